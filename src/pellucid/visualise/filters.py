@@ -1,0 +1,157 @@
+"""Kernels of a convolution as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.visualise.figure import INK, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[Any]
+Scale = Literal["common", "each"]
+SCALES = ("common", "each")
+COLUMN_COUNTS = (1, 16)
+MAX_SLICES = 32
+
+
+def filter_grid(
+    kernel: Array, *, scale: Scale = "common", columns: int | None = None, limit: float | None = None, zoom: int = 1
+) -> Array:
+    """Kernels side by side in one picture: value = 0.5 + w / (2 * limit), so that a weight of zero is mid-grey.
+
+    One and three input channels are drawn as grey and colour pictures, in rows of `columns`. Deeper kernels become a
+    grid of grey slices: one row a filter, one column an input channel (the first 32 of each).
+    Every weight takes zoom x zoom pixels, the lines between kernels always one.
+    "common" takes limit = max |w| over all kernels (or the `limit` given), "each" takes it over each filter.
+
+    Shapes: kernel (KH,KW,C,O) -> (rows*(zoom*KH+1)-1, columns*(zoom*KW+1)-1), and three values each if C == 3; the
+        lines between kernels are NaN.
+    Errors: ShapeError if the kernel has not four axes or is empty; ConfigError for an unknown scale, and for columns
+        or zoom below 1.
+    """
+    kernel = _checked(kernel, scale)
+    channels, filters = kernel.shape[2:]
+    if scale == "each":
+        limits = np.abs(kernel).max(axis=(0, 1, 2))
+    else:
+        limits = np.full(filters, np.abs(kernel).max() if limit is None else limit)
+    if zoom < 1 or (columns is not None and columns < 1):
+        raise ConfigError(f"columns and zoom must be at least 1, got columns {columns} and zoom {zoom}")
+    values = (0.5 + kernel / np.where(limits > 0, 2 * limits, 1)).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    height, width = values.shape[:2]
+    if channels in (1, 3):
+        across = default_columns(filters) if columns is None else columns
+        cells = [values[:, :, :, index] for index in range(filters)]
+    else:
+        rows, across = min(filters, MAX_SLICES), min(channels, MAX_SLICES)
+        cells = [values[:, :, c : c + 1, o] for o in range(rows) for c in range(across)]
+    down = -(-len(cells) // across)
+    grid = np.full((down * (height + 1) - 1, across * (width + 1) - 1, cells[0].shape[2]), np.nan, np.float32)
+    for index, cell in enumerate(cells):
+        top, left = index // across * (height + 1), index % across * (width + 1)
+        grid[top : top + height, left : left + width] = cell
+    return grid if channels == 3 else grid[:, :, 0]
+
+
+def filters_figure(
+    kernel: Array,
+    *,
+    before: Array | None = None,
+    name: str = "convolution",
+    scale: Scale = "common",
+    columns: int | None = None,
+) -> Figure:
+    """Kernels as a figure; with `before`, the same layer before and after training side by side.
+
+    Units: `scale="common"` draws both panels on one scale, said in weights at the colour bar.
+    Errors: as filter_grid; ShapeError if `before` has another shape than `kernel`.
+    """
+    kernel = _checked(kernel, scale)
+    panels = [("", kernel)]
+    if before is not None:
+        if before.shape != kernel.shape:
+            raise ShapeError(f"kernels of {name!r}: expected before {kernel.shape} as after, got {before.shape}")
+        panels = [("before training", np.asarray(before)), ("after training", kernel)]
+    limit = max(float(np.abs(panel).max()) for _, panel in panels)
+    height, width, channels, filters = kernel.shape
+    zoom = 2 if channels not in (1, 3) and channels > 16 else -(-12 // max(height, width))
+    grids = [filter_grid(panel, scale=scale, columns=columns, limit=limit, zoom=zoom) for _, panel in panels]
+    panel_width = 4.2 if len(panels) == 2 else 5.2
+    tall = (1.0 if channels == 3 else 0.87) * panel_width * grids[0].shape[0] / grids[0].shape[1]
+    figure = new_figure(panel_width * len(panels) + 1.1, min(max(tall, 1.2), 9.0) + 1.2)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (label, _), grid in zip(axes, panels, grids, strict=True):
+        shown = ax.imshow(np.ma.masked_invalid(grid), cmap=_grey(), vmin=0, vmax=1, interpolation="nearest")
+        ax.set_title(label, color=INK, fontsize=10)
+        _number(ax, kernel, columns, zoom)
+    if channels == 3:
+        words = "mid-grey is 0; " + ("each filter on its own scale" if scale == "each" else f"±{limit:.3g} at the ends")
+        figure.supxlabel(words, fontsize=9, color=INK)
+    else:
+        bar = figure.colorbar(shown, ax=list(axes), ticks=[0, 0.5, 1], shrink=0.9, aspect=30, pad=0.02)
+        ends = ["-max", "0", "+max"] if scale == "each" else [f"{-limit:.3g}", "0", f"{limit:.3g}"]
+        bar.ax.set_yticklabels(ends)
+        bar.set_label("weight, each filter on its own scale" if scale == "each" else "weight, one scale for all")
+    shape = f"{filters} filters of {height} x {width} x {channels}"
+    counts = [f"{MAX_SLICES} {what}" for what, n in (("filters", filters), ("channels", channels)) if n > MAX_SLICES]
+    cut = f", the first {' and '.join(counts)} drawn" if channels not in (1, 3) and counts else ""
+    figure.suptitle(f"{name}: {shape}{cut}", color=INK, fontsize=12)
+    return figure
+
+
+def default_columns(filters: int) -> int:
+    """How many kernels stand in a row: few empty cells first, then a picture about 1.5 times as wide as high."""
+
+    def cost(columns: int) -> tuple[int, float]:
+        rows = -(-filters // columns)
+        return rows * columns - filters, abs(np.log(columns / rows / 1.5))
+
+    least, most = COLUMN_COUNTS
+    wide_enough = max(least, int(np.sqrt(filters)))
+    return min(range(wide_enough, max(most, 2 * wide_enough) + 1), key=cost) if filters > most // 2 else filters
+
+
+def _checked(kernel: Array, scale: str) -> Array:
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 4 or 0 in kernel.shape:
+        raise ShapeError(f"kernels to draw: expected four axes (KH,KW,C,O), none empty, got shape {kernel.shape}")
+    if scale not in SCALES:
+        raise ConfigError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+    return kernel
+
+
+def _grey() -> Any:
+    """Black to white for weights, pale blue for the lines between kernels, which are no weights."""
+    from matplotlib import colormaps
+
+    return colormaps["gray"].with_extremes(bad="#C9DDEE")
+
+
+def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int) -> None:
+    """Ticks that let a reader count: the first filter of each row and the place in the row, or filter and channel."""
+    height, width = (zoom * extent for extent in kernel.shape[:2])
+    channels, filters = kernel.shape[2:]
+    if channels in (1, 3):
+        across = default_columns(filters) if columns is None else columns
+        rows = [str(first) for first in range(0, filters, across)]
+        places = [f"+{place}" if place else "0" for place in range(across)]
+        ax.set_xlabel("place in the row", fontsize=8)
+        ax.set_ylabel("first filter of the row", fontsize=8)
+    else:
+        rows = [str(index) for index in range(min(filters, MAX_SLICES))]
+        places = [str(index) for index in range(min(channels, MAX_SLICES))]
+        ax.set_xlabel("input channel", fontsize=8)
+        ax.set_ylabel("filter", fontsize=8)
+    skip_x, skip_y = 1 + len(places) // 17, 1 + len(rows) // 17
+    ax.set_xticks([(width - 1) / 2 + (width + 1) * i for i in range(len(places))][::skip_x], places[::skip_x])
+    ax.set_yticks([(height - 1) / 2 + (height + 1) * i for i in range(len(rows))][::skip_y], rows[::skip_y])
+    ax.tick_params(length=0, labelsize=8)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
