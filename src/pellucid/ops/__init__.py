@@ -1,7 +1,88 @@
-"""The door to all arithmetic: checks shapes, picks the backend, says which ran."""
+"""The one door to all arithmetic: numbers in, numbers out, no state.
+
+Every operation checks its arguments, picks the backend (compiled kernels for float32, the NumPy reference for the
+rest) and can say which ran: `backend()`, `backend_of(op, *arrays)`, `recording()`. Pictures are (N, H, W, C),
+convolution kernels (KH, KW, C/groups, O), dense kernels (inputs, units). Gradients are named d + what they belong to.
+Results go to `out=` where it is given; arrays that are already right are never copied.
+
+geometry: sizes; door: the operations; dispatch: how they are run; reference: the NumPy truth; native: the kernels.
+"""
 
 from __future__ import annotations
 
+from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recording, set_num_threads
+from pellucid.ops.door.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
+from pellucid.ops.door.data import gather
+from pellucid.ops.door.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
+from pellucid.ops.door.loss import (
+    binary_cross_entropy,
+    mean_absolute_error,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
+from pellucid.ops.door.nonlinear import activation, activation_backward, softmax, softmax_backward
+from pellucid.ops.door.normalization import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_inference,
+    local_response_norm,
+    local_response_norm_backward,
+)
+from pellucid.ops.door.optimizer import adadelta_update, adagrad_update, adam_update, rmsprop_update, sgd_update
+from pellucid.ops.door.pool import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from pellucid.ops.door.random import dropout
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
 
-__all__ = ["Array", "Pads", "Pair", "Shape"]
+__all__ = [
+    "Array",
+    "Backend",
+    "Pads",
+    "Pair",
+    "Shape",
+    "activation",
+    "activation_backward",
+    "adadelta_update",
+    "adagrad_update",
+    "adam_update",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "backend",
+    "backend_of",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_inference",
+    "bias_backward",
+    "binary_cross_entropy",
+    "conv2d",
+    "conv2d_backward_input",
+    "conv2d_backward_kernel",
+    "dense",
+    "dense_backward_input",
+    "dense_backward_kernel",
+    "dropout",
+    "gather",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "num_threads",
+    "recording",
+    "rmsprop_update",
+    "set_num_threads",
+    "sgd_update",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "zero_pad2d",
+]

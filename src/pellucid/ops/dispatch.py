@@ -1,0 +1,207 @@
+"""How the door works: what the arrays of a call must be, where its results go, and which backend runs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import types
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import BackendError, ConfigError, ShapeError, unknown_name
+from pellucid.ops import reference
+from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair, standardize_padding
+
+native: Any = (
+    importlib.import_module("pellucid.ops.native")
+    if importlib.util.find_spec("pellucid.ops.native")
+    else types.SimpleNamespace(available=False, reason="they are not built yet")
+)
+
+_recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
+_reference_threads = 1
+_announced = False
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What runs the arithmetic: its name ("native" or "reference"), instruction set, threads, and why not native."""
+
+    name: str
+    instruction_set: str
+    threads: int
+    reason: str
+
+
+def backend() -> Backend:
+    """The backend that float32 arrays go to on this machine."""
+    if native.available:
+        return Backend("native", native.instruction_set(), native.num_threads(), "")
+    return Backend("reference", "numpy", _reference_threads, native.reason)
+
+
+def num_threads() -> int:
+    """How many threads the native kernels use; 1 without them."""
+    return backend().threads
+
+
+def set_num_threads(n: int) -> None:
+    """Use `n` threads from now on; results are the same bits for any number. The reference always uses one.
+
+    Errors: ConfigError if n is below 1.
+    """
+    threads, _ = pair(n, "the number of threads")
+    if native.available:
+        native.set_num_threads(threads)
+
+
+@contextmanager
+def recording() -> Iterator[list[tuple[str, str]]]:
+    """Collects (operation, backend) for every call made inside, in this thread or task.
+
+    >>> import numpy as np
+    >>> with recording() as calls:
+    ...     run("softmax", np.zeros((1, 2)), np.empty((1, 2)))
+    >>> calls
+    [('softmax', 'reference')]
+    """
+    calls: list[tuple[str, str]] = []
+    token = _recorder.set(calls)
+    try:
+        yield calls
+    finally:
+        _recorder.reset(token)
+
+
+def _announce_missing_native() -> None:
+    """Says once that the kernels are missing, or refuses to go on where they are required."""
+    global _announced
+    if os.environ.get("PELLUCID_REQUIRE_NATIVE", "") not in ("", "0"):
+        raise BackendError(
+            f"PELLUCID_REQUIRE_NATIVE is set, but the compiled kernels are missing: {native.reason}; "
+            "install a C++ compiler and reinstall, or unset it"
+        )
+    if not _announced:
+        _announced = True
+        message = f"Pellucid runs on its slow NumPy reference, the compiled kernels are missing: {native.reason}"
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def backend_of(op: str, *arrays: Array | None) -> str:
+    """Which backend `op` would go to with these arrays (inputs, and results where they matter).
+
+    Native kernels take float32. They pick a maximum's place as uint8, so windows above 255 taps go to the reference;
+    so does an empty batch.
+
+    Errors: ConfigError for an unknown operation; BackendError if PELLUCID_REQUIRE_NATIVE is set and there are none.
+    """
+    kernel = op.removesuffix("_update")
+    if not hasattr(reference, kernel):
+        raise unknown_name("operation", op, reference.__all__)
+    if not native.available:
+        _announce_missing_native()
+        return "reference"
+    if not hasattr(native, kernel):
+        return "reference"
+    wide_window = kernel.startswith("max_pool2d")
+    for array in arrays:
+        if array is not None and (
+            array.size == 0
+            or (array.dtype.kind == "f" and array.dtype != np.float32)
+            or (wide_window and array.dtype == np.int32)
+        ):
+            return "reference"
+    return "native"
+
+
+def run(kernel: str, *args: Any, checked: tuple[Array | None, ...] | None = None, **options: Any) -> None:
+    """Runs a kernel, or its twin in the reference, on arguments that fit; the arrays in `checked` decide which."""
+    arrays = tuple(arg for arg in args if isinstance(arg, np.ndarray)) if checked is None else checked
+    chosen = backend_of(kernel, *arrays)
+    calls = _recorder.get()
+    if calls is not None:
+        calls.append((kernel, chosen))
+    if chosen == "native":
+        native.run(getattr(native, kernel)(*args, **options))
+    else:
+        getattr(reference, kernel)(*args, **options)
+
+
+def array(op: str, name: str, value: object, dtype: np.dtype[Any] | None = None) -> Array:
+    """`value` as a C-contiguous float array of the call's dtype; itself where it is already right.
+
+    Errors: ConfigError if it is no float array or has another dtype than the call's other arrays.
+    """
+    if not isinstance(value, np.ndarray):
+        raise ConfigError(f"{op}: {name} must be a NumPy array, got {type(value).__name__}; use np.asarray(...)")
+    if value.dtype.kind != "f":
+        raise ConfigError(f"{op}: {name} must hold floats, got {value.dtype}; convert it with .astype(np.float32)")
+    if dtype is not None and value.dtype != dtype:
+        raise ConfigError(f"{op}: {name} is {value.dtype} but the first array is {dtype}; give all in one dtype")
+    return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+
+
+def arrays(op: str, **values: object) -> tuple[Array, ...]:
+    """All of them as `array` gives them, with the dtype of the first."""
+    found: list[Array] = []
+    for name, value in values.items():
+        found.append(array(op, name, value, found[0].dtype if found else None))
+    return tuple(found)
+
+
+def expect_shape(op: str, name: str, value: Array, shape: Shape, hint: str) -> None:
+    """Errors: ShapeError unless `value` has this shape."""
+    if value.shape != tuple(shape):
+        raise ShapeError(f"{op}: {name} must have shape {tuple(shape)}, got {value.shape}; {hint}")
+
+
+def expect_axes(op: str, name: str, value: Array, axes: str) -> None:
+    """Errors: ShapeError unless `value` has as many axes as `axes` names, e.g. "N, H, W, C"."""
+    if value.ndim != axes.count(",") + 1:
+        raise ShapeError(f"{op}: {name} must have the axes ({axes}), got shape {value.shape}; reshape it")
+
+
+def result(op: str, shape: Shape, inputs: tuple[Array | None, ...], out: Array | None, *, in_place: int = -1) -> Array:
+    """Where a result goes: `out` if given, else a new array of the first input's dtype.
+
+    `in_place` is the number of the input that `out` may be; it may share memory with no other.
+    Errors: ShapeError or ConfigError if `out` does not fit.
+    """
+    first = inputs[0]
+    if first is None:
+        raise ConfigError(f"{op}: its first array is missing")
+    if out is None:
+        return np.empty(shape, first.dtype)
+    if not isinstance(out, np.ndarray) or out.dtype != first.dtype or not out.flags.c_contiguous:
+        kind = f"{out.dtype}, strides {out.strides}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ConfigError(f"{op}: out must be a C-contiguous {first.dtype} array, got {kind}; use np.empty({shape})")
+    if not out.flags.writeable:
+        raise ConfigError(f"{op}: out is read-only; give an array that may be written")
+    expect_shape(op, "out", out, shape, "give an array of that shape, or none")
+    for number, value in enumerate(inputs):
+        if value is None or not np.may_share_memory(out, value):
+            continue
+        if number != in_place or _address(out) != _address(value):
+            raise ConfigError(f"{op}: out overlaps an input; give an array of its own")
+    return out
+
+
+def _address(value: Array) -> int:
+    return int(value.__array_interface__["data"][0])
+
+
+def window(strides: object, padding: object, dilation: object = (1, 1)) -> tuple[Pair, Pads, Pair]:
+    """Strides, explicit pads and dilation, checked.
+
+    Errors: ConfigError if they are none, or if padding is still a word.
+    """
+    pads = standardize_padding(padding)
+    if isinstance(pads, str):
+        raise ConfigError(f"ops take padding in pixels, got {padding!r}; use geometry.resolve_padding first")
+    return pair(strides, "strides"), pads, pair(dilation, "dilation")

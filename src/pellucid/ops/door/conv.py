@@ -1,0 +1,106 @@
+"""Convolution and padding."""
+
+from __future__ import annotations
+
+from pellucid.ops import geometry
+from pellucid.ops.dispatch import array, arrays, expect_shape, result, run, window
+from pellucid.ops.geometry import Array, Pads, Pair, Shape
+
+_DY_HINT = "it is the gradient of conv2d's output"
+
+
+def conv2d(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o].
+
+    Cross-correlation: the kernel is not flipped. With groups, output o sees only the C/G channels of its own group.
+
+    Shapes: x (N,H,W,C), kernel (KH,KW,C/G,O), bias (O,) -> y (N,OH,OW,O), sizes as in `geometry.output_size`.
+    Units: strides, dilation in pixels; padding ((top, bottom), (left, right)) in pixels of zeros.
+    Errors: ShapeError if channels, groups or bias do not match or the kernel does not fit; ConfigError for mixed dtypes.
+    Source: LeCun et al. 1998; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
+    """
+    strides, padding, dilation = window(strides, padding, dilation)
+    x, kernel = arrays("conv2d", x=x, kernel=kernel)
+    shape = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if bias is not None:
+        bias = array("conv2d", "bias", bias, x.dtype)
+        expect_shape("conv2d", "bias", bias, shape[3:], "one number for each filter")
+    y = result("conv2d", shape, (x, kernel, bias), out)
+    run("conv2d", x, kernel, bias, y, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    return y
+
+
+def conv2d_backward_input(
+    dy: Array,
+    kernel: Array,
+    input_shape: Shape,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """dx[n,h,w,c] = sum over every (i,j,o) and tap that saw it of dy[n,i,j,o] * kernel[a,b,c,o].
+
+    Shapes: dy (N,OH,OW,O), kernel (KH,KW,C/G,O) -> dx (N,H,W,C) = input_shape.
+    Errors: ShapeError if dy is not what conv2d gives for input_shape; the others as conv2d.
+    """
+    op = "conv2d_backward_input"
+    strides, padding, dilation = window(strides, padding, dilation)
+    dy, kernel = arrays(op, dy=dy, kernel=kernel)
+    shape = geometry.conv2d_shape(input_shape, kernel.shape, strides, padding, dilation, groups)
+    expect_shape(op, "dy", dy, shape, _DY_HINT)
+    dx = result(op, tuple(input_shape), (dy, kernel), out)
+    run(op, dy, kernel, dx, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    return dx
+
+
+def conv2d_backward_kernel(
+    x: Array,
+    dy: Array,
+    kernel_shape: Shape,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """dkernel[a,b,c,o] = sum over (n,i,j) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * dy[n,i,j,o].
+
+    Shapes: x (N,H,W,C), dy (N,OH,OW,O) -> dkernel (KH,KW,C/G,O) = kernel_shape.
+    Errors: ShapeError if dy is not what conv2d gives for x and kernel_shape; the others as conv2d.
+    """
+    op = "conv2d_backward_kernel"
+    strides, padding, dilation = window(strides, padding, dilation)
+    x, dy = arrays(op, x=x, dy=dy)
+    shape = geometry.conv2d_shape(x.shape, kernel_shape, strides, padding, dilation, groups)
+    expect_shape(op, "dy", dy, shape, _DY_HINT)
+    dkernel = result(op, tuple(kernel_shape), (x, dy), out)
+    run(op, x, dy, dkernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    return dkernel
+
+
+def zero_pad2d(x: Array, padding: Pads, *, out: Array | None = None) -> Array:
+    """x with rows and columns of zeros around each picture; its backward is cutting them off again.
+
+    Shapes: x (N,H,W,C) -> y (N, top+H+bottom, left+W+right, C).
+    Units: padding ((top, bottom), (left, right)) in pixels.
+    Errors: ShapeError if x is no batch of pictures.
+    """
+    _, padding, _ = window((1, 1), padding)
+    x = array("zero_pad2d", "x", x)
+    y = result("zero_pad2d", geometry.pad2d_shape(x.shape, padding), (x,), out)
+    run("zero_pad2d", x, y, padding=padding)
+    return y

@@ -1,0 +1,114 @@
+"""Losses: one number a picture, and the gradient of mean(weights * losses)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.errors import ConfigError, DataError, ShapeError
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run
+from pellucid.ops.geometry import Array
+
+
+def _weights(op: str, weights: Array | None, prediction: Array) -> Array | None:
+    if weights is None:
+        return None
+    weights = array(op, "weights", weights, prediction.dtype)
+    expect_shape(op, "weights", weights, prediction.shape[:1], "one weight for each picture")
+    return weights
+
+
+def _labels(targets: Array, logits: Array) -> Array:
+    """Integer targets (N,) as int32, or float targets (N,K) that sum to one in each row."""
+    op = "softmax_cross_entropy"
+    if not isinstance(targets, np.ndarray):
+        raise ConfigError(f"{op}: targets must be a NumPy array, got {type(targets).__name__}; use np.asarray(...)")
+    n, classes = logits.shape
+    if targets.dtype.kind in "iu":
+        expect_shape(op, "integer targets", targets, (n,), "one label for each row of logits")
+        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        if wrong.size:
+            raise DataError(
+                f"{op}: label {int(targets[wrong[0]])} at position {int(wrong[0])} is not among the {classes} classes; "
+                f"expected 0 to {classes - 1}; mend the labels or give the last layer more units"
+            )
+        return np.ascontiguousarray(targets, np.int32)
+    targets = array(op, "targets", targets, logits.dtype)
+    expect_shape(op, "float targets", targets, logits.shape, "one probability for each class")
+    wrong = np.flatnonzero(~(np.abs(targets.sum(axis=1) - 1) < 1e-3))
+    if wrong.size:
+        raise DataError(
+            f"{op}: the targets of row {int(wrong[0])} sum to {float(targets[wrong[0]].sum()):.6g}; expected 1, "
+            "as probabilities do; divide each row by its sum"
+        )
+    return targets
+
+
+def softmax_cross_entropy(
+    logits: Array, targets: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
+) -> tuple[Array, Array]:
+    """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; dlogits = weights * (softmax(logits) - t) / N.
+
+    t is one at the label, or the given row, smoothed to t * (1 - s) + s / K.
+
+    Shapes: logits (N,K), targets int (N,) or float (N,K), weights (N,) -> losses (N,), dlogits (N,K).
+    Units: losses in nats.
+    Errors: DataError for a label that is no class or a row that does not sum to one; ShapeError if sizes differ.
+    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
+    """
+    op = "softmax_cross_entropy"
+    if not 0 <= label_smoothing <= 1:
+        raise ConfigError(f"{op}: label_smoothing must be from 0 to 1, got {label_smoothing}")
+    logits = array(op, "logits", logits)
+    expect_axes(op, "logits", logits, "N, K")
+    labels, weights = _labels(targets, logits), _weights(op, weights, logits)
+    losses, hits, dlogits = (
+        np.empty(shape, logits.dtype) for shape in (logits.shape[:1], logits.shape[:1], logits.shape)
+    )
+    run(op, logits, labels, weights, losses, hits, dlogits, label_smoothing=label_smoothing)
+    return losses, dlogits
+
+
+def _elementwise(op: str, prediction: Array, targets: Array, weights: Array | None) -> tuple[Array, Array]:
+    prediction = array(op, "the prediction", prediction)
+    if not isinstance(targets, np.ndarray):
+        raise ConfigError(f"{op}: targets must be a NumPy array, got {type(targets).__name__}; use np.asarray(...)")
+    if targets.dtype.kind in "biu":
+        targets = targets.astype(prediction.dtype)
+    targets = array(op, "targets", targets, prediction.dtype)
+    if prediction.ndim < 1:
+        raise ShapeError(f"{op}: the prediction must have a batch axis, got shape (); reshape it")
+    expect_shape(op, "targets", targets, prediction.shape, "reshape the targets as the prediction")
+    losses = result(op, prediction.shape[:1], (prediction,), None)
+    gradient = result(op, prediction.shape, (prediction,), None)
+    run(op, prediction, targets, _weights(op, weights, prediction), losses, gradient)
+    return losses, gradient
+
+
+def binary_cross_entropy(logits: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+    """losses[n] = mean of -(t log s + (1-t) log(1-s)), s = sigmoid(logits); dlogits = weights * (s - t) / size.
+
+    Computed from the logits z as max(z, 0) - z*t + log(1 + exp(-|z|)), which never overflows.
+
+    Shapes: logits, targets (N,...), weights (N,) -> losses (N,), dlogits like logits.
+    Units: losses in nats.
+    Errors: ShapeError if sizes differ.
+    """
+    return _elementwise("binary_cross_entropy", logits, targets, weights)
+
+
+def mean_squared_error(prediction: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+    """losses[n] = mean over all entries of picture n of (p - t)^2; gradient = weights * 2 (p - t) / size.
+
+    Shapes: prediction, targets (N,...), weights (N,) -> losses (N,), gradient like prediction.
+    Errors: ShapeError if sizes differ.
+    """
+    return _elementwise("mean_squared_error", prediction, targets, weights)
+
+
+def mean_absolute_error(prediction: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+    """losses[n] = mean over all entries of picture n of |p - t|; gradient = weights * sign(p - t) / size.
+
+    Shapes: prediction, targets (N,...), weights (N,) -> losses (N,), gradient like prediction.
+    Errors: ShapeError if sizes differ.
+    """
+    return _elementwise("mean_absolute_error", prediction, targets, weights)

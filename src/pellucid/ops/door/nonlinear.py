@@ -1,0 +1,70 @@
+"""Activations and softmax."""
+
+from __future__ import annotations
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
+from pellucid.ops.geometry import Array
+from pellucid.ops.reference import KINDS
+
+
+def _check_kind(kind: str, slope: float) -> None:
+    if kind not in KINDS:
+        raise unknown_name("activation", kind, KINDS)
+    if not slope >= 0:
+        raise ConfigError(f"activation: slope must be at least 0, got {slope}; with less the gradient is lost")
+
+
+def activation(x: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
+    """relu max(x, 0); leaky_relu x if x > 0 else slope * x; sigmoid 1 / (1 + exp(-x)); tanh. NaN stays NaN.
+
+    Shapes: any; `out` may be x.
+    Errors: ConfigError for an unknown kind or a negative slope.
+    Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU).
+    """
+    _check_kind(kind, slope)
+    x = array("activation", "x", x)
+    y = result("activation", x.shape, (x,), out, in_place=0)
+    run("activation", x, y, kind=kind, slope=slope)
+    return y
+
+
+def activation_backward(dy: Array, y: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
+    """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; sigmoid y (1-y); tanh 1-y^2.
+
+    Shapes: dy as y; `out` may be dy.
+    Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative slope.
+    """
+    op = "activation_backward"
+    _check_kind(kind, slope)
+    dy, y = arrays(op, dy=dy, y=y)
+    expect_shape(op, "dy", dy, y.shape, "it is the gradient of y")
+    dx = result(op, y.shape, (dy, y), out, in_place=0)
+    run(op, dy, y, dx, kind=kind, slope=slope)
+    return dx
+
+
+def softmax(x: Array, *, out: Array | None = None) -> Array:
+    """y[n,k] = exp(x[n,k] - m) / sum over k of exp(x[n,k] - m), m the row's largest.
+
+    Shapes: x (..., K); `out` may be x.
+    Errors: ConfigError if x holds no floats.
+    Source: Bridle 1990.
+    """
+    x = array("softmax", "x", x)
+    y = result("softmax", x.shape, (x,), out, in_place=0)
+    run("softmax", x, y)
+    return y
+
+
+def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dx = y * (dy - sum over k of dy * y).
+
+    Shapes: dy as y (..., K); `out` may be dy.
+    Errors: ShapeError if they differ.
+    """
+    dy, y = arrays("softmax_backward", dy=dy, y=y)
+    expect_shape("softmax_backward", "dy", dy, y.shape, "it is the gradient of y")
+    dx = result("softmax_backward", y.shape, (dy, y), out, in_place=0)
+    run("softmax_backward", dy, y, dx)
+    return dx

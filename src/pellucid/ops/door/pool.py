@@ -1,0 +1,127 @@
+"""Pooling over windows and over whole pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.ops import geometry
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run, window
+from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair
+
+_DY_HINT = "it is the gradient of the pooling's output"
+
+
+def argmax_dtype(pool_size: Pair) -> type[np.uint8] | type[np.int32]:
+    """What holds a place in a window: uint8 up to 255 taps, else int32."""
+    return np.uint8 if pool_size[0] * pool_size[1] <= 255 else np.int32
+
+
+def max_pool2d(
+    x: Array, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None
+) -> tuple[Array, Array]:
+    """y[n,i,j,c] = max over (a,b) of x[n, i*SH + a - top, j*SW + b - left, c]; argmax = a*PW + b of the largest.
+
+    Padding counts as minus infinity and is never picked; ties go to the first in row order; a NaN wins, as in NumPy.
+
+    Shapes: x (N,H,W,C) -> y, argmax (N,OH,OW,C).
+    Units: pool_size, strides, padding in pixels. argmax is uint8 up to 255 taps, else int32.
+    Errors: ShapeError if a window does not fit; ConfigError if the padding is as large as the window.
+    Source: LeCun et al. 1998, section II-B, with max for mean; overlapping: Krizhevsky et al. 2012, section 3.4.
+    """
+    strides, padding, _ = window(strides, padding)
+    pool_size = pair(pool_size, "pool_size")
+    x = array("max_pool2d", "x", x)
+    shape = geometry.pool2d_shape(x.shape, pool_size, strides, padding)
+    y = result("max_pool2d", shape, (x,), out)
+    argmax = np.empty(shape, argmax_dtype(pool_size))
+    run("max_pool2d", x, y, argmax, pool_size=pool_size, strides=strides, padding=padding)
+    return y, argmax
+
+
+def max_pool2d_backward(
+    dy: Array,
+    argmax: Array,
+    input_shape: Shape,
+    *,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Pads,
+    out: Array | None = None,
+) -> Array:
+    """dx = each dy added to the pixel that its window picked, zero elsewhere.
+
+    Shapes: dy, argmax (N,OH,OW,C) -> dx (N,H,W,C) = input_shape.
+    Errors: ShapeError if dy or argmax is not what max_pool2d gives for input_shape.
+    """
+    op = "max_pool2d_backward"
+    strides, padding, _ = window(strides, padding)
+    pool_size = pair(pool_size, "pool_size")
+    dy = array(op, "dy", dy)
+    shape = geometry.pool2d_shape(input_shape, pool_size, strides, padding)
+    expect_shape(op, "dy", dy, shape, _DY_HINT)
+    expect_shape(op, "argmax", argmax, shape, "it is max_pool2d's second result")
+    argmax = np.ascontiguousarray(argmax, argmax_dtype(pool_size))
+    dx = result(op, tuple(input_shape), (dy, argmax), out)
+    run(op, dy, argmax, dx, pool_size=pool_size, strides=strides, padding=padding)
+    return dx
+
+
+def avg_pool2d(x: Array, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None) -> Array:
+    """y[n,i,j,c] = mean over the window's pixels; padding is not counted (TensorFlow's rule).
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,C).
+    Units: pool_size, strides, padding in pixels.
+    Errors: as max_pool2d.
+    """
+    strides, padding, _ = window(strides, padding)
+    pool_size = pair(pool_size, "pool_size")
+    x = array("avg_pool2d", "x", x)
+    y = result("avg_pool2d", geometry.pool2d_shape(x.shape, pool_size, strides, padding), (x,), out)
+    run("avg_pool2d", x, y, pool_size=pool_size, strides=strides, padding=padding)
+    return y
+
+
+def avg_pool2d_backward(
+    dy: Array, input_shape: Shape, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None
+) -> Array:
+    """dx = each dy shared equally among the pixels of its window.
+
+    Shapes: dy (N,OH,OW,C) -> dx (N,H,W,C) = input_shape.
+    Errors: ShapeError if dy is not what avg_pool2d gives for input_shape.
+    """
+    op = "avg_pool2d_backward"
+    strides, padding, _ = window(strides, padding)
+    pool_size = pair(pool_size, "pool_size")
+    dy = array(op, "dy", dy)
+    expect_shape(op, "dy", dy, geometry.pool2d_shape(input_shape, pool_size, strides, padding), _DY_HINT)
+    dx = result(op, tuple(input_shape), (dy,), out)
+    run(op, dy, dx, pool_size=pool_size, strides=strides, padding=padding)
+    return dx
+
+
+def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
+    """y[n,c] = mean of x[n,:,:,c].
+
+    Shapes: x (N,H,W,C) -> y (N,C).
+    Errors: ShapeError if x is no batch of pictures.
+    Source: Lin, Chen & Yan 2014, section 3.2.
+    """
+    x = array("global_avg_pool2d", "x", x)
+    expect_axes("global_avg_pool2d", "x", x, "N, H, W, C")
+    y = result("global_avg_pool2d", (x.shape[0], x.shape[3]), (x,), out)
+    run("global_avg_pool2d", x, y)
+    return y
+
+
+def global_avg_pool2d_backward(dy: Array, input_shape: Shape, *, out: Array | None = None) -> Array:
+    """dx[n,h,w,c] = dy[n,c] / (H * W).
+
+    Shapes: dy (N,C) -> dx (N,H,W,C) = input_shape.
+    Errors: ShapeError if dy does not belong to input_shape.
+    """
+    op = "global_avg_pool2d_backward"
+    dy = array(op, "dy", dy)
+    expect_shape(op, "dy", dy, (input_shape[0], input_shape[-1]), _DY_HINT)
+    dx = result(op, tuple(input_shape), (dy,), out)
+    run(op, dy, dx)
+    return dx

@@ -1,0 +1,51 @@
+"""Getting pictures into a batch, and the small sums of a training step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+
+
+def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
+    start = 0 if cursor is None else int(cursor[0])
+    return indices[start : start + count]
+
+
+def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None) -> None:
+    """out[i] = source[indices[cursor + i]] * scale + offset, a scale and an offset for each channel."""
+    np.multiply(source[_chosen(indices, len(out), cursor)], scale, out=out)
+    out += offset
+
+
+def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None) -> None:
+    """out[i] = labels[indices[cursor + i]]."""
+    out[...] = labels[_chosen(indices, len(out), cursor)]
+
+
+def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> None:
+    """totals += (sum of weights * losses, sum of hits, number of pictures), in float64."""
+    weighted = losses if weights is None else losses.astype(np.float64) * weights
+    totals[0] += weighted.sum(dtype=np.float64)
+    totals[1] += 0 if hits is None else hits.sum(dtype=np.float64)
+    totals[2] += len(losses)
+
+
+def square_sum(x: Array, out: Array) -> None:
+    """out[0] = sum of x^2, in float64."""
+    out[0] = np.square(x, dtype=np.float64).sum()
+
+
+def zero(x: Array) -> None:
+    """x = 0."""
+    x[...] = 0
+
+
+def copy(x: Array, y: Array) -> None:
+    """y = x."""
+    y[...] = x
+
+
+def add(x: Array, y: Array) -> None:
+    """y += x."""
+    y += x

@@ -1,0 +1,34 @@
+"""The fully connected product, and the bias every layer shares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+from pellucid.ops.reference.nonlinear import activation as activate
+
+
+def dense(
+    x: Array, kernel: Array, bias: Array | None, y: Array, *, activation: str = "linear", slope: float = 0.0
+) -> None:
+    """y = x @ kernel + bias."""
+    np.matmul(x, kernel, out=y)
+    if bias is not None:
+        y += bias
+    if activation != "linear":
+        activate(y, y, activation, slope=slope)
+
+
+def dense_backward_input(dy: Array, kernel: Array, dx: Array) -> None:
+    """dx = dy @ kernel^T."""
+    np.matmul(dy, kernel.T, out=dx)
+
+
+def dense_backward_kernel(x: Array, dy: Array, dkernel: Array) -> None:
+    """dkernel = x^T @ dy."""
+    np.matmul(x.T, dy, out=dkernel)
+
+
+def bias_backward(dy: Array, dbias: Array) -> None:
+    """dbias[o] = the sum of dy over all other axes."""
+    dbias[...] = dy.sum(axis=tuple(range(dy.ndim - 1)), dtype=np.float64)

@@ -1,0 +1,78 @@
+"""Normalisation across channels (AlexNet's) and across the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+
+
+def _channel_sum(x: Array, before: int, after: int) -> Array:
+    """For each channel c the sum of x over channels c-before .. c+after, cut off at the ends."""
+    channels = x.shape[-1]
+    total = np.zeros_like(x)
+    for shift in range(-before, after + 1):
+        low, high = max(0, -shift), min(channels, channels - shift)
+        if low < high:
+            total[..., low:high] += x[..., low + shift : high + shift]
+    return total
+
+
+def local_response_norm(x: Array, y: Array, scale: Array, *, size: int, alpha: float, beta: float, k: float) -> None:
+    """scale = k + alpha * (sum of x^2 over `size` neighbouring channels); y = x / scale^beta."""
+    scale[...] = k + alpha * _channel_sum(x * x, size // 2, (size - 1) // 2)
+    y[...] = x * scale**-beta
+
+
+def local_response_norm_backward(
+    dy: Array, x: Array, y: Array, scale: Array, dx: Array, *, size: int, alpha: float, beta: float
+) -> None:
+    """dx = dy / scale^beta - 2 alpha beta x * (sum of dy*y/scale over the channels whose window holds this one)."""
+    spread = _channel_sum(dy * y / scale, (size - 1) // 2, size // 2)
+    dx[...] = dy * scale**-beta - (2 * alpha * beta) * x * spread
+
+
+def _all_but_last(x: Array) -> tuple[int, ...]:
+    return tuple(range(x.ndim - 1))
+
+
+def batch_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, variance: Array, *, epsilon: float) -> None:
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the batch's own mean and biased variance."""
+    mean[...] = x.mean(axis=_all_but_last(x), dtype=np.float64)
+    variance[...] = x.var(axis=_all_but_last(x), dtype=np.float64)
+    batch_norm_inference(x, gamma, beta, mean, variance, y, epsilon=epsilon)
+
+
+def batch_norm_inference(
+    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, y: Array, *, epsilon: float
+) -> None:
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a given mean and variance."""
+    y[...] = (x - mean) * (gamma / np.sqrt(variance + epsilon)) + beta
+
+
+def batch_norm_backward(
+    dy: Array,
+    x: Array,
+    gamma: Array,
+    mean: Array,
+    variance: Array,
+    dx: Array | None,
+    dgamma: Array,
+    dbeta: Array,
+    *,
+    epsilon: float,
+) -> None:
+    """dx = gamma/std * (dy - mean(dy) - xhat * mean(dy * xhat)); dgamma = sum(dy * xhat); dbeta = sum(dy)."""
+    axes = _all_but_last(x)
+    inverse = 1 / np.sqrt(variance + epsilon)
+    xhat = (x - mean) * inverse
+    dgamma[...] = (dy * xhat).sum(axis=axes, dtype=np.float64)
+    dbeta[...] = dy.sum(axis=axes, dtype=np.float64)
+    if dx is not None:
+        rows = x.size // x.shape[-1]
+        dx[...] = gamma * inverse * (dy - dbeta / rows - xhat * (dgamma / rows))
+
+
+def update_running(mean: Array, running_mean: Array, *, momentum: float) -> None:
+    """running = momentum * running + (1 - momentum) * new."""
+    running_mean[...] = momentum * running_mean + (1 - momentum) * mean

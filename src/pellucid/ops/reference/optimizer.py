@@ -1,0 +1,124 @@
+"""Optimizer updates in place on flat vectors, in Keras's formulas.
+
+`control` holds what changes from step to step, as float64: learning rate, step number (from 1), gradient scale.
+Weight decay adds weight_decay * p to the gradient; AdamW ("decoupled") shrinks p by lr * weight_decay instead.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+
+
+def _gradient(param: Array, grad: Array, control: Array, weight_decay: float) -> Array:
+    scaled = grad * float(control[2])
+    return scaled + weight_decay * param if weight_decay else scaled
+
+
+def sgd(
+    param: Array,
+    grad: Array,
+    velocity: Array | None,
+    control: Array,
+    *,
+    momentum: float,
+    nesterov: bool,
+    weight_decay: float,
+) -> None:
+    """v = momentum * v - lr * g; p += v, or with Nesterov p += momentum * v - lr * g. Without velocity p -= lr * g."""
+    step = float(control[0]) * _gradient(param, grad, control, weight_decay)
+    if velocity is None:
+        param -= step
+        return
+    velocity *= momentum
+    velocity -= step
+    param += momentum * velocity - step if nesterov else velocity
+
+
+def adam(
+    param: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    control: Array,
+    *,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """m += (1-b1)(g-m); v += (1-b2)(g^2-v); p -= lr * sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + epsilon)."""
+    lr, step = float(control[0]), float(control[1])
+    g = _gradient(param, grad, control, 0.0 if decoupled else weight_decay)
+    if decoupled and weight_decay:
+        param *= 1 - lr * weight_decay
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (g * g - v)
+    alpha = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+    param -= alpha * m / (np.sqrt(v) + epsilon)
+
+
+def adagrad(param: Array, grad: Array, square: Array, control: Array, *, epsilon: float, weight_decay: float) -> None:
+    """s += g^2; p -= lr * g / sqrt(s + epsilon)."""
+    g = _gradient(param, grad, control, weight_decay)
+    square += g * g
+    param -= float(control[0]) * g / np.sqrt(square + epsilon)
+
+
+def rmsprop(
+    param: Array,
+    grad: Array,
+    square: Array,
+    velocity: Array | None,
+    mean: Array | None,
+    control: Array,
+    *,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+    weight_decay: float,
+) -> None:
+    """s = rho*s + (1-rho)*g^2; p -= lr * g / sqrt(s + epsilon).
+
+    With `mean` (centered) s loses the squared running mean of g; with `velocity` the step is u = momentum*u + step.
+    """
+    g = _gradient(param, grad, control, weight_decay)
+    square += (1 - rho) * (g * g - square)
+    spread = square
+    if mean is not None:
+        mean += (1 - rho) * (g - mean)
+        spread = square - mean * mean
+    step = float(control[0]) * g / np.sqrt(spread + epsilon)
+    if velocity is not None:
+        velocity *= momentum
+        velocity += step
+        step = velocity
+    param -= step
+
+
+def adadelta(
+    param: Array,
+    grad: Array,
+    square: Array,
+    delta: Array,
+    control: Array,
+    *,
+    rho: float,
+    epsilon: float,
+    weight_decay: float,
+) -> None:
+    """s = rho*s + (1-rho)*g^2; u = -sqrt(d + epsilon)/sqrt(s + epsilon) * g; d = rho*d + (1-rho)*u^2; p += lr * u."""
+    g = _gradient(param, grad, control, weight_decay)
+    square += (1 - rho) * (g * g - square)
+    step = -np.sqrt(delta + epsilon) / np.sqrt(square + epsilon) * g
+    delta += (1 - rho) * (step * step - delta)
+    param += float(control[0]) * step
+
+
+def add_penalty(param: Array, grad: Array, *, l1: float, l2: float) -> None:
+    """grad += l1 * sign(p) + 2 * l2 * p: the gradient of l1 * sum|p| + l2 * sum p^2."""
+    grad += l1 * np.sign(param) + (2 * l2) * param

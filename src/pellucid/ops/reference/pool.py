@@ -1,0 +1,85 @@
+"""Pooling: one pass for each tap of the window, so that overlapping and padded windows need no special case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.reference.conv import padded, tap
+
+
+def _taps(pool_size: Pair) -> Iterator[tuple[int, Pair]]:
+    return ((a * pool_size[1] + b, (a, b)) for a in range(pool_size[0]) for b in range(pool_size[1]))
+
+
+def _inside(x_shape: tuple[int, ...], padding: Pads) -> Array:
+    """Which positions of the padded picture are picture: (1, top+H+bottom, left+W+right, 1)."""
+    return padded(np.ones((1, *x_shape[1:3], 1), np.bool_), padding)
+
+
+def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
+    """y[n,i,j,c] = max over (a,b) of x[n, i*SH + a - top, j*SW + b - left, c]; argmax = a*PW + b of the first such.
+
+    A NaN wins over every number, as in np.argmax; padding is never picked, not even among minus infinities.
+    """
+    source, inside = padded(x, padding, -np.inf), _inside(x.shape, padding)
+    size = (y.shape[1], y.shape[2])
+    y[...] = -np.inf
+    found = np.zeros(y.shape, np.bool_)
+    for index, at in _taps(pool_size):
+        value = tap(source, at, size, strides)
+        better = (value > y) | (np.isnan(value) & ~np.isnan(y)) | ~found
+        better &= tap(inside, at, size, strides)
+        np.copyto(y, value, where=better)
+        argmax[better] = index
+        found |= better
+
+
+def max_pool2d_backward(dy: Array, argmax: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
+    """dx = dy added to the pixel each window picked."""
+    (top, _), (left, _) = padding
+    dsource = padded(np.zeros_like(dx), padding)
+    for index, at in _taps(pool_size):
+        tap(dsource, at, (dy.shape[1], dy.shape[2]), strides)[...] += np.where(argmax == index, dy, 0)
+    dx[...] = dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]]
+
+
+def _counts(x_shape: tuple[int, ...], size: Pair, pool_size: Pair, strides: Pair, padding: Pads) -> Array:
+    """How many pixels of the picture each window holds: (1, OH, OW, 1)."""
+    inside = _inside(x_shape, padding).astype(np.int64)
+    total = np.zeros((1, *size, 1), np.int64)
+    for _, at in _taps(pool_size):
+        total += tap(inside, at, size, strides)
+    return total
+
+
+def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
+    """y[n,i,j,c] = mean of the window's pixels; padding is not counted."""
+    source, size = padded(x, padding), (y.shape[1], y.shape[2])
+    y[...] = 0
+    for _, at in _taps(pool_size):
+        y += tap(source, at, size, strides)
+    y /= _counts(x.shape, size, pool_size, strides, padding).astype(y.dtype)
+
+
+def avg_pool2d_backward(dy: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
+    """dx = each dy shared equally among the pixels of its window."""
+    (top, _), (left, _) = padding
+    size = (dy.shape[1], dy.shape[2])
+    share = dy / _counts(dx.shape, size, pool_size, strides, padding).astype(dy.dtype)
+    dsource = padded(np.zeros_like(dx), padding)
+    for _, at in _taps(pool_size):
+        tap(dsource, at, size, strides)[...] += share
+    dx[...] = dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]]
+
+
+def global_avg_pool2d(x: Array, y: Array) -> None:
+    """y[n,c] = mean over the picture."""
+    y[...] = x.mean(axis=(1, 2), dtype=np.float64)
+
+
+def global_avg_pool2d_backward(dy: Array, dx: Array) -> None:
+    """dx[n,i,j,c] = dy[n,c] / (H * W)."""
+    dx[...] = (dy / (dx.shape[1] * dx.shape[2]))[:, None, None, :]

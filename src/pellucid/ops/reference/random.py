@@ -1,0 +1,45 @@
+"""Dropout from a counter-based generator: what is kept depends on seed, step, layer and position, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_WORD = 0xFFFFFFFF
+
+
+def threefry(key: tuple[int, int], counter0: Array, counter1: Array) -> tuple[Array, Array]:
+    """Threefry-2x32 with 20 rounds: two counter words and a key become two random 32-bit words.
+
+    >>> zero = np.zeros(1, np.uint32)
+    >>> [hex(int(word[0])) for word in threefry((0, 0), zero, zero)]
+    ['0x6b200159', '0x99ba4efe']
+
+    Source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    """
+    words = (key[0] & _WORD, key[1] & _WORD, _PARITY ^ (key[0] & _WORD) ^ (key[1] & _WORD))
+    a = counter0.astype(np.uint32) + np.uint32(words[0])
+    b = counter1.astype(np.uint32) + np.uint32(words[1])
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            a = a + b
+            b = ((b << np.uint32(rotation)) | (b >> np.uint32(32 - rotation))) ^ a
+        a = a + np.uint32(words[(group + 1) % 3])
+        b = b + np.uint32((words[(group + 2) % 3] + group + 1) & _WORD)
+    return a, b
+
+
+def keep_mask(count: int, rate: float, *, seed: int, step: int, layer: int) -> Array:
+    """For elements 0 .. count-1 in flat order, whether each is kept: its random word is at least floor(rate * 2^32)."""
+    pairs = np.arange((count + 1) // 2, dtype=np.uint32)
+    words = threefry((seed, layer), pairs, np.full_like(pairs, step & _WORD))
+    return np.asarray(np.stack(words, axis=-1).reshape(-1)[:count] >= np.uint32(int(rate * 2**32)))
+
+
+def dropout(x: Array, y: Array, rate: float, counter: Array, layer: int) -> None:
+    """y = x / (1 - rate) where kept, else 0; counter = (seed, step). y may be x; on dy it is its own backward."""
+    keep = keep_mask(x.size, rate, seed=int(counter[0]), step=int(counter[1]), layer=layer).reshape(x.shape)
+    y[...] = np.where(keep, x * x.dtype.type(np.float32(1 / (1 - rate))), 0)
