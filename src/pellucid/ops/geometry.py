@@ -112,6 +112,12 @@ def resolve_padding(padding: object, size: Pair, kernel: Pair, strides: Pair, di
     return pads[0], pads[1]
 
 
+def least_input(kernel: Pair, pads: Pads = NO_PADS, dilation: Pair = (1, 1)) -> Pair:
+    """The smallest picture a window fits into: span - top - bottom, at least 1; the width likewise."""
+    spans = window_span(kernel, dilation)
+    return max(1, spans[0] - sum(pads[0])), max(1, spans[1] - sum(pads[1]))
+
+
 def output_size(size: Pair, kernel: Pair, strides: Pair, pads: Pads = NO_PADS, dilation: Pair = (1, 1)) -> Pair:
     """OH = (H + top + bottom - span) // SH + 1 with span = (KH - 1) * DH + 1; OW likewise.
 
@@ -122,8 +128,8 @@ def output_size(size: Pair, kernel: Pair, strides: Pair, pads: Pads = NO_PADS, d
     """
     spans = window_span(kernel, dilation)
     padded = (size[0] + sum(pads[0]), size[1] + sum(pads[1]))
-    if spans[0] > padded[0] or spans[1] > padded[1] or min(size) < 1:
-        least = (max(1, spans[0] - sum(pads[0])), max(1, spans[1] - sum(pads[1])))
+    least = least_input(kernel, pads, dilation)
+    if size[0] < least[0] or size[1] < least[1]:
         dilated = f" dilated by {dilation[0]}x{dilation[1]}" if dilation != (1, 1) else ""
         raise ShapeError(
             f"window {kernel[0]}x{kernel[1]}{dilated} needs at least {least[0]}x{least[1]} input, "

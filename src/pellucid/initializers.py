@@ -1,0 +1,270 @@
+"""How a layer's parameters start: by name, by object, or by any function of (shape, rng).
+
+Fans are counted as in Keras: a kernel (..., C, O) has fan_in = prod(...) * C and fan_out = prod(...) * O.
+The scaled normals (glorot, he, lecun) are cut at two standard deviations, as in Keras; the cut shrinks the spread by
+0.8796, so they draw with a standard deviation divided by that number and come out with the published one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.ops.geometry import Array, Shape
+
+CUT_NORMAL_STDDEV = 0.87962566103423978
+"""Standard deviation of a standard normal cut at -2 and 2."""
+
+
+class Initializer:
+    """A rule that draws an array: `initializer(shape, rng)` gives float32 of that shape.
+
+    Shapes: any; the scaled rules need at least one axis to count fans.
+    """
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        """Draw an array of this shape."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """Every entry is `value`."""
+
+    value: float = 0.0
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.full(shape, self.value, np.float32)
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """Every entry is 0."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.zeros(shape, np.float32)
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """Every entry is 1."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.ones(shape, np.float32)
+
+
+@dataclass(frozen=True)
+class RandomNormal(Initializer):
+    """Gaussian draws, mean + stddev * z; not cut."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.stddev >= 0:
+            raise ConfigError(f"random_normal: stddev must be at least 0, got {self.stddev}")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        z = rng.standard_normal(shape, dtype=np.float32)
+        return np.asarray(z * np.float32(self.stddev) + np.float32(self.mean))
+
+
+@dataclass(frozen=True)
+class RandomUniform(Initializer):
+    """Uniform draws from [minval, maxval)."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.minval <= self.maxval:
+            raise ConfigError(f"random_uniform: minval must not be above maxval, got {self.minval} and {self.maxval}")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        u = rng.random(shape, dtype=np.float32)
+        return np.asarray(u * np.float32(self.maxval - self.minval) + np.float32(self.minval))
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Zero-mean draws with variance scale / fan, so that signals neither grow nor die from layer to layer.
+
+    Shapes: (..., C, O).
+    Units: fan is fan_in, fan_out or their mean, by `mode`; uniform draws stay within sqrt(3 * scale / fan).
+    Errors: ConfigError for an unknown mode or distribution, or a scale that is not above 0.
+    Source: LeCun et al. 1998 "Efficient BackProp" section 4.6 (1 / fan_in); Glorot & Bengio 2010 eq. 16
+        (1 / fan_avg); He et al. 2015 eq. 10 (2 / fan_in).
+    """
+
+    scale: float = 1.0
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["normal", "uniform"] = "normal"
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ConfigError(f"variance_scaling: scale must be above 0, got {self.scale}")
+        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise unknown_name("variance_scaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
+        if self.distribution not in ("normal", "uniform"):
+            raise unknown_name("variance_scaling distribution", self.distribution, ("normal", "uniform"))
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        fan_in, fan_out = fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return RandomUniform(-limit, limit)(shape, rng)
+        return np.asarray(_cut_normal(shape, rng) * np.float32(math.sqrt(variance) / CUT_NORMAL_STDDEV))
+
+
+@dataclass(frozen=True)
+class FromFunction(Initializer):
+    """A function of yours, `function(shape, rng) -> array`.
+
+    A model file keeps only its name. Read back, `function` is None and draws are NaN: the stored weights replace
+    them, and if nothing does, no one can mistake them for a start.
+    """
+
+    name: str
+    function: Callable[[Shape, np.random.Generator], Any] | None = field(default=None, compare=False)
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        if self.function is None:
+            return np.full(shape, np.nan, np.float32)
+        drawn = np.asarray(self.function(shape, rng), np.float32)
+        if drawn.shape != tuple(shape):
+            raise ConfigError(f"initializer {self.name!r} must return shape {tuple(shape)}, got {drawn.shape}")
+        return drawn
+
+
+InitializerLike = str | Initializer | Mapping[str, Any] | Callable[[Shape, np.random.Generator], Any]
+"""What a layer's `kernel_initializer` takes; see `get`."""
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out): how many inputs an output sees, and how many outputs an input feeds.
+
+    >>> fans((3, 3, 16, 32)), fans((784, 10))
+    ((144, 288), (784, 10))
+    """
+    if len(shape) == 0:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    field_size = math.prod(shape[:-2])
+    return field_size * shape[-2], field_size * shape[-1]
+
+
+def _cut_normal(shape: Shape, rng: np.random.Generator) -> Array:
+    """Standard normal draws; those beyond 2 are drawn again."""
+    z = rng.standard_normal(math.prod(shape), dtype=np.float32)
+    beyond = np.flatnonzero(np.abs(z) > 2)
+    while beyond.size:
+        z[beyond] = rng.standard_normal(beyond.size, dtype=np.float32)
+        beyond = beyond[np.abs(z[beyond]) > 2]
+    return np.asarray(z.reshape(shape))
+
+
+def glorot_normal() -> VarianceScaling:
+    """Normal, variance 2 / (fan_in + fan_out). Source: Glorot & Bengio 2010."""
+    return VarianceScaling(1.0, "fan_avg", "normal")
+
+
+def glorot_uniform() -> VarianceScaling:
+    """Uniform within sqrt(6 / (fan_in + fan_out)). Source: Glorot & Bengio 2010, eq. 16."""
+    return VarianceScaling(1.0, "fan_avg", "uniform")
+
+
+def he_normal() -> VarianceScaling:
+    """Normal, variance 2 / fan_in. Source: He et al. 2015, eq. 10."""
+    return VarianceScaling(2.0, "fan_in", "normal")
+
+
+def he_uniform() -> VarianceScaling:
+    """Uniform within sqrt(6 / fan_in). Source: He et al. 2015."""
+    return VarianceScaling(2.0, "fan_in", "uniform")
+
+
+def lecun_normal() -> VarianceScaling:
+    """Normal, variance 1 / fan_in. Source: LeCun et al. 1998, section 4.6."""
+    return VarianceScaling(1.0, "fan_in", "normal")
+
+
+def lecun_uniform() -> VarianceScaling:
+    """Uniform within sqrt(3 / fan_in). Source: LeCun et al. 1998, section 4.6."""
+    return VarianceScaling(1.0, "fan_in", "uniform")
+
+
+_NAMED: dict[str, Initializer] = {
+    "zeros": Zeros(),
+    "ones": Ones(),
+    "constant": Constant(),
+    "random_normal": RandomNormal(),
+    "random_uniform": RandomUniform(),
+    "glorot_normal": glorot_normal(),
+    "glorot_uniform": glorot_uniform(),
+    "he_normal": he_normal(),
+    "he_uniform": he_uniform(),
+    "lecun_normal": lecun_normal(),
+    "lecun_uniform": lecun_uniform(),
+}
+_CLASSES: dict[str, type[Initializer]] = {
+    cls.__name__: cls for cls in (Zeros, Ones, Constant, RandomNormal, RandomUniform, VarianceScaling, FromFunction)
+}
+
+
+def _plain(name: str) -> str:
+    """A name as the table is searched: any case, with or without underscores; Xavier is Glorot's first name."""
+    return name.lower().replace("_", "").replace("-", "").replace("xavier", "glorot")
+
+
+_BY_PLAIN_NAME = {_plain(name): initializer for name, initializer in _NAMED.items()}
+
+
+def get(spec: InitializerLike) -> Initializer:
+    """The initializer that `spec` names: a name in any case, an object, a config, or a function of (shape, rng).
+
+    Errors: ConfigError for an unknown name or anything else.
+
+    >>> get("Xavier_Uniform") == get("glorot_uniform")
+    True
+    """
+    if isinstance(spec, Initializer):
+        return spec
+    if isinstance(spec, str):
+        found = _BY_PLAIN_NAME.get(_plain(spec))
+        if found is None:
+            raise unknown_name("initializer", spec, (*_NAMED, "xavier_normal", "xavier_uniform"))
+        return found
+    if isinstance(spec, Mapping):
+        arguments = dict(spec)
+        cls = _CLASSES.get(str(arguments.pop("type", None)))
+        if cls is None:
+            raise unknown_name("initializer", spec.get("type"), _CLASSES)
+        return cls(**arguments)
+    if isinstance(spec, type) and issubclass(spec, Initializer):
+        return spec()
+    if callable(spec):
+        return FromFunction(getattr(spec, "__name__", type(spec).__name__), spec)
+    raise ConfigError(f"an initializer is a name, an Initializer or a function of (shape, rng), got {spec!r}")
+
+
+def config(initializer: Initializer) -> str | dict[str, Any]:
+    """What `get` turns back into this initializer: its name where it has one, else its class and numbers.
+
+    Of a function or a class of your own only the name is kept (see FromFunction).
+    """
+    for name, known in _NAMED.items():
+        if known == initializer:
+            return name
+    if isinstance(initializer, FromFunction):
+        return {"type": "FromFunction", "name": initializer.name}
+    if type(initializer) not in _CLASSES.values():
+        return {"type": "FromFunction", "name": type(initializer).__name__}
+    return {"type": type(initializer).__name__, **asdict(initializer)}  # type: ignore[call-overload]

@@ -1,0 +1,167 @@
+"""Activations: as layers of their own, and for the `activation=` of convolutions and dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid import ops
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.layers.layer import Cache, Key, Layer, number
+from pellucid.ops import Array
+
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
+LEAKY_ACTIVATION_SLOPE = 0.2
+"""Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
+
+
+def standardize_activation(activation: object, where: str) -> str | None:
+    """The activation's name in small letters; None for none.
+
+    Errors: ConfigError for an unknown name, or for anything but a name.
+    """
+    if activation is None:
+        return None
+    if not isinstance(activation, str):
+        raise ConfigError(
+            f"{where}: activation must be a name ({', '.join(ACTIVATIONS)}), got {activation!r}; "
+            "add a layer object to the model as a layer of its own"
+        )
+    name = activation.lower().replace("leakyrelu", "leaky_relu")
+    if name not in ACTIVATIONS:
+        raise unknown_name("activation", activation, ACTIVATIONS)
+    return None if name == "linear" else name
+
+
+def activate(z: Array, kind: str | None, *, slope: float = LEAKY_ACTIVATION_SLOPE, out: Array | None = None) -> Array:
+    """y = f(z), into `out` where given; softmax runs over the last axis."""
+    if kind is None:
+        return z
+    if kind == "softmax":
+        return ops.softmax(z, out=out)
+    return ops.activation(z, kind, slope=slope, out=out)
+
+
+def activate_backward(dy: Array, y: Array, kind: str | None, *, slope: float = LEAKY_ACTIVATION_SLOPE) -> Array:
+    """dz from dy and y = f(z)."""
+    if kind is None:
+        return dy
+    if kind == "softmax":
+        return ops.softmax_backward(dy, y)
+    return ops.activation_backward(dy, y, kind, slope=slope)
+
+
+class _Elementwise(Layer):
+    """y = f(x); what the activations below have in common. Its cache is y."""
+
+    def _kind(self) -> str | None:
+        raise NotImplementedError
+
+    def _slope(self) -> float:
+        return LEAKY_ACTIVATION_SLOPE
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        y = activate(x, self._kind(), slope=self._slope())
+        return y, y
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return activate_backward(dy, cache, self._kind(), slope=self._slope()) if need_dx else None, {}
+
+
+class Activation(_Elementwise):
+    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "sigmoid", "tanh", "softmax" (last axis), "linear".
+
+    Shapes: any, unchanged.
+    Errors: ConfigError for an unknown name.
+    """
+
+    def __init__(
+        self,
+        activation: str | None,
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        self.activation = standardize_activation(activation, "Activation")
+
+    def _kind(self) -> str | None:
+        return self.activation
+
+    def detail(self) -> str:
+        return self.activation or "linear"
+
+
+class ReLU(_Elementwise):
+    """y = max(x, 0); the gradient at 0 is 0. NaN stays NaN.
+
+    Shapes: any, unchanged.
+    Source: Nair & Hinton 2010.
+    """
+
+    def _kind(self) -> str | None:
+        return "relu"
+
+
+class LeakyReLU(_Elementwise):
+    """y = x where x > 0, else negative_slope * x.
+
+    Shapes: any, unchanged.
+    Errors: ConfigError for a negative slope.
+    Source: Maas, Hannun & Ng 2013, section 2.
+    """
+
+    def __init__(
+        self,
+        negative_slope: float = 0.3,
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
+
+    def _kind(self) -> str | None:
+        return "leaky_relu"
+
+    def _slope(self) -> float:
+        return self.negative_slope
+
+    def detail(self) -> str:
+        return f"{self.negative_slope:g}"
+
+
+class Sigmoid(_Elementwise):
+    """y = 1 / (1 + exp(-x)).
+
+    Shapes: any, unchanged.
+    """
+
+    def _kind(self) -> str | None:
+        return "sigmoid"
+
+
+class Tanh(_Elementwise):
+    """y = tanh(x).
+
+    Shapes: any, unchanged.
+    """
+
+    def _kind(self) -> str | None:
+        return "tanh"
+
+
+class Softmax(_Elementwise):
+    """y = exp(x) / sum of exp(x) over the last axis.
+
+    Shapes: any, unchanged.
+    """
+
+    def _kind(self) -> str | None:
+        return "softmax"
+
+
+def with_activation(detail: str, activation: str | None) -> str:
+    """A layer's detail with its activation's name behind it."""
+    return detail if activation is None else f"{detail}, {activation}"

@@ -1,0 +1,196 @@
+"""Is a backward right? Compares it with finite differences of its forward, in float64."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.errors import ConfigError
+from pellucid.layers.layer import Layer
+from pellucid.ops import Array, Shape
+
+TOLERANCE = 1e-6
+RETRIES = 3
+SHRINK = 32.0
+ENTRIES = 256
+"""At most this many entries of each array are tried, chosen by the seed."""
+BATCH = 3
+
+LossFunction = Callable[[Array, Array, Array], tuple[Array, Array]]
+"""loss(logits, targets, weights) -> (losses, dlogits), as `pellucid.losses` has them."""
+
+
+@dataclass(frozen=True)
+class ArrayCheck:
+    """One gradient array: its largest relative error, or what is wrong with it altogether."""
+
+    name: str
+    error: float
+    tried: int
+    size: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What `check_gradients` found; printing it gives a line for each array."""
+
+    subject: str
+    arrays: tuple[ArrayCheck, ...]
+    tolerance: float
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of all."""
+        return max((array.error for array in self.arrays), default=0.0)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every array is within the tolerance."""
+        return self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        verdict = "right" if self.ok else "WRONG"
+        lines = [f"backward of {self.subject} is {verdict}: largest relative error {self.error:.1e}"]
+        for array in self.arrays:
+            mark = "ok   " if array.error <= self.tolerance else "WRONG"
+            lines.append(
+                f"  {mark} {array.name:<12} {array.error:.1e}  ({array.tried} of {array.size} entries){array.note}"
+            )
+        return "\n".join(lines)
+
+
+def check_gradients(
+    subject: Layer | LossFunction,
+    input_shape: Shape,
+    *,
+    seed: int = 0,
+    training: bool = True,
+    epsilon: float = 1e-5,
+    tolerance: float = TOLERANCE,
+) -> GradientCheck:
+    """Compare a layer's or a loss's gradients with central differences, (L(v + h) - L(v - h)) / 2h.
+
+    L is the sum of the outputs times fixed random numbers; for a loss, the mean of its losses times random weights.
+    The layer is copied and its numbers turned to float64, so it stays as it is; a layer not yet built is built, and its
+    parameters moved off their start. Inputs are a shuffled ladder whose rungs are equally far apart and miss zero, so
+    no two tie in a max and none sits on ReLU's kink. Where an entry disagrees it is tried again with a smaller h: a
+    kink between v - h and v + h is left behind, a wrong formula is not. Each error is divided by the entry, or by a
+    hundredth of the array's largest if that is more.
+
+    Shapes: input_shape is without the batch axis, as for `build`.
+    Errors: none of its own for a wrong gradient, or one of the wrong shape: look at `.ok`, or print the result.
+    """
+    rng = np.random.default_rng(seed)
+    if not epsilon > 0:
+        raise ConfigError(f"check_gradients: epsilon must be above 0, got {epsilon}")
+    x = _ladder((BATCH, *input_shape), rng)
+    if isinstance(subject, Layer):
+        name, values, gradients, objective = _layer_problem(subject, x, rng, seed, training)
+    else:
+        name, values, gradients, objective = _loss_problem(subject, x, rng)
+    found = [
+        _check_array(f"d{key}", value, gradients.get(f"d{key}"), objective, rng, epsilon, tolerance)
+        for key, value in values.items()
+    ]
+    return GradientCheck(name, tuple(found), tolerance)
+
+
+Problem = tuple[str, dict[str, Array], "dict[str, Array | None]", Callable[[], float]]
+"""A name, the arrays to move, the gradients claimed for them, and the loss as a function of them."""
+
+
+def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, training: bool) -> Problem:
+    twin = copy.deepcopy(layer)
+    fresh = not twin.built
+    twin.ensure_built(x.shape[1:], rng)
+    twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
+    twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
+    if fresh:
+        for value in twin.params.values():
+            value += 0.1 * rng.standard_normal(value.shape)
+    key = (seed, 0, 0)
+    y, cache = twin.forward(x, training=training, key=key)
+    projection: Array = rng.standard_normal(y.shape)
+    dx, grads = twin.backward(projection, cache)
+
+    def objective() -> float:
+        return float(np.sum(twin.forward(x, training=training, key=key)[0] * projection))
+
+    return layer.place(), {"x": x, **twin.params}, {"dx": dx, **grads}, objective
+
+
+def _loss_problem(function: LossFunction, x: Array, rng: np.random.Generator) -> Problem:
+    targets = rng.random(x.shape)
+    targets /= targets.sum(axis=-1, keepdims=True)
+    weights: Array = 0.5 + rng.random(x.shape[0])
+    _, dlogits = function(x, targets, weights)
+
+    def objective() -> float:
+        return float(np.mean(weights * function(x, targets, weights)[0]))
+
+    name = getattr(function, "__name__", type(function).__name__)
+    return name, {"x": x}, {"dx": dlogits}, objective
+
+
+def _ladder(shape: Shape, rng: np.random.Generator) -> Array:
+    """Equally spaced numbers from about -2 to 2 in random order, zero midway between two rungs."""
+    size = math.prod(shape)
+    rungs = 2 * (size // 2 + 1)
+    ladder = (np.arange(rungs) - (rungs - 1) / 2) * (4.0 / rungs)
+    return np.asarray(rng.permutation(ladder)[:size].reshape(shape))
+
+
+def _check_array(
+    name: str,
+    value: Array,
+    claimed: Array | None,
+    objective: Callable[[], float],
+    rng: np.random.Generator,
+    epsilon: float,
+    tolerance: float,
+) -> ArrayCheck:
+    if claimed is None:
+        return ArrayCheck(name, math.inf, 0, value.size, "; backward did not return it")
+    claimed = np.asarray(claimed)
+    if claimed.shape != value.shape:
+        return ArrayCheck(name, math.inf, 0, value.size, f"; must have shape {value.shape}, has {claimed.shape}")
+    note = "" if claimed.dtype == np.float64 else f"; computed in {claimed.dtype}, the check needs the input's float64"
+    tried = np.sort(rng.permutation(value.size)[:ENTRIES])
+    flat = value.reshape(-1)
+    analytic = claimed.reshape(-1)[tried].astype(np.float64)
+    numeric = np.array([_slope(flat, index, objective, epsilon) for index in tried])
+    error = _errors(analytic, numeric)
+    step = epsilon
+    for _ in range(RETRIES):
+        step /= SHRINK
+        wrong = np.flatnonzero(~(error <= tolerance))
+        if not wrong.size:
+            break
+        again = numeric.copy()
+        again[wrong] = [_slope(flat, index, objective, step) for index in tried[wrong]]
+        # Smaller steps carry more rounding, so each entry keeps whichever estimate agrees best.
+        error = np.fmin(error, _errors(analytic, again))
+    return ArrayCheck(
+        name, float(np.max(np.nan_to_num(error, nan=math.inf), initial=0.0)), tried.size, value.size, note
+    )
+
+
+def _slope(flat: Array, index: int, objective: Callable[[], float], step: float) -> float:
+    kept = flat[index]
+    flat[index] = kept + step
+    above = objective()
+    flat[index] = kept - step
+    below = objective()
+    flat[index] = kept
+    return (above - below) / (2 * step)
+
+
+def _errors(analytic: Array, numeric: Array) -> Array:
+    largest = float(np.max(np.abs(numeric), initial=0.0))
+    scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), 0.01 * largest)
+    return np.asarray(np.abs(analytic - numeric) / np.maximum(scale, 1e-12))

@@ -1,0 +1,216 @@
+"""Convolution over pictures, and over series as pictures one pixel high."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid import initializers, ops
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.initializers import InitializerLike
+from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
+from pellucid.layers.layer import Cache, Key, Layer, positive_int
+from pellucid.layers.one_row import OneRow, width, width_padding
+from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.window import check_window, describe_padding, describe_strides
+from pellucid.ops import Array, Pads, Shape
+from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
+
+
+class Conv2D(Layer):
+    """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
+
+    The field says convolution; the operation is cross-correlation: the kernel is not flipped.
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,O), OH = (H + top + bottom - (KH-1)*DH - 1) // SH + 1; kernel (KH,KW,C/groups,O),
+        bias (O,). With groups, filters o of group g see only the channels of group g.
+    Units: kernel_size, strides, padding, dilation_rate in pixels. padding: "valid" (none), "same" (OH = ceil(H / SH),
+        an odd row below), a number, a pair (rows, columns), or ((top, bottom), (left, right)); padded with zeros.
+    Errors: ConfigError for arguments; ShapeError for a wrong channel count, or a picture smaller than the kernel.
+    Source: LeCun et al. 1998, section II-A; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str | int | Sequence[Any] = "valid",
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: str | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: Any = None,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        where = type(self).__name__
+        self.filters = positive_int(filters, f"{where}: filters")
+        self.kernel_size = pair(kernel_size, f"{where}: kernel_size")
+        self.strides = pair(strides, f"{where}: strides")
+        self.padding = standardize_padding(padding, f"{where}: padding")
+        self.dilation_rate = pair(dilation_rate, f"{where}: dilation_rate")
+        self.groups = positive_int(groups, f"{where}: groups")
+        if self.filters % self.groups:
+            raise ConfigError(
+                f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
+                f"choose a multiple of {self.groups}"
+            )
+        self.activation = standardize_activation(activation, where)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = standardize_penalty(kernel_regularizer)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        self.output_shape(input_shape)
+        params = {"kernel": self.kernel_initializer(self._kernel_shape(input_shape[-1]), rng)}
+        if self.use_bias:
+            params["bias"] = self.bias_initializer((self.filters,), rng)
+        self.params = params
+        self.built = True
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return self._map_shape(input_shape)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self._map_shape(x.shape[1:])
+        z = ops.conv2d(
+            x,
+            self._kernel(),
+            self.params.get("bias"),
+            strides=self.strides,
+            padding=self._pads(x.shape[1:]),
+            dilation=self.dilation_rate,
+            groups=self.groups,
+        )
+        y = activate(z, self.activation, out=z)
+        return y, (x, y)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, y = cache
+        pads = self._pads(x.shape[1:])
+        kernel = self._kernel()
+        dz = activate_backward(dy, y, self.activation)
+        dkernel = ops.conv2d_backward_kernel(
+            x,
+            dz,
+            kernel.shape,
+            strides=self.strides,
+            padding=pads,
+            dilation=self.dilation_rate,
+            groups=self.groups,
+        )
+        grads = {"dkernel": dkernel.reshape(self.params["kernel"].shape)}
+        if self.use_bias:
+            grads["dbias"] = ops.bias_backward(dz)
+        if not need_dx:
+            return None, grads
+        dx = ops.conv2d_backward_input(
+            dz,
+            kernel,
+            x.shape,
+            strides=self.strides,
+            padding=pads,
+            dilation=self.dilation_rate,
+            groups=self.groups,
+        )
+        return dx, grads
+
+    def penalties(self) -> dict[str, Penalty]:
+        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
+
+    def detail(self) -> str:
+        window = f"{self.kernel_size[0]}x{self.kernel_size[1]}{describe_strides(self.strides)}"
+        return with_activation(f"{window}, {describe_padding(self.padding)}", self.activation)
+
+    def _kernel_shape(self, channels: int) -> Shape:
+        return (*self.kernel_size, channels // self.groups, self.filters)
+
+    def _kernel(self) -> Array:
+        """The kernel as (KH,KW,C/groups,O); a view."""
+        kernel = self.params["kernel"]
+        return kernel.reshape(*self.kernel_size, *kernel.shape[-2:])
+
+    def _pads(self, input_shape: Shape) -> Pads:
+        size = input_shape[0], input_shape[1]
+        return resolve_padding(self.padding, size, self.kernel_size, self.strides, self.dilation_rate)
+
+    def _map_shape(self, input_shape: Shape) -> Shape:
+        """(OH,OW,O) for pictures (H,W,C)."""
+        self._check_channels(input_shape)
+        size = input_shape[0], input_shape[1]
+        pads = self._pads(input_shape)
+        return (*check_window(self, size, self.kernel_size, self.strides, pads, self.dilation_rate), self.filters)
+
+    def _check_channels(self, input_shape: Shape) -> None:
+        self.check_rank(input_shape, "H, W, C", "add the missing axes, e.g. a last axis of 1 for grey pictures")
+        channels = input_shape[-1]
+        if self.params:
+            expected = self.params["kernel"].shape[-2] * self.groups
+            if channels != expected:
+                raise ShapeError(
+                    f"{self.place()} was built for {expected} input channels, got {channels}{self.source()}; "
+                    "give pictures with as many channels, or build a new layer"
+                )
+        if channels % self.groups:
+            raise ShapeError(
+                f"{self.place()} cannot split {channels} input channels{self.source()} into {self.groups} groups; "
+                "choose groups that divide the channels"
+            )
+
+
+class Conv1D(OneRow, Conv2D):
+    """Filters slide over a series: y[n,j,o] = f(bias[o] + sum over (b,c) of x[n, j*S+b, c] * k[b,c,o]).
+
+    A Conv2D over pictures one pixel high.
+
+    Shapes: x (N,W,C) -> y (N,OW,O); kernel (K,C/groups,O), bias (O,).
+    Units: kernel_size, strides, padding, dilation_rate in samples; padding a word, a number, or (left, right).
+    Errors: as Conv2D.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] = "valid",
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        activation: str | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: Any = None,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(
+            filters,
+            (1, width(kernel_size, "Conv1D: kernel_size")),
+            (1, width(strides, "Conv1D: strides")),
+            width_padding(padding, "Conv1D: padding"),
+            dilation_rate=(1, width(dilation_rate, "Conv1D: dilation_rate")),
+            groups=groups,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            name=name,
+            input_shape=input_shape,
+            trainable=trainable,
+        )
+
+    def _kernel_shape(self, channels: int) -> Shape:
+        return super()._kernel_shape(channels)[1:]

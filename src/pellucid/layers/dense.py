@@ -1,0 +1,83 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid import initializers, ops
+from pellucid.errors import ShapeError
+from pellucid.initializers import InitializerLike
+from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
+from pellucid.layers.layer import Cache, Key, Layer, positive_int
+from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.ops import Array, Shape
+
+
+class Dense(Layer):
+    """Every unit sees every input: y = f(x @ kernel + bias).
+
+    Shapes: x (N,inputs) -> y (N,units); kernel (inputs,units), bias (units,).
+    Errors: ConfigError for arguments; ShapeError for anything but rows of numbers (put Flatten() before), or for a
+        length other than the one it was built for.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: Any = None,
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        self.units = positive_int(units, "Dense: units")
+        self.activation = standardize_activation(activation, "Dense")
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = standardize_penalty(kernel_regularizer)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        self.output_shape(input_shape)
+        params = {"kernel": self.kernel_initializer((input_shape[0], self.units), rng)}
+        if self.use_bias:
+            params["bias"] = self.bias_initializer((self.units,), rng)
+        self.params = params
+        self.built = True
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
+        if self.params and input_shape[0] != self.params["kernel"].shape[0]:
+            raise ShapeError(
+                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
+                f"{self.source()}; give pictures of the size it was built for, or build a new layer"
+            )
+        return (self.units,)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        z = ops.dense(x, self.params["kernel"], self.params.get("bias"))
+        y = activate(z, self.activation, out=z)
+        return y, (x, y)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, y = cache
+        dz = activate_backward(dy, y, self.activation)
+        grads = {"dkernel": ops.dense_backward_kernel(x, dz)}
+        if self.use_bias:
+            grads["dbias"] = ops.bias_backward(dz)
+        return ops.dense_backward_input(dz, self.params["kernel"]) if need_dx else None, grads
+
+    def penalties(self) -> dict[str, Penalty]:
+        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
+
+    def detail(self) -> str:
+        return with_activation(str(self.units), self.activation)

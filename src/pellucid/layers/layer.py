@@ -1,0 +1,259 @@
+"""What every layer is: parameters, a forward pass, and a backward pass that is a pure function of an explicit cache."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from pellucid import initializers
+from pellucid.errors import ConfigError, DataError, ShapeError
+from pellucid.initializers import Initializer
+from pellucid.layers.penalty import Penalty
+from pellucid.ops import Array, Shape
+
+Cache = Any
+"""Whatever a layer's backward needs of its forward; nobody else looks inside."""
+
+Key = tuple[int, int, int]
+"""(seed, step, layer index): where a pass draws its random numbers from."""
+
+
+class Layer:
+    """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more.
+
+    Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so
+    one layer serves many threads. Shapes given to `build` and `output_shape` are without the batch axis.
+    `version` counts changes of the weights, for whoever keeps a packed copy.
+    A model sets `position` and `fed_by` (the name of the layer before), which make errors say where they happened.
+
+    Errors: ConfigError for arguments, at construction; ShapeError for inputs that do not fit.
+    """
+
+    position: int | None
+    fed_by: str | None
+
+    def __init__(
+        self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ConfigError(f"{type(self).__name__}: name must be a word, got {name!r}")
+        self.auto_named = name is None
+        self.name = snake_case(type(self).__name__) if name is None else name
+        self.input_shape = None if input_shape is None else standardize_shape(input_shape, type(self).__name__)
+        self.trainable = bool(trainable)
+        self.params: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
+        self.built = False
+        self.version = 0
+        self.position = None
+        self.fed_by = None
+        self._writable: dict[str, Array] = {}
+
+    # What a layer of one's own overrides
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        """Make `params` and `state` for this input. Shapes: without the batch axis."""
+        self.output_shape(input_shape)
+        self.built = True
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The shape that comes out. Shapes: without the batch axis. Errors: ShapeError where the input does not fit."""
+        return tuple(input_shape)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        """The output, and what `backward` needs. Never writes to x."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        """The gradient of x (None unless asked for) and, under "d" + name, of each parameter."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def apply_state(self, cache: Cache) -> None:
+        """Take a training pass into `state`; called once a step by the trainer."""
+
+    def detail(self) -> str:
+        """The arguments that matter, for tables and errors: "5x5, valid"."""
+        return ""
+
+    def penalties(self) -> dict[str, Penalty]:
+        """The weight penalty of each parameter that has one."""
+        return {}
+
+    # What all layers share
+
+    def __call__(self, x: Any, seed: int = 0) -> Array:
+        """Run a batch of any real numbers through, as in use (training=False); builds the layer first if need be.
+
+        Shapes: x (N, ...) -> float32 (N, ...).
+        Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
+        """
+        batch = np.asarray(x)
+        if batch.dtype.kind not in "fiub":
+            raise DataError(f"{self.place()} needs real numbers, got an array of {batch.dtype}")
+        if batch.ndim < 2:
+            raise ShapeError(f"{self.place()} needs a batch (N, ...), got shape {batch.shape}; add a first axis")
+        batch = np.ascontiguousarray(batch, np.float32)
+        self.ensure_built(batch.shape[1:], np.random.default_rng(seed))
+        y, _ = self.forward(batch, training=False)
+        return np.asarray(y, np.float32)
+
+    def ensure_built(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        """Build unless that was done."""
+        if not self.built:
+            self.build(tuple(int(size) for size in input_shape), rng)
+            self.built = True
+
+    @property
+    def weights(self) -> list[Array]:
+        """Parameters, then state, as live read-only arrays; empty before the layer is built."""
+        return [_read_only(array) for array in (*self.params.values(), *self.state.values())]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of `weights`."""
+        return [np.array(array) for array in (*self.params.values(), *self.state.values())]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write new values into the weights, in the order of `weights`; float64 and nested lists are converted.
+
+        Errors: ShapeError for a wrong number of arrays or a wrong shape, before anything is written.
+        """
+        names = [*self.params, *self.state]
+        if not self.built:
+            raise ShapeError(f"{self.place()} has no weights yet; call it on a batch, or build it, first")
+        if len(weights) != len(names):
+            expected = f"{len(names)} arrays ({', '.join(names)})" if names else "no arrays"
+            raise ShapeError(f"{self.place()} needs {expected}, got {len(weights)}")
+        values = [self._converted(name, given) for name, given in zip(names, weights, strict=True)]
+        for name, value in zip(names, values, strict=True):
+            target = self.state[name] if name in self.state else self._writable.get(name, self.params.get(name))
+            if target is not None:
+                target[...] = value
+        self.version += 1
+
+    def _converted(self, name: str, given: Any) -> Array:
+        target = self.params[name] if name in self.params else self.state[name]
+        try:
+            value = np.asarray(given, target.dtype)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(f"{self.place()}: {name} must be an array of numbers: {error}") from error
+        if value.shape != target.shape:
+            raise ShapeError(f"{self.place()}: {name} must have shape {target.shape}, got {value.shape}")
+        return value
+
+    def bind(self, params: Mapping[str, Array]) -> None:
+        """Live from now on in these writable arrays (views of a model's flat buffer), values copied in.
+
+        Errors: ShapeError where names or shapes differ from the layer's own.
+        """
+        own = {name: array.shape for name, array in self.params.items()}
+        given = {name: array.shape for name, array in params.items()}
+        if own != given:
+            raise ShapeError(f"{self.place()} has parameters {own}, cannot live in {given}")
+        for name, array in params.items():
+            array[...] = self.params[name]
+        self._writable = dict(params)
+        self.params = {name: _read_only(params[name]) for name in self.params}
+        self.version += 1
+
+    def count_params(self) -> int:
+        """How many numbers `weights` holds."""
+        return sum(array.size for array in (*self.params.values(), *self.state.values()))
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON; `layers.from_config` makes the same layer again.
+
+        Reads, for each parameter of `__init__`, the attribute of that name.
+        Errors: ConfigError for a layer of your own that keeps an argument under another name.
+        """
+        arguments: dict[str, Any] = {"type": type(self).__name__}
+        for argument in inspect.signature(type(self).__init__).parameters:
+            if argument == "self":
+                continue
+            if not hasattr(self, argument):
+                raise ConfigError(
+                    f"{self.place()} does not keep its argument {argument!r}; "
+                    f"store it as self.{argument}, or write your own config()"
+                )
+            arguments[argument] = _plain(getattr(self, argument))
+        return arguments
+
+    def place(self) -> str:
+        """How errors call this layer: layer 3 'conv2' (Conv2D 5x5, valid)."""
+        number = "" if self.position is None else f"layer {self.position} "
+        return f"{number}{self.name!r} ({f'{type(self).__name__} {self.detail()}'.strip()})"
+
+    def source(self) -> str:
+        """Where the input came from, for errors: " from 'pool1'", or nothing."""
+        return "" if self.fed_by is None else f" from {self.fed_by!r}"
+
+    def check_rank(self, input_shape: Shape, axes: str, fix: str) -> None:
+        """Errors: ShapeError unless the input has these axes, e.g. "H, W, C"."""
+        if len(input_shape) != axes.count(",") + 1:
+            got = ", ".join(map(str, input_shape))
+            raise ShapeError(f"{self.place()} needs input (N, {axes}), got (N, {got}){self.source()}; {fix}")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A twin that owns its arrays, whoever owns this one's."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+        twin.params = {name: np.array(array) for name, array in self.params.items()}
+        twin._writable = {}
+        return twin
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} {self.detail()}".rstrip() + ">"
+
+
+def snake_case(name: str) -> str:
+    """A class's name as a layer's: Conv2D -> conv2d, MaxPool2D -> max_pool2d, ReLU -> relu.
+
+    >>> [snake_case(name) for name in ("Conv2D", "LeakyReLU", "GlobalAvgPool2D")]
+    ['conv2d', 'leaky_relu', 'global_avg_pool2d']
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.replace("ReLU", "Relu")).lower()
+
+
+def standardize_shape(shape: Sequence[int], where: str) -> Shape:
+    """A shape without the batch axis as a tuple of ints. Errors: ConfigError for anything else."""
+    given = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    if not given or not all(isinstance(size, int | np.integer) and size >= 1 for size in given):
+        raise ConfigError(f"{where}: input_shape must be sizes of at least 1 without the batch, got {shape!r}")
+    return tuple(int(size) for size in given)
+
+
+def positive_int(value: Any, what: str) -> int:
+    """A whole number of at least 1. Errors: ConfigError naming `what`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{what} must be a whole number of at least 1, got {value!r}")
+    return int(value)
+
+
+def number(value: Any, what: str, low: float, high: float = float("inf")) -> float:
+    """A number in [low, high). Errors: ConfigError naming `what`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value < high:
+        bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to below {high:g}"
+        raise ConfigError(f"{what} must be a number {bound}, got {value!r}")
+    return float(value)
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _plain(value: Any) -> Any:
+    """A constructor's argument as JSON has it."""
+    if isinstance(value, Initializer):
+        return initializers.config(value)
+    if isinstance(value, Penalty):
+        return value.config()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,63 @@
+"""Series as pictures one pixel high: what makes the 1-D layers out of the 2-D ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError
+from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.ops import Array, Pads, Shape
+
+
+class OneRow(Layer):
+    """Put before a 2-D layer among the bases, it gives that layer's 1-D form: (N,W,C) goes in as (N,1,W,C).
+
+    Inside, kernels, strides and pads stay pairs whose first half is 1 (or no padding).
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_series(input_shape)
+        return super().output_shape((1, *input_shape))[1:]
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.check_series(x.shape[1:])
+        y, cache = super().forward(x[:, np.newaxis], training=training, key=key)
+        return y[:, 0], cache
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        dx, grads = super().backward(dy[:, np.newaxis], cache, need_dx=need_dx)
+        return (None if dx is None else dx[:, 0]), grads
+
+    def check_series(self, input_shape: Shape) -> None:
+        """Errors: ShapeError unless the input is (W, C)."""
+        self.check_rank(input_shape, "W, C", "add the missing axis, e.g. a last axis of 1 for one series")
+
+    def config(self) -> dict[str, Any]:
+        arguments = super().config()
+        for name in ("kernel_size", "pool_size", "strides", "dilation_rate"):
+            if name in arguments:
+                arguments[name] = arguments[name][1]
+        if not isinstance(arguments["padding"], str):
+            arguments["padding"] = arguments["padding"][1]
+        return arguments
+
+
+def width(value: int | Sequence[int], name: str) -> int:
+    """One number of at least 1, given bare or as a sequence of one, as Keras takes both. Errors: ConfigError."""
+    bare = value[0] if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1 else value
+    if isinstance(bare, bool) or not isinstance(bare, int | np.integer) or bare < 1:
+        raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(bare)
+
+
+def width_padding(padding: str | int | Sequence[int], name: str) -> str | Pads:
+    """Padding along the width alone: a word, a number for both ends, or (left, right). Errors: ConfigError."""
+    if isinstance(padding, str):
+        return padding
+    ends = (padding, padding) if isinstance(padding, int | np.integer) else tuple(padding)
+    if len(ends) != 2 or not all(isinstance(end, int | np.integer) and end >= 0 for end in ends):
+        raise ConfigError(f'{name} must be "valid", "same", a number of samples or (left, right), got {padding!r}')
+    return (0, 0), (int(ends[0]), int(ends[1]))

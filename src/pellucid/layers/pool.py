@@ -1,0 +1,178 @@
+"""Pooling: each window becomes its largest value, or its mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid import ops
+from pellucid.errors import ConfigError
+from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.one_row import OneRow, width, width_padding
+from pellucid.layers.window import check_window, describe_padding, describe_strides
+from pellucid.ops import Array, Pads, Shape
+from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
+
+
+class _Pool2D(Layer):
+    """A window sliding over each channel by itself."""
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[Any] = "valid",
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        where = type(self).__name__
+        self.pool_size = pair(pool_size, f"{where}: pool_size")
+        self.strides = self.pool_size if strides is None else pair(strides, f"{where}: strides")
+        self.padding = standardize_padding(padding, f"{where}: padding")
+        if not isinstance(self.padding, str):
+            for pads, size in zip(self.padding, self.pool_size, strict=True):
+                if max(pads) >= size:
+                    raise ConfigError(
+                        f"{where}: padding must be smaller than the window {self.pool_size[0]}x{self.pool_size[1]}, "
+                        f"got {padding!r}; a window of nothing but padding has no value"
+                    )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return self._map_shape(input_shape)
+
+    def detail(self) -> str:
+        strides = "" if self.strides == self.pool_size else describe_strides(self.strides) or ", stride 1"
+        return f"{self.pool_size[0]}x{self.pool_size[1]}{strides}, {describe_padding(self.padding)}"
+
+    def _map_shape(self, input_shape: Shape) -> Shape:
+        """(OH,OW,C) for pictures (H,W,C)."""
+        self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
+        size = input_shape[0], input_shape[1]
+        return (*check_window(self, size, self.pool_size, self.strides, self._pads(input_shape)), input_shape[2])
+
+    def _pads(self, input_shape: Shape) -> Pads:
+        return resolve_padding(self.padding, (input_shape[0], input_shape[1]), self.pool_size, self.strides)
+
+
+class MaxPool2D(_Pool2D):
+    """Largest value in each window: y[n,i,j,c] = max over (a,b) of x[n, i*SH+a, j*SW+b, c].
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.
+    Units: pool_size, strides (None: pool_size), padding in pixels. Padding counts as minus infinity: never picked.
+    Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or padding that fills a window.
+    Source: Scherer, Muller & Behnke 2010; ties go to the first in row order.
+    """
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self._map_shape(x.shape[1:])
+        pads = self._pads(x.shape[1:])
+        y, argmax = ops.max_pool2d(x, pool_size=self.pool_size, strides=self.strides, padding=pads)
+        return y, (argmax, x.shape)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        argmax, x_shape = cache
+        pads = self._pads(x_shape[1:])
+        dx = ops.max_pool2d_backward(dy, argmax, x_shape, pool_size=self.pool_size, strides=self.strides, padding=pads)
+        return dx, {}
+
+
+class AvgPool2D(_Pool2D):
+    """Mean of each window: y[n,i,j,c] = mean over (a,b) of x[n, i*SH+a, j*SW+b, c]; padding is not counted.
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.
+    Units: pool_size, strides (None: pool_size), padding in pixels.
+    Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or padding that fills a window.
+    Source: LeCun et al. 1998, section II-B, without its coefficients; TensorFlow's rule for padding.
+    """
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self._map_shape(x.shape[1:])
+        pads = self._pads(x.shape[1:])
+        return ops.avg_pool2d(x, pool_size=self.pool_size, strides=self.strides, padding=pads), x.shape
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        pads = self._pads(cache[1:])
+        dx = ops.avg_pool2d_backward(dy, cache, pool_size=self.pool_size, strides=self.strides, padding=pads)
+        return dx, {}
+
+
+class GlobalAvgPool2D(Layer):
+    """Mean of each channel over the whole picture: y[n,c] = mean over (i,j) of x[n,i,j,c].
+
+    Shapes: x (N,H,W,C) -> y (N,C).
+    Source: Lin, Chen & Yan 2014 (Network in Network), section 3.2.
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
+        return (input_shape[2],)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        return ops.global_avg_pool2d(x), x.shape
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return ops.global_avg_pool2d_backward(dy, cache) if need_dx else None, {}
+
+
+class MaxPool1D(OneRow, MaxPool2D):
+    """Largest value in each stretch: y[n,j,c] = max over b of x[n, j*S+b, c]; a MaxPool2D one pixel high.
+
+    Shapes: x (N,W,C) -> y (N,OW,C).
+    Units: pool_size, strides (None: pool_size), padding (a word, a number, or (left, right)) in samples.
+    Errors: as MaxPool2D.
+    """
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[int] = "valid",
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(
+            (1, width(pool_size, "MaxPool1D: pool_size")),
+            None if strides is None else (1, width(strides, "MaxPool1D: strides")),
+            width_padding(padding, "MaxPool1D: padding"),
+            name=name,
+            input_shape=input_shape,
+            trainable=trainable,
+        )
+
+
+class AvgPool1D(OneRow, AvgPool2D):
+    """Mean of each stretch: y[n,j,c] = mean over b of x[n, j*S+b, c]; an AvgPool2D one pixel high.
+
+    Shapes: x (N,W,C) -> y (N,OW,C).
+    Units: pool_size, strides (None: pool_size), padding (a word, a number, or (left, right)) in samples.
+    Errors: as AvgPool2D.
+    """
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[int] = "valid",
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(
+            (1, width(pool_size, "AvgPool1D: pool_size")),
+            None if strides is None else (1, width(strides, "AvgPool1D: strides")),
+            width_padding(padding, "AvgPool1D: padding"),
+            name=name,
+            input_shape=input_shape,
+            trainable=trainable,
+        )
