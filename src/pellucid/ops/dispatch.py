@@ -90,7 +90,7 @@ def _announce_missing_native() -> None:
     if not _announced:
         _announced = True
         message = f"Pellucid runs on its slow NumPy reference, the compiled kernels are missing: {native.reason}"
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
+        warnings.warn(message, RuntimeWarning, stacklevel=5)
 
 
 def backend_of(op: str, *arrays: Array | None) -> str:

@@ -33,7 +33,7 @@ def softmax_cross_entropy(
     hits[...] = logits.argmax(axis=1) == wanted.argmax(axis=1)
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / classes
-    losses[...] = -np.where(wanted == 0, 0, wanted * log_p).sum(axis=1)
+    losses[...] = 0 - np.where(wanted == 0, 0, wanted * log_p).sum(axis=1)
     if dlogits is not None:
         dlogits[...] = _weighted(np.exp(log_p) - wanted, weights) / n
 

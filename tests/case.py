@@ -1,0 +1,122 @@
+"""What a case is: one call of the door, the error it may have, and how its arguments are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.ops import geometry
+from pellucid.ops.geometry import Array, Pads, Pair, Shape
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+Build = Callable[[np.random.Generator], Arguments]
+EPS = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an operation of `pellucid.ops`; `kind` and `bound` are explained in `cases`."""
+
+    op: str
+    name: str
+    build: Build = field(repr=False)
+    kind: str = "scaled"
+    bound: float = 0.0
+    macs: int = 0
+
+    def arguments(self, seed: int = 0) -> Arguments:
+        """The same float32 arguments whenever the seed is the same."""
+        return self.build(np.random.default_rng([seed, *self.op.encode(), *self.name.encode()]))
+
+    def __str__(self) -> str:
+        return f"{self.op}-{self.name}"
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Geometry of one convolution."""
+
+    name: str
+    x: Shape
+    kernel: Pair
+    filters: int
+    strides: Pair = (1, 1)
+    padding: Pads = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    @property
+    def kernel_shape(self) -> Shape:
+        return (*self.kernel, self.x[3] // self.groups, self.filters)
+
+    @property
+    def y(self) -> Shape:
+        return geometry.conv2d_shape(self.x, self.kernel_shape, self.strides, self.padding, self.dilation, self.groups)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation": self.dilation,
+            "groups": self.groups,
+        }
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Geometry of one pooling."""
+
+    name: str
+    x: Shape
+    pool_size: Pair
+    strides: Pair
+    padding: Pads = ((0, 0), (0, 0))
+
+    @property
+    def y(self) -> Shape:
+        return geometry.pool2d_shape(self.x, self.pool_size, self.strides, self.padding)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
+
+
+def normal(rng: np.random.Generator, shape: Shape, scale: float = 1.0) -> Array:
+    """Float32 numbers of a normal distribution around zero."""
+    return (rng.standard_normal(shape) * scale).astype(np.float32)
+
+
+def given(*shapes: Shape, rest: Sequence[Any] = (), scale: float = 1.0, **options: Any) -> Build:
+    """Arguments that are normal arrays of these shapes, then `rest` as it is, then keywords."""
+    return lambda rng: ((*(normal(rng, shape, scale) for shape in shapes), *rest), options)
+
+
+def sum_bound(terms: int) -> float:
+    """Bound of a sum of so many products: see `cases`."""
+    return 2 + math.sqrt(terms)
+
+
+def size_name(shape: Shape) -> str:
+    """E.g. 2x5x7x3."""
+    return "x".join(map(str, shape))
+
+
+def guarded(shape: Shape, dtype: Any, fence: int = 17) -> tuple[Array, Callable[[], bool]]:
+    """An array with a fence of sentinels on both sides, and a function that says whether they are untouched.
+
+    The fence is an odd number of entries, so the array is not aligned to vectors either.
+    """
+    size = math.prod(shape)
+    store = np.full(size + 2 * fence, 123, dtype)
+    inner = store[fence : fence + size]
+    inner[...] = np.nan if np.dtype(dtype).kind == "f" else 77  # what is not written shows
+
+    def untouched() -> bool:
+        return bool((store[:fence] == 123).all() and (store[fence + size :] == 123).all())
+
+    return inner.reshape(shape), untouched

@@ -1,0 +1,323 @@
+"""The one table of cases: every operation at every awkward size, for correctness, gradients and benchmarks.
+
+A case builds the arguments of one call of the door in float32. What the operation gives for them must agree with what
+the reference gives for the same numbers in float64, within the case's bound. `kind` says what the bound multiplies:
+
+exact   nothing: bits must agree (a maximum, a mask, a copy: no rounding takes place).
+linear  eps * the operation on absolute values. A sum of K products rounds K times, each time by at most eps/2 of a
+        partial sum, itself at most the sum of absolute values; independent roundings add up like sqrt(K). Hence the
+        bound 2 + sqrt(K), the 2 for the product and the epilogue.
+scaled  eps * the largest result: for formulas with exp, powers and means, a stated number of roundings each.
+
+eps is float32's 2^-23.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from case import Arguments, Case, Conv, Pool, given, normal, size_name, sum_bound
+
+from pellucid.ops import geometry, reference
+from pellucid.ops.geometry import Array, Shape
+
+SAME3 = ((1, 1), (1, 1))
+
+CONVS = (
+    Conv("5x5x1", (3, 28, 28, 1), (5, 5), 30),
+    Conv("5x5x1-one", (1, 28, 28, 1), (5, 5), 30),
+    Conv("11x11x3-stride4", (1, 67, 59, 3), (11, 11), 45, (4, 4), ((2, 2), (2, 2))),
+    Conv("3x3-same", (2, 14, 14, 36), (3, 3), 36, padding=SAME3),
+    Conv("3x3x3-same", (2, 17, 15, 3), (3, 3), 36, padding=SAME3),
+    Conv("3x3-deep", (2, 6, 6, 72), (3, 3), 144, padding=SAME3),
+    Conv("nonsquare", (2, 9, 17, 6), (3, 2), 16, (1, 2)),
+    Conv("asymmetric", (2, 8, 11, 6), (4, 3), 16, padding=((0, 1), (2, 0))),
+    Conv("asymmetric-strided", (2, 10, 9, 16), (3, 3), 30, (2, 3), ((1, 0), (0, 2))),
+    Conv("remainder", (2, 11, 10, 3), (3, 3), 6, (3, 3)),
+    Conv("dilated", (2, 13, 15, 6), (3, 3), 16, dilation=(2, 3)),
+    Conv("dilated-same-strided", (1, 13, 12, 16), (3, 2), 6, (2, 2), ((2, 2), (1, 2)), (2, 3)),
+    Conv("grouped", (2, 9, 8, 30), (3, 3), 46, padding=SAME3, groups=2),
+    Conv("grouped-strided", (2, 11, 9, 36), (5, 3), 45, (2, 1), ((2, 2), (1, 1)), groups=3),
+    Conv("depthwise", (2, 9, 8, 6), (3, 3), 12, padding=SAME3, groups=6),
+    Conv("everything", (2, 15, 14, 6), (3, 2), 10, (2, 3), ((1, 2), (0, 3)), (2, 1), 2),
+    Conv("45to46", (1, 7, 9, 45), (3, 3), 46),
+    Conv("46to45-pointwise", (3, 8, 7, 46), (1, 1), 45),
+    Conv("pointwise-strided", (2, 9, 9, 16), (1, 1), 30, (2, 2)),
+    Conv("one-wide", (2, 12, 1, 3), (3, 1), 6),
+    Conv("one-wide-padded", (2, 12, 1, 3), (3, 3), 6, padding=SAME3),
+    Conv("one-high", (2, 1, 50, 6), (1, 5), 16, (1, 2)),
+    Conv("whole-picture", (3, 7, 6, 16), (7, 6), 30),
+    Conv("stride-over-kernel", (2, 13, 12, 3), (2, 2), 6, (3, 4)),
+    Conv("padding-over-kernel", (2, 5, 4, 3), (2, 2), 6, padding=((3, 2), (4, 3))),
+    Conv("one-pixel", (1, 1, 1, 1), (1, 1), 1),
+    *(Conv(f"filters-{o}", (1, 6, 11, 3), (3, 3), o, padding=SAME3) for o in (1, 2, 7, 8, 9, 15, 16, 17, 24, 33)),
+)
+
+POOLS = (
+    Pool("2x2", (2, 24, 24, 30), (2, 2), (2, 2)),
+    Pool("2x2-channels1", (3, 9, 8, 1), (2, 2), (2, 2)),
+    Pool("3x3-overlapping", (2, 13, 13, 16), (3, 3), (2, 2)),
+    Pool("3x3-stride1", (1, 7, 9, 3), (3, 3), (1, 1), SAME3),
+    Pool("padded", (2, 11, 9, 45), (3, 3), (2, 2), SAME3),
+    Pool("asymmetric", (2, 5, 7, 36), (2, 2), (2, 2), ((0, 1), (0, 1))),
+    Pool("asymmetric-wide", (2, 8, 7, 6), (4, 3), (3, 2), ((1, 3), (2, 0))),
+    Pool("nonsquare", (2, 9, 10, 46), (2, 3), (1, 2)),
+    Pool("stride-over-window", (2, 11, 10, 6), (2, 2), (3, 4)),
+    Pool("one-wide", (2, 12, 1, 3), (3, 1), (2, 1)),
+    Pool("whole-picture", (3, 5, 6, 16), (5, 6), (1, 1)),
+    Pool("one-pixel", (1, 1, 1, 1), (1, 1), (1, 1)),
+    Pool("255-taps", (1, 18, 19, 3), (15, 17), (2, 1)),
+    Pool("256-taps", (1, 18, 19, 3), (16, 16), (2, 1)),
+)
+
+# (N, inputs, units)
+DENSES = ((1, 1, 1), (1, 7, 10), (3, 45, 46), (5, 16, 30), (100, 36, 10), (4, 720, 100), (7, 33, 17), (13, 6, 1))
+# activations, normalisations: (N, ..., C)
+BLOCKS = (
+    (1, 1),
+    (3, 10),
+    (2, 5, 7, 3),
+    (1, 4, 3, 45),
+    (2, 6, 5, 16),
+    (2, 3, 4, 46),
+    (1, 9, 2, 30),
+    (3, 2, 2, 1),
+    (2, 3, 2, 6),
+)
+# logits: (N, K)
+LOGITS = ((1, 2), (3, 10), (100, 10), (5, 45), (2, 1000), (7, 16))
+# flat vectors of parameters
+VECTORS = (1, 7, 8, 15, 16, 33, 1000)
+ACTIVATIONS = (("relu", 0.0), ("leaky_relu", 0.3), ("leaky_relu", 0.0), ("sigmoid", 0.0), ("tanh", 0.0))
+LRNS: tuple[dict[str, Any], ...] = (
+    {},
+    {"size": 3, "alpha": 0.1, "beta": 0.5, "k": 1.0},
+    {"size": 4, "alpha": 0.3},
+    {"size": 1, "alpha": 0.2},
+)
+DROPOUTS = (
+    (0.5, (0, 0, 0)),
+    (0.25, (7, 123456, 3)),
+    (0.9, (2**32 - 1, 2**32 - 1, 2**31)),
+    (0.0, (1, 2, 3)),
+)
+_ADAM = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+# moments, options
+OPTIMIZERS: dict[str, tuple[tuple[int, dict[str, Any]], ...]] = {
+    "sgd_update": (
+        (0, {"lr": 0.1}),
+        (0, {"lr": 0.1, "weight_decay": 0.01}),
+        (1, {"lr": 0.1, "momentum": 0.9}),
+        (1, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ),
+    "adam_update": (
+        (2, {**_ADAM, "step": 1}),
+        (2, {**_ADAM, "step": 1000, "weight_decay": 0.01}),
+        (2, {**_ADAM, "step": 3, "weight_decay": 0.1, "decoupled": True}),
+    ),
+    "adagrad_update": ((1, {"lr": 0.1, "epsilon": 1e-7}), (1, {"lr": 0.1, "epsilon": 1e-7, "weight_decay": 0.01})),
+    "rmsprop_update": (
+        (1, {"lr": 0.01, "rho": 0.9, "epsilon": 1e-7}),
+        (2, {"lr": 0.01, "rho": 0.9, "epsilon": 1e-7, "momentum": 0.9, "weight_decay": 0.01}),
+        (3, {"lr": 0.01, "rho": 0.9, "epsilon": 1e-2, "momentum": 0.9, "centered": True}),
+    ),
+    "adadelta_update": ((2, {"lr": 1.0, "rho": 0.95, "epsilon": 1e-7}),),
+}
+
+
+def _convs() -> Iterator[Case]:
+    for c in CONVS:
+        macs = geometry.conv2d_macs(c.y, c.kernel_shape)
+        forward = given(c.x, c.kernel_shape, (c.filters,), **c.options)
+        to_input = given(c.y, c.kernel_shape, rest=[c.x], **c.options)
+        to_kernel = given(c.x, c.y, rest=[c.kernel_shape], **c.options)
+        taps, fan_out = math.prod(c.kernel_shape[:3]), math.prod(c.kernel) * c.filters // c.groups
+        yield Case("conv2d", c.name, forward, "linear", sum_bound(taps + 1), macs)
+        yield Case("conv2d_backward_input", c.name, to_input, "linear", sum_bound(fan_out), macs)
+        yield Case("conv2d_backward_kernel", c.name, to_kernel, "linear", sum_bound(math.prod(c.y[:3])), macs)
+    yield Case("zero_pad2d", "asymmetric", given((2, 4, 3, 5), rest=[((1, 2), (0, 3))]), "exact")
+
+
+def _denses() -> Iterator[Case]:
+    for n, i, u in DENSES:
+        name, macs = f"{n}x{i}x{u}", n * i * u
+        yield Case("dense", name, given((n, i), (i, u), (u,)), "linear", sum_bound(i + 1), macs)
+        yield Case("dense", f"{name}-no-bias", given((n, i), (i, u)), "linear", sum_bound(i), macs)
+        yield Case("dense_backward_input", name, given((n, u), (i, u)), "linear", sum_bound(u), macs)
+        yield Case("dense_backward_kernel", name, given((n, i), (n, u)), "linear", sum_bound(n), macs)
+    for shape in BLOCKS:
+        yield Case("bias_backward", size_name(shape), given(shape), "linear", sum_bound(math.prod(shape[:-1])))
+
+
+def _whole_numbers(p: Pool, rng: np.random.Generator) -> Arguments:
+    """Few different values, so that windows hold ties."""
+    return (np.round(normal(rng, p.x)),), p.options
+
+
+def _max_backward(p: Pool, rng: np.random.Generator) -> Arguments:
+    """Places that a real forward pass gives: inside the picture."""
+    y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8 if math.prod(p.pool_size) <= 255 else np.int32)
+    reference.max_pool2d(normal(rng, p.x), y, argmax, **p.options)
+    return (normal(rng, p.y), argmax, p.x), p.options
+
+
+def _pools() -> Iterator[Case]:
+    for p in POOLS:
+        # forward a sum of all taps; backward at most every tap of a window adds to one pixel
+        bound = sum_bound(math.prod(p.pool_size))
+        yield Case("max_pool2d", p.name, given(p.x, **p.options), "exact")
+        yield Case("max_pool2d", f"{p.name}-ties", partial(_whole_numbers, p), "exact")
+        yield Case("max_pool2d_backward", p.name, partial(_max_backward, p), "linear", bound)
+        yield Case("avg_pool2d", p.name, given(p.x, **p.options), "linear", bound)
+        yield Case("avg_pool2d_backward", p.name, given(p.y, rest=[p.x], **p.options), "linear", bound)
+    for shape in (s for s in BLOCKS if len(s) == 4):
+        bound = sum_bound(shape[1] * shape[2])
+        yield Case("global_avg_pool2d", size_name(shape), given(shape), "linear", bound)
+        backward = given((shape[0], shape[3]), rest=[shape])
+        yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
+
+
+def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:
+    x = normal(rng, shape, 3.0)
+    y = np.empty_like(x)
+    reference.activation(x, y, kind, slope=slope)
+    return (normal(rng, shape), y, kind), {"slope": slope}
+
+
+def _softmax_backward(shape: Shape, rng: np.random.Generator) -> Arguments:
+    y = np.exp(normal(rng, shape))
+    return (normal(rng, shape), (y / y.sum(axis=1, keepdims=True)).astype(np.float32)), {}
+
+
+def _activations() -> Iterator[Case]:
+    for shape in BLOCKS:
+        for kind, slope in ACTIVATIONS:
+            # one product for leaky; exp, sum and quotient for the others
+            how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 1.0 if kind == "leaky_relu" else 8.0)
+            name = f"{kind}-{slope:g}-{size_name(shape)}"
+            yield Case("activation", name, given(shape, rest=[kind], scale=3.0, slope=slope), how, bound)
+            yield Case("activation_backward", name, partial(_activation_backward, kind, slope, shape), how, bound)
+    for shape in LOGITS:
+        # exp of one rounded difference, a sum of K terms, a quotient
+        bound = 8 + math.sqrt(shape[1])
+        for scale in (1.0, 1e4):
+            yield Case("softmax", f"{size_name(shape)}-{scale:g}", given(shape, scale=scale), "scaled", bound)
+        yield Case("softmax_backward", size_name(shape), partial(_softmax_backward, shape), "scaled", bound)
+
+
+def _cross_entropy(n: int, k: int, how: str, rng: np.random.Generator) -> Arguments:
+    logits = normal(rng, (n, k), 1e4 if how == "large" else 2.0)
+    targets: Array = rng.integers(0, k, n)
+    if how == "rows":
+        rows = rng.random((n, k)) + 0.01
+        targets = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    options: dict[str, Any] = {"label_smoothing": 0.1 if how == "smoothed" else 0.0}
+    if how == "weighted":
+        options["weights"] = rng.random(n).astype(np.float32)
+    return (logits, targets), options
+
+
+def _elementwise_loss(shape: Shape, rng: np.random.Generator) -> Arguments:
+    targets, weights = rng.random(shape).astype(np.float32), rng.random(shape[0]).astype(np.float32)
+    return (normal(rng, shape, 3.0), targets), {"weights": weights}
+
+
+def _losses() -> Iterator[Case]:
+    for n, k in LOGITS:
+        for how in ("labels", "rows", "smoothed", "weighted", "large"):
+            # log of a sum of K exps less one logit; the largest loss sets the scale
+            build, bound = partial(_cross_entropy, n, k, how), 8 + math.sqrt(k)
+            yield Case("softmax_cross_entropy", f"{how}-{n}x{k}", build, "scaled", bound)
+    for shape in BLOCKS:
+        for op in ("binary_cross_entropy", "mean_squared_error", "mean_absolute_error"):
+            bound = 8 + math.sqrt(math.prod(shape[1:]))
+            yield Case(op, size_name(shape), partial(_elementwise_loss, shape), "scaled", bound)
+
+
+def _batch_norm(op: str, shape: Shape, rng: np.random.Generator) -> Arguments:
+    c, options = shape[-1:], {"epsilon": 1e-3}
+    x = normal(rng, shape, 2.0) + normal(rng, c)
+    gamma, beta = normal(rng, c), normal(rng, c)
+    if op == "batch_norm":
+        return (x, gamma, beta), options
+    axes = tuple(range(len(shape) - 1))
+    mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    if op == "batch_norm_inference":
+        return (x, gamma, beta, mean, variance), options
+    return (normal(rng, shape), x, gamma, mean, variance), options
+
+
+def _lrn_backward(shape: Shape, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
+    full = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0, **options}
+    x = normal(rng, shape, 2.0)
+    y, scale = np.empty_like(x), np.empty_like(x)
+    reference.local_response_norm(x, y, scale, **full)
+    del full["k"]
+    return (normal(rng, shape), x, y, scale), full
+
+
+def _normalizations() -> Iterator[Case]:
+    for shape in BLOCKS:
+        rows = math.prod(shape[:-1])
+        for op in ("batch_norm", "batch_norm_inference", "batch_norm_backward"):
+            if rows > 1 or op == "batch_norm_inference":  # one row has no variance
+                # mean and variance are sums over the rows; a small variance magnifies what the mean lost
+                yield Case(op, size_name(shape), partial(_batch_norm, op, shape), "scaled", 32 + math.sqrt(rows))
+        for options in LRNS:
+            name = "-".join([size_name(shape), *(f"{key}{value:g}" for key, value in options.items())])
+            yield Case("local_response_norm", name, given(shape, scale=2.0, **options), "scaled", 16)
+            yield Case("local_response_norm_backward", name, partial(_lrn_backward, shape, options), "scaled", 16)
+
+
+def _dropouts() -> Iterator[Case]:
+    for shape in BLOCKS:
+        for rate, key in DROPOUTS:
+            # which are kept is exact; one product each
+            build = given(shape, rest=[rate, key])
+            yield Case("dropout", f"{rate:g}-{key[1]}-{size_name(shape)}", build, "scaled", 1)
+
+
+def _optimizer(size: int, slots: int, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
+    """Some slots are means of squares, so small positive numbers serve for every slot."""
+    moments = [(np.abs(normal(rng, (size,))) * 0.1 + 0.5).astype(np.float32) for _ in range(slots)]
+    if options.get("centered"):
+        moments[2] *= np.float32(0.1)
+    return (normal(rng, (size,)), normal(rng, (size,)), *moments), options
+
+
+def _optimizers() -> Iterator[Case]:
+    for op, variants in OPTIMIZERS.items():
+        for number, (slots, options) in enumerate(variants):
+            for size in VECTORS:
+                # a dozen roundings of numbers no larger than the largest
+                yield Case(op, f"{number}-{size}", partial(_optimizer, size, slots, options), "scaled", 12)
+
+
+def _gather(shape: Shape, dtype: type, rng: np.random.Generator) -> Arguments:
+    source: Array = rng.integers(0, 256, shape).astype(dtype)
+    options = {"scale": rng.random(shape[3]).astype(np.float32) / 255, "offset": normal(rng, (shape[3],))}
+    return (source, rng.integers(0, shape[0], 5)), options
+
+
+def _gathers() -> Iterator[Case]:
+    for shape in ((9, 8, 8, 1), (7, 5, 3, 3), (4, 2, 3, 16), (3, 1, 1, 1)):
+        for dtype in (np.uint8, np.float32):
+            build = partial(_gather, shape, dtype)
+            yield Case("gather", f"{np.dtype(dtype)}-{size_name(shape)}", build, "scaled", 2)
+
+
+CASES: tuple[Case, ...] = (
+    *_convs(),
+    *_denses(),
+    *_pools(),
+    *_activations(),
+    *_losses(),
+    *_normalizations(),
+    *_dropouts(),
+    *_optimizers(),
+    *_gathers(),
+)
