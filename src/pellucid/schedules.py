@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
@@ -149,9 +150,9 @@ def get(
         return cls(**arguments)
     if isinstance(spec, str):
         return _by_name(spec, learning_rate, steps)
-    if isinstance(spec, bool) or not isinstance(spec, int | float):
+    if isinstance(spec, bool) or not isinstance(spec, Real):
         raise ConfigError(f"a learning rate is a number, a schedule or a schedule's name, got {spec!r}")
-    return Constant(spec)
+    return Constant(float(spec))
 
 
 def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Schedule:

@@ -127,7 +127,7 @@ def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, 
 def _loss_problem(function: LossFunction, x: Array, rng: np.random.Generator) -> Problem:
     targets = rng.random(x.shape)
     targets /= targets.sum(axis=-1, keepdims=True)
-    weights: Array = 0.5 + rng.random(x.shape[0])
+    weights = rng.uniform(0.5, 1.5, (BATCH,))
     _, dlogits = function(x, targets, weights)
 
     def objective() -> float:
