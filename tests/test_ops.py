@@ -1,4 +1,4 @@
-"""The door: every case agrees with the float64 truth, writes where it should and nowhere else, and refuses what is wrong."""
+"""Every case agrees with the float64 truth, writes where it should and nowhere else; the door refuses what is wrong."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from case import EPS, Case, guarded
 from cases import CASES, OPTIMIZERS
 
 from pellucid import ops
-from pellucid.errors import ConfigError, DataError, ShapeError
-from pellucid.ops import reference
 from pellucid.ops.geometry import Array
 
 IN_PLACE = frozenset(OPTIMIZERS)

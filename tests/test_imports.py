@@ -1,0 +1,129 @@
+"""Imports point one way, and `import pellucid` brings in nothing but NumPy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pellucid
+
+SOURCE = Path(pellucid.__file__).parent
+
+# who comes later may import who comes earlier; those of one row may not import each other in a circle
+ORDER = (
+    ("errors",),
+    ("ops",),
+    ("initializers",),
+    ("layers",),
+    ("losses", "optimizers", "schedules", "metrics"),
+    ("plan",),
+    ("train",),
+    ("model",),
+    ("zoo",),
+    ("visualise", "convert"),
+    ("lab",),
+    ("cli",),
+)
+RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
+# these stand beside layers: they import no more than this, and only what comes after layers imports them
+BESIDE = {"datasets": {"errors", "ops"}, "checkpoint": {"errors", "ops"}, "scratch": {"errors", "ops"}}
+
+
+def part_of(module: str) -> str:
+    """The part a dotted name belongs to: pellucid.ops.door.conv is of ops, pellucid.cli_train of cli."""
+    name = module.split(".")[1] if "." in module else ""
+    return "cli" if name.startswith("cli") or name == "__main__" else name
+
+
+def dotted(path: Path) -> str:
+    parts = ("pellucid", *path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every name of the package that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "pellucid")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "pellucid":
+                yield from (f"pellucid.{alias.name}" for alias in node.names if not alias.name.startswith("__"))
+            elif node.module and node.module.split(".")[0] == "pellucid":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    own = part_of(dotted(path))
+    assert own in RANK or own in BESIDE, f"{own} has no place in the order"
+    for name in imported(path):
+        other = part_of(name)
+        if other == own:
+            continue
+        if own in BESIDE:
+            assert other in BESIDE[own], f"{own} may import only {sorted(BESIDE[own])}, not {name}"
+        elif other in BESIDE:
+            assert RANK[own] > RANK["layers"], f"{own} may not import {name}"
+        else:
+            assert other in RANK and RANK[other] <= RANK[own], f"{own} may not import {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_ops_and_the_plan_know_the_backends(path: Path) -> None:
+    if part_of(dotted(path)) in ("ops", "plan"):
+        return
+    wrong = [name for name in imported(path) if name.startswith(("pellucid.ops.native", "pellucid.ops.reference"))]
+    assert not wrong, "go through the door, pellucid.ops"
+
+
+def test_parts_import_each_other_in_no_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        own = part_of(dotted(path))
+        graph.setdefault(own, set()).update(part_of(name) for name in imported(path))
+    left = {own: others - {own} for own, others in graph.items()}
+    while free := [own for own, others in left.items() if not others & left.keys()]:
+        for own in free:
+            del left[own]
+    assert not left, f"a circle among {sorted(left)}"
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules from outside the standard library that are loaded after a statement, in a new process."""
+    code = f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    return set(found.stdout.split()) - sys.stdlib_module_names
+
+
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    """What NumPy and the interpreter's site hooks bring along by themselves."""
+    return loaded_by("import numpy.random")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import pellucid", "import pellucid.ops", "import pellucid.layers", "import pellucid; pellucid.Sequential"],
+)
+def test_nothing_but_numpy_is_loaded(statement: str, bare: set[str]) -> None:
+    assert loaded_by(statement) - bare == {"pellucid"}
+
+
+@pytest.mark.parametrize("name", pellucid.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(pellucid, name) is not None
+    assert name in dir(pellucid)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Conv2E"):
+        _ = pellucid.Conv2E
