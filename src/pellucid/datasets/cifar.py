@@ -1,0 +1,84 @@
+"""CIFAR-10 in its two official layouts: records of bytes, and Python pickles (read, never run)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets import safe_pickle
+from pellucid.errors import DataError
+
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+BINARY_FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
+PYTHON_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+
+_PIXELS = 3 * 32 * 32
+_RECORD = 1 + _PIXELS
+
+Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def read_binary(path: Path) -> Part:
+    """One file of records: a label byte, then 1,024 bytes each of red, green and blue, row by row.
+
+    Shapes: (N,32,32,3) uint8 and (N,).
+    Errors: DataError if the length is not a whole number of records, or a label is above 9.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(data) == 0 or len(data) % _RECORD:
+        raise DataError(
+            f"{path}: length: expected a multiple of {_RECORD} bytes (a label and 3072 pixels), got {len(data)}"
+        )
+    records = data.reshape(-1, _RECORD)
+    return _pictures(records[:, 1:]), _labels(path, records[:, 0])
+
+
+def read_python(path: Path) -> Part:
+    """One pickled batch: a dict with "data" (N,3072) uint8 and "labels".
+
+    Shapes: (N,32,32,3) uint8 and (N,).
+    Errors: DataError if an entry is missing or has the wrong type or size.
+    """
+    batch = safe_pickle.load(path)
+    entries: dict[str, Any] = {}
+    if isinstance(batch, dict):
+        entries = {key.decode("latin-1") if isinstance(key, bytes) else str(key): value for key, value in batch.items()}
+    data, labels = entries.get("data"), entries.get("labels")
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != _PIXELS:
+        got = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
+        raise DataError(f"{path}: entry 'data': expected uint8 (N, {_PIXELS}), got {got}")
+    if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels) or len(labels) != len(data):
+        got = f"{len(labels)} entries" if isinstance(labels, list) else type(labels).__name__
+        raise DataError(f"{path}: entry 'labels': expected a list of {len(data)} whole numbers, got {got}")
+    return _pictures(data), _labels(path, np.array(labels))
+
+
+def read_parts(folder: Path) -> tuple[Part, Part]:
+    """Training and test part from a folder of either layout."""
+    binary = holds(folder, BINARY_FILES)
+    files = [folder / name for name in (BINARY_FILES if binary else PYTHON_FILES)]
+    parts = [read_binary(file) if binary else read_python(file) for file in files]
+    images, labels = zip(*parts[:5], strict=True)
+    return (np.concatenate(images), np.concatenate(labels)), parts[5]
+
+
+def holds(folder: Path, files: tuple[str, ...]) -> bool:
+    """Whether all these files are in the folder."""
+    return all((folder / name).is_file() for name in files)
+
+
+def _pictures(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+
+
+def _labels(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+    if len(labels) and (labels.min() < 0 or labels.max() > 9):
+        wrong = int(labels[(labels < 0) | (labels > 9)][0])
+        raise DataError(f"{path}: labels: expected 0 to 9, got {wrong}")
+    return labels.astype(np.int64)

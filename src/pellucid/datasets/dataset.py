@@ -1,0 +1,104 @@
+"""What every loader returns: a Dataset of Splits, in memory or read from disk as it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.labels import stratified_split
+from pellucid.errors import ConfigError, DataError
+
+Rows = int | slice | NDArray[np.int64]
+
+
+class Pictures(Protocol):
+    """Pictures that are read when they are asked for: a folder's, for instance."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Rows) -> NDArray[np.uint8]: ...
+    def select(self, rows: NDArray[np.int64]) -> Pictures: ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures and their labels: images[i] shows class_names[labels[i]].
+
+    Shapes: images (N,H,W,C) uint8, an array or Pictures; labels (N,) int64; files N relative names, or None.
+    Errors: DataError if there are not as many labels, or files, as pictures.
+    """
+
+    images: NDArray[Any] | Pictures
+    labels: NDArray[np.int64]
+    files: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        counts = {"labels": len(self.labels)} | ({} if self.files is None else {"files": len(self.files)})
+        for what, count in counts.items():
+            if count != len(self.images):
+                raise DataError(f"{len(self.images)} pictures but {count} {what}; give one to each picture")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, count: int) -> Split:
+        """The first `count` pictures; all of them where there are fewer.
+
+        Errors: ConfigError if count is below 1.
+        """
+        if count < 1:
+            raise ConfigError(f"a limit of pictures must be at least 1, got {count}")
+        return self if count >= len(self) else self.select(np.arange(count, dtype=np.int64))
+
+    def select(self, rows: NDArray[np.int64]) -> Split:
+        """The pictures of these rows, in this order."""
+        images = self.images[rows] if isinstance(self.images, np.ndarray) else self.images.select(rows)
+        files = None if self.files is None else [self.files[row] for row in rows]
+        return Split(images, self.labels[rows], files)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set: what to learn from, what to judge by, and where it came from.
+
+    `test` is held out from training. `validation` is what training may look at; None where the set has no part for it.
+    A folder's held-out part is both, the same object.
+    `skipped` lists the files that were left out, each with the reason.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    source: str
+    validation: Split | None = None
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(H,W,C) of one picture."""
+        return tuple(self.train.images.shape[1:])
+
+    @property
+    def held_out(self) -> Split:
+        """What a training run watches: the validation part, else the test part."""
+        return self.test if self.validation is None else self.validation
+
+    @property
+    def files(self) -> dict[str, list[str]]:
+        """The file names of each part, to store with a run; `load(..., files=...)` makes the same parts again."""
+        parts = {"train": self.train, "test": self.test}
+        if self.validation is not None and self.validation is not self.test:
+            parts["validation"] = self.validation
+        return {name: part.files for name, part in parts.items() if part.files is not None}
+
+    def with_validation(self, fraction: float, *, seed: int) -> Dataset:
+        """The same set with a stratified fraction of the training pictures moved to `validation`."""
+        train, held = stratified_split(self.train.labels, fraction, seed)
+        return replace(self, train=self.train.select(train), validation=self.train.select(held))

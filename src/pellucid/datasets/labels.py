@@ -1,0 +1,86 @@
+"""Class labels: their form, splitting and weighing by class, matching two sets by the names of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import ConfigError, DataError
+
+
+def stratified_split(labels: NDArray[Any], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Two sorted lists of rows, (kept, held out): round(fraction * N) rows are held out, of each class its share.
+
+    Every class with two pictures or more has at least one on either side (so a small set may hold out a few more than
+    asked); a class with one keeps it. The same labels, fraction and seed give the same rows.
+    Errors: ConfigError unless 0 < fraction < 1; DataError if labels are not whole numbers, one to a picture.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ConfigError(f"a held-out fraction lies between 0 and 1, got {fraction}; 0.2 holds out a fifth")
+    flat = class_labels(labels)
+    classes, counts = np.unique(flat, return_counts=True)
+    shares = counts * fraction
+    held_counts = np.floor(shares).astype(np.int64)
+    missing = round(fraction * len(flat)) - int(held_counts.sum())
+    # Largest remainders, the lower class first where two are equal: the total is what was asked for.
+    held_counts[np.argsort(held_counts - shares, kind="stable")[: max(missing, 0)]] += 1
+    held_counts = np.minimum(np.maximum(held_counts, 1), counts - 1)
+    rng = np.random.default_rng([seed, 0x5711])
+    mask = np.zeros(len(flat), dtype=bool)
+    for label, count in zip(classes, held_counts, strict=True):
+        mask[rng.permutation(np.flatnonzero(flat == label))[:count]] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def class_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Labels of any of the usual shapes, (N,), (N,1) or one-hot (N,K), as (N,) int64.
+
+    Errors: DataError if they have another shape or are not whole numbers from 0.
+    """
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] > 1:
+        hot: NDArray[np.int64] = np.argmax(array, axis=1).astype(np.int64)
+        return hot
+    flat = array.reshape(-1) if array.ndim == 2 else array
+    if flat.ndim != 1 or not (flat.size == 0 or (np.all(flat == np.floor(flat)) and flat.min() >= 0)):
+        raise DataError(
+            f"labels must be whole numbers from 0, one to a picture, got shape {array.shape} and dtype {array.dtype}"
+        )
+    whole: NDArray[np.int64] = flat.astype(np.int64)
+    return whole
+
+
+def balanced_class_weights(labels: NDArray[Any], classes: int) -> NDArray[np.float64]:
+    """Weights that make every class count alike: w[k] = N / (K * count[k]), with K the classes that have pictures.
+
+    A class without pictures gets 0.
+    Errors: DataError if a label is not below `classes`.
+    Source: King and Zeng 2001; scikit-learn's class_weight="balanced".
+    """
+    flat = class_labels(labels)
+    if flat.size and flat.max() >= classes:
+        raise DataError(f"label {flat.max()} is out of range: {classes} classes are numbered 0 to {classes - 1}")
+    counts = np.bincount(flat, minlength=classes)
+    present = int(np.count_nonzero(counts))
+    weights = np.zeros(classes, dtype=np.float64)
+    np.divide(len(flat), present * counts, out=weights, where=counts > 0)
+    return weights
+
+
+def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:
+    """Labels that count in `names`, rewritten to count in `wanted`: classes are the same when their names are.
+
+    Errors: DataError listing the names that `wanted` has not.
+    """
+    unknown = [name for name in names if name not in wanted]
+    if unknown:
+        raise DataError(
+            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {', '.join(map(repr, wanted))}. "
+            "Rename the sub-folders, or leave these out"
+        )
+    table = np.array([list(wanted).index(name) for name in names], dtype=np.int64)
+    matched: NDArray[np.int64] = table[labels] if len(labels) else labels
+    return matched

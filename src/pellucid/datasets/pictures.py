@@ -1,0 +1,228 @@
+"""One picture file: what it is, and its pixels upright, in one colour mode and at one size."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.transforms import RESIZE_RULES
+from pellucid.errors import ConfigError, DataError, unknown_name
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"})
+
+_GREY_MODES = ("1", "L", "LA", "La", "I", "F")
+_MEMORY_LIMIT = 4 << 30
+# What Pillow's decoders raise on damaged files.
+_DECODE_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What every picture is made into: size (H, W) in pixels, 1 channel (grey) or 3, and how it is brought to size."""
+
+    size: tuple[int, int]
+    channels: int
+    resize: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (*self.size, self.channels)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a picture's header says: its size (H, W) when upright, and whether it is grey."""
+
+    size: tuple[int, int]
+    grey: bool
+
+
+def fitting(size: int | tuple[int, ...], channels: int, resize: str = "crop") -> Fitting:
+    """Errors: ConfigError for a size below 1, channels other than 1 or 3, or an unknown rule."""
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
+        raise ConfigError(f"a picture's size must be a number or (height, width), at least 1 pixel, got {size!r}")
+    if channels not in (1, 3):
+        raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {channels!r}")
+    if resize not in RESIZE_RULES:
+        raise unknown_name("resize rule", resize, RESIZE_RULES)
+    return Fitting((sides[0], sides[1]), channels, resize)
+
+
+def read_picture(
+    path: str | Path, size: int | tuple[int, int], channels: int, resize: str = "crop"
+) -> NDArray[np.uint8]:
+    """One picture's pixels, exactly as they were at training: upright, then fitted.
+
+    Shapes: (H,W,C) uint8.
+    Errors: DataError naming a file that cannot be decoded.
+    """
+    return decode(Path(path), fitting(size, channels, resize))
+
+
+def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
+    """The pixels of a file under a rule. Transparent parts show white; of an animation, the first frame is taken.
+
+    A JPEG is decoded at a half, quarter or eighth of its size where at least twice the wanted size is left.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.format in ("JPEG", "MPO"):
+                wanted = 2 * _scale(image.size, rule)
+                width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
+                image.draft("RGB" if rule.channels == 3 else "L", (width, height))
+            _set_upright(image)
+            return _fit(_in_mode(image, rule.channels), rule)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: cannot be decoded (more pixels than a photograph has: {error})") from error
+    except _DECODE_ERRORS as error:
+        raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
+
+
+def probe(path: Path) -> Probe:
+    """What the header says, without decoding.
+
+    Errors: DataError naming a file that is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # A PNG may keep its EXIF behind the pixels; reading it there would decode the picture.
+            if image.format != "PNG" and _orientation(image) >= 5:
+                width, height = height, width
+            return Probe((height, width), _is_grey(image))
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: cannot be decoded (more pixels than a photograph has: {error})") from error
+    except _DECODE_ERRORS as error:
+        raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
+
+
+def fit_array(images: NDArray[np.uint8], rule: Fitting) -> NDArray[np.uint8]:
+    """Pictures in memory, fitted one by one.
+
+    Shapes: images (N,H,W,1) or (N,H,W,3) uint8 -> (N, *rule.shape).
+    Errors: ConfigError if the result would pass 4 GiB.
+    """
+    from PIL import Image
+
+    total = len(images) * math.prod(rule.shape)
+    if total > _MEMORY_LIMIT:
+        raise ConfigError(
+            f"{len(images)} pictures of {rule.size[0]} x {rule.size[1]} take {total / 2**30:.1f} GiB of memory; "
+            "choose a smaller size, or put the pictures into a folder"
+        )
+    out = np.empty((len(images), *rule.shape), dtype=np.uint8)
+    for picture, target in zip(images, out, strict=True):
+        image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        target[...] = _fit(_in_mode(image, rule.channels), rule)
+    return out
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "it is no picture of a known type"
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1 to 8; 1 where there is none, or it is damaged."""
+    try:
+        value = image.getexif().get(0x0112, 1)
+    except _DECODE_ERRORS:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _set_upright(image: Image.Image) -> None:
+    from PIL import ImageOps
+
+    image.load()
+    if _orientation(image) != 1:
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode == "P":
+        palette = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+        return bool(np.all(palette == palette[:, :1]))
+    return image.mode in _GREY_MODES or image.mode.startswith("I;")
+
+
+def _in_mode(image: Image.Image, channels: int) -> Image.Image:
+    """The picture as "L" or "RGB"."""
+    from PIL import Image
+
+    if image.mode == "F":
+        raise ValueError("pixels are floating-point numbers; save it as an 8-bit picture")
+    if image.mode == "I" or image.mode.startswith("I;"):
+        values = np.asarray(image).astype(np.int64)  # 16 bits, whatever Pillow calls it
+        image = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
+    elif image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+        colours = image.convert("RGBA")
+        white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, colours)
+    return image.convert("RGB" if channels == 3 else "L")
+
+
+def _scale(size: tuple[int, int], rule: Fitting) -> float:
+    """By how much a picture of size (W, H), upright or lying, is enlarged at most on the way to the rule's size."""
+    low, high = sorted(size)
+    short, long = sorted(rule.size)
+    if rule.resize == "pad":
+        return min(long / low, long / high) if short == long else long / low
+    return max(long / low, short / low) if rule.resize == "stretch" or short != long else short / low
+
+
+def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
+    """Resize with an antialiasing (triangle) filter as the rule says, and give the array."""
+    from PIL import Image
+
+    height, width = rule.size
+    box: tuple[float, float, float, float] = (0, 0, *image.size)
+    target = (width, height)
+    if rule.resize == "crop":
+        scale = max(width / image.width, height / image.height)
+        left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+        box = (
+            max(left, 0),
+            max(top, 0),
+            min(left + width / scale, image.width),
+            min(top + height / scale, image.height),
+        )
+    elif rule.resize == "pad":
+        scale = min(width / image.width, height / image.height)
+        target = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
+    fitted: NDArray[Any] = np.asarray(image.resize(target, Image.Resampling.BILINEAR, box=box))
+    fitted = fitted.reshape(*fitted.shape[:2], rule.channels)
+    if rule.resize != "pad":
+        return fitted
+    out = np.zeros(rule.shape, dtype=np.uint8)
+    top, left = (height - target[1]) // 2, (width - target[0]) // 2
+    out[top : top + target[1], left : left + target[0]] = fitted
+    return out

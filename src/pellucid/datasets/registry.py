@@ -1,0 +1,186 @@
+"""Loading a data set by name, or a folder of pictures by path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.datasets import cifar, digits, idx
+from pellucid.datasets.dataset import Dataset, Split
+from pellucid.datasets.download import Progress, data_folders, fetch, offline, unpack
+from pellucid.datasets.labels import matched_labels
+from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
+from pellucid.errors import ConfigError, DataError, unknown_name
+
+Size = int | tuple[int, int]
+
+
+def load(
+    data: str | os.PathLike[str],
+    *,
+    size: Size | None = None,
+    resize: str = "crop",
+    channels: int | None = None,
+    validation: float | str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+    files: Mapping[str, Sequence[str]] | None = None,
+    whole: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class.
+
+    size: fit every picture to this. None keeps a named set as it is; a folder's pictures take their common size, or 128.
+    resize: "crop" (shorter side to size, centre kept), "pad" or "stretch". channels: 1 or 3 to force grey or colour.
+    validation: a fraction of the training pictures, or a folder, to watch while training. A folder without splits holds
+    out this fraction (0.2 where it is None) as both validation and test.
+    class_names: label by these names, as a trained network has them. files: the lists a run stored (Dataset.files),
+    instead of a new split of a folder. whole: a folder to judge on, every picture in `test`; a named set has its own.
+    progress: called as progress(done, total, what) while pictures are read or files come in.
+    Errors: ConfigError for an unknown name or argument; DataError for data that is missing or cannot be used.
+    """
+    from pellucid.datasets import folder
+
+    name = canonical(data) if isinstance(data, str) else None
+    if name is None:
+        path = _as_folder(data)
+        return folder.load_folder(
+            path,
+            size=size,
+            resize=resize,
+            channels=channels,
+            validation=validation,
+            seed=seed,
+            class_names=class_names,
+            files=files,
+            whole=whole,
+            progress=progress,
+        )
+    if files is not None or class_names is not None or whole:
+        raise ConfigError(
+            f"files, class_names and whole are for folders of pictures; {name!r} has its own split and names"
+        )
+    dataset = load_named(name, progress=progress)
+    if size is not None or channels is not None:
+        dataset = _fitted(dataset, size, resize, channels)
+    if isinstance(validation, (int, float)):
+        return dataset.with_validation(float(validation), seed=seed)
+    if validation is not None:
+        raise ConfigError(f"validation for {name!r} must be a fraction such as 0.1, got {os.fspath(validation)!r}")
+    return dataset
+
+
+def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
+    """A named set from where it lies, or else from the network."""
+    info = known(name)
+    if info.name == "digits":
+        return digits.load()
+    place = locate(name) or _download(info, progress)
+    train, test = _read(info, place)
+    for what, part, count in (("training", train, info.num_train), ("test", test, info.num_test)):
+        if len(part) != count:
+            raise DataError(f"{place}: expected {count} {what} pictures of {info.name}, got {len(part)}")
+    return Dataset(name=info.name, train=train, test=test, class_names=info.class_names, source=info.source)
+
+
+def locate(name: str) -> Path | None:
+    """Where a named set's files lie: looked for in PELLUCID_DATA, then the user's cache, then system folders."""
+    info = known(name)
+    candidates = [root / folder for root in data_folders() for folder in info.folders]
+    for place in [*candidates, *info.system_folders]:
+        if any(all(_variant(place, file) is not None for file in layout) for layout in info.layouts):
+            return place
+    return None
+
+
+def fetch_named(name: str, *, progress: Progress | None = None) -> Path | None:
+    """Make sure a named set is on this machine, and say where; None for the one in the package."""
+    info = known(name)
+    return None if info.name == "digits" else locate(name) or _download(info, progress)
+
+
+def names() -> tuple[str, ...]:
+    """The sets that have a name."""
+    return tuple(KNOWN)
+
+
+def _as_folder(data: str | os.PathLike[str]) -> Path:
+    path = Path(data).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise DataError(
+            f"{path} is a file; data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
+        )
+    text = os.fspath(data)
+    if isinstance(data, str) and not any(mark in text for mark in ("/", "\\", ".", "~")):
+        raise unknown_name("data set", data, KNOWN)
+    raise DataError(
+        f"{path}: no such folder; data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
+    )
+
+
+def _variant(place: Path, file: str) -> Path | None:
+    """The file under one of the spellings in use: gzipped or not, "-idx3-ubyte" or ".idx3-ubyte"."""
+    for name in (file, f"{file}.gz", file.replace("-idx", ".idx")):
+        if (place / name).is_file():
+            return place / name
+    return None
+
+
+def _download(info: Known, progress: Progress | None) -> Path:
+    target = data_folders()[-1] / info.folders[0]
+    if offline():
+        searched = ", ".join(str(place) for place in [*data_folders(), *info.system_folders])
+        layouts = " or ".join(", ".join(layout) for layout in info.layouts)
+        raise DataError(
+            f"{info.name} is not on this machine (searched {searched}) and PELLUCID_OFFLINE forbids a download. "
+            f"Put the files {layouts} into {target}, or into the folder {info.folders[0]} of PELLUCID_DATA; "
+            f"they come from {info.remotes[0].mirrors[0]}"
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    for remote in info.remotes:
+        path = fetch(remote, target, progress=progress)
+        if path.name.endswith(".tar.gz"):
+            unpack(path, info.layouts[0], target)
+            path.unlink()
+    return target
+
+
+def _read(info: Known, place: Path) -> tuple[Split, Split]:
+    if info.layouts[0] == IDX_FILES:
+        paths = [_variant(place, file) or place / file for file in IDX_FILES]
+        pairs = [idx.read_pair(paths[i], paths[i + 1], classes=len(info.class_names)) for i in (0, 2)]
+        for path, (images, _) in zip(paths[::2], pairs, strict=True):
+            if images.shape[1:] != info.shape[:2]:
+                raise DataError(f"{path}: sizes: expected pictures of {info.shape[:2]}, got {images.shape[1:]}")
+        train, test = (Split(images[..., None], labels.astype(np.int64)) for images, labels in pairs)
+        return train, test
+    train, test = (Split(*part) for part in cifar.read_parts(place))
+    return train, test
+
+
+def _fitted(dataset: Dataset, size: Size | None, resize: str, channels: int | None) -> Dataset:
+    """A set in memory at another size or colour mode."""
+    from pellucid.datasets.pictures import fit_array, fitting
+
+    rule = fitting(size if size is not None else dataset.image_shape[:2], channels or dataset.image_shape[2], resize)
+
+    def refit(split: Split) -> Split:
+        return replace(split, images=fit_array(np.asarray(split.images), rule))
+
+    return replace(dataset, train=refit(dataset.train), test=refit(dataset.test))
+
+
+def _relabelled(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
+    """A set whose labels count in another list of names."""
+
+    def relabel(split: Split) -> Split:
+        return replace(split, labels=matched_labels(split.labels, dataset.class_names, class_names))
+
+    train, test = relabel(dataset.train), relabel(dataset.test)
+    return replace(dataset, train=train, test=test, class_names=tuple(class_names))

@@ -1,0 +1,278 @@
+"""A reader for pickles that knows arrays, bytes, strings, numbers, lists, tuples and dicts, and runs nothing.
+
+`pickle.load` calls whatever a file names. This is an interpreter of its own for the opcodes plain data needs: names of
+NumPy's array constructors stand for themselves and are never looked up; every other name, and every opcode that would
+build an object, is refused before anything happens.
+"""
+
+from __future__ import annotations
+
+import math
+import pickletools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import DataError
+
+_MARK = object()
+_SIMPLE_DTYPE = re.compile(r"[<>=|]?(?:[biufc](?:1|2|4|8|16)|[SU]\d{1,9}|\?)")
+
+# Old and new homes of the same few functions (NumPy 2 renamed numpy.core; Python 3 renamed copy_reg).
+_NAMES = {
+    "numpy.core.multiarray _reconstruct": "reconstruct",
+    "numpy._core.multiarray _reconstruct": "reconstruct",
+    "numpy.core.numeric _frombuffer": "frombuffer",
+    "numpy._core.numeric _frombuffer": "frombuffer",
+    "numpy.core.multiarray scalar": "scalar",
+    "numpy._core.multiarray scalar": "scalar",
+    "numpy ndarray": "ndarray",
+    "numpy dtype": "dtype",
+    "_codecs encode": "encode",
+    "__builtin__ bytes": "empty",
+    "builtins bytes": "empty",
+}
+# fmt: off
+_PUSH = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4",
+    "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING",
+    "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+})
+# fmt: on
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+@dataclass(frozen=True)
+class _Name:
+    """One of NumPy's constructors, by name only."""
+
+    kind: str
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A dtype or array whose state has not come yet, and where it is remembered."""
+
+    kind: str
+    text: str = ""
+    memo_keys: list[int] = field(default_factory=list)
+
+
+class _Refused(Exception):
+    """The file asks for something that plain data does not need."""
+
+
+def load(path: Path) -> Any:
+    """The data in a pickle file. See `loads`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return loads(data, name=str(path))
+
+
+def loads(data: bytes, *, name: str = "pickle") -> Any:
+    """The data in a pickle of any protocol, Python 2's too (whose strings come as str, one character a byte).
+
+    Errors: DataError naming what was refused or damaged; nothing has run by then.
+    """
+    try:
+        return _Machine().run(pickletools.genops(data))
+    except _Refused as error:
+        raise DataError(
+            f"{name}: refused: {error}. Only arrays, bytes, strings, numbers, lists, tuples and dicts are read from a "
+            "pickle, because anything else could run a stranger's code"
+        ) from error
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise DataError(f"{name}: damaged pickle ({type(error).__name__}: {error})") from error
+
+
+class _Machine:
+    """The stack, the memo, and what each allowed opcode does to them."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, operations: Iterator[tuple[Any, Any, int | None]]) -> Any:
+        for opcode, argument, _ in operations:
+            name = opcode.name
+            if name == "STOP":
+                return self._finished(self.stack.pop())
+            self._step(name, argument)
+        raise ValueError("no STOP at the end")
+
+    def _step(self, name: str, argument: Any) -> None:
+        stack = self.stack
+        if name in _PUSH:
+            stack.append(argument)
+        elif name in _CONSTANTS:
+            stack.append(_CONSTANTS[name])
+        elif name in _TUPLES:
+            stack.append(tuple(self._pop(_TUPLES[name])))
+        elif name == "MARK":
+            stack.append(_MARK)
+        elif name in ("EMPTY_LIST", "EMPTY_DICT"):
+            stack.append([] if name == "EMPTY_LIST" else {})
+        elif name in ("LIST", "TUPLE"):
+            items = self._pop_to_mark()
+            stack.append(items if name == "LIST" else tuple(items))
+        elif name == "DICT":
+            items = self._pop_to_mark()
+            stack.append({})
+            self._set_items(items)
+        elif name in ("APPEND", "APPENDS"):
+            items = self._pop(1) if name == "APPEND" else self._pop_to_mark()
+            self._top(list).extend(map(self._finished, items))
+        elif name in ("SETITEM", "SETITEMS"):
+            self._set_items(self._pop(2) if name == "SETITEM" else self._pop_to_mark())
+        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            self._remember(len(self.memo) if name == "MEMOIZE" else int(argument))
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            stack.append(self.memo[int(argument)])
+        elif name == "POP":
+            stack.pop()
+        elif name == "POP_MARK":
+            self._pop_to_mark()
+        elif name == "DUP":
+            stack.append(stack[-1])
+        elif name == "GLOBAL":
+            stack.append(self._named(str(argument)))
+        elif name == "STACK_GLOBAL":
+            module, attribute = self._pop(2)
+            stack.append(self._named(f"{module} {attribute}"))
+        elif name == "REDUCE":
+            callee, arguments = self._pop(2)
+            stack.append(self._call(callee, arguments))
+        elif name == "BUILD":
+            pending, state = self._pop(2)
+            self._build(pending, state)
+        elif name not in ("PROTO", "FRAME"):
+            raise _Refused(f"opcode {name}, which builds an object")
+
+    def _pop(self, count: int) -> list[Any]:
+        if len(self.stack) < count:
+            raise ValueError("stack underflow")
+        items = self.stack[len(self.stack) - count :]
+        del self.stack[len(self.stack) - count :]
+        if any(item is _MARK for item in items):
+            raise ValueError("a mark where a value was expected")
+        return items
+
+    def _pop_to_mark(self) -> list[Any]:
+        for position in range(len(self.stack) - 1, -1, -1):
+            if self.stack[position] is _MARK:
+                items = self.stack[position + 1 :]
+                del self.stack[position:]
+                return items
+        raise ValueError("no mark on the stack")
+
+    def _top(self, kind: type) -> Any:
+        if not self.stack or not isinstance(self.stack[-1], kind):
+            raise ValueError(f"expected a {kind.__name__} on the stack")
+        return self.stack[-1]
+
+    def _set_items(self, items: list[Any]) -> None:
+        target = self._top(dict)
+        if len(items) % 2:
+            raise ValueError("a dict key without a value")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Only flat keys: hashing a deeply nested tuple would overflow C's stack.
+            if not isinstance(key, str | bytes | int | float | None):
+                raise _Refused(f"a dict key of type {type(key).__name__}")
+            target[key] = self._finished(value)
+
+    def _remember(self, key: int) -> None:
+        value = self.stack[-1]
+        if value is _MARK:
+            raise ValueError("a mark cannot be remembered")
+        self.memo[key] = value
+        if isinstance(value, _Pending):
+            value.memo_keys.append(key)
+
+    def _finished(self, value: Any) -> Any:
+        parts = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(part, _Pending | _Name) or part is _MARK for part in parts):
+            raise ValueError("an array without its values")
+        return value.dtype if isinstance(value, _Dtype) else value
+
+    def _named(self, name: str) -> _Name:
+        if name not in _NAMES:
+            raise _Refused(f"the name {name.replace(' ', '.')}")
+        return _Name(_NAMES[name])
+
+    def _call(self, callee: Any, arguments: Any) -> Any:
+        if not isinstance(callee, _Name) or not isinstance(arguments, tuple):
+            raise _Refused("a call of something that is no constructor of arrays")
+        if callee.kind == "reconstruct":
+            if not (arguments and arguments[0] == _Name("ndarray")):
+                raise _Refused("an array of another class than numpy.ndarray")
+            return _Pending("array")
+        if callee.kind == "dtype":
+            return _Pending("dtype", _checked_dtype_text(arguments[0]))
+        if callee.kind == "encode":
+            text, encoding = arguments if len(arguments) == 2 else (*arguments, "utf-8")
+            if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
+                raise _Refused(f"encoding as {encoding!r}")
+            return text.encode(encoding)
+        if callee.kind == "empty" and not arguments:  # how Python 3 writes b"" for Python 2
+            return b""
+        if callee.kind == "frombuffer":
+            raw, dtype, shape, order = arguments
+            return _array(raw, dtype, shape, order)
+        if callee.kind == "scalar":
+            dtype, raw = arguments
+            return _array(raw, dtype, (), "C")[()]
+        raise _Refused(f"a call of {callee.kind}")
+
+    def _build(self, pending: Any, state: Any) -> None:
+        if not isinstance(pending, _Pending) or not isinstance(state, tuple):
+            raise _Refused("state for something that is no array")
+        built: Any
+        if pending.kind == "dtype":
+            order = state[1]
+            if order not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
+                raise _Refused("a dtype with fields")
+            built = _Dtype(np.dtype(pending.text).newbyteorder("|" if order == "=" else order))
+        else:
+            _, shape, dtype, fortran, raw = state
+            built = _array(raw, dtype, shape, "F" if fortran else "C")
+        for key in pending.memo_keys:
+            self.memo[key] = built
+        self.stack.append(built)
+
+
+@dataclass(frozen=True)
+class _Dtype:
+    """A finished dtype, kept apart from data until an array uses it."""
+
+    dtype: np.dtype[Any]
+
+
+def _checked_dtype_text(text: Any) -> str:
+    if not isinstance(text, str) or not _SIMPLE_DTYPE.fullmatch(text):
+        raise _Refused(f"dtype {text!r}; arrays hold numbers, booleans or strings")
+    return text
+
+
+def _array(raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
+    """The array of these bytes, owned and in native byte order, after its length was checked."""
+    if not isinstance(dtype, _Dtype):
+        raise ValueError("an array without a dtype")
+    if isinstance(raw, str):  # Python 2's bytes
+        raw = raw.encode("latin-1")
+    if not isinstance(raw, bytes | bytearray):
+        raise _Refused(f"an array of {type(raw).__name__}; arrays hold numbers, booleans or strings")
+    if not isinstance(shape, tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
+        raise ValueError(f"array shape {shape!r}")
+    expected = math.prod(shape) * dtype.dtype.itemsize
+    if len(raw) != expected or dtype.dtype.itemsize == 0:
+        raise ValueError(f"array of shape {shape} and dtype {dtype.dtype} needs {expected} bytes, got {len(raw)}")
+    values = np.frombuffer(raw, dtype=dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
+    return values.astype(dtype.dtype.newbyteorder("="))

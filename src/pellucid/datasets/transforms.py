@@ -1,0 +1,193 @@
+"""What happens to pixels between the file and the network: fitting to size, scaling, and augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.dataset import Pictures
+from pellucid.errors import ConfigError, DataError, unknown_name
+
+Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+
+RESIZE_RULES = ("crop", "pad", "stretch")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes a network's input: y = (x * scale - mean) / std, after it was fitted to size.
+
+    Units: scale in 1 per pixel value; mean and std, one number a channel, after `scale`; size (H, W) in pixels.
+    channels: 1 for grey, 3 for colour, None for as many as the array has.
+    Errors: ConfigError for a value out of range.
+    """
+
+    scale: float = 1 / 255
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    size: tuple[int, int] | None = None
+    resize: str = "crop"
+    channels: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise ConfigError(f"preprocessing scale must be a positive number, got {self.scale!r}")
+        if self.resize not in RESIZE_RULES:
+            raise unknown_name("resize rule", self.resize, RESIZE_RULES)
+        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
+            raise ConfigError(f"preprocessing size must be (height, width), both at least 1, got {self.size!r}")
+        if self.std is not None and not all(np.isfinite(value) and value > 0 for value in self.std):
+            raise ConfigError(f"preprocessing std must be positive in every channel, got {self.std!r}")
+        if self.mean is not None and not np.all(np.isfinite(self.mean)):
+            raise ConfigError(f"preprocessing mean must be finite, got {self.mean!r}")
+
+    def scale_offset(self, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same as one multiplication and one addition a channel: y = x * scale + offset, for ops.gather.
+
+        Shapes: both (C,) float32.
+        Errors: ConfigError if mean or std has neither one number nor one a channel.
+        """
+        for what, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) not in (1, channels):
+                raise ConfigError(
+                    f"preprocessing {what} has {len(values)} numbers, but the pictures have {channels} channels"
+                )
+        mean = np.broadcast_to(np.asarray(self.mean or (0.0,), dtype=np.float64), (channels,))
+        std = np.broadcast_to(np.asarray(self.std or (1.0,), dtype=np.float64), (channels,))
+        return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain data for a file; `from_config` reads it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Preprocessing:
+        """Errors: ConfigError for an entry that is unknown or has the wrong type."""
+        known = {name: config[name] for name in cls.__dataclass_fields__ if name in config}
+        if set(config) - set(known):
+            raise ConfigError(f"preprocessing has unknown entries {sorted(set(config) - set(known))}")
+        tuples: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
+        }
+        for name, value in tuples.items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if name != "resize" and not all(isinstance(v, (int, float)) or v is None for v in numbers):
+                raise ConfigError(f"preprocessing {name} must hold numbers, got {config[name]!r}")
+        return cls(**tuples)
+
+
+@dataclass(frozen=True)
+class Standardize:
+    """Mean and standard deviation of each channel, in units of 0 to 1, for Preprocessing."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, images: NDArray[np.uint8] | Pictures, *, chunk: int = 256) -> Standardize:
+        """Measure uint8 pictures, `chunk` at a time, exactly (in whole numbers).
+
+        A channel that never varies gets the deviation 1, so that dividing by it changes nothing.
+        Shapes: images (N,H,W,C) uint8.
+        Errors: DataError if there are no pictures or they are not uint8.
+        """
+        if len(images) == 0 or images.dtype != np.uint8:
+            raise DataError(f"standardising needs uint8 pictures, got {len(images)} of dtype {images.dtype}")
+        channels = images.shape[3]
+        counts = np.zeros((channels, 256), dtype=np.int64)
+        for start in range(0, len(images), chunk):
+            part = images[start : start + chunk]
+            for channel in range(channels):
+                counts[channel] += np.bincount(part[..., channel].reshape(-1), minlength=256)
+        values = np.arange(256) / 255
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        mean = shares @ values
+        std = np.sqrt(np.sum(shares * (values - mean[:, None]) ** 2, axis=1))
+        return cls(tuple(map(float, mean)), tuple(float(value) if value > 1e-9 else 1.0 for value in std))
+
+
+@dataclass(frozen=True)
+class PadCrop:
+    """Pad with `pad` rows and columns of black on each side, then cut the old size out at a random place.
+
+    Shapes: (n,H,W,C) uint8 -> the same.
+    Source: Lee et al. 2015 (deeply-supervised nets), section 4; He et al. 2016, section 4.2: pad 4 for CIFAR-10.
+    """
+
+    pad: int = 4
+
+    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        down, right = rng.integers(0, 2 * self.pad + 1, size=(2, len(images)))
+        return _moved(images, down - self.pad, right - self.pad)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror left and right, each picture with this probability. Not for digits or letters."""
+
+    probability: float = 0.5
+
+    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        mirrored = rng.random(len(images)) < self.probability
+        return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Move each picture by up to `pixels` in both directions; black comes in at the edges."""
+
+    pixels: int = 1
+
+    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        down, right = rng.integers(-self.pixels, self.pixels + 1, size=(2, len(images)))
+        return _moved(images, down, right)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Several augmentations, one after the other, drawing from the same generator."""
+
+    steps: tuple[Augmentation, ...]
+
+    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        for step in self.steps:
+            images = step(images, rng)
+        return images
+
+
+def augmentation(name: str, image_shape: tuple[int, ...], *, mirror: bool = True) -> Augmentation | None:
+    """The augmentation of this name: "none", or "standard" (shift by an eighth of the side, and mirror if `mirror`).
+
+    The shift is 4 pixels for 32 x 32 pictures, which is the usual recipe for CIFAR-10. Digits and letters are not to be
+    mirrored: pass mirror=False.
+    Shapes: image_shape (H,W,C).
+    Errors: ConfigError for another name.
+    """
+    if name == "none":
+        return None
+    if name != "standard":
+        raise unknown_name("augmentation", name, ("none", "standard"))
+    shift = PadCrop(max(1, min(image_shape[:2]) // 8))
+    return Chain((shift, Flip())) if mirror else shift
+
+
+def _moved(images: NDArray[np.uint8], down: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Every picture moved by its own number of rows and columns, with zeros where nothing was."""
+    height, width = images.shape[1:3]
+    out = np.zeros_like(images)
+    for picture, target, dy, dx in zip(images, out, down.tolist(), right.tolist(), strict=True):
+        to_rows, from_rows = _overlap(dy, height)
+        to_columns, from_columns = _overlap(dx, width)
+        target[to_rows, to_columns] = picture[from_rows, from_columns]
+    return out
+
+
+def _overlap(shift: int, size: int) -> tuple[slice, slice]:
+    """Where a line of `size` pixels lands after a shift, and which of its pixels those are."""
+    kept = max(size - abs(shift), 0)
+    target, origin = max(shift, 0), max(-shift, 0)
+    return slice(target, target + kept), slice(origin, origin + kept)
