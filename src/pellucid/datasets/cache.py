@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,8 @@ R = TypeVar("R")
 class Store(Protocol):
     """Pictures by number, wherever they are."""
 
-    shape: tuple[int, ...]
-
+    @property
+    def shape(self) -> tuple[int, ...]: ...
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]: ...
 
 
@@ -123,7 +123,7 @@ class StoredPictures:
 
 @dataclass(frozen=True)
 class Built:
-    """A store of the pictures that could be decoded: store row i is entry kept[i]; `failures` says why others are not."""
+    """A store of the pictures that could be decoded: its row i is entry kept[i]; `failures` says why others are not."""
 
     store: Store
     rule: Fitting
@@ -194,7 +194,7 @@ def build(
     return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures)
 
 
-def in_order(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def in_order(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
     """work(item) for each item on a few threads, in order, a few items ahead and no more."""
     threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
     with ThreadPoolExecutor(threads, thread_name_prefix="pellucid-decode") as pool:

@@ -98,6 +98,17 @@ class Dataset:
             parts["validation"] = self.validation
         return {name: part.files for name, part in parts.items() if part.files is not None}
 
+    def skipped_summary(self) -> str:
+        """What was left out, counted by reason, with the first names: "" where nothing was."""
+        groups: dict[str, list[str]] = {}
+        for name, reason in self.skipped:
+            groups.setdefault(reason.partition(" (")[0], []).append(name)
+        lines = [
+            f"{len(group)} x {reason}: {', '.join(group[:3])}{' ...' if len(group) > 3 else ''}"
+            for reason, group in groups.items()
+        ]
+        return "\n".join([f"{len(self.skipped)} files left out", *lines]) if lines else ""
+
     def with_validation(self, fraction: float, *, seed: int) -> Dataset:
         """The same set with a stratified fraction of the training pictures moved to `validation`."""
         train, held = stratified_split(self.train.labels, fraction, seed)

@@ -92,7 +92,8 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             if image.format in ("JPEG", "MPO"):
-                wanted = 2 * _scale(image.size, rule)
+                upright = image.size[::-1] if _orientation(image) >= 5 else image.size
+                wanted = 2 * _scale(*upright, rule)
                 width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
                 image.draft("RGB" if rule.channels == 3 else "L", (width, height))
             _set_upright(image)
@@ -190,13 +191,10 @@ def _in_mode(image: Image.Image, channels: int) -> Image.Image:
     return image.convert("RGB" if channels == 3 else "L")
 
 
-def _scale(size: tuple[int, int], rule: Fitting) -> float:
-    """By how much a picture of size (W, H), upright or lying, is enlarged at most on the way to the rule's size."""
-    low, high = sorted(size)
-    short, long = sorted(rule.size)
-    if rule.resize == "pad":
-        return min(long / low, long / high) if short == long else long / low
-    return max(long / low, short / low) if rule.resize == "stretch" or short != long else short / low
+def _scale(width: int, height: int, rule: Fitting) -> float:
+    """By how much an upright picture is enlarged on the way to its size; the larger of two where they differ."""
+    down, across = rule.size[0] / height, rule.size[1] / width
+    return min(down, across) if rule.resize == "pad" else max(down, across)
 
 
 def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
@@ -207,7 +205,7 @@ def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
     box: tuple[float, float, float, float] = (0, 0, *image.size)
     target = (width, height)
     if rule.resize == "crop":
-        scale = max(width / image.width, height / image.height)
+        scale = _scale(*image.size, rule)
         left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
         box = (
             max(left, 0),
@@ -216,7 +214,7 @@ def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
             min(top + height / scale, image.height),
         )
     elif rule.resize == "pad":
-        scale = min(width / image.width, height / image.height)
+        scale = _scale(*image.size, rule)
         target = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
     fitted: NDArray[Any] = np.asarray(image.resize(target, Image.Resampling.BILINEAR, box=box))
     fitted = fitted.reshape(*fitted.shape[:2], rule.channels)

@@ -34,7 +34,7 @@ def load(
 ) -> Dataset:
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class.
 
-    size: fit every picture to this. None keeps a named set as it is; a folder's pictures take their common size, or 128.
+    size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, or 128.
     resize: "crop" (shorter side to size, centre kept), "pad" or "stretch". channels: 1 or 3 to force grey or colour.
     validation: a fraction of the training pictures, or a folder, to watch while training. A folder without splits holds
     out this fraction (0.2 where it is None) as both validation and test.
@@ -60,11 +60,11 @@ def load(
             whole=whole,
             progress=progress,
         )
-    if files is not None or class_names is not None or whole:
-        raise ConfigError(
-            f"files, class_names and whole are for folders of pictures; {name!r} has its own split and names"
-        )
+    if files is not None:
+        raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
     dataset = load_named(name, progress=progress)
+    if class_names is not None:
+        dataset = _relabelled(dataset, class_names)
     if size is not None or channels is not None:
         dataset = _fitted(dataset, size, resize, channels)
     if isinstance(validation, (int, float)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import pickletools
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,10 @@ def loads(data: bytes, *, name: str = "pickle") -> Any:
     Errors: DataError naming what was refused or damaged; nothing has run by then.
     """
     try:
-        return _Machine().run(pickletools.genops(data))
+        with warnings.catch_warnings():  # a damaged string may hold an escape that Python deprecates
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return _Machine().run(pickletools.genops(data))
     except _Refused as error:
         raise DataError(
             f"{name}: refused: {error}. Only arrays, bytes, strings, numbers, lists, tuples and dicts are read from a "

@@ -1,0 +1,237 @@
+"""A folder of pictures as a data set: one sub-folder a class, read through a cache on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets import cache
+from pellucid.datasets.cache import Built, StoredPictures
+from pellucid.datasets.dataset import Dataset, Split
+from pellucid.datasets.download import Progress
+from pellucid.datasets.labels import matched_labels, stratified_split
+from pellucid.datasets.listing import Entry, Listing, known_types, list_folder, list_pictures, normalised
+from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
+from pellucid.errors import ConfigError, DataError, unknown_name
+
+__all__ = ["list_pictures", "load_folder", "read_picture"]
+
+HELD_OUT_FRACTION = 0.2
+DEFAULT_SIZE = 128
+LARGEST_OWN_SIZE = 256
+PARTS = ("train", "validation", "test")
+
+
+def load_folder(
+    root: Path,
+    *,
+    size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
+    channels: int | None = None,
+    validation: float | str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+    files: Mapping[str, Sequence[str]] | None = None,
+    whole: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The pictures of a folder; `datasets.load` explains the arguments.
+
+    Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
+    `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
+    """
+    fitting(size or DEFAULT_SIZE, channels or 3, resize)  # wrong arguments are found before any file is opened
+    listing = list_folder(root)
+    entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
+    names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
+    _check_known(entries, names)
+    if not entries:
+        raise DataError(f"{root}: no pictures; expected files of type {known_types()} in one sub-folder a class")
+    built = _built(entries, size, resize, channels, progress)
+    skipped = sorted([*listing.skipped, *((entries[row].name, reason) for row, reason in built.failures.items())])
+    kept = [entries[row] for row in built.kept]
+    if not kept:
+        raise DataError(
+            f"{root}: none of the {len(entries)} pictures can be decoded; the first: {': '.join(skipped[0])}"
+        )
+    everything = _split(built, kept, names)
+    parts = _rows(listing, kept, everything.labels, files, validation, seed, whole)
+    if class_names is None and not whole:
+        _check_classes(root, names, everything.labels[parts["train"]])
+    splits = {part: everything.select(rows) for part, rows in parts.items()}
+    test, held = splits.get("test"), splits.get("validation")
+    if isinstance(validation, str | os.PathLike):
+        held = _foreign(Path(validation).expanduser(), built.rule, names, progress)
+    elif held is None and files is not None:
+        held = test
+    test = held if test is None else test
+    empty = everything.select(np.arange(0, dtype=np.int64))
+    return Dataset(
+        name=root.resolve().name,
+        train=splits.get("train", empty),
+        test=test if test is not None else empty,
+        class_names=names,
+        source=f"folder {root.resolve()}, {len(kept)} pictures",
+        validation=held,
+        skipped=skipped,
+    )
+
+
+def _class_names(listing: Listing, whole: bool) -> tuple[str, ...]:
+    """The classes to learn: the sub-folders of the training part."""
+    part = "" if "" in listing.classes else "train"
+    if whole and part not in listing.classes:
+        return tuple(sorted({name for names in listing.classes.values() for name in names}))
+    names = listing.classes.get(part, [])
+    if not names and listing.classes:
+        raise DataError(f"{listing.root}: has {', '.join(listing.classes)} but no train/ with one sub-folder a class")
+    if not names:
+        loose = sum(reason.startswith("lies in") for _, reason in listing.skipped)
+        raise DataError(
+            f"{listing.root}: no classes; expected one sub-folder a class with pictures in it, "
+            f"got {loose} loose files and no sub-folder"
+        )
+    if len(names) == 1 and not whole:
+        raise DataError(f"{listing.root}: only one class, {names[0]!r}; there is nothing to tell apart, add a second")
+    return tuple(names)
+
+
+def _check_known(entries: list[Entry], names: tuple[str, ...]) -> None:
+    given = sorted({entry.class_name for entry in entries})
+    matched_labels(np.zeros(0, dtype=np.int64), given, names)
+
+
+def _check_classes(root: Path, names: tuple[str, ...], labels: NDArray[np.int64]) -> None:
+    counts = np.bincount(labels, minlength=len(names))
+    empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
+    if empty:
+        raise DataError(
+            f"{root}: no pictures to learn from in {', '.join(map(repr, empty))}; add some, or remove the folder "
+            f"(types that are read: {known_types()})"
+        )
+
+
+def _whole(listing: Listing) -> list[Entry]:
+    """Everything to judge on: the test part where there is one, else validation, else all."""
+    part = next((part for part in ("test", "validation") if part in listing.classes), None)
+    return [entry for entry in listing.entries if part is None or entry.split == part]
+
+
+def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]:
+    """The entries of stored lists, in the folder's order."""
+    for part in files:
+        if part not in PARTS:
+            raise unknown_name("part of a data set", part, PARTS)
+    wanted = {normalised(name) for names in files.values() for name in names}
+    entries = [entry for entry in listing.entries if entry.name in wanted]
+    missing = sorted(wanted - {entry.name for entry in entries})
+    if missing:
+        few = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        raise DataError(f"{listing.root}: {len(missing)} of {len(wanted)} files of the stored split are gone: {few}")
+    return entries
+
+
+def _built(
+    entries: list[Entry],
+    size: int | tuple[int, int] | None,
+    resize: str,
+    channels: int | None,
+    progress: Progress | None,
+) -> Built:
+    """The entries' pictures, from the cache or newly decoded."""
+    paths = [entry.path for entry in entries]
+    stats = [path.stat() for path in paths]
+    marks = [(entry.name, stat.st_size, stat.st_mtime_ns) for entry, stat in zip(entries, stats, strict=True)]
+    name = cache.key(marks, {"size": size, "resize": resize, "channels": channels})
+    found = cache.find(name, len(entries))
+    if found is not None:
+        return found
+    probes: list[Probe] = []
+    failures: dict[int, str] = {}
+    for row, result in enumerate(cache.in_order(_probed, paths)):
+        if isinstance(result, Probe):
+            probes.append(result)
+        else:
+            failures[row] = result
+        if progress is not None:
+            progress(row + 1, len(paths), "looking at pictures")
+    return cache.build(name, paths, failures, _rule(probes, size, resize, channels), progress)
+
+
+def _probed(path: Path) -> Probe | str:
+    try:
+        return probe(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+
+
+def _rule(probes: list[Probe], size: int | tuple[int, int] | None, resize: str, channels: int | None) -> Fitting:
+    """Colour unless every picture is grey; their own size where they share a small one."""
+    if channels is None:
+        channels = 1 if probes and all(found.grey for found in probes) else 3
+    if size is None:
+        sizes = {found.size for found in probes}
+        own = next(iter(sizes)) if len(sizes) == 1 else (DEFAULT_SIZE, DEFAULT_SIZE)
+        size = own if max(own) <= LARGEST_OWN_SIZE else DEFAULT_SIZE
+    return fitting(size, channels, resize)
+
+
+def _split(built: Built, kept: list[Entry], names: tuple[str, ...]) -> Split:
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = np.array([numbers[entry.class_name] for entry in kept], dtype=np.int64)
+    images = StoredPictures(built.store, np.arange(len(kept), dtype=np.int64))
+    return Split(images, labels, [entry.name for entry in kept])
+
+
+def _rows(
+    listing: Listing,
+    kept: list[Entry],
+    labels: NDArray[np.int64],
+    files: Mapping[str, Sequence[str]] | None,
+    validation: float | str | os.PathLike[str] | None,
+    seed: int,
+    whole: bool,
+) -> dict[str, NDArray[np.int64]]:
+    """The rows of each part there is."""
+    if whole:
+        return {"test": np.arange(len(kept), dtype=np.int64)}
+    if files is not None:
+        number = {entry.name: row for row, entry in enumerate(kept)}
+        listed = {part: [number.get(normalised(name)) for name in names] for part, names in files.items()}
+        return {
+            part: np.array([row for row in rows if row is not None], dtype=np.int64) for part, rows in listed.items()
+        }
+    of_split = {
+        part: np.array([row for row, entry in enumerate(kept) if (entry.split or "train") == part], dtype=np.int64)
+        for part in PARTS
+        if part in listing.classes or (part == "train" and "" in listing.classes)
+    }
+    foreign = isinstance(validation, str | os.PathLike)
+    if isinstance(validation, int | float) and "validation" in of_split:
+        raise ConfigError(f"{listing.root} has its own validation part; leave validation={validation} out")
+    if "validation" in of_split or foreign or ("test" in of_split and validation is None):
+        return of_split
+    fraction = HELD_OUT_FRACTION if validation is None else float(validation)  # type: ignore[arg-type]
+    train, held = stratified_split(labels[of_split["train"]], fraction, seed)
+    return {**of_split, "train": of_split["train"][train], "validation": of_split["train"][held]}
+
+
+def _foreign(root: Path, rule: Fitting, names: tuple[str, ...], progress: Progress | None) -> Split:
+    """Another folder's pictures as a validation part; its file names are absolute, to tell them from this folder's."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; validation is a fraction or a folder with one sub-folder a class")
+    other = load_folder(
+        root,
+        size=rule.size,
+        resize=rule.resize,
+        channels=rule.channels,
+        class_names=names,
+        whole=True,
+        progress=progress,
+    ).test
+    return replace(other, files=[(root.resolve() / name).as_posix() for name in other.files or []])

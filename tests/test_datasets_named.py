@@ -1,0 +1,294 @@
+"""The named sets: digits, IDX, CIFAR-10, where they are looked for, and the errors on the way."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pellucid import datasets
+from pellucid.datasets import cifar, idx
+from pellucid.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A machine without data or network."""
+    monkeypatch.setenv("PELLUCID_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    return tmp_path / "data"
+
+
+def real(name):
+    place = datasets.locate(name)
+    if place is None:
+        pytest.skip(f"{name} is not on this machine")
+
+
+def idx_bytes(array, *, magic=None):
+    codes = {"uint8": 8, "int8": 9, "int16": 0xB, "int32": 0xC, "float32": 0xD, "float64": 0xE}
+    head = magic or bytes([0, 0, codes[array.dtype.name], array.ndim])
+    return head + struct.pack(f">{array.ndim}I", *array.shape) + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+# digits -------------------------------------------------------------------------------------------------------------
+
+
+def test_digits_are_scikit_learns():
+    bunch = pytest.importorskip("sklearn.datasets").load_digits()
+    data = datasets.load("digits")
+    ours = np.concatenate([np.asarray(data.train.images), np.asarray(data.test.images)])[..., 0]
+    labels = np.concatenate([data.train.labels, data.test.labels])
+    theirs = np.round(bunch.images * 255 / 16).astype(np.uint8)
+    assert sorted(zip(map(bytes, ours), labels.tolist(), strict=True)) == sorted(
+        zip(map(bytes, theirs), bunch.target.tolist(), strict=True)
+    )
+
+
+def test_digits_split_is_stratified_and_attributed():
+    data = datasets.load("digits")
+    assert (data.train.images.shape, data.test.images.shape) == ((1437, 8, 8, 1), (360, 8, 8, 1))
+    assert data.train.images.dtype == np.uint8 and data.train.labels.dtype == np.int64
+    total = np.bincount(np.concatenate([data.train.labels, data.test.labels]))
+    assert np.all(np.abs(np.bincount(data.test.labels) - total * 360 / 1797) < 1)
+    assert "Alpaydin" in data.source and "CC BY 4.0" in data.source
+    assert data.held_out is data.test and data.class_names == tuple("0123456789")
+
+
+def test_digits_load_data_has_keras_shapes():
+    (x_train, y_train), (x_test, _) = datasets.digits.load_data()
+    assert x_train.shape == (1437, 8, 8) and y_train.shape == (1437,) and x_test.shape == (360, 8, 8)
+
+
+def test_validation_fraction_comes_from_training_only():
+    whole, data = datasets.load("digits"), datasets.load("digits", validation=0.1, seed=3)
+    assert len(data.validation) == 144 and len(data.train) == 1437 - 144 and len(data.test) == 360
+    parts = np.concatenate([np.asarray(data.train.images), np.asarray(data.validation.images)])
+    assert sorted(map(bytes, parts)) == sorted(map(bytes, np.asarray(whole.train.images)))
+    assert data.held_out is data.validation
+
+
+def test_take_gives_the_first():
+    data = datasets.load("digits")
+    assert np.array_equal(data.train.take(5).labels, data.train.labels[:5])
+    assert data.train.take(10**6) is data.train
+    with pytest.raises(ConfigError, match="at least 1, got 0"):
+        data.train.take(0)
+
+
+def test_named_set_at_another_size_and_colour():
+    data = datasets.load("digits", size=16, channels=3)
+    images = np.asarray(data.train.images)
+    assert images.shape == (1437, 16, 16, 3) and data.image_shape == (16, 16, 3)
+    assert np.array_equal(images[..., 0], images[..., 2])
+    before = np.asarray(datasets.load("digits").train.images).mean(axis=(1, 2, 3))
+    assert np.abs(images.mean(axis=(1, 2, 3)) - before).max() < 12
+
+
+def test_labels_follow_other_class_names():
+    data = datasets.load("digits", class_names=[str(digit) for digit in reversed(range(10))])
+    assert np.array_equal(data.train.labels, 9 - datasets.load("digits").train.labels)
+    with pytest.raises(DataError, match="unknown classes '9'"):
+        datasets.load("digits", class_names=[str(digit) for digit in range(9)])
+
+
+# the real files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "first"), [("mnist", [5, 0, 4, 1, 9]), ("fashion_mnist", [9, 0, 0, 3, 0])])
+def test_real_idx_sets(name, first):
+    real(name)
+    data = datasets.load(name)
+    assert data.train.images.shape == (60000, 28, 28, 1) and data.test.images.shape == (10000, 28, 28, 1)
+    assert data.train.labels[:5].tolist() == first
+    assert data.train.labels.dtype == np.int64 and len(data.class_names) == 10
+    (x, y), _ = getattr(datasets, name).load_data()
+    assert x.shape == (60000, 28, 28) and y.shape == (60000,) and np.array_equal(x[..., None], data.train.images)
+
+
+def test_mnist_mean_is_the_published_one():
+    real("mnist")
+    from pellucid.datasets.transforms import Standardize
+
+    fitted = Standardize.fit(datasets.load("mnist").train.images)
+    assert fitted.mean[0] == pytest.approx(0.1307, abs=5e-5) and fitted.std[0] == pytest.approx(0.3081, abs=5e-5)
+
+
+# IDX ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_round_trip(tmp_path, dtype, packed):
+    array = (np.arange(2 * 3 * 5) - 4).reshape(2, 3, 5).astype(dtype)
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(idx_bytes(array)) if packed else idx_bytes(array))
+    got = idx.read_idx(path)
+    assert np.array_equal(got, array) and got.dtype == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda b: b"\1" + b[1:], "magic number.*starts with bytes 00 00.*got 01 00 08 03"),
+        (lambda b: b"", "magic number"),
+        (lambda b: b[:2] + b"\x0a" + b[3:], "type: expected one of.*got 0a"),
+        (lambda b: b[:3] + b"\x02" + b[4:], "number of dimensions: expected 3.*got 2"),
+        (lambda b: b[:9], "sizes: expected 12 bytes for 3 dimensions, got 5"),
+        (lambda b: b[:-1], "length: the header promises 2 x 3 x 5.*only 29"),
+        (lambda b: b + b"x", "length: the header promises.*but more follow"),
+        (lambda b: b[:4] + b"\xff" * 12 + b[16:], "sizes: the header promises 4294967295 x"),
+    ],
+)
+def test_damaged_idx_names_file_and_field(tmp_path, change, field, packed):
+    raw = change(idx_bytes(np.arange(30, dtype=np.uint8).reshape(2, 3, 5)))
+    path = tmp_path / "broken-idx"
+    path.write_bytes(gzip.compress(raw) if packed else raw)
+    with pytest.raises(DataError, match=f"broken-idx: {field}"):
+        idx.read_idx(path, ndim=3)
+
+
+def test_cut_gzip_is_named(tmp_path):
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros((4, 9, 9), np.uint8)))[:-12])
+    with pytest.raises(DataError, match=r"cut\.gz: damaged gzip"):
+        idx.read_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((3, 2, 2), np.uint8), np.zeros(2, np.uint8), "holds 3 pictures, but .* holds 2 labels"),
+        (np.zeros((1, 2, 2), np.uint8), np.array([10], np.uint8), "expected 0 to 9, got 10"),
+        (np.zeros((1, 2, 2), np.float32), np.zeros(1, np.uint8), "expected unsigned bytes"),
+    ],
+)
+def test_idx_pair_is_checked(tmp_path, images, labels, message):
+    (tmp_path / "x").write_bytes(idx_bytes(images))
+    (tmp_path / "y").write_bytes(idx_bytes(labels))
+    with pytest.raises(DataError, match=message):
+        idx.read_pair(tmp_path / "x", tmp_path / "y", classes=10)
+
+
+# CIFAR-10 -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, 7)
+
+
+def test_cifar_layouts_agree(tmp_path, pictures):
+    images, labels = pictures
+    planes = images.transpose(0, 3, 1, 2).reshape(7, 3072)
+    (tmp_path / "a.bin").write_bytes(np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1).tobytes())
+    batch = {b"data": planes, b"labels": labels.tolist(), b"batch_label": b"one", b"filenames": [b"a"] * 7}
+    (tmp_path / "a").write_bytes(pickle.dumps(batch, 2))
+    for got_images, got_labels in (cifar.read_binary(tmp_path / "a.bin"), cifar.read_python(tmp_path / "a")):
+        assert np.array_equal(got_images, images) and np.array_equal(got_labels, labels)
+
+
+def test_damaged_cifar(tmp_path, pictures):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"\x00" * 3072)
+    with pytest.raises(DataError, match=r"a\.bin: length: expected a multiple of 3073"):
+        cifar.read_binary(path)
+    path.write_bytes(b"\x0b" + b"\x00" * 3072)
+    with pytest.raises(DataError, match="expected 0 to 9, got 11"):
+        cifar.read_binary(path)
+    for batch, message in [
+        ({"labels": [1]}, "entry 'data'"),
+        ([1], "entry 'data'"),
+        ({"data": np.zeros((1, 3072), np.uint8), "labels": [1, 2]}, "entry 'labels'.*2 entries"),
+        ({"data": np.zeros((1, 3071), np.uint8), "labels": [1]}, "got uint8"),
+    ]:
+        path.write_bytes(pickle.dumps(batch))
+        with pytest.raises(DataError, match=message):
+            cifar.read_python(path)
+
+
+def test_real_cifar():
+    real("cifar10")
+    data = datasets.load("cifar-10")
+    assert data.train.images.shape == (50000, 32, 32, 3) and data.test.images.shape == (10000, 32, 32, 3)
+    assert np.bincount(data.train.labels).tolist() == [5000] * 10
+    (x, y), _ = datasets.cifar10.load_data()
+    assert x.shape == (50000, 32, 32, 3) and y.shape == (50000, 1)
+
+
+# names and places ---------------------------------------------------------------------------------------------------
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="unknown data set 'mnits'; did you mean 'mnist'"):
+        datasets.load("mnits")
+
+
+def test_missing_folder_and_file(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        datasets.load(tmp_path / "absent")
+    (tmp_path / "a.zip").write_bytes(b"")
+    with pytest.raises(DataError, match="is a file"):
+        datasets.load(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_offline_says_which_file_goes_where(nowhere, name):
+    with pytest.raises(DataError, match="PELLUCID_OFFLINE forbids") as raised:
+        datasets.load(name)
+    message = str(raised.value)
+    assert ("train-images-idx3-ubyte" if name == "mnist" else "data_batch_1.bin") in message
+    assert str(nowhere) in message and "pellucid" in message
+
+
+def test_data_folder_wins_over_cache(nowhere, monkeypatch, tmp_path):
+    small = {"train": np.zeros((60000, 28, 28), np.uint8), "t10k": np.zeros((10000, 28, 28), np.uint8)}
+    for root, label in ((tmp_path / "cache" / "pellucid", 1), (nowhere, 2)):
+        place = root / "mnist"
+        place.mkdir(parents=True)
+        for part, images in small.items():
+            (place / f"{part}-images.idx3-ubyte").write_bytes(idx_bytes(images))
+            (place / f"{part}-labels-idx1-ubyte.gz").write_bytes(
+                gzip.compress(idx_bytes(np.full(len(images), label, np.uint8)))
+            )
+        assert datasets.load("mnist").train.labels[0] == label
+    monkeypatch.delenv("PELLUCID_DATA")
+    assert datasets.load("mnist").train.labels[0] == 1
+
+
+def test_too_few_pictures_are_noticed(nowhere):
+    place = nowhere / "mnist"
+    place.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        (place / f"{part}-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((3, 28, 28), np.uint8)))
+        (place / f"{part}-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(3, np.uint8)))
+    with pytest.raises(DataError, match="expected 60000 training pictures of mnist, got 3"):
+        datasets.load("mnist")
+
+
+def test_listing_is_complete():
+    assert datasets.names() == ("digits", "mnist", "fashion-mnist", "cifar10")
+    for name in datasets.names():
+        info = datasets.known(name)
+        assert info.title and info.source and len(info.class_names) == 10
+    assert datasets.fetch_named("digits") is None
+
+
+def test_hashes_are_those_of_the_real_files():
+    import hashlib
+
+    for name in ("mnist", "fashion-mnist"):
+        place = datasets.locate(name)
+        if place is None or os.fspath(place).startswith("/usr"):
+            pytest.skip("needs the byte-exact files")
+        for remote in datasets.known(name).remotes:
+            data = Path(place, remote.name).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == remote.sha256 and len(data) == remote.num_bytes
