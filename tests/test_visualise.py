@@ -40,7 +40,7 @@ def test_each_filter_on_its_own_scale_reaches_an_end() -> None:
 
 def test_zero_is_mid_grey_on_either_scale() -> None:
     for scale in ("common", "each"):
-        assert (filter_grid(np.zeros((2, 2, 1, 1)), scale=scale) == 0.5).all()  # type: ignore[arg-type]
+        assert (filter_grid(np.zeros((2, 2, 1, 1)), scale=scale) == 0.5).all()
 
 
 def test_three_channels_are_a_colour_picture() -> None:
@@ -90,7 +90,7 @@ def test_wrong_arguments_are_named(
     kernel: np.ndarray, arguments: dict[str, object], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        filter_grid(kernel, **arguments)  # type: ignore[arg-type]
+        filter_grid(kernel, **arguments)
 
 
 def test_before_and_after_share_one_scale_and_say_so() -> None:

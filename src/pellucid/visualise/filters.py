@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
-Scale = Literal["common", "each"]
 SCALES = ("common", "each")
 COLUMN_COUNTS = (1, 16)
 MAX_SLICES = 32
 
 
 def filter_grid(
-    kernel: Array, *, scale: Scale = "common", columns: int | None = None, limit: float | None = None, zoom: int = 1
+    kernel: Array, *, scale: str = "common", columns: int | None = None, limit: float | None = None, zoom: int = 1
 ) -> Array:
     """Kernels side by side in one picture: value = 0.5 + w / (2 * limit), so that a weight of zero is mid-grey.
 
@@ -65,7 +64,7 @@ def filters_figure(
     *,
     before: Array | None = None,
     name: str = "convolution",
-    scale: Scale = "common",
+    scale: str = "common",
     columns: int | None = None,
 ) -> Figure:
     """Kernels as a figure; with `before`, the same layer before and after training side by side.

@@ -1,0 +1,79 @@
+"""The command's entry, what each exit status means, and `--version`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pellucid.cli import data, judge, show, train
+from pellucid.errors import PellucidError
+
+FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+
+app = typer.Typer(
+    name="pellucid",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Convolutional networks you can see through, trained fast on an ordinary computer.",
+    epilog="Begin with:   pellucid train\n\n"
+    "Then:   pellucid show filters runs/simple-convnet-digits-001\n\n"
+    "Every command explains itself with examples:   pellucid train --help",
+)
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
+app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
+app.command("summary", epilog=show.SUMMARY_EXAMPLES)(show.summary)
+app.add_typer(show.app, name="show")
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit status: 0 done, 1 a PellucidError, 2 wrong usage, 130 or 143 interrupted."""
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(arguments, prog_name="pellucid")
+    except PellucidError as error:
+        print(f"pellucid: {' '.join(str(error).split())}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+def _version(asked: bool) -> None:
+    if not asked:
+        return
+    from pellucid import ops
+    from pellucid.cli.version import installed_version
+
+    backend = ops.backend()
+    print(f"pellucid {installed_version()}")
+    print(f"backend {backend.name}, instruction set {backend.instruction_set}, {backend.threads} threads")
+    if backend.reason:
+        print(f"no compiled kernels: {backend.reason}")
+    raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Version, backend, instruction set, threads."),
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""

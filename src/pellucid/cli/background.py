@@ -1,0 +1,24 @@
+"""Light pictures given to a network that learned on dark backgrounds, and the other way round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DARK, LIGHT = 64, 192
+
+
+def border_mean(images: NDArray[Any]) -> float:
+    """The mean over the outermost ring of pixels. Shapes: images (N,H,W,C), values 0 to 255."""
+    edges = (images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1])
+    return float(np.concatenate([edge.ravel() for edge in edges]).mean())
+
+
+def looks_inverted(picture: NDArray[np.uint8], background: object) -> bool:
+    """Whether a grey picture (H,W,1) has a light border and the network learned on dark ones, or the reverse."""
+    if picture.shape[-1] != 1 or not isinstance(background, int | float):
+        return False
+    border = border_mean(picture[None])
+    return (border > LIGHT and background < DARK) or (border < DARK and background > LIGHT)

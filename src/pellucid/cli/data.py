@@ -1,0 +1,123 @@
+"""`pellucid data list | info | fetch`: which data sets there are, and where they lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.output import JsonFlag, print_json, print_table
+from pellucid.cli.progress import WorkBar
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Known
+
+LIST_EXAMPLES = "Example:   pellucid data list --json"
+INFO_EXAMPLES = (
+    "A data set with a name, or a folder with one sub-folder a class:\n\n"
+    "   pellucid data info mnist\n\n   pellucid data info photos/"
+)
+FETCH_EXAMPLES = (
+    "Before a lecture without a network:\n\n   pellucid data fetch mnist fashion-mnist cifar10\n\n"
+    "Files that you have already are found under PELLUCID_DATA; PELLUCID_OFFLINE=1 forbids every download."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, describe and fetch data sets.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, as `pellucid data list` names them.")]
+
+
+def facts(known: Known) -> dict[str, Any]:
+    """What is known of a named set without opening it."""
+    from pellucid import datasets
+
+    place = datasets.locate(known.name) if known.layouts else None
+    height, width, channels = known.shape
+    return {
+        "name": known.name,
+        "title": known.title,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "classes": len(known.class_names),
+        "train": known.num_train,
+        "test": known.num_test,
+        "where": "in the package" if not known.layouts else str(place) if place else None,
+    }
+
+
+@app.command("list", epilog=LIST_EXAMPLES)
+def list_sets(as_json: JsonFlag = False) -> None:
+    """List the data sets that have a name, and where each lies on this machine."""
+    from pellucid import datasets
+
+    found = [facts(datasets.known(name)) for name in datasets.names()]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            fact["name"],
+            fact["title"],
+            f"{fact['height']} x {fact['width']} x {fact['channels']}",
+            str(fact["classes"]),
+            f"{fact['train']:,} + {fact['test']:,}",
+            fact["where"] or "not here yet: pellucid data fetch " + fact["name"],
+        ]
+        for fact in found
+    ]
+    print_table(["name", "what", "picture", "classes", "train + test", "where"], rows, right=[3, 4])
+
+
+@app.command("info", epilog=INFO_EXAMPLES)
+def info(
+    data: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A data set's name, or a folder of pictures.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Describe a data set: pictures, classes and how many of each, source and licence."""
+    import numpy as np
+
+    from pellucid import datasets
+
+    with WorkBar() as bar:
+        dataset = datasets.load(data, progress=bar)
+    counts = {
+        part: np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()
+        for part, split in (("train", dataset.train), ("test", dataset.test))
+    }
+    facts = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "picture": list(dataset.image_shape),
+        "classes": [
+            {"class": name, "train": counts["train"][index], "test": counts["test"][index]}
+            for index, name in enumerate(dataset.class_names)
+        ],
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+        "skipped": [{"file": file, "reason": reason} for file, reason in dataset.skipped],
+    }
+    if as_json:
+        print_json(facts)
+        return
+    print(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}")
+    rows = [[name, f"{counts['train'][i]:,}", f"{counts['test'][i]:,}"] for i, name in enumerate(dataset.class_names)]
+    rows.append(["all", f"{facts['train']:,}", f"{facts['test']:,}"])
+    print_table(["class", "train", "test"], rows, right=[1, 2])
+    if dataset.skipped:
+        print_table(["file left out", "reason"], [list(item) for item in dataset.skipped])
+
+
+@app.command("fetch", epilog=FETCH_EXAMPLES)
+def fetch(names: Names) -> None:
+    """Bring data sets onto this machine, unless they are here already; each file is checked by its hash."""
+    from pellucid import datasets
+
+    known = [datasets.known(name) for name in names]  # all names are checked before the first download
+    for one in known:
+        with WorkBar() as bar:
+            place = datasets.fetch_named(one.name, progress=bar)
+        print(f"{one.name}: {place or 'in the package'}")

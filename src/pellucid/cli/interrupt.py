@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM while training: the step in hand is finished and everything is saved, then the command leaves."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pellucid.train.events import Event, Stop
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class Interrupt:
+    """A listener that asks training to stop after the first signal; the second one ends it at once.
+
+    `status` is the exit status of the signal that came, None if none did.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __call__(self, event: Event) -> Stop | None:
+        """Answer every event with `Stop` once a signal came."""
+        from pellucid.train.events import Stop
+
+        return Stop("interrupted") if self.status is not None else None
+
+    def __enter__(self) -> Interrupt:
+        self._previous = {number: signal.signal(number, self._came) for number in STATUS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self.status is not None:
+            raise SystemExit(self.status)
+        self.status = STATUS[signal.Signals(number)]

@@ -1,0 +1,209 @@
+"""`pellucid evaluate` and `pellucid predict`: a trained network on pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.background import looks_inverted
+from pellucid.cli.output import JsonFlag, note, percent, print_json, print_table
+from pellucid.cli.progress import WorkBar
+from pellucid.cli.run import find_folder, find_model, read_record
+from pellucid.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.model import Sequential
+
+EVALUATE_EXAMPLES = (
+    "The pictures that the run held out:\n\n   pellucid evaluate runs/simple-convnet-digits-001\n\n"
+    "Other pictures; folders are matched with the network's classes by name:\n\n"
+    "   pellucid evaluate RUN --data new-photos/"
+)
+PREDICT_EXAMPLES = (
+    "   pellucid predict runs/photo-net-pets-001 cat.jpg holiday/ --top 3\n\n"
+    "   pellucid predict RUN scans/ --out answers.csv\n\n"
+    "Dark ink on white paper, for a network that learned white on black (MNIST):\n\n"
+    "   pellucid predict RUN scan.png --invert"
+)
+CHUNK = 64
+"""Pictures that are decoded before they are judged: few enough to hold at any size."""
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")]
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FOLDER", help="Default: the pictures that the run held out from its own data."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Judge a trained network: loss and accuracy on pictures that it has not learned from."""
+    from pellucid.model_file import load
+
+    model = load(find_model(run))
+    with WorkBar(quiet=as_json) as bar:
+        dataset = held_out_data(run, model, data, bar)
+    for file, reason in dataset.skipped:
+        note(f"left out {file}: {reason}")
+    result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0)
+    numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
+    if as_json:
+        print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers})
+        return
+    rows = [["pictures", f"{len(dataset.test):,}"]]
+    rows += [[name, percent(x) if name == "accuracy" else f"{x:.4f}"] for name, x in numbers.items()]
+    print_table([f"{run} on {dataset.name}", ""], rows, right=[1])
+
+
+def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) -> Dataset:
+    """What a network is judged on: `data`, or else the test part of what its run was given.
+
+    Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.
+    """
+    from pellucid import datasets
+
+    fit = model.preprocessing
+    shape: dict[str, Any] = {"size": fit.size, "resize": fit.resize, "channels": fit.channels, "progress": bar}
+    folder = find_folder(run)
+    if data is not None:
+        if Path(data).is_dir():
+            return datasets.load(data, class_names=model.class_names, whole=True, **shape)
+        return datasets.load(data, **shape)
+    if folder is None:
+        name = model.trained_on.get("data")
+        if not isinstance(name, str) or name not in datasets.names():
+            raise ConfigError(f"{run}: is a model file without its run folder; say what to judge it on with --data")
+        return datasets.load(name, **shape)
+    told = read_record(folder).get("data", {})
+    if told.get("held_out"):
+        return datasets.load(told["held_out"], class_names=model.class_names, whole=True, **shape)
+    if told.get("folder"):
+        held = {"test": told["files"]["test"]}
+        return datasets.load(told["load"], class_names=model.class_names, files=held, **shape)
+    return datasets.load(told["load"], **shape)
+
+
+def predict(
+    run: Run,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    top: Annotated[int, typer.Option(metavar="K", min=1, help="The K most probable classes of each picture.")] = 1,
+    invert: Annotated[bool, typer.Option("--invert", help="Swap black and white in every picture first.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table instead of printing it: .csv or .json.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what is in pictures: the most probable class of each, and how probable it is."""
+    from pellucid.datasets import folder
+    from pellucid.model_file import load
+
+    if out is not None and out.suffix.lower() not in (".csv", ".json"):
+        raise ConfigError(f"--out {out}: expected a name that ends in .csv or .json; rename it")
+    model = load(find_model(run))
+    files = folder.list_pictures(paths)
+    answers: list[dict[str, Any]] = []
+    unread = inverted = 0
+    with WorkBar(quiet=as_json) as bar:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            read, pictures = read_pictures(model, chunk)
+            unread += len(chunk) - len(read)
+            if invert:
+                pictures = [255 - picture for picture in pictures]
+            inverted += sum(looks_inverted(picture, model.trained_on.get("background")) for picture in pictures)
+            answers += judged(model, read, pictures, top)
+            bar(start + len(chunk), len(files), "pictures")
+    if unread:
+        note(f"{unread} of {len(files)} pictures could not be read")
+    if inverted:
+        remedy = "leave out --invert" if invert else "try --invert"
+        note(
+            f"{inverted} of {len(answers)} pictures have the other background (light or dark) than those the network "
+            f"learned from, so it will guess; {remedy}"
+        )
+    if not answers:
+        raise DataError(f"none of the {len(files)} pictures could be read")
+    deliver(answers, top, out, as_json)
+
+
+def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], list[Any]]:
+    """The pictures that can be decoded, at the network's size, and their files; the others are named."""
+    from pellucid.datasets import folder
+
+    fit = model.preprocessing
+    height, width, channels = model.input_shape
+    read, pictures = [], []
+    for file in files:
+        try:
+            pictures.append(folder.read_picture(file, fit.size or (height, width), channels, fit.resize))
+            read.append(file)
+        except DataError as error:
+            note(f"left out: {error}")
+    return read, pictures
+
+
+def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) -> list[dict[str, Any]]:
+    """For each file, its `top` most probable classes, the most probable first."""
+    import numpy as np
+
+    if not files:
+        return []
+    outputs = model.predict(np.stack(pictures))
+    if outputs.shape[1] == 1:  # one sigmoid: the probability of the second of two classes
+        outputs = np.hstack([1 - outputs, outputs])
+    names = model.class_names or tuple(str(index) for index in range(outputs.shape[1]))
+    order = np.argsort(-outputs, axis=1, kind="stable")[:, :top]
+    return [
+        {
+            "picture": str(file),
+            "predictions": [{"class": names[k], "probability": round(float(row[k]), 6)} for k in ranked],
+        }
+        for file, row, ranked in zip(files, outputs, order, strict=True)
+    ]
+
+
+def deliver(answers: list[dict[str, Any]], top: int, out: Path | None, as_json: bool) -> None:
+    """Print the answers, or write them."""
+    from pellucid.checkpoint import replacing
+
+    if out is not None:
+        with replacing(out) as file:
+            file.write((as_csv(answers) if out.suffix.lower() == ".csv" else as_json_text(answers)).encode())
+        note(f"{len(answers)} pictures: {out}")
+        return
+    if as_json:
+        print_json(answers)
+        return
+    places = range(len(answers[0]["predictions"]))
+    header = ["picture", *(title for i in places for title in ("class" if i == 0 else f"{i + 1}.", ""))]
+    rows = [
+        [answer["picture"], *(cell for p in answer["predictions"] for cell in (p["class"], percent(p["probability"])))]
+        for answer in answers
+    ]
+    print_table(header, rows, right=[2 + 2 * i for i in places])
+
+
+def as_json_text(answers: list[dict[str, Any]]) -> str:
+    """The answers as one JSON document."""
+    return json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_csv(answers: list[dict[str, Any]]) -> str:
+    """One line a picture: its name, then class and probability for each place."""
+    places = len(answers[0]["predictions"])
+    written = io.StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    numbers = [""] if places == 1 else [f"_{i + 1}" for i in range(places)]
+    table.writerow(["picture", *(name + number for number in numbers for name in ("class", "probability"))])
+    for answer in answers:
+        cells = [cell for p in answer["predictions"] for cell in (p["class"], p["probability"])]
+        table.writerow([answer["picture"], *cells])
+    return written.getvalue()

@@ -1,0 +1,97 @@
+"""Run folders and model files: what `RUN` means on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.checkpoint import replacing
+from pellucid.errors import CheckpointError, ConfigError
+
+MODEL_FILE, LAST_FILE, LOG_FILE, RUN_FILE = "model.safetensors", "last.safetensors", "log.jsonl", "run.json"
+SNAPSHOTS = "snapshots"
+
+
+def make_run_folder(out: Path | None, model: str, data: str) -> Path:
+    """A new, empty folder for a run: `out`, or the next free runs/MODEL-DATA-NNN.
+
+    Errors: ConfigError if `out` is a file or holds anything; CheckpointError if the folder cannot be made.
+    """
+    from pellucid.train import new_run_folder
+
+    try:
+        if out is not None:
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
+            out.mkdir(parents=True, exist_ok=True)
+            return out
+        return new_run_folder(Path("runs"), f"{model}-{_plain(data)}")
+    except OSError as error:
+        raise CheckpointError(f"{out or 'runs'}: cannot be made: {error.strerror}; choose another --out") from error
+
+
+def find_model(run: Path) -> Path:
+    """The model file that RUN names: the file itself, or the best epoch in a run folder.
+
+    Errors: CheckpointError if there is none.
+    """
+    if run.is_dir():
+        model = run / MODEL_FILE
+        if not model.is_file():
+            raise CheckpointError(f"{run}: holds no {MODEL_FILE}; has a run finished its first epoch there?")
+        return model
+    if not run.exists():
+        raise CheckpointError(f"{run}: no such run or model file; `pellucid train` makes one in runs/")
+    return run
+
+
+def find_folder(run: Path) -> Path | None:
+    """The run folder that RUN names or lies in; None for a model file that stands alone."""
+    folder = run if run.is_dir() else run.parent
+    return folder if (folder / RUN_FILE).is_file() else None
+
+
+def first_snapshot(folder: Path) -> NDArray[Any] | None:
+    """The first convolution's kernel before training; None if the run kept none."""
+    path = folder / SNAPSHOTS / "epoch-000.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return np.asarray(arrays["filters"]) if "filters" in arrays else None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write a run's configuration, `run.json`."""
+    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    with replacing(folder / RUN_FILE) as file:
+        file.write(text.encode())
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read a run's configuration.
+
+    Errors: CheckpointError if it cannot be read or is not a JSON object.
+    """
+    path = folder / RUN_FILE
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: is not JSON ({error}); it was changed or damaged") from error
+    if not isinstance(record, dict):
+        raise CheckpointError(f"{path}: expected a JSON object, got {type(record).__name__}")
+    return record
+
+
+def _plain(data: str) -> str:
+    """A data name or folder as part of a folder's name."""
+    name = Path(data).resolve().name if "/" in data or "\\" in data or Path(data).is_dir() else data
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "data"

@@ -1,0 +1,53 @@
+"""`--set KEY=VALUE`: arguments of the model's builder and of the optimizer, by their own names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pellucid.errors import ConfigError, unknown_name
+
+
+def parse(settings: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts as a dict; a value is read as JSON where it is JSON, and as text otherwise.
+
+    >>> parse(["filter_num=16", "pool=max", "kernel_size=[3, 5]", "nesterov=true"])
+    {'filter_num': 16, 'pool': 'max', 'kernel_size': [3, 5], 'nesterov': True}
+
+    Errors: ConfigError if there is no '=' or no key, or if a key comes twice.
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key:
+            raise ConfigError(f"--set takes KEY=VALUE, got {setting!r}; for example --set hidden_size=50")
+        if key in parsed:
+            raise ConfigError(f"--set {key} is given twice, {parsed[key]!r} and {value!r}; give it once")
+        parsed[key] = _value(value.strip())
+    return parsed
+
+
+def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str]]]) -> list[dict[str, Any]]:
+    """The settings of each owner: the first that has an argument of that name.
+
+    Errors: ConfigError with the nearest right name if nobody has it.
+    """
+    shares: list[dict[str, Any]] = [{} for _ in owners]
+    names = [set(arguments) for _, arguments in owners]
+    for key, value in settings.items():
+        place = next((index for index, known in enumerate(names) if key in known), None)
+        if place is None:
+            kind = "setting of " + " or ".join(owner for owner, _ in owners)
+            raise unknown_name(kind, key, set().union(*names))
+        shares[place][key] = value
+    return shares
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        lowered = text.lower()
+        return {"true": True, "false": False, "none": None}.get(lowered, text)

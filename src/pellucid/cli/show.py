@@ -1,0 +1,114 @@
+"""`pellucid summary` and `pellucid show curves | filters`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.output import JsonFlag, print_json
+from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot
+from pellucid.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from pellucid.model import Sequential
+
+SUMMARY_EXAMPLES = "   pellucid summary simple-convnet\n\n   pellucid summary runs/simple-convnet-digits-001 --json"
+CURVES_EXAMPLES = (
+    "   pellucid show curves runs/simple-convnet-digits-001\n\n   pellucid show curves RUN --out accuracy.svg"
+)
+FILTERS_EXAMPLES = (
+    "The first convolution of a run, before and after training:\n\n"
+    "   pellucid show filters runs/simple-convnet-digits-001\n\n"
+    "Another layer, each filter on its own scale, as SVG:\n\n"
+    "   pellucid show filters RUN --layer conv2 --scale each --out conv2.svg"
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Draw what a network has learned.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf.")]
+
+
+def summary(
+    what: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A network's name, a run folder or a model file.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Print a network's layers: output shapes, kernels, parameters, multiply-accumulates, receptive fields, memory."""
+    model = _named_or_saved(what)
+    if as_json:
+        print_json(model.summary_data())
+    else:
+        model.summary(print_fn=print)
+
+
+@app.command("curves", epilog=CURVES_EXAMPLES)
+def curves(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its log.jsonl.")], out: Out = None
+) -> None:
+    """Draw loss and accuracy of a run, epoch by epoch."""
+    from pellucid.visualise import curves_figure, read_log, write_figure
+
+    log = run / LOG_FILE if run.is_dir() else run
+    target = out or log.with_name("curves.png")
+    write_figure(curves_figure(read_log(log), title=log.absolute().parent.name), target)
+    print(target)
+
+
+@app.command("filters", epilog=FILTERS_EXAMPLES)
+def filters(
+    run: Run,
+    layer: Annotated[
+        str | None, typer.Option("--layer", metavar="NAME", help="Default: the first convolution.")
+    ] = None,
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="common|each", help="One scale for all, or each its own.")
+    ] = "common",
+    out: Out = None,
+) -> None:
+    """Draw the kernels of a convolution; of a run, before and after training side by side."""
+    from pellucid.visualise import write_figure
+
+    target = out or (run / "filters.png" if run.is_dir() else Path(f"{run.stem}-filters.png"))
+    write_figure(draw_filters(run, layer, scale), target)
+    print(target)
+
+
+def draw_filters(run: Path, layer: str | None, scale: str) -> Any:
+    """The figure of one layer's kernels; `run` is a run folder or a model file."""
+    from pellucid.model_file import load
+    from pellucid.visualise import filters_figure
+
+    model = load(find_model(run))
+    kernels = _kernels(model)
+    if not kernels:
+        raise ConfigError(f"{run}: the network has no convolution, so there are no filters to draw")
+    first = next(iter(kernels))
+    name = layer or first
+    if name not in kernels:
+        raise unknown_name("convolution", name, kernels)
+    folder = find_folder(run)
+    before = first_snapshot(folder) if folder and name == first else None  # snapshots keep the first one alone
+    return filters_figure(kernels[name], before=before, name=name, scale=scale)
+
+
+def _kernels(model: Sequential) -> dict[str, Any]:
+    """The kernels of all convolutions, by layer name, in order."""
+    return {
+        layer.name: layer.params["kernel"]
+        for layer in model.layers
+        if "kernel" in layer.params and layer.params["kernel"].ndim == 4
+    }
+
+
+def _named_or_saved(what: str) -> Sequential:
+    from pellucid import zoo
+    from pellucid.model_file import load
+
+    if Path(what).exists():
+        return load(find_model(Path(what)))
+    return zoo.build(what)
