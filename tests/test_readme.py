@@ -1,0 +1,72 @@
+"""What the README shows is run: every Python block, every console line; and both languages show the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli import main
+
+ROOT = Path(__file__).parent.parent
+LANGUAGES = ("README.md", "README.ko.md")
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    """The fenced blocks of one kind, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_python_blocks_run_one_after_the_other(text: str, tmp_path: Path) -> None:
+    code = "\n".join(blocks(text, "python"))
+    assert code.count("import pellucid") >= 1
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Conv2D" in done.stdout or "conv2d" in done.stdout, "summary() prints the layers"
+    assert (tmp_path / "conv2d.png").stat().st_size > 1000
+
+
+def test_the_console_lines_run(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks(text, "console") for line in block.splitlines()]
+    assert len(lines) >= 5 and all(line.startswith("$ pellucid ") for line in lines)
+    for line in lines:
+        assert main(shlex.split(line)[2:]) == 0, line
+    assert {"filters.png", "curves.svg"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_every_other_command_is_one_there_is(text: str) -> None:
+    for line in re.findall(r"^pellucid (.*)$", text, re.MULTILINE):
+        assert main([shlex.split(line)[0], "--help"]) == 0, line
+
+
+def test_both_languages_show_the_same_code_links_and_pictures(text: str) -> None:
+    korean = (ROOT / "README.ko.md").read_text(encoding="utf-8")
+    for kind in ("sh", "console", "python"):
+        assert blocks(korean, kind) == blocks(text, kind)
+    links = [set(re.findall(r"\]\(([^)]+)\)", language)) - set(LANGUAGES) for language in (text, korean)]
+    assert links[0] == links[1]
+    assert len(re.findall(r"^## ", text, re.MULTILINE)) == len(re.findall(r"^## ", korean, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_what_is_linked_is_there(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text(encoding="utf-8")):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_the_gate_runs_the_readmes_own_test_command(text: str) -> None:
+    marked = re.search(r"<!-- the test command -->\n```sh\n(.*)\n```", text)
+    assert marked is not None and "pytest" in marked[1]
+    assert "<!-- the test command -->" in (ROOT / ".ci" / "run").read_text()
