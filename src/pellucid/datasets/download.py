@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,12 +95,17 @@ def unpack(archive: Path, names: Sequence[str], folder: Path) -> None:
                 if source is None:
                     continue
                 partial = folder / f"{name}.{os.getpid()}.part"
-                with partial.open("wb") as target:
-                    while piece := source.read(1 << 20):
-                        target.write(piece)
-                partial.replace(folder / name)
+                try:
+                    with partial.open("wb") as target:
+                        while piece := source.read(1 << 20):
+                            target.write(piece)
+                        if target.tell() != member.size:
+                            raise tarfile.ReadError(f"{name} is cut short")
+                    partial.replace(folder / name)
+                finally:
+                    partial.unlink(missing_ok=True)
                 missing.discard(name)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{archive}: damaged archive ({error}); delete it and fetch it again") from error
     if missing:
         raise DataError(f"{archive}: expected {', '.join(sorted(missing))} inside, not found")

@@ -45,7 +45,9 @@ def load_folder(
     Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
     `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
     """
-    fitting(size or DEFAULT_SIZE, channels or 3, resize)  # wrong arguments are found before any file is opened
+    fitting(
+        DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, resize
+    )  # wrong arguments are found before any file is opened
     listing = list_folder(root)
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
     names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)

@@ -61,7 +61,7 @@ class Probe:
 
 def fitting(size: int | tuple[int, ...], channels: int, resize: str = "crop") -> Fitting:
     """Errors: ConfigError for a size below 1, channels other than 1 or 3, or an unknown rule."""
-    sides = (size, size) if isinstance(size, int) else tuple(size)
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
         raise ConfigError(f"a picture's size must be a number or (height, width), at least 1 pixel, got {size!r}")
     if channels not in (1, 3):
@@ -115,7 +115,8 @@ def probe(path: Path) -> Probe:
         with Image.open(path) as image:
             width, height = image.size
             # A PNG may keep its EXIF behind the pixels; reading it there would decode the picture.
-            if image.format != "PNG" and _orientation(image) >= 5:
+            # Of a TIFF, Pillow says the upright size to begin with.
+            if image.format not in ("PNG", "TIFF") and _orientation(image) >= 5:
                 width, height = height, width
             return Probe((height, width), _is_grey(image))
     except Image.DecompressionBombError as error:
