@@ -1,0 +1,189 @@
+"""Losses against PyTorch, finite differences and numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pellucid import losses
+from pellucid.errors import ConfigError, DataError
+from pellucid.layers import check_gradients
+from pellucid.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+
+ALL = [
+    CategoricalCrossentropy(),
+    CategoricalCrossentropy(label_smoothing=0.1),
+    BinaryCrossentropy(),
+    BinaryCrossentropy(label_smoothing=0.2),
+    MeanSquaredError(),
+    MeanAbsoluteError(),
+]
+
+
+def identity(loss: Loss) -> str:
+    return f"{type(loss).__name__}-{getattr(loss, 'label_smoothing', 0)}"
+
+
+@pytest.mark.parametrize("loss", ALL, ids=identity)
+def test_gradients_against_finite_differences(loss: Loss) -> None:
+    result = check_gradients(loss, (6,))
+    assert result.ok, str(result)
+    assert result.arrays[0].tried == 18
+
+
+def test_a_wrong_loss_gradient_is_noticed() -> None:
+    def twice(logits, targets, weights=None):
+        values, d = MeanSquaredError()(logits, targets, weights)
+        return values, 2 * d
+
+    assert not check_gradients(twice, (4,)).ok
+
+
+def test_cross_entropy_by_hand() -> None:
+    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]], np.float32))
+    values, d = CategoricalCrossentropy()(logits, np.array([0, 2], np.int32))
+    np.testing.assert_allclose(values, [-math.log(0.7), -math.log(0.5)], rtol=1e-5)
+    np.testing.assert_allclose(d, np.array([[-0.3, 0.2, 0.1], [0.25, 0.25, -0.5]]) / 2, atol=1e-6)
+
+
+def test_all_forms_of_labels_mean_the_same() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((5, 4)).astype(np.float32)
+    numbers = np.array([3, 0, 1, 2, 2])
+    forms = [numbers, numbers[:, None], numbers.astype(np.float64), np.eye(4)[numbers], np.eye(4, dtype=int)[numbers]]
+    for loss in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
+        results = [loss(logits, loss.prepare_targets(form, 4)) for form in forms]
+        for values, d in results[1:]:
+            np.testing.assert_array_equal(values, results[0][0])
+            np.testing.assert_array_equal(d, results[0][1])
+        assert loss.prepare_targets(forms[3].tolist(), 4).dtype == np.int32
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_against_torch(smoothing: float) -> None:
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+    rng = np.random.default_rng(1)
+    logits = (3 * rng.standard_normal((7, 5))).astype(np.float32)
+    labels = rng.integers(0, 5, 7)
+    soft = rng.random((7, 5))
+    soft = (soft / soft.sum(1, keepdims=True)).astype(np.float32)
+    several = rng.integers(0, 2, (7, 5)).astype(np.float32)
+    values = rng.standard_normal((7, 5)).astype(np.float32)
+    weights = rng.random(7).astype(np.float32)
+    smoothed = several * (1 - smoothing) + smoothing / 2
+
+    def cross_entropy(z, t):
+        return f.cross_entropy(z, t, reduction="none", label_smoothing=smoothing)
+
+    rows: list[tuple[Loss, np.ndarray, Callable]] = [
+        (CategoricalCrossentropy(label_smoothing=smoothing), labels, lambda z: cross_entropy(z, torch.tensor(labels))),
+        (CategoricalCrossentropy(label_smoothing=smoothing), soft, lambda z: cross_entropy(z, torch.tensor(soft))),
+        (
+            BinaryCrossentropy(label_smoothing=smoothing),
+            several,
+            lambda z: f.binary_cross_entropy_with_logits(z, torch.tensor(smoothed), reduction="none").mean(1),
+        ),
+        (MeanSquaredError(), values, lambda z: ((z - torch.tensor(values)) ** 2).mean(1)),
+        (MeanAbsoluteError(), values, lambda z: (z - torch.tensor(values)).abs().mean(1)),
+    ]
+    for loss, targets, truth in rows:
+        z = torch.tensor(logits, requires_grad=True)
+        expected = truth(z)
+        (expected * torch.tensor(weights)).mean().backward()
+        got, d = loss(logits, loss.prepare_targets(targets, 5), weights)
+        np.testing.assert_allclose(got, expected.detach().numpy(), rtol=2e-5, atol=1e-6)
+        np.testing.assert_allclose(d, z.grad.numpy(), rtol=2e-5, atol=1e-7)
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    for loss in (CategoricalCrossentropy(), BinaryCrossentropy()):
+        logits = np.array([[1e4, -1e4]], np.float32)
+        values, d = loss(logits, loss.prepare_targets([[0.0, 1.0]], 2))
+        assert np.isfinite(values).all() and np.isfinite(d).all() and values[0] > 1e3
+
+
+def test_targets_of_the_other_losses() -> None:
+    assert BinaryCrossentropy().prepare_targets([0, 1, 1], 1).tolist() == [[0], [1], [1]]
+    assert BinaryCrossentropy().prepare_targets([True, False], 1).tolist() == [[1], [0]]
+    assert MeanSquaredError().prepare_targets([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert MeanAbsoluteError().prepare_targets([[2], [0]], (3,)).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert MeanSquaredError().prepare_targets([2.5, 0.5], 1).tolist() == [[2.5], [0.5]]
+    pictures = np.arange(24).reshape(2, 2, 3, 2)
+    assert MeanSquaredError().prepare_targets(pictures, (2, 3, 2)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "units", "message"),
+    [
+        ("cross_entropy", [0, 1, 5], 3, "label 5 of picture 2 is not one of the 3 classes 0 to 2"),
+        ("cross_entropy", [0, -1], 3, "label -1 of picture 1"),
+        ("cross_entropy", [1, 2, 3], 3, "subtract 1"),
+        ("cross_entropy", [0.0, 1.5], 3, "label 1.5 of picture 1 is not a class number"),
+        ("cross_entropy", [0.0, float("nan")], 3, "label nan of picture 1 is not a finite number"),
+        ("cross_entropy", [[1.0, 0, 0], [0.4, 0.4, 0.4]], 3, "picture 1 are neither one-hot nor probabilities"),
+        ("cross_entropy", [[1.0, 0], [0, 1]], 3, r"got shape \(2, 2\)"),
+        ("cross_entropy", ["cat", "dog"], 2, "labels must be numbers, got an array of <U3"),
+        ("cross_entropy", 3, 3, "one entry a picture"),
+        ("binary_crossentropy", [0, 2], 1, "label 2 of picture 1 is outside 0 to 1"),
+        ("binary_crossentropy", [[0, 1], [1, 1], [-1, 0]], 2, "label -1 of picture 2"),
+        ("mse", [[1.0, 2.0]], 3, r"must have shape \(N, 3\)"),
+        ("mse", [1.5, 2.5], 3, r"must have shape \(N, 3\)"),
+        ("mae", [0, 3], 3, "label 3 of picture 1"),
+    ],
+)
+def test_wrong_labels(loss: str, labels: object, units: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        losses.get(loss).prepare_targets(labels, units)
+
+
+def test_lengths_must_match() -> None:
+    for loss in ALL:
+        with pytest.raises(DataError, match="3 pictures but 2 labels"):
+            loss.prepare_targets([0, 1], 2, examples=3)
+
+
+def test_networks_that_do_not_fit_cross_entropy() -> None:
+    with pytest.raises(ConfigError, match="at least 2 units, the network has 1"):
+        CategoricalCrossentropy().prepare_targets([0, 1], 1)
+    with pytest.raises(ConfigError, match=r"the network gives \(4, 4, 10\)"):
+        CategoricalCrossentropy().prepare_targets([0, 1], (4, 4, 10))
+
+
+@pytest.mark.parametrize("name", losses.NAMES)
+def test_every_name_and_config(name: str) -> None:
+    loss = losses.get(name.upper())
+    again = losses.get(json.loads(json.dumps(loss.config())))
+    assert type(again) is type(loss) and again.config() == loss.config()
+
+
+def test_config_keeps_arguments() -> None:
+    loss = losses.get(CategoricalCrossentropy(True, 0.1).config())
+    assert loss.config() == {"type": "CategoricalCrossentropy", "from_logits": True, "label_smoothing": 0.1}
+    assert CategoricalCrossentropy.joint_activation == "softmax" and BinaryCrossentropy.joint_activation == "sigmoid"
+    assert losses.get("CategoricalCrossentropy").joint_activation == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: losses.get("categorical_crossentopy"), "did you mean 'categorical_crossentropy'"),
+        (lambda: losses.get(None), "got None"),
+        (lambda: losses.get({"type": "MeanSquareError"}), "did you mean 'MeanSquaredError'"),
+        (lambda: CategoricalCrossentropy(label_smoothing=1.5), "from 0 to 1, got 1.5"),
+    ],
+)
+def test_wrong_arguments(call, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        call()
