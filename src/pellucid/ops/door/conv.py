@@ -26,7 +26,7 @@ def conv2d(
 
     Shapes: x (N,H,W,C), kernel (KH,KW,C/G,O), bias (O,) -> y (N,OH,OW,O), sizes as in `geometry.output_size`.
     Units: strides, dilation in pixels; padding ((top, bottom), (left, right)) in pixels of zeros.
-    Errors: ShapeError if channels, groups or bias do not match, or the kernel does not fit; ConfigError for odd dtypes.
+    Errors: ShapeError if channels, groups, bias or sizes do not match; ConfigError for mixed dtypes.
     Source: LeCun et al. 1998; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
     """
     strides, padding, dilation = window(strides, padding, dilation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pellucid.errors import DataError
 from pellucid.ops import geometry
 from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run, window
 from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair
@@ -51,7 +52,7 @@ def max_pool2d_backward(
     """dx = each dy added to the pixel that its window picked, zero elsewhere.
 
     Shapes: dy, argmax (N,OH,OW,C) -> dx (N,H,W,C) = input_shape.
-    Errors: ShapeError if dy or argmax is not what max_pool2d gives for input_shape.
+    Errors: ShapeError if dy or argmax is not what max_pool2d gives for input_shape; DataError if argmax is no tap.
     """
     op = "max_pool2d_backward"
     strides, padding, _ = window(strides, padding)
@@ -61,6 +62,9 @@ def max_pool2d_backward(
     expect_shape(op, "dy", dy, shape, _DY_HINT)
     expect_shape(op, "argmax", argmax, shape, "it is max_pool2d's second result")
     argmax = np.ascontiguousarray(argmax, argmax_dtype(pool_size))
+    taps = pool_size[0] * pool_size[1]
+    if argmax.size and not 0 <= argmax.min() <= argmax.max() < taps:
+        raise DataError(f"{op}: argmax holds {argmax.min()} to {argmax.max()}, but taps count 0 to {taps - 1}")
     dx = result(op, tuple(input_shape), (dy, argmax), out)
     run(op, dy, argmax, dx, pool_size=pool_size, strides=strides, padding=padding)
     return dx
