@@ -1,0 +1,101 @@
+// Elementwise kernels on flat arrays: activations and their gradients (functions of y), zero, copy, add.
+// Blocks of 16 K floats a task, one vector at a time; memory bound, so nothing more is done. In place is allowed.
+#include "vec.hpp"
+#include "arguments.hpp"
+#include "parallel.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int64_t kBlock = 16384;
+
+struct Span {
+    const float* a;
+    const float* b;
+    float* out;
+    int64_t count, kind;
+    float slope;
+};
+
+// Runs f(a, b) over the task's block.
+template <typename F>
+PELLUCID_INLINE void map_block(const Span& s, int64_t task, F f) {
+    const int64_t begin = task * kBlock, end = at_most(begin + kBlock, s.count);
+    int64_t i = begin;
+    for (; i + V <= end; i += V) store(s.out + i, f(load(s.a + i), load(s.b + i)));
+    if (i < end) store_partial(s.out + i, f(load_partial(s.a + i, end - i), load_partial(s.b + i, end - i)), end - i);
+}
+
+void forward_block(void* context, int64_t task, Arena&) {
+    const Span& s = *static_cast<const Span*>(context);
+    const float slope = s.slope;
+    if (s.kind == kRelu) map_block(s, task, [](vf x, vf) { return select(x < 0.0f, vf{}, x); });
+    else if (s.kind == kLeakyRelu) map_block(s, task, [slope](vf x, vf) { return select(x < 0.0f, x * slope, x); });
+    else if (s.kind == kSigmoid) map_block(s, task, [](vf x, vf) { return vsigmoid(x); });
+    else if (s.kind == kTanh) map_block(s, task, [](vf x, vf) { return vtanh(x); });
+    else map_block(s, task, [](vf x, vf) { return x; });
+}
+
+void backward_block(void* context, int64_t task, Arena&) {
+    const Span& s = *static_cast<const Span*>(context);
+    const float slope = s.slope;
+    if (s.kind == kRelu) map_block(s, task, [](vf dy, vf y) { return select(y > 0.0f, dy, vf{}); });
+    else if (s.kind == kLeakyRelu)
+        map_block(s, task, [slope](vf dy, vf y) { return select(y > 0.0f, dy, dy * slope); });
+    else if (s.kind == kSigmoid) map_block(s, task, [](vf dy, vf y) { return dy * (y * (1.0f - y)); });
+    else if (s.kind == kTanh) map_block(s, task, [](vf dy, vf y) { return dy * (1.0f - y * y); });
+    else map_block(s, task, [](vf dy, vf) { return dy; });
+}
+
+void zero_block(void* context, int64_t task, Arena&) {
+    const Span& s = *static_cast<const Span*>(context);
+    memset(s.out + task * kBlock, 0, size_t(at_most(s.count - task * kBlock, kBlock)) * sizeof(float));
+}
+
+void add_block(void* context, int64_t task, Arena&) {
+    map_block(*static_cast<const Span*>(context), task, [](vf x, vf y) { return y + x; });
+}
+
+void run_span(Span span, double cost, Task task) {
+    parallel_for(ceil_div(span.count, kBlock), cost * double(span.count), task, &span);
+}
+
+void activation(const void* arguments, Context&) {
+    const Activation& a = *static_cast<const Activation*>(arguments);
+    run_span({a.x, a.x, a.y, a.N * a.INNER, a.KIND, float(a.slope)}, a.KIND >= kSigmoid ? 8 : 1, forward_block);
+}
+
+void activation_backward(const void* arguments, Context&) {
+    const ActivationBackward& a = *static_cast<const ActivationBackward*>(arguments);
+    run_span({a.dy, a.y, a.dx, a.N * a.INNER, a.KIND, float(a.slope)}, 1, backward_block);
+}
+
+void zero(const void* arguments, Context&) {
+    const Zero& a = *static_cast<const Zero*>(arguments);
+    run_span({nullptr, nullptr, a.x, a.N * a.INNER, kLinear, 0}, 1, zero_block);
+}
+
+void copy(const void* arguments, Context&) {
+    const Copy& a = *static_cast<const Copy*>(arguments);
+    run_span({a.x, a.x, a.y, a.N * a.INNER, kLinear, 0}, 1, forward_block);
+}
+
+void add(const void* arguments, Context&) {
+    const Add& a = *static_cast<const Add*>(arguments);
+    run_span({a.x, a.y, a.y, a.N * a.INNER, kLinear, 0}, 1, add_block);
+}
+
+const Kernel kKernels[] = {
+    {"activation", activation, nullptr}, {"activation_backward", activation_backward, nullptr},
+    {"zero", zero, nullptr},             {"copy", copy, nullptr},
+    {"add", add, nullptr},
+};
+
+}  // namespace
+
+extern const Family activation_family;
+const Family activation_family = {kKernels, 5};
+
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

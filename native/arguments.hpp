@@ -1,0 +1,178 @@
+// What every kernel is given: one struct a kernel, each field 8 bytes (a pointer, an int64_t or a double).
+//
+// A struct is declared once, as a list of ARRAY(type, name), SIZE(name) and REAL(name). The list becomes the C++ struct
+// here, and the table of (name, kind, offset) that Python fills fields by in arguments.cpp. The field N is always the number of
+// examples; a program may run any kernel with a smaller N than it was built for.
+// An ARRAY that is not const is written. Letters are those of the Python docstrings.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#define PELLUCID_CONV_SIZES(SIZE)                                                                                     \
+    SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(O) SIZE(KH) SIZE(KW) SIZE(SH) SIZE(SW) SIZE(DH) SIZE(DW)   \
+    SIZE(TOP) SIZE(LEFT) SIZE(GROUPS)
+#define PELLUCID_POOL_SIZES(SIZE)                                                                                     \
+    SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(PH) SIZE(PW) SIZE(SH) SIZE(SW) SIZE(TOP) SIZE(LEFT)
+
+#define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
+    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
+    PELLUCID_CONV_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE)
+#define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
+    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) PELLUCID_CONV_SIZES(SIZE)
+#define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
+
+#define PELLUCID_DENSE(ARRAY, SIZE, REAL)                                                                             \
+    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
+    SIZE(N) SIZE(INPUTS) SIZE(UNITS) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_DENSE_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                              \
+    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+#define PELLUCID_DENSE_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+
+#define PELLUCID_MAX_POOL2D(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x) ARRAY(float, y) ARRAY(uint8_t, argmax) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_MAX_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy) ARRAY(const uint8_t, argmax) ARRAY(float, dx) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy) ARRAY(float, dx) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
+    ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(C)
+#define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
+    ARRAY(const float, dy) ARRAY(float, dx) SIZE(N) SIZE(INNER) SIZE(C)
+
+#define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
+#define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
+#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(K)
+#define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
+    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) SIZE(N) SIZE(K)
+#define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, logits) ARRAY(const int32_t, labels) ARRAY(const float, targets) ARRAY(const float, weights)   \
+    ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dlogits) SIZE(N) SIZE(K) REAL(label_smoothing)
+#define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, losses) ARRAY(const float, hits) ARRAY(const float, weights) ARRAY(double, totals) SIZE(N)
+
+#define PELLUCID_DROPOUT(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(const float, x) ARRAY(float, y) ARRAY(const uint32_t, counter) SIZE(N) SIZE(INNER) SIZE(LAYER) REAL(rate)
+#define PELLUCID_LOCAL_RESPONSE_NORM(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, x) ARRAY(float, y) ARRAY(float, scale) SIZE(N) SIZE(INNER) SIZE(C) SIZE(WINDOW)                \
+    REAL(alpha) REAL(beta) REAL(k)
+#define PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                      \
+    ARRAY(const float, dy) ARRAY(const float, x) ARRAY(const float, y) ARRAY(const float, scale) ARRAY(float, dx)     \
+    SIZE(N) SIZE(INNER) SIZE(C) SIZE(WINDOW) REAL(alpha) REAL(beta)
+#define PELLUCID_BATCH_NORM(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, beta) ARRAY(float, y) ARRAY(float, mean)       \
+    ARRAY(float, variance) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+#define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
+    ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, beta) ARRAY(const float, mean)                 \
+    ARRAY(const float, variance) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+#define PELLUCID_BATCH_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy) ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, mean)                   \
+    ARRAY(const float, variance) ARRAY(float, dx) ARRAY(float, dgamma) ARRAY(float, dbeta)                            \
+    SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+#define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
+    ARRAY(const float, value) ARRAY(float, running) SIZE(COUNT) REAL(momentum)
+
+#define PELLUCID_SGD(ARRAY, SIZE, REAL)                                                                               \
+    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, velocity) ARRAY(const double, control)                  \
+    SIZE(COUNT) SIZE(NESTEROV) REAL(momentum) REAL(weight_decay)
+#define PELLUCID_ADAM(ARRAY, SIZE, REAL)                                                                              \
+    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, m) ARRAY(float, v) ARRAY(const double, control)         \
+    SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon) REAL(weight_decay)
+#define PELLUCID_SQUARE_SUM(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(double, out) SIZE(COUNT)
+#define PELLUCID_ADD_PENALTY(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, param) ARRAY(float, grad) SIZE(COUNT) REAL(l1) REAL(l2)
+
+#define PELLUCID_GATHER(ARRAY, SIZE, REAL)                                                                            \
+    ARRAY(const uint8_t, bytes) ARRAY(const float, floats) ARRAY(const int64_t, indices) ARRAY(float, out)            \
+    ARRAY(const float, scale) ARRAY(const float, offset) ARRAY(const int64_t, cursor)                                 \
+    SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(INNER) SIZE(C)
+#define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const int32_t, labels) ARRAY(const int64_t, indices) ARRAY(int32_t, out) ARRAY(const int64_t, cursor)       \
+    SIZE(N) SIZE(COUNT) SIZE(INDICES)
+#define PELLUCID_ZERO(ARRAY, SIZE, REAL) ARRAY(float, x) SIZE(N) SIZE(INNER)
+#define PELLUCID_COPY(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
+#define PELLUCID_ADD(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
+
+// KERNEL(struct, name, fields): the name is the one Python and the kernel tables use.
+#define PELLUCID_KERNELS(KERNEL)                                                                                      \
+    KERNEL(Conv2d, conv2d, PELLUCID_CONV2D)                                                                           \
+    KERNEL(Conv2dBackwardInput, conv2d_backward_input, PELLUCID_CONV2D_BACKWARD_INPUT)                                \
+    KERNEL(Conv2dBackwardKernel, conv2d_backward_kernel, PELLUCID_CONV2D_BACKWARD_KERNEL)                             \
+    KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
+    KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \
+    KERNEL(DenseBackwardInput, dense_backward_input, PELLUCID_DENSE_BACKWARD_INPUT)                                   \
+    KERNEL(DenseBackwardKernel, dense_backward_kernel, PELLUCID_DENSE_BACKWARD_KERNEL)                                \
+    KERNEL(MaxPool2d, max_pool2d, PELLUCID_MAX_POOL2D)                                                                \
+    KERNEL(MaxPool2dBackward, max_pool2d_backward, PELLUCID_MAX_POOL2D_BACKWARD)                                      \
+    KERNEL(AvgPool2d, avg_pool2d, PELLUCID_AVG_POOL2D)                                                                \
+    KERNEL(AvgPool2dBackward, avg_pool2d_backward, PELLUCID_AVG_POOL2D_BACKWARD)                                      \
+    KERNEL(GlobalAvgPool2d, global_avg_pool2d, PELLUCID_GLOBAL_AVG_POOL2D)                                            \
+    KERNEL(GlobalAvgPool2dBackward, global_avg_pool2d_backward, PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD)                  \
+    KERNEL(Activation, activation, PELLUCID_ACTIVATION)                                                               \
+    KERNEL(ActivationBackward, activation_backward, PELLUCID_ACTIVATION_BACKWARD)                                     \
+    KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
+    KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
+    KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
+    KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
+    KERNEL(Dropout, dropout, PELLUCID_DROPOUT)                                                                        \
+    KERNEL(LocalResponseNorm, local_response_norm, PELLUCID_LOCAL_RESPONSE_NORM)                                      \
+    KERNEL(LocalResponseNormBackward, local_response_norm_backward, PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD)            \
+    KERNEL(BatchNorm, batch_norm, PELLUCID_BATCH_NORM)                                                                \
+    KERNEL(BatchNormInference, batch_norm_inference, PELLUCID_BATCH_NORM_INFERENCE)                                   \
+    KERNEL(BatchNormBackward, batch_norm_backward, PELLUCID_BATCH_NORM_BACKWARD)                                      \
+    KERNEL(UpdateRunning, update_running, PELLUCID_UPDATE_RUNNING)                                                    \
+    KERNEL(Sgd, sgd, PELLUCID_SGD)                                                                                    \
+    KERNEL(Adam, adam, PELLUCID_ADAM)                                                                                 \
+    KERNEL(SquareSum, square_sum, PELLUCID_SQUARE_SUM)                                                                \
+    KERNEL(AddPenalty, add_penalty, PELLUCID_ADD_PENALTY)                                                             \
+    KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
+    KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
+    KERNEL(Zero, zero, PELLUCID_ZERO)                                                                                 \
+    KERNEL(Copy, copy, PELLUCID_COPY)                                                                                 \
+    KERNEL(Add, add, PELLUCID_ADD)
+
+namespace pellucid {
+
+#define PELLUCID_ARRAY(type, name) type* name;
+#define PELLUCID_SIZE(name) int64_t name;
+#define PELLUCID_REAL(name) double name;
+#define PELLUCID_STRUCT(Struct, name, FIELDS)                   \
+    struct Struct {                                             \
+        FIELDS(PELLUCID_ARRAY, PELLUCID_SIZE, PELLUCID_REAL)    \
+    };
+PELLUCID_KERNELS(PELLUCID_STRUCT)
+#undef PELLUCID_ARRAY
+#undef PELLUCID_SIZE
+#undef PELLUCID_REAL
+#undef PELLUCID_STRUCT
+
+// Numbers of the activations, as native.py sends them.
+enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
+
+// What a kernel may find wrong in the data itself; the caller turns it into an error.
+enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2 };
+
+struct Context {
+    void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined
+    int64_t status;
+};
+
+struct Kernel {
+    const char* name;
+    void (*run)(const void* arguments, Context& context);
+    int64_t (*workspace_bytes)(const void* arguments);  // null: none. Never falls when N grows.
+};
+
+// The kernels of one source file for one instruction set: the only symbol that file's object exports.
+struct Family {
+    const Kernel* kernels;
+    int64_t count;
+};
+
+}  // namespace pellucid

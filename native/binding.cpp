@@ -1,0 +1,204 @@
+// The Python module: steps, programs, threads, instruction sets. Sizes and shapes are checked by ops/native.py; element
+// types, contiguity and writability here, since here the pointers are taken.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "parallel.hpp"
+#include "program.hpp"
+
+namespace nb = nanobind;
+
+namespace pellucid {
+namespace {
+
+struct Refusal : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+std::string chosen_set;
+
+const char* type_name(char letter) {
+    switch (letter) {
+        case 'f': return "float32";
+        case 'd': return "float64";
+        case 'i': return "int32";
+        case 'l': return "int64";
+        case 'I': return "uint32";
+        default: return "uint8";
+    }
+}
+
+// Whether a buffer's format string is the type; 'l' and 'q' are both int64 where long has 8 bytes.
+bool same_type(const char* format, Py_ssize_t itemsize, char letter) {
+    if (!format || format[0] == 0) return letter == 'B';
+    if (*format == '@' || *format == '=' || *format == '<') ++format;
+    if (format[0] == 0 || format[1] != 0) return false;
+    switch (letter) {
+        case 'l': return itemsize == 8 && (*format == 'l' || *format == 'q');
+        case 'i': return itemsize == 4 && (*format == 'i' || *format == 'l');
+        case 'I': return itemsize == 4 && (*format == 'I' || *format == 'L');
+        default: return *format == letter;
+    }
+}
+
+// A bound kernel that keeps its arrays alive.
+struct Step : BoundKernel {
+    Step(const std::string& name, nb::dict values) {
+        signature = find_signature(name);
+        if (!signature) throw Refusal("there is no kernel named '" + name + "'");
+        kernel = find_kernel(chosen_set, name);
+        if (!kernel) throw Refusal("kernel '" + name + "' is missing from instruction set '" + chosen_set + "'");
+        if (int64_t(nb::len(values)) != signature->count)
+            throw Refusal("kernel '" + name + "' takes " + std::to_string(signature->count) + " fields, got " +
+                          std::to_string(nb::len(values)));
+        arguments.resize(size_t(signature->count));
+        for (int64_t i = 0; i < signature->count; ++i) {
+            const Field& field = signature->fields[i];
+            PyObject* value = PyDict_GetItemString(values.ptr(), field.name);
+            if (!value) throw Refusal("kernel '" + name + "' was not given its field '" + field.name + "'");
+            arguments[size_t(i)] = word_of(field, value);
+        }
+    }
+
+    uint64_t word_of(const Field& field, PyObject* value) {
+        uint64_t word = 0;
+        if (field.kind == Kind::size) {
+            const long long size = PyLong_AsLongLong(value);
+            if (size == -1 && PyErr_Occurred()) throw nb::python_error();
+            if (size < 0) throw refusal(field, "must not be negative");
+            word = uint64_t(size);
+        } else if (field.kind == Kind::real) {
+            const double real = PyFloat_AsDouble(value);
+            if (real == -1.0 && PyErr_Occurred()) throw nb::python_error();
+            static_assert(sizeof real == sizeof word, "a field takes 8 bytes");
+            memcpy(&word, &real, sizeof word);
+        } else if (value != Py_None) {
+            word = uint64_t(reinterpret_cast<uintptr_t>(pointer_of(field, value)));
+            arrays.push_back(nb::borrow(value));
+        }
+        return word;
+    }
+
+    void* pointer_of(const Field& field, PyObject* value) {
+        Py_buffer view;
+        const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (field.writable ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(value, &view, flags) != 0) {
+            PyErr_Clear();
+            throw refusal(field, field.writable ? "must be a writable C-contiguous array" : "must be a C-contiguous array");
+        }
+        const bool fits = same_type(view.format, view.itemsize, field.type);
+        void* data = view.buf;
+        PyBuffer_Release(&view);
+        if (!fits) throw refusal(field, std::string("must be ") + type_name(field.type));
+        return data;
+    }
+
+    Refusal refusal(const Field& field, const std::string& what) const {
+        return Refusal(std::string(signature->name) + ": '" + field.name + "' " + what);
+    }
+
+    std::vector<nb::object> arrays;
+};
+
+void check(const Outcome& outcome) {
+    if (outcome.status == kIndexOutOfRange)
+        throw Refusal(std::string(outcome.kernel) + ": an index lies outside its array");
+    if (outcome.status == kLabelOutOfRange)
+        throw Refusal(std::string(outcome.kernel) + ": a label lies outside the classes");
+}
+
+struct Program {
+    explicit Program(std::vector<const Step*> given) : data(std::vector<const BoundKernel*>(given.begin(), given.end())) {
+        for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
+    }
+
+    void run(int64_t n) {
+        if (n > data.largest_batch() && n >= 0 && data.largest_batch() >= 0)
+            throw Refusal("a program built for N = " + std::to_string(data.largest_batch()) + " cannot run N = " +
+                          std::to_string(n));
+        Outcome outcome;
+        {
+            nb::gil_scoped_release release;
+            outcome = data.run(n);
+        }
+        check(outcome);
+    }
+
+    ProgramData data;
+    std::vector<nb::object> arrays;
+};
+
+void run_step(const Step& step) {
+    Outcome outcome;
+    {
+        nb::gil_scoped_release release;
+        outcome = run_once(step);
+    }
+    check(outcome);
+}
+
+void use(const std::string& name) {
+    for (const std::string& present : instruction_sets())
+        if (present == name) {
+            chosen_set = name;
+            return;
+        }
+    std::string known;
+    for (const std::string& present : instruction_sets()) known += (known.empty() ? "" : ", ") + present;
+    bool built = false;
+    for (const std::string& each : built_instruction_sets()) built = built || each == name;
+    throw Refusal("instruction set '" + name + "' " +
+                  (built ? "is not one this machine has" : "is unknown") + "; here: " + known);
+}
+
+// name -> [(field, kind, offset)], for tests and for whoever wants to look.
+nb::dict kernel_fields() {
+    static const char* const kinds[] = {"array", "size", "real"};
+    nb::dict all;
+    int64_t count = 0;
+    const Signature* table = signatures(count);
+    for (int64_t i = 0; i < count; ++i) {
+        nb::list fields;
+        for (int64_t f = 0; f < table[i].count; ++f)
+            fields.append(nb::make_tuple(table[i].fields[f].name, kinds[int(table[i].fields[f].kind)], 8 * f));
+        all[table[i].name] = fields;
+    }
+    return all;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    static PyObject* backend_error = nb::object(nb::module_::import_("pellucid.errors").attr("BackendError")).release().ptr();
+    nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+        try {
+            std::rethrow_exception(p);
+        } catch (const Refusal& refusal) {
+            PyErr_SetString(backend_error, refusal.what());
+        }
+    });
+    chosen_set = instruction_sets().front();
+
+    nb::class_<Step>(m, "Step")
+        .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"))
+        .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
+        .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
+        .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
+    nb::class_<Program>(m, "Program")
+        .def(nb::init<std::vector<const Step*>>(), nb::arg("steps"))
+        .def("run", &Program::run, nb::arg("n") = -1)
+        .def("__len__", [](const Program& p) { return p.data.size(); })
+        .def_prop_ro("batch", [](const Program& p) { return p.data.largest_batch(); })
+        .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });
+    m.def("run", &run_step, nb::arg("step"));
+    m.def("kernel_fields", &kernel_fields);
+    m.def("instruction_sets", &instruction_sets);
+    m.def("instruction_set", [] { return chosen_set; });
+    m.def("use_instruction_set", &use, nb::arg("name"));
+    m.def("available_cores", &available_cores);
+    m.def("num_threads", &num_threads);
+    m.def("set_num_threads", &set_num_threads, nb::arg("count"), nb::call_guard<nb::gil_scoped_release>());
+}
+
+}  // namespace pellucid

@@ -1,0 +1,220 @@
+// The one inner loop of convolution and dense, in all directions: a matrix product whose left rows are gathered.
+//
+//     out[m][j] (+)= sum over k of rows[m][offset[k]] * panel[k][j]
+//
+// rows[m] is a pointer (a pixel of a picture, a row of a batch, one tap of a kernel), offset a table of int32 that all rows
+// share, panel a matrix packed NV vectors wide, zero-padded on the right.
+//
+// Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
+// Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers live in
+// integer registers, so R is also limited by those (15):
+//     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)      12 x 1 for narrow tails
+//     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)      10 x 1
+//     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    8 x 1
+// m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own sums).
+// Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is cut.
+#pragma once
+#include "vec.hpp"
+#include "arguments.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
+constexpr int kRows1 = PELLUCID_ROWS1;  // rows of a tile one vector wide
+constexpr int64_t kWide = 2 * V;        // columns of a full panel
+constexpr int64_t kDepth = 256;         // k of a block
+
+struct Epilogue {
+    const float* bias;  // padded to whole panels, or null
+    int64_t activation;
+    float slope;
+};
+
+struct Tile {
+    const float* const* rows;
+    float* const* out;
+    const int32_t* offset;
+    int64_t depth;
+    const float* panel;
+    int64_t column;   // of the panel's first column in out
+    int64_t columns;  // valid ones, at most NV * V
+    bool first;       // start from zero, not from out
+    bool last;        // apply the epilogue
+    const Epilogue* epilogue;
+};
+
+// The vectorised activations that do not fit in the tile's registers, over values just stored.
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind) {
+    for (int64_t i = 0; i < count; i += V) {
+        const int64_t lanes = at_most(count - i, V);
+        vf v = lanes == V ? load(y + i) : load_partial(y + i, lanes);
+        v = kind == kSigmoid ? vsigmoid(v) : vtanh(v);
+        if (lanes == V) store(y + i, v);
+        else store_partial(y + i, v, lanes);
+    }
+}
+
+template <int R, int NV>
+__attribute__((noinline)) void tile(const Tile& t) {
+    const float* p[R];
+    vf sum[R][NV];
+    // Lanes of the last vector; the ones before it are whole.
+    const int64_t tail = t.columns - (NV - 1) * V;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        p[r] = t.rows[r];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
+    }
+    const int32_t* offset = t.offset;
+    const float* panel = t.panel;
+    const float* const end = panel + t.depth * (NV * V);
+    for (; panel != end; panel += NV * V) {
+        const int64_t o = *offset++;
+        vf b[NV];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) b[v] = load(panel + v * V);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const vf a = broadcast(p[r][o]);
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[r][v] += a * b[v];
+        }
+    }
+    if (!t.first) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const float* y = t.out[r] + t.column;
+#pragma GCC unroll 2
+            for (int v = 0; v < NV - 1; ++v) sum[r][v] += load(y + v * V);
+            sum[r][NV - 1] += tail == V ? load(y + (NV - 1) * V) : load_partial(y + (NV - 1) * V, tail);
+        }
+    }
+    const Epilogue& e = *t.epilogue;
+    if (t.last) {
+        if (e.bias) {
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) {
+                const vf bias = load(e.bias + t.column + v * V);
+#pragma GCC unroll 16
+                for (int r = 0; r < R; ++r) sum[r][v] += bias;
+            }
+        }
+        if (e.activation == kRelu) {  // written so that NaN stays NaN
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, vf{}, sum[r][v]);
+        } else if (e.activation == kLeakyRelu) {
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.slope, sum[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        float* y = t.out[r] + t.column;
+#pragma GCC unroll 2
+        for (int v = 0; v < NV - 1; ++v) store(y + v * V, sum[r][v]);
+        if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
+        else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
+    }
+    if (t.last && e.activation >= kSigmoid)
+        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation);
+}
+
+using TileFunction = void (*)(const Tile&);
+// Entry r is the tile of r rows; a table ends at the largest its instruction set uses.
+#define PELLUCID_TILES_4(NV) nullptr, tile<1, NV>, tile<2, NV>, tile<3, NV>, tile<4, NV>
+#define PELLUCID_TILES_6(NV) PELLUCID_TILES_4(NV), tile<5, NV>, tile<6, NV>
+#define PELLUCID_TILES_8(NV) PELLUCID_TILES_6(NV), tile<7, NV>, tile<8, NV>
+#define PELLUCID_TILES_10(NV) PELLUCID_TILES_8(NV), tile<9, NV>, tile<10, NV>
+#define PELLUCID_TILES_12(NV) PELLUCID_TILES_10(NV), tile<11, NV>, tile<12, NV>
+#define PELLUCID_TILES_OF(R, NV) PELLUCID_TILES_##R(NV)
+#define PELLUCID_TILES(R, NV) PELLUCID_TILES_OF(R, NV)
+const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
+const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
+
+// All m against one panel (or a block of its rows); t.rows and t.out are set here, tile by tile.
+inline void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile t) {
+    if (m == 0) return;
+    const bool wide = t.columns > V;
+    const int64_t largest = wide ? kRows2 : kRows1;
+    const TileFunction* const tiles = wide ? kTiles2 : kTiles1;
+    const int64_t count = ceil_div(m, largest);
+    const int64_t size = m / count, extra = m % count;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t r = size + (i < extra);
+        t.rows = rows;
+        t.out = out;
+        tiles[r](t);
+        rows += r;
+        out += r;
+    }
+}
+
+// Packed matrix of `depth` x `columns`: panels of kWide columns one after another, the last V or kWide wide.
+constexpr int64_t panel_count(int64_t columns) { return ceil_div(columns, kWide); }
+constexpr int64_t packed_floats(int64_t depth, int64_t columns) { return depth * round_up(columns, V); }
+constexpr int64_t panel_columns(int64_t columns, int64_t panel) { return at_most(columns - panel * kWide, kWide); }
+constexpr int64_t panel_width(int64_t columns) { return columns > V ? kWide : V; }
+
+// panel[k][j] = source[k * row_stride + j * column_stride] for j < columns, 0 up to the width.
+inline void pack_panel(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+                       float* panel) {
+    const int64_t width = panel_width(columns);
+    if (column_stride == 1 && columns == width) {
+        if (width == kWide) {
+            for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += kWide) {
+                store(panel, load(source));
+                store(panel + V, load(source + V));
+            }
+        } else {
+            for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += V) store(panel, load(source));
+        }
+        return;
+    }
+    for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += width) {
+        for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride];
+        for (int64_t j = columns; j < width; ++j) panel[j] = 0.0f;
+    }
+}
+
+struct Product {
+    int64_t m;
+    const float* const* rows;
+    float* const* out;
+    int64_t depth;
+    const int32_t* offset;
+    const float* packed;
+    int64_t columns;
+    bool accumulate;  // add to what out holds
+    Epilogue epilogue;
+};
+
+// The panels first..last-1 of a packed product.
+inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) {
+    const int64_t blocks = at_least(ceil_div(p.depth, kDepth), 1);
+    for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t k = block * kDepth;
+        for (int64_t j = first_panel; j < last_panel; ++j) {
+            Tile t;
+            t.columns = panel_columns(p.columns, j);
+            t.column = j * kWide;
+            t.depth = at_most(p.depth - k, kDepth);
+            t.offset = p.offset + k;
+            t.panel = p.packed + j * kWide * p.depth + k * panel_width(t.columns);
+            t.first = block == 0 && !p.accumulate;
+            t.last = block == blocks - 1;
+            t.epilogue = &p.epilogue;
+            multiply_panel(p.m, p.rows, p.out, t);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

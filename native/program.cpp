@@ -1,0 +1,67 @@
+#include "program.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace pellucid {
+
+void* Workspace::reserve(int64_t bytes) {
+    if (bytes > bytes_) {
+        std::free(data_);
+        data_ = nullptr;
+        bytes_ = 0;
+        const size_t rounded = (size_t(bytes) + 4095) / 4096 * 4096;
+        data_ = std::aligned_alloc(64, rounded);
+        if (!data_) throw std::bad_alloc();
+        bytes_ = int64_t(rounded);
+    }
+    return data_;
+}
+
+void Workspace::release_above(int64_t bytes) {
+    if (bytes_ <= bytes) return;
+    std::free(data_);
+    data_ = nullptr;
+    bytes_ = 0;
+}
+
+Workspace::~Workspace() { std::free(data_); }
+
+Outcome run_once(const BoundKernel& bound) {
+    constexpr int64_t kKept = int64_t(64) << 20;  // more is given back: single calls are not the fast way
+    thread_local Workspace workspace;
+    Context context{workspace.reserve(bound.workspace_bytes()), kOk};
+    bound.kernel->run(bound.arguments.data(), context);
+    workspace.release_above(kKept);
+    return {context.status, bound.kernel->name};
+}
+
+ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps) {
+    for (const BoundKernel* step : steps) {
+        Entry entry{step->kernel, arguments_.size(), -1, step->built_batch()};
+        if (entry.built >= 0) {
+            entry.batch = int64_t(entry.first) + step->signature->batch;
+            largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
+        }
+        arguments_.insert(arguments_.end(), step->arguments.begin(), step->arguments.end());
+        workspace_bytes_ = std::max(workspace_bytes_, step->workspace_bytes());
+        steps_.push_back(entry);
+    }
+    workspace_.reserve(workspace_bytes_);
+}
+
+Outcome ProgramData::run(int64_t n) {
+    std::lock_guard<std::mutex> lock(running_);
+    void* memory = workspace_.reserve(0);
+    for (const Entry& entry : steps_) {
+        if (entry.batch >= 0) arguments_[size_t(entry.batch)] = uint64_t(n < 0 ? entry.built : n);
+        Context context{memory, kOk};
+        entry.kernel->run(arguments_.data() + entry.first, context);
+        if (context.status != kOk) return {context.status, entry.kernel->name};
+    }
+    return {};
+}
+
+}  // namespace pellucid

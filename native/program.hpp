@@ -1,0 +1,94 @@
+// Steps and programs: kernels with their arguments, run in order by one call.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "arguments.hpp"
+
+namespace pellucid {
+
+enum class Kind : uint8_t { array, size, real };
+
+struct Field {
+    const char* name;
+    Kind kind;
+    char type;      // of an array: f float32, d float64, i int32, l int64, I uint32, B uint8
+    bool writable;  // of an array
+};
+
+// The fields of a kernel, in the order of its struct; field i lies at byte 8 * i.
+struct Signature {
+    const char* name;
+    const Field* fields;
+    int64_t count;
+    int64_t batch;  // index of the field N, or -1
+};
+
+const Signature* signatures(int64_t& count);
+const Signature* find_signature(const std::string& name);
+
+// Instruction sets built into this library that this machine has, best first; the tables of one of them.
+std::vector<std::string> instruction_sets();
+std::vector<std::string> built_instruction_sets();
+const Kernel* find_kernel(const std::string& isa, const std::string& name);
+
+// A kernel bound to its arguments. Whoever makes it keeps the arrays alive.
+struct BoundKernel {
+    const Kernel* kernel = nullptr;
+    const Signature* signature = nullptr;
+    std::vector<uint64_t> arguments;
+    int64_t built_batch() const { return signature->batch < 0 ? -1 : int64_t(arguments[size_t(signature->batch)]); }
+    int64_t workspace_bytes() const { return kernel->workspace_bytes ? kernel->workspace_bytes(arguments.data()) : 0; }
+};
+
+// 64-byte aligned memory that grows when asked to.
+class Workspace {
+public:
+    Workspace() = default;
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
+    ~Workspace();
+    void* reserve(int64_t bytes);
+    void release_above(int64_t bytes);
+
+private:
+    void* data_ = nullptr;
+    int64_t bytes_ = 0;
+};
+
+struct Outcome {
+    int64_t status = kOk;
+    const char* kernel = nullptr;
+};
+
+// One kernel at once, on memory of the calling thread.
+Outcome run_once(const BoundKernel& bound);
+
+// All argument structs lie one after another; run(n) sets every N and runs all. One run at a time.
+class ProgramData {
+public:
+    explicit ProgramData(const std::vector<const BoundKernel*>& steps);
+    Outcome run(int64_t n);  // n < 0: as built
+    int64_t workspace_bytes() const { return workspace_bytes_; }
+    int64_t largest_batch() const { return largest_; }  // smallest N of all steps; -1 if none has one
+    size_t size() const { return steps_.size(); }
+
+private:
+    struct Entry {
+        const Kernel* kernel;
+        size_t first;   // in arguments_
+        int64_t batch;  // index of N in arguments_, or -1
+        int64_t built;
+    };
+    std::vector<Entry> steps_;
+    std::vector<uint64_t> arguments_;
+    Workspace workspace_;
+    int64_t workspace_bytes_ = 0;
+    int64_t largest_ = -1;
+    std::mutex running_;
+};
+
+}  // namespace pellucid
