@@ -130,8 +130,8 @@ struct Sum {
     static constexpr int sums = 1;
     const float* x;
     int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vf* out) const {
-        out[0] += load_lanes(x + row * columns + c, lanes);
+    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
+        out[0] += widen(load_lanes(x + row * columns + c, lanes));
     }
 };
 
@@ -139,8 +139,8 @@ struct SquaredDeviation {
     static constexpr int sums = 1;
     const float *x, *centre;
     int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vf* out) const {
-        const vf d = load_lanes(x + row * columns + c, lanes) - load(centre + c);
+    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
+        const vd d = widen(load_lanes(x + row * columns + c, lanes) - load(centre + c));
         out[0] += d * d;
     }
 };
@@ -150,10 +150,10 @@ struct Gradients {
     static constexpr int sums = 2;
     const float *dy, *x, *centre;
     int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vf* out) const {
-        const vf d = load_lanes(dy + row * columns + c, lanes);
+    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
+        const vd d = widen(load_lanes(dy + row * columns + c, lanes));
         out[0] += d;
-        out[1] += d * (load_lanes(x + row * columns + c, lanes) - load(centre + c));
+        out[1] += d * widen(load_lanes(x + row * columns + c, lanes) - load(centre + c));
     }
 };
 

@@ -1,7 +1,8 @@
 // Sums over all axes but the last, with the same bits for any number of threads.
 //
-// The rows (pixels of all pictures) are cut into at most 64 shards by shape alone. A shard adds 32 rows at a time in float
-// vectors, those sums in double; the shards' doubles are added in order.
+// The rows (pixels of all pictures) are cut into at most 64 shards by shape alone. A shard adds in double,
+// 64 rows at a time in registers (gradients sum to nearly nothing: in float too few digits would be left), and the
+// shards' sums are added in order.
 #pragma once
 #include "vec.hpp"
 #include "parallel.hpp"
@@ -11,13 +12,16 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kReduceShards = 64;
-constexpr int64_t kReduceRows = 32;
+constexpr int64_t kReduceRows = 64;
 
-constexpr int64_t reduce_shards(int64_t rows) { return at_most(at_least(ceil_div(rows, 4 * kReduceRows), 1), kReduceShards); }
+typedef double vd __attribute__((vector_size(8 * V)));
+PELLUCID_INLINE vd widen(vf v) { return __builtin_convertvector(v, vd); }
+
+constexpr int64_t reduce_shards(int64_t rows) { return at_most(at_least(ceil_div(rows, 2 * kReduceRows), 1), kReduceShards); }
 // Doubles that a sum of `sums` quantities over `columns` columns needs.
 constexpr int64_t reduce_doubles(int64_t sums, int64_t columns) { return kReduceShards * sums * round_up(columns, V); }
 
-// What is summed: terms(row, column, lanes, out[SUMS]) in a struct T with `static constexpr int sums`.
+// What is summed: terms.add(row, column, lanes, sums) in a struct T with `static constexpr int sums`.
 template <typename T>
 struct Reduction {
     const T& terms;
@@ -35,10 +39,10 @@ void reduce_shard(void* context, int64_t shard, Arena&) {
     for (int64_t i = begin; i < end; i += kReduceRows)
         for (int64_t c = 0; c < r.columns; c += V) {
             const int64_t lanes = at_most(r.columns - c, V);
-            vf sum[T::sums] = {};
+            vd sum[T::sums] = {};
             for (int64_t row = i; row < at_most(i + kReduceRows, end); ++row) r.terms.add(row, c, lanes, sum);
             for (int s = 0; s < T::sums; ++s)
-                for (int64_t lane = 0; lane < lanes; ++lane) partial[s * width + c + lane] += double(sum[s][lane]);
+                for (int64_t lane = 0; lane < lanes; ++lane) partial[s * width + c + lane] += sum[s][lane];
         }
 }
 

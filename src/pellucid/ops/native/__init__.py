@@ -1,0 +1,116 @@
+"""Thin binding to the compiled kernels: every function makes one `Step`, a kernel bound to the arrays given.
+
+Twins of the functions in `reference`: same names, same arguments, the arrays for the results given. `run(step)` runs
+one; `Program(steps)` runs many in one call with the GIL released once. Arrays are float32 and C-contiguous unless said
+otherwise. No step can be made whose sizes exceed its arrays: BackendError otherwise.
+
+`PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512), `PELLUCID_NUM_THREADS` the number of threads.
+"""
+
+from __future__ import annotations
+
+from pellucid.ops.native.conv import (
+    conv2d,
+    conv2d_backward_input,
+    conv2d_backward_kernel,
+)
+from pellucid.ops.native.data import (
+    accumulate,
+    add,
+    copy,
+    gather,
+    gather_labels,
+    square_sum,
+    zero,
+)
+from pellucid.ops.native.linear import (
+    bias_backward,
+    dense,
+    dense_backward_input,
+    dense_backward_kernel,
+)
+from pellucid.ops.native.nonlinear import (
+    activation,
+    activation_backward,
+    dropout,
+    softmax,
+    softmax_backward,
+    softmax_cross_entropy,
+)
+from pellucid.ops.native.normalization import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_inference,
+    local_response_norm,
+    local_response_norm_backward,
+    update_running,
+)
+from pellucid.ops.native.optimizer import (
+    adam,
+    add_penalty,
+    sgd,
+)
+from pellucid.ops.native.pool import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from pellucid.ops.native.runtime import (
+    Program,
+    available,
+    instruction_set,
+    instruction_sets,
+    num_threads,
+    reason,
+    run,
+    set_num_threads,
+)
+
+__all__ = [
+    "Program",
+    "accumulate",
+    "activation",
+    "activation_backward",
+    "adam",
+    "add",
+    "add_penalty",
+    "available",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_inference",
+    "bias_backward",
+    "conv2d",
+    "conv2d_backward_input",
+    "conv2d_backward_kernel",
+    "copy",
+    "dense",
+    "dense_backward_input",
+    "dense_backward_kernel",
+    "dropout",
+    "gather",
+    "gather_labels",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "instruction_set",
+    "instruction_sets",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "num_threads",
+    "reason",
+    "run",
+    "set_num_threads",
+    "sgd",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "square_sum",
+    "update_running",
+    "zero",
+]

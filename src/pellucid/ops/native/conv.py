@@ -1,0 +1,75 @@
+"""Steps of convolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.errors import BackendError
+from pellucid.ops import geometry
+from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.native.runtime import OFFSET_LIMIT, activation_code, expect_axes, expect_shape, step
+
+if TYPE_CHECKING:
+    from pellucid.ops._native import Step
+
+
+def _conv_sizes(
+    op: str, x: Array, kernel: Array, y: Array, strides: Pair, padding: Pads, dilation: Pair, groups: int
+) -> dict[str, int]:
+    expect_axes(op, 4, x=x, kernel=kernel, y=y)
+    shape = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
+    expect_shape(op, shape, y=y)
+    (n, h, w, c), (kh, kw, _, o), (_, oh, ow, _) = x.shape, kernel.shape, shape
+    (top, bottom), (left, right) = padding
+    if min(x.shape[1:] + kernel.shape + (*strides, *dilation)) < 1 or min(top, left) < 0:
+        raise BackendError(f"{op}: sizes must be at least 1, got x {x.shape}, kernel {kernel.shape}")
+    entries = (
+        (h + top + bottom) * (w + left + right) * c,
+        (oh + kh * dilation[0]) * (ow + kw * dilation[1]) * o,
+        kh * kw * c * o,
+    )
+    if max(entries) >= OFFSET_LIMIT:
+        raise BackendError(f"{op}: a picture of {h}x{w}x{c} with {o} filters is too large for the compiled kernel")
+    return {
+        "N": n, "H": h, "W": w, "C": c, "OH": oh, "OW": ow, "O": o, "KH": kh, "KW": kw,
+        "SH": strides[0], "SW": strides[1], "DH": dilation[0], "DW": dilation[1],
+        "TOP": top, "LEFT": left, "GROUPS": groups,
+    }  # fmt: skip
+
+
+def conv2d(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    y: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    activation: str = "linear",
+    slope: float = 0.0,
+) -> Step:
+    """y = activation(x (*) kernel + bias)."""
+    sizes = _conv_sizes("conv2d", x, kernel, y, strides, padding, dilation, groups)
+    expect_shape("conv2d", (sizes["O"],), bias=bias)
+    kind = activation_code("conv2d", activation)
+    return step("conv2d", x=x, kernel=kernel, bias=bias, y=y, **sizes, ACTIVATION=kind, slope=slope)
+
+
+def conv2d_backward_input(
+    dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+) -> Step:
+    """dx of conv2d."""
+    op = "conv2d_backward_input"
+    sizes = _conv_sizes(op, dx, kernel, dy, strides, padding, dilation, groups)
+    return step(op, dy=dy, kernel=kernel, dx=dx, **sizes)
+
+
+def conv2d_backward_kernel(
+    x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+) -> Step:
+    """dkernel of conv2d."""
+    op = "conv2d_backward_kernel"
+    sizes = _conv_sizes(op, x, dkernel, dy, strides, padding, dilation, groups)
+    return step(op, x=x, dy=dy, dkernel=dkernel, **sizes)

@@ -1,0 +1,83 @@
+"""Steps that gather a batch, move arrays and take small sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid.errors import BackendError
+from pellucid.ops.geometry import Array
+from pellucid.ops.native.runtime import expect_axes, expect_shape, inner, step
+
+if TYPE_CHECKING:
+    from pellucid.ops._native import Step
+
+
+def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None = None) -> Step:
+    """out[i] = source[indices[cursor + i]] * scale + offset; an index out of range is an error when the step runs.
+
+    Shapes: source uint8 or float32 (M,...,C), indices int64 (K,), out (N,...,C), scale, offset (C,), cursor int64 (1,).
+    """
+    expect_axes("gather", 1, indices=indices)
+    if source.ndim < 2 or source.shape[-1] < 1:
+        raise BackendError(f"gather: expected pictures (M, ..., C), got shape {source.shape}")
+    channels = source.shape[-1]
+    expect_shape("gather", (out.shape[0], *source.shape[1:]), out=out)
+    expect_shape("gather", (channels,), scale=scale, offset=offset)
+    expect_shape("gather", (1,), cursor=cursor)
+    as_bytes = source.dtype == np.uint8
+    return step(
+        "gather",
+        bytes=source if as_bytes else None,
+        floats=None if as_bytes else source,
+        indices=indices,
+        out=out,
+        scale=scale,
+        offset=offset,
+        cursor=cursor,
+        N=out.shape[0],
+        COUNT=source.shape[0],
+        INDICES=indices.size,
+        INNER=int(np.prod(source.shape[1:-1])),
+        C=channels,
+    )
+
+
+def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> Step:
+    """out[i] = labels[indices[cursor + i]]; labels and out int32."""
+    expect_axes("gather_labels", 1, labels=labels, indices=indices, out=out)
+    expect_shape("gather_labels", (1,), cursor=cursor)
+    sizes = {"N": out.size, "COUNT": labels.size, "INDICES": indices.size}
+    return step("gather_labels", labels=labels, indices=indices, out=out, cursor=cursor, **sizes)
+
+
+def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> Step:
+    """totals (float64) += sum of weights * losses, sum of hits, number of examples."""
+    expect_axes("accumulate", 1, losses=losses)
+    expect_shape("accumulate", losses.shape, hits=hits, weights=weights)
+    expect_shape("accumulate", (3,), totals=totals)
+    return step("accumulate", losses=losses, hits=hits, weights=weights, totals=totals, N=losses.size)
+
+
+def square_sum(x: Array, out: Array) -> Step:
+    """out[0] (float64) = sum of x^2, the same bits for any number of threads."""
+    expect_shape("square_sum", (1,), out=out)
+    return step("square_sum", x=x, out=out, COUNT=x.size)
+
+
+def zero(x: Array) -> Step:
+    """x = 0."""
+    return step("zero", x=x, N=x.shape[0], INNER=inner(x))
+
+
+def copy(x: Array, y: Array) -> Step:
+    """y = x."""
+    expect_shape("copy", x.shape, y=y)
+    return step("copy", x=x, y=y, N=x.shape[0], INNER=inner(x))
+
+
+def add(x: Array, y: Array) -> Step:
+    """y += x."""
+    expect_shape("add", x.shape, y=y)
+    return step("add", x=x, y=y, N=x.shape[0], INNER=inner(x))

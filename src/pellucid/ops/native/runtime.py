@@ -1,0 +1,136 @@
+"""The compiled module itself: whether it is there, threads, instruction sets, running steps, checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pellucid.errors import BackendError
+from pellucid.ops.geometry import Array, Shape
+
+if TYPE_CHECKING:
+    from pellucid.ops._native import Step
+
+try:
+    from pellucid.ops import _native
+except ImportError as error:
+    available = False
+    reason = f"this installation has no kernels for this Python ({error})"
+else:
+    available = True
+    reason = ""
+
+_ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
+OFFSET_LIMIT = 2**31  # offsets inside a picture are int32
+
+
+def instruction_set() -> str:
+    """The instruction set that new steps use."""
+    return _native.instruction_set()
+
+
+def instruction_sets() -> list[str]:
+    """Those this machine has, best first."""
+    return _native.instruction_sets() if available else []
+
+
+def num_threads() -> int:
+    """How many threads a kernel may use."""
+    return _native.num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Results are the same bits for any number."""
+    if count < 1:
+        raise BackendError(f"the number of threads must be at least 1, got {count}")
+    _native.set_num_threads(count)
+
+
+def _apply_environment() -> None:
+    isa = os.environ.get("PELLUCID_ISA", "")
+    if isa:
+        _native.use_instruction_set(isa)
+    threads = os.environ.get("PELLUCID_NUM_THREADS", "")
+    if threads:
+        if not threads.isdecimal() or int(threads) < 1:
+            raise BackendError(f"PELLUCID_NUM_THREADS must be a whole number of at least 1, got {threads!r}")
+        set_num_threads(int(threads))
+
+
+if available:
+    _apply_environment()
+
+
+def run(step: Step) -> None:
+    """Runs one step now, with the GIL released.
+
+    Errors: BackendError if its data are wrong (an index or a label out of range).
+    """
+    _native.run(step)
+
+
+class Program:
+    """Consecutive steps as one call: the GIL is released once, and one workspace serves all.
+
+    `run(n)` gives every step that has a batch size the size n, at most the one it was built with.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        if not available:
+            raise BackendError(f"no compiled kernels: {reason}")
+        self._program = _native.Program(list(steps))
+
+    def run(self, n: int | None = None) -> None:
+        """Errors: BackendError for a larger n than built for, or if a step finds its data wrong."""
+        if n is not None and n < 0:
+            raise BackendError(f"a program cannot run a batch of {n}")
+        self._program.run(-1 if n is None else n)
+
+    def __len__(self) -> int:
+        return len(self._program)
+
+    @property
+    def batch(self) -> int:
+        """The largest n that run takes; -1 if no step has a batch size."""
+        return self._program.batch
+
+    @property
+    def workspace_bytes(self) -> int:
+        return self._program.workspace_bytes
+
+
+def step(kernel: str, /, **fields: object) -> Step:
+    if not available:
+        raise BackendError(f"no compiled kernels: {reason}")
+    return _native.Step(kernel, fields)
+
+
+def expect_shape(kernel: str, shape: Shape, /, **arrays: Array | None) -> None:
+    """Errors: BackendError unless every array that is given has this shape."""
+    for name, array in arrays.items():
+        if array is not None and array.shape != tuple(shape):
+            raise BackendError(f"{kernel}: {name} must have shape {tuple(shape)}, got {array.shape}")
+
+
+def expect_axes(kernel: str, count: int, /, **arrays: Array) -> None:
+    for name, array in arrays.items():
+        if array.ndim != count:
+            raise BackendError(f"{kernel}: {name} must have {count} axes, got shape {array.shape}")
+
+
+def inner(array: Array) -> int:
+    """Entries of one example."""
+    return array.size // array.shape[0] if array.ndim and array.shape[0] else 0
+
+
+def activation_code(kernel: str, kind: str) -> int:
+    if kind not in _ACTIVATIONS:
+        raise BackendError(f"{kernel}: unknown activation {kind!r}; known: {', '.join(_ACTIVATIONS)}")
+    return _ACTIVATIONS[kind]
+
+
+def pixels(kernel: str, x: Array) -> dict[str, int]:
+    if x.ndim < 2 or x.shape[-1] == 0:
+        raise BackendError(f"{kernel}: expected (N, ..., C) with C of at least 1, got shape {x.shape}")
+    return {"N": x.shape[0], "INNER": inner(x) // x.shape[-1], "C": x.shape[-1]}
