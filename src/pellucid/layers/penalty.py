@@ -75,8 +75,8 @@ def standardize_penalty(spec: Any) -> Penalty | None:
         spec = (spec,)
     if isinstance(spec, tuple | list) and 1 <= len(spec) <= 2 and isinstance(spec[0], str):
         strength = DEFAULT_STRENGTH if len(spec) == 1 else spec[1]
-        known = {"l1": Penalty(l1=strength), "l2": Penalty(l2=strength), "l1_l2": Penalty(l1=strength, l2=strength)}
-        if spec[0].lower() in known:
-            return known[spec[0].lower()]
-        raise unknown_name("kernel_regularizer", spec[0], known)
+        word = spec[0].lower()
+        if word in ("l1", "l2", "l1_l2"):
+            return Penalty(l1=strength if "l1" in word else 0.0, l2=strength if "l2" in word else 0.0)
+        raise unknown_name("kernel_regularizer", spec[0], ("l1", "l2", "l1_l2"))
     raise ConfigError(f'kernel_regularizer must be "l1", "l2", ("l2", 0.001), L1(...) or L2(...), got {spec!r}')

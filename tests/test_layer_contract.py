@@ -1,0 +1,249 @@
+"""What every layer promises. A new layer is tested by being listed in ROWS, and must be listed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid import layers
+from pellucid.errors import ShapeError
+from pellucid.layers import Layer, check_gradients, from_config
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer and the shape of a picture for it; windows and pictures are never square."""
+
+    make: Callable[[], Layer]
+    input_shape: tuple[int, ...]
+
+
+ROWS: dict[str, Row] = {
+    "Conv2D": Row(lambda: layers.Conv2D(4, (3, 2)), (6, 5, 3)),
+    "Conv2D-same-strided-relu": Row(
+        lambda: layers.Conv2D(4, (2, 3), (2, 1), "same", activation="relu", kernel_regularizer="l2"), (7, 6, 3)
+    ),
+    "Conv2D-grouped-dilated": Row(
+        lambda: layers.Conv2D(6, (2, 3), padding=((1, 0), (2, 1)), dilation_rate=(2, 1), groups=2, use_bias=False),
+        (6, 5, 4),
+    ),
+    "Conv2D-softmax": Row(lambda: layers.Conv2D(3, 1, activation="softmax"), (3, 2, 2)),
+    "Conv1D": Row(lambda: layers.Conv1D(4, 3, 2, "same", activation="tanh"), (9, 3)),
+    "Conv1D-padded": Row(lambda: layers.Conv1D(6, 3, padding=(2, 1), dilation_rate=2, groups=3), (8, 6)),
+    "Dense": Row(lambda: layers.Dense(5), (7,)),
+    "Dense-softmax": Row(lambda: layers.Dense(5, "softmax", kernel_regularizer=("l1", 0.1)), (7,)),
+    "Dense-leaky": Row(lambda: layers.Dense(6, "leaky_relu", use_bias=False), (7,)),
+    "MaxPool2D": Row(lambda: layers.MaxPool2D(), (6, 4, 3)),
+    "MaxPool2D-overlapping": Row(lambda: layers.MaxPool2D((3, 2), (2, 1), 1), (7, 5, 3)),
+    "AvgPool2D": Row(lambda: layers.AvgPool2D((2, 3)), (6, 7, 3)),
+    "AvgPool2D-overlapping-same": Row(lambda: layers.AvgPool2D((3, 2), (2, 1), "same"), (7, 5, 3)),
+    "MaxPool1D": Row(lambda: layers.MaxPool1D(3, 2, "same"), (8, 3)),
+    "AvgPool1D": Row(lambda: layers.AvgPool1D(3, 2, (1, 0)), (8, 3)),
+    "GlobalAvgPool2D": Row(lambda: layers.GlobalAvgPool2D(), (4, 3, 5)),
+    "Flatten": Row(lambda: layers.Flatten(), (4, 3, 2)),
+    "Dropout": Row(lambda: layers.Dropout(0.4), (5, 3, 2)),
+    "Activation": Row(lambda: layers.Activation("tanh"), (4, 3, 2)),
+    "Activation-linear": Row(lambda: layers.Activation("linear"), (4,)),
+    "ReLU": Row(lambda: layers.ReLU(), (4, 3, 2)),
+    "LeakyReLU": Row(lambda: layers.LeakyReLU(0.1), (4, 3, 2)),
+    "Sigmoid": Row(lambda: layers.Sigmoid(), (4, 3, 2)),
+    "Tanh": Row(lambda: layers.Tanh(), (7,)),
+    "Softmax": Row(lambda: layers.Softmax(), (6,)),
+    "LocalResponseNorm": Row(lambda: layers.LocalResponseNorm(3, 0.1, 0.6, 1.5), (3, 2, 7)),
+    "BatchNorm": Row(lambda: layers.BatchNorm(), (4, 3, 2)),
+    "BatchNorm-dense-bare": Row(lambda: layers.BatchNorm(center=False, scale=False, momentum=0.5), (6,)),
+    "ZeroPadding2D": Row(lambda: layers.ZeroPadding2D(((0, 1), (2, 3))), (4, 3, 2)),
+    "Input": Row(lambda: layers.Input((4, 3, 2)), (4, 3, 2)),
+}
+KEY = (7, 3, 2)
+
+every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+
+
+def built(row: Row) -> Layer:
+    layer = row.make()
+    layer.build(row.input_shape, np.random.default_rng(0))
+    return layer
+
+
+def batch(row: Row, n: int = 3, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, *row.input_shape)).astype(np.float32)
+
+
+def contents(value: Any) -> Any:
+    """Something that compares equal only for equal contents, arrays included."""
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.shape, value.tobytes())
+    if isinstance(value, dict):
+        return {name: contents(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [contents(item) for item in value]
+    return value
+
+
+def test_every_exported_layer_has_a_row() -> None:
+    exported = {
+        value
+        for name in layers.__all__
+        if isinstance(value := getattr(layers, name), type) and issubclass(value, Layer) and value is not Layer
+    }
+    assert exported == set(layers.LAYERS.values())
+    assert {type(row.make()) for row in ROWS.values()} == exported
+
+
+@every_row
+@pytest.mark.parametrize("n", [1, 3])
+def test_shapes_types_and_gradient_names(row: Row, n: int) -> None:
+    layer = built(row)
+    assert layer.built
+    x = batch(row, n)
+    y, cache = layer.forward(x, training=True, key=KEY)
+    assert y.dtype == np.float32 and y.flags.c_contiguous
+    assert y.shape == (n, *layer.output_shape(row.input_shape))
+    dx, grads = layer.backward(np.ones_like(y), cache)
+    assert dx is not None and dx.shape == x.shape and dx.dtype == np.float32
+    assert {name: grad.shape for name, grad in grads.items()} == {
+        f"d{name}": param.shape for name, param in layer.params.items()
+    }
+    assert all(grad.dtype == np.float32 for grad in grads.values())
+
+
+@every_row
+def test_passes_are_pure(row: Row) -> None:
+    layer = built(row)
+    x, before = batch(row), contents(vars(layer))
+    kept = x.copy()
+    y, cache = layer.forward(x, training=True, key=KEY)
+    stored = contents(cache)
+    dy = np.random.default_rng(2).standard_normal(y.shape).astype(np.float32)
+    kept_dy, kept_y = dy.copy(), y.copy()
+    first, second = layer.backward(dy, cache), layer.backward(dy, cache)
+    assert contents(first) == contents(second)
+    assert contents(layer.forward(x, training=True, key=KEY)[0]) == contents(y)
+    assert contents(vars(layer)) == before
+    assert contents(cache) == stored
+    for array, copied in ((x, kept), (dy, kept_dy), (y, kept_y)):
+        np.testing.assert_array_equal(array, copied)
+
+
+@every_row
+def test_without_dx_the_other_gradients_are_the_same(row: Row) -> None:
+    layer = built(row)
+    y, cache = layer.forward(batch(row), training=True, key=KEY)
+    dx, grads = layer.backward(np.ones_like(y), cache, need_dx=False)
+    assert dx is None
+    assert contents(grads) == contents(layer.backward(np.ones_like(y), cache)[1])
+
+
+@every_row
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_against_finite_differences(row: Row, training: bool) -> None:
+    result = check_gradients(row.make(), row.input_shape, training=training)
+    assert result.ok, str(result)
+    assert result.arrays and all(array.tried for array in result.arrays)
+
+
+@every_row
+def test_config_round_trip(row: Row) -> None:
+    layer = row.make()
+    stored = json.loads(json.dumps(layer.config()))
+    again = from_config(stored)
+    assert type(again) is type(layer) and again.config() == layer.config()
+    assert again.output_shape(row.input_shape) == layer.output_shape(row.input_shape)
+    again.build(row.input_shape, np.random.default_rng(0))
+    assert contents(again.get_weights()) == contents(built(row).get_weights())
+
+
+@every_row
+def test_weights_round_trip(row: Row) -> None:
+    layer, other = built(row), built(row)
+    given = [np.random.default_rng(9).random(array.shape) for array in layer.weights]
+    live = layer.weights
+    version = layer.version
+    layer.set_weights([array.tolist() for array in given])
+    assert layer.version > version
+    for array, expected in zip(live, given, strict=True):
+        np.testing.assert_array_equal(array, expected.astype(np.float32))
+        assert not array.flags.writeable
+    other.set_weights(layer.get_weights())
+    x = batch(row)
+    np.testing.assert_array_equal(layer(x), other(x))
+    assert layer.count_params() == sum(array.size for array in given)
+    with pytest.raises(ShapeError, match=f"'{layer.name}'"):
+        layer.set_weights([*given, np.zeros(3)])
+
+
+@every_row
+def test_bound_parameters_live_in_the_given_arrays(row: Row) -> None:
+    layer = built(row)
+    kept = layer.get_weights()
+    flat = np.full(sum(param.size for param in layer.params.values()), np.nan, np.float32)
+    views, offset = {}, 0
+    for name, param in layer.params.items():
+        views[name] = flat[offset : offset + param.size].reshape(param.shape)
+        offset += param.size
+    layer.bind(views)
+    assert contents(layer.get_weights()) == contents(kept)
+    assert not any(param.flags.writeable for param in layer.params.values())
+    twin = copy.deepcopy(layer)
+    layer.set_weights([array + 1 for array in kept])
+    np.testing.assert_array_equal(
+        flat, np.concatenate([np.zeros(0, np.float32), *map(np.ravel, kept)])[: flat.size] + 1
+    )
+    assert contents(twin.get_weights()) == contents(kept)
+    twin.set_weights([array + 2 for array in kept])
+    assert contents(layer.get_weights()) == contents([array + 1 for array in kept])
+    assert contents(twin.get_weights()) == contents([array + 2 for array in kept])
+
+
+@every_row
+def test_in_use_nothing_is_random(row: Row) -> None:
+    layer = built(row)
+    x = batch(row)
+    first, _ = layer.forward(x, training=False, key=(1, 1, 1))
+    second, _ = layer.forward(x, training=False, key=None)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first, layer(x.astype(np.float64)))
+
+
+@every_row
+def test_two_threads_share_a_layer(row: Row) -> None:
+    layer = built(row)
+    inputs = [batch(row, seed=seed) for seed in (3, 4)]
+    expected = [contents(one_pass(layer, x)) for x in inputs]
+    wrong: list[int] = []
+
+    def work(which: int) -> None:
+        for _ in range(10):
+            if contents(one_pass(layer, inputs[which])) != expected[which]:
+                wrong.append(which)
+
+    threads = [threading.Thread(target=work, args=(which,)) for which in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def one_pass(layer: Layer, x: np.ndarray) -> Any:
+    y, cache = layer.forward(x, training=True, key=KEY)
+    return y, *layer.backward(np.ones_like(y), cache)
+
+
+@every_row
+def test_arguments_common_to_all(row: Row) -> None:
+    layer = row.make()
+    assert layer.auto_named and layer.weights == [] and not layer.built and layer.trainable
+    stored = layer.config()
+    named = from_config({**stored, "name": "mine", "trainable": False})
+    assert named.name == "mine" and not named.auto_named and not named.trainable
+    if "input_shape" in stored:
+        assert from_config({**stored, "input_shape": list(row.input_shape)}).input_shape == row.input_shape
