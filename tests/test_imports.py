@@ -20,9 +20,10 @@ ORDER = (
     ("ops",),
     ("initializers",),
     ("layers",),
-    ("losses", "optimizers", "schedules", "metrics"),
+    ("losses", "optimizers", "schedules", "metrics", "parameters"),
     ("plan",),
     ("train",),
+    ("inputs", "summary"),
     ("model",),
     ("zoo",),
     ("visualise", "convert"),
@@ -35,9 +36,9 @@ BESIDE = {"datasets": {"errors", "ops"}, "checkpoint": {"errors", "ops"}, "scrat
 
 
 def part_of(module: str) -> str:
-    """The part a dotted name belongs to: pellucid.ops.door.conv is of ops, pellucid.cli_train of cli."""
+    """The part a dotted name belongs to: pellucid.ops.door.conv is of ops, pellucid.model_file of model."""
     name = module.split(".")[1] if "." in module else ""
-    return "cli" if name.startswith("cli") or name == "__main__" else name
+    return {"__main__": "cli", "model_file": "model"}.get(name, name)
 
 
 def dotted(path: Path) -> str:

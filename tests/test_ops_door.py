@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import warnings
 from collections.abc import Callable
@@ -226,6 +227,17 @@ def test_threads() -> None:
     assert ops.num_threads() == 1
     ops.set_num_threads(before)
     assert ops.num_threads() == before
+
+
+def test_every_kernel_has_a_twin_with_the_same_arguments() -> None:
+    if not dispatch.native.available:
+        pytest.skip("there are no kernels")
+    others = {"Program", "available", "instruction_set", "instruction_sets", "num_threads", "reason", "run"}
+    kernels = [name for name in dispatch.native.__all__ if name not in others | {"set_num_threads"}]
+    assert len(kernels) > 30
+    for name in kernels:
+        kernel, twin = (inspect.signature(getattr(module, name)) for module in (dispatch.native, reference))
+        assert kernel.parameters == twin.parameters, name
 
 
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ _HOME = {
     **dict.fromkeys(_LAYERS, "pellucid.layers"),
     **dict.fromkeys(_ERRORS, "pellucid.errors"),
     "Sequential": "pellucid.model",
-    "load": "pellucid.model",
+    "load": "pellucid.model_file",
     "num_threads": "pellucid.ops",
     "set_num_threads": "pellucid.ops",
 }

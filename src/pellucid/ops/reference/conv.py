@@ -61,8 +61,8 @@ def conv2d(
     *,
     strides: Pair,
     padding: Pads,
-    dilation: Pair,
-    groups: int,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
     activation: str = "linear",
     slope: float = 0.0,
 ) -> None:
@@ -84,7 +84,7 @@ def conv2d(
 
 
 def conv2d_backward_input(
-    dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair, groups: int
+    dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
 ) -> None:
     """dx = the rows dy @ kernel^T, each tap added back to the pixel it came from (col2im)."""
     kh, kw, cg, o = kernel.shape
@@ -106,7 +106,7 @@ def conv2d_backward_input(
 
 
 def conv2d_backward_kernel(
-    x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair, groups: int
+    x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
 ) -> None:
     """dkernel = columns^T @ dy: for each weight the sum over all positions of what it saw times dy."""
     kh, kw, cg, o = dkernel.shape

@@ -12,13 +12,13 @@ def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
     return indices[start : start + count]
 
 
-def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None) -> None:
+def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None = None) -> None:
     """out[i] = source[indices[cursor + i]] * scale + offset, a scale and an offset for each channel."""
     np.multiply(source[_chosen(indices, len(out), cursor)], scale, out=out)
     out += offset
 
 
-def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None) -> None:
+def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> None:
     """out[i] = labels[indices[cursor + i]]."""
     out[...] = labels[_chosen(indices, len(out), cursor)]
 

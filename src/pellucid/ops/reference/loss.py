@@ -13,7 +13,7 @@ def softmax_cross_entropy(
     targets: Array,
     weights: Array | None,
     losses: Array,
-    hits: Array,
+    hits: Array | None,
     dlogits: Array | None,
     *,
     label_smoothing: float = 0.0,
@@ -30,7 +30,8 @@ def softmax_cross_entropy(
         wanted[np.arange(n), targets] = 1
     else:
         wanted = targets
-    hits[...] = logits.argmax(axis=1) == wanted.argmax(axis=1)
+    if hits is not None:
+        hits[...] = logits.argmax(axis=1) == wanted.argmax(axis=1)
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / classes
     losses[...] = 0 - np.where(wanted == 0, 0, wanted * log_p).sum(axis=1)

@@ -24,9 +24,9 @@ def sgd(
     velocity: Array | None,
     control: Array,
     *,
-    momentum: float,
-    nesterov: bool,
-    weight_decay: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
 ) -> None:
     """v = momentum * v - lr * g; p += v, or with Nesterov p += momentum * v - lr * g. Without velocity p -= lr * g."""
     step = float(control[0]) * _gradient(param, grad, control, weight_decay)
@@ -48,8 +48,8 @@ def adam(
     beta1: float,
     beta2: float,
     epsilon: float,
-    weight_decay: float,
-    decoupled: bool,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
 ) -> None:
     """m += (1-b1)(g-m); v += (1-b2)(g^2-v); p -= lr * sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + epsilon)."""
     lr, step = float(control[0]), float(control[1])
@@ -62,7 +62,9 @@ def adam(
     param -= alpha * m / (np.sqrt(v) + epsilon)
 
 
-def adagrad(param: Array, grad: Array, square: Array, control: Array, *, epsilon: float, weight_decay: float) -> None:
+def adagrad(
+    param: Array, grad: Array, square: Array, control: Array, *, epsilon: float, weight_decay: float = 0.0
+) -> None:
     """s += g^2; p -= lr * g / sqrt(s + epsilon)."""
     g = _gradient(param, grad, control, weight_decay)
     square += g * g
@@ -80,7 +82,7 @@ def rmsprop(
     rho: float,
     momentum: float,
     epsilon: float,
-    weight_decay: float,
+    weight_decay: float = 0.0,
 ) -> None:
     """s = rho*s + (1-rho)*g^2; p -= lr * g / sqrt(s + epsilon).
 
@@ -109,7 +111,7 @@ def adadelta(
     *,
     rho: float,
     epsilon: float,
-    weight_decay: float,
+    weight_decay: float = 0.0,
 ) -> None:
     """s = rho*s + (1-rho)*g^2; u = -sqrt(d + epsilon)/sqrt(s + epsilon) * g; d = rho*d + (1-rho)*u^2; p += lr * u."""
     g = _gradient(param, grad, control, weight_decay)
