@@ -179,12 +179,13 @@ def test_undecodable_pictures_are_named_and_the_others_go_on(pets):
     whole = write(pets / "dog/cut.jpg", size=(64, 64), seed=1).read_bytes()
     (pets / "dog/cut.jpg").write_bytes(whole[: len(whole) // 2])  # a good header: found out when it is decoded
     (pets / "dog/empty.png").write_bytes(b"")
+    (pets / "dog/link.png").symlink_to(pets / "absent.png")
     for _ in range(2):  # decoded, then from the cache
         data = datasets.load(pets, size=8)
         assert len(data.train) + len(data.test) == 30
-        assert [name for name, _ in data.skipped] == ["cat/bad.png", "dog/cut.jpg", "dog/empty.png"]
+        assert [name for name, _ in data.skipped] == ["cat/bad.png", "dog/cut.jpg", "dog/empty.png", "dog/link.png"]
         assert all("cannot be decoded" in reason for _, reason in data.skipped)
-        assert data.skipped_summary().startswith("3 files left out\n3 x cannot be decoded: cat/bad.png")
+        assert data.skipped_summary().startswith("4 files left out\n4 x cannot be decoded: cat/bad.png")
         picture = dict(zip(data.train.files, data.train.images, strict=True))
         assert all(pixels[0, 0, 0] == int(Path(file).stem) for file, pixels in picture.items())
     with pytest.raises(DataError, match=r"cut\.jpg: cannot be decoded"):

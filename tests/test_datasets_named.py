@@ -6,6 +6,8 @@ import gzip
 import os
 import pickle
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +294,14 @@ def test_hashes_are_those_of_the_real_files():
         for remote in datasets.known(name).remotes:
             data = Path(place, remote.name).read_bytes()
             assert hashlib.sha256(data).hexdigest() == remote.sha256 and len(data) == remote.num_bytes
+
+
+def test_importing_needs_numpy_only():
+    code = (
+        "import sys, pellucid.datasets as d, pellucid.datasets.batches, pellucid.datasets.folder\n"
+        "heavy = {'PIL', 'pooch', 'requests', 'platformdirs', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "d.load('digits')\n"
+        "assert not heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

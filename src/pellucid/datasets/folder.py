@@ -147,8 +147,7 @@ def _built(
 ) -> Built:
     """The entries' pictures, from the cache or newly decoded."""
     paths = [entry.path for entry in entries]
-    stats = [path.stat() for path in paths]
-    marks = [(entry.name, stat.st_size, stat.st_mtime_ns) for entry, stat in zip(entries, stats, strict=True)]
+    marks = [(entry.name, *_size_and_time(entry.path)) for entry in entries]
     name = cache.key(marks, {"size": size, "resize": resize, "channels": channels})
     found = cache.find(name, len(entries))
     if found is not None:
@@ -163,6 +162,15 @@ def _built(
         if progress is not None:
             progress(row + 1, len(paths), "looking at pictures")
     return cache.build(name, paths, failures, _rule(probes, size, resize, channels), progress)
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    """Zeros for a file that cannot be asked (a broken link); decoding then says so."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _probed(path: Path) -> Probe | str:

@@ -143,7 +143,7 @@ KNOWN = {
         Known(
             name="cifar10",
             title="small colour photographs",
-            source="CIFAR-10, A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            source="CIFAR-10, A. Krizhevsky 2009, University of Toronto technical report; no licence stated",
             class_names=CIFAR_NAMES,
             shape=(32, 32, 3),
             num_train=50000,

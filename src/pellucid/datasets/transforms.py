@@ -133,7 +133,9 @@ class Flip:
 
     def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         mirrored = rng.random(len(images)) < self.probability
-        return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+        out = images.copy()
+        out[mirrored] = images[mirrored][:, :, ::-1]
+        return out
 
 
 @dataclass(frozen=True)
