@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
-
 _SUBMODULES = (
     "checkpoint",
     "datasets",
@@ -77,6 +75,12 @@ __all__ = ["__version__", *sorted((*_HOME, *_SUBMODULES))]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        metadata = importlib.import_module("importlib.metadata")
+        try:
+            return metadata.version("pellucid")
+        except metadata.PackageNotFoundError:
+            return "0+unknown"  # run from its source folder, not installed
     if name in _SUBMODULES:
         return importlib.import_module(f"pellucid.{name}")
     if name not in _HOME:

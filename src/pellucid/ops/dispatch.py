@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +13,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import BackendError, ConfigError, ShapeError, unknown_name
-from pellucid.ops import reference
+from pellucid.ops import native, reference
 from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair, standardize_padding
-
-native: Any = (
-    importlib.import_module("pellucid.ops.native")
-    if importlib.util.find_spec("pellucid.ops.native")
-    else types.SimpleNamespace(available=False, reason="they are not built yet")
-)
 
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
