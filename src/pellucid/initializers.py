@@ -143,7 +143,7 @@ class FromFunction(Initializer):
         return drawn
 
 
-InitializerLike = str | Initializer | Mapping[str, Any] | Callable[[Shape, np.random.Generator], Any]
+InitializerLike = str | Initializer | Mapping[str, Any] | Callable[[Shape, "np.random.Generator"], Any]
 """What a layer's `kernel_initializer` takes; see `get`."""
 
 
