@@ -85,6 +85,12 @@ def test_keras_names_and_positions() -> None:
     ]
 
 
+def test_leaky_relu_has_keras_two_slopes() -> None:
+    x = np.array([[-1.0, 2.0]])
+    np.testing.assert_allclose(layers.Activation("leaky_relu")(x), [[-0.2, 2.0]], rtol=1e-6)
+    np.testing.assert_allclose(LeakyReLU()(x), [[-0.3, 2.0]], rtol=1e-6)
+
+
 def test_parameter_counts_of_the_seeds() -> None:
     conv = Conv2D(36, 3, input_shape=(32, 32, 3))
     conv.build((32, 32, 3), np.random.default_rng(0))
