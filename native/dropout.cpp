@@ -56,8 +56,12 @@ void dropout_block(void* context, int64_t task, Arena&) {
             words[2 * j] = first[j];
             words[2 * j + 1] = second[j];
         }
-        const int64_t count = at_most(end - i, 2 * V);
-        for (int64_t j = 0; j < count; ++j) a.y[i + j] = words[j] >= limit ? a.x[i + j] * scale : 0.0f;
+        for (int half = 0; half < 2; ++half) {
+            const int64_t at = i + half * V, lanes = at_most(at_least(end - at, 0), V);
+            vu word;
+            memcpy(&word, words + half * V, sizeof word);
+            store_lanes(a.y + at, select(word >= limit, load_lanes(a.x + at, lanes) * scale, vf{}), lanes);
+        }
     }
 }
 

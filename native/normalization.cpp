@@ -42,8 +42,8 @@ void lrn_block(void* context, int64_t task, Arena& arena) {
     for (int64_t i = task * rows; i < at_most((task + 1) * rows, total); ++i) {
         const float* x = a.x + i * a.C;
         for (int64_t c = 0; c < a.C; ++c) row.padded[row.before + c] = x[c] * x[c];
-        for (int64_t c = 0; c < a.C; c += V) {
-            const int64_t lanes = at_most(a.C - c, V);
+        for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+            const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
             const vf scale = float(a.k) + float(a.alpha) * window_sum(row, c);
             store_lanes(a.scale + i * a.C + c, scale, lanes);
             store_lanes(a.y + i * a.C + c, load_lanes(x + c, lanes) * vpower_negative(scale, float(a.beta)), lanes);
@@ -66,8 +66,8 @@ void lrn_backward_block(void* context, int64_t task, Arena& arena) {
     for (int64_t i = task * rows; i < at_most((task + 1) * rows, total); ++i) {
         const float *dy = a.dy + i * a.C, *x = a.x + i * a.C, *y = a.y + i * a.C, *scale = a.scale + i * a.C;
         for (int64_t c = 0; c < a.C; ++c) row.padded[row.before + c] = dy[c] * y[c] / scale[c];
-        for (int64_t c = 0; c < a.C; c += V) {
-            const int64_t lanes = at_most(a.C - c, V);
+        for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+            const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
             const vf direct = load_lanes(dy + c, lanes) * vpower_negative(load_lanes(scale + c, lanes), float(a.beta));
             store_lanes(a.dx + i * a.C + c, direct - factor * load_lanes(x + c, lanes) * window_sum(row, c), lanes);
         }
@@ -94,8 +94,8 @@ void affine_block(void* context, int64_t task, Arena&) {
     const Affine& a = *static_cast<const Affine*>(context);
     const int64_t rows = block_rows(a.columns);
     for (int64_t i = task * rows; i < at_most((task + 1) * rows, a.rows); ++i)
-        for (int64_t c = 0; c < a.columns; c += V) {
-            const int64_t lanes = at_most(a.columns - c, V), at = i * a.columns + c;
+        for (int64_t c0 = 0; c0 < a.columns; c0 += V) {
+            const int64_t c = vector_start(c0, a.columns), lanes = at_most(a.columns - c, V), at = i * a.columns + c;
             vf v = (load_lanes(a.in + at, lanes) - load(a.centre + c)) * load(a.slope + c) + load(a.shift + c);
             if (a.other) v -= (load_lanes(a.other + at, lanes)) * load(a.pull + c);
             store_lanes(a.out + at, v, lanes);
@@ -131,7 +131,7 @@ struct Sum {
     const float* x;
     int64_t columns;
     PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
-        out[0] += widen(load_lanes(x + row * columns + c, lanes));
+        add_to(out[0], widen(load_lanes(x + row * columns + c, lanes)));
     }
 };
 
@@ -141,7 +141,7 @@ struct SquaredDeviation {
     int64_t columns;
     PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
         const vd d = widen(load_lanes(x + row * columns + c, lanes) - load(centre + c));
-        out[0] += d * d;
+        add_product(out[0], d, d);
     }
 };
 
@@ -152,8 +152,8 @@ struct Gradients {
     int64_t columns;
     PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
         const vd d = widen(load_lanes(dy + row * columns + c, lanes));
-        out[0] += d;
-        out[1] += d * widen(load_lanes(x + row * columns + c, lanes) - load(centre + c));
+        add_to(out[0], d);
+        add_product(out[1], d, widen(load_lanes(x + row * columns + c, lanes) - load(centre + c)));
     }
 };
 

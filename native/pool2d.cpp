@@ -1,6 +1,6 @@
 // Pooling: maximum (with the index of the winner), average, global average; forward and backward.
 //
-// Vectors run over channels; a tail of channels goes through padded loads. Backward is a gather: every pixel of dx visits the
+// Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every pixel of dx visits the
 // windows that contain it, so that rows can be shared out to threads, nothing is added twice, and dx need not be cleared first.
 // Task = (image, band of rows).
 #include "vec.hpp"
@@ -52,8 +52,8 @@ void max_band(void* context, int64_t task, Arena&) {
             const int64_t x0 = ox * a.SW - a.LEFT;
             const Range columns = inside(x0, a.PW, a.W);
             const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
-            for (int64_t c = 0; c < a.C; c += V) {
-                const int64_t lanes = at_most(a.C - c, V);
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf best = broadcast(-__builtin_inff());
                 vi winner = vi{} + int32_t(rows.begin * a.PW + columns.begin);
                 for (int64_t i = rows.begin; i < rows.end; ++i)
@@ -86,8 +86,8 @@ void max_backward_band(void* context, int64_t task, Arena&) {
         for (int64_t x = 0; x < a.W; ++x) {
             const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
             float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
-            for (int64_t c = 0; c < a.C; c += V) {
-                const int64_t lanes = at_most(a.C - c, V);
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf sum = vf{};
                 for (int64_t oy = rows.begin; oy < rows.end; ++oy)
                     for (int64_t ox = columns.begin; ox < columns.end; ++ox) {
@@ -124,8 +124,8 @@ void avg_band(void* context, int64_t task, Arena&) {
             const Range columns = inside(x0, a.PW, a.W);
             const float taps = float((rows.end - rows.begin) * (columns.end - columns.begin));
             float* y = a.y + ((n * a.OH + oy) * a.OW + ox) * a.C;
-            for (int64_t c = 0; c < a.C; c += V) {
-                const int64_t lanes = at_most(a.C - c, V);
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf sum = vf{};
                 for (int64_t i = rows.begin; i < rows.end; ++i)
                     for (int64_t j = columns.begin; j < columns.end; ++j)
@@ -151,8 +151,8 @@ void avg_backward_band(void* context, int64_t task, Arena&) {
         for (int64_t x = 0; x < a.W; ++x) {
             const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
             float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
-            for (int64_t c = 0; c < a.C; c += V) {
-                const int64_t lanes = at_most(a.C - c, V);
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf sum = vf{};
                 for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
                     const Range h = inside(oy * a.SH - a.TOP, a.PH, a.H);
@@ -177,8 +177,8 @@ void avg_pool2d_backward(const void* arguments, Context&) {
 // Sums of 32 pixels in float, those in a second float: keeps the error of 224 x 224 pixels near that of a pairwise sum.
 void global_image(void* context, int64_t n, Arena&) {
     const GlobalAvgPool2d& a = *static_cast<const GlobalAvgPool2d*>(context);
-    for (int64_t c = 0; c < a.C; c += V) {
-        const int64_t lanes = at_most(a.C - c, V);
+    for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+        const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
         vf total = vf{};
         for (int64_t i = 0; i < a.INNER; i += 32) {
             vf sum = vf{};
@@ -196,8 +196,8 @@ void global_avg_pool2d(const void* arguments, Context&) {
 
 void global_backward_image(void* context, int64_t n, Arena&) {
     const GlobalAvgPool2dBackward& a = *static_cast<const GlobalAvgPool2dBackward*>(context);
-    for (int64_t c = 0; c < a.C; c += V) {
-        const int64_t lanes = at_most(a.C - c, V);
+    for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+        const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
         const vf share = load_lanes(a.dy + n * a.C + c, lanes) / float(a.INNER);
         for (int64_t i = 0; i < a.INNER; ++i) store_lanes(a.dx + (n * a.INNER + i) * a.C + c, share, lanes);
     }

@@ -14,8 +14,26 @@ namespace {
 constexpr int64_t kReduceShards = 64;
 constexpr int64_t kReduceRows = 64;
 
-typedef double vd __attribute__((vector_size(8 * V)));
-PELLUCID_INLINE vd widen(vf v) { return __builtin_convertvector(v, vd); }
+// A vector of V doubles as two halves of a register each.
+constexpr int kHalf = V / 2;
+typedef float vf_half __attribute__((vector_size(4 * kHalf)));
+typedef double vd_half __attribute__((vector_size(8 * kHalf)));
+struct vd {
+    vd_half low, high;
+};
+PELLUCID_INLINE vd widen(vf v) {
+    vf_half halves[2];
+    memcpy(halves, &v, sizeof v);
+    return {__builtin_convertvector(halves[0], vd_half), __builtin_convertvector(halves[1], vd_half)};
+}
+PELLUCID_INLINE void add_to(vd& sum, vd a) {
+    sum.low += a.low;
+    sum.high += a.high;
+}
+PELLUCID_INLINE void add_product(vd& sum, vd a, vd b) {
+    sum.low += a.low * b.low;
+    sum.high += a.high * b.high;
+}
 
 constexpr int64_t reduce_shards(int64_t rows) { return at_most(at_least(ceil_div(rows, 2 * kReduceRows), 1), kReduceShards); }
 // Doubles that a sum of `sums` quantities over `columns` columns needs.
@@ -37,12 +55,15 @@ void reduce_shard(void* context, int64_t shard, Arena&) {
     double* partial = r.partial + shard * T::sums * width;
     memset(partial, 0, size_t(T::sums * width) * sizeof(double));
     for (int64_t i = begin; i < end; i += kReduceRows)
-        for (int64_t c = 0; c < r.columns; c += V) {
-            const int64_t lanes = at_most(r.columns - c, V);
+        for (int64_t c0 = 0; c0 < r.columns; c0 += V) {
+            const int64_t c = vector_start(c0, r.columns), lanes = at_most(r.columns - c, V);
             vd sum[T::sums] = {};
             for (int64_t row = i; row < at_most(i + kReduceRows, end); ++row) r.terms.add(row, c, lanes, sum);
-            for (int s = 0; s < T::sums; ++s)
-                for (int64_t lane = 0; lane < lanes; ++lane) partial[s * width + c + lane] += sum[s][lane];
+            for (int s = 0; s < T::sums; ++s) {
+                double lane_sums[V];
+                memcpy(lane_sums, &sum[s], sizeof lane_sums);
+                for (int64_t lane = c0 - c; lane < lanes; ++lane) partial[s * width + c + lane] += lane_sums[lane];
+            }
         }
 }
 

@@ -69,7 +69,14 @@ PELLUCID_INLINE void store_lanes(float* p, vf v, int64_t lanes) {
     else store_partial(p, v, lanes);
 }
 
-PELLUCID_INLINE vf broadcast(float a) { return vf{} + a; }
+// a - 0 is a for every a, also -0; a + 0 is not, and would cost an addition.
+PELLUCID_INLINE vf broadcast(float a) { return a - vf{}; }
+
+// Where a vector of channels starts when it should not reach past the last channel: the last one is moved back and does
+// a few channels twice (a partial load costs more than that). Only for results that do not depend on being written once.
+PELLUCID_INLINE int64_t vector_start(int64_t c, int64_t channels) {
+    return c + V > channels && channels >= V ? channels - V : c;
+}
 PELLUCID_INLINE vi bits(vf v) { return (vi)v; }
 PELLUCID_INLINE vf floats(vi v) { return (vf)v; }
 PELLUCID_INLINE vf select(vi mask, vf a, vf b) { return floats((mask & bits(a)) | (~mask & bits(b))); }
