@@ -45,6 +45,19 @@ def test_plain_folder_is_split_four_to_one(pets):
             assert picture[0, 0].tolist() == [int(Path(file).stem), 100, 200 if label == 0 else 50]
 
 
+def test_a_limit_keeps_every_class(pets):
+    part = datasets.load(pets, size=8).train.take(6)
+    assert part.labels.tolist() == [0, 0, 1, 1, 1, 1] and part.images.shape == (6, 8, 8, 3)
+    assert [Path(name).parent.name for name in part.files] == ["cat"] * 2 + ["dog"] * 4
+
+
+def test_nothing_to_hold_out(tmp_path):
+    for name in "ab":
+        write(tmp_path / "d" / name / "0.png")
+    with pytest.raises(DataError, match="no class has two pictures"):
+        datasets.load(tmp_path / "d", size=8)
+
+
 def test_split_depends_on_the_seed_alone(pets):
     first, again, other = (datasets.load(pets, size=8, seed=seed) for seed in (0, 0, 1))
     assert first.test.files == again.test.files != other.test.files
@@ -195,6 +208,8 @@ def test_nothing_usable(tmp_path, pets):
     write(tmp_path / "only-test" / "test" / "a" / "a.png")
     with pytest.raises(DataError, match="has test but no train/"):
         datasets.load(tmp_path / "only-test")
+    with pytest.raises(DataError, match="has test but no train/"):
+        datasets.load(tmp_path / "only-test", class_names=["a", "b"], validation=0.5)
 
 
 def test_hangul_names_are_composed(tmp_path):

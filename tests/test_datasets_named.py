@@ -91,6 +91,8 @@ def test_named_set_at_another_size_and_colour():
     assert np.array_equal(images[..., 0], images[..., 2])
     before = np.asarray(datasets.load("digits").train.images).mean(axis=(1, 2, 3))
     assert np.abs(images.mean(axis=(1, 2, 3)) - before).max() < 12
+    same = datasets.load("digits", size=(8, 8), channels=1)
+    assert np.array_equal(np.asarray(same.test.images), np.asarray(datasets.load("digits").test.images))
 
 
 def test_labels_follow_other_class_names():

@@ -50,11 +50,15 @@ class Split:
     def take(self, count: int) -> Split:
         """The first `count` pictures; all of them where there are fewer.
 
+        A folder's pictures are sorted by class, so of those `count` evenly spaced ones: of each class its share.
         Errors: ConfigError if count is below 1.
         """
         if count < 1:
             raise ConfigError(f"a limit of pictures must be at least 1, got {count}")
-        return self if count >= len(self) else self.select(np.arange(count, dtype=np.int64))
+        if count >= len(self):
+            return self
+        rows = np.arange(count, dtype=np.int64)
+        return self.select(rows if self.files is None else rows * len(self) // count)
 
     def select(self, rows: NDArray[np.int64]) -> Split:
         """The pictures of these rows, in this order."""

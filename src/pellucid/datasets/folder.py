@@ -45,9 +45,10 @@ def load_folder(
     Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
     `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
     """
-    fitting(
-        DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, resize
-    )  # wrong arguments are found before any file is opened
+    # Wrong arguments are found before any file is opened.
+    fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, resize)
+    other = Path(validation).expanduser() if isinstance(validation, str | os.PathLike) else None
+    fraction = None if isinstance(validation, str | os.PathLike) else validation
     listing = list_folder(root)
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
     names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
@@ -62,13 +63,24 @@ def load_folder(
             f"{root}: none of the {len(entries)} pictures can be decoded; the first: {': '.join(skipped[0])}"
         )
     everything = _split(built, kept, names)
-    parts = _rows(listing, kept, everything.labels, files, validation, seed, whole)
+    if whole:
+        parts = {"test": np.arange(len(kept), dtype=np.int64)}
+    elif files is not None:
+        parts = _stored_parts(kept, files)
+    else:
+        parts = _own_parts(listing, kept)
+        if "train" not in parts:
+            raise DataError(f"{root}: has {', '.join(parts)} but no train/ with one sub-folder a class")
+        if "validation" in parts and fraction is not None:
+            raise ConfigError(f"{root} has its own validation part; leave validation={fraction} out")
+        if "validation" not in parts and other is None and ("test" not in parts or fraction is not None):
+            parts |= _held_out(root, parts["train"], everything.labels, fraction, seed)
     if class_names is None and not whole:
         _check_classes(root, names, everything.labels[parts["train"]])
     splits = {part: everything.select(rows) for part, rows in parts.items()}
     test, held = splits.get("test"), splits.get("validation")
-    if isinstance(validation, str | os.PathLike):
-        held = _foreign(Path(validation).expanduser(), built.rule, names, progress)
+    if other is not None:
+        held = _foreign(other, built.rule, names, progress)
     elif held is None and files is not None:
         held = test
     test = held if test is None else test
@@ -198,37 +210,31 @@ def _split(built: Built, kept: list[Entry], names: tuple[str, ...]) -> Split:
     return Split(images, labels, [entry.name for entry in kept])
 
 
-def _rows(
-    listing: Listing,
-    kept: list[Entry],
-    labels: NDArray[np.int64],
-    files: Mapping[str, Sequence[str]] | None,
-    validation: float | str | os.PathLike[str] | None,
-    seed: int,
-    whole: bool,
-) -> dict[str, NDArray[np.int64]]:
-    """The rows of each part there is."""
-    if whole:
-        return {"test": np.arange(len(kept), dtype=np.int64)}
-    if files is not None:
-        number = {entry.name: row for row, entry in enumerate(kept)}
-        listed = {part: [number.get(normalised(name)) for name in names] for part, names in files.items()}
-        return {
-            part: np.array([row for row in rows if row is not None], dtype=np.int64) for part, rows in listed.items()
-        }
-    of_split = {
+def _stored_parts(kept: list[Entry], files: Mapping[str, Sequence[str]]) -> dict[str, NDArray[np.int64]]:
+    """The rows of stored lists, in their order."""
+    number = {entry.name: row for row, entry in enumerate(kept)}
+    listed = {part: [number.get(normalised(name)) for name in names] for part, names in files.items()}
+    return {part: np.array([row for row in rows if row is not None], dtype=np.int64) for part, rows in listed.items()}
+
+
+def _own_parts(listing: Listing, kept: list[Entry]) -> dict[str, NDArray[np.int64]]:
+    """The rows of the parts that the folder itself makes; all of them are for training where it makes none."""
+    found = {split or "train" for split in listing.classes}
+    return {
         part: np.array([row for row, entry in enumerate(kept) if (entry.split or "train") == part], dtype=np.int64)
         for part in PARTS
-        if part in listing.classes or (part == "train" and "" in listing.classes)
+        if part in found
     }
-    foreign = isinstance(validation, str | os.PathLike)
-    if isinstance(validation, int | float) and "validation" in of_split:
-        raise ConfigError(f"{listing.root} has its own validation part; leave validation={validation} out")
-    if "validation" in of_split or foreign or ("test" in of_split and validation is None):
-        return of_split
-    fraction = HELD_OUT_FRACTION if validation is None else float(validation)  # type: ignore[arg-type]
-    train, held = stratified_split(labels[of_split["train"]], fraction, seed)
-    return {**of_split, "train": of_split["train"][train], "validation": of_split["train"][held]}
+
+
+def _held_out(
+    root: Path, rows: NDArray[np.int64], labels: NDArray[np.int64], fraction: float | None, seed: int
+) -> dict[str, NDArray[np.int64]]:
+    """The training rows in two: a seeded, stratified fraction of them is for validation."""
+    train, held = stratified_split(labels[rows], HELD_OUT_FRACTION if fraction is None else float(fraction), seed)
+    if len(held) == 0:
+        raise DataError(f"{root}: no class has two pictures, so none can be held out to judge by; add some")
+    return {"train": rows[train], "validation": rows[held]}
 
 
 def _foreign(root: Path, rule: Fitting, names: tuple[str, ...], progress: Progress | None) -> Split:

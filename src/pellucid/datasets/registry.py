@@ -170,6 +170,9 @@ def _fitted(dataset: Dataset, size: Size | None, resize: str, channels: int | No
 
     rule = fitting(size if size is not None else dataset.image_shape[:2], channels or dataset.image_shape[2], resize)
 
+    if rule.shape == dataset.image_shape:
+        return dataset
+
     def refit(split: Split) -> Split:
         return replace(split, images=fit_array(np.asarray(split.images), rule))
 
