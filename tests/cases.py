@@ -33,6 +33,7 @@ CONVS = (
     Conv("11x11x3-stride4", (1, 67, 59, 3), (11, 11), 45, (4, 4), ((2, 2), (2, 2))),
     Conv("3x3-same", (2, 14, 14, 36), (3, 3), 36, padding=SAME3),
     Conv("3x3x3-same", (2, 17, 15, 3), (3, 3), 36, padding=SAME3),
+    Conv("3x3-large", (2, 28, 28, 64), (3, 3), 64, padding=SAME3),
     Conv("3x3-deep", (2, 6, 6, 72), (3, 3), 144, padding=SAME3),
     Conv("nonsquare", (2, 9, 17, 6), (3, 2), 16, (1, 2)),
     Conv("asymmetric", (2, 8, 11, 6), (4, 3), 16, padding=((0, 1), (2, 0))),
@@ -40,6 +41,8 @@ CONVS = (
     Conv("remainder", (2, 11, 10, 3), (3, 3), 6, (3, 3)),
     Conv("dilated", (2, 13, 15, 6), (3, 3), 16, dilation=(2, 3)),
     Conv("dilated-same-strided", (1, 13, 12, 16), (3, 2), 6, (2, 2), ((2, 2), (1, 2)), (2, 3)),
+    Conv("dilation-is-stride", (2, 12, 11, 3), (3, 3), 8, (2, 2), ((1, 1), (2, 2)), (2, 2)),
+    Conv("dilation-over-stride", (2, 15, 14, 3), (3, 2), 8, (2, 3), ((1, 1), (0, 1)), (4, 3)),
     Conv("grouped", (2, 9, 8, 30), (3, 3), 46, padding=SAME3, groups=2),
     Conv("grouped-strided", (2, 11, 9, 36), (5, 3), 45, (2, 1), ((2, 2), (1, 1)), groups=3),
     Conv("depthwise", (2, 9, 8, 6), (3, 3), 12, padding=SAME3, groups=6),
@@ -75,7 +78,7 @@ POOLS = (
 )
 
 # (N, inputs, units)
-DENSES = ((1, 1, 1), (1, 7, 10), (3, 45, 46), (5, 16, 30), (100, 36, 10), (4, 720, 100), (7, 33, 17), (13, 6, 1))
+DENSES = ((1, 1, 1), (1, 7, 10), (3, 45, 46), (5, 16, 30), (100, 36, 10), (100, 720, 100), (7, 33, 17), (13, 6, 1))
 # activations, normalisations: (N, ..., C)
 BLOCKS = (
     (1, 1),

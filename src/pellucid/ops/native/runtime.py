@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
 try:
-    from pellucid.ops import _native
+    import pellucid.ops._native as _native  # named in full, so that the reason is the true one
 except ImportError as error:
     available = False
     reason = f"this installation has no kernels for this Python ({error})"

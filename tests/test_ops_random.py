@@ -1,0 +1,136 @@
+"""Geometries and values that nobody thought of: random ones, against the float64 truth."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import call, check
+from case import Arguments, Case, Conv, Pool, given, sum_bound
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import given as sample
+from hypothesis import strategies as st
+
+from pellucid import ops
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.ops import reference
+from pellucid.ops.geometry import Array
+
+SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+
+
+def pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+@st.composite
+def convs(draw: st.DrawFn) -> Conv:
+    groups = draw(st.integers(1, 3))
+    channels, filters = (groups * draw(st.integers(1, 20)) for _ in range(2))
+    kernel, strides, dilation = draw(pairs(1, 5)), draw(pairs(1, 4)), draw(pairs(1, 3))
+    padding = draw(pairs(0, 4)), draw(pairs(0, 4))
+    x = (draw(st.integers(1, 3)), *draw(pairs(1, 20)), channels)
+    c = Conv("random", x, kernel, filters, strides, padding, dilation, groups)
+    try:
+        assert c.y
+    except ShapeError:
+        assume(False)
+    return c
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> Pool:
+    padding = draw(pairs(0, 4)), draw(pairs(0, 4))
+    x = (draw(st.integers(1, 3)), *draw(pairs(1, 20)), draw(st.integers(1, 40)))
+    p = Pool("random", x, draw(pairs(1, 6)), draw(pairs(1, 6)), padding)
+    try:
+        assert p.y
+    except (ShapeError, ConfigError):
+        assume(False)
+    return p
+
+
+def agree(op: str, build: Any, terms: int) -> None:
+    case = Case(op, "random", build, "linear", sum_bound(terms))
+    args, options = case.arguments()
+    check(case, call(op, args, options))
+
+
+@SETTINGS
+@sample(convs())
+def test_conv2d(c: Conv) -> None:
+    agree("conv2d", given(c.x, c.kernel_shape, (c.filters,), **c.options), math.prod(c.kernel_shape[:3]) + 1)
+    taps = math.prod(c.kernel) * c.filters // c.groups
+    agree("conv2d_backward_input", given(c.y, c.kernel_shape, rest=[c.x], **c.options), taps)
+    rows = math.prod(c.y[:3])
+    agree("conv2d_backward_kernel", given(c.x, c.y, rest=[c.kernel_shape], **c.options), rows)
+
+
+def routed(p: Pool, rng: np.random.Generator) -> Arguments:
+    x = rng.standard_normal(p.x).astype(np.float32)
+    argmax = ops.max_pool2d(x, **p.options)[1]
+    return (rng.standard_normal(p.y).astype(np.float32), argmax, p.x), p.options
+
+
+@SETTINGS
+@sample(pools())
+def test_pools(p: Pool) -> None:
+    taps = math.prod(p.pool_size)
+    agree("avg_pool2d", given(p.x, **p.options), taps)
+    agree("avg_pool2d_backward", given(p.y, rest=[p.x], **p.options), taps)
+    agree("max_pool2d_backward", partial(routed, p), taps)
+    forward = Case("max_pool2d", "random", given(p.x, **p.options), "exact")
+    check(forward, call("max_pool2d", *forward.arguments()))
+
+
+@SETTINGS
+@sample(st.integers(1, 40), st.integers(1, 70), st.integers(1, 70))
+def test_dense(n: int, i: int, u: int) -> None:
+    agree("dense", given((n, i), (i, u), (u,)), i + 1)
+    agree("dense_backward_input", given((n, u), (i, u)), u)
+    agree("dense_backward_kernel", given((n, i), (n, u)), n)
+    agree("bias_backward", given((n, u)), n)
+
+
+SPECIAL = np.array(
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40, 3e38, -3e38, 88.8, -88.8, 103.9, -104.1, 9.5],
+    np.float32,
+)
+
+
+@SETTINGS
+@sample(pools(), st.integers(0, 2**32 - 1))
+def test_max_pool2d_of_any_values(p: Pool, seed: int) -> None:
+    x = np.random.default_rng(seed).choice(SPECIAL, p.x)
+    y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8)
+    reference.max_pool2d(x, y, argmax, **p.options)
+    got_y, got_argmax = ops.max_pool2d(x, **p.options)
+    np.testing.assert_array_equal(got_y, y)
+    np.testing.assert_array_equal(got_argmax, argmax)
+
+
+def compare(got: Array, expected: Array) -> None:
+    """As np.errstate would have it: NaN where NaN, the same infinities, else close."""
+    np.testing.assert_allclose(got, expected, rtol=2e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("kind", ["relu", "leaky_relu", "sigmoid", "tanh"])
+def test_activations_of_any_values(kind: str) -> None:
+    x = np.concatenate([SPECIAL, np.linspace(-110, 110, 3001, dtype=np.float32)])
+    expected = np.empty(x.shape)
+    with np.errstate(all="ignore"):
+        reference.activation(x.astype(np.float64), expected, kind, slope=0.3)
+        compare(ops.activation(x, kind, slope=0.3), expected)
+
+
+@SETTINGS
+@sample(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_softmax_of_any_values(k: int, seed: int) -> None:
+    x = np.random.default_rng(seed).choice(SPECIAL, (50, k))
+    expected = np.empty(x.shape)
+    with np.errstate(all="ignore"):
+        reference.softmax(x.astype(np.float64), expected)
+        compare(ops.softmax(x), expected)
