@@ -30,7 +30,7 @@ void gather_picture(void* context, int64_t n, Arena&) {
         if (a.bytes) {
             vb bytes;
             memcpy(&bytes, a.bytes + from * size + i, V);
-            v = __builtin_convertvector(__builtin_convertvector(bytes, vi), vf);
+            v = __builtin_convertvector(widen_bytes(bytes), vf);
         } else {
             v = load(a.floats + from * size + i);
         }

@@ -34,6 +34,12 @@ PELLUCID_INLINE Range windows_of(int64_t p, int64_t size, int64_t stride, int64_
     return {p < size ? 0 : (p - size) / stride + 1, at_most(p / stride + 1, count)};
 }
 
+constexpr int kTaps = 255;  // an index is one byte
+struct Tap {
+    int64_t at;     // of its channel 0
+    int32_t index;  // in the window
+};
+
 template <typename Arguments>
 struct Job {
     const Arguments& a;
@@ -52,20 +58,25 @@ void max_band(void* context, int64_t task, Arena&) {
             const int64_t x0 = ox * a.SW - a.LEFT;
             const Range columns = inside(x0, a.PW, a.W);
             const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
+            Tap taps[kTaps];
+            int count = 0;
+            for (int64_t i = rows.begin; i < rows.end; ++i)
+                for (int64_t j = columns.begin; j < columns.end; ++j)
+                    taps[count++] = {((y0 + i) * a.W + x0 + j) * a.C, int32_t(i * a.PW + j)};
             for (int64_t c0 = 0; c0 < a.C; c0 += V) {
                 const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf best = broadcast(-__builtin_inff());
-                vi winner = vi{} + int32_t(rows.begin * a.PW + columns.begin);
-                for (int64_t i = rows.begin; i < rows.end; ++i)
-                    for (int64_t j = columns.begin; j < columns.end; ++j) {
-                        const vf v = load_lanes(x + ((y0 + i) * a.W + x0 + j) * a.C + c, lanes);
-                        const vi better = (v > best) | ((v != v) & (best == best));  // the first NaN wins and stays
-                        best = select(better, v, best);
-                        winner = (better & int32_t(i * a.PW + j)) | (~better & winner);
-                    }
+                vi winner = vi{} + (count ? taps[0].index : 0);
+                for (int t = 0; t < count; ++t) {
+                    const vf v = load_lanes(x + taps[t].at + c, lanes);
+                    const vi better = ~(v <= best) & (best == best);  // the first NaN wins and stays
+                    best = select(better, v, best);
+                    winner = (better & taps[t].index) | (~better & winner);
+                }
                 store_lanes(a.y + at + c, best, lanes);
-                const vb bytes = __builtin_convertvector(winner, vb);
-                memcpy(a.argmax + at + c, &bytes, size_t(lanes));
+                const vb bytes = narrow(winner);
+                if (lanes == V) memcpy(a.argmax + at + c, &bytes, V);
+                else memcpy(a.argmax + at + c, &bytes, size_t(lanes));
             }
         }
     }
@@ -86,19 +97,23 @@ void max_backward_band(void* context, int64_t task, Arena&) {
         for (int64_t x = 0; x < a.W; ++x) {
             const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
             float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
+            Tap taps[kTaps];  // the windows that hold this pixel, and its index in each
+            int count = 0;
+            for (int64_t oy = rows.begin; oy < rows.end; ++oy)
+                for (int64_t ox = columns.begin; ox < columns.end; ++ox)
+                    taps[count++] = {((n * a.OH + oy) * a.OW + ox) * a.C,
+                                     int32_t((y + a.TOP - oy * a.SH) * a.PW + x + a.LEFT - ox * a.SW)};
             for (int64_t c0 = 0; c0 < a.C; c0 += V) {
                 const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
                 vf sum = vf{};
-                for (int64_t oy = rows.begin; oy < rows.end; ++oy)
-                    for (int64_t ox = columns.begin; ox < columns.end; ++ox) {
-                        const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C + c;
-                        const int64_t tap = (y + a.TOP - oy * a.SH) * a.PW + x + a.LEFT - ox * a.SW;
-                        vb bytes = vb{};
-                        if (lanes == V) memcpy(&bytes, a.argmax + at, V);
-                        else memcpy(&bytes, a.argmax + at, size_t(lanes));
-                        const vi mine = __builtin_convertvector(bytes, vi) == int32_t(tap);
-                        sum += select(mine, load_lanes(a.dy + at, lanes), vf{});
-                    }
+                for (int t = 0; t < count; ++t) {
+                    const int64_t at = taps[t].at + c;
+                    vb bytes = vb{};
+                    if (lanes == V) memcpy(&bytes, a.argmax + at, V);
+                    else memcpy(&bytes, a.argmax + at, size_t(lanes));
+                    const vi mine = widen_bytes(bytes) == taps[t].index;
+                    sum += select(mine, load_lanes(a.dy + at, lanes), vf{});
+                }
                 store_lanes(dx + c, sum, lanes);
             }
         }

@@ -82,6 +82,11 @@ PELLUCID_INLINE vf floats(vi v) { return (vf)v; }
 PELLUCID_INLINE vf select(vi mask, vf a, vf b) { return floats((mask & bits(a)) | (~mask & bits(b))); }
 PELLUCID_INLINE vf vabs(vf x) { return floats(bits(x) & 0x7fffffff); }
 
+// Between ints and bytes by way of shorts: in one go, GCC takes the vector apart lane by lane.
+typedef int16_t vs __attribute__((vector_size(2 * V)));
+PELLUCID_INLINE vb narrow(vi x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vb); }
+PELLUCID_INLINE vi widen_bytes(vb x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vi); }
+
 PELLUCID_INLINE vf vsqrt(vf x) {
     vf y;
     for (int i = 0; i < V; ++i) y[i] = __builtin_sqrtf(x[i]);

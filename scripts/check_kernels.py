@@ -1,0 +1,85 @@
+"""Checks the compiled kernels: one symbol an object, nothing weak, no vector spilled in an inner loop.
+
+    python scripts/check_kernels.py build/develop
+
+Why: two instruction sets that share one weak symbol run each other's code, and a spill halves a kernel's speed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ALLOWED_UNDEFINED = re.compile(
+    r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|pellucid::(parallel_for|arena_reserve)\(.*)$"
+)
+SPILL = re.compile(r"mov[au]p[sd]\s+%[xyz]mm\d+,\s*-?(0x[0-9a-f]+)?\(%r[sb]p\)")
+JUMP = re.compile(r"^j\w+\s+([0-9a-f]+)")
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def symbol_faults(path: Path) -> list[str]:
+    """What is wrong with the symbols of one object."""
+    faults, defined = [], []
+    for line in _output("nm", "-C", str(path)).splitlines():
+        kind, name = re.match(r"^[0-9a-f ]{16} (\w) (.*)$", line).groups()  # type: ignore[union-attr]
+        if kind in "VvWwu":
+            faults.append(f"{path}: weak symbol {name}")
+        elif kind == "U" and not ALLOWED_UNDEFINED.match(name):
+            faults.append(f"{path}: calls {name}")
+        elif kind.isupper() and kind != "U":
+            defined.append(name)
+    if len(defined) != 1 or not defined[0].endswith("_family"):
+        faults.append(f"{path}: exports {defined}, expected one table")
+    sections = _output("readelf", "-SW", str(path))
+    if ".init_array" in sections or ".ctors" in sections:
+        faults.append(f"{path}: has a dynamic initialiser")
+    return faults
+
+
+def inner_loops(listing: str) -> dict[str, list[str]]:
+    """The instructions of the shortest loop with a multiplication in every register tile of a disassembly."""
+    loops: dict[str, list[str]] = {}
+    for block in re.split(r"\n(?=[0-9a-f]{16} <)", listing):
+        name = re.match(r"^[0-9a-f]{16} <(.*)>:", block)
+        if not name or "::tile<" not in name[1]:
+            continue
+        code = [(int(at, 16), text) for at, text in re.findall(r"^\s*([0-9a-f]+):\s+(.*)$", block, re.M)]
+        places = {at: i for i, (at, _) in enumerate(code)}
+        for i, (_, text) in enumerate(code):
+            jump = JUMP.match(text)
+            start = places.get(int(jump[1], 16), i) if jump else i
+            body = [line for _, line in code[start:i]]
+            if any("mulps" in line or "fmadd" in line for line in body) and (
+                name[1] not in loops or len(body) < len(loops[name[1]])
+            ):
+                loops[name[1]] = body
+    return loops
+
+
+def spill_faults(path: Path) -> list[str]:
+    """Vector stores to the stack in the inner loops of one object."""
+    loops = inner_loops(_output("objdump", "-d", "-C", "--no-show-raw-insn", str(path)))
+    return [f"{path}: {name} spills: {line}" for name, body in loops.items() for line in body if SPILL.search(line)] + (
+        [] if len(loops) > 8 else [f"{path}: found only {len(loops)} register tiles"]
+    )
+
+
+def main(folder: Path) -> int:
+    objects = sorted(folder.glob("CMakeFiles/kernels_*.dir/native/*.o"))
+    faults = [] if objects else [f"no kernel objects under {folder}"]
+    for path in objects:
+        faults += symbol_faults(path)
+        if path.name == "conv2d.cpp.o":
+            faults += spill_faults(path)
+    print("\n".join(faults) or f"{len(objects)} objects: one symbol each, nothing weak, no spills")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
