@@ -43,7 +43,7 @@ def remote(data, *mirrors, name="file.bin"):
     return Remote(name, hashlib.sha256(data).hexdigest(), len(data), mirrors)
 
 
-def test_the_next_mirror_helps(server, tmp_path):
+def test_the_next_mirror_helps(server, tmp_path, capfd):
     folder, address = server
     data = np.random.default_rng(0).bytes(100_000)
     for place, content in (("wrong", data[:-1] + b"?"), ("right", data)):
@@ -56,6 +56,7 @@ def test_the_next_mirror_helps(server, tmp_path):
         progress=lambda done, total, what: seen.append((done, total, what)),
     )
     assert path.read_bytes() == data and list((tmp_path / "into").iterdir()) == [path]
+    assert capfd.readouterr() == ("", "")
     assert seen[-1] == (100_000, 100_000, "downloading file.bin")
 
 

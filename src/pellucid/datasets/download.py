@@ -52,11 +52,9 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
     Units: progress counts bytes.
     Errors: DataError naming each mirror and what went wrong there.
     """
-    import logging
-
     import pooch
 
-    logging.getLogger("pooch").setLevel(logging.WARNING)
+    pooch.get_logger().setLevel("WARNING")  # it would announce each mirror on stderr
     failures: list[str] = []
     for mirror in remote.mirrors:
         url = f"{mirror.rstrip('/')}/{remote.name}"
