@@ -317,6 +317,13 @@ def test_dropout_draws_words_as_documented() -> None:
     np.testing.assert_array_equal(y, [2.0 if word >= 2**31 else 0.0 for word in words])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dropout_keeps_a_word_equal_to_the_threshold(dtype: type) -> None:
+    word = 0x6B200159  # element 0 of key (0, 0, 0), by the first known answer
+    assert ops.dropout(np.ones(1, dtype), word / 2**32, (0, 0, 0))[0] > 0
+    assert ops.dropout(np.ones(1, dtype), (word + 1) / 2**32, (0, 0, 0))[0] == 0
+
+
 def test_dropout_keeps_the_right_share_and_the_mean() -> None:
     y = ops.dropout(np.ones(200_000, F), 0.3, (5, 6, 7))
     kept = np.count_nonzero(y) / y.size

@@ -33,7 +33,7 @@ def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: P
         better = (value > y) | (np.isnan(value) & ~np.isnan(y)) | ~found
         better &= tap(inside, at, size, strides)
         np.copyto(y, value, where=better)
-        argmax[better] = index
+        np.copyto(argmax, argmax.dtype.type(index), where=better)
         found |= better
 
 
