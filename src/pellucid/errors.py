@@ -5,6 +5,7 @@
     ├── ConfigError       an argument, a name or a combination that makes no sense
     ├── DataError         a data set, picture or label that cannot be used
     ├── CheckpointError   a model file that cannot be read or written
+    ├── DivergedError     training whose loss is no longer a number
     └── BackendError      the compiled kernels are missing or refuse
 
 Each message names the place, what was expected, what was given, and what to change.
@@ -34,6 +35,10 @@ class DataError(PellucidError, ValueError):
 
 class CheckpointError(PellucidError, ValueError):
     """A model file or checkpoint that cannot be read or written."""
+
+
+class DivergedError(PellucidError, ArithmeticError):
+    """Training stopped because the loss is no longer a finite number."""
 
 
 class BackendError(PellucidError, RuntimeError):

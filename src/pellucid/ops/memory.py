@@ -1,0 +1,27 @@
+"""Where big arrays come from: memory aligned to a cache line, so that no vector load crosses two."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from pellucid.ops.geometry import Array, Shape
+
+CACHE_LINE = 64
+"""Bytes in a cache line of every processor Pellucid has kernels for; also the widest vector."""
+
+
+def aligned_empty(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
+    """An uninitialised C-contiguous array whose first byte lies on a cache line."""
+    kind = np.dtype(dtype)
+    count = int(np.prod(shape, dtype=np.int64))
+    raw = np.empty(count * kind.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + count * kind.itemsize].view(kind).reshape(shape)
+
+
+def aligned_zeros(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
+    """Like `aligned_empty`, filled with zeros."""
+    array = aligned_empty(shape, dtype)
+    array[...] = 0
+    return array

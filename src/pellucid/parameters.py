@@ -1,0 +1,150 @@
+"""All parameters of a model in one vector, all gradients in a second; layers hold views of them.
+
+The segment table says where each parameter lies. It drives optimizers, clipping and penalties, each one kernel
+over vectors, and it makes a checkpoint one buffer. Frozen parameters have no gradient and no moments: the
+gradient vector holds the trainable segments only, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pellucid.layers.layer import Layer
+from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.memory import CACHE_LINE, aligned_zeros
+
+ALIGNMENT = CACHE_LINE // 4
+"""Every segment starts on a multiple of this many floats, so that kernels load whole cache lines."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One parameter's place: `vector[offset : offset + length]`, and its gradient's, None when it is frozen."""
+
+    layer: str
+    name: str
+    shape: Shape
+    offset: int
+    length: int
+    gradient_offset: int | None
+
+    @property
+    def trainable(self) -> bool:
+        return self.gradient_offset is not None
+
+    @property
+    def key(self) -> str:
+        """The name a checkpoint gives it: `layer/parameter`."""
+        return f"{self.layer}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of trainable segments that lie side by side in both vectors: one optimizer kernel's work."""
+
+    offset: int
+    gradient_offset: int
+    length: int
+    decay: bool
+
+
+class FlatParameters:
+    """Lays the parameters of built layers into one vector and rebinds the layers' arrays to views of it.
+
+    Shapes: vector (P,), gradients (T,) float32, both padded so that each segment begins on a cache line.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = tuple(layers)
+        self.segments = _lay_out(layers)
+        self.vector = aligned_zeros(_end((s.offset, s.length) for s in self.segments))
+        self.gradients = aligned_zeros(
+            _end((s.gradient_offset, s.length) for s in self.segments if s.gradient_offset is not None)
+        )
+        by_layer: dict[str, dict[str, Array]] = {layer.name: {} for layer in layers}
+        for segment in self.segments:
+            by_layer[segment.layer][segment.name] = self.view(segment)
+        for layer in layers:
+            views = by_layer[layer.name]
+            if views:
+                layer.bind(views)
+
+    def view(self, segment: Segment) -> Array:
+        """The parameter itself, writable, in its own shape."""
+        return self.vector[segment.offset : segment.offset + segment.length].reshape(segment.shape)
+
+    def gradient(self, segment: Segment) -> Array:
+        """Where the gradient of a trainable parameter goes, in the parameter's shape."""
+        if segment.gradient_offset is None:
+            raise KeyError(f"{segment.key} is frozen: it has no gradient")
+        return self.slot(self.gradients, segment)
+
+    def slot(self, vector: Array, segment: Segment) -> Array:
+        """The part of a gradient-shaped vector (gradients, a moment) that belongs to one trainable segment."""
+        start = segment.gradient_offset
+        if start is None:
+            raise KeyError(f"{segment.key} is frozen: it has no place in the gradient vector")
+        return vector[start : start + segment.length].reshape(segment.shape)
+
+    def of(self, layer: Layer) -> dict[str, Segment]:
+        """The segments of one layer, by parameter name."""
+        return {segment.name: segment for segment in self.segments if segment.layer == layer.name}
+
+    def is_current(self) -> bool:
+        """False once a layer was frozen or thawed since the vectors were laid out."""
+        return _lay_out(self._layers) == self.segments
+
+    def spans(self, exclude_from_decay: Iterable[str] = ()) -> list[Span]:
+        """The optimizer's work list: neighbouring trainable segments joined while weight decay treats them alike.
+
+        exclude_from_decay: parts of `layer/parameter` names that weight decay leaves alone.
+        """
+        patterns = tuple(exclude_from_decay)
+        spans: list[Span] = []
+        for segment in self.segments:
+            start = segment.gradient_offset
+            if start is None:
+                continue
+            decay = not any(pattern in segment.key for pattern in patterns)
+            length = _padded(segment.length)
+            last = spans[-1] if spans else None
+            if last and last.decay == decay and last.offset + last.length == segment.offset:
+                spans[-1] = Span(last.offset, last.gradient_offset, last.length + length, decay)
+            else:
+                spans.append(Span(segment.offset, start, length, decay))
+        return spans
+
+    def carry_over(self, slots: Mapping[str, Array], old: FlatParameters) -> dict[str, Array]:
+        """Optimizer moments laid out for `old`, laid out for these segments; parameters that are new start at 0."""
+        before = {s.key: s for s in old.segments if s.trainable}
+        carried = {}
+        for name, vector in slots.items():
+            moved = aligned_zeros(self.gradients.size)
+            for segment in self.segments:
+                origin = before.get(segment.key)
+                if segment.trainable and origin is not None and origin.shape == segment.shape:
+                    self.slot(moved, segment)[...] = old.slot(vector, origin)
+            carried[name] = moved
+        return carried
+
+
+def _lay_out(layers: Sequence[Layer]) -> tuple[Segment, ...]:
+    segments = []
+    offset = gradient_offset = 0
+    for layer in layers:
+        for name, array in layer.params.items():
+            place = gradient_offset if layer.trainable else None
+            segments.append(Segment(layer.name, name, array.shape, offset, array.size, place))
+            offset += _padded(array.size)
+            if layer.trainable:
+                gradient_offset += _padded(array.size)
+    return tuple(segments)
+
+
+def _padded(length: int) -> int:
+    return -(-length // ALIGNMENT) * ALIGNMENT
+
+
+def _end(places: Iterable[tuple[int | None, int]]) -> int:
+    return max(((start or 0) + _padded(length) for start, length in places), default=0)

@@ -1,0 +1,12 @@
+"""How it gets fast: layers say what is computed, a plan decides how.
+
+`lowering` walks the layers and makes nodes, `patterns` holds the table of what runs natively and together, `feed`
+brings batches in, `loss` and `update` end a step, `work` joins consecutive native steps to programs, and `plans` puts
+it together.
+"""
+
+from pellucid.plan.control import COUNT, HITS, LOSS
+from pellucid.plan.feed import Feed
+from pellucid.plan.plans import EvaluationPlan, InferencePlan, TrainingPlan
+
+__all__ = ["COUNT", "HITS", "LOSS", "EvaluationPlan", "Feed", "InferencePlan", "TrainingPlan"]

@@ -1,0 +1,336 @@
+"""The table of patterns: which layers run as native steps, and which run together.
+
+A pattern matches exact types, never subclasses, so that a user's override of a layer wins. The first row that matches
+is taken, so longer patterns stand above shorter ones. `lower_by_layer` takes what no row does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from pellucid.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    LeakyReLU,
+    LocalResponseNorm,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from pellucid.ops import geometry, native
+from pellucid.ops.geometry import Array, Pads
+from pellucid.plan.lowering import Context, Lower, Node
+from pellucid.plan.work import Work
+
+ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
+
+
+def match(context: Context, layers: Sequence[Layer], before: Node) -> Node:
+    """The node for the longest pattern at the head of `layers`, which come after the node `before`."""
+    if native.available:
+        for types, lower in PATTERNS:
+            head = tuple(layers[: len(types)])
+            if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
+                node = lower(context, head, before)
+                if node is not None:
+                    return node
+    return lower_by_layer(context, layers[0], before)
+
+
+def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
+    """Any layer by its own forward and backward, in Python, between the native programs."""
+    x = before.y
+    y = context.output(layer.output_shape(x.shape[1:]))
+    cache: list[object] = []
+
+    def forward(n: int) -> None:
+        result, kept = layer.forward(x[:n], training=context.training, key=context.key(layer))
+        y[:n] = result
+        cache[:] = [kept]
+
+    def finish(n: int) -> None:
+        layer.apply_state(cache[0])
+
+    if context.training:
+        context.finish.append(finish)
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        def work(n: int) -> None:
+            result, gradients = layer.backward(dy[:n], cache[0], need_dx=dx is not None)
+            for name in layer.params:
+                place = context.gradient(layer, name)
+                if place is not None:
+                    place[...] = gradients[f"d{name}"]
+            if dx is not None and result is not None:
+                dx[:n] = result
+
+        return (work,)
+
+    return Node((layer,), y, (forward,), backward, needs_output=True)
+
+
+def _activation_of(layer: Layer) -> tuple[str, float] | None:
+    """(kind, slope) of an activation layer that acts on each number alone; None for softmax."""
+    if type(layer) is LeakyReLU:
+        return "leaky_relu", float(layer.negative_slope)
+    if type(layer) is Activation:
+        return None if layer.activation == "softmax" else (layer.activation, float(layer.slope))
+    return {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}[type(layer)], 0.0
+
+
+def _pads(layer: Conv2D | MaxPool2D | AvgPool2D, x: Array, kernel: tuple[int, int], dilation: tuple[int, int]) -> Pads:
+    return geometry.resolve_padding(layer.padding, (x.shape[1], x.shape[2]), kernel, layer.strides, dilation)
+
+
+def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """convolution + bias + activation: y = f(x * kernel + b)."""
+    conv = cast(Conv2D, layers[0])
+    kind, slope = conv.activation, conv.slope
+    if len(layers) == 2:
+        after = _activation_of(layers[1])
+        if kind != "linear" or after is None:
+            return None
+        kind, slope = after
+    if kind == "softmax":
+        return None
+    x = before.y
+    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
+    if kernel is None:
+        return None
+    settings = {
+        "strides": conv.strides,
+        "padding": _pads(conv, x, conv.kernel_size, conv.dilation_rate),
+        "dilation": conv.dilation_rate,
+        "groups": conv.groups,
+    }
+    y = context.output(conv.output_shape(x.shape[1:]))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        work: list[Work] = []
+        if kind != "linear":
+            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
+        if dbias is not None:
+            work.append(native.bias_backward(dy, dbias))
+        if dkernel is not None:
+            work.append(native.conv2d_backward_kernel(x, dy, dkernel, **settings))
+        if dx is not None:
+            work.append(native.conv2d_backward_input(dy, kernel, dx, **settings))
+        return work
+
+    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, **settings)
+    return Node(layers, y, (step,), backward, needs_output=kind != "linear")
+
+
+def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """dense + bias + activation: y = f(x W + b); a softmax takes a second step."""
+    dense = cast(Dense, layers[0])
+    x = before.y
+    kind, slope = dense.activation, dense.slope
+    if len(layers) == 2:
+        after = _activation_of(layers[1])
+        if kind != "linear" or after is None:
+            return None
+        kind, slope = after
+    kernel, bias = context.parameter(dense, "kernel"), context.parameter(dense, "bias")
+    if kernel is None or x.ndim != 2:
+        return None
+    softmax = kind == "softmax"
+    y = context.output((dense.units,))
+    forward: list[Work] = [native.dense(x, kernel, bias, y, activation="linear" if softmax else kind, slope=slope)]
+    if softmax:
+        logits, y = y, context.output((dense.units,))
+        forward.append(native.softmax(logits, y))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        work: list[Work] = []
+        if softmax:
+            work.append(native.softmax_backward(dy, y, logits))
+            dy = logits
+        elif kind != "linear":
+            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+        dkernel, dbias = context.gradient(dense, "kernel"), context.gradient(dense, "bias")
+        if dbias is not None:
+            work.append(native.bias_backward(dy, dbias))
+        if dkernel is not None:
+            work.append(native.dense_backward_kernel(x, dy, dkernel))
+        if dx is not None:
+            work.append(native.dense_backward_input(dy, kernel, dx))
+        return work
+
+    return Node(layers, y, forward, backward, needs_output=kind != "linear")
+
+
+def lower_activation(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """An activation by itself; it overwrites its input where the layer before does not need it again."""
+    after = _activation_of(layers[0])
+    if after is None:
+        return lower_softmax(context, layers, before)
+    kind, slope = after
+    if kind == "linear":
+        return Node(layers, before.y, in_place=True, needs_output=before.needs_output)
+    x = before.y
+    y = context.output(x.shape[1:]) if before.needs_output else x
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        return (native.activation_backward(dy, y, dy, kind, slope=slope),)
+
+    return Node(layers, y, (native.activation(x, y, kind, slope=slope),), backward, needs_output=True, in_place=True)
+
+
+def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Softmax over the last axis, where no loss has taken it in."""
+    x = before.y
+    y = context.output(x.shape[1:])
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        return () if dx is None else (native.softmax_backward(dy, y, dx),)
+
+    return Node(layers, y, (native.softmax(x, y),), backward, needs_output=True)
+
+
+def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Max pooling; training keeps each window's winner as one byte."""
+    pool, x = cast(MaxPool2D, layers[0]), before.y
+    window, strides = pool.pool_size, pool.strides
+    if window[0] * window[1] > native.MAX_POOL_TAPS:
+        return None
+    padding = _pads(pool, x, window, (1, 1))
+    y = context.output(pool.output_shape(x.shape[1:]))
+    argmax = context.buffer(y.shape, np.uint8)
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        if dx is None:
+            return ()
+        return (native.max_pool2d_backward(dy, argmax, dx, pool_size=window, strides=strides, padding=padding),)
+
+    step = native.max_pool2d(x, y, argmax, pool_size=window, strides=strides, padding=padding)
+    return Node(layers, y, (step,), backward)
+
+
+def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Average pooling."""
+    pool, x = cast(AvgPool2D, layers[0]), before.y
+    window, strides, padding = pool.pool_size, pool.strides, _pads(pool, x, pool.pool_size, (1, 1))
+    y = context.output(pool.output_shape(x.shape[1:]))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        if dx is None:
+            return ()
+        return (native.avg_pool2d_backward(dy, dx, pool_size=window, strides=strides, padding=padding),)
+
+    return Node(
+        layers, y, (native.avg_pool2d(x, y, pool_size=window, strides=strides, padding=padding),), backward
+    )
+
+
+def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """The mean of each map."""
+    x = before.y
+    y = context.output((x.shape[-1],))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        return () if dx is None else (native.global_avg_pool2d_backward(dy, dx),)
+
+    return Node(layers, y, (native.global_avg_pool2d(x, y),), backward)
+
+
+def lower_flatten(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """The same memory under another shape: no work."""
+    return Node(layers, before.y.reshape(before.y.shape[0], -1), needs_output=before.needs_output, in_place=True)
+
+
+def lower_dropout(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Dropout by a counter-based generator: the mask is made anew in backward, never stored."""
+    dropout, x = cast(Dropout, layers[0]), before.y
+    if not context.training or dropout.rate == 0:
+        return Node(layers, x, needs_output=before.needs_output, in_place=True)
+    rate, place = float(dropout.rate), context.positions[dropout.name]
+    y = context.output(x.shape[1:]) if before.needs_output else x
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        return (native.dropout(dy, dy, rate, context.counter, place),)
+
+    return Node(layers, y, (native.dropout(x, y, rate, context.counter, place),), backward, in_place=True)
+
+
+def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Local response normalisation across channels."""
+    norm, x = cast(LocalResponseNorm, layers[0]), before.y
+    size, alpha, beta = norm.size, norm.alpha, norm.beta
+    y, scale = context.output(x.shape[1:]), context.output(x.shape[1:])
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        if dx is None:
+            return ()
+        return (native.local_response_norm_backward(dy, x, y, scale, dx, size=size, alpha=alpha, beta=beta),)
+
+    step = native.local_response_norm(x, y, scale, size=size, alpha=alpha, beta=beta, k=norm.k)
+    return Node(layers, y, (step,), backward, needs_output=True)
+
+
+def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Batch normalisation: over the batch in training, by the running statistics otherwise."""
+    norm, x = cast(BatchNorm, layers[0]), before.y
+    channels = x.shape[-1]
+
+    def constant(value: float) -> Array:
+        array = context.buffer((channels,))
+        array[...] = value
+        return array
+
+    gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
+    gamma = constant(1) if gamma is None else gamma
+    beta = constant(0) if beta is None else beta
+    running_mean, running_variance = norm.state["moving_mean"], norm.state["moving_variance"]
+    y = context.output(x.shape[1:])
+    if not context.training:
+        step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
+        return Node(layers, y, (step,))
+    if not norm.trainable:
+        return None
+    mean, variance = constant(0), constant(0)
+    forward = (
+        native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),
+        native.update_running(mean, running_mean, norm.momentum),
+        native.update_running(variance, running_variance, norm.momentum),
+    )
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        dgamma, dbeta = context.gradient(norm, "gamma"), context.gradient(norm, "beta")
+        dgamma = constant(0) if dgamma is None else dgamma
+        dbeta = constant(0) if dbeta is None else dbeta
+        return (
+            native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),
+        )
+
+    return Node(layers, y, forward, backward)
+
+
+PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
+    *(((Conv2D, activation), lower_conv2d) for activation in ACTIVATIONS),
+    *(((Dense, activation), lower_dense) for activation in ACTIVATIONS),
+    ((Conv2D,), lower_conv2d),
+    ((Dense,), lower_dense),
+    *(((activation,), lower_activation) for activation in ACTIVATIONS),
+    ((Softmax,), lower_softmax),
+    ((MaxPool2D,), lower_max_pool2d),
+    ((AvgPool2D,), lower_avg_pool2d),
+    ((GlobalAvgPool2D,), lower_global_avg_pool2d),
+    ((Flatten,), lower_flatten),
+    ((Dropout,), lower_dropout),
+    ((LocalResponseNorm,), lower_local_response_norm),
+    ((BatchNorm,), lower_batch_norm),
+)

@@ -1,0 +1,127 @@
+"""The plans: a network and a batch size, lowered to native programs on buffers allocated once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pellucid.errors import ConfigError
+from pellucid.layers import Layer
+from pellucid.losses import Loss
+from pellucid.ops import native
+from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.memory import aligned_empty, aligned_zeros
+from pellucid.optimizers import Optimizer
+from pellucid.parameters import FlatParameters
+from pellucid.plan.control import GRADIENT_SCALE, HALT, LOSS, RATE, STEP
+from pellucid.plan.feed import Feed
+from pellucid.plan.lowering import Context, Node, backward_work, lower, strip_head
+from pellucid.plan.loss import loss_work
+from pellucid.plan.update import update_work
+from pellucid.plan.work import Sequence as WorkSequence
+
+class InferencePlan:
+    """Pictures in, outputs out, for batches of up to `capacity`."""
+
+    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int) -> None:
+        self.capacity = capacity
+        self.inputs = aligned_empty((capacity, *input_shape))
+        self._context = _context(layers, parameters, capacity, training=False)
+        nodes = lower(self._context, layers, self.inputs)
+        self.outputs = nodes[-1].y
+        self._work = WorkSequence(work for node in nodes for work in node.forward)
+
+    def run(self, n: int) -> Array:
+        """Outputs for the first n pictures in `inputs`; a view that the next run overwrites."""
+        self._work.run(n)
+        return self.outputs[:n]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of buffers and workspaces, parameters not counted."""
+        return self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
+
+
+class EvaluationPlan:
+    """Loss and right answers over a feed, without gradients."""
+
+    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, loss: Loss, feed: Feed) -> None:
+        self.feed = feed
+        self.totals = np.zeros(3)
+        self._context = _context(layers, parameters, feed.capacity, training=False)
+        nodes = lower(self._context, strip_head(layers, loss.joint), feed.inputs)
+        judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, None, control=None)
+        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge])
+
+    def run(self, n: int) -> None:
+        """Add the next n pictures of the feed to `totals`."""
+        self._work.run(n)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of buffers and workspaces, parameters not counted."""
+        return self.feed.num_bytes + self._context.num_bytes + self._work.workspace_bytes
+
+
+class TrainingPlan:
+    """One training step: gather, forward, loss, backward, optimizer; one native program where every layer has kernels."""
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        parameters: FlatParameters,
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        slots: dict[str, Array],
+        feed: Feed,
+        seed: int,
+    ) -> None:
+        if not parameters.gradients.size:
+            raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
+        self.feed = feed
+        self.totals = np.zeros(3)
+        self.control = np.zeros(4)
+        self._context = _context(layers, parameters, feed.capacity, training=True)
+        self._context.counter[0] = seed
+        nodes = lower(self._context, strip_head(layers, loss.joint), feed.inputs)
+        logits = nodes[-1].y
+        gradient = self._context.buffer(logits.shape)
+        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, control=self.control)
+        back = backward_work(self._context, nodes, gradient)
+        update = update_work(layers, parameters, optimizer, slots, self.control, self.totals)
+        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])
+
+    def run(self, n: int, *, step: int, learning_rate: float) -> bool:
+        """Train on the next n pictures of the feed; adds to `totals`. step counts from 0.
+
+        Returns False, with the parameters left as they were, when the loss is not a finite number.
+        """
+        self._context.counter[1] = step
+        self.control[RATE] = learning_rate
+        self.control[STEP] = step + 1
+        self.control[GRADIENT_SCALE] = 1
+        self.control[HALT] = 0
+        self._work.run(n)
+        return math.isfinite(self.totals[LOSS])
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
+        return self.feed.num_bytes + self._context.num_bytes + self._work.workspace_bytes
+
+    @property
+    def num_stages(self) -> int:
+        """Calls one step makes into native programs and Python layers; 1 where everything is native."""
+        return self._work.num_stages
+
+
+def _forward(nodes: Sequence[Node]) -> list[native.Step | Callable[[int], None]]:
+    return [work for node in nodes for work in node.forward]
+
+
+def _context(layers: Sequence[Layer], parameters: FlatParameters, capacity: int, *, training: bool) -> Context:
+    positions = {layer.name: i for i, layer in enumerate(layers)}
+    return Context(capacity, training, parameters, positions, aligned_zeros((2,), np.uint32))

@@ -1,0 +1,50 @@
+"""Work in order: native steps that follow each other become one native program; Python runs between programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pellucid.ops import native
+
+Call = Callable[[int], None]
+"""Work done in Python on the first n pictures of the plan's buffers."""
+
+Work = native.Step | Call
+
+
+class Sequence:
+    """Runs work items in order, consecutive native steps in a single call that releases the GIL once.
+
+    Shapes: the programs are built for a batch of N; `run(n)` does the first n <= N pictures.
+    """
+
+    def __init__(self, work: Iterable[Work]) -> None:
+        self._stages: list[Call] = []
+        self.workspace_bytes = 0
+        self.num_programs = 0
+        pending: list[native.Step] = []
+        for item in work:
+            if isinstance(item, native.Step):
+                pending.append(item)
+            else:
+                self._close(pending)
+                self._stages.append(item)
+        self._close(pending)
+
+    def _close(self, pending: list[native.Step]) -> None:
+        if pending:
+            program = native.Program(list(pending))
+            self.workspace_bytes += program.workspace_bytes
+            self.num_programs += 1
+            self._stages.append(program.run)
+            pending.clear()
+
+    @property
+    def num_stages(self) -> int:
+        """Calls a run makes: programs and pieces of Python."""
+        return len(self._stages)
+
+    def run(self, n: int) -> None:
+        """Do everything for the first n pictures."""
+        for stage in self._stages:
+            stage(n)

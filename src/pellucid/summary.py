@@ -1,0 +1,177 @@
+"""What a network is made of, layer by layer: plain data first, a table for 80 columns second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pellucid.layers import Layer
+from pellucid.ops.geometry import ReceptiveField, Shape
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One row. Units: macs in multiply-accumulates for one picture; activation_bytes for one picture's float32 output.
+
+    receptive_field: (rows, columns) of input pixels that one output sees; None after the maps are flattened.
+    """
+
+    name: str
+    type: str
+    output_shape: Shape
+    kernel: str
+    parameters: int
+    trainable: bool
+    macs: int
+    receptive_field: tuple[int, int] | None
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network's rows and totals; `str()` is the table."""
+
+    name: str
+    input_shape: Shape
+    rows: tuple[LayerSummary, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def trainable_parameters(self) -> int:
+        return sum(row.parameters for row in self.rows if row.trainable)
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def activation_bytes(self) -> int:
+        return sum(row.activation_bytes for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: name, input_shape, layers, totals."""
+        return {
+            "name": self.name,
+            "input_shape": list(self.input_shape),
+            "layers": [asdict(row) for row in self.rows],
+            "totals": {
+                "parameters": self.parameters,
+                "trainable_parameters": self.trainable_parameters,
+                "macs": self.macs,
+                "activation_bytes": self.activation_bytes,
+            },
+        }
+
+    def __str__(self) -> str:
+        head = ("layer", "output", "kernel", "params", "MACs", "sees", "memory")
+        lines = [("input", by(self.input_shape), "", "", "", "", size(4 * count(self.input_shape)))]
+        for row in self.rows:
+            name = row.name if row.trainable or not row.parameters else f"{row.name} (frozen)"
+            sees = "" if row.receptive_field is None else by(row.receptive_field)
+            lines.append(
+                (
+                    name,
+                    by(row.output_shape),
+                    row.kernel,
+                    f"{row.parameters:,}" if row.parameters else "",
+                    short(row.macs) if row.macs else "",
+                    sees,
+                    size(row.activation_bytes),
+                )
+            )
+        total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))
+        widths = [max(len(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
+        spare = WIDTH - sum(widths[1:]) - 2 * (len(head) - 1)
+        widths[0] = max(min(widths[0], spare), 8)
+        left = (0, 2)
+
+        def render(line: Sequence[str]) -> str:
+            cells = [
+                clip(cell, width).ljust(width) if i in left else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            return "  ".join(cells).rstrip()
+
+        rule = "-" * (sum(widths) + 2 * (len(head) - 1))
+        table = [render(head), rule, *map(render, lines), rule, render(total)]
+        frozen = self.parameters - self.trainable_parameters
+        if frozen:
+            table.append(f"{self.trainable_parameters:,} parameters are trained, {frozen:,} are not")
+        table.append("MACs and memory (float32 activations) are for one picture")
+        return "\n".join(table)
+
+
+def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary:
+    """Rows for built layers, in order."""
+    rows = []
+    shape = input_shape
+    field: ReceptiveField | None = ReceptiveField() if len(input_shape) == 3 else None
+    for layer in layers:
+        output = layer.output_shape(shape)
+        window = layer.window()
+        if field is not None:
+            field = field.step(*window) if window is not None else field
+            field = field if len(output) == 3 else None
+        rows.append(
+            LayerSummary(
+                layer.name,
+                type(layer).__name__,
+                output,
+                layer.detail(),
+                layer.count_params(),
+                layer.trainable,
+                layer.macs(shape),
+                None if field is None else field.size,
+                4 * count(output),
+            )
+        )
+        shape = output
+    return Summary(name, input_shape, tuple(rows))
+
+
+def count(shape: Shape) -> int:
+    """Numbers in an array of this shape."""
+    total = 1
+    for length in shape:
+        total *= length
+    return total
+
+
+def by(shape: Shape) -> str:
+    """(28, 28, 1) as 28x28x1."""
+    return "x".join(map(str, shape))
+
+
+def short(number: int) -> str:
+    """A count in at most five characters.
+
+    >>> short(999), short(12_345), short(3_456_789), short(15_470_264_320)
+    ('999', '12.3K', '3.46M', '15.5G')
+    """
+    for unit, size_ in (("G", 10**9), ("M", 10**6), ("K", 10**3)):
+        if number >= size_:
+            return f"{number / size_:.3g}{unit}"
+    return str(number)
+
+
+def size(num_bytes: int) -> str:
+    """Bytes for people.
+
+    >>> size(512), size(69_120), size(12_845_056)
+    ('512 B', '67.5 KB', '12.2 MB')
+    """
+    for unit, size_ in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
+        if num_bytes >= size_:
+            return f"{num_bytes / size_:.3g} {unit}"
+    return f"{num_bytes} B"
+
+
+def clip(text: str, width: int) -> str:
+    """Text of at most `width` characters, the end of a longer one kept readable."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,0 +1,40 @@
+"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), and what a run leaves (`run`)."""
+
+from pellucid.train.config import TrainConfig
+from pellucid.train.events import (
+    BatchEnded,
+    EpochEnded,
+    EpochStarted,
+    EvaluationStarted,
+    Event,
+    Listener,
+    Stop,
+    TrainingEnded,
+    TrainingStarted,
+)
+from pellucid.train.history import History
+from pellucid.train.listeners import EarlyStopping, JsonLog, Progress
+from pellucid.train.run import new_run_folder, run_training
+from pellucid.train.trainer import Examples, Trainer, evaluate
+
+__all__ = [
+    "BatchEnded",
+    "EarlyStopping",
+    "EpochEnded",
+    "EpochStarted",
+    "EvaluationStarted",
+    "Event",
+    "Examples",
+    "History",
+    "JsonLog",
+    "Listener",
+    "Progress",
+    "Stop",
+    "TrainConfig",
+    "Trainer",
+    "TrainingEnded",
+    "TrainingStarted",
+    "evaluate",
+    "new_run_folder",
+    "run_training",
+]

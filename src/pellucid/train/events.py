@@ -1,0 +1,82 @@
+"""What a trainer tells while it runs. A listener is any callable that takes an event; it may answer `Stop`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingStarted:
+    """Before the first step. epochs counts from 1, first_epoch from 0."""
+
+    first_epoch: int
+    epochs: int
+    steps_per_epoch: int
+    num_samples: int
+    num_validation_samples: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class EpochStarted:
+    """Before the first batch of an epoch, counted from 0."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class BatchEnded:
+    """After a training step. logs are means over the epoch so far; step counts from 0 over the whole run."""
+
+    epoch: int
+    batch: int
+    step: int
+    num_samples: int
+    logs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class EvaluationStarted:
+    """Before the validation pictures of an epoch."""
+
+    epoch: int
+    num_samples: int
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """After an epoch and its validation.
+
+    Units: elapsed_s covers the training steps alone; images_per_s likewise. improved: the best epoch so far, judged on
+    validation pictures where there are any.
+    """
+
+    epoch: int
+    logs: Mapping[str, float]
+    learning_rate: float
+    elapsed_s: float
+    images_per_s: float
+    improved: bool
+
+
+@dataclass(frozen=True)
+class TrainingEnded:
+    """After the last epoch, or after a listener asked to stop. best_epoch counts from 0."""
+
+    reason: str
+    num_epochs: int
+    best_epoch: int
+
+
+Event = TrainingStarted | EpochStarted | BatchEnded | EvaluationStarted | EpochEnded | TrainingEnded
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A listener's answer that ends training after the epoch (or, to `BatchEnded`, after the batch)."""
+
+    reason: str
+
+
+Listener = Callable[[Event], Stop | None]

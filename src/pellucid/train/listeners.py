@@ -1,0 +1,196 @@
+"""Ready-made listeners: progress, log, early stopping. Each is a callable that takes one event."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from pellucid.errors import ConfigError
+from pellucid.train.events import (
+    BatchEnded,
+    EpochEnded,
+    EpochStarted,
+    EvaluationStarted,
+    Event,
+    Stop,
+    TrainingEnded,
+    TrainingStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+REDRAW_S = 0.1
+"""A bar is redrawn at most this often; a line for plain output comes every hundred times that."""
+
+
+def describe(logs: Mapping[str, float]) -> str:
+    """Numbers of an epoch on one line.
+
+    >>> describe({"loss": 0.12345, "accuracy": 0.9876})
+    'loss 0.1235  accuracy 98.76%'
+    """
+    return "  ".join(
+        f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4f}" for name, value in logs.items()
+    )
+
+
+class Progress:
+    """A bar for the epoch in hand and one line for each finished; plain lines where the output is no terminal."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self._file = file
+        self._bar: RichProgress | None = None
+        self._task: TaskID | None = None
+        self._epochs = self._steps = 0
+        self._drawn_s = self._epoch_start_s = 0.0
+        self._seen = 0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case TrainingStarted():
+                self._start(event)
+            case EpochStarted():
+                self._seen, self._epoch_start_s = 0, time.perf_counter()
+                if self._bar is not None and self._task is not None:
+                    self._bar.reset(self._task, total=self._steps, description=f"epoch {event.epoch + 1}/{self._epochs}", numbers="")
+            case BatchEnded():
+                self._batch(event)
+            case EvaluationStarted():
+                if self._bar is not None and self._task is not None:
+                    self._bar.update(self._task, numbers=f"judging {event.num_samples:,} held-out pictures")
+            case EpochEnded():
+                mark = "  *" if event.improved else ""
+                self._line(
+                    f"epoch {event.epoch + 1}/{self._epochs}  {describe(event.logs)}  "
+                    f"{event.images_per_s:,.0f} images/s  {event.elapsed_s:.1f} s{mark}"
+                )
+            case TrainingEnded():
+                self.close()
+                if event.reason != "all epochs done":
+                    self._line(f"stopped after epoch {event.num_epochs}: {event.reason}")
+
+    def _start(self, event: TrainingStarted) -> None:
+        self._epochs, self._steps = event.epochs, event.steps_per_epoch
+        file = self._file or sys.stderr
+        if not file.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(file=file),
+            transient=True,
+            expand=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("", total=self._steps, numbers="")
+
+    def _batch(self, event: BatchEnded) -> None:
+        self._seen += event.num_samples
+        now = time.perf_counter()
+        last = event.batch + 1 == self._steps
+        if now - self._drawn_s < (REDRAW_S if self._bar is not None else 100 * REDRAW_S) and not last:
+            return
+        self._drawn_s = now
+        speed = self._seen / max(now - self._epoch_start_s, 1e-9)
+        numbers = f"{describe(event.logs)}  {speed:,.0f} images/s"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=event.batch + 1, numbers=numbers)
+        elif not last and now - self._epoch_start_s > 50 * REDRAW_S:
+            self._line(f"epoch {event.epoch + 1}/{self._epochs}  batch {event.batch + 1}/{self._steps}  {numbers}")
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False)
+        else:
+            print(text, file=self._file or sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar off the screen; also after an error."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class JsonLog:
+    """Appends one JSON object a line to a file: the run's start, each epoch, its end."""
+
+    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
+        self._path, self._about = path, dict(about)
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case TrainingStarted():
+                self._write(
+                    {
+                        "event": "start",
+                        "epochs": event.epochs,
+                        "steps_per_epoch": event.steps_per_epoch,
+                        "samples": event.num_samples,
+                        "validation_samples": event.num_validation_samples,
+                        "batch_size": event.batch_size,
+                        **self._about,
+                    }
+                )
+            case EpochEnded():
+                self._write(
+                    {
+                        "event": "epoch",
+                        "epoch": event.epoch + 1,
+                        **event.logs,
+                        "learning_rate": event.learning_rate,
+                        "elapsed_s": round(event.elapsed_s, 4),
+                        "images_per_s": round(event.images_per_s, 1),
+                        "improved": event.improved,
+                    }
+                )
+            case TrainingEnded():
+                self._write(
+                    {
+                        "event": "end",
+                        "reason": event.reason,
+                        "epochs": event.num_epochs,
+                        "best_epoch": event.best_epoch + 1,
+                    }
+                )
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, allow_nan=True, ensure_ascii=False) + "\n")
+
+
+class EarlyStopping:
+    """Stops when no epoch of the last `patience` was the best so far."""
+
+    def __init__(self, patience: int) -> None:
+        if patience < 1:
+            raise ConfigError(f"patience must be at least 1 epoch, got {patience!r}")
+        self._patience, self._waited = patience, 0
+
+    def __call__(self, event: Event) -> Stop | None:
+        if isinstance(event, TrainingStarted):
+            self._waited = 0
+        if isinstance(event, EpochEnded):
+            self._waited = 0 if event.improved else self._waited + 1
+            if self._waited >= self._patience:
+                return Stop(f"no better epoch among the last {self._patience}")
+        return None

@@ -1,0 +1,90 @@
+"""A run: training that leaves a folder with its best model, its last one, its log and a snapshot of every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pellucid.errors import DataError
+from pellucid.ops.geometry import Array
+from pellucid.train.config import TrainConfig
+from pellucid.train.events import EpochEnded, Event, Listener
+from pellucid.train.history import History
+from pellucid.train.listeners import EarlyStopping, JsonLog
+from pellucid.train.snapshots import NUM_PROBES, Snapshots
+from pellucid.train.trainer import Examples, Trainable, Trainer
+
+MODEL_FILE = "model.safetensors"
+LAST_FILE = "last.safetensors"
+LOG_FILE = "log.jsonl"
+SNAPSHOT_FOLDER = "snapshots"
+
+
+class Savable(Trainable, Protocol):
+    """A model that the trainer can train and the run can keep."""
+
+    def save(self, path: Path) -> None:
+        """Write the model file."""
+
+    def scaled(self, images: Any) -> Array:
+        """Pictures as the first layer gets them."""
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Make the first of root/name-001, -002, … that does not exist."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1_000_000):
+        folder = root / f"{name}-{number:03d}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise DataError(f"{root} holds a million runs called {name!r}; remove some, or give --out another folder")
+
+
+@dataclass
+class SaveBest:
+    """Writes the model whenever an epoch is the best so far."""
+
+    model: Savable
+    path: Path
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, EpochEnded) and event.improved:
+            self.model.save(self.path)
+
+
+def run_training(
+    model: Savable,
+    examples: Examples,
+    validation: Examples | None,
+    config: TrainConfig,
+    out: Path,
+    *,
+    augment: Any = None,
+    listeners: Sequence[Listener] = (),
+    about: Mapping[str, Any] | None = None,
+) -> History:
+    """Train, and keep everything in the folder `out`, which must exist.
+
+    However training ends, `last.safetensors` holds the newest whole parameters and `model.safetensors` the best epoch's.
+    """
+    keepers: list[Listener] = [
+        JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
+        Snapshots(out / SNAPSHOT_FOLDER, model, model.scaled(examples.images[:NUM_PROBES])),
+        SaveBest(model, out / MODEL_FILE),
+    ]
+    if config.patience is not None:
+        keepers.append(EarlyStopping(config.patience))
+    trainer = Trainer(
+        model, examples, config, validation=validation, augment=augment, listeners=[*keepers, *listeners]
+    )
+    try:
+        return trainer.run()
+    finally:
+        model.save(out / LAST_FILE)
+        if not (out / MODEL_FILE).exists():
+            model.save(out / MODEL_FILE)

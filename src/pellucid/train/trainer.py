@@ -1,0 +1,230 @@
+"""The training loop: about ten readable lines, and events for everybody who wants to know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.datasets.batches import Batches, epoch_order
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import DivergedError
+from pellucid.layers import Layer
+from pellucid.losses import Loss
+from pellucid.ops.geometry import Array
+from pellucid.optimizers import Optimizer
+from pellucid.parameters import FlatParameters
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan
+from pellucid.train.config import TrainConfig
+from pellucid.train.events import (
+    BatchEnded,
+    EpochEnded,
+    EpochStarted,
+    EvaluationStarted,
+    Event,
+    Listener,
+    Stop,
+    TrainingEnded,
+    TrainingStarted,
+)
+from pellucid.train.history import History
+
+Pictures = Any
+"""An array (M, H, W, C), or an object with shape, dtype, len() and indexing that reads pictures from files."""
+
+
+class Trainable(Protocol):
+    """What the trainer needs of a model."""
+
+    layers: Sequence[Layer]
+    parameters: FlatParameters
+    loss: Loss
+    optimizer: Optimizer
+    slots: dict[str, Array]
+    optimizer_step: int
+    preprocessing: Preprocessing
+
+    def touch(self) -> None:
+        """Say that the parameters have changed."""
+
+
+@dataclass
+class Examples:
+    """Pictures with what they should give.
+
+    Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.
+    """
+
+    images: Pictures
+    targets: Array
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Trainer:
+    """Trains a model on examples, epoch by epoch, and judges it on held-out ones after each."""
+
+    def __init__(
+        self,
+        model: Trainable,
+        examples: Examples,
+        config: TrainConfig,
+        *,
+        validation: Examples | None = None,
+        augment: Any = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.model, self.examples, self.validation, self.config = model, examples, validation, config
+        self.listeners = tuple(listeners)
+        self.history = History()
+        self._stop: Stop | None = None
+        self._batches = Batches(
+            examples.images,
+            examples.targets,
+            config.batch_size,
+            seed=config.seed,
+            shuffle=config.shuffle,
+            augment=augment,
+        )
+        self._best: tuple[float, float] = (-np.inf, -np.inf)
+
+    def run(self) -> History:
+        """Train for `config.epochs` epochs or until a listener says stop.
+
+        Errors: DivergedError when a loss is not finite; the parameters are then those before that step.
+        """
+        model, config = self.model, self.config
+        examples = self.examples
+        feed = make_feed(model, examples, config.batch_size, staged=not self._batches.in_memory)
+        plan = TrainingPlan(
+            model.layers,
+            model.parameters,
+            loss=model.loss,
+            optimizer=model.optimizer,
+            slots=model.slots,
+            feed=feed,
+            seed=config.seed,
+        )
+        held = len(self.validation) if self.validation else 0
+        self._emit(TrainingStarted(0, config.epochs, len(self._batches), len(examples), held, config.batch_size))
+        for epoch in range(config.epochs):
+            self._emit(EpochStarted(epoch))
+            start = time.perf_counter()
+            plan.totals[:] = 0
+            for batch, n in enumerate(self._feed_batches(feed, epoch)):
+                rate = model.optimizer.rate_at(model.optimizer_step)
+                if not plan.run(n, step=model.optimizer_step, learning_rate=rate):
+                    raise self._diverged(plan, epoch, batch)
+                self._emit(BatchEnded(epoch, batch, model.optimizer_step, n, self._logs(plan.totals)))
+                model.optimizer_step += 1
+                if self._stop:
+                    break
+            model.touch()
+            self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
+            if self._stop:
+                break
+        reason = self._stop.reason if self._stop else "all epochs done"
+        best = self.history.best_epoch if self.history.best_epoch is not None else -1
+        self._emit(TrainingEnded(reason, len(self.history.epoch), best))
+        return self.history
+
+    def _feed_batches(self, feed: Feed, epoch: int) -> Iterator[int]:
+        """Bring each batch of an epoch into reach of the plan; yields its number of pictures."""
+        count, size = len(self.examples), self.config.batch_size
+        feed.reorder(epoch_order(count, seed=self.config.seed, epoch=epoch, shuffle=self.config.shuffle))
+        starts = range(0, count, size)
+        if self._batches.in_memory:
+            for start in starts:
+                feed.seek(start)
+                yield min(size, count - start)
+        else:
+            for start, batch in zip(starts, self._batches.epoch(epoch), strict=True):
+                feed.stage(batch.images)
+                feed.seek(start)
+                yield len(batch)
+
+    def _end_epoch(self, epoch: int, plan: TrainingPlan, elapsed_s: float, rate: float) -> None:
+        logs = self._logs(plan.totals)
+        seen = plan.totals[COUNT]
+        if self.validation:
+            self._emit(EvaluationStarted(epoch, len(self.validation)))
+            held = evaluate(self.model, self.validation, self.config.batch_size)
+            logs.update({f"val_{name}": value for name, value in held.items()})
+        improved = self._improves(logs)
+        self.history.append(epoch, {**logs, "learning_rate": rate}, improved=improved)
+        self._emit(EpochEnded(epoch, logs, rate, elapsed_s, seen / elapsed_s if elapsed_s else 0.0, improved))
+
+    def _improves(self, logs: dict[str, float]) -> bool:
+        """Best so far: higher accuracy, and among equals lower loss; on validation pictures where there are any."""
+        prefix = "val_" if self.validation else ""
+        score = (logs.get(f"{prefix}accuracy", 0.0), -logs[f"{prefix}loss"])
+        better = score > self._best
+        self._best = max(score, self._best)
+        return better
+
+    def _logs(self, totals: Array) -> dict[str, float]:
+        return means(totals, accuracy=self.model.loss.has_accuracy)
+
+    def _diverged(self, plan: TrainingPlan, epoch: int, batch: int) -> DivergedError:
+        rate = self.model.optimizer.rate_at(self.model.optimizer_step)
+        return DivergedError(
+            f"the loss became {plan.totals[LOSS]} at step {self.model.optimizer_step + 1} (epoch {epoch + 1}, batch "
+            f"{batch + 1}), learning rate {rate:g}; the parameters before that step are kept. Try a smaller learning "
+            "rate, gradient clipping (clipnorm=1), or check that the pictures hold no NaN"
+        )
+
+    def _emit(self, event: Event) -> None:
+        for listener in self.listeners:
+            answer = listener(event)
+            if isinstance(answer, Stop):
+                self._stop = answer
+
+
+def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: bool) -> Feed:
+    """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
+    images = examples.images
+    channels = images.shape[-1]
+    scale, offset = model.preprocessing.scale_offset(channels)
+    dtype = np.dtype(images.dtype).type
+    if dtype is not np.uint8:
+        dtype = np.float32
+        scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    return Feed(
+        None if staged else images,
+        examples.targets,
+        examples.weights,
+        capacity=min(batch_size, max(len(examples), 1)),
+        picture=tuple(images.shape[1:]),
+        scale=scale,
+        offset=offset,
+        staged_dtype=dtype,
+    )
+
+
+def evaluate(model: Trainable, examples: Examples, batch_size: int) -> dict[str, float]:
+    """Mean loss, and accuracy for a classifier, over all examples."""
+    batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
+    feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
+    plan = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed)
+    starts = range(0, len(examples), batch_size)
+    pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
+    for start in starts:
+        if not batches.in_memory:
+            feed.stage(next(pictures).images)
+        feed.seek(start)
+        plan.run(min(batch_size, len(examples) - start))
+    return means(plan.totals, accuracy=model.loss.has_accuracy)
+
+
+def means(totals: Array, *, accuracy: bool) -> dict[str, float]:
+    """Sums over pictures as means: loss, and accuracy where it means something."""
+    count = max(float(totals[COUNT]), 1.0)
+    logs = {"loss": float(totals[LOSS]) / count}
+    if accuracy:
+        logs["accuracy"] = float(totals[HITS]) / count
+    return logs

@@ -1,0 +1,61 @@
+"""Networks by name: one builder each, `f(input_shape=…, classes=…, seed=…)`, returning a built model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pellucid.errors import unknown_name
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Shape
+from pellucid.zoo.cifar_net import cifar_net
+from pellucid.zoo.photo_net import photo_net
+from pellucid.zoo.simple_convnet import simple_convnet
+
+__all__ = ["BUILDERS", "NAMES", "build", "cifar_net", "options_of", "photo_net", "simple_convnet"]
+
+BUILDERS: dict[str, Callable[..., Sequential]] = {
+    "simple-convnet": simple_convnet,
+    "cifar-net": cifar_net,
+    "photo-net": photo_net,
+}
+
+NAMES = tuple(BUILDERS)
+"""What the command line calls them; underscores and capitals are accepted too."""
+
+
+def standard_name(name: str) -> str:
+    """The name as `NAMES` has it. Errors: ConfigError for an unknown one, with the nearest."""
+    plain = name.lower().replace("_", "-")
+    if plain not in BUILDERS:
+        raise unknown_name("model", name, NAMES)
+    return plain
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """A builder's own arguments and their defaults."""
+    arguments = inspect.signature(BUILDERS[standard_name(name)]).parameters.values()
+    return {a.name: a.default for a in arguments if a.name not in ("input_shape", "classes", "seed")}
+
+
+def build(
+    name: str,
+    *,
+    input_shape: Shape | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Sequential:
+    """The network of this name; input_shape and classes left out are those it was published with.
+
+    Errors: ConfigError for an unknown name or option.
+    """
+    plain = standard_name(name)
+    known = options_of(plain)
+    for option in options or {}:
+        if option not in known:
+            raise unknown_name(f"option of {plain}", option, known)
+    sizes = {"input_shape": input_shape, "classes": classes}
+    given = {key: value for key, value in sizes.items() if value is not None}
+    return BUILDERS[plain](**given, **(options or {}), seed=seed)
