@@ -14,7 +14,8 @@ from pellucid import losses, optimizers
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.inputs import check_range, input_range, make_examples, standardize_images
-from pellucid.layers import Input, Layer, standardize_shape
+from pellucid.layers import Input, Layer
+from pellucid.layers.layer import snake_case, standardize_shape
 from pellucid.losses import Loss
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
@@ -63,7 +64,7 @@ class Sequential:
     fit together, at the layer that does not fit.
     """
 
-    def __init__(self, layers: Sequence[Layer | Input] | None = None, name: str = "sequential", *, seed: int = 0) -> None:
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential", *, seed: int = 0) -> None:
         self.name, self.seed = name, seed
         self.layers: list[Layer] = []
         self.preprocessing = Preprocessing()
@@ -84,7 +85,7 @@ class Sequential:
 
     # Layers
 
-    def add(self, layer: Layer | Input) -> None:
+    def add(self, layer: Layer) -> None:
         """Put a layer at the end; it is built at once where the input's shape is known."""
         if isinstance(layer, Input):
             if self.layers or self._input_shape is not None:
@@ -371,7 +372,7 @@ class Sequential:
     def _name(self, layer: Layer) -> None:
         taken = {other.name for other in self.layers}
         if layer.auto_named:
-            base, number = layer.base_name(), 0
+            base, number = snake_case(type(layer).__name__), 0
             while (name := base if number == 0 else f"{base}_{number}") in taken:
                 number += 1
             layer.name = name

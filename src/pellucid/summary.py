@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pellucid.layers import Layer
-from pellucid.ops.geometry import ReceptiveField, Shape
+from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 
 WIDTH = 80
 
@@ -70,7 +70,7 @@ class Summary:
 
     def __str__(self) -> str:
         head = ("layer", "output", "kernel", "params", "MACs", "sees", "memory")
-        lines = [("input", by(self.input_shape), "", "", "", "", size(4 * count(self.input_shape)))]
+        lines = [("input", by(self.input_shape), "", "", "", "", size(activation_bytes(self.input_shape)))]
         for row in self.rows:
             name = row.name if row.trainable or not row.parameters else f"{row.name} (frozen)"
             sees = "" if row.receptive_field is None else by(row.receptive_field)
@@ -128,19 +128,11 @@ def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary
                 layer.trainable,
                 layer.macs(shape),
                 None if field is None else field.size,
-                4 * count(output),
+                activation_bytes(output),
             )
         )
         shape = output
     return Summary(name, input_shape, tuple(rows))
-
-
-def count(shape: Shape) -> int:
-    """Numbers in an array of this shape."""
-    total = 1
-    for length in shape:
-        total *= length
-    return total
 
 
 def by(shape: Shape) -> str:

@@ -15,8 +15,8 @@ from pellucid.layers.layer import Cache, Key, Layer, positive_int
 from pellucid.layers.one_row import OneRow, width, width_padding
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.window import check_window, describe_padding, describe_strides
-from pellucid.ops import Array, Pads, Shape
-from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
+from pellucid.ops import Array, Pads, Pair, Shape
+from pellucid.ops.geometry import conv2d_macs, pair, resolve_padding, standardize_padding
 
 
 class Conv2D(Layer):
@@ -123,6 +123,12 @@ class Conv2D(Layer):
             groups=self.groups,
         )
         return dx, grads
+
+    def macs(self, input_shape: Shape) -> int:
+        return conv2d_macs(self._map_shape(input_shape), self._kernel().shape)
+
+    def window(self) -> tuple[Pair, Pair, Pair]:
+        return self.kernel_size, self.strides, self.dilation_rate
 
     def penalties(self) -> dict[str, Penalty]:
         return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}

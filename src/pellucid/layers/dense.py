@@ -14,6 +14,7 @@ from pellucid.layers.activation import activate, activate_backward, standardize_
 from pellucid.layers.layer import Cache, Key, Layer, positive_int
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import dense_macs
 
 
 class Dense(Layer):
@@ -75,6 +76,9 @@ class Dense(Layer):
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
         return ops.dense_backward_input(dz, self.params["kernel"]) if need_dx else None, grads
+
+    def macs(self, input_shape: Shape) -> int:
+        return dense_macs((self.units,), self.params["kernel"].shape)
 
     def penalties(self) -> dict[str, Penalty]:
         return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}

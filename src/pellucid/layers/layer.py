@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from pellucid import initializers
 from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
-from pellucid.ops import Array, Shape
+from pellucid.ops import Array, Pair, Shape
 
 Cache = Any
 """Whatever a layer's backward needs of its forward; nobody else looks inside."""
@@ -29,13 +30,15 @@ class Layer:
     Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so
     one layer serves many threads. Shapes given to `build` and `output_shape` are without the batch axis.
     `version` counts changes of the weights, for whoever keeps a packed copy.
-    A model sets `position` and `fed_by` (the name of the layer before), which make errors say where they happened.
+    A model sets `position` and `fed_by` (the name of the layer before), which make errors say where they happened, and
+    `owner`, which keeps a second model from taking the layer.
 
     Errors: ConfigError for arguments, at construction; ShapeError for inputs that do not fit.
     """
 
     position: int | None
     fed_by: str | None
+    owner: weakref.ref[Any] | None
 
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
@@ -52,6 +55,7 @@ class Layer:
         self.version = 0
         self.position = None
         self.fed_by = None
+        self.owner = None
         self._writable: dict[str, Array] = {}
 
     # What a layer of one's own overrides
@@ -83,6 +87,14 @@ class Layer:
     def penalties(self) -> dict[str, Penalty]:
         """The weight penalty of each parameter that has one."""
         return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        """Multiply-accumulates for one picture; layers without a kernel count none."""
+        return 0
+
+    def window(self) -> tuple[Pair, Pair, Pair] | None:
+        """(kernel, strides, dilation) of the window each output looks through; None where it sees one place."""
+        return None
 
     # What all layers share
 
@@ -204,6 +216,7 @@ class Layer:
         twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
         twin.params = {name: np.array(array) for name, array in self.params.items()}
         twin._writable = {}
+        twin.owner = None
         return twin
 
     def __repr__(self) -> str:

@@ -31,6 +31,9 @@ class OneRow(Layer):
         dx, grads = super().backward(dy[:, np.newaxis], cache, need_dx=need_dx)
         return (None if dx is None else dx[:, 0]), grads
 
+    def macs(self, input_shape: Shape) -> int:
+        return super().macs((1, *input_shape))
+
     def check_series(self, input_shape: Shape) -> None:
         """Errors: ShapeError unless the input is (W, C)."""
         self.check_rank(input_shape, "W, C", "add the missing axis, e.g. a last axis of 1 for one series")

@@ -10,7 +10,7 @@ from pellucid.errors import ConfigError
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.one_row import OneRow, width, width_padding
 from pellucid.layers.window import check_window, describe_padding, describe_strides
-from pellucid.ops import Array, Pads, Shape
+from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
 
 
@@ -42,6 +42,9 @@ class _Pool2D(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return self._map_shape(input_shape)
+
+    def window(self) -> tuple[Pair, Pair, Pair]:
+        return self.pool_size, self.strides, (1, 1)
 
     def detail(self) -> str:
         strides = "" if self.strides == self.pool_size else describe_strides(self.strides) or ", stride 1"

@@ -147,6 +147,6 @@ def strip_head(layers: Sequence[Layer], joint: str | None) -> list[Layer]:
         return body[:-1]
     if type(last) is Dense and last.activation == joint:
         logits = copy.copy(last)
-        logits.activation = "linear"
+        logits.activation = None
         body[-1] = logits
     return body

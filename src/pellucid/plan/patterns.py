@@ -29,6 +29,7 @@ from pellucid.layers import (
     Softmax,
     Tanh,
 )
+from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry, native
 from pellucid.ops.geometry import Array, Pads
 from pellucid.plan.lowering import Context, Lower, Node
@@ -86,7 +87,7 @@ def _activation_of(layer: Layer) -> tuple[str, float] | None:
     if type(layer) is LeakyReLU:
         return "leaky_relu", float(layer.negative_slope)
     if type(layer) is Activation:
-        return None if layer.activation == "softmax" else (layer.activation, float(layer.slope))
+        return None if layer.activation == "softmax" else (layer.activation or "linear", LEAKY_ACTIVATION_SLOPE)
     return {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}[type(layer)], 0.0
 
 
@@ -97,7 +98,7 @@ def _pads(layer: Conv2D | MaxPool2D | AvgPool2D, x: Array, kernel: tuple[int, in
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """convolution + bias + activation: y = f(x * kernel + b)."""
     conv = cast(Conv2D, layers[0])
-    kind, slope = conv.activation, conv.slope
+    kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
     if len(layers) == 2:
         after = _activation_of(layers[1])
         if kind != "linear" or after is None:
@@ -138,7 +139,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> No
     """dense + bias + activation: y = f(x W + b); a softmax takes a second step."""
     dense = cast(Dense, layers[0])
     x = before.y
-    kind, slope = dense.activation, dense.slope
+    kind, slope = dense.activation or "linear", LEAKY_ACTIVATION_SLOPE
     if len(layers) == 2:
         after = _activation_of(layers[1])
         if kind != "linear" or after is None:
@@ -294,7 +295,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
     gamma = constant(1) if gamma is None else gamma
     beta = constant(0) if beta is None else beta
-    running_mean, running_variance = norm.state["moving_mean"], norm.state["moving_variance"]
+    running_mean, running_variance = norm.state["mean"], norm.state["variance"]
     y = context.output(x.shape[1:])
     if not context.training:
         step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)

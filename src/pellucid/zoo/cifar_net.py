@@ -22,7 +22,7 @@ def cifar_net(
     numbers are flattened (the page says 2024).
     Source: seed 003, after S. Oh's lecture 22 on CNNs, Korea University.
     """
-    blocks: list[Layer | Input] = [Input(input_shape)]
+    blocks: list[Layer] = [Input(input_shape)]
     for number, factor in enumerate((1, 2, 4), start=1):
         blocks += [
             Conv2D(factor * n_filter, (3, 3), padding="same", name=f"conv{number}"),
@@ -30,7 +30,7 @@ def cifar_net(
             MaxPool2D(pool_size=(2, 2), name=f"pool{number}"),
             Dropout(dropout, name=f"dropout{number}"),
         ]
-    head: list[Layer | Input] = [
+    head: list[Layer] = [
         Flatten(name="flatten"),
         Dense(16 * n_filter, name="dense1"),
         Activation("relu", name="relu4"),

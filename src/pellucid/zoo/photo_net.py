@@ -24,7 +24,7 @@ def photo_net(
     faster than Keras's 0.99, because a folder of a thousand pictures has few steps an epoch.
     Source: the block is that of Ioffe & Szegedy 2015, the global average that of Lin et al. 2014; the sizes are ours.
     """
-    layers: list[Layer | Input] = [Input(input_shape)]
+    layers: list[Layer] = [Input(input_shape)]
     for number, width in enumerate(filters, start=1):
         layers += [
             Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{number}"),
