@@ -104,9 +104,7 @@ def make_examples(
 
 
 def _targets(model: Receiver, images: Any, y: Any) -> Array:
-    if len(y) != len(images):
-        raise DataError(f"{model.name}: {len(images):,} pictures but {len(y):,} labels; every picture needs one label")
-    return np.ascontiguousarray(model.loss.prepare_targets(y, model.output_shape[-1]))
+    return np.ascontiguousarray(model.loss.prepare_targets(y, model.output_shape, examples=len(images)))
 
 
 def _weights(

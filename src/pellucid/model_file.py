@@ -91,6 +91,6 @@ def _restore(facts: Mapping[str, Any]) -> Sequential:
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]
     if compiled is not None:
-        model.compile(optimizers.from_config(compiled["optimizer"]), losses.from_config(compiled["loss"]))
+        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]))
     model.build()
     return model

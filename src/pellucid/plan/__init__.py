@@ -7,6 +7,7 @@ it together.
 
 from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
+from pellucid.plan.loss import accuracy_kind
 from pellucid.plan.plans import EvaluationPlan, InferencePlan, TrainingPlan
 
-__all__ = ["COUNT", "HITS", "LOSS", "EvaluationPlan", "Feed", "InferencePlan", "TrainingPlan"]
+__all__ = ["COUNT", "HITS", "LOSS", "EvaluationPlan", "Feed", "InferencePlan", "TrainingPlan", "accuracy_kind"]

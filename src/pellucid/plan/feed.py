@@ -24,8 +24,9 @@ class Rows:
 
     def __init__(self, source: Array, out: Array, scale: Array | None = None, offset: Array | None = None) -> None:
         channels = out.shape[-1] if out.ndim > 1 else 1
-        self.source = source if source.ndim > 1 or source.dtype.kind == "i" else source.reshape(-1, 1)
-        self.out = out if out.ndim > 1 or out.dtype.kind == "i" else out.reshape(-1, 1)
+        labels = out.dtype.kind == "i"
+        self.source = source if labels else _as_pictures(source, channels)
+        self.out = out if labels else _as_pictures(out, channels)
         self.scale = np.ones(channels, np.float32) if scale is None else scale
         self.offset = np.zeros(channels, np.float32) if offset is None else offset
         self.order = np.arange(len(source), dtype=np.int64)
@@ -46,6 +47,11 @@ class Rows:
             self.out[:n] = self.source[chosen]
         else:
             ops.gather(self.source, chosen, scale=self.scale, offset=self.offset, out=self.out[:n])
+
+
+def _as_pictures(array: Array, channels: int) -> Array:
+    """Rows of any shape as pictures one pixel high; a view."""
+    return array.reshape(len(array), 1, -1, channels)
 
 
 class Feed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.losses import Loss
+from pellucid.losses import CategoricalCrossentropy, Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.control import HALT
@@ -19,16 +19,19 @@ def loss_work(
     outputs: Array,
     feed: Feed,
     totals: Array,
-    gradient: Array | None,
-    control: Array | None,
+    gradient: Array | None = None,
+    control: Array | None = None,
+    *,
+    accuracy: str | None,
 ) -> list[Work]:
     """Losses of a batch, added to `totals`; d(mean loss)/d(outputs) into `gradient` unless it is None.
 
+    accuracy: what counts as a right answer, see `accuracy_kind`.
     Shapes: outputs (N, K), totals (3,) float64 (see `control`), gradient (N, K). control[HALT] becomes 1 when the
     sum of losses is not finite, and the optimizer then leaves the parameters alone.
     """
     losses, hits = context.buffer((context.capacity,)), context.buffer((context.capacity,))
-    if native.available and loss.joint == "softmax" and outputs.ndim == 2:
+    if native.available and isinstance(loss, CategoricalCrossentropy) and outputs.ndim == 2:
         return [
             native.softmax_cross_entropy(
                 outputs, feed.targets, feed.weights, losses, hits, gradient, label_smoothing=loss.label_smoothing
@@ -42,8 +45,33 @@ def loss_work(
         if gradient is not None:
             gradient[:n] = d
         total = float(np.sum(values if weights is None else values * weights, dtype=np.float64))
-        totals += (total, float(np.sum(loss.hits(outputs[:n], feed.targets[:n]))), n)
+        totals[:] += (total, hits_of(accuracy, outputs[:n], feed.targets[:n]), n)
         if control is not None and not np.isfinite(total):
             control[HALT] = 1
 
     return [judge]
+
+
+def accuracy_kind(joint_activation: str | None, targets: Array) -> str | None:
+    """How answers are counted: "categorical" (the largest output is the class), "binary" (each output by itself, against
+    a half), or None where targets are no classes.
+
+    Class numbers and one-hot rows are categorical under any loss; other targets are binary under a sigmoid's loss.
+    """
+    if targets.dtype.kind == "i" or joint_activation == "softmax":
+        return "categorical"
+    rows = targets.reshape(len(targets), -1)
+    if rows.shape[1] > 1 and bool(((rows == 0) | (rows == 1)).all()) and bool((rows.sum(axis=1) == 1).all()):
+        return "categorical"
+    return "binary" if joint_activation == "sigmoid" else None
+
+
+def hits_of(accuracy: str | None, logits: Array, targets: Array) -> float:
+    """Right answers in a batch; a picture with several binary outputs counts by the share that is right."""
+    if accuracy is None:
+        return 0.0
+    if accuracy == "categorical":
+        labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
+        return float(np.count_nonzero(logits.argmax(axis=-1) == labels))
+    right = (logits > 0) == (targets > 0.5)
+    return float(right.reshape(len(right), -1).mean(axis=1).sum())

@@ -47,12 +47,14 @@ class InferencePlan:
 class EvaluationPlan:
     """Loss and right answers over a feed, without gradients."""
 
-    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, loss: Loss, feed: Feed) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
+    ) -> None:
         self.feed = feed
         self.totals = np.zeros(3)
         self._context = _context(layers, parameters, feed.capacity, training=False)
-        nodes = lower(self._context, strip_head(layers, loss.joint), feed.inputs)
-        judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, None, control=None)
+        nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
+        judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge])
 
     def run(self, n: int) -> None:
@@ -78,6 +80,7 @@ class TrainingPlan:
         slots: dict[str, Array],
         feed: Feed,
         seed: int,
+        accuracy: str | None,
     ) -> None:
         if not parameters.gradients.size:
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
@@ -86,10 +89,10 @@ class TrainingPlan:
         self.control = np.zeros(4)
         self._context = _context(layers, parameters, feed.capacity, training=True)
         self._context.counter[0] = seed
-        nodes = lower(self._context, strip_head(layers, loss.joint), feed.inputs)
+        nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
         logits = nodes[-1].y
         gradient = self._context.buffer(logits.shape)
-        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, control=self.control)
+        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, self.control, accuracy=accuracy)
         back = backward_work(self._context, nodes, gradient)
         update = update_work(layers, parameters, optimizer, slots, self.control, self.totals)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-
-import numpy as np
 
 from pellucid.layers import Layer
 from pellucid.layers.penalty import Penalty
@@ -28,7 +25,7 @@ def update_work(
     """Penalties into gradients and loss, clipping, then each span of parameters through the optimizer."""
     work = _penalties(layers, parameters, totals)
     work.extend(_clipping(parameters, optimizer))
-    for span in parameters.spans(optimizer.exclude_from_weight_decay):
+    for span in parameters.spans(optimizer.no_decay):
         work.append(_update(parameters, optimizer, slots, control, span))
     return work
 
@@ -54,28 +51,14 @@ def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array) -> Wor
 
 def _clipping(parameters: FlatParameters, optimizer: Optimizer) -> list[Work]:
     """Gradients limited by value, by each parameter's norm, or by the norm of all together."""
-    gradients = parameters.gradients
-    if optimizer.clipvalue is not None:
-        limit = optimizer.clipvalue
-
-        def by_value(n: int) -> None:
-            np.clip(gradients, -limit, limit, out=gradients)
-
-        return [by_value]
-    each = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
-    pieces = each if optimizer.clipnorm is not None else [gradients]
-    largest = optimizer.clipnorm if optimizer.clipnorm is not None else optimizer.global_clipnorm
-    if largest is None:
+    if optimizer.clipvalue is None and optimizer.clipnorm is None and optimizer.global_clipnorm is None:
         return []
+    gradients = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
 
-    def by_norm(n: int) -> None:
-        for piece in pieces:
-            flat = piece.reshape(-1)
-            norm = math.sqrt(float(np.dot(flat, flat)))
-            if norm > largest:
-                flat *= largest / norm
+    def clip(n: int) -> None:
+        optimizer.clip(gradients)
 
-    return [by_norm]
+    return [clip]
 
 
 def _update(
@@ -107,7 +90,7 @@ def _update(
             beta2=optimizer.beta_2,
             epsilon=optimizer.epsilon,
             weight_decay=decay,
-            decoupled=type(optimizer) is AdamW,
+            decoupled=optimizer.decoupled,
         )
 
     def update(n: int) -> None:

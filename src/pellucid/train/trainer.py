@@ -17,7 +17,7 @@ from pellucid.losses import Loss
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
     BatchEnded,
@@ -83,6 +83,7 @@ class Trainer:
         self.listeners = tuple(listeners)
         self.history = History()
         self._stop: Stop | None = None
+        self._accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
         self._batches = Batches(
             examples.images,
             examples.targets,
@@ -109,6 +110,7 @@ class Trainer:
             slots=model.slots,
             feed=feed,
             seed=config.seed,
+            accuracy=self._accuracy,
         )
         held = len(self.validation) if self.validation else 0
         self._emit(TrainingStarted(0, config.epochs, len(self._batches), len(examples), held, config.batch_size))
@@ -117,7 +119,7 @@ class Trainer:
             start = time.perf_counter()
             plan.totals[:] = 0
             for batch, n in enumerate(self._feed_batches(feed, epoch)):
-                rate = model.optimizer.rate_at(model.optimizer_step)
+                rate = model.optimizer.learning_rate_at(model.optimizer_step)
                 if not plan.run(n, step=model.optimizer_step, learning_rate=rate):
                     raise self._diverged(plan, epoch, batch)
                 self._emit(BatchEnded(epoch, batch, model.optimizer_step, n, self._logs(plan.totals)))
@@ -168,10 +170,10 @@ class Trainer:
         return better
 
     def _logs(self, totals: Array) -> dict[str, float]:
-        return means(totals, accuracy=self.model.loss.has_accuracy)
+        return means(totals, self._accuracy)
 
     def _diverged(self, plan: TrainingPlan, epoch: int, batch: int) -> DivergedError:
-        rate = self.model.optimizer.rate_at(self.model.optimizer_step)
+        rate = self.model.optimizer.learning_rate_at(self.model.optimizer_step)
         return DivergedError(
             f"the loss became {plan.totals[LOSS]} at step {self.model.optimizer_step + 1} (epoch {epoch + 1}, batch "
             f"{batch + 1}), learning rate {rate:g}; the parameters before that step are kept. Try a smaller learning "
@@ -210,7 +212,8 @@ def evaluate(model: Trainable, examples: Examples, batch_size: int) -> dict[str,
     """Mean loss, and accuracy for a classifier, over all examples."""
     batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
-    plan = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed)
+    accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
+    plan = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy)
     starts = range(0, len(examples), batch_size)
     pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
     for start in starts:
@@ -218,10 +221,10 @@ def evaluate(model: Trainable, examples: Examples, batch_size: int) -> dict[str,
             feed.stage(next(pictures).images)
         feed.seek(start)
         plan.run(min(batch_size, len(examples) - start))
-    return means(plan.totals, accuracy=model.loss.has_accuracy)
+    return means(plan.totals, accuracy)
 
 
-def means(totals: Array, *, accuracy: bool) -> dict[str, float]:
+def means(totals: Array, accuracy: str | None) -> dict[str, float]:
     """Sums over pictures as means: loss, and accuracy where it means something."""
     count = max(float(totals[COUNT]), 1.0)
     logs = {"loss": float(totals[LOSS]) / count}
