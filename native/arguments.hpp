@@ -56,6 +56,7 @@
     ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dlogits) SIZE(N) SIZE(K) REAL(label_smoothing)
 #define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, losses) ARRAY(const float, hits) ARRAY(const float, weights) ARRAY(double, totals) SIZE(N)
+#define PELLUCID_STOP_UNLESS_FINITE(ARRAY, SIZE, REAL) ARRAY(const double, x) SIZE(COUNT)
 
 #define PELLUCID_DROPOUT(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const float, x) ARRAY(float, y) ARRAY(const uint32_t, counter) SIZE(N) SIZE(INNER) SIZE(LAYER) REAL(rate)
@@ -120,6 +121,7 @@
     KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
     KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
     KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
+    KERNEL(StopUnlessFinite, stop_unless_finite, PELLUCID_STOP_UNLESS_FINITE)                                         \
     KERNEL(Dropout, dropout, PELLUCID_DROPOUT)                                                                        \
     KERNEL(LocalResponseNorm, local_response_norm, PELLUCID_LOCAL_RESPONSE_NORM)                                      \
     KERNEL(LocalResponseNormBackward, local_response_norm_backward, PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD)            \
@@ -155,8 +157,8 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 // Numbers of the activations, as native.py sends them.
 enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
 
-// What a kernel may find wrong in the data itself; the caller turns it into an error.
-enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2 };
+// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells of the third.
+enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3 };
 
 struct Context {
     void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined

@@ -113,7 +113,8 @@ struct Program {
         for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
     }
 
-    void run(int64_t n) {
+    // False if a step ended it because a number was not finite.
+    bool run(int64_t n) {
         if (n > data.largest_batch() && n >= 0 && data.largest_batch() >= 0)
             throw Refusal("a program built for N = " + std::to_string(data.largest_batch()) + " cannot run N = " +
                           std::to_string(n));
@@ -123,6 +124,7 @@ struct Program {
             outcome = data.run(n);
         }
         check(outcome);
+        return outcome.status != kNotFinite;
     }
 
     ProgramData data;

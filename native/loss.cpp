@@ -135,17 +135,25 @@ void accumulate(const void* arguments, Context&) {
     a.totals[2] += double(a.N);
 }
 
+// Put before the optimizer, it keeps a loss that is no number from reaching the parameters.
+void stop_unless_finite(const void* arguments, Context& context) {
+    const StopUnlessFinite& a = *static_cast<const StopUnlessFinite*>(arguments);
+    for (int64_t i = 0; i < a.COUNT; ++i)
+        if (!(a.x[i] - a.x[i] == 0.0)) context.status = kNotFinite;
+}
+
 const Kernel kKernels[] = {
     {"softmax", softmax, nullptr},
     {"softmax_backward", softmax_backward, nullptr},
     {"softmax_cross_entropy", softmax_cross_entropy, nullptr},
     {"accumulate", accumulate, nullptr},
+    {"stop_unless_finite", stop_unless_finite, nullptr},
 };
 
 }  // namespace
 
 extern const Family loss_family;
-const Family loss_family = {kKernels, 4};
+const Family loss_family = {kKernels, 5};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

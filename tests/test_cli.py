@@ -456,4 +456,3 @@ def test_run_records_that_are_damaged_are_named(command: Command, run_folder: Pa
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(CheckpointError, match=r"run\.json"):
             read_record(tmp_path)
-

@@ -52,12 +52,14 @@ NETWORKS = {
     "starts_with_activation": lambda: Sequential(
         [L.Input((5, 4, 2)), L.Activation("tanh"), L.Flatten(), L.Dropout(0.4), L.Dense(3), L.Softmax()]
     ),
-    "ones_of_its_own": lambda: Sequential([L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]),
+    "ones_of_its_own": lambda: Sequential(
+        [L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]
+    ),
 }
 
 CAPACITY = 8
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
-"""Sums of at most a few thousand float32 products in another order: error about sqrt(1000) * 6e-8, with room to spare."""
+"""Sums of a few thousand float32 products in another order: error about sqrt(1000) * 6e-8, with room to spare."""
 
 
 def examples(model: Sequential, count: int = CAPACITY) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +144,9 @@ def test_inference_and_evaluation_agree_with_layers(name: str) -> None:
     assert judge.totals[HITS] == np.sum(y.argmax(-1) == targets)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw"]
+)
 def test_optimizer_in_the_plan_is_the_optimizer(optimizer: str) -> None:
     model = NETWORKS["lrn_and_averages"]()
     model.compile(optimizer, "sparse_categorical_crossentropy")
@@ -211,7 +215,9 @@ def test_a_subclass_runs_by_its_own_code() -> None:
 def test_penalties_and_clipping_reach_the_gradient() -> None:
     from pellucid.optimizers import SGD
 
-    model = Sequential([L.Input((3, 3, 1)), L.Flatten(), L.Dense(4, kernel_regularizer=L.L2(0.5)), L.ReLU(), L.Dense(2)])
+    model = Sequential(
+        [L.Input((3, 3, 1)), L.Flatten(), L.Dense(4, kernel_regularizer=L.L2(0.5)), L.ReLU(), L.Dense(2)]
+    )
     x, targets = examples(model)
     model.compile(SGD(0.0), "sparse_categorical_crossentropy")
     loss, plain = by_layers(model, x, targets, seed=3, step=0)

@@ -23,8 +23,9 @@ class Receiver(Protocol):
 
     name: str
     seed: int
-    loss: Loss
 
+    @property
+    def loss(self) -> Loss: ...
     @property
     def input_shape(self) -> Shape: ...
     @property
@@ -89,7 +90,9 @@ def make_examples(
     examples = Examples(images, targets, _weights(targets, class_weight, sample_weight, model.output_shape[-1]))
     if validation_data is not None:
         if len(validation_data) not in (2, 3):
-            raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(validation_data)} things")
+            raise ConfigError(
+                f"validation_data must be (x, y) or (x, y, sample_weight), got {len(validation_data)} things"
+            )
         held_images = standardize_images(validation_data[0], model.input_shape, f"{model.name}, validation")
         held_weight = validation_data[2] if len(validation_data) == 3 else None
         held_targets = _targets(model, held_images, validation_data[1])

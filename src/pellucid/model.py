@@ -89,7 +89,9 @@ class Sequential:
         """Put a layer at the end; it is built at once where the input's shape is known."""
         if isinstance(layer, Input):
             if self.layers or self._input_shape is not None:
-                raise ConfigError(f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers")
+                raise ConfigError(
+                    f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers"
+                )
             self._input_shape = layer.shape
             return
         if not isinstance(layer, Layer):
@@ -137,12 +139,16 @@ class Sequential:
         """Make every layer's weights. Shapes: without the batch axis, or with None in front of it, as Keras has it."""
         if input_shape is not None:
             trimmed = input_shape[1:] if input_shape and input_shape[0] is None else input_shape
-            shape = standardize_shape(trimmed, self.name)
+            if None in trimmed:
+                raise ConfigError(f"{self.name} is built for one size of picture, got {tuple(input_shape)}")
+            shape = standardize_shape([size for size in trimmed if size is not None], self.name)
             if self._input_shape is not None and self._input_shape != shape:
                 raise ShapeError(f"{self.name} has input shape {self._input_shape}, cannot be built for {shape}")
             self._input_shape = shape
         if self._input_shape is None:
-            raise ConfigError(f"{self.name} does not know its input's shape; give the first layer input_shape=(H, W, C)")
+            raise ConfigError(
+                f"{self.name} does not know its input's shape; give the first layer input_shape=(H, W, C)"
+            )
         shape = self._input_shape
         for i, layer in enumerate(self.layers):
             layer.ensure_built(shape, np.random.default_rng([self.seed, i]))
@@ -230,7 +236,7 @@ class Sequential:
         if pictures.dtype != np.uint8:
             return np.ascontiguousarray(pictures, np.float32)
         scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
-        return pictures * scale + offset
+        return np.asarray(pictures * scale + offset)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
         """Outputs for every picture. Shapes: x (M, H, W, C) -> (M, classes)."""
@@ -250,9 +256,7 @@ class Sequential:
         if batch_size is None:
             batch_size = max(1, min(256, PREDICT_BYTES // max(self.outline().activation_bytes, 1), count))
         if self._inference is None or self._inference.capacity != batch_size:
-            self._inference = InferencePlan(
-                self.layers, parameters, input_shape=self.input_shape, capacity=batch_size
-            )
+            self._inference = InferencePlan(self.layers, parameters, input_shape=self.input_shape, capacity=batch_size)
         return self._inference
 
     # Training
@@ -263,7 +267,9 @@ class Sequential:
         """Choose optimizer and loss, by name or object. Keras's name for the metric, "accuracy", is measured anyway."""
         for metric in metrics or ():
             if metric not in ("accuracy", "acc"):
-                raise ConfigError(f"metrics={metric!r} is not measured in training; use pellucid.metrics on predictions")
+                raise ConfigError(
+                    f"metrics={metric!r} is not measured in training; use pellucid.metrics on predictions"
+                )
         self._optimizer = optimizers.get(optimizer)
         self._loss = losses.get("categorical_crossentropy" if loss is None else loss)
         self.slots, self.optimizer_step = {}, 0

@@ -3,5 +3,5 @@
 LOSS, HITS, COUNT = range(3)
 """Places in `totals`: sum of (weighted) losses, right answers, pictures seen."""
 
-RATE, STEP, GRADIENT_SCALE, HALT = range(4)
-"""Places in `control`: learning rate, step number from 1, factor on gradients, and 1 once a loss is not finite."""
+RATE, STEP, GRADIENT_SCALE = range(3)
+"""Places in `control`: learning rate, step number from 1, factor on gradients."""

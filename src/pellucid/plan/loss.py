@@ -7,7 +7,6 @@ import numpy as np
 from pellucid.losses import CategoricalCrossentropy, Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.plan.control import HALT
 from pellucid.plan.feed import Feed
 from pellucid.plan.lowering import Context
 from pellucid.plan.work import Work
@@ -20,15 +19,14 @@ def loss_work(
     feed: Feed,
     totals: Array,
     gradient: Array | None = None,
-    control: Array | None = None,
     *,
     accuracy: str | None,
 ) -> list[Work]:
     """Losses of a batch, added to `totals`; d(mean loss)/d(outputs) into `gradient` unless it is None.
 
     accuracy: what counts as a right answer, see `accuracy_kind`.
-    Shapes: outputs (N, K), totals (3,) float64 (see `control`), gradient (N, K). control[HALT] becomes 1 when the
-    sum of losses is not finite, and the optimizer then leaves the parameters alone.
+    Shapes: outputs (N, K), totals (3,) float64 (see `control`), gradient (N, K). With a gradient, the run ends here
+    when the sum of losses is not finite, so that no such gradient reaches the parameters.
     """
     losses, hits = context.buffer((context.capacity,)), context.buffer((context.capacity,))
     if native.available and isinstance(loss, CategoricalCrossentropy) and outputs.ndim == 2:
@@ -36,25 +34,25 @@ def loss_work(
             native.softmax_cross_entropy(
                 outputs, feed.targets, feed.weights, losses, hits, gradient, label_smoothing=loss.label_smoothing
             ),
-            native.accumulate(losses, hits, feed.weights, totals, control),
+            native.accumulate(losses, hits, feed.weights, totals),
+            *([] if gradient is None else [native.stop_unless_finite(totals)]),
         ]
 
-    def judge(n: int) -> None:
+    def judge(n: int) -> bool:
         weights = None if feed.weights is None else feed.weights[:n]
         values, d = loss(outputs[:n], feed.targets[:n], weights)
         if gradient is not None:
             gradient[:n] = d
         total = float(np.sum(values if weights is None else values * weights, dtype=np.float64))
         totals[:] += (total, hits_of(accuracy, outputs[:n], feed.targets[:n]), n)
-        if control is not None and not np.isfinite(total):
-            control[HALT] = 1
+        return gradient is None or bool(np.isfinite(total))
 
     return [judge]
 
 
 def accuracy_kind(joint_activation: str | None, targets: Array) -> str | None:
-    """How answers are counted: "categorical" (the largest output is the class), "binary" (each output by itself, against
-    a half), or None where targets are no classes.
+    """How answers are counted: "categorical" (the largest output is the class), "binary" (each output by itself,
+    against a half), or None where targets are no classes.
 
     Class numbers and one-hot rows are categorical under any loss; other targets are binary under a sigmoid's loss.
     """

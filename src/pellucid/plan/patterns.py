@@ -7,7 +7,7 @@ is taken, so longer patterns stand above shorter ones. `lower_by_layer` takes wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from pellucid.layers import (
 )
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry, native
-from pellucid.ops.geometry import Array, Pads
+from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.plan.lowering import Context, Lower, Node
 from pellucid.plan.work import Work
 
@@ -88,11 +88,19 @@ def _activation_of(layer: Layer) -> tuple[str, float] | None:
         return "leaky_relu", float(layer.negative_slope)
     if type(layer) is Activation:
         return None if layer.activation == "softmax" else (layer.activation or "linear", LEAKY_ACTIVATION_SLOPE)
-    return {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}[type(layer)], 0.0
+    names: dict[type[Layer], str] = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
+    return names[type(layer)], 0.0
 
 
 def _pads(layer: Conv2D | MaxPool2D | AvgPool2D, x: Array, kernel: tuple[int, int], dilation: tuple[int, int]) -> Pads:
     return geometry.resolve_padding(layer.padding, (x.shape[1], x.shape[2]), kernel, layer.strides, dilation)
+
+
+class _Convolution(TypedDict):
+    strides: Pair
+    padding: Pads
+    dilation: Pair
+    groups: int
 
 
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
@@ -110,7 +118,7 @@ def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> N
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
     if kernel is None:
         return None
-    settings = {
+    settings: _Convolution = {
         "strides": conv.strides,
         "padding": _pads(conv, x, conv.kernel_size, conv.dilation_rate),
         "dilation": conv.dilation_rate,
@@ -232,9 +240,7 @@ def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
             return ()
         return (native.avg_pool2d_backward(dy, dx, pool_size=window, strides=strides, padding=padding),)
 
-    return Node(
-        layers, y, (native.avg_pool2d(x, y, pool_size=window, strides=strides, padding=padding),), backward
-    )
+    return Node(layers, y, (native.avg_pool2d(x, y, pool_size=window, strides=strides, padding=padding),), backward)
 
 
 def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
@@ -305,17 +311,15 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     mean, variance = constant(0), constant(0)
     forward = (
         native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),
-        native.update_running(mean, running_mean, norm.momentum),
-        native.update_running(variance, running_variance, norm.momentum),
+        native.update_running(mean, running_mean, momentum=norm.momentum),
+        native.update_running(variance, running_variance, momentum=norm.momentum),
     )
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dgamma, dbeta = context.gradient(norm, "gamma"), context.gradient(norm, "beta")
         dgamma = constant(0) if dgamma is None else dgamma
         dbeta = constant(0) if dbeta is None else dbeta
-        return (
-            native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),
-        )
+        return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),)
 
     return Node(layers, y, forward, backward)
 

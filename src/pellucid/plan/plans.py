@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.losses import Loss
-from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
-from pellucid.plan.control import GRADIENT_SCALE, HALT, LOSS, RATE, STEP
+from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
-from pellucid.plan.lowering import Context, Node, backward_work, lower, strip_head
 from pellucid.plan.loss import loss_work
+from pellucid.plan.lowering import Context, Node, backward_work, lower, strip_head
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
+from pellucid.plan.work import Work
+
 
 class InferencePlan:
     """Pictures in, outputs out, for batches of up to `capacity`."""
 
-    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int
+    ) -> None:
         self.capacity = capacity
         self.inputs = aligned_empty((capacity, *input_shape))
         self._context = _context(layers, parameters, capacity, training=False)
@@ -68,7 +70,7 @@ class EvaluationPlan:
 
 
 class TrainingPlan:
-    """One training step: gather, forward, loss, backward, optimizer; one native program where every layer has kernels."""
+    """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels."""
 
     def __init__(
         self,
@@ -86,13 +88,13 @@ class TrainingPlan:
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
         self.feed = feed
         self.totals = np.zeros(3)
-        self.control = np.zeros(4)
+        self.control = np.zeros(3)
         self._context = _context(layers, parameters, feed.capacity, training=True)
         self._context.counter[0] = seed
         nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
         logits = nodes[-1].y
         gradient = self._context.buffer(logits.shape)
-        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, self.control, accuracy=accuracy)
+        judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
         back = backward_work(self._context, nodes, gradient)
         update = update_work(layers, parameters, optimizer, slots, self.control, self.totals)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])
@@ -106,9 +108,7 @@ class TrainingPlan:
         self.control[RATE] = learning_rate
         self.control[STEP] = step + 1
         self.control[GRADIENT_SCALE] = 1
-        self.control[HALT] = 0
-        self._work.run(n)
-        return math.isfinite(self.totals[LOSS])
+        return self._work.run(n)
 
     @property
     def memory_bytes(self) -> int:
@@ -121,7 +121,7 @@ class TrainingPlan:
         return self._work.num_stages
 
 
-def _forward(nodes: Sequence[Node]) -> list[native.Step | Callable[[int], None]]:
+def _forward(nodes: Sequence[Node]) -> list[Work]:
     return [work for node in nodes for work in node.forward]
 
 

@@ -10,7 +10,7 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import SGD, Adam, AdamW, Optimizer
 from pellucid.parameters import FlatParameters, Span
-from pellucid.plan.control import HALT, LOSS, RATE, STEP
+from pellucid.plan.control import LOSS, RATE, STEP
 from pellucid.plan.work import Work
 
 
@@ -37,7 +37,9 @@ def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Arra
         segments = parameters.of(layer)
         for name, penalty in layer.penalties().items():
             if segments[name].trainable:
-                work.append(_penalise(penalty, parameters.view(segments[name]), parameters.gradient(segments[name]), totals))
+                work.append(
+                    _penalise(penalty, parameters.view(segments[name]), parameters.gradient(segments[name]), totals)
+                )
     return work
 
 
@@ -79,7 +81,7 @@ def _update(
             nesterov=optimizer.nesterov,
             weight_decay=decay,
         )
-    if native.available and type(optimizer) in (Adam, AdamW):
+    if native.available and (type(optimizer) is Adam or type(optimizer) is AdamW):
         return native.adam(
             param,
             grad,
@@ -94,9 +96,8 @@ def _update(
         )
 
     def update(n: int) -> None:
-        if not control[HALT]:
-            optimizer.update(
-                param, grad, moments, learning_rate=float(control[RATE]), step=int(control[STEP]), weight_decay=decay
-            )
+        optimizer.update(
+            param, grad, moments, learning_rate=float(control[RATE]), step=int(control[STEP]), weight_decay=decay
+        )
 
     return update

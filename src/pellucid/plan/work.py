@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from pellucid.ops import native
 
-Call = Callable[[int], None]
-"""Work done in Python on the first n pictures of the plan's buffers."""
+Call = Callable[[int], object]
+"""Work done in Python on the first n pictures of the plan's buffers; an answer of False ends the run."""
 
 Work = native.Step | Call
 
@@ -44,7 +44,6 @@ class Sequence:
         """Calls a run makes: programs and pieces of Python."""
         return len(self._stages)
 
-    def run(self, n: int) -> None:
-        """Do everything for the first n pictures."""
-        for stage in self._stages:
-            stage(n)
+    def run(self, n: int) -> bool:
+        """Do everything for the first n pictures; False if a stage ended the run because a number was not finite."""
+        return all(stage(n) is not False for stage in self._stages)

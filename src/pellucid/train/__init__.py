@@ -1,4 +1,4 @@
-"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), and what a run leaves (`run`)."""
+"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), what a run leaves (`run`)."""
 
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (

@@ -32,7 +32,9 @@ class TrainConfig:
         if self.seed >= 2**32:
             raise ConfigError(f"seed must be below 2^32, got {self.seed}")
         if self.patience is not None and self.patience < 1:
-            raise ConfigError(f"patience must be at least 1 epoch, got {self.patience!r}; leave it out to never stop early")
+            raise ConfigError(
+                f"patience must be at least 1 epoch, got {self.patience!r}; leave it out to never stop early"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a log or a file."""

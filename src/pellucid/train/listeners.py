@@ -59,7 +59,9 @@ class Progress:
             case EpochStarted():
                 self._seen, self._epoch_start_s = 0, time.perf_counter()
                 if self._bar is not None and self._task is not None:
-                    self._bar.reset(self._task, total=self._steps, description=f"epoch {event.epoch + 1}/{self._epochs}", numbers="")
+                    self._bar.reset(
+                        self._task, total=self._steps, description=f"epoch {event.epoch + 1}/{self._epochs}", numbers=""
+                    )
             case BatchEnded():
                 self._batch(event)
             case EvaluationStarted():
@@ -127,7 +129,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -70,7 +70,7 @@ def run_training(
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
 
-    However training ends, `last.safetensors` holds the newest whole parameters and `model.safetensors` the best epoch's.
+    However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch.
     """
     keepers: list[Listener] = [
         JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
@@ -79,9 +79,7 @@ def run_training(
     ]
     if config.patience is not None:
         keepers.append(EarlyStopping(config.patience))
-    trainer = Trainer(
-        model, examples, config, validation=validation, augment=augment, listeners=[*keepers, *listeners]
-    )
+    trainer = Trainer(model, examples, config, validation=validation, augment=augment, listeners=[*keepers, *listeners])
     try:
         return trainer.run()
     finally:

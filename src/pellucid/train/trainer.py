@@ -39,13 +39,18 @@ Pictures = Any
 class Trainable(Protocol):
     """What the trainer needs of a model."""
 
-    layers: Sequence[Layer]
-    parameters: FlatParameters
-    loss: Loss
-    optimizer: Optimizer
     slots: dict[str, Array]
     optimizer_step: int
     preprocessing: Preprocessing
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+    @property
+    def parameters(self) -> FlatParameters: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
 
     def touch(self) -> None:
         """Say that the parameters have changed."""

@@ -21,6 +21,7 @@ from pellucid.ops.native.data import (
     gather,
     gather_labels,
     square_sum,
+    stop_unless_finite,
     zero,
 )
 from pellucid.ops.native.linear import (
@@ -59,7 +60,9 @@ from pellucid.ops.native.pool import (
     max_pool2d_backward,
 )
 from pellucid.ops.native.runtime import (
+    MAX_POOL_TAPS,
     Program,
+    Step,
     available,
     instruction_set,
     instruction_sets,
@@ -70,7 +73,9 @@ from pellucid.ops.native.runtime import (
 )
 
 __all__ = [
+    "MAX_POOL_TAPS",
     "Program",
+    "Step",
     "accumulate",
     "activation",
     "activation_backward",
@@ -111,6 +116,7 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "square_sum",
+    "stop_unless_finite",
     "update_running",
     "zero",
 ]

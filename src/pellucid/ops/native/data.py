@@ -60,6 +60,11 @@ def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals:
     return step("accumulate", losses=losses, hits=hits, weights=weights, totals=totals, N=losses.size)
 
 
+def stop_unless_finite(x: Array) -> Step:
+    """Ends a program here where x (float64) holds NaN or an infinity; steps after it do not run."""
+    return step("stop_unless_finite", x=x, COUNT=x.size)
+
+
 def square_sum(x: Array, out: Array) -> Step:
     """out[0] (float64) = sum of x^2, the same bits for any number of threads."""
     expect_shape("square_sum", (1,), out=out)

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING
 from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array, Shape
 
-if TYPE_CHECKING:
-    from pellucid.ops._native import Step
-
 try:
     import pellucid.ops._native as _native  # named in full, so that the reason is the true one
+    from pellucid.ops._native import Step as Step
 except ImportError as error:
     available = False
     reason = f"this installation has no kernels for this Python ({error})"
+    if not TYPE_CHECKING:
+
+        class Step:
+            """Stands in for the compiled class, so that isinstance works; none is ever made."""
+
 else:
     available = True
     reason = ""
 
 _ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
+MAX_POOL_TAPS = 255  # a window's place of the maximum is one byte
 OFFSET_LIMIT = 2**31  # offsets inside a picture are int32
 
 
@@ -81,11 +85,14 @@ class Program:
             raise BackendError(f"no compiled kernels: {reason}")
         self._program = _native.Program(list(steps))
 
-    def run(self, n: int | None = None) -> None:
-        """Errors: BackendError for a larger n than built for, or if a step finds its data wrong."""
+    def run(self, n: int | None = None) -> bool:
+        """True if every step ran; False if `stop_unless_finite` ended the program.
+
+        Errors: BackendError for a larger n than built for, or if a step finds its data wrong.
+        """
         if n is not None and n < 0:
             raise BackendError(f"a program cannot run a batch of {n}")
-        self._program.run(-1 if n is None else n)
+        return self._program.run(-1 if n is None else n)
 
     def __len__(self) -> int:
         return len(self._program)
