@@ -58,7 +58,7 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learned the digits well enough to be asked."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    assert main(["train", "--epochs", "6", "--batch-size", "50", "--quiet", "--out", str(folder)]) == 0
+    assert main(["train", "--epochs", "6", "--batch-size", "32", "--quiet", "--out", str(folder)]) == 0
     return folder
 
 
@@ -219,7 +219,7 @@ def test_settings_reach_the_network_and_the_optimizer(command: Command, tmp_path
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["training"]["optimizer"]["momentum"] == 0.5
     assert record["training"]["optimizer"]["learning_rate"] == 0.125
-    assert record["model"]["settings"] == {"filter_num": 7}
+    assert record["model"]["settings"] == {"pad": 2, "weight_init_std": "he", "filter_num": 7}
 
 
 def test_settings_are_read_as_json_where_they_are(tmp_path: Path) -> None:

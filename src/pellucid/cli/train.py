@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Sequential
     from pellucid.optimizers import Optimizer
+    from pellucid.train import Examples, TrainConfig
 
 EPOCHS, BATCH_SIZE = 20, 32
+SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
+"""Settings for data that a network was not made for: digits of 8 x 8 are small for kernels of 5 x 5."""
 NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
@@ -102,7 +105,8 @@ def train(
 ) -> None:
     """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
     from pellucid import ops, zoo
-    from pellucid.train import Progress, TrainConfig
+    from pellucid.datasets.transforms import augmentation
+    from pellucid.train import Progress, TrainConfig, run_training
 
     if threads is not None:
         ops.set_num_threads(threads)
@@ -116,7 +120,8 @@ def train(
         augment=chosen_augment,
         class_weight=class_weight,
     )
-    model_settings, chosen_optimizer = settle(name, optimizer, lr, parse(settings or []))
+    usual = SMALL_PICTURES.get((name, data), {})
+    model_settings, chosen_optimizer = settle(name, optimizer, lr, {**usual, **parse(settings or [])})
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(
             data,
@@ -132,12 +137,18 @@ def train(
         note(f"left out {file}: {reason}")
     network = build(name, dataset, resize, seed, model_settings)
     network.compile(chosen_optimizer, loss)
-    folder = make_run_folder(out, name, data)
+    examples, watched = prepare(network, dataset, config)
+    augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
+    folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
     training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss}
     write_record(folder, record(name, model_settings, network, data, dataset, resize, validation, training))
     print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
+    if model_settings:
+        print("settings " + ", ".join(f"{key}={value}" for key, value in model_settings.items()))
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
-        run(network, dataset, config, folder, [interrupt, *([] if quiet else [progress])])
+        listeners = [interrupt] if quiet else [interrupt, progress]
+        about = {"data": dataset.name}
+        run_training(network, examples, watched, config, folder, augment=augmenting, listeners=listeners, about=about)
     draw(folder)
     report(folder, dataset)
     if interrupt.status is not None:
@@ -222,26 +233,19 @@ def build(name: str, dataset: Dataset, resize: str, seed: int, settings: dict[st
     return network
 
 
-def run(network: Sequential, dataset: Dataset, config: Any, folder: Path, listeners: list[Any]) -> None:
-    """Train into the folder."""
-    from pellucid.datasets.transforms import augmentation
+def prepare(network: Sequential, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
+    """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
     from pellucid.inputs import make_examples
-    from pellucid.train import run_training
 
     held = dataset.held_out
-    examples, watched = make_examples(
+    network.prepare_slots()
+    return make_examples(
         network,
         dataset.train.images,
         dataset.train.labels,
         config.class_weight,
         None,
         validation_data=(held.images, held.labels),
-    )
-    mirror = dataset.name not in NOT_MIRRORED
-    augment = augmentation(config.augment, dataset.image_shape, mirror=mirror)
-    network.prepare_slots()
-    run_training(
-        network, examples, watched, config, folder, augment=augment, listeners=listeners, about={"data": dataset.name}
     )
 
 
