@@ -125,6 +125,19 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(pellucid)
 
 
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    homes: dict[str, str] = {}
+    for node in checked.body:
+        if isinstance(node, ast.ImportFrom):
+            homes.update((alias.name, str(node.module)) for alias in node.names)
+    assert sorted([*homes, "__version__"]) == sorted(pellucid.__all__)
+    for name, home in homes.items():
+        elsewhere = "pellucid" if name in pellucid._SUBMODULES else "pellucid.layers"
+        assert pellucid._HOME.get(name, elsewhere) == home
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Conv2E"):
         _ = pellucid.Conv2E

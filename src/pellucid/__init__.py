@@ -6,38 +6,82 @@ The public names; each is loaded on first use, so that `import pellucid` costs n
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_SUBMODULES = (
-    "checkpoint",
-    "datasets",
-    "errors",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "model",
-    "ops",
-    "optimizers",
-    "plan",
-    "schedules",
-    "train",
-    "visualise",
-    "zoo",
-)
+if TYPE_CHECKING:  # the same names for editors and type checkers; a test compares the lists
+    from pellucid import (
+        checkpoint,
+        datasets,
+        errors,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        model,
+        ops,
+        optimizers,
+        plan,
+        schedules,
+        train,
+        visualise,
+        zoo,
+    )
+    from pellucid.errors import BackendError, CheckpointError, ConfigError, DataError, PellucidError, ShapeError
+    from pellucid.layers import (
+        Activation,
+        AveragePooling1D,
+        AveragePooling2D,
+        AvgPool1D,
+        AvgPool2D,
+        BatchNorm,
+        BatchNormalization,
+        Conv1D,
+        Conv2D,
+        Convolution1D,
+        Convolution2D,
+        Dense,
+        Dropout,
+        Flatten,
+        GlobalAveragePooling2D,
+        GlobalAvgPool2D,
+        Input,
+        InputLayer,
+        Layer,
+        LeakyReLU,
+        LocalResponseNorm,
+        MaxPool1D,
+        MaxPool2D,
+        MaxPooling1D,
+        MaxPooling2D,
+        ReLU,
+        Sigmoid,
+        Softmax,
+        Tanh,
+        ZeroPadding2D,
+        check_gradients,
+    )
+    from pellucid.model import Sequential
+    from pellucid.model_file import load
+    from pellucid.ops import num_threads, set_num_threads
 
-_LAYERS = (
+    __version__: str
+
+__all__ = [
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
     "AvgPool2D",
+    "BackendError",
     "BatchNorm",
     "BatchNormalization",
+    "CheckpointError",
+    "ConfigError",
     "Conv1D",
     "Conv2D",
     "Convolution1D",
     "Convolution2D",
+    "DataError",
     "Dense",
     "Dropout",
     "Flatten",
@@ -52,42 +96,92 @@ _LAYERS = (
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "PellucidError",
     "ReLU",
+    "Sequential",
+    "ShapeError",
     "Sigmoid",
     "Softmax",
     "Tanh",
     "ZeroPadding2D",
+    "__version__",
     "check_gradients",
+    "checkpoint",
+    "datasets",
+    "errors",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "model",
+    "num_threads",
+    "ops",
+    "optimizers",
+    "plan",
+    "schedules",
+    "set_num_threads",
+    "train",
+    "visualise",
+    "zoo",
+]
+
+_SUBMODULES = frozenset(
+    [
+        "checkpoint",
+        "datasets",
+        "errors",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+        "model",
+        "ops",
+        "optimizers",
+        "plan",
+        "schedules",
+        "train",
+        "visualise",
+        "zoo",
+    ]
 )
 
-_ERRORS = ("BackendError", "CheckpointError", "ConfigError", "DataError", "PellucidError", "ShapeError")
-
+# where the other names live; what is not here is a layer
 _HOME = {
-    **dict.fromkeys(_LAYERS, "pellucid.layers"),
-    **dict.fromkeys(_ERRORS, "pellucid.errors"),
+    "BackendError": "pellucid.errors",
+    "CheckpointError": "pellucid.errors",
+    "ConfigError": "pellucid.errors",
+    "DataError": "pellucid.errors",
+    "PellucidError": "pellucid.errors",
+    "ShapeError": "pellucid.errors",
     "Sequential": "pellucid.model",
     "load": "pellucid.model_file",
     "num_threads": "pellucid.ops",
     "set_num_threads": "pellucid.ops",
 }
 
-__all__ = ["__version__", *sorted((*_HOME, *_SUBMODULES))]
+
+def _version() -> str:
+    metadata = importlib.import_module("importlib.metadata")
+    try:
+        return str(metadata.version("pellucid"))
+    except metadata.PackageNotFoundError:
+        return "0+unknown"  # run from its source folder, not installed
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        metadata = importlib.import_module("importlib.metadata")
-        try:
-            return metadata.version("pellucid")
-        except metadata.PackageNotFoundError:
-            return "0+unknown"  # run from its source folder, not installed
-    if name in _SUBMODULES:
-        return importlib.import_module(f"pellucid.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value  # next time without a detour
-    return value
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for granted
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+        if name in _SUBMODULES:
+            return importlib.import_module(f"pellucid.{name}")
+        if name == "__version__":
+            value: Any = _version()
+        else:
+            value = getattr(importlib.import_module(_HOME.get(name, "pellucid.layers")), name)
+        globals()[name] = value  # next time without a detour
+        return value
 
 
 def __dir__() -> list[str]:
