@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from pellucid.model_file import load
 
 from pellucid.cli import main
+from pellucid.model_file import load
 from pellucid.visualise import filters_figure, write_figure
 
 IMAGES = Path(__file__).parent / "images"

@@ -91,6 +91,14 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def title_of(folder: Path) -> str:
+    """What a picture of a run is called: "MODEL on DATA", or the folder's name where no record says it."""
+    if not (folder / RUN_FILE).is_file():
+        return folder.resolve().name
+    told = read_record(folder)
+    return f"{told['model']['name']} on {told['data']['name']}"
+
+
 def _plain(data: str) -> str:
     """A data name or folder as part of a folder's name."""
     name = Path(data).resolve().name if "/" in data or "\\" in data or Path(data).is_dir() else data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import JsonFlag, print_json
-from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot
+from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot, title_of
 from pellucid.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def curves(
 
     log = run / LOG_FILE if run.is_dir() else run
     target = out or log.with_name("curves.png")
-    write_figure(curves_figure(read_log(log), title=log.absolute().parent.name), target)
+    write_figure(curves_figure(read_log(log), title=title_of(log.parent)), target)
     print(target)
 
 

@@ -12,14 +12,14 @@ import typer
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note, percent
 from pellucid.cli.progress import WorkBar
-from pellucid.cli.run import MODEL_FILE, make_run_folder, write_record
+from pellucid.cli.run import LOG_FILE, MODEL_FILE, make_run_folder, title_of, write_record
 from pellucid.cli.settings import divide, parse
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Sequential
     from pellucid.optimizers import Optimizer
-    from pellucid.train import Examples, TrainConfig
+    from pellucid.train import Examples, Listener, TrainConfig
 
 EPOCHS, BATCH_SIZE = 20, 32
 SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
@@ -146,7 +146,7 @@ def train(
     if model_settings:
         print("settings " + ", ".join(f"{key}={value}" for key, value in model_settings.items()))
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
-        listeners = [interrupt] if quiet else [interrupt, progress]
+        listeners: list[Listener] = [interrupt] if quiet else [interrupt, progress]
         about = {"data": dataset.name}
         run_training(network, examples, watched, config, folder, augment=augmenting, listeners=listeners, about=about)
     draw(folder)
@@ -303,7 +303,7 @@ def draw(folder: Path) -> None:
     from pellucid.visualise import curves_figure, read_log, write_figure
 
     try:
-        write_figure(curves_figure(read_log(folder / "log.jsonl"), title=folder.name), folder / "curves.png")
+        write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
         write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")
