@@ -26,7 +26,15 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         visualise,
         zoo,
     )
-    from pellucid.errors import BackendError, CheckpointError, ConfigError, DataError, PellucidError, ShapeError
+    from pellucid.errors import (
+        BackendError,
+        CheckpointError,
+        ConfigError,
+        DataError,
+        DivergedError,
+        PellucidError,
+        ShapeError,
+    )
     from pellucid.layers import (
         Activation,
         AveragePooling1D,
@@ -83,6 +91,7 @@ __all__ = [
     "Convolution2D",
     "DataError",
     "Dense",
+    "DivergedError",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
@@ -152,6 +161,7 @@ _HOME = {
     "CheckpointError": "pellucid.errors",
     "ConfigError": "pellucid.errors",
     "DataError": "pellucid.errors",
+    "DivergedError": "pellucid.errors",
     "PellucidError": "pellucid.errors",
     "ShapeError": "pellucid.errors",
     "Sequential": "pellucid.model",
