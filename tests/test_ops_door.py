@@ -237,9 +237,7 @@ def test_every_kernel_has_a_twin_with_the_same_arguments() -> None:
     kernels = [
         name
         for name, found in native.items()
-        if inspect.isfunction(function)
-        and function.__annotations__["return"] == "Step"
-        and name != "stop_unless_finite"
+        if inspect.isfunction(found) and found.__annotations__["return"] == "Step" and name != "stop_unless_finite"
     ]
     assert len(kernels) > 30
     for name in kernels:
