@@ -131,7 +131,7 @@ def predict(
         )
     if not answers:
         raise DataError(f"none of the {len(files)} pictures could be read")
-    deliver(answers, top, out, as_json)
+    deliver(answers, out, as_json)
 
 
 def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], list[Any]]:
@@ -170,7 +170,7 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
     ]
 
 
-def deliver(answers: list[dict[str, Any]], top: int, out: Path | None, as_json: bool) -> None:
+def deliver(answers: list[dict[str, Any]], out: Path | None, as_json: bool) -> None:
     """Print the answers, or write them."""
     from pellucid.checkpoint import replacing
 
@@ -183,7 +183,8 @@ def deliver(answers: list[dict[str, Any]], top: int, out: Path | None, as_json: 
         print_json(answers)
         return
     places = range(len(answers[0]["predictions"]))
-    header = ["picture", *(title for i in places for title in ("class" if i == 0 else f"{i + 1}.", ""))]
+    titles = [("class", "probability") if i == 0 else (f"{i + 1}.", "") for i in places]
+    header = ["picture", *(title for pair in titles for title in pair)]
     rows = [
         [answer["picture"], *(cell for p in answer["predictions"] for cell in (p["class"], percent(p["probability"])))]
         for answer in answers
