@@ -157,7 +157,8 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 // Numbers of the activations, as native.py sends them.
 enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
 
-// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells of the third.
+// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells of
+// the third.
 enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3 };
 
 struct Context {

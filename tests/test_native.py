@@ -257,7 +257,12 @@ def _update_running(a: Arrays) -> Built:
     return native.update_running(mean, running, momentum=0.9), [running]
 
 
-FLAT: list[Callable[[Arrays], Built]] = [_sgd, _adam, _square_sum, _add_penalty, _update_running]
+def _stop_unless_finite(a: Arrays) -> Built:
+    x = np.ones(3)
+    return native.stop_unless_finite(x), [x]
+
+
+FLAT: list[Callable[[Arrays], Built]] = [_sgd, _adam, _square_sum, _add_penalty, _update_running, _stop_unless_finite]
 
 
 def _name(build: Callable[[Arrays], Built]) -> str:

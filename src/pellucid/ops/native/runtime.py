@@ -14,7 +14,11 @@ try:
     from pellucid.ops._native import Step as Step
 except ImportError as error:
     available = False
-    reason = f"this installation has no kernels for this Python ({error})"
+    reason = (
+        "pellucid.ops._native is not installed (no C++ compiler or no Python headers when Pellucid was)"
+        if isinstance(error, ModuleNotFoundError)
+        else f"pellucid.ops._native cannot be loaded ({error})"
+    )
     if not TYPE_CHECKING:
 
         class Step:
