@@ -411,6 +411,14 @@ def test_data_is_listed_and_described(command: Command, monkeypatch: pytest.Monk
     assert status == 1 and "PELLUCID_OFFLINE" in err
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_a_model(command: Command, tmp_path: Path) -> None:
+    wild = ["--optimizer", "sgd", "--lr", "1e20", "--epochs", 3, "--quiet", "--out", tmp_path / "run"]
+    status, _, err = command("train", *SMALL, *wild)
+    assert status == 1 and re.search(r"pellucid: the loss became \S+ at step \d+", err) and "learning rate" in err
+    for name in ("model.safetensors", "last.safetensors"):
+        assert all(np.isfinite(array).all() for array in pellucid.load(tmp_path / "run" / name).get_weights())
+
+
 def test_a_damaged_model_is_one_line(command: Command, run_folder: Path, tmp_path: Path) -> None:
     raw = bytearray((run_folder / "model.safetensors").read_bytes())
     raw[-1] ^= 1
