@@ -1,9 +1,9 @@
 // What every kernel is given: one struct a kernel, each field 8 bytes (a pointer, an int64_t or a double).
 //
-// A struct is declared once, as a list of ARRAY(type, name), SIZE(name) and REAL(name). The list becomes the C++ struct
-// here, and the table of (name, kind, offset) that Python fills fields by in arguments.cpp. The field N is always the number of
-// examples; a program may run any kernel with a smaller N than it was built for.
-// An ARRAY that is not const is written. Letters are those of the Python docstrings.
+// A struct is declared once, as a list of ARRAY(type, name), SIZE(name) and REAL(name). The list becomes the C++
+// struct here, and the table of (name, kind, offset) that Python fills fields by in arguments.cpp. The field N is
+// always the number of examples; a program may run any kernel with a smaller N than it was built for. An ARRAY that
+// is not const is written. Letters are those of the Python docstrings.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -157,8 +157,8 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 // Numbers of the activations, as native.py sends them.
 enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
 
-// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells of
-// the third.
+// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
+// of the third.
 enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3 };
 
 struct Context {

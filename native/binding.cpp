@@ -85,7 +85,7 @@ struct Step : BoundKernel {
         const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (field.writable ? PyBUF_WRITABLE : 0);
         if (PyObject_GetBuffer(value, &view, flags) != 0) {
             PyErr_Clear();
-            throw refusal(field, field.writable ? "must be a writable C-contiguous array" : "must be a C-contiguous array");
+            throw refusal(field, std::string(field.writable ? "must be a writable" : "must be a") + " C-contiguous array");
         }
         const bool fits = same_type(view.format, view.itemsize, field.type);
         void* data = view.buf;
@@ -109,7 +109,8 @@ void check(const Outcome& outcome) {
 }
 
 struct Program {
-    explicit Program(std::vector<const Step*> given) : data(std::vector<const BoundKernel*>(given.begin(), given.end())) {
+    explicit Program(std::vector<const Step*> given)
+        : data(std::vector<const BoundKernel*>(given.begin(), given.end())) {
         for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
     }
 
@@ -172,7 +173,8 @@ nb::dict kernel_fields() {
 }  // namespace
 
 NB_MODULE(_native, m) {
-    static PyObject* backend_error = nb::object(nb::module_::import_("pellucid.errors").attr("BackendError")).release().ptr();
+    static PyObject* backend_error =
+        nb::object(nb::module_::import_("pellucid.errors").attr("BackendError")).release().ptr();
     nb::register_exception_translator([](const std::exception_ptr& p, void*) {
         try {
             std::rethrow_exception(p);

@@ -1,10 +1,10 @@
 // Convolution, gradient of its input: for any stride and dilation a set of stride-1 gathers, one for each phase.
 //
-// In padded coordinates i = q * SH + phase. The taps that reach such rows are those with kh * DH = phase + SH * t, and they read
-// dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of dy with a part of the taps:
-// the product of gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase, output channel), panels = the
-// weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied with zeros around where
-// the gather would leave it. Task = (image, group, phase, band of q, share of the panels).
+// In padded coordinates i = q * SH + phase. The taps that reach such rows are those with kh * DH = phase + SH * t,
+// and they read dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of
+// dy with a part of the taps: the product of gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase, output
+// channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied
+// with zeros around where the gather would leave it. Task = (image, group, phase, band of q, share of the panels).
 #include "conv2d.hpp"
 #include "parallel.hpp"
 
@@ -60,8 +60,9 @@ Plan plan_of(const Conv2dBackwardInput& a, void* workspace) {
     p.pairs = a.SH * a.SW;
     const int64_t pixels = ceil_div(a.H, a.SH) * ceil_div(a.W, a.SW);
     p.bands = at_most(ceil_div(pixels, kBandPixels), ceil_div(a.H, a.SH));
-    while (a.N * a.GROUPS * p.pairs * p.bands < kTasks && pixels / p.bands >= 16 * kRows2 && p.bands < ceil_div(a.H, a.SH))
-        p.bands = at_most(p.bands * 2, ceil_div(a.H, a.SH));
+    const int64_t most = ceil_div(a.H, a.SH);
+    while (a.N * a.GROUPS * p.pairs * p.bands < kTasks && pixels / p.bands >= 16 * kRows2 && p.bands < most)
+        p.bands = at_most(p.bands * 2, most);
     p.shares = at_most(p.panels, ceil_div(kTasks, at_least(a.N * a.GROUPS * p.pairs * p.bands, 1)));
     p.group_floats = packed_floats(a.KH * a.KW * p.outputs, p.columns);
     Pieces pieces{static_cast<char*>(workspace), 0};
@@ -78,7 +79,8 @@ void describe_phases(const Conv2dBackwardInput& a, const Plan& p) {
         Pair& pair = p.pair[i];
         pair.h = phase_of(i / a.SW, a.H, a.KH, a.SH, a.DH, a.TOP);
         pair.w = phase_of(i % a.SW, a.W, a.KW, a.SW, a.DW, a.LEFT);
-        pair.copied = pair.h.begin < pair.h.reach || pair.h.end > a.OH || pair.w.begin < pair.w.reach || pair.w.end > a.OW;
+        pair.copied = pair.h.begin < pair.h.reach || pair.h.end > a.OH ||
+                      pair.w.begin < pair.w.reach || pair.w.end > a.OW;
         pair.pixel = pair.copied ? p.outputs : a.O;
         pair.row = pair.copied ? (pair.w.end - pair.w.begin + pair.w.reach) * p.outputs : a.OW * a.O;
         pair.depth = pair.h.taps * pair.w.taps * p.outputs;

@@ -1,11 +1,13 @@
 // Dense layers on the gather product of gather_gemm.hpp: one tap, offsets 0, 1, 2 ...
 //
-// Forward and backward to the input read a large matrix of weights once: a task owns one panel of columns, packs a block of it
-// (256 x 2 vectors, 16-32 KB) into its arena and multiplies all rows of the batch by it while it is in L1. So packed weights
-// never exist as a whole (VGG's first dense layer would take 411 MB). A long batch is cut into bands of rows as well.
+// Forward and backward to the input read a large matrix of weights once: a task owns one panel of columns, packs a
+// block of it (256 x 2 vectors, 16-32 KB) into its arena and multiplies all rows of the batch by it while it is in
+// L1. So packed weights never exist as a whole (VGG's first dense layer would take 411 MB). A long batch is cut into
+// bands of rows as well.
 //
-// Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of inputs and
-// copies its columns of x together first, or a number of inputs that is a power of two would map them all to one cache set.
+// Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
+// inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
+// to one cache set.
 #include "gather_gemm.hpp"
 #include "parallel.hpp"
 
@@ -64,8 +66,8 @@ void product_task(void* context, int64_t task, Arena& arena) {
             t.first = k == 0;
             t.last = k + kDepth >= p.depth;
             t.epilogue = &epilogue;
-            pack_panel(p.weights + k * p.row_stride + j * kWide * p.column_stride, p.row_stride, p.column_stride, t.depth,
-                       columns, panel);
+            const float* weights = p.weights + k * p.row_stride + j * kWide * p.column_stride;
+            pack_panel(weights, p.row_stride, p.column_stride, t.depth, columns, panel);
             for (int64_t n = n0; n < n1; ++n) from[n - n0] = p.in + n * p.depth + k;
             multiply_panel(n1 - n0, from, to, t);
         }

@@ -1,6 +1,7 @@
-// Dropout by a counter-based generator: element i is word i % 2 of Threefry-2x32-20 with key (seed, layer) and counter
-// (i / 2, step), so that any thread can make any part and the backward pass makes the same mask again.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". Vectors run over counters. Task = 8 K elements.
+// Dropout by a counter-based generator: element i is word i % 2 of Threefry-2x32-20 with key (seed, layer) and
+// counter (i / 2, step), so that any thread can make any part and the backward pass makes the same mask again.
+// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". Vectors run over counters. Task = 8 K
+// elements.
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"

@@ -2,17 +2,19 @@
 //
 //     out[m][j] (+)= sum over k of rows[m][offset[k]] * panel[k][j]
 //
-// rows[m] is a pointer (a pixel of a picture, a row of a batch, one tap of a kernel), offset a table of int32 that all rows
-// share, panel a matrix packed NV vectors wide, zero-padded on the right.
+// rows[m] is a pointer (a pixel of a picture, a row of a batch, one tap of a kernel), offset a table of int32 that
+// all rows share, panel a matrix packed NV vectors wide, zero-padded on the right.
 //
 // Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
-// Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers live in
-// integer registers, so R is also limited by those (15):
+// Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
+// live in integer registers, so R is also limited by those (15):
 //     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)      12 x 1 for narrow tails
 //     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)      10 x 1
 //     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    8 x 1
-// m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own sums).
-// Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is cut.
+// m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
+// sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
+// speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
+// cut.
 #pragma once
 #include "vec.hpp"
 #include "arguments.hpp"

@@ -1,5 +1,5 @@
-// Softmax, its joint loss with cross-entropy, and the running totals of an epoch. Rows are short (classes), so one row is
-// one loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
+// Softmax, its joint loss with cross-entropy, and the running totals of an epoch. Rows are short (classes), so one
+// row is one loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
@@ -59,10 +59,11 @@ void softmax_backward_rows(void* context, int64_t task, Arena&) {
 
 void softmax_backward(const void* arguments, Context&) {
     const SoftmaxBackward& a = *static_cast<const SoftmaxBackward*>(arguments);
-    parallel_for(ceil_div(a.N, kRows), 4.0 * double(a.N * a.K), softmax_backward_rows, const_cast<SoftmaxBackward*>(&a));
+    parallel_for(ceil_div(a.N, kRows), 4.0 * double(a.N * a.K), softmax_backward_rows,
+                 const_cast<SoftmaxBackward*>(&a));
 }
 
-// ln of a positive normal double: the float logarithm, then one Newton step, y + 2 (x - e^y) / (x + e^y), with e^y in double.
+// ln of a double of at least 1 (a sum of exponentials, the largest of them 1).
 double logarithm(double x) {
     double scale = 0;
     while (x > 2.0) {

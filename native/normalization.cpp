@@ -1,8 +1,8 @@
 // Local response normalisation, batch normalisation, the running means it keeps, and the gradient of a bias.
 //
-// LRN: a pixel's channels lie side by side, so a window of channels is a handful of shifted loads from a padded row; sums
-// are taken afresh for each channel (a running sum would drift). Batch norm: two passes for mean and
-// variance (reduce.hpp), then one elementwise pass. Vectors run over channels throughout. Task = a block of pixels.
+// LRN: a pixel's channels lie side by side, so a window of channels is a handful of shifted loads from a padded row;
+// sums are taken afresh for each channel (a running sum would drift). Batch norm: two passes for mean and variance
+// (reduce.hpp), then one elementwise pass. Vectors run over channels throughout. Task = a block of pixels.
 #include "arguments.hpp"
 #include "reduce.hpp"
 

@@ -1,5 +1,6 @@
-// Optimizers and what goes with them, in place on flat vectors of parameters. What changes from step to step (learning
-// rate, step number, gradient scale) is read from control[0..2] when the step runs. Memory bound; task = 16 K parameters.
+// Optimizers and what goes with them, in place on flat vectors of parameters. What changes from step to step
+// (learning rate, step number, gradient scale) is read from control[0..2] when the step runs. Memory bound; task = 16
+// K parameters.
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
@@ -132,7 +133,8 @@ void add_penalty(const void* arguments, Context&) {
 }
 
 const Kernel kKernels[] = {
-    {"sgd", sgd, nullptr}, {"adam", adam, nullptr}, {"square_sum", square_sum, nullptr}, {"add_penalty", add_penalty, nullptr},
+    {"sgd", sgd, nullptr}, {"adam", adam, nullptr}, {"square_sum", square_sum, nullptr},
+    {"add_penalty", add_penalty, nullptr},
 };
 
 }  // namespace

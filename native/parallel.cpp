@@ -1,9 +1,9 @@
 // The thread pool.
 //
 // One job at a time. A job is published in one 64-bit word: (generation << 33) | (open << 32) | workers inside.
-// Workers enter with a compare-and-swap while the job is open; the caller works too, closes the job when no task is left,
-// and waits only for the workers that really entered: a worker the system has put to sleep delays nobody.
-// A second caller, or a nested call, finds the pool busy and runs its tasks itself.
+// Workers enter with a compare-and-swap while the job is open; the caller works too, closes the job when no task is
+// left, and waits only for the workers that really entered: a worker the system has put to sleep delays nobody. A
+// second caller, or a nested call, finds the pool busy and runs its tasks itself.
 #include "parallel.hpp"
 
 #include <atomic>
@@ -173,7 +173,8 @@ double quota_of(const std::string& folder, bool v2) {
     if (v2) {
         if (FILE* f = std::fopen((folder + "/cpu.max").c_str(), "r")) {
             char text[64] = "";
-            if (std::fscanf(f, "%63s %lf", text, &period) == 2 && std::strcmp(text, "max") != 0) quota = std::atof(text);
+            const bool read = std::fscanf(f, "%63s %lf", text, &period) == 2;
+            if (read && std::strcmp(text, "max") != 0) quota = std::atof(text);
             std::fclose(f);
         }
     } else {

@@ -1,8 +1,8 @@
 // Pooling: maximum (with the index of the winner), average, global average; forward and backward.
 //
-// Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every pixel of dx visits the
-// windows that contain it, so that rows can be shared out to threads, nothing is added twice, and dx need not be cleared first.
-// Task = (image, band of rows).
+// Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
+// pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
+// and dx need not be cleared first. Task = (image, band of rows).
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
@@ -197,7 +197,8 @@ void global_image(void* context, int64_t n, Arena&) {
         vf total = vf{};
         for (int64_t i = 0; i < a.INNER; i += 32) {
             vf sum = vf{};
-            for (int64_t j = i; j < at_most(i + 32, a.INNER); ++j) sum += load_lanes(a.x + (n * a.INNER + j) * a.C + c, lanes);
+            for (int64_t j = i; j < at_most(i + 32, a.INNER); ++j)
+                sum += load_lanes(a.x + (n * a.INNER + j) * a.C + c, lanes);
             total += sum;
         }
         store_lanes(a.y + n * a.C + c, total / float(a.INNER), lanes);

@@ -14,8 +14,14 @@ template <> struct TypeLetter<int64_t> { static constexpr char letter = 'l'; };
 template <> struct TypeLetter<uint32_t> { static constexpr char letter = 'I'; };
 template <> struct TypeLetter<uint8_t> { static constexpr char letter = 'B'; };
 
-template <typename T> struct ArrayField { static constexpr char letter = TypeLetter<T>::letter; static constexpr bool writable = true; };
-template <typename T> struct ArrayField<const T> { static constexpr char letter = TypeLetter<T>::letter; static constexpr bool writable = false; };
+template <typename T> struct ArrayField {
+    static constexpr char letter = TypeLetter<T>::letter;
+    static constexpr bool writable = true;
+};
+template <typename T> struct ArrayField<const T> {
+    static constexpr char letter = TypeLetter<T>::letter;
+    static constexpr bool writable = false;
+};
 
 #define PELLUCID_ARRAY(type, name) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable},
 #define PELLUCID_SIZE(name) {#name, Kind::size, 0, false},
