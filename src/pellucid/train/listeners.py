@@ -30,15 +30,43 @@ REDRAW_S = 0.1
 """A bar is redrawn at most this often; a line for plain output comes every hundred times that."""
 
 
+COLUMNS = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "val_loss": "val loss",
+    "val_accuracy": "val accuracy",
+}
+"""What an epoch's line shows of its logs, under these heads."""
+
+
 def describe(logs: Mapping[str, float]) -> str:
-    """Numbers of an epoch on one line.
+    """Numbers of a batch on one line.
 
     >>> describe({"loss": 0.12345, "accuracy": 0.9876})
     'loss 0.1235  accuracy 98.76%'
     """
-    return "  ".join(
-        f"{name} {value:.2%}" if name.endswith("accuracy") else f"{name} {value:.4f}" for name, value in logs.items()
-    )
+    return "  ".join(f"{name} {number(name, value)}" for name, value in logs.items())
+
+
+def number(name: str, value: float) -> str:
+    """A loss with four places, an accuracy in per cent."""
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
+
+
+def epoch_line(event: EpochEnded, epochs: int) -> str:
+    """One epoch as a row under `epoch_head`, at most 80 columns; a star marks the best so far."""
+    cells = [
+        number(name, event.logs[name]).rjust(max(len(head), 8)) for name, head in COLUMNS.items() if name in event.logs
+    ]
+    epoch = f"{event.epoch + 1}/{epochs}".rjust(7)
+    speed = f"{event.images_per_s:,.0f}".rjust(9)
+    return f"{'  '.join([epoch, *cells])} {speed} {event.elapsed_s:6.1f} s{' *' if event.improved else ''}"
+
+
+def epoch_head(logs: Mapping[str, float]) -> str:
+    """The heads over the rows of `epoch_line`."""
+    heads = [head.rjust(8) for name, head in COLUMNS.items() if name in logs]
+    return f"{'  '.join(['  epoch', *heads])}  images/s     time"
 
 
 class Progress:
@@ -49,6 +77,7 @@ class Progress:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._epochs = self._steps = 0
+        self._headed = False
         self._drawn_s = self._epoch_start_s = 0.0
         self._seen = 0
 
@@ -68,18 +97,17 @@ class Progress:
                 if self._bar is not None and self._task is not None:
                     self._bar.update(self._task, numbers=f"judging {event.num_samples:,} held-out pictures")
             case EpochEnded():
-                mark = "  *" if event.improved else ""
-                self._line(
-                    f"epoch {event.epoch + 1}/{self._epochs}  {describe(event.logs)}  "
-                    f"{event.images_per_s:,.0f} images/s  {event.elapsed_s:.1f} s{mark}"
-                )
+                if not self._headed:
+                    self._headed = True
+                    self._line(epoch_head(event.logs))
+                self._line(epoch_line(event, self._epochs))
             case TrainingEnded():
                 self.close()
                 if event.reason != "all epochs done":
                     self._line(f"stopped after epoch {event.num_epochs}: {event.reason}")
 
     def _start(self, event: TrainingStarted) -> None:
-        self._epochs, self._steps = event.epochs, event.steps_per_epoch
+        self._epochs, self._steps, self._headed = event.epochs, event.steps_per_epoch, False
         file = self._file or sys.stderr
         if not file.isatty():
             return
