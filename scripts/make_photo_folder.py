@@ -2,8 +2,8 @@
 
     python scripts/make_photo_folder.py FOLDER --source images.tar.gz --classes cat ship --count 500
 
-The source is CIFAR-10 as a tar of JPEG files `…/SPLIT/CLASS/NUMBER.jpg`. Each picture is enlarged to a random size between
-48 and 400 pixels a side, some as PNG, some turned and marked so in their EXIF data; one file a class is cut short.
+The source is CIFAR-10 as a tar of JPEG files `…/SPLIT/CLASS/NUMBER.jpg`. Each picture is enlarged to a random size of
+48 to 400 pixels a side, some as PNG, some turned and marked so in their EXIF data; one file a class is cut short.
 """
 
 from __future__ import annotations
