@@ -179,7 +179,16 @@ inline void pack_panel(const float* source, int64_t row_stride, int64_t column_s
         }
         return;
     }
-    for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += width) {
+    int64_t k = 0;
+    if (column_stride == 1 && width - columns <= row_stride) {
+        // Whole vectors, what follows the columns cut off by a mask: every row but the last is followed by another one.
+        vi mask[2];
+        for (int64_t v = 0; v < width / V; ++v)
+            for (int64_t lane = 0; lane < V; ++lane) mask[v][lane] = v * V + lane < columns ? -1 : 0;
+        for (; k < depth - 1; ++k, source += row_stride, panel += width)
+            for (int64_t v = 0; v < width / V; ++v) store(panel + v * V, floats(bits(load(source + v * V)) & mask[v]));
+    }
+    for (; k < depth; ++k, source += row_stride, panel += width) {
         for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride];
         for (int64_t j = columns; j < width; ++j) panel[j] = 0.0f;
     }
