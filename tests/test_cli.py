@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -19,8 +18,6 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets, optimizers, zoo
-from pellucid.cli import main
-from pellucid.cli.background import border_mean, looks_inverted
 from pellucid.cli.settings import divide, parse
 from pellucid.errors import CheckpointError, ConfigError
 
@@ -40,37 +37,6 @@ COMMANDS = [
 SMALL = ["--limit", "600", "--test-limit", "200", "--batch-size", "50"]
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs one command line in this process: (exit status, standard output, standard error)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        status = main([str(argument) for argument in arguments])
-        return status, *capfd.readouterr()
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learned the digits well enough to be asked."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    assert main(["train", "--epochs", "6", "--batch-size", "32", "--quiet", "--out", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten test digits as PNG files, named by their class."""
-    folder = tmp_path_factory.mktemp("pictures")
-    test = datasets.load("digits").test
-    for digit in range(10):
-        index = int(np.flatnonzero(test.labels == digit)[0])
-        Image.fromarray(np.asarray(test.images)[index, :, :, 0]).save(folder / f"{digit}.png")
-    return folder
 
 
 def test_every_command_explains_itself_with_an_example(command: Command) -> None:
@@ -242,136 +208,6 @@ def test_a_validation_share_is_taken_from_the_training_pictures(command: Command
     assert status == 0 and "chosen on these same pictures" not in err
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["data"]["pictures"] == {"train": 450, "test": 200, "validation": 150}
-
-
-def test_evaluate_agrees_with_counting(command: Command, run_folder: Path) -> None:
-    status, out, _ = command("evaluate", run_folder, "--json")
-    assert status == 0
-    told = json.loads(out)
-    test = datasets.load("digits").test
-    guesses = pellucid.load(run_folder).predict(np.asarray(test.images)).argmax(axis=1)
-    assert told["accuracy"] == pytest.approx((guesses == test.labels).mean())
-    assert told["pictures"] == 360 and told["accuracy"] > 0.9
-    _, table, _ = command("evaluate", run_folder / "model.safetensors", "--data", "digits")
-    assert f"{100 * told['accuracy']:.2f} %" in table
-
-
-def test_predict_names_the_digits(command: Command, run_folder: Path, pictures: Path) -> None:
-    status, out, err = command("predict", run_folder, pictures, "--top", 3, "--json")
-    assert status == 0 and not err
-    answers = json.loads(out)
-    assert [Path(answer["picture"]).name for answer in answers] == [f"{digit}.png" for digit in range(10)]
-    right = sum(Path(answer["picture"]).stem == answer["predictions"][0]["class"] for answer in answers)
-    assert right >= 9
-    for answer in answers:
-        probabilities = [p["probability"] for p in answer["predictions"]]
-        assert len(probabilities) == 3 and probabilities == sorted(probabilities, reverse=True)
-        assert sum(probabilities) <= 1 + 1e-5
-    _, table, _ = command("predict", "--top", 2, run_folder, pictures / "3.png", pictures / "4.png")
-    assert "3.png" in table and "%" in table
-
-
-def test_predict_writes_csv_and_json(command: Command, run_folder: Path, pictures: Path, tmp_path: Path) -> None:
-    assert command("predict", run_folder, pictures, "--out", tmp_path / "a.csv")[0] == 0
-    with (tmp_path / "a.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 10 and rows[0].keys() == {"picture", "class", "probability"}
-    assert command("predict", run_folder, pictures, "--top", 2, "--out", tmp_path / "b.json")[0] == 0
-    answers = json.loads((tmp_path / "b.json").read_text())
-    assert [answer["predictions"][0]["class"] for answer in answers] == [row["class"] for row in rows]
-    assert command("predict", run_folder, pictures, "--top", 2, "--out", tmp_path / "c.csv")[0] == 0
-    assert (tmp_path / "c.csv").read_text().startswith("picture,class_1,probability_1,class_2,probability_2\n")
-    status, _, err = command("predict", run_folder, pictures, "--out", tmp_path / "d.xlsx")
-    assert status == 1 and ".csv or .json" in err
-
-
-def test_dark_ink_on_white_paper_is_noticed_and_inverted(
-    command: Command, run_folder: Path, pictures: Path, tmp_path: Path
-) -> None:
-    for path in pictures.iterdir():
-        with Image.open(path) as picture:
-            Image.fromarray(255 - np.asarray(picture)).save(tmp_path / path.name)
-    status, _, err = command("predict", run_folder, tmp_path)
-    assert status == 0 and "10 of 10 pictures" in err and "try --invert" in err
-    status, out, err = command("predict", run_folder, tmp_path, "--invert", "--json")
-    assert status == 0 and not err
-    plain = json.loads(command("predict", run_folder, pictures, "--json")[1])
-    assert [answer["predictions"] for answer in json.loads(out)] == [answer["predictions"] for answer in plain]
-
-
-def test_background_looks_at_the_outermost_ring_alone() -> None:
-    picture = np.full((6, 5, 1), 250, np.uint8)
-    picture[1:-1, 1:-1] = 0
-    assert border_mean(picture[None]) == 250
-    assert looks_inverted(picture, 3.0) and not looks_inverted(picture, 240.0)
-    assert looks_inverted(255 - picture, 240.0)
-    assert not looks_inverted(np.repeat(picture, 3, axis=2), 3.0), "photographs have no ink"
-    assert not looks_inverted(picture, None)
-
-
-def test_a_picture_that_cannot_be_read_is_named_and_the_others_go_on(
-    command: Command, run_folder: Path, pictures: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    status, out, err = command("predict", run_folder, tmp_path / "broken.png", pictures / "5.png", "--json")
-    assert status == 0 and len(json.loads(out)) == 1
-    assert "broken.png" in err and "1 of 2 pictures could not be read" in err
-    status, _, err = command("predict", run_folder, tmp_path / "broken.png")
-    assert status == 1 and "broken.png" in err
-
-
-def make_photographs(root: Path, count: int = 30) -> Path:
-    """Two classes that a small network can tell apart: left half bright, and right half bright."""
-    rng = np.random.default_rng(8)
-    for name, side in (("왼쪽", slice(0, 20)), ("right", slice(20, 40))):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            picture = rng.integers(0, 90, (36, 40, 3), dtype=np.uint8)
-            picture[:, side] += 120
-            Image.fromarray(picture).save(root / name / f"{index:02d}.jpg")
-    return root
-
-
-def test_a_folder_of_pictures_trains_and_is_judged_on_what_was_held_out(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    photographs = make_photographs(tmp_path / "photos")
-    run = tmp_path / "run"
-    fast = ["--epochs", 2, "--size", 32, "--batch-size", 8, "--set", "filters=[4, 8]", "--augment", "none"]
-    status, out, err = command("train", "--data", photographs, *fast, "--out", run)
-    assert status == 0, err
-    record = json.loads((run / "run.json").read_text())
-    held = record["data"]["files"]["test"]
-    assert record["model"]["name"] == "photo-net" and len(held) == 12
-    assert not set(held) & set(record["data"]["files"]["train"])
-    assert pellucid.load(run).class_names == ("right", "왼쪽")
-    told = json.loads(command("evaluate", run, "--json")[1])
-    assert told["pictures"] == 12
-    assert f"{100 * told['accuracy']:.2f} %" in out
-    Image.new("RGB", (50, 40)).save(photographs / "right" / "new.png")
-    assert json.loads(command("evaluate", run, "--json")[1]) == told, "a picture added later was not held out"
-    (photographs / held[0]).unlink()
-    status, _, err = command("evaluate", run)
-    assert status == 1 and held[0] in err
-    other = make_photographs(tmp_path / "others", count=5)
-    assert json.loads(command("evaluate", run, "--data", other, "--json")[1])["pictures"] == 10
-    (other / "third").mkdir()
-    Image.new("RGB", (50, 40)).save(other / "third" / "x.png")
-    status, _, err = command("evaluate", run, "--data", other)
-    assert status == 1 and "third" in err
-
-
-def test_a_validation_folder_is_what_the_run_is_judged_on(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    photographs, held = make_photographs(tmp_path / "photos", 12), make_photographs(tmp_path / "held", 4)
-    fast = ["--epochs", 1, "--size", 32, "--batch-size", 8, "--set", "filters=[4, 8]"]
-    status, out, err = command("train", "--data", photographs, "--validation", held, *fast, "--out", tmp_path / "run")
-    assert status == 0, err
-    told = json.loads(command("evaluate", tmp_path / "run", "--json")[1])
-    assert told["pictures"] == 8 and f"{100 * told['accuracy']:.2f} %" in out
 
 
 def test_summary_of_a_name_and_of_a_run(command: Command, run_folder: Path) -> None:

@@ -1,0 +1,46 @@
+"""What several tests of the command line share: running a command, a finished run, some pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid import datasets
+from pellucid.cli import main
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs one command line in this process: (exit status, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return status, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has learned the digits well enough to be asked."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    assert main(["train", "--epochs", "6", "--batch-size", "32", "--quiet", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten test digits as PNG files, named by their class."""
+    folder = tmp_path_factory.mktemp("pictures")
+    test = datasets.load("digits").test
+    for digit in range(10):
+        index = int(np.flatnonzero(test.labels == digit)[0])
+        Image.fromarray(np.asarray(test.images)[index, :, :, 0]).save(folder / f"{digit}.png")
+    return folder
