@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from pellucid import losses, optimizers
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import ConfigError, ShapeError
-from pellucid.inputs import check_range, input_range, make_examples, standardize_images
+from pellucid.errors import ConfigError, PellucidError, ShapeError, unknown_name
+from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
 from pellucid.layers import Input, Layer
-from pellucid.layers.layer import snake_case, standardize_shape
+from pellucid.layers.layer import positive_int, snake_case, standardize_shape
 from pellucid.losses import Loss
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
-from pellucid.plan import InferencePlan
+from pellucid.plan import Predictor
 from pellucid.summary import Summary, summarize
-from pellucid.train import History, Listener, Progress, TrainConfig, Trainer, evaluate
+from pellucid.train import Evaluation, History, Listener, Progress, TrainConfig, Trainer, evaluate
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
-
-
-class Evaluation:
-    """What `evaluate` found: unpacks as numbers (loss, accuracy), and answers `["accuracy"]` and `["loss"]`."""
-
-    def __init__(self, logs: dict[str, float]) -> None:
-        self._logs = dict(logs)
-
-    def __iter__(self) -> Iterator[float]:
-        return iter(self._logs.values())
-
-    def __len__(self) -> int:
-        return len(self._logs)
-
-    def __getitem__(self, key: str | int) -> float:
-        return self._logs[key] if isinstance(key, str) else list(self._logs.values())[key]
-
-    def keys(self) -> list[str]:
-        """Names of the numbers, in order."""
-        return list(self._logs)
-
-    def __repr__(self) -> str:
-        return ", ".join(f"{name} {value:.4f}" for name, value in self._logs.items())
 
 
 class Sequential:
@@ -64,8 +42,10 @@ class Sequential:
     fit together, at the layer that does not fit.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str = "sequential", *, seed: int = 0) -> None:
-        self.name, self.seed = name, seed
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, *, seed: int = 0) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise ConfigError(f"Sequential: seed must be a whole number from 0 to below 2^32, got {seed!r}")
+        self.name, self.seed = name or "sequential", int(seed)
         self.layers: list[Layer] = []
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None
@@ -77,7 +57,7 @@ class Sequential:
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self._parameters: FlatParameters | None = None
-        self._inference: InferencePlan | None = None
+        self._predictor = Predictor()
         self._changes = 0
         self._laid_out = False
         for layer in layers or ():
@@ -100,15 +80,22 @@ class Sequential:
         if owner is not None:
             whose = "this model already" if owner is self else f"the model {owner.name!r}"
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
-        if not self.layers and self._input_shape is None:
-            self._input_shape = layer.input_shape
+        first = not self.layers
+        stated = layer.input_shape if first else None
+        if stated is not None and self._input_shape not in (None, stated):
+            raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
         self._name(layer)
         layer.position = len(self.layers)
-        layer.fed_by = self.layers[-1].name if self.layers else None
-        shape = self._shape_after(self.layers)
-        if shape is not None:
-            layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position]))
-            layer.output_shape(shape)
+        layer.fed_by = None if first else self.layers[-1].name
+        shape = (self._input_shape or stated) if first else self._shape_after(self.layers)
+        try:
+            if shape is not None:
+                self._build_layer(layer, shape)
+        except PellucidError:  # it stays outside, and may go elsewhere
+            layer.position = layer.fed_by = None
+            raise
+        if first:
+            self._input_shape = shape
         layer.owner = weakref.ref(self)
         self.layers.append(layer)
         self._forget_layout()
@@ -121,6 +108,9 @@ class Sequential:
         if layer.params:
             layer.bind({name: np.array(array) for name, array in layer.params.items()})
         layer.owner = layer.position = layer.fed_by = None
+        if not self.layers and layer.input_shape is not None:
+            self._input_shape = None
+        self._changes += layer.version  # which counts no longer: the sum must not fall
         self._forget_layout()
         return layer
 
@@ -133,10 +123,13 @@ class Sequential:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ConfigError(f"{self.name} has no layer {name!r}; it has {', '.join(layer.name for layer in self.layers)}")
+        raise unknown_name(f"layer of {self.name}", name, [layer.name for layer in self.layers])
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Make every layer's weights. Shapes: without the batch axis, or with None in front of it, as Keras has it."""
+        if input_shape is None and self.built:
+            return
+        before = self._input_shape
         if input_shape is not None:
             trimmed = input_shape[1:] if input_shape and input_shape[0] is None else input_shape
             if None in trimmed:
@@ -150,9 +143,12 @@ class Sequential:
                 f"{self.name} does not know its input's shape; give the first layer input_shape=(H, W, C)"
             )
         shape = self._input_shape
-        for i, layer in enumerate(self.layers):
-            layer.ensure_built(shape, np.random.default_rng([self.seed, i]))
-            shape = layer.output_shape(shape)
+        try:
+            for layer in self.layers:
+                shape = self._build_layer(layer, shape)
+        except PellucidError:
+            self._input_shape = before
+            raise
 
     @property
     def built(self) -> bool:
@@ -180,8 +176,9 @@ class Sequential:
             return old
         new = FlatParameters(self.layers)
         if old is not None:
-            self.slots = new.carry_over(self.slots, old)
-        self._parameters, self._laid_out, self._inference = new, True, None
+            self.slots = new.carry_over(self.slots, old, self.optimizer.slots(new.gradients.size) if self.slots else {})
+        self._parameters, self._laid_out = new, True
+        self._predictor.forget()
         return new
 
     @property
@@ -213,19 +210,21 @@ class Sequential:
         counts = [len(layer.weights) for layer in self.layers]
         if len(weights) != sum(counts):
             raise ShapeError(f"{self.name} has {sum(counts)} weight arrays, got {len(weights)}")
-        start = 0
-        for layer, number in zip(self.layers, counts, strict=True):
-            if number:
-                layer.set_weights(weights[start : start + number])
-            start += number
+        ends = np.cumsum(counts).tolist()
+        parts = [weights[end - number : end] for end, number in zip(ends, counts, strict=True)]
+        for layer, part in zip(self.layers, parts, strict=True):
+            layer.check_weights(part)  # all before the first is written
+        for layer, part in zip(self.layers, parts, strict=True):
+            if part:
+                layer.set_weights(part)
 
     # Use
 
     def __call__(self, x: Any) -> Array:
         """Every layer in turn on a batch of floats, as in use; never scales."""
-        y = np.ascontiguousarray(x, np.float32)
-        if self._input_shape is None and self.layers:
-            self.build(y.shape[1:])
+        y = np.asarray(x)
+        if not self.built:
+            self.build(y.shape[1:] if self._input_shape is None else None)
         for layer in self.layers:
             y = layer(y)
         return y
@@ -240,32 +239,25 @@ class Sequential:
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
         """Outputs for every picture. Shapes: x (M, H, W, C) -> (M, classes)."""
-        images = standardize_images(x, self._input_shape, self.name)
-        self.build(images.shape[1:] if self._input_shape is None else None)
+        images = build_for(self, x)
         check_range(images, self.trained_on, self.name)
-        plan = self._inference_plan(batch_size, len(images))
-        outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
-        for start in range(0, len(images), plan.capacity):
-            batch = self.scaled(images[start : start + plan.capacity])
-            plan.inputs[: len(batch)] = batch
-            outputs[start : start + len(batch)] = plan.run(len(batch))
-        return outputs
-
-    def _inference_plan(self, batch_size: int | None, count: int) -> InferencePlan:
-        parameters = self.parameters
-        if batch_size is None:
-            batch_size = max(1, min(256, PREDICT_BYTES // max(self.outline().activation_bytes, 1), count))
-        if self._inference is None or self._inference.capacity != batch_size:
-            self._inference = InferencePlan(self.layers, parameters, input_shape=self.input_shape, capacity=batch_size)
-        return self._inference
+        capacity = min(256 if batch_size is None else positive_int(batch_size, "predict: batch_size"), len(images))
+        if batch_size is None and capacity > 1:
+            capacity = min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1))
+        return self._predictor.run(
+            self.layers, self.parameters, images, self.scaled, input_shape=self.input_shape, capacity=max(capacity, 1)
+        )
 
     # Training
 
     def compile(
-        self, optimizer: str | Optimizer = "adam", loss: str | Loss | None = None, metrics: Sequence[str] | None = None
+        self,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+        metrics: str | Sequence[str] | None = None,
     ) -> None:
         """Choose optimizer and loss, by name or object. Keras's name for the metric, "accuracy", is measured anyway."""
-        for metric in metrics or ():
+        for metric in [metrics] if isinstance(metrics, str) else metrics or ():
             if metric not in ("accuracy", "acc"):
                 raise ConfigError(
                     f"metrics={metric!r} is not measured in training; use pellucid.metrics on predictions"
@@ -305,10 +297,10 @@ class Sequential:
         self,
         x: Any,
         y: Any,
-        batch_size: int = 32,
+        batch_size: int | None = 32,
         epochs: int = 1,
         verbose: int | str = "auto",
-        callbacks: Sequence[Listener] | None = None,
+        callbacks: Listener | Sequence[Listener] | None = None,
         validation_split: float = 0.0,
         validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
@@ -318,21 +310,25 @@ class Sequential:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
         Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers, or (M, classes); sample_weight (M,).
+        verbose: 0 for silence, 1 or "auto" for a bar (plain lines where the output is no terminal), 2 for plain lines.
         validation_split: a stratified, seeded part of the pictures (Keras takes the last ones), held out.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
         self._compiled()
-        config = TrainConfig(
-            epochs=epochs, batch_size=batch_size, shuffle=shuffle, seed=self.seed, class_weight=class_weight
-        )
+        listeners = [callbacks] if callable(callbacks) else list(callbacks or ())
+        for listener in listeners:
+            if not callable(listener):
+                raise ConfigError(f"callbacks are functions of one event (see pellucid.train.events), got {listener!r}")
+        if verbose not in (0, 1, 2, "auto"):
+            raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+        config = TrainConfig(epochs, 32 if batch_size is None else batch_size, shuffle=bool(shuffle), seed=self.seed)
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
         )
         self.trained_on.setdefault("range", input_range(examples.images))
-        listeners = list(callbacks or ())
         if verbose:
-            listeners.append(Progress(file=sys.stdout))
+            listeners.append(Progress(sys.stdout, bar=verbose != 2))
         self.prepare_slots()
         try:
             return Trainer(self, examples, config, validation=held, listeners=listeners).run()
@@ -342,13 +338,13 @@ class Sequential:
                     listener.close()
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int = 32, verbose: int | str = "auto", sample_weight: Any = None
+        self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto", sample_weight: Any = None
     ) -> Evaluation:
         """Mean loss and accuracy over pictures x with labels y."""
         self._compiled()
         examples, _ = make_examples(self, x, y, None, sample_weight)
         check_range(examples.images, self.trained_on, self.name)
-        result = Evaluation(evaluate(self, examples, batch_size))
+        result = Evaluation(evaluate(self, examples, 32 if batch_size is None else batch_size))
         if verbose:
             print(f"{len(examples):,} pictures: {result}")
         return result
@@ -385,6 +381,12 @@ class Sequential:
         elif layer.name in taken:
             raise ConfigError(f"{self.name} has a layer {layer.name!r} already; give this one another name")
 
+    def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
+        """What comes out of a layer for this input; makes its weights if it has none."""
+        if not layer.built:
+            layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
+        return layer.output_shape(shape)
+
     def _shape_after(self, layers: Sequence[Layer]) -> Shape | None:
         shape = self._input_shape
         for layer in layers:
@@ -394,6 +396,18 @@ class Sequential:
         return shape
 
     def _forget_layout(self) -> None:
-        self._inference = None
+        self._predictor.forget()
         self._changes += 1
         self._laid_out = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A twin with layers and parameters of its own, as far trained as this one."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        memo[id(self._predictor)] = Predictor()
+        if self.built:
+            memo[id(self.parameters)] = None  # laid out anew, in the same order
+        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+        for layer in twin.layers:
+            layer.owner = weakref.ref(twin)
+        return twin

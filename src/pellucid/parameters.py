@@ -57,6 +57,7 @@ class FlatParameters:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
+        self._named = {layer.name: layer for layer in layers}
         self.segments = _lay_out(layers)
         self.vector = aligned_zeros(_end((s.offset, s.length) for s in self.segments))
         self.gradients = aligned_zeros(
@@ -115,17 +116,21 @@ class FlatParameters:
                 spans.append(Span(segment.offset, start, length, decay))
         return spans
 
-    def carry_over(self, slots: Mapping[str, Array], old: FlatParameters) -> dict[str, Array]:
-        """Optimizer moments laid out for `old`, laid out for these segments; parameters that are new start at 0."""
-        before = {s.key: s for s in old.segments if s.trainable}
-        carried = {}
-        for name, vector in slots.items():
-            moved = aligned_zeros(self.gradients.size)
+    def carry_over(
+        self, slots: Mapping[str, Array], old: FlatParameters, fresh: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Optimizer moments laid out for `old`, laid out for these segments; new layers have those of `fresh`.
+
+        A layer is known by being the same object, so one that took another's name starts anew.
+        """
+        before = {(id(old._named[s.layer]), s.name): s for s in old.segments if s.trainable}
+        carried = {name: aligned_zeros(self.gradients.size) for name in slots}
+        for name, vector in carried.items():
+            vector[...] = fresh[name]
             for segment in self.segments:
-                origin = before.get(segment.key)
+                origin = before.get((id(self._named[segment.layer]), segment.name))
                 if segment.trainable and origin is not None and origin.shape == segment.shape:
-                    self.slot(moved, segment)[...] = old.slot(vector, origin)
-            carried[name] = moved
+                    self.slot(vector, segment)[...] = old.slot(slots[name], origin)
         return carried
 
 

@@ -24,6 +24,7 @@ class LayerSummary:
     output_shape: Shape
     kernel: str
     parameters: int
+    trainable_parameters: int
     trainable: bool
     macs: int
     receptive_field: tuple[int, int] | None
@@ -44,7 +45,7 @@ class Summary:
 
     @property
     def trainable_parameters(self) -> int:
-        return sum(row.parameters for row in self.rows if row.trainable)
+        return sum(row.trainable_parameters for row in self.rows)
 
     @property
     def macs(self) -> int:
@@ -87,8 +88,12 @@ class Summary:
             )
         total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))
         widths = [max(len(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
-        spare = WIDTH - sum(widths[1:]) - 2 * (len(head) - 1)
-        widths[0] = max(min(widths[0], spare), 8)
+        room = WIDTH - sum(widths) - 2 * (len(head) - 1)
+        for column, least in ((2, 16), (0, 8), (2, 6)):  # what is too wide gives way: kernels, names, kernels again
+            if room < 0:
+                narrower = min(widths[column], max(least, widths[column] + room))
+                room += widths[column] - narrower
+                widths[column] = narrower
         left = (0, 2)
 
         def render(line: Sequence[str]) -> str:
@@ -125,6 +130,7 @@ def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary
                 output,
                 layer.detail(),
                 layer.count_params(),
+                sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
                 layer.macs(shape),
                 None if field is None else field.size,

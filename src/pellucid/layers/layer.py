@@ -134,18 +134,21 @@ class Layer:
 
         Errors: ShapeError for a wrong number of arrays or a wrong shape, before anything is written.
         """
+        for name, value in self.check_weights(weights).items():
+            target = self.state[name] if name in self.state else self._writable.get(name, self.params.get(name))
+            if target is not None:
+                target[...] = value
+        self.version += 1
+
+    def check_weights(self, weights: Sequence[Any]) -> dict[str, Array]:
+        """What `set_weights` would write, by name. Errors: as there."""
         names = [*self.params, *self.state]
         if not self.built:
             raise ShapeError(f"{self.place()} has no weights yet; call it on a batch, or build it, first")
         if len(weights) != len(names):
             expected = f"{len(names)} arrays ({', '.join(names)})" if names else "no arrays"
             raise ShapeError(f"{self.place()} needs {expected}, got {len(weights)}")
-        values = [self._converted(name, given) for name, given in zip(names, weights, strict=True)]
-        for name, value in zip(names, values, strict=True):
-            target = self.state[name] if name in self.state else self._writable.get(name, self.params.get(name))
-            if target is not None:
-                target[...] = value
-        self.version += 1
+        return {name: self._converted(name, given) for name, given in zip(names, weights, strict=True)}
 
     def _converted(self, name: str, given: Any) -> Array:
         target = self.params[name] if name in self.params else self.state[name]
@@ -195,7 +198,7 @@ class Layer:
         return arguments
 
     def place(self) -> str:
-        """How errors call this layer: layer 3 'conv2' (Conv2D 5x5, valid)."""
+        """How errors call this layer: layer 3 'conv2' (Conv2D 5x5, valid); it is model.layers[3]."""
         number = "" if self.position is None else f"layer {self.position} "
         return f"{number}{self.name!r} ({f'{type(self).__name__} {self.detail()}'.strip()})"
 

@@ -9,5 +9,18 @@ from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
 from pellucid.plan.plans import EvaluationPlan, InferencePlan, TrainingPlan
+from pellucid.plan.predictor import Predictor
+from pellucid.plan.update import penalty_loss
 
-__all__ = ["COUNT", "HITS", "LOSS", "EvaluationPlan", "Feed", "InferencePlan", "TrainingPlan", "accuracy_kind"]
+__all__ = [
+    "COUNT",
+    "HITS",
+    "LOSS",
+    "EvaluationPlan",
+    "Feed",
+    "InferencePlan",
+    "Predictor",
+    "TrainingPlan",
+    "accuracy_kind",
+    "penalty_loss",
+]

@@ -11,6 +11,7 @@ from typing import TypedDict, cast
 
 import numpy as np
 
+from pellucid.errors import ShapeError
 from pellucid.layers import (
     Activation,
     AvgPool2D,
@@ -31,7 +32,7 @@ from pellucid.layers import (
 )
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry, native
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import Array, Pads, Pair, Shape
 from pellucid.plan.lowering import Context, Lower, Node
 from pellucid.plan.work import Work
 
@@ -58,6 +59,7 @@ def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
 
     def forward(n: int) -> None:
         result, kept = layer.forward(x[:n], training=context.training, key=context.key(layer))
+        _check(layer, "forward gave an output", result, y[:n].shape)
         y[:n] = result
         cache[:] = [kept]
 
@@ -73,13 +75,26 @@ def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
             for name in layer.params:
                 place = context.gradient(layer, name)
                 if place is not None:
-                    place[...] = gradients[f"d{name}"]
-            if dx is not None and result is not None:
+                    gradient = gradients.get(f"d{name}")
+                    _check(layer, f"backward gave d{name}", gradient, place.shape)
+                    place[...] = gradient
+            if dx is not None:
+                _check(layer, "backward gave dx", result, dx[:n].shape)
                 dx[:n] = result
 
         return (work,)
 
     return Node((layer,), y, (forward,), backward, needs_output=True)
+
+
+def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
+    """Errors: ShapeError where a layer's own code gives nothing, or another shape (NumPy would repeat it to fit)."""
+    given = None if array is None else np.shape(array)
+    if given != shape:
+        raise ShapeError(
+            f"{layer.place()}: {what} of shape {given}, expected {shape}; "
+            "pellucid.check_gradients(layer, input_shape) helps to find out why"
+        )
 
 
 def _activation_of(layer: Layer) -> tuple[str, float] | None:
@@ -309,8 +324,9 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     if not norm.trainable:
         return None
     mean, variance = constant(0), constant(0)
-    forward = (
-        native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),
+    forward = (native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),)
+    # after the loss, which ends a step that is no number: the running statistics then stay what they were
+    context.finish += (
         native.update_running(mean, running_mean, momentum=norm.momentum),
         native.update_running(variance, running_variance, momentum=norm.momentum),
     )

@@ -28,7 +28,7 @@ class InferencePlan:
     def __init__(
         self, layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int
     ) -> None:
-        self.capacity = capacity
+        self.capacity, self.parameters = capacity, parameters
         self.inputs = aligned_empty((capacity, *input_shape))
         self._context = _context(layers, parameters, capacity, training=False)
         nodes = lower(self._context, layers, self.inputs)
@@ -86,7 +86,7 @@ class TrainingPlan:
     ) -> None:
         if not parameters.gradients.size:
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
-        self.feed = feed
+        self.feed, self.parameters = feed, parameters
         self.totals = np.zeros(3)
         self.control = np.zeros(3)
         self._context = _context(layers, parameters, feed.capacity, training=True)

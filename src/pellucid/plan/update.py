@@ -43,6 +43,12 @@ def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Arra
     return work
 
 
+def penalty_loss(layers: Sequence[Layer]) -> float:
+    """What the penalties of the layers being trained add to the loss."""
+    trained = [layer for layer in layers if layer.trainable]
+    return sum(p.loss(layer.params[name]) for layer in trained for name, p in layer.penalties().items())
+
+
 def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array) -> Work:
     def work(n: int) -> None:
         totals[LOSS] += n * penalty.loss(param)

@@ -1,6 +1,7 @@
 """Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), what a run leaves (`run`)."""
 
 from pellucid.train.config import TrainConfig
+from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import (
     BatchEnded,
     EpochEnded,
@@ -12,8 +13,8 @@ from pellucid.train.events import (
     TrainingEnded,
     TrainingStarted,
 )
-from pellucid.train.history import History
-from pellucid.train.listeners import EarlyStopping, JsonLog, Progress
+from pellucid.train.history import Evaluation, History
+from pellucid.train.listeners import JsonLog, Progress
 from pellucid.train.run import new_run_folder, run_training
 from pellucid.train.trainer import Examples, Trainer, evaluate
 
@@ -22,6 +23,7 @@ __all__ = [
     "EarlyStopping",
     "EpochEnded",
     "EpochStarted",
+    "Evaluation",
     "EvaluationStarted",
     "Event",
     "Examples",

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pellucid.ops.geometry import Array
+
+
+class Weighted(Protocol):
+    """What a listener may ask of the model that is trained."""
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write all weights."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +29,7 @@ class TrainingStarted:
     num_samples: int
     num_validation_samples: int
     batch_size: int
+    model: Weighted = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,10 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class TrainingEnded:
-    """After the last epoch, or after a listener asked to stop. best_epoch counts from 0."""
+    """After the last epoch, after a listener asked to stop, or before a DivergedError.
+
+    num_epochs: epochs finished. best_epoch counts from 0; -1 where no epoch was finished.
+    """
 
     reason: str
     num_epochs: int

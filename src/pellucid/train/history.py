@@ -1,8 +1,10 @@
-"""The record of a run: one number an epoch for everything measured."""
+"""What was measured: the record of a run, one number an epoch, and the result of one evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from pellucid.errors import unknown_name
 
 
 class History:
@@ -30,3 +32,36 @@ class History:
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items())
         return f"History({len(self.epoch)} epochs; last: {last})"
+
+
+class Evaluation:
+    """What `evaluate` found: unpacks as numbers (loss, accuracy), and answers `["accuracy"]` and `["loss"]`.
+
+    Errors: ConfigError for a name that was not measured.
+    """
+
+    def __init__(self, logs: Mapping[str, float]) -> None:
+        self._logs = dict(logs)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._logs.values())
+
+    def __len__(self) -> int:
+        return len(self._logs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._logs
+
+    def __getitem__(self, key: str | int) -> float:
+        if not isinstance(key, str):
+            return list(self._logs.values())[key]
+        if key not in self._logs:
+            raise unknown_name("result of evaluate", key, self._logs)
+        return self._logs[key]
+
+    def keys(self) -> list[str]:
+        """Names of the numbers, in order."""
+        return list(self._logs)
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name} {value:.4f}" for name, value in self._logs.items())

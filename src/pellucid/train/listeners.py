@@ -1,8 +1,9 @@
-"""Ready-made listeners: progress, log, early stopping. Each is a callable that takes one event."""
+"""Ready-made listeners: progress and log. Each is a callable that takes one event."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -10,14 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from pellucid.errors import ConfigError
 from pellucid.train.events import (
     BatchEnded,
     EpochEnded,
     EpochStarted,
     EvaluationStarted,
     Event,
-    Stop,
     TrainingEnded,
     TrainingStarted,
 )
@@ -53,6 +52,19 @@ def number(name: str, value: float) -> str:
     return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
 
 
+def duration(seconds: float) -> str:
+    """Time for people.
+
+    >>> duration(7.4), duration(187), duration(7390)
+    ('7 s', '3:07', '2:03:10')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
 def epoch_line(event: EpochEnded, epochs: int) -> str:
     """One epoch as a row under `epoch_head`, at most 80 columns; a star marks the best so far."""
     cells = [
@@ -72,14 +84,15 @@ def epoch_head(logs: Mapping[str, float]) -> str:
 class Progress:
     """A bar for the epoch in hand and one line for each finished; plain lines where the output is no terminal."""
 
-    def __init__(self, file: IO[str] | None = None) -> None:
-        self._file = file
+    def __init__(self, file: IO[str] | None = None, *, bar: bool = True) -> None:
+        self._file, self._wants_bar = file, bar
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
         self._epochs = self._steps = 0
         self._headed = False
         self._drawn_s = self._epoch_start_s = 0.0
-        self._seen = 0
+        self._seen = self._done = 0
+        self._total, self._start_s = 1, 0.0
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -109,10 +122,12 @@ class Progress:
     def _start(self, event: TrainingStarted) -> None:
         self._epochs, self._steps, self._headed = event.epochs, event.steps_per_epoch, False
         file = self._file or sys.stderr
-        if not file.isatty():
+        self._total = max(event.epochs * event.steps_per_epoch, 1)
+        self._done, self._start_s = 0, time.perf_counter()
+        if not self._wants_bar or not file.isatty():
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         self._bar = RichProgress(
@@ -120,7 +135,6 @@ class Progress:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(compact=True),
             console=Console(file=file),
             transient=True,
             expand=True,
@@ -130,13 +144,15 @@ class Progress:
 
     def _batch(self, event: BatchEnded) -> None:
         self._seen += event.num_samples
+        self._done += 1
         now = time.perf_counter()
         last = event.batch + 1 == self._steps
         if now - self._drawn_s < (REDRAW_S if self._bar is not None else 100 * REDRAW_S) and not last:
             return
         self._drawn_s = now
         speed = self._seen / max(now - self._epoch_start_s, 1e-9)
-        numbers = f"{describe(event.logs)}  {speed:,.0f} images/s"
+        left = (now - self._start_s) * (self._total - self._done) / self._done
+        numbers = f"{describe(event.logs)}  {speed:,.0f} images/s  {duration(left)} left"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=event.batch + 1, numbers=numbers)
         elif not last and now - self._epoch_start_s > 50 * REDRAW_S:
@@ -206,23 +222,9 @@ class JsonLog:
                 )
 
     def _write(self, entry: Mapping[str, Any]) -> None:
+        plain = {  # JSON has no NaN and no infinity
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in entry.items()
+        }
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, allow_nan=True, ensure_ascii=False) + "\n")
-
-
-class EarlyStopping:
-    """Stops when no epoch of the last `patience` was the best so far."""
-
-    def __init__(self, patience: int) -> None:
-        if patience < 1:
-            raise ConfigError(f"patience must be at least 1 epoch, got {patience!r}")
-        self._patience, self._waited = patience, 0
-
-    def __call__(self, event: Event) -> Stop | None:
-        if isinstance(event, TrainingStarted):
-            self._waited = 0
-        if isinstance(event, EpochEnded):
-            self._waited = 0 if event.improved else self._waited + 1
-            if self._waited >= self._patience:
-                return Stop(f"no better epoch among the last {self._patience}")
-        return None
+            file.write(json.dumps(plain, allow_nan=False, ensure_ascii=False) + "\n")

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from pellucid.errors import DataError
 from pellucid.ops.geometry import Array
 from pellucid.train.config import TrainConfig
+from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener
 from pellucid.train.history import History
-from pellucid.train.listeners import EarlyStopping, JsonLog
+from pellucid.train.listeners import JsonLog
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
 from pellucid.train.trainer import Examples, Trainable, Trainer
 
@@ -78,7 +79,7 @@ def run_training(
         SaveBest(model, out / MODEL_FILE),
     ]
     if config.patience is not None:
-        keepers.append(EarlyStopping(config.patience))
+        keepers.append(EarlyStopping(patience=config.patience))
     trainer = Trainer(model, examples, config, validation=validation, augment=augment, listeners=[*keepers, *listeners])
     try:
         return trainer.run()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.checkpoint import replacing
 from pellucid.ops.geometry import Array
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
 from pellucid.train.trainer import Trainable
@@ -48,7 +49,8 @@ class Snapshots:
                 arrays["filters"] = np.array(layer.params["kernel"])
             x, _ = layer.forward(x)
             arrays |= histogram(f"activations/{layer.name}", x)
-        np.savez_compressed(self._folder / f"epoch-{epoch:03d}.npz", **arrays)  # type: ignore[arg-type]
+        with replacing(self._folder / f"epoch-{epoch:03d}.npz") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def histogram(name: str, values: Array) -> Mapping[str, Array]:

@@ -17,7 +17,7 @@ from pellucid.losses import Loss
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
     BatchEnded,
@@ -41,6 +41,7 @@ class Trainable(Protocol):
 
     slots: dict[str, Array]
     optimizer_step: int
+    num_epochs: int
     preprocessing: Preprocessing
 
     @property
@@ -54,6 +55,12 @@ class Trainable(Protocol):
 
     def touch(self) -> None:
         """Say that the parameters have changed."""
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write all weights."""
 
 
 @dataclass
@@ -104,45 +111,54 @@ class Trainer:
 
         Errors: DivergedError when a loss is not finite; the parameters are then those before that step.
         """
-        model, config = self.model, self.config
-        examples = self.examples
-        feed = make_feed(model, examples, config.batch_size, staged=not self._batches.in_memory)
-        plan = TrainingPlan(
+        model, config, examples = self.model, self.config, self.examples
+        plan = self._make_plan()
+        held = len(self.validation) if self.validation else 0
+        steps = len(self._batches)
+        self._emit(TrainingStarted(0, config.epochs, steps, len(examples), held, config.batch_size, model))
+        for epoch in range(config.epochs):
+            if self._stop:
+                break
+            self._emit(EpochStarted(epoch))
+            if model.parameters is not plan.parameters:  # a listener has frozen, thawed or changed a layer
+                plan = self._make_plan()
+            start = time.perf_counter()
+            plan.totals[:] = 0
+            for batch, n in enumerate(self._feed_batches(plan.feed)):
+                step = model.optimizer_step
+                rate = model.optimizer.learning_rate_at(step)
+                if not plan.run(n, step=step, learning_rate=rate):
+                    raise self._diverged(plan, epoch, batch, rate)
+                model.optimizer_step += 1
+                model.touch()
+                self._emit(BatchEnded(epoch, batch, step, n, self._logs(plan.totals)))
+                if self._stop:
+                    break
+            model.num_epochs += 1
+            self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
+        self._end(self._stop.reason if self._stop else "all epochs done")
+        return self.history
+
+    def _make_plan(self) -> TrainingPlan:
+        model = self.model
+        feed = make_feed(model, self.examples, self.config.batch_size, staged=not self._batches.in_memory)
+        return TrainingPlan(
             model.layers,
             model.parameters,
             loss=model.loss,
             optimizer=model.optimizer,
             slots=model.slots,
             feed=feed,
-            seed=config.seed,
+            seed=self.config.seed,
             accuracy=self._accuracy,
         )
-        held = len(self.validation) if self.validation else 0
-        self._emit(TrainingStarted(0, config.epochs, len(self._batches), len(examples), held, config.batch_size))
-        for epoch in range(config.epochs):
-            self._emit(EpochStarted(epoch))
-            start = time.perf_counter()
-            plan.totals[:] = 0
-            for batch, n in enumerate(self._feed_batches(feed, epoch)):
-                rate = model.optimizer.learning_rate_at(model.optimizer_step)
-                if not plan.run(n, step=model.optimizer_step, learning_rate=rate):
-                    raise self._diverged(plan, epoch, batch)
-                self._emit(BatchEnded(epoch, batch, model.optimizer_step, n, self._logs(plan.totals)))
-                model.optimizer_step += 1
-                if self._stop:
-                    break
-            model.touch()
-            self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
-            if self._stop:
-                break
-        reason = self._stop.reason if self._stop else "all epochs done"
-        best = self.history.best_epoch if self.history.best_epoch is not None else -1
-        self._emit(TrainingEnded(reason, len(self.history.epoch), best))
-        return self.history
 
-    def _feed_batches(self, feed: Feed, epoch: int) -> Iterator[int]:
-        """Bring each batch of an epoch into reach of the plan; yields its number of pictures."""
-        count, size = len(self.examples), self.config.batch_size
+    def _feed_batches(self, feed: Feed) -> Iterator[int]:
+        """Bring each batch of an epoch into reach of the plan; yields its number of pictures.
+
+        The order goes by the epochs the model has seen in all, so a second `fit` does not repeat that of the first.
+        """
+        count, size, epoch = len(self.examples), self.config.batch_size, self.model.num_epochs
         feed.reorder(epoch_order(count, seed=self.config.seed, epoch=epoch, shuffle=self.config.shuffle))
         starts = range(0, count, size)
         if self._batches.in_memory:
@@ -160,7 +176,7 @@ class Trainer:
         seen = plan.totals[COUNT]
         if self.validation:
             self._emit(EvaluationStarted(epoch, len(self.validation)))
-            held = evaluate(self.model, self.validation, self.config.batch_size)
+            held = evaluate(self.model, self.validation, self.config.batch_size, accuracy=self._accuracy)
             logs.update({f"val_{name}": value for name, value in held.items()})
         improved = self._improves(logs)
         self.history.append(epoch, {**logs, "learning_rate": rate}, improved=improved)
@@ -169,7 +185,8 @@ class Trainer:
     def _improves(self, logs: dict[str, float]) -> bool:
         """Best so far: higher accuracy, and among equals lower loss; on validation pictures where there are any."""
         prefix = "val_" if self.validation else ""
-        score = (logs.get(f"{prefix}accuracy", 0.0), -logs[f"{prefix}loss"])
+        loss = logs[f"{prefix}loss"]
+        score = (logs.get(f"{prefix}accuracy", 0.0), -loss if np.isfinite(loss) else -np.inf)
         better = score > self._best
         self._best = max(score, self._best)
         return better
@@ -177,13 +194,18 @@ class Trainer:
     def _logs(self, totals: Array) -> dict[str, float]:
         return means(totals, self._accuracy)
 
-    def _diverged(self, plan: TrainingPlan, epoch: int, batch: int) -> DivergedError:
-        rate = self.model.optimizer.learning_rate_at(self.model.optimizer_step)
+    def _diverged(self, plan: TrainingPlan, epoch: int, batch: int, rate: float) -> DivergedError:
+        what = f"the loss became {plan.totals[LOSS]} at step {self.model.optimizer_step + 1}"
+        self._end(what)
         return DivergedError(
-            f"the loss became {plan.totals[LOSS]} at step {self.model.optimizer_step + 1} (epoch {epoch + 1}, batch "
-            f"{batch + 1}), learning rate {rate:g}; the parameters before that step are kept. Try a smaller learning "
-            "rate, gradient clipping (clipnorm=1), or check that the pictures hold no NaN"
+            f"{what} (epoch {epoch + 1}, batch {batch + 1}), learning rate {rate:g}; the parameters before that step "
+            "are kept. Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the pictures hold no "
+            "NaN"
         )
+
+    def _end(self, reason: str) -> None:
+        best = self.history.best_epoch if self.history.best_epoch is not None else -1
+        self._emit(TrainingEnded(reason, len(self.history.epoch), best))
 
     def _emit(self, event: Event) -> None:
         for listener in self.listeners:
@@ -213,11 +235,14 @@ def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: 
     )
 
 
-def evaluate(model: Trainable, examples: Examples, batch_size: int) -> dict[str, float]:
-    """Mean loss, and accuracy for a classifier, over all examples."""
+def evaluate(model: Trainable, examples: Examples, batch_size: int, *, accuracy: str | None = None) -> dict[str, float]:
+    """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
+
+    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like.
+    """
     batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
-    accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
+    accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
     plan = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy)
     starts = range(0, len(examples), batch_size)
     pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
@@ -226,7 +251,9 @@ def evaluate(model: Trainable, examples: Examples, batch_size: int) -> dict[str,
             feed.stage(next(pictures).images)
         feed.seek(start)
         plan.run(min(batch_size, len(examples) - start))
-    return means(plan.totals, accuracy)
+    logs = means(plan.totals, accuracy)
+    logs["loss"] += penalty_loss(model.layers)
+    return logs
 
 
 def means(totals: Array, accuracy: str | None) -> dict[str, float]:

@@ -1,0 +1,59 @@
+"""Outputs for any number of pictures, on a plan that is kept for the next call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.layers import Layer
+from pellucid.ops.geometry import Array, Shape
+from pellucid.parameters import FlatParameters
+from pellucid.plan.plans import InferencePlan
+
+KEPT_BYTES = 64 * 2**20
+"""Buffers up to this size are kept between calls."""
+
+
+class Predictor:
+    """Runs pictures through a network in batches. Threads that call it at once get a plan each."""
+
+    def __init__(self) -> None:
+        self._idle: list[InferencePlan] = []
+
+    def run(
+        self,
+        layers: Sequence[Layer],
+        parameters: FlatParameters,
+        images: Any,
+        prepare: Callable[[Any], Array],
+        *,
+        input_shape: Shape,
+        capacity: int,
+    ) -> Array:
+        """Outputs of `prepare(images[a:b])`, batch by batch. Shapes: images (M, *input_shape) -> (M, ...)."""
+        plan = self._take(layers, parameters, input_shape, capacity)
+        outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
+        for start in range(0, len(images), capacity):
+            batch = prepare(images[start : start + capacity])
+            plan.inputs[: len(batch)] = batch
+            outputs[start : start + len(batch)] = plan.run(len(batch))
+        if plan.memory_bytes <= KEPT_BYTES:
+            self._idle[:] = [plan]
+        return outputs
+
+    def forget(self) -> None:
+        """Let go of the kept plan."""
+        self._idle.clear()
+
+    def _take(
+        self, layers: Sequence[Layer], parameters: FlatParameters, input_shape: Shape, capacity: int
+    ) -> InferencePlan:
+        try:
+            plan = self._idle.pop()  # one call that no other thread can come between
+        except IndexError:
+            plan = None
+        if plan is None or plan.parameters is not parameters or plan.capacity != capacity:
+            plan = InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
+        return plan

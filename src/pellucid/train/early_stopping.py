@@ -1,0 +1,73 @@
+"""Stopping when it gets no better."""
+
+from __future__ import annotations
+
+import math
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.ops.geometry import Array
+from pellucid.train.events import EpochEnded, Event, Stop, TrainingEnded, TrainingStarted, Weighted
+
+
+class EarlyStopping:
+    """Stops when no epoch of the last `patience` was the best so far.
+
+    monitor: the number that is watched, such as "val_loss"; accuracies should rise, all others fall, by more than
+    min_delta. None: what the trainer calls the best epoch, which is the highest accuracy and, among equals, the lowest
+    loss, on held-out pictures where there are any.
+    restore_best_weights: the model ends with the weights of its best epoch.
+    Errors: ConfigError for arguments, and for a monitor that is not measured.
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        min_delta: float = 0.0,
+        patience: int = 1,
+        *,
+        restore_best_weights: bool = False,
+    ) -> None:
+        if monitor is not None and not isinstance(monitor, str):
+            raise ConfigError(f'monitor must be a name such as "val_loss", got {monitor!r}; say patience={monitor!r}?')
+        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+            raise ConfigError(f"patience must be at least 1 epoch, got {patience!r}")
+        if not min_delta >= 0:
+            raise ConfigError(f"min_delta must be a number of at least 0, got {min_delta!r}")
+        self._monitor, self._min_delta, self._patience = monitor, min_delta, patience
+        self._restore = restore_best_weights
+        self._model: Weighted | None = None
+        self._weights: list[Array] | None = None
+        self._best, self._waited = math.inf, 0
+
+    def __call__(self, event: Event) -> Stop | None:
+        match event:
+            case TrainingStarted():
+                self._model, self._weights, self._best, self._waited = event.model, None, math.inf, 0
+            case EpochEnded():
+                return self._judge(event)
+            case TrainingEnded():
+                if self._model is not None and self._weights is not None:
+                    self._model.set_weights(self._weights)
+                self._model = self._weights = None
+        return None
+
+    def _judge(self, event: EpochEnded) -> Stop | None:
+        if self._improves(event):
+            self._waited = 0
+            if self._restore and self._model is not None:
+                self._weights = self._model.get_weights()
+        else:
+            self._waited += 1
+        if self._waited >= self._patience:
+            return Stop(f"no better epoch among the last {self._patience}")
+        return None
+
+    def _improves(self, event: EpochEnded) -> bool:
+        if self._monitor is None:
+            return event.improved
+        if self._monitor not in event.logs:
+            raise unknown_name("number to monitor", self._monitor, event.logs)
+        value = event.logs[self._monitor] * (-1 if self._monitor.endswith("accuracy") else 1)
+        better = value < self._best - self._min_delta
+        self._best = value if better else self._best
+        return better
