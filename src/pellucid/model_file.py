@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import numpy as np
 from pellucid import checkpoint, layers, losses, optimizers
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, PellucidError
-from pellucid.ops.geometry import Array
+from pellucid.initializers import Initializer
+from pellucid.layers import Layer
+from pellucid.ops.geometry import Array, Shape
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
@@ -43,8 +46,8 @@ def tensors_of(model: Sequential) -> dict[str, Array]:
     }
 
 
-def load(path: str | Path) -> Sequential:
-    """The model in a file, or in a run's folder.
+def load(path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
+    """The model in a file, or in a run's folder. custom_layers: layers of your own, by the names of their classes.
 
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
@@ -55,8 +58,8 @@ def load(path: str | Path) -> Sequential:
     if facts.get("kind") != "model":
         raise CheckpointError(f"{file} holds no Pellucid model, but {facts.get('kind')!r}")
     try:
-        model = _restore(facts)
-    except (PellucidError, KeyError, TypeError, ValueError) as error:
+        model = _restore(facts, custom_layers, sum(array.size for array in tensors.values()))
+    except (PellucidError, AttributeError, KeyError, TypeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{file}: the description of the model cannot be followed: {error}") from error
     expected = {name: array.shape for name, array in tensors_of(model).items()}
     given = {name: array.shape for name, array in tensors.items()}
@@ -78,13 +81,35 @@ def load(path: str | Path) -> Sequential:
     return model
 
 
-def _restore(facts: Mapping[str, Any]) -> Sequential:
+class _Blank(Initializer):
+    """Zeros, to be filled from the file; refuses more than the file holds before any memory is taken."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        if math.prod(shape) > self._limit:
+            raise CheckpointError(f"a layer asks for weights of shape {shape}, the file holds {self._limit} numbers")
+        return np.zeros(shape, np.float32)
+
+
+def _add(model: Sequential, layer: Layer, limit: int) -> None:
+    """Add a layer whose weights are about to be read, without drawing them first."""
+    own = {name: getattr(layer, name) for name in ("kernel_initializer", "bias_initializer") if hasattr(layer, name)}
+    for name in own:
+        setattr(layer, name, _Blank(limit))
+    model.add(layer)
+    for name, initializer in own.items():
+        setattr(layer, name, initializer)
+
+
+def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
     from pellucid.model import Sequential
 
     model = Sequential(name=str(facts["name"]), seed=int(facts["seed"]))
     model.add(layers.Input(tuple(facts["input_shape"])))
     for config in facts["layers"]:
-        model.add(layers.from_config(config))
+        _add(model, layers.from_config(config, custom_layers), num_weights)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     names = facts["class_names"]
     model.class_names = None if names is None else tuple(map(str, names))

@@ -316,7 +316,7 @@ def report(folder: Path, dataset: Dataset) -> None:
     best = load(folder / MODEL_FILE)
     result = best.evaluate(dataset.test.images, dataset.test.labels, verbose=0)
     judged = f"loss {result['loss']:.4f}"
-    if "accuracy" in result.keys():  # noqa: SIM118  # an Evaluation iterates over its numbers, not its names
+    if "accuracy" in result:
         judged = f"accuracy {percent(result['accuracy'])}, {judged}"
     print(f"test {judged} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
