@@ -12,7 +12,7 @@ import typer
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note, percent
 from pellucid.cli.progress import WorkBar
-from pellucid.cli.run import LOG_FILE, MODEL_FILE, make_run_folder, title_of, write_record
+from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, make_run_folder, title_of, write_record
 from pellucid.cli.settings import divide, parse
 
 if TYPE_CHECKING:
@@ -310,15 +310,25 @@ def draw(folder: Path) -> None:
 
 
 def report(folder: Path, dataset: Dataset) -> None:
-    """Judge the best epoch on the test pictures, and say where everything is."""
+    """Judge the run on the test pictures, and say where everything is.
+
+    Where the best epoch was chosen on the test pictures themselves, its result flatters: the last epoch's comes first.
+    """
+    chosen_on_test = dataset.held_out is dataset.test
+    pictures = f"{len(dataset.test):,} pictures"
+    if chosen_on_test:
+        print(f"test {judge(folder / LAST_FILE, dataset)} on {pictures}, after the last epoch")
+        print(f"best {judge(folder / MODEL_FILE, dataset)}, chosen on these same pictures")
+        note("(--validation 0.1 chooses the best epoch on a part of the training pictures)")
+    else:
+        print(f"test {judge(folder / MODEL_FILE, dataset)} on {pictures}")
+    print(f"run {folder}")
+
+
+def judge(file: Path, dataset: Dataset) -> str:
+    """A model file's result on the test pictures, in words."""
     from pellucid.model_file import load
 
-    best = load(folder / MODEL_FILE)
-    result = best.evaluate(dataset.test.images, dataset.test.labels, verbose=0)
-    judged = f"loss {result['loss']:.4f}"
-    if "accuracy" in result:
-        judged = f"accuracy {percent(result['accuracy'])}, {judged}"
-    print(f"test {judged} on {len(dataset.test):,} pictures")
-    if dataset.held_out is dataset.test:
-        note("(the best epoch was chosen on these same pictures; --validation 0.1 chooses it on others)")
-    print(f"run {folder}")
+    result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0)
+    loss = f"loss {result['loss']:.4f}"
+    return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss
