@@ -1,0 +1,350 @@
+"""The trainer: what it tells and when, which pictures it uses, when it stops, and what a run leaves on disk."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_model import fit, pictures, small
+
+import pellucid
+from pellucid import layers as L
+from pellucid import optimizers, zoo
+from pellucid.errors import ConfigError, DivergedError
+from pellucid.inputs import make_examples
+from pellucid.model import Sequential
+from pellucid.train import (
+    BatchEnded,
+    EarlyStopping,
+    EpochEnded,
+    EpochStarted,
+    EvaluationStarted,
+    Event,
+    JsonLog,
+    Stop,
+    TrainConfig,
+    Trainer,
+    TrainingEnded,
+    TrainingStarted,
+    new_run_folder,
+    run_training,
+)
+from pellucid.train.history import History
+
+
+def compiled(optimizer: object = "adam", model: Sequential | None = None) -> Sequential:
+    model = model or small()
+    model.compile(optimizer, "categorical_crossentropy")  # type: ignore[arg-type]
+    return model
+
+
+# Events
+
+
+def test_events_come_in_order_with_their_numbers() -> None:
+    told: list[Event] = []
+    model, (x, y) = compiled(optimizers.SGD(pellucid.schedules.Step(0.1, 3, 0.5))), pictures(20)
+    history = fit(model, x, y, batch_size=8, epochs=2, validation_data=(x[:5], y[:5]), callbacks=told.append)
+    epoch = [EpochStarted, BatchEnded, BatchEnded, BatchEnded, EvaluationStarted, EpochEnded]
+    assert [type(event) for event in told] == [TrainingStarted, *epoch, *epoch, TrainingEnded]
+    start, batches, ends = told[0], told[2:5] + told[8:11], [told[6], told[12]]
+    assert isinstance(start, TrainingStarted) and start.model is model
+    assert (start.epochs, start.steps_per_epoch, start.batch_size) == (2, 3, 8)
+    assert (start.num_samples, start.num_validation_samples) == (20, 5)
+    assert [(e.epoch, e.batch, e.step, e.num_samples) for e in batches] == [  # type: ignore[union-attr]
+        (0, 0, 0, 8),
+        (0, 1, 1, 8),
+        (0, 2, 2, 4),
+        (1, 0, 3, 8),
+        (1, 1, 4, 8),
+        (1, 2, 5, 4),
+    ]
+    for last, end in zip((batches[2], batches[5]), ends, strict=True):
+        assert {k: end.logs[k] for k in last.logs} == last.logs  # type: ignore[union-attr]
+    assert [end.learning_rate for end in ends] == pytest.approx([0.1, 0.05]) == history["learning_rate"]  # type: ignore[union-attr]
+    assert history["val_loss"] == [end.logs["val_loss"] for end in ends]  # type: ignore[union-attr]
+    end = told[-1]
+    assert isinstance(end, TrainingEnded) and end.reason == "all epochs done"
+    assert end.num_epochs == 2 and end.best_epoch == history.best_epoch
+    assert model.num_epochs == 2 and model.optimizer_step == 6
+
+
+def test_an_epochs_loss_is_the_mean_over_pictures_not_batches() -> None:
+    model, (x, y) = compiled(optimizers.SGD(0.0)), pictures(20)
+    history = fit(model, x, y, batch_size=16)
+    own = -np.log(model.predict(x).astype(np.float64)[np.arange(20), y])
+    assert history["loss"][0] == pytest.approx(own.mean(), rel=1e-5)
+    assert history["accuracy"][0] == pytest.approx(np.mean(model.predict(x).argmax(1) == y))
+
+
+class Recorder(L.Layer):
+    """Passes pictures on and writes down the first number of each."""
+
+    seen: list[float]
+
+    def forward(self, x, *, training=False, key=None):  # type: ignore[no-untyped-def]
+        if training:
+            self.seen = [*getattr(self, "seen", []), *x[:, 0, 0, 0].tolist()]
+        return x, None
+
+    def backward(self, dy, cache, *, need_dx=True):  # type: ignore[no-untyped-def]
+        return dy, {}
+
+
+def recording() -> tuple[Sequential, Recorder]:
+    recorder = Recorder()
+    return compiled("sgd", Sequential([L.Input((6, 5, 2)), recorder, L.Flatten(), L.Dense(3)])), recorder
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 23, 100])
+def test_every_picture_once_an_epoch_in_a_new_order(batch_size: int) -> None:
+    x, y = pictures(23)
+    x[:, 0, 0, 0] = np.arange(23)
+    model, recorder = recording()
+    fit(model, x, y, batch_size=batch_size, epochs=2)
+    fit(model, x, y, batch_size=batch_size)
+    epochs = np.array(recorder.seen).reshape(3, 23)
+    for order in epochs:
+        assert sorted(order) == list(range(23))
+    assert len({tuple(order) for order in epochs}) == 3
+    model, recorder = recording()
+    fit(model, x, y, batch_size=batch_size, shuffle=False)
+    assert recorder.seen == list(range(23))
+
+
+def test_augmented_pictures_are_new_in_each_epoch() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (12, 6, 5, 2), np.uint8)
+    y = np.arange(12) % 3
+    calls = Counter[int]()
+
+    def brighter(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        calls[len(images)] += 1
+        return np.full_like(images, rng.integers(1, 256))
+
+    model, recorder = recording()
+    examples, _ = make_examples(model, x, y, None, None)
+    Trainer(model, examples, TrainConfig(epochs=2, batch_size=5), augment=brighter).run()
+    assert calls == {5: 4, 2: 2}
+    values = np.array(recorder.seen) * 255
+    assert len(set(values[:5].round(3))) == 1 and len({*values[[0, 5, 10, 12, 17, 22]].round(3)}) > 3
+
+
+# Stopping
+
+
+def losses_of(values: list[float]) -> Callable[[EarlyStopping], int]:
+    """Feeds epochs with these validation losses; answers after how many a listener stopped."""
+
+    def feed(listener: EarlyStopping) -> int:
+        best = np.inf
+        for epoch, value in enumerate(values):
+            event = EpochEnded(epoch, {"loss": 1.0, "val_loss": value}, 0.1, 1.0, 1.0, value < best)
+            best = min(best, value)
+            if isinstance(listener(event), Stop):
+                return epoch + 1
+        return 0
+
+    return feed
+
+
+def test_early_stopping_waits_for_its_patience() -> None:
+    feed = losses_of([5, 4, 4.5, 3.9, 4, 4, 4, 1])
+    assert feed(EarlyStopping(patience=1)) == 3
+    assert feed(EarlyStopping(patience=2)) == 6
+    assert feed(EarlyStopping(patience=4)) == 0
+    assert feed(EarlyStopping("val_loss", patience=2)) == 6
+    assert feed(EarlyStopping("val_loss", 0.5, 2)) == 4
+    with pytest.raises(ConfigError, match="monitor must be a name"):
+        EarlyStopping(3)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="patience must be at least 1"):
+        EarlyStopping(patience=0)
+    with pytest.raises(ConfigError, match="did you mean 'val_loss'"):
+        feed(EarlyStopping("val_los"))
+
+
+def test_early_stopping_ends_a_run_and_gives_the_best_weights_back() -> None:
+    model, (x, y) = compiled(optimizers.SGD(1e-9)), pictures()
+
+    def spoil(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            model.layers[-1].set_weights([np.zeros((7, 3)), [event.epoch * 9, 0, 0]])  # worse and worse
+
+    watched = np.ones(24, int)
+    stopping = EarlyStopping("val_loss", patience=2, restore_best_weights=True)
+    history = fit(model, x, y, epochs=9, validation_data=(x, watched), callbacks=[stopping, spoil])
+    assert len(history.epoch) == 4 and int(np.argmin(history["val_loss"])) == 1
+    np.testing.assert_allclose(model.layers[-1].params["kernel"], 0, atol=1e-7)
+    np.testing.assert_allclose(model.layers[-1].params["bias"], 0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "batches", "epochs"), [(TrainingStarted, 0, 0), (BatchEnded, 1, 1), (EpochEnded, 3, 1)]
+)
+def test_a_listener_stops_training(kind: type, batches: int, epochs: int) -> None:
+    told: list[Event] = []
+
+    def stop(event: Event) -> Stop | None:
+        told.append(event)
+        return Stop("enough") if isinstance(event, kind) else None
+
+    history = fit(compiled(), *pictures(20), batch_size=8, epochs=5, callbacks=stop)
+    assert Counter(type(e) for e in told)[BatchEnded] == batches and len(history.epoch) == epochs
+    assert isinstance(told[-1], TrainingEnded) and told[-1].reason == "enough"
+
+
+def with_norm() -> Sequential:
+    return Sequential([L.Input((6, 5, 2)), L.Conv2D(3, 2), L.BatchNorm(), L.ReLU(), L.Flatten(), L.Dense(3)])
+
+
+@pytest.mark.parametrize("build", [small, with_norm])
+def test_a_loss_that_is_no_number_stops_and_leaves_the_model_as_it_was(build: Callable[[], Sequential]) -> None:
+    model, (x, y) = compiled("adam", build()), pictures(24)
+    fit(model, x, y)
+    x[17, 2, 2, 1] = np.nan
+    kept: list[list[np.ndarray]] = [model.get_weights()]
+    told: list[Event] = []
+
+    def watch(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, BatchEnded):
+            kept.append(model.get_weights())
+
+    with pytest.raises(DivergedError, match=r"loss became nan at step 4 \(epoch 1, batch 3\), learning rate 0.001"):
+        fit(model, x, y, batch_size=8, shuffle=False, callbacks=watch)
+    assert len(kept) == 3 and isinstance(told[-1], TrainingEnded) and "nan" in told[-1].reason
+    for now, then in zip(model.weights, kept[-1], strict=True):
+        np.testing.assert_array_equal(now, then)
+        assert np.isfinite(now).all()
+    fit(model, x[:16], y[:16])
+
+
+def test_a_learning_rate_out_of_all_bounds_stops() -> None:
+    model = Sequential([L.Input((6, 5, 2)), L.Flatten(), L.Dense(4), L.Dense(1)])
+    model.compile(optimizers.SGD(1e20), "mse")
+    with pytest.raises(DivergedError, match="smaller learning rate"):
+        fit(model, *pictures(24), batch_size=8, epochs=3)
+
+
+# What a run leaves
+
+
+def run(folder: Path, model: Sequential | None = None, spoil: int | None = None, **options: object) -> Sequential:
+    model = model or compiled()
+    x, y = pictures(24)
+    if spoil is not None:
+        x[spoil] = np.nan
+    listeners = options.pop("listeners", ())
+    examples, held = make_examples(model, x, y, None, None, validation_split=0.25)
+    model.prepare_slots()
+    folder.mkdir(exist_ok=True)
+    config = TrainConfig(**{"epochs": 3, "batch_size": 8, **options})  # type: ignore[arg-type]
+    run_training(model, examples, held, config, folder, listeners=listeners, about={"data": "noise"})  # type: ignore[arg-type]
+    return model
+
+
+def test_a_run_folder_holds_best_last_log_and_snapshots(tmp_path: Path) -> None:
+    saved: list[np.ndarray] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            saved.append(model.get_weights()[0])
+
+    model = compiled()
+    run(tmp_path, model, listeners=[watch])
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "epoch", "end"]
+    start, *epochs, end = lines
+    assert (start["samples"], start["validation_samples"], start["batch_size"], start["data"]) == (18, 6, 8, "noise")
+    assert [line["epoch"] for line in epochs] == [1, 2, 3]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "elapsed_s", "images_per_s"} < set(
+        epochs[0]
+    )
+    scores = [(line["val_accuracy"], -line["val_loss"]) for line in epochs]
+    best = scores.index(max(scores))
+    assert end == {"event": "end", "reason": "all epochs done", "epochs": 3, "best_epoch": best + 1}
+    np.testing.assert_array_equal(pellucid.load(tmp_path).get_weights()[0], saved[best])
+    np.testing.assert_array_equal(pellucid.load(tmp_path / "last.safetensors").get_weights()[0], saved[-1])
+    assert sorted(p.name for p in (tmp_path / "snapshots").iterdir()) == [f"epoch-{i:03d}.npz" for i in range(4)]
+    with np.load(tmp_path / "snapshots" / "epoch-000.npz", allow_pickle=False) as first:
+        np.testing.assert_array_equal(first["filters"], small().get_weights()[0])
+        assert not any(name.startswith("gradients") for name in first)
+    with np.load(tmp_path / "snapshots" / "epoch-003.npz", allow_pickle=False) as last:
+        np.testing.assert_array_equal(last["filters"], saved[-1])
+        counts, (low, high) = last["weights/conv/kernel"], last["weights/conv/kernel/range"]
+        assert counts.sum() == 48 and (low, high) == (saved[-1].min(), saved[-1].max())
+        assert last["gradients/out/bias"].sum() == 3 and last["activations/pool"].sum() == 18 * 2 * 2 * 4
+
+
+def test_early_stopping_of_a_run(tmp_path: Path) -> None:
+    run(tmp_path, compiled(optimizers.SGD(0.0)), epochs=20, patience=2)
+    end = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert (end["epochs"], end["best_epoch"]) == (3, 1) and "no better epoch" in end["reason"]
+
+
+def test_a_run_whose_loss_is_no_number_keeps_its_models(tmp_path: Path) -> None:
+    model = compiled()
+    with pytest.raises(DivergedError, match="step"):
+        run(tmp_path, model, spoil=5)
+    for name in ("model.safetensors", "last.safetensors"):
+        again = pellucid.load(tmp_path / name)
+        assert all(np.isfinite(w).all() for w in again.weights)
+        np.testing.assert_array_equal(again.parameters.vector, model.parameters.vector)
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert "nan" in lines[-1]["reason"]
+
+
+def test_an_interrupted_run_keeps_its_last_step(tmp_path: Path) -> None:
+    model = compiled()
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, BatchEnded) and (event.epoch, event.batch) == (1, 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, model, listeners=[interrupt])
+    assert model.optimizer_step == 5
+    last, best = pellucid.load(tmp_path / "last.safetensors"), pellucid.load(tmp_path)
+    np.testing.assert_array_equal(last.parameters.vector, model.parameters.vector)
+    assert np.any(best.parameters.vector != last.parameters.vector)
+    assert len(list((tmp_path / "snapshots").iterdir())) == 2
+
+
+def test_run_folders_never_overwrite(tmp_path: Path) -> None:
+    names = [new_run_folder(tmp_path / "runs", "net-data").name for _ in range(3)]
+    assert names == ["net-data-001", "net-data-002", "net-data-003"]
+
+
+def test_a_validation_loss_that_is_no_number_is_null_in_the_log(tmp_path: Path) -> None:
+    log = JsonLog(tmp_path / "log.jsonl", {})
+    log(EpochEnded(0, {"loss": 1.0, "val_loss": float("nan")}, 0.1, 1.0, 1.0, False))
+    assert json.loads((tmp_path / "log.jsonl").read_text(), parse_constant=pytest.fail)["val_loss"] is None
+
+
+# Records
+
+
+def test_history_is_empty_after_no_epochs() -> None:
+    history = fit(compiled(), *pictures(), epochs=0)
+    assert isinstance(history, History) and history.history == {} and history.best_epoch is None
+    assert "0 epochs" in repr(history)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"batch_size": 2.5}, "batch_size"), ({"seed": 2**32}, "below 2"), ({"patience": 0}, "patience")],
+)
+def test_wrong_settings(options: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**options)  # type: ignore[arg-type]
+
+
+def test_real_digits_are_learned() -> None:
+    data = pellucid.datasets.load("digits")
+    model = zoo.simple_convnet(data.image_shape, filter_num=8, filter_size=3, weight_init_std="he", hidden_size=32)
+    model.compile(optimizers.Adam(0.005), "categorical_crossentropy")
+    fit(model, data.train.images, data.train.labels, epochs=3)
+    assert model.evaluate(data.test.images, data.test.labels, verbose=0)["accuracy"] > 0.9
