@@ -171,5 +171,12 @@ def size(num_bytes: int) -> str:
 
 
 def clip(text: str, width: int) -> str:
-    """Text of at most `width` characters, the end of a longer one kept readable."""
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    """Text of at most `width` characters; a longer one loses its middle, since numbers stand at the end.
+
+    >>> clip("block3_convolution_12", 12)
+    'block3…on_12'
+    """
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

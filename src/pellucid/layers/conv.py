@@ -134,8 +134,13 @@ class Conv2D(Layer):
         return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
 
     def detail(self) -> str:
+        rows, columns = self.dilation_rate
         window = f"{self.kernel_size[0]}x{self.kernel_size[1]}{describe_strides(self.strides)}"
-        return with_activation(f"{window}, {describe_padding(self.padding)}", self.activation)
+        spread = (
+            "" if rows == columns == 1 else f", dilation {rows}" if rows == columns else f", dilation {rows}x{columns}"
+        )
+        groups = f", groups {self.groups}" if self.groups > 1 else ""
+        return with_activation(f"{window}, {describe_padding(self.padding)}{spread}{groups}", self.activation)
 
     def _kernel_shape(self, channels: int) -> Shape:
         return (*self.kernel_size, channels // self.groups, self.filters)
