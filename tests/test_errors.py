@@ -187,6 +187,7 @@ def test_positions_count_from_0_as_model_layers_does() -> None:
     assert last.place().startswith("'out' (Dense 3, softmax)")
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of the reference
 def test_a_loss_that_is_no_number_names_its_step() -> None:
     model, x = compiled(), X.copy()
     x[9] = np.inf

@@ -222,6 +222,7 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_model_as_it_was(build: Ca
     fit(model, x[:16], y[:16])
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of the reference
 def test_a_learning_rate_out_of_all_bounds_stops() -> None:
     model = Sequential([L.Input((6, 5, 2)), L.Flatten(), L.Dense(4), L.Dense(1)])
     model.compile(optimizers.SGD(1e20), "mse")

@@ -16,14 +16,23 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, ShapeError, unknown_name
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
 from pellucid.layers import Input, Layer
-from pellucid.layers.layer import positive_int, snake_case, standardize_shape
+from pellucid.layers.layer import positive_int, standardize_shape
 from pellucid.losses import Loss
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
 from pellucid.summary import Summary, summarize
-from pellucid.train import Evaluation, History, Listener, Progress, TrainConfig, Trainer, evaluate
+from pellucid.train import (
+    Evaluation,
+    History,
+    Listener,
+    Progress,
+    TrainConfig,
+    Trainer,
+    evaluate,
+    standardize_listeners,
+)
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
@@ -84,7 +93,7 @@ class Sequential:
         stated = layer.input_shape if first else None
         if stated is not None and self._input_shape not in (None, stated):
             raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
-        self._name(layer)
+        layer.take_name({other.name for other in self.layers}, self.name)
         layer.position = len(self.layers)
         layer.fed_by = None if first else self.layers[-1].name
         shape = (self._input_shape or stated) if first else self._shape_after(self.layers)
@@ -316,10 +325,7 @@ class Sequential:
         number.
         """
         self._compiled()
-        listeners = [callbacks] if callable(callbacks) else list(callbacks or ())
-        for listener in listeners:
-            if not callable(listener):
-                raise ConfigError(f"callbacks are functions of one event (see pellucid.train.events), got {listener!r}")
+        listeners = standardize_listeners(callbacks)
         if verbose not in (0, 1, 2, "auto"):
             raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
         config = TrainConfig(epochs, 32 if batch_size is None else batch_size, shuffle=bool(shuffle), seed=self.seed)
@@ -370,16 +376,6 @@ class Sequential:
         model_file.save(self, Path(path))
 
     # Inside
-
-    def _name(self, layer: Layer) -> None:
-        taken = {other.name for other in self.layers}
-        if layer.auto_named:
-            base, number = snake_case(type(layer).__name__), 0
-            while (name := base if number == 0 else f"{base}_{number}") in taken:
-                number += 1
-            layer.name = name
-        elif layer.name in taken:
-            raise ConfigError(f"{self.name} has a layer {layer.name!r} already; give this one another name")
 
     def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
         """What comes out of a layer for this input; makes its weights if it has none."""

@@ -6,7 +6,7 @@ import copy
 import inspect
 import re
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -178,6 +178,19 @@ class Layer:
     def count_params(self) -> int:
         """How many numbers `weights` holds."""
         return sum(array.size for array in (*self.params.values(), *self.state.values()))
+
+    def take_name(self, taken: Collection[str], model: str) -> None:
+        """A name no other layer of the model has: its own, or its type's with a number behind it.
+
+        Errors: ConfigError where its own is taken.
+        """
+        if self.auto_named:
+            base, number = snake_case(type(self).__name__), 0
+            while (name := base if number == 0 else f"{base}_{number}") in taken:
+                number += 1
+            self.name = name
+        elif self.name in taken:
+            raise ConfigError(f"{model} has a layer {self.name!r} already; give this one another name")
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON; `layers.from_config` makes the same layer again.

@@ -12,6 +12,7 @@ from pellucid.train.events import (
     Stop,
     TrainingEnded,
     TrainingStarted,
+    standardize_listeners,
 )
 from pellucid.train.history import Evaluation, History
 from pellucid.train.listeners import JsonLog, Progress
@@ -39,4 +40,5 @@ __all__ = [
     "evaluate",
     "new_run_folder",
     "run_training",
+    "standardize_listeners",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pellucid.errors import ConfigError
 from pellucid.ops.geometry import Array
 
 
@@ -97,3 +98,12 @@ class Stop:
 
 
 Listener = Callable[[Event], Stop | None]
+
+
+def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[Listener]:
+    """One listener, several or none as a list. Errors: ConfigError for what cannot be called."""
+    listeners = [given] if callable(given) else list(given or ())
+    for listener in listeners:
+        if not callable(listener):
+            raise ConfigError(f"callbacks are functions of one event (see pellucid.train.events), got {listener!r}")
+    return listeners
