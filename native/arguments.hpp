@@ -99,6 +99,7 @@
 #define PELLUCID_ZERO(ARRAY, SIZE, REAL) ARRAY(float, x) SIZE(N) SIZE(INNER)
 #define PELLUCID_COPY(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
+#define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
 
 // KERNEL(struct, name, fields): the name is the one Python and the kernel tables use.
 #define PELLUCID_KERNELS(KERNEL)                                                                                      \
@@ -137,7 +138,8 @@
     KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
     KERNEL(Zero, zero, PELLUCID_ZERO)                                                                                 \
     KERNEL(Copy, copy, PELLUCID_COPY)                                                                                 \
-    KERNEL(Add, add, PELLUCID_ADD)
+    KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
+    KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 
 namespace pellucid {
 

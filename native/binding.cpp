@@ -101,6 +101,15 @@ struct Step : BoundKernel {
     std::vector<nb::object> arrays;
 };
 
+// The whole numbers a step was given, by name: what its cost follows from.
+nb::dict sizes_of(const Step& step) {
+    nb::dict sizes;
+    for (int64_t i = 0; i < step.signature->count; ++i)
+        if (step.signature->fields[i].kind == Kind::size)
+            sizes[step.signature->fields[i].name] = int64_t(step.arguments[size_t(i)]);
+    return sizes;
+}
+
 void check(const Outcome& outcome) {
     if (outcome.status == kIndexOutOfRange)
         throw Refusal(std::string(outcome.kernel) + ": an index lies outside its array");
@@ -188,6 +197,7 @@ NB_MODULE(_native, m) {
         .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"))
         .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
         .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
+        .def_prop_ro("sizes", &sizes_of)
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
         .def(nb::init<std::vector<const Step*>>(), nb::arg("steps"))

@@ -262,7 +262,21 @@ def _stop_unless_finite(a: Arrays) -> Built:
     return native.stop_unless_finite(x), [x]
 
 
-FLAT: list[Callable[[Arrays], Built]] = [_sgd, _adam, _square_sum, _add_penalty, _update_running, _stop_unless_finite]
+def _fma_probe(a: Arrays) -> Built:
+    out = np.zeros(40, np.float32)
+    return native.fma_probe(out, 500), [out]
+
+
+FLAT: list[Callable[[Arrays], Built]] = [
+    _sgd, _adam, _square_sum, _add_penalty, _update_running, _stop_unless_finite, _fma_probe,
+]  # fmt: skip
+
+
+def test_the_probe_computes_what_its_twin_does() -> None:
+    out, expected = np.zeros(40, np.float32), np.zeros(40, np.float32)
+    native.run(native.fma_probe(out, 500))
+    reference.fma_probe(expected, 500)
+    np.testing.assert_allclose(out, expected, rtol=500 * 2**-23)
 
 
 def _name(build: Callable[[Arrays], Built]) -> str:

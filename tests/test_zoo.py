@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 
 import numpy as np
@@ -19,6 +20,15 @@ def conv(kernel: int, channels: int, filters: int) -> int:
 
 def dense(inputs: int, units: int) -> int:
     return (inputs + 1) * units
+
+
+LARGE = {name: {"dense_units": 16} for name in ("alexnet", "vgg11", "vgg13", "vgg16", "vgg19")}
+"""What makes the networks with millions of dense weights quick to build; their own sizes are counted once."""
+
+
+def built(name: str, seed: int = 0, **options: object) -> Sequential:
+    """A network on small pictures that fit every one of them."""
+    return zoo.build(name, input_shape=(72, 80, 2), classes=7, seed=seed, options=LARGE.get(name, {}) | options)
 
 
 def counts(model: Sequential) -> dict[str, int]:
@@ -81,15 +91,53 @@ def test_macs_receptive_fields_and_memory_by_hand() -> None:
     assert uneven.rows[1].output_shape == (9, 25, 6) and uneven.rows[1].macs == 9 * 25 * 6 * 3 * 2 * (4 // 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("lenet5", {}, 61_706),
+        ("alexnet", {}, 60_965_224),
+        ("alexnet", {"groups": 1}, 62_378_344),
+        ("vgg11", {}, 132_863_336),
+        ("vgg13", {}, 133_047_848),
+        ("vgg16", {}, 138_357_544),
+        ("vgg19", {}, 143_667_240),
+    ],
+)
+def test_published_parameter_counts(name: str, options: dict[str, object], expected: int) -> None:
+    """Krizhevsky et al. 2012 and Simonyan & Zisserman 2015, features counted as built."""
+    small = zoo.build(name, options=options | LARGE.get(name, {}))
+    if name in LARGE:  # the same features before dense layers of the published width
+        features = small.get_layer("fc6").params["kernel"].shape[0]
+        head = sum(dense(i, u) for i, u in ((features, 4096), (4096, 4096), (4096, 1000)))
+        own = sum(small.get_layer(fc).count_params() for fc in ("fc6", "fc7", "fc8"))
+        assert small.count_params() - own + head == expected
+    else:
+        assert small.count_params() == expected
+
+
+def test_vgg16_at_its_full_size() -> None:
+    model = zoo.vgg16()
+    assert model.count_params() == 138_357_544
+    rows = {row.name: row for row in model.outline().rows}
+    assert rows["pool5"].output_shape == (7, 7, 512) and rows["conv5_3"].receptive_field == (196, 196)
+
+
+def test_alexnet_takes_224_with_padding_and_227_without() -> None:
+    for side, padding in ((224, 2), (227, 0)):
+        model = zoo.alexnet((side, side, 3), dense_units=8)
+        rows = {row.name: row.output_shape for row in model.outline().rows}
+        assert rows["conv1"] == (55, 55, 96) and rows["pool5"] == (6, 6, 256)
+        assert model.get_layer("conv1").config()["padding"] == [[padding, padding], [padding, padding]]
+
+
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_every_network_runs_and_is_built(name: str) -> None:
-    model = zoo.build(name, input_shape=(33, 40, 2), classes=7, seed=1)
-    assert model.built and model.input_shape == (33, 40, 2) and model.output_shape == (7,) and model.name == name
-    y = model.predict(np.random.default_rng(0).normal(size=(2, 33, 40, 2)))
+    model = built(name, seed=1)
+    assert model.built and model.input_shape == (72, 80, 2) and model.output_shape == (7,) and model.name == name
+    y = model.predict(np.random.default_rng(0).normal(size=(2, 72, 80, 2)))
     np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-5)
-    other = zoo.build(name, input_shape=(33, 40, 2), classes=7, seed=2)
-    assert np.any(other.weights[0] != model.weights[0])
-    assert zoo.build(name.upper().replace("-", "_")).name == name
+    assert np.any(built(name, seed=2).weights[0] != model.weights[0])
+    assert built(name.upper().replace("-", "_"), **LARGE.get(name, {})).name == name
 
 
 OTHER_VALUES = {
@@ -103,12 +151,15 @@ OTHER_VALUES = {
     },
     "cifar-net": {"n_filter": 4, "dropout": 0.1, "dense_dropout": 0.1},
     "photo-net": {"filters": (4, 5), "dropout": 0.1, "momentum": 0.5},
+    "lenet5": {"activation": "tanh"},
+    "alexnet": {"groups": 1, "normalization": "batch", "dropout": 0.1, "dense_units": 8},
+    **{name: {"batch_norm": True, "dropout": 0.1, "dense_units": 8} for name in LARGE if name != "alexnet"},
 }
 
 
 @pytest.mark.parametrize(("name", "option"), [(n, o) for n in zoo.NAMES for o in zoo.options_of(n)])
 def test_every_option_changes_the_network(name: str, option: str) -> None:
-    plain, other = zoo.build(name), zoo.build(name, options={option: OTHER_VALUES[name][option]})
+    plain, other = built(name), built(name, **{option: OTHER_VALUES[name][option]})
     assert [layer.config() for layer in plain.layers] != [layer.config() for layer in other.layers]
 
 
@@ -142,8 +193,9 @@ def test_builders_share_their_first_arguments(name: str) -> None:
     assert arguments[:2] == ["input_shape", "classes"] and arguments[-1] == "seed"
 
 
+@functools.cache
 def tables() -> dict[str, Sequential]:
-    found = {name: zoo.build(name) for name in zoo.NAMES}
+    found = {name: zoo.build(name, options=LARGE.get(name)) for name in zoo.NAMES}
     found["large photo"] = zoo.photo_net((1024, 768, 3), 1000, filters=(64, 128, 256, 512, 512, 512))
     found["frozen"] = zoo.cifar_net()
     for layer in found["frozen"].layers:

@@ -42,7 +42,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="simple-convnet, cifar-net or photo-net. Default: photo-net for a folder, else simple-convnet.",
+            help="simple-convnet, lenet5, cifar-net, alexnet, vgg11, vgg13, vgg16, vgg19 or photo-net. "
+            "Default: photo-net for a folder, else simple-convnet.",
         ),
     ] = None,
     data: Annotated[

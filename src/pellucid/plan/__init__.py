@@ -2,7 +2,7 @@
 
 `lowering` walks the layers and makes nodes, `patterns` holds the table of what runs natively and together, `feed`
 brings batches in, `loss` and `update` end a step, `work` joins consecutive native steps to programs, and `plans` puts
-it together.
+it together; `node` says what a lowered pattern is.
 """
 
 from pellucid.plan.control import COUNT, HITS, LOSS

@@ -8,7 +8,7 @@ from pellucid.losses import CategoricalCrossentropy, Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.feed import Feed
-from pellucid.plan.lowering import Context
+from pellucid.plan.node import Context
 from pellucid.plan.work import Work
 
 

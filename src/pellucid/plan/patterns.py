@@ -33,7 +33,7 @@ from pellucid.layers import (
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry, native
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
-from pellucid.plan.lowering import Context, Lower, Node
+from pellucid.plan.node import Context, Lower, Node
 from pellucid.plan.work import Work
 
 ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)

@@ -16,7 +16,8 @@ from pellucid.parameters import FlatParameters
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
-from pellucid.plan.lowering import Context, Node, backward_work, lower, strip_head
+from pellucid.plan.lowering import backward_work, lower, strip_head
+from pellucid.plan.node import Context, Node
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work

@@ -9,15 +9,38 @@ from typing import Any
 from pellucid.errors import unknown_name
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.alexnet import alexnet
 from pellucid.zoo.cifar_net import cifar_net
+from pellucid.zoo.lenet import lenet5
 from pellucid.zoo.photo_net import photo_net
 from pellucid.zoo.simple_convnet import simple_convnet
+from pellucid.zoo.vgg import vgg11, vgg13, vgg16, vgg19
 
-__all__ = ["BUILDERS", "NAMES", "build", "cifar_net", "options_of", "photo_net", "simple_convnet"]
+__all__ = [
+    "BUILDERS",
+    "NAMES",
+    "alexnet",
+    "build",
+    "cifar_net",
+    "lenet5",
+    "options_of",
+    "photo_net",
+    "simple_convnet",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+]
 
 BUILDERS: dict[str, Callable[..., Sequential]] = {
     "simple-convnet": simple_convnet,
+    "lenet5": lenet5,
     "cifar-net": cifar_net,
+    "alexnet": alexnet,
+    "vgg11": vgg11,
+    "vgg13": vgg13,
+    "vgg16": vgg16,
+    "vgg19": vgg19,
     "photo-net": photo_net,
 }
 

@@ -14,10 +14,12 @@ from pellucid.ops.native.conv import (
     conv2d_backward_input,
     conv2d_backward_kernel,
 )
+from pellucid.ops.native.cost import Cost, cost
 from pellucid.ops.native.data import (
     accumulate,
     add,
     copy,
+    fma_probe,
     gather,
     gather_labels,
     square_sum,
@@ -74,6 +76,7 @@ from pellucid.ops.native.runtime import (
 
 __all__ = [
     "MAX_POOL_TAPS",
+    "Cost",
     "Program",
     "Step",
     "accumulate",
@@ -93,10 +96,12 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_kernel",
     "copy",
+    "cost",
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",
     "dropout",
+    "fma_probe",
     "gather",
     "gather_labels",
     "global_avg_pool2d",

@@ -71,6 +71,12 @@ def square_sum(x: Array, out: Array) -> Step:
     return step("square_sum", x=x, out=out, COUNT=x.size)
 
 
+def fma_probe(out: Array, rounds: int) -> Step:
+    """One task an entry of out, each of `rounds` rounds of 12 vectors multiplied and added: nothing but arithmetic."""
+    expect_axes("fma_probe", 1, out=out)
+    return step("fma_probe", out=out, TASKS=out.size, ROUNDS=rounds, factor=0.999)
+
+
 def zero(x: Array) -> Step:
     """x = 0."""
     return step("zero", x=x, N=x.shape[0], INNER=inner(x))

@@ -10,7 +10,7 @@ conv, linear, pool, nonlinear, normalization, random, loss, optimizer: one file 
 from __future__ import annotations
 
 from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
-from pellucid.ops.reference.data import accumulate, add, copy, gather, gather_labels, square_sum, zero
+from pellucid.ops.reference.data import accumulate, add, copy, fma_probe, gather, gather_labels, square_sum, zero
 from pellucid.ops.reference.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.reference.loss import (
     binary_cross_entropy,
@@ -63,6 +63,7 @@ __all__ = [
     "dense_backward_input",
     "dense_backward_kernel",
     "dropout",
+    "fma_probe",
     "gather",
     "gather_labels",
     "global_avg_pool2d",

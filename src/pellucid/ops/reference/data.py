@@ -36,6 +36,15 @@ def square_sum(x: Array, out: Array) -> None:
     out[0] = np.square(x, dtype=np.float64).sum()
 
 
+def fma_probe(out: Array, rounds: int) -> None:
+    """out[task] = sum over 12 chains of what `rounds` times x = 0.999 x + 0.001 makes of task, task + 1, ..."""
+    factor, term = np.float32(0.999), np.float32(1 - 0.999)
+    chains = np.arange(len(out), dtype=np.float32)[:, None] + np.arange(12, dtype=np.float32)
+    for _ in range(rounds):
+        chains = chains * factor + term
+    out[...] = chains.sum(axis=1)
+
+
 def zero(x: Array) -> None:
     """x = 0."""
     x[...] = 0
