@@ -26,7 +26,7 @@ ORDER = (
     ("inputs", "summary"),
     ("model",),
     ("zoo",),
-    ("visualise", "convert"),
+    ("visualise", "convert", "bench"),
     ("lab",),
     ("cli",),
 )
@@ -79,8 +79,8 @@ def test_imports_point_one_way(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_only_ops_and_the_plan_know_the_backends(path: Path) -> None:
-    if part_of(dotted(path)) in ("ops", "plan"):
+def test_only_ops_the_plan_and_the_benchmark_know_the_backends(path: Path) -> None:
+    if part_of(dotted(path)) in ("ops", "plan", "bench"):
         return
     wrong = [name for name in imported(path) if name.startswith(("pellucid.ops.native", "pellucid.ops.reference"))]
     assert not wrong, "go through the door, pellucid.ops"

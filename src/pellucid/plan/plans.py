@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.losses import Loss
+from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
@@ -40,6 +41,11 @@ class InferencePlan:
         """Outputs for the first n pictures in `inputs`; a view that the next run overwrites."""
         self._work.run(n)
         return self.outputs[:n]
+
+    @property
+    def steps(self) -> list[native.Step]:
+        """The native steps in order, for whoever measures them one by one."""
+        return self._work.steps
 
     @property
     def memory_bytes(self) -> int:
@@ -110,6 +116,11 @@ class TrainingPlan:
         self.control[STEP] = step + 1
         self.control[GRADIENT_SCALE] = 1
         return self._work.run(n)
+
+    @property
+    def steps(self) -> list[native.Step]:
+        """The native steps in order, for whoever measures them one by one."""
+        return self._work.steps
 
     @property
     def memory_bytes(self) -> int:

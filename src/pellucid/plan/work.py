@@ -22,6 +22,7 @@ class Sequence:
         self._stages: list[Call] = []
         self.workspace_bytes = 0
         self.num_programs = 0
+        self.steps: list[native.Step] = []
         pending: list[native.Step] = []
         for item in work:
             if isinstance(item, native.Step):
@@ -36,6 +37,7 @@ class Sequence:
             program = native.Program(list(pending))
             self.workspace_bytes += program.workspace_bytes
             self.num_programs += 1
+            self.steps.extend(pending)
             self._stages.append(program.run)
             pending.clear()
 

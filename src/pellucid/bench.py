@@ -1,0 +1,247 @@
+"""How fast it is here: whole steps of the seed networks, and each kernel beside what this machine can do.
+
+Every network is measured in a process of its own, so that its peak memory is its own. The machine's limits are
+measured in the same process just before: a loop of multiply-adds on registers, and an addition of long arrays.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid import ops, zoo
+from pellucid.errors import BackendError, ConfigError
+from pellucid.model import Sequential
+from pellucid.ops import native
+from pellucid.ops.memory import aligned_zeros
+from pellucid.plan import Feed, InferencePlan, TrainingPlan
+
+PROBE_TASKS, PROBE_ROUNDS, PROBE_CHAINS = 64, 40_000, 12
+VECTOR_FLOATS = {"baseline": 4, "avx2": 8, "avx512": 16}
+STREAM_FLOATS = 1 << 24
+"""64 MB an array: larger than the caches of any machine this is meant for."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this machine does at best right now. Units: 1e9 floating-point operations, and 1e9 bytes, a second."""
+
+    gflops: float
+    gbytes: float
+
+
+@dataclass(frozen=True)
+class KernelTime:
+    """All runs of one kernel in a step: how many, how long, and the rate of each kind of work."""
+
+    kernel: str
+    count: int
+    ms: float
+    gflops: float
+    gbytes: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One network at work. memory_mb: how much the process grew; planned_mb: what the plan said before it ran."""
+
+    network: str
+    work: str
+    batch: int
+    ms: float
+    images_per_s: float
+    memory_mb: float
+    planned_mb: float
+    limits: Limits
+    kernels: tuple[KernelTime, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to measure: a network, "train" or "infer", a batch size, and steps to time."""
+
+    network: str
+    work: str
+    batch: int
+    steps: int
+
+
+QUICK = (
+    Job("simple-convnet", "train", 100, 30),
+    Job("lenet5", "train", 100, 30),
+    Job("cifar-net", "train", 128, 7),
+    Job("simple-convnet", "infer", 100, 50),
+    Job("cifar-net", "infer", 128, 15),
+)
+FULL = (
+    *QUICK[:3],
+    Job("alexnet", "train", 16, 3),
+    Job("vgg16", "train", 4, 3),
+    *QUICK[3:],
+    Job("alexnet", "infer", 16, 5),
+    Job("vgg16", "infer", 1, 5),
+    Job("vgg16", "infer", 4, 3),
+)
+
+
+def run(job: Job, threads: int | None = None) -> Measurement:
+    """Measure in a fresh process.
+
+    Errors: BackendError where there are no compiled kernels, or the process died (of too little memory, most likely).
+    """
+    if not native.available:
+        raise BackendError(f"there are no compiled kernels to measure: {native.reason}")
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, job, threads))
+    process.start()
+    theirs.close()
+    try:
+        found = ours.recv()
+    except EOFError:
+        raise BackendError(
+            f"measuring {job.network} ({job.work}, batch {job.batch}) ended without a result; is there enough memory?"
+        ) from None
+    finally:
+        process.join()
+    if isinstance(found, Exception):
+        raise found
+    assert isinstance(found, Measurement)
+    return found
+
+
+def _work(pipe: Any, job: Job, threads: int | None) -> None:
+    try:
+        if threads is not None:
+            ops.set_num_threads(threads)
+        pipe.send(measure(job))
+    except Exception as error:  # told to the caller, who raises it
+        pipe.send(error)
+
+
+def measure(job: Job) -> Measurement:
+    """Measure in this process; its memory figure counts whatever was there before."""
+    limits = probe_limits()
+    model = zoo.build(job.network)
+    before = _restart_peak()
+    parameters = model.parameters
+    plan: TrainingPlan | InferencePlan
+    if job.work == "train":
+        step, plan = _training(model, job.batch)
+        moments = sum(slot.nbytes for slot in model.slots.values())
+        kept = parameters.vector.nbytes + parameters.gradients.nbytes + moments
+    elif job.work == "infer":
+        step, plan = _inference(model, job.batch)
+        kept = parameters.vector.nbytes
+    else:
+        raise ConfigError(f'work must be "train" or "infer", got {job.work!r}')
+    for _ in range(2):
+        step()
+    ms = 1e3 * statistics.median(_seconds(step) for _ in range(job.steps))
+    return Measurement(
+        network=job.network,
+        work=job.work,
+        batch=job.batch,
+        ms=ms,
+        images_per_s=1e3 * job.batch / ms,
+        memory_mb=(_peak_bytes() - before) / 2**20,
+        planned_mb=(plan.memory_bytes + kept) / 2**20,
+        limits=limits,
+        kernels=kernel_times(plan.steps),
+    )
+
+
+def _training(model: Sequential, batch: int) -> tuple[Callable[[], object], TrainingPlan]:
+    model.compile("adam", "categorical_crossentropy")
+    model.prepare_slots()
+    shape = model.input_shape
+    pictures, labels = _random(shape, model.output_shape[-1], batch)
+    scale, offset = model.preprocessing.scale_offset(shape[-1])
+    feed = Feed(pictures, labels, None, capacity=batch, picture=shape, scale=scale, offset=offset)
+    plan = TrainingPlan(
+        model.layers,
+        model.parameters,
+        loss=model.loss,
+        optimizer=model.optimizer,
+        slots=model.slots,
+        feed=feed,
+        seed=0,
+        accuracy="categorical",
+    )
+    number = iter(range(sys.maxsize))
+    return lambda: plan.run(batch, step=next(number), learning_rate=1e-4), plan
+
+
+def _inference(model: Sequential, batch: int) -> tuple[Callable[[], object], InferencePlan]:
+    plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=batch)
+    pictures, _ = _random(model.input_shape, 1, batch)
+    plan.inputs[...] = pictures / np.float32(255)
+    return lambda: plan.run(batch), plan
+
+
+def _random(shape: Sequence[int], classes: int, batch: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (batch, *shape), dtype=np.uint8), rng.integers(0, classes, batch).astype(np.int32)
+
+
+def kernel_times(steps: Sequence[native.Step], repeats: int = 5) -> tuple[KernelTime, ...]:
+    """Each kernel of a step by itself, the quickest of a few runs, longest first."""
+    totals: dict[str, list[float]] = {}
+    for step in steps:
+        seconds = min(_seconds(lambda step=step: native.run(step)) for _ in range(repeats))  # type: ignore[misc]
+        spent = native.cost(step)
+        total = totals.setdefault(step.kernel, [0.0, 0.0, 0.0, 0.0])
+        for i, value in enumerate((1.0, seconds, spent.flops, spent.num_bytes)):
+            total[i] += value
+    times = [
+        KernelTime(kernel, int(count), 1e3 * seconds, flops / seconds / 1e9, num_bytes / seconds / 1e9)
+        for kernel, (count, seconds, flops, num_bytes) in totals.items()
+    ]
+    return tuple(sorted(times, key=lambda each: -each.ms))
+
+
+def probe_limits(repeats: int = 5) -> Limits:
+    """The best of a few runs of a multiply-add loop and of y += x on long arrays, on all threads."""
+    out = np.zeros(PROBE_TASKS, np.float32)
+    arithmetic = native.fma_probe(out, PROBE_ROUNDS)
+    flops = 2.0 * PROBE_TASKS * PROBE_ROUNDS * PROBE_CHAINS * VECTOR_FLOATS[native.instruction_set()]
+    x, y = aligned_zeros((1024, STREAM_FLOATS // 1024)), aligned_zeros((1024, STREAM_FLOATS // 1024))
+    stream = native.add(x, y)
+    return Limits(
+        flops / min(_seconds(lambda: native.run(arithmetic)) for _ in range(repeats)) / 1e9,
+        3 * x.nbytes / min(_seconds(lambda: native.run(stream)) for _ in range(repeats)) / 1e9,
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _restart_peak() -> int:
+    """Resident bytes now; on Linux the peak is counted from here on, elsewhere from the start of the process."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return _peak_bytes()
+    return pages * resource.getpagesize()
+
+
+def _peak_bytes() -> int:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
