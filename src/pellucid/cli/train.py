@@ -311,18 +311,14 @@ def draw(folder: Path) -> None:
 
 
 def report(folder: Path, dataset: Dataset) -> None:
-    """Judge the run on the test pictures, and say where everything is.
+    """Judge the epoch kept on the test pictures, and say where everything is.
 
-    Where the best epoch was chosen on the test pictures themselves, its result flatters: the last epoch's comes first.
+    Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
     """
-    chosen_on_test = dataset.held_out is dataset.test
-    pictures = f"{len(dataset.test):,} pictures"
-    if chosen_on_test:
-        print(f"test {judge(folder / LAST_FILE, dataset)} on {pictures}, after the last epoch")
-        print(f"best {judge(folder / MODEL_FILE, dataset)}, chosen on these same pictures")
-        note("(--validation 0.1 chooses the best epoch on a part of the training pictures)")
-    else:
-        print(f"test {judge(folder / MODEL_FILE, dataset)} on {pictures}")
+    print(f"test {judge(folder / MODEL_FILE, dataset)} on {len(dataset.test):,} pictures")
+    if dataset.held_out is dataset.test:
+        print(f"last {judge(folder / LAST_FILE, dataset)} after the last epoch")
+        note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
     print(f"run {folder}")
 
 
