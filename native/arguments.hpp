@@ -16,11 +16,11 @@
 
 #define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
     ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
-    PELLUCID_CONV_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
-    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE)
+    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
 #define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
-    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) PELLUCID_CONV_SIZES(SIZE)
+    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
 
@@ -159,6 +159,9 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 // Numbers of the activations, as native.py sends them.
 enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
 
+// ALGORITHM of a convolution; kChoose lets conv2d_choice.hpp decide.
+enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3 };
+
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.
 enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3 };
@@ -172,6 +175,7 @@ struct Kernel {
     const char* name;
     void (*run)(const void* arguments, Context& context);
     int64_t (*workspace_bytes)(const void* arguments);  // null: none. Never falls when N grows.
+    int64_t (*algorithm)(const void* arguments) = nullptr;  // which one runs, where a kernel has several
 };
 
 // The kernels of one source file for one instruction set: the only symbol that file's object exports.

@@ -198,6 +198,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
         .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
         .def_prop_ro("sizes", &sizes_of)
+        .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
         .def(nb::init<std::vector<const Step*>>(), nb::arg("steps"))

@@ -14,6 +14,7 @@
 // Measured (Zen 3, one thread, limit 100 GFLOP/s): 3x3, 64 -> 64: 91 forward in place and 91 through padded copies,
 // 76 for the kernel's gradient; 5x5, 1 -> 30: 66 and 56, where a tile is only 25 steps long and its ends weigh more.
 #include "conv2d.hpp"
+#include "conv2d_choice.hpp"
 #include "parallel.hpp"
 
 namespace pellucid {
@@ -155,6 +156,7 @@ void forward_band(void* context, int64_t task, Arena& arena) {
 
 void forward(const void* arguments, Context& context) {
     const Conv2d& a = *static_cast<const Conv2d*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].run(arguments, context);
     const ForwardPlan p = forward_plan(a, context.workspace);
     entry_offsets(a, p.view, p.offset);
     if (a.bias) {
@@ -170,7 +172,9 @@ void forward(const void* arguments, Context& context) {
 }
 
 int64_t forward_workspace(const void* arguments) {
-    return forward_plan(*static_cast<const Conv2d*>(arguments), nullptr).bytes;
+    const Conv2d& a = *static_cast<const Conv2d*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].workspace_bytes(arguments);
+    return forward_plan(a, nullptr).bytes;
 }
 
 // ------------------------------------------------------------------------------------------ gradient of the kernel
@@ -273,6 +277,7 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
 
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].run(arguments, context);
     const KernelPlan p = kernel_plan(a, context.workspace);
     if (a.N == 0) {
         memset(a.dkernel, 0, size_t(p.size) * sizeof(float));
@@ -286,12 +291,14 @@ void backward_kernel(const void* arguments, Context& context) {
 }
 
 int64_t kernel_workspace(const void* arguments) {
-    return kernel_plan(*static_cast<const Conv2dBackwardKernel*>(arguments), nullptr).bytes;
+    const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].workspace_bytes(arguments);
+    return kernel_plan(a, nullptr).bytes;
 }
 
 const Kernel kKernels[] = {
-    {"conv2d", forward, forward_workspace},
-    {"conv2d_backward_kernel", backward_kernel, kernel_workspace},
+    {"conv2d", forward, forward_workspace, algorithm_number<Conv2d>},
+    {"conv2d_backward_kernel", backward_kernel, kernel_workspace, algorithm_number<Conv2dBackwardKernel>},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 // channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied
 // with zeros around where the gather would leave it. Task = (image, group, phase, band of q, share of the panels).
 #include "conv2d.hpp"
+#include "conv2d_choice.hpp"
 #include "parallel.hpp"
 
 namespace pellucid {
@@ -173,6 +174,7 @@ void band(void* context, int64_t task, Arena& arena) {
 
 void backward_input(const void* arguments, Context& context) {
     const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[1].run(arguments, context);
     const Plan p = plan_of(a, context.workspace);
     describe_phases(a, p);
     Job job{a, p};
@@ -182,10 +184,13 @@ void backward_input(const void* arguments, Context& context) {
 }
 
 int64_t workspace_bytes(const void* arguments) {
-    return plan_of(*static_cast<const Conv2dBackwardInput*>(arguments), nullptr).bytes;
+    const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[1].workspace_bytes(arguments);
+    return plan_of(a, nullptr).bytes;
 }
 
-const Kernel kKernels[] = {{"conv2d_backward_input", backward_input, workspace_bytes}};
+const Kernel kKernels[] = {
+    {"conv2d_backward_input", backward_input, workspace_bytes, algorithm_number<Conv2dBackwardInput>}};
 
 }  // namespace
 

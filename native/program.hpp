@@ -42,6 +42,7 @@ struct BoundKernel {
     std::vector<uint64_t> arguments;
     int64_t built_batch() const { return signature->batch < 0 ? -1 : int64_t(arguments[size_t(signature->batch)]); }
     int64_t workspace_bytes() const { return kernel->workspace_bytes ? kernel->workspace_bytes(arguments.data()) : 0; }
+    int64_t algorithm() const { return kernel->algorithm ? kernel->algorithm(arguments.data()) : int64_t(kChoose); }
 };
 
 // 64-byte aligned memory that grows when asked to.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pellucid.ops.native.conv import (
     conv2d,
+    conv2d_algorithm,
     conv2d_backward_input,
     conv2d_backward_kernel,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "batch_norm_inference",
     "bias_backward",
     "conv2d",
+    "conv2d_algorithm",
     "conv2d_backward_input",
     "conv2d_backward_kernel",
     "copy",

@@ -12,6 +12,29 @@ from pellucid.ops.native.runtime import OFFSET_LIMIT, activation_code, expect_ax
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
+# The numbers of arguments.hpp. "winograd" is F(4x4,3x3), "winograd2" F(2x2,3x3).
+_ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
+
+
+def conv2d_algorithm(step: Step) -> str:
+    """Which algorithm a step of convolution runs: "direct", "winograd" or "winograd2"; "auto" for other steps.
+
+    It depends on shapes and instruction set alone, never on the batch, threads or timings.
+    """
+    return next(name for name, number in _ALGORITHMS.items() if number == step.algorithm)
+
+
+def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
+    if algorithm not in _ALGORITHMS:
+        raise BackendError(f"{op}: unknown algorithm {algorithm!r}; known: {', '.join(_ALGORITHMS)}")
+    kernel, rest = (sizes["KH"], sizes["KW"]), [sizes[name] for name in ("SH", "SW", "DH", "DW", "GROUPS")]
+    if algorithm.startswith("winograd") and (kernel != (3, 3) or rest != [1] * 5):
+        raise BackendError(
+            f"{op}: algorithm {algorithm!r} needs a 3x3 kernel, stride 1, dilation 1 and 1 group, got "
+            f"{kernel[0]}x{kernel[1]}, strides {tuple(rest[:2])}, dilation {tuple(rest[2:4])}, {rest[4]} groups"
+        )
+    return _ALGORITHMS[algorithm]
+
 
 def _conv_sizes(
     op: str, x: Array, kernel: Array, y: Array, strides: Pair, padding: Pads, dilation: Pair, groups: int
@@ -49,27 +72,47 @@ def conv2d(
     groups: int = 1,
     activation: str = "linear",
     slope: float = 0.0,
+    algorithm: str = "auto",
 ) -> Step:
-    """y = activation(x (*) kernel + bias)."""
+    """y = activation(x (*) kernel + bias). algorithm: auto, direct, winograd or winograd2."""
     sizes = _conv_sizes("conv2d", x, kernel, y, strides, padding, dilation, groups)
     expect_shape("conv2d", (sizes["O"],), bias=bias)
     kind = activation_code("conv2d", activation)
+    sizes["ALGORITHM"] = _algorithm_code("conv2d", algorithm, sizes)
     return step("conv2d", x=x, kernel=kernel, bias=bias, y=y, **sizes, ACTIVATION=kind, slope=slope)
 
 
 def conv2d_backward_input(
-    dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+    dy: Array,
+    kernel: Array,
+    dx: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    algorithm: str = "auto",
 ) -> Step:
     """dx of conv2d."""
     op = "conv2d_backward_input"
     sizes = _conv_sizes(op, dx, kernel, dy, strides, padding, dilation, groups)
+    sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     return step(op, dy=dy, kernel=kernel, dx=dx, **sizes)
 
 
 def conv2d_backward_kernel(
-    x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+    x: Array,
+    dy: Array,
+    dkernel: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    algorithm: str = "auto",
 ) -> Step:
     """dkernel of conv2d."""
     op = "conv2d_backward_kernel"
     sizes = _conv_sizes(op, x, dkernel, dy, strides, padding, dilation, groups)
+    sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     return step(op, x=x, dy=dy, dkernel=dkernel, **sizes)

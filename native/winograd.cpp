@@ -1,0 +1,289 @@
+// Convolution 3x3, stride 1, by Winograd's minimal filtering (winograd.hpp): forward, and backward to the input, which
+// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and 2 - pads of padding.
+//
+// Two loop orders, one arithmetic (the same bits):
+// Few channels (transformed kernel U up to kStoredBytes): U is made once a call. Task = block of tiles, small enough
+//     that its transformed windows and a panel of results stay near L2: transform windows > panel of output channels >
+//     block of input channels > point > register tiles; then transform the panel back, with bias and activation.
+// Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles tiles
+//     of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task = panel of
+//     output channels: each block of U is made in L2, used for all tiles and points, and forgotten.
+#include "winograd.hpp"
+#include "conv2d_choice.hpp"
+#include "parallel.hpp"
+
+#include <cstdlib>
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+static int64_t tune(const char* n, int64_t d) { const char* s = getenv(n); return s ? atoll(s) : d; }
+const int64_t kTasks = 16;
+#define kDepthLimit tune("WK", 72)
+#define kStoredBytes (tune("WS", 1024) << 10)
+#define kBlockBytes (tune("WB", 384) << 10)
+#define kMostTiles tune("WM", 96)
+#define kDeepTiles tune("WD", 96)
+constexpr int64_t kGroup = 4;  // tiles of a task that transforms windows
+
+struct Work {
+    Windows windows;
+    const float* kernel;
+    bool turned;
+    float* out;
+    int64_t OH, OW, O;
+    const float* bias;
+    int64_t activation;
+    float slope;
+};
+
+Work work_of(const Conv2d& a, int64_t tile) {
+    Work w{};
+    w.windows = {a.x, a.N, a.H, a.W, a.C, ceil_div(a.OH, tile), ceil_div(a.OW, tile), tile, a.TOP, a.LEFT};
+    w.kernel = a.kernel;
+    w.out = a.y;
+    w.OH = a.OH;
+    w.OW = a.OW;
+    w.O = a.O;
+    w.bias = a.bias;
+    w.activation = a.ACTIVATION;
+    w.slope = float(a.slope);
+    return w;
+}
+
+Work work_of(const Conv2dBackwardInput& a, int64_t tile) {
+    Work w{};
+    w.windows = {a.dy, a.N, a.OH, a.OW, a.O, ceil_div(a.H, tile), ceil_div(a.W, tile), tile, 2 - a.TOP, 2 - a.LEFT};
+    w.kernel = a.kernel;
+    w.turned = true;
+    w.out = a.dx;
+    w.OH = a.H;
+    w.OW = a.W;
+    w.O = a.C;
+    w.activation = kLinear;
+    return w;
+}
+
+struct Plan {
+    int64_t total;            // tiles of all pictures
+    bool stored;              // whether all of U is
+    int64_t depth, chunks;    // of a block of input channels; such blocks
+    int64_t panels;
+    int64_t tiles;            // at most, that go together
+    int64_t u_point, u_block;
+    float *u, *windows;       // in the workspace: U if stored, else transformed windows
+    int64_t bytes;
+};
+
+template <typename F>
+Plan plan_of(const Work& w, void* workspace) {
+    Plan p;
+    const int64_t C = w.windows.C;
+    p.total = w.windows.N * w.windows.down * w.windows.across;
+    p.chunks = ceil_div(C, kDepthLimit);
+    p.depth = round_up(ceil_div(C, p.chunks), V);
+    p.chunks = ceil_div(C, p.depth);
+    p.panels = panel_count(w.O);
+    p.u_point = p.depth * kWide + 16;
+    p.u_block = p.u_point * F::points;
+    p.stored = p.panels * p.chunks * p.u_block * 4 <= kStoredBytes;
+    if (p.stored) {
+        p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kMostTiles);
+        p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
+        p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
+    } else {
+        p.tiles = kDeepTiles;
+    }
+    Pieces pieces{static_cast<char*>(workspace), 0};
+    p.u = pieces.take<float>(p.stored ? p.panels * p.chunks * p.u_block : 0);
+    p.windows = pieces.take<float>(
+        p.stored ? 0 : layout_of(C, p.depth, F::points, at_most(p.tiles, p.total)).block * p.chunks);
+    p.bytes = pieces.used;
+    return p;
+}
+
+// Block `chunk` of U for panel j; taps is scratch for the kernel as it is.
+template <typename F>
+void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, float* taps, float* u) {
+    const int64_t C = w.windows.C, first = chunk * p.depth, depth = at_most(C - first, p.depth);
+    const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
+    const int64_t row = w.turned ? 1 : w.O, column = w.turned ? C : 1;
+    for (int tap = 0; tap < 9; ++tap)
+        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * C * w.O + first * row + j * kWide * column, row, column, depth,
+                   columns, taps + tap * size);
+    for (int64_t i = 0; i < size; i += V)
+        transform_to<typename F::Kernel>(taps + i, 3 * size, size, u + i, p.u_point);
+}
+
+__attribute__((noinline)) void activate_slowly(vf* v, int64_t count, int64_t kind) {
+    for (int64_t i = 0; i < count; ++i) v[i] = kind == kSigmoid ? vsigmoid(v[i]) : vtanh(v[i]);
+}
+
+// Panel j of tiles first .. first + count - 1 from the products m to the pictures.
+template <typename F>
+void write_tiles(const Work& w, int64_t first, int64_t count, int64_t j, const float* m, int64_t point) {
+    constexpr int size = F::tile;
+    const Windows& s = w.windows;
+    const int64_t columns = panel_columns(w.O, j), width = panel_width(columns);
+    vf bias[2] = {};
+    for (int64_t v = 0; w.bias && v * V < columns; ++v)
+        bias[v] = load_lanes(w.bias + j * kWide + v * V, at_most(columns - v * V, V));
+    for (int64_t t = first; t < first + count; ++t) {
+        const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
+        const int64_t y = within / s.across * size, x = within % s.across * size;
+        const int64_t rows = at_most(w.OH - y, size), pixels = at_most(w.OW - x, size);
+        float* corner = w.out + ((n * w.OH + y) * w.OW + x) * w.O + j * kWide;
+        for (int64_t v = 0; v * V < width; ++v, m += V) {
+            vf r[size][size];
+            transform<typename F::Output>(m, F::window * point, point, r);
+            const vf b = bias[v];
+#pragma GCC unroll 4
+            for (int i = 0; i < size; ++i)
+#pragma GCC unroll 4
+                for (int k = 0; k < size; ++k) {
+                    vf z = r[i][k] + b;
+                    if (w.activation == kRelu) z = select(z < 0.0f, vf{}, z);
+                    else if (w.activation == kLeakyRelu) z = select(z < 0.0f, z * w.slope, z);
+                    r[i][k] = z;
+                }
+            if (w.activation >= kSigmoid) activate_slowly(&r[0][0], size * size, w.activation);
+            const int64_t lanes = at_most(columns - v * V, V);
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t k = 0; k < pixels; ++k) {
+                    float* to = corner + (i * w.OW + k) * w.O + v * V;
+                    if (lanes == V) store(to, r[i][k]);
+                    else store_partial(to, r[i][k], lanes);
+                }
+        }
+    }
+}
+
+template <typename F>
+struct Job {
+    const Work& w;
+    const Plan& p;
+    int64_t first, count;  // tiles that go together (many channels)
+    Layout layout;
+};
+
+// Panel j of `count` tiles whose windows are transformed. u: memory for a block of U, unless it is stored.
+template <typename F>
+void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const Layout& layout, const float* windows,
+                        int64_t j, float* taps, float* u, float* m) {
+    const Plan& p = job.p;
+    const int64_t width = panel_width(panel_columns(job.w.O, j));
+    const int64_t point = count * width + 16;
+    for (int64_t chunk = 0; chunk < p.chunks; ++chunk) {
+        const float* block = u;
+        if (p.stored) block = p.u + (j * p.chunks + chunk) * p.u_block;
+        else transform_kernel<F>(job.w, p, j, chunk, taps, u);
+        const int64_t depth = block_channels(layout, chunk), row = block_row(layout, chunk);
+        for (int64_t i = 0; i < F::points; ++i)
+            multiply_rows<false>(count, windows + chunk * layout.block + i * layout.point, row, block + i * p.u_point,
+                                 depth, width, m + i * point, chunk > 0);
+    }
+    write_tiles<F>(job.w, first, count, j, m, point);
+}
+
+// One of the calls below: which block of U.
+template <typename F>
+void make_u(void* context, int64_t task, Arena& arena) {
+    const Job<F>& job = *static_cast<const Job<F>*>(context);
+    const Plan& p = job.p;
+    float* taps = static_cast<float*>(arena_reserve(arena, size_t(9 * p.depth * kWide) * sizeof(float)));
+    transform_kernel<F>(job.w, p, task / p.chunks, task % p.chunks, taps, p.u + task * p.u_block);
+}
+
+template <typename F>
+void tile_block(void* context, int64_t task, Arena& arena) {
+    const Job<F>& job = *static_cast<const Job<F>*>(context);
+    const Plan& p = job.p;
+    const int64_t blocks = ceil_div(p.total, p.tiles);
+    const int64_t first = p.total * task / blocks, count = p.total * (task + 1) / blocks - first;
+    const Layout layout = layout_of(job.w.windows.C, p.depth, F::points, count);
+    Pieces pieces{nullptr, 0};
+    for (int pass = 0; pass < 2; ++pass) {  // count, then take
+        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
+        float* scratch = pieces.take<float>(scratch_floats(F::window, job.w.windows.C));
+        float* windows = pieces.take<float>(layout.block * layout.blocks);
+        float* m = pieces.take<float>((count * kWide + 16) * F::points);
+        if (pass == 0) continue;
+        transform_windows<typename F::Input>(job.w.windows, first, count, 0, layout, windows, scratch);
+        for (int64_t j = 0; j < p.panels; ++j)
+            multiply_and_write<F>(job, first, count, layout, windows, j, nullptr, nullptr, m);
+    }
+}
+
+template <typename F>
+void deep_windows(void* context, int64_t task, Arena& arena) {
+    const Job<F>& job = *static_cast<const Job<F>*>(context);
+    const Windows& w = job.w.windows;
+    float* scratch = static_cast<float*>(
+        arena_reserve(arena, size_t(scratch_floats(F::window, w.C)) * sizeof(float)));
+    const int64_t place = task * kGroup;
+    transform_windows<typename F::Input>(w, job.first + place, at_most(job.count - place, kGroup), place, job.layout,
+                                         job.p.windows, scratch);
+}
+
+template <typename F>
+void deep_panel(void* context, int64_t task, Arena& arena) {
+    const Job<F>& job = *static_cast<const Job<F>*>(context);
+    const Plan& p = job.p;
+    Pieces pieces{nullptr, 0};
+    for (int pass = 0; pass < 2; ++pass) {
+        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
+        float* taps = pieces.take<float>(9 * p.depth * kWide);
+        float* u = pieces.take<float>(p.u_block);
+        float* m = pieces.take<float>((job.count * kWide + 16) * F::points);
+        if (pass == 1) multiply_and_write<F>(job, job.first, job.count, job.layout, p.windows, task, taps, u, m);
+    }
+}
+
+template <typename F>
+void run(const Work& w, void* workspace) {
+    const Plan p = plan_of<F>(w, workspace);
+    if (p.total == 0) return;
+    Job<F> job{w, p, 0, 0, {}};
+    const double products = double(F::points * w.windows.C) * double(w.O);
+    if (p.stored) {
+        parallel_for(p.panels * p.chunks, products, make_u<F>, &job);
+        parallel_for(ceil_div(p.total, p.tiles), products * double(p.total), tile_block<F>, &job);
+        return;
+    }
+    const int64_t rounds = ceil_div(p.total, p.tiles);
+    for (int64_t i = 0; i < rounds; ++i) {
+        job.first = p.total * i / rounds;
+        job.count = p.total * (i + 1) / rounds - job.first;
+        job.layout = layout_of(w.windows.C, p.depth, F::points, job.count);
+        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * w.windows.C * 4), deep_windows<F>, &job);
+        parallel_for(p.panels, products * double(job.count), deep_panel<F>, &job);
+    }
+}
+
+template <typename Arguments>
+void run_any(const void* arguments, Context& context) {
+    const Arguments& a = *static_cast<const Arguments*>(arguments);
+    if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, F2::tile), context.workspace);
+    else run<F4>(work_of(a, F4::tile), context.workspace);
+}
+
+template <typename Arguments>
+int64_t workspace_bytes(const void* arguments) {
+    const Arguments& a = *static_cast<const Arguments*>(arguments);
+    if (algorithm_of(a) == kWinograd2) return plan_of<F2>(work_of(a, F2::tile), nullptr).bytes;
+    return plan_of<F4>(work_of(a, F4::tile), nullptr).bytes;
+}
+
+const Kernel kKernels[] = {
+    {"conv2d", run_any<Conv2d>, workspace_bytes<Conv2d>},
+    {"conv2d_backward_input", run_any<Conv2dBackwardInput>, workspace_bytes<Conv2dBackwardInput>},
+};
+
+}  // namespace
+
+extern const Family winograd_family;
+const Family winograd_family = {kKernels, 2};
+
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

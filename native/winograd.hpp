@@ -1,0 +1,292 @@
+// Winograd's minimal filtering, F(m x m, 3 x 3): what its two files share.
+//
+//     y = A^T [ (G g G^T) * (B^T d B) ] A        Source: Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
+//                                                Networks", section 4.
+//
+// A tile of m x m outputs needs a window d of P x P inputs, P = m + 2. Windows (B^T d B), kernels (G g G^T) and
+// results are P*P numbers a channel, the points; at each point all tiles and channels are one matrix product. With m =
+// 4 a product has 36 / 16 multiplications an output instead of 9 (4 times fewer), with m = 2 16 / 4 (2.25 times).
+//
+// Transforms: a vector of channels at a time, columns then rows, the half-done P x P vectors in a buffer on the stack
+// (36 do not fit in registers). Windows that leave the picture are copied with zeros around them first. A tail of
+// channels is loaded as a whole vector that reaches into the next pixel: those lanes are never used.
+//
+// Layout of transformed numbers: blocks of channels > points > tiles > channels of the block, so that a product reads
+// its rows in order. Points are 64 bytes further apart than they need be: at a power of two all 36 fall into one set
+// of the cache.
+//
+// Product: the register tiles of gather_gemm.hpp (R rows x NV vectors), but rows at a fixed distance, since building
+// 36 times as many tables of pointers costs 3 %.
+#pragma once
+#include "conv2d.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+// One axis of each transform; `from` and `to` are the lengths.
+struct Input4 {  // B^T
+    static constexpr int from = 6, to = 6;
+    PELLUCID_INLINE static void apply(const vf* d, vf* r) {
+        r[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
+        const vf a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
+        r[1] = a + b;
+        r[2] = a - b;
+        r[3] = c + e;
+        r[4] = c - e;
+        r[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+    }
+};
+struct Kernel4 {  // G
+    static constexpr int from = 3, to = 6;
+    PELLUCID_INLINE static void apply(const vf* g, vf* r) {
+        const vf even = (g[0] + g[2]) * (-1.0f / 6), odd = g[1] * (1.0f / 6);
+        const vf a = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), b = g[1] * (1.0f / 12);
+        r[0] = g[0] * 0.25f;
+        r[1] = even - odd;
+        r[2] = even + odd;
+        r[3] = a + b;
+        r[4] = a - b;
+        r[5] = g[2];
+    }
+};
+struct Output4 {  // A^T
+    static constexpr int from = 6, to = 4;
+    PELLUCID_INLINE static void apply(const vf* m, vf* r) {
+        const vf a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+        r[0] = m[0] + a + c;
+        r[1] = b + 2.0f * d;
+        r[2] = a + 4.0f * c;
+        r[3] = b + 8.0f * d + m[5];
+    }
+};
+struct OutputGradient4 {  // A
+    static constexpr int from = 4, to = 6;
+    PELLUCID_INLINE static void apply(const vf* y, vf* r) {
+        const vf a = y[0] + y[2], b = y[1] + y[3], c = y[0] + 4.0f * y[2], d = 2.0f * y[1] + 8.0f * y[3];
+        r[0] = y[0];
+        r[1] = a + b;
+        r[2] = a - b;
+        r[3] = c + d;
+        r[4] = c - d;
+        r[5] = y[3];
+    }
+};
+struct KernelGradient4 {  // G^T
+    static constexpr int from = 6, to = 3;
+    PELLUCID_INLINE static void apply(const vf* u, vf* r) {
+        const vf a = (u[1] + u[2]) * (1.0f / 6), b = u[3] + u[4];
+        r[0] = u[0] * 0.25f - a + b * (1.0f / 24);
+        r[1] = (u[2] - u[1]) * (1.0f / 6) + (u[3] - u[4]) * (1.0f / 12);
+        r[2] = b * (1.0f / 6) - a + u[5];
+    }
+};
+struct F4 {
+    static constexpr int tile = 4, window = 6, points = 36;
+    using Input = Input4;
+    using Kernel = Kernel4;
+    using Output = Output4;
+    using OutputGradient = OutputGradient4;
+    using KernelGradient = KernelGradient4;
+};
+
+struct Input2 {
+    static constexpr int from = 4, to = 4;
+    PELLUCID_INLINE static void apply(const vf* d, vf* r) {
+        r[0] = d[0] - d[2];
+        r[1] = d[1] + d[2];
+        r[2] = d[2] - d[1];
+        r[3] = d[1] - d[3];
+    }
+};
+struct Kernel2 {
+    static constexpr int from = 3, to = 4;
+    PELLUCID_INLINE static void apply(const vf* g, vf* r) {
+        const vf even = (g[0] + g[2]) * 0.5f, odd = g[1] * 0.5f;
+        r[0] = g[0];
+        r[1] = even + odd;
+        r[2] = even - odd;
+        r[3] = g[2];
+    }
+};
+struct Output2 {
+    static constexpr int from = 4, to = 2;
+    PELLUCID_INLINE static void apply(const vf* m, vf* r) {
+        r[0] = m[0] + m[1] + m[2];
+        r[1] = m[1] - m[2] - m[3];
+    }
+};
+struct OutputGradient2 {
+    static constexpr int from = 2, to = 4;
+    PELLUCID_INLINE static void apply(const vf* y, vf* r) {
+        r[0] = y[0];
+        r[1] = y[0] + y[1];
+        r[2] = y[0] - y[1];
+        r[3] = -y[1];
+    }
+};
+struct KernelGradient2 {
+    static constexpr int from = 4, to = 3;
+    PELLUCID_INLINE static void apply(const vf* u, vf* r) {
+        const vf even = (u[1] + u[2]) * 0.5f;
+        r[0] = u[0] + even;
+        r[1] = (u[1] - u[2]) * 0.5f;
+        r[2] = even + u[3];
+    }
+};
+struct F2 {
+    static constexpr int tile = 2, window = 4, points = 16;
+    using Input = Input2;
+    using Kernel = Kernel2;
+    using Output = Output2;
+    using OutputGradient = OutputGradient2;
+    using KernelGradient = KernelGradient2;
+};
+
+// result[i][j] = T applied to both axes of from[i * row + j * pixel], one vector of channels.
+template <typename T>
+PELLUCID_INLINE void transform(const float* from, int64_t row, int64_t pixel, vf (&result)[T::to][T::to]) {
+    vf half[T::to][T::from];
+#pragma GCC unroll 8
+    for (int j = 0; j < T::from; ++j) {
+        vf in[T::from], out[T::to];
+#pragma GCC unroll 8
+        for (int i = 0; i < T::from; ++i) in[i] = load(from + i * row + j * pixel);
+        T::apply(in, out);
+#pragma GCC unroll 8
+        for (int i = 0; i < T::to; ++i) half[i][j] = out[i];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < T::to; ++i) T::apply(half[i], result[i]);
+}
+
+template <typename T>
+PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point) {
+    vf result[T::to][T::to];
+    transform<T>(from, row, pixel, result);
+#pragma GCC unroll 8
+    for (int i = 0; i < T::to; ++i)
+#pragma GCC unroll 8
+        for (int j = 0; j < T::to; ++j) store(to + (i * T::to + j) * point, result[i][j]);
+}
+
+// ------------------------------------------------------------------------------------------------------------ tiles
+
+// Pictures, and the windows cut out of them: tile (i, j) of a picture starts at row i * step - top, column j * step -
+// left, which may lie outside.
+struct Windows {
+    const float* data;
+    int64_t N, H, W, C;
+    int64_t down, across;  // tiles of a picture
+    int64_t step, top, left;
+};
+
+// Channels in blocks of `width` (a multiple of V; the last one narrower), `points` x `tiles` of them.
+struct Layout {
+    int64_t channels, width, blocks;
+    int64_t point;  // floats between points
+    int64_t block;  // floats between blocks
+};
+
+inline Layout layout_of(int64_t channels, int64_t width, int64_t points, int64_t tiles) {
+    Layout l{channels, width, ceil_div(channels, width), 0, 0};
+    l.point = tiles * at_most(width, round_up(channels, V)) + 16;
+    l.block = l.point * points;
+    return l;
+}
+constexpr int64_t block_channels(const Layout& l, int64_t b) { return at_most(l.channels - b * l.width, l.width); }
+constexpr int64_t block_row(const Layout& l, int64_t b) { return round_up(block_channels(l, b), V); }
+
+constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size * size * channels + V; }
+
+// Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`.
+template <typename T>
+void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
+                       float* scratch) {
+    const int64_t end = w.N * w.H * w.W * w.C, reach = round_up(w.C, V);
+    for (int64_t t = first; t < first + count; ++t, ++place) {
+        const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
+        const int64_t y = within / w.across * w.step - w.top, x = within % w.across * w.step - w.left;
+        const int64_t start = ((n * w.H + y) * w.W + x) * w.C;
+        const float* from = w.data + start;
+        int64_t row = w.W * w.C;
+        if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
+            start + (T::from - 1) * (row + w.C) + reach > end) {
+            copy_window(w.data + n * w.H * w.W * w.C, w.H, w.W, w.C, w.C, y, T::from, x, T::from, scratch);
+            from = scratch;
+            row = T::from * w.C;
+        }
+        for (int64_t b = 0; b < l.blocks; ++b) {
+            const int64_t stride = block_row(l, b);
+            float* block = to + b * l.block + place * stride;
+            for (int64_t c = 0; c < stride; c += V)
+                transform_to<T>(from + b * l.width + c, row, w.C, block + c, l.point);
+        }
+    }
+}
+
+// --------------------------------------------------------------------------------------------------------- products
+
+// out[r][j] (+)= sum over k of a[r * row + k * step] * b[k][j], R rows of NV vectors. Rows of `out` and `b` are NV
+// vectors long. Adjacent: row = 1, else step = 1.
+template <int R, int NV, bool Adjacent>
+__attribute__((noinline)) void tile(const float* a, int64_t stride, const float* b, int64_t depth, float* out,
+                                    bool accumulate) {
+    const float* p[R];
+    vf sum[R][NV];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        p[r] = a + (Adjacent ? r : r * stride);
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
+    }
+    const float* const end = b + depth * (NV * V);
+    for (int64_t k = 0; b != end; b += NV * V, k += Adjacent ? stride : 1) {
+        vf panel[NV];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) panel[v] = load(b + v * V);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const vf x = broadcast(Adjacent ? a[k + r] : p[r][k]);
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[r][v] += x * panel[v];
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) {
+            float* y = out + (r * NV + v) * V;
+            store(y, accumulate ? load(y) + sum[r][v] : sum[r][v]);
+        }
+}
+
+using ProductTile = void (*)(const float*, int64_t, const float*, int64_t, float*, bool);
+#define PELLUCID_PRODUCTS_4(NV, A) nullptr, tile<1, NV, A>, tile<2, NV, A>, tile<3, NV, A>, tile<4, NV, A>
+#define PELLUCID_PRODUCTS_6(NV, A) PELLUCID_PRODUCTS_4(NV, A), tile<5, NV, A>, tile<6, NV, A>
+#define PELLUCID_PRODUCTS_8(NV, A) PELLUCID_PRODUCTS_6(NV, A), tile<7, NV, A>, tile<8, NV, A>
+#define PELLUCID_PRODUCTS_10(NV, A) PELLUCID_PRODUCTS_8(NV, A), tile<9, NV, A>, tile<10, NV, A>
+#define PELLUCID_PRODUCTS_12(NV, A) PELLUCID_PRODUCTS_10(NV, A), tile<11, NV, A>, tile<12, NV, A>
+#define PELLUCID_PRODUCTS_OF(R, NV, A) PELLUCID_PRODUCTS_##R(NV, A)
+#define PELLUCID_PRODUCTS(R, NV, A) PELLUCID_PRODUCTS_OF(R, NV, A)
+
+// m rows in tiles of nearly equal size.
+template <bool Adjacent>
+inline void multiply_rows(int64_t m, const float* a, int64_t stride, const float* b, int64_t depth, int64_t width,
+                          float* out, bool accumulate) {
+    static const ProductTile wide[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS2, 2, Adjacent)};
+    static const ProductTile narrow[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS1, 1, Adjacent)};
+    const bool two = width > V;
+    const ProductTile* const tiles = two ? wide : narrow;
+    const int64_t count = ceil_div(m, two ? kRows2 : kRows1), size = m / count, extra = m % count;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t rows = size + (i < extra);
+        tiles[rows](a, stride, b, depth, out, accumulate);
+        a += rows * (Adjacent ? 1 : stride);
+        out += rows * width;
+    }
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid
