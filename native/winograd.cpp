@@ -12,19 +12,16 @@
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
 
-#include <cstdlib>
-
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-static int64_t tune(const char* n, int64_t d) { const char* s = getenv(n); return s ? atoll(s) : d; }
-const int64_t kTasks = 16;
-#define kDepthLimit tune("WK", 72)
-#define kStoredBytes (tune("WS", 1024) << 10)
-#define kBlockBytes (tune("WB", 384) << 10)
-#define kMostTiles tune("WM", 96)
-#define kDeepTiles tune("WD", 96)
+constexpr int64_t kTasks = 16;                            // as in conv2d.cpp
+constexpr int64_t kDepthLimit = 72;                       // input channels of a block
+constexpr int64_t kStoredBytes = 2 << 20;                 // of U
+constexpr int64_t kBlockBytes = (V == 16 ? 768 : 384) << 10;  // of a block of tiles: most of L2
+constexpr int64_t kBlockTiles = 96;
+constexpr int64_t kDeepTiles = 128;
 constexpr int64_t kGroup = 4;  // tiles of a task that transforms windows
 
 struct Work {
@@ -40,7 +37,7 @@ struct Work {
 
 Work work_of(const Conv2d& a, int64_t tile) {
     Work w{};
-    w.windows = {a.x, a.N, a.H, a.W, a.C, ceil_div(a.OH, tile), ceil_div(a.OW, tile), tile, a.TOP, a.LEFT};
+    w.windows = {a.x, a.N, a.H, a.W, a.C, ceil_div(a.OH, tile), ceil_div(a.OW, tile), a.TOP, a.LEFT};
     w.kernel = a.kernel;
     w.out = a.y;
     w.OH = a.OH;
@@ -54,7 +51,7 @@ Work work_of(const Conv2d& a, int64_t tile) {
 
 Work work_of(const Conv2dBackwardInput& a, int64_t tile) {
     Work w{};
-    w.windows = {a.dy, a.N, a.OH, a.OW, a.O, ceil_div(a.H, tile), ceil_div(a.W, tile), tile, 2 - a.TOP, 2 - a.LEFT};
+    w.windows = {a.dy, a.N, a.OH, a.OW, a.O, ceil_div(a.H, tile), ceil_div(a.W, tile), 2 - a.TOP, 2 - a.LEFT};
     w.kernel = a.kernel;
     w.turned = true;
     w.out = a.dx;
@@ -89,7 +86,7 @@ Plan plan_of(const Work& w, void* workspace) {
     p.u_block = p.u_point * F::points;
     p.stored = p.panels * p.chunks * p.u_block * 4 <= kStoredBytes;
     if (p.stored) {
-        p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kMostTiles);
+        p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
         p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
         p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
     } else {
@@ -134,6 +131,7 @@ void write_tiles(const Work& w, int64_t first, int64_t count, int64_t j, const f
         const int64_t y = within / s.across * size, x = within % s.across * size;
         const int64_t rows = at_most(w.OH - y, size), pixels = at_most(w.OW - x, size);
         float* corner = w.out + ((n * w.OH + y) * w.OW + x) * w.O + j * kWide;
+        prefetch_pixels<size, size>(corner + 2 * size * w.O, w.OW * w.O, w.O);
         for (int64_t v = 0; v * V < width; ++v, m += V) {
             vf r[size][size];
             transform<typename F::Output>(m, F::window * point, point, r);

@@ -24,9 +24,9 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-// One axis of each transform; `from` and `to` are the lengths.
+// One axis of each transform; `from` and `to` are the lengths, `step` the distance of windows.
 struct Input4 {  // B^T
-    static constexpr int from = 6, to = 6;
+    static constexpr int from = 6, to = 6, step = 4;
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         r[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
         const vf a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
@@ -61,7 +61,7 @@ struct Output4 {  // A^T
     }
 };
 struct OutputGradient4 {  // A
-    static constexpr int from = 4, to = 6;
+    static constexpr int from = 4, to = 6, step = 4;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         const vf a = y[0] + y[2], b = y[1] + y[3], c = y[0] + 4.0f * y[2], d = 2.0f * y[1] + 8.0f * y[3];
         r[0] = y[0];
@@ -91,7 +91,7 @@ struct F4 {
 };
 
 struct Input2 {
-    static constexpr int from = 4, to = 4;
+    static constexpr int from = 4, to = 4, step = 2;
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         r[0] = d[0] - d[2];
         r[1] = d[1] + d[2];
@@ -117,7 +117,7 @@ struct Output2 {
     }
 };
 struct OutputGradient2 {
-    static constexpr int from = 2, to = 4;
+    static constexpr int from = 2, to = 4, step = 2;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         r[0] = y[0];
         r[1] = y[0] + y[1];
@@ -173,12 +173,12 @@ PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel,
 // ------------------------------------------------------------------------------------------------------------ tiles
 
 // Pictures, and the windows cut out of them: tile (i, j) of a picture starts at row i * step - top, column j * step -
-// left, which may lie outside.
+// left (step: of the transform), which may lie outside.
 struct Windows {
     const float* data;
     int64_t N, H, W, C;
     int64_t down, across;  // tiles of a picture
-    int64_t step, top, left;
+    int64_t top, left;
 };
 
 // Channels in blocks of `width` (a multiple of V; the last one narrower), `points` x `tiles` of them.
@@ -197,6 +197,18 @@ inline Layout layout_of(int64_t channels, int64_t width, int64_t points, int64_t
 constexpr int64_t block_channels(const Layout& l, int64_t b) { return at_most(l.channels - b * l.width, l.width); }
 constexpr int64_t block_row(const Layout& l, int64_t b) { return round_up(block_channels(l, b), V); }
 
+constexpr int64_t kLine = 16;  // floats of a cache line
+
+// Fetches the lines of PIXELS pixels in each of ROWS rows. The prefetcher of the processor does not follow 36 pixels
+// that are C channels apart: without this, forward is 5 to 15 % slower.
+template <int ROWS, int PIXELS>
+PELLUCID_INLINE void prefetch_pixels(const float* from, int64_t row, int64_t pixel) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i)
+#pragma GCC unroll 8
+        for (int k = 0; k < PIXELS; ++k) __builtin_prefetch(from + i * row + k * pixel, 1);
+}
+
 constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size * size * channels + V; }
 
 // Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`.
@@ -206,9 +218,10 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
     const int64_t end = w.N * w.H * w.W * w.C, reach = round_up(w.C, V);
     for (int64_t t = first; t < first + count; ++t, ++place) {
         const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
-        const int64_t y = within / w.across * w.step - w.top, x = within % w.across * w.step - w.left;
+        const int64_t y = within / w.across * T::step - w.top, x = within % w.across * T::step - w.left;
         const int64_t start = ((n * w.H + y) * w.W + x) * w.C;
         const float* from = w.data + start;
+        const float* const ahead = from + T::from * w.C;  // what the next window does not share with this one
         int64_t row = w.W * w.C;
         if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
             start + (T::from - 1) * (row + w.C) + reach > end) {
@@ -219,8 +232,10 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
         for (int64_t b = 0; b < l.blocks; ++b) {
             const int64_t stride = block_row(l, b);
             float* block = to + b * l.block + place * stride;
-            for (int64_t c = 0; c < stride; c += V)
+            for (int64_t c = 0; c < stride; c += V) {
+                if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, w.W * w.C, w.C);
                 transform_to<T>(from + b * l.width + c, row, w.C, block + c, l.point);
+            }
         }
     }
 }

@@ -14,20 +14,17 @@
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
 
-#include <cstdlib>
-
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-static int64_t tune(const char* n, int64_t d) { const char* s = getenv(n); return s ? atoll(s) : d; }
-#define kDepthLimit tune("GK", 72)
-#define kShardKernel (tune("GS", 256) << 10)  // bytes of a kernel up to which pictures are cut into shards
-#define kRoundBytes (tune("GB", 1024) << 10)
-#define kDeepBytes (tune("GD", 16384) << 10)
-constexpr int64_t kShardBytes = 8 << 20;
-constexpr int64_t kShards = 16;
-constexpr int64_t kFewestTiles = 32;
+constexpr int64_t kDepthLimit = 72;            // input channels of a block
+constexpr int64_t kShardKernel = 256 << 10;    // bytes of a kernel up to which pictures are cut into shards
+constexpr int64_t kShards = 8;
+constexpr int64_t kShardTiles = 64;            // at least, of a shard
+constexpr int64_t kRoundBytes = 2 << 20;       // of transformed windows of a shard's round
+constexpr int64_t kSharedBytes = 8 << 20;      // of a round that the threads share
+constexpr int64_t kFewestTiles = 32;           // of a round
 constexpr int64_t kGroup = 4;
 
 struct Plan {
@@ -51,16 +48,16 @@ template <typename F>
 Plan plan_of(const Conv2dBackwardKernel& a, void* workspace) {
     Plan p;
     const int64_t down = ceil_div(a.OH, F::tile), across = ceil_div(a.OW, F::tile);
-    p.x = {a.x, a.N, a.H, a.W, a.C, down, across, F::tile, a.TOP, a.LEFT};
-    p.dy = {a.dy, a.N, a.OH, a.OW, a.O, down, across, F::tile, 0, 0};
+    p.x = {a.x, a.N, a.H, a.W, a.C, down, across, a.TOP, a.LEFT};
+    p.dy = {a.dy, a.N, a.OH, a.OW, a.O, down, across, 0, 0};
     p.total = a.N * down * across;
     p.size = 9 * a.C * a.O;
     p.depth = round_up(ceil_div(a.C, ceil_div(a.C, kDepthLimit)), V);
     p.panels = panel_count(a.O);
     p.shared = p.size * 4 > kShardKernel;
     const int64_t bytes = 4 * F::points * (round_up(a.C, V) + round_up(a.O, V));
-    p.tiles = at_least((p.shared ? kDeepBytes : kRoundBytes) / bytes, kFewestTiles);
-    p.shards = p.shared ? 1 : at_most(at_most(kShards, kShardBytes / (4 * p.size)), ceil_div(p.total, kFewestTiles));
+    p.tiles = at_least((p.shared ? kSharedBytes : kRoundBytes) / bytes, kFewestTiles);
+    p.shards = p.shared ? 1 : at_most(kShards, p.total / kShardTiles);
     p.shards = at_least(p.shards, 1);
     const int64_t most = p.shared ? at_most(p.total, p.tiles) : 0;
     Pieces pieces{static_cast<char*>(workspace), 0};
@@ -87,7 +84,8 @@ void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t
     for (int64_t i = 0; i < F::points; ++i)
         multiply_rows<true>(rows, v + b * x.block + i * x.point, block_row(x, b), m + j * dy.block + i * dy.point, count,
                             width, u + i * point, false);
-    for (int64_t c = 0; c < rows; ++c)
+    for (int64_t c = 0; c < rows; ++c) {
+        prefetch_pixels<9, 1>(dkernel + (b * x.width + c + 2) * p.dy.C + j * kWide, p.x.C * p.dy.C, 0);
         for (int64_t o = 0; o < width; o += V) {
             vf g[3][3];
             transform<typename F::KernelGradient>(u + c * width + o, F::window * point, point, g);
@@ -99,6 +97,7 @@ void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t
                 for (int k = 0; k < 3; ++k, to += p.x.C * p.dy.C)
                     store_lanes(to, add ? load_lanes(to, lanes) + g[i][k] : g[i][k], lanes);
         }
+    }
 }
 
 template <typename F>
@@ -156,10 +155,12 @@ constexpr int64_t kReduceBlock = 4096;
 void reduce(void* context, int64_t task, Arena&) {
     const Job& job = *static_cast<const Job*>(context);
     const Plan& p = job.p;
-    for (int64_t i = task * kReduceBlock; i < at_most((task + 1) * kReduceBlock, p.size); ++i) {
-        float sum = p.sums[i];
-        for (int64_t s = 1; s < p.shards; ++s) sum += p.sums[s * p.size + i];
-        job.a.dkernel[i] = sum;
+    const int64_t end = at_most((task + 1) * kReduceBlock, p.size);
+    for (int64_t i = task * kReduceBlock; i < end; i += V) {
+        const int64_t lanes = at_most(end - i, V);
+        vf sum = load_lanes(p.sums + i, lanes);
+        for (int64_t s = 1; s < p.shards; ++s) sum += load_lanes(p.sums + s * p.size + i, lanes);
+        store_lanes(job.a.dkernel + i, sum, lanes);
     }
 }
 
