@@ -58,6 +58,24 @@ class Conv:
         return geometry.conv2d_shape(self.x, self.kernel_shape, self.strides, self.padding, self.dilation, self.groups)
 
     @property
+    def winograd(self) -> bool:
+        """Whether Winograd's algorithm may be chosen."""
+        ones = self.strides + self.dilation + (self.groups,)
+        return self.kernel == (3, 3) and set(ones) == {1}
+
+    @property
+    def bounds(self) -> dict[str, tuple[str, float]]:
+        """Kind and bound of each of the three operations, whatever algorithm runs."""
+        (n, oh, ow, o), c = self.y, self.x[3] // self.groups
+        taps = math.prod(self.kernel)
+        terms = {"conv2d": taps * c + 1, "conv2d_backward_input": taps * o // self.groups, "conv2d_backward_kernel": n * oh * ow}
+        if not self.winograd:
+            return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
+        tiles = n * math.ceil(oh / 4) * math.ceil(ow / 4)
+        sums = dict(zip(terms, (c, o, tiles), strict=True))
+        return {op: ("tiles", tile_bound(count)) for op, count in sums.items()}
+
+    @property
     def options(self) -> dict[str, Any]:
         return {
             "strides": self.strides,
@@ -99,6 +117,11 @@ def given(*shapes: Shape, rest: Sequence[Any] = (), scale: float = 1.0, **option
 def sum_bound(terms: int) -> float:
     """Bound of a sum of so many products: see `cases`."""
     return 2 + math.sqrt(terms)
+
+
+def tile_bound(terms: int) -> float:
+    """Bound of Winograd's F(4x4,3x3) where so many products are summed at each point: see `cases`."""
+    return 7 * math.sqrt(1 + 12 / terms)
 
 
 def size_name(shape: Shape) -> str:
