@@ -68,7 +68,11 @@ class Conv:
         """Kind and bound of each of the three operations, whatever algorithm runs."""
         (n, oh, ow, o), c = self.y, self.x[3] // self.groups
         taps = math.prod(self.kernel)
-        terms = {"conv2d": taps * c + 1, "conv2d_backward_input": taps * o // self.groups, "conv2d_backward_kernel": n * oh * ow}
+        terms = {
+            "conv2d": taps * c + 1,
+            "conv2d_backward_input": taps * o // self.groups,
+            "conv2d_backward_kernel": n * oh * ow,
+        }
         if not self.winograd:
             return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
         tiles = n * math.ceil(oh / 4) * math.ceil(ow / 4)

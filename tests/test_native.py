@@ -478,8 +478,9 @@ def test_environment_forces_instruction_set_and_threads() -> None:
 def test_other_instruction_sets_pass_every_case(isa: str) -> None:
     if os.environ.get("PELLUCID_ISA"):
         pytest.skip("an instruction set is forced already")
+    files = ("ops", "native", "winograd")
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", str(ROOT / "tests" / "test_ops.py"), __file__],
+        [sys.executable, "-m", "pytest", "-q", "-x", *(str(ROOT / "tests" / f"test_{name}.py") for name in files)],
         env={**os.environ, "PELLUCID_ISA": isa},
         capture_output=True,
         text=True,

@@ -74,7 +74,11 @@ def test_winograd_agrees_with_the_truth(c: Conv, op: str, algorithm: str) -> Non
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("c", NAMED, ids=lambda c: c.name)
 def test_direct_keeps_the_bound_of_a_plain_sum(c: Conv, op: str) -> None:
-    terms = {"conv2d": 9 * c.x[3] + 1, "conv2d_backward_input": 9 * c.filters, "conv2d_backward_kernel": math.prod(c.y[:3])}
+    terms = {
+        "conv2d": 9 * c.x[3] + 1,
+        "conv2d_backward_input": 9 * c.filters,
+        "conv2d_backward_kernel": math.prod(c.y[:3]),
+    }
     run(c, op, "direct", "linear", sum_bound(terms[op]))
 
 
