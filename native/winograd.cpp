@@ -113,46 +113,66 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
         transform_to<typename F::Kernel>(taps + i, 3 * size, size, u + i, p.u_point);
 }
 
-__attribute__((noinline)) void activate_slowly(vf* v, int64_t count, int64_t kind) {
-    for (int64_t i = 0; i < count; ++i) v[i] = kind == kSigmoid ? vsigmoid(v[i]) : vtanh(v[i]);
+__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, float slope) {
+    *v = kind == kSigmoid ? vsigmoid(*v) : kind == kTanh ? vtanh(*v) : select(*v < 0.0f, *v * slope, *v);
+}
+
+// One vector of channels of one tile: the transform back, bias, activation; `to` is the tile's corner. With WHOLE all
+// of the tile lies in the picture and all lanes are channels.
+struct Corner {
+    float* to;
+    int64_t row, pixel, rows, pixels, lanes;
+    int64_t activation;
+    float slope;
+};
+enum { kNone, kRectify, kOther };
+
+template <typename F, int HOW, bool WHOLE>
+__attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bias, const Corner& c) {
+    using T = typename F::Output;
+    vf half[T::to][T::from];
+    transform_columns<T>(m, T::from * point, point, half);
+#pragma GCC unroll 4
+    for (int i = 0; i < T::to; ++i) {
+        if (!WHOLE && i >= c.rows) return;
+        vf out[T::to];
+        T::apply(half[i], out);
+#pragma GCC unroll 4
+        for (int k = 0; k < T::to; ++k) {
+            vf z = out[k] + bias;
+            if (HOW == kRectify) z = select(z < 0.0f, vf{}, z);
+            if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
+            if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
+            else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
+        }
+    }
 }
 
 // Panel j of tiles first .. first + count - 1 from the products m to the pictures.
 template <typename F>
 void write_tiles(const Work& w, int64_t first, int64_t count, int64_t j, const float* m, int64_t point) {
+    using Write = void (*)(const float*, int64_t, vf, const Corner&);
+    static const Write writes[3][2] = {{write_vector<F, kNone, false>, write_vector<F, kNone, true>},
+                                       {write_vector<F, kRectify, false>, write_vector<F, kRectify, true>},
+                                       {write_vector<F, kOther, false>, write_vector<F, kOther, true>}};
     constexpr int size = F::tile;
+    const Write* const write = writes[w.activation == kLinear ? kNone : w.activation == kRelu ? kRectify : kOther];
     const Windows& s = w.windows;
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns);
     vf bias[2] = {};
     for (int64_t v = 0; w.bias && v * V < columns; ++v)
         bias[v] = load_lanes(w.bias + j * kWide + v * V, at_most(columns - v * V, V));
+    Corner c{nullptr, w.OW * w.O, w.O, 0, 0, 0, w.activation, w.slope};
     for (int64_t t = first; t < first + count; ++t) {
         const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
         const int64_t y = within / s.across * size, x = within % s.across * size;
-        const int64_t rows = at_most(w.OH - y, size), pixels = at_most(w.OW - x, size);
-        float* corner = w.out + ((n * w.OH + y) * w.OW + x) * w.O + j * kWide;
-        prefetch_pixels<size, size>(corner + 2 * size * w.O, w.OW * w.O, w.O);
-        for (int64_t v = 0; v * V < width; ++v, m += V) {
-            vf r[size][size];
-            transform<typename F::Output>(m, F::window * point, point, r);
-            const vf b = bias[v];
-#pragma GCC unroll 4
-            for (int i = 0; i < size; ++i)
-#pragma GCC unroll 4
-                for (int k = 0; k < size; ++k) {
-                    vf z = r[i][k] + b;
-                    if (w.activation == kRelu) z = select(z < 0.0f, vf{}, z);
-                    else if (w.activation == kLeakyRelu) z = select(z < 0.0f, z * w.slope, z);
-                    r[i][k] = z;
-                }
-            if (w.activation >= kSigmoid) activate_slowly(&r[0][0], size * size, w.activation);
-            const int64_t lanes = at_most(columns - v * V, V);
-            for (int64_t i = 0; i < rows; ++i)
-                for (int64_t k = 0; k < pixels; ++k) {
-                    float* to = corner + (i * w.OW + k) * w.O + v * V;
-                    if (lanes == V) store(to, r[i][k]);
-                    else store_partial(to, r[i][k], lanes);
-                }
+        c.rows = at_most(w.OH - y, size);
+        c.pixels = at_most(w.OW - x, size);
+        c.to = w.out + ((n * w.OH + y) * w.OW + x) * w.O + j * kWide;
+        prefetch_pixels<size, size>(c.to + 2 * size * w.O, c.row, c.pixel);
+        for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
+            c.lanes = at_most(columns - v * V, V);
+            write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);
         }
     }
 }

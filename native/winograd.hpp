@@ -153,10 +153,9 @@ struct F2 {
     using KernelGradient = KernelGradient2;
 };
 
-// result[i][j] = T applied to both axes of from[i * row + j * pixel], one vector of channels.
+// half[i][j] = T applied to the columns of from[i * row + j * pixel], one vector of channels.
 template <typename T>
-PELLUCID_INLINE void transform(const float* from, int64_t row, int64_t pixel, vf (&result)[T::to][T::to]) {
-    vf half[T::to][T::from];
+PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t pixel, vf (&half)[T::to][T::from]) {
 #pragma GCC unroll 8
     for (int j = 0; j < T::from; ++j) {
         vf in[T::from], out[T::to];
@@ -166,18 +165,20 @@ PELLUCID_INLINE void transform(const float* from, int64_t row, int64_t pixel, vf
 #pragma GCC unroll 8
         for (int i = 0; i < T::to; ++i) half[i][j] = out[i];
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < T::to; ++i) T::apply(half[i], result[i]);
 }
 
+// Both axes, to points that lie `point` apart.
 template <typename T>
 PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point) {
-    vf result[T::to][T::to];
-    transform<T>(from, row, pixel, result);
+    vf half[T::to][T::from];
+    transform_columns<T>(from, row, pixel, half);
 #pragma GCC unroll 8
-    for (int i = 0; i < T::to; ++i)
+    for (int i = 0; i < T::to; ++i) {
+        vf out[T::to];
+        T::apply(half[i], out);
 #pragma GCC unroll 8
-        for (int j = 0; j < T::to; ++j) store(to + (i * T::to + j) * point, result[i][j]);
+        for (int j = 0; j < T::to; ++j) store(to + (i * T::to + j) * point, out[j]);
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------ tiles

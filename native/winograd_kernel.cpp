@@ -18,7 +18,8 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kDepthLimit = 72;            // input channels of a block
+constexpr int64_t kDepthLimit = 40;            // input channels of a block
+constexpr int64_t kSumTiles = 64;              // added up in registers: 40 channels and a panel of them stay in L1
 constexpr int64_t kShardKernel = 256 << 10;    // bytes of a kernel up to which pictures are cut into shards
 constexpr int64_t kShards = 8;
 constexpr int64_t kShardTiles = 64;            // at least, of a shard
@@ -81,21 +82,28 @@ void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t
     const Layout x = x_layout<F>(p, count), dy = dy_layout<F>(p, count);
     const int64_t rows = block_channels(x, b), columns = block_channels(dy, j), width = block_row(dy, j);
     const int64_t point = rows * width + 16;
+    const int64_t stride = block_row(x, b);
     for (int64_t i = 0; i < F::points; ++i)
-        multiply_rows<true>(rows, v + b * x.block + i * x.point, block_row(x, b), m + j * dy.block + i * dy.point, count,
-                            width, u + i * point, false);
+        for (int64_t t = 0; t < count; t += kSumTiles)
+            multiply_rows<true>(rows, v + b * x.block + i * x.point + t * stride, stride,
+                                m + j * dy.block + i * dy.point + t * width, at_most(count - t, kSumTiles), width,
+                                u + i * point, t > 0);
     for (int64_t c = 0; c < rows; ++c) {
         prefetch_pixels<9, 1>(dkernel + (b * x.width + c + 2) * p.dy.C + j * kWide, p.x.C * p.dy.C, 0);
         for (int64_t o = 0; o < width; o += V) {
-            vf g[3][3];
-            transform<typename F::KernelGradient>(u + c * width + o, F::window * point, point, g);
+            using T = typename F::KernelGradient;
+            vf half[T::to][T::from];
+            transform_columns<T>(u + c * width + o, F::window * point, point, half);
             const int64_t lanes = at_most(columns - o, V);
             float* to = dkernel + (b * x.width + c) * p.dy.C + j * kWide + o;
 #pragma GCC unroll 3
-            for (int i = 0; i < 3; ++i)
+            for (int i = 0; i < 3; ++i) {
+                vf g[3];
+                T::apply(half[i], g);
 #pragma GCC unroll 3
                 for (int k = 0; k < 3; ++k, to += p.x.C * p.dy.C)
-                    store_lanes(to, add ? load_lanes(to, lanes) + g[i][k] : g[i][k], lanes);
+                    store_lanes(to, add ? load_lanes(to, lanes) + g[k] : g[k], lanes);
+            }
         }
     }
 }
@@ -122,8 +130,8 @@ void shard(void* context, int64_t task, Arena& arena) {
             const Layout x = x_layout<F>(p, count), dy = dy_layout<F>(p, count);
             transform_windows<typename F::Input>(p.x, first, count, 0, x, v, scratch);
             transform_windows<typename F::OutputGradient>(p.dy, first, count, 0, dy, m, scratch);
-            for (int64_t j = 0; j < p.panels; ++j)
-                for (int64_t b = 0; b < x.blocks; ++b)
+            for (int64_t b = 0; b < x.blocks; ++b)
+                for (int64_t j = 0; j < p.panels; ++j)
                     piece<F>(p, count, v, m, j, b, u, p.sums + task * p.size, i > 0);
         }
     }
@@ -146,8 +154,7 @@ void shared_piece(void* context, int64_t task, Arena& arena) {
     const Job& job = *static_cast<const Job*>(context);
     const Plan& p = job.p;
     float* u = static_cast<float*>(arena_reserve(arena, size_t(piece_floats<F>(p)) * sizeof(float)));
-    const int64_t blocks = x_layout<F>(p, job.count).blocks;
-    piece<F>(p, job.count, p.v, p.m, task / blocks, task % blocks, u, job.a.dkernel, job.first > 0);
+    piece<F>(p, job.count, p.v, p.m, task % p.panels, task / p.panels, u, job.a.dkernel, job.first > 0);
 }
 
 constexpr int64_t kReduceBlock = 4096;
