@@ -9,7 +9,18 @@
 //
 // Small kernels: pictures are cut into shards by shape alone, each shard goes through its tiles in rounds that stay
 // near L2, and sums into its own kernel-sized buffer; buffers are added in order. Large kernels: one shard, and the
-// threads share each round: windows into the workspace first, then (panel, block) is the task.
+// threads share each round: windows into the workspace first, then (block, panel) is the task, panels inside, so that
+// neighbouring tasks write to the same pages of the gradient.
+//
+// The tile reads 6 or 12 neighbouring channels of one tile after another, so a block of channels is narrow and
+// the sum is cut every kSumTiles tiles: else each line is fetched from L2 for every 6 channels.
+//
+// Measured, direct-equivalent GFLOP/s (Zen 3, one thread, limit about 100; direct in brackets): 128 x 16x16 36 -> 72:
+// 198 (70); 128 x 8x8 72 -> 144: 213 (81); 4 x 56x56 64 -> 64: 214 (74); 4 x 28x28 256 -> 256: 241 (75);
+// 4 x 14x14 512 -> 512: 142 (63); 4 x 7x7: 121 (61). The last two are bound by writing 9.4 MB of gradient in lines of
+// 64 bytes (27 and 33 % of the time) and by how few tiles share the transform back.
+// Tried and lost: blocks of 72 channels, sums not cut (25 % at 72 -> 144); blocks inside panels (10 % at 7x7); rounds of
+// 16 MB (up to 20 %); 16 shards (10 % at 64 -> 64: fewer tiles a round).
 #include "winograd.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
