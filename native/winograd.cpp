@@ -6,9 +6,9 @@
 //     that its transformed windows and a panel of results stay near L2: transform windows > panel of output channels >
 //     block of input channels > point > register tiles; then transform the panel back, with bias and activation.
 // Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles tiles
-//     of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task = panel of
-//     output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of the work for
-//     128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7).
+//     of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task = panel
+//     of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of the
+//     work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7).
 //
 // Measured, direct-equivalent GFLOP/s (Zen 3, one thread, limit about 100; direct in brackets):
 //                          forward      to the input
@@ -121,8 +121,8 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
     const int64_t row = w.turned ? 1 : w.O, column = w.turned ? C : 1;
     for (int tap = 0; tap < 9; ++tap)
-        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * C * w.O + first * row + j * kWide * column, row, column, depth,
-                   columns, taps + tap * size);
+        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * C * w.O + first * row + j * kWide * column, row, column,
+                   depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
         transform_to<typename F::Kernel>(taps + i, 3 * size, size, u + i, p.u_point);
 }
@@ -288,7 +288,8 @@ void run(const Work& w, void* workspace) {
         job.first = p.total * i / rounds;
         job.count = p.total * (i + 1) / rounds - job.first;
         job.layout = layout_of(w.windows.C, p.depth, F::points, job.count);
-        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * w.windows.C * 4), deep_windows<F>, &job);
+        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * w.windows.C * 4), deep_windows<F>,
+                     &job);
         parallel_for(p.panels, products * double(job.count), deep_panel<F>, &job);
     }
 }

@@ -31,9 +31,9 @@ namespace {
 // One axis of each transform; `from` and `to` are the lengths, `step` the distance of windows.
 //
 // F(4x4) interpolates at 0, +-3/4, +-3/2 and infinity. The usual points 0, +-1, +-2 need a few multiplications less but
-// magnify roundings 4 times as much: largest error of 64 -> 16 channels in units of eps * the sum of absolute values, by
-// simulation: 17.2 for (1, 2), 16.0 (1/2, 1), 7.4 (1/2, 3/2), 4.5 (5/8, 3/2), 3.7 (1/sqrt 2, sqrt 2), 4.0 for (3/4, 3/2),
-// whose squares are exact in binary.
+// magnify roundings 4 times as much: largest error of 64 -> 16 channels in units of eps * the sum of absolute values,
+// by simulation: 17.2 for (1, 2), 16.0 (1/2, 1), 7.4 (1/2, 3/2), 4.5 (5/8, 3/2), 3.7 (1/sqrt 2, sqrt 2), 4.0 for
+// (3/4, 3/2), whose squares are exact in binary.
 constexpr float kA = 0.75f, kB = 1.5f;
 constexpr float kA2 = kA * kA, kB2 = kB * kB, kA3 = kA * kA2, kB3 = kB * kB2;
 constexpr float kN0 = 1 / (kA2 * kB2), kNA = 1 / (2 * kA2 * (kA2 - kB2)), kNB = 1 / (2 * kB2 * (kB2 - kA2));

@@ -19,8 +19,8 @@
 // 198 (70); 128 x 8x8 72 -> 144: 213 (81); 4 x 56x56 64 -> 64: 214 (74); 4 x 28x28 256 -> 256: 241 (75);
 // 4 x 14x14 512 -> 512: 142 (63); 4 x 7x7: 121 (61). The last two are bound by writing 9.4 MB of gradient in lines of
 // 64 bytes (27 and 33 % of the time) and by how few tiles share the transform back.
-// Tried and lost: blocks of 72 channels, sums not cut (25 % at 72 -> 144); blocks inside panels (10 % at 7x7); rounds of
-// 16 MB (up to 20 %); 16 shards (10 % at 64 -> 64: fewer tiles a round).
+// Tried and lost: blocks of 72 channels, sums not cut (25 % at 72 -> 144); blocks inside panels (10 % at 7x7); rounds
+// of 16 MB (up to 20 %); 16 shards (10 % at 64 -> 64: fewer tiles a round).
 #include "winograd.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
@@ -156,8 +156,8 @@ void shared_windows(void* context, int64_t task, Arena& arena) {
         arena_reserve(arena, size_t(scratch_floats(F::window, at_least(p.x.C, p.dy.C))) * sizeof(float)));
     const int64_t place = task * kGroup, count = at_most(job.count - place, kGroup);
     transform_windows<typename F::Input>(p.x, job.first + place, count, place, x_layout<F>(p, job.count), p.v, scratch);
-    transform_windows<typename F::OutputGradient>(p.dy, job.first + place, count, place, dy_layout<F>(p, job.count), p.m,
-                                                  scratch);
+    transform_windows<typename F::OutputGradient>(p.dy, job.first + place, count, place, dy_layout<F>(p, job.count),
+                                                  p.m, scratch);
 }
 
 template <typename F>
@@ -200,7 +200,8 @@ void run(const Conv2dBackwardKernel& a, void* workspace) {
     for (int64_t i = 0; i < rounds; ++i) {
         job.first = p.total * i / rounds;
         job.count = p.total * (i + 1) / rounds - job.first;
-        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * (a.C + a.O) * 4), shared_windows<F>, &job);
+        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * (a.C + a.O) * 4), shared_windows<F>,
+                     &job);
         parallel_for(p.panels * x_layout<F>(p, job.count).blocks, work * double(job.count), shared_piece<F>, &job);
     }
 }
