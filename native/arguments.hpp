@@ -21,6 +21,20 @@
     ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
 #define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
     ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+// QH, QW: pooled rows and columns; PSH ... PLEFT: strides and padding of the pooling, POOL: 0 max, 1 average.
+#define PELLUCID_WINDOW_SIZES(SIZE)                                                                                   \
+    SIZE(QH) SIZE(QW) SIZE(PH) SIZE(PW) SIZE(PSH) SIZE(PSW) SIZE(PTOP) SIZE(PLEFT)
+#define PELLUCID_CONV2D_POOL(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
+    ARRAY(uint8_t, argmax) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL) SIZE(ACTIVATION)          \
+    REAL(slope)
+#define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
+    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax)                   \
+    ARRAY(float, dkernel) ARRAY(float, dbias) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE)                   \
+    SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
+    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax) ARRAY(const float, kernel)              \
+    ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
 
@@ -106,6 +120,9 @@
     KERNEL(Conv2d, conv2d, PELLUCID_CONV2D)                                                                           \
     KERNEL(Conv2dBackwardInput, conv2d_backward_input, PELLUCID_CONV2D_BACKWARD_INPUT)                                \
     KERNEL(Conv2dBackwardKernel, conv2d_backward_kernel, PELLUCID_CONV2D_BACKWARD_KERNEL)                             \
+    KERNEL(Conv2dPool, conv2d_pool, PELLUCID_CONV2D_POOL)                                                             \
+    KERNEL(Conv2dPoolBackwardKernel, conv2d_pool_backward_kernel, PELLUCID_CONV2D_POOL_BACKWARD_KERNEL)               \
+    KERNEL(Conv2dPoolBackwardInput, conv2d_pool_backward_input, PELLUCID_CONV2D_POOL_BACKWARD_INPUT)                  \
     KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
     KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \
     KERNEL(DenseBackwardInput, dense_backward_input, PELLUCID_DENSE_BACKWARD_INPUT)                                   \

@@ -1,10 +1,12 @@
-// What the two files of convolution share: a zero-padded copy of a part of a picture.
+// What the files of convolution share: how the rows of a picture are reached, in place or in a zero-padded copy.
 #pragma once
 #include "gather_gemm.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
+
+constexpr int64_t kTasks = 16;  // tasks worth having, for machines of up to about 8 threads
 
 // out (rows, columns, channels) = the picture (H, W, stride) from row y0 and column x0 on, zero outside it.
 inline void copy_window(const float* picture, int64_t H, int64_t W, int64_t stride, int64_t channels, int64_t y0,
@@ -27,6 +29,50 @@ inline void copy_window(const float* picture, int64_t H, int64_t W, int64_t stri
                 memcpy(to, from, size_t(channels) * sizeof(float));
         }
     }
+}
+
+// How the rows of x are reached: in place when nothing is padded, else through a copy of the band.
+struct View {
+    bool copied;
+    int64_t pixel, row;  // strides in floats
+    int64_t width;       // columns of the copy
+};
+
+template <typename Arguments>
+View view_of(const Arguments& a) {
+    const int64_t height = (a.OH - 1) * a.SH + (a.KH - 1) * a.DH + 1;
+    const int64_t width = (a.OW - 1) * a.SW + (a.KW - 1) * a.DW + 1;
+    if (a.TOP == 0 && a.LEFT == 0 && height <= a.H && width <= a.W) return {false, a.C, a.W * a.C, a.W};
+    return {true, a.C / a.GROUPS, width * (a.C / a.GROUPS), width};
+}
+
+template <typename Arguments>
+int64_t band_height(const Arguments& a, int64_t rows) {
+    return (rows - 1) * a.SH + (a.KH - 1) * a.DH + 1;
+}
+
+template <typename Arguments>
+int64_t copy_floats(const Arguments& a, const View& v, int64_t rows) {
+    return v.copied ? band_height(a, rows) * v.row : 0;
+}
+
+// The first pixel under output row oy of image n, group g; copies the band there if need be.
+template <typename Arguments>
+const float* band_of(const Arguments& a, const View& v, int64_t n, int64_t g, int64_t oy, int64_t rows, float* copy) {
+    const int64_t channels = a.C / a.GROUPS;
+    const float* image = a.x + n * a.H * a.W * a.C + g * channels;
+    if (!v.copied) return image + oy * a.SH * v.row;
+    copy_window(image, a.H, a.W, a.C, channels, oy * a.SH - a.TOP, band_height(a, rows), -a.LEFT, v.width, copy);
+    return copy;
+}
+
+// offset[k] of kernel entry k = (tap, channel).
+template <typename Arguments>
+void entry_offsets(const Arguments& a, const View& v, int32_t* offset) {
+    for (int64_t kh = 0; kh < a.KH; ++kh)
+        for (int64_t kw = 0; kw < a.KW; ++kw)
+            for (int64_t c = 0; c < a.C / a.GROUPS; ++c)
+                *offset++ = int32_t(kh * a.DH * v.row + kw * a.DW * v.pixel + c);
 }
 
 }  // namespace

@@ -13,7 +13,6 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kTasks = 16;
 constexpr int64_t kBandPixels = 512;
 
 // One phase along one axis.

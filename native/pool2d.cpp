@@ -2,7 +2,7 @@
 //
 // Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
 // pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
-// and dx need not be cleared first. Task = (image, band of rows).
+// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter way.
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
@@ -34,6 +34,13 @@ PELLUCID_INLINE Range windows_of(int64_t p, int64_t size, int64_t stride, int64_
     return {p < size ? 0 : (p - size) / stride + 1, at_most(p / stride + 1, count)};
 }
 
+// How many lanes to use for the channels from c on: where channels are fewer than a vector, pixels follow each other in
+// memory and are written in order, so all lanes, if that leaves neither the array read (room floats from there) nor the
+// part written by this task (space floats).
+PELLUCID_INLINE int64_t lanes_of(int64_t channels, int64_t c, int64_t room, int64_t space) {
+    return room >= V && space >= V ? V : at_most(channels - c, V);
+}
+
 constexpr int kTaps = 255;  // an index is one byte
 struct Tap {
     int64_t at;     // of its channel 0
@@ -51,7 +58,9 @@ void max_band(void* context, int64_t task, Arena&) {
     const MaxPool2d& a = job.a;
     const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
     const float* x = a.x + n * a.H * a.W * a.C;
-    for (int64_t oy = first; oy < at_most(first + job.bands.rows, a.OH); ++oy) {
+    const int64_t last = at_most(first + job.bands.rows, a.OH);
+    const int64_t size = (a.N - n) * a.H * a.W * a.C, stop = (n * a.OH + last) * a.OW * a.C;
+    for (int64_t oy = first; oy < last; ++oy) {
         const int64_t y0 = oy * a.SH - a.TOP;
         const Range rows = inside(y0, a.PH, a.H);
         for (int64_t ox = 0; ox < a.OW; ++ox) {
@@ -63,8 +72,10 @@ void max_band(void* context, int64_t task, Arena&) {
             for (int64_t i = rows.begin; i < rows.end; ++i)
                 for (int64_t j = columns.begin; j < columns.end; ++j)
                     taps[count++] = {((y0 + i) * a.W + x0 + j) * a.C, int32_t(i * a.PW + j)};
+            const int64_t space = stop - at;
             for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
+                const int64_t c = vector_start(c0, a.C), room = size - taps[count - 1].at - c;
+                const int64_t lanes = lanes_of(a.C, c, room, space - c);
                 vf best = broadcast(-__builtin_inff());
                 vi winner = vi{} + (count ? taps[0].index : 0);
                 for (int t = 0; t < count; ++t) {
@@ -86,6 +97,54 @@ void max_pool2d(const void* arguments, Context&) {
     const MaxPool2d& a = *static_cast<const MaxPool2d*>(arguments);
     Job<MaxPool2d> job{a, bands_of(a.OH, a.OW * a.C * a.PH * a.PW)};
     parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), max_band, &job);
+}
+
+// Backward where windows lie side by side, each inside the picture: every pixel has one window at most, so windows are
+// visited in order and no pixel looks for its own. Task = (image, row of windows, and what is left below them).
+template <typename Arguments>
+bool side_by_side(const Arguments& a) {
+    return a.SH == a.PH && a.SW == a.PW && a.TOP == 0 && a.LEFT == 0 && a.OH * a.PH <= a.H && a.OW * a.PW <= a.W;
+}
+
+template <typename Arguments, typename Share>
+PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
+    const int64_t bands = ceil_div(a.H, a.PH), n = task / bands, oy = task % bands;
+    const int64_t first = oy * a.PH, rows = at_most(a.PH, a.H - first);
+    float* dx = a.dx + (n * a.H + first) * a.W * a.C;
+    float* const stop = dx + rows * a.W * a.C;
+    if (oy >= a.OH) {
+        memset(dx, 0, size_t(stop - dx) * sizeof(float));
+        return;
+    }
+    const int64_t left = (a.W - a.OW * a.PW) * a.C, total = a.N * a.OH * a.OW * a.C;
+    for (int64_t i = 0; i < rows; ++i) {
+        int64_t at = (n * a.OH + oy) * a.OW * a.C;
+        for (int64_t ox = 0; ox < a.OW; ++ox, at += a.C)
+            for (int64_t j = 0; j < a.PW; ++j, dx += a.C)
+                for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                    const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, total - at - c, stop - dx - c);
+                    store_lanes(dx + c, share(at + c, lanes, int32_t(i * a.PW + j)), lanes);
+                }
+        memset(dx, 0, size_t(left) * sizeof(float));
+        dx += left;
+    }
+}
+
+PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) memcpy(&bytes, p, V);
+    else
+        for (int64_t lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
+    return widen_bytes(bytes);
+}
+
+void max_spread(void* context, int64_t task, Arena&) {
+    const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(context);
+    const float* dy = a.dy;
+    const uint8_t* argmax = a.argmax;
+    spread(a, task, [=](int64_t at, int64_t lanes, int32_t index) {
+        return floats(bits(load_lanes(dy + at, lanes)) & (load_places(argmax + at, lanes) == index));
+    });
 }
 
 void max_backward_band(void* context, int64_t task, Arena&) {
@@ -122,6 +181,11 @@ void max_backward_band(void* context, int64_t task, Arena&) {
 
 void max_pool2d_backward(const void* arguments, Context&) {
     const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(arguments);
+    if (side_by_side(a)) {
+        parallel_for(a.N * ceil_div(a.H, a.PH), double(a.N * a.H * a.W * a.C), max_spread,
+                     const_cast<MaxPool2dBackward*>(&a));
+        return;
+    }
     Job<MaxPool2dBackward> job{a, bands_of(a.H, a.W * a.C)};
     parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), max_backward_band, &job);
 }
@@ -131,21 +195,24 @@ void avg_band(void* context, int64_t task, Arena&) {
     const AvgPool2d& a = job.a;
     const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
     const float* x = a.x + n * a.H * a.W * a.C;
-    for (int64_t oy = first; oy < at_most(first + job.bands.rows, a.OH); ++oy) {
+    const int64_t last = at_most(first + job.bands.rows, a.OH);
+    const int64_t size = (a.N - n) * a.H * a.W * a.C, stop = (n * a.OH + last) * a.OW * a.C;
+    for (int64_t oy = first; oy < last; ++oy) {
         const int64_t y0 = oy * a.SH - a.TOP;
         const Range rows = inside(y0, a.PH, a.H);
         for (int64_t ox = 0; ox < a.OW; ++ox) {
             const int64_t x0 = ox * a.SW - a.LEFT;
             const Range columns = inside(x0, a.PW, a.W);
             const float taps = float((rows.end - rows.begin) * (columns.end - columns.begin));
-            float* y = a.y + ((n * a.OH + oy) * a.OW + ox) * a.C;
+            const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
+            const int64_t room = size - ((y0 + rows.end - 1) * a.W + x0 + columns.end - 1) * a.C;
             for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
+                const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, room - c, stop - at - c);
                 vf sum = vf{};
                 for (int64_t i = rows.begin; i < rows.end; ++i)
                     for (int64_t j = columns.begin; j < columns.end; ++j)
                         sum += load_lanes(x + ((y0 + i) * a.W + x0 + j) * a.C + c, lanes);
-                store_lanes(y + c, sum / taps, lanes);
+                store_lanes(a.y + at + c, sum / taps, lanes);
             }
         }
     }
@@ -155,6 +222,13 @@ void avg_pool2d(const void* arguments, Context&) {
     const AvgPool2d& a = *static_cast<const AvgPool2d*>(arguments);
     Job<AvgPool2d> job{a, bands_of(a.OH, a.OW * a.C * a.PH * a.PW)};
     parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), avg_band, &job);
+}
+
+void avg_spread(void* context, int64_t task, Arena&) {
+    const AvgPool2dBackward& a = *static_cast<const AvgPool2dBackward*>(context);
+    const float* dy = a.dy;
+    const float taps = float(a.PH * a.PW);
+    spread(a, task, [=](int64_t at, int64_t lanes, int32_t) { return load_lanes(dy + at, lanes) / taps; });
 }
 
 void avg_backward_band(void* context, int64_t task, Arena&) {
@@ -185,6 +259,11 @@ void avg_backward_band(void* context, int64_t task, Arena&) {
 
 void avg_pool2d_backward(const void* arguments, Context&) {
     const AvgPool2dBackward& a = *static_cast<const AvgPool2dBackward*>(arguments);
+    if (side_by_side(a)) {
+        parallel_for(a.N * ceil_div(a.H, a.PH), double(a.N * a.H * a.W * a.C), avg_spread,
+                     const_cast<AvgPool2dBackward*>(&a));
+        return;
+    }
     Job<AvgPool2dBackward> job{a, bands_of(a.H, a.W * a.C)};
     parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), avg_backward_band, &job);
 }

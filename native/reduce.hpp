@@ -61,7 +61,12 @@ void reduce_shard(void* context, int64_t shard, Arena&) {
         for (int64_t c0 = 0; c0 < r.columns; c0 += V) {
             const int64_t c = vector_start(c0, r.columns), lanes = at_most(r.columns - c, V);
             vd sum[T::sums] = {};
-            for (int64_t row = i; row < at_most(i + kReduceRows, end); ++row) r.terms.add(row, c, lanes, sum);
+            // A whole vector wherever the next row is there to be read; what it says of other columns is not used.
+            const int64_t stop = at_most(i + kReduceRows, end);
+            const int64_t whole = lanes == V || stop < r.rows ? stop : at_least(stop - V, i);
+            int64_t row = i;
+            for (; row < whole; ++row) r.terms.add(row, c, V, sum);
+            for (; row < stop; ++row) r.terms.add(row, c, lanes, sum);
             for (int s = 0; s < T::sums; ++s) {
                 double lane_sums[V];
                 memcpy(lane_sums, &sum[s], sizeof lane_sums);

@@ -30,7 +30,6 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kTasks = 16;                            // as in conv2d.cpp
 constexpr int64_t kDepthLimit = 72;                       // input channels of a block
 constexpr int64_t kStoredBytes = 2 << 20;                 // of U
 constexpr int64_t kBlockBytes = (V == 16 ? 768 : 384) << 10;  // of a block of tiles: most of L2

@@ -92,6 +92,31 @@ POOLS = (
     Pool("256-taps", (1, 18, 19, 3), (16, 16), (2, 1)),
 )
 
+# convolution and the pooling behind it: (name of a row of CONVS, pool_size, strides, padding)
+POOLED = (
+    ("5x5x1", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("5x5x1-one", (3, 2), (2, 1), ((1, 1), (0, 1))),
+    ("11x11x3-stride4", (3, 3), (2, 2), ((0, 0), (0, 0))),
+    ("3x3x3-same", (2, 2), (2, 2), ((0, 1), (0, 1))),
+    ("3x3-same", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("3x3-large", (3, 3), (2, 2), ((1, 1), (1, 1))),
+    ("3x3-deep", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("nonsquare", (2, 3), (1, 2), ((0, 0), (0, 0))),
+    ("asymmetric-strided", (2, 2), (3, 2), ((1, 0), (0, 1))),
+    ("dilated", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("dilated-same-strided", (3, 2), (1, 1), ((1, 1), (1, 0))),
+    ("grouped", (2, 2), (3, 4), ((0, 0), (0, 0))),
+    ("grouped-strided", (3, 2), (2, 2), ((0, 0), (0, 0))),
+    ("depthwise", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("45to46", (2, 3), (2, 3), ((0, 0), (0, 0))),
+    ("46to45-pointwise", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("one-wide-padded", (3, 1), (2, 1), ((0, 0), (0, 0))),
+    ("stride-over-kernel", (2, 2), (1, 1), ((0, 0), (0, 0))),
+    ("padding-over-kernel", (9, 9), (1, 1), ((0, 0), (0, 0))),
+    ("one-pixel", (1, 1), (1, 1), ((0, 0), (0, 0))),
+    *((f"filters-{o}", (2, 2), (2, 2), ((0, 0), (0, 0))) for o in (1, 7, 8, 9, 15, 17, 33)),
+)
+
 # (N, inputs, units)
 DENSES = ((1, 1, 1), (1, 7, 10), (3, 45, 46), (5, 16, 30), (100, 36, 10), (100, 720, 100), (7, 33, 17), (13, 6, 1))
 # activations, normalisations: (N, ..., C)
@@ -196,6 +221,49 @@ def _pools() -> Iterator[Case]:
         yield Case("global_avg_pool2d", size_name(shape), given(shape), "linear", bound)
         backward = given((shape[0], shape[3]), rest=[shape])
         yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
+
+
+def _routed(c: Conv, pool: dict[str, Any], kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
+    """Arguments of both gradients, on what a forward pass gives; a third of dy is zero, as behind a dropout."""
+    options = {**c.options, **pool, "activation": kind, "slope": 0.3}
+    small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3])) if kind == "tanh" else 0.3  # 1 - y^2 must not cancel
+    x, kernel, bias = normal(rng, c.x), normal(rng, c.kernel_shape, small), normal(rng, (c.filters,), small)
+    shape = geometry.pool2d_shape(c.y, pool["pool_size"], pool["pool_strides"], pool["pool_padding"])
+    y, argmax = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    reference.conv2d_pool(x, kernel, bias, y, argmax, **options)
+    dy = (normal(rng, shape) * (rng.random(shape) > 0.3)).astype(np.float32)
+    return ((x, dy, y, argmax, c.kernel_shape), options), ((dy, y, argmax, kernel, c.x), options)
+
+
+def _pooled_convs() -> Iterator[Case]:
+    convs = {c.name: c for c in CONVS}
+    for name, size, strides, padding in POOLED:
+        c = convs[name]
+        pool: dict[str, Any] = {"pool_size": size, "pool_strides": strides, "pool_padding": padding}
+        macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
+        fan_out = math.prod(c.kernel) * c.filters // c.groups
+        for kind in ("linear", "relu", "leaky_relu", "tanh") if c.filters < 64 else ("relu",):
+            options = {**c.options, **pool, "activation": kind, "slope": 0.3}
+            forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
+            # The products' sum as in conv2d, a factor 0.3 for leaky. A tanh adds 8 roundings of a number below 1 to
+            # its argument's error, whose sum of absolute values is near taps * 0.3^2 and some deviations of it.
+            how, bound = "linear", sum_bound(taps + 1) + 1
+            if kind == "tanh":
+                how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
+            yield Case("conv2d_max_pool2d", f"{name}-{kind}", forward, how, bound, macs)
+            average = bound + sum_bound(math.prod(size))
+            yield Case("conv2d_avg_pool2d", f"{name}-{kind}", forward, how, average, macs)
+            # At most every pixel of the convolution has a gradient; up to three roundings of the derivative.
+            rows = sum_bound(math.prod(c.y[:3])) + 3
+            windows = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))  # that share a pixel
+            fan = sum_bound(fan_out * windows) + 3
+            to_kernel, to_input = (partial(_routed_part, c, pool, kind, i) for i in range(2))
+            yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, "linear", rows, macs)
+            yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, "linear", fan, macs)
+
+
+def _routed_part(c: Conv, pool: dict[str, Any], kind: str, part: int, rng: np.random.Generator) -> Arguments:
+    return _routed(c, pool, kind, rng)[part]
 
 
 def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:
@@ -331,6 +399,7 @@ CASES: tuple[Case, ...] = (
     *_convs(),
     *_denses(),
     *_pools(),
+    *_pooled_convs(),
     *_activations(),
     *_losses(),
     *_normalizations(),

@@ -73,6 +73,43 @@ def _conv2d_backward_kernel(a: Arrays) -> Built:
     return native.conv2d_backward_kernel(a.batch(13, 17, 16), a.batch(13, 17, 46), dkernel, **SAME3), [dkernel]
 
 
+POOLED = {**SAME3, "pool_size": (3, 2), "pool_strides": (2, 2), "pool_padding": ((1, 0), (0, 0))}
+
+
+def _conv2d_pool(a: Arrays, c: int = 6, o: int = 30, groups: int = 1) -> Built:
+    y, argmax = a.out(6, 8, o), np.full((a.n, 6, 8, o), 99, np.uint8)
+    x, kernel, bias = a.batch(13, 17, c), a.fixed(3, 3, c // groups, o), a.fixed(o)
+    step = native.conv2d_pool(x, kernel, bias, y, argmax, **POOLED, groups=groups, activation="relu")
+    return step, [y, argmax]
+
+
+def _conv2d_pool_average(a: Arrays) -> Built:
+    y = a.out(6, 8, 45)
+    x, kernel = a.batch(13, 17, 3), a.fixed(3, 3, 3, 45)
+    return native.conv2d_pool(x, kernel, None, y, None, **POOLED, activation="sigmoid", pool="average"), [y]
+
+
+def _places(a: Arrays, o: int) -> Array:
+    """Places that lie inside, and some that no gradient comes through."""
+    chosen = a.rng.choice(np.array([2, 3, 4, 5, 255], np.uint8), (9, 6, 8, o))
+    return np.ascontiguousarray(chosen[: a.n])
+
+
+def _conv2d_pool_backward_kernel(a: Arrays) -> Built:
+    dkernel, dbias = np.full((3, 3, 18, 46), np.nan, np.float32), np.full(46, np.nan, np.float32)
+    x, dy, y, places = a.batch(13, 17, 36), a.batch(6, 8, 46), a.batch(6, 8, 46), _places(a, 46)
+    step = native.conv2d_pool_backward_kernel(x, dy, y, places, dkernel, dbias, **POOLED, groups=2, activation="relu")
+    return step, [dkernel, dbias]
+
+
+def _conv2d_pool_backward_input(a: Arrays) -> Built:
+    dx = a.out(13, 17, 36)
+    dy, y, places = a.batch(6, 8, 46), np.tanh(a.batch(6, 8, 46)), _places(a, 46)
+    kernel = a.fixed(3, 3, 18, 46)
+    step = native.conv2d_pool_backward_input(dy, y, places, kernel, dx, **POOLED, groups=2, activation="tanh")
+    return step, [dx]
+
+
 def _bias_backward(a: Arrays) -> Built:
     dbias = np.full(30, np.nan, np.float32)
     return native.bias_backward(a.batch(31, 17, 30), dbias), [dbias]
@@ -222,7 +259,8 @@ def _add(a: Arrays) -> Built:
 
 
 BATCHED: list[Callable[[Arrays], Built]] = [
-    _conv2d, _conv2d_strided, _conv2d_backward_input, _conv2d_backward_kernel, _bias_backward, _dense,
+    _conv2d, _conv2d_strided, _conv2d_backward_input, _conv2d_backward_kernel, _conv2d_pool, _conv2d_pool_average,
+    _conv2d_pool_backward_kernel, _conv2d_pool_backward_input, _bias_backward, _dense,
     _dense_backward_input, _dense_backward_kernel, _max_pool2d, _max_pool2d_backward, _avg_pool2d, _avg_pool2d_backward,
     _global_avg_pool2d, _global_avg_pool2d_backward, _activation, _activation_backward, _softmax, _softmax_backward,
     _softmax_cross_entropy, _dropout, _local_response_norm, _local_response_norm_backward, _batch_norm,
@@ -294,7 +332,7 @@ def threads() -> Any:
 def test_every_kernel_is_exercised_here() -> None:
     from pellucid.ops import _native
 
-    built = {_name(build).removesuffix("_strided") for build in BATCHED + FLAT}
+    built = {_name(build).removesuffix("_strided").removesuffix("_average") for build in BATCHED + FLAT}
     assert built == set(_native.kernel_fields())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,9 +14,13 @@ from pellucid import layers as L
 from pellucid import zoo
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
-from pellucid.ops import backend
+from pellucid.ops import backend, native
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan, TrainingPlan
 from pellucid.plan.lowering import strip_head
+from pellucid.plan.patterns import PATTERNS
+from pellucid.plan.settings import convolution
+from pellucid.plan.work import Sequence as WorkSequence
+from pellucid.plan.work import Work
 
 NETWORKS = {
     "simple_convnet": lambda: zoo.simple_convnet((12, 10, 1), weight_init_std="he"),
@@ -56,6 +62,23 @@ NETWORKS = {
         [L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]
     ),
 }
+
+
+def pooled(activation: str, *, joined: bool, pool: type[L.Layer] = L.MaxPool2D) -> Sequential:
+    """Two pooled convolutions, the activation their argument or a layer; overlapping windows, groups, no bias."""
+    layers: list[L.Layer] = [L.Input((15, 14, 2))]
+    for number, filters in enumerate((6, 9)):
+        conv = L.Conv2D(filters, (3, 2), padding="same", groups=1 + number * 2, use_bias=number == 0,
+                        activation=activation if joined else None)  # fmt: skip
+        layers += [conv, *([] if joined else [L.Activation(activation)]), pool((3, 2), strides=2, padding="same")]
+    return Sequential([*layers, L.Flatten(), L.Dense(4)])
+
+
+for kind in ("relu", "tanh", "leaky_relu", "linear"):
+    for joined in (True, False):
+        how = "argument" if joined else "layer"
+        NETWORKS[f"pooled_{kind}_{how}"] = partial(pooled, kind, joined=joined)
+        NETWORKS[f"averaged_{kind}_{how}"] = partial(pooled, kind, joined=joined, pool=L.AvgPool2D)
 
 CAPACITY = 8
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
@@ -274,3 +297,59 @@ def test_a_training_step_is_one_native_program_and_allocates_nothing(name: str) 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4096, f"a step allocated: peak {peak} bytes"
+
+
+def kernels_of(monkeypatch: pytest.MonkeyPatch, model: Sequential) -> list[str]:
+    """The kernels of a training step, in order."""
+    steps: list[str] = []
+
+    class Recorded(WorkSequence):
+        def __init__(self, work: Iterable[Work]) -> None:
+            work = list(work)
+            steps.extend(item.kernel for item in work if isinstance(item, native.Step))
+            super().__init__(work)
+
+    monkeypatch.setattr("pellucid.plan.plans.WorkSequence", Recorded)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    training_plan(model, make_feed(model, *examples(model)))
+    return steps
+
+
+@pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
+@pytest.mark.parametrize("name", ["simple_convnet", "pooled_tanh_layer"])
+def test_no_step_sees_an_unpooled_map(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = kernels_of(monkeypatch, NETWORKS[name]())
+    assert "conv2d_pool" in steps
+    assert "conv2d_pool_backward_kernel" in steps
+    assert not {"conv2d", "max_pool2d", "max_pool2d_backward", "conv2d_backward_kernel"} & set(steps)
+
+
+@pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
+def test_pooling_is_left_alone_where_winograd_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = zoo.cifar_net()
+    choices = []
+    for layer in model.layers:
+        if isinstance(layer, L.Conv2D):
+            x = np.zeros((1, 32 >> len(choices), 32 >> len(choices), layer.params["kernel"].shape[2]), np.float32)
+            choices.append(native.conv2d_choice(x, layer.params["kernel"], **convolution(layer, x)))
+    steps = kernels_of(monkeypatch, model)
+    assert steps.count("conv2d_pool") == choices.count("direct") >= 1
+    assert steps.count("conv2d") == steps.count("max_pool2d") == 3 - choices.count("direct") >= 1
+
+
+@pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
+@pytest.mark.parametrize("pool", [L.MaxPool2D, L.AvgPool2D])
+@pytest.mark.parametrize("kind", ["relu", "sigmoid", "tanh", "linear"])
+def test_merged_and_unmerged_give_the_same_bits_forward(
+    kind: str, pool: type[L.Layer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = pooled(kind, joined=False, pool=pool)
+    x, _ = examples(model)
+    results = []
+    for merged in (True, False):
+        if not merged:
+            monkeypatch.setattr("pellucid.plan.patterns.PATTERNS", [row for row in PATTERNS if pool not in row[0][1:]])
+        plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=CAPACITY)
+        plan.inputs[...] = x
+        results.append(plan.run(CAPACITY).copy())
+    np.testing.assert_array_equal(*results)

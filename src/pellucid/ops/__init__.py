@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recording, set_num_threads
 from pellucid.ops.door.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
+from pellucid.ops.door.conv_pool import (
+    conv2d_avg_pool2d,
+    conv2d_max_pool2d,
+    conv2d_max_pool2d_backward_input,
+    conv2d_max_pool2d_backward_kernel,
+)
 from pellucid.ops.door.data import gather
 from pellucid.ops.door.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.door.loss import (
@@ -61,8 +67,12 @@ __all__ = [
     "bias_backward",
     "binary_cross_entropy",
     "conv2d",
+    "conv2d_avg_pool2d",
     "conv2d_backward_input",
     "conv2d_backward_kernel",
+    "conv2d_max_pool2d",
+    "conv2d_max_pool2d_backward_input",
+    "conv2d_max_pool2d_backward_kernel",
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",

@@ -7,7 +7,7 @@ is taken, so longer patterns stand above shorter ones. `lower_by_layer` takes wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import cast
 
 import numpy as np
 
@@ -31,12 +31,15 @@ from pellucid.layers import (
     Tanh,
 )
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
-from pellucid.ops import geometry, native
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops import native
+from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.node import Context, Lower, Node
+from pellucid.plan.pooled_convolution import lower_conv2d_pool
+from pellucid.plan.settings import activation_of, convolution, pads
 from pellucid.plan.work import Work
 
 ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
+POOLINGS = (MaxPool2D, AvgPool2D)
 
 
 def match(context: Context, layers: Sequence[Layer], before: Node) -> Node:
@@ -97,33 +100,12 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
         )
 
 
-def _activation_of(layer: Layer) -> tuple[str, float] | None:
-    """(kind, slope) of an activation layer that acts on each number alone; None for softmax."""
-    if type(layer) is LeakyReLU:
-        return "leaky_relu", float(layer.negative_slope)
-    if type(layer) is Activation:
-        return None if layer.activation == "softmax" else (layer.activation or "linear", LEAKY_ACTIVATION_SLOPE)
-    names: dict[type[Layer], str] = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
-    return names[type(layer)], 0.0
-
-
-def _pads(layer: Conv2D | MaxPool2D | AvgPool2D, x: Array, kernel: tuple[int, int], dilation: tuple[int, int]) -> Pads:
-    return geometry.resolve_padding(layer.padding, (x.shape[1], x.shape[2]), kernel, layer.strides, dilation)
-
-
-class _Convolution(TypedDict):
-    strides: Pair
-    padding: Pads
-    dilation: Pair
-    groups: int
-
-
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """convolution + bias + activation: y = f(x * kernel + b)."""
     conv = cast(Conv2D, layers[0])
     kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
     if len(layers) == 2:
-        after = _activation_of(layers[1])
+        after = activation_of(layers[1])
         if kind != "linear" or after is None:
             return None
         kind, slope = after
@@ -133,12 +115,7 @@ def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> N
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
     if kernel is None:
         return None
-    settings: _Convolution = {
-        "strides": conv.strides,
-        "padding": _pads(conv, x, conv.kernel_size, conv.dilation_rate),
-        "dilation": conv.dilation_rate,
-        "groups": conv.groups,
-    }
+    settings = convolution(conv, x)
     y = context.output(conv.output_shape(x.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -164,7 +141,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> No
     x = before.y
     kind, slope = dense.activation or "linear", LEAKY_ACTIVATION_SLOPE
     if len(layers) == 2:
-        after = _activation_of(layers[1])
+        after = activation_of(layers[1])
         if kind != "linear" or after is None:
             return None
         kind, slope = after
@@ -199,7 +176,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> No
 
 def lower_activation(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """An activation by itself; it overwrites its input where the layer before does not need it again."""
-    after = _activation_of(layers[0])
+    after = activation_of(layers[0])
     if after is None:
         return lower_softmax(context, layers, before)
     kind, slope = after
@@ -231,7 +208,7 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
     window, strides = pool.pool_size, pool.strides
     if window[0] * window[1] > native.MAX_POOL_TAPS:
         return None
-    padding = _pads(pool, x, window, (1, 1))
+    padding = pads(pool, x.shape, window, (1, 1))
     y = context.output(pool.output_shape(x.shape[1:]))
     argmax = context.buffer(y.shape, np.uint8)
 
@@ -247,7 +224,7 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
 def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """Average pooling."""
     pool, x = cast(AvgPool2D, layers[0]), before.y
-    window, strides, padding = pool.pool_size, pool.strides, _pads(pool, x, pool.pool_size, (1, 1))
+    window, strides, padding = pool.pool_size, pool.strides, pads(pool, x.shape, pool.pool_size, (1, 1))
     y = context.output(pool.output_shape(x.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -341,6 +318,8 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
 
 
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
+    *(((Conv2D, activation, pool), lower_conv2d_pool) for activation in ACTIVATIONS for pool in POOLINGS),
+    *(((Conv2D, pool), lower_conv2d_pool) for pool in POOLINGS),
     *(((Conv2D, activation), lower_conv2d) for activation in ACTIVATIONS),
     *(((Dense, activation), lower_dense) for activation in ACTIVATIONS),
     ((Conv2D,), lower_conv2d),

@@ -14,6 +14,10 @@ from pellucid.ops.native.conv import (
     conv2d_algorithm,
     conv2d_backward_input,
     conv2d_backward_kernel,
+    conv2d_choice,
+    conv2d_pool,
+    conv2d_pool_backward_input,
+    conv2d_pool_backward_kernel,
 )
 from pellucid.ops.native.cost import Cost, cost
 from pellucid.ops.native.data import (
@@ -97,6 +101,10 @@ __all__ = [
     "conv2d_algorithm",
     "conv2d_backward_input",
     "conv2d_backward_kernel",
+    "conv2d_choice",
+    "conv2d_pool",
+    "conv2d_pool_backward_input",
+    "conv2d_pool_backward_kernel",
     "copy",
     "cost",
     "dense",

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 from pellucid.errors import BackendError
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Pads, Pair
-from pellucid.ops.native.runtime import OFFSET_LIMIT, activation_code, expect_axes, expect_shape, step
+from pellucid.ops.native.runtime import (
+    MAX_POOL_TAPS,
+    OFFSET_LIMIT,
+    activation_code,
+    expect_axes,
+    expect_shape,
+    step,
+)
 
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
 # The numbers of arguments.hpp. "winograd" is F(4x4,3x3), "winograd2" F(2x2,3x3).
 _ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
+_POOLS = {"max": 0, "average": 1}
 
 
 def conv2d_algorithm(step: Step) -> str:
@@ -36,10 +44,22 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     return _ALGORITHMS[algorithm]
 
 
+def conv2d_choice(
+    x: Array, kernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+) -> str:
+    """The algorithm `conv2d` would choose for these shapes; whoever thinks of merging it with something asks first."""
+    sizes = _conv_sizes("conv2d", x, kernel, None, strides, padding, dilation, groups)
+    unbound = step(
+        "conv2d", x=None, kernel=None, bias=None, y=None, **sizes, ALGORITHM=0, ACTIVATION=0, slope=0.0
+    )  # fmt: skip
+    return conv2d_algorithm(unbound)
+
+
 def _conv_sizes(
-    op: str, x: Array, kernel: Array, y: Array, strides: Pair, padding: Pads, dilation: Pair, groups: int
+    op: str, x: Array, kernel: Array, y: Array | None, strides: Pair, padding: Pads, dilation: Pair, groups: int
 ) -> dict[str, int]:
-    expect_axes(op, 4, x=x, kernel=kernel, y=y)
+    """The fields of a convolution; y is None where its result is no array."""
+    expect_axes(op, 4, x=x, kernel=kernel)
     shape = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
     expect_shape(op, shape, y=y)
     (n, h, w, c), (kh, kw, _, o), (_, oh, ow, _) = x.shape, kernel.shape, shape
@@ -116,3 +136,110 @@ def conv2d_backward_kernel(
     sizes = _conv_sizes(op, x, dkernel, dy, strides, padding, dilation, groups)
     sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     return step(op, x=x, dy=dy, dkernel=dkernel, **sizes)
+
+
+def _pool_sizes(
+    op: str, sizes: dict[str, int], y: Array, pool_size: Pair, pool_strides: Pair, pool_padding: Pads
+) -> dict[str, int]:
+    """The fields of a pooling behind a convolution with these sizes."""
+    conv = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
+    expect_shape(op, geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding), y=y)
+    if pool_size[0] * pool_size[1] > MAX_POOL_TAPS:
+        raise BackendError(f"{op}: a window may have {MAX_POOL_TAPS} taps, got {pool_size[0]}x{pool_size[1]}")
+    return {
+        "QH": y.shape[1], "QW": y.shape[2], "PH": pool_size[0], "PW": pool_size[1],
+        "PSH": pool_strides[0], "PSW": pool_strides[1], "PTOP": pool_padding[0][0], "PLEFT": pool_padding[1][0],
+    }  # fmt: skip
+
+
+def conv2d_pool(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    y: Array,
+    argmax: Array | None,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    activation: str = "linear",
+    slope: float = 0.0,
+    pool: str = "max",
+    pool_size: Pair,
+    pool_strides: Pair,
+    pool_padding: Pads,
+) -> Step:
+    """y = pool(activation(x (*) kernel + bias)); argmax (max only): the place that won, 255 where relu gave 0."""
+    op = "conv2d_pool"
+    sizes = _conv_sizes(op, x, kernel, None, strides, padding, dilation, groups)
+    expect_axes(op, 4, y=y)
+    window = _pool_sizes(op, sizes, y, pool_size, pool_strides, pool_padding)
+    expect_shape(op, (sizes["O"],), bias=bias)
+    expect_shape(op, y.shape, argmax=argmax)
+    if pool not in _POOLS or (pool == "average" and argmax is not None):
+        raise BackendError(f"{op}: pool must be 'max' or 'average' (without argmax), got {pool!r}")
+    kind = activation_code(op, activation)
+    return step(
+        op, x=x, kernel=kernel, bias=bias, y=y, argmax=argmax, **sizes, **window,
+        POOL=_POOLS[pool], ACTIVATION=kind, slope=slope,
+    )  # fmt: skip
+
+
+def conv2d_pool_backward_kernel(
+    x: Array,
+    dy: Array,
+    y: Array,
+    argmax: Array,
+    dkernel: Array,
+    dbias: Array | None,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    activation: str = "linear",
+    slope: float = 0.0,
+    pool_size: Pair,
+    pool_strides: Pair,
+    pool_padding: Pads,
+) -> Step:
+    """dkernel and dbias of conv2d_pool with pool="max"."""
+    op = "conv2d_pool_backward_kernel"
+    sizes = _conv_sizes(op, x, dkernel, None, strides, padding, dilation, groups)
+    expect_axes(op, 4, dy=dy)
+    window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
+    expect_shape(op, dy.shape, y=y, argmax=argmax)
+    expect_shape(op, (sizes["O"],), dbias=dbias)
+    kind = activation_code(op, activation)
+    return step(
+        op, x=x, dy=dy, y=y, argmax=argmax, dkernel=dkernel, dbias=dbias, **sizes, **window,
+        ACTIVATION=kind, slope=slope,
+    )  # fmt: skip
+
+
+def conv2d_pool_backward_input(
+    dy: Array,
+    y: Array,
+    argmax: Array,
+    kernel: Array,
+    dx: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    activation: str = "linear",
+    slope: float = 0.0,
+    pool_size: Pair,
+    pool_strides: Pair,
+    pool_padding: Pads,
+) -> Step:
+    """dx of conv2d_pool with pool="max"; written whole."""
+    op = "conv2d_pool_backward_input"
+    sizes = _conv_sizes(op, dx, kernel, None, strides, padding, dilation, groups)
+    expect_axes(op, 4, dy=dy)
+    window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
+    expect_shape(op, dy.shape, y=y, argmax=argmax)
+    kind = activation_code(op, activation)
+    return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, **window, ACTIVATION=kind, slope=slope)

@@ -1,0 +1,55 @@
+// What convolution with pooling keeps for its gradient: one byte for each pooled number.
+#pragma once
+#include "vec.hpp"
+#include "arguments.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int kWindowTaps = 255;         // places 0..254 fit in a byte beside
+constexpr int32_t kRouteless = 255;      // no gradient comes this way: a ReLU gave zero
+
+// By powers of two: a memcpy of unknown length is a call.
+PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
+    if (lanes == V) {
+        memcpy(p, &v, V);
+        return;
+    }
+    uint8_t buffer[V];
+    memcpy(buffer, &v, V);
+    const uint8_t* from = buffer;
+    if (V > 8 && (lanes & 8)) {
+        memcpy(p, from, 8);
+        p += 8;
+        from += 8;
+    }
+    if (V > 4 && (lanes & 4)) {
+        memcpy(p, from, 4);
+        p += 4;
+        from += 4;
+    }
+    if (lanes & 2) {
+        memcpy(p, from, 2);
+        p += 2;
+        from += 2;
+    }
+    if (lanes & 1) *p = *from;
+}
+
+PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
+    if (kind == kRelu) return select(v < 0.0f, vf{}, v);  // written so that NaN stays NaN
+    if (kind == kLeakyRelu) return select(v < 0.0f, v * slope, v);
+    return kind == kSigmoid ? vsigmoid(v) : kind == kTanh ? vtanh(v) : v;
+}
+
+// dy * f'(x) by y = f(x).
+PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, float slope) {
+    if (kind == kRelu) return select(y > 0.0f, dy, vf{});
+    if (kind == kLeakyRelu) return select(y > 0.0f, dy, dy * slope);
+    return kind == kSigmoid ? dy * (y * (1.0f - y)) : kind == kTanh ? dy * (1.0f - y * y) : dy;
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid
