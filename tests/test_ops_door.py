@@ -242,7 +242,9 @@ def test_every_kernel_has_a_twin_with_the_same_arguments() -> None:
     assert len(kernels) > 30
     for name in kernels:
         kernel, twin = (inspect.signature(getattr(module, name)) for module in (dispatch.native, reference))
-        assert kernel.parameters == twin.parameters, name
+        # how the kernel works is no business of the truth
+        shared = {key: value for key, value in kernel.parameters.items() if key != "algorithm"}
+        assert shared == dict(twin.parameters), name
 
 
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:
