@@ -20,7 +20,7 @@ def test_a_network_is_measured(work: str) -> None:
     assert kernels["dense"].count == 2
     assert ("adam" in kernels) == (work == "train")
     # 432,000 multiply-adds a picture, timed at any speed
-    convolution = kernels["conv2d"]
+    convolution = kernels["conv2d_pool"]
     assert convolution.gflops * convolution.ms * 1e6 == pytest.approx(2 * 10 * 432_000)
     assert found.planned_mb > 433_890 * 4 / 2**20
     assert found.limits.gflops > 0 and found.limits.gbytes > 0

@@ -30,6 +30,24 @@ def test_convolution_counts_a_multiply_add_as_two() -> None:
     assert native.cost(step, n=1).flops == found.flops / 4
 
 
+def test_pooled_convolution_counts_no_unpooled_map() -> None:
+    step = native.conv2d_pool(
+        zeros(4, 9, 7, 6),
+        zeros(3, 2, 6, 8),
+        None,
+        zeros(4, 3, 3, 8),
+        None,
+        strides=(1, 1),
+        padding=((0, 0), (0, 0)),
+        pool_size=(2, 2),
+        pool_strides=(2, 2),
+        pool_padding=((0, 0), (0, 0)),
+    )
+    found = native.cost(step)
+    assert found.flops == 2 * 4 * (7 * 6 * 8) * (3 * 2 * 6)
+    assert found.num_bytes == 4 * (4 * 9 * 7 * 6 + 3 * 2 * 6 * 8) + 5 * (4 * 3 * 3 * 8)
+
+
 def test_dense_and_pooling_and_streams() -> None:
     dense = native.cost(native.dense(zeros(5, 11), zeros(11, 3), None, zeros(5, 3)))
     assert (dense.flops, dense.num_bytes) == (2 * 5 * 11 * 3, 4 * (5 * 11 + 11 * 3 + 5 * 3))

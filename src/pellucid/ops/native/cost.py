@@ -40,8 +40,10 @@ def cost(step: Step, n: int | None = None) -> Cost:
 def _convolution(s: dict[str, int]) -> Cost:
     taps = s["KH"] * s["KW"] * (s["C"] // s["GROUPS"])
     flops = 2.0 * s["N"] * s["OH"] * s["OW"] * s["O"] * taps
-    arrays = s["N"] * s["H"] * s["W"] * s["C"] + taps * s["O"] + s["N"] * s["OH"] * s["OW"] * s["O"]
-    return Cost(flops, FLOAT * arrays)
+    inputs = s["N"] * s["H"] * s["W"] * s["C"] + taps * s["O"]
+    if "QH" in s:  # pooled: the unpooled map is in no array, and a byte beside each number says where it is from
+        return Cost(flops, FLOAT * inputs + (FLOAT + 1) * s["N"] * s["QH"] * s["QW"] * s["O"])
+    return Cost(flops, FLOAT * (inputs + s["N"] * s["OH"] * s["OW"] * s["O"]))
 
 
 STREAMS = {
