@@ -11,7 +11,7 @@
 //
 // Measured against convolution and pooling as two steps, with the winners' places (Zen 3, one thread, ms): 5x5, 1 -> 30,
 // 100 x 28x28: 1.65 for 2.4; 3x3, 3 -> 36, 128 x 32x32: 5.2 for 7.6; 36 -> 72 at 16x16: 17.3 for 18.5. So pooling costs
-// what its comparisons do. Two pictures of AlexNet's first layer lose 10 %: its windows overlap where tasks meet.
+// what its comparisons do. Two pictures of AlexNet's first layer lose 5 to 15 %.
 //
 // Average: the activation is in the tiles' epilogue. Task = (image, group, band of pooled rows, share of the panels).
 #include "conv2d.hpp"

@@ -4,8 +4,9 @@
 // channels that won there; the sum over them is added to dx once. A task takes a picture (of a group) from top to
 // bottom in a buffer of rows of dx; those that no further window reaches are written out.
 //
-// Against the dense product (Zen 3, one thread, ms; 128 pictures behind a dropout of 1/4): 3x3, 36 -> 72 at 16x16 9.4
-// for 22; 72 -> 144 at 8x8 9.2 for 18. Lists are short here (channels / places), so their ends weigh more.
+// Against the dense product alone, run in turn (Zen 3, one thread, ms; 128 pictures behind a dropout of 1/4): 3x3,
+// 36 -> 72 at 16x16 9.3 for 21.9; 72 -> 144 at 8x8 9.2 for 17.6. Lists are short here (channels / places), so their
+// ends weigh more.
 #include "routed.hpp"
 
 namespace pellucid {

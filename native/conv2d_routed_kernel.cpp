@@ -6,10 +6,11 @@
 // again and again lies in L1 or L2. The bias is summed in double. Shares are added in order, and (o, slot) turned into
 // (slot, o).
 //
-// Against the dense product over an unpooled gradient, with the steps that made it (Zen 3, one thread, ms): 5x5,
-// 1 -> 30, 100 x 28x28: 1.3 for 3.7; 3x3 on 128 pictures behind a dropout of 1/4: 3 -> 36 at 32x32 3.6 for 16, 36 -> 72
-// at 16x16 6.8 for 27, 72 -> 144 at 8x8 6.5 for 22. What bounds it is loads: the inner loop does 50 to 80 GFLOP/s,
-// least for windows of one channel, where it uses 5 lanes of 8. Blocks of 16, 32, 64 and 128 pixels are equally fast.
+// Against the four steps it replaces (pooling, activation and bias backward, dense product), run in turn (Zen 3, one
+// thread, best of 20 or more, ms): 5x5, 1 -> 30, 100 x 28x28: 1.5 for 2.9; 3x3 on 128 pictures behind a dropout of 1/4:
+// 3 -> 36 at 32x32 3.6 for 10.7, 36 -> 72 at 16x16 7.0 for 25.9, 72 -> 144 at 8x8 6.5 for 20.7. What bounds it is
+// loads: the inner loop by itself does 50 to 80 GFLOP/s, least for windows of one channel, where it uses 5 lanes of 8.
+// Blocks of 16, 32, 64 and 128 pixels were equally fast but for one channel, where 128 is best.
 #include "routed.hpp"
 
 namespace pellucid {
