@@ -301,3 +301,21 @@ def test_run_records_that_are_damaged_are_named(command: Command, run_folder: Pa
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(CheckpointError, match=r"run\.json"):
             read_record(tmp_path)
+
+
+def test_a_schedule_by_name_is_fitted_to_the_run(command: Command, tmp_path: Path) -> None:
+    status, out, _ = command("train", "--epochs", 2, *SMALL, "--set", "schedule=cosine", "--out", tmp_path / "run")
+    assert status == 0 and "schedule=cosine" in out
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    steps = 2 * -(-600 // record["training"]["batch_size"])
+    assert record["training"]["optimizer"]["learning_rate"] == {
+        "type": "Cosine",
+        "initial": 0.001,
+        "steps": steps,
+        "final": 0.0,
+    }
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    first, second = (entry["learning_rate"] for entry in log if entry["event"] == "epoch")
+    assert 0 < second < first < 0.001
+    status, _, err = command("train", *SMALL, "--set", "schedule=cosin")
+    assert status == 1 and "did you mean 'cosine'" in err

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pellucid.train import Examples, Listener, TrainConfig
 
 EPOCHS, BATCH_SIZE = 20, 32
+SCHEDULED = {"photo-net": {"schedule": "cosine"}}
+"""Networks whose learning rate falls to zero over the run: batch norm's last epochs are restless without."""
 SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
 """Settings for data that a network was not made for: digits of 8 x 8 are small for kernels of 5 x 5."""
 NOT_MIRRORED = ("digits", "mnist")
@@ -33,7 +35,9 @@ EXAMPLES = (
     "   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100 --optimizer adam --lr 0.001\n\n"
     "A folder with one sub-folder a class (cats/, dogs/, ...):\n\n   pellucid train --data photos/\n\n"
     "Other settings of the network and the optimizer, by their own names:\n\n"
-    "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50"
+    "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n\n"
+    "A learning rate that changes over the run (constant, step, cosine, warm_up):\n\n"
+    "   pellucid train --set schedule=cosine"
 )
 
 
@@ -121,8 +125,8 @@ def train(
         augment=chosen_augment,
         class_weight=class_weight,
     )
-    usual = SMALL_PICTURES.get((name, data), {})
-    model_settings, chosen_optimizer = settle(name, optimizer, lr, {**usual, **parse(settings or [])})
+    usual = {**SMALL_PICTURES.get((name, data), {}), **SCHEDULED.get(name, {})}
+    model_settings, chosen_optimizer, schedule = settle(name, optimizer, lr, {**usual, **parse(settings or [])})
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(
             data,
@@ -137,6 +141,7 @@ def train(
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
     network = build(name, dataset, resize, seed, model_settings)
+    fit_schedule(chosen_optimizer, schedule, epochs * -(-len(dataset.train) // batch_size))
     network.compile(chosen_optimizer, loss)
     examples, watched = prepare(network, dataset, config)
     augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
@@ -144,8 +149,9 @@ def train(
     training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss}
     write_record(folder, record(name, model_settings, network, data, dataset, resize, validation, training))
     print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
-    if model_settings:
-        print("settings " + ", ".join(f"{key}={value}" for key, value in model_settings.items()))
+    told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
+    if told:
+        print("settings " + ", ".join(f"{key}={value}" for key, value in told.items()))
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
         listeners: list[Listener] = [interrupt] if quiet else [interrupt, progress]
         about = {"data": dataset.name}
@@ -156,8 +162,10 @@ def train(
         raise typer.Exit(interrupt.status)
 
 
-def settle(model: str, optimizer: str, lr: float | None, settings: dict[str, Any]) -> tuple[dict[str, Any], Optimizer]:
-    """The builder's own settings, and the optimizer with its settings.
+def settle(
+    model: str, optimizer: str, lr: float | None, settings: dict[str, Any]
+) -> tuple[dict[str, Any], Optimizer, str | None]:
+    """The builder's own settings, the optimizer with its settings, and the schedule's name.
 
     Errors: ConfigError for an unknown network, optimizer or setting.
     """
@@ -165,9 +173,22 @@ def settle(model: str, optimizer: str, lr: float | None, settings: dict[str, Any
 
     default = optimizers.get(optimizer)
     known = [key for key in default.config() if key != "type"]
-    shares = divide(settings, [(model, zoo.options_of(model)), (optimizer, known)])
+    shares = divide(settings, [(model, zoo.options_of(model)), (optimizer, known), ("train", ["schedule"])])
     chosen = {**default.config(), **shares[1], **({} if lr is None else {"learning_rate": lr})}
-    return shares[0], optimizers.from_config(chosen)
+    schedule = shares[2].get("schedule")
+    return shares[0], optimizers.from_config(chosen), None if schedule is None else str(schedule)
+
+
+def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None:
+    """Let the learning rate follow a schedule by name over a run of so many steps, from where it stands.
+
+    Errors: ConfigError for an unknown schedule.
+    """
+    from pellucid import schedules
+
+    if schedule is not None:
+        start = optimizer.learning_rate_at(0)
+        optimizer.learning_rate = schedules.get(schedule, learning_rate=start, steps=max(steps, 1))
 
 
 def load_data(
