@@ -26,15 +26,15 @@
     SIZE(QH) SIZE(QW) SIZE(PH) SIZE(PW) SIZE(PSH) SIZE(PSW) SIZE(PTOP) SIZE(PLEFT)
 #define PELLUCID_CONV2D_POOL(ARRAY, SIZE, REAL)                                                                       \
     ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
-    ARRAY(uint8_t, argmax) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL) SIZE(ACTIVATION)          \
-    REAL(slope)
+    ARRAY(uint8_t, argmax) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL) SIZE(ALGORITHM)           \
+    SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
     ARRAY(const float, x) ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax)                   \
     ARRAY(float, dkernel) ARRAY(float, dbias) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE)                   \
-    SIZE(ACTIVATION) REAL(slope)
+    SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
     ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax) ARRAY(const float, kernel)              \
-    ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
 

@@ -27,7 +27,7 @@ constexpr double kLeastGain = 0.9;
 
 template <typename Arguments>
 bool winograd_applies(const Arguments& a) {
-    return a.KH == 3 && a.KW == 3 && a.SH == 1 && a.SW == 1 && a.DH == 1 && a.DW == 1 && a.GROUPS == 1;
+    return a.KH == 3 && a.KW == 3 && a.SH == 1 && a.SW == 1 && a.DH == 1 && a.DW == 1;
 }
 
 constexpr double winograd_cycles(const Costs& c, int64_t tile, int64_t H, int64_t W, int64_t from, int64_t to) {
@@ -56,24 +56,55 @@ constexpr int64_t choose_gradient(int64_t H, int64_t W, int64_t from, int64_t to
                   winograd_cycles(kGradient4, 4, H, W, from, to), winograd_cycles(kGradient2, 2, H, W, from, to));
 }
 
+// The gradient of the kernel behind 2x2 pooling: "direct" gathers what came through (conv2d_routed_kernel.cpp), about
+// 0.7 of the pooled numbers behind a ReLU and dropout: 1.3 cycles a vector while the rows it reads (those of 128 pooled
+// pixels) lie near L1, else 2.3. Winograd has to promise a quarter less: it does the same work whatever came through.
+constexpr int64_t choose_routed(int64_t H, int64_t W, int64_t from, int64_t to) {
+    const int64_t rows = 2 * at_most(at_least(256 / W, 1), H / 2) + 2;
+    const double vector = rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3;
+    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * 3 * double(ceil_div(3 * from, V)) * vector;
+    return winograd_cycles(kGradient4, 4, H, W, from, to) < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);
+}
+
+// Pooling whose windows lie wholly in a tile.
+template <typename Arguments>
+bool pools_by_two(const Arguments& a) {
+    return a.PH == 2 && a.PW == 2 && a.PSH == 2 && a.PSW == 2 && a.PTOP == 0 && a.PLEFT == 0;
+}
+
 inline int64_t algorithm_of(const Conv2d& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_forward(a.OH, a.OW, a.C, a.O) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_forward(a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
 }
 inline int64_t algorithm_of(const Conv2dBackwardInput& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_forward(a.H, a.W, a.O, a.C) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_forward(a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS) : int64_t(kDirect);
 }
 inline int64_t algorithm_of(const Conv2dBackwardKernel& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_gradient(a.OH, a.OW, a.C, a.O) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_gradient(a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
+}
+inline int64_t algorithm_of(const Conv2dPool& a) {
+    if (a.ALGORITHM != kChoose) return a.ALGORITHM;
+    if (!winograd_applies(a) || !pools_by_two(a) || a.POOL) return kDirect;
+    return choose_forward(2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
+}
+inline int64_t algorithm_of(const Conv2dPoolBackwardInput& a) {
+    if (a.ALGORITHM != kChoose) return a.ALGORITHM;
+    if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
+    return choose_forward(a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS);
+}
+inline int64_t algorithm_of(const Conv2dPoolBackwardKernel& a) {
+    if (a.ALGORITHM != kChoose) return a.ALGORITHM;
+    if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
+    return choose_routed(2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
 template <typename Arguments>
 int64_t algorithm_number(const void* arguments) {
     return algorithm_of(*static_cast<const Arguments*>(arguments));
 }
 
-// Kernels of winograd.cpp and winograd_kernel.cpp, in the order forward, to input; to the kernel.
+// Kernels of winograd.cpp and winograd_kernel.cpp: forward, to input, both pooled; to the kernel, and pooled.
 }  // namespace
 extern const Family winograd_family;
 extern const Family winograd_kernel_family;

@@ -15,6 +15,7 @@
 //
 // Average: the activation is in the tiles' epilogue. Task = (image, group, band of pooled rows, share of the panels).
 #include "conv2d.hpp"
+#include "conv2d_choice.hpp"
 #include "conv2d_pool.hpp"
 #include "parallel.hpp"
 
@@ -103,10 +104,7 @@ PELLUCID_INLINE void pool_max(const Window& w) {
         vi winner = TAPS ? index[0] : vi{} + w.index[0];
 #pragma GCC unroll 4
         for (int64_t t = 1; t < taps; ++t) {
-            const vf v = load(row[t] + c);
-            const vi better = ~(v <= best) & (best == best);  // the first NaN wins and stays
-            best = select(better, v, best);
-            if (PLACES) winner = (better & (TAPS ? index[TAPS ? t : 0] : vi{} + w.index[t])) | (~better & winner);
+            take_larger(load(row[t] + c), TAPS ? index[TAPS ? t : 0] : vi{} + w.index[t], best, winner);
         }
         if (kind != kLinear) best = activated(best, kind, slope);
         store_lanes(y + c, best, lanes);
@@ -232,6 +230,7 @@ void band(void* context, int64_t task, Arena& arena) {
 
 void conv2d_pool(const void* arguments, Context& context) {
     const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[2].run(arguments, context);
     const Plan p = plan_of(a, context.workspace);
     entry_offsets(a, p.view, p.offset);
     if (a.bias) {
@@ -246,10 +245,12 @@ void conv2d_pool(const void* arguments, Context& context) {
 }
 
 int64_t workspace_bytes(const void* arguments) {
-    return plan_of(*static_cast<const Conv2dPool*>(arguments), nullptr).bytes;
+    const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[2].workspace_bytes(arguments);
+    return plan_of(a, nullptr).bytes;
 }
 
-const Kernel kKernels[] = {{"conv2d_pool", conv2d_pool, workspace_bytes}};
+const Kernel kKernels[] = {{"conv2d_pool", conv2d_pool, workspace_bytes, algorithm_number<Conv2dPool>}};
 
 }  // namespace
 

@@ -37,6 +37,20 @@ PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
     if (lanes & 1) *p = *from;
 }
 
+PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) memcpy(&bytes, p, V);
+    else memcpy(&bytes, p, size_t(lanes));
+    return widen_bytes(bytes);
+}
+
+// The larger of best and v, and whose it is: the first of equals, the first NaN wins and stays.
+PELLUCID_INLINE void take_larger(vf v, vi index, vf& best, vi& winner) {
+    const vi better = ~(v <= best) & (best == best);
+    best = select(better, v, best);
+    winner = (better & index) | (~better & winner);
+}
+
 PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
     if (kind == kRelu) return select(v < 0.0f, vf{}, v);  // written so that NaN stays NaN
     if (kind == kLeakyRelu) return select(v < 0.0f, v * slope, v);

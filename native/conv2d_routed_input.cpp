@@ -7,6 +7,7 @@
 // Against the dense product alone, run in turn (Zen 3, one thread, ms; 128 pictures behind a dropout of 1/4): 3x3,
 // 36 -> 72 at 16x16 9.3 for 21.9; 72 -> 144 at 8x8 9.2 for 17.6. Lists are short here (channels / places), so their
 // ends weigh more.
+#include "conv2d_choice.hpp"
 #include "routed.hpp"
 
 namespace pellucid {
@@ -151,6 +152,7 @@ void input_picture(void* context, int64_t task, Arena& arena) {
 
 void backward_input(const void* arguments, Context& context) {
     const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[3].run(arguments, context);
     const InputPlan p = input_plan(a, context.workspace);
     InputJob job{a, p};
     parallel_for(ceil_div(a.O, kOutputs), double(a.O * p.s.slots), transpose, &job);
@@ -158,10 +160,12 @@ void backward_input(const void* arguments, Context& context) {
 }
 
 int64_t input_workspace(const void* arguments) {
-    return input_plan(*static_cast<const Conv2dPoolBackwardInput*>(arguments), nullptr).bytes;
+    const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_family.kernels[3].workspace_bytes(arguments);
+    return input_plan(a, nullptr).bytes;
 }
 
-const Kernel kKernels[] = {{"conv2d_pool_backward_input", backward_input, input_workspace}};
+const Kernel kKernels[] = {{"conv2d_pool_backward_input", backward_input, input_workspace, algorithm_number<Conv2dPoolBackwardInput>}};
 
 }  // namespace
 

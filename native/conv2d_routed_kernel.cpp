@@ -11,6 +11,7 @@
 // 3 -> 36 at 32x32 3.6 for 10.7, 36 -> 72 at 16x16 7.0 for 25.9, 72 -> 144 at 8x8 6.5 for 20.7. What bounds it is
 // loads: the inner loop by itself does 50 to 80 GFLOP/s, least for windows of one channel, where it uses 5 lanes of 8.
 // Blocks of 16, 32, 64 and 128 pixels were equally fast but for one channel, where 128 is best.
+#include "conv2d_choice.hpp"
 #include "routed.hpp"
 
 namespace pellucid {
@@ -177,6 +178,7 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
 
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[1].run(arguments, context);
     const KernelPlan p = kernel_plan(a, context.workspace);
     KernelJob job{a, p};
     const double work = double(a.N * a.QH * a.QW * a.O) * double(p.s.slots);
@@ -185,10 +187,12 @@ void backward_kernel(const void* arguments, Context& context) {
 }
 
 int64_t kernel_workspace(const void* arguments) {
-    return kernel_plan(*static_cast<const Conv2dPoolBackwardKernel*>(arguments), nullptr).bytes;
+    const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
+    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[1].workspace_bytes(arguments);
+    return kernel_plan(a, nullptr).bytes;
 }
 
-const Kernel kKernels[] = {{"conv2d_pool_backward_kernel", backward_kernel, kernel_workspace}};
+const Kernel kKernels[] = {{"conv2d_pool_backward_kernel", backward_kernel, kernel_workspace, algorithm_number<Conv2dPoolBackwardKernel>}};
 
 }  // namespace
 

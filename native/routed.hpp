@@ -92,10 +92,7 @@ void derive(const Arguments& a, const Segments& s, int64_t first, int64_t count,
         for (int64_t i = 0; i < count; ++i, at += a.O) {
             vf v = load_lanes(a.dy + at, lanes);
             if (kind == kRelu) {
-                vb bytes = vb{};
-                if (lanes == V) memcpy(&bytes, a.argmax + at, V);
-                else memcpy(&bytes, a.argmax + at, size_t(lanes));
-                v = floats(bits(v) & (widen_bytes(bytes) != kRouteless));
+                v = floats(bits(v) & (load_places(a.argmax + at, lanes) != kRouteless));
             } else if (kind != kLinear) {
                 v = derived(v, load_lanes(a.y + at, lanes), kind, slope);
             }

@@ -1,5 +1,7 @@
 // Convolution 3x3, stride 1, by Winograd's minimal filtering (winograd.hpp): forward, and backward to the input, which
-// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and 2 - pads of padding.
+// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and 2 - pads of padding. Groups
+// run one after another. With max pooling 2x2 the pooling is part of the way out (winograd_output.hpp), and backward
+// reads the pooled gradient (unpooled_window.hpp).
 //
 // Two loop orders, one arithmetic (the same bits):
 // Few channels (transformed kernel U up to kStoredBytes): U is made once a call. Task = block of tiles, small enough
@@ -18,11 +20,14 @@
 //       4 x 28x28 256 -> 256   283 (83)     263 (81)
 //       4 x 14x14 512 -> 512   222 (84)     197 (73)
 //       4 x  7x7  512 -> 512   154 (68)     127 (62)
+// With max pooling, against convolution and pooling as two steps (ms): 128 x 16x16 36 -> 72: 7.1 for 9.2; 128 x 8x8
+// 72 -> 144: 6.3 for 8.8; 1 x 224x224 64 -> 64: 16.6 for 18.0. To the input, against the gradient gathered from what
+// came through: 8.3 for 9.3, 6.2 for 9.2, 16.9 for 17.7.
 // Of the time at 64 -> 64, products take 60 %, windows 15 %, results 12 %.
 // Tried and lost: blocks of 512 KB and more (5 to 20 %); many channels' way for 64 -> 64 (20 %); blocks of 128 input
 // channels (25 to 40 % at 256 and 512 channels: U leaves L2); prefetching the lines that windows are written to (5 %);
 // one function for whole and cut tiles (5 %).
-#include "winograd.hpp"
+#include "winograd_output.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
 
@@ -37,42 +42,65 @@ constexpr int64_t kBlockTiles = 96;
 constexpr int64_t kDeepTiles = 128;
 constexpr int64_t kGroup = 4;  // tiles of a task that transforms windows
 
+// One group of a call.
 struct Work {
     Windows windows;
-    const float* kernel;
-    bool turned;
-    float* out;
-    int64_t OH, OW, O;
+    const float* kernel;   // of the group: tap t, channels (i, o) at t * tap + i * row + o * column
+    int64_t tap, row, column;
+    bool turned;           // by 180 degrees
+    int64_t O;             // output channels
     const float* bias;
-    int64_t activation;
-    float slope;
+    Output out;
 };
 
-Work work_of(const Conv2d& a, int64_t tile) {
+template <typename Arguments>
+Work forward_work(const Arguments& a, int64_t g) {
+    const int64_t C = a.C / a.GROUPS, O = a.O / a.GROUPS;
     Work w{};
-    w.windows = {a.x, a.N, a.H, a.W, a.C, ceil_div(a.OH, tile), ceil_div(a.OW, tile), a.TOP, a.LEFT};
-    w.kernel = a.kernel;
-    w.out = a.y;
-    w.OH = a.OH;
-    w.OW = a.OW;
-    w.O = a.O;
-    w.bias = a.bias;
-    w.activation = a.ACTIVATION;
-    w.slope = float(a.slope);
+    w.windows = windows_of(a.x, a.N, a.H, a.W, C, a.GROUPS, g);
+    w.windows.top = a.TOP;
+    w.windows.left = a.LEFT;
+    w.kernel = a.kernel + g * O;
+    w.tap = C * a.O;
+    w.row = a.O;
+    w.column = 1;
+    w.O = O;
+    w.bias = a.bias ? a.bias + g * O : nullptr;
+    w.out = {a.y + g * O, nullptr, false, a.OH, a.OW, a.O, a.ACTIVATION, float(a.slope)};
     return w;
 }
 
-Work work_of(const Conv2dBackwardInput& a, int64_t tile) {
+template <typename Arguments>
+Work input_work(const Arguments& a, const Windows& windows, int64_t g) {
+    const int64_t C = a.C / a.GROUPS, O = a.O / a.GROUPS;
     Work w{};
-    w.windows = {a.dy, a.N, a.OH, a.OW, a.O, ceil_div(a.H, tile), ceil_div(a.W, tile), 2 - a.TOP, 2 - a.LEFT};
-    w.kernel = a.kernel;
+    w.windows = windows;
+    w.windows.top = 2 - a.TOP;
+    w.windows.left = 2 - a.LEFT;
+    w.kernel = a.kernel + g * O;
+    w.tap = C * a.O;
+    w.row = 1;
+    w.column = a.O;
     w.turned = true;
-    w.out = a.dx;
-    w.OH = a.H;
-    w.OW = a.W;
-    w.O = a.C;
-    w.activation = kLinear;
+    w.O = C;
+    w.out = {a.dx + g * C, nullptr, false, a.H, a.W, a.C, kLinear, 0.0f};
     return w;
+}
+
+Work work_of(const Conv2d& a, int64_t g) { return forward_work(a, g); }
+Work work_of(const Conv2dPool& a, int64_t g) {
+    Work w = forward_work(a, g);
+    w.out.pooled = true;
+    w.out.argmax = a.argmax ? a.argmax + g * (a.O / a.GROUPS) : nullptr;
+    w.out.H = 2 * a.QH;  // an odd last row or column is in no window
+    w.out.W = 2 * a.QW;
+    return w;
+}
+Work work_of(const Conv2dBackwardInput& a, int64_t g) {
+    return input_work(a, windows_of(a.dy, a.N, a.OH, a.OW, a.O / a.GROUPS, a.GROUPS, g), g);
+}
+Work work_of(const Conv2dPoolBackwardInput& a, int64_t g) {
+    return input_work(a, unpooled_windows(a, g), g);
 }
 
 struct Plan {
@@ -118,76 +146,11 @@ template <typename F>
 void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, float* taps, float* u) {
     const int64_t C = w.windows.C, first = chunk * p.depth, depth = at_most(C - first, p.depth);
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
-    const int64_t row = w.turned ? 1 : w.O, column = w.turned ? C : 1;
     for (int tap = 0; tap < 9; ++tap)
-        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * C * w.O + first * row + j * kWide * column, row, column,
-                   depth, columns, taps + tap * size);
+        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
+                   w.column, depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
         transform_to<typename F::Kernel>(taps + i, 3 * size, size, u + i, p.u_point);
-}
-
-__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, float slope) {
-    *v = kind == kSigmoid ? vsigmoid(*v) : kind == kTanh ? vtanh(*v) : select(*v < 0.0f, *v * slope, *v);
-}
-
-// One vector of channels of one tile: the transform back, bias, activation; `to` is the tile's corner. With WHOLE all
-// of the tile lies in the picture and all lanes are channels.
-struct Corner {
-    float* to;
-    int64_t row, pixel, rows, pixels, lanes;
-    int64_t activation;
-    float slope;
-};
-enum { kNone, kRectify, kOther };
-
-template <typename F, int HOW, bool WHOLE>
-__attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bias, const Corner& c) {
-    using T = typename F::Output;
-    vf half[T::to][T::from];
-    transform_columns<T>(m, T::from * point, point, half);
-#pragma GCC unroll 4
-    for (int i = 0; i < T::to; ++i) {
-        if (!WHOLE && i >= c.rows) return;
-        vf out[T::to];
-        T::apply(half[i], out);
-#pragma GCC unroll 4
-        for (int k = 0; k < T::to; ++k) {
-            vf z = out[k] + bias;
-            if (HOW == kRectify) z = select(z < 0.0f, vf{}, z);
-            if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
-            if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
-            else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
-        }
-    }
-}
-
-// Panel j of tiles first .. first + count - 1 from the products m to the pictures.
-template <typename F>
-void write_tiles(const Work& w, int64_t first, int64_t count, int64_t j, const float* m, int64_t point) {
-    using Write = void (*)(const float*, int64_t, vf, const Corner&);
-    static const Write writes[3][2] = {{write_vector<F, kNone, false>, write_vector<F, kNone, true>},
-                                       {write_vector<F, kRectify, false>, write_vector<F, kRectify, true>},
-                                       {write_vector<F, kOther, false>, write_vector<F, kOther, true>}};
-    constexpr int size = F::tile;
-    const Write* const write = writes[w.activation == kLinear ? kNone : w.activation == kRelu ? kRectify : kOther];
-    const Windows& s = w.windows;
-    const int64_t columns = panel_columns(w.O, j), width = panel_width(columns);
-    vf bias[2] = {};
-    for (int64_t v = 0; w.bias && v * V < columns; ++v)
-        bias[v] = load_lanes(w.bias + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, w.OW * w.O, w.O, 0, 0, 0, w.activation, w.slope};
-    for (int64_t t = first; t < first + count; ++t) {
-        const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
-        const int64_t y = within / s.across * size, x = within % s.across * size;
-        c.rows = at_most(w.OH - y, size);
-        c.pixels = at_most(w.OW - x, size);
-        c.to = w.out + ((n * w.OH + y) * w.OW + x) * w.O + j * kWide;
-        prefetch_pixels<size, size>(c.to + 2 * size * w.O, c.row, c.pixel);
-        for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
-            c.lanes = at_most(columns - v * V, V);
-            write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);
-        }
-    }
 }
 
 template <typename F>
@@ -203,18 +166,19 @@ template <typename F>
 void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const Layout& layout, const float* windows,
                         int64_t j, float* taps, float* u, float* m) {
     const Plan& p = job.p;
-    const int64_t width = panel_width(panel_columns(job.w.O, j));
+    const Work& w = job.w;
+    const int64_t width = panel_width(panel_columns(w.O, j));
     const int64_t point = count * width + 16;
     for (int64_t chunk = 0; chunk < p.chunks; ++chunk) {
         const float* block = u;
         if (p.stored) block = p.u + (j * p.chunks + chunk) * p.u_block;
-        else transform_kernel<F>(job.w, p, j, chunk, taps, u);
+        else transform_kernel<F>(w, p, j, chunk, taps, u);
         const int64_t depth = block_channels(layout, chunk), row = block_row(layout, chunk);
         for (int64_t i = 0; i < F::points; ++i)
             multiply_rows<false>(count, windows + chunk * layout.block + i * layout.point, row, block + i * p.u_point,
                                  depth, width, m + i * point, chunk > 0);
     }
-    write_tiles<F>(job.w, first, count, j, m, point);
+    write_tiles<F>(w.out, w.windows, first, count, w.O, w.bias, j, m, point);
 }
 
 // One of the calls below: which block of U.
@@ -293,29 +257,44 @@ void run(const Work& w, void* workspace) {
     }
 }
 
+template <typename F, typename Arguments>
+Work cut_work(const Arguments& a, int64_t g) {  // into tiles
+    Work w = work_of(a, g);
+    w.windows.down = ceil_div(w.out.H, F::tile);
+    w.windows.across = ceil_div(w.out.W, F::tile);
+    return w;
+}
+
+template <typename F, typename Arguments>
+void run_groups(const Arguments& a, void* workspace) {
+    for (int64_t g = 0; g < a.GROUPS; ++g) run<F>(cut_work<F>(a, g), workspace);
+}
+
 template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, F2::tile), context.workspace);
-    else run<F4>(work_of(a, F4::tile), context.workspace);
+    if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context.workspace);
+    else run_groups<F4>(a, context.workspace);
 }
 
 template <typename Arguments>
 int64_t workspace_bytes(const void* arguments) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (algorithm_of(a) == kWinograd2) return plan_of<F2>(work_of(a, F2::tile), nullptr).bytes;
-    return plan_of<F4>(work_of(a, F4::tile), nullptr).bytes;
+    if (algorithm_of(a) == kWinograd2) return plan_of<F2>(cut_work<F2>(a, 0), nullptr).bytes;
+    return plan_of<F4>(cut_work<F4>(a, 0), nullptr).bytes;
 }
 
 const Kernel kKernels[] = {
     {"conv2d", run_any<Conv2d>, workspace_bytes<Conv2d>},
     {"conv2d_backward_input", run_any<Conv2dBackwardInput>, workspace_bytes<Conv2dBackwardInput>},
+    {"conv2d_pool", run_any<Conv2dPool>, workspace_bytes<Conv2dPool>},
+    {"conv2d_pool_backward_input", run_any<Conv2dPoolBackwardInput>, workspace_bytes<Conv2dPoolBackwardInput>},
 };
 
 }  // namespace
 
 extern const Family winograd_family;
-const Family winograd_family = {kKernels, 2};
+const Family winograd_family = {kKernels, 4};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

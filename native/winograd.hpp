@@ -1,4 +1,4 @@
-// Winograd's minimal filtering, F(m x m, 3 x 3): what its two files share.
+// Winograd's minimal filtering, F(m x m, 3 x 3): what its files share.
 //
 //     y = A^T [ (G g G^T) * (B^T d B) ] A        Source: Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
 //                                                Networks", section 4.
@@ -23,6 +23,7 @@
 // convolution. Infinities may become NaN.
 #pragma once
 #include "conv2d.hpp"
+#include "unpooled_window.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -188,13 +189,39 @@ PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel,
 // ------------------------------------------------------------------------------------------------------------ tiles
 
 // Pictures, and the windows cut out of them: tile (i, j) of a picture starts at row i * step - top, column j * step -
-// left (step: of the transform), which may lie outside.
+// left (step: of the transform), which may lie outside. C channels of the `pixel` that a pixel has, from `data` on.
 struct Windows {
     const float* data;
     int64_t N, H, W, C;
+    int64_t pixel;
+    int64_t readable;      // floats from `data` on
     int64_t down, across;  // tiles of a picture
     int64_t top, left;
+    Pooled pooled;         // where the pictures are known by their pooling alone; `data` is null then
 };
+
+// Group g's C channels of whole pictures.
+inline Windows windows_of(const float* data, int64_t N, int64_t H, int64_t W, int64_t C, int64_t groups, int64_t g) {
+    Windows w{};
+    w.data = data + g * C;
+    w.N = N;
+    w.H = H;
+    w.W = W;
+    w.C = C;
+    w.pixel = groups * C;
+    w.readable = N * H * W * w.pixel - g * C;
+    return w;
+}
+
+// Group g of the gradient that a pooled convolution passes back.
+template <typename Arguments>
+Windows unpooled_windows(const Arguments& a, int64_t g) {
+    Windows w{};
+    w.N = a.N;
+    w.C = a.O / a.GROUPS;
+    w.pooled = pooled_of(a, g);
+    return w;
+}
 
 // Channels in blocks of `width` (a multiple of V; the last one narrower), `points` x `tiles` of them.
 struct Layout {
@@ -230,26 +257,30 @@ constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size *
 template <typename T>
 void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
                        float* scratch) {
-    const int64_t end = w.N * w.H * w.W * w.C, reach = round_up(w.C, V);
+    const int64_t reach = round_up(w.C, V);
     for (int64_t t = first; t < first + count; ++t, ++place) {
         const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
         const int64_t y = within / w.across * T::step - w.top, x = within % w.across * T::step - w.left;
-        const int64_t start = ((n * w.H + y) * w.W + x) * w.C;
-        const float* from = w.data + start;
-        const float* const ahead = from + T::from * w.C;  // what the next window does not share with this one
-        int64_t row = w.W * w.C;
-        if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
-            start + (T::from - 1) * (row + w.C) + reach > end) {
-            copy_window(w.data + n * w.H * w.W * w.C, w.H, w.W, w.C, w.C, y, T::from, x, T::from, scratch);
-            from = scratch;
-            row = T::from * w.C;
+        const int64_t start = ((n * w.H + y) * w.W + x) * w.pixel;
+        const float *from = scratch, *ahead = scratch;  // ahead: what the next window does not share with this one
+        int64_t row = T::from * w.C, pixel = w.C;
+        if (!w.data) {
+            unpooled_window(w.pooled, w.C, n, y, x, T::from, scratch);
+        } else if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
+                   start + (T::from - 1) * (w.W + 1) * w.pixel + reach > w.readable) {
+            copy_window(w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
+        } else {
+            from = w.data + start;
+            row = w.W * w.pixel;
+            pixel = w.pixel;
+            ahead = from + T::from * pixel;
         }
         for (int64_t b = 0; b < l.blocks; ++b) {
             const int64_t stride = block_row(l, b);
             float* block = to + b * l.block + place * stride;
             for (int64_t c = 0; c < stride; c += V) {
-                if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, w.W * w.C, w.C);
-                transform_to<T>(from + b * l.width + c, row, w.C, block + c, l.point);
+                if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, row, pixel);
+                transform_to<T>(from + b * l.width + c, row, pixel, block + c, l.point);
             }
         }
     }

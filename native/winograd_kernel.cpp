@@ -19,11 +19,14 @@
 // 198 (70); 128 x 8x8 72 -> 144: 213 (81); 4 x 56x56 64 -> 64: 214 (74); 4 x 28x28 256 -> 256: 241 (75);
 // 4 x 14x14 512 -> 512: 142 (63); 4 x 7x7: 121 (61). The last two are bound by writing 9.4 MB of gradient in lines of
 // 64 bytes (27 and 33 % of the time) and by how few tiles share the transform back.
+// Behind 2x2 max pooling, against gathering what came through (conv2d_routed_kernel.cpp; a quarter of dy zero; ms): 128 x
+// 16x16 36 -> 72: 9.0 for 6.2; 4 x 56x56 64 -> 64: 6.1 for 6.8; 4 x 56x56 256 -> 256: 66 for 99.
 // Tried and lost: blocks of 72 channels, sums not cut (25 % at 72 -> 144); blocks inside panels (10 % at 7x7); rounds
 // of 16 MB (up to 20 %); 16 shards (10 % at 64 -> 64: fewer tiles a round).
 #include "winograd.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
+#include "reduce.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -56,24 +59,59 @@ Layout x_layout(const Plan& p, int64_t tiles) { return layout_of(p.x.C, p.depth,
 template <typename F>
 Layout dy_layout(const Plan& p, int64_t tiles) { return layout_of(p.dy.C, kWide, F::points, tiles); }
 
+// A kernel-sized array: tap t, channels (c, o) at t * tap + c * row + o.
+struct Gradient {
+    float* data;
+    int64_t tap, row;
+};
+
+// One group of a call.
+struct Work {
+    Windows x, dy;
+    int64_t OH, OW;  // of the convolution, or what pooling sees of it
+    Gradient gradient;
+};
+
+template <typename Arguments>
+Work work_of(const Arguments& a, const Windows& dy, int64_t OH, int64_t OW, int64_t g) {
+    Work w{};
+    w.x = windows_of(a.x, a.N, a.H, a.W, a.C / a.GROUPS, a.GROUPS, g);
+    w.x.top = a.TOP;
+    w.x.left = a.LEFT;
+    w.dy = dy;
+    w.OH = OH;
+    w.OW = OW;
+    w.gradient = {a.dkernel + g * dy.C, w.x.C * a.O, a.O};
+    return w;
+}
+Work work_of(const Conv2dBackwardKernel& a, int64_t g) {
+    return work_of(a, windows_of(a.dy, a.N, a.OH, a.OW, a.O / a.GROUPS, a.GROUPS, g), a.OH, a.OW, g);
+}
+Work work_of(const Conv2dPoolBackwardKernel& a, int64_t g) {
+    return work_of(a, unpooled_windows(a, g), 2 * a.QH, 2 * a.QW, g);
+}
+
 template <typename F>
-Plan plan_of(const Conv2dBackwardKernel& a, void* workspace) {
+Plan plan_of(const Work& w, void* workspace) {
     Plan p;
-    const int64_t down = ceil_div(a.OH, F::tile), across = ceil_div(a.OW, F::tile);
-    p.x = {a.x, a.N, a.H, a.W, a.C, down, across, a.TOP, a.LEFT};
-    p.dy = {a.dy, a.N, a.OH, a.OW, a.O, down, across, 0, 0};
-    p.total = a.N * down * across;
-    p.size = 9 * a.C * a.O;
-    p.depth = round_up(ceil_div(a.C, ceil_div(a.C, kDepthLimit)), V);
-    p.panels = panel_count(a.O);
+    const int64_t down = ceil_div(w.OH, F::tile), across = ceil_div(w.OW, F::tile);
+    p.x = w.x;
+    p.dy = w.dy;
+    p.x.down = p.dy.down = down;
+    p.x.across = p.dy.across = across;
+    const int64_t C = p.x.C, O = p.dy.C;
+    p.total = p.x.N * down * across;
+    p.size = 9 * C * O;
+    p.depth = round_up(ceil_div(C, ceil_div(C, kDepthLimit)), V);
+    p.panels = panel_count(O);
     p.shared = p.size * 4 > kShardKernel;
-    const int64_t bytes = 4 * F::points * (round_up(a.C, V) + round_up(a.O, V));
+    const int64_t bytes = 4 * F::points * (round_up(C, V) + round_up(O, V));
     p.tiles = at_least((p.shared ? kSharedBytes : kRoundBytes) / bytes, kFewestTiles);
     p.shards = p.shared ? 1 : at_most(kShards, p.total / kShardTiles);
     p.shards = at_least(p.shards, 1);
     const int64_t most = p.shared ? at_most(p.total, p.tiles) : 0;
     Pieces pieces{static_cast<char*>(workspace), 0};
-    p.sums = p.shards > 1 ? pieces.take<float>(p.shards * p.size) : a.dkernel;
+    p.sums = pieces.take<float>(p.shards > 1 ? p.shards * p.size : 0);
     p.v = pieces.take<float>(most ? x_layout<F>(p, most).block * x_layout<F>(p, most).blocks : 0);
     p.m = pieces.take<float>(most ? dy_layout<F>(p, most).block * dy_layout<F>(p, most).blocks : 0);
     p.bytes = pieces.used;
@@ -81,15 +119,15 @@ Plan plan_of(const Conv2dBackwardKernel& a, void* workspace) {
 }
 
 struct Job {
-    const Conv2dBackwardKernel& a;
     const Plan& p;
+    const Gradient& gradient;
     int64_t first, count;  // tiles of the round
 };
 
-// Panel j, block b of the gradient of `count` transformed tiles, set or added in dkernel; u is scratch.
+// Panel j, block b of the gradient of `count` transformed tiles, set or added; u is scratch.
 template <typename F>
 void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t j, int64_t b, float* u,
-           float* dkernel, bool add) {
+           const Gradient& gradient, bool add) {
     const Layout x = x_layout<F>(p, count), dy = dy_layout<F>(p, count);
     const int64_t rows = block_channels(x, b), columns = block_channels(dy, j), width = block_row(dy, j);
     const int64_t point = rows * width + 16;
@@ -100,19 +138,20 @@ void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t
                                 m + j * dy.block + i * dy.point + t * width, at_most(count - t, kSumTiles), width,
                                 u + i * point, t > 0);
     for (int64_t c = 0; c < rows; ++c) {
-        prefetch_pixels<9, 1>(dkernel + (b * x.width + c + 2) * p.dy.C + j * kWide, p.x.C * p.dy.C, 0);
+        float* const first = gradient.data + (b * x.width + c) * gradient.row + j * kWide;
+        prefetch_pixels<9, 1>(first + 2 * gradient.row, gradient.tap, 0);
         for (int64_t o = 0; o < width; o += V) {
             using T = typename F::KernelGradient;
             vf half[T::to][T::from];
             transform_columns<T>(u + c * width + o, F::window * point, point, half);
             const int64_t lanes = at_most(columns - o, V);
-            float* to = dkernel + (b * x.width + c) * p.dy.C + j * kWide + o;
+            float* to = first + o;
 #pragma GCC unroll 3
             for (int i = 0; i < 3; ++i) {
                 vf g[3];
                 T::apply(half[i], g);
 #pragma GCC unroll 3
-                for (int k = 0; k < 3; ++k, to += p.x.C * p.dy.C)
+                for (int k = 0; k < 3; ++k, to += gradient.tap)
                     store_lanes(to, add ? load_lanes(to, lanes) + g[k] : g[k], lanes);
             }
         }
@@ -124,7 +163,10 @@ constexpr int64_t piece_floats(const Plan& p) { return F::points * (p.depth * kW
 
 template <typename F>
 void shard(void* context, int64_t task, Arena& arena) {
-    const Plan& p = static_cast<const Job*>(context)->p;
+    const Job& job = *static_cast<const Job*>(context);
+    const Plan& p = job.p;
+    const Gradient own{p.sums + task * p.size, p.x.C * p.dy.C, p.dy.C};
+    const Gradient& gradient = p.shards > 1 ? own : job.gradient;
     const int64_t begin = p.total * task / p.shards, end = p.total * (task + 1) / p.shards;
     const int64_t rounds = at_least(ceil_div(end - begin, p.tiles), 1), most = ceil_div(end - begin, rounds);
     Pieces pieces{nullptr, 0};
@@ -143,7 +185,7 @@ void shard(void* context, int64_t task, Arena& arena) {
             transform_windows<typename F::OutputGradient>(p.dy, first, count, 0, dy, m, scratch);
             for (int64_t b = 0; b < x.blocks; ++b)
                 for (int64_t j = 0; j < p.panels; ++j)
-                    piece<F>(p, count, v, m, j, b, u, p.sums + task * p.size, i > 0);
+                    piece<F>(p, count, v, m, j, b, u, gradient, i > 0);
         }
     }
 }
@@ -165,64 +207,100 @@ void shared_piece(void* context, int64_t task, Arena& arena) {
     const Job& job = *static_cast<const Job*>(context);
     const Plan& p = job.p;
     float* u = static_cast<float*>(arena_reserve(arena, size_t(piece_floats<F>(p)) * sizeof(float)));
-    piece<F>(p, job.count, p.v, p.m, task % p.panels, task / p.panels, u, job.a.dkernel, job.first > 0);
+    piece<F>(p, job.count, p.v, p.m, task % p.panels, task / p.panels, u, job.gradient, job.first > 0);
 }
 
-constexpr int64_t kReduceBlock = 4096;
-
+// Adds the shards up: one tap and input channel of them.
 void reduce(void* context, int64_t task, Arena&) {
     const Job& job = *static_cast<const Job*>(context);
     const Plan& p = job.p;
-    const int64_t end = at_most((task + 1) * kReduceBlock, p.size);
-    for (int64_t i = task * kReduceBlock; i < end; i += V) {
-        const int64_t lanes = at_most(end - i, V);
-        vf sum = load_lanes(p.sums + i, lanes);
-        for (int64_t s = 1; s < p.shards; ++s) sum += load_lanes(p.sums + s * p.size + i, lanes);
-        store_lanes(job.a.dkernel + i, sum, lanes);
+    const int64_t C = p.x.C, O = p.dy.C;
+    const float* from = p.sums + task * O;
+    float* to = job.gradient.data + task / C * job.gradient.tap + task % C * job.gradient.row;
+    for (int64_t o = 0; o < O; o += V) {
+        const int64_t lanes = at_most(O - o, V);
+        vf sum = load_lanes(from + o, lanes);
+        for (int64_t s = 1; s < p.shards; ++s) sum += load_lanes(from + s * p.size + o, lanes);
+        store_lanes(to + o, sum, lanes);
     }
 }
 
 template <typename F>
-void run(const Conv2dBackwardKernel& a, void* workspace) {
-    const Plan p = plan_of<F>(a, workspace);
+void run(const Work& w, void* workspace) {
+    const Plan p = plan_of<F>(w, workspace);
+    const int64_t C = p.x.C, O = p.dy.C;
     if (p.total == 0) {
-        memset(a.dkernel, 0, size_t(p.size) * sizeof(float));
+        for (int64_t i = 0; i < 9 * C; ++i)
+            memset(w.gradient.data + i / C * w.gradient.tap + i % C * w.gradient.row, 0, size_t(O) * sizeof(float));
         return;
     }
-    Job job{a, p, 0, 0};
-    const double work = double(F::points * a.C) * double(a.O);
+    Job job{p, w.gradient, 0, 0};
+    const double work = double(F::points * C) * double(O);
     if (!p.shared) {
         parallel_for(p.shards, work * double(p.total), shard<F>, &job);
-        if (p.shards > 1) parallel_for(ceil_div(p.size, kReduceBlock), double(p.shards * p.size), reduce, &job);
+        if (p.shards > 1) parallel_for(9 * C, double(p.shards * p.size), reduce, &job);
         return;
     }
     const int64_t rounds = ceil_div(p.total, p.tiles);
     for (int64_t i = 0; i < rounds; ++i) {
         job.first = p.total * i / rounds;
         job.count = p.total * (i + 1) / rounds - job.first;
-        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * (a.C + a.O) * 4), shared_windows<F>,
-                     &job);
+        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * (C + O) * 4), shared_windows<F>, &job);
         parallel_for(p.panels * x_layout<F>(p, job.count).blocks, work * double(job.count), shared_piece<F>, &job);
     }
 }
 
+template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
-    const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    if (algorithm_of(a) == kWinograd2) run<F2>(a, context.workspace);
-    else run<F4>(a, context.workspace);
+    const Arguments& a = *static_cast<const Arguments*>(arguments);
+    for (int64_t g = 0; g < a.GROUPS; ++g)
+        if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, g), context.workspace);
+        else run<F4>(work_of(a, g), context.workspace);
 }
 
+template <typename Arguments>
 int64_t workspace_bytes(const void* arguments) {
-    const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    return algorithm_of(a) == kWinograd2 ? plan_of<F2>(a, nullptr).bytes : plan_of<F4>(a, nullptr).bytes;
+    const Arguments& a = *static_cast<const Arguments*>(arguments);
+    return algorithm_of(a) == kWinograd2 ? plan_of<F2>(work_of(a, 0), nullptr).bytes
+                                         : plan_of<F4>(work_of(a, 0), nullptr).bytes;
 }
 
-const Kernel kKernels[] = {{"conv2d_backward_kernel", run_any, workspace_bytes}};
+// The bias's gradient behind pooling: the sums of what comes through.
+struct Through {
+    static constexpr int sums = 1;
+    const Pooled& p;
+    void add(int64_t row, int64_t c, int64_t lanes, vd* sum) const {
+        const int64_t at = row * p.pixel + c;
+        vf g = load_lanes(p.dy + at, lanes);
+        if (p.kind == kRelu) g = floats(bits(g) & (load_places(p.argmax + at, lanes) != kRouteless));
+        else if (p.kind != kLinear) g = derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
+        add_to(sum[0], widen(g));
+    }
+};
+
+void pooled(const void* arguments, Context& context) {
+    const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
+    run_any<Conv2dPoolBackwardKernel>(arguments, context);
+    if (!a.dbias) return;
+    const Pooled p = pooled_of(a, 0);
+    const double* sums = reduce_rows(Through{p}, a.N * a.QH * a.QW, a.O, static_cast<double*>(context.workspace));
+    for (int64_t o = 0; o < a.O; ++o) a.dbias[o] = float(sums[o]);
+}
+
+int64_t pooled_workspace(const void* arguments) {
+    const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
+    return at_least(workspace_bytes<Conv2dPoolBackwardKernel>(arguments), 8 * reduce_doubles(1, a.O));
+}
+
+const Kernel kKernels[] = {
+    {"conv2d_backward_kernel", run_any<Conv2dBackwardKernel>, workspace_bytes<Conv2dBackwardKernel>},
+    {"conv2d_pool_backward_kernel", pooled, pooled_workspace},
+};
 
 }  // namespace
 
 extern const Family winograd_kernel_family;
-const Family winograd_kernel_family = {kKernels, 1};
+const Family winograd_kernel_family = {kKernels, 2};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

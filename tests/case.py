@@ -60,8 +60,7 @@ class Conv:
     @property
     def winograd(self) -> bool:
         """Whether Winograd's algorithm may be chosen."""
-        ones = self.strides + self.dilation + (self.groups,)
-        return self.kernel == (3, 3) and set(ones) == {1}
+        return self.kernel == (3, 3) and set(self.strides + self.dilation) == {1}
 
     @property
     def bounds(self) -> dict[str, tuple[str, float]]:
@@ -76,7 +75,7 @@ class Conv:
         if not self.winograd:
             return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
         tiles = n * math.ceil(oh / 4) * math.ceil(ow / 4)
-        sums = dict(zip(terms, (c, o, tiles), strict=True))
+        sums = dict(zip(terms, (c, o // self.groups, tiles), strict=True))
         return {op: ("tiles", tile_bound(count)) for op, count in sums.items()}
 
     @property

@@ -247,19 +247,26 @@ def _pooled_convs() -> Iterator[Case]:
             forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
             # The products' sum as in conv2d, a factor 0.3 for leaky. A tanh adds 8 roundings of a number below 1 to
             # its argument's error, whose sum of absolute values is near taps * 0.3^2 and some deviations of it.
-            how, bound = "linear", sum_bound(taps + 1) + 1
-            if kind == "tanh":
-                how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
-            yield Case("conv2d_max_pool2d", f"{name}-{kind}", forward, how, bound, macs)
-            average = bound + sum_bound(math.prod(size))
-            yield Case("conv2d_avg_pool2d", f"{name}-{kind}", forward, how, average, macs)
+            # Pooling that Winograd's tiles hold may run by that algorithm.
+            in_tiles = c.winograd and (size, strides, padding) == ((2, 2), (2, 2), ((0, 0), (0, 0)))
+            plain = "linear", sum_bound(taps + 1) + 1
+            for op, (how, bound) in (
+                ("conv2d_max_pool2d", c.bounds["conv2d"] if in_tiles else plain),
+                ("conv2d_avg_pool2d", (plain[0], plain[1] + sum_bound(math.prod(size)))),
+            ):
+                if kind == "tanh":
+                    how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
+                yield Case(op, f"{name}-{kind}", forward, how, bound, macs)
             # At most every pixel of the convolution has a gradient; up to three roundings of the derivative.
             rows = sum_bound(math.prod(c.y[:3])) + 3
             windows = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))  # that share a pixel
             fan = sum_bound(fan_out * windows) + 3
             to_kernel, to_input = (partial(_routed_part, c, pool, kind, i) for i in range(2))
-            yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, "linear", rows, macs)
-            yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, "linear", fan, macs)
+            back = c.bounds if in_tiles else {}
+            how, bound = back.get("conv2d_backward_kernel", ("linear", rows))
+            yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, how, bound, macs)
+            how, bound = back.get("conv2d_backward_input", ("linear", fan))
+            yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, how, bound, macs)
 
 
 def _routed_part(c: Conv, pool: dict[str, Any], kind: str, part: int, rng: np.random.Generator) -> Arguments:

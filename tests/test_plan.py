@@ -325,16 +325,17 @@ def test_no_step_sees_an_unpooled_map(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
-def test_pooling_is_left_alone_where_winograd_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = zoo.cifar_net()
-    choices = []
-    for layer in model.layers:
-        if isinstance(layer, L.Conv2D):
-            x = np.zeros((1, 32 >> len(choices), 32 >> len(choices), layer.params["kernel"].shape[2]), np.float32)
-            choices.append(native.conv2d_choice(x, layer.params["kernel"], **convolution(layer, x)))
+@pytest.mark.parametrize(("pool", "merged"), [(L.MaxPool2D(2), True), (L.MaxPool2D(3, strides=2), False)])
+def test_behind_winograd_only_pooling_that_its_tiles_hold_is_merged(
+    pool: L.Layer, merged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conv = L.Conv2D(64, 3, padding="same", activation="relu")
+    model = Sequential([L.Input((16, 16, 64)), conv, pool, L.Flatten(), L.Dense(10)])
+    x = np.zeros((1, 16, 16, 64), np.float32)
+    assert native.conv2d_choice(x, conv.params["kernel"], **convolution(conv, x)) == "winograd"
     steps = kernels_of(monkeypatch, model)
-    assert steps.count("conv2d_pool") == choices.count("direct") >= 1
-    assert steps.count("conv2d") == steps.count("max_pool2d") == 3 - choices.count("direct") >= 1
+    assert steps.count("conv2d_pool") == merged
+    assert steps.count("conv2d") == steps.count("max_pool2d") == (not merged)
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")

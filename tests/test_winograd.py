@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import check
-from case import Case, Conv, given, guarded, sum_bound
+from case import Case, Conv, given, guarded, normal, sum_bound
 from cases import CONVS, SAME3
+from hypothesis import assume, settings
 from hypothesis import given as sample
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from pellucid.errors import BackendError
@@ -30,6 +30,8 @@ SHAPES = (
     Conv("valid", (2, 9, 6, 16), (3, 3), 24),
     Conv("asymmetric", (2, 9, 6, 16), (3, 3), 24, padding=((0, 2), (1, 0))),
     Conv("wide-pads", (1, 3, 2, 8), (3, 3), 16, padding=((5, 4), (3, 6))),
+    Conv("grouped", (2, 9, 6, 24), (3, 3), 36, padding=SAME3, groups=3),
+    Conv("grouped-deep", (2, 5, 7, 160), (3, 3), 152, padding=SAME3, groups=2),
     Conv("many-pictures", (40, 9, 9, 12), (3, 3), 20, padding=SAME3),
     Conv("many-pictures-deep", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
 )
@@ -98,6 +100,72 @@ def test_winograd_agrees_on_random_geometries(c: Conv, algorithm: str) -> None:
         run(c, op, algorithm, *c.bounds[op])
 
 
+POOLING: dict[str, Any] = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
+
+
+def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
+    """Forward is convolution by the same algorithm, then pooling; the gradients agree with the truth."""
+    rng = np.random.default_rng(3)
+    options = {**c.options, "activation": kind, "slope": 0.3}
+    small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3]))  # a tanh's 1 - y^2 must not cancel
+    x, kernel, bias = (normal(rng, *each) for each in ((c.x,), (c.kernel_shape, small), ((c.filters,), small)))
+    shape = (c.y[0], c.y[1] // 2, c.y[2] // 2, c.filters)
+    (y, y_whole), (argmax, argmax_whole) = guarded(shape, np.float32), guarded(shape, np.uint8)
+    step = native.conv2d_pool(x, kernel, bias, y, argmax, **options, **POOLING, algorithm=algorithm)
+    assert native.conv2d_algorithm(step) == algorithm
+    native.run(step)
+    assert y_whole()
+    assert argmax_whole()
+    unpooled = np.empty(c.y, np.float32)
+    native.run(native.conv2d(x, kernel, bias, unpooled, **options, algorithm=algorithm))
+    n, h, w, o = shape
+    windows = unpooled[:, : 2 * h, : 2 * w].reshape(n, h, 2, w, 2, o).transpose(2, 4, 0, 1, 3, 5).reshape(4, *shape)
+    close = {"rtol": 1e-5, "atol": 1e-5}  # the compiler may fuse the bias differently
+    np.testing.assert_allclose(y, windows.max(axis=0), **close)
+    routed = argmax != 255
+    assert (routed == (y > 0)).all() if kind == "relu" else routed.all()
+    named = np.take_along_axis(windows, np.where(routed, argmax, 0)[None].astype(np.int64), axis=0)[0]
+    np.testing.assert_allclose(named[routed], y[routed], **close)
+
+    dy = normal(rng, shape)
+    made = {
+        "conv2d_max_pool2d_backward_kernel": (((x, dy, y, argmax, c.kernel_shape), options | POOLING), c.kernel_shape),
+        "conv2d_max_pool2d_backward_input": (((dy, y, argmax, kernel, c.x), options | POOLING), c.x),
+    }
+    for op, (arguments, out_shape) in made.items():
+        out, untouched = guarded(out_shape, np.float32)
+        if op.endswith("kernel"):
+            dbias = np.empty(c.filters, np.float32)
+            step = native.conv2d_pool_backward_kernel(
+                x, dy, y, argmax, out, dbias, **options, **POOLING, algorithm=algorithm
+            )
+            results: tuple[Array, ...] = (out, dbias)
+        else:
+            step = native.conv2d_pool_backward_input(
+                dy, y, argmax, kernel, out, **options, **POOLING, algorithm=algorithm
+            )
+            results = (out,)
+        native.run(step)
+        assert untouched()
+        how, bound = c.bounds[op.replace("_max_pool2d", "")]
+        check(Case(op, c.name, lambda rng, arguments=arguments: arguments, how, bound), results)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", ["linear", "relu", "leaky_relu", "tanh"])
+@pytest.mark.parametrize("algorithm", WINOGRAD)
+@pytest.mark.parametrize("c", [c for c in SHAPES if min(c.x[1:3]) > 1], ids=lambda c: c.name)
+def test_pooled_winograd_agrees(c: Conv, algorithm: str, kind: str) -> None:
+    run_pooled(c, kind, algorithm)
+
+
+@settings(max_examples=40, deadline=None)
+@sample(geometries(), st.sampled_from(WINOGRAD), st.sampled_from(["linear", "relu", "sigmoid"]))
+def test_pooled_winograd_agrees_on_random_geometries(c: Conv, algorithm: str, kind: str) -> None:
+    # In smaller pictures what comes through may meet padding alone: the truth is 0, and a tile's rounding is not.
+    assume(min(c.x[1:3]) >= 4 and min(c.y[1:3]) >= 4)
+    run_pooled(c, kind, algorithm)
+
+
 @pytest.mark.parametrize("kind", ["relu", "leaky_relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("algorithm", WINOGRAD)
 def test_bias_and_activation_ride_on_the_way_out(algorithm: str, kind: str) -> None:
@@ -149,6 +217,9 @@ def test_no_algorithm_where_it_does_not_apply() -> None:
         native.conv2d(x, kernel, None, y, **options, algorithm="winograd")
     with pytest.raises(BackendError, match="unknown algorithm 'fft'; known: auto, direct, winograd, winograd2"):
         native.conv2d_backward_input(y, kernel, x, **options, algorithm="fft")
+    pooling = {**POOLING, "pool_size": (3, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    with pytest.raises(BackendError, match="'winograd' needs max pooling 2x2, stride 2, without padding"):
+        native.conv2d_pool(x, kernel, None, np.zeros((1, 2, 2, 4), np.float32), None, **pooling, algorithm="winograd")
     assert native.conv2d_algorithm(native.conv2d_backward_kernel(x, y, kernel, **options)) == "direct"
     assert native.conv2d_algorithm(native.zero(x)) == "auto"
 

@@ -22,13 +22,16 @@ class _Pooling(TypedDict):
     pool_padding: Pads
 
 
+_IN_TILES: _Pooling = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
+
+
 def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """convolution + bias + activation + pooling: y = pool(f(x * kernel + b)).
 
     Maximum: every activation rises, so f and its gradient act on the pooled numbers, and one byte each says where the
-    gradient goes. Average: only without an activation, whose gradient needs the unpooled map (LeNet's sigmoids also
-    infer in 2.9 ms by themselves, in 3.9 ms merged). Where Winograd's algorithm pays, it saves more than the unpooled
-    map costs: cifar-net's step takes 101 ms of one core with this rule, 117 ms merged throughout, 119 ms never merged.
+    gradient goes. Where Winograd's algorithm pays, it saves more than the unpooled map costs, so then only pooling that
+    its tiles hold is merged (2x2, stride 2). Average: only without an activation, whose gradient needs the unpooled map
+    (LeNet's sigmoids also infer in 2.9 ms by themselves, in 3.9 ms merged).
     """
     conv, pool = cast(Conv2D, layers[0]), cast("MaxPool2D | AvgPool2D", layers[-1])
     kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
@@ -43,14 +46,15 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
     if kernel is None or kind == "softmax" or window[0] * window[1] > native.MAX_POOL_TAPS:
         return None
     settings = convolution(conv, x)
-    if (average and kind != "linear") or native.conv2d_choice(x, kernel, **settings) != "direct":
-        return None
     unpooled = conv.output_shape(x.shape[1:])
     pooling: _Pooling = {
         "pool_size": window,
         "pool_strides": pool.strides,
         "pool_padding": pads(pool, (len(x), *unpooled), window, (1, 1)),
     }
+    in_tiles = not average and pooling == _IN_TILES
+    if (average and kind != "linear") or not (in_tiles or native.conv2d_choice(x, kernel, **settings) == "direct"):
+        return None
     y = context.output(pool.output_shape(unpooled))
     argmax = None if average or not context.training else context.buffer(y.shape, np.uint8)
 

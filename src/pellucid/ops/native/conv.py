@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # The numbers of arguments.hpp. "winograd" is F(4x4,3x3), "winograd2" F(2x2,3x3).
 _ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
 _POOLS = {"max": 0, "average": 1}
+# The pooling whose windows lie in Winograd's tiles.
+_WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
 
 def conv2d_algorithm(step: Step) -> str:
@@ -35,12 +37,15 @@ def conv2d_algorithm(step: Step) -> str:
 def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     if algorithm not in _ALGORITHMS:
         raise BackendError(f"{op}: unknown algorithm {algorithm!r}; known: {', '.join(_ALGORITHMS)}")
-    kernel, rest = (sizes["KH"], sizes["KW"]), [sizes[name] for name in ("SH", "SW", "DH", "DW", "GROUPS")]
-    if algorithm.startswith("winograd") and (kernel != (3, 3) or rest != [1] * 5):
+    kernel, rest = (sizes["KH"], sizes["KW"]), tuple(sizes[name] for name in ("SH", "SW", "DH", "DW"))
+    if algorithm.startswith("winograd") and (kernel != (3, 3) or rest != (1, 1, 1, 1)):
         raise BackendError(
-            f"{op}: algorithm {algorithm!r} needs a 3x3 kernel, stride 1, dilation 1 and 1 group, got "
-            f"{kernel[0]}x{kernel[1]}, strides {tuple(rest[:2])}, dilation {tuple(rest[2:4])}, {rest[4]} groups"
+            f"{op}: algorithm {algorithm!r} needs a 3x3 kernel, stride 1 and dilation 1, got "
+            f"{kernel[0]}x{kernel[1]}, strides {rest[:2]}, dilation {rest[2:]}"
         )
+    window = tuple(sizes.get(name, default) for name, default in _WINOGRAD_POOLING.items())
+    if algorithm.startswith("winograd") and window != tuple(_WINOGRAD_POOLING.values()):
+        raise BackendError(f"{op}: algorithm {algorithm!r} needs max pooling 2x2, stride 2, without padding")
     return _ALGORITHMS[algorithm]
 
 
@@ -169,6 +174,7 @@ def conv2d_pool(
     pool_size: Pair,
     pool_strides: Pair,
     pool_padding: Pads,
+    algorithm: str = "auto",
 ) -> Step:
     """y = pool(activation(x (*) kernel + bias)); argmax (max only): the place that won, 255 where relu gave 0."""
     op = "conv2d_pool"
@@ -179,10 +185,11 @@ def conv2d_pool(
     expect_shape(op, y.shape, argmax=argmax)
     if pool not in _POOLS or (pool == "average" and argmax is not None):
         raise BackendError(f"{op}: pool must be 'max' or 'average' (without argmax), got {pool!r}")
+    sizes |= window | {"POOL": _POOLS[pool]}
+    sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
     return step(
-        op, x=x, kernel=kernel, bias=bias, y=y, argmax=argmax, **sizes, **window,
-        POOL=_POOLS[pool], ACTIVATION=kind, slope=slope,
+        op, x=x, kernel=kernel, bias=bias, y=y, argmax=argmax, **sizes, ACTIVATION=kind, slope=slope
     )  # fmt: skip
 
 
@@ -203,6 +210,7 @@ def conv2d_pool_backward_kernel(
     pool_size: Pair,
     pool_strides: Pair,
     pool_padding: Pads,
+    algorithm: str = "auto",
 ) -> Step:
     """dkernel and dbias of conv2d_pool with pool="max"."""
     op = "conv2d_pool_backward_kernel"
@@ -211,10 +219,11 @@ def conv2d_pool_backward_kernel(
     window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
     expect_shape(op, dy.shape, y=y, argmax=argmax)
     expect_shape(op, (sizes["O"],), dbias=dbias)
+    sizes |= window
+    sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
     return step(
-        op, x=x, dy=dy, y=y, argmax=argmax, dkernel=dkernel, dbias=dbias, **sizes, **window,
-        ACTIVATION=kind, slope=slope,
+        op, x=x, dy=dy, y=y, argmax=argmax, dkernel=dkernel, dbias=dbias, **sizes, ACTIVATION=kind, slope=slope
     )  # fmt: skip
 
 
@@ -234,6 +243,7 @@ def conv2d_pool_backward_input(
     pool_size: Pair,
     pool_strides: Pair,
     pool_padding: Pads,
+    algorithm: str = "auto",
 ) -> Step:
     """dx of conv2d_pool with pool="max"; written whole."""
     op = "conv2d_pool_backward_input"
@@ -241,5 +251,7 @@ def conv2d_pool_backward_input(
     expect_axes(op, 4, dy=dy)
     window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
     expect_shape(op, dy.shape, y=y, argmax=argmax)
+    sizes |= window
+    sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
-    return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, **window, ACTIVATION=kind, slope=slope)
+    return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, ACTIVATION=kind, slope=slope)
