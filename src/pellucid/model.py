@@ -22,7 +22,7 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
-from pellucid.summary import Summary, summarize
+from pellucid.summary import MemorySummary, Summary, memory_of, summarize
 from pellucid.train import (
     Evaluation,
     History,
@@ -244,7 +244,9 @@ class Sequential:
         if pictures.dtype != np.uint8:
             return np.ascontiguousarray(pictures, np.float32)
         scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
-        return np.asarray(pictures * scale + offset)
+        floats = pictures * scale
+        floats += offset
+        return np.asarray(floats)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
         """Outputs for every picture. Shapes: x (M, H, W, C) -> (M, classes)."""
@@ -361,13 +363,25 @@ class Sequential:
         """Rows and totals as an object whose `str()` is the table."""
         return summarize(self.name, self.input_shape, self.layers)
 
-    def summary_data(self) -> dict[str, Any]:
-        """The summary as plain data."""
-        return self.outline().to_json()
+    def memory(self, batch_size: int = 32) -> MemorySummary:
+        """What training and prediction in such batches will take, before they run; with Adam if not compiled."""
+        count = positive_int(batch_size, "batch_size")
+        return memory_of(
+            self.layers,
+            self.parameters,
+            input_shape=self.input_shape,
+            batch_size=count,
+            optimizer=self._optimizer,
+            loss=self._loss,
+        )
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+    def summary_data(self, batch_size: int = 32) -> dict[str, Any]:
+        """The summary as plain data."""
+        return {**self.outline().to_json(), "memory": self.memory(batch_size).to_json()}
+
+    def summary(self, print_fn: Callable[[str], object] = print, *, batch_size: int = 32) -> None:
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
-        print_fn(f"{self.name}\n{self.outline()}")
+        print_fn(f"{self.name}\n{self.outline()}\n{self.memory(batch_size)}")
 
     def save(self, path: str | Path) -> None:
         """Write the model file; `pellucid.load` reads it back."""

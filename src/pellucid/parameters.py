@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pellucid.layers.layer import Layer
 from pellucid.ops.geometry import Array, Shape
-from pellucid.ops.memory import CACHE_LINE, aligned_zeros
+from pellucid.ops.memory import CACHE_LINE, aligned_zeros, untouched_zeros
 
 ALIGNMENT = CACHE_LINE // 4
 """Every segment starts on a multiple of this many floats, so that kernels load whole cache lines."""
@@ -59,8 +59,8 @@ class FlatParameters:
         self._layers = tuple(layers)
         self._named = {layer.name: layer for layer in layers}
         self.segments = _lay_out(layers)
-        self.vector = aligned_zeros(_end((s.offset, s.length) for s in self.segments))
-        self.gradients = aligned_zeros(
+        self.vector = untouched_zeros(_end((s.offset, s.length) for s in self.segments))
+        self.gradients = untouched_zeros(  # a model that only predicts never touches them
             _end((s.gradient_offset, s.length) for s in self.segments if s.gradient_offset is not None)
         )
         by_layer: dict[str, dict[str, Array]] = {layer.name: {} for layer in layers}

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pellucid import losses, optimizers
+from pellucid.errors import ConfigError
 from pellucid.layers import Layer
+from pellucid.losses import Loss
 from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
+from pellucid.optimizers import Optimizer
+from pellucid.parameters import FlatParameters
+from pellucid.plan import Memory, inference_memory, training_memory
 
 WIDTH = 80
 
@@ -110,6 +116,60 @@ class Summary:
             table.append(f"{self.trainable_parameters:,} parameters are trained, {frozen:,} are not")
         table.append("MACs and memory (float32 activations) are for one picture")
         return "\n".join(table)
+
+
+@dataclass(frozen=True)
+class MemorySummary:
+    """What training and prediction make a process grow by; training is None where nothing is trainable."""
+
+    batch_size: int
+    optimizer: str
+    training: Memory | None
+    inference: Memory
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: bytes of each kind and their total."""
+        kinds = {"training": self.training, "inference": self.inference}
+        told = {name: asdict(memory) | {"total": memory.total} for name, memory in kinds.items() if memory is not None}
+        return {"batch_size": self.batch_size, "optimizer": self.optimizer, **told}
+
+    def __str__(self) -> str:
+        head = f"batches of {self.batch_size:,} take {size(self.inference.total)} to predict"
+        if self.training is None:
+            return head
+        parts = asdict(self.training)
+        parts["buffers"] += parts.pop("workspace")
+        told = ", ".join(f"{size(number)} {name}" for name, number in parts.items() if number)
+        return f"{head}, {size(self.training.total)} to train with {self.optimizer}:\n  {told}"
+
+
+def memory_of(
+    layers: Sequence[Layer],
+    parameters: FlatParameters,
+    *,
+    input_shape: Shape,
+    batch_size: int,
+    optimizer: Optimizer | None = None,
+    loss: Loss | None = None,
+) -> MemorySummary:
+    """What built layers will take in batches of this size, with Adam and cross-entropy where none are chosen.
+
+    Errors: ConfigError for a batch that this machine cannot address.
+    """
+    chosen = optimizers.get("adam") if optimizer is None else optimizer
+    judge = losses.get("categorical_crossentropy") if loss is None else loss
+    training = None
+    try:
+        inference = inference_memory(layers, parameters, input_shape=input_shape, capacity=batch_size)
+        if parameters.gradients.size:
+            training = training_memory(
+                layers, parameters, loss=judge, optimizer=chosen, input_shape=input_shape, capacity=batch_size
+            )
+    except MemoryError:
+        raise ConfigError(
+            f"batches of {batch_size:,} are more than this machine can hold; take a smaller size"
+        ) from None
+    return MemorySummary(batch_size, type(chosen).__name__, training, inference)
 
 
 def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary:

@@ -36,14 +36,15 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where t
 
 def summary(
     what: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A network's name, a run folder or a model file.")],
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Pictures in a step, for the memory.")] = 32,
     as_json: JsonFlag = False,
 ) -> None:
     """Print a network's layers: output shapes, kernels, parameters, multiply-accumulates, receptive fields, memory."""
     model = _named_or_saved(what)
     if as_json:
-        print_json(model.summary_data())
+        print_json(model.summary_data(batch_size))
     else:
-        model.summary(print_fn=print)
+        model.summary(print_fn=print, batch_size=batch_size)
 
 
 @app.command("curves", epilog=CURVES_EXAMPLES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -13,11 +15,7 @@ CACHE_LINE = 64
 
 def aligned_empty(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
     """An uninitialised C-contiguous array whose first byte lies on a cache line."""
-    kind = np.dtype(dtype)
-    count = int(np.prod(shape, dtype=np.int64))
-    raw = np.empty(count * kind.itemsize + CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + count * kind.itemsize].view(kind).reshape(shape)
+    return _aligned(np.empty, shape, dtype)
 
 
 def aligned_zeros(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
@@ -25,3 +23,16 @@ def aligned_zeros(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
     array = aligned_empty(shape, dtype)
     array[...] = 0
     return array
+
+
+def untouched_zeros(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
+    """Like `aligned_zeros`, but a large one takes no memory before it is written: the system hands out zeros."""
+    return _aligned(np.zeros, shape, dtype)
+
+
+def _aligned(make: Callable[..., Array], shape: Shape | int, dtype: DTypeLike) -> Array:
+    kind = np.dtype(dtype)
+    count = int(np.prod(shape, dtype=np.int64))
+    raw = make(count * kind.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return np.asarray(raw[start : start + count * kind.itemsize].view(kind).reshape(shape))

@@ -2,12 +2,13 @@
 
 `lowering` walks the layers and makes nodes, `patterns` holds the table of what runs natively and together, `feed`
 brings batches in, `loss` and `update` end a step, `work` joins consecutive native steps to programs, and `plans` puts
-it together; `node` says what a lowered pattern is.
+it together; `memory` asks them what they take; `node` says what a lowered pattern is.
 """
 
 from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
+from pellucid.plan.memory import Memory, inference_memory, training_memory
 from pellucid.plan.plans import EvaluationPlan, InferencePlan, TrainingPlan
 from pellucid.plan.predictor import Predictor
 from pellucid.plan.update import penalty_loss
@@ -19,8 +20,11 @@ __all__ = [
     "EvaluationPlan",
     "Feed",
     "InferencePlan",
+    "Memory",
     "Predictor",
     "TrainingPlan",
     "accuracy_kind",
+    "inference_memory",
     "penalty_loss",
+    "training_memory",
 ]

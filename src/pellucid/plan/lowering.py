@@ -9,8 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import numpy as np
-
 from pellucid.layers import Activation, Dense, Layer, Sigmoid, Softmax
 from pellucid.ops.geometry import Array
 from pellucid.plan.node import Context, Node
@@ -36,7 +34,7 @@ def backward_work(context: Context, nodes: Sequence[Node], dy: Array) -> list[Wo
     """
     first = next((i for i, node in enumerate(nodes) if node.trainable), len(nodes))
     largest = max((node.y[0].size for node in nodes[first:]), default=0)
-    areas = [context.buffer((context.capacity, largest)) for _ in range(2)] if first < len(nodes) - 1 else []
+    areas = [context.area(4 * context.capacity * largest) for _ in range(2)] if first < len(nodes) - 1 else []
     work: list[Work] = []
     for i in range(len(nodes) - 1, first - 1, -1):
         node, shape = nodes[i], nodes[i - 1].y.shape
@@ -44,8 +42,7 @@ def backward_work(context: Context, nodes: Sequence[Node], dy: Array) -> list[Wo
         if node.in_place:
             dx = dy.reshape(shape)
         elif i > first:
-            area = areas[0] if not np.shares_memory(dy, areas[0]) else areas[1]
-            dx = area.reshape(-1)[: int(np.prod(shape))].reshape(shape)
+            dx = next(area for area in areas if not area.holds(dy)).array(shape)
         work.extend(node.backward(dy, dx))
         if dx is not None:
             dy = dx

@@ -5,6 +5,7 @@ It says where the pattern's output lies, the work that computes it, and the work
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -43,12 +44,40 @@ class Node:
         return any(layer.trainable and layer.params for layer in self.layers)
 
 
+class Area:
+    """Memory that several arrays of a plan use one after another; what is never used takes none."""
+
+    def __init__(self, num_bytes: int) -> None:
+        self._memory = aligned_empty(num_bytes, np.uint8)
+        self.used_bytes = 0
+
+    def fits(self, shape: Shape, dtype: type = np.float32) -> bool:
+        """Whether an array of this shape has room."""
+        return _num_bytes(shape, dtype) <= self._memory.nbytes
+
+    def holds(self, array: Array | None) -> bool:
+        """Whether the array lies here."""
+        return array is not None and np.may_share_memory(array, self._memory)
+
+    def array(self, shape: Shape, dtype: type = np.float32) -> Array:
+        """An array at the beginning of the area."""
+        num_bytes = _num_bytes(shape, dtype)
+        self.used_bytes = max(self.used_bytes, num_bytes)
+        return self._memory[:num_bytes].view(dtype).reshape(shape)
+
+
+def _num_bytes(shape: Shape, dtype: type) -> int:
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
 @dataclass
 class Context:
     """What a pattern may ask for while it lowers.
 
     capacity: the batch size N that buffers are made for. counter: uint32 (seed, step), written before each step;
-    counter-based generators read it. finish: work for after the backward pass (running statistics).
+    counter-based generators read it. shared: three areas of an inference plan, two for outputs in turn and one for
+    records; empty in training, where backward reads what forward wrote. reading: the array that the pattern being
+    lowered reads, so its outputs go elsewhere. finish: work for after the backward pass (running statistics).
     """
 
     capacity: int
@@ -56,8 +85,11 @@ class Context:
     parameters: FlatParameters
     positions: dict[str, int]
     counter: Array
+    shared: tuple[Area, ...] = ()
     buffers: list[Array] = field(default_factory=list)
+    areas: list[Area] = field(default_factory=list)
     finish: list[Work] = field(default_factory=list)
+    reading: Array | None = None
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns."""
@@ -65,9 +97,27 @@ class Context:
         self.buffers.append(array)
         return array
 
+    def area(self, num_bytes: int) -> Area:
+        """A new area the plan owns."""
+        self.areas.append(Area(num_bytes))
+        return self.areas[-1]
+
     def output(self, shape: Shape) -> Array:
-        """A new activation (N, *shape)."""
-        return self.buffer((self.capacity, *shape))
+        """Where an activation (N, *shape) goes: in inference one of two areas, never the one just read or written."""
+        whole = (self.capacity, *shape)
+        for area in self.shared[:2]:
+            if area.fits(whole) and not area.holds(self.reading):
+                self.reading = area.array(whole)
+                return self.reading
+        self.reading = self.buffer(whole)
+        return self.reading
+
+    def record(self, shape: Shape, dtype: type = np.float32) -> Array:
+        """Where forward notes what backward needs: an array of its own, or in inference memory nobody reads."""
+        for area in self.shared[2:]:
+            if area.fits(shape, dtype):
+                return area.array(shape, dtype)
+        return self.buffer(shape, dtype)
 
     def parameter(self, layer: Layer, name: str) -> Array | None:
         """The live parameter of a layer, or None where the layer has none of that name."""
@@ -85,8 +135,10 @@ class Context:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all buffers made so far."""
-        return sum(array.nbytes for array in self.buffers)
+        """Bytes of all buffers made so far; of areas, what is used."""
+        return sum(array.nbytes for array in self.buffers) + sum(
+            area.used_bytes for area in (*self.shared, *self.areas)
+        )
 
 
 Lower = Callable[[Context, tuple[Layer, ...], Node], Node | None]

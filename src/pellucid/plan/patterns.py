@@ -48,9 +48,11 @@ def match(context: Context, layers: Sequence[Layer], before: Node) -> Node:
         for types, lower in PATTERNS:
             head = tuple(layers[: len(types)])
             if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
+                context.reading = before.y
                 node = lower(context, head, before)
                 if node is not None:
                     return node
+    context.reading = before.y
     return lower_by_layer(context, layers[0], before)
 
 
@@ -64,7 +66,8 @@ def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
         result, kept = layer.forward(x[:n], training=context.training, key=context.key(layer))
         _check(layer, "forward gave an output", result, y[:n].shape)
         y[:n] = result
-        cache[:] = [kept]
+        if context.training:
+            cache[:] = [kept]
 
     def finish(n: int) -> None:
         layer.apply_state(cache[0])
@@ -194,6 +197,8 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Node) 
 def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """Softmax over the last axis, where no loss has taken it in."""
     x = before.y
+    if x.ndim != 2:  # its kernel counts rows, not pictures: the layer does maps
+        return None
     y = context.output(x.shape[1:])
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -210,7 +215,7 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
         return None
     padding = pads(pool, x.shape, window, (1, 1))
     y = context.output(pool.output_shape(x.shape[1:]))
-    argmax = context.buffer(y.shape, np.uint8)
+    argmax = context.record(y.shape, np.uint8)
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         if dx is None:
@@ -269,7 +274,7 @@ def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], befor
     """Local response normalisation across channels."""
     norm, x = cast(LocalResponseNorm, layers[0]), before.y
     size, alpha, beta = norm.size, norm.alpha, norm.beta
-    y, scale = context.output(x.shape[1:]), context.output(x.shape[1:])
+    y, scale = context.output(x.shape[1:]), context.record(x.shape)
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         if dx is None:
@@ -283,6 +288,8 @@ def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], befor
 def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """Batch normalisation: over the batch in training, by the running statistics otherwise."""
     norm, x = cast(BatchNorm, layers[0]), before.y
+    if context.training and not norm.trainable:
+        return None
     channels = x.shape[-1]
 
     def constant(value: float) -> Array:
@@ -298,8 +305,6 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     if not context.training:
         step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
         return Node(layers, y, (step,))
-    if not norm.trainable:
-        return None
     mean, variance = constant(0), constant(0)
     forward = (native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),)
     # after the loss, which ends a step that is no number: the running statistics then stay what they were

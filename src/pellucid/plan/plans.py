@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowering import backward_work, lower, strip_head
-from pellucid.plan.node import Context, Node
+from pellucid.plan.node import Area, Context, Node
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work
@@ -32,7 +33,7 @@ class InferencePlan:
     ) -> None:
         self.capacity, self.parameters = capacity, parameters
         self.inputs = aligned_empty((capacity, *input_shape))
-        self._context = _context(layers, parameters, capacity, training=False)
+        self._context = _context(layers, parameters, input_shape, capacity, training=False)
         nodes = lower(self._context, layers, self.inputs)
         self.outputs = nodes[-1].y
         self._work = WorkSequence(work for node in nodes for work in node.forward)
@@ -48,6 +49,11 @@ class InferencePlan:
         return self._work.steps
 
     @property
+    def workspace_bytes(self) -> int:
+        """Bytes that kernels use inside a step."""
+        return self._work.workspace_bytes
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes of buffers and workspaces, parameters not counted."""
         return self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
@@ -61,7 +67,7 @@ class EvaluationPlan:
     ) -> None:
         self.feed = feed
         self.totals = np.zeros(3)
-        self._context = _context(layers, parameters, feed.capacity, training=False)
+        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
         nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
         judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge])
@@ -69,6 +75,11 @@ class EvaluationPlan:
     def run(self, n: int) -> None:
         """Add the next n pictures of the feed to `totals`."""
         self._work.run(n)
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes that kernels use inside a step."""
+        return self._work.workspace_bytes
 
     @property
     def memory_bytes(self) -> int:
@@ -96,7 +107,7 @@ class TrainingPlan:
         self.feed, self.parameters = feed, parameters
         self.totals = np.zeros(3)
         self.control = np.zeros(3)
-        self._context = _context(layers, parameters, feed.capacity, training=True)
+        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=True)
         self._context.counter[0] = seed
         nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
         logits = nodes[-1].y
@@ -123,6 +134,11 @@ class TrainingPlan:
         return self._work.steps
 
     @property
+    def workspace_bytes(self) -> int:
+        """Bytes that kernels use inside a step."""
+        return self._work.workspace_bytes
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
         return self.feed.num_bytes + self._context.num_bytes + self._work.workspace_bytes
@@ -137,6 +153,18 @@ def _forward(nodes: Sequence[Node]) -> list[Work]:
     return [work for node in nodes for work in node.forward]
 
 
-def _context(layers: Sequence[Layer], parameters: FlatParameters, capacity: int, *, training: bool) -> Context:
+def _context(
+    layers: Sequence[Layer], parameters: FlatParameters, input_shape: Shape, capacity: int, *, training: bool
+) -> Context:
     positions = {layer.name: i for i, layer in enumerate(layers)}
-    return Context(capacity, training, parameters, positions, aligned_zeros((2,), np.uint32))
+    areas = () if training else _areas(layers, input_shape, capacity)
+    return Context(capacity, training, parameters, positions, aligned_zeros((2,), np.uint32), areas)
+
+
+def _areas(layers: Sequence[Layer], input_shape: Shape, capacity: int) -> tuple[Area, Area, Area]:
+    """Three areas as large as the largest output: two for outputs in turn, one for what only training reads again."""
+    shape, largest = input_shape, 0
+    for layer in layers:
+        shape = layer.output_shape(shape)
+        largest = max(largest, 4 * capacity * math.prod(shape))
+    return Area(largest), Area(largest), Area(largest)
