@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pellucid import bench
+from pellucid.bench.kernels import TABLE, measure_line
 from pellucid.errors import ConfigError
 from pellucid.ops import native
 
@@ -31,3 +32,29 @@ def test_an_error_in_the_process_is_the_callers() -> None:
         bench.run(bench.Job("cifarnet", "train", 4, 1))
     with pytest.raises(ConfigError, match="train"):
         bench.run(bench.Job("lenet5", "learn", 4, 1))
+
+
+def test_every_registered_kernel_is_in_the_table() -> None:
+    assert {line.kernel for line in TABLE} == set(bench.kernel_names())
+
+
+@pytest.mark.parametrize("kernel", ["conv2d", "adam", "fma_probe"])
+def test_a_kernel_is_measured_beside_the_limit(kernel: str) -> None:
+    line = next(line for line in TABLE if line.kernel == kernel)
+    rate = measure_line(line, bench.Limits(gflops=100.0, gbytes=10.0))
+    assert rate.kernel == line.kernel and rate.ms > 0
+    assert rate.share == pytest.approx(max(rate.gflops / 100, rate.gbytes / 10))
+    flops, num_bytes = {
+        # 25 multiply-adds for each of 100 x 24 x 24 x 30 results
+        "conv2d": (2 * 25 * 1_728_000, 4 * (78_400 + 750 + 1_728_000)),
+        "adam": (0, 7 * 64_000_000),
+        "fma_probe": (rate.gflops * rate.ms * 1e6, 0),
+    }[kernel]
+    assert rate.gflops * rate.ms * 1e6 == pytest.approx(flops)
+    assert rate.gbytes * rate.ms * 1e6 == pytest.approx(num_bytes)
+
+
+def test_a_share_goes_by_the_nearer_limit() -> None:
+    limits = bench.Limits(gflops=200.0, gbytes=40.0)
+    assert limits.share(100.0, 4.0) == 0.5
+    assert limits.share(10.0, 36.0) == 0.9

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
 
+if TYPE_CHECKING:
+    from pellucid.bench import KernelRate, Limits, Measurement
+
 EXAMPLES = (
     "The small networks, in about a minute:\n\n   pellucid bench --quick\n\n"
-    "All of them, with AlexNet and VGG-16:\n\n   pellucid bench"
+    "All of them, with AlexNet and VGG-16:\n\n   pellucid bench\n\n"
+    "Every kernel there is, each at one typical size:\n\n   pellucid bench --kernels"
 )
-MOST_KERNELS = 6
-"""Kernels shown under a network; the rest is short."""
+LEAST_SHARE = 0.01
+"""Kernels that take less of a step than this are one line together, unless all are asked for."""
 
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="The small networks only.")] = False,
     network: Annotated[str | None, typer.Option(metavar="MODEL", help="One network only.")] = None,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="No networks: every kernel by itself, at one typical size.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="A line for each kernel of a step, however quick.")] = False,
     threads: Annotated[int | None, typer.Option(metavar="N", help="Default: every core this process may use.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -27,6 +36,9 @@ def bench(
     from pellucid import bench as measuring
     from pellucid import zoo
 
+    if kernels:
+        show_kernels(*measuring.measure_kernels(threads), json=json)
+        return
     jobs: tuple[measuring.Job, ...] = measuring.QUICK if quick else measuring.FULL
     if network is not None:
         name = zoo.standard_name(network)
@@ -58,12 +70,51 @@ def bench(
         right=(2, 3, 4, 5, 6),
     )
     for each in found:
-        print(
-            f"{each.network}, {each.work}: kernels one by one; "
-            f"limits here {each.limits.gflops:.0f} GFLOP/s, {each.limits.gbytes:.0f} GB/s"
+        show_step(each, every=every)
+
+
+def show_step(found: Measurement, *, every: bool) -> None:
+    """What each kernel takes of a step, run by itself."""
+    limits, total = found.limits, sum(time.ms for time in found.kernels)
+    print(f"{found.network}, {found.work}: kernels one by one; {told(limits)}")
+    shown = [time for time in found.kernels if every or time.ms >= LEAST_SHARE * total]
+    rows = [
+        (
+            time.kernel,
+            str(time.count),
+            f"{time.ms:.2f}",
+            f"{time.ms / total:.0%}",
+            f"{time.gflops:.0f}",
+            f"{time.gbytes:.1f}",
+            f"{limits.share(time.gflops, time.gbytes):.0%}",
         )
-        rows = [
-            (time.kernel, str(time.count), f"{time.ms:.2f}", f"{time.gflops:.0f}", f"{time.gbytes:.1f}")
-            for time in each.kernels[:MOST_KERNELS]
-        ]
-        print_table(("kernel", "runs", "ms", "GFLOP/s", "GB/s"), rows, right=(1, 2, 3, 4))
+        for time in shown
+    ]
+    others = found.kernels[len(shown) :]
+    if others:
+        name = "1 other" if len(others) == 1 else f"{len(others)} others"
+        ms = sum(time.ms for time in others)
+        runs = str(sum(time.count for time in others))
+        rows.append((name, runs, f"{ms:.2f}", f"{ms / total:.0%}", "", "", ""))
+    print_table(("kernel", "runs", "ms", "of all", "GFLOP/s", "GB/s", "of limit"), rows, right=(1, 2, 3, 4, 5, 6))
+
+
+def show_kernels(limits: Limits, rates: Sequence[KernelRate], *, json: bool) -> None:
+    """Every kernel at one typical size."""
+    if json:
+        print_json({"limits": asdict(limits), "kernels": [asdict(rate) for rate in rates]})
+        return
+    print(told(limits))
+    rows = [
+        (rate.kernel, rate.size, f"{rate.ms:.3f}", f"{rate.gflops:.0f}", f"{rate.gbytes:.1f}", f"{rate.share:.0%}")
+        for rate in rates
+    ]
+    print_table(("kernel", "size", "ms", "GFLOP/s", "GB/s", "of limit"), rows, right=(2, 3, 4, 5))
+
+
+def told(limits: Limits) -> str:
+    """What the machine can do; kernels go by the limit they are nearest to."""
+    return (
+        f"limits here {limits.gflops:.0f} GFLOP/s (multiply-adds), {limits.gbytes:.0f} GB/s (adding long arrays); "
+        "of limit: the nearer one, more than 100 % in a cache or by an algorithm that saves operations"
+    )

@@ -49,6 +49,8 @@ def _convolution(s: dict[str, int]) -> Cost:
 STREAMS = {
     "sgd": 5,
     "adam": 7,
+    "add_penalty": 3,
+    "square_sum": 1,
     "activation": 2,
     "activation_backward": 3,
     "dropout": 2,

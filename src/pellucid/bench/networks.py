@@ -1,7 +1,7 @@
-"""How fast it is here: whole steps of the seed networks, and each kernel beside what this machine can do.
+"""Whole steps of the seed networks, and what each kernel takes of them.
 
 Every network is measured in a process of its own, so that its peak memory is its own. The machine's limits are
-measured in the same process just before: a loop of multiply-adds on registers, and an addition of long arrays.
+measured in the same process just before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import multiprocessing
 import resource
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +18,11 @@ from typing import Any
 import numpy as np
 
 from pellucid import ops, zoo
+from pellucid.bench.limits import Limits, probe_limits, seconds
 from pellucid.errors import BackendError, ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import native
-from pellucid.ops.memory import aligned_zeros
 from pellucid.plan import Feed, InferencePlan, TrainingPlan
-
-PROBE_TASKS, PROBE_ROUNDS, PROBE_CHAINS = 64, 40_000, 12
-VECTOR_FLOATS = {"baseline": 4, "avx2": 8, "avx512": 16}
-STREAM_FLOATS = 1 << 24
-"""64 MB an array: larger than the caches of any machine this is meant for."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What this machine does at best right now. Units: 1e9 floating-point operations, and 1e9 bytes, a second."""
-
-    gflops: float
-    gbytes: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +66,7 @@ QUICK = (
     Job("lenet5", "train", 100, 30),
     Job("cifar-net", "train", 128, 7),
     Job("simple-convnet", "infer", 100, 50),
+    Job("lenet5", "infer", 100, 50),
     Job("cifar-net", "infer", 128, 15),
 )
 FULL = (
@@ -146,7 +133,7 @@ def measure(job: Job) -> Measurement:
         raise ConfigError(f'work must be "train" or "infer", got {job.work!r}')
     for _ in range(2):
         step()
-    ms = 1e3 * statistics.median(_seconds(step) for _ in range(job.steps))
+    ms = 1e3 * statistics.median(seconds(step) for _ in range(job.steps))
     return Measurement(
         network=job.network,
         work=job.work,
@@ -197,35 +184,16 @@ def kernel_times(steps: Sequence[native.Step], repeats: int = 5) -> tuple[Kernel
     """Each kernel of a step by itself, the quickest of a few runs, longest first."""
     totals: dict[str, list[float]] = {}
     for step in steps:
-        seconds = min(_seconds(lambda step=step: native.run(step)) for _ in range(repeats))  # type: ignore[misc]
+        took = min(seconds(lambda step=step: native.run(step)) for _ in range(repeats))  # type: ignore[misc]
         spent = native.cost(step)
         total = totals.setdefault(step.kernel, [0.0, 0.0, 0.0, 0.0])
-        for i, value in enumerate((1.0, seconds, spent.flops, spent.num_bytes)):
+        for i, value in enumerate((1.0, took, spent.flops, spent.num_bytes)):
             total[i] += value
     times = [
-        KernelTime(kernel, int(count), 1e3 * seconds, flops / seconds / 1e9, num_bytes / seconds / 1e9)
-        for kernel, (count, seconds, flops, num_bytes) in totals.items()
+        KernelTime(kernel, int(count), 1e3 * took, flops / took / 1e9, num_bytes / took / 1e9)
+        for kernel, (count, took, flops, num_bytes) in totals.items()
     ]
     return tuple(sorted(times, key=lambda each: -each.ms))
-
-
-def probe_limits(repeats: int = 5) -> Limits:
-    """The best of a few runs of a multiply-add loop and of y += x on long arrays, on all threads."""
-    out = np.zeros(PROBE_TASKS, np.float32)
-    arithmetic = native.fma_probe(out, PROBE_ROUNDS)
-    flops = 2.0 * PROBE_TASKS * PROBE_ROUNDS * PROBE_CHAINS * VECTOR_FLOATS[native.instruction_set()]
-    x, y = aligned_zeros((1024, STREAM_FLOATS // 1024)), aligned_zeros((1024, STREAM_FLOATS // 1024))
-    stream = native.add(x, y)
-    return Limits(
-        flops / min(_seconds(lambda: native.run(arithmetic)) for _ in range(repeats)) / 1e9,
-        3 * x.nbytes / min(_seconds(lambda: native.run(stream)) for _ in range(repeats)) / 1e9,
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def _restart_peak() -> int:
