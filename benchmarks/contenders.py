@@ -1,22 +1,30 @@
-"""A worker of peers.py: builds one network in one framework, says "ready", then times rounds of steps it is asked for.
+"""A worker of the benchmarks: builds one network in one framework, then times rounds of steps it is asked for.
 
-    python benchmarks/contenders.py KIND NETWORK train|infer BATCH THREADS
+    python benchmarks/contenders.py KIND NETWORK train|infer BATCH THREADS [ONNX FILE]
 
 Training step: forward, softmax cross-entropy, backward, Adam, on fixed random data. Inference: the outputs of a batch.
+It answers in lines of JSON. The first, when warm: how much memory a step takes, in which precision, with what settings.
+Then for each line {"settle_s": S, "steps": K}: untimed steps for S seconds (one at least), so that caches are warm
+for everybody alike, then K timed ones; the answer is their median in milliseconds.
 """
 
 from __future__ import annotations
 
-import io
+import functools
+import importlib
+import json
+import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Step = Callable[[], Any]
 WARM_UPS = 3
+MEMORY_STEPS = 1
 SHAPES = {
     "simple-convnet": ((28, 28, 1), 10),
     "lenet5": ((28, 28, 1), 10),
@@ -24,36 +32,66 @@ SHAPES = {
     "alexnet": ((224, 224, 3), 1000),
     "vgg16": ((224, 224, 3), 1000),
 }
+IMPORTS = {
+    "probe": "pellucid.plan",
+    "pellucid": "pellucid.plan",
+    "torch": "torch",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "keras": "keras",
+}
+"""What is loaded before memory is counted, by the first word of the kind."""
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a contender is to run. network: a key of SHAPES. work: "train" or "infer". onnx: the exported network."""
+
+    network: str
+    work: str
+    batch: int
+    threads: int
+    onnx: Path | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A step ready to run. precision: "f32", or what the framework chose; note: the settings it reports."""
+
+    step: Callable[[], Any]
+    precision: str = "f32"
+    note: str = ""
+
+
+@functools.cache
 def data(network: str, batch: int) -> tuple[Any, Any]:
-    """Pictures (N, H, W, C) float32 and class numbers."""
+    """Pictures (N, H, W, C) float32 and class numbers (N,) int32."""
     shape, classes = SHAPES[network]
     rng = np.random.default_rng(0)
     return rng.normal(size=(batch, *shape)).astype(np.float32), rng.integers(0, classes, batch).astype(np.int32)
 
 
-def pellucid_step(network: str, work: str, batch: int, threads: int) -> Step:
+def make_pellucid(task: Task) -> Made:
     """Our own plans, as fit and predict run them."""
     from pellucid import ops, zoo
     from pellucid.plan import Feed, InferencePlan, TrainingPlan
 
-    ops.set_num_threads(threads)
-    shape, classes = SHAPES[network]
-    model = zoo.build(network, input_shape=shape, classes=classes)
-    x, y = data(network, batch)
-    if work == "infer":
-        plan = InferencePlan(model.layers, model.parameters, input_shape=shape, capacity=batch)
+    ops.set_num_threads(task.threads)
+    shape, classes = SHAPES[task.network]
+    model = zoo.build(task.network, input_shape=shape, classes=classes)
+    x, y = data(task.network, task.batch)
+    if task.work == "infer":
+        plan = InferencePlan(model.layers, model.parameters, input_shape=shape, capacity=task.batch)
 
         def infer() -> None:
             plan.inputs[...] = x
-            plan.run(batch)
+            plan.run(task.batch)
 
-        return infer
+        return Made(infer)
     model.compile("adam", "categorical_crossentropy")
     model.prepare_slots()
     ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
-    feed = Feed(x, y, None, capacity=batch, picture=shape, scale=ones, offset=zeros)
+    feed = Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros)
     training = TrainingPlan(
         model.layers,
         model.parameters,
@@ -64,154 +102,114 @@ def pellucid_step(network: str, work: str, batch: int, threads: int) -> Step:
         seed=0,
         accuracy="categorical",
     )
-    count = iter(range(10**9))
-    return lambda: training.run(batch, step=next(count), learning_rate=0.001)
+    count = iter(range(sys.maxsize))
+    return Made(lambda: training.run(task.batch, step=next(count), learning_rate=0.001))
 
 
-def torch_network(network: str) -> Any:
-    """The same network in PyTorch."""
-    from torch import nn
-
-    def block(i: int, o: int) -> list[Any]:
-        return [nn.Conv2d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)]
-
-    if network == "simple-convnet":
-        head = [nn.Conv2d(1, 30, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
-        return nn.Sequential(*head, nn.Linear(4320, 100), nn.ReLU(), nn.Linear(100, 10))
-    if network == "lenet5":
-        first = [nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2)]
-        second = [nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten()]
-        dense = [nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10)]
-        return nn.Sequential(*first, *second, *dense)
-    if network == "cifar-net":
-        head = [nn.Flatten(), nn.Linear(2304, 576), nn.ReLU(), nn.Dropout(0.5), nn.Linear(576, 10)]
-        return nn.Sequential(*block(3, 36), *block(36, 72), *block(72, 144), *head)
-    classifier = [nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 1000)]
-    if network == "alexnet":
-        lrn = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2.0}
-        layers = [nn.Conv2d(3, 96, 11, 4, 2), nn.ReLU(), nn.LocalResponseNorm(**lrn), nn.MaxPool2d(3, 2)]
-        layers += [
-            nn.Conv2d(96, 256, 5, padding=2, groups=2),
-            nn.ReLU(),
-            nn.LocalResponseNorm(**lrn),
-            nn.MaxPool2d(3, 2),
-        ]
-        layers += [nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(), nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU()]
-        layers += [nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten()]
-        return nn.Sequential(*layers, nn.Linear(9216, 4096), *classifier)
-    layers, channels = [], 3
-    for count, width in zip((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), strict=True):
-        for _ in range(count):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(25088, 4096), *classifier)
-
-
-def torch_step(network: str, work: str, batch: int, threads: int, mode: str) -> Step:
-    """PyTorch in one of its modes."""
-    import torch
-    import torch.nn.functional as functional
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    model = torch_network(network)
-    pictures, labels = data(network, batch)
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
-    y = torch.from_numpy(labels).long()
-    if mode == "torch-channels-last":
-        model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
-    run = torch.compile(model) if mode == "torch-compile" else model
-    if work == "infer":
-        model.eval()
-
-        def infer() -> None:
-            with torch.inference_mode():
-                run(x)
-
-        return infer
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-
-    def train() -> None:
-        optimizer.zero_grad()
-        functional.cross_entropy(run(x), y).backward()
-        optimizer.step()
-
-    return train
-
-
-def exported(network: str, batch: int) -> bytes:
-    """The PyTorch network as ONNX."""
-    import torch
-
-    pictures, _ = data(network, batch)
-    file = io.BytesIO()
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
-    torch.onnx.export(torch_network(network).eval(), (x,), file, dynamo=False)
-    return file.getvalue()
-
-
-def onnxruntime_step(network: str, batch: int, threads: int) -> Step:
-    """ONNX Runtime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(exported(network, batch), options, providers=["CPUExecutionProvider"])
-    pictures, _ = data(network, batch)
-    feed = {session.get_inputs()[0].name: np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))}
-    return lambda: session.run(None, feed)
-
-
-def openvino_step(network: str, batch: int, threads: int) -> Step:
-    """OpenVINO on the CPU, in float32."""
-    import openvino
-
-    core = openvino.Core()
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    model = core.compile_model(core.read_model(exported(network, batch)), "CPU", settings)
-    request = model.create_infer_request()
-    pictures, _ = data(network, batch)
-    x = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-    return lambda: request.infer([x])
-
-
-def probe_step(threads: int) -> Step:
+def make_probe(task: Task) -> Made:
     """A multiply-add loop on all threads: what the machine can do at this moment."""
     from pellucid import ops
     from pellucid.ops import native
 
-    ops.set_num_threads(threads)
-    step = native.fma_probe(np.zeros(64, np.float32), 100_000)
-    return lambda: native.run(step)
+    ops.set_num_threads(task.threads)
+    step = native.fma_probe(np.zeros(64, np.float32), 50_000)
+    return Made(lambda: native.run(step))
 
 
-def make(kind: str, network: str, work: str, batch: int, threads: int) -> Step:
-    """The step of a contender."""
-    if kind == "probe":
-        return probe_step(threads)
-    if kind == "pellucid":
-        return pellucid_step(network, work, batch, threads)
-    if kind == "onnxruntime":
-        return onnxruntime_step(network, batch, threads)
-    if kind == "openvino":
-        return openvino_step(network, batch, threads)
-    return torch_step(network, work, batch, threads, kind)
+def make(kind: str, task: Task) -> Made:
+    """The contender of this kind; its family is the first word."""
+    family, _, mode = kind.partition("-")
+    if family == "probe":
+        return make_probe(task)
+    if family == "pellucid":
+        return make_pellucid(task)
+    if family == "torch":
+        import torch_contender
+
+        return torch_contender.make(task, mode)
+    if family == "keras":
+        import keras_contender
+
+        return keras_contender.make(task, mode)
+    import runtime_contenders
+
+    return runtime_contenders.MAKERS[family](task, mode)
+
+
+def resident_bytes(field: str = "VmRSS") -> int:
+    """Resident memory now ("VmRSS") or at its peak ("VmHWM"); 0 where Linux's /proc is not."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
+
+
+def restart_peak() -> bool:
+    """Count the peak from here on; False where that is not allowed."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def memory_of(step: Callable[[], Any], before: int) -> float | None:
+    """Peak resident MB of a step in its stride, over what was resident before the network was built."""
+    if not before or not restart_peak():
+        return None
+    for _ in range(MEMORY_STEPS):
+        step()
+    return (resident_bytes("VmHWM") - before) / 2**20
+
+
+def median_ms(step: Callable[[], Any], steps: int) -> float:
+    """Median of single steps, in milliseconds."""
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))
+
+
+def settle(step: Callable[[], Any], seconds: float) -> None:
+    """Run untimed: once at least, and until so much time is over."""
+    end = time.perf_counter() + seconds
+    step()
+    while time.perf_counter() < end:
+        step()
+
+
+def own_stdout() -> Any:
+    """The pipe to the parent; whatever libraries print goes to stderr from here on."""
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return channel
 
 
 def main() -> None:
-    kind, network, work, batch, threads = sys.argv[1:]
-    step = make(kind, network, work, int(batch), int(threads))
+    kind, network, work, batch, threads, *file = sys.argv[1:]
+    channel = own_stdout()
+    task = Task(network, work, int(batch), int(threads), Path(file[0]) if file else None)
+
+    def tell(**answer: Any) -> None:
+        print(json.dumps(answer), file=channel, flush=True)
+
+    family, _, backend = kind.partition("-")
+    if family == "keras":
+        os.environ["KERAS_BACKEND"] = backend.partition("-")[0]
+    importlib.import_module(IMPORTS[family])
+    data(network, task.batch)
+    before = resident_bytes()
+    made = make(kind, task)
     for _ in range(WARM_UPS):
-        step()
-    print("ready", flush=True)
+        made.step()
+    tell(memory_mb=memory_of(made.step, before), precision=made.precision, note=made.note)
     for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - start)
-        print(1e3 * sorted(times)[len(times) // 2], flush=True)
+        order = json.loads(line)
+        settle(made.step, order["settle_s"])
+        tell(ms=median_ms(made.step, order["steps"]))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,36 @@
 """Pellucid beside its peers on this machine: one process a contender, rounds interleaved, medians, ratios.
 
-    python benchmarks/peers.py [--rounds 7] [--only simple-convnet,cifar-net] [--compile] [--json FILE]
+    python benchmarks/peers.py [--rounds 7] [--only simple-convnet,cifar-net] [--work train] [--fresh] [--write]
 
-Peers are measured where they are installed (torch; onnxruntime and openvino for inference). PyTorch gets its best:
-eager, channels_last and (with --compile) torch.compile, fused Adam, and glibc told to keep its memory, so that page
-faults do not flatter us. Every contender has two threads. Between rounds a plain multiply-add loop is timed; rounds
-in which it is below 80 % of its best are thrown away, and the spread of what remains is printed.
+Peers are measured where they are installed: PyTorch (eager, channels_last, torch.compile), and for inference ONNX
+Runtime and OpenVINO. They get their best: channels last, fused Adam, and glibc told to keep its memory. Keras on
+TensorFlow and JAX is measured for the record, in rounds of its own; it may live in another environment
+(--keras-python). Every contender has two threads; workers.py says how rounds are made and which are kept. A ratio is
+the fastest peer's median over ours, and is given only from MINIMUM_ROUNDS kept rounds on.
+
+Rows go to benchmarks/results/peers.json as they are finished; rows of the same commit that are there are not measured
+again (--fresh: they are). --write makes RESULTS.md of everything in that folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import json
-import os
-import statistics
 import subprocess
 import sys
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+import machine
+from workers import HERE, Rounds, Worker, environment, launch, launch_probe, quartiles
+
 THREADS = 2
-PROBE_FLOOR = 0.8
-KEEP_MEMORY = {
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TOP_PAD_": "268435456",
-}
+MINIMUM_ROUNDS = 3
+RECORD_ROUNDS = 3
+RESULTS = machine.RESULTS / "peers.json"
+KERAS = ("keras-tensorflow", "keras-tensorflow-xla", "keras-jax")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Row:
     batch: int
     steps: int
     floor: float
+
+    @property
+    def key(self) -> str:
+        return f"{self.network}/{self.work}/{self.batch}"
 
 
 ROWS = (
@@ -56,121 +62,166 @@ ROWS = (
 )
 
 
-@dataclass
-class Contender:
-    """A worker process that runs steps when told to, and says how long one took."""
+@dataclass(frozen=True)
+class Peers:
+    """Who is measured: kinds that count, and kinds for the record; python: the interpreter that has Keras."""
 
-    name: str
-    process: subprocess.Popen[str]
-    times_ms: list[float] = field(default_factory=list)
+    torch: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    keras: tuple[str, ...]
+    python: str = sys.executable
 
-    def round(self, steps: int) -> float:
-        """Milliseconds a step, over one round."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        """End the worker."""
-        if self.process.stdin:
-            self.process.stdin.close()
-        self.process.wait(timeout=60)
+    def counted(self, row: Row) -> list[str]:
+        return ["pellucid", *self.torch, *(self.runtimes if row.work == "infer" else ())]
 
 
-def start(kind: str, row: Row) -> Contender | None:
-    """A worker for this kind, warmed up; None where it cannot run here."""
-    environment = {**os.environ, "PELLUCID_NUM_THREADS": str(THREADS), "OMP_NUM_THREADS": str(THREADS), **KEEP_MEMORY}
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "contenders.py"), kind, row.network, row.work, str(row.batch), str(THREADS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
+def find_peers(*, compile_too: bool, keras_python: str, record: bool) -> Peers:
+    """Those that are installed."""
+    have = machine.versions(sys.executable, ("torch", "onnxruntime", "openvino"))
+    torch = (
+        ["torch-eager", "torch-channels_last", *(["torch-compile"] if compile_too else [])] if "torch" in have else []
     )
-    assert process.stdout
-    if process.stdout.readline().strip() != "ready":
-        process.kill()
-        process.wait()
-        print(f"  {kind}: cannot run {row.network} {row.work}", file=sys.stderr)
-        return None
-    return Contender(kind, process)
+    runtimes = [name for name in ("onnxruntime", "openvino", "openvino-default") if name.partition("-")[0] in have]
+    found = machine.versions(keras_python, ("keras", "tensorflow", "jax")) if record else {}
+    keras = [kind for kind in KERAS if "keras" in found and kind.split("-")[1] in found]
+    return Peers(tuple(torch), tuple(runtimes) if torch else (), tuple(keras), keras_python)
 
 
-def kinds(row: Row, *, compile_too: bool) -> list[str]:
-    """The contenders for a row that are installed here, Pellucid first."""
-    found = ["pellucid"]
-    if importlib.util.find_spec("torch"):
-        found += ["torch-eager", "torch-channels-last", *(["torch-compile"] if compile_too else [])]
-    if row.work == "infer":
-        found += [name for name in ("onnxruntime", "openvino") if importlib.util.find_spec(name)]
-    return found
+def start(kinds: Sequence[str], row: Row, onnx: str, *, keep_memory: bool = True, python: str = "") -> list[Worker]:
+    """Workers for these kinds, those that run here, warm; they start side by side."""
+    task = [row.network, row.work, str(row.batch), str(THREADS), *([onnx] if onnx else [])]
+    started = [
+        launch(kind, ["contenders.py", kind, *task], THREADS, keep_memory=keep_memory, python=python or sys.executable)
+        for kind in kinds
+    ]
+    return [worker for worker in started if worker.ready()]
 
 
-def compare(row: Row, rounds: int, *, compile_too: bool) -> dict[str, Any]:
-    """All contenders' medians in milliseconds, and the fastest peer's over ours."""
-    probe = start("probe", row)
-    contenders = [c for kind in kinds(row, compile_too=compile_too) if (c := start(kind, row)) is not None]
-    assert probe is not None
-    speeds: list[float] = []
-    try:
-        for _ in range(rounds):
-            speeds.append(1 / probe.round(1))
-            for contender in contenders:
-                contender.times_ms.append(contender.round(row.steps))
-    finally:
-        for contender in (probe, *contenders):
-            contender.close()
-    kept = [i for i, speed in enumerate(speeds) if speed >= PROBE_FLOOR * max(speeds)]
-    medians = {c.name: statistics.median(c.times_ms[i] for i in kept) for c in contenders}
-    spread = {c.name: (min(c.times_ms[i] for i in kept), max(c.times_ms[i] for i in kept)) for c in contenders}
-    peers = {name: value for name, value in medians.items() if name != "pellucid"}
-    fastest = min(peers, key=peers.__getitem__) if peers else None
+def close(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        worker.close()
+
+
+def export(row: Row, folder: str) -> str:
+    """The file that ONNX Runtime and OpenVINO read, written by a process of its own; "" where it cannot be."""
+    file = f"{folder}/{row.network}-{row.batch}.onnx"
+    command = [sys.executable, str(HERE / "torch_contender.py"), row.network, str(row.batch), file]
+    done = subprocess.run(command, env=environment(THREADS), capture_output=True, text=True)
+    if done.returncode:
+        print(f"  {row.network} cannot be exported: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+    return "" if done.returncode else file
+
+
+def compare(row: Row, peers: Peers, rounds: int, best: float) -> dict[str, Any]:
+    """One row: times and memory of all contenders, the ratio, and how far to trust it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kinds = peers.counted(row)
+        onnx = export(row, folder) if row.work == "infer" and peers.runtimes else ""
+        kinds = [kind for kind in kinds if onnx or kind not in peers.runtimes]
+        # memory first, with the allocator as it comes: told to keep its memory, it holds more
+        plain = start([kind for kind in kinds if kind != "torch-compile"], row, onnx, keep_memory=False)
+        memory = {worker.name: worker.about["memory_mb"] for worker in plain}
+        close(plain)
+        timing = Rounds(best)
+        probe, workers = launch_probe(THREADS), start(kinds, row, onnx)
+        timing.run(probe, workers, row.steps, rounds)
+        close(workers)
+        memory = {**{worker.name: worker.about["memory_mb"] for worker in workers}, **memory}
+        result = judge(row, workers, timing, rounds)
+        for_record = start(peers.keras, row, "", python=peers.python)
+        own = Rounds(timing.best)
+        if for_record:
+            own.run(probe, for_record, row.steps, min(rounds, RECORD_ROUNDS))
+        close([*for_record, probe])
+    recorded = {
+        worker.name: {"ms": rounded(quartiles([worker.times_ms[i] for i in own.kept])) if own.kept else None, **worker.about}
+        for worker in for_record
+    }
+    return {**result, "memory_mb": memory, "recorded": recorded, "probe_best": own.best}
+
+
+def judge(row: Row, workers: Sequence[Worker], timing: Rounds, wanted: int) -> dict[str, Any]:
+    """Medians and quartiles over the rounds kept. Ours is compared with the fastest peer that computes in float32."""
+    kept = timing.kept
+    spread = {w.name: rounded(quartiles([w.times_ms[i] for i in kept])) for w in workers} if kept else {}
+    medians = {name: values[1] for name, values in spread.items()}
+    peers = [w.name for w in workers if w.name != "pellucid" and w.about["precision"] == "f32" and w.name in medians]
+    fastest = min(peers, key=medians.__getitem__) if peers else None
+    enough = len(kept) >= MINIMUM_ROUNDS and fastest is not None and "pellucid" in medians
     return {
         "network": row.network,
         "work": row.work,
         "batch": row.batch,
-        "rounds_kept": len(kept),
-        "rounds": rounds,
-        "median_ms": medians,
-        "spread_ms": spread,
-        "fastest_peer": fastest,
-        "ratio": peers[fastest] / medians["pellucid"] if fastest else None,
         "floor": row.floor,
+        "rounds": len(timing.speeds),
+        "rounds_kept": len(kept),
+        "rounds_wanted": wanted,
+        "quartiles_ms": spread,
+        "notes": {w.name: w.about["note"] for w in workers if w.about["note"]},
+        "fastest_peer": fastest,
+        "ratio": medians[str(fastest)] / medians["pellucid"] if enough else None,
     }
+
+
+def rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def line(result: dict[str, Any]) -> str:
+    """A row of the table on the terminal."""
+    ours, peer = result["quartiles_ms"].get("pellucid"), result["fastest_peer"]
+    theirs = result["quartiles_ms"].get(peer)
+    ratio = f"{result['ratio']:6.2f}" if result["ratio"] else "     -"
+    least = least_memory(result)
+    memory = f"{result['memory_mb']['pellucid']:7,.0f}{f' / {least:,.0f}' if least else ''}" if least else ""
+    return (
+        f"{result['network']:15}{result['work']:6}{result['batch']:5}"
+        f"{f'{ours[1]:10.2f}' if ours else ' ' * 9 + '-'}{f'{theirs[1]:10.2f}' if theirs else ' ' * 9 + '-'}"
+        f"{ratio}{result['floor']:6.1f}  {peer or '-':20} {memory:>16}  "
+        f"{result['rounds_kept']}/{result['rounds']} rounds"
+    )
+
+
+def least_memory(result: dict[str, Any]) -> float | None:
+    """The least that a peer takes, in MB."""
+    peers = [mb for name, mb in result["memory_mb"].items() if name != "pellucid" and mb is not None]
+    return min(peers) if peers and result["memory_mb"].get("pellucid") is not None else None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds to keep (default 7)")
     parser.add_argument("--only", default="", help="networks, with commas between")
-    parser.add_argument("--work", default="", help="train or infer")
-    parser.add_argument("--compile", action="store_true", help="torch.compile too (slow to start)")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--work", default="", choices=("", "train", "infer"))
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which is slow to start")
+    parser.add_argument("--no-record", action="store_true", help="leave out Keras")
+    parser.add_argument("--keras-python", default=sys.executable, metavar="PYTHON", help="the interpreter with Keras")
+    parser.add_argument("--fresh", action="store_true", help="measure rows of this commit again")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where rows are kept")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     options = parser.parse_args()
     chosen = [
         row
         for row in ROWS
         if (not options.only or row.network in options.only.split(",")) and options.work in ("", row.work)
     ]
-    results = []
+    peers = find_peers(
+        compile_too=not options.no_compile, keras_python=options.keras_python, record=not options.no_record
+    )
+    stored = machine.Stored(options.json, machine.describe(keras_python=options.keras_python))
     print(
-        f"{'network':15} {'work':6} {'batch':>5} {'ours ms':>9} {'peer ms':>9}  {'ratio':>5} {'floor':>5}  fastest peer"
+        f"{'network':15}{'work':6}{'batch':>5}{'ours ms':>10}{'peer ms':>10} ratio floor  {'fastest peer':20} memory MB"
     )
     for row in chosen:
-        result = compare(row, options.rounds, compile_too=options.compile)
-        results.append(result)
-        ours, peer = result["median_ms"]["pellucid"], result["fastest_peer"]
-        theirs, ratio = (result["median_ms"][peer], result["ratio"]) if peer else (float("nan"), float("nan"))
-        low, high = result["spread_ms"]["pellucid"]
-        kept = f"{result['rounds_kept']}/{result['rounds']} rounds, ours {low:.2f} to {high:.2f}"
-        print(
-            f"{row.network:15} {row.work:6} {row.batch:5} {ours:9.2f} {theirs:9.2f}  {ratio:5.2f} {row.floor:5.1f}  "
-            f"{peer}  ({kept})",
-            flush=True,
-        )
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
+        result = None if options.fresh else stored.get(row.key)
+        if result is None or result["rounds_kept"] < options.rounds:
+            result = compare(row, peers, options.rounds, stored.largest("probe_best"))
+            stored.put(row.key, result)
+        print(line(result), flush=True)
+    if options.write:
+        import results
+
+        results.write()
 
 
 if __name__ == "__main__":
