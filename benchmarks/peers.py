@@ -134,7 +134,10 @@ def compare(row: Row, peers: Peers, rounds: int, best: float) -> dict[str, Any]:
             own.run(probe, for_record, row.steps, min(rounds, RECORD_ROUNDS))
         close([*for_record, probe])
     recorded = {
-        worker.name: {"ms": rounded(quartiles([worker.times_ms[i] for i in own.kept])) if own.kept else None, **worker.about}
+        worker.name: {
+            "ms": rounded(quartiles([worker.times_ms[i] for i in own.kept])) if own.kept else None,
+            **worker.about,
+        }
         for worker in for_record
     }
     return {**result, "memory_mb": memory, "recorded": recorded, "probe_best": own.best}
