@@ -83,6 +83,7 @@ def pellucid_peak(row: Row, kind: str, pictures: Any, labels: Any) -> tuple[int,
 def torch_peak(row: Row, kind: str, pictures: Any, labels: Any) -> tuple[int, int, int]:
     """PyTorch's, in one of its modes."""
     import torch
+    import torch_contender
     from torch import nn
 
     torch.set_num_threads(THREADS)
@@ -107,7 +108,7 @@ def torch_peak(row: Row, kind: str, pictures: Any, labels: Any) -> tuple[int, in
     tiny = nn.Sequential(nn.Conv2d(x.shape[1], 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1352, 10))
     steps(tiny, x[:2, :, :28, :28].contiguous(memory_format=layout), y[:2] % 10)
     before = restart_peak()
-    steps(contenders.torch_network(row.network), x, y)
+    steps(torch_contender.build(row.network), x, y)
     growth = status("VmHWM") - before
     return growth, growth, 0
 
