@@ -99,6 +99,19 @@ inline int64_t algorithm_of(const Conv2dPoolBackwardKernel& a) {
     if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
     return choose_routed(2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
+// Direct gradient of the input by gathering dy for each pixel of dx, or by adding spans: cycles of one picture and group.
+// A span's vector is added into its row (3 cycles); a tile has as many rows as dy, at most, and waits if it has few.
+inline bool spans_pay(const Conv2dBackwardInput& a) {
+    const int64_t outputs = a.O / a.GROUPS, columns = a.C / a.GROUPS;
+    if (a.DW != 1 || outputs > 256) return false;
+    const double wait = a.OH < 4 ? 4.0 / double(at_least(a.OH, 1)) : 1.0;
+    const double spans = double(a.OH * a.OW * a.KH) * double(ceil_div(a.KW * columns, V)) *
+                         (0.5 * double(outputs) * wait + 3);
+    const double gather = double(a.H * a.W * a.KH * a.KW) / double(a.SH * a.SW) * direct_vectors(columns) * 0.5 *
+                          double(outputs);
+    return spans < kLeastGain * gather;
+}
+
 template <typename Arguments>
 int64_t algorithm_number(const void* arguments) {
     return algorithm_of(*static_cast<const Arguments*>(arguments));
@@ -108,5 +121,6 @@ int64_t algorithm_number(const void* arguments) {
 }  // namespace
 extern const Family winograd_family;
 extern const Family winograd_kernel_family;
+extern const Family conv2d_spans_family;  // gradient of the input, conv2d_spans.cpp
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid
