@@ -51,8 +51,10 @@
 #define PELLUCID_MAX_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy) ARRAY(const uint8_t, argmax) ARRAY(float, dx) PELLUCID_POOL_SIZES(SIZE)
 #define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) PELLUCID_POOL_SIZES(SIZE)
+// y: the map that was pooled, where an activation gave it, or null; dbias: sum of dx over all pixels, or null.
 #define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, dy) ARRAY(float, dx) PELLUCID_POOL_SIZES(SIZE)
+    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) ARRAY(float, dbias) PELLUCID_POOL_SIZES(SIZE)       \
+    SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
     ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(C)
 #define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \

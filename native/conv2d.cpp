@@ -116,6 +116,7 @@ void forward_band(void* context, int64_t task, Arena& arena) {
 void forward(const void* arguments, Context& context) {
     const Conv2d& a = *static_cast<const Conv2d*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].run(arguments, context);
+    if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].run(arguments, context);
     const ForwardPlan p = forward_plan(a, context.workspace);
     entry_offsets(a, p.view, p.offset);
     if (a.bias) {
@@ -133,6 +134,7 @@ void forward(const void* arguments, Context& context) {
 int64_t forward_workspace(const void* arguments) {
     const Conv2d& a = *static_cast<const Conv2d*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].workspace_bytes(arguments);
+    if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].workspace_bytes(arguments);
     return forward_plan(a, nullptr).bytes;
 }
 

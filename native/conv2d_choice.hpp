@@ -112,6 +112,18 @@ inline bool spans_pay(const Conv2dBackwardInput& a) {
     return spans < kLeastGain * gather;
 }
 
+// Direct convolution with its vectors over pixels or over output channels: products of a vector for a row and tap, and
+// what a row costs beside (taking x apart into planes and putting y together; the ends of tiles).
+template <typename Arguments>
+bool narrow_pays(const Arguments& a) {
+    const int64_t depth = a.KH * a.KW * a.C;
+    if (a.GROUPS != 1 || depth > 256 || depth < 8) return false;
+    const double apart = double(a.C * a.SW) * double(a.SH * a.OW) * (a.C * a.SW == 1 ? 0.3 : 2.0);
+    const double narrow = 0.55 * double(depth * ceil_div(a.OW, V) * a.O) + 3 * double(round_up(a.OW, V)) + apart;
+    const double gather = 0.7 * double(depth * a.OW) * double(ceil_div(a.O, V)) + 8 * double(a.OW);
+    return narrow < kLeastGain * gather;
+}
+
 template <typename Arguments>
 int64_t algorithm_number(const void* arguments) {
     return algorithm_of(*static_cast<const Arguments*>(arguments));
@@ -121,6 +133,7 @@ int64_t algorithm_number(const void* arguments) {
 }  // namespace
 extern const Family winograd_family;
 extern const Family winograd_kernel_family;
-extern const Family conv2d_spans_family;  // gradient of the input, conv2d_spans.cpp
+extern const Family conv2d_spans_family;   // gradient of the input
+extern const Family conv2d_narrow_family;  // forward
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

@@ -17,7 +17,7 @@
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
-namespace narrow {
+namespace few {
 
 constexpr int64_t kBandFloats = 5 << 10;  // planes of a band and one row of results: with y below L1
 constexpr int kChannels = 6;              // of a tile, at most
@@ -71,8 +71,9 @@ __attribute__((noinline)) void tile(const Row& t) {
 }
 
 using TileFunction = void (*)(const Row&);
-#define PELLUCID_NARROW(O) {nullptr, tile<O, 1>, tile<O, 2>, vectors_of(O) > 2 ? tile<O, vectors_of(O) > 2 ? 3 : 1> : nullptr, \
-                            vectors_of(O) > 3 ? tile<O, vectors_of(O) > 3 ? 4 : 1> : nullptr}
+#define PELLUCID_NARROW(O)                                                                                          \
+    {nullptr, tile<O, 1>, tile<O, 2>, vectors_of(O) < 3 ? nullptr : tile<O, (vectors_of(O) < 3 ? 1 : 3)>,           \
+     vectors_of(O) < 4 ? nullptr : tile<O, (vectors_of(O) < 4 ? 1 : 4)>}
 const TileFunction kTiles[kChannels + 1][5] = {
     {}, PELLUCID_NARROW(1), PELLUCID_NARROW(2), PELLUCID_NARROW(3),
     PELLUCID_NARROW(4), PELLUCID_NARROW(5), PELLUCID_NARROW(6),
@@ -102,6 +103,12 @@ struct Job {
     const Conv2d& a;
     const Plan& p;
 };
+
+void rectify_span(float* y, int64_t count, int64_t kind, float slope) {
+    int64_t i = 0;
+    for (; i + V <= count; i += V) store(y + i, activated(load(y + i), kind, slope));
+    if (i < count) store_partial(y + i, activated(load_partial(y + i, count - i), kind, slope), count - i);
+}
 
 void band(void* context, int64_t task, Arena& arena) {
     const Conv2d& a = static_cast<const Job*>(context)->a;
@@ -157,11 +164,11 @@ int64_t workspace_bytes(const void* arguments) {
 
 const Kernel kKernels[] = {{"conv2d", forward, workspace_bytes}};
 
-}  // namespace narrow
+}  // namespace few
 }  // namespace
 
 extern const Family conv2d_narrow_family;
-const Family conv2d_narrow_family = {narrow::kKernels, 1};
+const Family conv2d_narrow_family = {few::kKernels, 1};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

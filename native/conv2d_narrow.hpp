@@ -140,15 +140,16 @@ inline void interleave(const float* planes, int64_t plane, int64_t pixels, int64
             transpose(rows);
             float* to = y + x * channels + c0;
             const int64_t lanes = at_most(channels - c0, V), count = at_most(pixels - x, V);
-            if (count == V && stop - (to + (V - 1) * channels) >= V) {
+            if (stop - (to + (count - 1) * channels) >= V) {
 #pragma GCC unroll 16
-                for (int64_t i = 0; i < V; ++i) store(to + i * channels, rows[i]);
+                for (int64_t i = 0; i < V; ++i)
+                    if (i < count) store(to + i * channels, rows[i]);
             } else {
-                vf kept[V];
-                memcpy(kept, rows, sizeof kept);
+                float kept[V * V];
+#pragma GCC unroll 16
+                for (int64_t i = 0; i < V; ++i) store(kept + i * V, rows[i]);
                 for (int64_t i = 0; i < count; ++i, to += channels)
-                    if (stop - to >= V) store(to, kept[i]);
-                    else store_partial(to, kept[i], lanes);
+                    store_lanes(to, load(kept + i * V), stop - to >= V ? V : lanes);
             }
         }
 }
@@ -161,16 +162,21 @@ inline void deinterleave(const float* x, int64_t pixels, int64_t channels, const
             const float* from = x + i0 * channels + c0;
             const int64_t lanes = at_most(channels - c0, V), count = at_most(pixels - i0, V);
             vf rows[V];
-            if (count == V && stop - (from + (V - 1) * channels) >= V) {
+            if (stop - (from + (count - 1) * channels) >= V) {
 #pragma GCC unroll 16
-                for (int64_t i = 0; i < V; ++i) rows[i] = load(from + i * channels);
+                for (int64_t i = 0; i < V; ++i) rows[i] = i < count ? load(from + i * channels) : vf{};
             } else {
-                for (int64_t i = 0; i < V; ++i, from += channels)
-                    rows[i] = i >= count ? vf{} : stop - from >= V ? load(from) : load_partial(from, lanes);
+                float found[V * V] = {};
+                for (int64_t i = 0; i < count; ++i, from += channels)
+                    store(found + i * V, load_lanes(from, stop - from >= V ? V : lanes));
+#pragma GCC unroll 16
+                for (int64_t i = 0; i < V; ++i) rows[i] = load(found + i * V);
             }
             transpose(rows);
             float* to = planes + c0 * plane + i0;
-            for (int64_t i = 0; i < lanes; ++i) store(to + i * plane, rows[i]);
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < V; ++i)
+                if (i < lanes) store(to + i * plane, rows[i]);
         }
 }
 

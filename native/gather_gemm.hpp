@@ -48,14 +48,15 @@ struct Tile {
 };
 
 // The vectorised activations that do not fit in the tile's registers, over values just stored.
+template <typename F>
+PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
+    int64_t i = 0;
+    for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
+    if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
+}
 __attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind) {
-    for (int64_t i = 0; i < count; i += V) {
-        const int64_t lanes = at_most(count - i, V);
-        vf v = lanes == V ? load(y + i) : load_partial(y + i, lanes);
-        v = kind == kSigmoid ? vsigmoid(v) : vtanh(v);
-        if (lanes == V) store(y + i, v);
-        else store_partial(y + i, v, lanes);
-    }
+    if (kind == kSigmoid) map_span(y, count, [](vf v) { return vsigmoid(v); });
+    else map_span(y, count, [](vf v) { return vtanh(v); });
 }
 
 template <int R, int NV>

@@ -1,56 +1,19 @@
-// Pooling: maximum (with the index of the winner), average, global average; forward and backward.
+// Max pooling, with the index of the winner; forward and backward.
 //
 // Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
 // pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
 // and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter way.
-#include "vec.hpp"
-#include "arguments.hpp"
+#include "pool2d.hpp"
 #include "parallel.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kBandFloats = 16384;
-
-struct Bands {
-    int64_t rows, count;
-};
-
-Bands bands_of(int64_t height, int64_t row_floats) {
-    const int64_t rows = at_most(at_least(kBandFloats / at_least(row_floats, 1), 1), height);
-    return {rows, ceil_div(height, rows)};
-}
-
-// The part [begin, end) of a window of `size` taps at `start` that lies inside [0, limit).
-struct Range {
-    int64_t begin, end;
-};
-PELLUCID_INLINE Range inside(int64_t start, int64_t size, int64_t limit) {
-    return {at_least(-start, 0), at_most(limit - start, size)};
-}
-// The windows that contain padded position p: o * stride <= p < o * stride + size.
-PELLUCID_INLINE Range windows_of(int64_t p, int64_t size, int64_t stride, int64_t count) {
-    return {p < size ? 0 : (p - size) / stride + 1, at_most(p / stride + 1, count)};
-}
-
-// How many lanes to use for the channels from c on: where channels are fewer than a vector, pixels follow each other in
-// memory and are written in order, so all lanes, if that leaves neither the array read (room floats from there) nor the
-// part written by this task (space floats).
-PELLUCID_INLINE int64_t lanes_of(int64_t channels, int64_t c, int64_t room, int64_t space) {
-    return room >= V && space >= V ? V : at_most(channels - c, V);
-}
-
 constexpr int kTaps = 255;  // an index is one byte
 struct Tap {
     int64_t at;     // of its channel 0
     int32_t index;  // in the window
-};
-
-template <typename Arguments>
-struct Job {
-    const Arguments& a;
-    Bands bands;
 };
 
 void max_band(void* context, int64_t task, Arena&) {
@@ -99,13 +62,8 @@ void max_pool2d(const void* arguments, Context&) {
     parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), max_band, &job);
 }
 
-// Backward where windows lie side by side, each inside the picture: every pixel has one window at most, so windows are
-// visited in order and no pixel looks for its own. Task = (image, row of windows, and what is left below them).
-template <typename Arguments>
-bool side_by_side(const Arguments& a) {
-    return a.SH == a.PH && a.SW == a.PW && a.TOP == 0 && a.LEFT == 0 && a.OH * a.PH <= a.H && a.OW * a.PW <= a.W;
-}
-
+// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Task = (image, row
+// of windows, and what is left below them).
 template <typename Arguments, typename Share>
 PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
     const int64_t bands = ceil_div(a.H, a.PH), n = task / bands, oy = task % bands;
@@ -190,132 +148,15 @@ void max_pool2d_backward(const void* arguments, Context&) {
     parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), max_backward_band, &job);
 }
 
-void avg_band(void* context, int64_t task, Arena&) {
-    const Job<AvgPool2d>& job = *static_cast<const Job<AvgPool2d>*>(context);
-    const AvgPool2d& a = job.a;
-    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
-    const float* x = a.x + n * a.H * a.W * a.C;
-    const int64_t last = at_most(first + job.bands.rows, a.OH);
-    const int64_t size = (a.N - n) * a.H * a.W * a.C, stop = (n * a.OH + last) * a.OW * a.C;
-    for (int64_t oy = first; oy < last; ++oy) {
-        const int64_t y0 = oy * a.SH - a.TOP;
-        const Range rows = inside(y0, a.PH, a.H);
-        for (int64_t ox = 0; ox < a.OW; ++ox) {
-            const int64_t x0 = ox * a.SW - a.LEFT;
-            const Range columns = inside(x0, a.PW, a.W);
-            const float taps = float((rows.end - rows.begin) * (columns.end - columns.begin));
-            const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
-            const int64_t room = size - ((y0 + rows.end - 1) * a.W + x0 + columns.end - 1) * a.C;
-            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-                const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, room - c, stop - at - c);
-                vf sum = vf{};
-                for (int64_t i = rows.begin; i < rows.end; ++i)
-                    for (int64_t j = columns.begin; j < columns.end; ++j)
-                        sum += load_lanes(x + ((y0 + i) * a.W + x0 + j) * a.C + c, lanes);
-                store_lanes(a.y + at + c, sum / taps, lanes);
-            }
-        }
-    }
-}
-
-void avg_pool2d(const void* arguments, Context&) {
-    const AvgPool2d& a = *static_cast<const AvgPool2d*>(arguments);
-    Job<AvgPool2d> job{a, bands_of(a.OH, a.OW * a.C * a.PH * a.PW)};
-    parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), avg_band, &job);
-}
-
-void avg_spread(void* context, int64_t task, Arena&) {
-    const AvgPool2dBackward& a = *static_cast<const AvgPool2dBackward*>(context);
-    const float* dy = a.dy;
-    const float taps = float(a.PH * a.PW);
-    spread(a, task, [=](int64_t at, int64_t lanes, int32_t) { return load_lanes(dy + at, lanes) / taps; });
-}
-
-void avg_backward_band(void* context, int64_t task, Arena&) {
-    const Job<AvgPool2dBackward>& job = *static_cast<const Job<AvgPool2dBackward>*>(context);
-    const AvgPool2dBackward& a = job.a;
-    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
-    for (int64_t y = first; y < at_most(first + job.bands.rows, a.H); ++y) {
-        const Range rows = windows_of(y + a.TOP, a.PH, a.SH, a.OH);
-        for (int64_t x = 0; x < a.W; ++x) {
-            const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
-            float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
-            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
-                vf sum = vf{};
-                for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
-                    const Range h = inside(oy * a.SH - a.TOP, a.PH, a.H);
-                    for (int64_t ox = columns.begin; ox < columns.end; ++ox) {
-                        const Range w = inside(ox * a.SW - a.LEFT, a.PW, a.W);
-                        const float taps = float((h.end - h.begin) * (w.end - w.begin));
-                        sum += load_lanes(a.dy + ((n * a.OH + oy) * a.OW + ox) * a.C + c, lanes) / taps;
-                    }
-                }
-                store_lanes(dx + c, sum, lanes);
-            }
-        }
-    }
-}
-
-void avg_pool2d_backward(const void* arguments, Context&) {
-    const AvgPool2dBackward& a = *static_cast<const AvgPool2dBackward*>(arguments);
-    if (side_by_side(a)) {
-        parallel_for(a.N * ceil_div(a.H, a.PH), double(a.N * a.H * a.W * a.C), avg_spread,
-                     const_cast<AvgPool2dBackward*>(&a));
-        return;
-    }
-    Job<AvgPool2dBackward> job{a, bands_of(a.H, a.W * a.C)};
-    parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), avg_backward_band, &job);
-}
-
-// Sums of 32 pixels in float, those in a second float: keeps the error of 224 x 224 pixels near that of a pairwise sum.
-void global_image(void* context, int64_t n, Arena&) {
-    const GlobalAvgPool2d& a = *static_cast<const GlobalAvgPool2d*>(context);
-    for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-        const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
-        vf total = vf{};
-        for (int64_t i = 0; i < a.INNER; i += 32) {
-            vf sum = vf{};
-            for (int64_t j = i; j < at_most(i + 32, a.INNER); ++j)
-                sum += load_lanes(a.x + (n * a.INNER + j) * a.C + c, lanes);
-            total += sum;
-        }
-        store_lanes(a.y + n * a.C + c, total / float(a.INNER), lanes);
-    }
-}
-
-void global_avg_pool2d(const void* arguments, Context&) {
-    const GlobalAvgPool2d& a = *static_cast<const GlobalAvgPool2d*>(arguments);
-    parallel_for(a.N, double(a.N * a.INNER * a.C), global_image, const_cast<GlobalAvgPool2d*>(&a));
-}
-
-void global_backward_image(void* context, int64_t n, Arena&) {
-    const GlobalAvgPool2dBackward& a = *static_cast<const GlobalAvgPool2dBackward*>(context);
-    for (int64_t c0 = 0; c0 < a.C; c0 += V) {
-        const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
-        const vf share = load_lanes(a.dy + n * a.C + c, lanes) / float(a.INNER);
-        for (int64_t i = 0; i < a.INNER; ++i) store_lanes(a.dx + (n * a.INNER + i) * a.C + c, share, lanes);
-    }
-}
-
-void global_avg_pool2d_backward(const void* arguments, Context&) {
-    const GlobalAvgPool2dBackward& a = *static_cast<const GlobalAvgPool2dBackward*>(arguments);
-    parallel_for(a.N, double(a.N * a.INNER * a.C), global_backward_image, const_cast<GlobalAvgPool2dBackward*>(&a));
-}
-
 const Kernel kKernels[] = {
     {"max_pool2d", max_pool2d, nullptr},
     {"max_pool2d_backward", max_pool2d_backward, nullptr},
-    {"avg_pool2d", avg_pool2d, nullptr},
-    {"avg_pool2d_backward", avg_pool2d_backward, nullptr},
-    {"global_avg_pool2d", global_avg_pool2d, nullptr},
-    {"global_avg_pool2d_backward", global_avg_pool2d_backward, nullptr},
 };
 
 }  // namespace
 
 extern const Family pool2d_family;
-const Family pool2d_family = {kKernels, 6};
+const Family pool2d_family = {kKernels, 2};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pellucid.errors import BackendError
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Pads, Pair
-from pellucid.ops.native.runtime import expect_axes, expect_shape, pixels, step
+from pellucid.ops.native.runtime import activation_code, expect_axes, expect_shape, pixels, step
 
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
@@ -50,10 +50,31 @@ def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: P
     return step("avg_pool2d", x=x, y=y, **_pool_sizes("avg_pool2d", x, y, pool_size, strides, padding))
 
 
-def avg_pool2d_backward(dy: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> Step:
-    """dx of avg_pool2d; written whole."""
-    sizes = _pool_sizes("avg_pool2d_backward", dx, dy, pool_size, strides, padding)
-    return step("avg_pool2d_backward", dy=dy, dx=dx, **sizes)
+def avg_pool2d_backward(
+    dy: Array,
+    dx: Array,
+    *,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Pads,
+    y: Array | None = None,
+    activation: str = "linear",
+    slope: float = 0.0,
+    dbias: Array | None = None,
+) -> Step:
+    """dx of avg_pool2d; written whole.
+
+    y: what was pooled, where it is an activation of something; dx is then the gradient of that, and may be y itself.
+    dbias: the sum of dx over all pixels.
+    """
+    op = "avg_pool2d_backward"
+    sizes = _pool_sizes(op, dx, dy, pool_size, strides, padding)
+    expect_shape(op, dx.shape, y=y)
+    expect_shape(op, dx.shape[-1:], dbias=dbias)
+    code = activation_code(op, activation)
+    if code and y is None:
+        raise BackendError(f"{op}: the gradient of {activation!r} needs y, which it gave")
+    return step(op, dy=dy, y=y, dx=dx, dbias=dbias, **sizes, ACTIVATION=code, slope=slope)
 
 
 def global_avg_pool2d(x: Array, y: Array) -> Step:
