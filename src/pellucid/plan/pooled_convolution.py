@@ -99,13 +99,13 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
 
 
 def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, kind: str, slope: float) -> Node:
-    """convolution + bias + activation, then average pooling of the map they leave: y = mean of z, z = f(x * kernel + b).
+    """convolution + bias + activation, then average pooling of the map z they leave: y = mean of z.
 
     Back, one pass goes through pooling and activation and sums up the bias's gradient; what it makes overwrites z.
     """
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, settings = before.y, convolution(conv, before.y)
-    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
+    kernel, bias = cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
     z = context.output(conv.output_shape(x.shape[1:]))
     window, strides, padding = pool.pool_size, pool.strides, pads(pool, z.shape, pool.pool_size, (1, 1))
     y = context.output(pool.output_shape(z.shape[1:]))
