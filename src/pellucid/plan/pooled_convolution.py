@@ -30,8 +30,8 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
 
     Maximum: every activation rises, so f and its gradient act on the pooled numbers, and one byte each says where the
     gradient goes. Where Winograd's algorithm pays, it saves more than the unpooled map costs, so then only pooling that
-    its tiles hold is merged (2x2, stride 2). Average: only without an activation, whose gradient needs the unpooled map;
-    with one, see `_average_after`.
+    its tiles hold is merged (2x2, stride 2). Average: only without an activation, whose gradient needs the unpooled
+    map; with one, see `_average_after`.
     """
     conv, pool = cast(Conv2D, layers[0]), cast("MaxPool2D | AvgPool2D", layers[-1])
     kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
