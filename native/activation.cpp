@@ -48,11 +48,6 @@ void backward_block(void* context, int64_t task, Arena&) {
     else map_block(s, task, [](vf dy, vf) { return dy; });
 }
 
-void zero_block(void* context, int64_t task, Arena&) {
-    const Span& s = *static_cast<const Span*>(context);
-    memset(s.out + task * kBlock, 0, size_t(at_most(s.count - task * kBlock, kBlock)) * sizeof(float));
-}
-
 void add_block(void* context, int64_t task, Arena&) {
     map_block(*static_cast<const Span*>(context), task, [](vf x, vf y) { return y + x; });
 }
@@ -71,31 +66,19 @@ void activation_backward(const void* arguments, Context&) {
     run_span({a.dy, a.y, a.dx, a.N * a.INNER, a.KIND, float(a.slope)}, 1, backward_block);
 }
 
-void zero(const void* arguments, Context&) {
-    const Zero& a = *static_cast<const Zero*>(arguments);
-    run_span({nullptr, nullptr, a.x, a.N * a.INNER, kLinear, 0}, 1, zero_block);
-}
-
-void copy(const void* arguments, Context&) {
-    const Copy& a = *static_cast<const Copy*>(arguments);
-    run_span({a.x, a.x, a.y, a.N * a.INNER, kLinear, 0}, 1, forward_block);
-}
-
 void add(const void* arguments, Context&) {
     const Add& a = *static_cast<const Add*>(arguments);
     run_span({a.x, a.y, a.y, a.N * a.INNER, kLinear, 0}, 1, add_block);
 }
 
 const Kernel kKernels[] = {
-    {"activation", activation, nullptr}, {"activation_backward", activation_backward, nullptr},
-    {"zero", zero, nullptr},             {"copy", copy, nullptr},
-    {"add", add, nullptr},
+    {"activation", activation, nullptr}, {"activation_backward", activation_backward, nullptr}, {"add", add, nullptr},
 };
 
 }  // namespace
 
 extern const Family activation_family;
-const Family activation_family = {kKernels, 5};
+const Family activation_family = {kKernels, 3};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

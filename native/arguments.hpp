@@ -70,6 +70,10 @@
 #define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, logits) ARRAY(const int32_t, labels) ARRAY(const float, targets) ARRAY(const float, weights)   \
     ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dlogits) SIZE(N) SIZE(K) REAL(label_smoothing)
+#define PELLUCID_ELEMENTWISE_LOSS(ARRAY, SIZE, REAL)                                                                  \
+    ARRAY(const float, prediction) ARRAY(const float, targets) ARRAY(const float, weights)                            \
+    ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dprediction) SIZE(N) SIZE(K) SIZE(KIND) SIZE(ACCURACY)       \
+    REAL(label_smoothing)
 #define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, losses) ARRAY(const float, hits) ARRAY(const float, weights) ARRAY(double, totals) SIZE(N)
 #define PELLUCID_STOP_UNLESS_FINITE(ARRAY, SIZE, REAL) ARRAY(const double, x) SIZE(COUNT)
@@ -101,9 +105,19 @@
 #define PELLUCID_ADAM(ARRAY, SIZE, REAL)                                                                              \
     ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, m) ARRAY(float, v) ARRAY(const double, control)         \
     SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon) REAL(weight_decay)
-#define PELLUCID_SQUARE_SUM(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(double, out) SIZE(COUNT)
+#define PELLUCID_ADAGRAD(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(const double, control)                    \
+    SIZE(COUNT) REAL(epsilon) REAL(weight_decay)
+#define PELLUCID_RMSPROP(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(float, velocity) ARRAY(float, mean)       \
+    ARRAY(const double, control) SIZE(COUNT) REAL(rho) REAL(momentum) REAL(epsilon) REAL(weight_decay)
+#define PELLUCID_ADADELTA(ARRAY, SIZE, REAL)                                                                          \
+    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(float, delta)                             \
+    ARRAY(const double, control) SIZE(COUNT) REAL(rho) REAL(epsilon) REAL(weight_decay)
 #define PELLUCID_ADD_PENALTY(ARRAY, SIZE, REAL)                                                                       \
-    ARRAY(const float, param) ARRAY(float, grad) SIZE(COUNT) REAL(l1) REAL(l2)
+    ARRAY(const float, param) ARRAY(float, grad) ARRAY(double, totals) SIZE(N) SIZE(COUNT) REAL(l1) REAL(l2)
+#define PELLUCID_CLIP_BY_VALUE(ARRAY, SIZE, REAL) ARRAY(float, grad) SIZE(COUNT) REAL(limit)
+#define PELLUCID_CLIP_BY_NORM(ARRAY, SIZE, REAL) ARRAY(float, grad) SIZE(COUNT) REAL(limit)
 
 #define PELLUCID_GATHER(ARRAY, SIZE, REAL)                                                                            \
     ARRAY(const uint8_t, bytes) ARRAY(const float, floats) ARRAY(const int64_t, indices) ARRAY(float, out)            \
@@ -112,8 +126,6 @@
 #define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const int32_t, labels) ARRAY(const int64_t, indices) ARRAY(int32_t, out) ARRAY(const int64_t, cursor)       \
     SIZE(N) SIZE(COUNT) SIZE(INDICES)
-#define PELLUCID_ZERO(ARRAY, SIZE, REAL) ARRAY(float, x) SIZE(N) SIZE(INNER)
-#define PELLUCID_COPY(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
 
@@ -140,6 +152,7 @@
     KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
     KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
     KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
+    KERNEL(ElementwiseLoss, elementwise_loss, PELLUCID_ELEMENTWISE_LOSS)                                              \
     KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
     KERNEL(StopUnlessFinite, stop_unless_finite, PELLUCID_STOP_UNLESS_FINITE)                                         \
     KERNEL(Dropout, dropout, PELLUCID_DROPOUT)                                                                        \
@@ -151,12 +164,14 @@
     KERNEL(UpdateRunning, update_running, PELLUCID_UPDATE_RUNNING)                                                    \
     KERNEL(Sgd, sgd, PELLUCID_SGD)                                                                                    \
     KERNEL(Adam, adam, PELLUCID_ADAM)                                                                                 \
-    KERNEL(SquareSum, square_sum, PELLUCID_SQUARE_SUM)                                                                \
+    KERNEL(Adagrad, adagrad, PELLUCID_ADAGRAD)                                                                        \
+    KERNEL(Rmsprop, rmsprop, PELLUCID_RMSPROP)                                                                        \
+    KERNEL(Adadelta, adadelta, PELLUCID_ADADELTA)                                                                     \
     KERNEL(AddPenalty, add_penalty, PELLUCID_ADD_PENALTY)                                                             \
+    KERNEL(ClipByValue, clip_by_value, PELLUCID_CLIP_BY_VALUE)                                                        \
+    KERNEL(ClipByNorm, clip_by_norm, PELLUCID_CLIP_BY_NORM)                                                           \
     KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
     KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
-    KERNEL(Zero, zero, PELLUCID_ZERO)                                                                                 \
-    KERNEL(Copy, copy, PELLUCID_COPY)                                                                                 \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 
@@ -178,6 +193,9 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 // Numbers of the activations, as native.py sends them.
 enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
 
+// KIND of an elementwise loss, and its ACCURACY: which answers are hits.
+enum : int64_t { kBinaryCrossEntropy = 0, kSquaredError = 1, kAbsoluteError = 2 };
+enum : int64_t { kNoHits = 0, kCategorical = 1, kBinary = 2 };
 // ALGORITHM of a convolution; kChoose lets conv2d_choice.hpp decide.
 enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3 };
 

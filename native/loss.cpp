@@ -1,5 +1,6 @@
-// Softmax, its joint loss with cross-entropy, and the running totals of an epoch. Rows are short (classes), so one
-// row is one loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
+// Softmax, its joint loss with cross-entropy, losses that are means over a picture's numbers (binary cross-entropy from
+// logits, squared and absolute error), and the running totals of an epoch. Rows are short (classes), so one row is one
+// loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
 #include "vec.hpp"
 #include "arguments.hpp"
 #include "parallel.hpp"
@@ -124,6 +125,62 @@ void softmax_cross_entropy(const void* arguments, Context& context) {
     parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), loss_rows, &job);
 }
 
+// ln(1 + e) for e in [0, 1] to the last digit also where 1 + e is 1: Goldberg 1991, theorem 4.
+PELLUCID_INLINE vf log_of_one_plus(vf e) {
+    const vf u = 1.0f + e, rest = u - 1.0f;
+    return select(rest == 0.0f, e, vlog(u) * (e / select(rest == 0.0f, u, rest)));
+}
+
+// Loss and derivative of each lane.
+PELLUCID_INLINE vf judged(int64_t kind, vf z, vf t, vf& derivative) {
+    const vf difference = z - t;
+    if (kind == kSquaredError) {
+        derivative = 2.0f * difference;
+        return difference * difference;
+    }
+    if (kind == kAbsoluteError) {
+        const vf one = broadcast(1.0f);
+        derivative = select(difference > 0.0f, one, select(difference < 0.0f, -one, difference));  // 0 and NaN stay
+        return vabs(difference);
+    }
+    derivative = vsigmoid(z) - t;
+    return select(z < 0.0f, vf{}, z) - z * t + log_of_one_plus(vexp(-vabs(z)));
+}
+
+float hits_of(const float* z, const float* t, int64_t count, int64_t accuracy) {
+    if (accuracy == kNoHits) return 0.0f;
+    if (accuracy == kCategorical) return float(argmax(z, count) == argmax(t, count));
+    int64_t right = 0;
+    for (int64_t i = 0; i < count; ++i) right += (z[i] > 0.0f) == (t[i] > 0.5f);
+    return float(double(right) / double(count));
+}
+
+void elementwise_rows(void* context, int64_t task, Arena&) {
+    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(context);
+    const float keep = float(1.0 - a.label_smoothing), spread = float(a.label_smoothing / 2);
+    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+        const float *z = a.prediction + n * a.K, *t = a.targets + n * a.K;
+        const float scale = float((a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(a.K)));
+        double loss = 0;
+        for (int64_t i = 0; i < a.K; i += V) {
+            const int64_t lanes = at_most(a.K - i, V);
+            vf derivative, wanted = load_lanes(t + i, lanes);
+            if (a.label_smoothing != 0.0) wanted = wanted * keep + spread;
+            const vf each = judged(a.KIND, load_lanes(z + i, lanes), wanted, derivative);
+            for (int64_t lane = 0; lane < lanes; ++lane) loss += double(each[lane]);
+            if (a.dprediction) store_lanes(a.dprediction + n * a.K + i, derivative * scale, lanes);
+        }
+        a.losses[n] = float(loss / double(a.K));
+        if (a.hits) a.hits[n] = hits_of(z, t, a.K, a.ACCURACY);
+    }
+}
+
+void elementwise_loss(const void* arguments, Context&) {
+    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(arguments);
+    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), elementwise_rows,
+                 const_cast<ElementwiseLoss*>(&a));
+}
+
 void accumulate(const void* arguments, Context&) {
     const Accumulate& a = *static_cast<const Accumulate*>(arguments);
     double loss = 0, hits = 0;
@@ -147,6 +204,7 @@ const Kernel kKernels[] = {
     {"softmax", softmax, nullptr},
     {"softmax_backward", softmax_backward, nullptr},
     {"softmax_cross_entropy", softmax_cross_entropy, nullptr},
+    {"elementwise_loss", elementwise_loss, nullptr},
     {"accumulate", accumulate, nullptr},
     {"stop_unless_finite", stop_unless_finite, nullptr},
 };
@@ -154,7 +212,7 @@ const Kernel kKernels[] = {
 }  // namespace
 
 extern const Family loss_family;
-const Family loss_family = {kKernels, 5};
+const Family loss_family = {kKernels, 6};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

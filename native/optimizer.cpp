@@ -1,25 +1,10 @@
-// Optimizers and what goes with them, in place on flat vectors of parameters. What changes from step to step
-// (learning rate, step number, gradient scale) is read from control[0..2] when the step runs. Memory bound; task = 16
-// K parameters.
-#include "vec.hpp"
-#include "arguments.hpp"
-#include "parallel.hpp"
+// Optimizers, in place on flat vectors of parameters, in one pass. What changes from step to step (learning rate, step
+// number, gradient scale) is read from control[0..2] when the step runs. Memory bound; task = 16 K parameters.
+#include "flat.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
-
-constexpr int64_t kBlock = 16384;
-constexpr int64_t kSumShards = 64;
-
-// f(i, lanes) for every vector of the task's block.
-template <typename F>
-PELLUCID_INLINE void each_vector(int64_t task, int64_t count, F f) {
-    const int64_t end = at_most((task + 1) * kBlock, count);
-    int64_t i = task * kBlock;
-    for (; i + V <= end; i += V) f(i, int64_t(V));
-    if (i < end) f(i, end - i);
-}
 
 void sgd_block(void* context, int64_t task, Arena&) {
     const Sgd& a = *static_cast<const Sgd*>(context);
@@ -86,61 +71,83 @@ void adam(const void* arguments, Context&) {
     parallel_for(ceil_div(a.COUNT, kBlock), 8.0 * double(a.COUNT), adam_block, &job);
 }
 
-struct SumJob {
-    const SquareSum& a;
-    int64_t shards;
-    double partial[kSumShards];
-};
-
-// Vectors of 32 squares in float, then double.
-void square_shard(void* context, int64_t shard, Arena&) {
-    SumJob& job = *static_cast<SumJob*>(context);
-    const int64_t begin = job.a.COUNT * shard / job.shards, end = job.a.COUNT * (shard + 1) / job.shards;
-    double total = 0;
-    for (int64_t i = begin; i < end;) {
-        vf sum = vf{};
-        for (int repeat = 0; repeat < 32 && i < end; ++repeat, i += V) {
-            const vf x = load_lanes(job.a.x + i, at_most(end - i, V));
-            sum += x * x;
-        }
-        for (int lane = 0; lane < V; ++lane) total += double(sum[lane]);
-    }
-    job.partial[shard] = total;
+PELLUCID_INLINE vf gradient(const float* param, const float* grad, const double* control, double weight_decay, int64_t i,
+                            int64_t lanes) {
+    vf g = load_lanes(grad + i, lanes) * float(control[2]);
+    if (weight_decay != 0.0) g += float(weight_decay) * load_lanes(param + i, lanes);
+    return g;
 }
 
-void square_sum(const void* arguments, Context&) {
-    const SquareSum& a = *static_cast<const SquareSum*>(arguments);
-    SumJob job{a, at_most(at_least(ceil_div(a.COUNT, 4096), 1), kSumShards), {}};
-    parallel_for(job.shards, double(a.COUNT), square_shard, &job);
-    double total = 0;
-    for (int64_t i = 0; i < job.shards; ++i) total += job.partial[i];
-    a.out[0] = total;
-}
-
-void penalty_block(void* context, int64_t task, Arena&) {
-    const AddPenalty& a = *static_cast<const AddPenalty*>(context);
-    const float l1 = float(a.l1), l2 = float(2.0 * a.l2);
+void adagrad_block(void* context, int64_t task, Arena&) {
+    const Adagrad& a = *static_cast<const Adagrad*>(context);
+    const float rate = float(a.control[0]), epsilon = float(a.epsilon);
     each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
-        const vf p = load_lanes(a.param + i, lanes);
-        const vf sign = select(p > 0.0f, broadcast(1.0f), select(p < 0.0f, broadcast(-1.0f), vf{}));
-        store_lanes(a.grad + i, load_lanes(a.grad + i, lanes) + l1 * sign + l2 * p, lanes);
+        const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
+        const vf s = load_lanes(a.square + i, lanes) + g * g;
+        store_lanes(a.square + i, s, lanes);
+        store_lanes(a.param + i, load_lanes(a.param + i, lanes) - rate * g / vsqrt(s + epsilon), lanes);
     });
 }
 
-void add_penalty(const void* arguments, Context&) {
-    const AddPenalty& a = *static_cast<const AddPenalty*>(arguments);
-    parallel_for(ceil_div(a.COUNT, kBlock), 2.0 * double(a.COUNT), penalty_block, const_cast<AddPenalty*>(&a));
+void adagrad(const void* arguments, Context&) {
+    const Adagrad& a = *static_cast<const Adagrad*>(arguments);
+    parallel_for(ceil_div(a.COUNT, kBlock), 6.0 * double(a.COUNT), adagrad_block, const_cast<Adagrad*>(&a));
+}
+
+void rmsprop_block(void* context, int64_t task, Arena&) {
+    const Rmsprop& a = *static_cast<const Rmsprop*>(context);
+    const float rate = float(a.control[0]), rho = float(a.rho), rest = float(1.0 - a.rho);
+    const float momentum = float(a.momentum), epsilon = float(a.epsilon);
+    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+        const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
+        vf s = rho * load_lanes(a.square + i, lanes) + rest * (g * g);
+        store_lanes(a.square + i, s, lanes);
+        if (a.mean) {
+            const vf m = rho * load_lanes(a.mean + i, lanes) + rest * g;
+            store_lanes(a.mean + i, m, lanes);
+            s -= m * m;
+        }
+        vf u = rate * g / vsqrt(s + epsilon);
+        if (a.velocity) {
+            u += momentum * load_lanes(a.velocity + i, lanes);
+            store_lanes(a.velocity + i, u, lanes);
+        }
+        store_lanes(a.param + i, load_lanes(a.param + i, lanes) - u, lanes);
+    });
+}
+
+void rmsprop(const void* arguments, Context&) {
+    const Rmsprop& a = *static_cast<const Rmsprop*>(arguments);
+    parallel_for(ceil_div(a.COUNT, kBlock), 8.0 * double(a.COUNT), rmsprop_block, const_cast<Rmsprop*>(&a));
+}
+
+void adadelta_block(void* context, int64_t task, Arena&) {
+    const Adadelta& a = *static_cast<const Adadelta*>(context);
+    const float rate = float(a.control[0]), rho = float(a.rho), rest = float(1.0 - a.rho), epsilon = float(a.epsilon);
+    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+        const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
+        const vf s = rho * load_lanes(a.square + i, lanes) + rest * (g * g), d = load_lanes(a.delta + i, lanes);
+        const vf u = vsqrt(d + epsilon) / vsqrt(s + epsilon) * g;
+        store_lanes(a.square + i, s, lanes);
+        store_lanes(a.delta + i, rho * d + rest * (u * u), lanes);
+        store_lanes(a.param + i, load_lanes(a.param + i, lanes) - rate * u, lanes);
+    });
+}
+
+void adadelta(const void* arguments, Context&) {
+    const Adadelta& a = *static_cast<const Adadelta*>(arguments);
+    parallel_for(ceil_div(a.COUNT, kBlock), 10.0 * double(a.COUNT), adadelta_block, const_cast<Adadelta*>(&a));
 }
 
 const Kernel kKernels[] = {
-    {"sgd", sgd, nullptr}, {"adam", adam, nullptr}, {"square_sum", square_sum, nullptr},
-    {"add_penalty", add_penalty, nullptr},
+    {"sgd", sgd, nullptr},         {"adam", adam, nullptr},         {"adagrad", adagrad, nullptr},
+    {"rmsprop", rmsprop, nullptr}, {"adadelta", adadelta, nullptr},
 };
 
 }  // namespace
 
 extern const Family optimizer_family;
-const Family optimizer_family = {kKernels, 4};
+const Family optimizer_family = {kKernels, 5};
 
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

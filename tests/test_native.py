@@ -283,14 +283,18 @@ def _accumulate(a: Arrays) -> Built:
     return native.accumulate(a.batch(), a.batch(), a.batch(), totals), [totals]
 
 
-def _zero(a: Arrays) -> Built:
-    x = a.out(700, 30)
-    return native.zero(x), [x]
+def _elementwise_loss(a: Arrays) -> Built:
+    losses, hits, gradient = a.out(), a.out(), a.out(13)
+    targets = np.abs(np.sin(a.batch(13)))
+    step = native.binary_cross_entropy(
+        a.batch(13), targets, a.batch(), losses, hits, gradient, accuracy="binary", label_smoothing=0.1
+    )
+    return step, [losses, hits, gradient]
 
 
-def _copy(a: Arrays) -> Built:
-    y = a.out(700, 30)
-    return native.copy(a.batch(700, 30), y), [y]
+def _add_penalty(a: Arrays) -> Built:
+    param, grad, totals = a.fixed(50_001), a.fixed(50_001), np.ones(3)
+    return native.add_penalty(param, grad, totals, l1=0.1, l2=0.2, pictures=a.n), [grad, totals]
 
 
 def _add(a: Arrays) -> Built:
@@ -306,7 +310,8 @@ BATCHED: list[Callable[[Arrays], Built]] = [
     _dense_backward_input, _dense_backward_kernel, _max_pool2d, _max_pool2d_backward, _avg_pool2d, _avg_pool2d_backward,
     _global_avg_pool2d, _global_avg_pool2d_backward, _activation, _activation_backward, _softmax, _softmax_backward,
     _softmax_cross_entropy, _dropout, _local_response_norm, _local_response_norm_backward, _batch_norm,
-    _batch_norm_inference, _batch_norm_backward, _gather, _gather_labels, _accumulate, _zero, _copy, _add,
+    _batch_norm_inference, _batch_norm_backward, _gather, _gather_labels, _accumulate, _elementwise_loss,
+    _add_penalty, _add,
 ]  # fmt: skip
 
 
@@ -322,14 +327,31 @@ def _adam(a: Arrays) -> Built:
     return step, [param, m, v]
 
 
-def _square_sum(a: Arrays) -> Built:
-    out = np.zeros(1)
-    return native.square_sum(a.fixed(50_001), out), [out]
+def _adagrad(a: Arrays) -> Built:
+    param, grad, square = a.fixed(50_001), a.fixed(50_001), np.abs(a.fixed(50_001))
+    return native.adagrad(param, grad, square, CONTROL, epsilon=1e-7, weight_decay=0.1), [param, square]
 
 
-def _add_penalty(a: Arrays) -> Built:
-    param, grad = a.fixed(50_001), a.fixed(50_001)
-    return native.add_penalty(param, grad, l1=0.1, l2=0.2), [grad]
+def _rmsprop(a: Arrays) -> Built:
+    param, grad, velocity = (a.fixed(50_001) for _ in range(3))
+    square, mean = np.abs(a.fixed(50_001)) + np.float32(1), a.fixed(50_001) * np.float32(0.1)
+    step = native.rmsprop(param, grad, square, velocity, mean, CONTROL, rho=0.9, momentum=0.9, epsilon=1e-7)
+    return step, [param, square, velocity, mean]
+
+
+def _adadelta(a: Arrays) -> Built:
+    param, grad, square, delta = a.fixed(50_001), a.fixed(50_001), np.abs(a.fixed(50_001)), np.abs(a.fixed(50_001))
+    return native.adadelta(param, grad, square, delta, CONTROL, rho=0.9, epsilon=1e-7), [param, square, delta]
+
+
+def _clip_by_value(a: Arrays) -> Built:
+    grad = a.fixed(50_001)
+    return native.clip_by_value(grad, limit=0.5), [grad]
+
+
+def _clip_by_norm(a: Arrays) -> Built:
+    grad = a.fixed(50_001)
+    return native.clip_by_norm(grad, limit=0.5), [grad]
 
 
 def _update_running(a: Arrays) -> Built:
@@ -348,7 +370,8 @@ def _fma_probe(a: Arrays) -> Built:
 
 
 FLAT: list[Callable[[Arrays], Built]] = [
-    _sgd, _adam, _square_sum, _add_penalty, _update_running, _stop_unless_finite, _fma_probe,
+    _sgd, _adam, _adagrad, _rmsprop, _adadelta, _clip_by_value, _clip_by_norm, _update_running,
+    _stop_unless_finite, _fma_probe,
 ]  # fmt: skip
 
 

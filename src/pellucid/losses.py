@@ -118,11 +118,12 @@ class BinaryCrossentropy(Loss):
         self.label_smoothing = _smoothing(label_smoothing)
 
     def __call__(self, logits: Array, targets: Array, weights: Array | None = None) -> tuple[Array, Array]:
-        target = targets.astype(logits.dtype, copy=False)
-        if self.label_smoothing:
-            kind = logits.dtype.type
-            target = target * kind(1.0 - self.label_smoothing) + kind(self.label_smoothing / 2)
-        return ops.binary_cross_entropy(logits, target, weights=_weights(logits, weights))
+        return ops.binary_cross_entropy(
+            logits,
+            targets.astype(logits.dtype, copy=False),
+            label_smoothing=self.label_smoothing,
+            weights=_weights(logits, weights),
+        )
 
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """float32 of the network's output shape."""

@@ -174,6 +174,11 @@ def _cross_entropy() -> Step:
     return native.softmax_cross_entropy(logits, labels, None, _new(1024), _new(1024), dlogits)
 
 
+def _binary_cross_entropy() -> Step:
+    logits, targets, gradient = _random(1024, 1000), np.abs(_random(1024, 1000)), _new(1024, 1000)
+    return native.binary_cross_entropy(logits, targets, None, _new(1024), None, gradient)
+
+
 NONLINEAR = (
     Line("activation", "relu, 64 x 56x56x64", lambda: native.activation(_random(*LONG), _new(*LONG), "relu")),
     Line(
@@ -186,6 +191,7 @@ NONLINEAR = (
         lambda: native.softmax_backward(_random(1024, 1000), _random(1024, 1000), _new(1024, 1000)),
     ),
     Line("softmax_cross_entropy", "1024 x 1000", _cross_entropy),
+    Line("elementwise_loss", "binary cross-entropy, 1024 x 1000", _binary_cross_entropy),
     Line(
         "dropout", "0.25, 64 x 56x56x64",
         lambda: native.dropout(_random(*LONG), _new(*LONG), 0.25, np.array([1, 2], np.uint32), 3),
@@ -243,11 +249,35 @@ def _adam() -> Step:
     return native.adam(param, grad, m, v, CONTROL, beta1=0.9, beta2=0.999, epsilon=1e-7)
 
 
+def _adagrad() -> Step:
+    param, grad, square, _ = _vectors()
+    return native.adagrad(param, grad, square, CONTROL, epsilon=1e-7)
+
+
+def _rmsprop() -> Step:
+    param, grad, square, _ = _vectors()
+    return native.rmsprop(param, grad, square, None, None, CONTROL, rho=0.9, momentum=0.0, epsilon=1e-7)
+
+
+def _adadelta() -> Step:
+    param, grad, square, delta = _vectors()
+    return native.adadelta(param, grad, square, delta, CONTROL, rho=0.95, epsilon=1e-7)
+
+
 OPTIMIZERS = (
     Line("sgd", "16,000,000", _sgd),
     Line("adam", "16,000,000", _adam),
-    Line("add_penalty", "16,000,000", lambda: native.add_penalty(_new(PARAMETERS), _new(PARAMETERS), l1=0.0, l2=1e-4)),
-    Line("square_sum", "16,000,000", lambda: native.square_sum(_random(PARAMETERS), np.zeros(1))),
+    Line("adagrad", "16,000,000", _adagrad),
+    Line("rmsprop", "16,000,000", _rmsprop),
+    Line("adadelta", "16,000,000", _adadelta),
+    Line(
+        "add_penalty", "16,000,000",
+        lambda: native.add_penalty(
+            _random(PARAMETERS), _new(PARAMETERS), np.zeros(3), l1=0.0, l2=1e-4, pictures=1
+        ),
+    ),
+    Line("clip_by_value", "16,000,000", lambda: native.clip_by_value(_random(PARAMETERS), limit=3.0)),
+    Line("clip_by_norm", "16,000,000", lambda: native.clip_by_norm(_random(PARAMETERS), limit=1e-3)),
     Line("stop_unless_finite", "3", lambda: native.stop_unless_finite(np.ones(3))),
 )  # fmt: skip
 
@@ -268,8 +298,6 @@ DATA = (
     Line("gather", "1000 x 28x28x1 of uint8", _gather),
     Line("gather_labels", "1000", _gather_labels),
     Line("accumulate", "1000", lambda: native.accumulate(_new(1000), _new(1000), None, np.zeros(3))),
-    Line("zero", "64 x 56x56x64", lambda: native.zero(_new(*LONG))),
-    Line("copy", "64 x 56x56x64", lambda: native.copy(_random(*LONG), _new(*LONG))),
     Line("add", "64 x 56x56x64", lambda: native.add(_random(*LONG), _new(*LONG))),
     Line(
         "fma_probe", f"{PROBE_TASKS} x {PROBE_ROUNDS}",

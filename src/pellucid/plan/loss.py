@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.losses import CategoricalCrossentropy, Loss
+from pellucid.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.feed import Feed
@@ -29,14 +29,10 @@ def loss_work(
     when the sum of losses is not finite, so that no such gradient reaches the parameters.
     """
     losses, hits = context.buffer((context.capacity,)), context.buffer((context.capacity,))
-    if native.available and type(loss) is CategoricalCrossentropy and outputs.ndim == 2:
-        return [
-            native.softmax_cross_entropy(
-                outputs, feed.targets, feed.weights, losses, hits, gradient, label_smoothing=loss.label_smoothing
-            ),
-            native.accumulate(losses, hits, feed.weights, totals),
-            *([] if gradient is None else [native.stop_unless_finite(totals)]),
-        ]
+    step = _native_step(loss, outputs, feed, losses, hits, gradient, accuracy) if native.available else None
+    if step is not None:
+        end = [] if gradient is None else [native.stop_unless_finite(totals)]
+        return [step, native.accumulate(losses, hits, feed.weights, totals), *end]
 
     def judge(n: int) -> bool:
         weights = None if feed.weights is None else feed.weights[:n]
@@ -48,6 +44,26 @@ def loss_work(
         return gradient is None or bool(np.isfinite(total))
 
     return [judge]
+
+
+def _native_step(
+    loss: Loss, outputs: Array, feed: Feed, losses: Array, hits: Array, gradient: Array | None, accuracy: str | None
+) -> native.Step | None:
+    """The kernel of a loss, None for one of the user's own; exact types, so that an override wins."""
+    arguments = outputs, feed.targets, feed.weights, losses, hits, gradient
+    if type(loss) is CategoricalCrossentropy:
+        if outputs.ndim != 2:
+            return None
+        return native.softmax_cross_entropy(*arguments, label_smoothing=loss.label_smoothing)
+    if feed.targets.shape != outputs.shape:
+        return None
+    if type(loss) is BinaryCrossentropy:
+        return native.binary_cross_entropy(*arguments, accuracy=accuracy, label_smoothing=loss.label_smoothing)
+    if type(loss) is MeanSquaredError:
+        return native.mean_squared_error(*arguments, accuracy=accuracy)
+    if type(loss) is MeanAbsoluteError:
+        return native.mean_absolute_error(*arguments, accuracy=accuracy)
+    return None
 
 
 def accuracy_kind(joint_activation: str | None, targets: Array) -> str | None:

@@ -114,7 +114,7 @@ class TrainingPlan:
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
         back = backward_work(self._context, nodes, gradient)
-        update = update_work(layers, parameters, optimizer, slots, self.control, self.totals)
+        update = update_work(layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])
 
     def run(self, n: int, *, step: int, learning_rate: float) -> bool:

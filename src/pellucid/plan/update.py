@@ -8,7 +8,7 @@ from pellucid.layers import Layer
 from pellucid.layers.penalty import Penalty
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.optimizers import SGD, Adam, AdamW, Optimizer
+from pellucid.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from pellucid.parameters import FlatParameters, Span
 from pellucid.plan.control import LOSS, RATE, STEP
 from pellucid.plan.work import Work
@@ -21,25 +21,26 @@ def update_work(
     slots: dict[str, Array],
     control: Array,
     totals: Array,
+    *,
+    capacity: int,
 ) -> list[Work]:
     """Penalties into gradients and loss, clipping, then each span of parameters through the optimizer."""
-    work = _penalties(layers, parameters, totals)
+    work = _penalties(layers, parameters, totals, capacity)
     work.extend(_clipping(parameters, optimizer))
     for span in parameters.spans(optimizer.no_decay):
         work.append(_update(parameters, optimizer, slots, control, span))
     return work
 
 
-def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Array) -> list[Work]:
+def _penalties(layers: Sequence[Layer], parameters: FlatParameters, totals: Array, capacity: int) -> list[Work]:
     """l1 * sum |w| + l2 * sum w^2 of each regularised kernel, added to the loss; its gradient to the gradient."""
     work: list[Work] = []
     for layer in layers:
         segments = parameters.of(layer)
         for name, penalty in layer.penalties().items():
             if segments[name].trainable:
-                work.append(
-                    _penalise(penalty, parameters.view(segments[name]), parameters.gradient(segments[name]), totals)
-                )
+                param, grad = parameters.view(segments[name]), parameters.gradient(segments[name])
+                work.append(_penalise(penalty, param, grad, totals, capacity))
     return work
 
 
@@ -49,7 +50,10 @@ def penalty_loss(layers: Sequence[Layer]) -> float:
     return sum(p.loss(layer.params[name]) for layer in trained for name, p in layer.penalties().items())
 
 
-def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array) -> Work:
+def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array, capacity: int) -> Work:
+    if native.available:
+        return native.add_penalty(param, grad, totals, l1=penalty.l1, l2=penalty.l2, pictures=capacity)
+
     def work(n: int) -> None:
         totals[LOSS] += n * penalty.loss(param)
         grad[...] += penalty.gradient(param)
@@ -59,9 +63,17 @@ def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array) -> Wor
 
 def _clipping(parameters: FlatParameters, optimizer: Optimizer) -> list[Work]:
     """Gradients limited by value, by each parameter's norm, or by the norm of all together."""
+    gradients = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
+    if native.available:  # the flat vector is padded with zeros, which change no norm
+        if optimizer.clipvalue is not None:
+            return [native.clip_by_value(parameters.gradients, limit=optimizer.clipvalue)]
+        if optimizer.clipnorm is not None:
+            return [native.clip_by_norm(gradient, limit=optimizer.clipnorm) for gradient in gradients]
+        if optimizer.global_clipnorm is not None:
+            return [native.clip_by_norm(parameters.gradients, limit=optimizer.global_clipnorm)]
+        return []
     if optimizer.clipvalue is None and optimizer.clipnorm is None and optimizer.global_clipnorm is None:
         return []
-    gradients = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
 
     def clip(n: int) -> None:
         optimizer.clip(gradients)
@@ -77,17 +89,28 @@ def _update(
     grad = parameters.gradients[piece]
     moments = {name: vector[piece] for name, vector in slots.items()}
     decay = (optimizer.weight_decay or 0.0) if span.decay else 0.0
-    if native.available and type(optimizer) is SGD:
-        return native.sgd(
-            param,
-            grad,
-            moments.get("velocity"),
-            control,
-            momentum=optimizer.momentum,
-            nesterov=optimizer.nesterov,
-            weight_decay=decay,
+    step = _native_step(optimizer, param, grad, moments, control, decay) if native.available else None
+    if step is not None:
+        return step
+
+    def update(n: int) -> None:
+        optimizer.update(
+            param, grad, moments, learning_rate=float(control[RATE]), step=int(control[STEP]), weight_decay=decay
         )
-    if native.available and (type(optimizer) is Adam or type(optimizer) is AdamW):
+
+    return update
+
+
+def _native_step(
+    optimizer: Optimizer, param: Array, grad: Array, moments: dict[str, Array], control: Array, decay: float
+) -> native.Step | None:
+    """The kernel of an optimizer, None for one of the user's own; exact types, so that an override wins."""
+    if type(optimizer) is SGD:
+        velocity, momentum = moments.get("velocity"), optimizer.momentum
+        return native.sgd(
+            param, grad, velocity, control, momentum=momentum, nesterov=optimizer.nesterov, weight_decay=decay
+        )
+    if type(optimizer) is Adam or type(optimizer) is AdamW:
         return native.adam(
             param,
             grad,
@@ -100,10 +123,24 @@ def _update(
             weight_decay=decay,
             decoupled=optimizer.decoupled,
         )
-
-    def update(n: int) -> None:
-        optimizer.update(
-            param, grad, moments, learning_rate=float(control[RATE]), step=int(control[STEP]), weight_decay=decay
+    if type(optimizer) is Adagrad:
+        return native.adagrad(param, grad, moments["square"], control, epsilon=optimizer.epsilon, weight_decay=decay)
+    if type(optimizer) is RMSprop:
+        return native.rmsprop(
+            param,
+            grad,
+            moments["square"],
+            moments.get("velocity"),
+            moments.get("mean"),
+            control,
+            rho=optimizer.rho,
+            momentum=optimizer.momentum,
+            epsilon=optimizer.epsilon,
+            weight_decay=decay,
         )
-
-    return update
+    if type(optimizer) is Adadelta:
+        square, delta = moments["square"], moments["delta"]
+        return native.adadelta(
+            param, grad, square, delta, control, rho=optimizer.rho, epsilon=optimizer.epsilon, weight_decay=decay
+        )
+    return None

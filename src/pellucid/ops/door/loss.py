@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, ShapeError
@@ -68,7 +70,9 @@ def softmax_cross_entropy(
     return losses, dlogits
 
 
-def _elementwise(op: str, prediction: Array, targets: Array, weights: Array | None) -> tuple[Array, Array]:
+def _elementwise(
+    op: str, prediction: Array, targets: Array, weights: Array | None, **options: Any
+) -> tuple[Array, Array]:
     prediction = array(op, "the prediction", prediction)
     if not isinstance(targets, np.ndarray):
         raise ConfigError(f"{op}: targets must be a NumPy array, got {type(targets).__name__}; use np.asarray(...)")
@@ -80,12 +84,16 @@ def _elementwise(op: str, prediction: Array, targets: Array, weights: Array | No
     expect_shape(op, "targets", targets, prediction.shape, "reshape the targets as the prediction")
     losses = result(op, prediction.shape[:1], (prediction,), None)
     gradient = result(op, prediction.shape, (prediction,), None)
-    run(op, prediction, targets, _weights(op, weights, prediction), losses, gradient)
+    run(op, prediction, targets, _weights(op, weights, prediction), losses, None, gradient, **options)
     return losses, gradient
 
 
-def binary_cross_entropy(logits: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+def binary_cross_entropy(
+    logits: Array, targets: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
+) -> tuple[Array, Array]:
     """losses[n] = mean of -(t log s + (1-t) log(1-s)), s = sigmoid(logits); dlogits = weights * (s - t) / size.
+
+    t is the target smoothed to t * (1 - label_smoothing) + label_smoothing / 2.
 
     Computed from the logits z as max(z, 0) - z*t + log(1 + exp(-|z|)), which never overflows.
 
@@ -93,7 +101,9 @@ def binary_cross_entropy(logits: Array, targets: Array, *, weights: Array | None
     Units: losses in nats.
     Errors: ShapeError if sizes differ.
     """
-    return _elementwise("binary_cross_entropy", logits, targets, weights)
+    if not 0 <= label_smoothing <= 1:
+        raise ConfigError(f"binary_cross_entropy: label_smoothing must be from 0 to 1, got {label_smoothing}")
+    return _elementwise("binary_cross_entropy", logits, targets, weights, label_smoothing=label_smoothing)
 
 
 def mean_squared_error(prediction: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:

@@ -23,13 +23,10 @@ from pellucid.ops.native.cost import Cost, cost
 from pellucid.ops.native.data import (
     accumulate,
     add,
-    copy,
     fma_probe,
     gather,
     gather_labels,
-    square_sum,
     stop_unless_finite,
-    zero,
 )
 from pellucid.ops.native.linear import (
     bias_backward,
@@ -37,13 +34,18 @@ from pellucid.ops.native.linear import (
     dense_backward_input,
     dense_backward_kernel,
 )
+from pellucid.ops.native.loss import (
+    binary_cross_entropy,
+    mean_absolute_error,
+    mean_squared_error,
+    softmax_cross_entropy,
+)
 from pellucid.ops.native.nonlinear import (
     activation,
     activation_backward,
     dropout,
     softmax,
     softmax_backward,
-    softmax_cross_entropy,
 )
 from pellucid.ops.native.normalization import (
     batch_norm,
@@ -54,8 +56,13 @@ from pellucid.ops.native.normalization import (
     update_running,
 )
 from pellucid.ops.native.optimizer import (
+    adadelta,
+    adagrad,
     adam,
     add_penalty,
+    clip_by_norm,
+    clip_by_value,
+    rmsprop,
     sgd,
 )
 from pellucid.ops.native.pool import (
@@ -87,6 +94,8 @@ __all__ = [
     "accumulate",
     "activation",
     "activation_backward",
+    "adadelta",
+    "adagrad",
     "adam",
     "add",
     "add_penalty",
@@ -97,6 +106,9 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_inference",
     "bias_backward",
+    "binary_cross_entropy",
+    "clip_by_norm",
+    "clip_by_value",
     "conv2d",
     "conv2d_algorithm",
     "conv2d_backward_input",
@@ -105,7 +117,6 @@ __all__ = [
     "conv2d_pool",
     "conv2d_pool_backward_input",
     "conv2d_pool_backward_kernel",
-    "copy",
     "cost",
     "dense",
     "dense_backward_input",
@@ -122,16 +133,17 @@ __all__ = [
     "local_response_norm_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "mean_absolute_error",
+    "mean_squared_error",
     "num_threads",
     "reason",
+    "rmsprop",
     "run",
     "set_num_threads",
     "sgd",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
-    "square_sum",
     "stop_unless_finite",
     "update_running",
-    "zero",
 ]

@@ -46,11 +46,19 @@ def _convolution(s: dict[str, int]) -> Cost:
     return Cost(flops, FLOAT * (inputs + s["N"] * s["OH"] * s["OW"] * s["O"]))
 
 
+FLAT = frozenset(("sgd", "adam", "adagrad", "rmsprop", "adadelta", "add_penalty", "clip_by_value", "clip_by_norm"))
+"""Kernels over vectors of COUNT numbers."""
+
 STREAMS = {
     "sgd": 5,
     "adam": 7,
+    "adagrad": 5,
+    "rmsprop": 5,
+    "adadelta": 7,
     "add_penalty": 3,
-    "square_sum": 1,
+    "clip_by_value": 2,
+    "clip_by_norm": 3,
+    "elementwise_loss": 3,
     "activation": 2,
     "activation_backward": 3,
     "dropout": 2,
@@ -64,15 +72,15 @@ STREAMS = {
     "batch_norm_backward": 5,
     "bias_backward": 1,
     "gather": 2,
-    "copy": 2,
     "add": 3,
-    "zero": 1,
 }
 """Arrays of full length that a kernel reads or writes, each passage counted."""
 
 
 def _elementwise(kernel: str, s: dict[str, int]) -> Cost:
-    count = s.get("COUNT", 1) if kernel in ("sgd", "adam", "square_sum", "add_penalty") else 1
+    if kernel in FLAT:
+        return Cost(0.0, float(FLOAT * s["COUNT"] * STREAMS[kernel]))
+    count = 1
     for name in ("N", "INNER", "C", "K", "H", "W"):
         count *= s.get(name, 1)
     return Cost(0.0, float(FLOAT * count * STREAMS.get(kernel, 2)))

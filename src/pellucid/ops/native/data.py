@@ -65,27 +65,10 @@ def stop_unless_finite(x: Array) -> Step:
     return step("stop_unless_finite", x=x, COUNT=x.size)
 
 
-def square_sum(x: Array, out: Array) -> Step:
-    """out[0] (float64) = sum of x^2, the same bits for any number of threads."""
-    expect_shape("square_sum", (1,), out=out)
-    return step("square_sum", x=x, out=out, COUNT=x.size)
-
-
 def fma_probe(out: Array, rounds: int) -> Step:
     """One task an entry of out, each of `rounds` rounds of 12 vectors multiplied and added: nothing but arithmetic."""
     expect_axes("fma_probe", 1, out=out)
     return step("fma_probe", out=out, TASKS=out.size, ROUNDS=rounds, factor=0.999)
-
-
-def zero(x: Array) -> Step:
-    """x = 0."""
-    return step("zero", x=x, N=x.shape[0], INNER=inner(x))
-
-
-def copy(x: Array, y: Array) -> Step:
-    """y = x."""
-    expect_shape("copy", x.shape, y=y)
-    return step("copy", x=x, y=y, N=x.shape[0], INNER=inner(x))
 
 
 def add(x: Array, y: Array) -> Step:

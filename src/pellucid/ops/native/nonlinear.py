@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array
-from pellucid.ops.native.runtime import activation_code, expect_axes, expect_shape, inner, step
+from pellucid.ops.native.runtime import activation_code, expect_shape, inner, step
 
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
@@ -38,46 +38,6 @@ def softmax_backward(dy: Array, y: Array, dx: Array) -> Step:
     expect_shape("softmax_backward", y.shape, dy=dy, dx=dx)
     classes = y.shape[-1]
     return step("softmax_backward", dy=dy, y=y, dx=dx, N=y.size // classes if classes else 0, K=classes)
-
-
-def softmax_cross_entropy(
-    logits: Array,
-    targets: Array,
-    weights: Array | None,
-    losses: Array,
-    hits: Array | None,
-    dlogits: Array | None,
-    *,
-    label_smoothing: float = 0.0,
-) -> Step:
-    """losses, hits (1 where the largest logit is the target's) and dlogits, which is divided by the N that runs.
-
-    Shapes: logits, dlogits (N,K); targets int32 (N,) or float32 (N,K); weights, losses, hits (N,).
-    """
-    op = "softmax_cross_entropy"
-    expect_axes(op, 2, logits=logits)
-    n, classes = logits.shape
-    expect_shape(op, logits.shape, dlogits=dlogits)
-    expect_shape(op, (n,), weights=weights, losses=losses, hits=hits)
-    labels = targets if targets.ndim == 1 else None
-    expect_shape(op, (n,), labels=labels)
-    dense_targets = targets if labels is None else None
-    expect_shape(op, logits.shape, targets=dense_targets)
-    if classes < 1:
-        raise BackendError(f"{op}: there must be at least one class, got logits {logits.shape}")
-    return step(
-        op,
-        logits=logits,
-        labels=labels,
-        targets=dense_targets,
-        weights=weights,
-        losses=losses,
-        hits=hits,
-        dlogits=dlogits,
-        N=n,
-        K=classes,
-        label_smoothing=label_smoothing,
-    )
 
 
 def dropout(x: Array, y: Array, rate: float, counter: Array, layer: int) -> Step:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
 from pellucid.ops.reference.conv_pool import conv2d_pool, conv2d_pool_backward_input, conv2d_pool_backward_kernel
-from pellucid.ops.reference.data import accumulate, add, copy, fma_probe, gather, gather_labels, square_sum, zero
+from pellucid.ops.reference.data import accumulate, add, fma_probe, gather, gather_labels
 from pellucid.ops.reference.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.reference.loss import (
     binary_cross_entropy,
@@ -28,7 +28,16 @@ from pellucid.ops.reference.normalization import (
     local_response_norm_backward,
     update_running,
 )
-from pellucid.ops.reference.optimizer import adadelta, adagrad, adam, add_penalty, rmsprop, sgd
+from pellucid.ops.reference.optimizer import (
+    adadelta,
+    adagrad,
+    adam,
+    add_penalty,
+    clip_by_norm,
+    clip_by_value,
+    rmsprop,
+    sgd,
+)
 from pellucid.ops.reference.pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -56,13 +65,14 @@ __all__ = [
     "batch_norm_inference",
     "bias_backward",
     "binary_cross_entropy",
+    "clip_by_norm",
+    "clip_by_value",
     "conv2d",
     "conv2d_backward_input",
     "conv2d_backward_kernel",
     "conv2d_pool",
     "conv2d_pool_backward_input",
     "conv2d_pool_backward_kernel",
-    "copy",
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",
@@ -83,9 +93,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
-    "square_sum",
     "threefry",
     "update_running",
-    "zero",
     "zero_pad2d",
 ]

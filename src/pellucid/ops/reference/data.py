@@ -31,11 +31,6 @@ def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals:
     totals[2] += len(losses)
 
 
-def square_sum(x: Array, out: Array) -> None:
-    """out[0] = sum of x^2, in float64."""
-    out[0] = np.square(x, dtype=np.float64).sum()
-
-
 def fma_probe(out: Array, rounds: int) -> None:
     """out[task] = sum over 12 chains of what `rounds` times x = 0.999 x + 0.001 makes of task, task + 1, ..."""
     factor, term = np.float32(0.999), np.float32(1 - 0.999)
@@ -43,16 +38,6 @@ def fma_probe(out: Array, rounds: int) -> None:
     for _ in range(rounds):
         chains = chains * factor + term
     out[...] = chains.sum(axis=1)
-
-
-def zero(x: Array) -> None:
-    """x = 0."""
-    x[...] = 0
-
-
-def copy(x: Array, y: Array) -> None:
-    """y = x."""
-    y[...] = x
 
 
 def add(x: Array, y: Array) -> None:

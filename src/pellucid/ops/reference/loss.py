@@ -40,33 +40,80 @@ def softmax_cross_entropy(
 
 
 def binary_cross_entropy(
-    logits: Array, targets: Array, weights: Array | None, losses: Array, dlogits: Array | None
+    logits: Array,
+    targets: Array,
+    weights: Array | None,
+    losses: Array,
+    hits: Array | None,
+    dlogits: Array | None,
+    *,
+    accuracy: str | None = None,
+    label_smoothing: float = 0.0,
 ) -> None:
-    """losses = mean of max(z, 0) - z*t + log(1 + exp(-|z|)); dlogits = weights * (sigmoid(z) - t) / (entries of z)."""
-    each = np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
-    losses[...] = each.reshape(len(logits), -1).mean(axis=1)
-    if dlogits is not None:
-        dlogits[...] = _weighted(sigmoid(logits) - targets, weights) / logits.size
+    """losses = mean of max(z, 0) - z*t + log(1 + exp(-|z|)); dlogits = weights * (sigmoid(z) - t) / (entries of z).
+
+    t is the target smoothed to t * (1 - s) + s / 2.
+    """
+    wanted = targets * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else targets
+    each = np.maximum(logits, 0) - logits * wanted + np.log1p(np.exp(-np.abs(logits)))
+    _finish(each, sigmoid(logits) - wanted, logits, targets, weights, losses, hits, dlogits, accuracy)
 
 
 def mean_squared_error(
-    prediction: Array, targets: Array, weights: Array | None, losses: Array, dprediction: Array | None
+    prediction: Array,
+    targets: Array,
+    weights: Array | None,
+    losses: Array,
+    hits: Array | None,
+    dprediction: Array | None,
+    *,
+    accuracy: str | None = None,
 ) -> None:
     """losses = mean of (p - t)^2 over all but the first axis; dprediction = weights * 2 (p - t) / (entries of p)."""
     difference = prediction - targets
-    losses[...] = (difference * difference).reshape(len(prediction), -1).mean(axis=1)
-    if dprediction is not None:
-        dprediction[...] = _weighted(2 * difference, weights) / prediction.size
+    each = difference * difference
+    _finish(each, 2 * difference, prediction, targets, weights, losses, hits, dprediction, accuracy)
 
 
 def mean_absolute_error(
-    prediction: Array, targets: Array, weights: Array | None, losses: Array, dprediction: Array | None
+    prediction: Array,
+    targets: Array,
+    weights: Array | None,
+    losses: Array,
+    hits: Array | None,
+    dprediction: Array | None,
+    *,
+    accuracy: str | None = None,
 ) -> None:
     """losses = mean of |p - t| over all but the first axis; dprediction = weights * sign(p - t) / (entries of p)."""
     difference = prediction - targets
-    losses[...] = np.abs(difference).reshape(len(prediction), -1).mean(axis=1)
-    if dprediction is not None:
-        dprediction[...] = _weighted(np.sign(difference), weights) / prediction.size
+    each = np.abs(difference)
+    _finish(each, np.sign(difference), prediction, targets, weights, losses, hits, dprediction, accuracy)
+
+
+def _finish(
+    each: Array,
+    derivative: Array,
+    prediction: Array,
+    targets: Array,
+    weights: Array | None,
+    losses: Array,
+    hits: Array | None,
+    gradient: Array | None,
+    accuracy: str | None,
+) -> None:
+    """losses = means over a picture; hits = 1 where the largest entries agree ("categorical"), or the share of entries
+    on their target's side of one half ("binary": logits against 0), or 0.
+    """
+    losses[...] = each.reshape(len(each), -1).mean(axis=1)
+    if hits is not None:
+        z, t = (array.reshape(len(array), -1) for array in (prediction, targets))
+        if accuracy == "categorical":
+            hits[...] = z.argmax(axis=1) == t.argmax(axis=1)
+        else:
+            hits[...] = ((z > 0) == (t > 0.5)).mean(axis=1) if accuracy == "binary" else 0
+    if gradient is not None:
+        gradient[...] = _weighted(derivative, weights) / prediction.size
 
 
 def _weighted(gradient: Array, weights: Array | None) -> Array:

@@ -121,6 +121,24 @@ def adadelta(
     param += float(control[0]) * step
 
 
-def add_penalty(param: Array, grad: Array, *, l1: float, l2: float) -> None:
-    """grad += l1 * sign(p) + 2 * l2 * p: the gradient of l1 * sum|p| + l2 * sum p^2."""
+def add_penalty(param: Array, grad: Array, totals: Array | None, *, l1: float, l2: float, pictures: int) -> None:
+    """grad += l1 * sign(p) + 2 * l2 * p; totals[0] += pictures * (l1 * sum|p| + l2 * sum p^2), in float64."""
     grad += l1 * np.sign(param) + (2 * l2) * param
+    if totals is not None:
+        wide = param.astype(np.float64)
+        totals[0] += pictures * (l1 * np.abs(wide).sum() + l2 * np.square(wide).sum())
+
+
+def clip_by_value(grad: Array, *, limit: float) -> None:
+    """Every entry to -limit .. limit."""
+    np.clip(grad, -limit, limit, out=grad)
+
+
+def clip_by_norm(grad: Array, *, limit: float) -> None:
+    """grad *= limit / |grad| where that is below 1.
+
+    NumPy's sum has a fixed order; a BLAS dot product would change its bits with the number of threads.
+    """
+    norm = math.sqrt(np.square(grad, dtype=np.float64).sum())
+    if norm > limit:
+        grad *= grad.dtype.type(limit / norm)
