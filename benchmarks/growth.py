@@ -2,10 +2,10 @@
 
     python benchmarks/growth.py [--rounds 3] [--fresh] [--draw] [--write]
 
-One 3x3 convolution of C to C channels (batch 8, 56 x 56 pixels, 64 channels where they do not vary), forward, and in
+One 3x3 convolution of C to C channels (batch 8, 56x56 pixels, 64 channels where they do not vary), forward, and in
 training with its gradients of input, kernel and bias; and cifar-net by batch and by threads. One worker process a
-framework makes every point, in turn, the quickest of --rounds medians each. Points go to benchmarks/results/growth.json,
-pictures to docs/images/growth-*.svg (--draw: from what is in the file, nothing is measured).
+framework makes every point, in turn, the quickest of --rounds medians each. Points go to
+benchmarks/results/growth.json, pictures to docs/images/growth-*.svg (--draw: only drawn, from that file).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One picture: a name, the field that varies and its values, what is held, and the unit of work a second."""
+    """One picture: its name, the field that varies with its values, and what is timed at which size."""
 
     name: str
     title: str
@@ -53,6 +53,7 @@ class Curve:
     label: str
     values: tuple[int, ...]
     what: str
+    size: int = 56
 
     def points(self, cores: int) -> list[Point]:
         """Inference (forward) and training at each value."""
@@ -79,11 +80,12 @@ CURVES = (
     ),
     Curve(
         "conv-channels",
-        "3x3 convolution, 56x56 pixels, batch 8",
+        "3x3 convolution, 28x28 pixels, batch 8",
         "channels",
         "channels in and out",
         (8, 16, 30, 32, 46, 64, 72, 128, 256, 512),
         "conv",
+        size=28,
     ),
     Curve("cifar-net-batch", "cifar-net", "batch", "batch (pictures)", BATCHES, "cifar-net"),
     Curve(

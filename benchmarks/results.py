@@ -1,0 +1,283 @@
+"""Writes benchmarks/RESULTS.md from what the benchmarks left in benchmarks/results.
+
+    python benchmarks/results.py
+
+What a measurement means stands in the file itself; hand-written remarks (what bounds a row, what was tried) are taken
+from benchmarks/results/notes.md where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import machine
+from growth import CURVES
+from peers import ROWS, least_memory
+
+TARGET = machine.HERE / "RESULTS.md"
+SHARES = ("cost", "python_keeps")
+GAIN_FLOOR, BUSY_CEILING = 0.9, 0.1
+NAMES = {
+    "pellucid": "Pellucid",
+    "torch-eager": "PyTorch",
+    "torch-channels_last": "PyTorch channels_last",
+    "torch-compile": "torch.compile",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO f32",
+    "openvino-default": "OpenVINO as it comes",
+    "keras-tensorflow": "Keras, TensorFlow",
+    "keras-tensorflow-xla": "Keras, TensorFlow XLA",
+    "keras-jax": "Keras, JAX",
+}
+WORKS = {"train": "training step", "infer": "inference"}
+
+ROUNDS_TOLD = """\
+Medians and quartiles over interleaved rounds with two threads; the ratio is the fastest peer's median over ours. Only
+peers that compute in float32 count. Rounds in which a multiply-add loop, timed before and after, is below 80 % of its
+best are thrown away.
+"""
+EVERYBODY_TOLD = """\
+Medians of everybody, training step, in ms. Keras is measured for the record, in fewer rounds of its own.
+"""
+MEMORY_TOLD = """\
+Peak resident memory of a step in its stride, over what was resident before the network was built and after the library
+was loaded and used once (engines for inference: loaded). glibc as it comes, but for torch.compile, where it keeps its
+memory.
+"""
+MNIST_TOLD = """\
+MNIST, batch 100, Adam: `pellucid train` beside `benchmarks/mnist_torch.py`, wall time of whole processes.
+"""
+BUSY_TOLD = """\
+SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that
+thread takes a share of one; with one kernel thread less there is a core for it.
+"""
+
+
+def load(folder: Path, name: str) -> dict[str, Any]:
+    """A file of results; empty where there is none."""
+    path = folder / f"{name}.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 2) -> str:
+    """A table in Markdown; columns from `left` on are flush right."""
+    rule = ["---" if i < left else "---:" for i in range(len(header))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *rows]) + "\n"
+
+
+def number(value: float | None) -> str:
+    """Three digits."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def spread(values: Sequence[float] | None) -> str:
+    """A median with its quartiles."""
+    return f"{number(values[1])} ({number(values[0])} to {number(values[2])})" if values else "-"
+
+
+def rows_in_order(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows measured, in the order of the table of floors."""
+    return [found["rows"][row.key] for row in ROWS if row.key in found.get("rows", {})]
+
+
+def about(files: Sequence[dict[str, Any]]) -> str:
+    """The machine, the versions, and when what was run."""
+    first = files[0]["about"]
+    cpu = first["processor"]
+    caches = ", ".join(f"{level} {size}" for level, size in cpu["caches"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+    lines = [
+        f"- Processor: {cpu['name']} ({cpu['family'] or 'family unknown'}), {cpu['cores']} cores; {caches}; "
+        + ", ".join(cpu["instruction_sets"]),
+        f"- Memory {first['memory_gb']:.0f} GB; {first['system']}; Python {first['python']}",
+        f"- {versions}",
+        *[
+            f"- `{each['about']['command']}` on {each['about']['date']}, commit {each['about']['commit']}"
+            for each in files
+        ],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def comparison(found: dict[str, Any]) -> str:
+    """Ours and the fastest peer, with the floor."""
+    rows = []
+    for row in rows_in_order(found):
+        ours, theirs = (row["quartiles_ms"].get(name) for name in ("pellucid", row["fastest_peer"]))
+        ratio = f"{row['ratio']:.2f}" if row["ratio"] else "too few quiet rounds"
+        cells = [row["network"], WORKS[row["work"]], str(row["batch"]), spread(ours)]
+        cells += [f"{spread(theirs)} {NAMES.get(row['fastest_peer'], '')}", ratio, f"{row['floor']:g}"]
+        rows.append([*cells, f"{row['rounds_kept']} of {row['rounds']}"])
+    header = ("network", "work", "batch", "ours ms", "fastest peer ms", "ratio", "at least", "rounds kept")
+    return table(header, rows)
+
+
+def everybody(found: dict[str, Any], work: str) -> str:
+    """Medians of all contenders; Keras for the record."""
+    rows = [row for row in rows_in_order(found) if row["work"] == work]
+    names = [name for name in NAMES if any(name in row["quartiles_ms"] or name in row["recorded"] for row in rows)]
+
+    def median(row: dict[str, Any], name: str) -> float | None:
+        values = row["quartiles_ms"].get(name) or row["recorded"].get(name, {}).get("ms")
+        return values[1] if values else None
+
+    cells = [[row["network"], str(row["batch"]), *(number(median(row, name)) for name in names)] for row in rows]
+    return table(("network", "batch", *(NAMES[name] for name in names)), cells, left=1)
+
+
+def memory(found: dict[str, Any]) -> str:
+    """Peak memory of a step, and ours over the least of the peers'."""
+    rows = []
+    for row in rows_in_order(found):
+        ours, least = row["memory_mb"].get("pellucid"), least_memory(row)
+        peers = {name: mb for name, mb in row["memory_mb"].items() if mb is not None and name != "pellucid"}
+        whose = NAMES[min(peers, key=peers.__getitem__)] if peers else ""
+        share = f"{ours / least:.2f}" if ours and least else "-"
+        rows.append(
+            [row["network"], WORKS[row["work"]], str(row["batch"]), number(ours), f"{number(least)} {whose}", share]
+        )
+    return table(("network", "work", "batch", "ours MB", "least of the peers MB", "ours / least"), rows)
+
+
+def thread_gains(found: dict[str, Any]) -> str:
+    """A training step with one thread over all, beside the loop's."""
+    gains = [row for key, row in found["rows"].items() if key.startswith("gain/") and row["gain"]]
+    cells = [
+        [row["network"], str(row["threads"]), *(f"{value:.2f}" for value in (row["gain"], row["probe_gain"])),
+         f"{row['gain'] / row['probe_gain']:.0%}", f"{row['rounds_kept']} of {row['rounds']}"]
+        for row in gains
+    ]  # fmt: skip
+    header = ("network", "threads", "gain", "gain of the multiply-add loop", "share", "rounds kept")
+    return table(header, cells, left=1)
+
+
+def busy_costs(found: dict[str, Any]) -> str:
+    """Training beside a busy Python thread."""
+    rows = [row for key, row in found["rows"].items() if key.startswith("busy/")]
+    cells = [
+        [str(row["threads"]), number(row["alone_ms"]), number(row["beside_ms"]), *(f"{row[k]:.0%}" for k in SHARES)]
+        for row in rows
+    ]
+    return table(("kernel threads", "alone ms", "beside it ms", "cost", "the loop keeps"), cells, left=0)
+
+
+def mnist_runs(found: dict[str, Any]) -> str:
+    """Whole runs."""
+    cells = []
+    for row in found["rows"].values():
+        ours, theirs = statistics.median(row["ours_s"]), statistics.median(row["theirs_s"])
+        accuracies = f"{row['ours_accuracy']:.2%} and {row['theirs_accuracy']:.2%}"
+        machine_told = "quiet" if row["quiet"] else f"loaded: probe down to {row['slowest_probe']:.0%}"
+        times = [number(ours), number(theirs), f"{theirs / ours:.2f}", f"{row['floor']:g}"]
+        cells.append([str(row["epochs"]), *times, accuracies, machine_told])
+    header = ("epochs", "ours s", "PyTorch s", "ratio", "at least", "test accuracy, ours and theirs", "the machine")
+    return table(header, cells, left=0)
+
+
+def shortcomings(peers: dict[str, Any], threads: dict[str, Any], mnist: dict[str, Any]) -> list[str]:
+    """Every figure that is not where it should be, from the numbers alone."""
+    found = []
+    for row in rows_in_order(peers):
+        name = f"{row['network']}, {WORKS[row['work']]}, batch {row['batch']}"
+        if row["ratio"] is None:
+            found.append(f"{name}: no ratio, {row['rounds_kept']} of {row['rounds']} rounds were quiet")
+        elif row["ratio"] < row["floor"]:
+            found.append(
+                f"{name}: {row['ratio']:.2f} times as fast as {NAMES[row['fastest_peer']]}, not {row['floor']:g}"
+            )
+        ours, least = row["memory_mb"].get("pellucid"), least_memory(row)
+        if ours and least and ours > least:
+            found.append(f"{name}: takes {number(ours)} MB, the least of the peers {number(least)} MB")
+    for key, row in threads.get("rows", {}).items():
+        if key.startswith("gain/") and row["gain"] and row["gain"] < GAIN_FLOOR * row["probe_gain"]:
+            share = row["gain"] / row["probe_gain"]
+            found.append(
+                f"{row['network']}: {row['threads']} threads gain {share:.0%} of what the loop gains, not 90 %"
+            )
+        if key.startswith("busy/") and row["cost"] > BUSY_CEILING:
+            found.append(f"a busy Python thread beside {row['threads']} kernel threads costs {row['cost']:.0%}")
+    for row in mnist.get("rows", {}).values():
+        ratio = statistics.median(row["theirs_s"]) / statistics.median(row["ours_s"])
+        if ratio < row["floor"]:
+            found.append(f"MNIST, {row['epochs']} epochs: {ratio:.2f} times as fast as PyTorch, not {row['floor']:g}")
+    return found
+
+
+def growth_pictures(found: dict[str, Any]) -> str:
+    """The curves there are."""
+    drawn = [curve for curve in CURVES if curve.name in found["rows"]]
+    return "\n".join(f"![{curve.title}, by {curve.label}](../docs/images/growth-{curve.name}.svg)\n" for curve in drawn)
+
+
+def settings_told(peers: dict[str, Any]) -> str:
+    """What inference engines say of themselves."""
+    told = {f"{NAMES[name]}: {note}" for row in rows_in_order(peers) for name, note in row["notes"].items()}
+    notes = [row["notes"] for row in rows_in_order(peers) if "openvino" in row["notes"]]
+    same = bool(notes) and all(each["openvino"] == each.get("openvino-default") for each in notes)
+    told |= {"OpenVINO's two modes coincide on this processor"} if same else set()
+    return "; ".join(sorted(told))
+
+
+def compose(folder: Path) -> str:
+    """The whole file."""
+    peers, threads, growth, mnist = (load(folder, name) for name in ("peers", "threads", "growth", "mnist_run"))
+    present = [each for each in (peers, threads, growth, mnist) if each]
+    if not present:
+        raise SystemExit(f"there are no results in {folder.name}; run benchmarks/peers.py first")
+    parts = ["# Results\n", "Written by `benchmarks/results.py`; how to measure stands in [README.md](README.md).\n"]
+    parts += ["## The machine\n", about(present)]
+    if peers:
+        parts += [
+            "## Beside the peers\n",
+            ROUNDS_TOLD,
+            comparison(peers),
+            EVERYBODY_TOLD,
+            everybody(peers, "train"),
+            "Inference, in ms.\n",
+            everybody(peers, "infer"),
+        ]
+        if told := settings_told(peers):
+            parts.append(f"Settings the engines report: {told}.\n")
+        parts += [
+            "## Memory\n",
+            MEMORY_TOLD,
+            memory(peers),
+        ]
+    if mnist:
+        parts += [
+            "## A whole run\n",
+            MNIST_TOLD,
+            mnist_runs(mnist),
+        ]
+    if threads:
+        parts += [
+            "## Threads\n",
+            thread_gains(threads),
+            BUSY_TOLD,
+            busy_costs(threads),
+        ]
+    if growth:
+        parts += ["## How cost grows\n", "Numbers: [growth.json](results/growth.json).\n", growth_pictures(growth)]
+    weak = shortcomings(peers, threads, mnist)
+    parts += [
+        "## What is weak\n",
+        "".join(f"- {each}\n" for each in weak) or "Nothing measured here is below its floor.\n",
+    ]
+    notes = folder / "notes.md"
+    return "\n".join([*parts, *([notes.read_text()] if notes.exists() else [])])
+
+
+def write(folder: Path = machine.RESULTS, target: Path = TARGET) -> None:
+    """Make the file anew."""
+    target.write_text(compose(folder), encoding="utf-8")
+    print(f"wrote {target.name}")
+
+
+if __name__ == "__main__":
+    write()
