@@ -1,0 +1,166 @@
+"""How benchmarks/ decides: which rounds are kept, when there is a ratio, what is remembered, what is called weak."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+if not FOLDER.is_dir():
+    pytest.skip("only in a clone of the repository", allow_module_level=True)
+sys.path.insert(0, str(FOLDER))
+
+import growth  # noqa: E402
+import machine  # noqa: E402
+import peers  # noqa: E402
+import results  # noqa: E402
+import workers  # noqa: E402
+
+from pellucid.ops import native  # noqa: E402
+
+
+@dataclass
+class Fake:
+    """A worker whose rounds take what was said, the last one for ever."""
+
+    name: str
+    script: Sequence[float]
+    precision: str = "f32"
+    times_ms: list[float] = field(default_factory=list)
+    calls: int = 0
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"precision": self.precision, "note": "", "memory_mb": 1.0}
+
+    def round(self, steps: int, settle_s: float = 0.0) -> float:
+        self.calls += 1
+        return self.script[min(self.calls, len(self.script)) - 1]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PAUSE_S", 0.0)
+
+
+def test_a_slow_probe_before_or_after_drops_the_round_and_another_is_made() -> None:
+    # the probe looks between rounds: the third look is slow, so rounds 1 and 2 are thrown away
+    timing, ours = workers.Rounds(), Fake("pellucid", [1.0, 50.0, 60.0, 2.0, 3.0])
+    timing.run(Fake("probe", [10, 10, 20, 10]), [ours], steps=1, wanted=3)
+    assert timing.kept == [0, 3, 4]
+    assert [ours.times_ms[i] for i in timing.kept] == [1.0, 2.0, 3.0]
+
+
+def test_rounds_give_up_after_three_times_as_many() -> None:
+    timing, ours = workers.Rounds(best=1.0), Fake("pellucid", [1.0])
+    timing.run(Fake("probe", [2000.0]), [ours], steps=1, wanted=4)
+    assert timing.kept == [] and len(ours.times_ms) == 12
+
+
+def test_what_was_kept_early_can_fall_below_a_better_probe_later() -> None:
+    timing = workers.Rounds()
+    timing.run(Fake("probe", [20, 20, 10]), [Fake("pellucid", [1.0])], steps=1, wanted=2)
+    assert 0 not in timing.kept and len(timing.kept) == 2
+
+
+def judged(rounds: int, fakes: Sequence[Fake]) -> dict[str, Any]:
+    timing = workers.Rounds()
+    timing.run(Fake("probe", [10.0]), fakes, 1, rounds)
+    return peers.judge(peers.ROWS[0], fakes, timing, rounds)
+
+
+def test_the_ratio_is_of_medians_and_of_the_fastest_peer_in_float32() -> None:
+    fakes = [
+        Fake("pellucid", [2.0, 3.0, 100.0]),
+        Fake("torch-eager", [12.0]),
+        Fake("openvino", [9.0]),
+        Fake("openvino-default", [1.0], precision="bf16"),
+    ]
+    found = judged(3, fakes)
+    assert found["fastest_peer"] == "openvino" and found["ratio"] == 3.0
+    assert found["quartiles_ms"]["pellucid"] == [2.5, 3.0, 51.5]
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_few_rounds_give_no_ratio(rounds: int) -> None:
+    assert judged(rounds, [Fake("pellucid", [1.0]), Fake("torch-eager", [2.0])])["ratio"] is None
+
+
+def test_no_peer_gives_no_ratio() -> None:
+    found = judged(3, [Fake("pellucid", [1.0])])
+    assert found["ratio"] is None and found["fastest_peer"] is None
+
+
+def test_quartiles_are_those_of_numpy() -> None:
+    import numpy as np
+
+    values = [3.0, 1.0, 4.0, 1.5, 9.0, 2.6]
+    np.testing.assert_allclose(workers.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
+
+
+def test_rows_stay_for_the_same_commit_only(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "peers.json"
+    machine.Stored(path, {"commit": "a"}).put("row", {"probe_best": 3.0})
+    again = machine.Stored(path, {"commit": "a"})
+    assert again.get("row") == {"probe_best": 3.0} and again.largest("probe_best") == 3.0
+    assert machine.Stored(path, {"commit": "b"}).get("row") is None
+    assert [file.name for file in path.parent.iterdir()] == ["peers.json"]
+
+
+def test_results_name_every_row_and_what_is_weak(tmp_path: Path) -> None:
+    fakes = [Fake("pellucid", [2.0]), Fake("torch-eager", [5.0])]
+    row = {**judged(3, fakes), "memory_mb": {"pellucid": 20.0, "torch-eager": 10.0}, "recorded": {}}
+    with_keras = {**row, "recorded": {"keras-jax": {"ms": [6.0, 7.0, 8.0], "note": ""}}}
+    rows = {peers.ROWS[0].key: with_keras, peers.ROWS[1].key: {**row, "network": "lenet5", "ratio": 4.0}}
+    about = machine.describe()
+    (tmp_path / "peers.json").write_text(json.dumps({"about": about, "rows": rows}))
+    gain = {"network": "lenet5", "threads": 2, "gain": 1.5, "probe_gain": 2.0, "rounds": 7, "rounds_kept": 7}
+    busy = {"threads": 1, "alone_ms": 1.0, "beside_ms": 1.05, "cost": 0.05, "python_keeps": 0.9}
+    (tmp_path / "threads.json").write_text(json.dumps({"about": about, "rows": {"gain/lenet5": gain, "busy/1": busy}}))
+    text = results.compose(tmp_path)
+    assert (
+        "| simple-convnet | training step | 100 | 2.00 (2.00 to 2.00) | 5.00 (5.00 to 5.00) PyTorch | 2.50 | 3 |"
+        in text
+    )
+    assert "| 7.00 |" in text and "Keras, JAX" in text
+    weak = text.partition("## What is weak")[2]
+    assert "simple-convnet, training step, batch 100: 2.50 times as fast as PyTorch, not 3" in weak
+    assert "takes 20.0 MB, the least of the peers 10.0 MB" in weak
+    assert "lenet5: 2 threads gain 75% of what the loop gains" in weak
+    assert "lenet5, training step, batch 100: 4" not in weak and "busy" not in weak
+
+
+def test_growth_counts_a_direct_convolution() -> None:
+    forward = growth.Point("conv", "infer", threads=2, batch=3, size=5, channels=7)
+    assert growth.flops(forward) == 2 * 3 * 25 * 9 * 49
+    curve = next(curve for curve in growth.CURVES if curve.vary == "threads")
+    assert {point.threads for point in curve.points(cores=4)} == {1, 2, 3, 4}
+
+
+def test_growth_draws_a_curve(tmp_path: Path) -> None:
+    curve = growth.CURVES[1]
+    points = [{**vars(point), "ms": {"pellucid": 1.0 + i, "torch": 2.0 + i}} for i, point in enumerate(curve.points(2))]
+    growth.draw(curve, {"title": curve.title, "points": points}, tmp_path / "curve.svg")
+    assert 1000 < (tmp_path / "curve.svg").stat().st_size < 100_000
+
+
+@pytest.mark.skipif(not native.available, reason="no compiled kernels")
+def test_a_worker_times_what_it_is_told_to() -> None:
+    worker = workers.launch("pellucid", ["contenders.py", "pellucid", "lenet5", "train", "4", "1"], threads=1)
+    assert worker.ready() and worker.about["precision"] == "f32"
+    assert worker.round(3) > 0
+    worker.close()
+    assert worker.process.returncode == 0
+
+
+def test_a_worker_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    worker = workers.launch("nobody", ["contenders.py", "pellucid", "no-such-network", "train", "4", "1"], threads=1)
+    assert not worker.ready()
+    worker.close()
+    assert "nobody cannot run this" in capsys.readouterr().err
