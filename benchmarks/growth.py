@@ -2,7 +2,7 @@
 
     python benchmarks/growth.py [--rounds 3] [--fresh] [--draw] [--write]
 
-One 3x3 convolution of C to C channels (batch 8, 56x56 pixels, 64 channels where they do not vary), forward, and in
+One 3x3 convolution of C to C channels (64 channels, 28x28 or 56x56 pixels, where they do not vary), forward, and in
 training with its gradients of input, kernel and bias; and cifar-net by batch and by threads. One worker process a
 framework makes every point, in turn, the quickest of --rounds medians each. Points go to
 benchmarks/results/growth.json, pictures to docs/images/growth-*.svg (--draw: only drawn, from that file).
@@ -58,44 +58,31 @@ class Curve:
     def points(self, cores: int) -> list[Point]:
         """Inference (forward) and training at each value."""
         counts = [value for value in self.values if self.vary != "threads" or value <= cores]
-        return [
-            Point(
-                self.what, work, **{"threads": cores, "batch": 128 if self.vary == "threads" else 8, self.vary: value}
-            )
-            for work in ("infer", "train")
-            for value in counts
-        ]
+        held = {"threads": cores, "batch": 128 if self.vary == "threads" else 8, "size": self.size}
+        return [Point(self.what, work, **{**held, self.vary: n}) for work in ("infer", "train") for n in counts]
 
 
+SIZES = (28, 56, 84, 112, 168, 224)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+CHANNELS = (8, 16, 30, 32, 46, 64, 72, 128, 256, 512)
+THREADS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 CURVES = (
-    Curve("conv-batch", "3x3 convolution, 56x56 pixels, 64 channels", "batch", "batch (pictures)", BATCHES[:8], "conv"),
-    Curve(
-        "conv-picture",
-        "3x3 convolution, 64 channels, batch 8",
-        "size",
-        "picture (pixels a side)",
-        (28, 56, 84, 112, 168, 224),
-        "conv",
-    ),
+    Curve("conv-batch", "3x3 convolution, 28x28 pixels, 64 channels", "batch", "batch (pictures)", BATCHES, "conv", 28),
+    Curve("conv-picture", "3x3 convolution, 64 channels, batch 8", "size", "picture (pixels a side)", SIZES, "conv"),
     Curve(
         "conv-channels",
         "3x3 convolution, 28x28 pixels, batch 8",
         "channels",
         "channels in and out",
-        (8, 16, 30, 32, 46, 64, 72, 128, 256, 512),
+        CHANNELS,
         "conv",
-        size=28,
+        28,
+    ),
+    Curve(
+        "conv-threads", "3x3 convolution, 56x56 pixels, 64 channels, batch 128", "threads", "threads", THREADS, "conv"
     ),
     Curve("cifar-net-batch", "cifar-net", "batch", "batch (pictures)", BATCHES, "cifar-net"),
-    Curve(
-        "cifar-net-threads",
-        "cifar-net, batch 128",
-        "threads",
-        "threads",
-        (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64),
-        "cifar-net",
-    ),
+    Curve("cifar-net-threads", "cifar-net, batch 128", "threads", "threads", THREADS, "cifar-net"),
 )
 
 
@@ -236,14 +223,17 @@ def draw(curve: Curve, found: dict[str, Any], path: Path) -> None:
         if curve.vary != "threads":
             panel.set_xscale("log", base=2)
             panel.xaxis.set_minor_locator(NullLocator())
-        panel.set_xticks(values, [str(value) for value in values], rotation=45 if len(values) > 8 else 0)
+        named = [
+            value for value in values if curve.vary != "channels" or value & (value - 1) == 0
+        ]  # others are too near
+        panel.set_xticks(named, [str(value) for value in named], rotation=45 if len(named) > 8 else 0)
         panel.set_ylim(bottom=0)
         panel.set_xlabel(curve.label)
         panel.set_ylabel("GFLOP/s, counted as direct" if curve.what == "conv" else "pictures a second")
         panel.set_title(word, fontsize=9)
         panel.grid(color="0.9", linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(found["title"], fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})

@@ -141,6 +141,8 @@ def test_growth_counts_a_direct_convolution() -> None:
     assert growth.flops(forward) == 2 * 3 * 25 * 9 * 49
     curve = next(curve for curve in growth.CURVES if curve.vary == "threads")
     assert {point.threads for point in curve.points(cores=4)} == {1, 2, 3, 4}
+    channels = next(curve for curve in growth.CURVES if curve.name == "conv-channels")
+    assert growth.Point("conv", "train", 2, batch=8, size=28, channels=46) in channels.points(cores=2)
 
 
 def test_growth_draws_a_curve(tmp_path: Path) -> None:
