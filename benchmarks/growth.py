@@ -244,7 +244,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="curves, with commas between: " + ", ".join(c.name for c in CURVES))
-    parser.add_argument("--fresh", action="store_true", help="measure again what is there of this commit")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--draw", action="store_true", help="only draw what has been measured")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     parser.add_argument("--serve", metavar="KIND", help=argparse.SUPPRESS)
@@ -267,7 +267,7 @@ def main() -> None:
 
 
 def measure_all(curves: Sequence[Curve], rounds: int, *, fresh: bool) -> dict[str, Any]:
-    """The chosen curves, those of this commit from the file."""
+    """The chosen curves; those that are in the file come from there."""
     about = machine.describe()
     stored, cores = machine.Stored(RESULTS, about), about["processor"]["cores"]
     missing = [curve for curve in curves if fresh or stored.get(curve.name) is None]

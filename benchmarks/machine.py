@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -39,15 +40,26 @@ def versions(python: str, packages: tuple[str, ...] = PACKAGES) -> dict[str, str
     return dict(json.loads(done.stdout))
 
 
+MEASURED = ("../src", "../native", "*.py")
+"""What a measurement depends on, seen from this folder."""
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(HERE), *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def commit() -> str:
     """The commit that is measured, with "+changes" where files differ from it."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED)
+    return (_git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(HERE), *words], capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else ""
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "../src", "../native", "*.py")
-    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
+def state() -> str:
+    """A digest of the measured files, which outlives commits that only touch others; it sees what is changed, too."""
+    staged = _git("ls-files", "--stage", "--", *MEASURED)
+    digest = hashlib.sha256((staged + _git("diff", "--", *MEASURED)).encode())
+    return digest.hexdigest()[:16] if staged else "unknown"
 
 
 def _read(path: str) -> str:
@@ -91,6 +103,7 @@ def describe(*, keras_python: str = sys.executable) -> dict[str, Any]:
     own = versions(sys.executable)
     return {
         "commit": commit(),
+        "state": state(),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "command": "python " + " ".join(["benchmarks/" + Path(sys.argv[0]).name, *_told(sys.argv[1:])]),
         "processor": processor(),
@@ -109,12 +122,12 @@ def _told(arguments: list[str]) -> list[str]:
 
 
 class Stored:
-    """Rows in a JSON file, written as soon as they are known; rows of another commit count as absent."""
+    """Rows in a JSON file, written as soon as they are known; those of other sources count as absent."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path, self.about = path, about
         kept = json.loads(path.read_text()) if path.exists() else {}
-        same = kept.get("about", {}).get("commit") == about["commit"]
+        same = kept.get("about", {}).get("state") == about["state"]
         self.rows: dict[str, Any] = kept.get("rows", {}) if same else {}
 
     def get(self, key: str) -> Any:

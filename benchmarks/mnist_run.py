@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=1, help="pairs of runs; medians are compared")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is there of this commit")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     options = parser.parse_args()
     stored = machine.Stored(RESULTS, machine.describe())

@@ -8,8 +8,8 @@ TensorFlow and JAX is measured for the record, in rounds of its own; it may live
 (--keras-python). Every contender has two threads; workers.py says how rounds are made and which are kept. A ratio is
 the fastest peer's median over ours, and is given only from MINIMUM_ROUNDS kept rounds on.
 
-Rows go to benchmarks/results/peers.json as they are finished; rows of the same commit that are there are not measured
-again (--fresh: they are). --write makes RESULTS.md of everything in that folder.
+Rows go to benchmarks/results/peers.json as they are finished; rows that are there are not measured again
+unless sources have changed (--fresh: they are). --write makes RESULTS.md of everything in that folder.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which is slow to start")
     parser.add_argument("--no-record", action="store_true", help="leave out Keras")
     parser.add_argument("--keras-python", default=sys.executable, metavar="PYTHON", help="the interpreter with Keras")
-    parser.add_argument("--fresh", action="store_true", help="measure rows of this commit again")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where rows are kept")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     options = parser.parse_args()

@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="networks, with commas between")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is there of this commit")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     parser.add_argument("--busy", nargs=3, metavar=("NETWORK", "BATCH", "THREADS"), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -104,12 +104,12 @@ def test_quartiles_are_those_of_numpy() -> None:
     np.testing.assert_allclose(workers.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
 
 
-def test_rows_stay_for_the_same_commit_only(tmp_path: Path) -> None:
+def test_rows_stay_for_the_same_state_of_the_files_only(tmp_path: Path) -> None:
     path = tmp_path / "results" / "peers.json"
-    machine.Stored(path, {"commit": "a"}).put("row", {"probe_best": 3.0})
-    again = machine.Stored(path, {"commit": "a"})
+    machine.Stored(path, {"state": "a"}).put("row", {"probe_best": 3.0})
+    again = machine.Stored(path, {"state": "a"})
     assert again.get("row") == {"probe_best": 3.0} and again.largest("probe_best") == 3.0
-    assert machine.Stored(path, {"commit": "b"}).get("row") is None
+    assert machine.Stored(path, {"state": "b"}).get("row") is None
     assert [file.name for file in path.parent.iterdir()] == ["peers.json"]
 
 
