@@ -4,7 +4,7 @@
 // The model estimates the cycles of one picture. A register tile costs half a cycle a vector of products and something
 // for its ends; a Winograd tile costs its products (36 or 16 a pair of channels) and the transforms of its vectors of
 // channels, whether it lies in the picture wholly or by one pixel. So Winograd loses where channels are few (3 -> 64),
-// and F(4x4) loses to F(2x2) at 1, 2, 5 and 6 pixels. Where it estimates a gain under 10 %, direct it is: that has the
+// and F(4x4) loses to F(2x2) at 1, 2, 5 and 6 pixels. 5x5 kernels have F(2x2, 5x5) only. Where it estimates a gain under 10 %, direct it is: that has the
 // smaller error.
 //
 // Constants fitted to 31 shapes measured with AVX2 on Zen 3 (1 to 512 channels, 1 to 56 pixels, all three directions):
@@ -23,11 +23,16 @@ struct Costs {
 };
 constexpr Costs kForward4 = {20, 190, 310}, kForward2 = {8.9, 50, 100};
 constexpr Costs kGradient4 = {22, 170, 150}, kGradient2 = {9, 70, 60};
+constexpr Costs kForward5 = {20, 190, 200}, kGradient5 = {22, 150, 150};
 constexpr double kLeastGain = 0.9;
+
+// 5x5 with fewer channels than this on either side has better direct ways (narrow, spans, gathered gradients).
+constexpr int64_t kLeastChannels5 = 8;
 
 template <typename Arguments>
 bool winograd_applies(const Arguments& a) {
-    return a.KH == 3 && a.KW == 3 && a.SH == 1 && a.SW == 1 && a.DH == 1 && a.DW == 1;
+    if (a.KH == 5 && at_most(a.C, a.O) < kLeastChannels5 * a.GROUPS) return false;
+    return (a.KH == 3 || a.KH == 5) && a.KW == a.KH && a.SH == 1 && a.SW == 1 && a.DH == 1 && a.DW == 1;
 }
 
 constexpr double winograd_cycles(const Costs& c, int64_t tile, int64_t H, int64_t W, int64_t from, int64_t to) {
@@ -45,25 +50,32 @@ constexpr int64_t better(double direct, double four, double two) {
 }
 
 // From `from` to `to` channels with H x W results a picture; the gradient of the input likewise, the other way round.
-constexpr int64_t choose_forward(int64_t H, int64_t W, int64_t from, int64_t to) {
-    return better(double(H * W) * (4.9 * double(from) + 9) * direct_vectors(to),
-                  winograd_cycles(kForward4, 4, H, W, from, to), winograd_cycles(kForward2, 2, H, W, from, to));
+constexpr int64_t choose_forward(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
+    const double direct = double(H * W) * (0.544 * double(K * K * from) + 9) * direct_vectors(to);
+    if (K == 5)
+        return winograd_cycles(kForward5, 2, H, W, from, to) > kLeastGain * direct ? kDirect : kWinograd4;
+    return better(direct, winograd_cycles(kForward4, 4, H, W, from, to), winograd_cycles(kForward2, 2, H, W, from, to));
 }
 
 // The direct gradient of the kernel sums over at most 256 pixels at a time, and each time reads and writes its sums.
-constexpr int64_t choose_gradient(int64_t H, int64_t W, int64_t from, int64_t to) {
-    return better(9 * double(from) * direct_vectors(to) * (0.54 * double(H * W) + 40 * double(ceil_div(H * W, 256))),
-                  winograd_cycles(kGradient4, 4, H, W, from, to), winograd_cycles(kGradient2, 2, H, W, from, to));
+constexpr int64_t choose_gradient(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
+    const double direct =
+        double(K * K * from) * direct_vectors(to) * (0.54 * double(H * W) + 40 * double(ceil_div(H * W, 256)));
+    if (K == 5)
+        return winograd_cycles(kGradient5, 2, H, W, from, to) > kLeastGain * direct ? kDirect : kWinograd4;
+    return better(direct, winograd_cycles(kGradient4, 4, H, W, from, to), winograd_cycles(kGradient2, 2, H, W, from, to));
 }
 
 // The gradient of the kernel behind 2x2 pooling: "direct" gathers what came through (conv2d_routed_kernel.cpp), about
 // 0.7 of the pooled numbers behind a ReLU and dropout: 1.3 cycles a vector while the rows it reads (those of 128 pooled
 // pixels) lie near L1, else 2.3. Winograd has to promise a quarter less: it does the same work whatever came through.
-constexpr int64_t choose_routed(int64_t H, int64_t W, int64_t from, int64_t to) {
+constexpr int64_t choose_routed(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
     const int64_t rows = 2 * at_most(at_least(256 / W, 1), H / 2) + 2;
     const double vector = rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3;
-    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * 3 * double(ceil_div(3 * from, V)) * vector;
-    return winograd_cycles(kGradient4, 4, H, W, from, to) < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);
+    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * double(K * ceil_div(K * from, V)) * vector;
+    const double winograd = K == 5 ? winograd_cycles(kGradient5, 2, H, W, from, to)
+                                   : winograd_cycles(kGradient4, 4, H, W, from, to);
+    return winograd < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);
 }
 
 // Pooling whose windows lie wholly in a tile.
@@ -74,30 +86,30 @@ bool pools_by_two(const Arguments& a) {
 
 inline int64_t algorithm_of(const Conv2d& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_forward(a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_forward(a.KH, a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
 }
 inline int64_t algorithm_of(const Conv2dBackwardInput& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_forward(a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_forward(a.KH, a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS) : int64_t(kDirect);
 }
 inline int64_t algorithm_of(const Conv2dBackwardKernel& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
-    return winograd_applies(a) ? choose_gradient(a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
+    return winograd_applies(a) ? choose_gradient(a.KH, a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
 }
 inline int64_t algorithm_of(const Conv2dPool& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
     if (!winograd_applies(a) || !pools_by_two(a) || a.POOL) return kDirect;
-    return choose_forward(2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
+    return choose_forward(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
 inline int64_t algorithm_of(const Conv2dPoolBackwardInput& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
     if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
-    return choose_forward(a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS);
+    return choose_forward(a.KH, a.H, a.W, a.O / a.GROUPS, a.C / a.GROUPS);
 }
 inline int64_t algorithm_of(const Conv2dPoolBackwardKernel& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
     if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
-    return choose_routed(2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
+    return choose_routed(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
 // Direct gradient of the input by gathering dy for each pixel of dx, or by adding spans: cycles of one picture and group.
 // A span's vector is added into its row (3 cycles); a tile has as many rows as dy, at most, and waits if it has few.

@@ -1,5 +1,5 @@
-// Convolution 3x3, stride 1, by Winograd's minimal filtering (winograd.hpp): forward, and backward to the input, which
-// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and 2 - pads of padding. Groups
+// Convolution 3x3 or 5x5, stride 1, by Winograd's minimal filtering (winograd.hpp): forward, and backward to the input, which
+// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and KH - 1 - pads of padding. Groups
 // run one after another. With max pooling 2x2 the pooling is part of the way out (winograd_output.hpp), and backward
 // reads the pooled gradient (unpooled_window.hpp).
 //
@@ -20,6 +20,8 @@
 //       4 x 28x28 256 -> 256   283 (83)     263 (81)
 //       4 x 14x14 512 -> 512   222 (84)     197 (73)
 //       4 x  7x7  512 -> 512   154 (68)     127 (62)
+// 5x5 (ms, direct in brackets, forward and to the input): 16 x 27x27 96 -> 256 in 2 groups: 51 (93), 43 (87); 32 x 28x28
+// 32 -> 64: 14 (28), 14 (28); 4 x 14x14 256 -> 256: 14 (33), 16 (34).
 // With max pooling, against convolution and pooling as two steps (ms): 128 x 16x16 36 -> 72: 7.1 for 9.2; 128 x 8x8
 // 72 -> 144: 6.3 for 8.8; 1 x 224x224 64 -> 64: 16.6 for 18.0. To the input, against the gradient gathered from what
 // came through: 8.3 for 9.3, 6.2 for 9.2, 16.9 for 17.7.
@@ -75,8 +77,8 @@ Work input_work(const Arguments& a, const Windows& windows, int64_t g) {
     const int64_t C = a.C / a.GROUPS, O = a.O / a.GROUPS;
     Work w{};
     w.windows = windows;
-    w.windows.top = 2 - a.TOP;
-    w.windows.left = 2 - a.LEFT;
+    w.windows.top = a.KH - 1 - a.TOP;
+    w.windows.left = a.KW - 1 - a.LEFT;
     w.kernel = a.kernel + g * O;
     w.tap = C * a.O;
     w.row = 1;
@@ -146,11 +148,12 @@ template <typename F>
 void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, float* taps, float* u) {
     const int64_t C = w.windows.C, first = chunk * p.depth, depth = at_most(C - first, p.depth);
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
-    for (int tap = 0; tap < 9; ++tap)
-        pack_panel(w.kernel + (w.turned ? 8 - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
+    constexpr int K = F::kernel, last = K * K - 1;
+    for (int tap = 0; tap <= last; ++tap)
+        pack_panel(w.kernel + (w.turned ? last - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
                    w.column, depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
-        transform_to<typename F::Kernel>(taps + i, 3 * size, size, u + i, p.u_point);
+        transform_to<typename F::Kernel>(taps + i, K * size, size, u + i, p.u_point);
 }
 
 template <typename F>
@@ -186,7 +189,7 @@ template <typename F>
 void make_u(void* context, int64_t task, Arena& arena) {
     const Job<F>& job = *static_cast<const Job<F>*>(context);
     const Plan& p = job.p;
-    float* taps = static_cast<float*>(arena_reserve(arena, size_t(9 * p.depth * kWide) * sizeof(float)));
+    float* taps = static_cast<float*>(arena_reserve(arena, size_t(F::kernel * F::kernel * p.depth * kWide) * sizeof(float)));
     transform_kernel<F>(job.w, p, task / p.chunks, task % p.chunks, taps, p.u + task * p.u_block);
 }
 
@@ -228,7 +231,7 @@ void deep_panel(void* context, int64_t task, Arena& arena) {
     Pieces pieces{nullptr, 0};
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* taps = pieces.take<float>(9 * p.depth * kWide);
+        float* taps = pieces.take<float>(F::kernel * F::kernel * p.depth * kWide);
         float* u = pieces.take<float>(p.u_block);
         float* m = pieces.take<float>((job.count * kWide + 16) * F::points);
         if (pass == 1) multiply_and_write<F>(job, job.first, job.count, job.layout, p.windows, task, taps, u, m);
@@ -273,13 +276,15 @@ void run_groups(const Arguments& a, void* workspace) {
 template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context.workspace);
+    if (a.KH == 5) run_groups<F5>(a, context.workspace);
+    else if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context.workspace);
     else run_groups<F4>(a, context.workspace);
 }
 
 template <typename Arguments>
 int64_t workspace_bytes(const void* arguments) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
+    if (a.KH == 5) return plan_of<F5>(cut_work<F5>(a, 0), nullptr).bytes;
     if (algorithm_of(a) == kWinograd2) return plan_of<F2>(cut_work<F2>(a, 0), nullptr).bytes;
     return plan_of<F4>(cut_work<F4>(a, 0), nullptr).bytes;
 }

@@ -1,4 +1,4 @@
-// Convolution 3x3, stride 1, gradient of the kernel, by Winograd's minimal filtering (winograd.hpp):
+// Convolution 3x3 or 5x5, stride 1, gradient of the kernel, by Winograd's minimal filtering (winograd.hpp):
 //
 //     dkernel = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G
 //
@@ -19,6 +19,7 @@
 // 198 (70); 128 x 8x8 72 -> 144: 213 (81); 4 x 56x56 64 -> 64: 214 (74); 4 x 28x28 256 -> 256: 241 (75);
 // 4 x 14x14 512 -> 512: 142 (63); 4 x 7x7: 121 (61). The last two are bound by writing 9.4 MB of gradient in lines of
 // 64 bytes (27 and 33 % of the time) and by how few tiles share the transform back.
+// 5x5 (ms, direct in brackets): 16 x 27x27 96 -> 256 in 2 groups: 80 (99); 32 x 28x28 32 -> 64: 18 (36).
 // Behind 2x2 max pooling, against gathering what came through (conv2d_routed_kernel.cpp; a quarter of dy zero; ms): 128 x
 // 16x16 36 -> 72: 9.0 for 6.2; 4 x 56x56 64 -> 64: 6.1 for 6.8; 4 x 56x56 256 -> 256: 66 for 99.
 // Tried and lost: blocks of 72 channels, sums not cut (25 % at 72 -> 144); blocks inside panels (10 % at 7x7); rounds
@@ -101,7 +102,7 @@ Plan plan_of(const Work& w, void* workspace) {
     p.x.across = p.dy.across = across;
     const int64_t C = p.x.C, O = p.dy.C;
     p.total = p.x.N * down * across;
-    p.size = 9 * C * O;
+    p.size = F::kernel * F::kernel * C * O;
     p.depth = round_up(ceil_div(C, ceil_div(C, kDepthLimit)), V);
     p.panels = panel_count(O);
     p.shared = p.size * 4 > kShardKernel;
@@ -139,19 +140,19 @@ void piece(const Plan& p, int64_t count, const float* v, const float* m, int64_t
                                 u + i * point, t > 0);
     for (int64_t c = 0; c < rows; ++c) {
         float* const first = gradient.data + (b * x.width + c) * gradient.row + j * kWide;
-        prefetch_pixels<9, 1>(first + 2 * gradient.row, gradient.tap, 0);
+        prefetch_pixels<F::kernel * F::kernel, 1>(first + 2 * gradient.row, gradient.tap, 0);
         for (int64_t o = 0; o < width; o += V) {
             using T = typename F::KernelGradient;
             vf half[T::to][T::from];
             transform_columns<T>(u + c * width + o, F::window * point, point, half);
             const int64_t lanes = at_most(columns - o, V);
             float* to = first + o;
-#pragma GCC unroll 3
-            for (int i = 0; i < 3; ++i) {
-                vf g[3];
+#pragma GCC unroll 5
+            for (int i = 0; i < F::kernel; ++i) {
+                vf g[F::kernel];
                 T::apply(half[i], g);
-#pragma GCC unroll 3
-                for (int k = 0; k < 3; ++k, to += gradient.tap)
+#pragma GCC unroll 5
+                for (int k = 0; k < F::kernel; ++k, to += gradient.tap)
                     store_lanes(to, add ? load_lanes(to, lanes) + g[k] : g[k], lanes);
             }
         }
@@ -230,7 +231,7 @@ void run(const Work& w, void* workspace) {
     const Plan p = plan_of<F>(w, workspace);
     const int64_t C = p.x.C, O = p.dy.C;
     if (p.total == 0) {
-        for (int64_t i = 0; i < 9 * C; ++i)
+        for (int64_t i = 0; i < F::kernel * F::kernel * C; ++i)
             memset(w.gradient.data + i / C * w.gradient.tap + i % C * w.gradient.row, 0, size_t(O) * sizeof(float));
         return;
     }
@@ -238,7 +239,7 @@ void run(const Work& w, void* workspace) {
     const double work = double(F::points * C) * double(O);
     if (!p.shared) {
         parallel_for(p.shards, work * double(p.total), shard<F>, &job);
-        if (p.shards > 1) parallel_for(9 * C, double(p.shards * p.size), reduce, &job);
+        if (p.shards > 1) parallel_for(F::kernel * F::kernel * C, double(p.shards * p.size), reduce, &job);
         return;
     }
     const int64_t rounds = ceil_div(p.total, p.tiles);
@@ -254,13 +255,15 @@ template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
     for (int64_t g = 0; g < a.GROUPS; ++g)
-        if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, g), context.workspace);
+        if (a.KH == 5) run<F5>(work_of(a, g), context.workspace);
+        else if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, g), context.workspace);
         else run<F4>(work_of(a, g), context.workspace);
 }
 
 template <typename Arguments>
 int64_t workspace_bytes(const void* arguments) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
+    if (a.KH == 5) return plan_of<F5>(work_of(a, 0), nullptr).bytes;
     return algorithm_of(a) == kWinograd2 ? plan_of<F2>(work_of(a, 0), nullptr).bytes
                                          : plan_of<F4>(work_of(a, 0), nullptr).bytes;
 }

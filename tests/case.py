@@ -60,7 +60,8 @@ class Conv:
     @property
     def winograd(self) -> bool:
         """Whether Winograd's algorithm may be chosen."""
-        return self.kernel == (3, 3) and set(self.strides + self.dilation) == {1}
+        wide = self.kernel == (5, 5) and min(self.x[3], self.filters) >= 8 * self.groups
+        return (self.kernel == (3, 3) or wide) and set(self.strides + self.dilation) == {1}
 
     @property
     def bounds(self) -> dict[str, tuple[str, float]]:
@@ -74,9 +75,12 @@ class Conv:
         }
         if not self.winograd:
             return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
-        tiles = n * math.ceil(oh / 4) * math.ceil(ow / 4)
-        sums = dict(zip(terms, (c, o // self.groups, tiles), strict=True))
-        return {op: ("tiles", tile_bound(count)) for op, count in sums.items()}
+        tile = 4 if self.kernel == (3, 3) else 2
+        tiles = n * math.ceil(oh / tile) * math.ceil(ow / tile)
+        bounds = [tile_bound(count) for count in (c, o // self.groups, tiles)]
+        if tile == 2:  # the way back to 5 x 5 numbers has powers up to the fourth
+            bounds[2] *= 3.5
+        return {op: ("tiles", bound) for op, bound in zip(terms, bounds, strict=True)}
 
     @property
     def options(self) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def sum_bound(terms: int) -> float:
 
 
 def tile_bound(terms: int) -> float:
-    """Bound of Winograd's F(4x4,3x3) where so many products are summed at each point: see `cases`."""
+    """Bound of Winograd's F(4x4,3x3) and F(2x2,5x5) where so many products are summed at each point: see `cases`."""
     return 7 * math.sqrt(1 + 12 / terms)
 
 

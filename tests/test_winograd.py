@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ OPS = ("conv2d", "conv2d_backward_input", "conv2d_backward_kernel")
 WINOGRAD = ("winograd", "winograd2")
 CHANNELS = ((1, 1), (1, 16), (3, 30), (16, 3), (30, 36), (36, 45), (45, 46), (46, 72), (72, 1), (160, 176))
 SIZES = ((1, 1), (2, 3), (4, 4), (7, 7), (13, 13), (5, 18))
+WIDE_CHANNELS = ((8, 16), (30, 36), (46, 72), (96, 88))
+SAME5 = ((2, 2), (2, 2))
 SHAPES = (
     *(Conv(f"{c}to{o}", (2, 6, 9, c), (3, 3), o, padding=SAME3) for c, o in CHANNELS),
     *(Conv(f"{h}x{w}", (3, h, w, 20), (3, 3), 24, padding=SAME3) for h, w in SIZES),
@@ -32,6 +35,14 @@ SHAPES = (
     Conv("wide-pads", (1, 3, 2, 8), (3, 3), 16, padding=((5, 4), (3, 6))),
     Conv("grouped", (2, 9, 6, 24), (3, 3), 36, padding=SAME3, groups=3),
     Conv("grouped-deep", (2, 5, 7, 160), (3, 3), 152, padding=SAME3, groups=2),
+    *(
+        Conv(f"5x5-{c}to{o}", (2, 9, 6, c), (5, 5), o, padding=SAME5)
+        for c, o in ((8, 16), (30, 36), (46, 72), (96, 88))
+    ),
+    Conv("5x5-valid", (2, 9, 7, 16), (5, 5), 24),
+    Conv("5x5-asymmetric", (2, 9, 6, 16), (5, 5), 24, padding=((0, 4), (3, 1))),
+    Conv("5x5-grouped", (2, 9, 6, 24), (5, 5), 48, padding=SAME5, groups=2),
+    Conv("5x5-deep", (1, 6, 7, 144), (5, 5), 136, padding=SAME5),
     Conv("many-pictures", (40, 9, 9, 12), (3, 3), 20, padding=SAME3),
     Conv("many-pictures-deep", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
 )
@@ -66,9 +77,14 @@ def run(c: Conv, op: str, algorithm: str, kind: str, bound: float) -> None:
     check(case, (out,))
 
 
-@pytest.mark.parametrize("algorithm", WINOGRAD)
+def applying(shapes: Iterable[Conv]) -> list[Any]:
+    """Each geometry with each algorithm it can be forced to; F(2x2) is for 3x3 kernels alone."""
+    pairs = [(c, algorithm) for c in shapes for algorithm in WINOGRAD[: 2 if c.kernel == (3, 3) else 1]]
+    return [pytest.param(c, algorithm, id=f"{c.name}-{algorithm}") for c, algorithm in pairs]
+
+
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("c", SHAPES + tuple(NAMED), ids=lambda c: c.name)
+@pytest.mark.parametrize(("c", "algorithm"), applying(SHAPES + tuple(NAMED)))
 def test_winograd_agrees_with_the_truth(c: Conv, op: str, algorithm: str) -> None:
     run(c, op, algorithm, *c.bounds[op])
 
@@ -77,8 +93,8 @@ def test_winograd_agrees_with_the_truth(c: Conv, op: str, algorithm: str) -> Non
 @pytest.mark.parametrize("c", NAMED, ids=lambda c: c.name)
 def test_direct_keeps_the_bound_of_a_plain_sum(c: Conv, op: str) -> None:
     terms = {
-        "conv2d": 9 * c.x[3] + 1,
-        "conv2d_backward_input": 9 * c.filters,
+        "conv2d": math.prod(c.kernel_shape[:3]) + 1,
+        "conv2d_backward_input": math.prod(c.kernel) * c.filters // c.groups,
         "conv2d_backward_kernel": math.prod(c.y[:3]),
     }
     run(c, op, "direct", "linear", sum_bound(terms[op]))
@@ -86,16 +102,20 @@ def test_direct_keeps_the_bound_of_a_plain_sum(c: Conv, op: str) -> None:
 
 @st.composite
 def geometries(draw: st.DrawFn) -> Conv:
-    height, width, channels, filters = (draw(st.integers(1, most)) for most in (15, 15, 80, 80))
-    pads = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
+    kernel, groups = draw(st.sampled_from([3, 3, 5])), draw(st.sampled_from([1, 1, 2]))
+    height, width = (draw(st.integers(1, 15)) for _ in range(2))
+    channels, filters = (groups * draw(st.integers(1 if kernel == 3 else 8, 80 // groups)) for _ in range(2))
+    pads = tuple((draw(st.integers(0, kernel)), draw(st.integers(0, kernel))) for _ in range(2))
     (top, bottom), (left, right) = pads
-    size = max(height, 3 - top - bottom), max(width, 3 - left - right)
-    return Conv("random", (draw(st.integers(1, 4)), *size, channels), (3, 3), filters, padding=pads)  # type: ignore[arg-type]
+    size = max(height, kernel - top - bottom), max(width, kernel - left - right)
+    shape = (draw(st.integers(1, 4)), *size, channels)
+    return Conv("random", shape, (kernel, kernel), filters, padding=pads, groups=groups)  # type: ignore[arg-type]
 
 
 @settings(max_examples=60, deadline=None)
 @sample(geometries(), st.sampled_from(WINOGRAD))
 def test_winograd_agrees_on_random_geometries(c: Conv, algorithm: str) -> None:
+    assume(algorithm == "winograd" or c.kernel == (3, 3))
     for op in OPS:
         run(c, op, algorithm, *c.bounds[op])
 
@@ -152,8 +172,7 @@ def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["linear", "relu", "leaky_relu", "tanh"])
-@pytest.mark.parametrize("algorithm", WINOGRAD)
-@pytest.mark.parametrize("c", [c for c in SHAPES if min(c.x[1:3]) > 1], ids=lambda c: c.name)
+@pytest.mark.parametrize(("c", "algorithm"), applying(c for c in SHAPES if min(c.x[1:3]) > 1))
 def test_pooled_winograd_agrees(c: Conv, algorithm: str, kind: str) -> None:
     run_pooled(c, kind, algorithm)
 
@@ -163,6 +182,7 @@ def test_pooled_winograd_agrees(c: Conv, algorithm: str, kind: str) -> None:
 def test_pooled_winograd_agrees_on_random_geometries(c: Conv, algorithm: str, kind: str) -> None:
     # In smaller pictures what comes through may meet padding alone: the truth is 0, and a tile's rounding is not.
     assume(min(c.x[1:3]) >= 4 and min(c.y[1:3]) >= 4)
+    assume(algorithm == "winograd" or c.kernel == (3, 3))
     run_pooled(c, kind, algorithm)
 
 
@@ -213,7 +233,7 @@ def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, o
 def test_no_algorithm_where_it_does_not_apply() -> None:
     x, y = np.zeros((1, 8, 8, 4), np.float32), np.zeros((1, 3, 3, 4), np.float32)
     kernel, options = np.zeros((3, 3, 4, 4), np.float32), {"strides": (2, 2), "padding": ((0, 0), (0, 0))}
-    with pytest.raises(BackendError, match=r"'winograd' needs a 3x3 kernel, stride 1.* got 3x3, strides \(2, 2\)"):
+    with pytest.raises(BackendError, match=r"'winograd' needs a 3x3 or 5x5 kernel.* got 3x3, strides \(2, 2\)"):
         native.conv2d(x, kernel, None, y, **options, algorithm="winograd")
     with pytest.raises(BackendError, match="unknown algorithm 'fft'; known: auto, direct, winograd, winograd2"):
         native.conv2d_backward_input(y, kernel, x, **options, algorithm="fft")

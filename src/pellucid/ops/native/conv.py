@@ -19,7 +19,7 @@ from pellucid.ops.native.runtime import (
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
-# The numbers of arguments.hpp. "winograd" is F(4x4,3x3), "winograd2" F(2x2,3x3).
+# The numbers of arguments.hpp. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3).
 _ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
 _POOLS = {"max": 0, "average": 1}
 # The pooling whose windows lie in Winograd's tiles.
@@ -38,9 +38,11 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     if algorithm not in _ALGORITHMS:
         raise BackendError(f"{op}: unknown algorithm {algorithm!r}; known: {', '.join(_ALGORITHMS)}")
     kernel, rest = (sizes["KH"], sizes["KW"]), tuple(sizes[name] for name in ("SH", "SW", "DH", "DW"))
-    if algorithm.startswith("winograd") and (kernel != (3, 3) or rest != (1, 1, 1, 1)):
+    kernels = {"winograd": ((3, 3), (5, 5)), "winograd2": ((3, 3),)}.get(algorithm)
+    if kernels is not None and (kernel not in kernels or rest != (1, 1, 1, 1)):
+        sizes_known = " or ".join(f"{height}x{width}" for height, width in kernels)
         raise BackendError(
-            f"{op}: algorithm {algorithm!r} needs a 3x3 kernel, stride 1 and dilation 1, got "
+            f"{op}: algorithm {algorithm!r} needs a {sizes_known} kernel, stride 1 and dilation 1, got "
             f"{kernel[0]}x{kernel[1]}, strides {rest[:2]}, dilation {rest[2:]}"
         )
     window = tuple(sizes.get(name, default) for name, default in _WINOGRAD_POOLING.items())
