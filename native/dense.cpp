@@ -8,6 +8,7 @@
 // Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
 // inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
 // to one cache set.
+#include "dense_stream.hpp"
 #include "gather_gemm.hpp"
 #include "parallel.hpp"
 
@@ -80,14 +81,34 @@ void run_product(Product2& p) {
     parallel_for(panels * p.bands, double(p.N * p.depth) * double(p.columns), product_task, &p);
 }
 
-void forward(const void* arguments, Context&) {
+void forward(const void* arguments, Context& context) {
     const Dense& a = *static_cast<const Dense*>(arguments);
+    if (a.N <= kStreamed) {
+        Stream s{a.x, a.y, a.kernel, a.UNITS, a.N, a.INPUTS, a.UNITS, {a.bias, a.ACTIVATION, float(a.slope)},
+                 nullptr, nullptr, 0, 0, 0, 0};
+        return run_stream(s, false, context.workspace);
+    }
     Product2 p{a.x, a.y, a.kernel, a.UNITS, 1, a.N, a.INPUTS, a.UNITS, a.bias, a.ACTIVATION, float(a.slope), 1};
     run_product(p);
 }
 
-void backward_input(const void* arguments, Context&) {
+int64_t forward_workspace(const void* arguments) {
+    const Dense& a = *static_cast<const Dense*>(arguments);
+    return stream_workspace(a.N, a.INPUTS, a.UNITS, false);
+}
+
+int64_t input_workspace(const void* arguments) {
     const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
+    return stream_workspace(a.N, a.UNITS, a.INPUTS, true);
+}
+
+void backward_input(const void* arguments, Context& context) {
+    const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
+    if (a.N <= kStreamed) {
+        Stream s{a.dy, a.dx, a.kernel, a.UNITS, a.N, a.UNITS, a.INPUTS, {nullptr, kLinear, 0.0f},
+                 nullptr, nullptr, 0, 0, 0, 0};
+        return run_stream(s, true, context.workspace);
+    }
     Product2 p{a.dy, a.dx, a.kernel, 1, a.UNITS, a.N, a.UNITS, a.INPUTS, nullptr, kLinear, 0.0f, 1};
     run_product(p);
 }
@@ -150,8 +171,8 @@ int64_t kernel_workspace(const void* arguments) {
 }
 
 const Kernel kKernels[] = {
-    {"dense", forward, nullptr},
-    {"dense_backward_input", backward_input, nullptr},
+    {"dense", forward, forward_workspace},
+    {"dense_backward_input", backward_input, input_workspace},
     {"dense_backward_kernel", backward_kernel, kernel_workspace},
 };
 

@@ -1,0 +1,333 @@
+// Dense layers on few examples: the weights are read once, in the order they lie in memory, and multiplied as they
+// come. Nothing is packed but the examples.
+//
+//     out[n][j] = sum over k of in[n][k] * matrix[k][j]     matrix = the weights (forward) or transposed (to the input)
+//
+// Loop order: strips of columns (a task) > blocks of 256 k > groups of 4 k > pairs of vectors of columns > examples.
+// Register tile: 4 k x 2 vectors of weights (8 registers) stay while the examples pass: 2 sums are loaded, take 4
+// broadcasts and 8 multiply-adds, and are stored. The sums of a strip (N x 128 columns, 16 KB at 32 examples) live in
+// L1. Transposed, a strip is a number of rows of the weights, pairs go outside the groups of k, and the 8 registers are
+// made of 4 floats of each of 2V rows by transposing squares of 4 x 4.
+#pragma once
+#include "gather_gemm.hpp"
+#include "parallel.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int64_t kStreamed = 128;     // examples at most
+constexpr int64_t kGroup = 4;          // k of a register tile
+constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
+constexpr int64_t kLine = 16;          // floats in a line of the cache
+constexpr int64_t kRowAhead = 96;      // floats of a row fetched ahead
+constexpr int64_t kStreamTasks = 16;
+constexpr int64_t kSumFloats = 8192;   // sums of a strip
+constexpr int64_t kRunFloats = 32768;
+
+typedef float v4 __attribute__((vector_size(16)));
+
+// Lanes a0 a1 b0 b1 and so on of each four, by a table; GCC before 12 has no such builtin.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define PELLUCID_SHUFFLES 1
+#endif
+#endif
+
+// Four vectors of 4 floats of V rows: vector r holds rows r, 4 + r, 8 + r ... side by side. Afterwards vector q holds
+// float q of all V rows, in order.
+PELLUCID_INLINE vf four_of_rows(const float* from, int64_t stride) {
+#if PELLUCID_VECTOR == 4
+    (void)stride;
+    return load(from);
+#else
+    v4 part[V / 4];
+#pragma GCC unroll 4
+    for (int g = 0; g < V / 4; ++g) memcpy(&part[g], from + 4 * g * stride, sizeof(v4));
+#if PELLUCID_VECTOR == 8
+    return __builtin_shufflevector(part[0], part[1], 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    typedef float v8 __attribute__((vector_size(32)));
+    const v8 low = __builtin_shufflevector(part[0], part[1], 0, 1, 2, 3, 4, 5, 6, 7);
+    const v8 high = __builtin_shufflevector(part[2], part[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#endif
+#endif
+}
+
+#if PELLUCID_VECTOR == 4
+#define PELLUCID_FOURS(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#define PELLUCID_LOW(i) (i)
+#define PELLUCID_HIGH(i) (4 + (i))
+#elif PELLUCID_VECTOR == 8
+#define PELLUCID_FOURS(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
+#define PELLUCID_HIGH(i) (8 + (i))
+#else
+#define PELLUCID_FOURS(a, b, i, j, k, l)                                                                             \
+    __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8, l + 8, i + 12, j + 12, \
+                            k + 12, l + 12)
+#define PELLUCID_HIGH(i) (16 + (i))
+#endif
+
+template <int NV>
+PELLUCID_INLINE void load_transposed(const float* from, int64_t stride, vf (&w)[kGroup][NV]) {
+#pragma GCC unroll 2
+    for (int v = 0; v < NV; ++v) {
+        const float* p = from + v * V * stride;
+        const vf r0 = four_of_rows(p, stride), r1 = four_of_rows(p + stride, stride);
+        const vf r2 = four_of_rows(p + 2 * stride, stride), r3 = four_of_rows(p + 3 * stride, stride);
+        const vf t0 = PELLUCID_FOURS(r0, r1, 0, V, 1, V + 1), t1 = PELLUCID_FOURS(r0, r1, 2, V + 2, 3, V + 3);
+        const vf t2 = PELLUCID_FOURS(r2, r3, 0, V, 1, V + 1), t3 = PELLUCID_FOURS(r2, r3, 2, V + 2, 3, V + 3);
+        w[0][v] = PELLUCID_FOURS(t0, t2, 0, 1, V, V + 1);
+        w[1][v] = PELLUCID_FOURS(t0, t2, 2, 3, V + 2, V + 3);
+        w[2][v] = PELLUCID_FOURS(t1, t3, 0, 1, V, V + 1);
+        w[3][v] = PELLUCID_FOURS(t1, t3, 2, 3, V + 2, V + 3);
+    }
+}
+
+template <int NV>
+PELLUCID_INLINE void load_rows(const float* from, int64_t stride, vf (&w)[kGroup][NV]) {
+#pragma GCC unroll 4
+    for (int q = 0; q < kGroup; ++q)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) w[q][v] = load(from + q * stride + v * V);
+}
+
+// sum[n] += x[n] . w
+template <int NV>
+PELLUCID_INLINE void update(const vf (&w)[kGroup][NV], const float* x, int64_t N, float* sum) {
+    for (int64_t n = 0; n < N; ++n, x += kGroup, sum += NV * V) {
+        vf s[NV];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) s[v] = load(sum + v * V);
+#pragma GCC unroll 4
+        for (int q = 0; q < kGroup; ++q) {
+            const vf a = broadcast(x[q]);
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) s[v] += a * w[q][v];
+        }
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) store(sum + v * V, s[v]);
+    }
+}
+
+struct Stream {
+    const float* in;       // (N, depth)
+    float* out;            // (N, columns)
+    const float* weights;  // a row starts every `stride` floats
+    int64_t stride;
+    int64_t N, depth, columns;
+    Epilogue epilogue;
+    float* packed;   // in[n][4 g + q] at (g * N + n) * 4 + q, zeros at the end
+    float* partial;  // of each block of k, where a strip has several tasks
+    int64_t strip, strips, chunks, run;
+};
+
+PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t lanes) {
+    if (e.bias) v += load_lanes(bias, lanes);
+    switch (e.activation) {  // NaN stays NaN
+        case kRelu: return select(v < 0.0f, vf{}, v);
+        case kLeakyRelu: return select(v < 0.0f, v * e.slope, v);
+        case kSigmoid: return vsigmoid(v);
+        case kTanh: return vtanh(v);
+        default: return v;
+    }
+}
+
+constexpr int64_t kPackGroups = 64;
+void stream_pack(void* context, int64_t task, Arena&) {
+    const Stream& s = *static_cast<const Stream*>(context);
+    const int64_t end = at_most((task + 1) * kPackGroups, ceil_div(s.depth, kGroup));
+    for (int64_t n = 0; n < s.N; ++n)
+        for (int64_t g = task * kPackGroups; g < end; ++g) {
+            const float* from = s.in + n * s.depth + g * kGroup;
+            float* to = s.packed + (g * s.N + n) * kGroup;
+            if ((g + 1) * kGroup <= s.depth) memcpy(to, from, kGroup * sizeof(float));
+            else
+                for (int64_t q = 0; q < kGroup; ++q) to[q] = g * kGroup + q < s.depth ? from[q] : 0.0f;
+        }
+}
+
+// Adds the sums of one pair of vectors (or one vector) to the output, or puts them there.
+PELLUCID_INLINE void flush(const float* sum, int64_t width, int64_t N, float* out, int64_t stride, int64_t columns,
+                           bool add) {
+    for (int64_t n = 0; n < N; ++n, sum += width, out += stride)
+        for (int64_t v = 0; v < columns; v += V) {
+            const int64_t lanes = at_most(columns - v, V);
+            vf total = load(sum + v);
+            if (add) total += load_lanes(out + v, lanes);
+            store_lanes(out + v, total, lanes);
+        }
+}
+
+// The next rows of the strip, fetched a few lines at a time in the order they lie in memory.
+struct Ahead {
+    const float* row;
+    int64_t stride, width, rows, column;
+
+    PELLUCID_INLINE void fetch(int64_t lines) {
+        for (; lines > 0 && rows > 0; --lines) {
+            __builtin_prefetch(row + column);
+            column += kLine;
+            if (column >= width) {
+                column = 0;
+                row += stride;
+                --rows;
+            }
+        }
+    }
+};
+
+template <int NV>
+PELLUCID_INLINE void strip_rows(const Stream& s, const float* from, int64_t stride, int64_t depth, const float* x,
+                                float* sum, Ahead& ahead) {
+    for (int64_t k = 0; k < depth; k += kGroup) {
+        vf w[kGroup][NV];
+        ahead.fetch(NV * V * kGroup / kLine);
+        load_rows<NV>(from + k * stride, stride, w);
+        update<NV>(w, x + k * s.N, s.N, sum);
+    }
+}
+
+void stream_strip(void* context, int64_t task, Arena& arena) {
+    const Stream& s = *static_cast<const Stream*>(context);
+    const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.depth, kDepth);
+    const int64_t c0 = strip * s.strip, columns = at_most(s.columns - c0, s.strip), width = round_up(columns, V);
+    float* sums = static_cast<float*>(arena_reserve(arena, size_t((s.N + kVisit) * width) * sizeof(float)));
+    float* copy = sums + s.N * width;
+    for (int64_t b = blocks * chunk / s.chunks; b < blocks * (chunk + 1) / s.chunks; ++b) {
+        memset(sums, 0, size_t(s.N * width) * sizeof(float));
+        const int64_t end = at_most((b + 1) * kDepth, s.depth);
+        for (int64_t k = b * kDepth; k < end; k += kVisit) {
+            const float* from = s.weights + k * s.stride + c0;
+            int64_t stride = s.stride, depth = kVisit;
+            if (k + kVisit > s.depth || (k + kVisit - 1) * s.stride + c0 + width > s.depth * s.stride) {
+                depth = round_up(end - k, kGroup);
+                memset(copy, 0, size_t(depth * width) * sizeof(float));  // whole vectors would read past the end
+                for (int64_t q = 0; q < end - k; ++q)
+                    memcpy(copy + q * width, from + q * stride, size_t(columns) * sizeof(float));
+                from = copy;
+                stride = width;
+            }
+            const float* x = s.packed + k * s.N;
+            Ahead ahead{s.weights + (k + kVisit) * s.stride + c0, s.stride, columns,
+                        at_most(s.depth - k - kVisit, kVisit), 0};
+            int64_t j = 0;
+            for (; j + 2 * V <= width; j += 2 * V)
+                strip_rows<2>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
+            if (j < width) strip_rows<1>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
+        }
+        float* out = s.chunks > 1 ? s.partial + b * s.N * s.columns : s.out;
+        for (int64_t j = 0; j < width; j += 2 * V) {
+            const int64_t pair = at_most(width - j, 2 * V);
+            flush(sums + j * s.N, pair, s.N, out + c0 + j, s.columns, at_most(columns - j, pair),
+                  s.chunks == 1 && b > 0);
+        }
+    }
+    if (s.chunks > 1 || (!s.epilogue.bias && s.epilogue.activation == kLinear)) return;
+    for (int64_t n = 0; n < s.N; ++n)
+        for (int64_t j = c0; j < c0 + columns; j += V) {
+            const int64_t lanes = at_most(c0 + columns - j, V);
+            float* y = s.out + n * s.columns + j;
+            store_lanes(y, finish(s.epilogue, load_lanes(y, lanes), s.epilogue.bias + j, lanes), lanes);
+        }
+}
+
+// The blocks' sums in order: the same bits as one task that adds them as it goes.
+void stream_join(void* context, int64_t n, Arena&) {
+    const Stream& s = *static_cast<const Stream*>(context);
+    const int64_t blocks = ceil_div(s.depth, kDepth);
+    for (int64_t j = 0; j < s.columns; j += V) {
+        const int64_t lanes = at_most(s.columns - j, V);
+        const float* from = s.partial + n * s.columns + j;
+        vf total = load_lanes(from, lanes);
+        for (int64_t b = 1; b < blocks; ++b) total += load_lanes(from + b * s.N * s.columns, lanes);
+        store_lanes(s.out + n * s.columns + j, finish(s.epilogue, total, s.epilogue.bias + j, lanes), lanes);
+    }
+}
+
+void stream_rows(void* context, int64_t task, Arena& arena) {
+    const Stream& s = *static_cast<const Stream*>(context);
+    constexpr int64_t pair = 2 * V;
+    float* sum = static_cast<float*>(
+        arena_reserve(arena, size_t(s.N * pair + pair * kDepth + pair * kGroup) * sizeof(float)));
+    float *copy = sum + s.N * pair, *tail = copy + pair * kDepth;
+    const int64_t end = at_most((task + 1) * s.strip, s.columns);
+    for (int64_t run = 0; run < s.depth; run += s.run)
+        for (int64_t i = task * s.strip; i < end; i += pair)
+            for (int64_t k = run; k < at_most(run + s.run, s.depth); k += kDepth) {
+                const int64_t depth = at_most(s.depth - k, kDepth), rows = at_most(end - i, pair);
+                const float* from = s.weights + i * s.stride + k;
+                int64_t stride = s.stride;
+                if (rows < pair) {
+                    memset(copy, 0, size_t(pair * kDepth) * sizeof(float));
+                    for (int64_t r = 0; r < rows; ++r)
+                        memcpy(copy + r * kDepth, from + r * stride, size_t(depth) * sizeof(float));
+                    from = copy;
+                    stride = kDepth;
+                }
+                memset(sum, 0, size_t(s.N * pair) * sizeof(float));
+                const float* x = s.packed + k * s.N;
+                int64_t g = 0;
+                for (; g + kGroup <= depth; g += kGroup, x += kGroup * s.N) {
+                    vf w[kGroup][2];
+                    if (g % kLine == 0)
+#pragma GCC unroll 32
+                        for (int64_t r = 0; r < pair; ++r) __builtin_prefetch(from + r * stride + g + kRowAhead);
+                    load_transposed<2>(from + g, stride, w);
+                    update<2>(w, x, s.N, sum);
+                }
+                if (g < depth) {
+                    vf w[kGroup][2];
+                    for (int64_t r = 0; r < pair; ++r)
+                        for (int64_t q = 0; q < kGroup; ++q)
+                            tail[r * kGroup + q] = g + q < depth ? from[r * stride + g + q] : 0.0f;
+                    load_transposed<2>(tail, kGroup, w);
+                    update<2>(w, x, s.N, sum);
+                }
+                flush(sum, pair, s.N, s.out + i, s.columns, rows, k > 0);
+            }
+}
+
+// Plans the work and takes what it needs of the workspace; with a base of null it only counts.
+inline void plan_stream(Stream& s, bool transposed, Pieces& pieces) {
+    const int64_t blocks = at_least(ceil_div(s.depth, kDepth), 1);
+    s.packed = pieces.take<float>(s.N * round_up(s.depth, kGroup));
+    s.chunks = 1;
+    s.partial = nullptr;
+    if (transposed) {
+        s.run = at_least(kRunFloats / s.N / kDepth * kDepth, kDepth);
+        s.strip = at_most(at_least(round_up(ceil_div(s.columns, kStreamTasks), 2 * V), 2 * V), 8 * V);
+        s.strips = ceil_div(s.columns, s.strip);
+    } else {
+        s.strip = at_least(kSumFloats / s.N / 64 * 64, 256);
+        s.strips = ceil_div(s.columns, s.strip);
+        s.strip = round_up(ceil_div(s.columns, s.strips), 2 * V);
+        s.strips = ceil_div(s.columns, s.strip);
+        s.chunks = at_least(at_most(kStreamTasks / s.strips, blocks), 1);
+        if (s.chunks > 1) s.partial = pieces.take<float>(blocks * s.N * s.columns);
+    }
+}
+
+inline void run_stream(Stream& s, bool transposed, void* workspace) {
+    Pieces pieces{static_cast<char*>(workspace), 0};
+    plan_stream(s, transposed, pieces);
+    const double work = double(s.N * s.depth) * double(s.columns);
+    parallel_for(ceil_div(s.depth, kGroup * kPackGroups), double(s.N * s.depth), stream_pack, &s);
+    parallel_for(s.strips * s.chunks, work, transposed ? stream_rows : stream_strip, &s);
+    if (s.chunks > 1) parallel_for(s.N, double(s.N * s.columns) * double(ceil_div(s.depth, kDepth)), stream_join, &s);
+}
+
+inline int64_t stream_workspace(int64_t N, int64_t depth, int64_t columns, bool transposed) {
+    Stream s{};
+    s.N = at_most(N, kStreamed);
+    s.depth = depth;
+    s.columns = columns;
+    Pieces pieces{nullptr, 0};
+    plan_stream(s, transposed, pieces);
+    return pieces.used;
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid
