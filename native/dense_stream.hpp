@@ -20,7 +20,7 @@ constexpr int64_t kStreamed = 128;     // examples at most
 constexpr int64_t kGroup = 4;          // k of a register tile
 constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
 constexpr int64_t kLine = 16;          // floats in a line of the cache
-constexpr int64_t kRowAhead = 96;      // floats of a row fetched ahead
+constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kStreamTasks = 16;
 constexpr int64_t kSumFloats = 8192;   // sums of a strip
 constexpr int64_t kRunFloats = 32768;
@@ -132,6 +132,12 @@ PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t la
         case kTanh: return vtanh(v);
         default: return v;
     }
+}
+
+PELLUCID_INLINE void copy_floats(const float* from, int64_t count, float* to) {
+    int64_t i = 0;
+    for (; i + V <= count; i += V) store(to + i, load(from + i));
+    for (; i < count; ++i) to[i] = from[i];
 }
 
 constexpr int64_t kPackGroups = 64;
@@ -246,47 +252,84 @@ void stream_join(void* context, int64_t n, Arena&) {
     }
 }
 
+// sum[n] (+)= x . the 2V rows of the copy, for groups of k. `next` is where the same rows, or the next ones, go on:
+// each group fetches its share of 2V rows x 256 floats, in the order of memory.
+PELLUCID_INLINE void fetch_rows(const float* next, int64_t stride, int64_t g) {
+    constexpr int64_t lines = 2 * V / kGroup;  // 2V rows x 16 lines by 64 groups
+    const int64_t line = g / kGroup * lines;
+    const float* p = next + line / 16 * stride + line % 16 * kLine;
+#pragma GCC unroll 8
+    for (int64_t l = 0; l < lines; ++l) __builtin_prefetch(p + l * kLine);
+}
+
+void multiply_rows(const float* copy, int64_t depth, const float* x, int64_t N, float* sum, const float* next,
+                   int64_t stride) {
+    for (int64_t g = 0; g < depth; g += kGroup, x += kGroup * N) {
+        vf w[kGroup][2];
+        fetch_rows(next, stride, g);
+        load_transposed<2>(copy + g, kCopyStride, w);
+        update<2>(w, x, N, sum);
+    }
+}
+
+// The sums of so few examples stay in registers; one vector of weights after the other leaves room for them.
+template <int N>
+void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* sum, const float* next,
+                       int64_t stride) {
+    vf s[N][2];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) s[n][0] = s[n][1] = vf{};
+    for (int64_t g = 0; g < depth; g += kGroup, x += kGroup * N) {
+        fetch_rows(next, stride, g);
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; ++v) {
+            vf w[kGroup][1];
+            load_transposed<1>(copy + g + v * V * kCopyStride, kCopyStride, w);
+#pragma GCC unroll 4
+            for (int q = 0; q < kGroup; ++q)
+#pragma GCC unroll 4
+                for (int n = 0; n < N; ++n) s[n][v] += broadcast(x[n * kGroup + q]) * w[q][0];
+        }
+    }
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) {
+        store(sum + n * 2 * V, s[n][0]);
+        store(sum + n * 2 * V + V, s[n][1]);
+    }
+}
+
 void stream_rows(void* context, int64_t task, Arena& arena) {
     const Stream& s = *static_cast<const Stream*>(context);
     constexpr int64_t pair = 2 * V;
-    float* sum = static_cast<float*>(
-        arena_reserve(arena, size_t(s.N * pair + pair * kDepth + pair * kGroup) * sizeof(float)));
-    float *copy = sum + s.N * pair, *tail = copy + pair * kDepth;
+    float* sum = static_cast<float*>(arena_reserve(arena, size_t(pair * (s.N + kCopyStride)) * sizeof(float)));
+    float* copy = sum + s.N * pair;
     const int64_t end = at_most((task + 1) * s.strip, s.columns);
     for (int64_t run = 0; run < s.depth; run += s.run)
-        for (int64_t i = task * s.strip; i < end; i += pair)
-            for (int64_t k = run; k < at_most(run + s.run, s.depth); k += kDepth) {
-                const int64_t depth = at_most(s.depth - k, kDepth), rows = at_most(end - i, pair);
+        for (int64_t i = task * s.strip; i < end; i += pair) {
+            const int64_t rows = at_most(end - i, pair), run_end = at_most(run + s.run, s.depth);
+            if (rows < pair) memset(copy, 0, size_t(pair * kCopyStride) * sizeof(float));
+            for (int64_t k = run; k < run_end; k += kDepth) {
+                const int64_t depth = at_most(s.depth - k, kDepth), padded = round_up(depth, kGroup);
                 const float* from = s.weights + i * s.stride + k;
-                int64_t stride = s.stride;
-                if (rows < pair) {
-                    memset(copy, 0, size_t(pair * kDepth) * sizeof(float));
-                    for (int64_t r = 0; r < rows; ++r)
-                        memcpy(copy + r * kDepth, from + r * stride, size_t(depth) * sizeof(float));
-                    from = copy;
-                    stride = kDepth;
+                for (int64_t r = 0; r < rows; ++r) {
+                    float* to = copy + r * kCopyStride;
+                    copy_floats(from + r * s.stride, depth, to);
+                    for (int64_t q = depth; q < padded; ++q) to[q] = 0.0f;
                 }
-                memset(sum, 0, size_t(s.N * pair) * sizeof(float));
+                const float* next = k + kDepth < run_end ? from + kDepth : s.weights + (i + pair) * s.stride + run;
                 const float* x = s.packed + k * s.N;
-                int64_t g = 0;
-                for (; g + kGroup <= depth; g += kGroup, x += kGroup * s.N) {
-                    vf w[kGroup][2];
-                    if (g % kLine == 0)
-#pragma GCC unroll 32
-                        for (int64_t r = 0; r < pair; ++r) __builtin_prefetch(from + r * stride + g + kRowAhead);
-                    load_transposed<2>(from + g, stride, w);
-                    update<2>(w, x, s.N, sum);
-                }
-                if (g < depth) {
-                    vf w[kGroup][2];
-                    for (int64_t r = 0; r < pair; ++r)
-                        for (int64_t q = 0; q < kGroup; ++q)
-                            tail[r * kGroup + q] = g + q < depth ? from[r * stride + g + q] : 0.0f;
-                    load_transposed<2>(tail, kGroup, w);
-                    update<2>(w, x, s.N, sum);
+                switch (s.N) {
+                    case 1: multiply_rows_few<1>(copy, padded, x, sum, next, s.stride); break;
+                    case 2: multiply_rows_few<2>(copy, padded, x, sum, next, s.stride); break;
+                    case 3: multiply_rows_few<3>(copy, padded, x, sum, next, s.stride); break;
+                    case 4: multiply_rows_few<4>(copy, padded, x, sum, next, s.stride); break;
+                    default:
+                        memset(sum, 0, size_t(s.N * pair) * sizeof(float));
+                        multiply_rows(copy, padded, x, s.N, sum, next, s.stride);
                 }
                 flush(sum, pair, s.N, s.out + i, s.columns, rows, k > 0);
             }
+        }
 }
 
 // Plans the work and takes what it needs of the workspace; with a base of null it only counts.
