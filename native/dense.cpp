@@ -18,6 +18,11 @@ namespace {
 
 constexpr int64_t kTasks = 16;
 constexpr int64_t kBandRows = 48;    // least rows a packed block should serve
+constexpr int64_t kStripPanels = 4;  // panels packed at a time at most
+constexpr int64_t kFewPanels = 8;    // likewise where a matrix has too few to make work for all threads
+constexpr int64_t kSharedBlocks = 8;  // blocks of k that make it worth sharing them out
+constexpr int64_t kCopyPanels = 4;   // that make it worth copying rows together
+constexpr int64_t kPartRows = 128;   // rows that stay in L2
 constexpr int64_t kInputBlock = 48;  // inputs of a task of the kernel's gradient
 const int32_t kIota[kDepth] = {
 #define PELLUCID_FOUR(i) i, i + 1, i + 2, i + 3
@@ -27,90 +32,171 @@ const int32_t kIota[kDepth] = {
     PELLUCID_SIXTY_FOUR(0), PELLUCID_SIXTY_FOUR(64), PELLUCID_SIXTY_FOUR(128), PELLUCID_SIXTY_FOUR(192)};
 static_assert(kDepth == 256, "the table above");
 
-// out (N, columns) = in (N, depth) . matrix, where matrix[k][j] = weights[k * row_stride + j * column_stride].
+// Whether rows so many floats apart compete for a few sets of the L1 cache (4 KB a way).
+constexpr bool one_set(int64_t stride) { return stride % 512 == 0; }
+
+// out (N, columns) = in (N, depth) . matrix: the weights, or transposed.
 struct Product2 {
     const float* in;
     float* out;
     const float* weights;
-    int64_t row_stride, column_stride;
+    int64_t stride;  // of a row of weights
+    bool transposed;
     int64_t N, depth, columns;
-    const float* bias;
-    int64_t activation;
-    float slope;
-    int64_t bands;
+    Epilogue epilogue;
+    float* packed;   // in[n][256 b + k] at (b * N + n) * 256 + k, or null
+    float* partial;  // of each block of k, where a strip has several tasks
+    int64_t panels, strips, bands, chunks;  // panels of a strip
 };
+
+void product_pack(void* context, int64_t n, Arena&) {
+    const Product2& p = *static_cast<const Product2*>(context);
+    for (int64_t k = 0; k < p.depth; k += kDepth)
+        copy_floats(p.in + n * p.depth + k, at_most(p.depth - k, kDepth), p.packed + k * p.N + n * kDepth);
+}
+
+// A block of the weights as panels.
+void pack_strip(const Product2& p, int64_t c0, int64_t columns, int64_t k, int64_t depth, float* copy, float* packed) {
+    const int64_t full = p.transposed ? 0 : columns / kWide;
+    const float* from = p.weights + k * p.stride + c0;
+    for (int64_t row = 0; row < depth && full > 0; ++row, from += p.stride) {
+        float* to = packed + row * kWide;
+        for (int64_t j = 0; j < full; ++j, to += kDepth * kWide) {
+            store(to, load(from + j * kWide));
+            store(to + V, load(from + j * kWide + V));
+        }
+    }
+    for (int64_t j = full; j * kWide < columns; ++j) {
+        float* to = packed + j * kDepth * kWide;
+        const int64_t wide = at_most(columns - j * kWide, kWide), c = c0 + j * kWide;
+        if (p.transposed) transpose_panel(p.weights + c * p.stride + k, p.stride, wide, depth, copy, to);
+        else pack_panel(p.weights + k * p.stride + c, p.stride, 1, depth, wide, to);
+    }
+}
 
 void product_task(void* context, int64_t task, Arena& arena) {
     const Product2& p = *static_cast<const Product2*>(context);
-    const int64_t j = task / p.bands, band = task % p.bands;
-    const int64_t n0 = p.N * band / p.bands, n1 = p.N * (band + 1) / p.bands;
-    const int64_t columns = panel_columns(p.columns, j);
+    const int64_t strip = task / p.bands % p.strips, band = task % p.bands, chunk = task / p.bands / p.strips;
+    const int64_t n0 = p.N * band / p.bands, rows = p.N * (band + 1) / p.bands - n0;
+    const int64_t c0 = strip * p.panels * kWide, columns = at_most(p.columns - c0, p.panels * kWide);
+    const int64_t blocks = at_least(ceil_div(p.depth, kDepth), 1);
+    const bool together = !p.packed && p.panels >= kCopyPanels && one_set(p.depth);
 
     Pieces pieces{nullptr, 0};
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* panel = pieces.take<float>(kDepth * kWide);
-        float* bias = pieces.take<float>(kWide);
-        const float** from = pieces.take<const float*>(n1 - n0);
-        float** to = pieces.take<float*>(n1 - n0);
+        float* packed = pieces.take<float>(p.panels * kDepth * kWide);
+        float* copy = pieces.take<float>(p.transposed ? kWide * kCopyStride : 0);
+        float* in = pieces.take<float>(together ? rows * kDepth : 0);
+        float* bias = pieces.take<float>(p.panels * kWide);
+        const float** from = pieces.take<const float*>(rows);
+        float** to = pieces.take<float*>(rows);
         if (pass == 0) continue;
-        for (int64_t i = 0; i < kWide; ++i) bias[i] = p.bias && i < columns ? p.bias[j * kWide + i] : 0.0f;
-        for (int64_t n = n0; n < n1; ++n) to[n - n0] = p.out + n * p.columns + j * kWide;
-        const Epilogue epilogue{p.bias ? bias : nullptr, p.activation, p.slope};
-        for (int64_t k = 0; k < at_least(p.depth, 1); k += kDepth) {
+        for (int64_t i = 0; i < p.panels * kWide; ++i)
+            bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[c0 + i] : 0.0f;
+        const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
+        for (int64_t b = blocks * chunk / p.chunks; b < blocks * (chunk + 1) / p.chunks; ++b) {
+            const int64_t k = b * kDepth, next = at_most(p.depth - k - kDepth, kDepth);
             Tile t;
             t.offset = kIota;
             t.depth = at_most(p.depth - k, kDepth);
-            t.panel = panel;
-            t.column = 0;
-            t.columns = columns;
-            t.first = k == 0;
-            t.last = k + kDepth >= p.depth;
+            t.first = b == 0 || p.chunks > 1;
+            t.last = b == blocks - 1 && p.chunks == 1;
             t.epilogue = &epilogue;
-            const float* weights = p.weights + k * p.row_stride + j * kWide * p.column_stride;
-            pack_panel(weights, p.row_stride, p.column_stride, t.depth, columns, panel);
-            for (int64_t n = n0; n < n1; ++n) from[n - n0] = p.in + n * p.depth + k;
-            multiply_panel(n1 - n0, from, to, t);
+            pack_strip(p, c0, columns, k, t.depth, copy, packed);
+            float* out = (p.chunks > 1 ? p.partial + b * p.N * p.columns : p.out) + n0 * p.columns + c0;
+            for (int64_t n = 0; n < rows; ++n) {
+                to[n] = out + n * p.columns;
+                from[n] = p.packed ? p.packed + k * p.N + (n0 + n) * kDepth : p.in + (n0 + n) * p.depth + k;
+                if (together) {
+                    copy_floats(from[n], t.depth, in + n * kDepth);
+                    from[n] = in + n * kDepth;
+                }
+            }
+            Ahead ahead = p.transposed ? Ahead{p.weights + c0 * p.stride + k + kDepth, p.stride, next,
+                                               next > 0 ? columns : 0, 0}
+                                       : Ahead{p.weights + (k + kDepth) * p.stride + c0, p.stride, columns, next, 0};
+            const int64_t lines = ceil_div(kDepth * kRows2 * kWide / kLine, rows);
+            const int64_t parts = ceil_div(rows, kPartRows);
+            for (int64_t part = 0; part < parts; ++part) {
+                const int64_t first = rows * part / parts, count = rows * (part + 1) / parts - first;
+                for (t.column = 0; t.column < columns; t.column += kWide) {
+                    t.panel = packed + t.column * kDepth;
+                    t.columns = at_most(columns - t.column, kWide);
+                    multiply_panel(count, from + first, to + first, t, [&](float* const* y, int64_t r) {
+                        for (int64_t i = 0; i < r; ++i) __builtin_prefetch(y[i] + t.column, 1);
+                        ahead.fetch(lines);
+                    });
+                }
+            }
         }
     }
 }
 
-void run_product(Product2& p) {
-    const int64_t panels = panel_count(p.columns);
-    p.bands = at_least(at_most(ceil_div(kTasks, panels), p.N / kBandRows), 1);
-    parallel_for(panels * p.bands, double(p.N * p.depth) * double(p.columns), product_task, &p);
+void plan_product(Product2& p, Pieces& pieces) {
+    const int64_t panels = panel_count(p.columns), blocks = at_least(ceil_div(p.depth, kDepth), 1);
+    const bool few = panels < kTasks;
+    p.panels = few ? at_most(panels, kFewPanels) : at_most(panels / kTasks, kStripPanels);
+    p.strips = ceil_div(panels, p.panels);
+    p.chunks = 1;
+    p.partial = nullptr;
+    if (few && blocks >= kSharedBlocks && blocks * p.N * p.columns <= kPartialFloats)
+        p.chunks = at_most(ceil_div(kTasks, p.strips), blocks);
+    if (p.chunks > 1) p.partial = pieces.take<float>(blocks * p.N * p.columns);
+    p.bands = at_least(at_most(ceil_div(kTasks, p.strips * p.chunks), p.N / kBandRows), 1);
+    p.packed = few || !one_set(p.depth) ? nullptr : pieces.take<float>(p.N * round_up(p.depth, kDepth));
+}
+
+void run_product(Product2& p, void* workspace) {
+    Pieces pieces{static_cast<char*>(workspace), 0};
+    plan_product(p, pieces);
+    if (p.packed) parallel_for(p.N, double(p.N * p.depth), product_pack, &p);
+    parallel_for(p.strips * p.bands * p.chunks, double(p.N * p.depth) * double(p.columns), product_task, &p);
+    if (p.chunks == 1) return;
+    Join join{p.partial, p.out, p.N, p.columns, ceil_div(p.depth, kDepth), p.epilogue};
+    run_join(join);
+}
+
+int64_t product_workspace(int64_t N, int64_t depth, int64_t columns, bool transposed) {
+    Product2 p{};
+    p.N = N;
+    p.depth = depth;
+    p.columns = columns;
+    Pieces pieces{nullptr, 0};
+    plan_product(p, pieces);
+    return at_least(stream_workspace(N, depth, columns, transposed), N > kStreamed ? pieces.used : 0);
 }
 
 void forward(const void* arguments, Context& context) {
     const Dense& a = *static_cast<const Dense*>(arguments);
+    const Epilogue epilogue{a.bias, a.ACTIVATION, float(a.slope)};
     if (a.N <= kStreamed) {
-        Stream s{a.x, a.y, a.kernel, a.UNITS, a.N, a.INPUTS, a.UNITS, {a.bias, a.ACTIVATION, float(a.slope)},
-                 nullptr, nullptr, 0, 0, 0, 0};
+        Stream s{a.x, a.y, a.kernel, a.UNITS, a.N, a.INPUTS, a.UNITS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
         return run_stream(s, false, context.workspace);
     }
-    Product2 p{a.x, a.y, a.kernel, a.UNITS, 1, a.N, a.INPUTS, a.UNITS, a.bias, a.ACTIVATION, float(a.slope), 1};
-    run_product(p);
-}
-
-int64_t forward_workspace(const void* arguments) {
-    const Dense& a = *static_cast<const Dense*>(arguments);
-    return stream_workspace(a.N, a.INPUTS, a.UNITS, false);
-}
-
-int64_t input_workspace(const void* arguments) {
-    const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
-    return stream_workspace(a.N, a.UNITS, a.INPUTS, true);
+    Product2 p{a.x, a.y, a.kernel, a.UNITS, false, a.N, a.INPUTS, a.UNITS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
+    run_product(p, context.workspace);
 }
 
 void backward_input(const void* arguments, Context& context) {
     const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
+    const Epilogue epilogue{nullptr, kLinear, 0.0f};
     if (a.N <= kStreamed) {
-        Stream s{a.dy, a.dx, a.kernel, a.UNITS, a.N, a.UNITS, a.INPUTS, {nullptr, kLinear, 0.0f},
-                 nullptr, nullptr, 0, 0, 0, 0};
+        Stream s{a.dy, a.dx, a.kernel, a.UNITS, a.N, a.UNITS, a.INPUTS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
         return run_stream(s, true, context.workspace);
     }
-    Product2 p{a.dy, a.dx, a.kernel, 1, a.UNITS, a.N, a.UNITS, a.INPUTS, nullptr, kLinear, 0.0f, 1};
-    run_product(p);
+    Product2 p{a.dy, a.dx, a.kernel, a.UNITS, true, a.N, a.UNITS, a.INPUTS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
+    run_product(p, context.workspace);
+}
+
+int64_t forward_workspace(const void* arguments) {
+    const Dense& a = *static_cast<const Dense*>(arguments);
+    return product_workspace(a.N, a.INPUTS, a.UNITS, false);
+}
+
+int64_t input_workspace(const void* arguments) {
+    const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
+    return product_workspace(a.N, a.UNITS, a.INPUTS, true);
 }
 
 struct KernelJob {

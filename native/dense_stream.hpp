@@ -16,13 +16,14 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kStreamed = 128;     // examples at most
+constexpr int64_t kStreamed = 32;      // examples at most
 constexpr int64_t kGroup = 4;          // k of a register tile
 constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
 constexpr int64_t kLine = 16;          // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kStreamTasks = 16;
 constexpr int64_t kSumFloats = 8192;   // sums of a strip
+constexpr int64_t kPartialFloats = int64_t(2) << 20;
 constexpr int64_t kRunFloats = 32768;
 
 typedef float v4 __attribute__((vector_size(16)));
@@ -239,18 +240,24 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
         }
 }
 
-// The blocks' sums in order: the same bits as one task that adds them as it goes.
-void stream_join(void* context, int64_t n, Arena&) {
-    const Stream& s = *static_cast<const Stream*>(context);
-    const int64_t blocks = ceil_div(s.depth, kDepth);
-    for (int64_t j = 0; j < s.columns; j += V) {
-        const int64_t lanes = at_most(s.columns - j, V);
-        const float* from = s.partial + n * s.columns + j;
+// The sums of the blocks of k in order: the same bits as one task that adds them as it goes.
+struct Join {
+    const float* partial;  // (blocks, N, columns)
+    float* out;
+    int64_t N, columns, blocks;
+    Epilogue epilogue;
+};
+void join_row(void* context, int64_t n, Arena&) {
+    const Join& c = *static_cast<const Join*>(context);
+    for (int64_t j = 0; j < c.columns; j += V) {
+        const int64_t lanes = at_most(c.columns - j, V);
+        const float* from = c.partial + n * c.columns + j;
         vf total = load_lanes(from, lanes);
-        for (int64_t b = 1; b < blocks; ++b) total += load_lanes(from + b * s.N * s.columns, lanes);
-        store_lanes(s.out + n * s.columns + j, finish(s.epilogue, total, s.epilogue.bias + j, lanes), lanes);
+        for (int64_t b = 1; b < c.blocks; ++b) total += load_lanes(from + b * c.N * c.columns, lanes);
+        store_lanes(c.out + n * c.columns + j, finish(c.epilogue, total, c.epilogue.bias + j, lanes), lanes);
     }
 }
+inline void run_join(Join& c) { parallel_for(c.N, double(c.N * c.columns) * double(c.blocks), join_row, &c); }
 
 // sum[n] (+)= x . the 2V rows of the copy, for groups of k. `next` is where the same rows, or the next ones, go on:
 // each group fetches its share of 2V rows x 256 floats, in the order of memory.
@@ -296,6 +303,22 @@ void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* 
         store(sum + n * 2 * V, s[n][0]);
         store(sum + n * 2 * V + V, s[n][1]);
     }
+}
+
+// panel[k][j] = rows[j][k]; j up to 2V, k up to 256. By way of a copy, so that rows may be any distance apart.
+inline void transpose_panel(const float* from, int64_t stride, int64_t rows, int64_t depth, float* copy,
+                            float* panel) {
+    const int64_t width = panel_width(rows);
+    for (int64_t r = 0; r < rows; ++r) copy_floats(from + r * stride, depth, copy + r * kCopyStride);
+    for (int64_t r = rows; r < width; ++r) memset(copy + r * kCopyStride, 0, kDepth * sizeof(float));
+    for (int64_t v = 0; v < width; v += V)
+        for (int64_t k = 0; k < depth; k += kGroup) {
+            vf w[kGroup][1];
+            load_transposed<1>(copy + v * kCopyStride + k, kCopyStride, w);
+#pragma GCC unroll 4
+            for (int64_t q = 0; q < kGroup; ++q)
+                if (k + q < depth) store(panel + (k + q) * width + v, w[q][0]);
+        }
 }
 
 void stream_rows(void* context, int64_t task, Arena& arena) {
@@ -358,7 +381,9 @@ inline void run_stream(Stream& s, bool transposed, void* workspace) {
     const double work = double(s.N * s.depth) * double(s.columns);
     parallel_for(ceil_div(s.depth, kGroup * kPackGroups), double(s.N * s.depth), stream_pack, &s);
     parallel_for(s.strips * s.chunks, work, transposed ? stream_rows : stream_strip, &s);
-    if (s.chunks > 1) parallel_for(s.N, double(s.N * s.columns) * double(ceil_div(s.depth, kDepth)), stream_join, &s);
+    if (s.chunks == 1) return;
+    Join join{s.partial, s.out, s.N, s.columns, ceil_div(s.depth, kDepth), s.epilogue};
+    run_join(join);
 }
 
 inline int64_t stream_workspace(int64_t N, int64_t depth, int64_t columns, bool transposed) {

@@ -141,8 +141,10 @@ using TileFunction = void (*)(const Tile&);
 const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
 const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 
-// All m against one panel (or a block of its rows); t.rows and t.out are set here, tile by tile.
-inline void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile t) {
+// All m against one panel (or a block of its rows); t.rows and t.out are set here, tile by tile. before(out, r) is
+// called before each tile, of r rows (to fetch what will be needed).
+template <typename Before>
+PELLUCID_INLINE void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile& t, Before before) {
     if (m == 0) return;
     const bool wide = t.columns > V;
     const int64_t largest = wide ? kRows2 : kRows1;
@@ -153,10 +155,14 @@ inline void multiply_panel(int64_t m, const float* const* rows, float* const* ou
         const int64_t r = size + (i < extra);
         t.rows = rows;
         t.out = out;
+        before(out, r);
         tiles[r](t);
         rows += r;
         out += r;
     }
+}
+inline void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile t) {
+    multiply_panel(m, rows, out, t, [](float* const*, int64_t) {});
 }
 
 // Packed matrix of `depth` x `columns`: panels of kWide columns one after another, the last V or kWide wide.
