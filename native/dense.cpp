@@ -1,9 +1,13 @@
-// Dense layers on the gather product of gather_gemm.hpp: one tap, offsets 0, 1, 2 ...
+// Dense layers. Up to 32 examples: dense_stream.hpp. More, on the gather product of gather_gemm.hpp, with one tap and
+// offsets 0, 1, 2 ...:
 //
-// Forward and backward to the input read a large matrix of weights once: a task owns one panel of columns, packs a
-// block of it (256 x 2 vectors, 16-32 KB) into its arena and multiplies all rows of the batch by it while it is in
-// L1. So packed weights never exist as a whole (VGG's first dense layer would take 411 MB). A long batch is cut into
-// bands of rows as well.
+// Forward and backward to the input: a task owns a strip of up to 4 panels of columns (256 bytes of each row with
+// AVX2) and reads its weights once. Loop order: blocks of 256 k, packed (or transposed) as panels in the task's arena >
+// parts of 128 examples, which stay in L2 > panels > register tiles. While a block is multiplied the next one is
+// fetched, some lines a tile, and so is what a tile will add to. Packed weights never exist as a whole (VGG's first
+// dense layer would take 411 MB). Examples whose rows are a multiple of 2 KB apart are copied together, or they would
+// compete for a few sets of L1; copying them always cost 10 % at 256 columns. Few columns make few strips: then tasks
+// share a strip by blocks of k, whose sums are added in order at the end, or a long batch is cut into bands of rows.
 //
 // Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
 // inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
@@ -17,13 +21,13 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kTasks = 16;
-constexpr int64_t kBandRows = 48;    // least rows a packed block should serve
-constexpr int64_t kStripPanels = 4;  // panels packed at a time at most
-constexpr int64_t kFewPanels = 8;    // likewise where a matrix has too few to make work for all threads
+constexpr int64_t kBandRows = 48;     // least rows a packed block should serve
+constexpr int64_t kStripPanels = 4;   // panels packed at a time at most
+constexpr int64_t kFewPanels = 8;     // likewise where a matrix has too few to make work for all threads
 constexpr int64_t kSharedBlocks = 8;  // blocks of k that make it worth sharing them out
-constexpr int64_t kCopyPanels = 4;   // that make it worth copying rows together
-constexpr int64_t kPartRows = 128;   // rows that stay in L2
-constexpr int64_t kInputBlock = 48;  // inputs of a task of the kernel's gradient
+constexpr int64_t kCopyPanels = 4;    // that make it worth copying rows together
+constexpr int64_t kPartRows = 128;    // rows that stay in L2
+constexpr int64_t kInputBlock = 48;   // inputs of a task of the kernel's gradient
 const int32_t kIota[kDepth] = {
 #define PELLUCID_FOUR(i) i, i + 1, i + 2, i + 3
 #define PELLUCID_SIXTEEN(i) PELLUCID_FOUR(i), PELLUCID_FOUR(i + 4), PELLUCID_FOUR(i + 8), PELLUCID_FOUR(i + 12)
@@ -139,10 +143,9 @@ void plan_product(Product2& p, Pieces& pieces) {
     p.panels = few ? at_most(panels, kFewPanels) : at_most(panels / kTasks, kStripPanels);
     p.strips = ceil_div(panels, p.panels);
     p.chunks = 1;
-    p.partial = nullptr;
-    if (few && blocks >= kSharedBlocks && blocks * p.N * p.columns <= kPartialFloats)
+    p.partial = few ? take_partial(pieces, blocks, p.N, p.columns) : nullptr;
+    if (few && blocks >= kSharedBlocks && partial_fits(blocks, p.N, p.columns))
         p.chunks = at_most(ceil_div(kTasks, p.strips), blocks);
-    if (p.chunks > 1) p.partial = pieces.take<float>(blocks * p.N * p.columns);
     p.bands = at_least(at_most(ceil_div(kTasks, p.strips * p.chunks), p.N / kBandRows), 1);
     p.packed = few || !one_set(p.depth) ? nullptr : pieces.take<float>(p.N * round_up(p.depth, kDepth));
 }
@@ -170,6 +173,7 @@ int64_t product_workspace(int64_t N, int64_t depth, int64_t columns, bool transp
 void forward(const void* arguments, Context& context) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Epilogue epilogue{a.bias, a.ACTIVATION, float(a.slope)};
+    if (a.N == 0) return;
     if (a.N <= kStreamed) {
         Stream s{a.x, a.y, a.kernel, a.UNITS, a.N, a.INPUTS, a.UNITS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
         return run_stream(s, false, context.workspace);
@@ -181,6 +185,7 @@ void forward(const void* arguments, Context& context) {
 void backward_input(const void* arguments, Context& context) {
     const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
     const Epilogue epilogue{nullptr, kLinear, 0.0f};
+    if (a.N == 0) return;
     if (a.N <= kStreamed) {
         Stream s{a.dy, a.dx, a.kernel, a.UNITS, a.N, a.UNITS, a.INPUTS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
         return run_stream(s, true, context.workspace);

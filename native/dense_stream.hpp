@@ -1,90 +1,46 @@
 // Dense layers on few examples: the weights are read once, in the order they lie in memory, and multiplied as they
-// come. Nothing is packed but the examples.
+// come. Only the examples are packed.
 //
 //     out[n][j] = sum over k of in[n][k] * matrix[k][j]     matrix = the weights (forward) or transposed (to the input)
 //
-// Loop order: strips of columns (a task) > blocks of 256 k > groups of 4 k > pairs of vectors of columns > examples.
 // Register tile: 4 k x 2 vectors of weights (8 registers) stay while the examples pass: 2 sums are loaded, take 4
-// broadcasts and 8 multiply-adds, and are stored. The sums of a strip (N x 128 columns, 16 KB at 32 examples) live in
-// L1. Transposed, a strip is a number of rows of the weights, pairs go outside the groups of k, and the 8 registers are
-// made of 4 floats of each of 2V rows by transposing squares of 4 x 4.
+// broadcasts and 8 multiply-adds, and are stored.
+//
+// Forward, loop order: strips of columns > blocks of 256 k > visits of 16 k > pairs of vectors > groups of 4 k >
+// examples. Memory is what bounds it, so strips are as wide as their sums allow (8192 floats: whole rows of 4096 units
+// for 2 examples, 512 units for 16), and while one visit's 16 rows are multiplied from L2, pair by pair, the next 16
+// are fetched row by row. Few wide strips are shared out by blocks of k, whose sums are added in order at the end.
+//
+// To the input, a row of weights is a column of the matrix: strips of rows > runs of 32768 / N k > pairs (2V rows) >
+// blocks of 256 k > groups of 4 k > examples. A block is copied together first, since rows 4 KB apart share a set of
+// L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
+// registers.
+//
+// Every sum runs over k in order within a block of 256 and over the blocks in order, as in the product for many
+// examples, so a result does not depend on how many there are.
+//
+// Zen 3, one thread, against packing one panel of 16 columns at a time (64 bytes of each row): 25088 -> 4096 for 4
+// examples 102 -> 29 ms forward and 104 -> 43 to the input, 9216 -> 4096 for 16 46 -> 19 and 50 -> 22, where plain
+// reading of the weights takes 28 and 10. Lost: strips of 128 columns (64 ms: no prefetcher follows 512 bytes of each
+// row); 16 rows transposed where they lie, at a stride of 16 KB (56 ms).
 #pragma once
 #include "gather_gemm.hpp"
 #include "parallel.hpp"
+#include "transpose.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kStreamed = 32;      // examples at most
-constexpr int64_t kGroup = 4;          // k of a register tile
 constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
 constexpr int64_t kLine = 16;          // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kStreamTasks = 16;
 constexpr int64_t kSumFloats = 8192;   // sums of a strip
+constexpr int64_t kStripLeast = 256;   // columns of a strip: 1 KB of each row
+constexpr int64_t kRunFloats = 32768;  // examples' numbers that stay in L2 while pairs pass
 constexpr int64_t kPartialFloats = int64_t(2) << 20;
-constexpr int64_t kRunFloats = 32768;
-
-typedef float v4 __attribute__((vector_size(16)));
-
-// Lanes a0 a1 b0 b1 and so on of each four, by a table; GCC before 12 has no such builtin.
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define PELLUCID_SHUFFLES 1
-#endif
-#endif
-
-// Four vectors of 4 floats of V rows: vector r holds rows r, 4 + r, 8 + r ... side by side. Afterwards vector q holds
-// float q of all V rows, in order.
-PELLUCID_INLINE vf four_of_rows(const float* from, int64_t stride) {
-#if PELLUCID_VECTOR == 4
-    (void)stride;
-    return load(from);
-#else
-    v4 part[V / 4];
-#pragma GCC unroll 4
-    for (int g = 0; g < V / 4; ++g) memcpy(&part[g], from + 4 * g * stride, sizeof(v4));
-#if PELLUCID_VECTOR == 8
-    return __builtin_shufflevector(part[0], part[1], 0, 1, 2, 3, 4, 5, 6, 7);
-#else
-    typedef float v8 __attribute__((vector_size(32)));
-    const v8 low = __builtin_shufflevector(part[0], part[1], 0, 1, 2, 3, 4, 5, 6, 7);
-    const v8 high = __builtin_shufflevector(part[2], part[3], 0, 1, 2, 3, 4, 5, 6, 7);
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#endif
-#endif
-}
-
-#if PELLUCID_VECTOR == 4
-#define PELLUCID_FOURS(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#define PELLUCID_LOW(i) (i)
-#define PELLUCID_HIGH(i) (4 + (i))
-#elif PELLUCID_VECTOR == 8
-#define PELLUCID_FOURS(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4)
-#define PELLUCID_HIGH(i) (8 + (i))
-#else
-#define PELLUCID_FOURS(a, b, i, j, k, l)                                                                             \
-    __builtin_shufflevector(a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8, l + 8, i + 12, j + 12, \
-                            k + 12, l + 12)
-#define PELLUCID_HIGH(i) (16 + (i))
-#endif
-
-template <int NV>
-PELLUCID_INLINE void load_transposed(const float* from, int64_t stride, vf (&w)[kGroup][NV]) {
-#pragma GCC unroll 2
-    for (int v = 0; v < NV; ++v) {
-        const float* p = from + v * V * stride;
-        const vf r0 = four_of_rows(p, stride), r1 = four_of_rows(p + stride, stride);
-        const vf r2 = four_of_rows(p + 2 * stride, stride), r3 = four_of_rows(p + 3 * stride, stride);
-        const vf t0 = PELLUCID_FOURS(r0, r1, 0, V, 1, V + 1), t1 = PELLUCID_FOURS(r0, r1, 2, V + 2, 3, V + 3);
-        const vf t2 = PELLUCID_FOURS(r2, r3, 0, V, 1, V + 1), t3 = PELLUCID_FOURS(r2, r3, 2, V + 2, 3, V + 3);
-        w[0][v] = PELLUCID_FOURS(t0, t2, 0, 1, V, V + 1);
-        w[1][v] = PELLUCID_FOURS(t0, t2, 2, 3, V + 2, V + 3);
-        w[2][v] = PELLUCID_FOURS(t1, t3, 0, 1, V, V + 1);
-        w[3][v] = PELLUCID_FOURS(t1, t3, 2, 3, V + 2, V + 3);
-    }
-}
 
 template <int NV>
 PELLUCID_INLINE void load_rows(const float* from, int64_t stride, vf (&w)[kGroup][NV]) {
@@ -209,9 +165,10 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
             const float* from = s.weights + k * s.stride + c0;
             int64_t stride = s.stride, depth = kVisit;
             if (k + kVisit > s.depth || (k + kVisit - 1) * s.stride + c0 + width > s.depth * s.stride) {
-                depth = round_up(end - k, kGroup);
+                const int64_t left = at_most(end - k, kVisit);
+                depth = round_up(left, kGroup);
                 memset(copy, 0, size_t(depth * width) * sizeof(float));  // whole vectors would read past the end
-                for (int64_t q = 0; q < end - k; ++q)
+                for (int64_t q = 0; q < left; ++q)
                     memcpy(copy + q * width, from + q * stride, size_t(columns) * sizeof(float));
                 from = copy;
                 stride = width;
@@ -259,16 +216,17 @@ void join_row(void* context, int64_t n, Arena&) {
 }
 inline void run_join(Join& c) { parallel_for(c.N, double(c.N * c.columns) * double(c.blocks), join_row, &c); }
 
-// sum[n] (+)= x . the 2V rows of the copy, for groups of k. `next` is where the same rows, or the next ones, go on:
-// each group fetches its share of 2V rows x 256 floats, in the order of memory.
+// Each group of 4 k fetches its share of 2V rows x 256 floats, in the order of memory; `next` is where the rows that
+// are multiplied go on, or where the next ones begin.
 PELLUCID_INLINE void fetch_rows(const float* next, int64_t stride, int64_t g) {
     constexpr int64_t lines = 2 * V / kGroup;  // 2V rows x 16 lines by 64 groups
     const int64_t line = g / kGroup * lines;
-    const float* p = next + line / 16 * stride + line % 16 * kLine;
+    const float* p = next + line / (kDepth / kLine) * stride + line % (kDepth / kLine) * kLine;
 #pragma GCC unroll 8
     for (int64_t l = 0; l < lines; ++l) __builtin_prefetch(p + l * kLine);
 }
 
+// sum[n] += x[n] . the copy of 2V rows
 void multiply_rows(const float* copy, int64_t depth, const float* x, int64_t N, float* sum, const float* next,
                    int64_t stride) {
     for (int64_t g = 0; g < depth; g += kGroup, x += kGroup * N) {
@@ -355,23 +313,30 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
         }
 }
 
+// Sums of each block of the depth, for tasks that share a strip: at most 8 MB, and for fewer examples never more.
+constexpr bool partial_fits(int64_t blocks, int64_t N, int64_t columns) {
+    return blocks * N * columns <= kPartialFloats;
+}
+inline float* take_partial(Pieces& pieces, int64_t blocks, int64_t N, int64_t columns) {
+    return pieces.take<float>(blocks > 1 ? at_most(blocks * N * columns, kPartialFloats) : 0);
+}
+
 // Plans the work and takes what it needs of the workspace; with a base of null it only counts.
 inline void plan_stream(Stream& s, bool transposed, Pieces& pieces) {
     const int64_t blocks = at_least(ceil_div(s.depth, kDepth), 1);
     s.packed = pieces.take<float>(s.N * round_up(s.depth, kGroup));
     s.chunks = 1;
-    s.partial = nullptr;
     if (transposed) {
         s.run = at_least(kRunFloats / s.N / kDepth * kDepth, kDepth);
         s.strip = at_most(at_least(round_up(ceil_div(s.columns, kStreamTasks), 2 * V), 2 * V), 8 * V);
         s.strips = ceil_div(s.columns, s.strip);
     } else {
-        s.strip = at_least(kSumFloats / s.N / 64 * 64, 256);
+        s.strip = at_least(kSumFloats / s.N, kStripLeast);
         s.strips = ceil_div(s.columns, s.strip);
         s.strip = round_up(ceil_div(s.columns, s.strips), 2 * V);
         s.strips = ceil_div(s.columns, s.strip);
-        s.chunks = at_least(at_most(kStreamTasks / s.strips, blocks), 1);
-        if (s.chunks > 1) s.partial = pieces.take<float>(blocks * s.N * s.columns);
+        s.partial = take_partial(pieces, blocks, s.N, s.columns);
+        if (partial_fits(blocks, s.N, s.columns)) s.chunks = at_least(at_most(kStreamTasks / s.strips, blocks), 1);
     }
 }
 
@@ -388,7 +353,7 @@ inline void run_stream(Stream& s, bool transposed, void* workspace) {
 
 inline int64_t stream_workspace(int64_t N, int64_t depth, int64_t columns, bool transposed) {
     Stream s{};
-    s.N = at_most(N, kStreamed);
+    s.N = at_least(at_most(N, kStreamed), 1);
     s.depth = depth;
     s.columns = columns;
     Pieces pieces{nullptr, 0};

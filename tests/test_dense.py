@@ -1,0 +1,95 @@
+"""Dense layers by each way of walking the weights: few examples, many, few columns, several tasks a strip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pellucid.ops import native
+from pellucid.ops.geometry import Array
+
+pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
+
+# (inputs, units): whole and cut vectors, blocks of the depth, strips and panels; rows that share a set of the cache
+SHAPES = (
+    *((1, 1), (7, 10), (17, 1), (256, 16), (700, 45), (515, 530), (2060, 70), (2048, 33), (70, 2060)),
+    *((512, 1030), (600, 4099)),
+)
+BATCHES = (1, 2, 3, 4, 5, 31, 32, 33, 130)
+MOST = max(BATCHES)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _forward(x: Array, kernel: Array, bias: Array, n: int) -> Array:
+    y = np.full((MOST, kernel.shape[1]), np.nan, np.float32)
+    native.run(native.dense(x[:n], kernel, bias, y[:n], activation="relu"))
+    assert np.isnan(y[n:]).all(), "wrote past the batch"
+    return y[:n]
+
+
+def _backward(dy: Array, kernel: Array, _: Array, n: int) -> Array:
+    dx = np.full((MOST, kernel.shape[0]), np.nan, np.float32)
+    native.run(native.dense_backward_input(dy[:n], kernel, dx[:n]))
+    assert np.isnan(dx[n:]).all(), "wrote past the batch"
+    return dx[:n]
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["forward", "backward_input"])
+@pytest.mark.parametrize("inputs,units", SHAPES)
+def test_an_examples_result_does_not_depend_on_its_batch_nor_on_threads(
+    inputs: int, units: int, forward: bool, rng: np.random.Generator
+) -> None:
+    x = rng.standard_normal((MOST, inputs if forward else units)).astype(np.float32)
+    around = np.full(inputs * units + 34, np.nan, np.float32)  # what lies beside the weights is nobody's business
+    kernel = around[17:-17].reshape(inputs, units)
+    kernel[...] = rng.standard_normal(kernel.shape)
+    bias = rng.standard_normal(units).astype(np.float32)
+    run = _forward if forward else _backward
+    before = native.num_threads()
+    try:
+        whole = run(x, kernel, bias, MOST)
+        exact = x.astype(np.float64) @ (kernel if forward else kernel.T).astype(np.float64)
+        if forward:
+            exact = np.maximum(exact + bias, 0)
+        np.testing.assert_allclose(whole, exact, rtol=0, atol=1e-6 * (2 + x.shape[1] ** 0.5) * np.abs(exact).max())
+        for n in BATCHES:
+            for threads in (1, 2, 3, 8):
+                native.set_num_threads(threads)
+                assert run(x, kernel, bias, n).tobytes() == whole[:n].tobytes(), (n, threads)
+    finally:
+        native.set_num_threads(before)
+
+
+@pytest.mark.parametrize("inputs,units", SHAPES)
+@pytest.mark.parametrize("n", [1, 4, 33, 300])
+def test_the_kernels_gradient_is_the_same_for_any_threads(
+    inputs: int, units: int, n: int, rng: np.random.Generator
+) -> None:
+    x, dy = (rng.standard_normal((n, size)).astype(np.float32) for size in (inputs, units))
+    exact = x.T.astype(np.float64) @ dy.astype(np.float64)
+    results, before = [], native.num_threads()
+    try:
+        for threads in (1, 2, 3, 8):
+            native.set_num_threads(threads)
+            dkernel = np.full((inputs, units), np.nan, np.float32)
+            native.run(native.dense_backward_kernel(x, dy, dkernel))
+            results.append(dkernel)
+    finally:
+        native.set_num_threads(before)
+    assert len({each.tobytes() for each in results}) == 1
+    np.testing.assert_allclose(results[0], exact, rtol=0, atol=1e-6 * (2 + n**0.5) * np.abs(exact).max())
+
+
+def test_a_program_built_for_many_examples_runs_few(rng: np.random.Generator) -> None:
+    x, kernel, y = np.zeros((130, 2060), np.float32), np.zeros((2060, 70), np.float32), np.zeros((130, 70), np.float32)
+    x[...], kernel[...] = rng.standard_normal(x.shape), rng.standard_normal(kernel.shape)
+    program = native.Program([native.dense(x, kernel, None, y)])
+    for n in (130, 32, 9, 1):
+        y[...] = np.nan
+        program.run(n)
+        np.testing.assert_allclose(y[:n], x[:n] @ kernel, rtol=0, atol=1e-3)
+        assert np.isnan(y[n:]).all()
