@@ -6,6 +6,7 @@ import pytest
 
 from pellucid import bench
 from pellucid.bench.kernels import TABLE, measure_line
+from pellucid.cli.bench import show_step
 from pellucid.errors import ConfigError
 from pellucid.ops import native
 
@@ -58,3 +59,22 @@ def test_a_share_goes_by_the_nearer_limit() -> None:
     limits = bench.Limits(gflops=200.0, gbytes=40.0)
     assert limits.share(100.0, 4.0) == 0.5
     assert limits.share(10.0, 36.0) == 0.9
+
+
+def step_table(every: bool, capsys: pytest.CaptureFixture[str]) -> str:
+    times = [(f"kernel{i}", ms) for i, ms in enumerate((50.0, 40.0, 9.5, 0.3, 0.2))]
+    kernels = tuple(bench.KernelTime(name, 2, ms, 100.0, 4.0) for name, ms in times)
+    limits = bench.Limits(gflops=200.0, gbytes=40.0)
+    found = bench.Measurement("lenet5", "train", 10, 1.0, 1e4, 1.0, 1.0, limits, kernels)
+    show_step(found, every=every)
+    return capsys.readouterr().out
+
+
+def test_every_kernel_of_a_step_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    short = step_table(False, capsys)
+    assert "kernel2" in short and "kernel3" not in short
+    others = next(line.split() for line in short.splitlines() if "2 others" in line)
+    assert others == ["2", "others", "4", "0.50", "0%"]
+    assert "50%" in next(line for line in short.splitlines() if "kernel0" in line)
+    full = step_table(True, capsys)
+    assert "kernel4" in full and "others" not in full
