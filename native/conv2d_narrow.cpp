@@ -62,12 +62,21 @@ __attribute__((noinline)) void tile(const Row& t) {
             for (int v = 0; v < P; ++v) sum[o][v] += a * x[v];
         }
     }
+    const float* const bias = t.bias;  // read once: the compiler has to believe that stores to y change t
+    float* const y = t.y;
+    const int64_t width = t.width;
+    if (bias) {
 #pragma GCC unroll 16
-    for (int o = 0; o < O; ++o) {
-        const vf bias = broadcast(t.bias ? t.bias[o] : 0.0f);
+        for (int o = 0; o < O; ++o) {
+            const vf b = broadcast(bias[o]);
 #pragma GCC unroll 4
-        for (int v = 0; v < P; ++v) store(t.y + o * t.width + v * V, t.bias ? sum[o][v] + bias : sum[o][v]);
+            for (int v = 0; v < P; ++v) sum[o][v] += b;
+        }
     }
+#pragma GCC unroll 16
+    for (int o = 0; o < O; ++o)
+#pragma GCC unroll 4
+        for (int v = 0; v < P; ++v) store(y + o * width + v * V, sum[o][v]);
 }
 
 using TileFunction = void (*)(const Row&);
