@@ -7,12 +7,22 @@
 
 namespace pellucid {
 
+namespace {
+#if defined(PELLUCID_EXACT_MEMORY)
+constexpr size_t kRounding = 64;
+bool suits(int64_t held, int64_t bytes) { return bytes == 0 || held == (bytes + 63) / 64 * 64; }
+#else
+constexpr size_t kRounding = 4096;
+bool suits(int64_t held, int64_t bytes) { return bytes <= held; }
+#endif
+}  // namespace
+
 void* Workspace::reserve(int64_t bytes) {
-    if (bytes > bytes_) {
+    if (!suits(bytes_, bytes)) {
         std::free(data_);
         data_ = nullptr;
         bytes_ = 0;
-        const size_t rounded = (size_t(bytes) + 4095) / 4096 * 4096;
+        const size_t rounded = (size_t(bytes) + kRounding - 1) / kRounding * kRounding;
         data_ = std::aligned_alloc(64, rounded);
         if (!data_) throw std::bad_alloc();
         bytes_ = int64_t(rounded);

@@ -66,6 +66,10 @@ class Conv:
     @property
     def bounds(self) -> dict[str, tuple[str, float]]:
         """Kind and bound of each of the three operations, whatever algorithm runs."""
+        return self.bounds_of("winograd" if self.winograd else "direct")
+
+    def bounds_of(self, algorithm: str) -> dict[str, tuple[str, float]]:
+        """Kind and bound of each of the three operations by "direct", "winograd" (F(4x4,3x3)) or "winograd2"."""
         (n, oh, ow, o), c = self.y, self.x[3] // self.groups
         taps = math.prod(self.kernel)
         terms = {
@@ -73,12 +77,13 @@ class Conv:
             "conv2d_backward_input": taps * o // self.groups,
             "conv2d_backward_kernel": n * oh * ow,
         }
-        if not self.winograd:
+        if algorithm == "direct":
             return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
-        tile = 4 if self.kernel == (3, 3) else 2
+        tile = 4 if algorithm == "winograd" and self.kernel == (3, 3) else 2
         tiles = n * math.ceil(oh / tile) * math.ceil(ow / tile)
-        bounds = [tile_bound(count) for count in (c, o // self.groups, tiles)]
-        if tile == 2:  # the way back to 5 x 5 numbers has powers up to the fourth
+        bound = small_tile_bound if algorithm == "winograd2" else tile_bound
+        bounds = [bound(count) for count in (c, o // self.groups, tiles)]
+        if self.kernel == (5, 5):  # the way back to 5 x 5 numbers has powers up to the fourth
             bounds[2] *= 3.5
         return {op: ("tiles", bound) for op, bound in zip(terms, bounds, strict=True)}
 
@@ -129,6 +134,11 @@ def sum_bound(terms: int) -> float:
 def tile_bound(terms: int) -> float:
     """Bound of Winograd's F(4x4,3x3) and F(2x2,5x5) where so many products are summed at each point: see `cases`."""
     return 7 * math.sqrt(1 + 12 / terms)
+
+
+def small_tile_bound(terms: int) -> float:
+    """Bound of Winograd's F(2x2,3x3) where so many products are summed at each point: see `cases`."""
+    return 1 + 2.5 * math.sqrt(1 + 12 / terms)
 
 
 def size_name(shape: Shape) -> str:

@@ -15,7 +15,14 @@ tiles   eps * the largest of the operation on absolute values: where Winograd's 
         the size of a plain sum: 8.8 at worst for 3x3 sums, 7.2 for the kernel's gradient (points 0, 3/4, -3/4, 3/2,
         -3/2, infinity). A plain sum of normal products is 3 sqrt(K), the sum of its absolute values 9 * 0.64 K.
         Four standard deviations give 4 * 8.8 * 3 / 5.76 * sqrt(6/K + 1/2) / 2 = 6.5 sqrt(1 + 12/K), and the bound
-        is 7 sqrt(1 + 12/K). Measured: up to 5.6 (16 channels, 64 pictures); direct convolution stays below 2.4.
+        is 7 sqrt(1 + 12/K). Measured: up to 5.6 (16 channels, 64 pictures; 7.7 for a kernel's gradient from 3 tiles);
+        direct convolution stays below 2.4.
+        F(2x2,3x3), points 0, 1, -1, infinity, magnifies 1.67 times, 2 times for the kernel's gradient (2x2 sums):
+        4 * 1.67 * 3 / 5.76 and 4 * 2 * 2 / 2.56 times sqrt(6/K + 1/2) / 2 are 1.2 and 2.2 sqrt(1 + 12/K). Its bound
+        is 1 + 2.5 sqrt(1 + 12/K), the 1 for the way back and the epilogue. Measured: up to 1.5.
+        F(2x2,5x5) has the points of F(4x4,3x3) and magnifies 6.4 times: 2.8 sqrt(1 + 12/K), under the same 7. The
+        gradient of its kernel (5x5 numbers of 2x2 sums) magnifies 11.8 times: 13 sqrt(1 + 12/K); 24.5 are allowed.
+        A test that forces an algorithm asks for that algorithm's bound; elsewhere, for the widest that may run.
 scaled  eps * the largest result: for formulas with exp, powers and means, a stated number of roundings each.
 
 eps is float32's 2^-23.

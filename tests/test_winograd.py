@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import check
-from case import Case, Conv, given, guarded, normal, sum_bound
+from case import Case, Conv, given, guarded, normal
 from cases import CONVS, SAME3
 from hypothesis import assume, settings
 from hypothesis import given as sample
@@ -86,18 +86,13 @@ def applying(shapes: Iterable[Conv]) -> list[Any]:
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize(("c", "algorithm"), applying(SHAPES + tuple(NAMED)))
 def test_winograd_agrees_with_the_truth(c: Conv, op: str, algorithm: str) -> None:
-    run(c, op, algorithm, *c.bounds[op])
+    run(c, op, algorithm, *c.bounds_of(algorithm)[op])
 
 
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("c", NAMED, ids=lambda c: c.name)
 def test_direct_keeps_the_bound_of_a_plain_sum(c: Conv, op: str) -> None:
-    terms = {
-        "conv2d": math.prod(c.kernel_shape[:3]) + 1,
-        "conv2d_backward_input": math.prod(c.kernel) * c.filters // c.groups,
-        "conv2d_backward_kernel": math.prod(c.y[:3]),
-    }
-    run(c, op, "direct", "linear", sum_bound(terms[op]))
+    run(c, op, "direct", *c.bounds_of("direct")[op])
 
 
 @st.composite
@@ -112,12 +107,12 @@ def geometries(draw: st.DrawFn) -> Conv:
     return Conv("random", shape, (kernel, kernel), filters, padding=pads, groups=groups)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
-@sample(geometries(), st.sampled_from(WINOGRAD))
-def test_winograd_agrees_on_random_geometries(c: Conv, algorithm: str) -> None:
-    assume(algorithm == "winograd" or c.kernel == (3, 3))
+@settings(max_examples=90, deadline=None)
+@sample(geometries(), st.sampled_from(("direct", *WINOGRAD)))
+def test_every_algorithm_agrees_on_random_geometries(c: Conv, algorithm: str) -> None:
+    assume(algorithm != "winograd2" or c.kernel == (3, 3))
     for op in OPS:
-        run(c, op, algorithm, *c.bounds[op])
+        run(c, op, algorithm, *c.bounds_of(algorithm)[op])
 
 
 POOLING: dict[str, Any] = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
@@ -228,6 +223,18 @@ def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, o
         assert out[:3].tobytes() == small.tobytes(), "a picture's result depends on its batch"
     else:
         assert not whole.any()
+
+
+def test_direct_convolution_can_be_asked_for() -> None:
+    x, y = np.zeros((1, 16, 16, 36), np.float32), np.zeros((1, 16, 16, 72), np.float32)
+    kernel, options = np.zeros((3, 3, 36, 72), np.float32), {"strides": (1, 1), "padding": SAME3}
+    with native.direct_convolution():
+        assert native.conv2d_choice(x, kernel, **options) == "direct"
+        step = native.conv2d(x, kernel, None, y, **options)
+        forced = native.conv2d(x, kernel, None, y, **options, algorithm="winograd2")
+    assert native.conv2d_algorithm(step) == "direct" and native.conv2d_algorithm(forced) == "winograd2"
+    after = native.conv2d(x, kernel, None, y, **options)
+    assert native.conv2d_choice(x, kernel, **options) == native.conv2d_algorithm(after) == "winograd"
 
 
 def test_no_algorithm_where_it_does_not_apply() -> None:

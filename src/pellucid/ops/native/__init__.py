@@ -18,6 +18,7 @@ from pellucid.ops.native.conv import (
     conv2d_pool,
     conv2d_pool_backward_input,
     conv2d_pool_backward_kernel,
+    direct_convolution,
 )
 from pellucid.ops.native.cost import Cost, cost
 from pellucid.ops.native.data import (
@@ -121,6 +122,7 @@ __all__ = [
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",
+    "direct_convolution",
     "dropout",
     "fma_probe",
     "gather",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from pellucid.errors import BackendError
@@ -26,6 +29,19 @@ _POOLS = {"max": 0, "average": 1}
 _WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
 
+_direct_only: ContextVar[bool] = ContextVar("direct_only", default=False)
+
+
+@contextmanager
+def direct_convolution() -> Iterator[None]:
+    """Convolutions made inside (steps, plans, models that train) choose the direct algorithm: for comparisons."""
+    token = _direct_only.set(True)
+    try:
+        yield
+    finally:
+        _direct_only.reset(token)
+
+
 def conv2d_algorithm(step: Step) -> str:
     """Which algorithm a step of convolution runs: "direct", "winograd" or "winograd2"; "auto" for other steps.
 
@@ -48,7 +64,7 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     window = tuple(sizes.get(name, default) for name, default in _WINOGRAD_POOLING.items())
     if algorithm.startswith("winograd") and window != tuple(_WINOGRAD_POOLING.values()):
         raise BackendError(f"{op}: algorithm {algorithm!r} needs max pooling 2x2, stride 2, without padding")
-    return _ALGORITHMS[algorithm]
+    return _ALGORITHMS["direct" if algorithm == "auto" and _direct_only.get() else algorithm]
 
 
 def conv2d_choice(
@@ -56,9 +72,8 @@ def conv2d_choice(
 ) -> str:
     """The algorithm `conv2d` would choose for these shapes; whoever thinks of merging it with something asks first."""
     sizes = _conv_sizes("conv2d", x, kernel, None, strides, padding, dilation, groups)
-    unbound = step(
-        "conv2d", x=None, kernel=None, bias=None, y=None, **sizes, ALGORITHM=0, ACTIVATION=0, slope=0.0
-    )  # fmt: skip
+    sizes["ALGORITHM"] = _algorithm_code("conv2d", "auto", sizes)
+    unbound = step("conv2d", x=None, kernel=None, bias=None, y=None, **sizes, ACTIVATION=0, slope=0.0)
     return conv2d_algorithm(unbound)
 
 
