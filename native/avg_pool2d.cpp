@@ -4,12 +4,12 @@
 // whole vector is read and written for each, in order, so that the next pixel overwrites what does not belong to it.
 // Sums go through a window row by row, as in conv2d_pool.cpp: the same bits.
 //
-// Backward is a gather: every pixel of dx visits the windows that contain it, so nothing is added twice. Windows side by
-// side (2x2, stride 2) need none: a row of dy, each pixel repeated, serves all rows of its windows, and vectors run over
-// pixels and channels alike. An activation between convolution and pooling is gone through in the same pass, dz = dx *
-// f'(map) by the map it gave, and so is the sum over pixels that is the bias's gradient: over the rows of a task in float,
-// over its columns and tasks in double. For LeNet's first pooling (100 x 28x28x6, one thread, Zen 3) the three passes take
-// 0.41 ms, this one 0.18. Task = (image, band of rows).
+// Backward is a gather: every pixel of dx visits the windows that contain it, so nothing is added twice. Windows side
+// by side (2x2, stride 2) need none: a row of dy, each pixel repeated, serves all rows of its windows, and vectors run
+// over pixels and channels alike. An activation between convolution and pooling is gone through in the same pass, dz =
+// dx * f'(map) by the map it gave, and so is the sum over pixels that is the bias's gradient: over the rows of a task
+// in float, over its columns and tasks in double. For LeNet's first pooling (100 x 28x28x6, one thread, Zen 3) the
+// three passes take 0.41 ms, this one 0.18. Task = (image, band of rows).
 #include "pool2d.hpp"
 #include "conv2d_pool.hpp"
 #include "parallel.hpp"
@@ -146,7 +146,8 @@ void span(const Span& s, int64_t kind, float slope) {
     if (kind == kRelu) go_through<SUMS>(s, [](vf dy, vf y) { return derived(dy, y, kRelu, 0.0f); });
     else if (kind == kSigmoid) go_through<SUMS>(s, [](vf dy, vf y) { return derived(dy, y, kSigmoid, 0.0f); });
     else if (kind == kTanh) go_through<SUMS>(s, [](vf dy, vf y) { return derived(dy, y, kTanh, 0.0f); });
-    else if (kind == kLeakyRelu) go_through<SUMS>(s, [slope](vf dy, vf y) { return derived(dy, y, kLeakyRelu, slope); });
+    else if (kind == kLeakyRelu)
+        go_through<SUMS>(s, [slope](vf dy, vf y) { return derived(dy, y, kLeakyRelu, slope); });
     else go_through<SUMS>(s, [](vf dy, vf) { return dy; });
 }
 

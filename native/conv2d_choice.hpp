@@ -4,8 +4,8 @@
 // The model estimates the cycles of one picture. A register tile costs half a cycle a vector of products and something
 // for its ends; a Winograd tile costs its products (36 or 16 a pair of channels) and the transforms of its vectors of
 // channels, whether it lies in the picture wholly or by one pixel. So Winograd loses where channels are few (3 -> 64),
-// and F(4x4) loses to F(2x2) at 1, 2, 5 and 6 pixels. 5x5 kernels have F(2x2, 5x5) only. Where it estimates a gain under 10 %, direct it is: that has the
-// smaller error.
+// and F(4x4) loses to F(2x2) at 1, 2, 5 and 6 pixels. 5x5 kernels have F(2x2, 5x5) only. Where it estimates a gain
+// under 10 %, direct it is: that has the smaller error.
 //
 // Constants fitted to 31 shapes measured with AVX2 on Zen 3 (1 to 512 channels, 1 to 56 pixels, all three directions):
 // of 93 choices 4 lose more than 10 % to the best, all at 1 to 3 pixels or 3 to 4 channels. For the other instruction
@@ -111,8 +111,8 @@ inline int64_t algorithm_of(const Conv2dPoolBackwardKernel& a) {
     if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
     return choose_routed(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
-// What the direct algorithm's other ways take, in cycles, fitted to 325 to 400 shapes measured likewise (1 to 36 channels
-// to 4 to 45, kernels 3 to 7, strides 1 and 2, 10 to 48 pixels), each both ways, interleaved. The ratio of the two is
+// What the direct algorithm's other ways take, in cycles, fitted to 325 to 400 shapes measured likewise (1 to 36
+// channels to 4 to 45, kernels 3 to 7, strides 1 and 2, 10 to 48 pixels), each both ways, interleaved. The ratio of the two is
 // estimated within 15 % (standard deviation).
 constexpr double tile_product(int64_t channels, double single) {  // of a pixel and tap: a tile one vector wide, or two
     return double(ceil_div(channels, V) % 2) * single + double(ceil_div(channels, V) / 2);
@@ -155,7 +155,7 @@ inline bool narrow_pays(const Conv2d& a) {
     return narrow_pays(a, kForwardRow, double(ceil_div(a.O, 6) * ceil_div(a.OW, 2 * V)));
 }
 inline bool narrow_pays(const Conv2dBackwardKernel& a) {
-    return narrow_pays(a, kGradientRow, double(a.KH * a.KW * a.C * a.O) / 12);  // each goes through all rows, row by row
+    return narrow_pays(a, kGradientRow, double(a.KH * a.KW * a.C * a.O) / 12);  // each goes through all rows
 }
 
 template <typename Arguments>

@@ -1,10 +1,11 @@
 // Convolution, gradient of its input: for any stride and dilation a set of stride-1 gathers, one for each phase.
 //
-// In padded coordinates i = q * SH + phase. The taps that reach such rows are those with kh * DH = phase + SH * t,
-// and they read dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of
-// dy with a part of the taps: the product of gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase, output
-// channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied
-// with zeros around where the gather would leave it. Task = (image, group, phase, band of q, share of the panels).
+// In padded coordinates i = q * SH + phase. The taps that reach such rows are those with kh * DH = phase + SH * t, and
+// they read dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of dy
+// with a part of the taps: the product of gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase, output
+// channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied with
+// zeros around where the gather would leave it. Few channels or a wide border: conv2d_spans.cpp, where it pays. Task =
+// (image, group, phase, band of q, share of the panels).
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"

@@ -6,9 +6,15 @@
 // borders), the results of a row put together again by transposing V x V.
 //
 // Loop order: row oy > block of at most 6 channels > group of vectors of pixels > tap (kh, kw, c) > channel. Register
-// tile, channels x vectors: AVX-512 6 x 4 (24 accumulators + 4 + 1), AVX2 6 x 2 or 4 x 3 (12 + 3 + 1), baseline
-// 6 x 2. Weights are read as they lie, (tap, channel), and sums run over taps in their order, with the bias last: bit
-// for bit the sums of conv2d.cpp. Sigmoid and tanh run over a band's finished NHWC rows. Task = (image, band of rows).
+// tile, channels x vectors: AVX-512 6 x 4 (24 accumulators + 4 + 1), AVX2 6 x 2 or 4 x 3 (12 + 3 + 1), baseline 6 x 2.
+// Weights are read as they lie, (tap, channel), and sums run over taps in their order, with the bias last: bit for bit
+// the sums of conv2d.cpp. Sigmoid and tanh run over a band's finished NHWC rows. Task = (image, band of rows).
+//
+// Measured (Zen 3, one thread, 100 x 28x28, 5x5, ms, beside vectors of channels): 1 -> 6: 0.47 for 0.64; 3 -> 6: 1.15
+// for 1.63; 6 -> 6: 2.2 for 3.7; but 1 -> 12: 1.07 for 0.86, since 12 channels fill 3/4 of their lanes and two blocks
+// go through a row. A row's ends and its transposition cost as much as 30 taps of 6 channels, so narrow pictures (10
+// pixels) lose by 2: conv2d_choice.hpp weighs it. Not tried further, by count: x repeated once a channel so that lanes
+// are (pixel, channel) needs an unaligned load for each product, half of which cross a cache line (all, with AVX-512).
 #include "conv2d_choice.hpp"
 #include "conv2d_narrow.hpp"
 #include "conv2d_pool.hpp"

@@ -7,8 +7,8 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-// Rows of a band of x as planes: (channel, ox mod SW, row, ox / SW), zero outside the picture. Tap (kh, kw, c) of output
-// row oy and pixels ox .. ox + V - 1 is one unaligned vector.
+// Rows of a band of x as planes: (channel, ox mod SW, row, ox / SW), zero outside the picture. Tap (kh, kw, c) of
+// output row oy and pixels ox .. ox + V - 1 is one unaligned vector.
 struct Planes {
     int64_t width;  // output pixels of a row in whole vectors
     int64_t pitch;  // floats of a row: and what taps reach beyond
@@ -51,7 +51,8 @@ void plane_offsets(const Arguments& a, const Planes& p, int32_t* offset) {
 
 // The planes of the rows under output rows first .. first + rows - 1 of one picture.
 template <typename Arguments>
-void fill_planes(const Arguments& a, const Planes& p, const float* picture, int64_t first, int64_t rows, float* planes) {
+void fill_planes(const Arguments& a, const Planes& p, const float* picture, int64_t first, int64_t rows,
+                 float* planes) {
     const int64_t height = band_height(a, rows);
     for (int64_t row = 0; row < height; ++row) {
         const int64_t y = first * a.SH - a.TOP + row;

@@ -2,13 +2,15 @@
 //
 //     dkernel[tap][o] = sum over pixels of x[tap's pixel] * dy[pixel][o]
 //
-// as in conv2d_narrow.cpp: rows of x and dy are taken apart into planes, and a product of two vectors of pixels adds to a
-// vector for each pair (tap, channel), whose lanes are summed up at the very end. Neither operand is a broadcast.
+// as in conv2d_narrow.cpp: rows of x and dy are taken apart into planes, and a product of two vectors of pixels adds
+// to a vector for each pair (tap, channel), whose lanes are summed up at the very end. Neither operand is a broadcast.
 //
-// Loop order: image > band of rows > block of channels > block of taps > row > vector of pixels > tap > channel. Register
-// tile, taps x channels: AVX-512 6 x 4, AVX2 4 x 3 (12 accumulators + 3 + 1 of 16), baseline 3 x 3. A band's planes
-// stay in L1. The shards of images, as many as shape says, each add to vectors of their own; these are added in order.
-// Task = shard.
+// Loop order: image > band of rows > block of channels > block of taps > row > vector of pixels > tap > channel.
+// Register tile, taps x channels: AVX-512 6 x 4, AVX2 4 x 3 (12 accumulators + 3 + 1 of 16), baseline 3 x 3. A band's
+// planes stay in L1. The shards of images, as many as shape says, each add to vectors of their own; these are added in
+// order. Task = shard.
+//
+// Measured (Zen 3, one thread): 5x5, 1 -> 6, 100 x 28x28: 0.44 ms, 0.64 with channels in the lanes.
 #include "conv2d_choice.hpp"
 #include "conv2d_narrow.hpp"
 #include "parallel.hpp"

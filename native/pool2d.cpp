@@ -2,7 +2,8 @@
 //
 // Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
 // pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
-// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter way.
+// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter
+// way.
 #include "pool2d.hpp"
 #include "parallel.hpp"
 
@@ -62,8 +63,8 @@ void max_pool2d(const void* arguments, Context&) {
     parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), max_band, &job);
 }
 
-// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Task = (image, row
-// of windows, and what is left below them).
+// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Task = (image,
+// row of windows, and what is left below them).
 template <typename Arguments, typename Share>
 PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
     const int64_t bands = ceil_div(a.H, a.PH), n = task / bands, oy = task % bands;
