@@ -1,4 +1,4 @@
-// Dense layers. Up to 32 examples: dense_stream.hpp. More, on the gather product of gather_gemm.hpp, with one tap and
+// Dense layers. Up to 48 examples: dense_stream.hpp. More, on the gather product of gather_gemm.hpp, with one tap and
 // offsets 0, 1, 2 ...:
 //
 // Forward and backward to the input: a task owns a strip of up to 4 panels of columns (256 bytes of each row with
@@ -11,7 +11,9 @@
 //
 // Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
 // inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
-// to one cache set.
+// to one cache set. For few examples it is bound by writing: 25088 -> 4096 for 4 in 30 ms, 27 GB/s with the reading of
+// each line before it is written. Lost: going along 6 rows from end to end (within 5 %), fetching what will be written
+// (5 to 15 % slower).
 #include "dense_stream.hpp"
 #include "gather_gemm.hpp"
 #include "parallel.hpp"

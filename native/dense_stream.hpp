@@ -22,7 +22,8 @@
 // Zen 3, one thread, against packing one panel of 16 columns at a time (64 bytes of each row): 25088 -> 4096 for 4
 // examples 102 -> 29 ms forward and 104 -> 43 to the input, 9216 -> 4096 for 16 46 -> 19 and 50 -> 22, where plain
 // reading of the weights takes 28 and 10. Lost: strips of 128 columns (64 ms: no prefetcher follows 512 bytes of each
-// row); 16 rows transposed where they lie, at a stride of 16 KB (56 ms).
+// row); 16 rows transposed where they lie, at a stride of 16 KB (56 ms). Packing strips of 4 panels (dense.cpp) is 1.2
+// to 1.35 times slower at 24 to 48 examples, and as fast or faster from 64 on.
 #pragma once
 #include "gather_gemm.hpp"
 #include "parallel.hpp"
@@ -32,7 +33,7 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kStreamed = 32;      // examples at most
+constexpr int64_t kStreamed = 48;      // examples at most
 constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
 constexpr int64_t kLine = 16;          // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
