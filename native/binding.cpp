@@ -4,6 +4,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <memory>
+
 #include "parallel.hpp"
 #include "program.hpp"
 
@@ -117,17 +119,69 @@ void check(const Outcome& outcome) {
         throw Refusal(std::string(outcome.kernel) + ": a label lies outside the classes");
 }
 
+// The changes that a list of (array, values) describes; holds their memory until it goes.
+struct Changes {
+    Changes(const nb::sequence& pairs, int64_t count) {
+        for (nb::handle pair : pairs) {
+            const Py_buffer &memory = take(pair[0]), &values = take(pair[1]);
+            const size_t bytes = size_t(memory.len);
+            if (count < 0 || size_t(values.len) != size_t(count) * bytes)
+                throw Refusal("run_steps: an array of " + std::to_string(bytes) + " bytes was given values of " +
+                              std::to_string(values.len) + " bytes for " + std::to_string(count) + " runs");
+            list.push_back({static_cast<char*>(memory.buf), static_cast<char*>(values.buf), bytes});
+        }
+    }
+
+    struct View {
+        explicit View(PyObject* array) {
+            if (PyObject_GetBuffer(array, &buffer, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) == 0) return;
+            PyErr_Clear();
+            throw Refusal("run_steps: what changes from run to run must be writable C-contiguous arrays");
+        }
+        View(const View&) = delete;
+        View& operator=(const View&) = delete;
+        ~View() { PyBuffer_Release(&buffer); }
+        Py_buffer buffer;
+    };
+
+    const Py_buffer& take(const nb::object& array) {
+        views.push_back(std::make_unique<View>(array.ptr()));
+        return views.back()->buffer;
+    }
+
+    std::vector<Change> list;
+    std::vector<std::unique_ptr<View>> views;
+};
+
 struct Program {
     explicit Program(std::vector<const Step*> given)
         : data(std::vector<const BoundKernel*>(given.begin(), given.end())) {
         for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
     }
 
-    // False if a step ended it because a number was not finite.
-    bool run(int64_t n) {
+    void expect_batch(int64_t n) const {
         if (n > data.largest_batch() && n >= 0 && data.largest_batch() >= 0)
             throw Refusal("a program built for N = " + std::to_string(data.largest_batch()) + " cannot run N = " +
                           std::to_string(n));
+    }
+
+    // How many of `count` runs ended well: fewer where a number was not finite.
+    int64_t run_steps(int64_t n, int64_t count, const nb::sequence& before, const nb::sequence& after) {
+        expect_batch(n);
+        const Changes in(before, count), out(after, count);
+        Outcome outcome;
+        int64_t done = 0;
+        {
+            nb::gil_scoped_release release;
+            outcome = data.run_steps(n, count, in.list, out.list, done);
+        }
+        check(outcome);
+        return done;
+    }
+
+    // False if a step ended it because a number was not finite.
+    bool run(int64_t n) {
+        expect_batch(n);
         Outcome outcome;
         {
             nb::gil_scoped_release release;
@@ -203,6 +257,7 @@ NB_MODULE(_native, m) {
     nb::class_<Program>(m, "Program")
         .def(nb::init<std::vector<const Step*>>(), nb::arg("steps"))
         .def("run", &Program::run, nb::arg("n") = -1)
+        .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"))
         .def("__len__", [](const Program& p) { return p.data.size(); })
         .def_prop_ro("batch", [](const Program& p) { return p.data.largest_batch(); })
         .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });

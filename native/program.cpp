@@ -74,4 +74,15 @@ Outcome ProgramData::run(int64_t n) {
     return {};
 }
 
+Outcome ProgramData::run_steps(int64_t n, int64_t count, const std::vector<Change>& before,
+                               const std::vector<Change>& after, int64_t& done) {
+    for (done = 0; done < count; ++done) {
+        for (const Change& c : before) std::memcpy(c.memory, c.values + size_t(done) * c.bytes, c.bytes);
+        const Outcome outcome = run(n);
+        for (const Change& c : after) std::memcpy(c.values + size_t(done) * c.bytes, c.memory, c.bytes);
+        if (outcome.status != kOk) return outcome;
+    }
+    return {};
+}
+
 }  // namespace pellucid

@@ -68,11 +68,21 @@ struct Outcome {
 // One kernel at once, on memory of the calling thread.
 Outcome run_once(const BoundKernel& bound);
 
+// Memory that a program's steps read or write, and what goes into it before each of several runs, or out after it.
+struct Change {
+    char* memory;
+    char* values;  // `bytes` a run
+    size_t bytes;
+};
+
 // All argument structs lie one after another; run(n) sets every N and runs all. One run at a time.
 class ProgramData {
 public:
     explicit ProgramData(const std::vector<const BoundKernel*>& steps);
     Outcome run(int64_t n);  // n < 0: as built
+    // `count` runs in a row, or as many as end well; `done` says how many did.
+    Outcome run_steps(int64_t n, int64_t count, const std::vector<Change>& before, const std::vector<Change>& after,
+                      int64_t& done);
     int64_t workspace_bytes() const { return workspace_bytes_; }
     int64_t largest_batch() const { return largest_; }  // smallest N of all steps; -1 if none has one
     size_t size() const { return steps_.size(); }

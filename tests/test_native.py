@@ -495,6 +495,25 @@ def test_control_arrays_are_read_when_a_program_runs() -> None:
     np.testing.assert_array_equal(param, np.full(5, -2.5, np.float32))
 
 
+def test_many_runs_in_one_call() -> None:
+    param, grad, control = np.zeros(5, np.float32), np.ones(5, np.float32), np.array([0.5, 1.0, 1.0])
+    program = native.Program([native.sgd(param, grad, None, control)])
+    controls, params = np.array([[0.5, 1, 1], [2, 2, 1], [0.25, 3, 1]]), np.zeros((3, 5), np.float32)
+    assert program.run_steps(0, 3, [(control, controls)], [(param, params)]) == 3
+    np.testing.assert_array_equal(params[:, 0], [-0.5, -2.5, -2.75])
+    with pytest.raises(BackendError, match="an array of 24 bytes was given values of 48 bytes for 3 runs"):
+        program.run_steps(0, 3, [(control, controls[:2])], [])
+    with pytest.raises(BackendError, match="writable C-contiguous"):
+        program.run_steps(0, 3, [(control, controls[:, ::2])], [])
+
+
+def test_many_runs_end_where_a_number_is_not_finite() -> None:
+    x, values, seen = np.zeros(2), np.array([[1.0, 2], [3, np.inf], [5, 6]]), np.zeros((3, 2))
+    program = native.Program([native.stop_unless_finite(x)])
+    assert program.run_steps(0, 3, [(x, values)], [(x, seen)]) == 1
+    np.testing.assert_array_equal(seen, [[1, 2], [3, np.inf], [0, 0]])
+
+
 def test_wrong_arrays_make_no_step() -> None:
     a = Arrays(2)
     x, kernel, y = a.batch(5, 5, 2), a.fixed(3, 3, 2, 4), a.out(5, 5, 4)

@@ -17,6 +17,7 @@ from pellucid import optimizers, zoo
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.ops import backend
 from pellucid.train import (
     BatchEnded,
     EarlyStopping,
@@ -196,6 +197,10 @@ def test_a_listener_stops_training(kind: type, batches: int, epochs: int) -> Non
     assert isinstance(told[-1], TrainingEnded) and told[-1].reason == "enough"
 
 
+def with_dropout() -> Sequential:
+    return Sequential([L.Input((6, 5, 2)), L.Conv2D(3, 2), L.ReLU(), L.Dropout(0.3), L.Flatten(), L.Dense(3)])
+
+
 def with_norm() -> Sequential:
     return Sequential([L.Input((6, 5, 2)), L.Conv2D(3, 2), L.BatchNorm(), L.ReLU(), L.Flatten(), L.Dense(3)])
 
@@ -220,6 +225,53 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_model_as_it_was(build: Ca
         np.testing.assert_array_equal(now, then)
         assert np.isfinite(now).all()
     fit(model, x[:16], y[:16])
+
+
+class Patient:
+    """A listener that need not hear of every batch."""
+
+    every_batch = False
+
+    def __init__(self) -> None:
+        self.told: list[BatchEnded] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BatchEnded):
+            self.told.append(event)
+
+
+@pytest.mark.skipif(backend().name != "native", reason="stretches are for native programs")
+def test_stretches_of_steps_give_the_same_bits_as_single_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.train.trainer.STRETCH_S", 1.0)
+    x, y = pictures(90)
+    histories, weights, patient = [], [], Patient()
+    for callbacks in (patient, lambda event: None):
+        model = compiled(optimizers.Adam(pellucid.schedules.Step(0.01, 3, 0.5)), with_dropout())
+        histories.append(fit(model, x, y, batch_size=8, epochs=3, callbacks=callbacks))
+        weights.append(model.get_weights())
+        assert model.optimizer_step == 36
+    for name in ("loss", "accuracy", "learning_rate"):
+        assert histories[0][name] == histories[1][name]
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    first = [event for event in patient.told if event.epoch == 0]
+    assert sum(event.num_samples for event in first) == 90
+    assert len(first) < 12 and first[-1].batch == 11 and first[-1].step == 11
+
+
+@pytest.mark.skipif(backend().name != "native", reason="stretches are for native programs")
+def test_a_stretch_ends_before_a_loss_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.train.trainer.STRETCH_S", 1.0)
+    (x, y), weights = pictures(64), []
+    x[43, 2, 2, 1] = np.nan
+    for callbacks in (Patient(), lambda event: None):
+        model = compiled()
+        with pytest.raises(DivergedError, match=r"loss became nan at step 6 \(epoch 1, batch 6\)"):
+            fit(model, x, y, batch_size=8, shuffle=False, callbacks=callbacks)
+        weights.append(model.get_weights())
+        assert model.optimizer_step == 5
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # of the reference

@@ -18,6 +18,8 @@ class Interrupt:
     `status` is the exit status of the signal that came, None if none did.
     """
 
+    every_batch = False
+
     def __init__(self) -> None:
         self.status: int | None = None
         self._previous: dict[signal.Signals, Any] = {}

@@ -100,6 +100,16 @@ class Feed:
         for rows in self._ordered():
             rows.cursor[0] = position
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the pictures are gathered where they lie, with nothing to stage."""
+        return self.staging is None
+
+    @property
+    def cursors(self) -> list[Array]:
+        """Where in the order the next batch begins: one number in each array, read when a step runs."""
+        return [rows.cursor for rows in self._ordered()]
+
     def stage(self, images: Array) -> None:
         """Hand over the pictures of the next batch, where they do not lie in memory."""
         if self.staging is not None:

@@ -20,8 +20,8 @@ class Sequence:
 
     def __init__(self, work: Iterable[Work]) -> None:
         self._stages: list[Call] = []
+        self._programs: list[native.Program] = []
         self.workspace_bytes = 0
-        self.num_programs = 0
         self.steps: list[native.Step] = []
         pending: list[native.Step] = []
         for item in work:
@@ -36,7 +36,7 @@ class Sequence:
         if pending:
             program = native.Program(list(pending))
             self.workspace_bytes += program.workspace_bytes
-            self.num_programs += 1
+            self._programs.append(program)
             self.steps.extend(pending)
             self._stages.append(program.run)
             pending.clear()
@@ -45,6 +45,11 @@ class Sequence:
     def num_stages(self) -> int:
         """Calls a run makes: programs and pieces of Python."""
         return len(self._stages)
+
+    @property
+    def program(self) -> native.Program | None:
+        """The one program that is all of the work, or None where Python has a part in it."""
+        return self._programs[0] if len(self._programs) == len(self._stages) == 1 else None
 
     def run(self, n: int) -> bool:
         """Do everything for the first n pictures; False if a stage ended the run because a number was not finite."""

@@ -19,6 +19,8 @@ class EarlyStopping:
     Errors: ConfigError for arguments, and for a monitor that is not measured.
     """
 
+    every_batch = False
+
     def __init__(
         self,
         monitor: str | None = None,

@@ -42,7 +42,10 @@ class EpochStarted:
 
 @dataclass(frozen=True)
 class BatchEnded:
-    """After a training step. logs are means over the epoch so far; step counts from 0 over the whole run."""
+    """After a training step, or a stretch of them (see `Listener`), of which it tells the last.
+
+    logs are means over the epoch so far; step counts from 0 over the whole run. num_samples: in the step or stretch.
+    """
 
     epoch: int
     batch: int
@@ -98,6 +101,16 @@ class Stop:
 
 
 Listener = Callable[[Event], Stop | None]
+"""One with an attribute `every_batch` that is False is content with the `BatchEnded` that end a stretch of steps of
+about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads."""
+
+STRETCH_S = 0.05
+"""Seconds of steps between two `BatchEnded` for such listeners."""
+
+
+def wants_every_batch(listener: Listener) -> bool:
+    """True unless the listener says otherwise."""
+    return bool(getattr(listener, "every_batch", True))
 
 
 def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[Listener]:

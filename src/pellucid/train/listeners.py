@@ -84,6 +84,8 @@ def epoch_head(logs: Mapping[str, float]) -> str:
 class Progress:
     """A bar for the epoch in hand and one line for each finished; plain lines where the output is no terminal."""
 
+    every_batch = False
+
     def __init__(self, file: IO[str] | None = None, *, bar: bool = True) -> None:
         self._file, self._wants_bar = file, bar
         self._bar: RichProgress | None = None
@@ -144,7 +146,7 @@ class Progress:
 
     def _batch(self, event: BatchEnded) -> None:
         self._seen += event.num_samples
-        self._done += 1
+        self._done = event.epoch * self._steps + event.batch + 1
         now = time.perf_counter()
         last = event.batch + 1 == self._steps
         if now - self._drawn_s < (REDRAW_S if self._bar is not None else 100 * REDRAW_S) and not last:
@@ -181,6 +183,8 @@ class Progress:
 
 class JsonLog:
     """Appends one JSON object a line to a file: the run's start, each epoch, its end."""
+
+    every_batch = False
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self._path, self._about = path, dict(about)

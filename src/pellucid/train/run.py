@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pellucid.errors import DataError
 from pellucid.ops.geometry import Array
@@ -49,6 +49,8 @@ def new_run_folder(root: Path, name: str) -> Path:
 @dataclass
 class SaveBest:
     """Writes the model whenever an epoch is the best so far."""
+
+    every_batch: ClassVar[bool] = False
 
     model: Savable
     path: Path

@@ -25,6 +25,8 @@ class Snapshots:
     NUM_BINS counts, with its range under `…/range`.
     """
 
+    every_batch = False
+
     def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._model, self._probes = folder, model, probes[:NUM_PROBES]

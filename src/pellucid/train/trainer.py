@@ -20,6 +20,7 @@ from pellucid.parameters import FlatParameters
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
+    STRETCH_S,
     BatchEnded,
     EpochEnded,
     EpochStarted,
@@ -29,6 +30,7 @@ from pellucid.train.events import (
     Stop,
     TrainingEnded,
     TrainingStarted,
+    wants_every_batch,
 )
 from pellucid.train.history import History
 
@@ -124,20 +126,52 @@ class Trainer:
                 plan = self._make_plan()
             start = time.perf_counter()
             plan.totals[:] = 0
-            for batch, n in enumerate(self._feed_batches(plan.feed)):
-                step = model.optimizer_step
-                rate = model.optimizer.learning_rate_at(step)
-                if not plan.run(n, step=step, learning_rate=rate):
-                    raise self._diverged(plan, epoch, batch, rate)
-                model.optimizer_step += 1
-                model.touch()
-                self._emit(BatchEnded(epoch, batch, step, n, self._logs(plan.totals)))
-                if self._stop:
-                    break
+            rate = self._train_epoch(epoch, plan)
             model.num_epochs += 1
             self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
         self._end(self._stop.reason if self._stop else "all epochs done")
         return self.history
+
+    def _train_epoch(self, epoch: int, plan: TrainingPlan) -> float:
+        """All batches of an epoch; returns the learning rate of the last."""
+        if plan.runs_alone and self._batches.in_memory and not any(map(wants_every_batch, self.listeners)):
+            return self._train_in_stretches(epoch, plan)
+        model, rate = self.model, 0.0
+        for batch, n in enumerate(self._feed_batches(plan.feed)):
+            step = model.optimizer_step
+            rate = model.optimizer.learning_rate_at(step)
+            if not plan.run(n, step=step, learning_rate=rate):
+                raise self._diverged(plan.totals, epoch, batch, rate)
+            model.optimizer_step += 1
+            model.touch()
+            self._emit(BatchEnded(epoch, batch, step, n, self._logs(plan.totals)))
+            if self._stop:
+                break
+        return rate
+
+    def _train_in_stretches(self, epoch: int, plan: TrainingPlan) -> float:
+        """The same steps, with the same bits, as many in a call as take about STRETCH_S."""
+        model, count, size = self.model, len(self.examples), self.config.batch_size
+        self._reorder(plan.feed)
+        batch, steps, rate = 0, 1, 0.0
+        while batch * size < count:
+            n = min(size, count - batch * size)  # the last batch may be smaller: a stretch of its own
+            steps = max(1, min(steps, (count - batch * size) // size))
+            first = model.optimizer_step
+            rates = [model.optimizer.learning_rate_at(first + i) for i in range(steps)]
+            start = time.perf_counter()
+            done, totals = plan.run_steps(n, position=batch * size, step=first, learning_rates=rates)
+            each_s = (time.perf_counter() - start) / steps
+            model.optimizer_step += done
+            model.touch()
+            if done < steps:
+                raise self._diverged(totals[done], epoch, batch + done, rates[done])
+            batch, rate = batch + steps, rates[-1]
+            self._emit(BatchEnded(epoch, batch - 1, first + steps - 1, steps * n, self._logs(plan.totals)))
+            if self._stop:
+                break
+            steps = max(1, int(STRETCH_S / max(each_s, 1e-6)))
+        return rate
 
     def _make_plan(self) -> TrainingPlan:
         model = self.model
@@ -153,13 +187,17 @@ class Trainer:
             accuracy=self._accuracy,
         )
 
-    def _feed_batches(self, feed: Feed) -> Iterator[int]:
-        """Bring each batch of an epoch into reach of the plan; yields its number of pictures.
+    def _reorder(self, feed: Feed) -> None:
+        """The order goes by the epochs the model has seen, so a second `fit` does not repeat that of the first."""
+        order = epoch_order(
+            len(self.examples), seed=self.config.seed, epoch=self.model.num_epochs, shuffle=self.config.shuffle
+        )
+        feed.reorder(order)
 
-        The order goes by the epochs the model has seen in all, so a second `fit` does not repeat that of the first.
-        """
+    def _feed_batches(self, feed: Feed) -> Iterator[int]:
+        """Bring each batch of an epoch into reach of the plan; yields its number of pictures."""
         count, size, epoch = len(self.examples), self.config.batch_size, self.model.num_epochs
-        feed.reorder(epoch_order(count, seed=self.config.seed, epoch=epoch, shuffle=self.config.shuffle))
+        self._reorder(feed)
         starts = range(0, count, size)
         if self._batches.in_memory:
             for start in starts:
@@ -194,8 +232,8 @@ class Trainer:
     def _logs(self, totals: Array) -> dict[str, float]:
         return means(totals, self._accuracy)
 
-    def _diverged(self, plan: TrainingPlan, epoch: int, batch: int, rate: float) -> DivergedError:
-        what = f"the loss became {plan.totals[LOSS]} at step {self.model.optimizer_step + 1}"
+    def _diverged(self, totals: Array, epoch: int, batch: int, rate: float) -> DivergedError:
+        what = f"the loss became {totals[LOSS]} at step {self.model.optimizer_step + 1}"
         self._end(what)
         return DivergedError(
             f"{what} (epoch {epoch + 1}, batch {batch + 1}), learning rate {rate:g}; the parameters before that step "

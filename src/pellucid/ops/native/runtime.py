@@ -98,6 +98,19 @@ class Program:
             raise BackendError(f"a program cannot run a batch of {n}")
         return self._program.run(-1 if n is None else n)
 
+    def run_steps(
+        self, n: int, count: int, before: Sequence[tuple[Array, Array]], after: Sequence[tuple[Array, Array]]
+    ) -> int:
+        """`count` runs in one call; before run i each (array, values) of `before` gets array = values[i], after it
+        each of `after` gives values[i] = array. Returns the runs that ended well: fewer where `stop_unless_finite` said
+        so.
+
+        Errors: BackendError as for run, and for values of another size.
+        """
+        if n < 0:
+            raise BackendError(f"a program cannot run a batch of {n}")
+        return self._program.run_steps(n, count, before, after)
+
     def __len__(self) -> int:
         return len(self._program)
 
