@@ -8,6 +8,8 @@ import numpy as np
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.reference.conv import padded, tap
+from pellucid.ops.reference.linear import bias_backward
+from pellucid.ops.reference.nonlinear import activation_backward
 
 
 def _taps(pool_size: Pair) -> Iterator[tuple[int, Pair]]:
@@ -64,15 +66,35 @@ def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: P
     y /= _counts(x.shape, size, pool_size, strides, padding).astype(y.dtype)
 
 
-def avg_pool2d_backward(dy: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
-    """dx = each dy shared equally among the pixels of its window."""
+def avg_pool2d_backward(
+    dy: Array,
+    dx: Array,
+    *,
+    pool_size: Pair,
+    strides: Pair,
+    padding: Pads,
+    y: Array | None = None,
+    activation: str = "linear",
+    slope: float = 0.0,
+    dbias: Array | None = None,
+) -> None:
+    """dx = each dy shared equally among the pixels of its window.
+
+    y: what was pooled, where it is an activation of something; dx is then the gradient of that, and may be y itself.
+    dbias: the sum of dx over all pixels.
+    """
     (top, _), (left, _) = padding
     size = (dy.shape[1], dy.shape[2])
     share = dy / _counts(dx.shape, size, pool_size, strides, padding).astype(dy.dtype)
     dsource = padded(np.zeros_like(dx), padding)
     for _, at in _taps(pool_size):
         tap(dsource, at, size, strides)[...] += share
-    dx[...] = dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]]
+    gradient = np.ascontiguousarray(dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]])
+    if y is not None and activation != "linear":
+        activation_backward(gradient, y, gradient, activation, slope=slope)
+    if dbias is not None:
+        bias_backward(gradient, dbias)
+    dx[...] = gradient
 
 
 def global_avg_pool2d(x: Array, y: Array) -> None:
