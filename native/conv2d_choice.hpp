@@ -78,10 +78,11 @@ constexpr int64_t choose_routed(int64_t K, int64_t H, int64_t W, int64_t from, i
     return winograd < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);
 }
 
-// Pooling whose windows lie wholly in a tile.
+// Pooling whose windows lie wholly in a tile, and in the map (padding below and on the right shows in QH and QW).
 template <typename Arguments>
 bool pools_by_two(const Arguments& a) {
-    return a.PH == 2 && a.PW == 2 && a.PSH == 2 && a.PSW == 2 && a.PTOP == 0 && a.PLEFT == 0;
+    return a.PH == 2 && a.PW == 2 && a.PSH == 2 && a.PSW == 2 && a.PTOP == 0 && a.PLEFT == 0 && 2 * a.QH <= a.OH &&
+           2 * a.QW <= a.OW;
 }
 
 inline int64_t algorithm_of(const Conv2d& a) {

@@ -62,7 +62,8 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
             f"{kernel[0]}x{kernel[1]}, strides {rest[:2]}, dilation {rest[2:]}"
         )
     window = tuple(sizes.get(name, default) for name, default in _WINOGRAD_POOLING.items())
-    if algorithm.startswith("winograd") and window != tuple(_WINOGRAD_POOLING.values()):
+    padded = "QH" in sizes and (2 * sizes["QH"] > sizes["OH"] or 2 * sizes["QW"] > sizes["OW"])
+    if algorithm.startswith("winograd") and (padded or window != tuple(_WINOGRAD_POOLING.values())):
         raise BackendError(f"{op}: algorithm {algorithm!r} needs max pooling 2x2, stride 2, without padding")
     return _ALGORITHMS["direct" if algorithm == "auto" and _direct_only.get() else algorithm]
 
