@@ -98,11 +98,13 @@ def test_direct_keeps_the_bound_of_a_plain_sum(c: Conv, op: str) -> None:
 @st.composite
 def geometries(draw: st.DrawFn) -> Conv:
     kernel, groups = draw(st.sampled_from([3, 3, 5])), draw(st.sampled_from([1, 1, 2]))
-    height, width = (draw(st.integers(1, 15)) for _ in range(2))
+    # In a picture smaller than a tile the tile's other results, which nobody sees, may be larger than those that count,
+    # and so may their roundings: such pictures are in SHAPES, by name.
+    height, width = (draw(st.integers(4, 15)) for _ in range(2))
     channels, filters = (groups * draw(st.integers(1 if kernel == 3 else 8, 80 // groups)) for _ in range(2))
     pads = tuple((draw(st.integers(0, kernel)), draw(st.integers(0, kernel))) for _ in range(2))
     (top, bottom), (left, right) = pads
-    size = max(height, kernel - top - bottom), max(width, kernel - left - right)
+    size = max(height, kernel + 3 - top - bottom), max(width, kernel + 3 - left - right)
     shape = (draw(st.integers(1, 4)), *size, channels)
     return Conv("random", shape, (kernel, kernel), filters, padding=pads, groups=groups)  # type: ignore[arg-type]
 
@@ -177,8 +179,6 @@ def test_pooled_winograd_agrees(c: Conv, algorithm: str, kind: str) -> None:
 @settings(max_examples=40, deadline=None)
 @sample(geometries(), st.sampled_from(WINOGRAD), st.sampled_from(["linear", "relu", "sigmoid"]))
 def test_pooled_winograd_agrees_on_random_geometries(c: Conv, algorithm: str, kind: str) -> None:
-    # In smaller pictures what comes through may meet padding alone: the truth is 0, and a tile's rounding is not.
-    assume(min(c.x[1:3]) >= 4 and min(c.y[1:3]) >= 4)
     assume(algorithm == "winograd" or c.kernel == (3, 3))
     run_pooled(c, kind, algorithm)
 
