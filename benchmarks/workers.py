@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import IO, Any
 
 HERE = Path(__file__).parent
-SOURCE = HERE.parent / "src"
 PAUSE_S = 0.3
 SETTLE_S = 0.1
 PROBE_FLOOR = 0.8
@@ -38,11 +37,9 @@ KEEP_MEMORY = {
 
 
 def environment(threads: int, *, keep_memory: bool = True) -> dict[str, str]:
-    """Environment of a worker: our source is found, threads are limited, libraries are quiet."""
-    paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """Environment of a worker: as here, so that it runs the same Pellucid; threads limited, libraries quiet."""
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(paths),
         "PELLUCID_NUM_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",

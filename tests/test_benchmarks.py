@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,14 +156,14 @@ def test_growth_draws_a_curve(tmp_path: Path) -> None:
 @pytest.mark.skipif(not native.available, reason="no compiled kernels")
 def test_a_worker_times_what_it_is_told_to() -> None:
     worker = workers.launch("pellucid", ["contenders.py", "pellucid", "lenet5", "train", "4", "1"], threads=1)
-    assert worker.ready() and worker.about["precision"] == "f32"
-    assert worker.round(3) > 0
-    worker.close()
+    with closing(worker):
+        assert worker.ready() and worker.about["precision"] == "f32"
+        assert worker.round(3) > 0
     assert worker.process.returncode == 0
 
 
 def test_a_worker_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     worker = workers.launch("nobody", ["contenders.py", "pellucid", "no-such-network", "train", "4", "1"], threads=1)
-    assert not worker.ready()
-    worker.close()
+    with closing(worker):
+        assert not worker.ready()
     assert "nobody cannot run this" in capsys.readouterr().err
