@@ -28,31 +28,18 @@ constexpr int64_t kShards = 32;
 
 // ---------------------------------------------------------------------------------------------------------- forward
 
-struct ForwardPlan {
+struct ForwardPlan : Weights {
     View view;
-    int64_t depth, columns, panels;  // of one group
     int64_t rows, bands, shares;
-    float *packed, *bias;
-    int32_t* offset;
-    int64_t bytes;
 };
 
 ForwardPlan forward_plan(const Conv2d& a, void* workspace) {
-    ForwardPlan p;
-    p.view = view_of(a);
-    p.depth = a.KH * a.KW * (a.C / a.GROUPS);
-    p.columns = a.O / a.GROUPS;
-    p.panels = panel_count(p.columns);
+    ForwardPlan p{weights_of(a, workspace), view_of(a), 0, 0, 0};
     p.rows = at_most(at_least(kBandBytes / at_least(4 * a.SH * p.view.row, 1), 1), a.OH);
     while (a.N * a.GROUPS * ceil_div(a.OH, p.rows) < kTasks && p.rows > 1 && p.rows * a.OW >= 16 * kRows2)
         p.rows = ceil_div(p.rows, 2);
     p.bands = ceil_div(a.OH, p.rows);
     p.shares = at_most(p.panels, ceil_div(kTasks, at_least(a.N * a.GROUPS * p.bands, 1)));
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.packed = pieces.take<float>(a.GROUPS * packed_floats(p.depth, p.columns));
-    p.bias = pieces.take<float>(a.GROUPS * round_up(p.columns, kWide));
-    p.offset = pieces.take<int32_t>(p.depth);
-    p.bytes = pieces.used;
     return p;
 }
 
@@ -60,15 +47,6 @@ struct ForwardJob {
     const Conv2d& a;
     const ForwardPlan& p;
 };
-
-void forward_pack(void* context, int64_t task, Arena&) {
-    const ForwardJob& job = *static_cast<const ForwardJob*>(context);
-    const Conv2d& a = job.a;
-    const ForwardPlan& p = job.p;
-    const int64_t g = task / p.panels, j = task % p.panels;
-    pack_panel(a.kernel + g * p.columns + j * kWide, a.O, 1, p.depth, panel_columns(p.columns, j),
-               p.packed + g * packed_floats(p.depth, p.columns) + j * kWide * p.depth);
-}
 
 void forward_band(void* context, int64_t task, Arena& arena) {
     const ForwardJob& job = *static_cast<const ForwardJob*>(context);
@@ -119,15 +97,8 @@ void forward(const void* arguments, Context& context) {
     if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].run(arguments, context);
     if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].run(arguments, context);
     const ForwardPlan p = forward_plan(a, context.workspace);
-    entry_offsets(a, p.view, p.offset);
-    if (a.bias) {
-        const int64_t padded = round_up(p.columns, kWide);
-        for (int64_t g = 0; g < a.GROUPS; ++g)
-            for (int64_t j = 0; j < padded; ++j)
-                p.bias[g * padded + j] = j < p.columns ? a.bias[g * p.columns + j] : 0.0f;
-    }
+    pack_weights(a, p.view, p);
     ForwardJob job{a, p};
-    parallel_for(a.GROUPS * p.panels, double(p.depth * a.O), forward_pack, &job);
     parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O), forward_band,
                  &job);
 }

@@ -1,6 +1,8 @@
-// What the files of convolution share: how the rows of a picture are reached, in place or in a zero-padded copy.
+// What the files of convolution share: how the rows of a picture are reached, in place or in a zero-padded copy, and
+// the weights as the gather product reads them.
 #pragma once
 #include "gather_gemm.hpp"
+#include "parallel.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -73,6 +75,55 @@ void entry_offsets(const Arguments& a, const View& v, int32_t* offset) {
         for (int64_t kw = 0; kw < a.KW; ++kw)
             for (int64_t c = 0; c < a.C / a.GROUPS; ++c)
                 *offset++ = int32_t(kh * a.DH * v.row + kw * a.DW * v.pixel + c);
+}
+
+// What a forward product reads besides x, in the workspace. A plan is one, and more.
+struct Weights {
+    int64_t depth, columns, panels;  // of one group
+    float *packed, *bias;            // for each group its panels; the bias up to whole panels
+    int32_t* offset;                 // of the kernel's entries
+    int64_t bytes;
+};
+
+template <typename Arguments>
+Weights weights_of(const Arguments& a, void* workspace) {
+    Weights w;
+    w.depth = a.KH * a.KW * (a.C / a.GROUPS);
+    w.columns = a.O / a.GROUPS;
+    w.panels = panel_count(w.columns);
+    Pieces pieces{static_cast<char*>(workspace), 0};
+    w.packed = pieces.take<float>(a.GROUPS * packed_floats(w.depth, w.columns));
+    w.bias = pieces.take<float>(a.GROUPS * round_up(w.columns, kWide));
+    w.offset = pieces.take<int32_t>(w.depth);
+    w.bytes = pieces.used;
+    return w;
+}
+
+template <typename Arguments>
+struct WeightsJob {
+    const Arguments& a;
+    const Weights& w;
+};
+
+template <typename Arguments>
+void pack_weights_panel(void* context, int64_t task, Arena&) {
+    const auto& [a, w] = *static_cast<const WeightsJob<Arguments>*>(context);
+    const int64_t g = task / w.panels, j = task % w.panels;
+    pack_panel(a.kernel + g * w.columns + j * kWide, a.O, 1, w.depth, panel_columns(w.columns, j),
+               w.packed + g * packed_floats(w.depth, w.columns) + j * kWide * w.depth);
+}
+
+template <typename Arguments>
+void pack_weights(const Arguments& a, const View& v, const Weights& w) {
+    entry_offsets(a, v, w.offset);
+    if (a.bias) {
+        const int64_t padded = round_up(w.columns, kWide);
+        for (int64_t g = 0; g < a.GROUPS; ++g)
+            for (int64_t j = 0; j < padded; ++j)
+                w.bias[g * padded + j] = j < w.columns ? a.bias[g * w.columns + j] : 0.0f;
+    }
+    WeightsJob<Arguments> job{a, w};
+    parallel_for(a.GROUPS * w.panels, double(w.depth * a.O), pack_weights_panel<Arguments>, &job);
 }
 
 }  // namespace

@@ -29,23 +29,16 @@ namespace {
 constexpr int64_t kBufferBytes = 160 << 10;  // of convolved rows: L2, beside the panels. 12, 24 and 48 KB were no faster
                                              // for few channels and 30 % slower for 96 -> 256
 
-struct Plan {
+struct Plan : Weights {
     View view;
-    int64_t depth, columns, width, panels;  // of one group; width: columns up to whole vectors
-    int64_t step;                           // pooled rows at a time
+    int64_t width;  // of a group's columns up to whole vectors
+    int64_t step;   // pooled rows at a time
     int64_t bands, shares;
-    float *packed, *bias;
-    int32_t* offset;
-    int64_t bytes;
 };
 
 Plan plan_of(const Conv2dPool& a, void* workspace) {
-    Plan p;
-    p.view = view_of(a);
-    p.depth = a.KH * a.KW * (a.C / a.GROUPS);
-    p.columns = a.O / a.GROUPS;
+    Plan p{weights_of(a, workspace), view_of(a), 0, 0, 0, 0};
     p.width = round_up(p.columns, V);
-    p.panels = panel_count(p.columns);
     const int64_t rows = kBufferBytes / (4 * a.OW * p.width);
     p.step = at_most(rows < a.PH ? 1 : (rows - a.PH) / a.PSH + 1, a.QH);
     // Bands of overlapping windows compute the rows between them twice, so panels are shared out first.
@@ -53,11 +46,6 @@ Plan plan_of(const Conv2dPool& a, void* workspace) {
     p.bands = 1;
     while (a.N * a.GROUPS * p.shares * p.bands < kTasks && p.bands < a.QH) p.bands = at_most(2 * p.bands, a.QH);
     if (p.shares == 1) p.shares = at_most(p.panels, ceil_div(kTasks, at_least(a.N * a.GROUPS * p.bands, 1)));
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.packed = pieces.take<float>(a.GROUPS * packed_floats(p.depth, p.columns));
-    p.bias = pieces.take<float>(a.GROUPS * round_up(p.columns, kWide));
-    p.offset = pieces.take<int32_t>(p.depth);
-    p.bytes = pieces.used;
     return p;
 }
 
@@ -65,14 +53,6 @@ struct Job {
     const Conv2dPool& a;
     const Plan& p;
 };
-
-void pack(void* context, int64_t task, Arena&) {
-    const Conv2dPool& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
-    const int64_t g = task / p.panels, j = task % p.panels;
-    pack_panel(a.kernel + g * p.columns + j * kWide, a.O, 1, p.depth, panel_columns(p.columns, j),
-               p.packed + g * packed_floats(p.depth, p.columns) + j * kWide * p.depth);
-}
 
 // One window: its taps in the buffer, the channels [begin, end) of its picture's pixel.
 struct Window {
@@ -322,15 +302,8 @@ void conv2d_pool(const void* arguments, Context& context) {
     const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_family.kernels[2].run(arguments, context);
     const Plan p = plan_of(a, context.workspace);
-    entry_offsets(a, p.view, p.offset);
-    if (a.bias) {
-        const int64_t padded = round_up(p.columns, kWide);
-        for (int64_t g = 0; g < a.GROUPS; ++g)
-            for (int64_t j = 0; j < padded; ++j)
-                p.bias[g * padded + j] = j < p.columns ? a.bias[g * p.columns + j] : 0.0f;
-    }
+    pack_weights(a, p.view, p);
     Job job{a, p};
-    parallel_for(a.GROUPS * p.panels, double(p.depth * a.O), pack, &job);
     parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O), band, &job);
 }
 
