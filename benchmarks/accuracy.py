@@ -1,35 +1,42 @@
 """Does Winograd's algorithm move accuracy? The same training with the cost model's choice, and with direct convolution.
 
-    python benchmarks/accuracy.py [--only mnist,mnist-3x3,cifar10] [--seeds 3] [--epochs N] [--limit N] [--json FILE]
+    python benchmarks/accuracy.py [--only mnist,mnist-3x3,cifar10] [--seeds 3] [--epochs N] [--jobs N] [--write]
 
 mnist      the seed's run: simple-convnet, Adam, batches of 100. Its 5x5 kernels are direct either way, so the two
            columns must be the same numbers: a check of this script, and the run the seed speaks of.
 mnist-3x3  the same head on two 3x3 convolutions, on the same pictures, so that Winograd does run.
-cifar10    cifar-net, Adam, batches of 128, pictures in [0, 1]; data under PELLUCID_DATA.
+cifar10    cifar-net, Adam, batches of 128, pictures in [0, 1].
 
-Each run is judged by the test pictures after its last epoch. The target is a difference of the means of at most 0.2
-points; the error of a difference of two means of so few seeds is printed beside it.
+Each run is judged by the test pictures after its last epoch; learning rates fall to zero with a cosine, so that the
+last epoch is no draw of the lot. The target is a difference of the means of at most 0.2 points; the standard error of
+a difference of two means of so few seeds is printed beside it. --jobs runs so many trainings side by side, one thread
+each: the numbers are the same bits.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
+import multiprocessing
+import os
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pellucid import datasets, layers, zoo
+import machine
+
+from pellucid import datasets, layers, optimizers, schedules, zoo
 from pellucid.model import Sequential
 from pellucid.ops import native
 from pellucid.plan import InferencePlan
 
 ALGORITHMS = ("chosen", "direct")
 TARGET_POINTS = 0.2
+LEARNING_RATE = 0.001
 
 
 @dataclass(frozen=True)
@@ -44,10 +51,11 @@ class Run:
 
 
 RUNS = (
-    Run("mnist", "mnist", "simple-convnet", 100, 3),
-    Run("mnist-3x3", "mnist", "two-3x3", 100, 3),
-    Run("cifar10", "cifar10", "cifar-net", 128, 6),
+    Run("mnist", "mnist", "simple-convnet", 100, 4),
+    Run("mnist-3x3", "mnist", "two-3x3", 100, 4),
+    Run("cifar10", "cifar10", "cifar-net", 128, 10),
 )
+RESULTS = machine.RESULTS / "accuracy.json"
 
 
 def build(network: str, seed: int) -> Sequential:
@@ -76,13 +84,15 @@ def algorithms(model: Sequential) -> list[str]:
     return [native.conv2d_algorithm(step) for step in plan.steps if step.kernel.startswith("conv2d")]
 
 
-def accuracy(run: Run, algorithm: str, seed: int, data: Any, epochs: int, limit: int | None) -> float:
+def accuracy(run: Run, algorithm: str, seed: int, epochs: int, limit: int | None) -> float:
     """Per cent of the test pictures that are right after training."""
+    data = datasets.load(run.data)
+    images, labels = data.train.images[:limit], data.train.labels[:limit]
+    rate = schedules.Cosine(LEARNING_RATE, steps=epochs * math.ceil(len(images) / run.batch))
     with native.direct_convolution() if algorithm == "direct" else nullcontext():
         model = build(run.network, seed)
-        model.compile("adam", "categorical_crossentropy")
+        model.compile(optimizers.Adam(rate), "categorical_crossentropy")
         started = time.perf_counter()
-        images, labels = data.train.images[:limit], data.train.labels[:limit]
         model.fit(images, labels, batch_size=run.batch, epochs=epochs, verbose=0)
         right = 100 * float(model.evaluate(data.test.images, data.test.labels, batch_size=500, verbose=0)["accuracy"])
         print(
@@ -93,29 +103,30 @@ def accuracy(run: Run, algorithm: str, seed: int, data: Any, epochs: int, limit:
     return right
 
 
-def compare(run: Run, seeds: int, epochs: int, limit: int | None) -> dict[str, Any]:
-    """Accuracies by algorithm and seed, the difference of their means and its standard error, in points."""
-    data = datasets.load(run.data)
-    found: dict[str, list[float]] = {name: [] for name in ALGORITHMS}
-    for seed in range(seeds):
-        for name in ALGORITHMS:
-            found[name].append(accuracy(run, name, seed, data, epochs, limit))
+def judge(run: Run, epochs: int, found: dict[str, list[float]]) -> dict[str, Any]:
+    """The difference of the means and its standard error, in points."""
     means = {name: statistics.mean(values) for name, values in found.items()}
-    difference = means["chosen"] - means["direct"]
-    error = math.sqrt(sum(statistics.variance(values) / seeds for values in found.values())) if seeds > 1 else math.nan
-    print(
-        f"{run.name}: {means['chosen']:.2f} % chosen, {means['direct']:.2f} % direct; difference {difference:+.2f} "
-        f"points (standard error {error:.2f}), target {TARGET_POINTS}\n",
-        flush=True,
-    )
+    seeds = min(map(len, found.values()))
+    error = math.sqrt(sum(statistics.variance(values) / seeds for values in found.values())) if seeds > 1 else None
     return {
         "run": run.name,
         "epochs": epochs,
         "accuracy": found,
         "mean": means,
-        "difference": difference,
+        "difference": means["chosen"] - means["direct"],
         "error": error,
+        "target": TARGET_POINTS,
     }
+
+
+def line(result: dict[str, Any]) -> str:
+    """A comparison on the terminal."""
+    error = f" (standard error {result['error']:.2f})" if result["error"] is not None else ""
+    return (
+        f"{result['run']}, {result['epochs']} epochs, {len(result['accuracy']['chosen'])} seeds: "
+        f"{result['mean']['chosen']:.2f} % chosen, {result['mean']['direct']:.2f} % direct; "
+        f"difference {result['difference']:+.2f} points{error}, target {result['target']}"
+    )
 
 
 def main() -> None:
@@ -124,12 +135,31 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="instead of each run's own")
     parser.add_argument("--limit", type=int, help="training pictures")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (default 1, with all threads)")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="where comparisons are kept")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
     options = parser.parse_args()
     chosen = [run for run in RUNS if not options.only or run.name in options.only.split(",")]
-    results = [compare(run, options.seeds, options.epochs or run.epochs, options.limit) for run in chosen]
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1))
+    stored = machine.Stored(options.json, machine.describe())
+    if options.jobs > 1:
+        os.environ["PELLUCID_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        # the longest first, so that none is left alone at the end
+        waiting = {
+            (run, name, seed): pool.submit(accuracy, run, name, seed, options.epochs or run.epochs, options.limit)
+            for run in reversed(chosen)
+            for name in reversed(ALGORITHMS)
+            for seed in range(options.seeds)
+        }
+        for run in reversed(chosen):
+            found = {name: [waiting[run, name, seed].result() for seed in range(options.seeds)] for name in ALGORITHMS}
+            result = judge(run, options.epochs or run.epochs, found)
+            stored.put(run.name, result)
+            print(line(result), flush=True)
+    if options.write:
+        import results
+
+        results.write()
 
 
 if __name__ == "__main__":

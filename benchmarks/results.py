@@ -51,6 +51,11 @@ memory.
 MNIST_TOLD = """\
 MNIST, batch 100, Adam: `pellucid train` beside `benchmarks/mnist_torch.py`, wall time of whole processes.
 """
+ACCURACY_TOLD = """\
+The same training with the cost model's choice of algorithms (Winograd's where it is cheaper) and with direct
+convolution everywhere: test pictures right after the last epoch, `benchmarks/accuracy.py`. `simple-convnet`'s 5x5
+kernels on one channel are direct either way.
+"""
 BUSY_TOLD = """\
 SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that
 thread takes a share of one; with one kernel thread less there is a core for it.
@@ -180,7 +185,23 @@ def mnist_runs(found: dict[str, Any]) -> str:
     return table(header, cells, left=0)
 
 
-def shortcomings(peers: dict[str, Any], threads: dict[str, Any], mnist: dict[str, Any]) -> list[str]:
+def accuracies(found: dict[str, Any]) -> str:
+    """Accuracy with and without Winograd's algorithm."""
+    cells = []
+    for row in found["rows"].values():
+        values = [
+            f"{row['mean'][name]:.2f} % ({', '.join(f'{value:.2f}' for value in row['accuracy'][name])})"
+            for name in ("chosen", "direct")
+        ]
+        error = f" ± {row['error']:.2f}" if row["error"] is not None else ""
+        cells.append([row["run"], str(row["epochs"]), *values, f"{row['difference']:+.2f}{error}"])
+    header = ("run", "epochs", "as chosen: mean (each seed)", "direct: mean (each seed)", "difference, points")
+    return table(header, cells, left=1)
+
+
+def shortcomings(
+    peers: dict[str, Any], threads: dict[str, Any], mnist: dict[str, Any], accuracy: dict[str, Any]
+) -> list[str]:
     """Every figure that is not where it should be, from the numbers alone."""
     found = []
     for row in rows_in_order(peers):
@@ -206,6 +227,9 @@ def shortcomings(peers: dict[str, Any], threads: dict[str, Any], mnist: dict[str
         ratio = statistics.median(row["theirs_s"]) / statistics.median(row["ours_s"])
         if ratio < row["floor"]:
             found.append(f"MNIST, {row['epochs']} epochs: {ratio:.2f} times as fast as PyTorch, not {row['floor']:g}")
+    for row in accuracy.get("rows", {}).values():
+        if abs(row["difference"]) > row["target"]:
+            found.append(f"{row['run']}: Winograd's algorithm moves accuracy by {row['difference']:+.2f} points")
     return found
 
 
@@ -226,8 +250,10 @@ def settings_told(peers: dict[str, Any]) -> str:
 
 def compose(folder: Path) -> str:
     """The whole file."""
-    peers, threads, growth, mnist = (load(folder, name) for name in ("peers", "threads", "growth", "mnist_run"))
-    present = [each for each in (peers, threads, growth, mnist) if each]
+    peers, threads, growth, mnist, accuracy = (
+        load(folder, name) for name in ("peers", "threads", "growth", "mnist_run", "accuracy")
+    )
+    present = [each for each in (peers, threads, growth, mnist, accuracy) if each]
     if not present:
         raise SystemExit(f"there are no results in {folder.name}; run benchmarks/peers.py first")
     parts = ["# Results\n", "Written by `benchmarks/results.py`; how to measure stands in [README.md](README.md).\n"]
@@ -264,7 +290,9 @@ def compose(folder: Path) -> str:
         ]
     if growth:
         parts += ["## How cost grows\n", "Numbers: [growth.json](results/growth.json).\n", growth_pictures(growth)]
-    weak = shortcomings(peers, threads, mnist)
+    if accuracy:
+        parts += ["## Accuracy with Winograd's algorithm\n", ACCURACY_TOLD, accuracies(accuracy)]
+    weak = shortcomings(peers, threads, mnist, accuracy)
     parts += [
         "## What is weak\n",
         "".join(f"- {each}\n" for each in weak) or "Nothing measured here is below its floor.\n",
