@@ -248,15 +248,14 @@ def _pools() -> Iterator[Case]:
         yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
 
 
-def _routed(c: Conv, pool: dict[str, Any], kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
+def _routed(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
     """Arguments of both gradients, on what a forward pass gives; a third of dy is zero, as behind a dropout."""
-    options = {**c.options, **pool, "activation": kind, "slope": 0.3}
+    options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
     small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3])) if kind == "tanh" else 0.3  # 1 - y^2 must not cancel
     x, kernel, bias = normal(rng, c.x), normal(rng, c.kernel_shape, small), normal(rng, (c.filters,), small)
-    shape = geometry.pool2d_shape(c.y, pool["pool_size"], pool["pool_strides"], pool["pool_padding"])
-    y, argmax = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8)
     reference.conv2d_pool(x, kernel, bias, y, argmax, **options)
-    dy = (normal(rng, shape) * (rng.random(shape) > 0.3)).astype(np.float32)
+    dy = (normal(rng, p.y) * (rng.random(p.y) > 0.3)).astype(np.float32)
     return ((x, dy, y, argmax, c.kernel_shape), options), ((dy, y, argmax, kernel, c.x), options)
 
 
@@ -264,11 +263,11 @@ def _pooled_convs() -> Iterator[Case]:
     convs = {c.name: c for c in CONVS}
     for name, size, strides, padding in POOLED:
         c = convs[name]
-        pool: dict[str, Any] = {"pool_size": size, "pool_strides": strides, "pool_padding": padding}
+        p = Pool(name, c.y, size, strides, padding)
         macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
         fan_out = math.prod(c.kernel) * c.filters // c.groups
         for kind in ("linear", "relu", "leaky_relu", "tanh") if c.filters < 64 else ("relu",):
-            options = {**c.options, **pool, "activation": kind, "slope": 0.3}
+            options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
             forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
             # The products' sum as in conv2d, a factor 0.3 for leaky. A tanh adds 8 roundings of a number below 1 to
             # its argument's error, whose sum of absolute values is near taps * 0.3^2 and some deviations of it.
@@ -286,7 +285,7 @@ def _pooled_convs() -> Iterator[Case]:
             rows = sum_bound(math.prod(c.y[:3])) + 3
             windows = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))  # that share a pixel
             fan = sum_bound(fan_out * windows) + 3
-            to_kernel, to_input = (partial(_routed_part, c, pool, kind, i) for i in range(2))
+            to_kernel, to_input = (partial(_routed_part, c, p, kind, i) for i in range(2))
             back = c.bounds if in_tiles else {}
             how, bound = back.get("conv2d_backward_kernel", ("linear", rows))
             yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, how, bound, macs)
@@ -294,8 +293,8 @@ def _pooled_convs() -> Iterator[Case]:
             yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, how, bound, macs)
 
 
-def _routed_part(c: Conv, pool: dict[str, Any], kind: str, part: int, rng: np.random.Generator) -> Arguments:
-    return _routed(c, pool, kind, rng)[part]
+def _routed_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generator) -> Arguments:
+    return _routed(c, p, kind, rng)[part]
 
 
 def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:

@@ -37,11 +37,8 @@ def test_pooled_convolution_counts_no_unpooled_map() -> None:
         None,
         zeros(4, 3, 3, 8),
         None,
-        strides=(1, 1),
-        padding=((0, 0), (0, 0)),
-        pool_size=(2, 2),
-        pool_strides=(2, 2),
-        pool_padding=((0, 0), (0, 0)),
+        convolution={"strides": (1, 1), "padding": ((0, 0), (0, 0))},
+        pooling={"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
     )
     found = native.cost(step)
     assert found.flops == 2 * 4 * (7 * 6 * 8) * (3 * 2 * 6)

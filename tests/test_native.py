@@ -18,7 +18,7 @@ import pytest
 
 from pellucid.errors import BackendError
 from pellucid.ops import native, reference
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, Pooling
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 
@@ -73,20 +73,24 @@ def _conv2d_backward_kernel(a: Arrays) -> Built:
     return native.conv2d_backward_kernel(a.batch(13, 17, 16), a.batch(13, 17, 46), dkernel, **SAME3), [dkernel]
 
 
-POOLED = {**SAME3, "pool_size": (3, 2), "pool_strides": (2, 2), "pool_padding": ((1, 0), (0, 0))}
+POOLING: Pooling = {"pool_size": (3, 2), "strides": (2, 2), "padding": ((1, 0), (0, 0))}
+POOLED = {"convolution": SAME3, "pooling": POOLING}
+POOLED_GROUPS = {"convolution": {**SAME3, "groups": 2}, "pooling": POOLING}
 
 
 def _conv2d_pool(a: Arrays, c: int = 6, o: int = 30, groups: int = 1) -> Built:
     y, argmax = a.out(6, 8, o), np.full((a.n, 6, 8, o), 99, np.uint8)
     x, kernel, bias = a.batch(13, 17, c), a.fixed(3, 3, c // groups, o), a.fixed(o)
-    step = native.conv2d_pool(x, kernel, bias, y, argmax, **POOLED, groups=groups, activation="relu")
+    step = native.conv2d_pool(
+        x, kernel, bias, y, argmax, convolution={**SAME3, "groups": groups}, pooling=POOLING, activation="relu"
+    )
     return step, [y, argmax]
 
 
 def _conv2d_pool_average(a: Arrays) -> Built:
     y = a.out(6, 8, 45)
     x, kernel = a.batch(13, 17, 3), a.fixed(3, 3, 3, 45)
-    return native.conv2d_pool(x, kernel, None, y, None, **POOLED, activation="sigmoid", pool="average"), [y]
+    return native.conv2d_pool(x, kernel, None, y, None, **POOLED, activation="sigmoid", average=True), [y]
 
 
 def _places(a: Arrays, o: int) -> Array:
@@ -98,7 +102,7 @@ def _places(a: Arrays, o: int) -> Array:
 def _conv2d_pool_backward_kernel(a: Arrays) -> Built:
     dkernel, dbias = np.full((3, 3, 18, 46), np.nan, np.float32), np.full(46, np.nan, np.float32)
     x, dy, y, places = a.batch(13, 17, 36), a.batch(6, 8, 46), a.batch(6, 8, 46), _places(a, 46)
-    step = native.conv2d_pool_backward_kernel(x, dy, y, places, dkernel, dbias, **POOLED, groups=2, activation="relu")
+    step = native.conv2d_pool_backward_kernel(x, dy, y, places, dkernel, dbias, **POOLED_GROUPS, activation="relu")
     return step, [dkernel, dbias]
 
 
@@ -106,7 +110,7 @@ def _conv2d_pool_backward_input(a: Arrays) -> Built:
     dx = a.out(13, 17, 36)
     dy, y, places = a.batch(6, 8, 46), np.tanh(a.batch(6, 8, 46)), _places(a, 46)
     kernel = a.fixed(3, 3, 18, 46)
-    step = native.conv2d_pool_backward_input(dy, y, places, kernel, dx, **POOLED, groups=2, activation="tanh")
+    step = native.conv2d_pool_backward_input(dy, y, places, kernel, dx, **POOLED_GROUPS, activation="tanh")
     return step, [dx]
 
 

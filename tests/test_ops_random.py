@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.ops import geometry, reference
+from pellucid.ops import reference
 from pellucid.ops.geometry import Array
 
 SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -73,42 +73,42 @@ def test_conv2d(c: Conv) -> None:
 
 
 @st.composite
-def pooled(draw: st.DrawFn) -> tuple[Conv, dict[str, Any]]:
+def pooled(draw: st.DrawFn) -> tuple[Conv, Pool, str]:
     c = draw(convs())
     padding = draw(pairs(0, 2)), draw(pairs(0, 2))
-    pool = {"pool_size": draw(pairs(1, 4)), "pool_strides": draw(pairs(1, 4)), "pool_padding": padding}
+    p = Pool("random", c.y, draw(pairs(1, 4)), draw(pairs(1, 4)), padding)
     try:
-        geometry.pool2d_shape(c.y, *pool.values())
+        assert p.y
     except (ShapeError, ConfigError):
         assume(False)
-    return c, {**c.options, **pool, "activation": draw(st.sampled_from(["linear", "relu", "leaky_relu"])), "slope": 0.3}
+    return c, p, draw(st.sampled_from(["linear", "relu", "leaky_relu"]))
 
 
 @SETTINGS
 @sample(pooled())
-def test_conv2d_and_pooling(sampled: tuple[Conv, dict[str, Any]]) -> None:
-    c, options = sampled
+def test_conv2d_and_pooling(sampled: tuple[Conv, Pool, str]) -> None:
+    c, p, kind = sampled
+    options: dict[str, Any] = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
     rng = np.random.default_rng(5)
     x, kernel, bias = (rng.standard_normal(s).astype(np.float32) for s in (c.x, c.kernel_shape, (c.filters,)))
     y, argmax = ops.conv2d_max_pool2d(x, kernel, bias, **options)
     # The places may differ from float64's where two pixels nearly tie, so they are judged by what they stand for.
     taps = math.prod(c.kernel_shape[:3])
-    pool = {name: options[f"pool_{name}"] for name in ("size", "strides", "padding")}
     z = np.empty(c.y)
     reference.conv2d(x.astype(float), kernel.astype(float), bias.astype(float), z, **c.options)
     sizes = ops.conv2d_max_pool2d(abs(x).astype(float), abs(kernel).astype(float), abs(bias).astype(float), **options)
-    best = ops.max_pool2d(z, pool_size=pool["size"], strides=pool["strides"], padding=pool["padding"])[0]
-    if options["activation"] != "linear":
-        best = ops.activation(best, options["activation"], slope=0.3)
+    best = ops.max_pool2d(z, **p.options)[0]
+    if kind != "linear":
+        best = ops.activation(best, kind, slope=0.3)
     allowed = (sum_bound(taps + 1) + 1) * EPS * sizes[0]
     assert (abs(y - best) <= allowed).all()
-    if options["activation"] == "relu":
+    if kind == "relu":
         np.testing.assert_array_equal(argmax == 255, ~(y > 0))
 
     dy = rng.standard_normal(y.shape).astype(np.float32)
     to_kernel = lambda _: ((x, dy, y, argmax, c.kernel_shape), options)  # noqa: E731
     to_input = lambda _: ((dy, y, argmax, kernel, c.x), options)  # noqa: E731
-    rows, window = math.prod(c.y[:3]), math.prod(options["pool_size"])
+    rows, window = math.prod(c.y[:3]), math.prod(p.pool_size)
     for op, build, terms in (
         ("conv2d_max_pool2d_backward_kernel", to_kernel, rows * window),
         ("conv2d_max_pool2d_backward_input", to_input, math.prod(c.kernel) * c.filters * window),

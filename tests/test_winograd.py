@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pellucid.errors import BackendError
 from pellucid.ops import native, reference
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import NO_PADS, Array, Pooling
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 
@@ -117,24 +117,25 @@ def test_every_algorithm_agrees_on_random_geometries(c: Conv, algorithm: str) ->
         run(c, op, algorithm, *c.bounds_of(algorithm)[op])
 
 
-POOLING: dict[str, Any] = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
+POOLING: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 
 
 def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
     """Forward is convolution by the same algorithm, then pooling; the gradients agree with the truth."""
     rng = np.random.default_rng(3)
-    options = {**c.options, "activation": kind, "slope": 0.3}
+    options = {"activation": kind, "slope": 0.3}
+    pooled = {"convolution": c.options, "pooling": POOLING, **options}
     small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3]))  # a tanh's 1 - y^2 must not cancel
     x, kernel, bias = (normal(rng, *each) for each in ((c.x,), (c.kernel_shape, small), ((c.filters,), small)))
     shape = (c.y[0], c.y[1] // 2, c.y[2] // 2, c.filters)
     (y, y_whole), (argmax, argmax_whole) = guarded(shape, np.float32), guarded(shape, np.uint8)
-    step = native.conv2d_pool(x, kernel, bias, y, argmax, **options, **POOLING, algorithm=algorithm)
+    step = native.conv2d_pool(x, kernel, bias, y, argmax, **pooled, algorithm=algorithm)
     assert native.conv2d_algorithm(step) == algorithm
     native.run(step)
     assert y_whole()
     assert argmax_whole()
     unpooled = np.empty(c.y, np.float32)
-    native.run(native.conv2d(x, kernel, bias, unpooled, **options, algorithm=algorithm))
+    native.run(native.conv2d(x, kernel, bias, unpooled, **c.options, **options, algorithm=algorithm))
     n, h, w, o = shape
     windows = unpooled[:, : 2 * h, : 2 * w].reshape(n, h, 2, w, 2, o).transpose(2, 4, 0, 1, 3, 5).reshape(4, *shape)
     close = {"rtol": 1e-5, "atol": 1e-5}  # the compiler may fuse the bias differently
@@ -146,21 +147,17 @@ def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
 
     dy = normal(rng, shape)
     made = {
-        "conv2d_max_pool2d_backward_kernel": (((x, dy, y, argmax, c.kernel_shape), options | POOLING), c.kernel_shape),
-        "conv2d_max_pool2d_backward_input": (((dy, y, argmax, kernel, c.x), options | POOLING), c.x),
+        "conv2d_max_pool2d_backward_kernel": (((x, dy, y, argmax, c.kernel_shape), pooled), c.kernel_shape),
+        "conv2d_max_pool2d_backward_input": (((dy, y, argmax, kernel, c.x), pooled), c.x),
     }
     for op, (arguments, out_shape) in made.items():
         out, untouched = guarded(out_shape, np.float32)
         if op.endswith("kernel"):
             dbias = np.empty(c.filters, np.float32)
-            step = native.conv2d_pool_backward_kernel(
-                x, dy, y, argmax, out, dbias, **options, **POOLING, algorithm=algorithm
-            )
+            step = native.conv2d_pool_backward_kernel(x, dy, y, argmax, out, dbias, **pooled, algorithm=algorithm)
             results: tuple[Array, ...] = (out, dbias)
         else:
-            step = native.conv2d_pool_backward_input(
-                dy, y, argmax, kernel, out, **options, **POOLING, algorithm=algorithm
-            )
+            step = native.conv2d_pool_backward_input(dy, y, argmax, kernel, out, **pooled, algorithm=algorithm)
             results = (out,)
         native.run(step)
         assert untouched()
@@ -246,9 +243,12 @@ def test_no_algorithm_where_it_does_not_apply() -> None:
         native.conv2d(x, kernel, None, y, **options, algorithm="winograd")
     with pytest.raises(BackendError, match="unknown algorithm 'fft'; known: auto, direct, winograd, winograd2"):
         native.conv2d_backward_input(y, kernel, x, **options, algorithm="fft")
-    pooling = {**POOLING, "pool_size": (3, 3), "strides": (1, 1), "padding": ((0, 0), (0, 0))}
+    pooled = {
+        "convolution": {"strides": (1, 1), "padding": ((0, 0), (0, 0))},
+        "pooling": {**POOLING, "pool_size": (3, 3)},
+    }
     with pytest.raises(BackendError, match="'winograd' needs max pooling 2x2, stride 2, without padding"):
-        native.conv2d_pool(x, kernel, None, np.zeros((1, 2, 2, 4), np.float32), None, **pooling, algorithm="winograd")
+        native.conv2d_pool(x, kernel, None, np.zeros((1, 2, 2, 4), np.float32), None, **pooled, algorithm="winograd")
     assert native.conv2d_algorithm(native.conv2d_backward_kernel(x, y, kernel, **options)) == "direct"
     assert native.conv2d_algorithm(native.add(x, x.copy())) == "auto"
 

@@ -18,7 +18,7 @@ from pellucid import ops
 from pellucid.bench.limits import PROBE_TASKS, Limits, probe_flops, probe_limits, seconds
 from pellucid.errors import BackendError
 from pellucid.ops import native
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import NO_PADS, Array, Convolution, Pooling, Shape
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 
 if TYPE_CHECKING:
@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 ENOUGH_S = 0.1
 """Runs of one kernel are repeated for so long, and the quickest counts."""
 PROBE_ROUNDS = 4_000
-SAME3: dict[str, Any] = {"strides": (1, 1), "padding": ((1, 1), (1, 1))}
-VALID: dict[str, Any] = {"strides": (1, 1), "padding": ((0, 0), (0, 0))}
-HALVED: dict[str, Any] = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
-WINDOW: dict[str, Any] = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+SAME3: Convolution = {"strides": (1, 1), "padding": ((1, 1), (1, 1))}
+VALID: Convolution = {"strides": (1, 1), "padding": NO_PADS}
+HALVED: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 NORM: dict[str, Any] = {"size": 5, "alpha": 1e-4, "beta": 0.75}
 MAP: Shape = (16, 56, 56, 64)
 LONG: Shape = (64, 56, 56, 64)
 """51 MB: what only passes through memory is measured from there."""
-ROUTED = {"activation": "relu", **VALID, **HALVED}
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ CONVOLUTIONS = (
         "100 x 28x28x1, 5x5, 30, max 2x2",
         lambda: native.conv2d_pool(
             _random(100, 28, 28, 1), _random(5, 5, 1, 30), _random(30), _new(100, 12, 12, 30),
-            _places(100, 12, 12, 30), **ROUTED,
+            _places(100, 12, 12, 30), convolution=VALID, pooling=HALVED, activation="relu",
         ),
     ),
     Line(
@@ -113,7 +111,7 @@ CONVOLUTIONS = (
         "100 x 28x28x1, 5x5, 30, max 2x2",
         lambda: native.conv2d_pool_backward_kernel(
             _random(100, 28, 28, 1), _random(100, 12, 12, 30), _random(100, 12, 12, 30), _places(100, 12, 12, 30),
-            _new(5, 5, 1, 30), _new(30), **ROUTED,
+            _new(5, 5, 1, 30), _new(30), convolution=VALID, pooling=HALVED, activation="relu",
         ),
     ),
     Line(
@@ -121,7 +119,7 @@ CONVOLUTIONS = (
         "32 x 16x16x36, 3x3, 72, max 2x2",
         lambda: native.conv2d_pool_backward_input(
             _random(32, 8, 8, 72), _random(32, 8, 8, 72), _places(32, 8, 8, 72), _random(3, 3, 36, 72),
-            _new(32, 16, 16, 36), activation="relu", **SAME3, **HALVED,
+            _new(32, 16, 16, 36), convolution=SAME3, pooling=HALVED, activation="relu",
         ),
     ),
 )  # fmt: skip
@@ -149,16 +147,16 @@ HALF: Shape = (64, 28, 28, 64)
 POOLING = (
     Line(
         "max_pool2d", "64 x 56x56x64, 2x2",
-        lambda: native.max_pool2d(_random(*LONG), _new(*HALF), _places(*HALF), **WINDOW),
+        lambda: native.max_pool2d(_random(*LONG), _new(*HALF), _places(*HALF), **HALVED),
     ),
     Line(
         "max_pool2d_backward", "64 x 56x56x64, 2x2",
-        lambda: native.max_pool2d_backward(_random(*HALF), _places(*HALF), _new(*LONG), **WINDOW),
+        lambda: native.max_pool2d_backward(_random(*HALF), _places(*HALF), _new(*LONG), **HALVED),
     ),
-    Line("avg_pool2d", "64 x 56x56x64, 2x2", lambda: native.avg_pool2d(_random(*LONG), _new(*HALF), **WINDOW)),
+    Line("avg_pool2d", "64 x 56x56x64, 2x2", lambda: native.avg_pool2d(_random(*LONG), _new(*HALF), **HALVED)),
     Line(
         "avg_pool2d_backward", "64 x 56x56x64, 2x2",
-        lambda: native.avg_pool2d_backward(_random(*HALF), _new(*LONG), **WINDOW),
+        lambda: native.avg_pool2d_backward(_random(*HALF), _new(*LONG), **HALVED),
     ),
     Line("global_avg_pool2d", "64 x 56x56x64", lambda: native.global_avg_pool2d(_random(*LONG), _new(64, 64))),
     Line(

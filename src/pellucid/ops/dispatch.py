@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.errors import BackendError, ConfigError, ShapeError, unknown_name
 from pellucid.ops import native, reference
-from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair, standardize_padding
+from pellucid.ops.geometry import Array, Convolution, Pads, Pooling, Shape, pair, standardize_padding
 
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
@@ -188,12 +188,24 @@ def _address(value: Array) -> int:
     return int(value.__array_interface__["data"][0])
 
 
-def window(strides: object, padding: object, dilation: object = (1, 1)) -> tuple[Pair, Pads, Pair]:
-    """Strides, explicit pads and dilation, checked.
+def pads(padding: object) -> Pads:
+    """Explicit pads.
 
-    Errors: ConfigError if they are none, or if padding is still a word.
+    Errors: ConfigError if they are none, or still a word.
     """
-    pads = standardize_padding(padding)
-    if isinstance(pads, str):
+    found = standardize_padding(padding)
+    if isinstance(found, str):
         raise ConfigError(f"ops take padding in pixels, got {padding!r}; use geometry.resolve_padding first")
-    return pair(strides, "strides"), pads, pair(dilation, "dilation")
+    return found
+
+
+def convolution(strides: object, padding: object, dilation: object = (1, 1), groups: int = 1) -> Convolution:
+    """Errors: ConfigError unless strides and dilation are pairs and padding is in pixels."""
+    padding, strides, dilation = pads(padding), pair(strides, "strides"), pair(dilation, "dilation")
+    return {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+def pooling(pool_size: object, strides: object, padding: object) -> Pooling:
+    """Errors: ConfigError unless pool_size and strides are pairs and padding is in pixels."""
+    padding, strides = pads(padding), pair(strides, "strides")
+    return {"pool_size": pair(pool_size, "pool_size"), "strides": strides, "padding": padding}

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, TypedDict
 
 from numpy.typing import NDArray
 
@@ -24,6 +24,23 @@ Shape = tuple[int, ...]
 Padding = Literal["valid", "same"] | Pads
 
 NO_PADS: Pads = ((0, 0), (0, 0))
+
+
+class Convolution(TypedDict):
+    """How a kernel slides, in pixels: what `conv2d(x, kernel, bias, **convolution)` takes besides arrays."""
+
+    strides: Pair
+    padding: Pads
+    dilation: NotRequired[Pair]
+    groups: NotRequired[int]
+
+
+class Pooling(TypedDict):
+    """How a pooling window slides, in pixels: what `max_pool2d(x, **pooling)` takes besides arrays."""
+
+    pool_size: Pair
+    strides: Pair
+    padding: Pads
 
 
 def _is_int(value: object) -> bool:
@@ -148,7 +165,7 @@ def conv2d_shape(
     x_shape: Shape,
     kernel_shape: Shape,
     strides: Pair = (1, 1),
-    pads: Pads = NO_PADS,
+    padding: Pads = NO_PADS,
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Shape:
@@ -168,22 +185,22 @@ def conv2d_shape(
         )
     if o % groups:
         raise ShapeError(f"conv2d: {o} filters do not divide into {groups} groups; choose a multiple of {groups}")
-    return (n, *output_size((h, w), (kh, kw), strides, pads, dilation), o)
+    return (n, *output_size((h, w), (kh, kw), strides, padding, dilation), o)
 
 
-def pool2d_shape(x_shape: Shape, pool_size: Pair, strides: Pair, pads: Pads = NO_PADS) -> Shape:
+def pool2d_shape(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads = NO_PADS) -> Shape:
     """Shape of a pooling's output.
 
     Shapes: x (N,H,W,C) -> (N,OH,OW,C).
     Errors: ShapeError if a window does not fit; ConfigError if a window could lie wholly on padding.
     """
     n, h, w, c = _picture(x_shape, "pool2d")
-    if max(pads[0]) >= pool_size[0] or max(pads[1]) >= pool_size[1]:
+    if max(padding[0]) >= pool_size[0] or max(padding[1]) >= pool_size[1]:
         raise ConfigError(
-            f"pool2d: padding {pads} must be smaller than the window {pool_size[0]}x{pool_size[1]} on every side, "
+            f"pool2d: padding {padding} must be smaller than the window {pool_size[0]}x{pool_size[1]} on every side, "
             "or some window would hold no pixel; use less padding or a larger window"
         )
-    return (n, *output_size((h, w), pool_size, strides, pads), c)
+    return (n, *output_size((h, w), pool_size, strides, padding), c)
 
 
 def pad2d_shape(x_shape: Shape, pads: Pads) -> Shape:

@@ -6,6 +6,7 @@ is taken, so longer patterns stand above shorter ones. `lower_by_layer` takes wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -35,7 +36,7 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.node import Context, Lower, Node
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
-from pellucid.plan.settings import activation_of, convolution, pads
+from pellucid.plan.settings import activation_of, convolution, pooling
 from pellucid.plan.work import Work
 
 ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
@@ -210,34 +211,32 @@ def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Node) -> 
 def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """Max pooling; training keeps each window's winner as one byte."""
     pool, x = cast(MaxPool2D, layers[0]), before.y
-    window, strides = pool.pool_size, pool.strides
-    if window[0] * window[1] > native.MAX_POOL_TAPS:
+    if math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
         return None
-    padding = pads(pool, x.shape, window, (1, 1))
+    settings = pooling(pool, x.shape)
     y = context.output(pool.output_shape(x.shape[1:]))
     argmax = context.record(y.shape, np.uint8)
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         if dx is None:
             return ()
-        return (native.max_pool2d_backward(dy, argmax, dx, pool_size=window, strides=strides, padding=padding),)
+        return (native.max_pool2d_backward(dy, argmax, dx, **settings),)
 
-    step = native.max_pool2d(x, y, argmax, pool_size=window, strides=strides, padding=padding)
-    return Node(layers, y, (step,), backward)
+    return Node(layers, y, (native.max_pool2d(x, y, argmax, **settings),), backward)
 
 
 def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """Average pooling."""
     pool, x = cast(AvgPool2D, layers[0]), before.y
-    window, strides, padding = pool.pool_size, pool.strides, pads(pool, x.shape, pool.pool_size, (1, 1))
+    settings = pooling(pool, x.shape)
     y = context.output(pool.output_shape(x.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         if dx is None:
             return ()
-        return (native.avg_pool2d_backward(dy, dx, pool_size=window, strides=strides, padding=padding),)
+        return (native.avg_pool2d_backward(dy, dx, **settings),)
 
-    return Node(layers, y, (native.avg_pool2d(x, y, pool_size=window, strides=strides, padding=padding),), backward)
+    return Node(layers, y, (native.avg_pool2d(x, y, **settings),), backward)
 
 
 def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import Any, cast
 
 import numpy as np
 
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import native
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import NO_PADS, Array, Pooling
 from pellucid.plan.node import Context, Node
-from pellucid.plan.settings import activation_of, convolution, pads
+from pellucid.plan.settings import activation_of, convolution, pooling
 from pellucid.plan.work import Work
 
-
-class _Pooling(TypedDict):
-    pool_size: Pair
-    pool_strides: Pair
-    pool_padding: Pads
-
-
-_IN_TILES: _Pooling = {"pool_size": (2, 2), "pool_strides": (2, 2), "pool_padding": ((0, 0), (0, 0))}
+_IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 
 
 def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
@@ -41,22 +35,19 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
             return None
         kind, slope = after
     average = type(pool) is AvgPool2D
-    x, window = before.y, pool.pool_size
+    x = before.y
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None or kind == "softmax" or window[0] * window[1] > native.MAX_POOL_TAPS:
+    if kernel is None or kind == "softmax" or math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
         return None
     settings = convolution(conv, x)
     unpooled = conv.output_shape(x.shape[1:])
     if average and kind != "linear":
         return _average_after(context, layers, before, kind, slope) if context.training else None
-    pooling: _Pooling = {
-        "pool_size": window,
-        "pool_strides": pool.strides,
-        "pool_padding": pads(pool, (len(x), *unpooled), window, (1, 1)),
-    }
-    in_tiles = not average and pooling == _IN_TILES
+    window = pooling(pool, (len(x), *unpooled))
+    in_tiles = not average and window == _IN_TILES
     if not (in_tiles or native.conv2d_choice(x, kernel, **settings) == "direct"):
         return None
+    options: dict[str, Any] = {"convolution": settings, "pooling": window, "activation": kind, "slope": slope}
     y = context.output(pool.output_shape(unpooled))
     argmax = None if average or not context.training else context.buffer(y.shape, np.uint8)
 
@@ -65,34 +56,22 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
         work: list[Work] = []
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
         if dkernel is not None:
-            step = native.conv2d_pool_backward_kernel(
-                x, dy, y, places, dkernel, dbias, activation=kind, slope=slope, **settings, **pooling
-            )
-            work.append(step)
+            work.append(native.conv2d_pool_backward_kernel(x, dy, y, places, dkernel, dbias, **options))
         if dx is not None:
-            step = native.conv2d_pool_backward_input(
-                dy, y, places, kernel, dx, activation=kind, slope=slope, **settings, **pooling
-            )
-            work.append(step)
+            work.append(native.conv2d_pool_backward_input(dy, y, places, kernel, dx, **options))
         return work
 
     def backward_average(dy: Array, dx: Array | None) -> Sequence[Work]:
         dz = context.output(unpooled)
-        padding = pooling["pool_padding"]
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        work: list[Work] = [
-            native.avg_pool2d_backward(dy, dz, pool_size=window, strides=pool.strides, padding=padding, dbias=dbias)
-        ]
+        work: list[Work] = [native.avg_pool2d_backward(dy, dz, **window, dbias=dbias)]
         if dkernel is not None:
             work.append(native.conv2d_backward_kernel(x, dz, dkernel, **settings))
         if dx is not None:
             work.append(native.conv2d_backward_input(dz, kernel, dx, **settings))
         return work
 
-    step = native.conv2d_pool(
-        x, kernel, bias, y, argmax,
-        activation=kind, slope=slope, pool="average" if average else "max", **settings, **pooling,
-    )  # fmt: skip
+    step = native.conv2d_pool(x, kernel, bias, y, argmax, average=average, **options)
     backward = backward_average if average else backward_max
     # A ReLU's zeros are marked in argmax; the other activations' gradients are functions of y.
     return Node(layers, y, (step,), backward, needs_output=kind not in ("linear", "relu"))
@@ -107,17 +86,12 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, ki
     x, settings = before.y, convolution(conv, before.y)
     kernel, bias = cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
     z = context.output(conv.output_shape(x.shape[1:]))
-    window, strides, padding = pool.pool_size, pool.strides, pads(pool, z.shape, pool.pool_size, (1, 1))
+    window = pooling(pool, z.shape)
     y = context.output(pool.output_shape(z.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        work: list[Work] = [
-            native.avg_pool2d_backward(
-                dy, z, pool_size=window, strides=strides, padding=padding,
-                y=z, activation=kind, slope=slope, dbias=dbias,
-            )
-        ]  # fmt: skip
+        work: list[Work] = [native.avg_pool2d_backward(dy, z, **window, y=z, activation=kind, slope=slope, dbias=dbias)]
         if dkernel is not None:
             work.append(native.conv2d_backward_kernel(x, z, dkernel, **settings))
         if dx is not None:
@@ -126,6 +100,6 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, ki
 
     forward = (
         native.conv2d(x, kernel, bias, z, activation=kind, slope=slope, **settings),
-        native.avg_pool2d(z, y, pool_size=window, strides=strides, padding=padding),
+        native.avg_pool2d(z, y, **window),
     )
     return Node(layers, y, forward, backward)

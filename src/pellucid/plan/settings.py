@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 from pellucid.layers import Activation, AvgPool2D, Conv2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 
 
 def activation_of(layer: Layer) -> tuple[str, float] | None:
@@ -20,23 +18,19 @@ def activation_of(layer: Layer) -> tuple[str, float] | None:
     return names[type(layer)], 0.0
 
 
-def pads(layer: Conv2D | MaxPool2D | AvgPool2D, shape: Shape, kernel: Pair, dilation: Pair) -> Pads:
-    """The layer's padding in pixels for inputs (N, H, W, C) of this shape."""
-    return geometry.resolve_padding(layer.padding, (shape[1], shape[2]), kernel, layer.strides, dilation)
-
-
-class Convolution(TypedDict):
-    strides: Pair
-    padding: Pads
-    dilation: Pair
-    groups: int
-
-
 def convolution(conv: Conv2D, x: Array) -> Convolution:
-    """A convolution's arguments for inputs like x."""
+    """A convolution's options for inputs like x."""
     return {
         "strides": conv.strides,
-        "padding": pads(conv, x.shape, conv.kernel_size, conv.dilation_rate),
+        "padding": geometry.resolve_padding(
+            conv.padding, x.shape[1:3], conv.kernel_size, conv.strides, conv.dilation_rate
+        ),
         "dilation": conv.dilation_rate,
         "groups": conv.groups,
     }
+
+
+def pooling(pool: MaxPool2D | AvgPool2D, shape: Shape) -> Pooling:
+    """A pooling's options for inputs (N, H, W, C) of this shape."""
+    padding = geometry.resolve_padding(pool.padding, (shape[1], shape[2]), pool.pool_size, pool.strides)
+    return {"pool_size": pool.pool_size, "strides": pool.strides, "padding": padding}

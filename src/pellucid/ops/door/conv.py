@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, arrays, expect_shape, result, run, window
+from pellucid.ops.dispatch import array, arrays, convolution, expect_shape, pads, result, run
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
 
 _DY_HINT = "it is the gradient of conv2d's output"
@@ -29,14 +29,14 @@ def conv2d(
     Errors: ShapeError if channels, groups, bias or sizes do not match; ConfigError for mixed dtypes.
     Source: LeCun et al. 1998; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
     """
-    strides, padding, dilation = window(strides, padding, dilation)
+    window = convolution(strides, padding, dilation, groups)
     x, kernel = arrays("conv2d", x=x, kernel=kernel)
-    shape = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
+    shape = geometry.conv2d_shape(x.shape, kernel.shape, **window)
     if bias is not None:
         bias = array("conv2d", "bias", bias, x.dtype)
         expect_shape("conv2d", "bias", bias, shape[3:], "one number for each filter")
     y = result("conv2d", shape, (x, kernel, bias), out)
-    run("conv2d", x, kernel, bias, y, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    run("conv2d", x, kernel, bias, y, **window)
     return y
 
 
@@ -57,12 +57,12 @@ def conv2d_backward_input(
     Errors: ShapeError if dy is not what conv2d gives for input_shape; the others as conv2d.
     """
     op = "conv2d_backward_input"
-    strides, padding, dilation = window(strides, padding, dilation)
+    window = convolution(strides, padding, dilation, groups)
     dy, kernel = arrays(op, dy=dy, kernel=kernel)
-    shape = geometry.conv2d_shape(input_shape, kernel.shape, strides, padding, dilation, groups)
+    shape = geometry.conv2d_shape(input_shape, kernel.shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
     dx = result(op, tuple(input_shape), (dy, kernel), out)
-    run(op, dy, kernel, dx, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    run(op, dy, kernel, dx, **window)
     return dx
 
 
@@ -83,12 +83,12 @@ def conv2d_backward_kernel(
     Errors: ShapeError if dy is not what conv2d gives for x and kernel_shape; the others as conv2d.
     """
     op = "conv2d_backward_kernel"
-    strides, padding, dilation = window(strides, padding, dilation)
+    window = convolution(strides, padding, dilation, groups)
     x, dy = arrays(op, x=x, dy=dy)
-    shape = geometry.conv2d_shape(x.shape, kernel_shape, strides, padding, dilation, groups)
+    shape = geometry.conv2d_shape(x.shape, kernel_shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
     dkernel = result(op, tuple(kernel_shape), (x, dy), out)
-    run(op, x, dy, dkernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    run(op, x, dy, dkernel, **window)
     return dkernel
 
 
@@ -99,7 +99,7 @@ def zero_pad2d(x: Array, padding: Pads, *, out: Array | None = None) -> Array:
     Units: padding ((top, bottom), (left, right)) in pixels.
     Errors: ShapeError if x is no batch of pictures.
     """
-    _, padding, _ = window((1, 1), padding)
+    padding = pads(padding)
     x = array("zero_pad2d", "x", x)
     y = result("zero_pad2d", geometry.pad2d_shape(x.shape, padding), (x,), out)
     run("zero_pad2d", x, y, padding=padding)

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypedDict
+
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, unknown_name
-from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, arrays, expect_shape, result, run, window
-from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair
+from pellucid.ops import dispatch, geometry
+from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
+from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.reference import KINDS
 
-_DY_HINT = "it is the gradient of the pooled output"
 _TAPS = 255
 NO_ROUTE = 255
 """In argmax: a ReLU gave zero here, so no gradient comes this way."""
 
 
-def _checked(op: str, activation: str, slope: float, pool_size: object) -> Pair:
-    """The window.
+class _Options(TypedDict):
+    convolution: Convolution
+    pooling: Pooling
+    activation: str
+    slope: float
 
-    Errors: ConfigError for an unknown activation, a negative slope, or a window whose places do not fit in a byte.
-    """
+
+def _checked(op: str, convolution: Convolution, pooling: Pooling, activation: str, slope: float) -> _Options:
+    """Errors: ConfigError for an unknown activation, a negative slope, or a window whose places overflow a byte."""
+    convolution, pooling = dispatch.convolution(**convolution), dispatch.pooling(**pooling)
     if activation != "linear" and activation not in KINDS:
         raise unknown_name("activation", activation, ("linear", *KINDS))
     if not slope >= 0:
         raise ConfigError(f"{op}: slope must be at least 0, got {slope}")
-    size = pair(pool_size, "pool_size")
-    if size[0] * size[1] > _TAPS:
-        raise ConfigError(f"{op}: a window may have {_TAPS} taps, got {size[0]}x{size[1]}; pool in a step of its own")
-    return size
+    height, width = pooling["pool_size"]
+    if height * width > _TAPS:
+        raise ConfigError(f"{op}: a window may have {_TAPS} taps, got {height}x{width}; pool in a step of its own")
+    return {"convolution": convolution, "pooling": pooling, "activation": activation, "slope": slope}
+
+
+def _pooled_shape(x_shape: Shape, kernel_shape: Shape, options: _Options) -> Shape:
+    unpooled = geometry.conv2d_shape(x_shape, kernel_shape, **options["convolution"])
+    return geometry.pool2d_shape(unpooled, **options["pooling"])
+
+
+def _inputs(
+    op: str, x: Array, kernel: Array, bias: Array | None, options: _Options
+) -> tuple[Array, Array, Array | None, Shape]:
+    """x, kernel and bias, checked, and the shape of y."""
+    x, kernel = arrays(op, x=x, kernel=kernel)
+    shape = _pooled_shape(x.shape, kernel.shape, options)
+    if bias is not None:
+        bias = array(op, "bias", bias, x.dtype)
+        expect_shape(op, "bias", bias, shape[3:], "one number for each filter")
+    return x, kernel, bias, shape
 
 
 def conv2d_max_pool2d(
@@ -36,15 +60,10 @@ def conv2d_max_pool2d(
     kernel: Array,
     bias: Array | None = None,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     out: Array | None = None,
 ) -> tuple[Array, Array]:
     """y, argmax = max_pool2d of activation(conv2d); argmax is 255 where a ReLU gave zero.
@@ -54,22 +73,11 @@ def conv2d_max_pool2d(
     Errors: as there; ConfigError for a window of more than 255 taps or an unknown activation.
     """
     op = "conv2d_max_pool2d"
-    strides, padding, dilation = window(strides, padding, dilation)
-    pool_strides, pool_padding, _ = window(pool_strides, pool_padding)
-    pool_size = _checked(op, activation, slope, pool_size)
-    x, kernel = arrays(op, x=x, kernel=kernel)
-    conv = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
-    if bias is not None:
-        bias = array(op, "bias", bias, x.dtype)
-        expect_shape(op, "bias", bias, conv[3:], "one number for each filter")
-    shape = geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding)
+    options = _checked(op, convolution, pooling, activation, slope)
+    x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
     y = result(op, shape, (x, kernel, bias), out)
     argmax = np.empty(shape, np.uint8)
-    run(
-        "conv2d_pool", x, kernel, bias, y, argmax,
-        strides=strides, padding=padding, dilation=dilation, groups=groups, activation=activation, slope=slope,
-        pool_size=pool_size, pool_strides=pool_strides, pool_padding=pool_padding,
-    )  # fmt: skip
+    run("conv2d_pool", x, kernel, bias, y, argmax, **options)
     return y, argmax
 
 
@@ -78,15 +86,10 @@ def conv2d_avg_pool2d(
     kernel: Array,
     bias: Array | None = None,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     out: Array | None = None,
 ) -> Array:
     """y = avg_pool2d of activation(conv2d).
@@ -95,31 +98,23 @@ def conv2d_avg_pool2d(
     Errors: as conv2d_max_pool2d.
     """
     op = "conv2d_avg_pool2d"
-    strides, padding, dilation = window(strides, padding, dilation)
-    pool_strides, pool_padding, _ = window(pool_strides, pool_padding)
-    pool_size = _checked(op, activation, slope, pool_size)
-    x, kernel = arrays(op, x=x, kernel=kernel)
-    conv = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
-    if bias is not None:
-        bias = array(op, "bias", bias, x.dtype)
-        expect_shape(op, "bias", bias, conv[3:], "one number for each filter")
-    y = result(op, geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding), (x, kernel, bias), out)
-    run(
-        "conv2d_pool", x, kernel, bias, y, None,
-        strides=strides, padding=padding, dilation=dilation, groups=groups, activation=activation, slope=slope,
-        pool="average", pool_size=pool_size, pool_strides=pool_strides, pool_padding=pool_padding,
-    )  # fmt: skip
+    options = _checked(op, convolution, pooling, activation, slope)
+    x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
+    y = result(op, shape, (x, kernel, bias), out)
+    run("conv2d_pool", x, kernel, bias, y, None, average=True, **options)
     return y
 
 
-def _routes(op: str, argmax: Array, shape: Shape, pool_size: Pair) -> Array:
+def _routes(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: Pooling) -> Array:
     """argmax, checked.
 
-    Errors: ShapeError or DataError if it is not what conv2d_max_pool2d gives.
+    Errors: ShapeError or DataError if dy, y or argmax is not what conv2d_max_pool2d gives.
     """
+    expect_shape(op, "dy", dy, shape, "it is the gradient of the pooled output")
+    expect_shape(op, "y", y, shape, "it is the pooled output")
     expect_shape(op, "argmax", argmax, shape, "it is conv2d_max_pool2d's second result")
     argmax = np.ascontiguousarray(argmax, np.uint8)
-    taps = pool_size[0] * pool_size[1]
+    taps = math.prod(pooling["pool_size"])
     wrong = argmax[(argmax >= taps) & (argmax != NO_ROUTE)]
     if wrong.size:
         raise DataError(f"{op}: argmax holds {wrong[0]}, but taps count 0 to {taps - 1}, and {NO_ROUTE} is no route")
@@ -133,15 +128,10 @@ def conv2d_max_pool2d_backward_kernel(
     argmax: Array,
     kernel_shape: Shape,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     out: Array | None = None,
 ) -> tuple[Array, Array]:
     """dkernel, dbias = conv2d_backward_kernel and bias_backward of dy, brought to the pixels that argmax names.
@@ -150,22 +140,13 @@ def conv2d_max_pool2d_backward_kernel(
     Errors: ShapeError if dy, y or argmax is not as conv2d_max_pool2d's; DataError if argmax is no tap.
     """
     op = "conv2d_max_pool2d_backward_kernel"
-    strides, padding, dilation = window(strides, padding, dilation)
-    pool_strides, pool_padding, _ = window(pool_strides, pool_padding)
-    pool_size = _checked(op, activation, slope, pool_size)
+    options = _checked(op, convolution, pooling, activation, slope)
     x, dy, y = arrays(op, x=x, dy=dy, y=y)
-    conv = geometry.conv2d_shape(x.shape, kernel_shape, strides, padding, dilation, groups)
-    shape = geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding)
-    expect_shape(op, "dy", dy, shape, _DY_HINT)
-    expect_shape(op, "y", y, shape, "it is the pooled output")
-    argmax = _routes(op, argmax, shape, pool_size)
+    shape = _pooled_shape(x.shape, kernel_shape, options)
+    argmax = _routes(op, dy, y, argmax, shape, options["pooling"])
     dkernel = result(op, tuple(kernel_shape), (x, dy, y, argmax), out)
-    dbias = np.empty(conv[3:], x.dtype)
-    run(
-        "conv2d_pool_backward_kernel", x, dy, y, argmax, dkernel, dbias,
-        strides=strides, padding=padding, dilation=dilation, groups=groups, activation=activation, slope=slope,
-        pool_size=pool_size, pool_strides=pool_strides, pool_padding=pool_padding,
-    )  # fmt: skip
+    dbias = np.empty(shape[3:], x.dtype)
+    run("conv2d_pool_backward_kernel", x, dy, y, argmax, dkernel, dbias, **options)
     return dkernel, dbias
 
 
@@ -176,15 +157,10 @@ def conv2d_max_pool2d_backward_input(
     kernel: Array,
     input_shape: Shape,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     out: Array | None = None,
 ) -> Array:
     """dx = conv2d_backward_input of dy, brought to the pixels that argmax names.
@@ -193,19 +169,10 @@ def conv2d_max_pool2d_backward_input(
     Errors: as conv2d_max_pool2d_backward_kernel.
     """
     op = "conv2d_max_pool2d_backward_input"
-    strides, padding, dilation = window(strides, padding, dilation)
-    pool_strides, pool_padding, _ = window(pool_strides, pool_padding)
-    pool_size = _checked(op, activation, slope, pool_size)
+    options = _checked(op, convolution, pooling, activation, slope)
     dy, y, kernel = arrays(op, dy=dy, y=y, kernel=kernel)
-    conv = geometry.conv2d_shape(input_shape, kernel.shape, strides, padding, dilation, groups)
-    shape = geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding)
-    expect_shape(op, "dy", dy, shape, _DY_HINT)
-    expect_shape(op, "y", y, shape, "it is the pooled output")
-    argmax = _routes(op, argmax, shape, pool_size)
+    shape = _pooled_shape(input_shape, kernel.shape, options)
+    argmax = _routes(op, dy, y, argmax, shape, options["pooling"])
     dx = result(op, tuple(input_shape), (dy, y, argmax, kernel), out)
-    run(
-        "conv2d_pool_backward_input", dy, y, argmax, kernel, dx,
-        strides=strides, padding=padding, dilation=dilation, groups=groups, activation=activation, slope=slope,
-        pool_size=pool_size, pool_strides=pool_strides, pool_padding=pool_padding,
-    )  # fmt: skip
+    run("conv2d_pool_backward_input", dy, y, argmax, kernel, dx, **options)
     return dx

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pellucid.errors import DataError
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run, window
-from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, pooling, result, run
+from pellucid.ops.geometry import Array, Pads, Pair, Shape
 
 _DY_HINT = "it is the gradient of the pooling's output"
 
@@ -29,13 +31,12 @@ def max_pool2d(
     Errors: ShapeError if a window does not fit; ConfigError if the padding is as large as the window.
     Source: LeCun et al. 1998, section II-B, with max for mean; overlapping: Krizhevsky et al. 2012, section 3.4.
     """
-    strides, padding, _ = window(strides, padding)
-    pool_size = pair(pool_size, "pool_size")
+    window = pooling(pool_size, strides, padding)
     x = array("max_pool2d", "x", x)
-    shape = geometry.pool2d_shape(x.shape, pool_size, strides, padding)
+    shape = geometry.pool2d_shape(x.shape, **window)
     y = result("max_pool2d", shape, (x,), out)
-    argmax = np.empty(shape, argmax_dtype(pool_size))
-    run("max_pool2d", x, y, argmax, pool_size=pool_size, strides=strides, padding=padding)
+    argmax = np.empty(shape, argmax_dtype(window["pool_size"]))
+    run("max_pool2d", x, y, argmax, **window)
     return y, argmax
 
 
@@ -55,18 +56,17 @@ def max_pool2d_backward(
     Errors: ShapeError if dy or argmax is not what max_pool2d gives for input_shape; DataError if argmax is no tap.
     """
     op = "max_pool2d_backward"
-    strides, padding, _ = window(strides, padding)
-    pool_size = pair(pool_size, "pool_size")
+    window = pooling(pool_size, strides, padding)
     dy = array(op, "dy", dy)
-    shape = geometry.pool2d_shape(input_shape, pool_size, strides, padding)
+    shape = geometry.pool2d_shape(input_shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
     expect_shape(op, "argmax", argmax, shape, "it is max_pool2d's second result")
-    argmax = np.ascontiguousarray(argmax, argmax_dtype(pool_size))
-    taps = pool_size[0] * pool_size[1]
+    argmax = np.ascontiguousarray(argmax, argmax_dtype(window["pool_size"]))
+    taps = math.prod(window["pool_size"])
     if argmax.size and not 0 <= argmax.min() <= argmax.max() < taps:
         raise DataError(f"{op}: argmax holds {argmax.min()} to {argmax.max()}, but taps count 0 to {taps - 1}")
     dx = result(op, tuple(input_shape), (dy, argmax), out)
-    run(op, dy, argmax, dx, pool_size=pool_size, strides=strides, padding=padding)
+    run(op, dy, argmax, dx, **window)
     return dx
 
 
@@ -77,11 +77,10 @@ def avg_pool2d(x: Array, *, pool_size: Pair, strides: Pair, padding: Pads, out: 
     Units: pool_size, strides, padding in pixels.
     Errors: as max_pool2d.
     """
-    strides, padding, _ = window(strides, padding)
-    pool_size = pair(pool_size, "pool_size")
+    window = pooling(pool_size, strides, padding)
     x = array("avg_pool2d", "x", x)
-    y = result("avg_pool2d", geometry.pool2d_shape(x.shape, pool_size, strides, padding), (x,), out)
-    run("avg_pool2d", x, y, pool_size=pool_size, strides=strides, padding=padding)
+    y = result("avg_pool2d", geometry.pool2d_shape(x.shape, **window), (x,), out)
+    run("avg_pool2d", x, y, **window)
     return y
 
 
@@ -94,12 +93,11 @@ def avg_pool2d_backward(
     Errors: ShapeError if dy is not what avg_pool2d gives for input_shape.
     """
     op = "avg_pool2d_backward"
-    strides, padding, _ = window(strides, padding)
-    pool_size = pair(pool_size, "pool_size")
+    window = pooling(pool_size, strides, padding)
     dy = array(op, "dy", dy)
-    expect_shape(op, "dy", dy, geometry.pool2d_shape(input_shape, pool_size, strides, padding), _DY_HINT)
+    expect_shape(op, "dy", dy, geometry.pool2d_shape(input_shape, **window), _DY_HINT)
     dx = result(op, tuple(input_shape), (dy,), out)
-    run(op, dy, dx, pool_size=pool_size, strides=strides, padding=padding)
+    run(op, dy, dx, **window)
     return dx
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import BackendError
 from pellucid.ops import geometry
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import Array, Convolution, Pads, Pair, Pooling
 from pellucid.ops.native.runtime import (
     MAX_POOL_TAPS,
     OFFSET_LIMIT,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # The numbers of arguments.hpp. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3).
 _ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
-_POOLS = {"max": 0, "average": 1}
 # The pooling whose windows lie in Winograd's tiles.
 _WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
@@ -79,7 +78,14 @@ def conv2d_choice(
 
 
 def _conv_sizes(
-    op: str, x: Array, kernel: Array, y: Array | None, strides: Pair, padding: Pads, dilation: Pair, groups: int
+    op: str,
+    x: Array,
+    kernel: Array,
+    y: Array | None,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
 ) -> dict[str, int]:
     """The fields of a convolution; y is None where its result is no array."""
     expect_axes(op, 4, x=x, kernel=kernel)
@@ -161,18 +167,20 @@ def conv2d_backward_kernel(
     return step(op, x=x, dy=dy, dkernel=dkernel, **sizes)
 
 
-def _pool_sizes(
-    op: str, sizes: dict[str, int], y: Array, pool_size: Pair, pool_strides: Pair, pool_padding: Pads
+def _pooled_sizes(
+    op: str, x: Array, kernel: Array, convolution: Convolution, pooling: Pooling, /, **pooled: Array
 ) -> dict[str, int]:
-    """The fields of a pooling behind a convolution with these sizes."""
-    conv = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
-    expect_shape(op, geometry.pool2d_shape(conv, pool_size, pool_strides, pool_padding), y=y)
-    if pool_size[0] * pool_size[1] > MAX_POOL_TAPS:
-        raise BackendError(f"{op}: a window may have {MAX_POOL_TAPS} taps, got {pool_size[0]}x{pool_size[1]}")
-    return {
-        "QH": y.shape[1], "QW": y.shape[2], "PH": pool_size[0], "PW": pool_size[1],
-        "PSH": pool_strides[0], "PSW": pool_strides[1], "PTOP": pool_padding[0][0], "PLEFT": pool_padding[1][0],
-    }  # fmt: skip
+    """The fields of a convolution and the pooling behind it, which gives arrays like `pooled`."""
+    sizes = _conv_sizes(op, x, kernel, None, **convolution)
+    expect_axes(op, 4, **pooled)
+    unpooled = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
+    _, qh, qw, _ = shape = geometry.pool2d_shape(unpooled, **pooling)
+    expect_shape(op, shape, **pooled)
+    (ph, pw), (psh, psw), ((top, _), (left, _)) = pooling["pool_size"], pooling["strides"], pooling["padding"]
+    if ph * pw > MAX_POOL_TAPS:
+        raise BackendError(f"{op}: a window may have {MAX_POOL_TAPS} taps, got {ph}x{pw}")
+    window = {"QH": qh, "QW": qw, "PH": ph, "PW": pw, "PSH": psh, "PSW": psw, "PTOP": top, "PLEFT": left}
+    return sizes | window
 
 
 def conv2d_pool(
@@ -182,33 +190,24 @@ def conv2d_pool(
     y: Array,
     argmax: Array | None,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
+    average: bool = False,
     activation: str = "linear",
     slope: float = 0.0,
-    pool: str = "max",
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     algorithm: str = "auto",
 ) -> Step:
-    """y = pool(activation(x (*) kernel + bias)); argmax (max only): the place that won, 255 where relu gave 0."""
+    """y = pool(activation(x (*) kernel + bias)); argmax (not average): the place that won, 255 where relu gave 0."""
     op = "conv2d_pool"
-    sizes = _conv_sizes(op, x, kernel, None, strides, padding, dilation, groups)
-    expect_axes(op, 4, y=y)
-    window = _pool_sizes(op, sizes, y, pool_size, pool_strides, pool_padding)
+    sizes = _pooled_sizes(op, x, kernel, convolution, pooling, y=y)
     expect_shape(op, (sizes["O"],), bias=bias)
     expect_shape(op, y.shape, argmax=argmax)
-    if pool not in _POOLS or (pool == "average" and argmax is not None):
-        raise BackendError(f"{op}: pool must be 'max' or 'average' (without argmax), got {pool!r}")
-    sizes |= window | {"POOL": _POOLS[pool]}
+    if average and argmax is not None:
+        raise BackendError(f"{op}: an average has no argmax, got one of shape {argmax.shape}")
+    sizes["POOL"] = int(average)
     sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
-    return step(
-        op, x=x, kernel=kernel, bias=bias, y=y, argmax=argmax, **sizes, ACTIVATION=kind, slope=slope
-    )  # fmt: skip
+    return step(op, x=x, kernel=kernel, bias=bias, y=y, argmax=argmax, **sizes, ACTIVATION=kind, slope=slope)
 
 
 def conv2d_pool_backward_kernel(
@@ -219,25 +218,17 @@ def conv2d_pool_backward_kernel(
     dkernel: Array,
     dbias: Array | None,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     algorithm: str = "auto",
 ) -> Step:
-    """dkernel and dbias of conv2d_pool with pool="max"."""
+    """dkernel and dbias of conv2d_pool, not average."""
     op = "conv2d_pool_backward_kernel"
-    sizes = _conv_sizes(op, x, dkernel, None, strides, padding, dilation, groups)
-    expect_axes(op, 4, dy=dy)
-    window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
-    expect_shape(op, dy.shape, y=y, argmax=argmax)
+    sizes = _pooled_sizes(op, x, dkernel, convolution, pooling, dy=dy, y=y)
+    expect_shape(op, dy.shape, argmax=argmax)
     expect_shape(op, (sizes["O"],), dbias=dbias)
-    sizes |= window
     sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
     return step(
@@ -252,24 +243,16 @@ def conv2d_pool_backward_input(
     kernel: Array,
     dx: Array,
     *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
+    convolution: Convolution,
+    pooling: Pooling,
     activation: str = "linear",
     slope: float = 0.0,
-    pool_size: Pair,
-    pool_strides: Pair,
-    pool_padding: Pads,
     algorithm: str = "auto",
 ) -> Step:
-    """dx of conv2d_pool with pool="max"; written whole."""
+    """dx of conv2d_pool, not average; written whole."""
     op = "conv2d_pool_backward_input"
-    sizes = _conv_sizes(op, dx, kernel, None, strides, padding, dilation, groups)
-    expect_axes(op, 4, dy=dy)
-    window = _pool_sizes(op, sizes, dy, pool_size, pool_strides, pool_padding)
-    expect_shape(op, dy.shape, y=y, argmax=argmax)
-    sizes |= window
+    sizes = _pooled_sizes(op, dx, kernel, convolution, pooling, dy=dy, y=y)
+    expect_shape(op, dy.shape, argmax=argmax)
     sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
     return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, ACTIVATION=kind, slope=slope)
