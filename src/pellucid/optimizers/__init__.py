@@ -1,0 +1,72 @@
+"""Optimizers, with Keras's names, arguments and defaults.
+
+An optimizer holds its settings and nothing else: moments are made by `slots` and kept by whoever trains, so they can
+be saved and resumed. Parameters are flat vectors, changed in place.
+
+`weight_decay` w adds w * parameter to the gradient (L2, as in PyTorch); AdamW shrinks the parameters by
+learning_rate * w instead. Keras shrinks in all of them, which is the same for plain SGD only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.optimizers.adaptive import Adadelta, Adagrad, Adam, AdamW, RMSprop
+from pellucid.optimizers.optimizer import Optimizer, Rate
+from pellucid.optimizers.sgd import SGD, Momentum, Nesterov
+
+__all__ = [
+    "NAMES",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+    "Rate",
+    "from_config",
+    "get",
+]
+
+_CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW)}
+NAMES = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw")
+"""Every optimizer `get` knows by name."""
+
+
+def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | None = None) -> Optimizer:
+    """The optimizer that `spec` names: a name in any case, an Optimizer, or a stored config.
+
+    `learning_rate` replaces the default of one given by name.
+    Errors: ConfigError for an unknown name or anything else.
+    """
+    if isinstance(spec, Optimizer):
+        return spec
+    if isinstance(spec, type) and issubclass(spec, Optimizer):
+        spec = spec.__name__
+    if isinstance(spec, str):
+        name = spec.lower()
+        if name not in NAMES:
+            raise unknown_name("optimizer", spec, NAMES)
+        makers: dict[str, Callable[..., Optimizer]] = {cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}
+        maker = {**makers, "momentum": Momentum, "nesterov": Nesterov}[name]
+        return maker() if learning_rate is None else maker(learning_rate)
+    if isinstance(spec, Mapping):
+        arguments = dict(spec)
+        cls = _CLASSES.get(str(arguments.pop("type", None)))
+        if cls is None:
+            raise unknown_name("optimizer", spec.get("type"), _CLASSES)
+        excluded = arguments.pop("no_decay", ())
+        optimizer = cls(**arguments)
+        optimizer.exclude_from_weight_decay(excluded)
+        return optimizer
+    raise ConfigError(f"an optimizer is a name or an Optimizer, got {spec!r}; known names: {', '.join(NAMES)}")
+
+
+def from_config(config: Mapping[str, Any]) -> Optimizer:
+    """The optimizer that `optimizer.config()` described; its moments are kept elsewhere."""
+    return get(config)

@@ -1,0 +1,150 @@
+"""What all optimizers have: a learning rate, weight decay, clipping, and a config."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid import schedules
+from pellucid.errors import ConfigError
+from pellucid.ops import Array
+from pellucid.schedules import Schedule
+
+Rate = float | Schedule | Mapping[str, Any]
+"""A learning rate: a number, a schedule, or a schedule's config."""
+
+
+class Optimizer:
+    """What all have: a learning rate or a schedule of it, weight decay, and clipping.
+
+    Units: clipvalue bounds each entry of a gradient, clipnorm the length of each parameter's, global_clipnorm that of
+    all together; at most one may be given.
+    Errors: ConfigError for arguments, at construction.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate if lr is None else lr
+        self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
+        self.clipnorm = self._limit("clipnorm", clipnorm)
+        self.clipvalue = self._limit("clipvalue", clipvalue)
+        self.global_clipnorm = self._limit("global_clipnorm", global_clipnorm)
+        given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(f"{type(self).__name__}: give at most one way of clipping, got {' and '.join(given)}")
+        self.no_decay: tuple[str, ...] = ()
+
+    @property
+    def learning_rate(self) -> float | Schedule:
+        """A number, or a schedule; may be set at any time."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        schedule = schedules.get(value)
+        self._learning_rate = schedule.value if isinstance(schedule, schedules.Constant) else schedule
+
+    @property
+    def lr(self) -> float | Schedule:
+        """The learning rate under its short name."""
+        return self._learning_rate
+
+    @lr.setter
+    def lr(self, value: Rate) -> None:
+        self.learning_rate = value
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return schedules.get(self._learning_rate)(step)
+
+    def slots(self, size: int) -> dict[str, Array]:
+        """Fresh moments for a vector of this size, by name."""
+        return {}
+
+    def update(
+        self,
+        param: Array,
+        grad: Array,
+        slots: Mapping[str, Array],
+        *,
+        learning_rate: float,
+        step: int,
+        weight_decay: float = 0.0,
+    ) -> None:
+        """Change `param` and `slots` in place. Units: step counts from 1. Shapes: all 1-D of one size."""
+        self._step(param, grad, slots, learning_rate, step, weight_decay)
+
+    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
+        raise NotImplementedError(f"{type(self).__name__} has no update")
+
+    def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
+        """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""
+        self.no_decay = tuple(dict.fromkeys((*self.no_decay, *names)))
+
+    def weight_decay_of(self, name: str) -> float:
+        """The decay of the parameter of this name: `weight_decay`, or 0 where it is excluded."""
+        return 0.0 if any(word in name for word in self.no_decay) else self.weight_decay or 0.0
+
+    def clip(self, gradients: Sequence[Array]) -> None:
+        """Bound the gradients in place, one array a parameter.
+
+        Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
+        """
+        if self.clipvalue is not None:
+            for gradient in gradients:
+                np.clip(gradient, -self.clipvalue, self.clipvalue, out=gradient)
+        if self.clipnorm is not None:
+            for gradient in gradients:
+                _shorten(gradient, math.sqrt(_square_sum(gradient)), self.clipnorm)
+        if self.global_clipnorm is not None:
+            norm = math.sqrt(sum(_square_sum(gradient) for gradient in gradients))
+            for gradient in gradients:
+                _shorten(gradient, norm, self.global_clipnorm)
+
+    def config(self) -> dict[str, Any]:
+        """What `get` turns back into this optimizer, ready for JSON."""
+        arguments: dict[str, Any] = {"type": type(self).__name__}
+        for name in inspect.signature(type(self).__init__).parameters:
+            if name in ("self", "lr"):
+                continue
+            value = getattr(self, name)
+            arguments[name] = value.config() if isinstance(value, Schedule) else value
+        arguments["no_decay"] = list(self.no_decay)
+        return arguments
+
+    def _number(self, name: str, value: Any, below: float = math.inf) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < below:
+            bound = "of at least 0" if below == math.inf else f"from 0 to below {below:g}"
+            raise ConfigError(f"{type(self).__name__}: {name} must be a number {bound}, got {value!r}")
+        return float(value)
+
+    def _limit(self, name: str, value: float | None) -> float | None:
+        if value is None:
+            return None
+        if self._number(name, value) == 0:
+            raise ConfigError(f"{type(self).__name__}: {name} must be above 0, got {value!r}; None turns it off")
+        return float(value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(learning_rate={self._learning_rate!r})"
+
+
+def _square_sum(gradient: Array) -> float:
+    # Summed by NumPy in a fixed order: a BLAS dot product would change its bits with the number of threads.
+    return float(np.square(gradient, dtype=np.float64).sum())
+
+
+def _shorten(gradient: Array, norm: float, limit: float) -> None:
+    if norm > limit:
+        gradient *= gradient.dtype.type(limit / norm)
