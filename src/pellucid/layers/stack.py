@@ -1,0 +1,198 @@
+"""Layers in a row: added, named, built and called; a model is that and more."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, PellucidError, ShapeError, unknown_name
+from pellucid.layers.layer import Layer, standardize_shape
+from pellucid.layers.shape import Input
+from pellucid.ops.geometry import Array, Shape
+
+
+class Stack:
+    """Layers in a row: each takes what the one before gives.
+
+    Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
+    fit together, at the layer that does not fit.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None, name: str, seed: int) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise ConfigError(f"{type(self).__name__}: seed must be a whole number from 0 to below 2^32, got {seed!r}")
+        self.name, self.seed = name, int(seed)
+        self.layers: list[Layer] = []
+        self._input_shape: Shape | None = None
+        self._changes = 0
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer at the end; it is built at once where the input's shape is known."""
+        if isinstance(layer, Input):
+            if self.layers or self._input_shape is not None:
+                raise ConfigError(
+                    f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers"
+                )
+            self._input_shape = layer.shape
+            return
+        if not isinstance(layer, Layer):
+            raise ConfigError(f"{self.name}: only layers can be added, got {layer!r}")
+        owner = layer.owner() if layer.owner is not None else None
+        if owner is not None:
+            whose = "this model already" if owner is self else f"the model {owner.name!r}"
+            raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
+        first = not self.layers
+        stated = layer.input_shape if first else None
+        if stated is not None and self._input_shape not in (None, stated):
+            raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
+        layer.take_name({other.name for other in self.layers}, self.name)
+        layer.position = len(self.layers)
+        layer.fed_by = None if first else self.layers[-1].name
+        shape = (self._input_shape or stated) if first else self._shape_after(self.layers)
+        try:
+            if shape is not None:
+                self._build_layer(layer, shape)
+        except PellucidError:  # it stays outside, and may go elsewhere
+            layer.position = layer.fed_by = None
+            raise
+        if first:
+            self._input_shape = shape
+        layer.owner = weakref.ref(self)
+        self.layers.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it, with its weights."""
+        if not self.layers:
+            raise ConfigError(f"{self.name} has no layers to pop")
+        layer = self.layers.pop()
+        if layer.params:
+            layer.bind({name: np.array(array) for name, array in layer.params.items()})
+        layer.owner = layer.position = layer.fed_by = None
+        if not self.layers and layer.input_shape is not None:
+            self._input_shape = None
+        self._changes += layer.version  # which counts no longer: the sum must not fall
+        self._changed()
+        return layer
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this place."""
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ConfigError(f"{self.name} has {len(self.layers)} layers, no layer {index}")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name(f"layer of {self.name}", name, [layer.name for layer in self.layers])
+
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Make every layer's weights. Shapes: without the batch axis, or with None in front of it, as Keras has it."""
+        if input_shape is None and self.built:
+            return
+        before = self._input_shape
+        if input_shape is not None:
+            trimmed = input_shape[1:] if input_shape and input_shape[0] is None else input_shape
+            if None in trimmed:
+                raise ConfigError(f"{self.name} is built for one size of picture, got {tuple(input_shape)}")
+            shape = standardize_shape([size for size in trimmed if size is not None], self.name)
+            if self._input_shape is not None and self._input_shape != shape:
+                raise ShapeError(f"{self.name} has input shape {self._input_shape}, cannot be built for {shape}")
+            self._input_shape = shape
+        if self._input_shape is None:
+            raise ConfigError(
+                f"{self.name} does not know its input's shape; give the first layer input_shape=(H, W, C)"
+            )
+        shape = self._input_shape
+        try:
+            for layer in self.layers:
+                shape = self._build_layer(layer, shape)
+        except PellucidError:
+            self._input_shape = before
+            raise
+
+    @property
+    def built(self) -> bool:
+        """Whether every layer has its weights."""
+        return bool(self.layers) and self._input_shape is not None and all(layer.built for layer in self.layers)
+
+    @property
+    def input_shape(self) -> Shape:
+        """(H, W, C) of one picture."""
+        self.build()
+        return self._input_shape or ()
+
+    @property
+    def output_shape(self) -> Shape:
+        """What comes out for one picture."""
+        self.build()
+        return self._shape_after(self.layers) or ()
+
+    @property
+    def version(self) -> int:
+        """Grows whenever weights change; whoever keeps something made of weights compares it."""
+        return self._changes + sum(layer.version for layer in self.layers)
+
+    def touch(self) -> None:
+        """Say that the parameters have changed."""
+        self._changes += 1
+
+    def count_params(self) -> int:
+        """How many numbers the model's weights hold, running means included."""
+        self.build()
+        return sum(layer.count_params() for layer in self.layers)
+
+    @property
+    def weights(self) -> list[Array]:
+        """Live read-only arrays of all layers in order."""
+        return [array for layer in self.layers for array in layer.weights]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of `weights`."""
+        return [array.copy() for array in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write new values into all weights, in the order of `weights`."""
+        self.build()
+        counts = [len(layer.weights) for layer in self.layers]
+        if len(weights) != sum(counts):
+            raise ShapeError(f"{self.name} has {sum(counts)} weight arrays, got {len(weights)}")
+        ends = np.cumsum(counts).tolist()
+        parts = [weights[end - number : end] for end, number in zip(ends, counts, strict=True)]
+        for layer, part in zip(self.layers, parts, strict=True):
+            layer.check_weights(part)  # all before the first is written
+        for layer, part in zip(self.layers, parts, strict=True):
+            if part:
+                layer.set_weights(part)
+
+    def __call__(self, x: Any) -> Array:
+        """Every layer in turn on a batch of floats, as in use; never scales."""
+        y = np.asarray(x)
+        if not self.built:
+            self.build(y.shape[1:] if self._input_shape is None else None)
+        for layer in self.layers:
+            y = layer(y)
+        return y
+
+    def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
+        """What comes out of a layer for this input; makes its weights if it has none."""
+        if not layer.built:
+            layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
+        return layer.output_shape(shape)
+
+    def _shape_after(self, layers: Sequence[Layer]) -> Shape | None:
+        shape = self._input_shape
+        for layer in layers:
+            if shape is None:
+                return None
+            shape = layer.output_shape(shape)
+        return shape
+
+    def _changed(self) -> None:
+        """What must happen after layers were added or removed."""
+        self._changes += 1
