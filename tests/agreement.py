@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from case import EPS, Case
-from cases import OPTIMIZERS
+from sizes import OPTIMIZERS
 
 from pellucid import ops
 from pellucid.ops.geometry import Array

@@ -27,5 +27,11 @@ def small(seed: int = 0) -> Sequential:
     )
 
 
+def compiled(optimizer: object = "adam", model: Sequential | None = None) -> Sequential:
+    model = model or small()
+    model.compile(optimizer, "categorical_crossentropy")  # type: ignore[arg-type]
+    return model
+
+
 def fit(model: Sequential, *data: object, **options: object) -> History:
     return model.fit(*data, verbose=0, **options)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from case import Conv, Pool
-from cases import BLOCKS, CONVS, DENSES, LOGITS, LRNS, POOLS
+from sizes import BLOCKS, CONVS, DENSES, LOGITS, LRNS, POOLS
 
 from pellucid import ops
 from pellucid.ops.geometry import Array, Shape

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from case import Conv, Pool
-from cases import BLOCKS, CONVS, DENSES, LOGITS, POOLS
 from scipy import signal
+from sizes import BLOCKS, CONVS, DENSES, LOGITS, POOLS
 
 from pellucid import ops
 from pellucid.ops.geometry import Array, Shape

@@ -6,10 +6,9 @@ import io
 
 import numpy as np
 import pytest
-from small_model import pictures, small
+from small_model import compiled, pictures, small
 
 from pellucid.errors import DivergedError
-from pellucid.model import Sequential
 from pellucid.train import (
     BatchEnded,
     EpochEnded,
@@ -19,12 +18,6 @@ from pellucid.train import (
     TrainingEnded,
     TrainingStarted,
 )
-
-
-def compiled(optimizer: object = "adam", model: Sequential | None = None) -> Sequential:
-    model = model or small()
-    model.compile(optimizer, "categorical_crossentropy")  # type: ignore[arg-type]
-    return model
 
 
 def epochs_on(file: io.StringIO, seconds: list[float], monkeypatch: pytest.MonkeyPatch, bar: bool = True) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from agreement import check
 from case import Case, Conv, given, guarded, normal
-from cases import CONVS, SAME3
 from hypothesis import assume, settings
 from hypothesis import given as sample
 from hypothesis import strategies as st
+from sizes import CONVS, SAME3
 
 from pellucid.errors import BackendError
 from pellucid.ops import native, reference
