@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.optimizers.adaptive import Adadelta, Adagrad, Adam, AdamW, RMSprop
+from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from pellucid.optimizers.optimizer import Optimizer, Rate
-from pellucid.optimizers.sgd import SGD, Momentum, Nesterov
 
 __all__ = [
     "NAMES",

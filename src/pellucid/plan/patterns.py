@@ -31,12 +31,11 @@ from pellucid.layers import (
     Softmax,
     Tanh,
 )
-from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.node import Context, Lower, Node
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
-from pellucid.plan.settings import activation_of, convolution, pooling
+from pellucid.plan.settings import activation_behind, activation_of, convolution, pooling
 from pellucid.plan.work import Work
 
 ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
@@ -107,18 +106,11 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """convolution + bias + activation: y = f(x * kernel + b)."""
     conv = cast(Conv2D, layers[0])
-    kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
-    if len(layers) == 2:
-        after = activation_of(layers[1])
-        if kind != "linear" or after is None:
-            return None
-        kind, slope = after
-    if kind == "softmax":
-        return None
-    x = before.y
+    activation = activation_behind(conv, layers[1:])
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None:
+    if kernel is None or activation is None or activation[0] == "softmax":
         return None
+    x, (kind, slope) = before.y, activation
     settings = convolution(conv, x)
     y = context.output(conv.output_shape(x.shape[1:]))
 
@@ -142,16 +134,11 @@ def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> N
 def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """dense + bias + activation: y = f(x W + b); a softmax takes a second step."""
     dense = cast(Dense, layers[0])
-    x = before.y
-    kind, slope = dense.activation or "linear", LEAKY_ACTIVATION_SLOPE
-    if len(layers) == 2:
-        after = activation_of(layers[1])
-        if kind != "linear" or after is None:
-            return None
-        kind, slope = after
+    x, activation = before.y, activation_behind(dense, layers[1:])
     kernel, bias = context.parameter(dense, "kernel"), context.parameter(dense, "bias")
-    if kernel is None or x.ndim != 2:
+    if kernel is None or activation is None or x.ndim != 2:
         return None
+    kind, slope = activation
     softmax = kind == "softmax"
     y = context.output((dense.units,))
     forward: list[Work] = [native.dense(x, kernel, bias, y, activation="linear" if softmax else kind, slope=slope)]

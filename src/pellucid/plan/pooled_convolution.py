@@ -9,11 +9,10 @@ from typing import Any, cast
 import numpy as np
 
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
-from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
 from pellucid.plan.node import Context, Node
-from pellucid.plan.settings import activation_of, convolution, pooling
+from pellucid.plan.settings import activation_behind, convolution, pooling
 from pellucid.plan.work import Work
 
 _IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
@@ -28,17 +27,14 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
     map; with one, see `_average_after`.
     """
     conv, pool = cast(Conv2D, layers[0]), cast("MaxPool2D | AvgPool2D", layers[-1])
-    kind, slope = conv.activation or "linear", LEAKY_ACTIVATION_SLOPE
-    if len(layers) == 3:
-        after = activation_of(layers[1])
-        if kind != "linear" or after is None:
-            return None
-        kind, slope = after
-    average = type(pool) is AvgPool2D
-    x = before.y
+    activation = activation_behind(conv, layers[1:-1])
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None or kind == "softmax" or math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
+    if kernel is None or activation is None or activation[0] == "softmax":
         return None
+    if math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
+        return None
+    x, (kind, slope) = before.y, activation
+    average = type(pool) is AvgPool2D
     settings = convolution(conv, x)
     unpooled = conv.output_shape(x.shape[1:])
     if average and kind != "linear":

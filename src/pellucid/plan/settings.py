@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.layers import Activation, AvgPool2D, Conv2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
+from pellucid.layers import Activation, AvgPool2D, Conv2D, Dense, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
@@ -16,6 +16,16 @@ def activation_of(layer: Layer) -> tuple[str, float] | None:
         return None if layer.activation == "softmax" else (layer.activation or "linear", LEAKY_ACTIVATION_SLOPE)
     names: dict[type[Layer], str] = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
     return names[type(layer)], 0.0
+
+
+def activation_behind(layer: Conv2D | Dense, after: tuple[Layer, ...]) -> tuple[str, float] | None:
+    """(kind, slope) of what acts on a layer's result: its own activation, perhaps softmax, or the layer `after` it.
+
+    None where both do, or where the layer after it is a softmax.
+    """
+    if not after:
+        return layer.activation or "linear", LEAKY_ACTIVATION_SLOPE
+    return activation_of(after[0]) if (layer.activation or "linear") == "linear" else None
 
 
 def convolution(conv: Conv2D, x: Array) -> Convolution:
