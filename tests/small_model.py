@@ -6,6 +6,7 @@ import numpy as np
 
 from pellucid import layers as L
 from pellucid.model import Sequential
+from pellucid.plan import Feed, TrainingPlan
 from pellucid.train import History
 
 
@@ -35,3 +36,18 @@ def compiled(optimizer: object = "adam", model: Sequential | None = None) -> Seq
 
 def fit(model: Sequential, *data: object, **options: object) -> History:
     return model.fit(*data, verbose=0, **options)  # type: ignore[arg-type]
+
+
+def training_plan(model: Sequential, feed: Feed, seed: int = 3, accuracy: str | None = "categorical") -> TrainingPlan:
+    """The step of training that a compiled model takes."""
+    model.prepare_slots()
+    return TrainingPlan(
+        model.layers,
+        model.parameters,
+        loss=model.loss,
+        optimizer=model.optimizer,
+        slots=model.slots,
+        feed=feed,
+        seed=seed,
+        accuracy=accuracy,
+    )

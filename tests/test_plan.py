@@ -9,13 +9,14 @@ from functools import partial
 
 import numpy as np
 import pytest
+from small_model import training_plan
 
 from pellucid import layers as L
 from pellucid import zoo
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import backend, native
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan, TrainingPlan
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan
 from pellucid.plan.lowering import strip_head
 from pellucid.plan.patterns import PATTERNS
 from pellucid.plan.settings import convolution
@@ -95,20 +96,6 @@ def make_feed(model: Sequential, x: np.ndarray, targets: np.ndarray, weights: np
     channels = x.shape[-1]
     ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
     return Feed(x, targets, weights, capacity=CAPACITY, picture=model.input_shape, scale=ones, offset=zeros)
-
-
-def training_plan(model: Sequential, feed: Feed, seed: int = 3) -> TrainingPlan:
-    model.prepare_slots()
-    return TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=feed,
-        seed=seed,
-        accuracy="categorical",
-    )
 
 
 def by_layers(model: Sequential, x: np.ndarray, targets: np.ndarray, seed: int, step: int) -> tuple[float, np.ndarray]:

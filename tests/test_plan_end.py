@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_model import training_plan
 
 from pellucid import layers as L
 from pellucid import losses, optimizers
@@ -37,17 +38,7 @@ def plan_of(model: Sequential, targets: np.ndarray, weights: np.ndarray | None, 
     x = np.random.default_rng(1).normal(size=(BATCH, *model.input_shape)).astype(np.float32)
     scale, offset = np.ones(2, np.float32), np.zeros(2, np.float32)
     feed = Feed(x, targets, weights, capacity=BATCH, picture=model.input_shape, scale=scale, offset=offset)
-    model.prepare_slots()
-    return TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=feed,
-        seed=0,
-        accuracy=accuracy,
-    )
+    return training_plan(model, feed, accuracy=accuracy)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: f"{type(o).__name__}-{OPTIMIZERS.index(o)}")

@@ -170,7 +170,7 @@ def conv2d_backward_kernel(
 def _pooled_sizes(
     op: str, x: Array, kernel: Array, convolution: Convolution, pooling: Pooling, /, **pooled: Array
 ) -> dict[str, int]:
-    """The fields of a convolution and the pooling behind it, which gives arrays like `pooled`."""
+    """The fields of a convolution and the pooling behind it, whose results are like `pooled`."""
     sizes = _conv_sizes(op, x, kernel, None, **convolution)
     expect_axes(op, 4, **pooled)
     unpooled = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
