@@ -155,6 +155,9 @@ def test_wrong_arrays_make_no_step() -> None:
         native.conv2d(x, kernel, None, y, **SAME3)
     with pytest.raises(BackendError, match="unknown activation 'gelu'"):
         native.activation(x, x, "gelu")
+    with pytest.raises(BackendError, match=r"an average has no argmax, got one of shape \(2, 2, 2, 4\)"):
+        argmax = np.zeros((2, 2, 2, 4), np.uint8)
+        native.conv2d_pool(x, kernel, None, a.out(2, 2, 4), argmax, **steps.POOLED, average=True)
     x.flags.writeable = False  # an input may be read-only
     native.run(native.conv2d(x, kernel, None, a.out(5, 5, 4), **SAME3))
 
