@@ -122,7 +122,7 @@ struct Quad {
     uint8_t* argmax;  // or null
 };
 
-template <int NV>
+template <int NV, bool PLACES>
 __attribute__((noinline)) void quad(const Quad& q) {
     const float* p[4];
     vf sum[4][NV];
@@ -150,14 +150,19 @@ __attribute__((noinline)) void quad(const Quad& q) {
 #pragma GCC unroll 2
     for (int v = 0; v < NV; ++v) {
         const vf bias = q.bias ? load(q.bias + v * V) : broadcast(-0.0f);
-        vf best = sum[0][v] + bias;
+        vf best;
         vi winner = vi{};
+        if (PLACES) {
+            best = sum[0][v] + bias;
 #pragma GCC unroll 3
-        for (int r = 1; r < 4; ++r) take_larger(sum[r][v] + bias, vi{} + r, best, winner);
+            for (int r = 1; r < 4; ++r) take_larger(sum[r][v] + bias, vi{} + r, best, winner);
+        } else {
+            best = larger(larger(sum[0][v] + bias, sum[1][v] + bias), larger(sum[2][v] + bias, sum[3][v] + bias));
+        }
         if (q.kind != kLinear) best = activated(best, q.kind, q.slope);
         const int64_t lanes = at_most(q.columns - v * V, V);
         store_lanes(q.y + v * V, best, lanes);
-        if (!q.argmax) continue;
+        if (!PLACES) continue;
         if (q.kind == kRelu) winner |= ~(best > 0.0f) & kRouteless;
         store_bytes(q.argmax + v * V, narrow(winner), lanes);
     }
@@ -249,6 +254,8 @@ void band(void* context, int64_t task, Arena& arena) {
                     q.columns = panel_columns(p.columns, j);
                     q.kind = a.ACTIVATION;
                     q.slope = float(a.slope);
+                    void (*const multiply)(const Quad&) =
+                        q.columns > V ? (a.argmax ? quad<2, true> : quad<2, false>) : a.argmax ? quad<1, true> : quad<1, false>;
                     for (int64_t r = 0; r < a.QW; ++r) {
                         const float* corner = x + 2 * r * beside;
                         q.pixel[0] = corner;
@@ -257,8 +264,7 @@ void band(void* context, int64_t task, Arena& arena) {
                         q.pixel[3] = corner + below + beside;
                         q.y = a.y + at + r * a.O + j * kWide;
                         q.argmax = a.argmax ? a.argmax + at + r * a.O + j * kWide : nullptr;
-                        if (q.columns > V) quad<2>(q);
-                        else quad<1>(q);
+                        multiply(q);
                     }
                 }
             }

@@ -51,6 +51,12 @@ PELLUCID_INLINE void take_larger(vf v, vi index, vf& best, vi& winner) {
     winner = (better & index) | (~better & winner);
 }
 
+// The same without whose: the first of equals, NaN stays.
+PELLUCID_INLINE vf larger(vf best, vf v) {
+    const vf greater = v > best ? v : best;
+    return v == v ? greater : v;
+}
+
 PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
     if (kind == kRelu) return select(v < 0.0f, vf{}, v);  // written so that NaN stays NaN
     if (kind == kLeakyRelu) return select(v < 0.0f, v * slope, v);
