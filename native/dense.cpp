@@ -25,6 +25,7 @@ namespace {
 constexpr int64_t kTasks = 16;
 constexpr int64_t kBandRows = 48;     // least rows a packed block should serve
 constexpr int64_t kStripPanels = 4;   // panels packed at a time at most
+constexpr int64_t kTail = 3 * V;      // columns of a last panel at most
 constexpr int64_t kFewPanels = 8;     // likewise where a matrix has too few to make work for all threads
 constexpr int64_t kSharedBlocks = 8;  // blocks of k that make it worth sharing them out
 constexpr int64_t kCopyPanels = 4;    // that make it worth copying rows together
@@ -61,22 +62,29 @@ void product_pack(void* context, int64_t n, Arena&) {
         copy_floats(p.in + n * p.depth + k, at_most(p.depth - k, kDepth), p.packed + k * p.N + n * kDepth);
 }
 
-// A block of the weights as panels.
+// Columns of the next panel where so many are left: two vectors, but three at the end of an odd number.
+constexpr int64_t next_columns(int64_t left) { return left > kWide && left <= kTail ? left : at_most(left, kWide); }
+
+// A block of the weights as panels; that of column c begins at c * kDepth.
 void pack_strip(const Product2& p, int64_t c0, int64_t columns, int64_t k, int64_t depth, float* copy, float* packed) {
-    const int64_t full = p.transposed ? 0 : columns / kWide;
-    const float* from = p.weights + k * p.stride + c0;
-    for (int64_t row = 0; row < depth && full > 0; ++row, from += p.stride) {
-        float* to = packed + row * kWide;
-        for (int64_t j = 0; j < full; ++j, to += kDepth * kWide) {
-            store(to, load(from + j * kWide));
-            store(to + V, load(from + j * kWide + V));
+    int64_t c = 0;
+    if (!p.transposed) {  // whole panels, row by row as they lie in memory
+        while (next_columns(columns - c) == kWide) c += kWide;
+        const float* from = p.weights + k * p.stride + c0;
+        for (int64_t row = 0; row < depth && c > 0; ++row, from += p.stride) {
+            float* to = packed + row * kWide;
+            for (int64_t j = 0; j < c; j += kWide, to += kDepth * kWide) {
+                store(to, load(from + j));
+                store(to + V, load(from + j + V));
+            }
         }
     }
-    for (int64_t j = full; j * kWide < columns; ++j) {
-        float* to = packed + j * kDepth * kWide;
-        const int64_t wide = at_most(columns - j * kWide, kWide), c = c0 + j * kWide;
-        if (p.transposed) transpose_panel(p.weights + c * p.stride + k, p.stride, wide, depth, copy, to);
-        else pack_panel(p.weights + k * p.stride + c, p.stride, 1, depth, wide, to);
+    while (c < columns) {
+        float* to = packed + c * kDepth;
+        const int64_t wide = next_columns(columns - c), at = c0 + c;
+        if (p.transposed) transpose_panel(p.weights + at * p.stride + k, p.stride, wide, depth, copy, to);
+        else pack_panel(p.weights + k * p.stride + at, p.stride, 1, depth, wide, to);
+        c += wide;
     }
 }
 
@@ -92,7 +100,7 @@ void product_task(void* context, int64_t task, Arena& arena) {
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
         float* packed = pieces.take<float>(p.panels * kDepth * kWide);
-        float* copy = pieces.take<float>(p.transposed ? kWide * kCopyStride : 0);
+        float* copy = pieces.take<float>(p.transposed ? kTail * kCopyStride : 0);
         float* in = pieces.take<float>(together ? rows * kDepth : 0);
         float* bias = pieces.take<float>(p.panels * kWide);
         const float** from = pieces.take<const float*>(rows);
@@ -126,9 +134,9 @@ void product_task(void* context, int64_t task, Arena& arena) {
             const int64_t parts = ceil_div(rows, kPartRows);
             for (int64_t part = 0; part < parts; ++part) {
                 const int64_t first = rows * part / parts, count = rows * (part + 1) / parts - first;
-                for (t.column = 0; t.column < columns; t.column += kWide) {
+                for (t.column = 0; t.column < columns; t.column += t.columns) {
                     t.panel = packed + t.column * kDepth;
-                    t.columns = at_most(columns - t.column, kWide);
+                    t.columns = next_columns(columns - t.column);
                     multiply_panel(count, from + first, to + first, t, [&](float* const* y, int64_t r) {
                         for (int64_t i = 0; i < r; ++i) __builtin_prefetch(y[i] + t.column, 1);
                         ahead.fetch(lines);

@@ -8,9 +8,11 @@
 // Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
 // Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
 // live in integer registers, so R is also limited by those (15):
-//     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)      12 x 1 for narrow tails
-//     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)      10 x 1
-//     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    8 x 1
+//     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
+//     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)       4 x 3, 10 x 1
+//     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    2 x 3,  8 x 1
+// One vector wide, every multiply-add waits for a load of its own: 10 x 1 reaches 68 GFLOP/s where 6 x 2 reaches 102
+// (Zen 3, from L1), so dense layers end an odd number of vectors with a panel of three.
 // m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
 // sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
 // speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
@@ -24,6 +26,7 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
+constexpr int kRows3 = PELLUCID_ROWS3;  // three
 constexpr int kRows1 = PELLUCID_ROWS1;  // rows of a tile one vector wide
 constexpr int64_t kWide = 2 * V;        // columns of a full panel
 constexpr int64_t kDepth = 256;         // k of a block
@@ -68,7 +71,7 @@ __attribute__((noinline)) void tile(const Tile& t) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
         p[r] = t.rows[r];
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
     }
     const int32_t* offset = t.offset;
@@ -77,12 +80,12 @@ __attribute__((noinline)) void tile(const Tile& t) {
     for (; panel != end; panel += NV * V) {
         const int64_t o = *offset++;
         vf b[NV];
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < NV; ++v) b[v] = load(panel + v * V);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
             const vf a = broadcast(p[r][o]);
-#pragma GCC unroll 2
+#pragma GCC unroll 3
             for (int v = 0; v < NV; ++v) sum[r][v] += a * b[v];
         }
     }
@@ -90,7 +93,7 @@ __attribute__((noinline)) void tile(const Tile& t) {
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
             const float* y = t.out[r] + t.column;
-#pragma GCC unroll 2
+#pragma GCC unroll 3
             for (int v = 0; v < NV - 1; ++v) sum[r][v] += load(y + v * V);
             sum[r][NV - 1] += tail == V ? load(y + (NV - 1) * V) : load_partial(y + (NV - 1) * V, tail);
         }
@@ -98,7 +101,7 @@ __attribute__((noinline)) void tile(const Tile& t) {
     const Epilogue& e = *t.epilogue;
     if (t.last) {
         if (e.bias) {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
             for (int v = 0; v < NV; ++v) {
                 const vf bias = load(e.bias + t.column + v * V);
 #pragma GCC unroll 16
@@ -108,19 +111,19 @@ __attribute__((noinline)) void tile(const Tile& t) {
         if (e.activation == kRelu) {  // written so that NaN stays NaN
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
                 for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, vf{}, sum[r][v]);
         } else if (e.activation == kLeakyRelu) {
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
                 for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.slope, sum[r][v]);
         }
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
         float* y = t.out[r] + t.column;
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int v = 0; v < NV - 1; ++v) store(y + v * V, sum[r][v]);
         if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
         else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
@@ -131,13 +134,15 @@ __attribute__((noinline)) void tile(const Tile& t) {
 
 using TileFunction = void (*)(const Tile&);
 // Entry r is the tile of r rows; a table ends at the largest its instruction set uses.
-#define PELLUCID_TILES_4(NV) nullptr, tile<1, NV>, tile<2, NV>, tile<3, NV>, tile<4, NV>
+#define PELLUCID_TILES_2(NV) nullptr, tile<1, NV>, tile<2, NV>
+#define PELLUCID_TILES_4(NV) PELLUCID_TILES_2(NV), tile<3, NV>, tile<4, NV>
 #define PELLUCID_TILES_6(NV) PELLUCID_TILES_4(NV), tile<5, NV>, tile<6, NV>
 #define PELLUCID_TILES_8(NV) PELLUCID_TILES_6(NV), tile<7, NV>, tile<8, NV>
 #define PELLUCID_TILES_10(NV) PELLUCID_TILES_8(NV), tile<9, NV>, tile<10, NV>
 #define PELLUCID_TILES_12(NV) PELLUCID_TILES_10(NV), tile<11, NV>, tile<12, NV>
 #define PELLUCID_TILES_OF(R, NV) PELLUCID_TILES_##R(NV)
 #define PELLUCID_TILES(R, NV) PELLUCID_TILES_OF(R, NV)
+const TileFunction kTiles3[] = {PELLUCID_TILES(PELLUCID_ROWS3, 3)};
 const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
 const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 
@@ -146,9 +151,9 @@ const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 template <typename Before>
 PELLUCID_INLINE void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile& t, Before before) {
     if (m == 0) return;
-    const bool wide = t.columns > V;
-    const int64_t largest = wide ? kRows2 : kRows1;
-    const TileFunction* const tiles = wide ? kTiles2 : kTiles1;
+    const int64_t vectors = ceil_div(t.columns, V);
+    const int64_t largest = vectors == 3 ? kRows3 : vectors == 2 ? kRows2 : kRows1;
+    const TileFunction* const tiles = vectors == 3 ? kTiles3 : vectors == 2 ? kTiles2 : kTiles1;
     const int64_t count = ceil_div(m, largest);
     const int64_t size = m / count, extra = m % count;
     for (int64_t i = 0; i < count; ++i) {
@@ -169,33 +174,33 @@ inline void multiply_panel(int64_t m, const float* const* rows, float* const* ou
 constexpr int64_t panel_count(int64_t columns) { return ceil_div(columns, kWide); }
 constexpr int64_t packed_floats(int64_t depth, int64_t columns) { return depth * round_up(columns, V); }
 constexpr int64_t panel_columns(int64_t columns, int64_t panel) { return at_most(columns - panel * kWide, kWide); }
-constexpr int64_t panel_width(int64_t columns) { return columns > V ? kWide : V; }
+constexpr int64_t panel_width(int64_t columns) { return round_up(columns, V); }
+
+// Rows of `columns` floats, a whole number of vectors or not, as rows of NV whole vectors.
+template <int NV>
+void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel) {
+    vi mask;  // what follows the columns is cut off
+    for (int64_t lane = 0; lane < V; ++lane) mask[lane] = (NV - 1) * V + lane < columns ? -1 : 0;
+    // Where whole vectors would reach beyond a row, every row but the last is followed by another one.
+    const int64_t whole = columns == NV * V ? depth : depth - 1;
+    for (int64_t k = 0; k < whole; ++k, source += stride, panel += NV * V) {
+#pragma GCC unroll 3
+        for (int v = 0; v < NV - 1; ++v) store(panel + v * V, load(source + v * V));
+        store(panel + (NV - 1) * V, floats(bits(load(source + (NV - 1) * V)) & mask));
+    }
+    if (whole == depth) return;
+    for (int64_t j = 0; j < NV * V; ++j) panel[j] = j < columns ? source[j] : 0.0f;
+}
 
 // panel[k][j] = source[k * row_stride + j * column_stride] for j < columns, 0 up to the width.
 inline void pack_panel(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
                        float* panel) {
     const int64_t width = panel_width(columns);
-    if (column_stride == 1 && columns == width) {
-        if (width == kWide) {
-            for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += kWide) {
-                store(panel, load(source));
-                store(panel + V, load(source + V));
-            }
-        } else {
-            for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += V) store(panel, load(source));
-        }
-        return;
+    if (depth > 0 && column_stride == 1 && width - columns <= row_stride) {
+        const auto pack = width == V ? pack_rows<1> : width == kWide ? pack_rows<2> : pack_rows<3>;
+        return pack(source, row_stride, depth, columns, panel);
     }
-    int64_t k = 0;
-    if (column_stride == 1 && width - columns <= row_stride) {
-        // Whole vectors, what follows the columns cut off by a mask: every row but the last is followed by another one.
-        vi mask[2];
-        for (int64_t v = 0; v < width / V; ++v)
-            for (int64_t lane = 0; lane < V; ++lane) mask[v][lane] = v * V + lane < columns ? -1 : 0;
-        for (; k < depth - 1; ++k, source += row_stride, panel += width)
-            for (int64_t v = 0; v < width / V; ++v) store(panel + v * V, floats(bits(load(source + v * V)) & mask[v]));
-    }
-    for (; k < depth; ++k, source += row_stride, panel += width) {
+    for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += width) {
         for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride];
         for (int64_t j = columns; j < width; ++j) panel[j] = 0.0f;
     }
