@@ -27,6 +27,7 @@ constexpr int64_t kBandRows = 48;     // least rows a packed block should serve
 constexpr int64_t kStripPanels = 4;   // panels packed at a time at most
 constexpr int64_t kTail = 3 * V;      // columns of a last panel at most
 constexpr int64_t kFewPanels = 8;     // likewise where a matrix has too few to make work for all threads
+constexpr int64_t kFewTasks = 32;
 constexpr int64_t kSharedBlocks = 8;  // blocks of k that make it worth sharing them out
 constexpr int64_t kCopyPanels = 4;    // that make it worth copying rows together
 constexpr int64_t kPartRows = 128;    // rows that stay in L2
@@ -109,7 +110,7 @@ void product_task(void* context, int64_t task, Arena& arena) {
         for (int64_t i = 0; i < p.panels * kWide; ++i)
             bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[c0 + i] : 0.0f;
         const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
-        for (int64_t b = blocks * chunk / p.chunks; b < blocks * (chunk + 1) / p.chunks; ++b) {
+        for (int64_t b = ceil_div(blocks * chunk, p.chunks); b < ceil_div(blocks * (chunk + 1), p.chunks); ++b) {
             const int64_t k = b * kDepth, next = at_most(p.depth - k - kDepth, kDepth);
             Tile t;
             t.offset = kIota;
@@ -139,7 +140,7 @@ void product_task(void* context, int64_t task, Arena& arena) {
                     t.columns = next_columns(columns - t.column);
                     multiply_panel(count, from + first, to + first, t, [&](float* const* y, int64_t r) {
                         for (int64_t i = 0; i < r; ++i) __builtin_prefetch(y[i] + t.column, 1);
-                        ahead.fetch(lines);
+                        if (p.stride != columns) ahead.fetch(lines);
                     });
                 }
             }
@@ -155,7 +156,7 @@ void plan_product(Product2& p, Pieces& pieces) {
     p.chunks = 1;
     p.partial = few ? take_partial(pieces, blocks, p.N, p.columns) : nullptr;
     if (few && blocks >= kSharedBlocks && partial_fits(blocks, p.N, p.columns))
-        p.chunks = at_most(ceil_div(kTasks, p.strips), blocks);
+        p.chunks = at_most(ceil_div(kFewTasks, p.strips), blocks);
     p.bands = at_least(at_most(ceil_div(kTasks, p.strips * p.chunks), p.N / kBandRows), 1);
     p.packed = few || !one_set(p.depth) ? nullptr : pieces.take<float>(p.N * round_up(p.depth, kDepth));
 }
