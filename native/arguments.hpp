@@ -197,7 +197,7 @@ enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4
 enum : int64_t { kBinaryCrossEntropy = 0, kSquaredError = 1, kAbsoluteError = 2 };
 enum : int64_t { kNoHits = 0, kCategorical = 1, kBinary = 2 };
 // ALGORITHM of a convolution; kChoose lets conv2d_choice.hpp decide.
-enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3 };
+enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWinogradRows = 4 };
 
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.

@@ -97,8 +97,20 @@ inline int64_t algorithm_of(const Conv2dBackwardKernel& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
     return winograd_applies(a) ? choose_gradient(a.KH, a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
 }
+// Winograd's along rows (winograd_rows.cpp) for grey pictures' 5x5 kernels. Cycles of a vector of tiles and an output
+// channel, of writing it, and of a row's transform, beside those of four pixels in registers (conv2d_pool.cpp); fitted to
+// 1 to 64 filters on 8 to 64 pixels, where 1.0 to 4.6 is gained from 12 pixels on.
+inline bool rows_pay(const Conv2dPool& a) {
+    if (a.KH != 5 || a.KW != 5 || a.C != 1 || a.SH * a.SW * a.DH * a.DW != 1 || a.POOL || !pools_by_two(a)) return false;
+    const int64_t tiles = ceil_div(a.QW, 2), vectors = ceil_div(a.O, V);
+    const double rows = double(ceil_div(a.QH * tiles, V)) * double(72 * a.O + 10 * V * vectors) +
+                        100 * double((2 * a.QH + 4) * ceil_div(tiles, V));
+    const double direct = double(a.QH * a.QW) * double(131 * (vectors / 2) + 108 * (vectors % 2));
+    return rows < kLeastGain * direct;
+}
 inline int64_t algorithm_of(const Conv2dPool& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
+    if (rows_pay(a)) return kWinogradRows;
     if (!winograd_applies(a) || !pools_by_two(a) || a.POOL) return kDirect;
     return choose_forward(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
@@ -168,6 +180,7 @@ int64_t algorithm_number(const void* arguments) {
 }  // namespace
 extern const Family winograd_family;
 extern const Family winograd_kernel_family;
+extern const Family winograd_rows_family;  // forward, pooled
 extern const Family conv2d_spans_family;   // gradient of the input
 extern const Family conv2d_narrow_family;  // forward
 extern const Family conv2d_narrow_kernel_family;

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ALLOWED_UNDEFINED = re.compile(
-    r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|pellucid::(parallel_for|arena_reserve)\(.*|pellucid::\w+::(winograd(_kernel)?|conv2d_spans|conv2d_narrow(_kernel)?)_family)$"
+    r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|pellucid::(parallel_for|arena_reserve)\(.*|pellucid::\w+::(winograd(_kernel|_rows)?|conv2d_spans|conv2d_narrow(_kernel)?)_family)$"
 )
 SPILL = re.compile(r"mov[au]p[sd]\s+%[xyz]mm\d+,\s*-?(0x[0-9a-f]+)?\(%r[sb]p\)")
 JUMP = re.compile(r"^j\w+\s+([0-9a-f]+)")

@@ -11,7 +11,7 @@ python=$("${PYTHON:-python3}" -c 'import sys; print(sys.executable)')
 cmake=$("$python" -c 'import cmake, os; print(os.path.join(cmake.CMAKE_BIN_DIR, "cmake"))' 2>/dev/null || echo cmake)
 # Two halves, run side by side. Left out: the disassembly, which is of other builds, and the largest of many alike.
 first="tests/test_native.py tests/test_ops.py tests/test_plan.py"
-second="tests/test_winograd.py"
+second="tests/test_winograd.py tests/test_winograd_rows.py tests/test_native_pool.py tests/test_dense.py"
 left_out="share_nothing or (pooled_winograd and deep and not relu)"
 
 check() {

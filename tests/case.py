@@ -36,6 +36,10 @@ class Case:
         return f"{self.op}-{self.name}"
 
 
+ROWS_BOUND = 10.0
+"""Of Winograd's F(4, 5) along rows: see `cases`."""
+
+
 @dataclass(frozen=True)
 class Conv:
     """Geometry of one convolution."""
@@ -64,12 +68,17 @@ class Conv:
         return (self.kernel == (3, 3) or wide) and set(self.strides + self.dilation) == {1}
 
     @property
+    def grey(self) -> bool:
+        """Whether Winograd's algorithm along rows may be chosen, before max pooling 2x2."""
+        return self.kernel == (5, 5) and self.x[3] == 1 and set(self.strides + self.dilation) == {1}
+
+    @property
     def bounds(self) -> dict[str, tuple[str, float]]:
         """Kind and bound of each of the three operations, whatever algorithm runs."""
         return self.bounds_of("winograd" if self.winograd else "direct")
 
     def bounds_of(self, algorithm: str) -> dict[str, tuple[str, float]]:
-        """Kind and bound of each of the three operations by "direct", "winograd" (F(4x4,3x3)) or "winograd2"."""
+        """Kind and bound of each of the three operations by an algorithm that can be forced."""
         (n, oh, ow, o), c = self.y, self.x[3] // self.groups
         taps = math.prod(self.kernel)
         terms = {
@@ -79,6 +88,8 @@ class Conv:
         }
         if algorithm == "direct":
             return {op: ("linear", sum_bound(count)) for op, count in terms.items()}
+        if algorithm == "winograd_rows":
+            return {"conv2d": ("tiles", ROWS_BOUND)}
         tile = 4 if algorithm == "winograd" and self.kernel == (3, 3) else 2
         tiles = n * math.ceil(oh / tile) * math.ceil(ow / tile)
         bound = small_tile_bound if algorithm == "winograd2" else tile_bound

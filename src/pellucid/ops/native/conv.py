@@ -22,8 +22,9 @@ from pellucid.ops.native.runtime import (
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
-# The numbers of arguments.hpp. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3).
-_ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3}
+# The numbers of arguments.hpp. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3), "winograd_rows" F(4,5)
+# along rows, for one channel before pooling.
+_ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3, "winograd_rows": 4}
 # The pooling whose windows lie in Winograd's tiles.
 _WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
@@ -42,7 +43,7 @@ def direct_convolution() -> Iterator[None]:
 
 
 def conv2d_algorithm(step: Step) -> str:
-    """Which algorithm a step of convolution runs: "direct", "winograd" or "winograd2"; "auto" for other steps.
+    """Which algorithm a step of convolution runs: "direct" or a "winograd" (see _ALGORITHMS); "auto" for other steps.
 
     It depends on shapes and instruction set alone, never on the batch, threads or timings.
     """
@@ -53,13 +54,15 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     if algorithm not in _ALGORITHMS:
         raise BackendError(f"{op}: unknown algorithm {algorithm!r}; known: {', '.join(_ALGORITHMS)}")
     kernel, rest = (sizes["KH"], sizes["KW"]), tuple(sizes[name] for name in ("SH", "SW", "DH", "DW"))
-    kernels = {"winograd": ((3, 3), (5, 5)), "winograd2": ((3, 3),)}.get(algorithm)
+    kernels = {"winograd": ((3, 3), (5, 5)), "winograd2": ((3, 3),), "winograd_rows": ((5, 5),)}.get(algorithm)
     if kernels is not None and (kernel not in kernels or rest != (1, 1, 1, 1)):
         sizes_known = " or ".join(f"{height}x{width}" for height, width in kernels)
         raise BackendError(
             f"{op}: algorithm {algorithm!r} needs a {sizes_known} kernel, stride 1 and dilation 1, got "
             f"{kernel[0]}x{kernel[1]}, strides {rest[:2]}, dilation {rest[2:]}"
         )
+    if algorithm == "winograd_rows" and (op != "conv2d_pool" or sizes["C"] != 1):
+        raise BackendError(f"{op}: algorithm {algorithm!r} is of conv2d_pool on one channel, got {sizes['C']} channels")
     window = tuple(sizes.get(name, default) for name, default in _WINOGRAD_POOLING.items())
     padded = "QH" in sizes and (2 * sizes["QH"] > sizes["OH"] or 2 * sizes["QW"] > sizes["OW"])
     if algorithm.startswith("winograd") and (padded or window != tuple(_WINOGRAD_POOLING.values())):
