@@ -19,9 +19,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pellucid.plan import TrainingPlan
 
 WARM_UPS = 3
 MEMORY_STEPS = 1
@@ -73,16 +76,40 @@ def data(network: str, batch: int) -> tuple[Any, Any]:
     return rng.normal(size=(batch, *shape)).astype(np.float32), rng.integers(0, classes, batch).astype(np.int32)
 
 
-def make_pellucid(task: Task) -> Made:
-    """Our own plans, as fit and predict run them."""
+def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
+    """Our training plan, as fit makes it, fed with pictures for so many steps."""
     from pellucid import ops, zoo
-    from pellucid.plan import Feed, InferencePlan, TrainingPlan
+    from pellucid.plan import Feed, TrainingPlan
 
     ops.set_num_threads(task.threads)
     shape, classes = SHAPES[task.network]
     model = zoo.build(task.network, input_shape=shape, classes=classes)
-    x, y = data(task.network, task.batch)
+    x, y = data(task.network, task.batch * steps)
+    model.compile("adam", "categorical_crossentropy")
+    model.prepare_slots()
+    ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
+    return TrainingPlan(
+        model.layers,
+        model.parameters,
+        loss=model.loss,
+        optimizer=model.optimizer,
+        slots=model.slots,
+        feed=Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros),
+        seed=0,
+        accuracy="categorical",
+    )
+
+
+def make_pellucid(task: Task) -> Made:
+    """Our own plans, as fit and predict run them."""
     if task.work == "infer":
+        from pellucid import ops, zoo
+        from pellucid.plan import InferencePlan
+
+        ops.set_num_threads(task.threads)
+        shape, classes = SHAPES[task.network]
+        model = zoo.build(task.network, input_shape=shape, classes=classes)
+        x, _ = data(task.network, task.batch)
         plan = InferencePlan(model.layers, model.parameters, input_shape=shape, capacity=task.batch)
 
         def infer() -> None:
@@ -90,20 +117,7 @@ def make_pellucid(task: Task) -> Made:
             plan.run(task.batch)
 
         return Made(infer)
-    model.compile("adam", "categorical_crossentropy")
-    model.prepare_slots()
-    ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
-    feed = Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros)
-    training = TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=feed,
-        seed=0,
-        accuracy="categorical",
-    )
+    training = training_plan(task)
     count = iter(range(sys.maxsize))
     return Made(lambda: training.run(task.batch, step=next(count), learning_rate=0.001))
 

@@ -4,7 +4,8 @@
 
 Gain: a training step with one thread over one with all cores, beside the same of a loop of multiply-adds, which is what
 the machine itself gains; rounds are interleaved and kept as workers.py says.
-Busy: the same process runs a Python loop in a thread of its own while training goes on. A kernel thread a core leaves
+Busy: the same process runs a Python loop in a thread of its own while training goes on, in stretches of steps as fit
+makes them. A kernel thread a core leaves
 that loop no core, so it takes its share of one; with one kernel thread less there is room, and what is left is the cost
 of sharing the interpreter. Both are measured: the first is what a user sees, the second what the plan is built for.
 """
@@ -21,12 +22,15 @@ from collections.abc import Callable
 from typing import Any
 
 import machine
-from contenders import Task, make_pellucid, own_stdout
+from contenders import Task, own_stdout, training_plan
 from peers import MINIMUM_ROUNDS, ROWS, Row, close, rounded
 from workers import Rounds, Worker, launch, launch_probe, quartiles
 
+from pellucid.train.events import STRETCH_S
+
 RESULTS = machine.RESULTS / "threads.json"
 BUSY_S, BUSY_ROUNDS = 0.5, 7
+ROUGH_STEPS, RATE = 20, 0.001
 
 
 def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
@@ -51,12 +55,26 @@ def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
     return result
 
 
-def steps_a_second(step: Callable[[], Any], seconds: float = BUSY_S) -> float:
+def steps_a_second(stretch: Callable[[], int], seconds: float = BUSY_S) -> float:
     start, count = time.perf_counter(), 0
     while time.perf_counter() < start + seconds:
-        step()
-        count += 1
+        count += stretch()
     return count / (time.perf_counter() - start)
+
+
+def stretches(task: Task) -> Callable[[], int]:
+    """A function that makes steps for about STRETCH_S in one call, and says how many."""
+    rough = training_plan(task)
+    start = time.perf_counter()
+    for step in range(ROUGH_STEPS):
+        rough.run(task.batch, step=step, learning_rate=RATE)
+    steps = max(1, int(STRETCH_S * ROUGH_STEPS / (time.perf_counter() - start)))
+    plan, count = training_plan(task, steps), iter(range(sys.maxsize))
+
+    def stretch() -> int:
+        return plan.run_steps(task.batch, position=0, step=next(count) * steps, learning_rates=[RATE] * steps)[0]
+
+    return stretch
 
 
 def busy_loop(stop: threading.Event, turns: list[int]) -> None:
@@ -68,8 +86,8 @@ def busy_loop(stop: threading.Event, turns: list[int]) -> None:
 
 def busy(network: str, batch: int, threads: int) -> dict[str, Any]:
     """Steps a second alone and beside a busy Python thread, in turn; and what is left of that thread's own speed."""
-    step = make_pellucid(Task(network, "train", batch, threads)).step
-    steps_a_second(step)
+    stretch = stretches(Task(network, "train", batch, threads))
+    steps_a_second(stretch)
     stop, turns = threading.Event(), [0]
     lone = threading.Thread(target=busy_loop, args=(stop, turns))
     lone.start()
@@ -79,11 +97,11 @@ def busy(network: str, batch: int, threads: int) -> dict[str, Any]:
     alone_turns = turns[0] / BUSY_S
     alone, beside, kept = [], [], []
     for _ in range(BUSY_ROUNDS):
-        alone.append(steps_a_second(step))
+        alone.append(steps_a_second(stretch))
         stop, turns = threading.Event(), [0]
         thread = threading.Thread(target=busy_loop, args=(stop, turns))
         thread.start()
-        beside.append(steps_a_second(step))
+        beside.append(steps_a_second(stretch))
         kept.append(turns[0] / BUSY_S / alone_turns)
         stop.set()
         thread.join()
