@@ -6,15 +6,16 @@
 // for a result, not 25. Along both axes, F(2x2, 5x5) needs 25 again, 64 of 100 for the way back: with one channel only
 // rows are left to sum.
 //
-// Loop order: pictures (and shares of the output channels, where pictures are few) > vectors of tiles > threes of output
-// channels > 8 points > the 6 rows of the picture under 2 rows of results. Lanes are tiles, 4 pixels wide: 2 rows of
+// Loop order: bands of pictures (and shares of the output channels, where those are few) > vectors of tiles > threes of
+// output channels > 8 points > the 6 rows of the picture under 2 rows of results. Lanes are tiles, 4 pixels wide: 2 rows of
 // results x 3 channels are 6 accumulators (chains of 5, but those of the next point are ready), and each vector of the
 // picture serves both rows. The sums of all points, 48 vectors, pass through L1; the way back, bias, pooling and
 // activation happen in registers. Then tiles x channels are transposed to pixels x channels.
 //
 // The transformed picture is v[point][parity of the row][row / 2 * tiles + tile], so what a pair of rows needs lies in the
 // same lane of 6 vectors at fixed distances, and vectors run on from row to row: 24 x 24 results are 9 vectors of 8
-// tiles, not 12 with a quarter of each empty. 5 KB for a picture of 28 x 28.
+// tiles, not 12 with a quarter of each empty. 6 KB for a picture of 28 x 28; a band's, up to 128 KB, stay in
+// L2 (4 pictures of 512 x 512, 1 -> 16: 9.4 ms, without bands 13.3).
 //
 // 5x5, 1 -> 30, 100 x 28x28, Zen 3, one thread: 0.81 ms where the register tiles of conv2d_pool.cpp take 1.16 (0.96 and
 // 1.41 with places kept); three quarters of it in block(), a twelfth in storing pixels. Baseline 1.6 times as fast.
@@ -32,11 +33,14 @@ constexpr int kTaps = 5, kTile = 4, kPoints = 8;
 constexpr int kRows = kTaps + 1;    // of the picture under two rows of results
 constexpr int64_t kTogether = 3;    // output channels
 constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
+constexpr int64_t kLeastRows = 8;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
+constexpr int64_t kBandFloats = 32 << 10;  // of a band's transformed rows
 
 struct Plan {
     int64_t tiles;   // of a row
-    int64_t stride;  // floats of one parity of one point, to which the last vectors reach
-    int64_t shares;
+    int64_t rows;    // pooled, of a band at most
+    int64_t stride;  // floats of one parity of one point of a band, to which the last vectors reach
+    int64_t bands, shares;
     float* kernel;   // [output channel][point][row]
     int64_t bytes;
 };
@@ -44,8 +48,14 @@ struct Plan {
 Plan plan_of(const Conv2dPool& a, void* workspace) {
     Plan p;
     p.tiles = ceil_div(2 * a.QW, kTile);
-    p.stride = round_up((a.QH + kTaps / 2) * p.tiles + V, V);
-    p.shares = at_most(ceil_div(kTasks, at_least(a.N, 1)), at_least(a.O / kLeastShare, 1));
+    p.rows = at_most(at_least(kBandFloats / (2 * kPoints * p.tiles), kLeastRows), a.QH);
+    p.bands = ceil_div(a.QH, p.rows);
+    p.shares = at_most(ceil_div(kTasks, at_least(a.N * p.bands, 1)), at_least(a.O / kLeastShare, 1));
+    while (a.N * p.bands * p.shares < kTasks && p.rows >= 2 * kLeastRows) {
+        p.rows = ceil_div(p.rows, 2);
+        p.bands = ceil_div(a.QH, p.rows);
+    }
+    p.stride = round_up((p.rows + kTaps / 2) * p.tiles + V, V);
     Pieces pieces{static_cast<char*>(workspace), 0};
     p.kernel = pieces.take<float>(a.O * kPoints * kTaps);
     p.bytes = pieces.used;
@@ -70,10 +80,10 @@ void transform_kernel(const Conv2dPool& a, float* to) {
         }
 }
 
-// Row r of the picture, from the first that results need on; `row` has room for whole vectors of tiles.
-void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t r, float* row, float* v) {
+// Row r of those under a band, whose pooled rows begin at q0; `row` has room for whole vectors of tiles.
+void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t q0, int64_t r, float* row, float* v) {
     const int64_t width = kTile * (round_up(p.tiles, V) + 1);
-    copy_window(a.x + n * a.H * a.W, a.H, a.W, 1, 1, r - a.TOP, 1, -a.LEFT, width, row);
+    copy_window(a.x + n * a.H * a.W, a.H, a.W, 1, 1, 2 * q0 + r - a.TOP, 1, -a.LEFT, width, row);
     float* const to = v + r % 2 * p.stride + r / 2 * p.tiles;
     for (int64_t t = 0; t < p.tiles; t += V) {  // what exceeds a row is overwritten by the next
         vf low[kGroup][1], high[kGroup][1], d[kPoints], u[kPoints];
@@ -177,9 +187,10 @@ void write_pixels(const Conv2dPool& a, const int64_t (&at)[2][V], const float* s
     }
 }
 
-void picture(void* context, int64_t task, Arena& arena) {
+void band(void* context, int64_t task, Arena& arena) {
     const auto& [a, p] = *static_cast<const Job*>(context);
-    const int64_t n = task / p.shares, share = task % p.shares;
+    const int64_t n = task / p.shares / p.bands, band = task / p.shares % p.bands, share = task % p.shares;
+    const int64_t q0 = a.QH * band / p.bands, q1 = a.QH * (band + 1) / p.bands;
     const int64_t first = a.O * share / p.shares, channels = a.O * (share + 1) / p.shares - first;
     const int64_t staged = at_least(channels, V) * 2 * V;
     Pieces pieces{nullptr, 0};
@@ -190,17 +201,17 @@ void picture(void* context, int64_t task, Arena& arena) {
         float* y = pieces.take<float>(staged);
         float* places = pieces.take<float>(a.argmax ? staged : 0);
         if (pass == 0) continue;
-        const int64_t rows = 2 * a.QH + kTaps - 1;
+        const int64_t rows = 2 * (q1 - q0) + kTaps - 1;
         for (int64_t i = 0; i < 2 * kPoints; ++i)  // lanes that nobody asks for
             store(v + i * p.stride + rows / 2 * p.tiles, vf{});
-        for (int64_t r = 0; r < rows; ++r) transform_row(a, p, n, r, row, v);
-        int64_t q = 0, tile = 0;
-        for (int64_t i = 0; i < a.QH * p.tiles; i += V) {
+        for (int64_t r = 0; r < rows; ++r) transform_row(a, p, n, q0, r, row, v);
+        int64_t q = q0, tile = 0;
+        for (int64_t i = 0; i < (q1 - q0) * p.tiles; i += V) {
             int64_t at[2][V];  // of the tile's two pixels in y, or -1
             for (int64_t lane = 0; lane < V; ++lane) {
                 for (int64_t half = 0; half < 2; ++half) {
                     const int64_t x = 2 * tile + half;
-                    at[half][lane] = q < a.QH && x < a.QW ? ((n * a.QH + q) * a.QW + x) * a.O : -1;
+                    at[half][lane] = q < q1 && x < a.QW ? ((n * a.QH + q) * a.QW + x) * a.O : -1;
                 }
                 if (++tile == p.tiles) {
                     tile = 0;
@@ -226,7 +237,8 @@ void pooled(const void* arguments, Context& context) {
     const Plan p = plan_of(a, context.workspace);
     transform_kernel(a, p.kernel);
     Job job{a, p};
-    parallel_for(a.N * p.shares, double(a.N * a.OH * a.OW) * double(kTaps * kPoints / kTile * a.O), picture, &job);
+    const double work = double(a.N * a.OH * a.OW) * double(kTaps * kPoints / kTile * a.O);
+    parallel_for(a.N * p.bands * p.shares, work, band, &job);
 }
 
 int64_t workspace_bytes(const void* arguments) {

@@ -74,6 +74,18 @@ def conv2d_pool(a: Arrays, c: int = 6, o: int = 30, groups: int = 1) -> Built:
     return step, [y, argmax]
 
 
+def conv2d_pool_grey(a: Arrays) -> Built:
+    y, argmax = a.out(18, 9, 19), np.full((a.n, 18, 9, 19), 99, np.uint8)
+    x, kernel, bias = a.batch(41, 23, 1), a.fixed(5, 5, 1, 19), a.fixed(19)
+    pooling: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+    step = native.conv2d_pool(
+        x, kernel, bias, y, argmax,
+        convolution={"strides": (1, 1), "padding": ((0, 0), (0, 0))}, pooling=pooling, activation="relu",
+        algorithm="winograd_rows",
+    )  # fmt: skip
+    return step, [y, argmax]
+
+
 def conv2d_pool_average(a: Arrays) -> Built:
     y = a.out(6, 8, 45)
     x, kernel = a.batch(13, 17, 3), a.fixed(3, 3, 3, 45)
@@ -294,7 +306,8 @@ def add(a: Arrays) -> Built:
 
 
 BATCHED: list[Callable[[Arrays], Built]] = [
-    conv2d, conv2d_strided, conv2d_backward_input, conv2d_backward_kernel, conv2d_pool, conv2d_pool_average,
+    conv2d, conv2d_strided, conv2d_backward_input, conv2d_backward_kernel, conv2d_pool, conv2d_pool_grey,
+    conv2d_pool_average,
     conv2d_few_filters, conv2d_few_filters_backward_kernel, conv2d_few_channels_backward_input,
     avg_pool2d_few, avg_pool2d_backward_activation, avg_pool2d_backward_activation_overlapping,
     conv2d_pool_backward_kernel, conv2d_pool_backward_input, bias_backward, dense,

@@ -27,7 +27,9 @@ SHAPES = (
     *(Conv(f"high-{h}", (1, h, 9, 1), (5, 5), 5) for h in (6, 7, 9, 40)),
     Conv("padded", (2, 9, 11, 1), (5, 5), 10, padding=((1, 3), (4, 0))),
     Conv("mostly-padding", (2, 2, 3, 1), (5, 5), 4, padding=((4, 4), (4, 4))),
-    Conv("many-pictures", (40, 12, 16, 1), (5, 5), 20),
+    Conv("bands", (1, 91, 21, 1), (5, 5), 9),
+    Conv("wide-bands", (2, 44, 700, 1), (5, 5), 3, padding=((2, 2), (2, 2))),
+    Conv("many-pictures", (40, 42, 16, 1), (5, 5), 20),
 )
 
 
@@ -112,10 +114,10 @@ def test_the_bits_do_not_depend_on_threads_or_the_batch() -> None:
         for threads in (1, 2, 3, 8):
             native.set_num_threads(threads)
             for pictures in (1, 3, 40):
-                y = np.full(pooled(c), np.nan, np.float32)
-                native.Program([step_of(c, args, y, None)]).run(pictures)
-                assert np.isnan(y[pictures:]).all(), "wrote past the batch"
-                seen.add(y[:1].tobytes())
+                y, argmax = np.full(pooled(c), np.nan, np.float32), np.full(pooled(c), 77, np.uint8)
+                native.Program([step_of(c, args, y, argmax)]).run(pictures)
+                assert np.isnan(y[pictures:]).all() and (argmax[pictures:] == 77).all(), "wrote past the batch"
+                seen.add((y[:1].tobytes(), argmax[:1].tobytes()))
     finally:
         native.set_num_threads(before)
     assert len(seen) == 1
