@@ -2,9 +2,9 @@
 
     python benchmarks/accuracy.py [--only mnist,mnist-3x3,cifar10] [--seeds 3] [--epochs N] [--jobs N] [--write]
 
-mnist      the seed's run: simple-convnet, Adam, batches of 100. Its 5x5 kernels are direct either way, so the two
-           columns must be the same numbers: a check of this script, and the run the seed speaks of.
-mnist-3x3  the same head on two 3x3 convolutions, on the same pictures, so that Winograd does run.
+mnist      simple-convnet, Adam, batches of 100. Its 5x5 kernels on one channel run by Winograd's algorithm along rows,
+           forward only.
+mnist-3x3  the same head on two 3x3 convolutions, on the same pictures: Winograd's algorithm along both axes.
 cifar10    cifar-net, Adam, batches of 128, pictures in [0, 1].
 
 Each run is judged by the test pictures after its last epoch; learning rates fall to zero with a cosine, so that the

@@ -53,8 +53,8 @@ MNIST, batch 100, Adam: `pellucid train` beside `benchmarks/mnist_torch.py`, wal
 """
 ACCURACY_TOLD = """\
 The same training with the cost model's choice of algorithms (Winograd's where it is cheaper) and with direct
-convolution everywhere: test pictures right after the last epoch, `benchmarks/accuracy.py`. `simple-convnet`'s 5x5
-kernels on one channel are direct either way.
+convolution everywhere: test pictures right after the last epoch, `benchmarks/accuracy.py`. In `simple-convnet`
+the algorithm runs forward only, along rows.
 """
 BUSY_TOLD = """\
 SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that

@@ -25,9 +25,9 @@ namespace {
 constexpr int64_t kTasks = 16;
 constexpr int64_t kBandRows = 48;     // least rows a packed block should serve
 constexpr int64_t kStripPanels = 4;   // panels packed at a time at most
-constexpr int64_t kTail = 3 * V;      // columns of a last panel at most
 constexpr int64_t kFewPanels = 8;     // likewise where a matrix has too few to make work for all threads
-constexpr int64_t kFewTasks = 32;
+constexpr int64_t kFewTasks = 32;     // tasks that such a matrix is cut into, by blocks of k
+constexpr int64_t kTail = 3 * V;      // columns of a last panel at most
 constexpr int64_t kSharedBlocks = 8;  // blocks of k that make it worth sharing them out
 constexpr int64_t kCopyPanels = 4;    // that make it worth copying rows together
 constexpr int64_t kPartRows = 128;    // rows that stay in L2

@@ -264,7 +264,7 @@ void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* 
     }
 }
 
-// panel[k][j] = rows[j][k]; j up to 2V, k up to 256. By way of a copy, so that rows may be any distance apart.
+// panel[k][j] = rows[j][k]; j up to 3V, k up to 256. By way of a copy, so that rows may be any distance apart.
 inline void transpose_panel(const float* from, int64_t stride, int64_t rows, int64_t depth, float* copy,
                             float* panel) {
     const int64_t width = panel_width(rows);
