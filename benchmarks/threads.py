@@ -5,9 +5,9 @@
 Gain: a training step with one thread over one with all cores, beside the same of a loop of multiply-adds, which is what
 the machine itself gains; rounds are interleaved and kept as workers.py says.
 Busy: the same process runs a Python loop in a thread of its own while training goes on, in stretches of steps as fit
-makes them. A kernel thread a core leaves
-that loop no core, so it takes its share of one; with one kernel thread less there is room, and what is left is the cost
-of sharing the interpreter. Both are measured: the first is what a user sees, the second what the plan is built for.
+makes them. A kernel thread a core leaves that loop no core, so it takes its share of one; with one kernel thread less
+there is room, and what is left is the cost of sharing the interpreter. Both are measured: the first is what a user
+sees, the second what the plan is built for.
 """
 
 from __future__ import annotations
