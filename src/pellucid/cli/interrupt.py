@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -44,3 +46,6 @@ class Interrupt:
         if self.status is not None:
             raise SystemExit(self.status)
         self.status = STATUS[signal.Signals(number)]
+        # A step, the held-out pictures and saving take their time. Unbuffered: the signal may have come amid a print.
+        with contextlib.suppress(OSError):  # a terminal that has gone is no reason not to save
+            os.write(2, b"\nstopping after this step; once more to leave at once\n")
