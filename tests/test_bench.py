@@ -73,6 +73,7 @@ def step_table(every: bool, capsys: pytest.CaptureFixture[str]) -> str:
 def test_every_kernel_of_a_step_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     short = step_table(False, capsys)
     assert "kernel2" in short and "kernel3" not in short
+    assert max(map(len, short.splitlines())) <= 80
     others = next(line.split() for line in short.splitlines() if "2 others" in line)
     assert others == ["2", "others", "4", "0.50", "0%"]
     assert "50%" in next(line for line in short.splitlines() if "kernel0" in line)

@@ -238,6 +238,13 @@ def test_data_is_listed_and_described(command: Command, monkeypatch: pytest.Monk
     assert [entry["name"] for entry in listed] == list(datasets.names())
     assert listed[0]["where"] == "in the package"
     assert "handwritten digits" in command("data", "list")[1]
+    with monkeypatch.context() as terminal:
+        terminal.setattr(sys.stdout, "isatty", lambda: True)
+        terminal.setenv("COLUMNS", "80")
+        terminal.setenv("TERM", "dumb")  # no escape codes between the letters
+        lines = command("data", "list")[1].splitlines()
+    assert all(any(name in line for line in lines) for name in (*datasets.names(), "60,000 + 10,000"))
+    assert max(map(len, lines)) <= 80
     told = json.loads(command("data", "info", "digits", "--json")[1])
     assert told["train"] == 1437 and sum(entry["test"] for entry in told["classes"]) == 360
     assert "CC BY 4.0" in command("data", "info", "digits")[1]
@@ -288,7 +295,7 @@ def test_an_interrupted_training_saves_and_says_so(tmp_path: Path, number: signa
     done = interrupted(tmp_path / "run", number)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    assert "interrupted" in done.stderr
+    assert "stopping after this step" in done.stderr and "interrupted" in done.stderr
     for name in ("model.safetensors", "last.safetensors"):
         assert pellucid.load(tmp_path / "run" / name).count_params() > 0
     assert (tmp_path / "run" / "curves.png").is_file()

@@ -76,7 +76,7 @@ def bench(
 def show_step(found: Measurement, *, every: bool) -> None:
     """What each kernel takes of a step, run by itself."""
     limits, total = found.limits, sum(time.ms for time in found.kernels)
-    print(f"{found.network}, {found.work}: kernels one by one; {told(limits)}")
+    print(f"{found.network}, {found.work}: kernels one by one\n{told(limits)}")
     shown = [time for time in found.kernels if every or time.ms >= LEAST_SHARE * total]
     rows = [
         (
@@ -115,6 +115,6 @@ def show_kernels(limits: Limits, rates: Sequence[KernelRate], *, json: bool) -> 
 def told(limits: Limits) -> str:
     """What the machine can do; kernels go by the limit they are nearest to."""
     return (
-        f"limits here {limits.gflops:.0f} GFLOP/s (multiply-adds), {limits.gbytes:.0f} GB/s (adding long arrays); "
-        "of limit: the nearer one, more than 100 % in a cache or by an algorithm that saves operations"
+        f"limits here {limits.gflops:.0f} GFLOP/s (multiply-adds), {limits.gbytes:.0f} GB/s (adding long arrays)\n"
+        "of limit: the nearer one, more than 100 % in a cache or by an algorithm that\nsaves operations"
     )

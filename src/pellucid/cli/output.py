@@ -17,8 +17,13 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """A table without lines; the columns numbered in `right` are set flush right. Wide cells fold, none is cut."""
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), whole: Sequence[int] = ()
+) -> None:
+    """A table without lines; the columns numbered in `right` are set flush right. Wide cells fold, none is cut.
+
+    The columns numbered in `whole`, of short names or numbers, stay on one line while the others can give way.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +31,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(header):
-        table.add_column(title, justify="right" if index in right else "left", overflow="fold")
+        table.add_column(title, justify="right" if index in right else "left", overflow="fold", no_wrap=index in whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a file's name are no markup
     # A pipe or a file has no width of its own: there, lines are as long as they need to be.
