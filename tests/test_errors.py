@@ -206,4 +206,4 @@ def test_bad_input_is_a_value_error_too(kind: str) -> None:
 
 def test_a_name_far_from_all_others_is_not_guessed() -> None:
     message = str(unknown_name("colour", "quartz", ["red", "green"]))
-    assert message == "unknown colour 'quartz'; Known: green, red"
+    assert message == "unknown colour 'quartz'; known: green, red"

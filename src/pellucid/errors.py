@@ -54,5 +54,5 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     names = sorted(known)
     nearest = difflib.get_close_matches(str(given).lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
-    suggestion = f" did you mean {hint!r}?" if hint else ""
-    return ConfigError(f"unknown {kind} {given!r};{suggestion} Known: {', '.join(names)}")
+    suggestion = f"did you mean {hint!r}? Known" if hint else "known"
+    return ConfigError(f"unknown {kind} {given!r}; {suggestion}: {', '.join(names)}")
