@@ -69,7 +69,7 @@ def list_sets(as_json: JsonFlag = False) -> None:
         ]
         for fact in found
     ]
-    print_table(["name", "what", "picture", "classes", "train + test", "where"], rows, right=[3, 4], whole=[0, 2, 3, 4])
+    print_table(["name", "what", "picture", "classes", "train + test", "where"], rows, right=[3, 4], whole=[0])
 
 
 @app.command("info", epilog=INFO_EXAMPLES)
