@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="runs, with commas between")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="instead of each run's own")
-    parser.add_argument("--limit", type=int, help="training pictures")
+    parser.add_argument("--limit", type=int, help="training pictures; nothing is kept then")
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (default 1, with all threads)")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where comparisons are kept")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
@@ -154,7 +154,8 @@ def main() -> None:
         for run in reversed(chosen):
             found = {name: [waiting[run, name, seed].result() for seed in range(options.seeds)] for name in ALGORITHMS}
             result = judge(run, options.epochs or run.epochs, found)
-            stored.put(run.name, result)
+            if options.limit is None:
+                stored.put(run.name, result)
             print(line(result), flush=True)
     if options.write:
         import results

@@ -104,8 +104,9 @@ Listener = Callable[[Event], Stop | None]
 """One with an attribute `every_batch` that is False is content with the `BatchEnded` that end a stretch of steps of
 about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads."""
 
-STRETCH_S = 0.05
-"""Seconds of steps between two `BatchEnded` for such listeners."""
+STRETCH_S = 0.1
+"""Seconds of steps between two `BatchEnded` for such listeners. Each time a busy Python thread may keep the interpreter
+for its switch interval, 5 ms; and a progress bar wants news ten times a second."""
 
 
 def wants_every_batch(listener: Listener) -> bool:
