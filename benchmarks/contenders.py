@@ -86,18 +86,9 @@ def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
     model = zoo.build(task.network, input_shape=shape, classes=classes)
     x, y = data(task.network, task.batch * steps)
     model.compile("adam", "categorical_crossentropy")
-    model.prepare_slots()
     ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
-    return TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros),
-        seed=0,
-        accuracy="categorical",
-    )
+    feed = Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros)
+    return TrainingPlan.of(model, feed, seed=0, accuracy="categorical")
 
 
 def make_pellucid(task: Task) -> Made:

@@ -40,14 +40,4 @@ def fit(model: Sequential, *data: object, **options: object) -> History:
 
 def training_plan(model: Sequential, feed: Feed, seed: int = 3, accuracy: str | None = "categorical") -> TrainingPlan:
     """The step of training that a compiled model takes."""
-    model.prepare_slots()
-    return TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=feed,
-        seed=seed,
-        accuracy=accuracy,
-    )
+    return TrainingPlan.of(model, feed, seed=seed, accuracy=accuracy)

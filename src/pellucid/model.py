@@ -181,7 +181,6 @@ class Sequential(Stack):
         self.trained_on.setdefault("range", input_range(examples.images))
         if verbose:
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
-        self.prepare_slots()
         try:
             return Trainer(self, examples, config, validation=held, listeners=listeners).run()
         finally:

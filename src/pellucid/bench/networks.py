@@ -149,21 +149,11 @@ def measure(job: Job) -> Measurement:
 
 def _training(model: Sequential, batch: int) -> tuple[Callable[[], object], TrainingPlan]:
     model.compile("adam", "categorical_crossentropy")
-    model.prepare_slots()
     shape = model.input_shape
     pictures, labels = _random(shape, model.output_shape[-1], batch)
     scale, offset = model.preprocessing.scale_offset(shape[-1])
     feed = Feed(pictures, labels, None, capacity=batch, picture=shape, scale=scale, offset=offset)
-    plan = TrainingPlan(
-        model.layers,
-        model.parameters,
-        loss=model.loss,
-        optimizer=model.optimizer,
-        slots=model.slots,
-        feed=feed,
-        seed=0,
-        accuracy="categorical",
-    )
+    plan = TrainingPlan.of(model, feed, seed=0, accuracy="categorical")
     number = iter(range(sys.maxsize))
     return lambda: plan.run(batch, step=next(number), learning_rate=1e-4), plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,24 @@ from pellucid.plan.node import Area, Context, Node
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work
+
+
+class Compiled(Protocol):
+    """What a training plan needs of a model."""
+
+    slots: dict[str, Array]
+
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+    @property
+    def parameters(self) -> FlatParameters: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+
+    def prepare_slots(self) -> None:
+        """Make the optimizer's moments fit the trainable parameters."""
 
 
 class InferencePlan:
@@ -116,6 +135,21 @@ class TrainingPlan:
         back = backward_work(self._context, nodes, gradient)
         update = update_work(layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])
+
+    @classmethod
+    def of(cls, model: Compiled, feed: Feed, *, seed: int, accuracy: str | None) -> TrainingPlan:
+        """The step that a compiled model takes; makes the optimizer's slots where they are missing."""
+        model.prepare_slots()
+        return cls(
+            model.layers,
+            model.parameters,
+            loss=model.loss,
+            optimizer=model.optimizer,
+            slots=model.slots,
+            feed=feed,
+            seed=seed,
+            accuracy=accuracy,
+        )
 
     def run(self, n: int, *, step: int, learning_rate: float) -> bool:
         """Train on the next n pictures of the feed; adds to `totals`. step counts from 0.

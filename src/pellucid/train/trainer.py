@@ -12,12 +12,8 @@ import numpy as np
 from pellucid.datasets.batches import Batches, epoch_order
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import DivergedError
-from pellucid.layers import Layer
-from pellucid.losses import Loss
 from pellucid.ops.geometry import Array
-from pellucid.optimizers import Optimizer
-from pellucid.parameters import FlatParameters
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
+from pellucid.plan import COUNT, HITS, LOSS, Compiled, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
     STRETCH_S,
@@ -38,22 +34,12 @@ Pictures = Any
 """An array (M, H, W, C), or an object with shape, dtype, len() and indexing that reads pictures from files."""
 
 
-class Trainable(Protocol):
+class Trainable(Compiled, Protocol):
     """What the trainer needs of a model."""
 
-    slots: dict[str, Array]
     optimizer_step: int
     num_epochs: int
     preprocessing: Preprocessing
-
-    @property
-    def layers(self) -> Sequence[Layer]: ...
-    @property
-    def parameters(self) -> FlatParameters: ...
-    @property
-    def loss(self) -> Loss: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
 
     def touch(self) -> None:
         """Say that the parameters have changed."""
@@ -176,16 +162,7 @@ class Trainer:
     def _make_plan(self) -> TrainingPlan:
         model = self.model
         feed = make_feed(model, self.examples, self.config.batch_size, staged=not self._batches.in_memory)
-        return TrainingPlan(
-            model.layers,
-            model.parameters,
-            loss=model.loss,
-            optimizer=model.optimizer,
-            slots=model.slots,
-            feed=feed,
-            seed=self.config.seed,
-            accuracy=self._accuracy,
-        )
+        return TrainingPlan.of(model, feed, seed=self.config.seed, accuracy=self._accuracy)
 
     def _reorder(self, feed: Feed) -> None:
         """The order goes by the epochs the model has seen, so a second `fit` does not repeat that of the first."""
