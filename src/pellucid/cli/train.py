@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.interrupt import Interrupt
-from pellucid.cli.output import note, percent
+from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar
-from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, make_run_folder, title_of, write_record
-from pellucid.cli.settings import divide, parse
+from pellucid.cli.run import make_run_folder, write_record
+from pellucid.cli.settings import parse
+from pellucid.cli.train_report import draw, record, report
+from pellucid.cli.train_setup import (
+    NOT_MIRRORED,
+    SCHEDULED,
+    SMALL_PICTURES,
+    build,
+    fit_schedule,
+    load_data,
+    prepare,
+    settle,
+)
 
 if TYPE_CHECKING:
-    from pellucid.datasets import Dataset
-    from pellucid.model import Sequential
-    from pellucid.optimizers import Optimizer
-    from pellucid.train import Examples, Listener, TrainConfig
+    from pellucid.train import Listener
 
 EPOCHS, BATCH_SIZE = 20, 32
-SCHEDULED = {"photo-net": {"schedule": "cosine"}}
-"""Networks whose learning rate falls to zero over the run: batch norm's last epochs are restless without."""
-SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
-"""Settings for data that a network was not made for: digits of 8 x 8 are small for kernels of 5 x 5."""
-NOT_MIRRORED = ("digits", "mnist")
-"""Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 EXAMPLES = (
     "A small network on small digits, in seconds:\n\n   pellucid train\n\n"
@@ -160,193 +161,3 @@ def train(
     report(folder, dataset)
     if interrupt.status is not None:
         raise typer.Exit(interrupt.status)
-
-
-def settle(
-    model: str, optimizer: str, lr: float | None, settings: dict[str, Any]
-) -> tuple[dict[str, Any], Optimizer, str | None]:
-    """The builder's own settings, the optimizer with its settings, and the schedule's name.
-
-    Errors: ConfigError for an unknown network, optimizer or setting.
-    """
-    from pellucid import optimizers, zoo
-
-    default = optimizers.get(optimizer)
-    known = [key for key in default.config() if key != "type"]
-    shares = divide(settings, [(model, zoo.options_of(model)), (optimizer, known), ("train", ["schedule"])])
-    chosen = {**default.config(), **shares[1], **({} if lr is None else {"learning_rate": lr})}
-    schedule = shares[2].get("schedule")
-    return shares[0], optimizers.from_config(chosen), None if schedule is None else str(schedule)
-
-
-def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None:
-    """Let the learning rate follow a schedule by name over a run of so many steps, from where it stands.
-
-    Errors: ConfigError for an unknown schedule.
-    """
-    from pellucid import schedules
-
-    if schedule is not None:
-        start = optimizer.learning_rate_at(0)
-        optimizer.learning_rate = schedules.get(schedule, learning_rate=start, steps=max(steps, 1))
-
-
-def load_data(
-    data: str,
-    *,
-    size: int | None,
-    resize: str,
-    validation: str | None,
-    seed: int,
-    limit: int | None,
-    test_limit: int | None,
-    bar: WorkBar,
-) -> Dataset:
-    """The data set, cut to its limits before a validation share is taken from it."""
-    from pellucid import datasets
-
-    share = fraction(validation)
-    named = not Path(data).is_dir()
-    if named and validation is not None and share is None:
-        held_folder: float | str | None = validation  # refused by load, with the reason
-    else:
-        held_folder = None if named else share if share is not None else validation
-    dataset = datasets.load(data, size=size, resize=resize, validation=held_folder, seed=seed, progress=bar)
-    watched_is_test = dataset.validation is dataset.test
-    if limit is not None:
-        dataset = replace(dataset, train=dataset.train.take(limit))
-    if test_limit is not None:
-        test = dataset.test.take(test_limit)
-        dataset = replace(dataset, test=test, validation=test if watched_is_test else dataset.validation)
-    return dataset.with_validation(share, seed=seed) if named and share is not None else dataset
-
-
-def fraction(validation: str | None) -> float | None:
-    """A validation share as a number, None where the text is a folder.
-
-    >>> fraction("0.1"), fraction("photos/held")
-    (0.1, None)
-    """
-    try:
-        return None if validation is None else float(validation)
-    except ValueError:
-        return None
-
-
-def build(name: str, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any]) -> Sequential:
-    """The network for this data, with the data's scaling, names and background in it."""
-    from pellucid import zoo
-    from pellucid.cli.background import border_mean
-    from pellucid.datasets.transforms import Preprocessing
-    from pellucid.inputs import input_range
-
-    height, width, channels = dataset.image_shape
-    network = zoo.build(
-        name, input_shape=(height, width, channels), classes=len(dataset.class_names), seed=seed, options=settings
-    )
-    network.preprocessing = Preprocessing(size=(height, width), resize=resize, channels=channels)
-    network.class_names = tuple(dataset.class_names)
-    network.trained_on = {
-        "data": dataset.name,
-        "pictures": len(dataset.train),
-        "range": input_range(dataset.train.images),
-        "background": border_mean(dataset.train.images[:256]),
-    }
-    return network
-
-
-def prepare(network: Sequential, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
-    """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
-    from pellucid.inputs import make_examples
-
-    held = dataset.held_out
-    network.prepare_slots()
-    return make_examples(
-        network,
-        dataset.train.images,
-        dataset.train.labels,
-        config.class_weight,
-        None,
-        validation_data=(held.images, held.labels),
-    )
-
-
-def record(
-    name: str,
-    settings: dict[str, Any],
-    network: Sequential,
-    data: str,
-    dataset: Dataset,
-    resize: str,
-    validation: str | None,
-    training: dict[str, Any],
-) -> dict[str, Any]:
-    """What made this run, as it goes into run.json.
-
-    `held_out` names the folder that --validation gave, where its pictures are the test part too.
-    """
-    import platform
-
-    import numpy as np
-
-    from pellucid import ops
-    from pellucid.cli.version import installed_version
-
-    backend = ops.backend()
-    parts = {"train": dataset.train, "test": dataset.test}
-    if dataset.validation is not None and dataset.validation is not dataset.test:
-        parts["validation"] = dataset.validation
-    named = not Path(data).is_dir()
-    elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
-    held_out = str(Path(validation).resolve()) if validation is not None and elsewhere else None
-    return {
-        "command": sys.argv[1:],
-        "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
-        "data": {
-            "name": dataset.name,
-            "load": data if named else str(Path(data).resolve()),
-            "folder": not named,
-            "resize": resize,
-            "class_names": list(dataset.class_names),
-            "pictures": {part: len(split) for part, split in parts.items()},
-            "files": {part: split.files for part, split in parts.items() if split.files is not None},
-            "held_out": held_out,
-        },
-        "training": training,
-        "versions": {"pellucid": installed_version(), "python": platform.python_version(), "numpy": np.__version__},
-        "backend": {"name": backend.name, "instruction_set": backend.instruction_set, "threads": backend.threads},
-    }
-
-
-def draw(folder: Path) -> None:
-    """The run's two pictures, as far as there is something to draw."""
-    from pellucid.cli.show import draw_filters
-    from pellucid.errors import PellucidError
-    from pellucid.visualise import curves_figure, read_log, write_figure
-
-    try:
-        write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
-        write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
-    except PellucidError as error:  # a run that was stopped in its first epoch is still a run
-        note(f"no picture drawn: {error}")
-
-
-def report(folder: Path, dataset: Dataset) -> None:
-    """Judge the epoch kept on the test pictures, and say where everything is.
-
-    Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
-    """
-    print(f"test {judge(folder / MODEL_FILE, dataset)} on {len(dataset.test):,} pictures")
-    if dataset.held_out is dataset.test:
-        print(f"last {judge(folder / LAST_FILE, dataset)} after the last epoch")
-        note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
-    print(f"run {folder}")
-
-
-def judge(file: Path, dataset: Dataset) -> str:
-    """A model file's result on the test pictures, in words."""
-    from pellucid.model_file import load
-
-    result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0)
-    loss = f"loss {result['loss']:.4f}"
-    return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss

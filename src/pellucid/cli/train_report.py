@@ -1,0 +1,95 @@
+"""What `pellucid train` leaves and says: the run's record, its pictures, and how good it became."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.cli.output import note, percent
+from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, title_of
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.model import Sequential
+
+
+def record(
+    name: str,
+    settings: dict[str, Any],
+    network: Sequential,
+    data: str,
+    dataset: Dataset,
+    resize: str,
+    validation: str | None,
+    training: dict[str, Any],
+) -> dict[str, Any]:
+    """What made this run, as it goes into run.json.
+
+    `held_out` names the folder that --validation gave, where its pictures are the test part too.
+    """
+    import platform
+
+    import numpy as np
+
+    from pellucid import ops
+    from pellucid.cli.version import installed_version
+
+    backend = ops.backend()
+    parts = {"train": dataset.train, "test": dataset.test}
+    if dataset.validation is not None and dataset.validation is not dataset.test:
+        parts["validation"] = dataset.validation
+    named = not Path(data).is_dir()
+    elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
+    held_out = str(Path(validation).resolve()) if validation is not None and elsewhere else None
+    return {
+        "command": sys.argv[1:],
+        "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
+        "data": {
+            "name": dataset.name,
+            "load": data if named else str(Path(data).resolve()),
+            "folder": not named,
+            "resize": resize,
+            "class_names": list(dataset.class_names),
+            "pictures": {part: len(split) for part, split in parts.items()},
+            "files": {part: split.files for part, split in parts.items() if split.files is not None},
+            "held_out": held_out,
+        },
+        "training": training,
+        "versions": {"pellucid": installed_version(), "python": platform.python_version(), "numpy": np.__version__},
+        "backend": {"name": backend.name, "instruction_set": backend.instruction_set, "threads": backend.threads},
+    }
+
+
+def draw(folder: Path) -> None:
+    """The run's two pictures, as far as there is something to draw."""
+    from pellucid.cli.show import draw_filters
+    from pellucid.errors import PellucidError
+    from pellucid.visualise import curves_figure, read_log, write_figure
+
+    try:
+        write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
+        write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
+    except PellucidError as error:  # a run that was stopped in its first epoch is still a run
+        note(f"no picture drawn: {error}")
+
+
+def report(folder: Path, dataset: Dataset) -> None:
+    """Judge the epoch kept on the test pictures, and say where everything is.
+
+    Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
+    """
+    print(f"test {judge(folder / MODEL_FILE, dataset)} on {len(dataset.test):,} pictures")
+    if dataset.held_out is dataset.test:
+        print(f"last {judge(folder / LAST_FILE, dataset)} after the last epoch")
+        note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
+    print(f"run {folder}")
+
+
+def judge(file: Path, dataset: Dataset) -> str:
+    """A model file's result on the test pictures, in words."""
+    from pellucid.model_file import load
+
+    result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0)
+    loss = f"loss {result['loss']:.4f}"
+    return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss
