@@ -26,7 +26,7 @@ ORDER = (
     ("inputs", "summary"),
     ("model",),
     ("zoo",),
-    ("visualise", "convert", "bench"),
+    ("visualise", "convert", "bench", "exercises"),
     ("lab",),
     ("cli",),
 )
