@@ -1,7 +1,7 @@
 """Data sets: the named ones, folders of pictures, and the way from a file to a batch.
 
 registry.py loads by name or path; sources.py lists the names; download.py finds and fetches files.
-idx.py, cifar.py and safe_pickle.py read formats; folder.py, pictures.py and cache.py read folders of pictures.
+idx.py and cifar.py read formats; folder.py, pictures.py and cache.py read folders of pictures.
 labels.py splits and weighs by class; transforms.py scales and augments; batches.py puts batches together.
 digits, mnist, fashion_mnist and cifar10 each give Keras's load_data().
 """

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid.datasets import safe_pickle
+from pellucid import safe_pickle
 from pellucid.errors import DataError
 
 
