@@ -161,12 +161,15 @@ class Sequential(Stack):
         shuffle: bool = True,
         class_weight: dict[int, float] | str | None = None,
         sample_weight: Any = None,
+        cache_features: bool = True,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
         Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers, or (M, classes); sample_weight (M,).
         verbose: 0 for silence, 1 or "auto" for a bar (plain lines where the output is no terminal), 2 for plain lines.
         validation_split: a stratified, seeded part of the pictures (Keras takes the last ones), held out.
+        cache_features: where the first layers are frozen, compute their outputs once and not in every epoch: the same
+        numbers, in up to 1 GiB of memory and beyond that a file that goes with the end of `fit`.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
@@ -174,7 +177,13 @@ class Sequential(Stack):
         listeners = standardize_listeners(callbacks)
         if verbose not in (0, 1, 2, "auto"):
             raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
-        config = TrainConfig(epochs, 32 if batch_size is None else batch_size, shuffle=bool(shuffle), seed=self.seed)
+        config = TrainConfig(
+            epochs,
+            32 if batch_size is None else batch_size,
+            shuffle=bool(shuffle),
+            seed=self.seed,
+            cache_features=bool(cache_features),
+        )
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
         )

@@ -2,14 +2,16 @@
 
 `lowering` walks the layers and makes nodes, `patterns` holds the table of what runs natively and together, `feed`
 brings batches in, `loss` and `update` end a step, `work` joins consecutive native steps to programs, and `plans` puts
-it together; `memory` asks them what they take; `node` says what a lowered pattern is.
+it together; `memory` asks them what they take; `node` says what a lowered pattern is; `base` finds the frozen layers
+that a step only passes through.
 """
 
+from pellucid.plan.base import base_depth, is_steady
 from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
 from pellucid.plan.memory import Memory, inference_memory, training_memory
-from pellucid.plan.plans import Compiled, EvaluationPlan, InferencePlan, TrainingPlan
+from pellucid.plan.plans import Compiled, EvaluationPlan, FeaturePlan, InferencePlan, TrainingPlan
 from pellucid.plan.predictor import Predictor
 from pellucid.plan.update import penalty_loss
 
@@ -19,13 +21,16 @@ __all__ = [
     "LOSS",
     "Compiled",
     "EvaluationPlan",
+    "FeaturePlan",
     "Feed",
     "InferencePlan",
     "Memory",
     "Predictor",
     "TrainingPlan",
     "accuracy_kind",
+    "base_depth",
     "inference_memory",
+    "is_steady",
     "penalty_loss",
     "training_memory",
 ]

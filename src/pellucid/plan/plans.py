@@ -16,6 +16,7 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
+from pellucid.plan.base import base_depth
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
@@ -106,8 +107,27 @@ class EvaluationPlan:
         return self.feed.num_bytes + self._context.num_bytes + self._work.workspace_bytes
 
 
+class FeaturePlan:
+    """What the first layers give for the pictures of a feed, as a training step on top of them would see it."""
+
+    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, feed: Feed) -> None:
+        self.feed = feed
+        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
+        nodes = lower(self._context, layers, feed.inputs)
+        self.outputs = nodes[-1].y
+        self._work = WorkSequence([*feed.work(), *_forward(nodes)])
+
+    def run(self, n: int) -> Array:
+        """Outputs for the next n pictures of the feed; a view that the next run overwrites."""
+        self._work.run(n)
+        return self.outputs[:n]
+
+
 class TrainingPlan:
-    """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels."""
+    """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels.
+
+    Frozen layers at the beginning (see `base`) run as in use, in buffers of their own, and have no way back.
+    """
 
     def __init__(
         self,
@@ -128,20 +148,37 @@ class TrainingPlan:
         self.control = np.zeros(3)
         self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=True)
         self._context.counter[0] = seed
-        nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
+        body = strip_head(layers, loss.joint_activation)
+        depth = base_depth(body)
+        self._base = _context(body[:depth], parameters, feed.inputs.shape[1:], feed.capacity, training=False)
+        base = lower(self._base, body[:depth], feed.inputs)
+        nodes = lower(self._context, body[depth:], base[-1].y)
         logits = nodes[-1].y
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
         back = backward_work(self._context, nodes, gradient)
         update = update_work(layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity)
-        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge, *back, *self._context.finish, *update])
+        self._work = WorkSequence(
+            [*feed.work(), *_forward(base), *_forward(nodes), *judge, *back, *self._context.finish, *update]
+        )
 
     @classmethod
-    def of(cls, model: Compiled, feed: Feed, *, seed: int, accuracy: str | None) -> TrainingPlan:
-        """The step that a compiled model takes; makes the optimizer's slots where they are missing."""
+    def of(
+        cls,
+        model: Compiled,
+        feed: Feed,
+        *,
+        seed: int,
+        accuracy: str | None,
+        layers: Sequence[Layer] | None = None,
+    ) -> TrainingPlan:
+        """The step that a compiled model takes; makes the optimizer's slots where they are missing.
+
+        layers: the last layers alone, where the feed holds what goes into them. Default: all.
+        """
         model.prepare_slots()
         return cls(
-            model.layers,
+            model.layers if layers is None else layers,
             model.parameters,
             loss=model.loss,
             optimizer=model.optimizer,
@@ -201,7 +238,8 @@ class TrainingPlan:
     @property
     def memory_bytes(self) -> int:
         """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
-        return self.feed.num_bytes + self._context.num_bytes + self._work.workspace_bytes
+        buffers = self.feed.num_bytes + self._base.num_bytes + self._context.num_bytes
+        return buffers + self._work.workspace_bytes
 
     @property
     def num_stages(self) -> int:
@@ -216,7 +254,8 @@ def _forward(nodes: Sequence[Node]) -> list[Work]:
 def _context(
     layers: Sequence[Layer], parameters: FlatParameters, input_shape: Shape, capacity: int, *, training: bool
 ) -> Context:
-    positions = {layer.name: i for i, layer in enumerate(layers)}
+    # A layer's place in its model: dropout draws by it, whether all layers run here or the last ones alone.
+    positions = {layer.name: i if layer.position is None else layer.position for i, layer in enumerate(layers)}
     areas = () if training else _areas(layers, input_shape, capacity)
     return Context(capacity, training, parameters, positions, aligned_zeros((2,), np.uint32), areas)
 

@@ -14,6 +14,7 @@ class TrainConfig:
 
     Units: epochs counts whole passes; patience is epochs without improvement before stopping (None: never).
     augment: "none" or "standard" (see datasets.transforms). class_weight: None, "balanced" or {class index: weight}.
+    cache_features: compute the outputs of frozen first layers once for all epochs, where that changes no number.
     """
 
     epochs: int = 1
@@ -23,6 +24,7 @@ class TrainConfig:
     patience: int | None = None
     augment: str = "none"
     class_weight: dict[int, float] | str | None = None
+    cache_features: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):

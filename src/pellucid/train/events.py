@@ -41,6 +41,28 @@ class EpochStarted:
 
 
 @dataclass(frozen=True)
+class FeaturesComputed:
+    """While the outputs of frozen first layers are computed once for all epochs, after each batch of pictures.
+
+    Units: done and total in pictures, held-out ones included; num_bytes of everything that is kept. layer: the last
+    whose outputs these are. in_memory: False where they go to a file.
+    """
+
+    done: int
+    total: int
+    layer: str
+    num_bytes: int
+    in_memory: bool
+
+
+@dataclass(frozen=True)
+class FeaturesNotKept:
+    """Frozen layers run in every epoch; text says which and why, in a line for people."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class BatchEnded:
     """After a training step, or a stretch of them (see `Listener`), of which it tells the last.
 
@@ -90,12 +112,24 @@ class TrainingEnded:
     best_epoch: int
 
 
-Event = TrainingStarted | EpochStarted | BatchEnded | EvaluationStarted | EpochEnded | TrainingEnded
+Event = (
+    TrainingStarted
+    | EpochStarted
+    | FeaturesComputed
+    | FeaturesNotKept
+    | BatchEnded
+    | EvaluationStarted
+    | EpochEnded
+    | TrainingEnded
+)
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A listener's answer that ends training after the epoch (or, to `BatchEnded`, after the batch)."""
+    """A listener's answer that ends training after the epoch.
+
+    To `BatchEnded` or `FeaturesComputed` it ends after that batch; to `EpochStarted`, at once.
+    """
 
     reason: str
 

@@ -17,6 +17,8 @@ from pellucid.train.events import (
     EpochStarted,
     EvaluationStarted,
     Event,
+    FeaturesComputed,
+    FeaturesNotKept,
     TrainingEnded,
     TrainingStarted,
 )
@@ -90,7 +92,7 @@ class Progress:
         self._file, self._wants_bar = file, bar
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
-        self._epochs = self._steps = 0
+        self._epochs = self._steps = self._epoch = 0
         self._headed = False
         self._drawn_s = self._epoch_start_s = 0.0
         self._seen = self._done = 0
@@ -101,11 +103,11 @@ class Progress:
             case TrainingStarted():
                 self._start(event)
             case EpochStarted():
-                self._seen, self._epoch_start_s = 0, time.perf_counter()
-                if self._bar is not None and self._task is not None:
-                    self._bar.reset(
-                        self._task, total=self._steps, description=f"epoch {event.epoch + 1}/{self._epochs}", numbers=""
-                    )
+                self._start_epoch(event.epoch)
+            case FeaturesComputed():
+                self._features(event)
+            case FeaturesNotKept():
+                self._line(event.text)
             case BatchEnded():
                 self._batch(event)
             case EvaluationStarted():
@@ -144,6 +146,33 @@ class Progress:
         )
         self._bar.start()
         self._task = self._bar.add_task("", total=self._steps, numbers="")
+
+    def _start_epoch(self, epoch: int) -> None:
+        self._epoch, self._seen, self._epoch_start_s = epoch, 0, time.perf_counter()
+        if self._bar is not None and self._task is not None:
+            self._bar.reset(self._task, total=self._steps, description=f"epoch {epoch + 1}/{self._epochs}", numbers="")
+
+    def _features(self, event: FeaturesComputed) -> None:
+        """Pictures through the frozen layers, once; the epochs' own time begins after them."""
+        now, finished = time.perf_counter(), event.done == event.total
+        if now - self._drawn_s >= (REDRAW_S if self._bar is not None else 100 * REDRAW_S) or finished:
+            self._drawn_s = now
+            left = (now - self._epoch_start_s) * (event.total - event.done) / event.done
+            if self._bar is not None and self._task is not None:
+                numbers = f"pictures through the frozen layers  {duration(left)} left"
+                self._bar.update(
+                    self._task, description="once", completed=event.done, total=event.total, numbers=numbers
+                )
+            elif not finished and now - self._epoch_start_s > 50 * REDRAW_S:
+                self._line(f"frozen layers: {event.done:,}/{event.total:,} pictures  {duration(left)} left")
+        if finished:
+            place = "memory" if event.in_memory else "a temporary file"
+            self._line(
+                f"frozen up to {event.layer!r}: {event.total:,} pictures once, "
+                f"{duration(now - self._epoch_start_s)}, {event.num_bytes / 1e6:,.1f} MB in {place}"
+            )
+            self._start_s += now - self._epoch_start_s
+            self._start_epoch(self._epoch)
 
     def _batch(self, event: BatchEnded) -> None:
         self._seen += event.num_samples

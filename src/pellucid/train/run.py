@@ -12,10 +12,11 @@ from pellucid.ops.geometry import Array
 from pellucid.train.config import TrainConfig
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener
+from pellucid.train.examples import Examples, Trainable
 from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
-from pellucid.train.trainer import Examples, Trainable, Trainer
+from pellucid.train.trainer import Trainer
 
 MODEL_FILE = "model.safetensors"
 LAST_FILE = "last.safetensors"
@@ -82,7 +83,15 @@ def run_training(
     ]
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
-    trainer = Trainer(model, examples, config, validation=validation, augment=augment, listeners=[*keepers, *listeners])
+    trainer = Trainer(
+        model,
+        examples,
+        config,
+        validation=validation,
+        augment=augment,
+        listeners=[*keepers, *listeners],
+        folder=out,
+    )
     try:
         return trainer.run()
     finally:

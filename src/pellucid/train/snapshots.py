@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.checkpoint import replacing
 from pellucid.ops.geometry import Array
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
-from pellucid.train.trainer import Trainable
+from pellucid.train.examples import Trainable
 
 NUM_BINS = 64
 NUM_PROBES = 32

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pellucid.datasets.batches import Batches, epoch_order
-from pellucid.datasets.transforms import Preprocessing
+from pellucid.datasets.download import cache_folder
 from pellucid.errors import DivergedError
+from pellucid.layers import Layer
 from pellucid.ops.geometry import Array
-from pellucid.plan import COUNT, HITS, LOSS, Compiled, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
+from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
     STRETCH_S,
@@ -28,42 +29,9 @@ from pellucid.train.events import (
     TrainingStarted,
     wants_every_batch,
 )
+from pellucid.train.examples import Examples, Trainable, make_feed
+from pellucid.train.features import Stage, base_state, stage_of
 from pellucid.train.history import History
-
-Pictures = Any
-"""An array (M, H, W, C), or an object with shape, dtype, len() and indexing that reads pictures from files."""
-
-
-class Trainable(Compiled, Protocol):
-    """What the trainer needs of a model."""
-
-    optimizer_step: int
-    num_epochs: int
-    preprocessing: Preprocessing
-
-    def touch(self) -> None:
-        """Say that the parameters have changed."""
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights."""
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write all weights."""
-
-
-@dataclass
-class Examples:
-    """Pictures with what they should give.
-
-    Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.
-    """
-
-    images: Pictures
-    targets: Array
-    weights: Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
 
 class Trainer:
@@ -78,20 +46,17 @@ class Trainer:
         validation: Examples | None = None,
         augment: Any = None,
         listeners: Sequence[Listener] = (),
+        folder: Path | None = None,
     ) -> None:
+        """folder: where a large file may lie while this runs; by default in the user's cache."""
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
         self.history = History()
         self._stop: Stop | None = None
         self._accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
-        self._batches = Batches(
-            examples.images,
-            examples.targets,
-            config.batch_size,
-            seed=config.seed,
-            shuffle=config.shuffle,
-            augment=augment,
-        )
+        self._augment, self._folder = augment, folder
+        self._base: object = None
+        self._enter(Stage(model.layers, examples, validation))
         self._best: tuple[float, float] = (-np.inf, -np.inf)
 
     def run(self) -> History:
@@ -108,8 +73,11 @@ class Trainer:
             if self._stop:
                 break
             self._emit(EpochStarted(epoch))
-            if model.parameters is not plan.parameters:  # a listener has frozen, thawed or changed a layer
+            parameters = model.parameters  # laid out anew if a listener has frozen, thawed or changed a layer
+            if self._renew_stage(config.epochs - epoch) or parameters is not plan.parameters:
                 plan = self._make_plan()
+            if self._stop:
+                break
             start = time.perf_counter()
             plan.totals[:] = 0
             rate = self._train_epoch(epoch, plan)
@@ -160,9 +128,44 @@ class Trainer:
         return rate
 
     def _make_plan(self) -> TrainingPlan:
+        stage = self._stage
+        feed = make_feed(self.model, stage.examples, self.config.batch_size, staged=not self._batches.in_memory)
+        return TrainingPlan.of(self.model, feed, seed=self.config.seed, accuracy=self._accuracy, layers=stage.layers)
+
+    def _enter(self, stage: Stage) -> None:
+        """Run these layers on these examples from now on."""
+        config = self.config
+        self._stage = stage
+        self._batches = Batches(
+            stage.examples.images,
+            stage.examples.targets,
+            config.batch_size,
+            seed=config.seed,
+            shuffle=config.shuffle,
+            augment=self._augment,
+        )
+
+    def _renew_stage(self, epochs: int) -> bool:
+        """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""
         model = self.model
-        feed = make_feed(model, self.examples, self.config.batch_size, staged=not self._batches.in_memory)
-        return TrainingPlan.of(model, feed, seed=self.config.seed, accuracy=self._accuracy)
+        base = base_state(model.layers)
+        if base == self._base or not self.config.cache_features:
+            return False
+        self._base = base
+        stage = stage_of(
+            model,
+            self.examples,
+            self.validation,
+            batch_size=self.config.batch_size,
+            epochs=epochs,
+            augmented=self._augment is not None,
+            folder=self._folder or cache_folder() / "features",
+            tell=self._tell,
+        )
+        changed = stage.examples is not self._stage.examples
+        if changed:
+            self._enter(stage)
+        return changed
 
     def _reorder(self, feed: Feed) -> None:
         """The order goes by the epochs the model has seen, so a second `fit` does not repeat that of the first."""
@@ -189,9 +192,12 @@ class Trainer:
     def _end_epoch(self, epoch: int, plan: TrainingPlan, elapsed_s: float, rate: float) -> None:
         logs = self._logs(plan.totals)
         seen = plan.totals[COUNT]
-        if self.validation:
-            self._emit(EvaluationStarted(epoch, len(self.validation)))
-            held = evaluate(self.model, self.validation, self.config.batch_size, accuracy=self._accuracy)
+        stage = self._stage
+        if stage.validation:
+            self._emit(EvaluationStarted(epoch, len(stage.validation)))
+            held = evaluate(
+                self.model, stage.validation, self.config.batch_size, accuracy=self._accuracy, layers=stage.layers
+            )
             logs.update({f"val_{name}": value for name, value in held.items()})
         improved = self._improves(logs)
         self.history.append(epoch, {**logs, "learning_rate": rate}, improved=improved)
@@ -222,6 +228,11 @@ class Trainer:
         best = self.history.best_epoch if self.history.best_epoch is not None else -1
         self._emit(TrainingEnded(reason, len(self.history.epoch), best))
 
+    def _tell(self, event: Event) -> bool:
+        """Emit an event; False once somebody wants to stop."""
+        self._emit(event)
+        return self._stop is None
+
     def _emit(self, event: Event) -> None:
         for listener in self.listeners:
             answer = listener(event)
@@ -229,36 +240,25 @@ class Trainer:
                 self._stop = answer
 
 
-def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: bool) -> Feed:
-    """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
-    images = examples.images
-    channels = images.shape[-1]
-    scale, offset = model.preprocessing.scale_offset(channels)
-    dtype = np.dtype(images.dtype).type
-    if dtype is not np.uint8:
-        dtype = np.float32
-        scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    return Feed(
-        None if staged else images,
-        examples.targets,
-        examples.weights,
-        capacity=min(batch_size, max(len(examples), 1)),
-        picture=tuple(images.shape[1:]),
-        scale=scale,
-        offset=offset,
-        staged_dtype=dtype,
-    )
-
-
-def evaluate(model: Trainable, examples: Examples, batch_size: int, *, accuracy: str | None = None) -> dict[str, float]:
+def evaluate(
+    model: Trainable,
+    examples: Examples,
+    batch_size: int,
+    *,
+    accuracy: str | None = None,
+    layers: Sequence[Layer] | None = None,
+) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
 
-    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like.
+    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. layers: the last layers
+    alone, where the examples hold what goes into them; None: all.
     """
     batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
-    plan = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy)
+    plan = EvaluationPlan(
+        model.layers if layers is None else layers, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
+    )
     starts = range(0, len(examples), batch_size)
     pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
     for start in starts:

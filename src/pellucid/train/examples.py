@@ -1,0 +1,69 @@
+"""What a trainer is given: a model, as far as it is asked for one, and examples; and how a plan is fed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.ops.geometry import Array
+from pellucid.plan import Compiled, Feed
+
+Pictures = Any
+"""An array (M, H, W, C), or an object with shape, dtype, len() and indexing that reads pictures from files."""
+
+
+class Trainable(Compiled, Protocol):
+    """What the trainer needs of a model."""
+
+    optimizer_step: int
+    num_epochs: int
+    preprocessing: Preprocessing
+
+    def touch(self) -> None:
+        """Say that the parameters have changed."""
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write all weights."""
+
+
+@dataclass
+class Examples:
+    """Pictures with what they should give.
+
+    Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.
+    """
+
+    images: Pictures
+    targets: Array
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: bool) -> Feed:
+    """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
+    images = examples.images
+    channels = images.shape[-1]
+    scale, offset = model.preprocessing.scale_offset(channels)
+    dtype = np.dtype(images.dtype).type
+    if dtype is not np.uint8:
+        dtype = np.float32
+        scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    return Feed(
+        None if staged else images,
+        examples.targets,
+        examples.weights,
+        capacity=min(batch_size, max(len(examples), 1)),
+        picture=tuple(images.shape[1:]),
+        scale=scale,
+        offset=offset,
+        staged_dtype=dtype,
+    )
