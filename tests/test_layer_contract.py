@@ -37,6 +37,13 @@ ROWS: dict[str, Row] = {
     "Conv2D-softmax": Row(lambda: layers.Conv2D(3, 1, activation="softmax"), (3, 2, 2)),
     "Conv1D": Row(lambda: layers.Conv1D(4, 3, 2, "same", activation="tanh"), (9, 3)),
     "Conv1D-padded": Row(lambda: layers.Conv1D(6, 3, padding=(2, 1), dilation_rate=2, groups=3), (8, 6)),
+    "TableConv2D": Row(lambda: layers.TableConv2D(((0, 2), (1,), (0, 1, 2), (2, 0)), (3, 2)), (6, 5, 3)),
+    "TableConv2D-same-strided-relu": Row(
+        lambda: layers.TableConv2D(
+            ((3, 1), (0, 2)), (2, 3), (2, 1), "same", activation="relu", use_bias=False, kernel_regularizer="l2"
+        ),
+        (7, 6, 4),
+    ),
     "Dense": Row(lambda: layers.Dense(5), (7,)),
     "Dense-softmax": Row(lambda: layers.Dense(5, "softmax", kernel_regularizer=("l1", 0.1)), (7,)),
     "Dense-leaky": Row(lambda: layers.Dense(6, "leaky_relu", use_bias=False), (7,)),
@@ -44,6 +51,10 @@ ROWS: dict[str, Row] = {
     "MaxPool2D-overlapping": Row(lambda: layers.MaxPool2D((3, 2), (2, 1), 1), (7, 5, 3)),
     "AvgPool2D": Row(lambda: layers.AvgPool2D((2, 3)), (6, 7, 3)),
     "AvgPool2D-overlapping-same": Row(lambda: layers.AvgPool2D((3, 2), (2, 1), "same"), (7, 5, 3)),
+    "Subsampling2D": Row(lambda: layers.Subsampling2D((2, 3)), (6, 7, 3)),
+    "Subsampling2D-overlapping": Row(
+        lambda: layers.Subsampling2D((3, 2), (2, 1), kernel_initializer="ones", bias_initializer="ones"), (7, 5, 3)
+    ),
     "MaxPool1D": Row(lambda: layers.MaxPool1D(3, 2, "same"), (8, 3)),
     "AvgPool1D": Row(lambda: layers.AvgPool1D(3, 2, (1, 0)), (8, 3)),
     "GlobalAvgPool2D": Row(lambda: layers.GlobalAvgPool2D(), (4, 3, 5)),
@@ -55,6 +66,10 @@ ROWS: dict[str, Row] = {
     "LeakyReLU": Row(lambda: layers.LeakyReLU(0.1), (4, 3, 2)),
     "Sigmoid": Row(lambda: layers.Sigmoid(), (4, 3, 2)),
     "Tanh": Row(lambda: layers.Tanh(), (7,)),
+    "ScaledTanh": Row(lambda: layers.ScaledTanh(), (4, 3, 2)),
+    "ScaledTanh-other": Row(lambda: layers.ScaledTanh(0.5, 2.0), (7,)),
+    "RBF": Row(lambda: layers.RBF(5), (7,)),
+    "RBF-normal": Row(lambda: layers.RBF(3, "random_normal"), (4,)),
     "Softmax": Row(lambda: layers.Softmax(), (6,)),
     "LocalResponseNorm": Row(lambda: layers.LocalResponseNorm(3, 0.1, 0.6, 1.5), (3, 2, 7)),
     "BatchNorm": Row(lambda: layers.BatchNorm(), (4, 3, 2)),

@@ -16,6 +16,7 @@ from pellucid.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     Loss,
+    MAPCriterion,
     MeanAbsoluteError,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
@@ -24,6 +25,8 @@ from pellucid.losses import (
 ALL = [
     CategoricalCrossentropy(),
     CategoricalCrossentropy(label_smoothing=0.1),
+    MAPCriterion(),
+    MAPCriterion(0.5),
     BinaryCrossentropy(),
     BinaryCrossentropy(label_smoothing=0.2),
     MeanSquaredError(),
@@ -32,7 +35,7 @@ ALL = [
 
 
 def identity(loss: Loss) -> str:
-    return f"{type(loss).__name__}-{getattr(loss, 'label_smoothing', 0)}"
+    return f"{type(loss).__name__}-{getattr(loss, 'rubbish_penalty', getattr(loss, 'label_smoothing', 0))}"
 
 
 @pytest.mark.parametrize("loss", ALL, ids=identity)
@@ -55,6 +58,21 @@ def test_cross_entropy_by_hand() -> None:
     values, d = CategoricalCrossentropy()(logits, np.array([0, 2], np.int32))
     np.testing.assert_allclose(values, [-math.log(0.7), -math.log(0.5)], rtol=1e-5)
     np.testing.assert_allclose(d, np.array([[-0.3, 0.2, 0.1], [0.25, 0.25, -0.5]]) / 2, atol=1e-6)
+
+
+def test_the_map_criterion_is_equation_9() -> None:
+    """Written out in the paper's own sign: y the penalties, y_d the right class's, j the constant."""
+    y = np.array([[3.0, 8.5, 20.0], [6.0, 0.5, 7.0], [50.0, 60.0, 90.0]])
+    right, j = np.array([0, 2, 1]), 9.0
+    expected = y[np.arange(3), right] + np.log(math.exp(-j) + np.exp(-y).sum(axis=1))
+    values, d = MAPCriterion(j)(-y, right.astype(np.int32))
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    # far beyond j nothing is pushed away any more: only the right class is drawn near
+    np.testing.assert_allclose(d[2], np.array([0, -1, 0]) / 3, atol=1e-12)
+    same, _ = CategoricalCrossentropy()(-y, right.astype(np.int32))
+    np.testing.assert_allclose(MAPCriterion(1e3)(-y, right.astype(np.int32))[0], same, rtol=1e-12)
+    with pytest.raises(ConfigError, match="rubbish_penalty must be a number above 0, got 0"):
+        MAPCriterion(0)
 
 
 def test_all_forms_of_labels_mean_the_same() -> None:

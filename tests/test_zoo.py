@@ -55,6 +55,107 @@ def test_cifar_net_layer_by_layer() -> None:
     assert (shapes["conv3"], shapes["pool3"], shapes["flatten"]) == ((8, 8, 144), (4, 4, 144), (2304,))
 
 
+def test_lenet5_as_taught_layer_by_layer() -> None:
+    assert counts(zoo.lenet5()) == {
+        "conv1": conv(5, 1, 6),
+        "conv2": conv(5, 6, 16),
+        "dense1": dense(5 * 5 * 16, 120),
+        "dense2": dense(120, 84),
+        "dense3": dense(84, 10),
+    }
+
+
+def test_convnetjs_cifar10_layer_by_layer() -> None:
+    model = zoo.convnetjs_cifar10()
+    assert counts(model) == {
+        "conv1": conv(5, 3, 16),
+        "conv2": conv(5, 16, 20),
+        "conv3": conv(5, 20, 20),
+        "classes": dense(4 * 4 * 20, 10),
+    }
+    picture = np.array([0, 255], np.uint8).repeat(16 * 32 * 3).reshape(1, 32, 32, 3)
+    np.testing.assert_allclose(np.unique(model.scaled(picture)), [-0.5, 0.5])
+
+
+def test_alexnet_layer_by_layer() -> None:
+    """The paper's counts of kernels, section 3.5: 48, 192 and 192 channels deep where two halves part."""
+    assert counts(zoo.alexnet(dense_units=8)) == {
+        "conv1": conv(11, 3, 96),
+        "conv2": conv(5, 48, 256),
+        "conv3": conv(3, 256, 384),
+        "conv4": conv(3, 192, 384),
+        "conv5": conv(3, 192, 256),
+        "fc6": dense(6 * 6 * 256, 8),
+        "fc7": dense(8, 8),
+        "fc8": dense(8, 1000),
+    }
+    modern = counts(zoo.alexnet(dense_units=8, groups=1, normalization="batch"))
+    assert modern["conv2"] == conv(5, 96, 256) and modern["conv4"] == conv(3, 384, 384)
+    assert modern["norm1"] == 4 * 96 and modern["norm2"] == 4 * 256
+
+
+def test_vgg_layer_by_layer() -> None:
+    """Table 1 of the paper: columns A, B, D and E; a letter is a convolution of so many filters, M a pooling."""
+    columns = {
+        "vgg11": "64 M 128 M 256 256 M 512 512 M 512 512 M",
+        "vgg13": "64 64 M 128 128 M 256 256 M 512 512 M 512 512 M",
+        "vgg16": "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
+        "vgg19": "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
+    }
+    for name, column in columns.items():
+        for batch_norm in (False, True):
+            expected, channels = [], 3
+            for word in column.split():
+                if word != "M":
+                    expected += [conv(3, channels, int(word)), *([4 * int(word)] if batch_norm else [])]
+                    channels = int(word)
+            expected += [dense(7 * 7 * 512, 8), dense(8, 8), dense(8, 1000)]
+            model = zoo.build(name, options={"dense_units": 8, "batch_norm": batch_norm})
+            assert list(counts(model).values()) == expected
+            kinds = "".join("M" if type(layer) is L.MaxPool2D else "" for layer in model.layers)
+            assert kinds == "M" * 5
+
+
+def test_settings_of_single_layers() -> None:
+    options = {
+        "conv1.filters": 8,
+        "conv*.kernel_initializer": {"type": "RandomNormal", "stddev": 0.2},
+        "pool1.type": "AvgPool2D",
+        "pool1.pool_size": 3,
+        "pool1.strides": 2,
+        "affine1.activation": "tanh",
+    }
+    plain, other = zoo.build("simple-convnet"), zoo.build("simple-convnet", options=options)
+    conv1, pool1 = other.layers[:2]
+    assert conv1.params["kernel"].shape[-1] == 8 and conv1.params["kernel"].std() == pytest.approx(0.2, rel=0.2)
+    assert type(pool1) is L.AvgPool2D and pool1.pool_size == (3, 3) and pool1.strides == (2, 2)
+    assert other.layers[3].activation == "tanh" and other.name == plain.name
+    np.testing.assert_array_equal(other.layers[4].params["kernel"], plain.layers[4].params["kernel"])
+    assert zoo.build("convnetjs-cifar10", options={"*.trainable": False}).preprocessing.mean == (0.5,)
+    for option, value, words in (
+        ("conf1.filters", 8, "unknown layer of simple-convnet 'conf1'; did you mean 'conv1'"),
+        ("conv1.filter", 8, "unknown argument of conv1 'filter'; did you mean 'filters'"),
+        ("conv1.name", "c", "unknown argument of conv1 'name'"),
+        ("conv1.filters", "many", "filters must be a whole number"),
+        ("pool1.type", "AvgPool", "did you mean 'AvgPool"),
+        ("pool1.type", "Dense", "a MaxPool2D cannot become a Dense, which needs units too"),
+        ("pool1.type", ["AvgPool2D"], "unknown layer"),
+        ("conv1.kernel_initializer", {"type": "RandomNormal", "std": 1}, "these arguments do not make a layer"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            zoo.build("simple-convnet", options={option: value})
+
+
+def test_simple_convnet_names_every_choice() -> None:
+    model = zoo.simple_convnet((9, 8, 1), pad="same", pooling="average", pool_size=3, pool_stride=2, activation="tanh")
+    assert [layer.detail() for layer in model.layers[:2]] == ["5x5, same, tanh", "3x3, stride 2, valid"]
+    assert type(model.layers[1]) is L.AvgPool2D and model.layers[3].activation == "tanh"
+    with pytest.raises(ConfigError, match="did you mean 'average'"):
+        zoo.simple_convnet(pooling="avrage")
+    with pytest.raises(ConfigError, match="did you mean 'lecun_normal'"):
+        zoo.simple_convnet(weight_init_std="lecun_norml")
+
+
 def test_photo_net_layer_by_layer() -> None:
     model = zoo.photo_net(classes=3)
     widths = (3, 16, 32, 64, 128, 128)
@@ -95,6 +196,7 @@ def test_macs_receptive_fields_and_memory_by_hand() -> None:
     ("name", "options", "expected"),
     [
         ("lenet5", {}, 61_706),
+        ("convnetjs-cifar10", {}, 22_466),
         ("alexnet", {}, 60_965_224),
         ("alexnet", {"groups": 1}, 62_378_344),
         ("vgg11", {}, 132_863_336),
@@ -146,12 +248,17 @@ OTHER_VALUES = {
         "filter_size": 3,
         "pad": 1,
         "stride": 2,
+        "pooling": "average",
+        "pool_size": 3,
+        "pool_stride": 1,
+        "activation": "tanh",
         "hidden_size": 9,
         "weight_init_std": "he",
     },
     "cifar-net": {"n_filter": 4, "dropout": 0.1, "dense_dropout": 0.1},
     "photo-net": {"filters": (4, 5), "dropout": 0.1, "momentum": 0.5},
     "lenet5": {"activation": "tanh"},
+    "lenet5-published": {"codes": "random"},
     "alexnet": {"groups": 1, "normalization": "batch", "dropout": 0.1, "dense_units": 8},
     **{name: {"batch_norm": True, "dropout": 0.1, "dense_units": 8} for name in LARGE if name != "alexnet"},
 }

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         ShapeError,
     )
     from pellucid.layers import (
+        RBF,
         Activation,
         AveragePooling1D,
         AveragePooling2D,
@@ -63,8 +64,11 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         MaxPooling1D,
         MaxPooling2D,
         ReLU,
+        ScaledTanh,
         Sigmoid,
         Softmax,
+        Subsampling2D,
+        TableConv2D,
         Tanh,
         ZeroPadding2D,
         check_gradients,
@@ -76,6 +80,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
     __version__: str
 
 __all__ = [
+    "RBF",
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -108,10 +113,13 @@ __all__ = [
     "MaxPooling2D",
     "PellucidError",
     "ReLU",
+    "ScaledTanh",
     "Sequential",
     "ShapeError",
     "Sigmoid",
     "Softmax",
+    "Subsampling2D",
+    "TableConv2D",
     "Tanh",
     "ZeroPadding2D",
     "__version__",

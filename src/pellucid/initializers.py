@@ -95,6 +95,34 @@ class RandomUniform(Initializer):
 
 
 @dataclass(frozen=True)
+class RandomSigns(Initializer):
+    """Every entry is -1 or 1, a coin tossed for each: codes that lie far apart in many dimensions."""
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.asarray(2 * rng.integers(0, 2, shape) - 1, np.float32)
+
+
+@dataclass(frozen=True)
+class FanInUniform(Initializer):
+    """Uniform draws within limit / fan_in.
+
+    Shapes: (..., C, O).
+    Errors: ConfigError for a limit that is not above 0.
+    Source: LeCun, Bottou, Bengio & Haffner 1998, appendix A: 2.4 / fan_in.
+    """
+
+    limit: float = 2.4
+
+    def __post_init__(self) -> None:
+        if not self.limit > 0:
+            raise ConfigError(f"fan_in_uniform: limit must be above 0, got {self.limit}")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        bound = self.limit / max(1, fans(shape)[0])
+        return RandomUniform(-bound, bound)(shape, rng)
+
+
+@dataclass(frozen=True)
 class VarianceScaling(Initializer):
     """Zero-mean draws with variance scale / fan, so that signals neither grow nor die from layer to layer.
 
@@ -219,9 +247,24 @@ _NAMED: dict[str, Initializer] = {
     "he_uniform": he_uniform(),
     "lecun_normal": lecun_normal(),
     "lecun_uniform": lecun_uniform(),
+    "fan_in_uniform": FanInUniform(),
+    "random_signs": RandomSigns(),
 }
+NAMES = tuple(_NAMED)
+"""Every initializer `get` knows by name."""
 _CLASSES: dict[str, type[Initializer]] = {
-    cls.__name__: cls for cls in (Zeros, Ones, Constant, RandomNormal, RandomUniform, VarianceScaling, FromFunction)
+    cls.__name__: cls
+    for cls in (
+        Zeros,
+        Ones,
+        Constant,
+        RandomNormal,
+        RandomUniform,
+        RandomSigns,
+        FanInUniform,
+        VarianceScaling,
+        FromFunction,
+    )
 }
 
 

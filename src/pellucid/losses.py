@@ -99,6 +99,32 @@ SparseCategoricalCrossentropy = CategoricalCrossentropy
 """The same loss under Keras's second name: integer and one-hot labels are both taken by both."""
 
 
+class MAPCriterion(CategoricalCrossentropy):
+    """losses[n] = -sum over k of t[n,k] * z[n,k] + log(exp(-j) + sum over k of exp(z[n,k])).
+
+    Cross-entropy with one class more, for what is no class at all, whose score stands fixed at -j. With scores that are
+    minus squared distances (RBF) a picture must come near its own code, not only nearer than to the others, and codes
+    further than about j are pushed no further away. The paper gives no number for j.
+
+    Shapes: z (N,K) -> losses (N,). Units: rubbish_penalty, j, in squared distances.
+    Errors: ConfigError for a rubbish_penalty that is not above 0; labels as CategoricalCrossentropy.
+    Source: LeCun, Bottou, Bengio & Haffner 1998, equation 9.
+    """
+
+    def __init__(self, rubbish_penalty: float = 40.0) -> None:
+        super().__init__()
+        if not isinstance(rubbish_penalty, int | float) or not 0 < rubbish_penalty < math.inf:
+            raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {rubbish_penalty!r}")
+        self.rubbish_penalty = float(rubbish_penalty)
+
+    def __call__(self, logits: Array, targets: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        rubbish = np.full((len(logits), 1), -self.rubbish_penalty, logits.dtype)
+        if targets.ndim == 2:  # probabilities: none for the class that is no class
+            targets = np.hstack([targets, np.zeros_like(targets[:, :1])])
+        losses, dlogits = super().__call__(np.hstack([logits, rubbish]), targets, weights)
+        return losses, np.ascontiguousarray(dlogits[:, :-1])
+
+
 class BinaryCrossentropy(Loss):
     """losses[n] = mean over units of -(t * log p + (1 - t) * log(1 - p)), p = sigmoid(logits).
 
@@ -173,13 +199,15 @@ class MeanAbsoluteError(Loss):
 
 
 _CLASSES: dict[str, type[Loss]] = {
-    cls.__name__: cls for cls in (CategoricalCrossentropy, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError)
+    cls.__name__: cls
+    for cls in (CategoricalCrossentropy, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError)
 }
 NAMES: dict[str, type[Loss]] = {
     "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": CategoricalCrossentropy,
     "cross_entropy": CategoricalCrossentropy,
     "crossentropy": CategoricalCrossentropy,
+    "map_criterion": MAPCriterion,
     "binary_crossentropy": BinaryCrossentropy,
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,

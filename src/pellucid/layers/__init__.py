@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.layers.activation import Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from pellucid.layers.activation import Activation, LeakyReLU, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
 from pellucid.layers.check import GradientCheck, check_gradients
 from pellucid.layers.conv import Conv1D, Conv2D
 from pellucid.layers.dense import Dense
@@ -15,7 +15,10 @@ from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.normalization import BatchNorm, LocalResponseNorm
 from pellucid.layers.penalty import L1, L1L2, L2, Penalty
 from pellucid.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, MaxPool1D, MaxPool2D
+from pellucid.layers.radial import RBF
 from pellucid.layers.shape import Flatten, Input, ZeroPadding2D
+from pellucid.layers.subsampling import Subsampling2D
+from pellucid.layers.table_conv import TableConv2D
 
 AveragePooling1D = AvgPool1D
 AveragePooling2D = AvgPool2D
@@ -45,9 +48,13 @@ LAYERS: dict[str, type[Layer]] = {
         LocalResponseNorm,
         MaxPool1D,
         MaxPool2D,
+        RBF,
         ReLU,
+        ScaledTanh,
         Sigmoid,
         Softmax,
+        Subsampling2D,
+        TableConv2D,
         Tanh,
         ZeroPadding2D,
     )
@@ -77,6 +84,7 @@ __all__ = [
     "L1L2",
     "L2",
     "LAYERS",
+    "RBF",
     "Activation",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -107,8 +115,11 @@ __all__ = [
     "MaxPooling2D",
     "Penalty",
     "ReLU",
+    "ScaledTanh",
     "Sigmoid",
     "Softmax",
+    "Subsampling2D",
+    "TableConv2D",
     "Tanh",
     "ZeroPadding2D",
     "check_gradients",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pellucid import ops
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.layers.layer import Cache, Key, Layer, number
+from pellucid.layers.layer import Cache, Key, Layer, above_zero, number
 from pellucid.ops import Array
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
@@ -150,6 +150,43 @@ class Tanh(_Elementwise):
 
     def _kind(self) -> str | None:
         return "tanh"
+
+
+class ScaledTanh(_Elementwise):
+    """y = amplitude * tanh(slope * x); with the paper's numbers f(1) = 1 and f(-1) = -1, where the curve bends most.
+
+    Shapes: any, unchanged.
+    Errors: ConfigError for an amplitude or slope that is not above 0.
+    Source: LeCun, Bottou, Bengio & Haffner 1998, equation 6 and appendix A: amplitude 1.7159, slope 2/3.
+    """
+
+    def __init__(
+        self,
+        amplitude: float = 1.7159,
+        slope: float = 2 / 3,
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        self.amplitude = above_zero(amplitude, "ScaledTanh: amplitude")
+        self.slope = above_zero(slope, "ScaledTanh: slope")
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        scaled = x * x.dtype.type(self.slope)
+        tanh = ops.activation(scaled, "tanh", out=scaled)
+        return tanh * tanh.dtype.type(self.amplitude), tanh
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        dx = ops.activation_backward(dy, cache, "tanh")
+        dx *= dx.dtype.type(self.amplitude * self.slope)
+        return dx, {}
+
+    def detail(self) -> str:
+        return f"{self.amplitude:g} tanh({self.slope:.4g}x)"
 
 
 class Softmax(_Elementwise):

@@ -71,7 +71,7 @@ class Conv2D(Layer):
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        params = {"kernel": self.kernel_initializer(self._kernel_shape(input_shape[-1]), rng)}
+        params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
         if self.use_bias:
             params["bias"] = self.bias_initializer((self.filters,), rng)
         self.params = params
@@ -108,7 +108,7 @@ class Conv2D(Layer):
             dilation=self.dilation_rate,
             groups=self.groups,
         )
-        grads = {"dkernel": dkernel.reshape(self.params["kernel"].shape)}
+        grads = {"dkernel": self._as_stored(dkernel)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
         if not need_dx:
@@ -142,13 +142,26 @@ class Conv2D(Layer):
         groups = f", groups {self.groups}" if self.groups > 1 else ""
         return with_activation(f"{window}, {describe_padding(self.padding)}{spread}{groups}", self.activation)
 
+    # How the kernel is kept: a layer that keeps it in another form overrides these
+
     def _kernel_shape(self, channels: int) -> Shape:
         return (*self.kernel_size, channels // self.groups, self.filters)
+
+    def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
+        return self.kernel_initializer(self._kernel_shape(channels), rng)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C/groups,O); a view."""
         kernel = self.params["kernel"]
         return kernel.reshape(*self.kernel_size, *kernel.shape[-2:])
+
+    def _as_stored(self, dkernel: Array) -> Array:
+        """The gradient of `_kernel()` as that of the parameter."""
+        return dkernel.reshape(self.params["kernel"].shape)
+
+    def _built_channels(self) -> int | None:
+        """The input channels that the kernel is made for; None before it is."""
+        return self.params["kernel"].shape[-2] * self.groups if self.params else None
 
     def _pads(self, input_shape: Shape) -> Pads:
         size = input_shape[0], input_shape[1]
@@ -164,13 +177,12 @@ class Conv2D(Layer):
     def _check_channels(self, input_shape: Shape) -> None:
         self.check_rank(input_shape, "H, W, C", "add the missing axes, e.g. a last axis of 1 for grey pictures")
         channels = input_shape[-1]
-        if self.params:
-            expected = self.params["kernel"].shape[-2] * self.groups
-            if channels != expected:
-                raise ShapeError(
-                    f"{self.place()} was built for {expected} input channels, got {channels}{self.source()}; "
-                    "give pictures with as many channels, or build a new layer"
-                )
+        expected = self._built_channels()
+        if expected is not None and channels != expected:
+            raise ShapeError(
+                f"{self.place()} was built for {expected} input channels, got {channels}{self.source()}; "
+                "give pictures with as many channels, or build a new layer"
+            )
         if channels % self.groups:
             raise ShapeError(
                 f"{self.place()} cannot split {channels} input channels{self.source()} into {self.groups} groups; "

@@ -271,6 +271,13 @@ def number(value: Any, what: str, low: float, high: float = float("inf")) -> flo
     return float(value)
 
 
+def above_zero(value: Any, what: str) -> float:
+    """A finite number above 0. Errors: ConfigError naming `what`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
+        raise ConfigError(f"{what} must be a number above 0, got {value!r}")
+    return float(value)
+
+
 def _read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False

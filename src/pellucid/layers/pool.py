@@ -14,8 +14,8 @@ from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
 
 
-class _Pool2D(Layer):
-    """A window sliding over each channel by itself."""
+class Pool2D(Layer):
+    """A window sliding over each channel by itself: what all pooling layers have in common."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class _Pool2D(Layer):
         return resolve_padding(self.padding, (input_shape[0], input_shape[1]), self.pool_size, self.strides)
 
 
-class MaxPool2D(_Pool2D):
+class MaxPool2D(Pool2D):
     """Largest value in each window: y[n,i,j,c] = max over (a,b) of x[n, i*SH+a, j*SW+b, c].
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.
@@ -84,7 +84,7 @@ class MaxPool2D(_Pool2D):
         return dx, {}
 
 
-class AvgPool2D(_Pool2D):
+class AvgPool2D(Pool2D):
     """Mean of each window: y[n,i,j,c] = mean over (a,b) of x[n, i*SH+a, j*SW+b, c]; padding is not counted.
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.

@@ -1,4 +1,7 @@
-"""Networks by name: one builder each, `f(input_shape=…, classes=…, seed=…)`, returning a built model."""
+"""Networks by name: one builder each, `f(input_shape=…, classes=…, seed=…)`, returning a built model.
+
+`build` takes the name, the builder's own options, and settings of single layers, `LAYER.ARGUMENT`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pellucid.errors import unknown_name
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.alexnet import alexnet
+from pellucid.zoo.changes import change_layers
 from pellucid.zoo.cifar_net import cifar_net
-from pellucid.zoo.lenet import lenet5
+from pellucid.zoo.convnetjs import convnetjs_cifar10
+from pellucid.zoo.lenet import lenet5, lenet5_published
 from pellucid.zoo.photo_net import photo_net
 from pellucid.zoo.simple_convnet import simple_convnet
 from pellucid.zoo.vgg import vgg11, vgg13, vgg16, vgg19
@@ -22,7 +27,9 @@ __all__ = [
     "alexnet",
     "build",
     "cifar_net",
+    "convnetjs_cifar10",
     "lenet5",
+    "lenet5_published",
     "options_of",
     "photo_net",
     "simple_convnet",
@@ -35,7 +42,9 @@ __all__ = [
 BUILDERS: dict[str, Callable[..., Sequential]] = {
     "simple-convnet": simple_convnet,
     "lenet5": lenet5,
+    "lenet5-published": lenet5_published,
     "cifar-net": cifar_net,
+    "convnetjs-cifar10": convnetjs_cifar10,
     "alexnet": alexnet,
     "vgg11": vgg11,
     "vgg13": vgg13,
@@ -72,13 +81,21 @@ def build(
 ) -> Sequential:
     """The network of this name; input_shape and classes left out are those it was published with.
 
-    Errors: ConfigError for an unknown name or option.
+    An option with a dot is an argument of a layer, "conv1.activation", or of every layer whose name fits a pattern,
+    "conv*.kernel_initializer"; see `changes.change_layers`.
+    Errors: ConfigError for an unknown name, option, layer or argument.
+
+    >>> build("lenet5", options={"pool*.type": "MaxPool2D", "conv1.filters": 8}).layers[1]
+    <MaxPool2D 'pool1' 2x2, valid>
     """
     plain = standard_name(name)
     known = options_of(plain)
-    for option in options or {}:
+    own = {option: value for option, value in (options or {}).items() if "." not in option}
+    for option in own:
         if option not in known:
             raise unknown_name(f"option of {plain}", option, known)
     sizes = {"input_shape": input_shape, "classes": classes}
     given = {key: value for key, value in sizes.items() if value is not None}
-    return BUILDERS[plain](**given, **(options or {}), seed=seed)
+    model = BUILDERS[plain](**given, **own, seed=seed)
+    changes = {option: value for option, value in (options or {}).items() if "." in option}
+    return change_layers(model, changes) if changes else model

@@ -1,14 +1,19 @@
-"""The small network of seed 000: convolution, ReLU, max pooling, and two dense layers."""
+"""The small network of seed 000: convolution, ReLU, max pooling, and two dense layers; every choice is an argument."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pellucid import initializers
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.initializers import Initializer, RandomNormal
-from pellucid.layers import Conv2D, Dense, Flatten, Input, MaxPool2D
+from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Input, MaxPool2D
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 
 SCALED = {"he": "he_normal", "relu": "he_normal", "xavier": "glorot_normal", "sigmoid": "glorot_normal"}
+"""The book's words for a start; every initializer's own name is taken too."""
+POOLINGS = {"max": MaxPool2D, "average": AvgPool2D}
 
 
 def simple_convnet(
@@ -16,29 +21,28 @@ def simple_convnet(
     classes: int = 10,
     *,
     filter_num: int = 30,
-    filter_size: int = 5,
-    pad: int = 0,
-    stride: int = 1,
+    filter_size: int | Sequence[int] = 5,
+    pad: int | str | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    pooling: str = "max",
+    pool_size: int | Sequence[int] = 2,
+    pool_stride: int | Sequence[int] | None = None,
     hidden_size: int = 100,
+    activation: str = "relu",
     weight_init_std: float | str = 0.01,
     seed: int = 0,
 ) -> Sequential:
     """conv - relu - max pool 2x2 - dense - relu - dense - softmax; 433,890 parameters for MNIST.
 
-    Arguments have the book's names. weight_init_std: a standard deviation, or "he" ("relu") or "xavier" ("sigmoid"),
-    which the book's docstring offers and its code lacks.
+    Arguments have the book's names. pad: a number, "same" or "valid". pooling: "max" or "average"; a pool_stride below
+    pool_size overlaps, None sets windows side by side. weight_init_std: a standard deviation, an initializer's name, or
+    "he" ("relu") or "xavier" ("sigmoid"), which the book's docstring offers and its code lacks.
     Differs from the page: pictures need not be square, and an odd map is pooled as the layer itself rounds it.
     Source: K. Saitoh, Deep Learning from Scratch, 2016, chapter 7, as seed 000 follows it.
     """
-    initializer: Initializer | str
-    if isinstance(weight_init_std, str):
-        if weight_init_std.lower() not in SCALED:
-            raise unknown_name("weight_init_std", weight_init_std, SCALED)
-        initializer = SCALED[weight_init_std.lower()]
-    elif weight_init_std > 0:
-        initializer = RandomNormal(stddev=weight_init_std)
-    else:
-        raise ConfigError(f"weight_init_std must be above 0, got {weight_init_std!r}; equal weights never come apart")
+    if pooling not in POOLINGS:
+        raise unknown_name("pooling", pooling, POOLINGS)
+    initializer = _start(weight_init_std)
     return Sequential(
         [
             Input(input_shape),
@@ -47,15 +51,28 @@ def simple_convnet(
                 filter_size,
                 strides=stride,
                 padding=pad,
-                activation="relu",
+                activation=activation,
                 kernel_initializer=initializer,
                 name="conv1",
             ),
-            MaxPool2D(2, name="pool1"),
+            POOLINGS[pooling](pool_size, pool_stride, name="pool1"),
             Flatten(name="flatten"),
-            Dense(hidden_size, activation="relu", kernel_initializer=initializer, name="affine1"),
+            Dense(hidden_size, activation=activation, kernel_initializer=initializer, name="affine1"),
             Dense(classes, activation="softmax", kernel_initializer=initializer, name="affine2"),
         ],
         name="simple-convnet",
         seed=seed,
     )
+
+
+def _start(weight_init_std: float | str) -> Initializer:
+    """The initializer that weight_init_std means."""
+    if isinstance(weight_init_std, str):
+        plain = weight_init_std.lower()
+        try:
+            return initializers.get(SCALED.get(plain, plain))
+        except ConfigError:
+            raise unknown_name("weight_init_std", weight_init_std, (*SCALED, *initializers.NAMES)) from None
+    if not weight_init_std > 0:
+        raise ConfigError(f"weight_init_std must be above 0, got {weight_init_std!r}; equal weights never come apart")
+    return RandomNormal(stddev=weight_init_std)

@@ -1,0 +1,60 @@
+"""Settings of single layers: any argument of any layer of a network, by the layer's name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.layers import LAYERS, Input, Layer, from_config
+from pellucid.model import Sequential
+
+
+def change_layers(model: Sequential, changes: Mapping[str, Any]) -> Sequential:
+    """The same network with other arguments, {"LAYER.ARGUMENT": value}, built anew.
+
+    LAYER is a name, or a pattern with * and ?; a pattern changes those of its layers that have the argument. The
+    argument "type" makes another kind of layer of it, which keeps what the two kinds have in common.
+    Layers keep their places, so what is not changed starts from the same weights.
+    Errors: ConfigError for a layer, an argument or a value that does not exist.
+
+    >>> from pellucid.zoo import simple_convnet
+    >>> other = change_layers(simple_convnet(), {"pool1.strides": 1, "*.kernel_initializer": "he_normal"})
+    >>> other.layers[1], other.layers[3].kernel_initializer == other.layers[0].kernel_initializer
+    (<MaxPool2D 'pool1' 2x2, stride 1, valid>, True)
+    """
+    configs = {layer.name: layer.config() for layer in model.layers}
+    kinds_first = sorted(changes.items(), key=lambda change: not change[0].endswith(".type"))
+    for setting, value in kinds_first:
+        pattern, _, argument = setting.rpartition(".")
+        fitting = [name for name in configs if fnmatchcase(name, pattern)]
+        if not fitting:
+            raise unknown_name(f"layer of {model.name}", pattern, configs)
+        taking = [name for name in fitting if argument == "type" or argument in configs[name]]
+        if not taking or argument in ("name", "input_shape"):
+            known = {key for name in fitting for key in configs[name]} - {"name", "input_shape"}
+            raise unknown_name(f"argument of {pattern}", argument, known)
+        for name in taking:
+            configs[name] = _retyped(configs[name], value) if argument == "type" else configs[name] | {argument: value}
+    layers: list[Layer] = [from_config(config) for config in configs.values()]
+    changed = Sequential([Input(model.input_shape), *layers], name=model.name, seed=model.seed)
+    changed.preprocessing = model.preprocessing
+    return changed
+
+
+def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """The config as one of another type of layer: arguments that both have are kept."""
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise unknown_name("layer", kind, LAYERS)
+    parameters = inspect.signature(LAYERS[kind].__init__).parameters
+    kept = {key: value for key, value in config.items() if key in parameters}
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if name != "self" and parameter.default is parameter.empty and name not in kept
+    ]
+    if missing:
+        raise ConfigError(f"a {config['type']} cannot become a {kind}, which needs {', '.join(missing)} too")
+    return {"type": kind, **kept}
