@@ -18,7 +18,9 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets, optimizers, zoo
+from pellucid.cli.recipes import RECIPES, recipe_for
 from pellucid.cli.settings import divide, parse
+from pellucid.cli.train_setup import settle
 from pellucid.errors import CheckpointError, ConfigError
 
 COMMANDS = [
@@ -187,6 +189,36 @@ def test_settings_reach_the_network_and_the_optimizer(command: Command, tmp_path
     assert record["training"]["optimizer"]["momentum"] == 0.5
     assert record["training"]["optimizer"]["learning_rate"] == 0.125
     assert record["model"]["settings"] == {"pad": 2, "weight_init_std": "he", "filter_num": 7}
+
+
+def test_settings_of_layers_and_of_the_loss(command: Command, tmp_path: Path) -> None:
+    settings = ["--set", "conv1.filters=4", "--set", "affine?.use_bias=false", "--set", "label_smoothing=0.25"]
+    status, out, err = command("train", "--epochs", 1, *SMALL, *settings, "--out", tmp_path / "run")
+    assert status == 0, err
+    assert "conv1.filters=4" in out
+    model = pellucid.load(tmp_path / "run")
+    assert model.layers[0].filters == 4 and [len(layer.weights) for layer in model.layers] == [2, 0, 0, 1, 1]
+    assert model.loss.config()["label_smoothing"] == 0.25
+    for setting, words in (
+        ("conf1.filters=4", "did you mean 'conv1'"),
+        ("conv1.filter=4", "did you mean 'filters'"),
+        ("label_smothing=0.1", "did you mean 'label_smoothing'"),
+    ):
+        status, _, err = command("train", *SMALL, "--set", setting)
+        assert status == 1 and words in err and err.count("\n") == 1
+
+
+def test_what_is_said_goes_before_the_recipe() -> None:
+    recipe = recipe_for("lenet5-published", "mnist")
+    _, optimizer, loss, schedule = settle("lenet5-published", None, None, None, {}, recipe)
+    assert (optimizer.learning_rate, type(loss).__name__, schedule) == (0.005, "MAPCriterion", "cosine")
+    said = {"rubbish_penalty": 7, "schedule": "step", "momentum": 0.9, "codes": "random"}
+    own, optimizer, loss, schedule = settle("lenet5-published", "sgd", None, None, said, recipe)
+    assert own == {"codes": "random"} and loss.config()["rubbish_penalty"] == 7 and schedule == "step"
+    assert (optimizer.config()["type"], optimizer.learning_rate) == ("SGD", optimizers.get("sgd").learning_rate)
+    _, optimizer, loss, _ = settle("lenet5-published", "Adam", 0.25, "mse", {}, recipe)
+    assert (optimizer.learning_rate, type(loss).__name__) == (0.25, "MeanSquaredError")
+    assert set(RECIPES) <= set(zoo.NAMES)
 
 
 def test_settings_are_read_as_json_where_they_are(tmp_path: Path) -> None:

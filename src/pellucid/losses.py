@@ -111,7 +111,7 @@ class MAPCriterion(CategoricalCrossentropy):
     Source: LeCun, Bottou, Bengio & Haffner 1998, equation 9.
     """
 
-    def __init__(self, rubbish_penalty: float = 40.0) -> None:
+    def __init__(self, rubbish_penalty: float = 5.0) -> None:
         super().__init__()
         if not isinstance(rubbish_penalty, int | float) or not 0 < rubbish_penalty < math.inf:
             raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {rubbish_penalty!r}")

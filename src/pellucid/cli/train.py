@@ -11,13 +11,12 @@ import typer
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar
+from pellucid.cli.recipes import recipe_for
 from pellucid.cli.run import make_run_folder, write_record
 from pellucid.cli.settings import parse
 from pellucid.cli.train_report import draw, record, report
 from pellucid.cli.train_setup import (
     NOT_MIRRORED,
-    SCHEDULED,
-    SMALL_PICTURES,
     build,
     fit_schedule,
     load_data,
@@ -28,8 +27,6 @@ from pellucid.cli.train_setup import (
 if TYPE_CHECKING:
     from pellucid.train import Listener
 
-EPOCHS, BATCH_SIZE = 20, 32
-
 EXAMPLES = (
     "A small network on small digits, in seconds:\n\n   pellucid train\n\n"
     "The book's network on MNIST:\n\n"
@@ -37,6 +34,8 @@ EXAMPLES = (
     "A folder with one sub-folder a class (cats/, dogs/, ...):\n\n   pellucid train --data photos/\n\n"
     "Other settings of the network and the optimizer, by their own names:\n\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n\n"
+    "Any argument of any layer, by the layer's name in `pellucid summary`, or of all that fit a pattern:\n\n"
+    "   pellucid train --set conv1.filters=16 --set pool1.type=AvgPool2D --set '*.kernel_initializer=he_normal'\n\n"
     "A learning rate that changes over the run (constant, step, cosine, warm_up):\n\n"
     "   pellucid train --set schedule=cosine"
 )
@@ -47,8 +46,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="simple-convnet, lenet5, cifar-net, alexnet, vgg11, vgg13, vgg16, vgg19 or photo-net. "
-            "Default: photo-net for a folder, else simple-convnet.",
+            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, vgg11, vgg13, "
+            "vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
         ),
     ] = None,
     data: Annotated[
@@ -66,18 +65,36 @@ def train(
             "Default: the data's own validation part, else its test part.",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(metavar="N", help="Passes over the training pictures.")] = EPOCHS,
-    batch_size: Annotated[int, typer.Option(metavar="N", help="Pictures in a training step.")] = BATCH_SIZE,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Passes over the training pictures. Default: 20.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published 64.")
+    ] = None,
     optimizer: Annotated[
-        str, typer.Option(metavar="NAME", help="sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamw.")
-    ] = "adam",
-    lr: Annotated[float | None, typer.Option(metavar="X", help="Learning rate. Default: the optimizer's own.")] = None,
-    loss: Annotated[str, typer.Option(metavar="NAME", help="Such as categorical_crossentropy, mse, mae.")] = (
-        "categorical_crossentropy"
-    ),
+        str | None,
+        typer.Option(
+            metavar="NAME", help="sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamw. Default: adam."
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(metavar="X", help="Learning rate. Default: the network's, else the optimizer's own.")
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Such as categorical_crossentropy, mse, mae. Default: categorical_crossentropy, and map_criterion for "
+            "lenet5-published.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An argument of the network or the optimizer. Repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An argument of the network, the optimizer or the loss, or LAYER.ARGUMENT=VALUE. Repeatable.",
+        ),
     ] = None,
     size: Annotated[
         int | None,
@@ -117,17 +134,18 @@ def train(
     if threads is not None:
         ops.set_num_threads(threads)
     name = zoo.standard_name(model or ("photo-net" if Path(data).is_dir() else "simple-convnet"))
-    chosen_augment = augment or ("standard" if name == "photo-net" else "none")
+    recipe = recipe_for(name, data)
     config = TrainConfig(
-        epochs=epochs,
-        batch_size=batch_size,
+        epochs=recipe.epochs if epochs is None else epochs,
+        batch_size=recipe.batch_size if batch_size is None else batch_size,
         seed=seed,
         patience=patience,
-        augment=chosen_augment,
+        augment=augment or recipe.augment,
         class_weight=class_weight,
     )
-    usual = {**SMALL_PICTURES.get((name, data), {}), **SCHEDULED.get(name, {})}
-    model_settings, chosen_optimizer, schedule = settle(name, optimizer, lr, {**usual, **parse(settings or [])})
+    model_settings, chosen_optimizer, chosen_loss, schedule = settle(
+        name, optimizer, lr, loss, parse(settings or []), recipe
+    )
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(
             data,
@@ -142,12 +160,12 @@ def train(
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
     network = build(name, dataset, resize, seed, model_settings)
-    fit_schedule(chosen_optimizer, schedule, epochs * -(-len(dataset.train) // batch_size))
-    network.compile(chosen_optimizer, loss)
+    fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
+    network.compile(chosen_optimizer, chosen_loss)
     examples, watched = prepare(network, dataset, config)
     augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
     folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
-    training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss}
+    training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss or recipe.loss}
     write_record(folder, record(name, model_settings, network, data, dataset, resize, validation, training))
     print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
     told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}

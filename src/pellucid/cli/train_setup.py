@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.progress import WorkBar
+from pellucid.cli.recipes import Recipe
 from pellucid.cli.settings import divide
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
+    from pellucid.losses import Loss
     from pellucid.model import Sequential
     from pellucid.optimizers import Optimizer
     from pellucid.train import Examples, TrainConfig
 
-SCHEDULED = {"photo-net": {"schedule": "cosine"}}
-"""Networks whose learning rate falls to zero over the run: batch norm's last epochs are restless without."""
-SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
-"""Settings for data that a network was not made for: digits of 8 x 8 are small for kernels of 5 x 5."""
 NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 
 def settle(
-    model: str, optimizer: str, lr: float | None, settings: dict[str, Any]
-) -> tuple[dict[str, Any], Optimizer, str | None]:
-    """The builder's own settings, the optimizer with its settings, and the schedule's name.
+    model: str, optimizer: str | None, lr: float | None, loss: str | None, given: Mapping[str, Any], recipe: Recipe
+) -> tuple[dict[str, Any], Optimizer, Loss, str | None]:
+    """The network's own settings, the optimizer and the loss with theirs, and the schedule's name.
 
-    Errors: ConfigError for an unknown network, optimizer or setting.
+    Errors: ConfigError for an unknown network, optimizer, loss or setting.
     """
-    from pellucid import optimizers, zoo
+    from pellucid import losses, optimizers, zoo
 
-    default = optimizers.get(optimizer)
-    known = [key for key in default.config() if key != "type"]
-    shares = divide(settings, [(model, zoo.options_of(model)), (optimizer, known), ("train", ["schedule"])])
-    chosen = {**default.config(), **shares[1], **({} if lr is None else {"learning_rate": lr})}
-    schedule = shares[2].get("schedule")
-    return shares[0], optimizers.from_config(chosen), None if schedule is None else str(schedule)
+    settings = {**recipe.settings, **given}
+    optimizer, loss = optimizer or recipe.optimizer, loss or recipe.loss
+    usual = optimizers.get(optimizer).config()
+    if optimizer.lower() == recipe.optimizer:
+        usual |= recipe.optimizer_settings
+    judge = losses.get(loss).config()
+    owners = [
+        (model, [*zoo.options_of(model), *(key for key in settings if "." in key)]),
+        (optimizer, [key for key in usual if key != "type"]),
+        (loss, [key for key in judge if key != "type"]),
+        ("train", ["schedule"]),
+    ]
+    of_model, of_optimizer, of_loss, of_training = divide(settings, owners)
+    if lr is not None:
+        of_optimizer["learning_rate"] = lr
+    schedule = of_training.get("schedule")
+    return (
+        of_model,
+        optimizers.from_config(usual | of_optimizer),
+        losses.get(judge | of_loss),
+        None if schedule is None else str(schedule),
+    )
 
 
 def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None:
@@ -98,14 +113,13 @@ def build(name: str, dataset: Dataset, resize: str, seed: int, settings: dict[st
     """The network for this data, with the data's scaling, names and background in it."""
     from pellucid import zoo
     from pellucid.cli.background import border_mean
-    from pellucid.datasets.transforms import Preprocessing
     from pellucid.inputs import input_range
 
     height, width, channels = dataset.image_shape
     network = zoo.build(
         name, input_shape=(height, width, channels), classes=len(dataset.class_names), seed=seed, options=settings
     )
-    network.preprocessing = Preprocessing(size=(height, width), resize=resize, channels=channels)
+    network.preprocessing = replace(network.preprocessing, size=(height, width), resize=resize, channels=channels)
     network.class_names = tuple(dataset.class_names)
     network.trained_on = {
         "data": dataset.name,
