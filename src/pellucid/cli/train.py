@@ -69,7 +69,8 @@ def train(
         int | None, typer.Option(metavar="N", help="Passes over the training pictures. Default: 20.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published 64.")
+        int | None,
+        typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published and cifar-net 64."),
     ] = None,
     optimizer: Annotated[
         str | None,
