@@ -126,7 +126,8 @@ class WarmUp(Schedule):
 
 
 _CLASSES: dict[str, type[Schedule]] = {cls.__name__: cls for cls in (Constant, Step, Cosine, WarmUp)}
-_NAMES = ("constant", "step", "cosine", "warm_up")
+NAMES = ("constant", "step", "cosine", "warm_up")
+"""Every schedule `get` knows by name."""
 
 
 def get(
@@ -157,8 +158,8 @@ def get(
 
 def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Schedule:
     plain = name.lower().replace("-", "_").replace("warmup", "warm_up")
-    if plain not in _NAMES:
-        raise unknown_name("schedule", name, _NAMES)
+    if plain not in NAMES:
+        raise unknown_name("schedule", name, NAMES)
     if learning_rate is None:
         raise ConfigError(f"the schedule {name!r} needs a learning rate to start from, got none")
     if plain == "constant":
