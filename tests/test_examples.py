@@ -1,0 +1,182 @@
+"""Every program in examples/ runs with its quick setting, makes its figures, and prints the numbers it is there for."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import io
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SHARED = {"drawing.py"}
+"""Imported by the programs, not programs themselves."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Figures in the folder --out, and patterns that must be found in what is printed."""
+
+    figures: tuple[str, ...]
+    printed: tuple[str, ...] = ()
+
+
+EXPECTED = {
+    "cifar_net": Expected(
+        ("cifar_net.png",),
+        (r"^1,451,314 parameters, 2,304 numbers flattened$", r"^162,946 parameters trained, [89]\d\.\d% of the test"),
+    ),
+    "edge_and_average": Expected(
+        ("edge_and_average.png", "edge_and_average_chained.png"),
+        (
+            r"^noise: picture 0\.9\d+, averaged 0\.5\d+, edge kernel (1\.9|2\.0)\d+$",
+            r"answers -20\.\d+ on average; after a ReLU 0\.00$",
+            r"differ by at most \d\.\de-0[6-9]$",
+        ),
+    ),
+    "edge_exercise": Expected(
+        ("edge_exercise.png",),
+        (
+            r"^the answer .*: Right\. .* \+20 at the edge",
+            r"^its negative .*: Right\. .* ReLU",
+            r"^the old edge kernel .*: Not yet\. The kernel answers 0 along this edge",
+            r"^averaging .*: Not yet\. This kernel averages",
+        ),
+    ),
+    "features_by_depth": Expected(
+        ("features_by_depth.png",),
+        (
+            r"^conv1: 12 maps of 32x32, one value sees 3x3 pixels",
+            r"^conv2: 24 maps of 16x16, one value sees 8x8 pixels",
+            r"^conv3: 48 maps of 8x8, one value sees 18x18 pixels",
+        ),
+    ),
+    "layer_by_layer": Expected(
+        ("layer_by_layer.png",),
+        (
+            r"^kernel \(3, 3, 1, 3\), bias \(3,\)$",
+            r"^Conv2D\S* .*2,352 values from -\d",
+            r"^ReLU\(\) .*2,352 values from 0\.00",
+            r"^Flatten\(\) +\(1, 588\) +588 values",
+            r"^flattened straight after the convolution: 2,352 values$",
+        ),
+    ),
+    "linear_layers": Expected(
+        ("linear_layers.png",),
+        (
+            r"^1 linear layer: [45]\d\.\d% right",
+            r"^3 linear layers: [45]\d\.\d% right; learning moved its kernels by up to 0\.0[1-9], 0\.0[1-9], 0\.\d+$",
+            r"^collapsed into one layer it answers the same, to \de-0[678]$",
+            r"^3 layers with ReLU: (100\.0|99\.\d)% right",
+        ),
+    ),
+    "max_and_average_pooling": Expected(
+        ("max_and_average_pooling.png",),
+        (
+            r"^bright on dark, max    : contrast 1\.00 -> 1\.00 -> 1\.00 -> \d\.\d\d$",
+            r"^dark on bright, max    : contrast .* -> 0\.\d\d$",
+            r"^parameters of both poolings together: 0$",
+        ),
+    ),
+    "moving_digit": Expected(("moving_digit.png",), (r"^maps changed by +0 px", r"^  max pooling, augmented +100\.0%")),
+    "one_by_one": Expected(
+        ("one_by_one.png",),
+        (
+            r"^kernel \(1, 1, 3, 2\), 8 parameters",
+            r"mean of the channels: the digit stands 0\.\d standard deviations apart$",
+            r"red minus green: the digit stands [5-9]\.\d standard deviations apart$",
+        ),
+    ),
+    "parameter_counting": Expected(
+        ("parameter_counting.png",),
+        (
+            r"^fully connected: 1,800 weights, 1,850 with biases$",
+            r"^convolution: 8 weights, 10 with biases$",
+            r"^entries that are not zero: 200, of them different: 8$",
+            r"^both compute the same, to (0e\+00|\de-0[678])$",
+        ),
+    ),
+    "strides_and_padding": Expected(
+        ("strides_and_padding.png",),
+        (r"^0 +24 +12 +8$", r"^2 +28 +14 +10$", r"^4 +32 +16 +11$"),
+    ),
+    "time_series": Expected(
+        ("time_series.png",),
+        (r"^steepest rise, \d\.\d\d, at sample \d+$", r"^538 parameters tell the two kinds apart: (9\d|100)\.\d%"),
+    ),
+}
+
+
+def run(name: str, out: Path, *arguments: str) -> str:
+    """What `python examples/NAME.py --quick --out OUT` prints, run in this process."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(out), *arguments])
+        patch.syspath_prepend(str(EXAMPLES))
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    return printed.getvalue()
+
+
+Ran = Callable[[str], tuple[str, Path]]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """What an example printed, and the folder of its figures; each is run once."""
+
+    @functools.cache
+    def run_once(name: str) -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp(name) / "figures"
+        return run(name, folder), folder
+
+    return run_once
+
+
+def test_every_program_is_expected_and_every_expected_program_is_there() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py") if path.name not in SHARED} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_makes_its_figures_and_prints_its_numbers(name: str, ran: Ran) -> None:
+    printed, folder = ran(name)
+    for pattern in EXPECTED[name].printed:
+        assert re.search(pattern, printed, re.MULTILINE), f"{pattern}\nin\n{printed}"
+    assert {path.name for path in folder.glob("*.png")} == set(EXPECTED[name].figures)
+    for figure in EXPECTED[name].figures:
+        with Image.open(folder / figure) as picture:
+            pixels = np.asarray(picture.convert("L"))
+        assert min(pixels.shape) >= 400 and pixels.std() > 10, "a figure that is not blank"
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_says_what_it_shows_and_how_it_is_run(name: str) -> None:
+    text = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    words = ast.get_docstring(ast.parse(text))
+    assert words is not None and len(words.split()) >= 20
+    assert "    main()\n" in text and "parse_args()" in text
+
+
+def test_the_moving_digit_needs_augmentation_more_than_pooling(ran: Ran) -> None:
+    """What the page claims (with pooling no augmentation is needed) against what is measured at 4 pixels."""
+    accuracy = ran("moving_digit")[0].partition("\naccuracy")[2]
+    at_four = {line[:30].strip(): float(line.split("%")[4]) for line in accuracy.splitlines() if "pooling" in line}
+    assert at_four["max pooling, augmented"] > at_four["max pooling"] + 30
+    assert at_four["no pooling, augmented"] > at_four["max pooling"] + 20
+
+
+def test_a_kernel_of_ones_own_gets_a_verdict_in_korean(tmp_path: Path) -> None:
+    assert "맞습니다" in run("edge_exercise", tmp_path, "--kernel", "2", "2", "-2", "-2", "--lang", "ko")
+
+
+def test_features_are_drawn_of_the_model_that_cifar_net_keeps(ran: Ran, tmp_path: Path) -> None:
+    kept = ran("cifar_net")[1] / "cifar-net.safetensors"
+    assert "conv3: 48 maps" in run("features_by_depth", tmp_path, "--model", str(kept))
