@@ -36,7 +36,7 @@ BESIDE = {
     "safe_pickle": {"errors"},
     "datasets": {"errors", "ops", "safe_pickle"},
     "checkpoint": {"errors", "ops"},
-    "scratch": {"errors", "ops", "safe_pickle"},
+    "scratch": {"errors", "ops", "safe_pickle", "datasets", "checkpoint"},
 }
 
 

@@ -45,6 +45,7 @@ from pellucid.ops.door.pool import (
 )
 from pellucid.ops.door.random import dropout
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.native import direct_convolution
 
 __all__ = [
     "Array",
@@ -76,6 +77,7 @@ __all__ = [
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",
+    "direct_convolution",
     "dropout",
     "gather",
     "global_avg_pool2d",

@@ -1,0 +1,345 @@
+"""The book's layers: `forward(x)`, `backward(dout)`, and what they keep between the two.
+
+Shapes: pictures are (N, C, H, W), filters W (FN, C, FH, FW), weights of Affine (inputs, units).
+A layer works in the dtype of x: float32 on the compiled kernels, float64 on the NumPy reference, whole numbers as NumPy
+promotes them. W and b are read anew at each forward pass, so that whoever changes them in place is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid import ops
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import Convolution as Window
+from pellucid.ops.geometry import Pooling as PoolingWindow
+from pellucid.ops.geometry import conv2d_shape, pair, standardize_padding
+from pellucid.scratch.memory import (
+    as_floats,
+    expect_pictures,
+    gradient_of,
+    lies_as_nhwc,
+    like_memory,
+    no_forward_yet,
+    to_nchw,
+    to_nhwc,
+)
+
+Replay = Callable[[], object] | None
+
+
+def _pads(pad: int) -> ops.Pads:
+    """Errors: ConfigError unless pad is a number of pixels."""
+    pads = standardize_padding(pad, "pad")
+    if isinstance(pads, str):
+        raise ConfigError(f"pad must be a number of pixels, got {pad!r}")
+    return pads
+
+
+class Convolution:
+    """y[n,f,i,j] = b[f] + sum over (c,a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad] * W[f,c,a,b].
+
+    The book's layer, without the columns of im2col: `x`, `dW` and `db` are kept, `col` and `col_W` are not made.
+    Computed as the sum it is, never by Winograd's algorithm, so that a window of black pixels gives b exactly: on a
+    ReLU's edge, where most of a digit's picture lies at first, rounding would let gradients through.
+
+    Shapes: W (FN,C,FH,FW), b (FN,), x (N,C,H,W) -> y (N,FN,OH,OW), OH = (H + 2*pad - FH) // stride + 1.
+    Units: stride and pad in pixels.
+    Errors: ShapeError if x, W and b do not fit; ConfigError for a stride below 1 or a negative pad.
+    """
+
+    def __init__(self, W: Array, b: Array, stride: int = 1, pad: int = 0) -> None:
+        if np.ndim(W) != 4:
+            raise ShapeError(f"Convolution: W must be filters (FN, C, FH, FW), got shape {np.shape(W)}")
+        self.W, self.b = W, b
+        self.stride, self.pad = stride, pad
+        self.window()
+        self.x: Array | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+        self._passed: tuple[Array, Array, Window] | None = None
+
+    def window(self) -> Window:
+        """Stride and padding as the kernels take them."""
+        return {"strides": pair(self.stride, "stride"), "padding": _pads(self.pad)}
+
+    def operands(self, x: Any) -> tuple[Array, Array, Array]:
+        """x (N,H,W,C), the kernel (FH,FW,C,FN) and the bias, in the dtype of x."""
+        x = as_floats(self, x)
+        expect_pictures(self, x)
+        W = np.asarray(self.W)
+        if x.shape[1] != W.shape[1]:
+            raise ShapeError(
+                f"Convolution: filters W {W.shape} look at {W.shape[1]} channels, got {x.shape[1]} in x {x.shape}"
+            )
+        if np.shape(self.b) != W.shape[:1]:
+            raise ShapeError(f"Convolution: b must hold one number a filter, {W.shape[:1]}, got {np.shape(self.b)}")
+        kernel = np.ascontiguousarray(W.transpose(2, 3, 1, 0), x.dtype)
+        return to_nhwc(x), kernel, np.asarray(self.b, x.dtype)
+
+    def forward(self, x: Any) -> Array:
+        """y, a view of the kernels' (N,OH,OW,FN)."""
+        rows, kernel, bias = self.operands(x)
+        window = self.window()
+        self.keep(x, rows, kernel, window)
+        with ops.direct_convolution():
+            return to_nchw(ops.conv2d(rows, kernel, bias, **window))
+
+    def keep(self, x: Any, rows: Array, kernel: Array, window: Window) -> None:
+        """What backward needs of a forward pass."""
+        self.x, self._passed = x, (rows, kernel, window)
+
+    def backward(self, dout: Any) -> Array:
+        """dx; dW and db are kept, shaped like W and b."""
+        if self._passed is None:
+            raise no_forward_yet(self)
+        rows, kernel, window = self._passed
+        n, oh, ow, filters = conv2d_shape(rows.shape, kernel.shape, **window)
+        dy = to_nhwc(gradient_of(self, dout, rows.dtype, (n, filters, oh, ow)))
+        with ops.direct_convolution():
+            self.set_gradients(ops.conv2d_backward_kernel(rows, dy, kernel.shape, **window), ops.bias_backward(dy))
+            return to_nchw(ops.conv2d_backward_input(dy, kernel, rows.shape, **window))
+
+    def set_gradients(self, dkernel: Array, dbias: Array) -> None:
+        """dW and db from what the kernels gave."""
+        self.dW, self.db = np.ascontiguousarray(dkernel.transpose(3, 2, 0, 1)), dbias
+
+
+class Pooling:
+    """y[n,c,i,j] = max over (a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad].
+
+    Differs from the page: its output size forgets `pad`, and its padding of zeros beats negative values. Here padding
+    counts in the size and is never picked.
+
+    Shapes: x (N,C,H,W) -> y, arg_max (N,C,OH,OW), OH = (H + 2*pad - pool_h) // stride + 1.
+    Units: all arguments in pixels. arg_max is the place in the window, a*pool_w + b; the first one on ties.
+    Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or a pad as large as the window.
+    """
+
+    def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
+        self.pool_h, self.pool_w = pool_h, pool_w
+        self.stride, self.pad = stride, pad
+        self.window()
+        self._passed: tuple[Array, Array] | None = None
+        self._replay: Replay = None
+
+    def window(self) -> PoolingWindow:
+        """Sizes, stride and padding as the kernels take them."""
+        size = pair((self.pool_h, self.pool_w), "pool_h, pool_w")
+        return {"pool_size": size, "strides": pair(self.stride, "stride"), "padding": _pads(self.pad)}
+
+    @property
+    def x(self) -> Array | None:
+        """What came in at the last forward pass."""
+        passed = self._last()
+        return None if passed is None else passed[0]
+
+    @property
+    def arg_max(self) -> Array | None:
+        """Which place of each window won there."""
+        passed = self._last()
+        return None if passed is None else passed[1]
+
+    def forward(self, x: Any) -> Array:
+        """y, a view of the kernels' (N,OH,OW,C)."""
+        x = as_floats(self, x)
+        expect_pictures(self, x)
+        y, places = ops.max_pool2d(to_nhwc(x), **self.window())
+        self._passed, self._replay = (x, to_nchw(places)), None
+        return to_nchw(y)
+
+    def backward(self, dout: Any) -> Array:
+        """dx: each dout added to the pixel that its window picked."""
+        passed = self._last()
+        if passed is None:
+            raise no_forward_yet(self)
+        x, places = passed
+        dy = to_nhwc(gradient_of(self, dout, x.dtype, places.shape))
+        n, c, h, w = x.shape
+        return to_nchw(ops.max_pool2d_backward(dy, to_nhwc(places), (n, h, w, c), **self.window()))
+
+    def pass_later(self, replay: Callable[[], object]) -> None:
+        """A merged pass went by; `replay` makes this layer's own as soon as somebody asks what it kept."""
+        self._passed, self._replay = None, replay
+
+    def _last(self) -> tuple[Array, Array] | None:
+        if self._replay is not None:
+            self._replay()
+        return self._passed
+
+
+class Relu:
+    """y = max(x, 0); `mask` is true where x was not above 0.
+
+    Differs from the book: dout is left as it is; the book's writes its zeros into it.
+
+    Shapes: any.
+    """
+
+    def __init__(self) -> None:
+        self._y: Array | None = None
+        self._replay: Replay = None
+
+    @property
+    def mask(self) -> Array | None:
+        """Where no gradient goes through; None before the first forward pass."""
+        y = self._last()
+        return None if y is None else y <= 0
+
+    def forward(self, x: Any) -> Array:
+        self._y, self._replay = _each(as_floats(self, x), "relu"), None
+        return self._y
+
+    def backward(self, dout: Any) -> Array:
+        """dx = dout where x was above 0."""
+        y = self._last()
+        if y is None:
+            raise no_forward_yet(self)
+        return _each_backward(gradient_of(self, dout, y.dtype, y.shape), y, "relu")
+
+    def pass_later(self, replay: Callable[[], object]) -> None:
+        """As Pooling's."""
+        self._y, self._replay = None, replay
+
+    def _last(self) -> Array | None:
+        if self._replay is not None:
+            self._replay()
+        return self._y
+
+
+class Sigmoid:
+    """y = 1 / (1 + exp(-x)), kept as `out`.
+
+    Shapes: any.
+    """
+
+    def __init__(self) -> None:
+        self.out: Array | None = None
+
+    def forward(self, x: Any) -> Array:
+        self.out = _each(as_floats(self, x), "sigmoid")
+        return self.out
+
+    def backward(self, dout: Any) -> Array:
+        """dx = dout * y * (1 - y)."""
+        if self.out is None:
+            raise no_forward_yet(self)
+        return _each_backward(gradient_of(self, dout, self.out.dtype, self.out.shape), self.out, "sigmoid")
+
+
+def _each(x: Array, kind: str) -> Array:
+    """An activation of every number, in the memory order of x."""
+    y = ops.activation(like_memory(x), kind)
+    return to_nchw(y) if lies_as_nhwc(x) else y
+
+
+def _each_backward(dy: Array, y: Array, kind: str) -> Array:
+    """dx, in the memory order of y."""
+    if not lies_as_nhwc(y):
+        return ops.activation_backward(dy, y, kind)
+    return to_nchw(ops.activation_backward(to_nhwc(dy), to_nhwc(y), kind))
+
+
+class Affine:
+    """y = x . W + b; pictures are flattened in the order (C, H, W).
+
+    Shapes: x (N,...) with as many numbers a row as W has inputs, W (inputs,units), b (units,) -> y (N,units).
+    Errors: ShapeError if they do not fit.
+    """
+
+    def __init__(self, W: Array, b: Array) -> None:
+        if np.ndim(W) != 2:
+            raise ShapeError(f"Affine: W must be (inputs, units), got shape {np.shape(W)}")
+        self.W, self.b = W, b
+        self.original_x_shape: Shape | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+        self._passed: tuple[Array, Array, bool] | None = None
+
+    @property
+    def x(self) -> Array | None:
+        """What came in at the last forward pass, as (N, inputs) in the order of W's rows."""
+        if self._passed is None or self.original_x_shape is None:
+            return None
+        rows, _, by_pixel = self._passed
+        return self._pictures(rows, by_pixel).reshape(len(rows), -1)
+
+    def forward(self, x: Any) -> Array:
+        x = as_floats(self, x)
+        W = np.asarray(self.W)
+        if x.ndim < 2 or x[0:1].size != W.shape[0] * min(len(x), 1) or np.shape(self.b) != W.shape[1:]:
+            raise ShapeError(
+                f"Affine: W {W.shape} takes {W.shape[0]} numbers a row and a b of shape {W.shape[1:]}, "
+                f"got x {x.shape} and b {np.shape(self.b)}"
+            )
+        # Pictures that lie as (H, W, C) are multiplied as they lie, by the rows of W in that order: those are whole
+        # stretches of memory, while the pictures would have to be turned number by number.
+        by_pixel = lies_as_nhwc(x)
+        if by_pixel:
+            n, c, h, w = x.shape
+            rows = to_nhwc(x).reshape(n, -1)
+            kernel = np.empty((h * w, c, W.shape[1]), x.dtype)
+            kernel[...] = W.reshape(c, h * w, -1).transpose(1, 0, 2)
+            kernel = kernel.reshape(W.shape)
+        else:
+            rows, kernel = x.reshape(len(x), -1), np.ascontiguousarray(W, x.dtype)
+        self.original_x_shape, self._passed = x.shape, (rows, kernel, by_pixel)
+        return ops.dense(rows, kernel, np.asarray(self.b, x.dtype))
+
+    def backward(self, dout: Any) -> Array:
+        """dx, shaped like x; dW and db are kept, shaped like W and b."""
+        if self._passed is None or self.original_x_shape is None:
+            raise no_forward_yet(self)
+        rows, kernel, by_pixel = self._passed
+        dy = gradient_of(self, dout, rows.dtype, (len(rows), kernel.shape[1]))
+        dW = ops.dense_backward_kernel(rows, dy)
+        if by_pixel:
+            _, c, h, w = self.original_x_shape
+            dW = dW.reshape(h * w, c, -1).transpose(1, 0, 2).reshape(kernel.shape)
+        self.dW, self.db = dW, ops.bias_backward(dy)
+        return self._pictures(ops.dense_backward_input(dy, kernel), by_pixel)
+
+    def _pictures(self, rows: Array, by_pixel: bool) -> Array:
+        """Rows (N, inputs) in the shape that x had."""
+        shape = self.original_x_shape or rows.shape
+        if not by_pixel:
+            return rows.reshape(shape)
+        n, c, h, w = shape
+        return to_nchw(rows.reshape(n, h, w, c))
+
+
+class Dropout:
+    """y = x * mask in training, x * (1 - dropout_ratio) in a test: the book scales at the test, Keras in training.
+
+    `mask` is drawn from np.random, as all of the book is.
+
+    Shapes: any.
+    Units: dropout_ratio is the fraction dropped.
+    Errors: ConfigError unless dropout_ratio is from 0 to 1.
+    """
+
+    def __init__(self, dropout_ratio: float = 0.5) -> None:
+        if not 0 <= dropout_ratio <= 1:
+            raise ConfigError(f"Dropout: dropout_ratio must be from 0 to 1, got {dropout_ratio!r}")
+        self.dropout_ratio = dropout_ratio
+        self.mask: Array | None = None
+
+    def forward(self, x: Any, train_flg: bool = True) -> Array:
+        x = as_floats(self, x)
+        if not train_flg:
+            scaled: Array = x * x.dtype.type(1 - self.dropout_ratio)
+            return scaled
+        self.mask = np.random.rand(*x.shape) > self.dropout_ratio
+        kept: Array = x * self.mask
+        return kept
+
+    def backward(self, dout: Any) -> Array:
+        """dx = dout * mask."""
+        if self.mask is None:
+            raise no_forward_yet(self)
+        dx: Array = np.asarray(dout) * self.mask
+        return dx
