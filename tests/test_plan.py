@@ -59,6 +59,19 @@ NETWORKS = {
     "starts_with_activation": lambda: Sequential(
         [L.Input((5, 4, 2)), L.Activation("tanh"), L.Flatten(), L.Dropout(0.4), L.Dense(3), L.Softmax()]
     ),
+    "lenet5_published": lambda: zoo.lenet5_published((31, 29, 2), 5),
+    "lenets_layers_otherwise": lambda: Sequential(
+        [
+            L.Input((11, 12, 3)),
+            L.TableConv2D(((0, 2), (1,), (0, 1, 2)), (3, 2), (1, 2), "same", activation="tanh", use_bias=False),
+            L.Subsampling2D((3, 2), (2, 1), bias_initializer="ones"),
+            L.ScaledTanh(0.7, 1.5),
+            L.TableConv2D(((0, 1), (2, 0)), 2, dilation_rate=2),
+            L.Flatten(),
+            L.ScaledTanh(),
+            L.RBF(4, "random_normal"),
+        ]
+    ),
     "ones_of_its_own": lambda: Sequential(
         [L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]
     ),

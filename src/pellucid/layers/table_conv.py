@@ -63,15 +63,16 @@ class TableConv2D(Conv2D):
             input_shape=input_shape,
             trainable=trainable,
         )
-        self._inputs = np.array([c for seen in self.table for c in seen])
-        self._outputs = np.repeat(np.arange(len(self.table)), [len(seen) for seen in self.table])
+        # the input map and the filter of each connection, in the order in which the kernel keeps them
+        self.inputs = np.array([channel for seen in self.table for channel in seen])
+        self.outputs = np.repeat(np.arange(len(self.table)), [len(seen) for seen in self.table])
 
     def macs(self, input_shape: Shape) -> int:
         rows, columns, _ = self._map_shape(input_shape)
-        return conv2d_macs((rows, columns, 1), (*self.kernel_size, len(self._inputs), 1))
+        return conv2d_macs((rows, columns, 1), (*self.kernel_size, len(self.inputs), 1))
 
     def detail(self) -> str:
-        return f"{super().detail()}, {len(self._inputs)} connections"
+        return f"{super().detail()}, {len(self.inputs)} of {self.filters * self._built_channels()}"
 
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
         drawn = [self.kernel_initializer((*self.kernel_size, len(seen), 1), rng)[..., 0] for seen in self.table]
@@ -81,14 +82,14 @@ class TableConv2D(Conv2D):
         """The kernel as (KH,KW,C,O), zero where there is no connection; a copy."""
         kernel = self.params["kernel"]
         dense = np.zeros((*self.kernel_size, self._built_channels(), self.filters), kernel.dtype)
-        dense[:, :, self._inputs, self._outputs] = kernel
+        dense[:, :, self.inputs, self.outputs] = kernel
         return dense
 
     def _as_stored(self, dkernel: Array) -> Array:
-        return np.ascontiguousarray(dkernel[:, :, self._inputs, self._outputs])
+        return np.ascontiguousarray(dkernel[:, :, self.inputs, self.outputs])
 
     def _built_channels(self) -> int:
-        return int(self._inputs.max()) + 1
+        return int(self.inputs.max()) + 1
 
 
 def standardize_table(table: Table, where: str) -> tuple[tuple[int, ...], ...]:

@@ -97,6 +97,12 @@ class Context:
         self.buffers.append(array)
         return array
 
+    def constant(self, size: int, value: float) -> Array:
+        """A vector of one number that the plan owns."""
+        array = self.buffer((size,))
+        array[...] = value
+        return array
+
     def area(self, num_bytes: int) -> Area:
         """A new area the plan owns."""
         self.areas.append(Area(num_bytes))

@@ -27,12 +27,16 @@ from pellucid.layers import (
     LocalResponseNorm,
     MaxPool2D,
     ReLU,
+    ScaledTanh,
     Sigmoid,
     Softmax,
+    Subsampling2D,
+    TableConv2D,
     Tanh,
 )
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
+from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.node import Context, Lower, Node
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
 from pellucid.plan.settings import activation_behind, activation_of, convolution, pooling
@@ -277,21 +281,15 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     if context.training and not norm.trainable:
         return None
     channels = x.shape[-1]
-
-    def constant(value: float) -> Array:
-        array = context.buffer((channels,))
-        array[...] = value
-        return array
-
     gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
-    gamma = constant(1) if gamma is None else gamma
-    beta = constant(0) if beta is None else beta
+    gamma = context.constant(channels, 1) if gamma is None else gamma
+    beta = context.constant(channels, 0) if beta is None else beta
     running_mean, running_variance = norm.state["mean"], norm.state["variance"]
     y = context.output(x.shape[1:])
     if not context.training:
         step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
         return Node(layers, y, (step,))
-    mean, variance = constant(0), constant(0)
+    mean, variance = context.constant(channels, 0), context.constant(channels, 0)
     forward = (native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),)
     # after the loss, which ends a step that is no number: the running statistics then stay what they were
     context.finish += (
@@ -301,8 +299,8 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dgamma, dbeta = context.gradient(norm, "gamma"), context.gradient(norm, "beta")
-        dgamma = constant(0) if dgamma is None else dgamma
-        dbeta = constant(0) if dbeta is None else dbeta
+        dgamma = context.constant(channels, 0) if dgamma is None else dgamma
+        dbeta = context.constant(channels, 0) if dbeta is None else dbeta
         return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),)
 
     return Node(layers, y, forward, backward)
@@ -324,4 +322,7 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((Dropout,), lower_dropout),
     ((LocalResponseNorm,), lower_local_response_norm),
     ((BatchNorm,), lower_batch_norm),
+    ((ScaledTanh,), lower_scaled_tanh),
+    ((Subsampling2D,), lower_subsampling2d),
+    ((TableConv2D,), lower_table_conv2d),
 )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from pellucid.layers import Activation, AvgPool2D, Conv2D, Dense, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
+from pellucid.layers import (
+    Activation,
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Subsampling2D,
+    Tanh,
+)
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
@@ -40,7 +52,7 @@ def convolution(conv: Conv2D, x: Array) -> Convolution:
     }
 
 
-def pooling(pool: MaxPool2D | AvgPool2D, shape: Shape) -> Pooling:
+def pooling(pool: MaxPool2D | AvgPool2D | Subsampling2D, shape: Shape) -> Pooling:
     """A pooling's options for inputs (N, H, W, C) of this shape."""
     padding = geometry.resolve_padding(pool.padding, (shape[1], shape[2]), pool.pool_size, pool.strides)
     return {"pool_size": pool.pool_size, "strides": pool.strides, "padding": padding}

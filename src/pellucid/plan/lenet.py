@@ -1,0 +1,114 @@
+"""LeNet-5's own layers as native steps: the scaled tanh, trained subsampling, convolution with a connection table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+from pellucid.layers import Layer, ScaledTanh, Subsampling2D, TableConv2D
+from pellucid.ops import native
+from pellucid.ops.geometry import Array
+from pellucid.plan.node import Context, Node
+from pellucid.plan.settings import activation_behind, convolution, pooling
+from pellucid.plan.work import Work
+
+
+def affine(context: Context, x: Array, y: Array, scale: Array, offset: Array | None, *, factor: float) -> native.Step:
+    """y = x * scale * factor + offset, channel by channel: batch normalisation in use, with mean 0."""
+    channels = x.shape[-1]
+    zeros = context.constant(channels, 0)
+    variance = context.constant(channels, 1 / factor**2)
+    return native.batch_norm_inference(x, scale, zeros if offset is None else offset, zeros, variance, y, epsilon=0.0)
+
+
+def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """y = A tanh(S x), its tanh kept for the way back."""
+    layer, x = cast(ScaledTanh, layers[0]), before.y
+    channels = x.shape[-1]
+    tanh, y = context.output(x.shape[1:]), context.output(x.shape[1:])
+
+    def scaled(source: Array, target: Array, factor: float) -> native.Step:
+        return affine(context, source, target, context.constant(channels, factor), None, factor=1)
+
+    forward = (
+        scaled(x, tanh, layer.slope),
+        native.activation(tanh, tanh, "tanh", slope=0.0),
+        scaled(tanh, y, layer.amplitude),
+    )
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        if dx is None:
+            return ()
+        return (
+            native.activation_backward(dy, tanh, dy, "tanh", slope=0.0),
+            scaled(dy, dx, layer.amplitude * layer.slope),
+        )
+
+    return Node(layers, y, forward, backward)
+
+
+def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """Average pooling, and a trained multiple of it."""
+    layer, x = cast(Subsampling2D, layers[0]), before.y
+    kernel, bias = context.parameter(layer, "kernel"), context.parameter(layer, "bias")
+    if kernel is None or bias is None:
+        return None
+    settings = pooling(layer, x.shape)
+    shape, taps = layer.output_shape(x.shape[1:]), math.prod(layer.pool_size)
+    means, y = context.output(shape), context.output(shape)
+    forward = (native.avg_pool2d(x, means, **settings), affine(context, means, y, kernel, bias, factor=taps))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        work: list[Work] = []
+        dkernel, dbias = context.gradient(layer, "kernel"), context.gradient(layer, "bias")
+        if dkernel is not None and dbias is not None:
+            ones, zeros = context.constant(len(kernel), 1), context.constant(len(kernel), 0)
+            variance = context.constant(len(kernel), 1 / taps**2)
+            work.append(native.batch_norm_backward(dy, means, ones, zeros, variance, None, dkernel, dbias, epsilon=0.0))
+        if dx is not None:
+            shares = context.buffer(dy.shape)
+            work.append(affine(context, dy, shares, kernel, None, factor=taps))
+            work.append(native.avg_pool2d_backward(shares, dx, **settings))
+        return work
+
+    return Node(layers, y, forward, backward)
+
+
+def lower_table_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """The small kernels laid into a dense one before, its gradient gathered behind; both are a few kilobytes."""
+    conv = cast(TableConv2D, layers[0])
+    activation = activation_behind(conv, layers[1:])
+    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
+    if kernel is None or activation is None or activation[0] == "softmax":
+        return None
+    x, (kind, slope) = before.y, activation
+    settings = convolution(conv, x)
+    y = context.output(conv.output_shape(x.shape[1:]))
+    places = (slice(None), slice(None), conv.inputs, conv.outputs)
+    dense = context.buffer((*conv.kernel_size, x.shape[-1], conv.filters))
+    dense[...] = 0
+
+    def lay(n: int) -> None:
+        dense[places] = kernel
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        work: list[Work] = []
+        if kind != "linear":
+            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
+        if dbias is not None:
+            work.append(native.bias_backward(dy, dbias))
+        if dx is not None:
+            work.append(native.conv2d_backward_input(dy, dense, dx, **settings))
+        if dkernel is not None:
+            ddense = context.buffer(dense.shape)
+
+            def gather(n: int) -> None:
+                dkernel[...] = ddense[places]
+
+            work += [native.conv2d_backward_kernel(x, dy, ddense, **settings), gather]
+        return work
+
+    step = native.conv2d(x, dense, bias, y, activation=kind, slope=slope, **settings)
+    return Node(layers, y, (lay, step), backward, needs_output=kind != "linear")
