@@ -26,7 +26,7 @@ ORDER = (
     ("inputs", "summary"),
     ("model",),
     ("zoo",),
-    ("visualise", "convert", "bench", "exercises"),
+    ("visualise", "convert", "bench", "exercises", "transfer"),
     ("lab",),
     ("cli",),
 )

@@ -12,6 +12,7 @@ from small_model import fit
 
 from pellucid import layers as L
 from pellucid import zoo
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError
 from pellucid.inputs import make_examples
 from pellucid.model import Sequential
@@ -80,6 +81,13 @@ def normed() -> Sequential:
     return frozen(model, len(model.layers) - 2)
 
 
+def scaled() -> Sequential:
+    """Frozen: as `plain`, with pictures scaled by channel, which features must not be."""
+    model = plain()
+    model.preprocessing = Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
+    return model
+
+
 def dense_too() -> Sequential:
     """Frozen: a dense layer as well."""
     return frozen(plain(), 7)
@@ -103,6 +111,7 @@ def frozen(model: Sequential, depth: int) -> Sequential:
 NETWORKS: dict[str, Callable[[], Sequential]] = {
     "plain": plain,
     "normed": normed,
+    "scaled": scaled,
     "dense_too": dense_too,
     "last_block": last_block,
 }

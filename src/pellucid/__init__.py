@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         schedules,
         scratch,
         train,
+        transfer,
         visualise,
         zoo,
     )
@@ -143,6 +144,7 @@ __all__ = [
     "scratch",
     "set_num_threads",
     "train",
+    "transfer",
     "visualise",
     "zoo",
 ]
@@ -164,6 +166,7 @@ _SUBMODULES = frozenset(
         "schedules",
         "scratch",
         "train",
+        "transfer",
         "visualise",
         "zoo",
     ]

@@ -80,6 +80,13 @@ class Sequential(Stack):
         self._predictor.forget()
         return new
 
+    def pop(self) -> Layer:
+        """Take the last layer off and return it, with its weights; the classes were those of the head that is gone."""
+        layer = super().pop()
+        if layer.params:
+            self.class_names = None
+        return layer
+
     # Use
 
     def scaled(self, images: Any) -> Array:

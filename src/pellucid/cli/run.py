@@ -29,7 +29,7 @@ def make_run_folder(out: Path | None, model: str, data: str) -> Path:
                 raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
             out.mkdir(parents=True, exist_ok=True)
             return out
-        return new_run_folder(Path("runs"), f"{model}-{_plain(data)}")
+        return new_run_folder(Path("runs"), f"{_plain(model)}-{_plain(data)}")
     except OSError as error:
         raise CheckpointError(f"{out or 'runs'}: cannot be made: {error.strerror}; choose another --out") from error
 

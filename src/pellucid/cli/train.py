@@ -20,9 +20,11 @@ from pellucid.cli.train_setup import (
     build,
     fit_schedule,
     load_data,
+    naming,
     prepare,
     settle,
 )
+from pellucid.cli.weights import begin_from, load_weights
 
 if TYPE_CHECKING:
     from pellucid.train import Listener
@@ -36,6 +38,8 @@ EXAMPLES = (
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n\n"
     "Any argument of any layer, by the layer's name in `pellucid summary`, or of all that fit a pattern:\n\n"
     "   pellucid train --set conv1.filters=16 --set pool1.type=AvgPool2D --set '*.kernel_initializer=he_normal'\n\n"
+    "A trained network for other classes: its features stay, its head is trained on a folder:\n\n"
+    "   pellucid train --weights runs/first --freeze features --data photos/\n\n"
     "A learning rate that changes over the run (constant, step, cosine, warm_up):\n\n"
     "   pellucid train --set schedule=cosine"
 )
@@ -102,8 +106,9 @@ def train(
         typer.Option(metavar="N", help="Bring every picture to N x N. Default: as the data has it; folders 128."),
     ] = None,
     resize: Annotated[
-        str, typer.Option(metavar="crop|pad|stretch", help="How a picture of another shape becomes square.")
-    ] = "crop",
+        str | None,
+        typer.Option(metavar="crop|pad|stretch", help="How a picture of another shape becomes square. Default: crop."),
+    ] = None,
     augment: Annotated[
         str | None,
         typer.Option(
@@ -118,6 +123,22 @@ def train(
     patience: Annotated[
         int | None, typer.Option(metavar="N", help="Stop when N epochs in a row brought nothing better.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|RUN",
+            help="Start from a trained network: a run folder or a model file. Size and scaling of the pictures come "
+            "from it, and without MODEL the layers too; a head for other classes starts anew.",
+        ),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Do not train: features (all up to the flatten or global pooling), a layer, or a pattern such as "
+            "'conv1*'. Repeatable.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result to the last bit.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Train on the first N pictures only.")] = None,
     test_limit: Annotated[int | None, typer.Option(metavar="N", help="Test on the first N pictures only.")] = None,
@@ -128,13 +149,14 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
     """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
-    from pellucid import ops, zoo
+    from pellucid import ops
     from pellucid.datasets.transforms import augmentation
     from pellucid.train import Progress, TrainConfig, run_training
 
     if threads is not None:
         ops.set_num_threads(threads)
-    name = zoo.standard_name(model or ("photo-net" if Path(data).is_dir() else "simple-convnet"))
+    source = load_weights(weights) if weights is not None else None
+    builder, name = naming(model, data, source)
     recipe = recipe_for(name, data)
     config = TrainConfig(
         epochs=recipe.epochs if epochs is None else epochs,
@@ -145,13 +167,16 @@ def train(
         class_weight=class_weight,
     )
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(
-        name, optimizer, lr, loss, parse(settings or []), recipe
+        builder, optimizer, lr, loss, parse(settings or []), recipe
     )
+    rule = resize or (source.preprocessing.resize if source else "crop")
+    learned_size = (source.input_shape[0], source.input_shape[1]) if source else None
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(
             data,
-            size=size,
-            resize=resize,
+            size=learned_size if size is None else size,
+            channels=source.input_shape[-1] if source else None,
+            resize=rule,
             validation=validation,
             seed=seed,
             limit=limit,
@@ -160,14 +185,16 @@ def train(
         )
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
-    network = build(name, dataset, resize, seed, model_settings)
+    network = build(builder, dataset, rule, seed, model_settings, source)
+    start = begin_from(network, source, weights, freeze or [])
+    del source  # as large as the network, and no longer needed
     fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
     network.compile(chosen_optimizer, chosen_loss)
     examples, watched = prepare(network, dataset, config)
     augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
     folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
     training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss or recipe.loss}
-    write_record(folder, record(name, model_settings, network, data, dataset, resize, validation, training))
+    write_record(folder, record(name, model_settings, network, data, dataset, rule, validation, start, training))
     print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
     told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
     if told:

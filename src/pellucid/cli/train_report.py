@@ -22,9 +22,10 @@ def record(
     dataset: Dataset,
     resize: str,
     validation: str | None,
+    start: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Any]:
-    """What made this run, as it goes into run.json.
+    """What made this run, as it goes into run.json. start: the weights it began with, and what was frozen.
 
     `held_out` names the folder that --validation gave, where its pictures are the test part too.
     """
@@ -55,6 +56,7 @@ def record(
             "files": {part: split.files for part, split in parts.items() if split.files is not None},
             "held_out": held_out,
         },
+        "start": start,
         "training": training,
         "versions": {"pellucid": installed_version(), "python": platform.python_version(), "numpy": np.__version__},
         "backend": {"name": backend.name, "instruction_set": backend.instruction_set, "threads": backend.threads},

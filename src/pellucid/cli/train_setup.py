@@ -22,23 +22,41 @@ NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 
+def naming(model: str | None, data: str, source: Sequential | None) -> tuple[str | None, str]:
+    """The builder's name, None where the layers come with the weights of `source`, and what the network is called."""
+    from pellucid import zoo
+
+    if model is None and source is not None:
+        return None, source.name
+    name = zoo.standard_name(model or ("photo-net" if Path(data).is_dir() else "simple-convnet"))
+    return name, name
+
+
 def settle(
-    model: str, optimizer: str | None, lr: float | None, loss: str | None, given: Mapping[str, Any], recipe: Recipe
+    model: str | None,
+    optimizer: str | None,
+    lr: float | None,
+    loss: str | None,
+    given: Mapping[str, Any],
+    recipe: Recipe,
 ) -> tuple[dict[str, Any], Optimizer, Loss, str | None]:
     """The network's own settings, the optimizer and the loss with theirs, and the schedule's name.
 
+    model: None for a network whose layers are there already; arguments of layers can still be set.
     Errors: ConfigError for an unknown network, optimizer, loss or setting.
     """
     from pellucid import losses, optimizers, zoo
 
-    settings = {**recipe.settings, **given}
+    of_network = [] if model is None else list(zoo.options_of(model))
+    usual_settings = {key: value for key, value in recipe.settings.items() if model or key == "schedule"}
+    settings = {**usual_settings, **given}
     optimizer, loss = optimizer or recipe.optimizer, loss or recipe.loss
     usual = optimizers.get(optimizer).config()
     if optimizer.lower() == recipe.optimizer:
         usual |= recipe.optimizer_settings
     judge = losses.get(loss).config()
     owners = [
-        (model, [*zoo.options_of(model), *(key for key in settings if "." in key)]),
+        (model or "the network", [*of_network, *(key for key in settings if "." in key)]),
         (optimizer, [key for key in usual if key != "type"]),
         (loss, [key for key in judge if key != "type"]),
         ("train", ["schedule"]),
@@ -70,7 +88,8 @@ def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None
 def load_data(
     data: str,
     *,
-    size: int | None,
+    size: int | tuple[int, int] | None,
+    channels: int | None,
     resize: str,
     validation: str | None,
     seed: int,
@@ -87,7 +106,9 @@ def load_data(
         held_folder: float | str | None = validation  # refused by load, with the reason
     else:
         held_folder = None if named else share if share is not None else validation
-    dataset = datasets.load(data, size=size, resize=resize, validation=held_folder, seed=seed, progress=bar)
+    dataset = datasets.load(
+        data, size=size, channels=channels, resize=resize, validation=held_folder, seed=seed, progress=bar
+    )
     watched_is_test = dataset.validation is dataset.test
     if limit is not None:
         dataset = replace(dataset, train=dataset.train.take(limit))
@@ -109,17 +130,30 @@ def fraction(validation: str | None) -> float | None:
         return None
 
 
-def build(name: str, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any]) -> Sequential:
-    """The network for this data, with the data's scaling, names and background in it."""
-    from pellucid import zoo
+def build(
+    model: str | None, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any], source: Sequential | None
+) -> Sequential:
+    """The network for this data, with the data's names and background in it.
+
+    model: its name; None for one with the layers of `source`. source: the network whose weights it will take, and for
+    which pictures are scaled.
+    """
+    from pellucid import transfer, zoo
     from pellucid.cli.background import border_mean
     from pellucid.inputs import input_range
+    from pellucid.zoo.changes import change_layers
 
     height, width, channels = dataset.image_shape
-    network = zoo.build(
-        name, input_shape=(height, width, channels), classes=len(dataset.class_names), seed=seed, options=settings
-    )
-    network.preprocessing = replace(network.preprocessing, size=(height, width), resize=resize, channels=channels)
+    classes = len(dataset.class_names)
+    if model is None and source is not None:
+        network = transfer.like(source, input_shape=(height, width, channels), classes=classes, seed=seed)
+        network = change_layers(network, settings) if settings else network
+    else:
+        network = zoo.build(
+            model or "", input_shape=(height, width, channels), classes=classes, seed=seed, options=settings
+        )
+    scaling = (network if source is None else source).preprocessing
+    network.preprocessing = replace(scaling, size=(height, width), resize=resize, channels=channels)
     network.class_names = tuple(dataset.class_names)
     network.trained_on = {
         "data": dataset.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.layers import (
+    RBF,
     Activation,
     AvgPool1D,
     AvgPool2D,
@@ -25,8 +26,11 @@ from pellucid.layers import (
     MaxPool1D,
     MaxPool2D,
     ReLU,
+    ScaledTanh,
     Sigmoid,
     Softmax,
+    Subsampling2D,
+    TableConv2D,
     Tanh,
     ZeroPadding2D,
 )
@@ -45,9 +49,13 @@ STEADY: frozenset[type[Layer]] = frozenset(
         LocalResponseNorm,
         MaxPool1D,
         MaxPool2D,
+        RBF,
         ReLU,
+        ScaledTanh,
         Sigmoid,
         Softmax,
+        Subsampling2D,
+        TableConv2D,
         Tanh,
         ZeroPadding2D,
     )

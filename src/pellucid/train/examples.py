@@ -52,9 +52,10 @@ def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: 
     """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
     images = examples.images
     channels = images.shape[-1]
-    scale, offset = model.preprocessing.scale_offset(channels)
-    dtype = np.dtype(images.dtype).type
-    if dtype is not np.uint8:
+    if np.dtype(images.dtype) == np.uint8:
+        dtype: type = np.uint8
+        scale, offset = model.preprocessing.scale_offset(channels)
+    else:
         dtype = np.float32
         scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
     return Feed(

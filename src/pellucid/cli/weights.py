@@ -1,0 +1,109 @@
+"""`--weights` and `--freeze`: a network that starts from another's weights, and what of it is not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.cli.output import note
+from pellucid.cli.run import find_model
+from pellucid.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from pellucid.model import Sequential
+    from pellucid.transfer import Frozen, Taken
+
+SHOWN = 6
+"""Layers that are named one by one; of more, the first and the last."""
+
+
+def load_weights(weights: Path) -> Sequential:
+    """The trained network in a run folder or a Pellucid model file.
+
+    Errors: CheckpointError if there is none, if it is damaged, or if another library wrote it.
+    """
+    from pellucid.model_file import load
+
+    file = find_model(weights)
+    if file.suffix.lower() != ".safetensors":
+        raise CheckpointError(
+            f"--weights {file}: expected a run folder or a Pellucid model file (.safetensors), got {file.suffix!r}; "
+            "weights of another library are brought in by `pellucid import`"
+        )
+    source = load(file)
+    if len(source.input_shape) != 3:
+        raise CheckpointError(f"--weights {file}: its network takes {source.input_shape}, not pictures (H, W, C)")
+    return source
+
+
+def begin_from(
+    network: Sequential, source: Sequential | None, weights: Path | None, names: Sequence[str]
+) -> dict[str, Any]:
+    """Take the weights, freeze the layers named, say both, and tell it in a run's words.
+
+    Errors: ShapeError where the weights belong to another network; ConfigError as `freeze`.
+    """
+    taken = None if source is None or weights is None else take(network, source, weights)
+    frozen = freeze(network, names, taken) if names else None
+    return {
+        "weights": None if weights is None else str(weights.resolve()),
+        "taken": list(taken.taken) if taken else [],
+        "fresh": list(taken.fresh) if taken else [],
+        "frozen": list(frozen.frozen) if frozen else [],
+    }
+
+
+def take(network: Sequential, source: Sequential, weights: Path) -> Taken:
+    """Fill the network, and say what was taken and how pictures are scaled.
+
+    Errors: ShapeError where the weights belong to another network.
+    """
+    from pellucid.transfer import take_weights
+
+    taken = take_weights(network, source)
+    print(f"weights {weights}: {taken}")
+    if taken.unused:
+        print(f"not used of them: {', '.join(taken.unused)}")
+    fit = network.preprocessing
+    height, width, channels = network.input_shape
+    parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
+    if source.input_shape[:2] != (height, width):
+        parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
+    for name, values in (("mean", fit.mean), ("deviation", fit.std)):
+        if values is not None:
+            parts.append(f"{name} {' '.join(f'{value:.4g}' for value in values)}")
+    print(f"pictures {', '.join(parts)}, scaled as the weights learned them")
+    return taken
+
+
+def freeze(network: Sequential, names: Sequence[str], taken: Taken | None) -> Frozen:
+    """Freeze layers, and say which, and how many parameters are trained.
+
+    Errors: ConfigError for an unknown layer, for one that starts anew, or if nothing is left to train.
+    """
+    from pellucid import transfer
+
+    chosen = {layer.name for name in names for layer in transfer.matching(network, name)}
+    blank = [name for name in (taken.fresh if taken else ()) if name in chosen]
+    if blank:
+        raise ConfigError(
+            f"--freeze {' '.join(names)}: {', '.join(blank)} would start anew and stay so, as the weights do not fill "
+            "it; freeze other layers"
+        )
+    result = transfer.freeze(network, names)
+    layers = "layer" if len(result.frozen) == 1 else "layers"
+    print(f"frozen {listed(result.frozen)}: {len(result.frozen)} {layers}, {result.frozen_parameters:,} parameters")
+    print(f"trained {listed(result.trained)}: {result.trained_parameters:,} parameters")
+    if taken is None:
+        note("(no --weights: the frozen layers keep their random start)")
+    return result
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few names, or the first and the last of many.
+
+    >>> listed(["fc6", "fc7"]), listed([f"conv{i}" for i in range(13)])
+    ('fc6, fc7', 'conv0 ... conv12')
+    """
+    return ", ".join(names) if len(names) <= SHOWN else f"{names[0]} ... {names[-1]}"

@@ -1,0 +1,212 @@
+"""Transfer learning: a network that starts from another's weights, and layers that stay as they are.
+
+source = pellucid.load("vgg16.safetensors")
+model = zoo.vgg16(classes=3, dense_units=256)
+print(take_weights(model, source))   # 13 of 16 layers; fc6, fc7, fc8 start anew
+freeze(model, "features")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from pellucid import layers as layer_types
+from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.layers import Dense, Flatten, GlobalAvgPool2D, Input, Layer
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Shape
+
+FEATURES = "features"
+"""The name of all layers that find features: those up to the flatten or global pooling, it included."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What `take_weights` did. taken, fresh, unused: names of layers with weights, in order.
+
+    fresh: layers of the network that start anew; reason says why. unused: layers that only the source has.
+    """
+
+    taken: tuple[str, ...]
+    fresh: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        count = f"{len(self.taken)} of {len(self.taken) + len(self.fresh)} layers"
+        if not self.fresh:
+            return count
+        verb = "starts" if len(self.fresh) == 1 else "start"
+        return f"{count}; {', '.join(self.fresh)} {verb} anew: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Which layers with weights stay as they are and which are trained, and how many numbers each set holds."""
+
+    frozen: tuple[str, ...]
+    trained: tuple[str, ...]
+    frozen_parameters: int
+    trained_parameters: int
+
+
+def features_depth(model: Sequential) -> int | None:
+    """How many layers find features: up to the first flatten or global pooling; None where there is none."""
+    ends = (i for i, layer in enumerate(model.layers, start=1) if isinstance(layer, Flatten | GlobalAvgPool2D))
+    return next(ends, None)
+
+
+def take_weights(model: Sequential, source: Sequential) -> Taken:
+    """Copy the weights of all layers that have the same name and shapes; the head may differ, and then starts anew.
+
+    The head is what comes behind the features. From its first layer on that does not fit, all of it starts anew; so
+    does its last layer alone where both networks name their classes, and name other ones.
+    Errors: ShapeError that lists everything else that does not fit; nothing is written then.
+    """
+    model.build()
+    theirs = {layer.name: _shapes(layer) for layer in source.layers if layer.weights}
+    own = [layer for layer in model.layers if layer.weights]
+    fresh, reason = _fresh(model, source, own, theirs)
+    kept = [layer for layer in own if layer not in fresh]
+    unused = _unused(source, {layer.name for layer in own})
+    wrong = [f"{layer.name} {_difference(layer, theirs)}" for layer in kept if theirs.get(layer.name) != _shapes(layer)]
+    features = features_depth(source) or len(source.layers)
+    wrong += [f"{layer.name} only there" for layer in source.layers[:features] if layer.name in unused]
+    if wrong:
+        raise ShapeError(
+            f"these weights, of a network {source.name!r}, do not fit {model.name!r}: {'; '.join(wrong)}; take weights "
+            "of the same network, made with the same settings"
+        )
+    if not kept:
+        raise ShapeError(f"{model.name} takes nothing of these weights, of a network {source.name!r}: {reason}")
+    for layer in kept:
+        layer.set_weights(source.get_layer(layer.name).weights)
+    return Taken(tuple(layer.name for layer in kept), tuple(layer.name for layer in fresh), unused, reason)
+
+
+def freeze(model: Sequential, names: str | Sequence[str]) -> Frozen:
+    """Set `trainable = False` on layers: "features", a layer's name, or a pattern such as "conv1*".
+
+    Errors: ConfigError for a name that no layer with weights has, and where nothing would be left to train; nothing
+    is frozen then.
+    """
+    chosen: list[Layer] = []
+    for name in [names] if isinstance(names, str) else names:
+        chosen += matching(model, name)
+    left = [layer for layer in model.layers if layer.params and layer.trainable and layer not in chosen]
+    if not left:
+        last = next((layer.name for layer in reversed(model.layers) if layer.params), "the last one")
+        raise ConfigError(f"{model.name}: that freezes every layer, and nothing is left to train; leave out {last!r}")
+    for layer in chosen:
+        layer.trainable = False
+    return frozen(model)
+
+
+def frozen(model: Sequential) -> Frozen:
+    """Which layers of a model are frozen."""
+    parts: dict[bool, list[Layer]] = {True: [], False: []}
+    for layer in model.layers:
+        if layer.params:
+            parts[layer.trainable].append(layer)
+    sizes = {key: sum(array.size for layer in part for array in layer.params.values()) for key, part in parts.items()}
+    names = {key: tuple(layer.name for layer in part) for key, part in parts.items()}
+    return Frozen(names[False], names[True], sizes[False], sizes[True])
+
+
+def matching(model: Sequential, name: str) -> list[Layer]:
+    """The layers of this name, of a pattern such as "conv1*", or of "features".
+
+    Errors: ConfigError where no layer with weights has it.
+    """
+    if name == FEATURES and not any(layer.name == FEATURES for layer in model.layers):
+        depth = features_depth(model)
+        if depth is None:
+            raise ConfigError(
+                f"{model.name} has no flatten or global pooling, so nobody can tell its features from its head; name "
+                f"the layers: {', '.join(layer.name for layer in model.layers if layer.params)}"
+            )
+        return model.layers[:depth]
+    found = [layer for layer in model.layers if fnmatchcase(layer.name, name)]
+    if not any(layer.params for layer in found):
+        raise unknown_name(
+            f"layer with weights of {model.name}",
+            name,
+            [FEATURES, *(layer.name for layer in model.layers if layer.params)],
+        )
+    return found
+
+
+def like(
+    source: Sequential, *, input_shape: Shape | None = None, classes: int | None = None, seed: int = 0
+) -> Sequential:
+    """A new network of the same layers, nothing taken and nothing frozen, for other pictures or classes.
+
+    Errors: ConfigError for another number of classes where the last layer with weights is not dense.
+    """
+    configs: list[dict[str, Any]] = [{**layer.config(), "trainable": True} for layer in source.layers]
+    if classes is not None and source.output_shape != (classes,):
+        last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
+        if last < 0 or type(source.layers[last]) is not Dense:
+            kind = type(source.layers[last]).__name__ if source.layers else "nothing"
+            raise ConfigError(
+                f"{source.name} ends in {kind}, not in Dense, and has outputs {source.output_shape}; "
+                f"build a network for {classes} classes yourself and take_weights"
+            )
+        configs[last]["units"] = classes
+    model = Sequential(name=source.name, seed=seed)
+    model.add(Input(source.input_shape if input_shape is None else input_shape))
+    for config in configs:
+        config.pop("input_shape", None)
+        model.add(layer_types.from_config(config))
+    model.build()
+    return model
+
+
+def _fresh(
+    model: Sequential, source: Sequential, own: Sequence[Layer], theirs: dict[str, dict[str, Shape]]
+) -> tuple[list[Layer], str]:
+    """The layers of the head that start anew, and why."""
+    depth = features_depth(model)
+    behind = own[-1:] if depth is None else [layer for layer in own if layer in model.layers[depth:]]
+    for number, layer in enumerate(behind):
+        if theirs.get(layer.name) != _shapes(layer):
+            return list(behind[number:]), _classes_differ(model, source, layer) or (
+                f"{layer.name} {_difference(layer, theirs)}"
+            )
+    names, others = model.class_names, source.class_names
+    if behind and names is not None and others is not None and tuple(names) != tuple(others):
+        return list(behind[-1:]), "other classes there"
+    return [], ""
+
+
+def _classes_differ(model: Sequential, source: Sequential, layer: Layer) -> str:
+    """That nothing but the number of outputs keeps the last layer from fitting; "" where something else does."""
+    here, there = layer, next((other for other in source.layers if other.name == layer.name), None)
+    if type(here) is not Dense or type(there) is not Dense or here.units == there.units:
+        return ""
+    same_inputs = np.shape(here.params["kernel"])[0] == np.shape(there.params["kernel"])[0]
+    last = layer is [each for each in model.layers if each.weights][-1]
+    return f"{here.units} classes here, {there.units} there" if same_inputs and last else ""
+
+
+def _unused(source: Sequential, names: set[str]) -> tuple[str, ...]:
+    return tuple(layer.name for layer in source.layers if layer.weights and layer.name not in names)
+
+
+def _shapes(layer: Layer) -> dict[str, Shape]:
+    return {name: tuple(np.shape(array)) for name, array in (layer.params | layer.state).items()}
+
+
+def _difference(layer: Layer, theirs: dict[str, dict[str, Shape]]) -> str:
+    """What differs, in words: "kernel (3, 3, 3, 64) here, (11, 11, 3, 96) there"."""
+    if layer.name not in theirs:
+        return "only here"
+    own, others = _shapes(layer), theirs[layer.name]
+    different = [name for name in {**own, **others} if own.get(name) != others.get(name)]
+    name = different[0]
+    return f"{name} {own.get(name, 'none')} here, {others.get(name, 'none')} there"
