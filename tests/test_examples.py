@@ -52,6 +52,27 @@ EXPECTED = {
             r"^averaging .*: Not yet\. This kernel averages",
         ),
     ),
+    "filters_before_after": Expected(
+        ("filters_before_after.png",),
+        (
+            r"^before training: weights of \+-0\.010, neighbours agree by [+-]0\.0\d$",
+            r"^after training: +weights of \+-0\.0[3-9]\d, neighbours agree by \+0\.[5-9]\d$",
+        ),
+    ),
+    "im2col_memory": Expected(
+        ("im2col_memory.png",),
+        (
+            r"^ 5x5 +5\.5 MiB +12\.\d MiB .* 6\.[67] MiB",
+            r"^at 5x5 the columns take 18\.4 times the memory of the pictures",
+        ),
+    ),
+    "scratch_simple_convnet": Expected(
+        ("scratch_simple_convnet.png",),
+        (
+            r"^1,437 pictures, 150 steps, loss 0\.\d+$",
+            r"^after 10 epochs (8[89]|9\d)\.\d\d% of the 360 test pictures are right$",
+        ),
+    ),
     "features_by_depth": Expected(
         ("features_by_depth.png",),
         (
