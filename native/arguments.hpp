@@ -206,6 +206,7 @@ enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite
 struct Context {
     void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined
     int64_t status;
+    void* prepared = nullptr;  // what prepare() made
 };
 
 struct Kernel {
@@ -213,6 +214,10 @@ struct Kernel {
     void (*run)(const void* arguments, Context& context);
     int64_t (*workspace_bytes)(const void* arguments);  // null: none. Never falls when N grows.
     int64_t (*algorithm)(const void* arguments) = nullptr;  // which one runs, where a kernel has several
+    // What follows from the weights alone, in memory of its own: made before every run, or, where the weights stay as
+    // they are, once. Its size depends on N as built; a run with a smaller N may leave it unread.
+    int64_t (*prepared_bytes)(const void* arguments) = nullptr;
+    void (*prepare)(const void* arguments, void* prepared) = nullptr;
 };
 
 // The kernels of one source file for one instruction set: the only symbol that file's object exports.

@@ -154,8 +154,8 @@ struct Changes {
 };
 
 struct Program {
-    explicit Program(std::vector<const Step*> given)
-        : data(std::vector<const BoundKernel*>(given.begin(), given.end())) {
+    Program(std::vector<const Step*> given, bool fixed_weights)
+        : data(std::vector<const BoundKernel*>(given.begin(), given.end()), fixed_weights) {
         for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
     }
 
@@ -255,7 +255,8 @@ NB_MODULE(_native, m) {
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
-        .def(nb::init<std::vector<const Step*>>(), nb::arg("steps"))
+        .def(nb::init<std::vector<const Step*>, bool>(), nb::arg("steps"), nb::arg("fixed_weights") = false)
+        .def("refresh", [](Program& p) { p.data.refresh(); }, nb::call_guard<nb::gil_scoped_release>())
         .def("run", &Program::run, nb::arg("n") = -1)
         .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"))
         .def("__len__", [](const Program& p) { return p.data.size(); })

@@ -25,9 +25,7 @@
 // row); 16 rows transposed where they lie, at a stride of 16 KB (56 ms). Packing strips of 4 panels (dense.cpp) is 1.2
 // to 1.35 times slower at 24 to 48 examples, and as fast or faster from 64 on.
 #pragma once
-#include "gather_gemm.hpp"
-#include "parallel.hpp"
-#include "transpose.hpp"
+#include "dense_packed.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -35,8 +33,6 @@ namespace {
 
 constexpr int64_t kStreamed = 48;      // examples at most
 constexpr int64_t kVisit = 16;         // k that one visit of a pair of columns adds up
-constexpr int64_t kLine = 16;          // floats in a line of the cache
-constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kStreamTasks = 16;
 constexpr int64_t kSumFloats = 8192;   // sums of a strip
 constexpr int64_t kStripLeast = 256;   // columns of a strip: 1 KB of each row
@@ -90,12 +86,6 @@ PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t la
         case kTanh: return vtanh(v);
         default: return v;
     }
-}
-
-PELLUCID_INLINE void copy_floats(const float* from, int64_t count, float* to) {
-    int64_t i = 0;
-    for (; i + V <= count; i += V) store(to + i, load(from + i));
-    for (; i < count; ++i) to[i] = from[i];
 }
 
 constexpr int64_t kPackGroups = 64;
@@ -262,22 +252,6 @@ void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* 
         store(sum + n * 2 * V, s[n][0]);
         store(sum + n * 2 * V + V, s[n][1]);
     }
-}
-
-// panel[k][j] = rows[j][k]; j up to 3V, k up to 256. By way of a copy, so that rows may be any distance apart.
-inline void transpose_panel(const float* from, int64_t stride, int64_t rows, int64_t depth, float* copy,
-                            float* panel) {
-    const int64_t width = panel_width(rows);
-    for (int64_t r = 0; r < rows; ++r) copy_floats(from + r * stride, depth, copy + r * kCopyStride);
-    for (int64_t r = rows; r < width; ++r) memset(copy + r * kCopyStride, 0, kDepth * sizeof(float));
-    for (int64_t v = 0; v < width; v += V)
-        for (int64_t k = 0; k < depth; k += kGroup) {
-            vf w[kGroup][1];
-            load_transposed<1>(copy + v * kCopyStride + k, kCopyStride, w);
-#pragma GCC unroll 4
-            for (int64_t q = 0; q < kGroup; ++q)
-                if (k + q < depth) store(panel + (k + q) * width + v, w[q][0]);
-        }
 }
 
 void stream_rows(void* context, int64_t task, Arena& arena) {

@@ -15,6 +15,8 @@ bool suits(int64_t held, int64_t bytes) { return bytes == 0 || held == (bytes + 
 constexpr size_t kRounding = 4096;
 bool suits(int64_t held, int64_t bytes) { return bytes <= held; }
 #endif
+
+int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 }  // namespace
 
 void* Workspace::reserve(int64_t bytes) {
@@ -42,35 +44,59 @@ Workspace::~Workspace() { std::free(data_); }
 Outcome run_once(const BoundKernel& bound) {
     constexpr int64_t kKept = int64_t(64) << 20;  // more is given back: single calls are not the fast way
     thread_local Workspace workspace;
-    Context context{workspace.reserve(bound.workspace_bytes()), kOk};
+    const int64_t own = whole_lines(bound.workspace_bytes());
+    char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
+    Context context{memory, kOk, memory + own};
+    if (bound.kernel->prepare) bound.kernel->prepare(bound.arguments.data(), context.prepared);
     bound.kernel->run(bound.arguments.data(), context);
     workspace.release_above(kKept);
     return {context.status, bound.kernel->name};
 }
 
-ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps) {
+ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights) : fixed_(fixed_weights) {
     for (const BoundKernel* step : steps) {
-        Entry entry{step->kernel, arguments_.size(), -1, step->built_batch()};
+        Entry entry{step->kernel, arguments_.size(), -1, step->built_batch(), 0};
         if (entry.built >= 0) {
             entry.batch = int64_t(entry.first) + step->signature->batch;
             largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
         }
         arguments_.insert(arguments_.end(), step->arguments.begin(), step->arguments.end());
-        workspace_bytes_ = std::max(workspace_bytes_, step->workspace_bytes());
+        int64_t bytes = step->workspace_bytes();
+        if (fixed_) {
+            entry.prepared = size_t(prepared_bytes_);
+            prepared_bytes_ += whole_lines(step->prepared_bytes());
+        } else {
+            entry.prepared = size_t(whole_lines(bytes));
+            bytes = whole_lines(bytes) + step->prepared_bytes();
+        }
+        workspace_bytes_ = std::max(workspace_bytes_, bytes);
         steps_.push_back(entry);
     }
     workspace_.reserve(workspace_bytes_);
+    prepared_.reserve(prepared_bytes_);
+}
+
+void ProgramData::refresh() {
+    std::lock_guard<std::mutex> lock(running_);
+    stale_ = true;
 }
 
 Outcome ProgramData::run(int64_t n) {
     std::lock_guard<std::mutex> lock(running_);
-    void* memory = workspace_.reserve(0);
+    char* const memory = static_cast<char*>(workspace_.reserve(0));
+    char* const prepared = fixed_ ? static_cast<char*>(prepared_.reserve(0)) : memory;
     for (const Entry& entry : steps_) {
-        if (entry.batch >= 0) arguments_[size_t(entry.batch)] = uint64_t(n < 0 ? entry.built : n);
-        Context context{memory, kOk};
-        entry.kernel->run(arguments_.data() + entry.first, context);
+        uint64_t* const arguments = arguments_.data() + entry.first;
+        uint64_t* const batch = entry.batch < 0 ? nullptr : &arguments_[size_t(entry.batch)];
+        Context context{memory, kOk, prepared + entry.prepared};
+        if (batch) *batch = uint64_t(entry.built);
+        if (entry.kernel->prepare && fixed_ && stale_) entry.kernel->prepare(arguments, context.prepared);
+        if (batch && n >= 0) *batch = uint64_t(n);
+        if (entry.kernel->prepare && !fixed_) entry.kernel->prepare(arguments, context.prepared);
+        entry.kernel->run(arguments, context);
         if (context.status != kOk) return {context.status, entry.kernel->name};
     }
+    stale_ = false;
     return {};
 }
 

@@ -42,6 +42,7 @@ struct BoundKernel {
     std::vector<uint64_t> arguments;
     int64_t built_batch() const { return signature->batch < 0 ? -1 : int64_t(arguments[size_t(signature->batch)]); }
     int64_t workspace_bytes() const { return kernel->workspace_bytes ? kernel->workspace_bytes(arguments.data()) : 0; }
+    int64_t prepared_bytes() const { return kernel->prepared_bytes ? kernel->prepared_bytes(arguments.data()) : 0; }
     int64_t algorithm() const { return kernel->algorithm ? kernel->algorithm(arguments.data()) : int64_t(kChoose); }
 };
 
@@ -76,14 +77,16 @@ struct Change {
 };
 
 // All argument structs lie one after another; run(n) sets every N and runs all. One run at a time.
+// fixed_weights: what kernels prepare from weights is kept, until refresh() says that the weights have changed.
 class ProgramData {
 public:
-    explicit ProgramData(const std::vector<const BoundKernel*>& steps);
+    ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights);
+    void refresh();
     Outcome run(int64_t n);  // n < 0: as built
     // `count` runs in a row, or as many as end well; `done` says how many did.
     Outcome run_steps(int64_t n, int64_t count, const std::vector<Change>& before, const std::vector<Change>& after,
                       int64_t& done);
-    int64_t workspace_bytes() const { return workspace_bytes_; }
+    int64_t workspace_bytes() const { return workspace_bytes_ + prepared_bytes_; }
     int64_t largest_batch() const { return largest_; }  // smallest N of all steps; -1 if none has one
     size_t size() const { return steps_.size(); }
 
@@ -93,11 +96,13 @@ private:
         size_t first;   // in arguments_
         int64_t batch;  // index of N in arguments_, or -1
         int64_t built;
+        size_t prepared;  // byte in prepared_ or workspace_, for kernels that prepare
     };
     std::vector<Entry> steps_;
     std::vector<uint64_t> arguments_;
-    Workspace workspace_;
-    int64_t workspace_bytes_ = 0;
+    Workspace workspace_, prepared_;
+    int64_t workspace_bytes_ = 0, prepared_bytes_ = 0;
+    bool fixed_, stale_ = true;
     int64_t largest_ = -1;
     std::mutex running_;
 };

@@ -56,7 +56,11 @@ class InferencePlan:
         self._context = _context(layers, parameters, input_shape, capacity, training=False)
         nodes = lower(self._context, layers, self.inputs)
         self.outputs = nodes[-1].y
-        self._work = WorkSequence(work for node in nodes for work in node.forward)
+        self._work = WorkSequence(_forward(nodes), fixed_weights=True)
+
+    def refresh(self) -> None:
+        """The weights may have changed since the last run: forget what was made of them."""
+        self._work.refresh()
 
     def run(self, n: int) -> Array:
         """Outputs for the first n pictures in `inputs`; a view that the next run overwrites."""
@@ -90,7 +94,7 @@ class EvaluationPlan:
         self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
         nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
         judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, accuracy=accuracy)
-        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge])
+        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge], fixed_weights=True)
 
     def run(self, n: int) -> None:
         """Add the next n pictures of the feed to `totals`."""

@@ -55,5 +55,6 @@ class Predictor:
         except IndexError:
             plan = None
         if plan is None or plan.parameters is not parameters or plan.capacity != capacity:
-            plan = InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
+            return InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
+        plan.refresh()
         return plan

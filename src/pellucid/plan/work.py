@@ -15,10 +15,12 @@ Work = native.Step | Call
 class Sequence:
     """Runs work items in order, consecutive native steps in a single call that releases the GIL once.
 
+    fixed_weights: no step changes a parameter; `refresh` says that somebody else has.
     Shapes: the programs are built for a batch of N; `run(n)` does the first n <= N pictures.
     """
 
-    def __init__(self, work: Iterable[Work]) -> None:
+    def __init__(self, work: Iterable[Work], *, fixed_weights: bool = False) -> None:
+        self._fixed_weights = fixed_weights
         self._stages: list[Call] = []
         self._programs: list[native.Program] = []
         self.workspace_bytes = 0
@@ -34,7 +36,7 @@ class Sequence:
 
     def _close(self, pending: list[native.Step]) -> None:
         if pending:
-            program = native.Program(list(pending))
+            program = native.Program(list(pending), fixed_weights=self._fixed_weights)
             self.workspace_bytes += program.workspace_bytes
             self._programs.append(program)
             self.steps.extend(pending)
@@ -50,6 +52,11 @@ class Sequence:
     def program(self) -> native.Program | None:
         """The one program that is all of the work, or None where Python has a part in it."""
         return self._programs[0] if len(self._programs) == len(self._stages) == 1 else None
+
+    def refresh(self) -> None:
+        """The weights may have changed since the last run."""
+        for program in self._programs:
+            program.refresh()
 
     def run(self, n: int) -> bool:
         """Do everything for the first n pictures; False if a stage ended the run because a number was not finite."""

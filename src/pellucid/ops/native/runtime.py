@@ -82,12 +82,18 @@ class Program:
     """Consecutive steps as one call: the GIL is released once, and one workspace serves all.
 
     `run(n)` gives every step that has a batch size the size n, at most the one it was built with.
+    fixed_weights: what kernels make of weights, such as packed copies, is kept from run to run; `refresh` says that
+    the weights have changed.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], *, fixed_weights: bool = False) -> None:
         if not available:
             raise BackendError(f"no compiled kernels: {reason}")
-        self._program = _native.Program(list(steps))
+        self._program = _native.Program(list(steps), fixed_weights)
+
+    def refresh(self) -> None:
+        """Make anew, at the next run, what was kept of the weights."""
+        self._program.refresh()
 
     def run(self, n: int | None = None) -> bool:
         """True if every step ran; False if `stop_unless_finite` ended the program.
