@@ -93,3 +93,30 @@ def test_a_program_built_for_many_examples_runs_few(rng: np.random.Generator) ->
         program.run(n)
         np.testing.assert_allclose(y[:n], x[:n] @ kernel, rtol=0, atol=1e-3)
         assert np.isnan(y[n:]).all()
+
+
+def test_packed_weights_stay_until_they_are_refreshed(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((64, 300)).astype(np.float32)
+    first, second = rng.standard_normal((2, 300, 20)).astype(np.float32)
+    kernel, y = first.copy(), np.empty((64, 20), np.float32)
+    kept = native.Program([native.dense(x, kernel, None, y)], fixed_weights=True)
+    anew = native.Program([native.dense(x, kernel, None, y)])
+
+    def outputs(program: native.Program, n: int = 64) -> Array:
+        y[...] = np.nan
+        program.run(n)
+        return y[:n].copy()
+
+    before = outputs(kept)
+    np.testing.assert_array_equal(before, outputs(anew))
+    kernel[...] = second
+    np.testing.assert_array_equal(outputs(kept), before)
+    kept.refresh()
+    np.testing.assert_array_equal(outputs(kept), outputs(anew))
+    for n in (3, 50):  # few are streamed, and read the weights themselves
+        np.testing.assert_array_equal(outputs(kept, n), outputs(anew, n))
+    kernel[...] = first
+    kept.refresh()
+    outputs(kept, 3)  # prepares for as many as the program was built for
+    np.testing.assert_array_equal(outputs(kept), before)
+    assert kept.workspace_bytes >= kernel.nbytes

@@ -152,6 +152,16 @@ def test_predict_in_any_batches_and_without_keeping_much() -> None:
     assert not big._predictor._idle
 
 
+def test_predictions_follow_the_weights_whoever_changed_them() -> None:
+    model, (x, y) = small(), pictures(64)
+    model.compile("adam", "categorical_crossentropy")
+    model.predict(x, batch_size=64)  # the plan, and what kernels packed of the weights, stay
+    fit(model, x, y)
+    np.testing.assert_array_equal(model.predict(x, batch_size=64), copy.deepcopy(model).predict(x, batch_size=64))
+    model.set_weights([-weights for weights in model.get_weights()])
+    np.testing.assert_array_equal(model.predict(x, batch_size=64), copy.deepcopy(model).predict(x, batch_size=64))
+
+
 # Layers of one's own
 
 
