@@ -132,6 +132,9 @@ def test_settings_of_single_layers() -> None:
     assert other.layers[3].activation == "tanh" and other.name == plain.name
     np.testing.assert_array_equal(other.layers[4].params["kernel"], plain.layers[4].params["kernel"])
     assert zoo.build("convnetjs-cifar10", options={"*.trainable": False}).preprocessing.mean == (0.5,)
+    lenet = zoo.build("lenet5-published", options={"f6.use_bias": False})
+    codes = zoo.lenet5_published().get_layer("output").params["kernel"]
+    np.testing.assert_array_equal(lenet.get_layer("output").params["kernel"], codes)  # drawn by a function
     for option, value, words in (
         ("conf1.filters", 8, "unknown layer of simple-convnet 'conf1'; did you mean 'conv1'"),
         ("conv1.filter", 8, "unknown argument of conv1 'filter'; did you mean 'filters'"),

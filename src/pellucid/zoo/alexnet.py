@@ -39,7 +39,8 @@ def alexnet(
     form; with "batch" the norms stand where the paper has its LRN, before the pooling.
     Weights start as in the paper: Gaussian with deviation 0.01, biases 1 in convolutions 2, 4, 5 and in the two hidden
     dense layers, 0 elsewhere. Differs from the paper: one network instead of two halves on two GPUs; dropout scales
-    what it keeps while training, where the paper halves the outputs in use.
+    what it keeps while training, where the paper halves the outputs in use; pixels are 0 to 1, where the paper takes
+    the training pictures' mean off them.
     Source: Krizhevsky, Sutskever & Hinton 2012, sections 3.3 (n=5, alpha=1e-4, beta=0.75, k=2), 3.4, 3.5, 5.
     """
     if normalization not in NORMALIZATIONS:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
+from pellucid.initializers import Initializer
 from pellucid.layers import LAYERS, Input, Layer, from_config
 from pellucid.model import Sequential
 
@@ -25,7 +26,7 @@ def change_layers(model: Sequential, changes: Mapping[str, Any]) -> Sequential:
     >>> other.layers[1], other.layers[3].kernel_initializer == other.layers[0].kernel_initializer
     (<MaxPool2D 'pool1' 2x2, stride 1, valid>, True)
     """
-    configs = {layer.name: layer.config() for layer in model.layers}
+    configs = {layer.name: _arguments(layer) for layer in model.layers}
     kinds_first = sorted(changes.items(), key=lambda change: not change[0].endswith(".type"))
     for setting, value in kinds_first:
         pattern, _, argument = setting.rpartition(".")
@@ -42,6 +43,11 @@ def change_layers(model: Sequential, changes: Mapping[str, Any]) -> Sequential:
     changed = Sequential([Input(model.input_shape), *layers], name=model.name, seed=model.seed)
     changed.preprocessing = model.preprocessing
     return changed
+
+
+def _arguments(layer: Layer) -> dict[str, Any]:
+    """The layer's config with its initializers themselves: of a function, a config has no more than the name."""
+    return layer.config() | {key: value for key, value in vars(layer).items() if isinstance(value, Initializer)}
 
 
 def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:

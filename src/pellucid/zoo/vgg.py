@@ -89,7 +89,8 @@ def vgg16(
     """Configuration D: 13 convolutions and 3 dense layers; 138,357,544 parameters.
 
     batch_norm puts batch normalisation between each convolution and its ReLU, which the paper does not have.
-    Differs from the paper: weights start as He et al. 2015 have them, where the paper first trains a shallower network.
+    Differs from the paper: weights start as He et al. 2015 have them, where the paper first trains a shallower network;
+    pixels are 0 to 1, where the paper takes the mean colour off them.
     Source: Simonyan & Zisserman 2015, table 1; dropout 0.5 after the first two dense layers, section 3.1.
     """
     return _vgg(
