@@ -128,6 +128,40 @@ def test_array_bytes_are_counted():
         safe_pickle.loads(good.replace(b"K\x01K\x04\x85", b"K\x01K\xc8\x85"))
 
 
+def test_one_string_cannot_become_many_arrays():
+    """Each GET and call of a few bytes would copy a megabyte."""
+    text = b"\x80\x02X\x00\x00\x10\x00" + b"a" * 2**20 + b"q\x00]q\x01"
+    again = b"c_codecs\nencode\nh\x00X\x06\x00\x00\x00latin1\x86Ra"
+    assert len(safe_pickle.loads(text + again * 4 + b".")) == 4
+    with pytest.raises(DataError, match="refused: arrays of more bytes"):
+        safe_pickle.loads(text + again * 100 + b".")
+
+
+def test_a_vocabulary_answers_for_names_of_its_own():
+    words = safe_pickle.Vocabulary(
+        calls={"collections OrderedDict": lambda pairs=(): dict(pairs)},
+        values={"numpy float64": "a kind of number"},
+        persistent=lambda key: f"storage {key}",
+    )
+    value = OrderedDict(a=1, kind=np.float64)
+    value.note = "an attribute"
+    stream = io.BytesIO()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj):
+            return "7" if obj is Ellipsis else None
+
+    for _ in range(2):
+        Pickler(stream, 2).dump([value, ...])
+    stream.seek(0)
+    for _ in range(2):  # one pickle behind the other
+        assert safe_pickle.loads(stream, vocabulary=words) == [{"a": 1, "kind": "a kind of number"}, "storage 7"]
+    with pytest.raises(DataError, match=r"refused: the name (posix|nt)\.system"):
+        safe_pickle.loads(pickle.dumps(Planted(os.system, ("true",)), 2), vocabulary=words)
+    with pytest.raises(DataError, match="refused: opcode BINPERSID"):
+        safe_pickle.loads(b"\x80\x02K\x01Q.")
+
+
 @pytest.mark.parametrize(
     "data", [b"", b".", b"(", b"}", b"\x80\x02]q\x00(K\x01", b"0.", b"h\x05.", b"cnumpy\nndarray\n."]
 )

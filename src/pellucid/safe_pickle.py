@@ -2,16 +2,18 @@
 
 `pickle.load` calls whatever a file names. This is an interpreter of its own for the opcodes plain data needs: names of
 NumPy's array constructors stand for themselves and are never looked up; every other name, and every opcode that would
-build an object, is refused before anything happens.
+build an object, is refused before anything happens. A caller who knows what else its files hold (tensors) says so in a
+`Vocabulary`: names again, each with a function of the caller's own.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import pickletools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
+
+EXPANSION = 4
+"""The arrays of an honest pickle take at most this many times its length, copies made on the way included."""
 
 _MARK = object()
 _SIMPLE_DTYPE = re.compile(r"[<>=|]?(?:[biufc](?:1|2|4|8|16)|[SU]\d{1,9}|\?)")
@@ -50,10 +55,28 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """What one kind of pickle may hold besides arrays. Names are written `module attribute`.
+
+    calls: what answers for a call of a name; ValueError and TypeError there mean a damaged file.
+    values: what a name stands for by itself.
+    persistent: what answers for a persistent id, such as a tensor's storage; None: there are none.
+    """
+
+    calls: Mapping[str, Callable[..., Any]]
+    values: Mapping[str, Any]
+    persistent: Callable[[Any], Any] | None = None
+
+
+NOTHING_MORE = Vocabulary({}, {})
+
+
+@dataclass(frozen=True)
 class _Name:
-    """One of NumPy's constructors, by name only."""
+    """A constructor by name only: one of NumPy's, or what the vocabulary has for it."""
 
     kind: str
+    answer: Callable[..., Any] | None = None
 
 
 @dataclass(eq=False)
@@ -78,16 +101,18 @@ def load(path: Path) -> Any:
     return loads(data, name=str(path))
 
 
-def loads(data: bytes, *, name: str = "pickle") -> Any:
+def loads(data: bytes | io.BytesIO, *, name: str = "pickle", vocabulary: Vocabulary = NOTHING_MORE) -> Any:
     """The data in a pickle of any protocol, Python 2's too (whose strings come as str, one character a byte).
 
+    A BytesIO is left behind the pickle, where another may follow.
     Errors: DataError naming what was refused or damaged; nothing has run by then.
     """
+    size = data.getbuffer().nbytes if isinstance(data, io.BytesIO) else len(data)
     try:
         with warnings.catch_warnings():  # a damaged string may hold an escape that Python deprecates
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", SyntaxWarning)
-            return _Machine().run(pickletools.genops(data))
+            return _Machine(vocabulary, EXPANSION * size + 2**20).run(pickletools.genops(data))
     except _Refused as error:
         raise DataError(
             f"{name}: refused: {error}. Only arrays, bytes, strings, numbers, lists, tuples and dicts are read from a "
@@ -100,9 +125,11 @@ def loads(data: bytes, *, name: str = "pickle") -> Any:
 class _Machine:
     """The stack, the memo, and what each allowed opcode does to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Vocabulary, allowance: int) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.vocabulary = vocabulary
+        self.allowance = allowance
 
     def run(self, operations: Iterator[tuple[Any, Any, int | None]]) -> Any:
         for opcode, argument, _ in operations:
@@ -157,6 +184,8 @@ class _Machine:
         elif name == "BUILD":
             pending, state = self._pop(2)
             self._build(pending, state)
+        elif name == "BINPERSID" and self.vocabulary.persistent is not None:
+            stack.append(self.vocabulary.persistent(*self._pop(1)))
         elif name not in ("PROTO", "FRAME"):
             raise _Refused(f"opcode {name}, which builds an object")
 
@@ -206,14 +235,26 @@ class _Machine:
             raise ValueError("an array without its values")
         return value.dtype if isinstance(value, _Dtype) else value
 
-    def _named(self, name: str) -> _Name:
+    def _named(self, name: str) -> Any:
+        if name in self.vocabulary.values:
+            return self.vocabulary.values[name]
+        if name in self.vocabulary.calls:
+            return _Name(name, self.vocabulary.calls[name])
         if name not in _NAMES:
             raise _Refused(f"the name {name.replace(' ', '.')}")
         return _Name(_NAMES[name])
 
+    def _spend(self, raw: Any) -> None:
+        """Count what is about to be copied: a few bytes of a pickle can ask for the same copy again and again."""
+        self.allowance -= len(raw) if isinstance(raw, str | bytes | bytearray) else 0
+        if self.allowance < 0:
+            raise _Refused("arrays of more bytes than a file of this length can hold")
+
     def _call(self, callee: Any, arguments: Any) -> Any:
         if not isinstance(callee, _Name) or not isinstance(arguments, tuple):
             raise _Refused("a call of something that is no constructor of arrays")
+        if callee.answer is not None:
+            return callee.answer(*arguments)
         if callee.kind == "reconstruct":
             if not (arguments and arguments[0] == _Name("ndarray")):
                 raise _Refused("an array of another class than numpy.ndarray")
@@ -224,18 +265,24 @@ class _Machine:
             text, encoding = arguments if len(arguments) == 2 else (*arguments, "utf-8")
             if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
                 raise _Refused(f"encoding as {encoding!r}")
+            self._spend(text)
             return text.encode(encoding)
         if callee.kind == "empty" and not arguments:  # how Python 3 writes b"" for Python 2
             return b""
         if callee.kind == "frombuffer":
             raw, dtype, shape, order = arguments
+            self._spend(raw)
             return _array(raw, dtype, shape, order)
         if callee.kind == "scalar":
             dtype, raw = arguments
+            self._spend(raw)
             return _array(raw, dtype, (), "C")[()]
         raise _Refused(f"a call of {callee.kind}")
 
     def _build(self, pending: Any, state: Any) -> None:
+        if isinstance(pending, dict) and self.vocabulary.calls:  # attributes of an OrderedDict, which carry no data
+            self.stack.append(pending)
+            return
         if not isinstance(pending, _Pending) or not isinstance(state, tuple):
             raise _Refused("state for something that is no array")
         built: Any
@@ -246,6 +293,7 @@ class _Machine:
             built = _Dtype(np.dtype(pending.text).newbyteorder("|" if order == "=" else order))
         else:
             _, shape, dtype, fortran, raw = state
+            self._spend(raw)
             built = _array(raw, dtype, shape, "F" if fortran else "C")
         for key in pending.memo_keys:
             self.memo[key] = built
