@@ -107,7 +107,7 @@ def train(
     ] = None,
     resize: Annotated[
         str | None,
-        typer.Option(metavar="crop|pad|stretch", help="How a picture of another shape becomes square. Default: crop."),
+        typer.Option(metavar="crop|center|pad|stretch", help="How a picture of another shape becomes square. Default: crop."),
     ] = None,
     augment: Annotated[
         str | None,

@@ -35,7 +35,8 @@ def load(
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class.
 
     size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, or 128.
-    resize: "crop" (shorter side to size, centre kept), "pad" or "stretch". channels: 1 or 3 to force grey or colour.
+    resize: "crop" (shorter side to size, centre kept), "center" (the middle seven eighths of that), "pad" or "stretch".
+    channels: 1 or 3 to force grey or colour.
     validation: a fraction of the training pictures, or a folder, to watch while training. A folder without splits holds
     out this fraction (0.2 where it is None) as both validation and test.
     class_names: label by these names, as a trained network has them. files: the lists a run stored (Dataset.files),

@@ -14,7 +14,7 @@ from pellucid.errors import ConfigError, DataError, unknown_name
 
 Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
-RESIZE_RULES = ("crop", "pad", "stretch")
+RESIZE_RULES = ("crop", "center", "pad", "stretch")
 
 
 @dataclass(frozen=True)

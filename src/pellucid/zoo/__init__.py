@@ -13,6 +13,7 @@ from pellucid.errors import unknown_name
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.alexnet import alexnet
+from pellucid.zoo.alexnet_owt import alexnet_owt
 from pellucid.zoo.changes import change_layers
 from pellucid.zoo.cifar_net import cifar_net
 from pellucid.zoo.convnetjs import convnetjs_cifar10
@@ -25,6 +26,7 @@ __all__ = [
     "BUILDERS",
     "NAMES",
     "alexnet",
+    "alexnet_owt",
     "build",
     "cifar_net",
     "convnetjs_cifar10",
@@ -46,6 +48,7 @@ BUILDERS: dict[str, Callable[..., Sequential]] = {
     "cifar-net": cifar_net,
     "convnetjs-cifar10": convnetjs_cifar10,
     "alexnet": alexnet,
+    "alexnet-owt": alexnet_owt,
     "vgg11": vgg11,
     "vgg13": vgg13,
     "vgg16": vgg16,

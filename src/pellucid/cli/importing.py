@@ -1,0 +1,177 @@
+"""`pellucid import`: weights that PyTorch or Keras trained become a model file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.output import JsonFlag, note, print_json, print_table
+from pellucid.cli.progress import WorkBar
+from pellucid.cli.settings import parse
+from pellucid.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pellucid.convert import Imported
+    from pellucid.model import Sequential
+
+EXAMPLES = (
+    "torchvision's VGG-16, with the names of its classes (docs/weights.md says where to get both):\n\n"
+    "   pellucid import vgg16-397923af.pth --as vgg16 --out vgg16.safetensors "
+    "--classes-file imagenet_class_index.json\n\n"
+    "   pellucid predict vgg16.safetensors cat.jpg --top 5\n\n"
+    "Only what it sees, without what it concludes, for classes of your own:\n\n"
+    "   pellucid import vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --as vgg16 --classes 3 --size 160 "
+    "--out start.safetensors"
+)
+MAX_CLASSES_BYTES = 8 << 20
+
+
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5 or .weights.h5.")
+    ],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="MODEL", help="The network that the weights are of: vgg16, vgg16_bn, alexnet-owt, ..."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, such as vgg16.safetensors.")],
+    classes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Another number of classes: the last layer starts anew."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Pictures of N x N. Another size than published goes with --no-top."),
+    ] = None,
+    no_top: Annotated[
+        bool, typer.Option("--no-top", help="Leave out the dense layers: they start anew, from --seed.")
+    ] = False,
+    classes_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Names of the classes: a text with one a line, or Keras's imagenet_class_index.json."
+        ),
+    ] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="torchvision|caffe|plain",
+            help="How the pictures were prepared. Default: as published for the network; plain divides by 255.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An argument of the network. Repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="For layers that start anew.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Turn weights from PyTorch or Keras into a model file. Nothing that the file says is run."""
+    from pellucid.convert import import_model
+
+    names = None if classes_file is None else read_classes(classes_file)
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: the folder {out.parent} is not there; make it first")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise ConfigError(f"--out {out}: is the file to be imported; choose another name")
+    with WorkBar(quiet=as_json) as bar:
+        model, report = import_model(
+            file,
+            name,
+            classes=classes,
+            size=size,
+            options=parse(settings or []),
+            seed=seed,
+            no_top=no_top,
+            scaling=scaling,
+            progress=bar,
+        )
+    if names is not None:
+        if len(names) != model.output_shape[-1]:
+            raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
+        model.class_names = names
+    model.save(out)
+    if as_json:
+        print_json({**report.to_json(), **facts(model), "out": str(out)})
+        return
+    print_table(["import", ""], told(report, model, out))
+    if report.fresh:
+        note(f"{', '.join(report.fresh)}: not from the file; train before you trust an answer")
+    elif names is None:
+        note("the classes have numbers for names; --classes-file gives them names")
+
+
+def facts(model: Sequential) -> dict[str, Any]:
+    """What the new model is."""
+    return {
+        "model": model.name,
+        "parameters": model.count_params(),
+        "input_shape": list(model.input_shape),
+        "classes": model.output_shape[-1],
+        "preprocessing": model.preprocessing.to_config(),
+    }
+
+
+def told(report: Imported, model: Sequential, out: Path) -> list[list[str]]:
+    """The report in lines."""
+    height, width, channels = model.input_shape
+    rows = [
+        ["from", f"{report.file}: {report.form}, {report.arrays} arrays, {report.numbers:,} numbers"],
+        ["SHA-256", report.sha256],
+    ]
+    if report.checked is not None:
+        rows.append(["checked", f"it is the published file ({report.checked})"])
+    rows += [["", text] for text in report.notes]
+    rows += [
+        ["network", f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} classes"],
+        ["pictures", f"{height} x {width} x {channels}, {described(model)} ({report.scaling})"],
+        ["starts anew", ", ".join(report.fresh) or "nothing"],
+        ["written", str(out)],
+    ]
+    return rows
+
+
+def described(model: Sequential) -> str:
+    """How pictures are prepared, in words."""
+    fit = model.preprocessing
+    range_text = "0 to 1" if fit.scale != 1 else "0 to 255"
+    words = [f"{fit.resize}, {range_text}"]
+    if fit.mean is not None:
+        words.append("less mean " + ", ".join(f"{value:g}" for value in fit.mean))
+    if fit.std is not None:
+        words.append("by deviation " + ", ".join(f"{value:g}" for value in fit.std))
+    return ", ".join(words)
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """The names of classes in a file: text with one a line, a JSON list, or Keras's {"0": ["n01440764", "tench"], ...}.
+
+    Errors: DataError for a file that cannot be read, or holds no such thing.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MAX_CLASSES_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no text in UTF-8 ({error.reason} at byte {error.start})") from error
+    if len(raw) > MAX_CLASSES_BYTES:
+        raise DataError(f"{path}: is longer than {MAX_CLASSES_BYTES >> 20} MB; expected a list of names")
+    if not text.lstrip().startswith(("{", "[")):
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+    try:
+        listed = json.loads(text)
+        if isinstance(listed, dict):
+            listed = [listed[str(number)] for number in range(len(listed))]
+    except (ValueError, RecursionError, KeyError) as error:
+        raise DataError(f'{path}: expected a JSON list of names, or {{"0": ["id", "name"], ...}} ({error})') from error
+    names = [item[-1] if isinstance(item, list) and item else item for item in listed]
+    wrong = next((name for name in names if not isinstance(name, str) or not name), None)
+    if wrong is not None:
+        raise DataError(f"{path}: expected names of classes, got {wrong!r:.60}")
+    return tuple(names)

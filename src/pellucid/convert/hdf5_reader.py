@@ -1,0 +1,197 @@
+"""Reads one HDF5 file of Keras's for another process, which it serves over its standard input and output.
+
+Run as a program of its own, under limits of memory and time, because the HDF5 library is C and the file a stranger's.
+It first writes one line of JSON, the index: every layer with weights, and the shape of each weight. Then for each line
+that it reads, the JSON name of a weight, it writes a line {"bytes": N} and N bytes of little-endian float32. Instead of
+either it may write {"error": "..."}.
+
+Only plain groups and data sets stored in the file itself are followed. A link (soft or external), a virtual data set,
+one kept in other files, and any filter but HDF5's own compressions are refused. Nothing here imports Pellucid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from typing import Any, BinaryIO, NoReturn
+
+MEMORY_BYTES = 2 << 30
+CPU_SECONDS = 300
+MAX_NAMES = 10_000
+MAX_ARRAYS = 16
+MAX_DIMS = 8
+MAX_CHUNK_BYTES = 256 << 20
+SLAB_BYTES = 16 << 20
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
+
+
+class Refused(Exception):
+    """What is wrong with the file, and where in it."""
+
+
+def set_limits() -> None:
+    """Memory, processor time, and no file to be written; where the system knows such limits."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for what, amount in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(what, (amount, amount))
+
+
+def follow(group: Any, path: str) -> Any:
+    """The object at a path below a group, by plain links alone."""
+    import h5py
+
+    place = group
+    for name in path.split("/"):
+        where = f"{place.name.rstrip('/')}/{name}"
+        if not isinstance(place, h5py.Group) or name in ("", ".", "..") or name not in place:
+            raise Refused(f"{where}: is missing")
+        if not isinstance(place.get(name, getlink=True), h5py.HardLink):
+            raise Refused(f"{where}: is a link to another place or file; only weights in the file itself are read")
+        place = place[name]
+    return place
+
+
+def texts(group: Any, name: str) -> list[str]:
+    """An attribute that lists names; a long one is cut into name0, name1 and so on."""
+    import h5py
+
+    found: list[str] = []
+    parts = [name] if name in group.attrs else [f"{name}{i}" for i in range(MAX_NAMES) if f"{name}{i}" in group.attrs]
+    for part in parts:
+        where = f"{group.name}, attribute {part!r}"
+        attribute = h5py.h5a.open(group.id, part.encode())
+        if len(attribute.shape) != 1 or attribute.dtype.kind not in "SOUf":
+            raise Refused(f"{where}: expected a list of names, got shape {attribute.shape} of {attribute.dtype}")
+        if len(found) + attribute.shape[0] > MAX_NAMES:
+            raise Refused(f"{where}: lists more than {MAX_NAMES} names")
+        if attribute.shape[0]:  # an empty list is stored as floats
+            found += [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in group.attrs[part]]
+    return found
+
+
+def described(dataset: Any) -> dict[str, Any]:
+    """The shape and type of a data set, after everything but its numbers was checked."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise Refused(f"{getattr(dataset, 'name', '?')}: expected a data set, got a {type(dataset).__name__}")
+    where = dataset.name
+    if dataset.is_virtual or dataset.external:
+        raise Refused(f"{where}: its numbers lie in other files; only weights in the file itself are read")
+    if dataset.shape is None or len(dataset.shape) > MAX_DIMS:
+        raise Refused(f"{where}: has {'no' if dataset.shape is None else 'too many'} axes; at most {MAX_DIMS} are read")
+    if dataset.dtype.kind not in "fiu" or dataset.dtype.itemsize > 8:
+        raise Refused(f"{where}: holds {dataset.dtype}, expected numbers")
+    plan = dataset.id.get_create_plist()
+    for i in range(plan.get_nfilters()):
+        if plan.get_filter(i)[0] not in FILTERS:
+            raise Refused(
+                f"{where}: is packed by filter {plan.get_filter(i)[0]}; {', '.join(FILTERS.values())} are read"
+            )
+    if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
+        raise Refused(f"{where}: is stored in chunks {dataset.chunks} of more than {MAX_CHUNK_BYTES} bytes")
+    if dataset.size and not dataset.id.get_storage_size():
+        raise Refused(f"{where}: says it has shape {dataset.shape}, but holds no numbers")
+    return {"path": where, "shape": list(dataset.shape), "dtype": str(dataset.dtype)}
+
+
+def index(file: Any) -> dict[str, Any]:
+    """Every layer that has weights, in the file's order."""
+    if "layer_names" in file.attrs or "layer_names0" in file.attrs:
+        return {"style": "legacy", "layers": listed_layers(file)}
+    if "model_weights" in file:
+        return {"style": "legacy", "layers": listed_layers(follow(file, "model_weights"))}
+    if "layers" in file:
+        return {"style": "keras3", "layers": numbered_layers(follow(file, "layers"))}
+    raise Refused("holds no weights of a Keras model: it has neither layer_names, nor model_weights, nor layers")
+
+
+def listed_layers(root: Any) -> list[dict[str, Any]]:
+    """The layout of .h5: an attribute names the layers, and one of each layer's names its weights."""
+    found = []
+    for layer in texts(root, "layer_names"):
+        group = follow(root, layer)
+        names = texts(group, "weight_names")
+        if len(names) > MAX_ARRAYS:
+            raise Refused(f"{group.name}: has {len(names)} weights; is it a model inside the model?")
+        if names:
+            found.append({"name": layer, "arrays": [described(follow(group, name)) for name in names]})
+    return found
+
+
+def numbered_layers(root: Any) -> list[dict[str, Any]]:
+    """The layout of .weights.h5: a group for each layer, its weights numbered in `vars`."""
+    if len(root) > MAX_NAMES:
+        raise Refused(f"{root.name}: has {len(root)} layers, at most {MAX_NAMES} are read")
+    found = []
+    for layer in root:
+        group = follow(root, layer)
+        if "vars" not in group:
+            continue
+        values = follow(group, "vars")
+        if len(values) > MAX_ARRAYS:
+            raise Refused(f"{values.name}: has {len(values)} weights, at most {MAX_ARRAYS} are read")
+        arrays = [described(follow(values, str(i))) for i in range(len(values))]
+        if arrays:
+            found.append({"name": layer, "arrays": arrays})
+    return found
+
+
+def send(dataset: Any, out: BinaryIO) -> None:
+    """The numbers of a data set, a slab at a time."""
+    out.write(json.dumps({"bytes": dataset.size * 4}).encode() + b"\n")
+    if not dataset.shape:
+        out.write(dataset[()].astype("<f4").tobytes())
+    elif dataset.size:
+        step = max(1, SLAB_BYTES // max(1, dataset.size // dataset.shape[0] * 8))
+        for start in range(0, dataset.shape[0], step):
+            out.write(dataset[start : start + step].astype("<f4").tobytes())
+    out.flush()
+
+
+def serve(path: str) -> None:
+    """Answer until the input ends."""
+    out = sys.stdout.buffer
+    try:
+        set_limits()
+        import h5py
+        import numpy as np
+
+        np.seterr(over="ignore")
+        with h5py.File(path, "r") as file:
+            told = index(file)
+            out.write(json.dumps(told).encode() + b"\n")
+            out.flush()
+            known = {array["path"] for layer in told["layers"] for array in layer["arrays"]}
+            for line in sys.stdin.buffer:
+                name = json.loads(line)
+                if name not in known:
+                    raise Refused(f"{name}: is not in the index")
+                send(file[name], out)
+    except Refused as error:
+        fail(out, str(error))
+    except MemoryError:
+        fail(out, f"needs more than {MEMORY_BYTES >> 20} MB of memory to be read")
+    except Exception as error:  # whatever the C library makes of a damaged file
+        fail(out, f"is no whole HDF5 file ({type(error).__name__}: {error})")
+
+
+def fail(out: BinaryIO, message: str) -> NoReturn:
+    out.write(json.dumps({"error": message}).encode() + b"\n")
+    out.flush()
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

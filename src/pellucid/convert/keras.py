@@ -1,0 +1,229 @@
+"""Keras's files: weights as .h5 (attributes list the layers) and as .weights.h5 (Keras 3), and their arrays' names.
+
+The file is opened by h5py in a process of its own (hdf5_reader.py), under limits; this module asks it for the index,
+and for arrays by name, and trusts neither.
+
+Layouts are ours: kernels (KH, KW, C/G, O), dense (inputs, units), pictures flattened in order (H, W, C). Keras's VGG
+was trained on blue, green, red: where pictures are to be red, green, blue the first kernel's channels are turned round.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.convert.source import Arrange, Source, Stored, Wanted
+from pellucid.errors import ConfigError
+from pellucid.layers import Conv2D, Flatten, GlobalAvgPool2D, Layer
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Array
+
+HDF5_START = b"\x89HDF\r\n\x1a\n"
+ANSWER_S = 300
+"""How long the reading process may take over one answer."""
+MAX_INDEX_BYTES = 16 << 20
+
+_READER = Path(__file__).with_name("hdf5_reader.py")
+_VGG_HEAD = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
+_CLASS_NAMES = {"Conv2D": "conv2d", "Dense": "dense", "BatchNorm": "batch_normalization"}
+
+
+@dataclass(frozen=True)
+class KerasLayer:
+    """A layer with weights as the file has it: its name, and the names of its arrays in order."""
+
+    name: str
+    arrays: tuple[str, ...]
+
+
+class KerasFile(Source):
+    """A Keras weights file, or a whole model saved as .h5, of which the weights are read.
+
+    Errors: ConfigError where h5py is not installed; CheckpointError for what the reading process refuses.
+    """
+
+    framework = "keras"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        if importlib.util.find_spec("h5py") is None:
+            raise ConfigError(f"{path}: Keras's files need h5py, which is not installed; pip install 'pellucid[h5]'")
+        environment = {
+            **os.environ,
+            "HDF5_PLUGIN_PRELOAD": "::",  # no filters from outside the library
+            "HDF5_USE_FILE_LOCKING": "FALSE",  # a stick may be read-only
+            "OPENBLAS_NUM_THREADS": "1",  # its threads would take the memory that is allowed
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_READER), str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        try:
+            self.style, self.layers = self._index(self._answer())
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def form(self) -> str:  # type: ignore[override]
+        return "Keras weights (.weights.h5)" if self.style == "keras3" else "Keras weights (.h5)"
+
+    def _index(self, told: dict[str, Any]) -> tuple[str, tuple[KerasLayer, ...]]:
+        layers = []
+        try:
+            for layer in told["layers"]:
+                for array in layer["arrays"]:
+                    shape = tuple(int(size) for size in array["shape"])
+                    self.tensors[str(array["path"])] = Stored(shape, str(array["dtype"]))
+                layers.append(KerasLayer(str(layer["name"]), tuple(str(array["path"]) for array in layer["arrays"])))
+            return str(told["style"]), tuple(layers)
+        except (KeyError, TypeError, ValueError) as error:
+            self.refuse(f"its reader gave an index that makes no sense ({error})", error)
+
+    def is_spare(self, name: str, *, no_top: bool) -> bool:
+        owner = next((layer for layer in self.layers if name in layer.arrays), None)
+        return no_top and owner is not None and len(self.tensors[owner.arrays[0]].shape) == 2
+
+    def num_classes(self) -> int | None:
+        kernels = [self.tensors[layer.arrays[0]].shape for layer in _in_order(self)]
+        return next((shape[-1] for shape in reversed(kernels) if len(shape) == 2), None)
+
+    def has_batch_norm(self) -> bool:
+        return any("moving_mean" in name or "batch_normalization" in name for name in self.tensors)
+
+    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+        """As Source says. Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and
+        number; and else by their order.
+        """
+        own = [layer for layer in model.layers if layer.params or layer.state]
+        for layer in own:
+            if type(layer).__name__ not in _CLASS_NAMES:
+                kind = type(layer).__name__
+                raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from Keras's files")
+        flattened = [isinstance(layer, Flatten | GlobalAvgPool2D) for layer in model.layers]
+        first = next((layer for layer in own if isinstance(layer, Conv2D)), None)
+        found: list[Wanted] = []
+        for layer, (twin, arrays) in zip(own, _twins(own, self), strict=True):
+            in_head = any(flattened[: layer.position])
+            for i, (name, array) in enumerate((layer.params | layer.state).items()):
+                turn = blue_first and layer is first and name == "kernel" and array.shape[2] == 3
+                arrange: Arrange = _reversed if turn else np.asarray
+                tensor = arrays[i] if i < len(arrays) else f"{twin}/{name}"
+                found.append(Wanted(layer, name, tensor, array.shape, arrange, in_head))
+        return found
+
+    def read(self, name: str) -> Array:
+        expected = math.prod(self.tensors[name].shape) * 4
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(name).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            self.refuse(f"{name}: the process that reads it has ended", error)
+        told = self._answer()
+        if told.get("bytes") != expected:
+            self.refuse(f"{name}: expected {expected} bytes, its reader has {told.get('bytes')!r}")
+        numbers = np.empty(self.tensors[name].shape, np.dtype("<f4"))
+        view, done = numbers.reshape(-1).view(np.uint8).data, 0
+        with self._limited():
+            while done < expected:
+                count = self._process.stdout.readinto(view[done:])  # type: ignore[union-attr]
+                if not count:
+                    self.refuse(f"{name}: ended after {done} of {expected} bytes; use another copy of the file")
+                done += count
+        return numbers
+
+    def _answer(self) -> dict[str, Any]:
+        """One line of the process's, or its refusal."""
+        assert self._process.stdout is not None
+        with self._limited():
+            line = self._process.stdout.readline(MAX_INDEX_BYTES)
+        try:
+            told = json.loads(line)
+        except ValueError as error:
+            self.refuse("could not be read within the limits of memory and time; is it damaged?", error)
+        if not isinstance(told, dict) or "error" in told:
+            self.refuse(str(told.get("error") if isinstance(told, dict) else told))
+        return told
+
+    def _limited(self) -> _Deadline:
+        return _Deadline(self._process)
+
+    def close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class _Deadline:
+    """Ends a process that has not answered in time."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._timer = threading.Timer(ANSWER_S, process.kill)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+
+
+def _in_order(source: KerasFile) -> list[KerasLayer]:
+    """The layers from the first to the last; Keras 3 lists them by the alphabet, so conv2d_10 before conv2d_2."""
+    if source.style != "keras3":
+        return list(source.layers)
+    return sorted(source.layers, key=lambda layer: _kind_and_number(layer.name))
+
+
+def _kind_and_number(name: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(.*?)(?:_(\d+))?", name)
+    return (found[1], int(found[2] or 0)) if found else (name, 0)
+
+
+def _twins(own: list[Layer], source: KerasFile) -> list[tuple[str, tuple[str, ...]]]:
+    """The file's layer for each of ours: its name and its arrays, none where it is missing."""
+    by_name = {layer.name: layer.arrays for layer in source.layers}
+    if source.style == "keras3":
+        counts: Counter[str] = Counter()
+        names = []
+        for layer in own:
+            kind = _CLASS_NAMES[type(layer).__name__]
+            names.append(f"{kind}_{counts[kind]}" if counts[kind] else kind)
+            counts[kind] += 1
+    else:
+        names = [_vgg_name(layer.name) for layer in own]
+        if not any(name in by_name for name in names):
+            in_file = [layer.name for layer in source.layers]
+            names = [*in_file[: len(own)], *(layer.name for layer in own[len(in_file) :])]
+    return [(name, by_name.get(name, ())) for name in names]
+
+
+def _vgg_name(name: str) -> str:
+    """Keras's name for a layer of VGG.
+
+    >>> _vgg_name("conv3_1"), _vgg_name("fc8")
+    ('block3_conv1', 'predictions')
+    """
+    return _VGG_HEAD.get(name) or re.sub(r"^conv(\d+)_(\d+)$", r"block\1_conv\2", name)
+
+
+def _reversed(kernel: Array) -> Array:
+    return kernel[:, :, ::-1]

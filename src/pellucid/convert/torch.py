@@ -1,0 +1,117 @@
+"""PyTorch's names and layouts: a state dict of torchvision's VGG or AlexNet, or of any network built the same way.
+
+torchvision keeps such a network as two `torch.nn.Sequential`, `features` up to the flattening and `classifier` behind
+it, and a Sequential numbers its modules. So walking our layers and counting as PyTorch counts (an activation is a
+module of its own, and so is dropout) gives every name. A state dict of one single Sequential, whose names are numbers
+alone, is read in the same way.
+
+Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O); dense (units, inputs) -> (inputs, units), and behind a
+Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our order (H, W, C).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from pellucid.convert.source import Arrange, Source, Wanted
+from pellucid.errors import ConfigError
+from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Array, Shape
+
+_BATCH_NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+
+
+class TorchSource(Source):
+    """A state dict, wherever it was kept."""
+
+    framework = "torch"
+
+    def is_spare(self, name: str, *, no_top: bool) -> bool:
+        # batch normalisation counts its batches
+        return name.endswith("num_batches_tracked") or (no_top and name.startswith("classifier."))
+
+    def num_classes(self) -> int | None:
+        dense = [name for name, stored in self.tensors.items() if len(stored.shape) == 2]
+        last = max(dense, key=_natural, default=None)
+        return None if last is None else self.tensors[last].shape[0]
+
+    def has_batch_norm(self) -> bool:
+        return any(name.endswith("running_mean") for name in self.tensors)
+
+    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+        single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
+        found: list[Wanted] = []
+        part, number, shape, head = "" if single else "features.", 0, model.input_shape, False
+        flattened: Shape | None = None
+        reverse = blue_first and shape[-1] == 3
+        for layer in model.layers:
+            for name, tensor, sizes, arrange in _arrays(layer, flattened):
+                turn = reverse and len(sizes) == 4
+                reverse = reverse and not turn
+                found.append(
+                    Wanted(layer, name, f"{part}{number}.{tensor}", sizes, _reversed if turn else arrange, head)
+                )
+            if isinstance(layer, Flatten | GlobalAvgPool2D):
+                head = True
+                flattened = shape if isinstance(layer, Flatten) else None
+                part, number = (part, number + 1) if single else ("classifier.", 0)
+            else:
+                number += 2 if layer.params and getattr(layer, "activation", None) is not None else 1
+            if isinstance(layer, Dense):
+                flattened = None
+            shape = layer.output_shape(shape)
+        return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts classifier.10 behind classifier.9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _arrays(layer: Layer, flattened: Shape | None) -> list[tuple[str, str, Shape, Arrange]]:
+    """(our name, PyTorch's, the shape there, the way back) for each array of a layer."""
+    arrays = layer.params | layer.state
+    if not arrays:
+        return []
+    if isinstance(layer, BatchNorm):
+        return [(name, _BATCH_NORM[name], array.shape, np.asarray) for name, array in arrays.items()]
+    kernel = arrays.get("kernel")
+    if kernel is None or not isinstance(layer, Conv2D | Dense) or kernel.ndim not in (2, 4):
+        raise ConfigError(f"{layer.place()}: weights of a {type(layer).__name__} cannot be read from PyTorch's files")
+    found: list[tuple[str, str, Shape, Arrange]]
+    if kernel.ndim == 4:
+        found = [("kernel", "weight", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), _from_oihw)]
+    else:
+        found = [("kernel", "weight", kernel.shape[::-1], _from_flattened(flattened))]
+    if "bias" in arrays:
+        found.append(("bias", "bias", arrays["bias"].shape, np.asarray))
+    return found
+
+
+def _from_oihw(kernel: Array) -> Array:
+    return kernel.transpose(2, 3, 1, 0)
+
+
+def _transposed(weight: Array) -> Array:
+    return weight.T
+
+
+def _reversed(kernel: Array) -> Array:
+    return _from_oihw(kernel)[:, :, ::-1]
+
+
+def _from_flattened(picture: Shape | None) -> Arrange:
+    """Dense weights; their inputs may be a picture (H, W, C) that was flattened channels first."""
+    if picture is None or len(picture) != 3:
+        return _transposed
+    height, width, channels = picture
+
+    def arrange(weight: Array) -> Array:
+        channels_last = weight.reshape(-1, channels, height, width).transpose(2, 3, 1, 0)
+        return channels_last.reshape(math.prod(picture), -1)
+
+    return arrange

@@ -1,0 +1,149 @@
+"""From a file of weights to a model: opened, matched, read, written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid import zoo
+from pellucid.convert.match import match
+from pellucid.convert.opening import open_weights
+from pellucid.convert.published import PUBLISHED
+from pellucid.convert.scaling import choose
+from pellucid.convert.source import Progress, Source, digests
+from pellucid.errors import CheckpointError, ConfigError
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Array
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was taken from a file, and what was not.
+
+    fresh: layers that keep the weights they had, because the file has none for them. checked: against which published
+    hash the file was compared, None where its name is no published one.
+    """
+
+    file: str
+    form: str
+    sha256: str
+    checked: str | None
+    arrays: int
+    numbers: int
+    fresh: tuple[str, ...]
+    scaling: str
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def import_weights(
+    model: Sequential,
+    path: str | Path,
+    *,
+    no_top: bool = False,
+    scaling: str | None = None,
+    progress: Progress | None = None,
+) -> Imported:
+    """Fill a model with the weights in a file of PyTorch's or Keras's, and give it their scaling of pictures.
+
+    The kind of file is told by its content. no_top: leave the layers behind the flattening as they are; the last dense
+    layer is left in any case where the file's was made for another number of classes, and all of them where the file
+    has none: `fresh` names them. scaling: "torchvision", "caffe" or "plain"; None: as published for such a network.
+    Errors: CheckpointError for a file that cannot be read, and one that lists every array that does not fit;
+    ConfigError where a library is missing. The model is changed only once everything was read.
+    """
+    with open_weights(path) as source:
+        return _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)
+
+
+def import_model(
+    path: str | Path,
+    name: str,
+    *,
+    classes: int | None = None,
+    size: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    no_top: bool = False,
+    scaling: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Sequential, Imported]:
+    """The zoo's network of this name with the weights in a file; `import_weights` explains the rest.
+
+    classes: None for as many as the file's last layer has. size: None for the size the network was published with.
+    Batch normalisation is put in where the file has it ("vgg16_bn" says so too).
+    Errors: ConfigError for an unknown name, and otherwise as import_weights.
+    """
+    plain, chosen = _standard(name, dict(options or {}))
+    with open_weights(path) as source:
+        if "batch_norm" in zoo.options_of(plain) and source.has_batch_norm():
+            chosen.setdefault("batch_norm", True)
+        if classes is None and not no_top:
+            classes = source.num_classes()
+        shape = None if size is None else (size, size, 3)
+        model = zoo.build(plain, input_shape=shape, classes=classes, seed=seed, options=chosen)
+        report = _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)
+    model.compile("adam", "categorical_crossentropy")
+    return model, report
+
+
+def _standard(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A zoo name and its options; torchvision says vgg16_bn where ours is vgg16 with batch_norm."""
+    plain = name.lower().replace("_", "-")
+    base = plain.removesuffix("-bn")
+    if plain not in zoo.NAMES and base in zoo.NAMES and "batch_norm" in zoo.options_of(base):
+        return base, {"batch_norm": True, **options}
+    return zoo.standard_name(name), options
+
+
+def _fill(
+    model: Sequential, source: Source, *, no_top: bool, scaling: str | None, progress: Progress | None
+) -> Imported:
+    model.build()
+    if len(model.input_shape) != 3:
+        raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
+    scaling, recipe = choose(scaling, source.framework, model.name)
+    found = match(model, source, no_top=no_top, blue_first=recipe.blue_first)
+    known = PUBLISHED.get(source.path.name)
+    hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
+    if known is not None and not hashes[known.kind].startswith(known.digest):
+        raise CheckpointError(
+            f"{source.path}: has the name of a published file, whose {known.kind.upper()} begins with "
+            f"{known.digest[:8]}, but its own is {hashes[known.kind]}; fetch it again, or rename it if it is another"
+        )
+    arrays: dict[tuple[str, str], Array] = {}
+    broken = []
+    for done, item in enumerate(found.taken):
+        array = item.arrange(source.read(item.tensor))
+        arrays[item.layer.name, item.name] = array
+        if not np.isfinite(array).all():
+            broken.append(item.tensor)
+        if progress is not None:
+            progress(done + 1, len(found.taken), "arrays")
+    for layer in model.layers:
+        names = [*layer.params, *layer.state]
+        if names and (layer.name, names[0]) in arrays:
+            layer.set_weights([arrays[layer.name, name] for name in names])
+    model.preprocessing = recipe.fitted(model)
+    model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
+    notes = list(source.notes)
+    if broken:
+        notes.append(f"NaN or infinite numbers are in {', '.join(broken)}: the model's answers will be too")
+    return Imported(
+        file=str(source.path),
+        form=source.form,
+        sha256=hashes["sha256"],
+        checked=None if known is None else f"{known.kind.upper()} {known.digest}",
+        arrays=len(arrays),
+        numbers=sum(array.size for array in arrays.values()),
+        fresh=found.fresh,
+        scaling=scaling,
+        notes=tuple(notes),
+    )
