@@ -210,7 +210,7 @@ def _twins(own: list[Layer], source: KerasFile) -> list[tuple[str, tuple[str, ..
             counts[kind] += 1
     else:
         names = [_vgg_name(layer.name) for layer in own]
-        if not any(name in by_name for name in names):
+        if not any(name in by_name and name != layer.name for name, layer in zip(names, own, strict=True)):
             in_file = [layer.name for layer in source.layers]
             names = [*in_file[: len(own)], *(layer.name for layer in own[len(in_file) :])]
     return [(name, by_name.get(name, ())) for name in names]
