@@ -29,6 +29,7 @@ COMMANDS = [
     ["evaluate"],
     ["predict"],
     ["summary"],
+    ["import"],
     ["show"],
     ["show", "curves"],
     ["show", "filters"],
@@ -52,7 +53,7 @@ def test_every_command_explains_itself_with_an_example(command: Command) -> None
 
 def test_help_promises_nothing_that_is_not_there(command: Command) -> None:
     told = " ".join(command(*words, "--help")[1] for words in [[], *COMMANDS])
-    for later in ("--resume", "import", "report"):
+    for later in ("--resume", "report"):
         assert not re.search(rf"(?<![\w-]){later}(?![\w-])", told), later
     status, _, err = command("report")
     assert status == 2 and "No such command" in err

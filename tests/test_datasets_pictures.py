@@ -109,6 +109,22 @@ def test_resize_rules():
     assert np.array_equal(tall.transpose(1, 0, 2), crop)
 
 
+def test_the_centre_is_cut_out_in_whole_pixels():
+    """256 x 384 to 224: torchvision's CenterCrop takes rows 16 to 240 and columns 80 to 304, untouched."""
+    picture = np.random.default_rng(0).integers(0, 256, (256, 384, 3)).astype(np.uint8)
+    cut = fit_array(picture[None], fitting(224, 3, "center"))[0]
+    assert np.array_equal(cut, picture[16:240, 80:304])
+    for height, width in ((1000, 1501), (333, 384), (17, 16)):
+        tall = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+        short = min(height, width)
+        size = (int(256 * width / short), int(256 * height / short))
+        resized = np.asarray(Image.fromarray(tall).resize(size, Image.Resampling.BILINEAR))
+        top, left = round((size[1] - 224) / 2), round((size[0] - 224) / 2)
+        expected = resized[top : top + 224, left : left + 224]
+        assert np.array_equal(fit_array(tall[None], fitting(224, 3, "center"))[0], expected)
+    assert fit_array(picture[None], fitting((5, 31), 1, "center")).shape == (1, 5, 31, 1)
+
+
 def test_shrinking_averages():
     checks = np.indices((64, 64)).sum(axis=0)[None, ..., None] % 2 * 255
     small = fit_array(checks.astype(np.uint8), fitting(8, 1))

@@ -50,8 +50,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, vgg11, vgg13, "
-            "vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
+            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, "
+            "vgg11, vgg13, vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
         ),
     ] = None,
     data: Annotated[
@@ -107,7 +107,9 @@ def train(
     ] = None,
     resize: Annotated[
         str | None,
-        typer.Option(metavar="crop|center|pad|stretch", help="How a picture of another shape becomes square. Default: crop."),
+        typer.Option(
+            metavar="crop|center|pad|stretch", help="How a picture of another shape becomes square. Default: crop."
+        ),
     ] = None,
     augment: Annotated[
         str | None,
