@@ -35,6 +35,14 @@ EXPECTED = {
         ("cifar_net.png",),
         (r"^1,451,314 parameters, 2,304 numbers flattened$", r"^162,946 parameters trained, [89]\d\.\d% of the test"),
     ),
+    "diagrams": Expected(
+        ("diagrams.png",),
+        (
+            r"^convolution of width 3, 8 -> 6: 18 connections, 3 weights$",
+            r"^fully connected, 8 -> 6: 48 connections, 48 weights$",
+            r"^24x24x30 -> 12x12x30 -> 4320 -> 100 -> 10$",
+        ),
+    ),
     "edge_and_average": Expected(
         ("edge_and_average.png", "edge_and_average_chained.png"),
         (
@@ -126,6 +134,13 @@ EXPECTED = {
             r"^both compute the same, to (0e\+00|\de-0[678])$",
         ),
     ),
+    "shuffled_pixels": Expected(
+        ("shuffled_pixels.png",),
+        (
+            r"^fully connected, 15,910 parameters, as they are: ",
+            r"^convolutional, 11,386 parameters, pixels shuffled: ",
+        ),
+    ),
     "strides_and_padding": Expected(
         ("strides_and_padding.png",),
         (r"^0 +24 +12 +8$", r"^2 +28 +14 +10$", r"^4 +32 +16 +11$"),
@@ -192,6 +207,13 @@ def test_the_moving_digit_needs_augmentation_more_than_pooling(ran: Ran) -> None
     at_four = {line[:30].strip(): float(line.split("%")[4]) for line in accuracy.splitlines() if "pooling" in line}
     assert at_four["max pooling, augmented"] > at_four["max pooling"] + 30
     assert at_four["no pooling, augmented"] > at_four["max pooling"] + 20
+
+
+def test_shuffled_pixels_cost_the_convolution_and_not_the_dense_layers(ran: Ran) -> None:
+    lines = re.findall(r"^(\w+).* parameters, (.+): (\S+)% right$", ran("shuffled_pixels")[0], re.MULTILINE)
+    right = {(network, how): float(percent) for network, how, percent in lines}
+    assert right["convolutional", "as they are"] > right["convolutional", "pixels shuffled"] + 1
+    assert right["fully", "pixels shuffled"] > right["fully", "as they are"] - 3
 
 
 def test_a_kernel_of_ones_own_gets_a_verdict_in_korean(tmp_path: Path) -> None:

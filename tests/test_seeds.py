@@ -4,7 +4,8 @@ those of SciPy, of PyTorch, and of arithmetic by hand."""
 from __future__ import annotations
 
 import ast
-import runpy
+import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,40 +17,69 @@ from scipy.signal import convolve2d, correlate2d
 from pellucid import datasets
 from pellucid.datasets import cifar10
 
+ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(__file__).parent / "seeds"
 Program = Callable[[str], dict[str, Any]]
 
 
+def replacements() -> list[tuple[str, str]]:
+    """The table of docs/seeds.md, text by text: what stands on the page, and what stands here instead."""
+    page = (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- the table of replacements -->\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| (?:`([^`]+)`|nothing) \|$", table, re.MULTILINE)
+    assert len(rows) == len(table.splitlines()) - 2, "every row below the head is read"
+    return rows
+
+
+def replaced(text: str) -> str:
+    """A program after the table of replacements; a text that is a whole word there is one here."""
+    for old, new in replacements():
+        text = re.sub(rf"(?<![\w.]){re.escape(old)}" if old[0].isalpha() else re.escape(old), new, text)
+    return text
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
-    """Runs a page's program, figures drawn and not shown; its variables when it has ended."""
+    """Runs a page's program after the replacements, figures drawn and not shown; its variables when it has ended."""
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")
     monkeypatch.setattr(plt, "show", lambda: plt.gcf().canvas.draw())
 
     def run_one(name: str) -> dict[str, Any]:
         np.random.seed(0)  # the pages draw their noise without one
-        return runpy.run_path(str(PROGRAMS / name))
+        names: dict[str, Any] = {"__name__": name}
+        text = replaced((PROGRAMS / f"{name}.txt").read_text(encoding="utf-8"))
+        exec(compile(text, f"{name}.txt", "exec"), names)
+        return names
 
     yield run_one
     plt.close("all")
 
 
-@pytest.mark.parametrize("path", sorted(PROGRAMS.glob("*.py")), ids=lambda path: path.name)
-def test_a_program_needs_nothing_but_numpy_matplotlib_and_pellucid(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in names} <= {"numpy", "matplotlib", "pellucid", "collections"}
+@pytest.mark.parametrize("path", sorted(PROGRAMS.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_program_needs_nothing_but_the_replacements(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    before, after = ast.parse(text), ast.parse(replaced(text))
+
+    def modules(tree: ast.AST) -> set[str]:
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {str(node.module) for node in imports if isinstance(node, ast.ImportFrom)}
+        names |= {alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names}
+        return {name.split(".")[0] for name in names}
+
+    standard = modules(after) - {"numpy", "matplotlib", "pellucid"}
+    assert standard <= sys.stdlib_module_names and "pellucid" in modules(after) - modules(before)
+    changed = [b for a, b in zip(text.splitlines(), replaced(text).splitlines(), strict=True) if a != b]
+    assert not any(word in line for line in changed for word in ("tf.", "keras", "tensorflow"))
 
 
 # 002 ----------------------------------------------------------------------------------------------------------------
 
 
 def test_seed_002_one_convolution_looked_at_closely(run: Program) -> None:
-    found = run("seed_002.py")
+    found = run("seed_002")
     picture, conv = found["XXX"][0, :, :, 0], found["conv"]
-    assert found["weights_before"] == 0 and [array.shape for array in conv.weights] == [(2, 2, 1, 2), (2,)]
+    assert found["num_weights_at_first"] == 0 and [array.shape for array in conv.weights] == [(2, 2, 1, 2), (2,)]
     for channel, kernel in ((0, found["w0"]), (1, found["w1"])):
         answer = found[f"XXX{channel}"]
         assert answer.shape == (1, 49, 49)
@@ -61,7 +91,7 @@ def test_seed_002_one_convolution_looked_at_closely(run: Program) -> None:
 
 
 def test_seed_002_averaging_halves_the_noise_and_the_edge_kernel_doubles_it(run: Program) -> None:
-    found = run("seed_002.py")
+    found = run("seed_002")
     flat = slice(27, None)  # right of the edge, where there is nothing but noise
     noise = found["XXX"][0, :, flat, 0].std()
     assert found["XXX0"][0, :, flat].std() / noise == pytest.approx(0.5, rel=0.08)
@@ -69,7 +99,7 @@ def test_seed_002_averaging_halves_the_noise_and_the_edge_kernel_doubles_it(run:
 
 
 def test_seed_002_the_middle_two_of_the_chained_maps_are_identical(run: Program) -> None:
-    found = run("seed_002.py")
+    found = run("seed_002")
     conv, picture = found["conv"], found["XXX"][0, :, :, 0]
     chains = {
         (first, second): conv(found[f"XXX{first}"].reshape(1, 49, 49, 1))[0, :, :, second]
@@ -114,7 +144,7 @@ def few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def test_seed_003_has_the_parameters_counted_by_hand_and_trains(run: Program, few_pictures: str) -> None:
-    found = run("seed_003.py")
+    found = run("seed_003")
     model, history = found["model"], found["history"]
     convolutions = (3 * 3 * 3 + 1) * 36, (3 * 3 * 36 + 1) * 72, (3 * 3 * 72 + 1) * 144
     dense = (4 * 4 * 144 + 1) * 576, (576 + 1) * 10
@@ -139,7 +169,7 @@ def test_seed_003_predicts_as_the_same_network_in_torch(run: Program, monkeypatc
     torch = pytest.importorskip("torch")
     few = made_cifar()
     monkeypatch.setattr(cifar10, "load_data", lambda: few)
-    model = run("seed_003.py")["model"]
+    model = run("seed_003")["model"]
     nn = torch.nn
     twin = nn.Sequential(
         *(
@@ -168,7 +198,7 @@ def test_seed_003_predicts_as_the_same_network_in_torch(run: Program, monkeypatc
 def test_seed_004_layer_by_layer(run: Program) -> None:
     if datasets.locate("mnist") is None:
         pytest.skip("mnist is not on this machine")
-    found = run("seed_004.py")
+    found = run("seed_004")
     image, (kernel, bias) = found["image"], found["weight"]
     assert image.shape == (1, 28, 28, 1) and image.dtype == np.float32 and (image.min(), image.max()) == (0, 255)
     assert found["train_y"][0] == 5 and kernel.shape == (3, 3, 1, 3) and bias.shape == (3,)
@@ -176,7 +206,7 @@ def test_seed_004_layer_by_layer(run: Program) -> None:
     np.testing.assert_allclose(found["act_output"][0], np.maximum(maps, 0), atol=1e-3)
     pooled = np.maximum(maps, 0).reshape(14, 2, 14, 2, 3).max(axis=(1, 3))
     np.testing.assert_allclose(found["pool_output"][0], pooled, atol=1e-3)
-    assert found["flatten_of_page"].shape == (1, 2352) and found["flatten_of_page"].min() < 0
+    assert found["flatten_of_the_page"].shape == (1, 2352) and found["flatten_of_the_page"].min() < 0
     assert found["flatten"].shape == (1, 588) and found["output"].shape == (1, 32)
     np.testing.assert_array_equal(found["flatten"], found["pool_output"].reshape(1, 588))
 
@@ -186,7 +216,7 @@ def test_seed_004_draws_its_three_figures(run: Program) -> None:
         pytest.skip("mnist is not on this machine")
     import matplotlib.pyplot as plt
 
-    run("seed_004.py")
+    run("seed_004")
     middle = plt.figure(2)
     histogram, weights, maps, bar = middle.axes
     assert histogram.get_xlim()[0] < -1.9 and histogram.get_ylim() == (0, 100)
