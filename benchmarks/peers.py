@@ -134,30 +134,27 @@ def compare(row: Row, peers: Peers, rounds: int, best: float) -> dict[str, Any]:
             own.run(probe, for_record, row.steps, min(rounds, RECORD_ROUNDS))
         close([*for_record, probe])
     recorded = {
-        worker.name: {
-            "ms": rounded(quartiles([worker.times_ms[i] for i in own.kept])) if own.kept else None,
-            **worker.about,
-        }
+        worker.name: {"ms": rounded(quartiles(times)) if (times := own.kept(worker)) else None, **worker.about}
         for worker in for_record
     }
     return {**result, "memory_mb": memory, "recorded": recorded, "probe_best": own.best}
 
 
 def judge(row: Row, workers: Sequence[Worker], timing: Rounds, wanted: int) -> dict[str, Any]:
-    """Medians and quartiles over the rounds kept. Ours is compared with the fastest peer that computes in float32."""
-    kept = timing.kept
-    spread = {w.name: rounded(quartiles([w.times_ms[i] for i in kept])) for w in workers} if kept else {}
+    """Medians and quartiles over the turns kept. Ours is compared with the fastest peer that computes in float32."""
+    fewest = timing.fewest(workers)
+    spread = {worker.name: rounded(quartiles(timing.kept(worker))) for worker in workers} if fewest else {}
     medians = {name: values[1] for name, values in spread.items()}
     peers = [w.name for w in workers if w.name != "pellucid" and w.about["precision"] == "f32" and w.name in medians]
     fastest = min(peers, key=medians.__getitem__) if peers else None
-    enough = len(kept) >= MINIMUM_ROUNDS and fastest is not None and "pellucid" in medians
+    enough = fewest >= MINIMUM_ROUNDS and fastest is not None and "pellucid" in medians
     return {
         "network": row.network,
         "work": row.work,
         "batch": row.batch,
         "floor": row.floor,
-        "rounds": len(timing.speeds),
-        "rounds_kept": len(kept),
+        "rounds": timing.made,
+        "rounds_kept": fewest,
         "rounds_wanted": wanted,
         "quartiles_ms": spread,
         "notes": {w.name: w.about["note"] for w in workers if w.about["note"]},

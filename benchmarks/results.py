@@ -19,7 +19,7 @@ from growth import CURVES
 from peers import ROWS, least_memory
 
 TARGET = machine.HERE / "RESULTS.md"
-SHARES = ("cost", "python_keeps")
+SHARES = ("cost", "cost_of_process", "python_keeps")
 GAIN_FLOOR, BUSY_CEILING = 0.9, 0.1
 NAMES = {
     "pellucid": "Pellucid",
@@ -37,8 +37,8 @@ WORKS = {"train": "training step", "infer": "inference"}
 
 ROUNDS_TOLD = """\
 Medians and quartiles over interleaved rounds with two threads; the ratio is the fastest peer's median over ours. Only
-peers that compute in float32 count. Rounds in which a multiply-add loop, timed before and after, is below 80 % of its
-best are thrown away.
+peers that compute in float32 count. A contender's turn in which a multiply-add loop, timed before and after it, is
+below 80 % of its best is thrown away; "turns kept" are those of the contender that has fewest.
 """
 EVERYBODY_TOLD = """\
 Medians of everybody, training step, in ms. Keras is measured for the record, in fewer rounds of its own.
@@ -58,7 +58,8 @@ the algorithm runs forward only, along rows.
 """
 BUSY_TOLD = """\
 SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that
-thread takes a share of one; with one kernel thread less there is a core for it.
+thread takes a share of one; with one kernel thread less there is a core for it. The same loop in another process costs
+what the machine loses, without the interpreter's part.
 """
 
 
@@ -119,7 +120,7 @@ def comparison(found: dict[str, Any]) -> str:
         cells = [row["network"], WORKS[row["work"]], str(row["batch"]), spread(ours)]
         cells += [f"{spread(theirs)} {NAMES.get(row['fastest_peer'], '')}", ratio, f"{row['floor']:g}"]
         rows.append([*cells, f"{row['rounds_kept']} of {row['rounds']}"])
-    header = ("network", "work", "batch", "ours ms", "fastest peer ms", "ratio", "at least", "rounds kept")
+    header = ("network", "work", "batch", "ours ms", "fastest peer ms", "ratio", "at least", "turns kept")
     return table(header, rows)
 
 
@@ -158,7 +159,7 @@ def thread_gains(found: dict[str, Any]) -> str:
          f"{row['gain'] / row['probe_gain']:.0%}", f"{row['rounds_kept']} of {row['rounds']}"]
         for row in gains
     ]  # fmt: skip
-    header = ("network", "threads", "gain", "gain of the multiply-add loop", "share", "rounds kept")
+    header = ("network", "threads", "gain", "gain of the multiply-add loop", "share", "turns kept")
     return table(header, cells, left=1)
 
 
@@ -169,7 +170,9 @@ def busy_costs(found: dict[str, Any]) -> str:
         [str(row["threads"]), number(row["alone_ms"]), number(row["beside_ms"]), *(f"{row[k]:.0%}" for k in SHARES)]
         for row in rows
     ]
-    return table(("kernel threads", "alone ms", "beside it ms", "cost", "the loop keeps"), cells, left=0)
+    return table(
+        ("kernel threads", "alone ms", "beside it ms", "cost", "cost of a process", "the loop keeps"), cells, left=0
+    )
 
 
 def mnist_runs(found: dict[str, Any]) -> str:
@@ -207,7 +210,7 @@ def shortcomings(
     for row in rows_in_order(peers):
         name = f"{row['network']}, {WORKS[row['work']]}, batch {row['batch']}"
         if row["ratio"] is None:
-            found.append(f"{name}: no ratio, {row['rounds_kept']} of {row['rounds']} rounds were quiet")
+            found.append(f"{name}: no ratio, {row['rounds_kept']} of {row['rounds']} rounds were quiet for all")
         elif row["ratio"] < row["floor"]:
             found.append(
                 f"{name}: {row['ratio']:.2f} times as fast as {NAMES[row['fastest_peer']]}, not {row['floor']:g}"

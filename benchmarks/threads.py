@@ -7,7 +7,8 @@ the machine itself gains; rounds are interleaved and kept as workers.py says.
 Busy: the same process runs a Python loop in a thread of its own while training goes on, in stretches of steps as fit
 makes them. A kernel thread a core leaves that loop no core, so it takes its share of one; with one kernel thread less
 there is room, and what is left is the cost of sharing the interpreter. Both are measured: the first is what a user
-sees, the second what the plan is built for.
+sees, the second what the plan is built for. A loop in another process takes its turn too: what that costs is the
+machine's, not the interpreter's. Costs are medians over turns, each compared with the one alone just before it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -29,8 +31,14 @@ from workers import Rounds, Worker, launch, launch_probe, quartiles
 from pellucid.train.events import STRETCH_S
 
 RESULTS = machine.RESULTS / "threads.json"
-BUSY_S, BUSY_ROUNDS = 0.5, 7
+BUSY_S, BUSY_ROUNDS = 0.5, 15
 ROUGH_STEPS, RATE = 20, 0.001
+BUSY_PROCESS = """
+print(flush=True)
+turns = [0]
+while True:
+    turns[0] += 1
+"""
 
 
 def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
@@ -46,10 +54,11 @@ def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
     probe, timing = launch_probe(cores), Rounds()
     timing.run(probe, workers, row.steps, rounds)
     close([*workers, probe])
-    found = {w.name: rounded(quartiles([w.times_ms[i] for i in timing.kept])) for w in workers} if timing.kept else {}
+    fewest = timing.fewest(workers)
+    found = {worker.name: rounded(quartiles(timing.kept(worker))) for worker in workers} if fewest else {}
     result = {"network": row.network, "batch": row.batch, "threads": cores, "quartiles_ms": found}
-    result |= {"rounds": len(timing.speeds), "rounds_kept": len(timing.kept), "gain": None, "probe_gain": None}
-    if len(timing.kept) >= MINIMUM_ROUNDS:
+    result |= {"rounds": timing.made, "rounds_kept": fewest, "gain": None, "probe_gain": None}
+    if fewest >= MINIMUM_ROUNDS:
         for name, kind in (("gain", "pellucid"), ("probe_gain", "probe")):
             result[name] = found[f"{kind} 1"][1] / found[f"{kind} {cores}"][1]
     return result
@@ -95,7 +104,7 @@ def busy(network: str, batch: int, threads: int) -> dict[str, Any]:
     stop.set()
     lone.join()
     alone_turns = turns[0] / BUSY_S
-    alone, beside, kept = [], [], []
+    alone, beside, elsewhere, kept = [], [], [], []
     for _ in range(BUSY_ROUNDS):
         alone.append(steps_a_second(stretch))
         stop, turns = threading.Event(), [0]
@@ -105,14 +114,20 @@ def busy(network: str, batch: int, threads: int) -> dict[str, Any]:
         kept.append(turns[0] / BUSY_S / alone_turns)
         stop.set()
         thread.join()
-    quiet, shared = statistics.median(alone), statistics.median(beside)
+        with subprocess.Popen([sys.executable, "-c", BUSY_PROCESS], stdout=subprocess.PIPE) as other:
+            assert other.stdout
+            other.stdout.readline()  # it runs
+            elsewhere.append(steps_a_second(stretch))
+            other.kill()
     return {
         "network": network,
         "batch": batch,
         "threads": threads,
-        "alone_ms": round(1e3 / quiet, 4),
-        "beside_ms": round(1e3 / shared, 4),
-        "cost": round(quiet / shared - 1, 4),
+        "rounds": BUSY_ROUNDS,
+        "alone_ms": round(1e3 / statistics.median(alone), 4),
+        "beside_ms": round(1e3 / statistics.median(beside), 4),
+        "cost": round(statistics.median(a / b for a, b in zip(alone, beside, strict=True)) - 1, 4),
+        "cost_of_process": round(statistics.median(a / b for a, b in zip(alone, elsewhere, strict=True)) - 1, 4),
         "python_keeps": round(statistics.median(kept), 4),
     }
 
@@ -156,8 +171,8 @@ def main() -> None:
             stored.put(key, result)
         print(
             f"busy Python thread, {threads} kernel threads on {cores} cores: {result['alone_ms']:.2f} ms alone, "
-            f"{result['beside_ms']:.2f} beside it ({result['cost']:+.0%}); "
-            f"it keeps {result['python_keeps']:.0%} of its speed"
+            f"{result['beside_ms']:.2f} beside it ({result['cost']:+.0%}; a process: "
+            f"{result['cost_of_process']:+.0%}); it keeps {result['python_keeps']:.0%} of its speed"
         )
     if options.write:
         import results

@@ -1,9 +1,10 @@
-"""Worker processes timed in turn: interleaved rounds, kept only where the machine was itself.
+"""Worker processes timed in turn: interleaved rounds, and of them what was timed while the machine was itself.
 
 A round times every worker once. Before each the machine idles for PAUSE_S, because the idle threads of OpenMP, TBB
 and ONNX Runtime go on spinning for up to 200 ms and would be timed with the next worker. A multiply-add loop is timed
-before and after each round, the lower speed counts, and a round below PROBE_FLOOR of the best speed seen is thrown
-away.
+before and after each worker's turn, the lower speed counts, and a turn below PROBE_FLOOR of the best speed seen is
+thrown away: with all of a round judged as one, a round of seven workers would rarely be quiet, and a burst between two
+looks would pass.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PAUSE_S = 0.3
 SETTLE_S = 0.1
 PROBE_FLOOR = 0.8
 MOST_ROUNDS = 3
-"""Rounds are repeated until enough are kept, or this many times what was asked for."""
+"""Rounds are repeated until each worker has enough turns kept, or this many times what was asked for."""
 START_LIMIT_S = 600.0
 KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
@@ -56,7 +57,8 @@ class Worker:
     process: subprocess.Popen[str]
     log: IO[str]
     about: dict[str, Any] = field(default_factory=dict)
-    times_ms: list[float] = field(default_factory=list)
+    turns: list[tuple[float, float]] = field(default_factory=list)
+    """Of each round: milliseconds a step, and the speed of the probe around it."""
 
     def ready(self) -> bool:
         """Wait until it is warm; False, with its last words on stderr, where it cannot run here."""
@@ -125,26 +127,30 @@ def launch_probe(threads: int) -> Worker:
 
 @dataclass
 class Rounds:
-    """Times of interleaved rounds. speeds: of the probe, in loops a second; best: the highest seen by anybody."""
+    """Interleaved rounds. best: the highest speed of the probe, in loops a second, seen by anybody."""
 
     best: float = 0.0
-    speeds: list[float] = field(default_factory=list)
+    made: int = 0
 
-    @property
-    def kept(self) -> list[int]:
-        """Rounds in which the machine was itself."""
-        return [i for i, speed in enumerate(self.speeds) if speed >= PROBE_FLOOR * self.best]
+    def kept(self, worker: Worker) -> list[float]:
+        """Milliseconds a step of the turns in which the machine was itself."""
+        return [ms for ms, speed in worker.turns if speed >= PROBE_FLOOR * self.best]
+
+    def fewest(self, workers: Sequence[Worker]) -> int:
+        """Turns kept of the worker that has fewest."""
+        return min((len(self.kept(worker)) for worker in workers), default=0)
 
     def run(self, probe: Worker, workers: Sequence[Worker], steps: int, wanted: int) -> None:
-        """Time all workers in turn until `wanted` rounds are kept; gives up after MOST_ROUNDS times as many."""
+        """Time all workers in turn until each has `wanted` turns kept; gives up after MOST_ROUNDS times as many."""
         before = self.look(probe)
-        while len(self.kept) < wanted and len(self.speeds) < MOST_ROUNDS * wanted:
+        while self.made < MOST_ROUNDS * wanted and self.fewest(workers) < wanted:
             for worker in workers:
                 time.sleep(PAUSE_S)
-                worker.times_ms.append(worker.round(steps))
-            after = self.look(probe)
-            self.speeds.append(min(before, after))
-            before = after
+                took = worker.round(steps)
+                after = self.look(probe)
+                worker.turns.append((took, min(before, after)))
+                before = after
+            self.made += 1
 
     def look(self, probe: Worker) -> float:
         """The machine's speed now."""

@@ -33,7 +33,7 @@ class Fake:
     name: str
     script: Sequence[float]
     precision: str = "f32"
-    times_ms: list[float] = field(default_factory=list)
+    turns: list[tuple[float, float]] = field(default_factory=list)
     calls: int = 0
 
     @property
@@ -50,24 +50,31 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "PAUSE_S", 0.0)
 
 
-def test_a_slow_probe_before_or_after_drops_the_round_and_another_is_made() -> None:
-    # the probe looks between rounds: the third look is slow, so rounds 1 and 2 are thrown away
+def test_a_slow_probe_before_or_after_drops_the_turn_and_another_is_made() -> None:
+    # the probe looks between turns: the third look is slow, so turns 1 and 2 are thrown away
     timing, ours = workers.Rounds(), Fake("pellucid", [1.0, 50.0, 60.0, 2.0, 3.0])
     timing.run(Fake("probe", [10, 10, 20, 10]), [ours], steps=1, wanted=3)
-    assert timing.kept == [0, 3, 4]
-    assert [ours.times_ms[i] for i in timing.kept] == [1.0, 2.0, 3.0]
+    assert timing.made == 5 and timing.kept(ours) == [1.0, 2.0, 3.0]
+
+
+def test_a_burst_drops_the_turns_it_touches_not_the_round() -> None:
+    timing, ours, peer = workers.Rounds(), Fake("pellucid", [1.0, 2.0, 3.0]), Fake("torch-eager", [7.0, 8.0, 9.0])
+    # looks: start, after ours, after the peer's, ...; the slow one stands between the peer's first and our second
+    timing.run(Fake("probe", [10, 10, 20, 10]), [ours, peer], steps=1, wanted=2)
+    assert timing.made == 3
+    assert timing.kept(ours) == [1.0, 3.0] and timing.kept(peer) == [8.0, 9.0]
 
 
 def test_rounds_give_up_after_three_times_as_many() -> None:
     timing, ours = workers.Rounds(best=1.0), Fake("pellucid", [1.0])
     timing.run(Fake("probe", [2000.0]), [ours], steps=1, wanted=4)
-    assert timing.kept == [] and len(ours.times_ms) == 12
+    assert timing.kept(ours) == [] and timing.fewest([ours]) == 0 and len(ours.turns) == 12
 
 
 def test_what_was_kept_early_can_fall_below_a_better_probe_later() -> None:
-    timing = workers.Rounds()
-    timing.run(Fake("probe", [20, 20, 10]), [Fake("pellucid", [1.0])], steps=1, wanted=2)
-    assert 0 not in timing.kept and len(timing.kept) == 2
+    timing, ours = workers.Rounds(), Fake("pellucid", [1.0, 2.0])
+    timing.run(Fake("probe", [20, 20, 10]), [ours], steps=1, wanted=2)
+    assert timing.kept(ours) == [2.0, 2.0]
 
 
 def judged(rounds: int, fakes: Sequence[Fake]) -> dict[str, Any]:
@@ -122,7 +129,14 @@ def test_results_name_every_row_and_what_is_weak(tmp_path: Path) -> None:
     about = machine.describe()
     (tmp_path / "peers.json").write_text(json.dumps({"about": about, "rows": rows}))
     gain = {"network": "lenet5", "threads": 2, "gain": 1.5, "probe_gain": 2.0, "rounds": 7, "rounds_kept": 7}
-    busy = {"threads": 1, "alone_ms": 1.0, "beside_ms": 1.05, "cost": 0.05, "python_keeps": 0.9}
+    busy = {
+        "threads": 1,
+        "alone_ms": 1.0,
+        "beside_ms": 1.05,
+        "cost": 0.05,
+        "cost_of_process": 0.02,
+        "python_keeps": 0.9,
+    }
     (tmp_path / "threads.json").write_text(json.dumps({"about": about, "rows": {"gain/lenet5": gain, "busy/1": busy}}))
     text = results.compose(tmp_path)
     assert (
