@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 PAUSE_S = 0.3
 SETTLE_S = 0.1
 PROBE_FLOOR = 0.8
-MOST_ROUNDS = 3
-"""Rounds are repeated until each worker has enough turns kept, or this many times what was asked for."""
+LIMIT_S = 600.0
+"""Rounds are repeated until each worker has enough turns kept, or this time is over and as many as asked for are made."""
 START_LIMIT_S = 600.0
 KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
@@ -141,9 +141,9 @@ class Rounds:
         return min((len(self.kept(worker)) for worker in workers), default=0)
 
     def run(self, probe: Worker, workers: Sequence[Worker], steps: int, wanted: int) -> None:
-        """Time all workers in turn until each has `wanted` turns kept; gives up after MOST_ROUNDS times as many."""
-        before = self.look(probe)
-        while self.made < MOST_ROUNDS * wanted and self.fewest(workers) < wanted:
+        """Time all workers in turn until each has `wanted` turns kept, or LIMIT_S and `wanted` rounds are over."""
+        before, end = self.look(probe), time.monotonic() + LIMIT_S
+        while self.fewest(workers) < wanted and (self.made < wanted or time.monotonic() < end):
             for worker in workers:
                 time.sleep(PAUSE_S)
                 took = worker.round(steps)
