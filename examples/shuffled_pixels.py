@@ -47,16 +47,16 @@ def main() -> None:
     axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
     for ax, (how, (train, _)) in zip(axes, pairs.items(), strict=False):
         draw_map(ax, train[0, :, :, 0], f"{how}, 28x28", bar=False)
-    place = np.arange(2)
-    for shift, (name, values), colour, hatch in zip(
-        (-0.2, 0.2), right.items(), ("0.75", "0.35"), ("", "//"), strict=True
-    ):
-        bars = axes[2].bar(place + shift, values, 0.38, color=colour, edgecolor="black", hatch=hatch, label=name)
-        axes[2].bar_label(bars, fmt="%.1f", fontsize=8)
-    axes[2].set_xticks(place, list(pairs))
-    axes[2].set_ylim(min(map(min, right.values())) - 8, 104)
+    for (name, values), style, marker in zip(right.items(), ("--", "-"), ("s", "o"), strict=True):
+        axes[2].plot(list(pairs), values, style, color="black", marker=marker, label=name)
+        for place, value in enumerate(values):
+            above = value >= max(each[place] for each in right.values())
+            axes[2].annotate(
+                f"{value:.1f}", (place, value), (0, 7 if above else -14), textcoords="offset points", ha="center"
+            )
+    axes[2].margins(x=0.3, y=0.25)
     axes[2].set_ylabel("test digits right (%)")
-    axes[2].legend(frameon=False, fontsize=8, loc="lower left")
+    axes[2].legend(frameon=False, fontsize=8, loc="upper right")
     plain(axes[2])
     figure.suptitle("What does a network lose when shape is lost?", fontsize=12)
     finish(figure, given.out, "shuffled_pixels.png")
