@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names for editors and type checkers; a test compares the lists
     from pellucid import (
         checkpoint,
+        convert,
         datasets,
         errors,
         exercises,
@@ -127,6 +128,7 @@ __all__ = [
     "__version__",
     "check_gradients",
     "checkpoint",
+    "convert",
     "datasets",
     "errors",
     "exercises",
@@ -152,6 +154,7 @@ __all__ = [
 _SUBMODULES = frozenset(
     [
         "checkpoint",
+        "convert",
         "datasets",
         "errors",
         "exercises",
