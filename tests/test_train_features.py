@@ -421,3 +421,50 @@ def test_everything_frozen_is_said_before_anything_runs() -> None:
     with pytest.raises(ConfigError, match="every layer is frozen"):
         fit(model, PICTURES, LABELS, epochs=2, callbacks=seen)
     assert not seen.events
+
+
+# Snapshots
+
+
+def test_snapshots_measure_what_is_frozen_once_and_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pellucid.train import snapshots
+
+    measured: list[str] = []
+
+    def counting(name: str, values: np.ndarray) -> Any:
+        measured.append(name)
+        return histogram(name, values)
+
+    histogram = snapshots.histogram
+    monkeypatch.setattr(snapshots, "histogram", counting)
+    model = plain()
+    probes = model.scaled(PICTURES)
+
+    def scale_first(event: Event) -> None:
+        if isinstance(event, EpochStarted) and event.epoch == 1:
+            layer = model.get_layer("conv1")
+            layer.set_weights([2 * array for array in layer.get_weights()])
+
+    listeners = [snapshots.Snapshots(tmp_path, model, probes), scale_first]
+    examples, _ = make_examples(model, PICTURES, LABELS, None, None)
+    Trainer(model, examples, TrainConfig(3, 5), listeners=listeners).run()
+    assert measured.count("activations/conv1") == measured.count("weights/conv1/kernel") == 2  # before and after
+    assert measured.count("activations/out") == measured.count("weights/out/kernel") == 4
+    with np.load(tmp_path / "epoch-003.npz") as last:
+        y = probes
+        for layer in model.layers:
+            y, _ = layer.forward(y)
+            counts, edges = np.histogram(y, 64)
+            np.testing.assert_array_equal(last[f"activations/{layer.name}"], counts)
+            np.testing.assert_array_equal(last[f"activations/{layer.name}/range"], edges[[0, -1]])
+        np.testing.assert_array_equal(last["filters"], model.layers[0].params["kernel"])
+
+
+def test_snapshots_of_large_pictures_look_at_fewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pellucid.train import snapshots
+
+    model = plain()
+    monkeypatch.setattr(snapshots, "PROBE_BYTES", 5 * 16 * 12 * 6 * 4)  # five pictures' first maps
+    snapshots.Snapshots(tmp_path, model, model.scaled(PICTURES))._write(0, gradients=False)
+    with np.load(tmp_path / "epoch-000.npz") as first:
+        assert first["activations/out"].sum() == 5 * 3

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pellucid.checkpoint import replacing
-from pellucid.ops.geometry import Array
+from pellucid.layers import Layer
+from pellucid.ops.geometry import Array, Shape
+from pellucid.parameters import Segment
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
 from pellucid.train.examples import Trainable
+from pellucid.train.features import base_state
 
 NUM_BINS = 64
 NUM_PROBES = 32
 """Pictures whose activations are measured after each epoch."""
+
+PROBE_BYTES = 64 * 2**20
+"""What one layer's output for the probes may take; of large pictures fewer are measured, at least one."""
 
 
 class Snapshots:
@@ -22,14 +29,17 @@ class Snapshots:
 
     Each holds, by name: `filters` (KH, KW, C, O) of the first convolution; for every parameter and every layer's output
     `weights/LAYER/NAME`, `gradients/LAYER/NAME` (of the last step; from epoch 1) and `activations/LAYER` a histogram of
-    NUM_BINS counts, with its range under `…/range`.
+    NUM_BINS counts, with its range under `…/range`. What frozen layers hold and give is measured once.
     """
 
     every_batch = False
 
     def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._model, self._probes = folder, model, probes[:NUM_PROBES]
+        self._folder, self._model = folder, model
+        self._probes = probes[: _affordable(model, probes.shape[1:])]
+        self._weights: dict[str, tuple[int, Mapping[str, Array]]] = {}
+        self._base: tuple[object, Array, Mapping[str, Array]] | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -39,20 +49,55 @@ class Snapshots:
                 self._write(event.epoch + 1, gradients=True)
 
     def _write(self, epoch: int, *, gradients: bool) -> None:
+        parameters, layers = self._model.parameters, self._model.layers
+        versions = {layer.name: layer.version for layer in layers}
         arrays: dict[str, Array] = {}
-        parameters = self._model.parameters
         for segment in parameters.segments:
-            arrays |= histogram(f"weights/{segment.key}", parameters.view(segment))
+            arrays |= self._weight(segment, versions[segment.layer])
             if gradients and segment.trainable:
                 arrays |= histogram(f"gradients/{segment.key}", parameters.gradient(segment))
-        x = self._probes
-        for layer in self._model.layers:
-            if "filters" not in arrays and "kernel" in layer.params and layer.params["kernel"].ndim == 4:
-                arrays["filters"] = np.array(layer.params["kernel"])
-            x, _ = layer.forward(x)
-            arrays |= histogram(f"activations/{layer.name}", x)
+        kernels = (layer.params["kernel"] for layer in layers if "kernel" in layer.params)
+        first = next((kernel for kernel in kernels if kernel.ndim == 4), None)
+        if first is not None:
+            arrays["filters"] = np.array(first)
+        arrays |= self._activations(layers)
         with replacing(self._folder / f"epoch-{epoch:03d}.npz") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    def _weight(self, segment: Segment, version: int) -> Mapping[str, Array]:
+        """The histogram of a parameter; of a frozen one, the last that was made as long as nobody wrote to it."""
+        known = self._weights.get(segment.key)
+        if known is not None and known[0] == version and not segment.trainable:
+            return known[1]
+        made = histogram(f"weights/{segment.key}", self._model.parameters.view(segment))
+        self._weights[segment.key] = version, made
+        return made
+
+    def _activations(self, layers: Sequence[Layer]) -> Mapping[str, Array]:
+        """The histograms of all outputs; those of frozen first layers are kept while these stay as they are."""
+        state = base_state(layers)
+        if self._base is None or self._base[0] != state:
+            self._base = state, *_through(layers[: len(state)], self._probes)
+        _, x, made = self._base
+        return {**made, **_through(layers[len(state) :], x)[1]}
+
+
+def _through(layers: Sequence[Layer], x: Array) -> tuple[Array, Mapping[str, Array]]:
+    """What layers give, one after the other, and the histogram of each output."""
+    made: dict[str, Array] = {}
+    for layer in layers:
+        x, _ = layer.forward(x)
+        made |= histogram(f"activations/{layer.name}", x)
+    return x, made
+
+
+def _affordable(model: Trainable, shape: Shape) -> int:
+    """How many probes of this shape PROBE_BYTES allows."""
+    largest = math.prod(shape)
+    for layer in model.layers:
+        shape = layer.output_shape(shape)
+        largest = max(largest, math.prod(shape))
+    return min(NUM_PROBES, max(1, PROBE_BYTES // (4 * largest)))
 
 
 def histogram(name: str, values: Array) -> Mapping[str, Array]:
