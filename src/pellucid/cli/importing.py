@@ -31,7 +31,7 @@ MAX_CLASSES_BYTES = 8 << 20
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5 or .weights.h5.")
+        Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5, the book's .pkl.")
     ],
     name: Annotated[
         str,

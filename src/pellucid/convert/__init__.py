@@ -1,9 +1,9 @@
-"""Weights from elsewhere: PyTorch's and Keras's files become weights of our layers.
+"""Weights from elsewhere: PyTorch's, Keras's and the book's files become weights of our layers.
 
 import_weights fills a model, import_model builds one of the zoo's and fills it (weights.py). opening.py tells a file by
-its content; torch_file.py, safetensors_file.py and keras.py read, and run nothing that a file says; torch.py and
-keras.py know names and layouts; match.py compares them with the model; scaling.py knows how pictures were prepared,
-published.py the hashes of published files.
+its content; torch_file.py, safetensors_file.py, keras.py and book.py read, and run nothing that a file says; torch.py,
+keras.py and book.py know names and layouts; match.py compares them with the model; scaling.py knows how pictures were
+prepared, published.py the hashes of published files.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pellucid.convert.book import PICKLE_START, BookFile
 from pellucid.convert.keras import HDF5_START, KerasFile
 from pellucid.convert.safetensors_file import SafetensorsFile
 from pellucid.convert.source import Source
 from pellucid.convert.torch_file import LEGACY_START, LegacyTorchFile, ZipTorchFile
 from pellucid.errors import CheckpointError
 
-KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras)"
+KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras), .pkl (the book of seed 000)"
 
 _NO_WEIGHTS = (
     (b"<", "is a web page, not a file of weights; the download went wrong"),
@@ -38,6 +39,8 @@ def open_weights(path: str | Path) -> Source:
         return ZipTorchFile(file)
     if start.startswith(LEGACY_START):
         return LegacyTorchFile(file)
+    if start.startswith(PICKLE_START):
+        return BookFile(file)
     if start[8:9] == b"{":
         return SafetensorsFile(file)
     for beginning, what in _NO_WEIGHTS:

@@ -58,7 +58,7 @@ class Wanted:
 class Source(abc.ABC):
     """An opened file. Its index is checked; its arrays are read one by one, by name, as float32.
 
-    framework: whose names and layouts the arrays have, "torch" or "keras". form: what the file is, in words.
+    framework: whose names and layouts the arrays have, "torch", "keras" or "book". form: what the file is, in words.
     notes: what was done to find the arrays, in words.
     """
 
