@@ -27,7 +27,7 @@ PAUSE_S = 0.3
 SETTLE_S = 0.1
 PROBE_FLOOR = 0.8
 LIMIT_S = 600.0
-"""Rounds are repeated until each worker has enough turns kept, or this time is over and as many as asked for are made."""
+"""Rounds are repeated until each worker has enough turns kept, or, once as many are made as asked for, this is over."""
 START_LIMIT_S = 600.0
 KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
