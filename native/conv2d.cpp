@@ -17,6 +17,7 @@
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
 #include "parallel.hpp"
+#include "shards.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -195,19 +196,6 @@ void kernel_shard(void* context, int64_t task, Arena& arena) {
     }
 }
 
-constexpr int64_t kReduceBlock = 4096;
-
-void kernel_reduce(void* context, int64_t task, Arena&) {
-    const KernelJob& job = *static_cast<const KernelJob*>(context);
-    const KernelPlan& p = job.p;
-    const int64_t end = at_most((task + 1) * kReduceBlock, p.size);
-    for (int64_t i = task * kReduceBlock; i < end; ++i) {
-        float sum = p.sums[i];
-        for (int64_t s = 1; s < p.shards; ++s) sum += p.sums[s * p.size + i];
-        job.a.dkernel[i] = sum;
-    }
-}
-
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
     if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].run(arguments, context);
@@ -221,7 +209,7 @@ void backward_kernel(const void* arguments, Context& context) {
     KernelJob job{a, p};
     const double work = double(a.N * a.OH * a.OW) * double(p.size);
     parallel_for(p.shards * a.GROUPS * p.cuts, work, kernel_shard, &job);
-    if (p.shards > 1) parallel_for(ceil_div(p.size, kReduceBlock), double(p.shards * p.size), kernel_reduce, &job);
+    if (p.shards > 1) add_shards({p.sums, p.shards, p.size, a.dkernel});
 }
 
 int64_t kernel_workspace(const void* arguments) {

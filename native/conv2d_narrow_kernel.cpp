@@ -14,6 +14,7 @@
 #include "conv2d_choice.hpp"
 #include "conv2d_narrow.hpp"
 #include "parallel.hpp"
+#include "shards.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -170,11 +171,10 @@ void backward_kernel(const void* arguments, Context& context) {
     plane_offsets(a, p.planes, p.offset);
     Job job{a, p};
     parallel_for(p.shards, double(a.N * a.OH * a.OW) * double(entries), shard, &job);
+    add_shards({p.sums, p.shards, p.size, p.sums});
     for (int64_t i = 0; i < entries; ++i) {
-        vf sum = load(p.sums + i * V);
-        for (int64_t s = 1; s < p.shards; ++s) sum += load(p.sums + s * p.size + i * V);
         float lanes[V];
-        store(lanes, sum);
+        store(lanes, load(p.sums + i * V));
         for (int64_t step = V / 2; step; step /= 2)
             for (int64_t lane = 0; lane < step; ++lane) lanes[lane] += lanes[lane + step];
         a.dkernel[i] = lanes[0];
