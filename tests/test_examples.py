@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pellucid import zoo
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHARED = {"drawing.py"}
 """Imported by the programs, not programs themselves."""
@@ -82,7 +84,7 @@ EXPECTED = {
         ),
     ),
     "features_by_depth": Expected(
-        ("features_by_depth.png",),
+        ("features_by_depth.png", "features_by_depth_patches.png"),
         (
             r"^conv1: 12 maps of 32x32, one value sees 3x3 pixels",
             r"^conv2: 24 maps of 16x16, one value sees 8x8 pixels",
@@ -223,3 +225,25 @@ def test_a_kernel_of_ones_own_gets_a_verdict_in_korean(tmp_path: Path) -> None:
 def test_features_are_drawn_of_the_model_that_cifar_net_keeps(ran: Ran, tmp_path: Path) -> None:
     kept = ran("cifar_net")[1] / "cifar-net.safetensors"
     assert "conv3: 48 maps" in run("features_by_depth", tmp_path, "--model", str(kept))
+
+
+def test_a_patch_holds_all_that_its_answer_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scrambling every pixel outside the patch leaves the largest answer as it is; scrambling the patch does not."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    names = runpy.run_path(str(EXAMPLES / "features_by_depth.py"))
+    model = zoo.cifar_net(n_filter=4, seed=3)
+    rng = np.random.default_rng(0)
+    picture, other = (rng.integers(0, 256, (1, 32, 32, 3), dtype=np.uint8) for _ in range(2))
+    for name, (maps, sees) in names["maps_of"](model, picture).items():
+        channel = int(maps.std(axis=(0, 1, 2)).argmax())
+        (patch,) = names["exciting"](maps, channel, sees, picture)
+        windows = np.lib.stride_tricks.sliding_window_view(picture[0], (sees, sees), (0, 1))
+        found = np.argwhere((windows == patch.transpose(2, 0, 1)).all(axis=(2, 3, 4)))
+        top, left = found[0].tolist()
+        there = (slice(None), slice(top, top + sees), slice(left, left + sees))
+        inside, outside = picture.copy(), other.copy()
+        inside[there], outside[there] = other[there], patch
+        at = tuple((start + (sees - 1) // 2) * maps.shape[1] // 32 for start in (top, left))
+        answers = [names["maps_of"](model, each)[name][0][0, *at, channel] for each in (picture, outside, inside)]
+        assert answers[0] > 0 and answers[1] == pytest.approx(answers[0], rel=1e-5), name
+        assert answers[2] != pytest.approx(answers[0], rel=1e-2), name
