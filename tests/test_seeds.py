@@ -206,6 +206,8 @@ def test_seed_004_layer_by_layer(run: Program) -> None:
     np.testing.assert_allclose(found["act_output"][0], np.maximum(maps, 0), atol=1e-3)
     pooled = np.maximum(maps, 0).reshape(14, 2, 14, 2, 3).max(axis=(1, 3))
     np.testing.assert_allclose(found["pool_output"][0], pooled, atol=1e-3)
+    answers = found["act_output"][found["act_output"] > 0]
+    assert (answers > 2).mean() > 0.9, "the page's histogram ends at 2"
     assert found["flatten_of_the_page"].shape == (1, 2352) and found["flatten_of_the_page"].min() < 0
     assert found["flatten"].shape == (1, 588) and found["output"].shape == (1, 32)
     np.testing.assert_array_equal(found["flatten"], found["pool_output"].reshape(1, 588))
@@ -220,5 +222,6 @@ def test_seed_004_draws_its_three_figures(run: Program) -> None:
     middle = plt.figure(2)
     histogram, weights, maps, bar = middle.axes
     assert histogram.get_xlim()[0] < -1.9 and histogram.get_ylim() == (0, 100)
+    assert max(column.get_height() for column in histogram.patches) > 1000, "the background's zeros, cut off"
     assert (weights.get_title(), maps.get_title()) == ("(3, 3, 1, 3)", "(1, 28, 28, 3)") and bar.get_label()
     assert plt.figure(3).axes[1].get_title() == "(1, 14, 14, 3)"

@@ -47,7 +47,8 @@ def test_every_row_names_a_test_that_is_there(name: str) -> None:
 def test_both_languages_have_the_same_rows_and_replacements() -> None:
     english, korean = (rows(name) for name in LANGUAGES)
     for ours, theirs in zip(english, korean, strict=True):
-        assert LINK.findall("".join(ours)) == LINK.findall("".join(theirs)), (ours[0], theirs[0])
+        links = LINK.findall("".join(theirs).replace(".ko.md", ".md"))  # a page's translation stands for it
+        assert links == LINK.findall("".join(ours)), (ours[0], theirs[0])
     tables = [
         text_of(name).partition("<!-- the table of replacements -->")[2].partition("\n\n")[0] for name in LANGUAGES
     ]
