@@ -145,7 +145,9 @@ def test_augmented_pictures_are_not_kept_and_that_is_said(
         (["--weights", "{run}", "--freeze", "*"], ["every layer", "leave out 'affine2'"]),
         (["--weights", "{run}", "--data", "{folder}", "--freeze", "affine?"], ["affine2 would start anew"]),
         (["--weights", "{tmp}/none"], ["none", "no such run or model file"]),
-        (["--weights", "{tmp}/vgg16.pth"], [".pth", "pellucid import"]),
+        (["--weights", "{tmp}/vgg16.pth"], ["vgg16.pth", "name the network", "pellucid train vgg16"]),
+        (["vgg16", "--weights", "{tmp}/vgg16.pth"], ["vgg16.pth", "zip"]),
+        (["vgg16", "--weights", "{tmp}/empty.pth"], ["empty.pth", "no file of weights"]),
         (["--weights", "{tmp}/cut.safetensors"], ["cut.safetensors"]),
         (["--weights", "{tmp}/changed.safetensors"], ["changed or damaged"]),
         (["--weights", "{tmp}"], ["holds no model.safetensors"]),
@@ -164,6 +166,7 @@ def test_weights_that_cannot_be_used_are_one_line_and_status_1(
     monkeypatch.chdir(tmp_path)
     raw = (run_folder / "model.safetensors").read_bytes()
     (tmp_path / "vgg16.pth").write_bytes(b"PK\x03\x04")
+    (tmp_path / "empty.pth").touch()
     (tmp_path / "cut.safetensors").write_bytes(raw[:1000])
     (tmp_path / "changed.safetensors").write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     places = {"run": run_folder, "folder": folder, "tmp": tmp_path}
@@ -172,6 +175,26 @@ def test_weights_that_cannot_be_used_are_one_line_and_status_1(
     assert status == 1 and lines[-1].startswith("pellucid: ") and len(lines) == 1, err
     assert all(word in err for word in words), err
     assert not (tmp_path / "runs").exists(), "a run that never began leaves no folder"
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_pytorchs_own_file_is_taken_where_the_network_is_named(
+    command: Command, folder: Path, tmp_path: Path, head: bool
+) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch writes the file; it is not installed")
+    import torch_networks as networks
+
+    module = networks.scramble(networks.network("vgg11", maps=(7, 7), units=8, classes=5), 0)
+    tensors = {name: value for name, value in module.state_dict().items() if head or name.startswith("features")}
+    torch.save(tensors, tmp_path / "vgg11.pth")
+    words = ["train", "vgg11", "--weights", tmp_path / "vgg11.pth", "--freeze", "features", "--data", folder]
+    words += ["--set", "dense_units=4", "--size", 32, "--limit", 20, "--epochs", 2, "--out", tmp_path / "run"]
+    status, told, err = command(*words)
+    assert status == 0, err
+    assert "8 of 11 layers; fc6, fc7, fc8 start anew: fc6 only here" in told
+    assert "deviation 0.229 0.224 0.225" in told and "(the weights learned 224 x 224)" in told
+    kernel = module.state_dict()["features.0.weight"].numpy().transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(pellucid.load(tmp_path / "run").layers[0].weights[0], kernel)
 
 
 def test_a_network_of_any_name_leaves_its_run_in_runs(

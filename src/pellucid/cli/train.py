@@ -129,8 +129,9 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE|RUN",
-            help="Start from a trained network: a run folder or a model file. Size and scaling of the pictures come "
-            "from it, and without MODEL the layers too; a head for other classes starts anew.",
+            help="Start from a trained network: a run folder, a model file, or with MODEL a file of PyTorch's or "
+            "Keras's. Size and scaling of the pictures come from it, and without MODEL the layers too; a head for "
+            "other classes starts anew.",
         ),
     ] = None,
     freeze: Annotated[
@@ -157,7 +158,9 @@ def train(
 
     if threads is not None:
         ops.set_num_threads(threads)
-    source = load_weights(weights) if weights is not None else None
+    given = parse(settings or [])
+    with WorkBar(quiet=quiet) as bar:
+        source = load_weights(weights, model, given, bar) if weights is not None else None
     builder, name = naming(model, data, source)
     recipe = recipe_for(name, data)
     config = TrainConfig(
@@ -168,9 +171,7 @@ def train(
         augment=augment or recipe.augment,
         class_weight=class_weight,
     )
-    model_settings, chosen_optimizer, chosen_loss, schedule = settle(
-        builder, optimizer, lr, loss, parse(settings or []), recipe
-    )
+    model_settings, chosen_optimizer, chosen_loss, schedule = settle(builder, optimizer, lr, loss, given, recipe)
     rule = resize or (source.preprocessing.resize if source else "crop")
     learned_size = (source.input_shape[0], source.input_shape[1]) if source else None
     with WorkBar(quiet=quiet) as bar:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
 from pellucid.cli.run import find_model
 from pellucid.errors import CheckpointError, ConfigError
 
@@ -18,22 +19,47 @@ SHOWN = 6
 """Layers that are named one by one; of more, the first and the last."""
 
 
-def load_weights(weights: Path) -> Sequential:
-    """The trained network in a run folder or a Pellucid model file.
+def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
+    """The trained network in a run folder, a Pellucid model file, or a file of PyTorch's or Keras's.
 
-    Errors: CheckpointError if there is none, if it is damaged, or if another library wrote it.
+    model: which network a file of another library is of. settings: what `--set` gave.
+    Errors: CheckpointError if there is none, or if it is damaged; ConfigError if nobody says what the network is.
     """
     from pellucid.model_file import load
 
     file = find_model(weights)
-    if file.suffix.lower() != ".safetensors":
-        raise CheckpointError(
-            f"--weights {file}: expected a run folder or a Pellucid model file (.safetensors), got {file.suffix!r}; "
-            "weights of another library are brought in by `pellucid import`"
-        )
-    source = load(file)
+    source = load(file) if _is_ours(file) else _foreign(file, model, settings, bar)
     if len(source.input_shape) != 3:
         raise CheckpointError(f"--weights {file}: its network takes {source.input_shape}, not pictures (H, W, C)")
+    return source
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether Pellucid wrote a file, damaged or not: our entry is the first of its header."""
+    with open(file, "rb") as opened:
+        return b'"pellucid"' in opened.read(64)
+
+
+def _foreign(file: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
+    """The network of a file from elsewhere, without the layers that the file has no weights for.
+
+    Of a network that is set to be another than the published one, its features alone.
+    """
+    from pellucid import zoo
+    from pellucid.convert import import_model
+
+    if model is None:
+        raise ConfigError(
+            f"--weights {file}: is no Pellucid model file, so it does not say what network it is of; name the network, "
+            f"as in `pellucid train vgg16 --weights {file.name}`"
+        )
+    known = zoo.options_of(model)
+    options = {key: value for key, value in settings.items() if key in known or "." in key}
+    source, report = import_model(file, model, options=options, no_top=bool(options), progress=bar)
+    for text in report.notes:
+        note(text)
+    while any(layer.name in report.fresh for layer in source.layers):
+        source.pop()
     return source
 
 

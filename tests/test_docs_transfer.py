@@ -1,0 +1,80 @@
+"""docs/transfer.md: every command and every block of Python runs, on small stand-ins; both languages show the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from pathlib import Path
+
+import pytest
+from picture_files import write
+
+from pellucid import zoo
+from pellucid.cli import main
+from pellucid.datasets.transforms import Preprocessing
+
+DOCS = Path(__file__).parent.parent / "docs"
+LANGUAGES = ("transfer.md", "transfer.ko.md")
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    """The fenced blocks of one kind, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with small stand-ins for what the page starts from."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = zoo.vgg16((32, 32, 3), 10, dense_units=16)
+    source.preprocessing = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=(32, 32))
+    source.save(tmp_path / "vgg16.safetensors")
+    for number in range(10):
+        for name, colour in (("daisy", (240, 240, 60 + number)), ("rose", (200, 20 + number, 60))):
+            write(tmp_path / "photos" / name / f"{number}.png", colour=colour)
+    write(tmp_path / "new-pictures" / "a.png", seed=3)
+    return tmp_path
+
+
+def test_the_commands_run_one_after_the_other(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = (DOCS / "transfer.md").read_text(encoding="utf-8")
+    lines = [line for block in blocks(text, "console") for line in block.splitlines()]
+    assert len(lines) >= 7 and all(line.startswith("$ pellucid ") for line in lines)
+    told: dict[str, str] = {}
+    for line in lines:
+        capfd.readouterr()
+        words = shlex.split(line.replace("--epochs 20", "--epochs 3"))[2:]  # twenty are for accuracy
+        assert main(words) == 0, line
+        out, err = capfd.readouterr()
+        told[" ".join([words[0], words[-1]])] = out + err
+    head, last = told["train runs/head"], told["train runs/last-block"]
+    assert "13 of 16 layers; fc6, fc7, fc8 start anew" in head and "frozen up to 'flatten'" in head
+    assert "frozen conv1_1 ... conv5_3: 13 layers" in head and "deviation 0.229 0.224 0.225" in head
+    assert "16 of 16 layers" in last and "trained conv5_1, conv5_2, conv5_3, fc6, fc7, fc8" in last
+    assert (place / "answers.csv").read_text().splitlines()[1].startswith("new-pictures/a.png,")
+
+
+def test_the_python_runs(place: Path) -> None:
+    (code,) = blocks((DOCS / "transfer.md").read_text(encoding="utf-8"), "python")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(code, "transfer.md", "exec"), {})
+    assert (place / "head.safetensors").stat().st_size > 1000
+
+
+def test_both_languages_show_the_same_commands_and_code() -> None:
+    english, korean = ((DOCS / name).read_text(encoding="utf-8") for name in LANGUAGES)
+    for kind in ("console", "python"):
+        assert blocks(english, kind) == blocks(korean, kind)
+    for pattern in (r"^## ", r"^\|", r"^- "):
+        assert len(re.findall(pattern, english, re.MULTILINE)) == len(re.findall(pattern, korean, re.MULTILINE)), (
+            pattern
+        )
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_what_is_linked_is_there(name: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (DOCS / name).read_text(encoding="utf-8")):
+        assert target.startswith("http") or (DOCS / target).exists(), target
