@@ -87,7 +87,7 @@ def import_model(
             chosen.setdefault("batch_norm", True)
         if classes is None and not no_top:
             classes = source.num_classes()
-        shape = None if size is None else (size, size, 3)
+        shape = None if size is None else (size, size, zoo.channels_of(plain))
         model = zoo.build(plain, input_shape=shape, classes=classes, seed=seed, options=chosen)
         report = _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)
     model.compile("adam", "categorical_crossentropy")

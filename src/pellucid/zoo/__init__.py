@@ -68,6 +68,11 @@ def standard_name(name: str) -> str:
     return plain
 
 
+def channels_of(name: str) -> int:
+    """How many channels the pictures have that a network was published for."""
+    return int(inspect.signature(BUILDERS[standard_name(name)]).parameters["input_shape"].default[-1])
+
+
 def options_of(name: str) -> dict[str, Any]:
     """A builder's own arguments and their defaults."""
     arguments = inspect.signature(BUILDERS[standard_name(name)]).parameters.values()
