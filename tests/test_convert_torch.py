@@ -141,7 +141,14 @@ def test_checkpoints_are_unwrapped_and_that_is_said(tmp_path: Path) -> None:
     optimizer = torch.optim.SGD(module.parameters(), 0.1, momentum=0.9).state_dict()
     for legacy in (False, True):
         path = tmp_path / f"{legacy}.pth"
-        content = {"epoch": 3, "best": 0.5, "optimizer": optimizer, "state_dict": wrapped, "name": "x"}
+        content = {
+            "epoch": 3,
+            "best": 0.5,
+            "loss": torch.zeros(2),
+            "optimizer": optimizer,
+            "state_dict": wrapped,
+            "name": "x",
+        }
         torch.save(content, path, _use_new_zipfile_serialization=not legacy)
         report = import_weights(model, path)
         assert "'state_dict'" in report.notes[0] and "'module.'" in report.notes[1]

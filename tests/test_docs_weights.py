@@ -49,7 +49,7 @@ def test_what_is_linked_is_there(file: str) -> None:
 def test_the_commands_have_options_there_are(command: Command) -> None:
     text = (DOCS / LANGUAGES[0]).read_text("utf-8")
     lines = [line for block in blocks(text, "sh") for line in block.splitlines() if line.startswith("pellucid ")]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         words = shlex.split(line)[1:]
         told = command(words[0], "--help")[1]

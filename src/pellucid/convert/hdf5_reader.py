@@ -12,6 +12,7 @@ one kept in other files, and any filter but HDF5's own compressions are refused.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import sys
@@ -67,8 +68,8 @@ def texts(group: Any, name: str) -> list[str]:
     import h5py
 
     found: list[str] = []
-    parts = [name] if name in group.attrs else [f"{name}{i}" for i in range(MAX_NAMES) if f"{name}{i}" in group.attrs]
-    for part in parts:
+    numbered = itertools.takewhile(lambda part: part in group.attrs, (f"{name}{i}" for i in range(MAX_NAMES)))
+    for part in [name] if name in group.attrs else numbered:
         where = f"{group.name}, attribute {part!r}"
         attribute = h5py.h5a.open(group.id, part.encode())
         if len(attribute.shape) != 1 or attribute.dtype.kind not in "SOUf":

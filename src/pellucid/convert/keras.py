@@ -75,13 +75,10 @@ class KerasFile(Source):
         )
         try:
             self.style, self.layers = self._index(self._answer())
+            self.form = f"Keras weights ({'.weights.h5' if self.style == 'keras3' else '.h5'})"
         except BaseException:
             self.close()
             raise
-
-    @property
-    def form(self) -> str:  # type: ignore[override]
-        return "Keras weights (.weights.h5)" if self.style == "keras3" else "Keras weights (.h5)"
 
     def _index(self, told: dict[str, Any]) -> tuple[str, tuple[KerasLayer, ...]]:
         layers = []

@@ -48,7 +48,9 @@ def match(model: Sequential, source: Source, *, no_top: bool, blue_first: bool) 
         *_listed("left over", [f"{name} {source.tensors[name].shape}" for name in extra]),
     ]
     if faults:
-        raise CheckpointError(f"{source.path} does not fit {model.name}: {'; '.join(faults)}{_advice(unfit, extra)}")
+        raise CheckpointError(
+            f"{source.path} does not fit {model.name}: {'; '.join(faults)}{_advice(missing, unfit, extra)}"
+        )
     return Match(taken, tuple(dict.fromkeys(fresh)))
 
 
@@ -78,8 +80,8 @@ def _difference(item: Wanted, source: Source) -> str:
     return f"{item.tensor} {source.tensors[item.tensor].shape}, layer {item.layer.name!r} needs {item.shape}"
 
 
-def _advice(unfit: Sequence[Wanted], extra: Sequence[str]) -> str:
-    if unfit and all(item.in_head for item in unfit):
+def _advice(missing: Sequence[Wanted], unfit: Sequence[Wanted], extra: Sequence[str]) -> str:
+    if unfit and all(item.in_head for item in unfit) and not missing and not extra:
         return ". The dense layers were trained for another size of picture: give that size, or leave the head out"
     if any("running_mean" in name or "moving_mean" in name for name in extra):
         return ". The file has batch normalisation, the network has none"

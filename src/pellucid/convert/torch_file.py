@@ -342,15 +342,15 @@ def _find_state_dict(content: Any, depth: int = 2) -> tuple[dict[str, _Tensor], 
     if not isinstance(content, dict):
         return {}, ""
     tensors = {str(name): value for name, value in content.items() if isinstance(value, _Tensor)}
-    if tensors or not depth:
-        return tensors, ""
-    parts = {str(name): value for name, value in content.items() if isinstance(value, dict)}
+    parts = {str(name): value for name, value in content.items() if isinstance(value, dict)} if depth else {}
     found = {name: _find_state_dict(value, depth - 1) for name, value in parts.items()}
-    full = [name for name in (*WRAPPERS, *found) if name in found and found[name][0]]
-    if not full or (full[0] not in WRAPPERS and len(full) > 1):
-        return {}, ""
-    inner, where = found[full[0]]
-    return inner, f"{full[0]}/{where}".rstrip("/")
+    full = [name for name, (inner, _) in found.items() if inner]
+    named = [name for name in WRAPPERS if name in full]
+    if not named and (tensors or len(full) != 1):  # the content itself, or nothing, or too many to choose from
+        return tensors, ""
+    chosen = (named or full)[0]
+    inner, where = found[chosen]
+    return inner, f"{chosen}/{where}".rstrip("/")
 
 
 def _check_directory(source: Source) -> None:
