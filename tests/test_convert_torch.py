@@ -451,7 +451,7 @@ def test_every_cut_and_flip_is_an_error_or_numbers(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"\x1f\x8b\x08\x00" + bytes(40), "gzip"),
         (b"\x89HDF", "no file of weights"),
-        (b"\x80\x04]\x94.", "no file of weights"),
+        (b"\x80\x04]\x94.", "holds a list; expected a dict of arrays"),
         (struct.pack("<Q", 10**9) + b'{"a": 1}', "no whole safetensors file"),
     ],
 )
