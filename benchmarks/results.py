@@ -56,6 +56,11 @@ The same training with the cost model's choice of algorithms (Winograd's where i
 convolution everywhere: test pictures right after the last epoch, `benchmarks/accuracy.py`. In `simple-convnet`
 the algorithm runs forward only, along rows.
 """
+SCRATCH_TOLD = """\
+The page's run of 20 epochs, by steps and judgements of 2,000 pictures timed in turn in processes of their own
+(`benchmarks/scratch.py`): the page's own code on NumPy; the page's class with only its imports changed; and
+`SimpleConvNet` of `pellucid.scratch`. 20 epochs are 12,000 steps and 25 judgements.
+"""
 BUSY_TOLD = """\
 SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that
 thread takes a share of one; with one kernel thread less there is a core for it. The same loop in another process costs
@@ -188,6 +193,26 @@ def mnist_runs(found: dict[str, Any]) -> str:
     return table(header, cells, left=0)
 
 
+def scratch_runs(found: dict[str, Any]) -> str:
+    """The page's run on NumPy and on our kernels."""
+    row = found["rows"]["steps"]
+    cells = []
+    for name, times in row["quartiles_ms"].items():
+        ratio = row["ratio"].get(name)
+        least = f"{row['floor']:g}" if name == "ours" else ""
+        works = [spread(times[work]) for work in ("step", "judgement")]
+        cells.append([name, *works, number(row["run_s"][name]), f"{ratio:.1f}" if ratio else "", least])
+    text = table(("code", "step ms", "judgement ms", "20 epochs s", "ratio", "at least"), cells, left=1)
+    text += f"\n{row['rounds_kept']} of {row['rounds']} turns kept.\n"
+    whole = found["rows"].get("whole")
+    if whole:
+        text += (
+            f"Ours by the clock, loading included: {whole['elapsed_s']:.0f} s, {whole['right']:,} of 10,000 test "
+            "pictures right.\n"
+        )
+    return text
+
+
 def accuracies(found: dict[str, Any]) -> str:
     """Accuracy with and without Winograd's algorithm."""
     cells = []
@@ -203,7 +228,11 @@ def accuracies(found: dict[str, Any]) -> str:
 
 
 def shortcomings(
-    peers: dict[str, Any], threads: dict[str, Any], mnist: dict[str, Any], accuracy: dict[str, Any]
+    peers: dict[str, Any],
+    threads: dict[str, Any],
+    mnist: dict[str, Any],
+    accuracy: dict[str, Any],
+    scratch: dict[str, Any],
 ) -> list[str]:
     """Every figure that is not where it should be, from the numbers alone."""
     found = []
@@ -233,6 +262,12 @@ def shortcomings(
     for row in accuracy.get("rows", {}).values():
         if abs(row["difference"]) > row["target"]:
             found.append(f"{row['run']}: Winograd's algorithm moves accuracy by {row['difference']:+.2f} points")
+    if steps := scratch.get("rows", {}).get("steps"):
+        ratio = steps["ratio"].get("ours")
+        if ratio is None:
+            found.append("pellucid.scratch, 20 epochs: no ratio, too few rounds were quiet")
+        elif ratio < steps["floor"]:
+            found.append(f"pellucid.scratch, 20 epochs: {ratio:.1f} times as fast as the page, not {steps['floor']:g}")
     return found
 
 
@@ -253,10 +288,10 @@ def settings_told(peers: dict[str, Any]) -> str:
 
 def compose(folder: Path) -> str:
     """The whole file."""
-    peers, threads, growth, mnist, accuracy = (
-        load(folder, name) for name in ("peers", "threads", "growth", "mnist_run", "accuracy")
+    peers, threads, growth, mnist, accuracy, scratch = (
+        load(folder, name) for name in ("peers", "threads", "growth", "mnist_run", "accuracy", "scratch")
     )
-    present = [each for each in (peers, threads, growth, mnist, accuracy) if each]
+    present = [each for each in (peers, threads, growth, mnist, accuracy, scratch) if each]
     if not present:
         raise SystemExit(f"there are no results in {folder.name}; run benchmarks/peers.py first")
     parts = ["# Results\n", "Written by `benchmarks/results.py`; how to measure stands in [README.md](README.md).\n"]
@@ -284,6 +319,8 @@ def compose(folder: Path) -> str:
             MNIST_TOLD,
             mnist_runs(mnist),
         ]
+    if scratch:
+        parts += ["## The book's own code\n", SCRATCH_TOLD, scratch_runs(scratch)]
     if threads:
         parts += [
             "## Threads\n",
@@ -295,7 +332,7 @@ def compose(folder: Path) -> str:
         parts += ["## How cost grows\n", "Numbers: [growth.json](results/growth.json).\n", growth_pictures(growth)]
     if accuracy:
         parts += ["## Accuracy with Winograd's algorithm\n", ACCURACY_TOLD, accuracies(accuracy)]
-    weak = shortcomings(peers, threads, mnist, accuracy)
+    weak = shortcomings(peers, threads, mnist, accuracy, scratch)
     parts += [
         "## What is weak\n",
         "".join(f"- {each}\n" for each in weak) or "Nothing measured here is below its floor.\n",

@@ -21,6 +21,7 @@ import growth  # noqa: E402
 import machine  # noqa: E402
 import peers  # noqa: E402
 import results  # noqa: E402
+import scratch as scratch_benchmark  # noqa: E402
 import workers  # noqa: E402
 
 from pellucid.ops import native  # noqa: E402
@@ -182,3 +183,25 @@ def test_a_worker_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -
     with closing(worker):
         assert not worker.ready()
     assert "nobody cannot run this" in capsys.readouterr().err
+
+
+def test_the_books_run_is_made_of_steps_and_judgements(tmp_path: Path) -> None:
+    times = {
+        (contender, work): [base * factor for factor in (0.5, 1.0, 3.0)]
+        for contender, base in (("page", 200.0), ("page on ours", 20.0), ("ours", 8.0))
+        for work in ("step", "judgement")
+    }
+    found = scratch_benchmark.judge(times, 4)
+    assert found["run_s"]["page"] == pytest.approx(12_025 * 0.2) and found["ratio"]["ours"] == pytest.approx(25)
+    whole = {"elapsed_s": 99.6, "right": 9876, "steps": 12_000}
+    rows = {"steps": found, "whole": whole}
+    (tmp_path / "scratch.json").write_text(json.dumps({"about": machine.describe(), "rows": rows}))
+    text = results.compose(tmp_path)
+    assert "| ours | 8.00 (6.00 to 16.0) | 8.00 (6.00 to 16.0) | 96.2 | 25.0 | 20 |" in text
+    assert "3 of 4 turns kept" in text and "100 s, 9,876 of 10,000" in text
+    assert "pellucid.scratch" not in text.partition("## What is weak")[2]
+    slow = {**found, "ratio": {"ours": 19.4}}
+    (tmp_path / "scratch.json").write_text(json.dumps({"about": machine.describe(), "rows": {"steps": slow}}))
+    assert "19.4 times as fast as the page, not 20" in results.compose(tmp_path)
+    few = scratch_benchmark.judge({**times, ("page", "step"): [200.0]}, 4)
+    assert few["ratio"] == {} and few["rounds_kept"] == 1

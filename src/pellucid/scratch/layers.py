@@ -259,6 +259,7 @@ class Affine:
         self.dW: Array | None = None
         self.db: Array | None = None
         self._passed: tuple[Array, Array, bool] | None = None
+        self._by_pixel: dict[str, Array] = {}
 
     @property
     def x(self) -> Array | None:
@@ -282,9 +283,8 @@ class Affine:
         if by_pixel:
             n, c, h, w = x.shape
             rows = to_nhwc(x).reshape(n, -1)
-            kernel = np.empty((h * w, c, W.shape[1]), x.dtype)
-            kernel[...] = W.reshape(c, h * w, -1).transpose(1, 0, 2)
-            kernel = kernel.reshape(W.shape)
+            kernel = self._buffer("kernel", W.shape, x.dtype)
+            kernel.reshape(h * w, c, -1)[...] = W.reshape(c, h * w, -1).transpose(1, 0, 2)
         else:
             rows, kernel = x.reshape(len(x), -1), np.ascontiguousarray(W, x.dtype)
         self.original_x_shape, self._passed = x.shape, (rows, kernel, by_pixel)
@@ -296,12 +296,21 @@ class Affine:
             raise no_forward_yet(self)
         rows, kernel, by_pixel = self._passed
         dy = gradient_of(self, dout, rows.dtype, (len(rows), kernel.shape[1]))
-        dW = ops.dense_backward_kernel(rows, dy)
         if by_pixel:
             _, c, h, w = self.original_x_shape
-            dW = dW.reshape(h * w, c, -1).transpose(1, 0, 2).reshape(kernel.shape)
-        self.dW, self.db = dW, ops.bias_backward(dy)
+            turned = ops.dense_backward_kernel(rows, dy, out=self._buffer("dkernel", kernel.shape, rows.dtype))
+            self.dW = turned.reshape(h * w, c, -1).transpose(1, 0, 2).reshape(kernel.shape)
+        else:
+            self.dW = ops.dense_backward_kernel(rows, dy)
+        self.db = ops.bias_backward(dy)
         return self._pictures(ops.dense_backward_input(dy, kernel), by_pixel)
+
+    def _buffer(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """An array of the layer's own, the same at every pass: fresh memory for so much costs as much as filling it."""
+        held = self._by_pixel.get(name)
+        if held is None or held.shape != shape or held.dtype != dtype:
+            held = self._by_pixel[name] = np.empty(shape, dtype)
+        return held
 
     def _pictures(self, rows: Array, by_pixel: bool) -> Array:
         """Rows (N, inputs) in the shape that x had."""
