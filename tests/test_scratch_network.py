@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 from collections import OrderedDict
@@ -159,6 +160,17 @@ def test_layers_keep_what_they_would_keep_one_by_one() -> None:
         dout = layer.backward(dout)
     np.testing.assert_allclose(network.layers["Conv1"].dW, grads["W1"], atol=1e-6 * np.abs(grads["W1"]).max())
     assert dout.shape == x.shape
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_network_can_be_copied_after_a_pass(copied: Any) -> None:
+    network, (x, t) = seeded(SimpleConvNet, **SMALL), batch()
+    grads = network.gradient(x, t)
+    twin = copied(network)
+    np.testing.assert_array_equal(twin.layers["Relu1"].mask, network.layers["Relu1"].mask)
+    network.params["W1"] += 1
+    for key, value in twin.gradient(x, t).items():
+        np.testing.assert_array_equal(value, grads[key])
 
 
 def test_an_override_of_predict_or_of_a_layer_wins() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
@@ -48,6 +49,26 @@ def links(layers: Iterable[Link]) -> list[Link]:
     return found
 
 
+@dataclass(eq=False)
+class _OneByOne:
+    """A merged pass done again by ReLU and Pooling themselves, for whoever asks what they kept.
+
+    A class and no closure, so that a network can be copied and pickled with it.
+    """
+
+    relu: Relu
+    pool: Pooling
+    rows: Array
+    kernel: Array
+    bias: Array
+    window: Window
+
+    def __call__(self) -> None:
+        with ops.direct_convolution():
+            y = ops.conv2d(self.rows, self.kernel, self.bias, **self.window)
+        self.pool.forward(self.relu.forward(to_nchw(y)))
+
+
 class ConvReluPool:
     """The three layers in float32 as one kernel; in other dtypes one after the other.
 
@@ -71,14 +92,9 @@ class ConvReluPool:
             y, routes = ops.conv2d_max_pool2d(rows, kernel, bias, **settings)
         self._passed = (rows, kernel, y, routes, settings)
         self.conv.keep(x, rows, kernel, window)
-        relu, pool = self.relu, self.pool
-
-        def replay() -> None:
-            with ops.direct_convolution():
-                pool.forward(relu.forward(to_nchw(ops.conv2d(rows, kernel, bias, **window))))
-
-        relu.pass_later(replay)
-        pool.pass_later(replay)
+        one_by_one = _OneByOne(self.relu, self.pool, rows, kernel, bias, window)
+        self.relu.pass_later(one_by_one)
+        self.pool.pass_later(one_by_one)
         return to_nchw(y)
 
     def backward(self, dout: Any) -> Array | None:
