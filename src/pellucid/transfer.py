@@ -1,9 +1,12 @@
 """Transfer learning: a network that starts from another's weights, and layers that stay as they are.
 
-source = pellucid.load("vgg16.safetensors")
-model = zoo.vgg16(classes=3, dense_units=256)
-print(take_weights(model, source))   # 13 of 16 layers; fc6, fc7, fc8 start anew
-freeze(model, "features")
+>>> from pellucid import zoo
+>>> source = zoo.simple_convnet((8, 8, 1), 10, pad=2)
+>>> model = zoo.simple_convnet((8, 8, 1), 3, pad=2, seed=1)
+>>> print(take_weights(model, source))
+2 of 3 layers; affine2 starts anew: 3 classes here, 10 there
+>>> freeze(model, "features").trained
+('affine1', 'affine2')
 """
 
 from __future__ import annotations

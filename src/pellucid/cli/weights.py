@@ -36,8 +36,11 @@ def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], 
 
 def _is_ours(file: Path) -> bool:
     """Whether Pellucid wrote a file, damaged or not: our entry is the first of its header."""
-    with open(file, "rb") as opened:
-        return b'"pellucid"' in opened.read(64)
+    try:
+        with open(file, "rb") as opened:
+            return b'"pellucid"' in opened.read(64)
+    except OSError as error:
+        raise CheckpointError(f"--weights {file}: cannot be read: {error.strerror}") from error
 
 
 def _foreign(file: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
