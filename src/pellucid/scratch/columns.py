@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import output_size, pair, standardize_padding
-from pellucid.scratch.memory import as_floats, expect_pictures
+from pellucid.scratch.layout import as_floats, expect_pictures
 
 
 def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.ops import Array
-from pellucid.scratch.memory import in_float64
+from pellucid.scratch.layout import in_float64
 
 _STEP = 1e-4
 

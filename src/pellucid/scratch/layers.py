@@ -18,7 +18,7 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import Convolution as Window
 from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.ops.geometry import conv2d_shape, pair, standardize_padding
-from pellucid.scratch.memory import (
+from pellucid.scratch.layout import (
     as_floats,
     expect_pictures,
     gradient_of,

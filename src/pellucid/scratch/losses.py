@@ -9,7 +9,7 @@ import numpy as np
 from pellucid import ops
 from pellucid.errors import DataError, ShapeError
 from pellucid.ops import Array
-from pellucid.scratch.memory import as_floats, no_forward_yet
+from pellucid.scratch.layout import as_floats, no_forward_yet
 
 _TINY = 1e-7
 

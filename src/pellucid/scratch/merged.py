@@ -13,7 +13,7 @@ from pellucid.ops import Array
 from pellucid.ops.geometry import Convolution as Window
 from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.scratch.layers import Convolution, Pooling, Relu
-from pellucid.scratch.memory import gradient_of, to_nchw, to_nhwc
+from pellucid.scratch.layout import gradient_of, to_nchw, to_nhwc
 
 _TAPS = 255  # the kernel keeps a window's winner in one byte
 

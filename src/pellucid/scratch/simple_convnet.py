@@ -18,8 +18,8 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import output_size, pair, standardize_padding
 from pellucid.scratch.gradient import numerical_gradient
 from pellucid.scratch.layers import Affine, Convolution, Pooling, Relu
+from pellucid.scratch.layout import as_floats
 from pellucid.scratch.losses import SoftmaxWithLoss
-from pellucid.scratch.memory import as_floats
 from pellucid.scratch.merged import Link, links
 
 CONV_PARAM: Mapping[str, int] = MappingProxyType({"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1})
