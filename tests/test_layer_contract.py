@@ -15,6 +15,7 @@ import pytest
 from pellucid import layers
 from pellucid.errors import ShapeError
 from pellucid.layers import Layer, check_gradients, from_config
+from pellucid.plan import is_steady
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,17 @@ def test_in_use_nothing_is_random(row: Row) -> None:
     second, _ = layer.forward(x, training=False, key=None)
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(first, layer(x.astype(np.float64)))
+
+
+@every_row
+def test_a_frozen_layer_called_steady_gives_in_training_what_it_gives_in_use(row: Row) -> None:
+    layer, x = built(row), batch(row)
+    layer.trainable = False
+    same = np.array_equal(layer.forward(x, training=True, key=KEY)[0], layer.forward(x)[0])
+    if is_steady(layer):
+        assert same
+    else:
+        assert type(layer).__name__ == "Dropout" and not same
 
 
 @every_row

@@ -55,12 +55,7 @@ class Dense(Layer):
         self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
-        if self.params and input_shape[0] != self.params["kernel"].shape[0]:
-            raise ShapeError(
-                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
-                f"{self.source()}; give pictures of the size it was built for, or build a new layer"
-            )
+        check_inputs(self, input_shape)
         return (self.units,)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
@@ -85,3 +80,13 @@ class Dense(Layer):
 
     def detail(self) -> str:
         return with_activation(str(self.units), self.activation)
+
+
+def check_inputs(layer: Layer, input_shape: Shape) -> None:
+    """Errors: ShapeError unless the input is rows, as long as those a kernel (inputs, units) was built for."""
+    layer.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
+    if layer.params and input_shape[0] != layer.params["kernel"].shape[0]:
+        raise ShapeError(
+            f"{layer.place()} was built for {layer.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
+            f"{layer.source()}; give pictures of the size it was built for, or build a new layer"
+        )

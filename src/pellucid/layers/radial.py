@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid import initializers, ops
-from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
+from pellucid.layers.dense import check_inputs
 from pellucid.layers.layer import Cache, Key, Layer, positive_int
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import dense_macs
@@ -44,12 +44,7 @@ class RBF(Layer):
         self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
-        if self.params and input_shape[0] != self.params["kernel"].shape[0]:
-            raise ShapeError(
-                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
-                f"{self.source()}; give pictures of the size it was built for, or build a new layer"
-            )
+        check_inputs(self, input_shape)
         return (self.units,)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from pellucid.layers import Layer, ScaledTanh, Subsampling2D, TableConv2D
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
+from pellucid.plan.convolution import convolve
 from pellucid.plan.node import Context, Node
-from pellucid.plan.settings import activation_behind, convolution, pooling
+from pellucid.plan.settings import pooling
 from pellucid.plan.work import Work
 
 
@@ -78,37 +80,26 @@ def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Nod
 def lower_table_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
     """The small kernels laid into a dense one before, its gradient gathered behind; both are a few kilobytes."""
     conv = cast(TableConv2D, layers[0])
-    activation = activation_behind(conv, layers[1:])
-    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None or activation is None or activation[0] == "softmax":
+    kernel = context.parameter(conv, "kernel")
+    if kernel is None:
         return None
-    x, (kind, slope) = before.y, activation
-    settings = convolution(conv, x)
-    y = context.output(conv.output_shape(x.shape[1:]))
     places = (slice(None), slice(None), conv.inputs, conv.outputs)
-    dense = context.buffer((*conv.kernel_size, x.shape[-1], conv.filters))
+    dense = context.buffer((*conv.kernel_size, before.y.shape[-1], conv.filters))
     dense[...] = 0
+    dkernel = context.gradient(conv, "kernel") if context.training else None
+    ddense = None if dkernel is None else context.buffer(dense.shape)
+    node = convolve(context, layers, before, dense, ddense)
+    if node is None:
+        return None
 
     def lay(n: int) -> None:
         dense[places] = kernel
 
+    def gather(n: int) -> None:
+        if dkernel is not None and ddense is not None:
+            dkernel[...] = ddense[places]
+
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        work: list[Work] = []
-        if kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
-        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        if dbias is not None:
-            work.append(native.bias_backward(dy, dbias))
-        if dx is not None:
-            work.append(native.conv2d_backward_input(dy, dense, dx, **settings))
-        if dkernel is not None:
-            ddense = context.buffer(dense.shape)
+        return [*node.backward(dy, dx), *([] if dkernel is None else [gather])]
 
-            def gather(n: int) -> None:
-                dkernel[...] = ddense[places]
-
-            work += [native.conv2d_backward_kernel(x, dy, ddense, **settings), gather]
-        return work
-
-    step = native.conv2d(x, dense, bias, y, activation=kind, slope=slope, **settings)
-    return Node(layers, y, (lay, step), backward, needs_output=kind != "linear")
+    return replace(node, forward=(lay, *node.forward), backward=backward)

@@ -36,10 +36,11 @@ from pellucid.layers import (
 )
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
+from pellucid.plan.convolution import lower_conv2d
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.node import Context, Lower, Node
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
-from pellucid.plan.settings import activation_behind, activation_of, convolution, pooling
+from pellucid.plan.settings import activation_behind, activation_of, pooling
 from pellucid.plan.work import Work
 
 ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
@@ -105,34 +106,6 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
             f"{layer.place()}: {what} of shape {given}, expected {shape}; "
             "pellucid.check_gradients(layer, input_shape) helps to find out why"
         )
-
-
-def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
-    """convolution + bias + activation: y = f(x * kernel + b)."""
-    conv = cast(Conv2D, layers[0])
-    activation = activation_behind(conv, layers[1:])
-    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None or activation is None or activation[0] == "softmax":
-        return None
-    x, (kind, slope) = before.y, activation
-    settings = convolution(conv, x)
-    y = context.output(conv.output_shape(x.shape[1:]))
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        work: list[Work] = []
-        if kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
-        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        if dbias is not None:
-            work.append(native.bias_backward(dy, dbias))
-        if dkernel is not None:
-            work.append(native.conv2d_backward_kernel(x, dy, dkernel, **settings))
-        if dx is not None:
-            work.append(native.conv2d_backward_input(dy, kernel, dx, **settings))
-        return work
-
-    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, **settings)
-    return Node(layers, y, (step,), backward, needs_output=kind != "linear")
 
 
 def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:

@@ -1,0 +1,50 @@
+"""Convolution as native steps, with the activation behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pellucid.layers import Conv2D, Layer
+from pellucid.ops import native
+from pellucid.ops.geometry import Array
+from pellucid.plan.node import Context, Node
+from pellucid.plan.settings import activation_behind, convolution
+from pellucid.plan.work import Work
+
+
+def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+    """convolution + bias + activation: y = f(x * kernel + b)."""
+    conv = layers[0]
+    kernel = context.parameter(conv, "kernel")
+    return None if kernel is None else convolve(context, layers, before, kernel, context.gradient(conv, "kernel"))
+
+
+def convolve(
+    context: Context, layers: tuple[Layer, ...], before: Node, kernel: Array, dkernel: Array | None
+) -> Node | None:
+    """The same with a kernel from anywhere, and its gradient to anywhere."""
+    conv = cast(Conv2D, layers[0])
+    activation = activation_behind(conv, layers[1:])
+    if activation is None or activation[0] == "softmax":
+        return None
+    bias = context.parameter(conv, "bias")
+    x, (kind, slope) = before.y, activation
+    settings = convolution(conv, x)
+    y = context.output(conv.output_shape(x.shape[1:]))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        work: list[Work] = []
+        if kind != "linear":
+            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+        dbias = context.gradient(conv, "bias")
+        if dbias is not None:
+            work.append(native.bias_backward(dy, dbias))
+        if dkernel is not None:
+            work.append(native.conv2d_backward_kernel(x, dy, dkernel, **settings))
+        if dx is not None:
+            work.append(native.conv2d_backward_input(dy, kernel, dx, **settings))
+        return work
+
+    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, **settings)
+    return Node(layers, y, (step,), backward, needs_output=kind != "linear")
