@@ -34,7 +34,7 @@ RECIPES = {
     "lenet5-published": Recipe(
         batch_size=64, optimizer_settings={"learning_rate": 0.005}, loss="map_criterion", settings=FALLING
     ),
-    "cifar-net": Recipe(settings=FALLING),
+    "cifar-net": Recipe(batch_size=64, settings=FALLING),
     "convnetjs-cifar10": Recipe(settings=FALLING),
 }
 

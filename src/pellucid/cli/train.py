@@ -74,7 +74,7 @@ def train(
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published 64."),
+        typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published and cifar-net 64."),
     ] = None,
     optimizer: Annotated[
         str | None,
