@@ -119,7 +119,7 @@ class FeaturePlan:
         self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
         nodes = lower(self._context, layers, feed.inputs)
         self.outputs = nodes[-1].y
-        self._work = WorkSequence([*feed.work(), *_forward(nodes)])
+        self._work = WorkSequence([*feed.work(), *_forward(nodes)], fixed_weights=True)
 
     def run(self, n: int) -> Array:
         """Outputs for the next n pictures of the feed; a view that the next run overwrites."""
