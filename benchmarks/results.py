@@ -57,9 +57,9 @@ convolution everywhere: test pictures right after the last epoch, `benchmarks/ac
 the algorithm runs forward only, along rows.
 """
 SCRATCH_TOLD = """\
-The page's run of 20 epochs, by steps and judgements of 2,000 pictures timed in turn in processes of their own
+The page's run of 20 epochs, by steps and judgements of 500 pictures timed in turn in processes of their own
 (`benchmarks/scratch.py`): the page's own code on NumPy; the page's class with only its imports changed; and
-`SimpleConvNet` of `pellucid.scratch`. 20 epochs are 12,000 steps and 25 judgements.
+`SimpleConvNet` of `pellucid.scratch`. 20 epochs are 12,000 steps and 100 judgements.
 """
 BUSY_TOLD = """\
 SimpleConvNet's training step while a Python thread of the same process loops. With a kernel thread for every core that

@@ -4,10 +4,12 @@
 
 Three contenders, each in a process of its own: "page", the page's SimpleConvNet on the page's NumPy layers; "ours",
 pellucid.scratch's; and "page on ours", the page's class with nothing but its imports changed. A step is the trainer's:
-draw a batch of 100, gradient, Adam, and the loss once more. A judgement is `accuracy` of 2,000 pictures, which the run
-needs after each epoch (1,000 of each part) and five times over for the 10,000 test pictures at its end. So the run of
-12,000 steps takes 12,000 * step + 25 * judgement. --whole also trains all 20 epochs of "ours" once, by the clock.
-Turns are interleaved, and kept, as workers.py says; glibc is as it comes, as for whoever runs the page's program.
+draw a batch of 100, gradient, Adam, and the loss once more. A judgement is `accuracy` of 500 pictures, of which the run
+needs 4 after each epoch (1,000 pictures of each part) and 20 for the 10,000 test pictures at its end. So the run of
+12,000 steps takes 12,000 * step + 100 * judgement. --whole also trains all 20 epochs of "ours" once, by the clock.
+Turns are interleaved, and kept, as workers.py says. Each is TURN_S of work untimed and TURN_S timed, so that a
+contender finds its own data in the caches, as in a run of 12,000 steps, and not those of the contender before it; glibc
+is as it comes, as for whoever runs the page's program.
 Needs MNIST where Pellucid finds it (PELLUCID_DATA).
 """
 
@@ -30,8 +32,8 @@ sys.path.insert(0, str(machine.HERE.parent / "tests"))  # the page's code lies t
 RESULTS = machine.RESULTS / "scratch.json"
 CONTENDERS = ("page", "page on ours", "ours")
 WORKS = ("step", "judgement")
-EPOCHS, STEPS, JUDGEMENTS = 20, 12_000, 25
-BATCH, JUDGED, ROUND_STEPS, THREADS = 100, 2000, 8, 2
+EPOCHS, STEPS, JUDGEMENTS = 20, 12_000, 100
+BATCH, JUDGED, TURN_S, THREADS = 100, 500, 0.8, 2
 FLOOR = 20.0
 
 
@@ -71,10 +73,9 @@ def work_as(contender: str, work: str) -> None:
     for _ in range(WARM_UPS):
         step()
     print(json.dumps({}), file=channel, flush=True)
-    for line in sys.stdin:
-        order = json.loads(line)
-        settle(step, order["settle_s"])
-        count = order["steps"] if work == "step" else 1
+    for _ in sys.stdin:  # the order says how many steps; here it is for how long
+        settle(step, TURN_S)
+        count = max(1, int(1e3 * TURN_S / median_ms(step, 1)))
         print(json.dumps({"ms": median_ms(step, count)}), file=channel, flush=True)
 
 
@@ -94,7 +95,7 @@ def compare(rounds: int) -> dict[str, Any]:
     if not all([worker.ready() for worker in workers.values()]):
         raise SystemExit("a contender cannot run here")
     probe, timing = launch_probe(THREADS), Rounds()
-    timing.run(probe, list(workers.values()), ROUND_STEPS, rounds)
+    timing.run(probe, list(workers.values()), 1, rounds)
     close([*workers.values(), probe])
     return judge({key: timing.kept(worker) for key, worker in workers.items()}, timing.made)
 

@@ -4,7 +4,9 @@ A round times every worker once. Before each the machine idles for PAUSE_S, beca
 and ONNX Runtime go on spinning for up to 200 ms and would be timed with the next worker. A multiply-add loop is timed
 before and after each worker's turn, the lower speed counts, and a turn below PROBE_FLOOR of the best speed seen is
 thrown away: with all of a round judged as one, a round of seven workers would rarely be quiet, and a burst between two
-looks would pass.
+looks would pass. Whoever is timed, the loop too, first runs SETTLE_S untimed: threads that have slept may be woken on
+one core, and Linux needs some milliseconds to part them. (Without it the loop found half of its speed half of the time
+on two cores that nobody else used: three quarters of the turns were thrown away.)
 """
 
 from __future__ import annotations
@@ -155,7 +157,7 @@ class Rounds:
     def look(self, probe: Worker) -> float:
         """The machine's speed now."""
         time.sleep(PAUSE_S)
-        speed = 1e3 / probe.round(3, settle_s=0.0)
+        speed = 1e3 / probe.round(3)
         self.best = max(self.best, speed)
         return speed
 

@@ -29,7 +29,10 @@ namespace pellucid {
 namespace {
 
 constexpr double kInlineWork = 30000.0;  // below this a wake-up costs more than it saves
-constexpr int kSpinMicroseconds = 50;
+// A worker looks for the next job this long before it sleeps. Layers called one by one from Python leave gaps of some
+// 100 us; after 50 us of looking, the workers slept in most of them, and a step of scratch's SimpleConvNet took 13.7 ms
+// where it takes 12.1 with 300 us and 11.2 with 1000. A lowered program leaves no gaps.
+constexpr int kSpinMicroseconds = 1000;
 constexpr uint64_t kOpen = uint64_t(1) << 32;
 constexpr uint64_t kActiveMask = kOpen - 1;
 

@@ -222,6 +222,19 @@ def test_what_is_said_goes_before_the_recipe() -> None:
     assert set(RECIPES) <= set(zoo.NAMES)
 
 
+def test_pictures_are_standardized_by_those_trained_on(command: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    status, out, _ = command("train", *SMALL, "--epochs", "1", "--standardize", "--out", run)
+    assert status == 0
+    images = datasets.load("digits").train.images[:600] / 255.0
+    scaling = pellucid.load(run / "model.safetensors").preprocessing
+    assert scaling.mean is not None and scaling.std is not None
+    np.testing.assert_allclose([scaling.mean[0], scaling.std[0]], [images.mean(), images.std()], rtol=1e-6)
+    assert f"pictures 0 to 1, less mean {images.mean():.6g}, by deviation {images.std():.6g}" in out
+    status, _, err = command("train", *SMALL, "--weights", run, "--standardize")
+    assert status == 1 and "--standardize: pictures are scaled as they were for the weights" in err
+
+
 def test_settings_are_read_as_json_where_they_are(tmp_path: Path) -> None:
     assert parse(["a=1", "b=0.5", "c=same", "d=[3, 5]", "e=true", "f-g=None", "h=x=y"]) == {
         "a": 1,

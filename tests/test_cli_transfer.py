@@ -53,7 +53,7 @@ def test_a_folder_is_learned_on_frozen_features(
     out, told, notes = transferred
     lines = told.splitlines()
     assert lines[0] == f"weights {run_folder}: 2 of 3 layers; affine2 starts anew: 2 classes here, 10 there"
-    assert lines[1] == "pictures 8 x 8, grey, scaled as the weights learned them"
+    assert lines[1] == "pictures 8 x 8, grey, 0 to 1, as the weights learned them"
     assert lines[2] == "frozen conv1: 1 layer, 780 parameters"
     assert re.fullmatch(r"trained affine1, affine2: [\d,]+ parameters", lines[3])
     assert "frozen up to 'flatten': 120 pictures once" in notes
@@ -114,7 +114,7 @@ def test_scaling_size_and_resize_rule_come_from_the_weights(command: Command, fo
     words = ["train", "--weights", tmp_path / "colour.safetensors", "--freeze", "features", "--data", folder]
     status, told, err = command(*words, "--epochs", 2, "--out", tmp_path / "run")
     assert status == 0, err
-    assert "pictures 12 x 10, colour, mean 0.5 0.4 0.3, deviation 0.2 0.2 0.25, scaled as the weights" in told
+    assert "pictures 12 x 10, colour, 0 to 1, less mean 0.5 0.4 0.3, by deviation 0.2 0.2 0.25, as the weights" in told
     made = pellucid.load(tmp_path / "run").preprocessing
     assert made == Preprocessing(
         mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.25), resize="stretch", size=(12, 10), channels=3

@@ -25,7 +25,7 @@ ORDER = (
     ("train",),
     ("inputs", "summary"),
     ("model",),
-    ("zoo",),
+    ("zoo", "tracing"),
     ("visualise", "convert", "bench", "exercises", "transfer"),
     ("lab",),
     ("cli",),

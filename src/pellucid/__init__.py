@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         plan,
         schedules,
         scratch,
+        tracing,
         train,
         transfer,
         visualise,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
     from pellucid.model import Sequential
     from pellucid.model_file import load
     from pellucid.ops import num_threads, set_num_threads
+    from pellucid.tracing import trace
 
     __version__: str
 
@@ -145,6 +147,8 @@ __all__ = [
     "schedules",
     "scratch",
     "set_num_threads",
+    "trace",
+    "tracing",
     "train",
     "transfer",
     "visualise",
@@ -168,6 +172,7 @@ _SUBMODULES = frozenset(
         "plan",
         "schedules",
         "scratch",
+        "tracing",
         "train",
         "transfer",
         "visualise",
@@ -188,6 +193,7 @@ _HOME = {
     "load": "pellucid.model_file",
     "num_threads": "pellucid.ops",
     "set_num_threads": "pellucid.ops",
+    "trace": "pellucid.tracing",
 }
 
 

@@ -118,7 +118,7 @@ def facts(model: Sequential) -> dict[str, Any]:
 
 def told(report: Imported, model: Sequential, out: Path) -> list[list[str]]:
     """The report in lines."""
-    height, width, channels = model.input_shape
+    (height, width, channels), fit = model.input_shape, model.preprocessing
     rows = [
         ["from", f"{report.file}: {report.form}, {report.arrays} arrays, {report.numbers:,} numbers"],
         ["SHA-256", report.sha256],
@@ -128,23 +128,11 @@ def told(report: Imported, model: Sequential, out: Path) -> list[list[str]]:
     rows += [["", text] for text in report.notes]
     rows += [
         ["network", f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} classes"],
-        ["pictures", f"{height} x {width} x {channels}, {described(model)} ({report.scaling})"],
+        ["pictures", f"{height} x {width} x {channels}, {fit.resize}, {fit.told()} ({report.scaling})"],
         ["starts anew", ", ".join(report.fresh) or "nothing"],
         ["written", str(out)],
     ]
     return rows
-
-
-def described(model: Sequential) -> str:
-    """How pictures are prepared, in words."""
-    fit = model.preprocessing
-    range_text = "0 to 1" if fit.scale != 1 else "0 to 255"
-    words = [f"{fit.resize}, {range_text}"]
-    if fit.mean is not None:
-        words.append("less mean " + ", ".join(f"{value:g}" for value in fit.mean))
-    if fit.std is not None:
-        words.append("by deviation " + ", ".join(f"{value:g}" for value in fit.std))
-    return ", ".join(words)
 
 
 def read_classes(path: Path) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ class Recipe:
     optimizer_settings: Mapping[str, Any] = field(default_factory=dict)
     loss: str = "categorical_crossentropy"
     augment: str = "none"
+    standardize: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -34,7 +35,7 @@ RECIPES = {
     "lenet5-published": Recipe(
         batch_size=64, optimizer_settings={"learning_rate": 0.005}, loss="map_criterion", settings=FALLING
     ),
-    "cifar-net": Recipe(batch_size=64, settings=FALLING),
+    "cifar-net": Recipe(batch_size=64, standardize=True, settings=FALLING),
     "convnetjs-cifar10": Recipe(settings=FALLING),
 }
 

@@ -23,6 +23,7 @@ from pellucid.cli.train_setup import (
     naming,
     prepare,
     settle,
+    standardized,
 )
 from pellucid.cli.weights import begin_from, load_weights
 
@@ -119,6 +120,14 @@ def train(
             "Default: standard for photo-net, else none.",
         ),
     ] = None,
+    standardize: Annotated[
+        bool | None,
+        typer.Option(
+            "--standardize/--no-standardize",
+            help="Scale pictures to mean 0 and deviation 1 in each channel, as measured on the training pictures. "
+            "Default: for cifar-net; other networks have a scaling of their own.",
+        ),
+    ] = None,
     class_weight: Annotated[
         str | None, typer.Option(metavar="balanced", help="Let rare classes count as much as common ones.")
     ] = None,
@@ -154,10 +163,13 @@ def train(
     """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
     from pellucid import ops
     from pellucid.datasets.transforms import augmentation
+    from pellucid.errors import ConfigError
     from pellucid.train import Progress, TrainConfig, run_training
 
     if threads is not None:
         ops.set_num_threads(threads)
+    if standardize and weights is not None:
+        raise ConfigError("--standardize: pictures are scaled as they were for the weights; leave one of the two out")
     given = parse(settings or [])
     with WorkBar(quiet=quiet) as bar:
         source = load_weights(weights, model, given, bar) if weights is not None else None
@@ -189,6 +201,9 @@ def train(
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
     network = build(builder, dataset, rule, seed, model_settings, source)
+    if standardize or (standardize is None and source is None and recipe.standardize):
+        with WorkBar(quiet=quiet) as bar:
+            network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
     start = begin_from(network, source, weights, freeze or [])
     del source  # as large as the network, and no longer needed
     fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
@@ -202,6 +217,8 @@ def train(
     told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
     if told:
         print("settings " + ", ".join(f"{key}={value}" for key, value in told.items()))
+    if weights is None and network.preprocessing.mean is not None:
+        print(f"pictures {network.preprocessing.told()}")
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
         listeners: list[Listener] = [interrupt] if quiet else [interrupt, progress]
         about = {"data": dataset.name}

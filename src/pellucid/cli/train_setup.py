@@ -12,7 +12,12 @@ from pellucid.cli.recipes import Recipe
 from pellucid.cli.settings import divide
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pellucid.datasets import Dataset
+    from pellucid.datasets.dataset import Pictures
+    from pellucid.datasets.transforms import Preprocessing
     from pellucid.losses import Loss
     from pellucid.model import Sequential
     from pellucid.optimizers import Optimizer
@@ -162,6 +167,14 @@ def build(
         "background": border_mean(dataset.train.images[:256]),
     }
     return network
+
+
+def standardized(scaling: Preprocessing, images: NDArray[np.uint8] | Pictures, bar: WorkBar) -> Preprocessing:
+    """The same fitting to size, with each channel of these pictures brought to mean 0 and deviation 1."""
+    from pellucid.datasets.transforms import Standardize
+
+    measured = Standardize.fit(images, progress=bar)
+    return replace(scaling, scale=1 / 255, mean=measured.mean, std=measured.std)
 
 
 def prepare(network: Sequential, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:

@@ -94,15 +94,11 @@ def take(network: Sequential, source: Sequential, weights: Path) -> Taken:
     print(f"weights {weights}: {taken}")
     if taken.unused:
         print(f"not used of them: {', '.join(taken.unused)}")
-    fit = network.preprocessing
     height, width, channels = network.input_shape
     parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
     if source.input_shape[:2] != (height, width):
         parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
-    for name, values in (("mean", fit.mean), ("deviation", fit.std)):
-        if values is not None:
-            parts.append(f"{name} {' '.join(f'{value:.4g}' for value in values)}")
-    print(f"pictures {', '.join(parts)}, scaled as the weights learned them")
+    print(f"pictures {', '.join(parts)}, {network.preprocessing.told()}, as the weights learned them")
     return taken
 
 

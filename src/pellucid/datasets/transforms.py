@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.dataset import Pictures
+from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
@@ -60,6 +61,18 @@ class Preprocessing:
         std = np.broadcast_to(np.asarray(self.std or (1.0,), dtype=np.float64), (channels,))
         return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
 
+    def told(self) -> str:
+        """What happens to pixel values, in words.
+
+        >>> Preprocessing(mean=(0.49, 0.48, 0.45), std=(0.25,)).told()
+        '0 to 1, less mean 0.49 0.48 0.45, by deviation 0.25'
+        """
+        words = ["0 to 255" if self.scale == 1 else "0 to 1"]
+        for what, values in (("less mean", self.mean), ("by deviation", self.std)):
+            if values is not None:
+                words.append(f"{what} {' '.join(f'{value:.6g}' for value in values)}")
+        return ", ".join(words)
+
     def to_config(self) -> dict[str, Any]:
         """Plain data for a file; `from_config` reads it back."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
@@ -88,7 +101,13 @@ class Standardize:
     std: tuple[float, ...]
 
     @classmethod
-    def fit(cls, images: NDArray[np.uint8] | Pictures, *, chunk: int = 256) -> Standardize:
+    def fit(
+        cls,
+        images: NDArray[np.uint8] | Pictures,
+        *,
+        chunk: int = 256,
+        progress: Progress | None = None,
+    ) -> Standardize:
         """Measure uint8 pictures, `chunk` at a time, exactly (in whole numbers).
 
         A channel that never varies gets the deviation 1, so that dividing by it changes nothing.
@@ -103,6 +122,8 @@ class Standardize:
             part = images[start : start + chunk]
             for channel in range(channels):
                 counts[channel] += np.bincount(part[..., channel].reshape(-1), minlength=256)
+            if progress:
+                progress(start + len(part), len(images), "measuring pictures")
         values = np.arange(256) / 255
         shares = counts / counts.sum(axis=1, keepdims=True)
         mean = shares @ values

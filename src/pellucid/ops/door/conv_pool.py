@@ -115,8 +115,8 @@ def _routes(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: 
     expect_shape(op, "argmax", argmax, shape, "it is conv2d_max_pool2d's second result")
     argmax = np.ascontiguousarray(argmax, np.uint8)
     taps = math.prod(pooling["pool_size"])
-    wrong = argmax[(argmax >= taps) & (argmax != NO_ROUTE)]
-    if wrong.size:
+    if (argmax + np.uint8(1)).max(initial=0) > taps:  # one pass over so many bytes: NO_ROUTE, 255, becomes 0
+        wrong = argmax[(argmax >= taps) & (argmax != NO_ROUTE)]
         raise DataError(f"{op}: argmax holds {wrong[0]}, but taps count 0 to {taps - 1}, and {NO_ROUTE} is no route")
     return argmax
 

@@ -1,0 +1,190 @@
+"""One pass through a network, layer by layer, with everything kept that there is to look at.
+
+Training and prediction run as lowered programs, which write no more than they need. Whatever wants to look inside asks
+for a trace instead: the layers themselves run one after the other, on the same kernels, and nothing of the model
+changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.inputs import build_for
+from pellucid.layers import Layer
+from pellucid.layers.layer import Cache
+from pellucid.model import Sequential
+from pellucid.ops.geometry import Array
+from pellucid.plan.lowering import strip_head
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What went through one layer.
+
+    Shapes: input, d_input (N, ...) as the layer takes it; output, d_output (N, ...) as it gives it; weights and
+        d_weights by the layer's own names, each with the shape of the parameter.
+    Units: gradients are of the sum over the batch that `Trace.what` names, so of the mean loss, or of the scores.
+    """
+
+    layer: Layer
+    input: Array
+    output: Array
+    d_output: Array | None = None
+    """None where none was asked for. Of a final softmax or sigmoid that the loss contains: that of the numbers before
+    it, which is what a loss gives."""
+    d_input: Array | None = None
+    d_weights: dict[str, Array] = field(default_factory=dict)
+    cache: Cache = field(default=None, repr=False)
+    """What the layer's backward needs; the layer's own business."""
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The layer's parameters as they are now."""
+        return dict(self.layer.params)
+
+
+@dataclass(frozen=True)
+class Trace(Sequence[LayerTrace]):
+    """A batch on its way through a network: by position, or by a layer's name.
+
+        seen = trace(model, images, labels)
+        seen["conv1"].output, seen["conv1"].d_weights["kernel"], seen.outputs
+
+    what: what the gradients are of: "" where none were asked for, "loss", or "scores".
+    """
+
+    model: Sequential
+    inputs: Array
+    steps: tuple[LayerTrace, ...]
+    what: str = ""
+    losses: Array | None = None
+    """Of each picture, where labels were given. Shapes: (N,)."""
+
+    @property
+    def outputs(self) -> Array:
+        """What the network says. Shapes: (N, ...)."""
+        return self.steps[-1].output
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers' names, in order."""
+        return tuple(step.name for step in self.steps)
+
+    @property
+    def scores(self) -> Array:
+        """What goes into a final softmax or sigmoid; without one, `outputs`. Shapes: (N, ...)."""
+        return self._after(self._up_to_scores())
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[LayerTrace]:
+        return iter(self.steps)
+
+    def __getitem__(self, key: Any) -> Any:
+        """A layer's step by its name or place. Errors: ConfigError for a name that no layer has."""
+        if not isinstance(key, str):
+            return self.steps[key]
+        for step in self.steps:
+            if step.name == key:
+                return step
+        raise unknown_name(f"layer of {self.model.name}", key, list(self.names))
+
+    def back(self, gradient: Any, layer: str | None = None, *, what: str = "scores") -> Trace:
+        """The same pass with gradients: from `gradient`, of what `layer` gives, to every layer before it.
+
+        layer: None for the scores, see `scores`. Layers behind it have no gradients.
+        Shapes: gradient as the layer's output.
+        Errors: ShapeError for another shape; ConfigError for an unknown layer.
+        """
+        if layer is None:
+            body = self._up_to_scores()
+        else:
+            body = [step.layer for step in self.steps[: self.names.index(self[layer].name) + 1]]
+        return self._back(gradient, body, what)
+
+    def back_from_class(self, classes: int | Sequence[int] | Array) -> Trace:
+        """The same pass with the gradients of each picture's score of a class, before the softmax.
+
+        Shapes: classes one number, or (N,), one a picture.
+        Errors: ConfigError for a class that the network does not have, or a network without one score a class.
+        """
+        scores = self.scores
+        if scores.ndim != 2:
+            raise ConfigError(f"{self.model.name} gives {scores.shape[1:]} a picture, no row of scores, so no classes")
+        picks = np.broadcast_to(np.asarray(classes), (len(scores),))
+        wrong = picks[(picks < 0) | (picks >= scores.shape[1])] if picks.dtype.kind in "iu" else picks
+        if wrong.size:
+            raise ConfigError(f"{self.model.name} has classes 0 to {scores.shape[1] - 1}, got {wrong[0]}")
+        gradient = np.zeros_like(scores)
+        gradient[np.arange(len(scores)), picks] = 1
+        return self.back(gradient)
+
+    def _up_to_scores(self) -> list[Layer]:
+        layers = [step.layer for step in self.steps]
+        bodies = (strip_head(layers, joint) for joint in ("softmax", "sigmoid"))
+        return next((body for body in bodies if body[-1:] != layers[-1:]), layers)
+
+    def _after(self, body: Sequence[Layer]) -> Array:
+        """What the last of the first layers gives; a dense layer without its softmax did not run yet."""
+        step = self.steps[len(body) - 1]
+        return step.output if body[-1] is step.layer else np.asarray(body[-1].forward(step.input)[0])
+
+    def _back(self, gradient: Any, body: Sequence[Layer], what: str) -> Trace:
+        d, expected = np.ascontiguousarray(gradient, np.float32), self._after(body).shape
+        if d.shape != expected:
+            raise ShapeError(f"{self.model.name}: a gradient to go back from must be {expected}, got {d.shape}")
+        steps = [replace(step, d_output=None, d_input=None, d_weights={}) for step in self.steps]
+        if what == "loss":  # of a final softmax that the loss contains
+            steps[len(body) :] = [replace(step, d_output=d, d_input=d) for step in steps[len(body) :]]
+        for index in range(len(body) - 1, -1, -1):
+            layer, step = body[index], steps[index]
+            cache = step.cache if layer is step.layer else layer.forward(step.input)[1]
+            dx, d_weights = layer.backward(d, cache, need_dx=True)
+            named = {name.removeprefix("d"): value for name, value in d_weights.items()}
+            steps[index] = replace(step, d_output=d, d_input=dx, d_weights=named)
+            if dx is None:
+                break
+            d = dx
+        return replace(self, steps=tuple(steps), what=what)
+
+
+def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool = False, seed: int = 0) -> Trace:
+    """Run pictures through a model layer by layer and keep what went in and out of each.
+
+    labels: with them also the gradients of the mean loss (the compiled one, else cross-entropy), in every layer,
+    frozen ones too. Weight penalties are no part of it.
+    training: as a training step sees it, with dropout (drawn from `seed`) and a batch's own mean and variance; the
+    running means of the model stay as they are.
+    Shapes: images (N, H, W, C), or (N, H, W), uint8 (scaled as the model was trained) or float; labels as `fit`.
+    Errors: ShapeError and DataError as `predict` and `fit`; ConfigError for a model without layers.
+    """
+    from pellucid import losses
+
+    if not model.layers:
+        raise ConfigError(f"{model.name} has no layers to trace")
+    images = build_for(model, images)
+    x = inputs = model.scaled(images[:])
+    steps = []
+    for index, layer in enumerate(model.layers):
+        y, cache = layer.forward(x, training=training, key=(seed, 0, index))
+        steps.append(LayerTrace(layer, x, np.asarray(y), cache=cache))
+        x = np.asarray(y)
+    seen = Trace(model, inputs, tuple(steps))
+    if labels is None:
+        return seen
+    loss = model.loss if model.compiled_config() else losses.get("categorical_crossentropy")
+    body = strip_head(model.layers, loss.joint_activation)
+    read = np.ascontiguousarray(seen._after(body))
+    values, gradient = loss(read, loss.prepare_targets(labels, read.shape[1:], examples=len(read)))
+    return replace(seen._back(gradient, body, "loss"), losses=values)
