@@ -37,9 +37,10 @@ class SimpleConvNet:
     Weights are drawn from np.random, in the page's order, and kept in float32; a pass works in the dtype of x.
 
     Differs from the page: its weights are float64, which takes twice the memory and a conversion in every pass (weights
-    that are put into `params` keep their dtype); an odd map is pooled to its half rounded down, as the layer does it (the page halves before
-    it rounds, and gets too many weights); pictures need not be square; `accuracy` counts the last, smaller batch; the
-    words for weight_init_std do what the page's docstring says; a pickle is read without running it.
+    that are put into `params` keep their dtype); an odd map is pooled to its half rounded down, as the layer does it
+    (the page halves before it rounds, and gets too many weights); pictures need not be square; `accuracy` counts the
+    last, smaller batch; the words for weight_init_std do what the page's docstring says; a pickle is read without
+    running it.
 
     Shapes: input_dim (C,H,W); W1 (FN,C,FH,FW), W2 (FN*PH*PW, hidden_size), W3 (hidden_size, output_size).
     Units: filter_size, pad and stride in pixels.
