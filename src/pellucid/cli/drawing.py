@@ -1,0 +1,100 @@
+"""What the commands that draw share: their options, the picture to look at, and where a figure goes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
+from pellucid.cli.run import find_model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pellucid.model import Sequential
+    from pellucid.ops import Array
+
+STANDARD_OUTPUT = "-"
+
+Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]
+Drawn = Annotated[
+    str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or the name of a network (not trained).")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf; - writes a PNG to standard output."),
+]
+ImageFile = Annotated[
+    Path | None,
+    typer.Option("--image", metavar="FILE", help="A picture. Default: the first test picture of the run's data."),
+]
+LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="A layer, as `pellucid summary` says.")]
+
+
+def write(figure: Figure, out: Path | None, default: Path) -> None:
+    """Write a figure to `out`, or else to `default`, and say where; `-` is a PNG on standard output and no words."""
+    from pellucid.visualise import write_figure
+
+    if out is not None and str(out) == STANDARD_OUTPUT:
+        figure.savefig(sys.stdout.buffer, format="png")
+        sys.stdout.buffer.flush()
+        return
+    target = out or default
+    write_figure(figure, target)
+    print(target)
+
+
+def default_file(run: Path, what: str) -> Path:
+    """Where a picture of a run goes if nobody says: into its folder, or beside a model file under that one's name."""
+    return run / f"{what}.png" if run.is_dir() else Path(f"{run.stem}-{what}.png")
+
+
+def network(run: str | Path) -> Sequential:
+    """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training."""
+    from pellucid import zoo
+    from pellucid.model_file import load
+
+    if isinstance(run, str) and not Path(run).exists() and "/" not in run:
+        return zoo.build(run)
+    return load(find_model(Path(run)))
+
+
+def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, str]:
+    """One picture at the network's size, and what it is called: a file's name, or "test picture 0 of mnist".
+
+    A file of another size is fitted as at training, which a note says.
+    Shapes: (H, W, C) uint8.
+    Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError as held_out_data.
+    """
+    if image is not None:
+        return _from_file(model, image), image.name
+    from pellucid.cli.judge import held_out_data
+    from pellucid.errors import DataError
+
+    with WorkBar() as bar:
+        dataset = held_out_data(run, model, None, bar)
+    if not len(dataset.test):
+        raise DataError(f"{run}: its data hold no test picture; name one with --image")
+    first: Any = dataset.test.images[:1]
+    return first[0], f"test picture 0 of {dataset.name}, {class_name(model, int(dataset.test.labels[0]))!r}"
+
+
+def class_name(model: Sequential, index: int) -> str:
+    """A class as people call it; its number where the model has no names."""
+    return model.class_names[index] if model.class_names else str(index)
+
+
+def _from_file(model: Sequential, image: Path) -> Array:
+    from pellucid.datasets.pictures import probe, read_picture
+
+    fit = model.preprocessing
+    height, width, channels = model.input_shape
+    wanted = fit.size or (height, width)
+    size = probe(image).size
+    if size != wanted:
+        note(f"{image}: {size[0]}x{size[1]}, fitted to {wanted[0]}x{wanted[1]} ({fit.resize}) as at training")
+    return read_picture(image, wanted, channels, fit.resize)
