@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid.cli import show_features
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot, title_of
 from pellucid.errors import ConfigError, unknown_name
@@ -113,3 +114,6 @@ def _named_or_saved(what: str) -> Sequential:
     if Path(what).exists():
         return load(find_model(Path(what)))
     return zoo.build(what)
+
+
+show_features.register(app)
