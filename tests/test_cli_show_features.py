@@ -52,7 +52,24 @@ def test_without_out_pictures_go_into_the_run_or_beside_a_model_file(
     status, out, err = command("show", "features", "new.safetensors", "--image", "black.png")
     assert (status, out, err) == (0, "new-features.png\n", "") and Path("new-features.png").stat().st_size > 5000
     status, _, err = command("show", "features", "new.safetensors")
-    assert status == 1 and "new.safetensors" in err and err.count("\n") == 1
+    assert status == 1 and "new.safetensors: nothing says which data" in err and "--image" in err
+    status, _, err = command("show", "histograms", "new.safetensors")
+    assert status == 1 and "--data" in err
+    status, out, err = command("show", "histograms", "new.safetensors", "--data", "digits", "--out", "h.png")
+    assert (status, out, err) == (0, "h.png\n", "")
+
+
+def test_a_network_that_was_never_trained_is_drawn_by_its_name(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.full((28, 28), 200, np.uint8)).save("grey.png")
+    assert command("show", "features", "simple-convnet", "--image", "grey.png", "--out", "a.svg")[0] == 0
+    assert "not trained" in Path("a.svg").read_text("utf-8")
+    status, _, err = command("show", "features", "simple-convnt", "--image", "grey.png")
+    assert status == 1 and "did you mean 'simple-convnet'" in err
+    status, _, err = command("show", "features", "runs/none", "--image", "grey.png")
+    assert status == 1 and "no such run" in err
 
 
 def test_standard_output_gets_a_png_and_nothing_else(run_folder: Path) -> None:

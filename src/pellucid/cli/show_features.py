@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli.drawing import ImageFile, LayerName, Out, Run, default_file, picture, write
+from pellucid.cli.drawing import Data, Drawn, ImageFile, LayerName, Out, default_file, network, picture, write
 from pellucid.cli.output import note, print_json
 from pellucid.cli.progress import WorkBar
-from pellucid.cli.run import SNAPSHOTS, find_folder, find_model, title_of
+from pellucid.cli.run import SNAPSHOTS, find_folder, title_of
 from pellucid.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FEATURES_EXAMPLES = (
     "A test picture of the run's data, through all layers:\n\n"
     "   pellucid show features runs/simple-convnet-digits-001\n\n"
+    "A photograph through VGG-16 as it is before training:\n\n"
+    "   pellucid show features vgg16 --image cat.jpg --out vgg.png\n\n"
     "A photograph, one layer, more of its channels, as SVG:\n\n"
     "   pellucid show features RUN --image cat.jpg --layer conv2 --channels 64 --out conv2.svg"
 )
@@ -52,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def features(
-    run: Run,
+    run: Drawn,
     image: ImageFile = None,
     layer: LayerName = None,
     channels: Annotated[int, typer.Option(metavar="N", min=1, help="Channels drawn of each layer at most.")] = 16,
@@ -60,18 +62,17 @@ def features(
     out: Out = None,
 ) -> None:
     """Draw a picture on its way through the network; the channel that matters most for the answer is framed."""
-    from pellucid.model_file import load
     from pellucid.visualise import features_figure
 
-    model = load(find_model(run))
-    pixels, name = picture(run, model, image)
+    model = network(run)
+    pixels, name = picture(Path(run), model, image)
     layers = None if layer is None else [layer]
     figure = features_figure(model, pixels, layers, channels=channels, scale=scale, title=name)
-    write(figure, out, default_file(run, "features"))
+    write(figure, out, default_file(Path(run), "features"))
 
 
 def number(
-    run: Run,
+    run: Drawn,
     image: ImageFile = None,
     layer: LayerName = None,
     at: Annotated[
@@ -82,44 +83,43 @@ def number(
     out: Out = None,
 ) -> None:
     """Show how one number of a layer comes about: the patch, the kernel, the products, the sum."""
-    from pellucid.model_file import load
     from pellucid.visualise import dissect, draw_dissection
 
     position = None if at is None else _position(at)
-    model = load(find_model(run))
-    pixels, name = picture(run, model, image)
+    model = network(run)
+    pixels, name = picture(Path(run), model, image)
     found = dissect(model, pixels, layer, position)
     if as_json:
         print_json(as_data(found))
         return
     trained = "" if model.trained_on else " (not trained)"
-    write(draw_dissection(found, title=f"{name}, {model.name}{trained}"), out, default_file(run, "number"))
+    write(draw_dissection(found, title=f"{name}, {model.name}{trained}"), out, default_file(Path(run), "number"))
 
 
 def histograms(
-    run: Run,
+    run: Drawn,
     kind: Annotated[
         str, typer.Option("--kind", metavar="activations|weights|gradients", help="Which numbers.")
     ] = "activations",
     layer: LayerName = None,
+    data: Data = None,
     over_time: Annotated[bool, typer.Option("--over-time", help="Each epoch as a ridge, from the snapshots.")] = False,
     out: Out = None,
 ) -> None:
     """Draw how the numbers of each layer are spread; dead and saturated units are counted."""
-    from pellucid.model_file import load
     from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
 
     layers = None if layer is None else [layer]
-    default = default_file(run, "ridges" if over_time else "histograms")
+    default = default_file(Path(run), "ridges" if over_time else "histograms")
     if over_time:
-        folder = find_folder(run)
+        folder = find_folder(Path(run))
         if folder is None:
             raise ConfigError(f"{run}: --over-time needs a run folder, with its snapshots; this is a model file alone")
         write(ridges_figure(read_snapshots(folder / SNAPSHOTS), kind, layers, title=title_of(folder)), out, default)
         return
-    model = load(find_model(run))
+    model = network(run)
     trained = "" if model.trained_on else " (not trained)"
-    seen, told = _traced(run, model, kind)
+    seen, told = _traced(Path(run), model, kind, data)
     states = unit_states(seen) if kind == "activations" else None
     title = f"{model.name}{trained}{told}"
     write(histograms_figure(layer_histograms(seen, kind, layers), states, kind=kind, title=title), out, default)
@@ -164,7 +164,7 @@ def _position(at: str) -> tuple[int, ...]:
         raise ConfigError(f"--at takes whole numbers, ROW,COL,CHANNEL or UNIT, got {at!r}") from None
 
 
-def _traced(run: Path, model: Sequential, kind: str) -> tuple[Trace, str]:
+def _traced(run: Path, model: Sequential, kind: str, data: str | None) -> tuple[Trace, str]:
     """A trace over test pictures, and how many in words; for weights alone, over one empty picture."""
     import math
 
@@ -176,7 +176,7 @@ def _traced(run: Path, model: Sequential, kind: str) -> tuple[Trace, str]:
     if kind == "weights":
         return trace(model, np.zeros((1, *model.input_shape), np.float32)), ""
     with WorkBar() as bar:
-        test = held_out_data(run, model, None, bar).test
+        test = held_out_data(run, model, data, bar).test
         shape, numbers = model.input_shape, math.prod(model.input_shape)
         for layer in model.layers:
             shape = layer.output_shape(shape)

@@ -213,6 +213,7 @@ def _rivals(layer: L.Conv2D | L.Dense, x: Array, place: Sequence[int]) -> Array:
     """What goes into a softmax at one place: the outputs of the layer without it. Shapes: (K,)."""
     logits = copy.copy(layer)
     logits.activation = None
+    logits.params = {name: np.asarray(values, np.float64) for name, values in layer.params.items()}
     if isinstance(layer, L.Conv1D):  # which takes the series itself, of which x is a picture
         z, _ = logits.forward(np.ascontiguousarray(x))
         return np.asarray(z[0, place[1]])
