@@ -262,7 +262,7 @@ def _units(ax: Axes, output: Array, unit: int) -> None:
     ax.tick_params(labelsize=8)
     ax.set_xlabel("unit", fontsize=8)
     plain(ax)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
 
 
 def _map(ax: Axes, values: Array) -> None:
@@ -271,8 +271,7 @@ def _map(ax: Axes, values: Array) -> None:
     ax.imshow(np.ma.masked_invalid(values), cmap=_grey(), vmin=low, vmax=limit, interpolation="nearest")
     ax.set_xlabel(f"{'mid-grey' if low else 'black'} 0, white {limit:.3g}", fontsize=8, color=INK)
     ax.tick_params(labelsize=8)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.get_major_locator().set_params(integer=True, nbins=4)
+    ax.locator_params(integer=True, nbins=4)
 
 
 def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> None:

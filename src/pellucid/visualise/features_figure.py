@@ -81,7 +81,7 @@ def draw_layer(ax: Axes, layer: LayerFeatures, *, channels: int = 16, scale: str
         ax.set_box_aspect(1)
         ax.tick_params(labelsize=8)
         plain(ax)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         ax.set_xlabel("unit", fontsize=8)
     else:
         _draw_strip(ax, layer, scale)

@@ -116,9 +116,9 @@ def _activation(layer: Layer) -> tuple[str | None, float]:
     """The curve that a layer's output went through last, and its amplitude."""
     if isinstance(layer, L.ScaledTanh):
         return "tanh", layer.amplitude
-    alone = {L.ReLU: "relu", L.Sigmoid: "sigmoid", L.Tanh: "tanh"}.get(type(layer))
-    if alone is not None:
-        return alone, 1.0
+    kinds: dict[type[Layer], str] = {L.ReLU: "relu", L.Sigmoid: "sigmoid", L.Tanh: "tanh"}
+    if type(layer) in kinds:
+        return kinds[type(layer)], 1.0
     return (layer.activation, 1.0) if isinstance(layer, L.Activation | L.Conv2D | L.Dense) else (None, 1.0)
 
 
@@ -174,7 +174,8 @@ def read_snapshots(folder: Path) -> Snapshots:
 
 def _read(path: Path) -> dict[tuple[str, str], Histogram]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here: of a damaged archive NumPy leaves its file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in archive.files if name != "filters"}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error

@@ -84,7 +84,7 @@ def ridge(one: Histogram, edges: Array) -> Array:
     Shapes: edges (B+1,) -> (B,).
     """
     below = np.concatenate([[0.0], np.cumsum(one.counts)])
-    return np.log1p(np.diff(np.interp(edges, one.edges, below)))
+    return np.asarray(np.log1p(np.diff(np.interp(edges, one.edges, below))))
 
 
 def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram]) -> None:
