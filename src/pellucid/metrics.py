@@ -6,6 +6,7 @@ counts as class 1 from 0.5 on, or class numbers (N,) themselves (any integer dty
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,58 @@ def recall(labels: Any, predictions: Any, classes: int | None = None) -> Array:
     return _share(matrix.diagonal(), matrix.sum(axis=1))
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Whether predictions are as often right as they are confident, bin by bin of confidence.
+
+    Shapes: edges (bins + 1,); counts, confidence, accuracy (bins,), the last two NaN where a bin is empty.
+    """
+
+    edges: Array
+    counts: Array
+    confidence: Array
+    accuracy: Array
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: sum over bins of count/N * |accuracy - confidence|.
+
+        Source: Guo, Pleiss, Sun & Weinberger 2017, equation 3.
+        """
+        used = self.counts > 0
+        gaps = np.abs(self.accuracy[used] - self.confidence[used])
+        return float(np.sum(self.counts[used] * gaps) / self.counts.sum())
+
+
+def calibration(labels: Any, probabilities: Any, bins: int = 15) -> Calibration:
+    """Mean confidence and accuracy of the predictions in bins of equal width; bin m holds ((m-1)/bins, m/bins].
+
+    Shapes: probabilities (N,K); a picture's confidence is the largest of its row.
+    Errors: ConfigError for bins below 1; DataError for lengths that differ, and for numbers that are no probabilities.
+    Source: Guo, Pleiss, Sun & Weinberger 2017, section 2.
+    """
+    if bins < 1:
+        raise ConfigError(f"calibration: bins must be at least 1, got {bins}")
+    confidence, right = _confidences("calibration", labels, probabilities)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    sums = (np.bincount(place, weights=values, minlength=bins) for values in (confidence, right))
+    return Calibration(np.linspace(0, 1, bins + 1), counts, *(_share(total, counts) for total in sums))
+
+
+def confident_mistakes(labels: Any, probabilities: Any, k: int = 24) -> Array:
+    """Which pictures were taken for the wrong class, the most confident mistakes first; at most k.
+
+    Shapes: probabilities (N,K) -> (at most k,) rows.
+    Errors: ConfigError for k below 1; DataError as `calibration`.
+    """
+    if k < 1:
+        raise ConfigError(f"confident_mistakes: k must be at least 1, got {k}")
+    confidence, right = _confidences("confident_mistakes", labels, probabilities)
+    wrong = np.flatnonzero(~right)
+    return np.asarray(wrong[np.argsort(-confidence[wrong], kind="stable")][:k])
+
+
 class Mean:
     """A running mean of numbers that come in batches, each number with the same weight.
 
@@ -125,6 +178,17 @@ def _pair(labels: Any, predictions: Any) -> tuple[Array, Array]:
     if not len(truth):
         raise DataError("no pictures to judge: labels and predictions are empty")
     return truth, guess
+
+
+def _confidences(where: str, labels: Any, probabilities: Any) -> tuple[Array, Array]:
+    """The largest probability of each row, and whether it is at the label."""
+    table = np.asarray(probabilities, np.float64)
+    # float32 rows may add up to a hair more than 1
+    if table.ndim != 2 or table.shape[1] < 2 or not (table.size and table.min() >= 0 and table.max() <= 1 + 1e-5):
+        span = f" from {table.min():g} to {table.max():g}" if table.size else ""
+        raise DataError(f"{where}: expected probabilities (N, classes) from 0 to 1, got shape {table.shape}{span}")
+    truth, guess = _pair(labels, table)
+    return np.minimum(table.max(axis=1), 1.0), truth == guess
 
 
 def _share(part: Array, whole: Array) -> Array:

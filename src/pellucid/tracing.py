@@ -116,6 +116,7 @@ class Trace(Sequence[LayerTrace]):
     def back_from_class(self, classes: int | Sequence[int] | Array) -> Trace:
         """The same pass with the gradients of each picture's score of a class, before the softmax.
 
+        A single score tells two classes apart: it is that of class 1, and its negative that of class 0.
         Shapes: classes one number, or (N,), one a picture.
         Errors: ConfigError for a class that the network does not have, or a network without one score a class.
         """
@@ -123,12 +124,13 @@ class Trace(Sequence[LayerTrace]):
         if scores.ndim != 2:
             raise ConfigError(f"{self.model.name} gives {scores.shape[1:]} a picture, no row of scores, so no classes")
         picks = np.broadcast_to(np.asarray(classes), (len(scores),))
-        wrong = picks[(picks < 0) | (picks >= scores.shape[1])] if picks.dtype.kind in "iu" else picks
+        count = max(scores.shape[1], 2)
+        wrong = picks[(picks < 0) | (picks >= count)] if picks.dtype.kind in "iu" else picks
         if wrong.size:
-            raise ConfigError(f"{self.model.name} has classes 0 to {scores.shape[1] - 1}, got {wrong[0]}")
-        gradient = np.zeros_like(scores)
-        gradient[np.arange(len(scores)), picks] = 1
-        return self.back(gradient)
+            raise ConfigError(f"{self.model.name} has classes 0 to {count - 1}, got {wrong[0]}")
+        if scores.shape[1] == 1:
+            return self.back(np.where(picks == 1, 1, -1)[:, None])
+        return self.back(np.eye(count)[picks])
 
     def _up_to_scores(self) -> list[Layer]:
         layers = [step.layer for step in self.steps]

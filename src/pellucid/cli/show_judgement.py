@@ -1,0 +1,122 @@
+"""`pellucid show confusion | reliability | mistakes`: a classifier judged on pictures it has not learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli.drawing import Out, Run, default_file, network, write
+from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.model import Sequential
+    from pellucid.ops import Array
+
+CONFUSION_EXAMPLES = (
+    "   pellucid show confusion runs/simple-convnet-digits-001\n\n"
+    "Each row in percent, on other pictures:\n\n"
+    "   pellucid show confusion RUN --data new-photos/ --rows --out confusion.pdf"
+)
+RELIABILITY_EXAMPLES = "   pellucid show reliability runs/simple-convnet-digits-001 --bins 10"
+MISTAKES_EXAMPLES = "   pellucid show mistakes runs/simple-convnet-digits-001 --count 12 --out mistakes.png"
+
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="NAME|FOLDER", help="Default: the pictures that the run held out."),
+]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A network's answers for the pictures it is judged on, and what the figure is called."""
+
+    model: Sequential
+    data: Dataset
+    answers: Array
+    title: str
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands beside the others that show."""
+    app.command("confusion", epilog=CONFUSION_EXAMPLES)(confusion)
+    app.command("reliability", epilog=RELIABILITY_EXAMPLES)(reliability)
+    app.command("mistakes", epilog=MISTAKES_EXAMPLES)(mistakes)
+
+
+def confusion(
+    run: Run,
+    data: Data = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Percent of each row instead of counts.")] = False,
+    out: Out = None,
+) -> None:
+    """Draw what is taken for what, with precision and recall of each class."""
+    from pellucid.metrics import confusion_matrix
+    from pellucid.visualise import confusion_figure
+
+    seen = _judged(run, data)
+    matrix = confusion_matrix(seen.data.test.labels, seen.answers, seen.answers.shape[1])
+    figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title)
+    write(figure, out, default_file(run, "confusion"))
+
+
+def reliability(
+    run: Run,
+    data: Data = None,
+    bins: Annotated[int, typer.Option("--bins", metavar="N", min=1, max=100, help="Bins of confidence.")] = 15,
+    out: Out = None,
+) -> None:
+    """Draw how often answers are right at each confidence, with the expected calibration error."""
+    from pellucid.metrics import calibration
+    from pellucid.visualise import reliability_figure
+
+    seen = _judged(run, data)
+    figure = reliability_figure(calibration(seen.data.test.labels, seen.answers, bins), title=seen.title)
+    write(figure, out, default_file(run, "reliability"))
+
+
+def mistakes(
+    run: Run,
+    data: Data = None,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=120, help="At most so many.")] = 24,
+    out: Out = None,
+) -> None:
+    """Draw the pictures that were most confidently taken for the wrong class."""
+    import numpy as np
+
+    from pellucid.metrics import confident_mistakes
+    from pellucid.visualise import mistakes_figure
+
+    seen = _judged(run, data)
+    test = seen.data.test
+    wrong = int(np.sum(seen.answers.argmax(axis=1) != test.labels))
+    if not wrong:
+        note(f"{run}: no mistake in {len(test):,} pictures of {seen.data.name}, so there is nothing to draw")
+        return
+    picks = confident_mistakes(test.labels, seen.answers, count)
+    chosen = test.select(picks)
+    figure = mistakes_figure(
+        chosen.images[:],
+        chosen.labels,
+        seen.answers[picks],
+        seen.model.class_names,
+        title=f"{seen.title}: the {len(picks)} most confident of {wrong:,} mistakes in {len(test):,} pictures",
+    )
+    write(figure, out, default_file(run, "mistakes"))
+
+
+def _judged(run: Path, data: str | None) -> Judged:
+    from pellucid.cli.judge import held_out_data
+    from pellucid.visualise.answers import probabilities, trained_note
+
+    model = network(run)
+    with WorkBar() as bar:
+        dataset = held_out_data(run, model, data, bar)
+        answers = probabilities(model, dataset.test.images, progress=bar)
+    for file, reason in dataset.skipped:
+        note(f"left out {file}: {reason}")
+    return Judged(model, dataset, answers, f"{model.name} on {dataset.name}{trained_note(model)}")

@@ -1,0 +1,111 @@
+"""`pellucid show attention | excite`: what a network looks at, and what its filters answer to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli.drawing import ImageFile, LayerName, Out, Run, default_file, network, picture, write
+from pellucid.cli.progress import WorkBar
+from pellucid.errors import ConfigError, unknown_name
+
+if TYPE_CHECKING:
+    from pellucid.model import Sequential
+
+ATTENTION_EXAMPLES = (
+    "Where the evidence for the three most probable classes lies (Grad-CAM):\n\n"
+    "   pellucid show attention runs/simple-convnet-mnist-001 --image seven.png\n\n"
+    "What one class loses where a part of the picture is covered:\n\n"
+    "   pellucid show attention RUN --image cat.jpg --method occlusion --class cat --out cat.svg"
+)
+EXCITE_EXAMPLES = (
+    "Pictures made for the first channels of each layer, from edges to parts:\n\n"
+    "   pellucid show excite runs/cifar-net-cifar10-001\n\n"
+    "Those of the run's test pictures that excite one channel most:\n\n"
+    "   pellucid show excite RUN --layer conv3 --found --channel 12"
+)
+FOUND_FOR_ONE = 24
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands beside the others that show."""
+    app.command("attention", epilog=ATTENTION_EXAMPLES)(attention)
+    app.command("excite", epilog=EXCITE_EXAMPLES)(excite)
+
+
+def attention(
+    run: Run,
+    image: ImageFile = None,
+    method: Annotated[
+        str, typer.Option("--method", metavar="gradient|grad-cam|occlusion", help="How the question is asked.")
+    ] = "grad-cam",
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="One class. Default: the three most probable ones.")
+    ] = None,
+    layer: LayerName = None,
+    out: Out = None,
+) -> None:
+    """Draw which parts of a picture the network's classes depend on; --layer is that of Grad-CAM."""
+    from pellucid.visualise.attention import METHODS, attention_figure
+
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    if layer is not None and method != "grad-cam":
+        raise ConfigError(f"--layer is for --method grad-cam; {method} asks about the whole network")
+    model = network(run)
+    wanted = None if class_name is None else _class_number(model, class_name)
+    pixels, name = picture(run, model, image)
+    with WorkBar() as bar:
+        figure = attention_figure(model, pixels, method=method, classes=wanted, layer=layer, name=name, progress=bar)
+    write(figure, out, default_file(run, f"attention-{method}"))
+
+
+def excite(
+    run: Run,
+    layer: LayerName = None,
+    found: Annotated[
+        bool,
+        typer.Option(
+            "--found/--made", help="Search the pictures the run held out, or make pictures by gradient ascent."
+        ),
+    ] = False,
+    channel: Annotated[
+        int | None, typer.Option("--channel", metavar="N", min=0, help="One channel of --layer, in more pictures.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The noise that --made starts from.")] = 0,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME|FOLDER", help="What --found searches instead.")
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Draw the pictures that excite channels most: of all layers by depth, or of one layer."""
+    from pellucid.cli.judge import held_out_data
+    from pellucid.visualise import depth_figure, found_figure, made_figure, top_pictures
+    from pellucid.visualise.excitement import ACROSS, count_channels
+
+    if channel is not None and layer is None:
+        raise ConfigError(f"--channel {channel}: say of which layer, with --layer")
+    if data is not None and not found:
+        raise ConfigError(f"--data {data} is what --found searches; add --found")
+    model = network(run)
+    with WorkBar() as bar:
+        images = held_out_data(run, model, data, bar).test.images if found else None
+        if layer is None:
+            figure = depth_figure(model, images=images, seed=seed, progress=bar)
+        elif images is None:
+            figure = made_figure(model, layer, channel, seed=seed, progress=bar)
+        else:
+            picks = range(min(ACROSS, count_channels(model, layer))) if channel is None else [channel]
+            most = min(ACROSS if channel is None else FOUND_FOR_ONE, len(images))
+            strongest = top_pictures(model, images, layer, most, channels=list(picks), progress=bar)
+            figure = found_figure(model, strongest, images)
+    which = "" if layer is None else f"-{layer}" + ("" if channel is None else f"-{channel}")
+    write(figure, out, default_file(run, f"{'found' if found else 'made'}{which}"))
+
+
+def _class_number(model: Sequential, name: str) -> int:
+    names = model.class_names or tuple(str(index) for index in range(max(model.output_shape[0], 2)))
+    if name not in names:
+        raise unknown_name("class", name, names)
+    return names.index(name)

@@ -1,0 +1,80 @@
+"""What a network answers: probabilities whatever it ends in, and what its classes and pictures look like to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid import ops
+from pellucid.datasets.download import Progress
+from pellucid.errors import ConfigError
+from pellucid.model import Sequential
+from pellucid.ops import Array
+from pellucid.plan.lowering import strip_head
+from pellucid.visualise.figure import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CHUNK = 256
+"""Pictures that are judged between two calls of `progress`."""
+
+
+def probabilities(model: Sequential, images: Any, *, progress: Progress | None = None) -> Array:
+    """How probable each class is to the network, picture by picture.
+
+    A network that ends in logits is read through the softmax (one logit: the sigmoid) that its loss contains; one
+    sigmoid tells two classes apart, of which it is the second.
+    Shapes: images (N,H,W,C), an array or Pictures, read a few at a time -> (N, classes) float32.
+    Errors: ConfigError for a network without one score a class; ShapeError and DataError as `predict`.
+    """
+    if len(model.output_shape) != 1:
+        raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
+    chunks = []
+    for start in range(0, len(images), CHUNK):
+        chunks.append(model.predict(images[start : start + CHUNK]))
+        if progress is not None:
+            progress(min(start + CHUNK, len(images)), len(images), "judging pictures")
+    outputs = np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32)
+    last = model.layers[-1:]
+    bare = all(strip_head(model.layers, joint)[-1:] == last for joint in ("softmax", "sigmoid"))
+    if outputs.shape[1] == 1:
+        second = ops.activation(outputs, "sigmoid") if bare else outputs
+        return np.hstack([1 - second, second])
+    return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
+
+
+def class_label(model: Sequential, index: int) -> str:
+    """A class as people call it; its number where the model has no names."""
+    return model.class_names[index] if model.class_names else str(index)
+
+
+def trained_note(model: Sequential) -> str:
+    """ ", not trained" for a network that never was, for titles; else nothing."""
+    return "" if model.num_epochs or model.trained_on else ", not trained"
+
+
+def as_shown(picture: Any) -> Array:
+    """A picture as Matplotlib draws it: values from 0 to 1, grey without the channel axis.
+
+    Floats beyond 0 to 1 are stretched from their least to their largest value; of other than 1 or 3 channels, the mean
+    is shown.
+    Shapes: (H,W,C) or (H,W) -> (H,W) or (H,W,3).
+    """
+    array = np.asarray(picture)
+    values = array / 255 if array.dtype == np.uint8 else array.astype(np.float64)
+    if values.size and (values.min() < 0 or values.max() > 1):
+        low, high = values.min(), values.max()
+        values = (values - low) / (high - low if high > low else 1)
+    if values.ndim == 3 and values.shape[2] != 3:
+        values = values.mean(axis=2)
+    return values
+
+
+def show_picture(axes: Axes, picture: Any, title: str = "", *, fontsize: float = 9) -> None:
+    """A picture without ticks, its title above it."""
+    axes.imshow(as_shown(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title, fontsize=fontsize, color=INK)
+    axes.set_xticks([])
+    axes.set_yticks([])

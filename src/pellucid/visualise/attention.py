@@ -1,0 +1,110 @@
+"""What a network looks at, drawn: a picture, and over it one map for each of its most probable classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.datasets.download import Progress
+from pellucid.errors import unknown_name
+from pellucid.model import Sequential
+from pellucid.ops import Array
+from pellucid.visualise.answers import as_shown, class_label, probabilities, show_picture, trained_note
+from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, one_picture, saliency
+from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+METHODS = ("grad-cam", "gradient", "occlusion")
+PANEL = 2.6
+"""Width of a panel in inches."""
+
+COVERED_SHARE = 6
+"""The rectangle of occlusion is by default this part of the picture's sides."""
+
+
+def attention_figure(
+    model: Sequential,
+    picture: Any,
+    *,
+    method: str = "grad-cam",
+    classes: int | Sequence[int] | None = None,
+    layer: str | None = None,
+    top: int = 3,
+    name: str = "",
+    progress: Progress | None = None,
+) -> Figure:
+    """A picture, and what speaks for each of some classes in it, drawn over its grey copy.
+
+    classes: which to ask for; None for the `top` most probable ones. layer: of Grad-CAM.
+    name: what the picture is called, for its panel.
+    Shapes: picture (H,W,C), or (H,W) for one channel.
+    Errors: ConfigError for an unknown method; else as the map's own function.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    one = one_picture(model, picture)
+    answer = probabilities(model, one)[0]
+    picks = np.argsort(-answer, kind="stable")[:top] if classes is None else np.atleast_1d(classes)
+    maps, words = _maps(model, one, method, picks, layer, progress)
+    figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 1.35)
+    first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
+    show_picture(first, one[0], name or "the picture")
+    signed = method == "occlusion"
+    limit = max(float(np.abs(maps).max()), 1e-12)
+    for axes, values, index in zip(others, maps, picks, strict=True):
+        largest = float(np.abs(values).max())
+        shown = draw_map(axes, one[0], values, limit if signed else largest, signed=signed)
+        title = f"{class_label(model, int(index))}: {100 * answer[index]:.1f} %"
+        axes.set_title(title if signed else f"{title}\nlargest {largest:.3g}", fontsize=9, color=INK)
+    bar = figure.colorbar(shown, ax=others, shrink=0.85, pad=0.02, aspect=22)
+    if signed:
+        bar.set_label("loss of probability\nwhere it is covered", fontsize=8)
+    else:
+        bar.set_ticks([0, largest or 1], labels=["0", "largest"])
+        bar.set_label("each map on its own scale", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    figure.suptitle(f"{model.name}{trained_note(model)}: {words}", fontsize=11, color=INK)
+    return figure
+
+
+def draw_map(axes: Axes, picture: Any, values: Array, limit: float, *, signed: bool = False) -> AxesImage:
+    """A map over the grey copy of its picture.
+
+    Magnitudes from 0 to `limit` in cividis. With signs, vermilion speaks for and blue against, and as grey print has
+    no colours, a solid line goes around what is above half the limit, a dashed one around what is below minus that.
+    Shapes: picture (H,W,C), values (H,W).
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    grey = as_shown(picture)
+    show_picture(axes, grey if grey.ndim == 2 else grey @ np.array([0.299, 0.587, 0.114]))
+    limit = limit if limit > 0 else 1.0
+    if not signed:
+        return axes.imshow(values, cmap="cividis", vmin=0, vmax=limit, alpha=0.7, interpolation="nearest")
+    colours = LinearSegmentedColormap.from_list("signed", [BLUE, "white", VERMILION])
+    shown = axes.imshow(values, cmap=colours, vmin=-limit, vmax=limit, alpha=0.65, interpolation="nearest")
+    for level, line in ((limit / 2, "solid"), (-limit / 2, "dashed")):
+        if values.min() < level < values.max():
+            axes.contour(values, levels=[level], colors=INK, linewidths=1.0, linestyles=line)
+    return shown
+
+
+def _maps(
+    model: Sequential, one: Array, method: str, picks: Array, layer: str | None, progress: Progress | None
+) -> tuple[Array, str]:
+    """One map a class, and what they show in words."""
+    if method == "gradient":
+        gradient = input_gradient(model, np.repeat(one, len(picks), axis=0), picks)
+        return saliency(gradient), "slope of each class's score along the pixels"
+    if method == "grad-cam":
+        chosen = layer or default_layer(model)
+        return grad_cam(model, one[0], chosen, picks), f"Grad-CAM of each class at {chosen}"
+    size = tuple(max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3])
+    maps = occlusion(model, one[0], size, classes=picks, progress=progress)
+    return maps, f"what each class loses where {size[0]}x{size[1]} pixels are covered"

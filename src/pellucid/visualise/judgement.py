@@ -1,0 +1,205 @@
+"""Judging a classifier, drawn: what it takes for what, whether its confidence can be trusted, its worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from pellucid.errors import DataError, ShapeError
+from pellucid.metrics import Calibration
+from pellucid.ops import Array
+from pellucid.visualise.answers import show_picture
+from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WRITTEN_CLASSES = 25
+"""Up to so many classes, numbers fit into the cells."""
+
+NAME_LENGTH = 16
+FONT = 8
+
+
+def confusion_figure(
+    matrix: Any,
+    class_names: Sequence[str] | None = None,
+    *,
+    normalise: bool = False,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Figure:
+    """A confusion matrix: rows what the pictures are, columns what they were taken for; darker where there are more.
+
+    Beside the rows stands the recall of each class, above the columns its precision, both in percent. Numbers are
+    written while they fit, which is up to 25 classes; a cell without pictures stays empty.
+    normalise: shares of each row instead of counts. Greys follow the square root, so that rare mistakes show.
+    Shapes: matrix (K,K) of counts, as metrics.confusion_matrix gives it.
+    Errors: ShapeError for a matrix that is not square, or not as many names as classes.
+    """
+    from matplotlib.colors import PowerNorm
+
+    counts = np.asarray(matrix)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
+        raise ShapeError(f"a confusion matrix must be (classes, classes), got shape {counts.shape}")
+    classes = len(counts)
+    names = [str(index) for index in range(classes)] if class_names is None else [_short(name) for name in class_names]
+    if len(names) != classes:
+        raise ShapeError(f"the confusion matrix has {classes} classes, got {len(names)} names")
+    written = classes <= WRITTEN_CLASSES
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    values = shares if normalise else counts
+    figure, axes = _figure_of(axes, *_confusion_size(classes, names, written))
+    limit = max(float(values.max()), 1e-12)
+    shown = axes.imshow(values, cmap="gray_r", norm=PowerNorm(0.5, 0, limit), interpolation="nearest")
+    axes.set_xlabel("taken for", fontsize=10)
+    axes.set_ylabel("is", fontsize=10)
+    turned = 90 if not written or max(map(len, names)) > 3 else 0
+    axes.set_xticks(range(classes), names, fontsize=FONT, rotation=turned)
+    axes.set_yticks(range(classes), names, fontsize=FONT)
+    axes.tick_params(length=0)
+    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=PALE, linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
+    if written:
+        for (row, column), value in np.ndenumerate(values):
+            if counts[row, column]:
+                dark = np.sqrt(value / limit) > 0.5
+                text = f"{100 * value:.0f}" if normalise else f"{value:,}"
+                axes.text(
+                    column, row, text, ha="center", va="center", fontsize=FONT, color="white" if dark else "black"
+                )
+        _margins(axes, counts)
+    bar = figure.colorbar(shown, ax=axes, shrink=0.7, pad=0.02, aspect=28)
+    if normalise:
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
+    bar.set_label("% of the pictures of the row" if normalise else "pictures", fontsize=9)
+    bar.ax.tick_params(labelsize=FONT)
+    right = counts.trace() / max(counts.sum(), 1)
+    words = f"{counts.sum():,} pictures, {100 * right:.2f} % right" + (", rows in percent" if normalise else "")
+    axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK, pad=10)
+    return figure
+
+
+def reliability_figure(calibration: Calibration, *, title: str = "", axes: Axes | None = None) -> Figure:
+    """Accuracy at each confidence, beside the line where both are the same; below it, how many pictures there are.
+
+    Bars below the line: surer than it is right. Above: it could be surer.
+    Source: Guo, Pleiss, Sun & Weinberger 2017, figure 1.
+    """
+    figure, axes = _figure_of(axes, 5.2, 4.9)
+    edges, used = calibration.edges, calibration.counts > 0
+    lefts, widths = edges[:-1][used], np.diff(edges)[used]
+    accuracy, confidence = 100 * calibration.accuracy[used], 100 * calibration.confidence[used]
+    axes.bar(100 * lefts, accuracy, 100 * widths, align="edge", color=BLUE, edgecolor="white", label="accuracy")
+    axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label="as right as it is sure")
+    axes.plot(confidence, accuracy, "o", color=VERMILION, markeredgecolor="white", ms=6, label="mean confidence")
+    axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="of these right (%)")
+    plain(axes)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    below = axes.inset_axes((0, -0.34, 1, 0.2))
+    share = 100 * calibration.counts / max(calibration.counts.sum(), 1)
+    below.bar(100 * edges[:-1], share, 100 * np.diff(edges), align="edge", color=PALE, edgecolor=INK, linewidth=0.6)
+    below.set(xlim=(0, 100), ylim=(0, max(float(share.max()) * 1.25, 1)), xlabel="confidence (%)")
+    below.set_ylabel("pictures (%)", fontsize=FONT)
+    plain(below)
+    for ax in (axes, below):
+        ax.tick_params(labelsize=FONT)
+    axes.tick_params(labelbottom=False)
+    total = int(calibration.counts.sum())
+    words = f"{total:,} pictures, expected calibration error {100 * calibration.error:.2f} %"
+    axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK)
+    return figure
+
+
+def mistakes_figure(
+    pictures: Any,
+    labels: Any,
+    probabilities: Any,
+    class_names: Sequence[str] | None = None,
+    *,
+    columns: int = 6,
+    title: str = "",
+) -> Figure:
+    """Pictures that were taken for the wrong class, each with "said 7 (99 %), is 1", in the order given.
+
+    Shapes: pictures (M,H,W,C), labels (M,), probabilities (M,K): of the mistakes alone, see metrics.confident_mistakes.
+    Errors: DataError if there are no pictures, or not as many of each.
+    """
+    table, truth = np.asarray(probabilities), np.asarray(labels)
+    if not len(pictures) or len(pictures) != len(truth) or len(truth) != len(table):
+        raise DataError(
+            f"mistakes need a label and a row of probabilities each, got {len(pictures)} pictures, {len(truth)} labels "
+            f"and {len(table)} rows"
+        )
+    names = [str(index) for index in range(table.shape[1])] if class_names is None else list(class_names)
+    across = min(columns, len(pictures))
+    down = -(-len(pictures) // across)
+    height, width = np.asarray(pictures[0]).shape[:2]
+    figure = new_figure(1.55 * across + 0.2, (1.4 * height / width + 0.45) * down + (0.5 if title else 0.1))
+    cells = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, picture, is_, row in zip(cells, pictures, truth, table, strict=False):
+        said = int(row.argmax())
+        words = f"said {_short(names[said])} ({confidence_text(row[said])})"
+        separator = ", " if len(words) + len(names[is_]) < 18 else "\n"
+        show_picture(axes, picture, f"{words}{separator}is {_short(names[is_])}", fontsize=FONT)
+    for axes in cells[len(pictures) :]:
+        axes.set_axis_off()
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK)
+    return figure
+
+
+def confidence_text(value: float) -> str:
+    """A confidence in whole percent, but never 100 where it is not.
+
+    >>> confidence_text(0.987), confidence_text(0.9996), confidence_text(1.0)
+    ('99 %', '99.9 %', '100 %')
+    """
+    if value < 0.995 or value >= 1:
+        return f"{100 * value:.0f} %"
+    return f"{np.floor(1000 * value) / 10:.1f} %"
+
+
+def _margins(axes: Axes, counts: Array) -> None:
+    """Recall at the right of each row, precision above each column."""
+    classes = len(counts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = 100 * counts.diagonal() / counts.sum(axis=1)
+        precision = 100 * counts.diagonal() / counts.sum(axis=0)
+    beside = axes.secondary_yaxis("right")
+    beside.set_yticks(range(classes), [_percent(value) for value in recall], fontsize=FONT)
+    beside.set_ylabel("recall (%)", fontsize=9)
+    above = axes.secondary_xaxis("top")
+    above.set_xticks(range(classes), [_percent(value) for value in precision], fontsize=FONT)
+    above.set_xlabel("precision (%)", fontsize=9)
+    for margin in (beside, above):
+        margin.tick_params(length=0)
+        for spine in margin.spines.values():
+            spine.set_visible(False)
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.1f}"  # noqa: RUF001  # a dash for no number
+
+
+def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[float, float]:
+    """Inches: a cell holds four digits, or where none are written a line of its label."""
+    side = classes * (0.42 if written else 0.135)
+    label = 0.075 * max(map(len, names))
+    return max(side, 2.2) + label + 1.9, max(side, 2.2) + label + 1.4
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
+
+
+def _figure_of(axes: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    if axes is not None:
+        return cast("Figure", axes.figure), axes
+    figure = new_figure(width, height)
+    return figure, figure.subplots()

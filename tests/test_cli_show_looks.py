@@ -1,0 +1,107 @@
+"""The command line drawing what a network looks at, what excites it, and how well it judges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid
+from pellucid import datasets, metrics, visualise
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The figures that are written, in order."""
+    figures: list[object] = []
+
+    def keep(figure: object, path: Path) -> None:
+        figures.append(figure)
+        path.write_bytes(b"drawn")
+
+    monkeypatch.setattr(visualise, "write_figure", keep)
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["attention"], "attention-grad-cam.png"),
+        (["attention", "--method", "gradient", "--class", "3"], "attention-gradient.png"),
+        (["attention", "--method", "occlusion"], "attention-occlusion.png"),
+        (["excite"], "made.png"),
+        (["excite", "--layer", "conv1", "--channel", "2"], "made-conv1-2.png"),
+        (["excite", "--found"], "found.png"),
+        (["excite", "--found", "--layer", "conv1"], "found-conv1.png"),
+        (["confusion"], "confusion.png"),
+        (["reliability", "--bins", "5"], "reliability.png"),
+        (["mistakes", "--count", "4"], "mistakes.png"),
+    ],
+)
+def test_each_command_draws_beside_the_run_and_says_where(
+    command: Command, run_folder: Path, drawn: list[object], words: list[str], name: str
+) -> None:
+    status, out, err = command("show", words[0], run_folder, *words[1:])
+    assert status == 0, err
+    assert out.strip() == str(run_folder / name) and len(drawn) == 1
+    (run_folder / name).unlink()
+
+
+def test_a_png_goes_to_standard_output_alone(run_folder: Path) -> None:
+    code = "import sys; from pellucid.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["show", "confusion", str(run_folder), "--out", "-"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+    assert done.stdout.startswith(b"\x89PNG") and done.stdout.rstrip().endswith(b"IEND\xaeB`\x82")
+
+
+def test_figures_are_of_the_pictures_the_run_held_out(
+    command: Command, run_folder: Path, drawn: list, tmp_path: Path
+) -> None:
+    test = datasets.load("digits").test
+    answers = pellucid.load(run_folder).predict(np.asarray(test.images))
+    assert command("show", "confusion", run_folder, "--out", tmp_path / "a.png")[0] == 0
+    matrix = metrics.confusion_matrix(test.labels, answers, 10)
+    np.testing.assert_array_equal(np.asarray(drawn[0].axes[0].images[0].get_array()), matrix)
+    assert command("show", "mistakes", run_folder, "--count", 1, "--out", tmp_path / "b.png")[0] == 0
+    worst = metrics.confident_mistakes(test.labels, answers, 1)[0]
+    shown = np.asarray(drawn[1].axes[0].images[0].get_array())
+    np.testing.assert_allclose(shown, np.asarray(test.images)[worst, :, :, 0] / 255)
+    wrong = int((answers.argmax(axis=1) != test.labels).sum())
+    assert f"of {wrong} mistakes in 360 pictures" in drawn[1].get_suptitle()
+
+
+def test_a_picture_of_another_size_is_fitted_and_that_is_said(
+    command: Command, run_folder: Path, drawn: list, tmp_path: Path
+) -> None:
+    Image.new("L", (20, 30)).save(tmp_path / "big.png")
+    status, _, err = command(
+        "show", "attention", run_folder, "--image", tmp_path / "big.png", "--out", tmp_path / "a.png"
+    )
+    assert status == 0 and "30x20" in err and "8x8" in err
+    assert drawn[0].axes[0].get_title() == "big.png"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["attention", "--class", "ten"], "unknown class 'ten'"),
+        (["attention", "--method", "gradcam"], "did you mean 'grad-cam'"),
+        (["attention", "--layer", "conv9"], "did you mean 'conv1'"),
+        (["attention", "--method", "gradient", "--layer", "conv1"], "--layer is for --method grad-cam"),
+        (["excite", "--layer", "conv9"], "did you mean 'conv1'"),
+        (["excite", "--channel", "3"], "say of which layer"),
+        (["excite", "--layer", "conv1", "--channel", "99"], "got 99"),
+        (["excite", "--data", "digits"], "add --found"),
+        (["confusion", "--out", "a.bmp"], ".bmp"),
+    ],
+)
+def test_wrong_questions_take_one_line(command: Command, run_folder: Path, words: list[str], told: str) -> None:
+    status, out, err = command("show", words[0], run_folder, *words[1:])
+    assert status == 1 and not out and told in err and len(err.strip().splitlines()) == 1
