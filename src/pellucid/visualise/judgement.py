@@ -91,7 +91,10 @@ def reliability_figure(calibration: Calibration, *, title: str = "", axes: Axes 
     Bars below the line: surer than it is right. Above: it could be surer.
     Source: Guo, Pleiss, Sun & Weinberger 2017, figure 1.
     """
+    own = axes is None
     figure, axes = _figure_of(axes, 5.2, 4.9)
+    if own:  # the layout does not see the label of the inset below
+        figure.set_layout_engine("constrained", rect=(0, 0.07, 1, 0.93))
     edges, used = calibration.edges, calibration.counts > 0
     lefts, widths = edges[:-1][used], np.diff(edges)[used]
     accuracy, confidence = 100 * calibration.accuracy[used], 100 * calibration.confidence[used]
