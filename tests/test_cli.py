@@ -33,6 +33,7 @@ COMMANDS = [
     ["show"],
     ["show", "curves"],
     ["show", "filters"],
+    *(["show", what] for what in ("features", "number", "histograms")),
     *(["show", what] for what in ("attention", "excite", "confusion", "reliability", "mistakes")),
     ["data"],
     ["data", "list"],

@@ -10,7 +10,8 @@ import typer
 
 from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar
-from pellucid.cli.run import find_model
+from pellucid.cli.run import find_folder, find_model
+from pellucid.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,12 @@ STANDARD_OUTPUT = "-"
 Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]
 Drawn = Annotated[
     str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or the name of a network (not trained).")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="NAME|FOLDER", help="Default: the pictures that the run held out from its own data."
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -53,14 +60,18 @@ def default_file(run: Path, what: str) -> Path:
     return run / f"{what}.png" if run.is_dir() else Path(f"{run.stem}-{what}.png")
 
 
-def network(run: str | Path) -> Sequential:
-    """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training."""
+def network(run: str) -> Sequential:
+    """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training.
+
+    Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
+    """
     from pellucid import zoo
     from pellucid.model_file import load
 
-    if isinstance(run, str) and not Path(run).exists() and "/" not in run:
-        return zoo.build(run)
-    return load(find_model(Path(run)))
+    path = Path(run)
+    if path.exists() or path.suffix or path.name != run:
+        return load(find_model(path))
+    return zoo.build(run)
 
 
 def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, str]:
@@ -68,13 +79,14 @@ def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, st
 
     A file of another size is fitted as at training, which a note says.
     Shapes: (H, W, C) uint8.
-    Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError as held_out_data.
+    Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError without any data.
     """
     if image is not None:
         return _from_file(model, image), image.name
     from pellucid.cli.judge import held_out_data
-    from pellucid.errors import DataError
 
+    if find_folder(run) is None and not model.trained_on.get("data"):
+        raise ConfigError(f"{run}: nothing says which data belong to it; name a picture with --image FILE")
     with WorkBar() as bar:
         dataset = held_out_data(run, model, None, bar)
     if not len(dataset.test):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli import show_judgement, show_looks
+from pellucid.cli import show_features, show_judgement, show_looks
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot, title_of
 from pellucid.errors import ConfigError, unknown_name
@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Draw what a network has learned.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+show_features.register(app)
 show_looks.register(app)
 show_judgement.register(app)
 Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]

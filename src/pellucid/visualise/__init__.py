@@ -1,6 +1,7 @@
 """Pictures of what a network does: plain data first (`filter_grid`, `read_log`), then figures (`*_figure`).
 
-`filters.py` draws kernels, `curves.py` draws the log of a run, `figure.py` makes and writes figures. `attribution.py`
+`filters.py` draws kernels, `features.py` the maps of a picture, `small_grid.py` those of one convolution,
+`dissection.py` takes one number apart, `histograms.py` says how numbers are spread, `curves.py` draws the log of a run, `figure.py` makes and writes figures. `attribution.py`
 asks which pixels a class depends on, and `attention.py` draws that; `excitation.py` finds and makes the pictures that
 excite a filter, `excitement.py` draws them, `views.py` says which pixels a unit sees; `judgement.py` draws how well
 classes are told apart; `answers.py` reads what a network answers.
@@ -13,34 +14,59 @@ from pellucid.visualise.answers import probabilities
 from pellucid.visualise.attention import attention_figure
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, saliency
 from pellucid.visualise.curves import Log, curves_figure, read_log
+from pellucid.visualise.dissection import Dissection, dissect
+from pellucid.visualise.dissection_figure import dissect_figure, draw_dissection
 from pellucid.visualise.excitation import Found, ascend, top_pictures
 from pellucid.visualise.excitement import depth_figure, excitation_figure, found_figure, made_figure
+from pellucid.visualise.features import Features, feature_grid, feature_maps, importance
+from pellucid.visualise.features_figure import features_figure
 from pellucid.visualise.figure import write_figure
 from pellucid.visualise.filters import filter_grid, filters_figure
+from pellucid.visualise.histograms import Histogram, layer_histograms, read_snapshots, unit_states
+from pellucid.visualise.histograms_figure import histograms_figure, ridges_figure
 from pellucid.visualise.judgement import confusion_figure, mistakes_figure, reliability_figure
+from pellucid.visualise.small_grid import chained_panels, channel_panels, small_grid
 
 __all__ = [
+    "Dissection",
+    "Features",
     "Found",
+    "Histogram",
     "Log",
     "ascend",
     "attention_figure",
+    "chained_panels",
+    "channel_panels",
     "confusion_figure",
     "curves_figure",
     "default_layer",
     "depth_figure",
+    "dissect",
+    "dissect_figure",
+    "draw_dissection",
     "excitation_figure",
+    "feature_grid",
+    "feature_maps",
+    "features_figure",
     "filter_grid",
     "filters_figure",
     "found_figure",
     "grad_cam",
+    "histograms_figure",
+    "importance",
     "input_gradient",
+    "layer_histograms",
     "made_figure",
     "mistakes_figure",
     "occlusion",
     "probabilities",
     "read_log",
+    "read_snapshots",
     "reliability_figure",
+    "ridges_figure",
     "saliency",
+    "small_grid",
     "top_pictures",
+    "unit_states",
     "write_figure",
 ]
