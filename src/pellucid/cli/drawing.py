@@ -60,7 +60,7 @@ def default_file(run: Path, what: str) -> Path:
     return run / f"{what}.png" if run.is_dir() else Path(f"{run.stem}-{what}.png")
 
 
-def network(run: str) -> Sequential:
+def network(run: str | Path) -> Sequential:
     """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training.
 
     Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
@@ -69,7 +69,7 @@ def network(run: str) -> Sequential:
     from pellucid.model_file import load
 
     path = Path(run)
-    if path.exists() or path.suffix or path.name != run:
+    if isinstance(run, Path) or path.exists() or path.suffix or path.name != run:
         return load(find_model(path))
     return zoo.build(run)
 

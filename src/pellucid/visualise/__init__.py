@@ -1,7 +1,8 @@
 """Pictures of what a network does: plain data first (`filter_grid`, `read_log`), then figures (`*_figure`).
 
 `filters.py` draws kernels, `features.py` the maps of a picture, `small_grid.py` those of one convolution,
-`dissection.py` takes one number apart, `histograms.py` says how numbers are spread, `curves.py` draws the log of a run, `figure.py` makes and writes figures. `attribution.py`
+`dissection.py` takes one number apart, `histograms.py` says how numbers are spread, `curves.py` draws the log
+of a run, `figure.py` makes and writes figures. `attribution.py`
 asks which pixels a class depends on, and `attention.py` draws that; `excitation.py` finds and makes the pictures that
 excite a filter, `excitement.py` draws them, `views.py` says which pixels a unit sees; `judgement.py` draws how well
 classes are told apart; `answers.py` reads what a network answers.
