@@ -31,6 +31,7 @@ COMMANDS = [
     ["summary"],
     ["import"],
     ["show"],
+    ["show", "architecture"],
     ["show", "curves"],
     ["show", "filters"],
     *(["show", what] for what in ("features", "number", "histograms")),

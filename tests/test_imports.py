@@ -16,7 +16,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors",),
+    ("errors", "display"),
     ("ops",),
     ("initializers",),
     ("layers",),
@@ -27,7 +27,7 @@ ORDER = (
     ("model",),
     ("zoo", "tracing"),
     ("visualise", "convert", "bench", "exercises", "transfer"),
-    ("lab",),
+    ("lab", "notebook"),
     ("cli",),
 )
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}

@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid import losses, optimizers
 from pellucid.datasets.transforms import Preprocessing
+from pellucid.display import Shown
 from pellucid.errors import ConfigError
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
 from pellucid.layers import Layer
@@ -39,7 +40,7 @@ PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
 
 
-class Sequential(Stack):
+class Sequential(Stack, Shown):
     """Layers in a row: each takes what the one before gives.
 
         model = Sequential([Conv2D(30, 5, activation="relu", input_shape=(28, 28, 1)), MaxPool2D(), Flatten(),

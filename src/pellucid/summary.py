@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pellucid import losses, optimizers
+from pellucid.display import Shown
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.losses import Loss
@@ -38,7 +39,7 @@ class LayerSummary:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Shown):
     """A network's rows and totals; `str()` is the table."""
 
     name: str

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli import show_features, show_judgement, show_looks
+from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks
+from pellucid.cli.drawing import Out, Run, default_file, write
 from pellucid.cli.output import JsonFlag, print_json
-from pellucid.cli.run import LOG_FILE, find_folder, find_model, first_snapshot, title_of
+from pellucid.cli.run import find_folder, find_model, first_snapshot
 from pellucid.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
 
 SUMMARY_EXAMPLES = "   pellucid summary simple-convnet\n\n   pellucid summary runs/simple-convnet-digits-001 --json"
-CURVES_EXAMPLES = (
-    "   pellucid show curves runs/simple-convnet-digits-001\n\n   pellucid show curves RUN --out accuracy.svg"
-)
 FILTERS_EXAMPLES = (
     "The first convolution of a run, before and after training:\n\n"
     "   pellucid show filters runs/simple-convnet-digits-001\n\n"
@@ -34,8 +32,6 @@ app = typer.Typer(
 show_features.register(app)
 show_looks.register(app)
 show_judgement.register(app)
-Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf.")]
 
 
 def summary(
@@ -51,19 +47,6 @@ def summary(
         model.summary(print_fn=print, batch_size=batch_size)
 
 
-@app.command("curves", epilog=CURVES_EXAMPLES)
-def curves(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its log.jsonl.")], out: Out = None
-) -> None:
-    """Draw loss and accuracy of a run, epoch by epoch."""
-    from pellucid.visualise import curves_figure, read_log, write_figure
-
-    log = run / LOG_FILE if run.is_dir() else run
-    target = out or log.with_name("curves.png")
-    write_figure(curves_figure(read_log(log), title=title_of(log.parent)), target)
-    print(target)
-
-
 @app.command("filters", epilog=FILTERS_EXAMPLES)
 def filters(
     run: Run,
@@ -76,11 +59,7 @@ def filters(
     out: Out = None,
 ) -> None:
     """Draw the kernels of a convolution; of a run, before and after training side by side."""
-    from pellucid.visualise import write_figure
-
-    target = out or (run / "filters.png" if run.is_dir() else Path(f"{run.stem}-filters.png"))
-    write_figure(draw_filters(run, layer, scale), target)
-    print(target)
+    write(draw_filters(run, layer, scale), out, default_file(run, "filters"))
 
 
 def draw_filters(run: Path, layer: str | None, scale: str) -> Any:
@@ -117,3 +96,7 @@ def _named_or_saved(what: str) -> Sequential:
     if Path(what).exists():
         return load(find_model(Path(what)))
     return zoo.build(what)
+
+
+show_architecture.register(app)
+show_curves.register(app)

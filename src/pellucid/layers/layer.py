@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from pellucid import initializers
+from pellucid.display import Shown
 from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
@@ -24,7 +25,7 @@ Key = tuple[int, int, int]
 """(seed, step, layer index): where a pass draws its random numbers from."""
 
 
-class Layer:
+class Layer(Shown):
     """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more.
 
     Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pellucid.display import Shown
 from pellucid.errors import unknown_name
 
 
-class History:
+class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
 
     Keys: loss, accuracy (classifiers), val_loss, val_accuracy (with validation pictures), learning_rate.
@@ -34,7 +35,7 @@ class History:
         return f"History({len(self.epoch)} epochs; last: {last})"
 
 
-class Evaluation:
+class Evaluation(Shown):
     """What `evaluate` found: unpacks as numbers (loss, accuracy), and answers `["accuracy"]` and `["loss"]`.
 
     Errors: ConfigError for a name that was not measured.

@@ -6,15 +6,18 @@ of a run, `figure.py` makes and writes figures. `attribution.py`
 asks which pixels a class depends on, and `attention.py` draws that; `excitation.py` finds and makes the pictures that
 excite a filter, `excitement.py` draws them, `views.py` says which pixels a unit sees; `judgement.py` draws how well
 classes are told apart; `answers.py` reads what a network answers.
+`architecture.py` draws the network itself (its parts: `canvas.py`, `stages.py`, `blocks.py`, `nodes.py`), and `fonts.py`
+keeps Korean words readable.
 Matplotlib is imported when the first figure is made, never before, and pyplot's global state is never touched.
 """
 
 from __future__ import annotations
 
 from pellucid.visualise.answers import probabilities
+from pellucid.visualise.architecture import architecture_figure, architecture_svg, architecture_text
 from pellucid.visualise.attention import attention_figure
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, saliency
-from pellucid.visualise.curves import Log, curves_figure, read_log
+from pellucid.visualise.curves import Log, accuracy_figure, curves_figure, read_log
 from pellucid.visualise.dissection import Dissection, dissect
 from pellucid.visualise.dissection_figure import dissect_figure, draw_dissection
 from pellucid.visualise.excitation import Found, ascend, top_pictures
@@ -34,6 +37,10 @@ __all__ = [
     "Found",
     "Histogram",
     "Log",
+    "accuracy_figure",
+    "architecture_figure",
+    "architecture_svg",
+    "architecture_text",
     "ascend",
     "attention_figure",
     "chained_panels",

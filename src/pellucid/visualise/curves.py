@@ -1,14 +1,15 @@
-"""The log of a run as curves: loss and accuracy, epoch by epoch."""
+"""The log of a run as curves, epoch by epoch: of one run, or of several compared."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import DataError
+from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
 
 if TYPE_CHECKING:
@@ -22,6 +23,30 @@ class Log:
 
     epochs: list[int]
     series: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one panel draws: the log's series, its label with the unit, and what the values are multiplied by."""
+
+    series: str
+    label: str
+    factor: float = 1.0
+
+
+CURVES = {
+    "loss": Curve("loss", "loss"),
+    "accuracy": Curve("accuracy", "accuracy (%)", 100.0),
+    "learning-rate": Curve("learning_rate", "learning rate"),
+    "speed": Curve("images_per_s", "pictures a second"),
+}
+STANDARD = ("loss", "accuracy")
+RUN_COLOURS = (BLUE, VERMILION, INK, "#009E73", "#CC79A7", "#56B4E9")
+"""After Okabe & Ito 2008; in grey print the runs keep apart by their lines and marks."""
+RUN_LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)), (0, (10, 3)))
+RUN_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MARKED_EPOCHS = 40
+"""Longer runs are drawn without a mark at each epoch."""
 
 
 def read_log(path: Path) -> Log:
@@ -55,44 +80,119 @@ def read_log(path: Path) -> Log:
     return Log(epochs, series)
 
 
-def curves_figure(log: Log, *, title: str = "") -> Figure:
-    """Loss, and accuracy where it was measured: training solid with dots, validation dashed with squares."""
-    panels = [("loss", "loss", 1.0)]
-    if "accuracy" in log.series or "val_accuracy" in log.series:
-        panels.append(("accuracy", "accuracy (%)", 100.0))
-    figure = new_figure(4.6 * len(panels), 3.6)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (name, label, factor) in zip(axes, panels, strict=True):
-        _draw(ax, log, name, factor)
-        ax.set_ylabel(label)
-        ax.set_xlabel("epoch")
-        plain(ax)
-        ax.legend(frameon=False, fontsize=9)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        if len(log.epochs) == 1:
-            ax.set_xlim(log.epochs[0] - 1, log.epochs[0] + 1)
-        ax.margins(y=0.08)
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK)
+def curves_figure(logs: Log | Mapping[str, Log], what: Sequence[str] | None = None, *, title: str = "") -> Figure:
+    """Curves of one log, or of several by their labels, a panel for each of `what`.
+
+    Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
+    and mark; validation is thick, training thin and without marks.
+    what: of loss, accuracy, learning-rate, speed; None for loss, and accuracy where it was measured.
+    Errors: ConfigError for an unknown curve, or no runs; DataError for one that no run has.
+    """
+    runs = {"": logs} if isinstance(logs, Log) else dict(logs)
+    if not runs:
+        raise ConfigError("curves need at least one run's log, got none")
+    wanted = _wanted(list(runs.values()), what)
+    rows = -(-len(wanted) // 2) if len(wanted) > 3 else 1
+    across = -(-len(wanted) // rows)
+    figure = new_figure(4.6 * across, 3.6 * rows)
+    panels = list(figure.subplots(rows, across, squeeze=False).flat)
+    for ax in panels[len(wanted) :]:
+        ax.remove()
+    for ax, curve in zip(panels, wanted, strict=False):
+        if len(runs) == 1:
+            _draw_one(ax, next(iter(runs.values())), curve)
+        else:
+            _draw_several(ax, runs, curve)
+        epochs = sorted({epoch for log in runs.values() for epoch in log.epochs})
+        _finish(ax, curve.label, epochs)
+    words = title or (next(iter(runs)) if len(runs) == 1 else "")
+    if len(runs) > 1 and any(f"val_{curve.series}" in log.series for curve in wanted for log in runs.values()):
+        figure.supxlabel("thick with marks: validation; thin: training", fontsize=9, color=INK)
+    if words:
+        figure.suptitle(words, fontsize=12, color=INK)
     return figure
 
 
-def _draw(ax: Axes, log: Log, name: str, factor: float) -> None:
-    few = len(log.epochs) <= 40
-    styles = (("training", name, BLUE, "-", "o"), ("validation", f"val_{name}", VERMILION, "--", "s"))
+def accuracy_figure(
+    train: Sequence[float], test: Sequence[float], *, title: str = "", axes: Axes | None = None
+) -> Figure:
+    """The plot of pages on CNNs: training and test accuracy, 0 to 1, for each epoch counted from 0.
+
+    train, test: what a trainer lists, one number an epoch: `train_acc_list` and `test_acc_list` of scratch.Trainer.
+    Errors: DataError for lists of different lengths, or empty ones.
+    """
+    if len(train) != len(test) or not len(train):
+        raise DataError(f"an accuracy plot needs two lists of the same length, got {len(train)} and {len(test)} values")
+    ax = axes if axes is not None else new_figure(5.2, 3.8).subplots()
+    epochs = range(len(train))
+    few = len(train) <= MARKED_EPOCHS
+    ax.plot(epochs, train, "-", color=BLUE, label="train", marker="o" if few else "", markersize=4, lw=1.6)
+    ax.plot(epochs, test, "--", color=VERMILION, label="test", marker="s" if few else "", markersize=4, lw=1.6)
+    ax.set_ylim(0, 1.0)
+    ax.set_ylabel("accuracy")
+    ax.set_xlabel("epoch")
+    plain(ax)
+    ax.legend(frameon=False, fontsize=9, loc="lower right")
+    ax.locator_params(axis="x", integer=True)
+    if title:
+        ax.set_title(title, fontsize=12, color=INK)
+    drawn: Any = ax.figure
+    figure: Figure = drawn
+    return figure
+
+
+def _wanted(logs: Sequence[Log], what: Sequence[str] | None) -> list[Curve]:
+    """The panels to draw. Errors: as curves_figure."""
+    there = [name for name, curve in CURVES.items() if any(_has(log, curve) for log in logs)]
+    if what is None:
+        return [CURVES[name] for name in STANDARD if name in there or name == "loss"]
+    for name in what:
+        if name not in CURVES:
+            raise unknown_name("curve", name, CURVES)
+        if name not in there:
+            raise DataError(f"no run's log has {name}; there are {', '.join(there) or 'no curves'}")
+    return [CURVES[name] for name in dict.fromkeys(what)]
+
+
+def _has(log: Log, curve: Curve) -> bool:
+    return curve.series in log.series or f"val_{curve.series}" in log.series
+
+
+def _draw_one(ax: Axes, log: Log, curve: Curve) -> None:
+    few = len(log.epochs) <= MARKED_EPOCHS
+    styles = (("training", curve.series, BLUE, "-", "o"), ("validation", f"val_{curve.series}", VERMILION, "--", "s"))
     for label, key, colour, line, marker in styles:
         if key in log.series:
-            values = [value * factor for value in log.series[key]]
-            ax.plot(
-                log.epochs,
-                values,
-                line,
-                color=colour,
-                label=label,
-                marker=marker if few else "",
-                markersize=3.5,
-                lw=1.6,
-            )
+            values = [value * curve.factor for value in log.series[key]]
+            mark = marker if few else ""
+            ax.plot(log.epochs, values, line, color=colour, label=label, marker=mark, markersize=3.5, lw=1.6)
+    if len(ax.lines) > 1 or curve.series in STANDARD:
+        ax.legend(frameon=False, fontsize=9)
+
+
+def _draw_several(ax: Axes, runs: Mapping[str, Log], curve: Curve) -> None:
+    for place, (name, log) in enumerate(runs.items()):
+        colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+        line, mark = RUN_LINES[place % len(RUN_LINES)], RUN_MARKS[place % len(RUN_MARKS)]
+        few = len(log.epochs) <= MARKED_EPOCHS
+        keys = [key for key in (f"val_{curve.series}", curve.series) if key in log.series]
+        for rank, key in enumerate(keys):
+            values = [value * curve.factor for value in log.series[key]]
+            drawn = ax.plot(log.epochs, values, linestyle=line, color=colour, lw=0.8 if rank else 1.8)[0]
+            if rank == 0:  # one entry a run
+                drawn.set_label(name)
+                drawn.set(marker=mark if few else "", markersize=4)
+    ax.legend(frameon=False, fontsize=8, handlelength=3.4)
+
+
+def _finish(ax: Axes, label: str, epochs: Sequence[int]) -> None:
+    ax.set_ylabel(label)
+    ax.set_xlabel("epoch")
+    plain(ax)
+    ax.locator_params(axis="x", integer=True)
+    if len(epochs) == 1:
+        ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    ax.margins(y=0.08)
 
 
 def _is_number(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,21 @@ def write_figure(figure: Figure, path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(f"{path}: pictures end in {', '.join(ENDINGS)}, got {ending or 'no ending'!r}; rename it")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=ending[1:])
+    drawn = figure_bytes(figure, ending[1:])
     with replacing(path) as file:
-        file.write(drawn.getvalue())
+        file.write(drawn)
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """A figure as a file's bytes; kind is "png", "svg" or "pdf". Text stays text in SVG; Hangul is kept readable."""
+    from matplotlib import rc_context
+
+    from pellucid.visualise.fonts import prepare
+
+    prepare(figure, as_text=kind == "svg")
+    drawn = io.BytesIO()
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        if kind == "svg":  # letters that only this machine lacks
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(drawn, format=kind)
+    return drawn.getvalue()

@@ -1,0 +1,53 @@
+"""`pellucid show curves`: the log of one run, or of several compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.drawing import Out, write
+from pellucid.cli.run import LOG_FILE, title_of
+
+EXAMPLES = (
+    "Loss and accuracy of a run:\n\n"
+    "   pellucid show curves runs/simple-convnet-digits-001\n\n"
+    "Two runs compared:\n\n"
+    "   pellucid show curves runs/first runs/second --what loss,learning-rate,speed --out compared.svg"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command into `pellucid show`."""
+    app.command("curves", epilog=EXAMPLES)(curves)
+
+
+def curves(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or their log.jsonl files.")],
+    what: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Of loss,accuracy,learning-rate,speed. Default: loss,accuracy."),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Draw loss, accuracy, learning rate or speed, epoch by epoch, of one run or of several in one picture."""
+    from pellucid.visualise import curves_figure, read_log
+
+    wanted = None if what is None else [name.strip().lower() for name in what.split(",") if name.strip()]
+    files = [run / LOG_FILE if run.is_dir() else run for run in runs]
+    logs = [read_log(file) for file in files]
+    if len(files) == 1:
+        figure = curves_figure(logs[0], wanted, title=title_of(files[0].parent))
+        write(figure, out, files[0].with_name("curves.png"))
+        return
+    labels = _labels([file.parent for file in files])
+    write(curves_figure(dict(zip(labels, logs, strict=True)), wanted), out, Path("curves.png"))
+
+
+def _labels(folders: list[Path]) -> list[str]:
+    """The folders' names; where two are the same, as the command line had them, and a number if that does not help."""
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]

@@ -1,0 +1,92 @@
+"""A network's own picture: as blocks, node by node, or as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pellucid.errors import unknown_name
+from pellucid.model import Sequential
+from pellucid.summary import clip, short
+from pellucid.visualise.blocks import draw_blocks
+from pellucid.visualise.canvas import Drawing, to_figure, to_svg
+from pellucid.visualise.nodes import draw_nodes
+from pellucid.visualise.stages import INPUT, Stage, stages_of, times
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DRAWINGS = {"blocks": draw_blocks, "nodes": draw_nodes}
+STYLES = (*DRAWINGS, "text")
+INNER = 46
+"""Letters inside a box of the text drawing."""
+_LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
+
+
+def architecture(model: Sequential, style: str = "blocks") -> Drawing:
+    """The network as shapes on a page, for `architecture_svg` and `architecture_figure`.
+
+    style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "nodes", a circle for each
+    number, for small networks.
+    Errors: ConfigError for another style, for a model whose input's shape is not known, and as draw_nodes.
+    """
+    if style not in DRAWINGS:
+        raise unknown_name("style of an architecture", style, DRAWINGS)
+    return DRAWINGS[style](model)
+
+
+def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0) -> str:
+    """The network as an SVG document, text as text. Errors: as architecture."""
+    return to_svg(architecture(model, style), scale=scale)
+
+
+def architecture_figure(model: Sequential, style: str = "blocks", *, axes: Axes | None = None) -> Figure:
+    """The same drawing in Matplotlib. Errors: as architecture."""
+    return to_figure(architecture(model, style), axes)
+
+
+def architecture_text(model: Sequential, *, plain: bool = False) -> str:
+    """The network as boxes with arrows, for a terminal of 80 columns.
+
+    plain: with the letters of ASCII alone.
+    Errors: ConfigError for a model whose input's shape is not known.
+    """
+    left_top, right_top, left_low, right_low, flat, upright, tee, tip = list(_LINES[plain])
+    stages = stages_of(model)
+    macs = short(sum(row.macs for row in model.outline().rows))
+    lines = [f"{model.name}: {model.count_params():,} parameters, {macs} multiply-accumulates a picture"]
+    middle = INNER // 2
+    for place, stage in enumerate(stages):
+        last = place == len(stages) - 1
+        low = flat * INNER if last else flat * middle + tee + flat * (INNER - middle - 1)
+        beside = f"{times(stage.shape):>13}"
+        beside += f"  {stage.parameters:,}" if stage.parameters else ""
+        lines.append(left_top + flat * INNER + right_top)
+        for number, words in enumerate(_said(stage)):
+            lines.append(f"{upright} {words:<{INNER - 2}} {upright}{beside if number == 0 else ''}".rstrip())
+        lines.append(left_low + low + right_low)
+        if not last:
+            lines.append(" " * (middle + 1) + tip)
+    text = "\n".join(lines)
+    return text.replace("…", "~").encode("ascii", "replace").decode() if plain else text
+
+
+def _said(stage: Stage) -> list[str]:
+    """A stage's words in lines that fit the box."""
+    if stage.kind == INPUT:
+        return ["input"]
+    words = [stage.what, *stage.notes]
+    if stage.flattened:
+        words.append(f"flatten to {stage.flattened:,}")
+    room = INNER - 2
+    lines = [clip(stage.name, room // 2)]
+    lines[0] += "  "
+    first = True
+    for word in words:
+        joined = lines[-1] + ("" if first else ", ") + word
+        first = False
+        if len(joined) > room:
+            lines.append("  " + clip(word, room - 2))
+        else:
+            lines[-1] = joined
+    return lines

@@ -1,0 +1,77 @@
+"""Korean words in figures: an installed Korean font for them, or numbers in their place, never empty boxes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KOREAN_FONTS = (
+    "Malgun Gothic",  # Windows
+    "Apple SD Gothic Neo",  # macOS
+    "AppleGothic",
+    "NanumGothic",
+    "NanumBarunGothic",
+    "NanumSquare",
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "Noto Sans CJK JP",  # the first face of the collection that Linux installs, with Hangul too
+)
+HANGUL = re.compile(r"[ᄀ-ᇿ㄰-㆏ꥠ-꥿가-힣ힰ-퟿]")
+_WORDS = re.compile(rf"{HANGUL.pattern}+(?: {HANGUL.pattern}+)*")
+_state = {"warned": False}
+
+
+def korean_font() -> str | None:
+    """The first font of KOREAN_FONTS that Matplotlib finds installed."""
+    from matplotlib import font_manager
+
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    return next((name for name in KOREAN_FONTS if name in installed), None)
+
+
+def prepare(figure: Figure, *, as_text: bool) -> None:
+    """Make the figure's Korean words readable: in a Korean font, or, with none installed, as #1, #2 and so on.
+
+    as_text: the file keeps text as text (SVG), so that whoever shows it brings the font; words stay as they are.
+    Warns once, with what #1 is, where words are replaced.
+    """
+    from matplotlib.text import Text
+
+    ticks = [label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in axis.get_ticklabels()]
+    texts = [text for text in [*figure.findobj(Text), *ticks] if isinstance(text, Text)]
+    korean = [text for text in texts if HANGUL.search(text.get_text())]
+    if not korean:
+        return
+    font = korean_font()
+    if font is not None or as_text:
+        for text in korean:
+            text.set_fontfamily(["DejaVu Sans", font or "sans-serif"])
+        if font is not None:
+            return
+    if as_text:
+        return
+    numbers: dict[str, str] = {}
+
+    def number(found: Any) -> str:
+        return numbers.setdefault(found[0], f"#{len(numbers) + 1}")
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            if any(map(HANGUL.search, labels)):
+                axis.set_ticks(axis.get_ticklocs(), labels=[_WORDS.sub(number, label) for label in labels])
+    for text in korean:
+        text.set_text(_WORDS.sub(number, text.get_text()))
+    if not _state["warned"]:
+        _state["warned"] = True
+        told = ", ".join(f"{label} is {words}" for words, label in numbers.items())
+        warnings.warn(
+            f"no Korean font is installed, so figures write numbers for Korean words ({told}); "
+            "install one, e.g. NanumGothic (Debian and Ubuntu: apt install fonts-nanum), or write SVG",
+            RuntimeWarning,
+            stacklevel=3,
+        )
