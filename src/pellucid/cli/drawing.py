@@ -44,7 +44,8 @@ LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="
 
 def write(figure: Figure, out: Path | None, default: Path) -> None:
     """Write a figure to `out`, or else to `default`, and say where; `-` is a PNG on standard output and no words."""
-    from pellucid.visualise.figure import figure_bytes, write_figure
+    from pellucid.visualise import write_figure
+    from pellucid.visualise.figure import figure_bytes
 
     if out is not None and str(out) == STANDARD_OUTPUT:
         sys.stdout.buffer.write(figure_bytes(figure, "png"))

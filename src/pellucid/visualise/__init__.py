@@ -6,7 +6,7 @@ of a run, `figure.py` makes and writes figures. `attribution.py`
 asks which pixels a class depends on, and `attention.py` draws that; `excitation.py` finds and makes the pictures that
 excite a filter, `excitement.py` draws them, `views.py` says which pixels a unit sees; `judgement.py` draws how well
 classes are told apart; `answers.py` reads what a network answers.
-`architecture.py` draws the network itself (its parts: `canvas.py`, `stages.py`, `blocks.py`, `nodes.py`), and `fonts.py`
+`architecture.py` draws the network itself (with `canvas.py`, `stages.py`, `blocks.py`, `nodes.py`), and `fonts.py`
 keeps Korean words readable.
 Matplotlib is imported when the first figure is made, never before, and pyplot's global state is never touched.
 """
