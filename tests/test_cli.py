@@ -26,6 +26,7 @@ from pellucid.errors import CheckpointError, ConfigError
 COMMANDS = [
     ["train"],
     ["bench"],
+    ["report"],
     ["evaluate"],
     ["predict"],
     ["summary"],
@@ -56,9 +57,8 @@ def test_every_command_explains_itself_with_an_example(command: Command) -> None
 
 def test_help_promises_nothing_that_is_not_there(command: Command) -> None:
     told = " ".join(command(*words, "--help")[1] for words in [[], *COMMANDS])
-    for later in ("--resume", "report"):
-        assert not re.search(rf"(?<![\w-]){later}(?![\w-])", told), later
-    status, _, err = command("report")
+    assert not re.search(r"(?<![\w-])--resume(?![\w-])", told)
+    status, _, err = command("resume")
     assert status == 2 and "No such command" in err
 
 

@@ -27,7 +27,7 @@ ORDER = (
     ("model",),
     ("zoo", "tracing"),
     ("visualise", "convert", "bench", "exercises", "transfer"),
-    ("lab", "notebook"),
+    ("lab", "notebook", "report"),
     ("cli",),
 )
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}

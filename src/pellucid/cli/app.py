@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli import bench, data, importing, judge, show, train
+from pellucid.cli import bench, data, importing, judge, report, show, train
 from pellucid.errors import PellucidError
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -31,6 +31,7 @@ app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
 app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
 app.command("summary", epilog=show.SUMMARY_EXAMPLES)(show.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.add_typer(show.app, name="show")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,106 @@
+"""`pellucid report`: a finished run as one page."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.checkpoint import replacing
+from pellucid.cli.judge import held_out_data
+from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
+from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first_snapshot, read_record, title_of
+from pellucid.errors import ConfigError, PellucidError
+
+if TYPE_CHECKING:
+    from pellucid.report import Run
+    from pellucid.visualise.histograms import Snapshots
+
+EXAMPLES = (
+    "   pellucid report runs/simple-convnet-digits-001\n\n"
+    "In Korean, and opened in the browser:\n\n   pellucid report RUN --lang ko --open"
+)
+REPORT_FILE = "report.html"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    lang: Annotated[str, typer.Option("--lang", metavar="en|ko", help="English or Korean.")] = "en",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to. Default: report.html in the run folder.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write one page about a run: data, network, curves, how well it does, its mistakes, and what it learned.
+
+    The page holds everything it shows: it opens from a file, needs no network, and can be sent to somebody.
+    """
+    from pellucid.report import make_report
+
+    with WorkBar() as bar:
+        text = make_report(read_run(run, bar), lang=lang, progress=bar)
+    target = out or run / REPORT_FILE
+    with replacing(target) as file:
+        file.write(text.encode())
+    print(target)
+    if show:
+        webbrowser.open(target.resolve().as_uri())
+
+
+def read_run(run: Path, bar: WorkBar) -> Run:
+    """Everything about a run that a report tells.
+
+    Errors: ConfigError for anything but a run folder; CheckpointError or DataError where a file of it is damaged.
+    """
+    from pellucid.model_file import load
+    from pellucid.report import Run
+    from pellucid.visualise import read_log
+
+    folder = find_folder(run) if run.is_dir() else None
+    if folder is None:
+        raise ConfigError(f"{run}: a report needs a run folder, with its log; `pellucid train` makes one in runs/")
+    file = find_model(folder)
+    model = load(file)
+    dataset = held_out_data(folder, model, None, bar)
+    if not len(dataset.test):
+        raise ConfigError(f"{run}: its data hold no test pictures to report on")
+    for name, reason in dataset.skipped:
+        note(f"left out {name}: {reason}")
+    log = read_log(folder / LOG_FILE)
+    return Run(
+        title=title_of(folder),
+        model=model,
+        model_file=file,
+        record=read_record(folder),
+        log=log,
+        end=_last_event(folder / LOG_FILE),
+        dataset=dataset,
+        before=first_snapshot(folder),
+        snapshots=_snapshots(folder / SNAPSHOTS),
+    )
+
+
+def _last_event(log: Path) -> dict[str, Any]:
+    """How training ended, as the log tells it; nothing for a run that was cut off."""
+    for line in reversed(log.read_text("utf-8", errors="replace").splitlines()):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        return event if isinstance(event, dict) and event.get("event") == "end" else {}
+    return {}
+
+
+def _snapshots(folder: Path) -> Snapshots | None:
+    """The histograms over the epochs; None, and a remark, where there are none or they are damaged."""
+    from pellucid.visualise.histograms import read_snapshots
+
+    try:
+        return read_snapshots(folder)
+    except PellucidError as error:
+        note(f"no histograms over the epochs: {error}")
+        return None

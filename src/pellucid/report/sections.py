@@ -1,0 +1,256 @@
+"""What a report says, section by section."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from pellucid.datasets import Dataset
+from pellucid.datasets.download import Progress
+from pellucid.errors import PellucidError
+from pellucid.metrics import calibration, confident_mistakes, confusion_matrix, precision, recall
+from pellucid.model import Sequential
+from pellucid.ops import Array
+from pellucid.report.page import Page
+from pellucid.report.words import Words
+from pellucid.visualise import Log, curves_figure, filters_figure
+from pellucid.visualise.answers import class_label, probabilities, show_picture
+from pellucid.visualise.architecture import architecture_svg
+from pellucid.visualise.features_figure import features_figure
+from pellucid.visualise.figure import new_figure
+from pellucid.visualise.histograms import Snapshots
+from pellucid.visualise.histograms_figure import ridges_figure
+from pellucid.visualise.judgement import confusion_figure, mistakes_figure, reliability_figure
+
+SAMPLED_CLASSES, SAMPLES = 12, 6
+MISTAKES = 18
+FOLLOWED = 2
+"""Pictures that are followed through the network."""
+
+LISTED_CLASSES = 100
+MOST_RIDGES = 6
+"""Layers whose weights are drawn over the epochs."""
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read: its best epoch, what made it, its log, the pictures it is judged on.
+
+    record: run.json. before: the first convolution's kernel before training. end: the
+    log's last event. snapshots: histograms over the epochs, where the run kept some.
+    """
+
+    title: str
+    model: Sequential
+    model_file: Path
+    record: Mapping[str, Any]
+    log: Log
+    end: Mapping[str, Any]
+    dataset: Dataset
+    before: Array | None
+    snapshots: Snapshots | None
+
+
+def make_report(run: Run, *, lang: str = "en", progress: Progress | None = None) -> str:
+    """The page.
+
+    lang: "en" or "ko"; labels inside pictures are English.
+    Errors: ConfigError for another language; DataError or ShapeError where the pictures do not fit the network.
+    """
+    words, page = Words(lang), Page(run.title, lang=lang)
+    table = probabilities(run.model, run.dataset.test.images, progress=progress)
+    _lead(page, words, run, table)
+    _data(page, words, run)
+    _network(page, words, run)
+    _training(page, words, run)
+    _judgement(page, words, run, table)
+    _mistakes(page, words, run, table)
+    _inside(page, words, run)
+    _again(page, words, run)
+    return page.text()
+
+
+def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
+    right = float(np.mean(table.argmax(axis=1) == run.dataset.test.labels))
+    seconds = float(np.nansum(run.log.series.get("elapsed_s", [0.0])))
+    backend = run.record.get("backend", {})
+    page.lead(
+        words.say(
+            "lead",
+            accuracy=f"{100 * right:.2f} %",
+            count=len(run.dataset.test),
+            epochs=len(run.log.epochs),
+            time=_duration(seconds),
+            machine=words.say(
+                "threads", threads=backend.get("threads", "?"), isa=backend.get("instruction_set") or "NumPy"
+            ),
+        )
+    )
+
+
+def _data(page: Page, words: Words, run: Run) -> None:
+    dataset, model = run.dataset, run.model
+    height, width, channels = model.input_shape
+    counts = run.record.get("data", {}).get("pictures", {})
+    page.heading(words.say("data"))
+    page.paragraph(
+        words.say(
+            "data told",
+            name=dataset.name,
+            parts=", ".join(f"{count:,} {words.say(part)}" for part, count in counts.items()),
+            height=height,
+            width=width,
+            colour=words.say("grey" if channels == 1 else "colour"),
+            scaling=model.preprocessing.told(),
+        )
+    )
+    rows = [np.flatnonzero(dataset.test.labels == k)[:SAMPLES] for k in range(len(dataset.class_names))]
+    rows = [row for row in rows if row.size][:SAMPLED_CLASSES]
+    figure = new_figure(1.0 * len(rows) + 0.2, 0.95 * SAMPLES + 0.35)
+    cells = figure.subplots(SAMPLES, len(rows), squeeze=False)
+    for column, picks in enumerate(rows):
+        pictures = dataset.test.images[np.asarray(picks)]
+        for place in range(SAMPLES):
+            axes = cells[place, column]
+            if place < len(picks):
+                name = class_label(model, int(dataset.test.labels[picks[0]])) if place == 0 else ""
+                show_picture(axes, pictures[place], name[:12], fontsize=8)
+            else:
+                axes.set_axis_off()
+    page.figure(figure, words.say("samples"))
+
+
+def _network(page: Page, words: Words, run: Run) -> None:
+    outline = run.model.outline()
+    page.heading(words.say("network"))
+    page.drawing(architecture_svg(run.model), words.say("total", parameters=outline.parameters, macs=outline.macs))
+    heads = [words.say(key) for key in ("layer", "output", "kernel", "parameters", "macs", "field")]
+    cells = [
+        (
+            row.name,
+            " x ".join(map(str, row.output_shape)),
+            row.kernel,
+            f"{row.parameters:,}" if row.parameters else "",
+            f"{row.macs:,}" if row.macs else "",
+            "" if row.receptive_field is None else " x ".join(map(str, row.receptive_field)),
+        )
+        for row in outline.rows
+    ]
+    page.table(heads, cells, right=(3, 4))
+
+
+def _training(page: Page, words: Words, run: Run) -> None:
+    training, series = run.record.get("training", {}), run.log.series
+    page.heading(words.say("training"))
+    held = words.say("test" if run.dataset.held_out is run.dataset.test else "validation")
+    best = run.end.get("best_epoch", -1)
+    page.figure(curves_figure(run.log), words.say("curves", held=held, best=best + 1))
+    optimizer = training.get("optimizer", {})
+    rate = optimizer.get("learning_rate")
+    told = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
+    speeds = [value for value in series.get("images_per_s", []) if value == value]
+    times = [value for value in series.get("elapsed_s", []) if value == value]
+    rows: list[tuple[str, object]] = [
+        (words.say("epochs"), f"{len(run.log.epochs)} / {training.get('epochs', '?')}"),
+        (words.say("batch"), training.get("batch_size", "?")),
+        (words.say("optimizer"), optimizer.get("type", "?")),
+        (words.say("rate"), told),
+        (words.say("loss"), training.get("loss", "?")),
+        (words.say("augment"), training.get("augment", "?")),
+        (words.say("seed"), training.get("seed", "?")),
+        (words.say("ended"), run.end.get("reason", "?")),
+    ]
+    if speeds:
+        rows.append((words.say("speed"), f"{median(speeds):,.0f}"))
+    if times:
+        rows.append((words.say("epoch time"), _duration(median(times))))
+    weights = run.record.get("start", {}).get("weights")
+    page.table((words.say("setting"), words.say("value")), rows)
+    if weights:
+        page.paragraph(words.say("started from", weights=weights))
+
+
+def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
+    labels, names = run.dataset.test.labels, list(run.dataset.class_names)
+    said = table.argmax(axis=1)
+    page.heading(words.say("judgement"))
+    if run.dataset.held_out is run.dataset.test:
+        last = run.log.series.get("val_accuracy", [float("nan")])[-1]
+        page.paragraph(words.say("flattered", last=f"{100 * last:.2f} %"))
+    page.figure(confusion_figure(confusion_matrix(labels, said, len(names)), names), words.say("confusion"))
+    per_class = zip(
+        names,
+        np.bincount(labels, minlength=len(names)),
+        precision(labels, said, len(names)),
+        recall(labels, said, len(names)),
+        strict=True,
+    )
+    rows = [(name, f"{count:,}", _percent(right), _percent(found)) for name, count, right, found in per_class]
+    page.table(
+        [words.say(key) for key in ("class", "pictures", "precision", "recall")], rows[:LISTED_CLASSES], right=(1, 2, 3)
+    )
+    page.paragraph(words.say("judged"))
+    page.figure(reliability_figure(calibration(labels, table)), words.say("reliability"))
+
+
+def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
+    labels = run.dataset.test.labels
+    wrong = int(np.count_nonzero(table.argmax(axis=1) != labels))
+    page.heading(words.say("mistakes"))
+    if not wrong:
+        page.paragraph(words.say("none wrong"))
+        return
+    picks = confident_mistakes(labels, table, MISTAKES)
+    figure = mistakes_figure(run.dataset.test.images[picks], labels[picks], table[picks], run.dataset.class_names)
+    page.figure(figure, words.say("mistakes told", count=len(picks), all=wrong))
+
+
+def _inside(page: Page, words: Words, run: Run) -> None:
+    model = run.model
+    page.heading(words.say("inside"))
+    first = next((layer for layer in model.layers if np.ndim(layer.params.get("kernel")) == 4), None)
+    if first is not None:
+        before = words.say("before and after") if run.before is not None else ""
+        figure = filters_figure(first.params["kernel"], before=run.before, name=first.name)
+        page.figure(figure, words.say("filters", layer=first.name, before=before))
+    labels = run.dataset.test.labels
+    for number in range(min(FOLLOWED, len(labels))):
+        truth = class_label(model, int(labels[number]))
+        try:
+            figure = features_figure(model, run.dataset.test.images[number : number + 1][0])
+        except PellucidError as error:  # a network whose maps cannot be drawn has a report all the same
+            page.paragraph(words.say("left out", why=str(error)))
+            break
+        page.figure(figure, words.say("features", number=number, truth=truth), dpi=90)
+    if run.snapshots is not None and run.snapshots.series.get("weights"):
+        kernels = [name for name in run.snapshots.series["weights"] if name.endswith("/kernel")]
+        layers = [name.split("/")[0] for name in kernels][:MOST_RIDGES]
+        page.figure(ridges_figure(run.snapshots, "weights", layers), words.say("histograms"))
+
+
+def _again(page: Page, words: Words, run: Run) -> None:
+    versions, backend = run.record.get("versions", {}), run.record.get("backend", {})
+    page.heading(words.say("again"))
+    page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))
+    page.paragraph(words.say("again told"))
+    rows = [(name, value) for name, value in (*versions.items(), *backend.items())]
+    page.table(("", ""), [*rows, (words.say("model file"), hashlib.sha256(run.model_file.read_bytes()).hexdigest())])
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words: 12.3 s, 4 min 05 s, 2 h 03 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
+
+
+def _percent(value: float) -> str:
+    return "" if np.isnan(value) else f"{100 * value:.1f} %"

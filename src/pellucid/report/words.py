@@ -1,0 +1,126 @@
+"""Every sentence of a report, in every language it can be written in. `{}` places are filled by `Words`."""
+
+from __future__ import annotations
+
+from pellucid.errors import unknown_name
+
+LANGUAGES = ("en", "ko")
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "lead": (
+        "{accuracy} of {count:,} test pictures right, after {epochs} epochs in {time} ({machine}).",
+        "테스트 사진 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs}에포크, {time} 동안 학습했습니다({machine}).",
+    ),
+    "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
+    "data": ("Data", "데이터"),
+    "data told": (
+        "{name}: {parts}. Pictures of {height} x {width}, {colour}; to the network: {scaling}.",
+        "{name}: {parts}. {height} x {width} {colour} 사진이며, 신경망에는 이렇게 들어갑니다: {scaling}.",
+    ),
+    "grey": ("grey", "흑백"),
+    "colour": ("in colour", "컬러"),
+    "train": ("training", "학습"),
+    "validation": ("validation", "검증"),
+    "test": ("test", "테스트"),
+    "class": ("class", "클래스"),
+    "pictures": ("pictures", "사진 수"),
+    "samples": ("The first test pictures of each class.", "클래스별 첫 테스트 사진들입니다."),
+    "network": ("Network", "신경망"),
+    "layer": ("layer", "층"),
+    "output": ("output", "출력"),
+    "kernel": ("kernel", "커널"),
+    "parameters": ("parameters", "매개변수"),
+    "macs": ("multiply-adds", "곱셈-덧셈"),
+    "field": ("sees", "수용 영역"),
+    "total": (
+        "{parameters:,} parameters, {macs:,} multiply-adds a picture.",
+        "매개변수 {parameters:,}개, 사진 한 장에 곱셈-덧셈 {macs:,}번.",
+    ),
+    "training": ("Training", "학습 과정"),
+    "curves": (
+        "Loss and accuracy after each epoch: training solid, {held} dashed. The epoch kept is {best}.",
+        "에포크마다의 손실과 정확도입니다. 실선은 학습, 점선은 {held}. {best}번째 에포크를 남겼습니다.",
+    ),
+    "setting": ("setting", "설정"),
+    "value": ("value", "값"),
+    "epochs": ("epochs", "에포크"),
+    "batch": ("pictures in a step", "한 걸음의 사진 수"),
+    "optimizer": ("optimizer", "최적화"),
+    "rate": ("learning rate", "학습률"),
+    "loss": ("loss", "손실 함수"),
+    "augment": ("augmentation", "데이터 증강"),
+    "seed": ("seed", "난수 씨앗"),
+    "ended": ("ended", "끝난 까닭"),
+    "speed": ("pictures a second, median epoch", "초당 사진 수, 에포크 중앙값"),
+    "epoch time": ("an epoch, median", "에포크 하나, 중앙값"),
+    "judgement": ("How well", "성적"),
+    "precision": ("precision", "정밀도"),
+    "recall": ("recall", "재현율"),
+    "judged": (
+        "Of all pictures that were called a class, precision is the share that is it; of all that are it, recall is "
+        "the share that was called so.",
+        "정밀도는 그 클래스라고 답한 사진 가운데 정말 그런 비율, 재현율은 그 클래스인 사진 가운데 그렇게 답한 비율입니다.",
+    ),
+    "flattered": (
+        "The epoch kept was chosen on these same pictures, so its result flatters a little; the last epoch was not "
+        "chosen: {last}.",
+        "남긴 에포크를 바로 이 사진들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
+    ),
+    "confusion": (
+        "Rows: what the pictures show. Columns: what the network said.",
+        "행은 실제 클래스, 열은 신경망의 답입니다.",
+    ),
+    "reliability": (
+        "How often the network is right when it says so surely. On the diagonal it means what it says; below, it is "
+        "too sure.",
+        "신경망이 확신한 만큼 실제로 맞는지 보여 줍니다. 대각선 위에 있으면 말한 그대로이고, 그 아래는 지나친 확신입니다.",
+    ),
+    "mistakes": ("Mistakes", "틀린 답"),
+    "mistakes told": (
+        "The {count} mistakes that the network was surest of, of {all} in all.",
+        "모두 {all}개의 틀린 답 가운데 가장 확신한 {count}개입니다.",
+    ),
+    "none wrong": ("None: every test picture is right.", "없습니다. 테스트 사진이 모두 정답입니다."),
+    "inside": ("What it learned", "무엇을 배웠나"),
+    "filters": (
+        "Kernels of {layer}{before}: mid-grey is 0.",
+        "{layer}의 커널{before}. 중간 회색이 0입니다.",
+    ),
+    "before and after": (", before and after training", ", 학습 전과 후"),
+    "features": (
+        "Test picture {number} ({truth}) on its way through the network.",
+        "테스트 사진 {number}({truth})이 신경망을 지나는 모습입니다.",
+    ),
+    "histograms": (
+        "Weights of each layer over the epochs, the first in front.",
+        "에포크에 따른 층별 가중치 분포입니다. 앞쪽이 처음입니다.",
+    ),
+    "again": ("Do it again", "다시 해 보기"),
+    "again told": (
+        "The same command with the same version, instruction set and data gives the same numbers, whatever the number "
+        "of threads.",
+        "같은 버전, 같은 명령어 집합, 같은 데이터로 같은 명령을 실행하면 스레드 수와 관계없이 같은 숫자가 나옵니다.",
+    ),
+    "left out": ("Not drawn: {why}.", "그리지 못했습니다: {why}."),
+    "started from": ("Started from {weights}.", "{weights}에서 시작했습니다."),
+    "model file": ("model file, SHA-256", "모델 파일, SHA-256"),
+}
+
+
+class Words:
+    """The sentences in one language.
+
+    >>> Words("en").say("total", parameters=1000, macs=5)
+    '1,000 parameters, 5 multiply-adds a picture.'
+
+    Errors: ConfigError for a language that there is none of.
+    """
+
+    def __init__(self, lang: str) -> None:
+        if lang not in LANGUAGES:
+            raise unknown_name("language", lang, LANGUAGES)
+        self.lang = lang
+
+    def say(self, key: str, /, **values: object) -> str:
+        """A sentence with its places filled."""
+        return _SENTENCES[key][LANGUAGES.index(self.lang)].format(**values)

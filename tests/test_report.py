@@ -1,0 +1,125 @@
+"""The page about a run: complete in itself, small, right, in two languages, and safe whatever a class is called."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid
+from pellucid import datasets
+from pellucid.report import LANGUAGES
+from pellucid.report.words import _SENTENCES, Words
+
+Command = Callable[..., tuple[int, str, str]]
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """What is in a page: how often each tag, every address, the words; tags must close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href", "xlink:href", "action")]
+        assert not any(name.startswith("on") for name, _ in attributes)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def pages(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    from pellucid.cli import main
+
+    folder, texts = tmp_path_factory.mktemp("pages"), {}
+    for lang in LANGUAGES:
+        out = folder / f"{lang}.html"
+        assert main(["report", str(run_folder), "--lang", lang, "--out", str(out)]) == 0
+        texts[lang] = out.read_text("utf-8")
+    return texts
+
+
+def test_a_page_needs_nothing_but_itself_and_is_small(pages: dict[str, str]) -> None:
+    for text in pages.values():
+        page = Reader(text)
+        assert len(text.encode()) < 3_000_000
+        assert page.tags["script"] == 0 and "default-src 'none'" in text
+        assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
+        assert page.tags["figure"] >= 8 and page.tags["svg"] >= 1
+
+
+def test_both_languages_show_the_same(pages: dict[str, str]) -> None:
+    english, korean = (Reader(pages[lang]) for lang in ("en", "ko"))
+    assert english.tags == korean.tags
+    assert '<html lang="en">' in pages["en"] and '<html lang="ko">' in pages["ko"]
+    hangul = re.compile("[가-힣]")
+    assert hangul.search(" ".join(korean.words)) and not hangul.search(" ".join(english.words))
+
+
+def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Path) -> None:
+    model, test = pellucid.load(run_folder / "model.safetensors"), datasets.load("digits").test
+    accuracy = model.evaluate(test.images, test.labels, verbose=0)["accuracy"]
+    text = " ".join(Reader(pages["en"]).words)
+    assert f"{100 * accuracy:.2f} % of {len(test):,} test pictures right" in text
+    assert f"{model.count_params():,} parameters" in text
+    wrong = int(np.count_nonzero(model.predict(test.images).argmax(axis=1) != test.labels))
+    assert f"of {wrong} in all" in text
+    assert "pellucid train --epochs 6" in text
+
+
+def test_a_class_called_like_a_tag_stays_words(command: Command, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, level in (("<b>bold", 60), ("a & b", 190)):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.normal(level, 10, (16, 16, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    run = tmp_path / "run"
+    words = ["--data", tmp_path / "data", "--size", "16", "--epochs", "1", "--out", run, "--quiet"]
+    assert command("train", "simple-convnet", *words)[0] == 0
+    status, out, _ = command("report", run)
+    assert status == 0 and out.strip() == str(run / "report.html")
+    text = (run / "report.html").read_text("utf-8")
+    assert "<b>" not in text and "&lt;b&gt;bold" in text and "a &amp; b" in text
+    Reader(text)
+
+
+def test_what_cannot_be_reported_on_is_said(command: Command, run_folder: Path, tmp_path: Path) -> None:
+    for words, said in (
+        ([run_folder / "model.safetensors"], "a report needs a run folder"),
+        ([tmp_path], "a report needs a run folder"),
+        ([run_folder, "--lang", "kr"], "did you mean 'ko'"),
+    ):
+        status, out, err = command("report", *words)
+        assert status == 1 and said in err and err.count("\n") == 1 and not out
+
+
+def test_every_sentence_has_the_same_places_in_every_language() -> None:
+    for key, sentences in _SENTENCES.items():
+        places = [sorted(re.findall(r"{(\w+)", sentence)) for sentence in sentences]
+        assert len(sentences) == len(LANGUAGES) and all(each == places[0] for each in places), key
+    assert Words("ko").say("data") == "데이터"
