@@ -26,8 +26,8 @@ Command = Callable[..., tuple[int, str, str]]
     [
         ["features"],
         ["features", "--layer", "conv1", "--channels", "4", "--scale", "common"],
-        ["number"],
-        ["number", "--layer", "affine2", "--at", "3"],
+        ["arithmetic"],
+        ["arithmetic", "--layer", "affine2", "--at", "3"],
         ["histograms"],
         ["histograms", "--kind", "gradients"],
         ["histograms", "--over-time"],
@@ -74,7 +74,7 @@ def test_a_network_that_was_never_trained_is_drawn_by_its_name(
 
 
 def test_standard_output_gets_a_png_and_nothing_else(run_folder: Path) -> None:
-    arguments = [sys.executable, "-m", "pellucid", "show", "number", str(run_folder), "--out", "-"]
+    arguments = [sys.executable, "-m", "pellucid", "show", "arithmetic", str(run_folder), "--out", "-"]
     done = subprocess.run(arguments, capture_output=True, check=True)
     with Image.open(io.BytesIO(done.stdout)) as picture:
         assert picture.format == "PNG" and picture.size[0] > 400
@@ -83,7 +83,7 @@ def test_standard_output_gets_a_png_and_nothing_else(run_folder: Path) -> None:
 
 def test_a_number_as_data_is_what_python_says(command: Command, run_folder: Path, pictures: Path) -> None:
     status, out, _ = command(
-        "show", "number", run_folder, "--image", pictures / "3.png", "--layer", "conv1", "--at", "0,1,2", "--json"
+        "show", "arithmetic", run_folder, "--image", pictures / "3.png", "--layer", "conv1", "--at", "0,1,2", "--json"
     )
     assert status == 0
     told = json.loads(out)
@@ -100,7 +100,7 @@ def test_padding_under_a_pooling_is_null_in_json(command: Command, tmp_path: Pat
     model.save(tmp_path / "pool.safetensors")
     Image.fromarray(np.full((3, 3), 9, np.uint8)).save(tmp_path / "nine.png")
     run, image = tmp_path / "pool.safetensors", tmp_path / "nine.png"
-    status, out, _ = command("show", "number", run, "--image", image, "--at", "1,1,0", "--json")
+    status, out, _ = command("show", "arithmetic", run, "--image", image, "--at", "1,1,0", "--json")
     assert status == 0 and json.loads(out)["patch"] == [[[pytest.approx(9 / 255)], [None]], [[None], [None]]]
 
 
@@ -121,10 +121,10 @@ def test_a_picture_of_another_size_is_fitted_and_that_is_said(
         (["features", "--layer", "conv11"], ["'conv11'", "did you mean 'conv1'", "affine2"]),
         (["features", "--scale", "own"], ["'own'", "common, each"]),
         (["features", "--image", "nowhere.png"], ["nowhere.png"]),
-        (["number", "--layer", "conv9"], ["'conv9'", "conv1"]),
-        (["number", "--at", "1,x"], ["ROW,COL,CHANNEL", "'1,x'"]),
-        (["number", "--at", "99,0,0"], ["(row, column, channel)", "(99, 0, 0)"]),
-        (["number", "--out", "a.bmp"], [".png, .svg, .pdf"]),
+        (["arithmetic", "--layer", "conv9"], ["'conv9'", "conv1"]),
+        (["arithmetic", "--at", "1,x"], ["ROW,COL,CHANNEL", "'1,x'"]),
+        (["arithmetic", "--at", "99,0,0"], ["(row, column, channel)", "(99, 0, 0)"]),
+        (["arithmetic", "--out", "a.bmp"], [".png, .svg, .pdf"]),
         (["histograms", "--kind", "weight"], ["did you mean 'weights'"]),
         (["histograms", "--kind", "weights", "--over-time", "--layer", "pool1"], ["'pool1'", "conv1"]),
     ],

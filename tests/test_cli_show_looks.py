@@ -33,15 +33,15 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 @pytest.mark.parametrize(
     ("words", "name"),
     [
-        (["attention"], "attention-grad-cam.png"),
-        (["attention", "--method", "gradient", "--class", "3"], "attention-gradient.png"),
-        (["attention", "--method", "occlusion"], "attention-occlusion.png"),
+        (["attribution"], "attribution-grad-cam.png"),
+        (["attribution", "--method", "gradient", "--class", "3"], "attribution-gradient.png"),
+        (["attribution", "--method", "occlusion"], "attribution-occlusion.png"),
         (["excite"], "made.png"),
         (["excite", "--layer", "conv1", "--channel", "2"], "made-conv1-2.png"),
         (["excite", "--found"], "found.png"),
         (["excite", "--found", "--layer", "conv1"], "found-conv1.png"),
         (["confusion"], "confusion.png"),
-        (["reliability", "--bins", "5"], "reliability.png"),
+        (["calibration", "--bins", "5"], "calibration.png"),
         (["mistakes", "--count", "4"], "mistakes.png"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_picture_of_another_size_is_fitted_and_that_is_said(
 ) -> None:
     Image.new("L", (20, 30)).save(tmp_path / "big.png")
     status, _, err = command(
-        "show", "attention", run_folder, "--image", tmp_path / "big.png", "--out", tmp_path / "a.png"
+        "show", "attribution", run_folder, "--image", tmp_path / "big.png", "--out", tmp_path / "a.png"
     )
     assert status == 0 and "30x20" in err and "8x8" in err
     assert drawn[0].axes[0].get_title() == "big.png"
@@ -91,10 +91,10 @@ def test_a_picture_of_another_size_is_fitted_and_that_is_said(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["attention", "--class", "ten"], "unknown class 'ten'"),
-        (["attention", "--method", "gradcam"], "did you mean 'grad-cam'"),
-        (["attention", "--layer", "conv9"], "did you mean 'conv1'"),
-        (["attention", "--method", "gradient", "--layer", "conv1"], "--layer is for --method grad-cam"),
+        (["attribution", "--class", "ten"], "unknown class 'ten'"),
+        (["attribution", "--method", "gradcam"], "did you mean 'grad-cam'"),
+        (["attribution", "--layer", "conv9"], "did you mean 'conv1'"),
+        (["attribution", "--method", "gradient", "--layer", "conv1"], "--layer is for --method grad-cam"),
         (["excite", "--layer", "conv9"], "did you mean 'conv1'"),
         (["excite", "--channel", "3"], "say of which layer"),
         (["excite", "--layer", "conv1", "--channel", "99"], "got 99"),

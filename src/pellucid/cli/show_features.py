@@ -1,4 +1,4 @@
-"""`pellucid show features | number | histograms`: what a network makes of pictures, down to single numbers."""
+"""`pellucid show features | arithmetic | histograms`: what a network makes of pictures, down to single numbers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FEATURES_EXAMPLES = (
     "A photograph, one layer, more of its channels, as SVG:\n\n"
     "   pellucid show features RUN --image cat.jpg --layer conv2 --channels 64 --out conv2.svg"
 )
-NUMBER_EXAMPLES = (
-    "The largest number of the first convolution:\n\n   pellucid show number runs/simple-convnet-digits-001\n\n"
+ARITHMETIC_EXAMPLES = (
+    "The largest number of the first convolution:\n\n   pellucid show arithmetic runs/simple-convnet-digits-001\n\n"
     "Row 3, column 4 of channel 7, and the same as data:\n\n"
-    "   pellucid show number RUN --image 7.png --layer conv1 --at 3,4,7\n\n"
-    "   pellucid show number RUN --layer conv1 --at 3,4,7 --json"
+    "   pellucid show arithmetic RUN --image 7.png --layer conv1 --at 3,4,7\n\n"
+    "   pellucid show arithmetic RUN --layer conv1 --at 3,4,7 --json"
 )
 HISTOGRAMS_EXAMPLES = (
     "What each layer gives for test pictures, with dead and saturated units:\n\n"
@@ -49,7 +49,7 @@ Scale = Annotated[str, typer.Option("--scale", metavar="each|common", help="Each
 def register(app: typer.Typer) -> None:
     """Put the commands of this file on `show`."""
     app.command("features", epilog=FEATURES_EXAMPLES)(features)
-    app.command("number", epilog=NUMBER_EXAMPLES)(number)
+    app.command("arithmetic", epilog=ARITHMETIC_EXAMPLES)(arithmetic)
     app.command("histograms", epilog=HISTOGRAMS_EXAMPLES)(histograms)
 
 
@@ -71,7 +71,7 @@ def features(
     write(figure, out, default_file(Path(run), "features"))
 
 
-def number(
+def arithmetic(
     run: Drawn,
     image: ImageFile = None,
     layer: LayerName = None,
@@ -93,7 +93,7 @@ def number(
         print_json(as_data(found))
         return
     trained = "" if model.trained_on else " (not trained)"
-    write(draw_dissection(found, title=f"{name}, {model.name}{trained}"), out, default_file(Path(run), "number"))
+    write(draw_dissection(found, title=f"{name}, {model.name}{trained}"), out, default_file(Path(run), "arithmetic"))
 
 
 def histograms(

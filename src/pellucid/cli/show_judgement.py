@@ -1,4 +1,4 @@
-"""`pellucid show confusion | reliability | mistakes`: a classifier judged on pictures it has not learned from."""
+"""`pellucid show confusion | calibration | mistakes`: a classifier judged on pictures it has not learned from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFUSION_EXAMPLES = (
     "Each row in percent, on other pictures:\n\n"
     "   pellucid show confusion RUN --data new-photos/ --rows --out confusion.pdf"
 )
-RELIABILITY_EXAMPLES = "   pellucid show reliability runs/simple-convnet-digits-001 --bins 10"
+CALIBRATION_EXAMPLES = "   pellucid show calibration runs/simple-convnet-digits-001 --bins 10"
 MISTAKES_EXAMPLES = "   pellucid show mistakes runs/simple-convnet-digits-001 --count 12 --out mistakes.png"
 
 Data = Annotated[
@@ -44,7 +44,7 @@ class Judged:
 def register(app: typer.Typer) -> None:
     """Put these commands beside the others that show."""
     app.command("confusion", epilog=CONFUSION_EXAMPLES)(confusion)
-    app.command("reliability", epilog=RELIABILITY_EXAMPLES)(reliability)
+    app.command("calibration", epilog=CALIBRATION_EXAMPLES)(calibration)
     app.command("mistakes", epilog=MISTAKES_EXAMPLES)(mistakes)
 
 
@@ -64,19 +64,19 @@ def confusion(
     write(figure, out, default_file(run, "confusion"))
 
 
-def reliability(
+def calibration(
     run: Run,
     data: Data = None,
     bins: Annotated[int, typer.Option("--bins", metavar="N", min=1, max=100, help="Bins of confidence.")] = 15,
     out: Out = None,
 ) -> None:
     """Draw how often answers are right at each confidence, with the expected calibration error."""
-    from pellucid.metrics import calibration
+    from pellucid import metrics
     from pellucid.visualise import reliability_figure
 
     seen = _judged(run, data)
-    figure = reliability_figure(calibration(seen.data.test.labels, seen.answers, bins), title=seen.title)
-    write(figure, out, default_file(run, "reliability"))
+    figure = reliability_figure(metrics.calibration(seen.data.test.labels, seen.answers, bins), title=seen.title)
+    write(figure, out, default_file(run, "calibration"))
 
 
 def mistakes(

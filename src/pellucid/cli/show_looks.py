@@ -1,4 +1,4 @@
-"""`pellucid show attention | excite`: what a network looks at, and what its filters answer to."""
+"""`pellucid show attribution | excite`: what a network looks at, and what its filters answer to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pellucid.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     from pellucid.model import Sequential
 
-ATTENTION_EXAMPLES = (
+ATTRIBUTION_EXAMPLES = (
     "Where the evidence for the three most probable classes lies (Grad-CAM):\n\n"
-    "   pellucid show attention runs/simple-convnet-mnist-001 --image seven.png\n\n"
+    "   pellucid show attribution runs/simple-convnet-mnist-001 --image seven.png\n\n"
     "What one class loses where a part of the picture is covered:\n\n"
-    "   pellucid show attention RUN --image cat.jpg --method occlusion --class cat --out cat.svg"
+    "   pellucid show attribution RUN --image cat.jpg --method occlusion --class cat --out cat.svg"
 )
 EXCITE_EXAMPLES = (
     "Pictures made for the first channels of each layer, from edges to parts:\n\n"
@@ -30,11 +30,11 @@ FOUND_FOR_ONE = 24
 
 def register(app: typer.Typer) -> None:
     """Put these commands beside the others that show."""
-    app.command("attention", epilog=ATTENTION_EXAMPLES)(attention)
+    app.command("attribution", epilog=ATTRIBUTION_EXAMPLES)(attribution)
     app.command("excite", epilog=EXCITE_EXAMPLES)(excite)
 
 
-def attention(
+def attribution(
     run: Run,
     image: ImageFile = None,
     method: Annotated[
@@ -58,7 +58,7 @@ def attention(
     pixels, name = picture(run, model, image)
     with WorkBar() as bar:
         figure = attention_figure(model, pixels, method=method, classes=wanted, layer=layer, name=name, progress=bar)
-    write(figure, out, default_file(run, f"attention-{method}"))
+    write(figure, out, default_file(run, f"attribution-{method}"))
 
 
 def excite(

@@ -98,7 +98,7 @@ class Page:
                 f'<html lang="{self.lang}">',
                 '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
                 # whatever stands in a class's name, nothing is fetched and nothing runs
-                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+                '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
                 "style-src 'unsafe-inline'\">",
                 f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head>",
                 f"<body><h1>{html.escape(self.title)}</h1>",

@@ -38,6 +38,7 @@ LISTED_CLASSES = 100
 MOST_RIDGES = 6
 """Layers whose weights are drawn over the epochs."""
 
+
 @dataclass(frozen=True)
 class Run:
     """A finished run, read: its best epoch, what made it, its log, the pictures it is judged on.
