@@ -59,7 +59,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "judged": (
         "Of all pictures that were called a class, precision is the share that is it; of all that are it, recall is "
         "the share that was called so.",
-        "정밀도는 그 클래스라고 답한 사진 가운데 정말 그런 비율, 재현율은 그 클래스인 사진 가운데 그렇게 답한 비율입니다.",
+        "정밀도는 그 클래스라고 답한 사진 가운데 정말 그런 비율이고, "
+        "재현율은 그 클래스인 사진 가운데 그렇게 답한 비율입니다.",
     ),
     "flattered": (
         "The epoch kept was chosen on these same pictures, so its result flatters a little; the last epoch was not "
@@ -73,7 +74,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "reliability": (
         "How often the network is right when it says so surely. On the diagonal it means what it says; below, it is "
         "too sure.",
-        "신경망이 확신한 만큼 실제로 맞는지 보여 줍니다. 대각선 위에 있으면 말한 그대로이고, 그 아래는 지나친 확신입니다.",
+        "신경망이 확신한 만큼 실제로 맞는지 보여 줍니다. "
+        "대각선 위에 있으면 말한 그대로이고, 그 아래는 지나친 확신입니다.",
     ),
     "mistakes": ("Mistakes", "틀린 답"),
     "mistakes told": (
