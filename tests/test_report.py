@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -86,8 +88,9 @@ def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Pa
     assert f"{100 * accuracy:.2f} % of {len(test):,} test pictures right" in text
     assert f"{model.count_params():,} parameters" in text
     wrong = int(np.count_nonzero(model.predict(test.images).argmax(axis=1) != test.labels))
-    assert f"of {wrong} in all" in text
-    assert "pellucid train --epochs 6" in text
+    assert f"of {wrong:,} in all" in text
+    command = json.loads((run_folder / "run.json").read_text("utf-8"))["command"]
+    assert "pellucid " + shlex.join(command) in text
 
 
 def test_a_class_called_like_a_tag_stays_words(command: Command, tmp_path: Path) -> None:

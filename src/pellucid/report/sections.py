@@ -87,7 +87,7 @@ def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
             accuracy=f"{100 * right:.2f} %",
             count=len(run.dataset.test),
             epochs=len(run.log.epochs),
-            time=_duration(seconds),
+            time=_duration(words, seconds),
             machine=words.say(
                 "threads", threads=backend.get("threads", "?"), isa=backend.get("instruction_set") or "NumPy"
             ),
@@ -170,7 +170,7 @@ def _training(page: Page, words: Words, run: Run) -> None:
     if speeds:
         rows.append((words.say("speed"), f"{median(speeds):,.0f}"))
     if times:
-        rows.append((words.say("epoch time"), _duration(median(times))))
+        rows.append((words.say("epoch time"), _duration(words, median(times))))
     weights = run.record.get("start", {}).get("weights")
     page.table((words.say("setting"), words.say("value")), rows)
     if weights:
@@ -215,11 +215,13 @@ def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
 def _inside(page: Page, words: Words, run: Run) -> None:
     model = run.model
     page.heading(words.say("inside"))
-    first = next((layer for layer in model.layers if np.ndim(layer.params.get("kernel")) == 4), None)
+    kernels = ((layer.name, layer.params["kernel"]) for layer in model.layers if "kernel" in layer.params)
+    first = next(((name, kernel) for name, kernel in kernels if kernel.ndim == 4), None)
     if first is not None:
+        name, kernel = first
         before = words.say("before and after") if run.before is not None else ""
-        figure = filters_figure(first.params["kernel"], before=run.before, name=first.name)
-        page.figure(figure, words.say("filters", layer=first.name, before=before))
+        figure = filters_figure(kernel, before=run.before, name=name)
+        page.figure(figure, words.say("filters", layer=name, before=before))
     labels = run.dataset.test.labels
     for number in range(min(FOLLOWED, len(labels))):
         truth = class_label(model, int(labels[number]))
@@ -230,8 +232,8 @@ def _inside(page: Page, words: Words, run: Run) -> None:
             break
         page.figure(figure, words.say("features", number=number, truth=truth), dpi=90)
     if run.snapshots is not None and run.snapshots.series.get("weights"):
-        kernels = [name for name in run.snapshots.series["weights"] if name.endswith("/kernel")]
-        layers = [name.split("/")[0] for name in kernels][:MOST_RIDGES]
+        weighted = [key.split("/")[0] for key in run.snapshots.series["weights"] if key.endswith("/kernel")]
+        layers = weighted[:MOST_RIDGES]
         page.figure(ridges_figure(run.snapshots, "weights", layers), words.say("histograms"))
 
 
@@ -244,13 +246,14 @@ def _again(page: Page, words: Words, run: Run) -> None:
     page.table(("", ""), [*rows, (words.say("model file"), hashlib.sha256(run.model_file.read_bytes()).hexdigest())])
 
 
-def _duration(seconds: float) -> str:
+def _duration(words: Words, seconds: float) -> str:
     """Seconds in words: 12.3 s, 4 min 05 s, 2 h 03 min."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60):02} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
+        return words.say("seconds", seconds=seconds)
+    whole = int(seconds)
+    if whole < 3600:
+        return words.say("minutes", minutes=whole // 60, seconds=whole % 60)
+    return words.say("hours", hours=whole // 3600, minutes=whole % 3600 // 60)
 
 
 def _percent(value: float) -> str:

@@ -12,6 +12,9 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "테스트 사진 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs}에포크, {time} 동안 학습했습니다({machine}).",
     ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
+    "seconds": ("{seconds:.1f} s", "{seconds:.1f}초"),
+    "minutes": ("{minutes} min {seconds:02} s", "{minutes}분 {seconds:02}초"),
+    "hours": ("{hours} h {minutes:02} min", "{hours}시간 {minutes:02}분"),
     "data": ("Data", "데이터"),
     "data told": (
         "{name}: {parts}. Pictures of {height} x {width}, {colour}; to the network: {scaling}.",
@@ -79,8 +82,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "mistakes": ("Mistakes", "틀린 답"),
     "mistakes told": (
-        "The {count} mistakes that the network was surest of, of {all} in all.",
-        "모두 {all}개의 틀린 답 가운데 가장 확신한 {count}개입니다.",
+        "The {count} mistakes that the network was surest of, of {all:,} in all.",
+        "모두 {all:,}개의 틀린 답 가운데 가장 확신한 {count}개입니다.",
     ),
     "none wrong": ("None: every test picture is right.", "없습니다. 테스트 사진이 모두 정답입니다."),
     "inside": ("What it learned", "무엇을 배웠나"),
