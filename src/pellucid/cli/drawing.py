@@ -85,6 +85,7 @@ def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, st
     if image is not None:
         return _from_file(model, image), image.name
     from pellucid.cli.judge import held_out_data
+    from pellucid.visualise.answers import class_label
 
     if find_folder(run) is None and not model.trained_on.get("data"):
         raise ConfigError(f"{run}: nothing says which data belong to it; name a picture with --image FILE")
@@ -93,12 +94,7 @@ def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, st
     if not len(dataset.test):
         raise DataError(f"{run}: its data hold no test picture; name one with --image")
     first: Any = dataset.test.images[:1]
-    return first[0], f"test picture 0 of {dataset.name}, {class_name(model, int(dataset.test.labels[0]))!r}"
-
-
-def class_name(model: Sequential, index: int) -> str:
-    """A class as people call it; its number where the model has no names."""
-    return model.class_names[index] if model.class_names else str(index)
+    return first[0], f"test picture 0 of {dataset.name}, {class_label(model, int(dataset.test.labels[0]))!r}"
 
 
 def _from_file(model: Sequential, image: Path) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.visualise.dissection import CURVES, Dissection, dissect
-from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def _cells(ax: Axes, values: Array, limit: float, signs: bool, padding: Array | 
     """A small matrix in grey, 0 black or, with negative values around, mid-grey; its numbers in the cells."""
     shown = values if padding is None else np.where(padding, np.nan, values)
     low = -limit if signs else 0.0
-    ax.imshow(np.ma.masked_invalid(shown), cmap=_grey(), vmin=low, vmax=limit, interpolation="nearest")
+    ax.imshow(np.ma.masked_invalid(shown), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
     ax.set_xticks([])
     ax.set_yticks([])
     if max(values.shape) > WRITTEN:
@@ -271,7 +271,7 @@ def _units(ax: Axes, output: Array, unit: int) -> None:
 def _map(ax: Axes, values: Array) -> None:
     limit = _limit(values)
     low = -limit if (values < 0).any() else 0.0
-    ax.imshow(np.ma.masked_invalid(values), cmap=_grey(), vmin=low, vmax=limit, interpolation="nearest")
+    ax.imshow(np.ma.masked_invalid(values), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
     ax.set_xlabel(f"{'mid-grey' if low else 'black'} 0, white {limit:.3g}", fontsize=8, color=INK)
     ax.tick_params(labelsize=8)
     ax.locator_params(integer=True, nbins=4)
@@ -298,9 +298,3 @@ def _number(value: float, limit: float) -> str:
         return f"{value:.0e}"
     text = f"{value:.0f}" if limit >= 100 else f"{value:.1f}" if limit >= 10 else f"{value:.2f}"
     return text.removeprefix("-") if float(text) == 0 else text
-
-
-def _grey() -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["gray"].with_extremes(bad="#C9DDEE")

@@ -13,6 +13,7 @@ from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.tracing import Trace, trace
+from pellucid.visualise.answers import as_shown
 from pellucid.visualise.filters import SCALES
 
 UNCHANGED = (Dropout, Flatten, ZeroPadding2D)
@@ -154,7 +155,7 @@ def feature_maps(model: Sequential, picture: Any, layers: Sequence[str] | None =
     steps = tuple(
         LayerFeatures(name, seen[name].output[0], matters[name][0] if name in matters else None) for name in names
     )
-    return Features(as_picture(np.asarray(picture)), steps, answer)
+    return Features(as_shown(picture), steps, answer)
 
 
 def _of_the_answer(scores: Array) -> Array:
@@ -178,17 +179,3 @@ def class_scores(seen: Trace) -> Array | None:
         return None
     row = seen.outputs[0]
     return np.array([1 - row[0], row[0]]) if row.size == 1 else row
-
-
-def as_picture(picture: Array) -> Array:
-    """Pixels as Matplotlib draws them: in [0, 1], one axis less unless they are colours; floats by their range.
-
-    Shapes: (H,W,3) -> (H,W,3), any other (H,W,C) -> (H,W), the mean of its channels; a series (W,C) stays one.
-    """
-    values = picture.mean(axis=2) if picture.ndim == 3 and picture.shape[2] != 3 else picture
-    if picture.dtype == np.uint8:
-        return np.asarray(values / 255, np.float32)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if low >= 0 and high <= 1:
-        return values
-    return np.asarray((values - low) / ((high - low) or 1))

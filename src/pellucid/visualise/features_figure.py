@@ -11,7 +11,7 @@ from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
-from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ def answer_panel(ax: Axes, answer: Array, names: Sequence[str], *, probabilities
     values = answer[order] * (100 if probabilities else 1)
     places = np.arange(len(order))[::-1]
     ax.barh(places, values, color=[VERMILION, *[BLUE] * (len(order) - 1)], height=0.7)
-    ax.set_yticks(places, [_short(names[k]) for k in order], fontsize=8)
+    ax.set_yticks(places, [shortened(names[k], 18) for k in order], fontsize=8)
     for place, value in zip(places, values, strict=True):
         text = f"{value:.1f} %" if probabilities else f"{value:.3g}"
         ax.annotate(
@@ -146,7 +146,9 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str) -> Non
     zoom = max(1, -(-SHARP // (across * max(height, width))))
     gap = max(1, -(-across * max(height, width) * zoom // 160))
     grid = feature_grid(layer.output, across, scale=scale, channels=shown, gap=gap, zoom=zoom)
-    ax.imshow(np.ma.masked_invalid(grid), cmap=_grey(), vmin=0, vmax=1, interpolation=_interpolation(grid.shape))
+    ax.imshow(
+        np.ma.masked_invalid(grid), cmap=grey("#FFFFFF"), vmin=0, vmax=1, interpolation=_interpolation(grid.shape)
+    )
     tall, wide = zoom * height + gap, zoom * width + gap
     if layer.most is not None:
         row, column = divmod(shown.index(layer.most), across)
@@ -196,7 +198,12 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, scale: str) -> None:
     low = -limit if signed(image) else 0.0
     shown = np.ma.masked_invalid(image)
     ax.imshow(
-        shown, cmap=_grey(), vmin=low, vmax=limit, interpolation="nearest", aspect="auto" if output.ndim > 1 else None
+        shown,
+        cmap=grey("#FFFFFF"),
+        vmin=low,
+        vmax=limit,
+        interpolation="nearest",
+        aspect="auto" if output.ndim > 1 else None,
     )
     ax.set_title(f"{layer.name}:\n{told}", fontsize=8.5, color=INK)
     ax.set_xlabel(f"{'mid-grey 0' if low else 'black 0'}, white {limit:.3g}", fontsize=8, color=INK)
@@ -229,13 +236,3 @@ def _interpolation(shape: tuple[int, ...]) -> str:
 
 def _sums_to_one(answer: Array) -> bool:
     return bool((answer >= 0).all() and (answer <= 1).all() and abs(float(answer.sum()) - 1) < 1e-3)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 18 else name[:17] + "…"
-
-
-def _grey() -> Any:
-    from matplotlib import colormaps
-
-    return colormaps["gray"].with_extremes(bad="#FFFFFF")

@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 # Two colours that stay apart for colour-blind readers and in grey print (Okabe & Ito 2008: blue, vermilion).
@@ -26,6 +27,22 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+
+
+def grey(between: str = "#C9DDEE") -> Colormap:
+    """Black to white for values, and a colour of its own for what is none: the lines between maps, pale blue."""
+    from matplotlib import colormaps
+
+    return colormaps["gray"].with_extremes(bad=between)
+
+
+def shortened(name: str, length: int) -> str:
+    """A name that fits a label.
+
+    >>> shortened("wagon", 8), shortened("automobile", 8)
+    ('wagon', 'automob…')
+    """
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def plain(axes: Axes) -> None:

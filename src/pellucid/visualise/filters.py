@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.visualise.figure import INK, new_figure
+from pellucid.visualise.figure import INK, grey, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +87,7 @@ def filters_figure(
     figure = new_figure(panel_width * len(panels) + 1.1, min(max(tall, 1.2), 9.0) + 1.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, (label, _), grid in zip(axes, panels, grids, strict=True):
-        shown = ax.imshow(np.ma.masked_invalid(grid), cmap=_grey(), vmin=0, vmax=1, interpolation="nearest")
+        shown = ax.imshow(np.ma.masked_invalid(grid), cmap=grey(), vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(label, color=INK, fontsize=10)
         _number(ax, kernel, columns, zoom)
     if channels == 3:
@@ -124,13 +124,6 @@ def _checked(kernel: Array, scale: str) -> Array:
     if scale not in SCALES:
         raise ConfigError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
     return kernel
-
-
-def _grey() -> Any:
-    """Black to white for weights, pale blue for the lines between kernels, which are no weights."""
-    from matplotlib import colormaps
-
-    return colormaps["gray"].with_extremes(bad="#C9DDEE")
 
 
 def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int) -> None:

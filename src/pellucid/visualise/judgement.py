@@ -11,7 +11,7 @@ from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.visualise.answers import show_picture
-from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
+from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,11 @@ def confusion_figure(
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
         raise ShapeError(f"a confusion matrix must be (classes, classes), got shape {counts.shape}")
     classes = len(counts)
-    names = [str(index) for index in range(classes)] if class_names is None else [_short(name) for name in class_names]
+    names = (
+        [str(index) for index in range(classes)]
+        if class_names is None
+        else [shortened(name, NAME_LENGTH) for name in class_names]
+    )
     if len(names) != classes:
         raise ShapeError(f"the confusion matrix has {classes} classes, got {len(names)} names")
     written = classes <= WRITTEN_CLASSES
@@ -147,9 +151,9 @@ def mistakes_figure(
     cells = figure.subplots(down, across, squeeze=False).ravel()
     for axes, picture, is_, row in zip(cells, pictures, truth, table, strict=False):
         said = int(row.argmax())
-        words = f"said {_short(names[said])} ({confidence_text(row[said])})"
+        words = f"said {shortened(names[said], NAME_LENGTH)} ({confidence_text(row[said])})"
         separator = ", " if len(words) + len(names[is_]) < 18 else "\n"
-        show_picture(axes, picture, f"{words}{separator}is {_short(names[is_])}", fontsize=FONT)
+        show_picture(axes, picture, f"{words}{separator}is {shortened(names[is_], NAME_LENGTH)}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
         axes.set_axis_off()
     if title:
@@ -195,10 +199,6 @@ def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[
     side = classes * (0.42 if written else 0.135)
     label = 0.075 * max(map(len, names))
     return max(side, 2.2) + label + 1.9, max(side, 2.2) + label + 1.4
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
 
 
 def _figure_of(axes: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
