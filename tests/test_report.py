@@ -115,6 +115,7 @@ def test_what_cannot_be_reported_on_is_said(command: Command, run_folder: Path, 
     for words, said in (
         ([run_folder / "model.safetensors"], "a report needs a run folder"),
         ([tmp_path], "a report needs a run folder"),
+        ([tmp_path / "nowhere"], "no such run"),
         ([run_folder, "--lang", "kr"], "did you mean 'ko'"),
     ):
         status, out, err = command("report", *words)

@@ -60,6 +60,8 @@ def read_run(run: Path, bar: WorkBar) -> Run:
     from pellucid.report import Run
     from pellucid.visualise import read_log
 
+    if not run.exists():
+        find_model(run)  # says so
     folder = find_folder(run) if run.is_dir() else None
     if folder is None:
         raise ConfigError(f"{run}: a report needs a run folder, with its log; `pellucid train` makes one in runs/")
