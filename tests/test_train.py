@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -123,6 +124,22 @@ def test_augmented_pictures_are_new_in_each_epoch() -> None:
 
 
 # Stopping
+
+
+def test_the_time_that_steps_wait_for_pictures_is_told() -> None:
+    def slow(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        time.sleep(0.02)
+        return images
+
+    ends: list[EpochEnded] = []
+    for augment in (slow, None):
+        model = compiled()
+        examples, _ = make_examples(model, *pictures(20), None, None)
+        model.prepare_slots()
+        keep = [lambda event: ends.append(event) if isinstance(event, EpochEnded) else None]
+        Trainer(model, examples, TrainConfig(batch_size=5), augment=augment, listeners=keep).run()
+    assert 0.08 <= ends[0].waited_s <= ends[0].elapsed_s
+    assert ends[1].waited_s == 0
 
 
 def losses_of(values: list[float]) -> Callable[[EarlyStopping], int]:

@@ -11,6 +11,7 @@ from small_model import compiled, pictures, small
 from pellucid.errors import DivergedError
 from pellucid.train import (
     BatchEnded,
+    Diagnosed,
     EpochEnded,
     EpochStarted,
     EvaluationStarted,
@@ -81,6 +82,21 @@ def test_a_bar_where_the_output_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     assert progress._bar is None
     plain = Terminal()
     assert "\x1b[" not in epochs_on(plain, [0, 0, 20, 40, 60], monkeypatch, bar=False)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_doctor_speaks_in_a_line_of_its_own(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    file = Terminal() if terminal else io.StringIO()
+    with Progress(file) as progress:
+        progress(TrainingStarted(0, 2, 3, 30, 5, 10, small()))
+        progress(EpochStarted(0))
+        progress(Diagnosed("dead-relu", "[bold]all units[/bold] of 'conv' are 0", {}, 0))
+        progress(BatchEnded(0, 0, 0, 10, {"loss": 0.5}))
+    lines = [line.rpartition("\x1b[2K")[2].strip("\r\n") for line in file.getvalue().split("\n")]
+    assert "doctor: [bold]all units[/bold] of 'conv' are 0" in lines
 
 
 def test_fit_closes_its_bar_on_errors(monkeypatch: pytest.MonkeyPatch) -> None:

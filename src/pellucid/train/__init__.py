@@ -6,6 +6,7 @@ from pellucid.train.config import TrainConfig
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import (
     BatchEnded,
+    Diagnosed,
     EpochEnded,
     EpochStarted,
     EvaluationStarted,
@@ -26,6 +27,7 @@ from pellucid.train.trainer import Trainer, evaluate
 
 __all__ = [
     "BatchEnded",
+    "Diagnosed",
     "EarlyStopping",
     "EpochEnded",
     "EpochStarted",

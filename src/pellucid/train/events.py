@@ -88,7 +88,8 @@ class EvaluationStarted:
 class EpochEnded:
     """After an epoch and its validation.
 
-    Units: elapsed_s covers the training steps alone; images_per_s likewise. improved: the best epoch so far, judged on
+    Units: elapsed_s covers the training steps alone; images_per_s likewise; waited_s is the part of elapsed_s in which
+    the steps stood still for pictures that were read or augmented. improved: the best epoch so far, judged on
     validation pictures where there are any.
     """
 
@@ -98,6 +99,21 @@ class EpochEnded:
     elapsed_s: float
     images_per_s: float
     improved: bool
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """The training doctor has found something, see `pellucid.train.doctor`; each rule speaks once a run.
+
+    text: what it is and what to do, in a line for people. values: the numbers in that line, by their place in the
+    rule's sentence, for whoever says it in another language. epoch: how many were finished.
+    """
+
+    rule: str
+    text: str
+    values: Mapping[str, str]
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ Event = (
     | BatchEnded
     | EvaluationStarted
     | EpochEnded
+    | Diagnosed
     | TrainingEnded
 )
 

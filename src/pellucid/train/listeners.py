@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pellucid.train.events import (
     BatchEnded,
+    Diagnosed,
     EpochEnded,
     EpochStarted,
     EvaluationStarted,
@@ -108,6 +109,8 @@ class Progress:
                 self._features(event)
             case FeaturesNotKept():
                 self._line(event.text)
+            case Diagnosed():
+                self._line(f"doctor: {event.text}")
             case BatchEnded():
                 self._batch(event)
             case EvaluationStarted():
@@ -192,7 +195,7 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False)
+            self._bar.console.print(text, highlight=False, markup=False)
         else:
             print(text, file=self._file or sys.stderr, flush=True)
 
@@ -212,7 +215,7 @@ class Progress:
 
 
 class JsonLog:
-    """Appends one JSON object a line to a file: the run's start, each epoch, its end."""
+    """Appends one JSON object a line to a file: the run's start, each epoch, what the doctor says, its end."""
 
     every_batch = False
 
@@ -243,6 +246,16 @@ class JsonLog:
                         "elapsed_s": round(event.elapsed_s, 4),
                         "images_per_s": round(event.images_per_s, 1),
                         "improved": event.improved,
+                    }
+                )
+            case Diagnosed():
+                self._write(
+                    {
+                        "event": "diagnosis",
+                        "epoch": event.epoch,
+                        "rule": event.rule,
+                        "text": event.text,
+                        "values": dict(event.values),
                     }
                 )
             case TrainingEnded():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.datasets.batches import Batches, epoch_order
+from pellucid.datasets.batches import Batch, Batches, epoch_order
 from pellucid.datasets.download import cache_folder
 from pellucid.errors import DivergedError
 from pellucid.layers import Layer
@@ -58,6 +58,7 @@ class Trainer:
         self._base: object = None
         self._enter(Stage(model.layers, examples, validation))
         self._best: tuple[float, float] = (-np.inf, -np.inf)
+        self._waited_s = 0.0
 
     def run(self) -> History:
         """Train for `config.epochs` epochs or until a listener says stop.
@@ -80,6 +81,7 @@ class Trainer:
                 break
             start = time.perf_counter()
             plan.totals[:] = 0
+            self._waited_s = 0.0
             rate = self._train_epoch(epoch, plan)
             model.num_epochs += 1
             self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
@@ -184,10 +186,18 @@ class Trainer:
                 feed.seek(start)
                 yield min(size, count - start)
         else:
-            for start, batch in zip(starts, self._batches.epoch(epoch), strict=True):
+            for start, batch in zip(starts, self._timed(self._batches.epoch(epoch)), strict=True):
                 feed.stage(batch.images)
                 feed.seek(start)
                 yield len(batch)
+
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; the time that they kept the steps waiting is added up."""
+        asked_s = time.perf_counter()
+        for batch in batches:
+            self._waited_s += time.perf_counter() - asked_s
+            yield batch
+            asked_s = time.perf_counter()
 
     def _end_epoch(self, epoch: int, plan: TrainingPlan, elapsed_s: float, rate: float) -> None:
         logs = self._logs(plan.totals)
@@ -201,7 +211,8 @@ class Trainer:
             logs.update({f"val_{name}": value for name, value in held.items()})
         improved = self._improves(logs)
         self.history.append(epoch, {**logs, "learning_rate": rate}, improved=improved)
-        self._emit(EpochEnded(epoch, logs, rate, elapsed_s, seen / elapsed_s if elapsed_s else 0.0, improved))
+        speed = seen / elapsed_s if elapsed_s else 0.0
+        self._emit(EpochEnded(epoch, logs, rate, elapsed_s, speed, improved, self._waited_s))
 
     def _improves(self, logs: dict[str, float]) -> bool:
         """Best so far: higher accuracy, and among equals lower loss; on validation pictures where there are any."""
