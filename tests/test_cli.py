@@ -149,6 +149,7 @@ def test_training_leaves_what_it_promises(run_folder: Path) -> None:
     assert model.class_names == tuple("0123456789")
     record = json.loads((run_folder / "run.json").read_text())
     assert record["model"]["name"] == "simple-convnet" and record["data"]["load"] == "digits"
+    assert record["command"][:5] == ["train", "--epochs", "6", "--batch-size", "32"]  # those of main(), not pytest's
     assert record["training"]["epochs"] == 6 and record["training"]["seed"] == 0
     assert record["data"]["pictures"] == {"train": 1437, "test": 360}
     assert record["versions"]["numpy"] == np.__version__ and record["backend"]["threads"] >= 1

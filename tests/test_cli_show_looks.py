@@ -35,7 +35,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     [
         (["attribution"], "attribution-grad-cam.png"),
         (["attribution", "--method", "gradient", "--class", "3"], "attribution-gradient.png"),
-        (["attribution", "--method", "occlusion"], "attribution-occlusion.png"),
+        (["attribution", "--method", "occlusion", "--size", "4,3", "--stride", "2"], "attribution-occlusion.png"),
         (["excite"], "made.png"),
         (["excite", "--layer", "conv1", "--channel", "2"], "made-conv1-2.png"),
         (["excite", "--found"], "found.png"),
@@ -95,6 +95,11 @@ def test_a_picture_of_another_size_is_fitted_and_that_is_said(
         (["attribution", "--method", "gradcam"], "did you mean 'grad-cam'"),
         (["attribution", "--layer", "conv9"], "did you mean 'conv1'"),
         (["attribution", "--method", "gradient", "--layer", "conv1"], "--layer is for --method grad-cam"),
+        (["attribution", "--size", "3"], "--size and --stride are for --method occlusion"),
+        (["attribution", "--method", "occlusion", "--size", "3x4"], "N or ROWS,COLS, got '3x4'"),
+        (["attribution", "--method", "occlusion", "--size", "0"], "at least 1"),
+        (["attribution", "--method", "occlusion", "--size", "3", "--stride", "4"], "got size 3x3 and stride 4x4"),
+        (["filters", "--sort", "nrom"], "did you mean 'norm'"),
         (["excite", "--layer", "conv9"], "did you mean 'conv1'"),
         (["excite", "--channel", "3"], "say of which layer"),
         (["excite", "--layer", "conv1", "--channel", "99"], "got 99"),
@@ -105,3 +110,30 @@ def test_a_picture_of_another_size_is_fitted_and_that_is_said(
 def test_wrong_questions_take_one_line(command: Command, run_folder: Path, words: list[str], told: str) -> None:
     status, out, err = command("show", words[0], run_folder, *words[1:])
     assert status == 1 and not out and told in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_network_that_never_learned_is_drawn_by_its_name_and_that_is_said(
+    command: Command, drawn: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        (["filters"], "filters"),
+        (["attribution", "--image", pictures / "3.png"], "attribution-grad-cam"),
+        (["excite", "--layer", "conv1"], "made-conv1"),
+        (["confusion", "--data", "digits"], "confusion"),
+    ]
+    for words, name in rows:
+        status, out, err = command("show", words[0], "simple-convnet", *words[1:])
+        assert status == 0 and out.strip() == f"simple-convnet-{name}.png", err
+        title = drawn[-1].get_suptitle() or drawn[-1].axes[0].get_title()
+        assert "not trained" in title
+    assert command("show", "confusion", "simple-convnet")[2].endswith("with --data\n")
+
+
+def test_occlusion_covers_what_was_asked_for(command: Command, run_folder: Path, drawn: list, tmp_path: Path) -> None:
+    words = ["--method", "occlusion", "--class", "7", "--size", "4,3", "--stride", "2,1", "--out", tmp_path / "a.png"]
+    assert command("show", "attribution", run_folder, *words)[0] == 0
+    picture = np.asarray(datasets.load("digits").test.images)[0]
+    expected = visualise.occlusion(pellucid.load(run_folder), picture, (4, 3), (2, 1), classes=7)[0]
+    np.testing.assert_array_equal(np.asarray(drawn[0].axes[1].images[1].get_array()), expected)
+    assert "4x3 pixels" in drawn[0].get_suptitle()

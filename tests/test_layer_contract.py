@@ -159,6 +159,29 @@ def test_without_dx_the_other_gradients_are_the_same(row: Row) -> None:
 
 
 @every_row
+def test_the_gradient_of_the_input_alone_is_the_same(row: Row) -> None:
+    layer = built(row)
+    y, cache = layer.forward(batch(row), training=True, key=KEY)
+    np.testing.assert_array_equal(
+        layer.backward_input(np.ones_like(y), cache), layer.backward(np.ones_like(y), cache)[0]
+    )
+
+
+def test_a_backward_written_anew_gives_the_gradient_of_the_input_alone_too() -> None:
+    class Guided(layers.Dense):
+        def backward(self, dy, cache, *, need_dx=True):
+            dx, grads = super().backward(dy, cache, need_dx=need_dx)
+            return np.maximum(dx, 0), grads
+
+    layer = Guided(3)
+    x = np.random.default_rng(8).normal(size=(2, 5)).astype(np.float32)
+    layer(x)
+    y, cache = layer.forward(x)
+    guided = layer.backward_input(np.ones_like(y), cache)
+    assert (guided == 0).any() and not (guided < 0).any()
+
+
+@every_row
 @pytest.mark.parametrize("training", [True, False])
 def test_gradients_against_finite_differences(row: Row, training: bool) -> None:
     result = check_gradients(row.make(), row.input_shape, training=training)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid import Sequential, layers, zoo
+from pellucid import Sequential, layers, visualise, zoo
 from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.tracing import Trace, trace
 
@@ -131,6 +131,34 @@ def test_back_from_a_layer_in_the_middle_leaves_those_behind_it_alone() -> None:
     assert back["conv1"].d_weights and back["pool"].d_output is not None
     assert back["conv2"].d_output is None and not back["conv2"].d_weights
     assert seen["conv1"].d_output is None  # the first trace is as it was
+
+
+@pytest.mark.parametrize("head", ["layer", "dense", "none"])
+def test_going_back_to_a_layer_gives_what_going_back_all_the_way_gives_there(head: str) -> None:
+    seen = trace(small_model(head), pictures())
+    whole, part = seen.back_from_class(2), seen.back_from_class(2, to="pool", weights=False)
+    for name in ("pool", "conv2", "flatten"):
+        np.testing.assert_array_equal(part[name].d_output, whole[name].d_output)
+    assert whole["conv2"].d_weights and not any(step.d_weights for step in part)
+    assert part["pool"].d_input is None and part["conv1"].d_output is None
+    last = seen.names[-1]
+    beyond = seen.back(np.ones_like(seen["pool"].output), "pool", to=last)
+    assert all(step.d_output is None for step in beyond)
+
+
+def test_looking_computes_no_gradient_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the gradient of a kernel was computed")
+
+    model, x = small_model(), pictures(1)
+    monkeypatch.setattr(pellucid.ops, "conv2d_backward_kernel", refuse)
+    monkeypatch.setattr(pellucid.ops, "dense_backward_kernel", refuse)
+    visualise.ascend(model, "conv2", [0], steps=2)
+    visualise.grad_cam(model, x[0], "conv2", [0, 1])
+    visualise.input_gradient(model, x)
+    visualise.feature_maps(model, x[0])
+    with pytest.raises(AssertionError, match="kernel was computed"):
+        trace(model, x, [0])
 
 
 def test_wrong_questions_are_answered_plainly() -> None:

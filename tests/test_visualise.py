@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pellucid.errors import CheckpointError, ConfigError, DataError, ShapeError
-from pellucid.visualise import Log, curves_figure, filter_grid, filters_figure, read_log, write_figure
+from pellucid.visualise import Log, curves_figure, filter_grid, filter_order, filters_figure, read_log, write_figure
 
 KERNEL = np.random.default_rng(3).normal(size=(3, 5, 1, 7)).astype(np.float32)
 
@@ -74,6 +74,27 @@ def test_a_changed_weight_changes_only_its_cell() -> None:
     before, after = filter_grid(KERNEL, columns=3), filter_grid(changed, columns=3)
     places = np.argwhere(~((before == after) | np.isnan(before)))
     assert places.tolist() == [[1 * 4 + 1, 1 * 6 + 2]]
+
+
+def test_sorted_filters_stand_in_the_order_of_their_norms_before_and_after() -> None:
+    norms = np.sqrt(np.square(KERNEL).sum(axis=(0, 1, 2)))
+    order = filter_order(KERNEL)
+    assert (np.diff(norms[order]) <= 0).all() and sorted(order) == list(range(7))
+    figure = filters_figure(KERNEL, before=-KERNEL, sort="norm", columns=7)
+    for ax, sign in zip(figure.axes[:2], (-1, 1), strict=True):
+        shown = np.asarray(ax.images[0].get_array())
+        grid = filter_grid(sign * KERNEL[..., order], columns=7, zoom=-(-12 // 5))
+        np.testing.assert_allclose(np.nan_to_num(shown, nan=-1.0), np.nan_to_num(grid, nan=-1.0), atol=1e-6)
+        assert [text.get_text() for text in ax.texts] == [str(index) for index in order]
+
+
+def test_alike_filters_stand_side_by_side() -> None:
+    angles = np.array([0.0, 2.0, 0.1, 2.1])
+    kernel = np.stack([np.cos(angles), np.sin(angles)])[:, None, None] * np.array([3.0, 1.0, 1.0, 1.0])
+    assert filter_order(kernel, "similarity").tolist() == [0, 2, 1, 3]
+    assert filter_order(np.zeros((2, 2, 1, 3)), "similarity").tolist() == [0, 1, 2]
+    with pytest.raises(ConfigError, match="did you mean 'norm'"):
+        filter_order(kernel, "norms")
 
 
 @pytest.mark.parametrize(

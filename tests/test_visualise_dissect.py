@@ -218,6 +218,18 @@ def test_a_dense_layers_largest_products_are_written_out_and_the_rest_is_summed(
     assert output.get_title() == "output: unit 3 of 5"
 
 
+def test_what_softmax_compares_are_called_by_their_classes() -> None:
+    for last in ([L.Dense(3, activation="softmax", name="out")], [L.Dense(3), L.Softmax(name="out")]):
+        model = model_of([L.Flatten(), *last], PICTURE.shape)
+        model.class_names = ("cat", "dog", "a very long name of a class")
+        figure = draw_dissection(dissect(model, PICTURE, "out", (1,)))
+        labels = [text.get_text() for ax in figure.axes for text in ax.get_yticklabels()]
+        told = [label.split(":")[0] for label in labels if "e^" in label]
+        assert sorted(told) == ["a very long name …", "cat", "dog"]
+        assert "number (1, 'dog') of out" in figure.get_suptitle()
+    assert dissect(model, PICTURE, "dense").names == ()  # its units are classes no more than they are numbers
+
+
 @pytest.mark.parametrize("name", [*LAYERS, *SERIES])
 def test_every_kind_has_a_figure(name: str) -> None:
     picture = PICTURE if name in LAYERS else PICTURE[:, :, 0]

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit status: 0 done, 1 a PellucidError, 2 wrong usage, 130 or 143 interrupted."""
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
-        app(arguments, prog_name="pellucid")
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
     except PellucidError as error:
         print(f"pellucid: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED

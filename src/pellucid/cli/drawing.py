@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = "-"
 
-Run = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")]
 Drawn = Annotated[
     str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or the name of a network (not trained).")
 ]
@@ -73,6 +72,22 @@ def network(run: str | Path) -> Sequential:
     if isinstance(run, Path) or path.exists() or path.suffix or path.name != run:
         return load(find_model(path))
     return zoo.build(run)
+
+
+def pixels_of(text: str | None, option: str) -> tuple[int, int] | None:
+    """Rows and columns, as an option has them: "7" or "7,9"; None for none.
+
+    Errors: ConfigError for anything but one or two whole numbers of at least 1.
+    """
+    from pellucid.ops.geometry import pair
+
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ConfigError(f"{option} takes pixels, N or ROWS,COLS, got {text!r}")
+    numbers = [int(part) for part in parts]
+    return pair(numbers[0] if len(numbers) == 1 else numbers, option)
 
 
 def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, str]:

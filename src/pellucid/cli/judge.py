@@ -71,7 +71,10 @@ def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) 
     from pellucid import datasets
 
     fit = model.preprocessing
-    shape: dict[str, Any] = {"size": fit.size, "resize": fit.resize, "channels": fit.channels, "progress": bar}
+    size, channels = fit.size, fit.channels
+    if not model.trained_on:  # no data of its own, whose size it has: any are fitted to it
+        size, channels = size or (model.input_shape[0], model.input_shape[1]), channels or model.input_shape[-1]
+    shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
     folder = find_folder(run)
     if data is not None:
         if Path(data).is_dir():
@@ -80,7 +83,7 @@ def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) 
     if folder is None:
         name = model.trained_on.get("data")
         if not isinstance(name, str) or name not in datasets.names():
-            raise ConfigError(f"{run}: is a model file without its run folder; say what to judge it on with --data")
+            raise ConfigError(f"{run}: no run folder says which data belong to it; say what to judge it on with --data")
         return datasets.load(name, **shape)
     told = read_record(folder).get("data", {})
     if told.get("held_out"):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks
-from pellucid.cli.drawing import Out, Run, default_file, write
+from pellucid.cli.drawing import Drawn, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
-from pellucid.cli.run import find_folder, find_model, first_snapshot
+from pellucid.cli.run import find_folder, first_snapshot
 from pellucid.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ FILTERS_EXAMPLES = (
     "The first convolution of a run, before and after training:\n\n"
     "   pellucid show filters runs/simple-convnet-digits-001\n\n"
     "Another layer, each filter on its own scale, as SVG:\n\n"
-    "   pellucid show filters RUN --layer conv2 --scale each --out conv2.svg"
+    "   pellucid show filters RUN --layer conv2 --scale each --out conv2.svg\n\n"
+    "The strongest filters first, under their own numbers:\n\n"
+    "   pellucid show filters RUN --sort norm"
 )
 
 app = typer.Typer(
@@ -40,7 +42,7 @@ def summary(
     as_json: JsonFlag = False,
 ) -> None:
     """Print a network's layers: output shapes, kernels, parameters, multiply-accumulates, receptive fields, memory."""
-    model = _named_or_saved(what)
+    model = network(what)
     if as_json:
         print_json(model.summary_data(batch_size))
     else:
@@ -49,25 +51,29 @@ def summary(
 
 @app.command("filters", epilog=FILTERS_EXAMPLES)
 def filters(
-    run: Run,
+    run: Drawn,
     layer: Annotated[
         str | None, typer.Option("--layer", metavar="NAME", help="Default: the first convolution.")
     ] = None,
     scale: Annotated[
         str, typer.Option("--scale", metavar="common|each", help="One scale for all, or each its own.")
     ] = "common",
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="norm|similarity", help="The largest first, or alike ones side by side."),
+    ] = None,
     out: Out = None,
 ) -> None:
     """Draw the kernels of a convolution; of a run, before and after training side by side."""
-    write(draw_filters(run, layer, scale), out, default_file(run, "filters"))
+    write(draw_filters(run, layer, scale, sort), out, default_file(Path(run), "filters"))
 
 
-def draw_filters(run: Path, layer: str | None, scale: str) -> Any:
-    """The figure of one layer's kernels; `run` is a run folder or a model file."""
-    from pellucid.model_file import load
+def draw_filters(run: str | Path, layer: str | None, scale: str, sort: str | None = None) -> Any:
+    """The figure of one layer's kernels; `run` is a run folder, a model file, or the name of a network."""
     from pellucid.visualise import filters_figure
+    from pellucid.visualise.answers import trained_note
 
-    model = load(find_model(run))
+    model = network(run)
     kernels = _kernels(model)
     if not kernels:
         raise ConfigError(f"{run}: the network has no convolution, so there are no filters to draw")
@@ -75,9 +81,10 @@ def draw_filters(run: Path, layer: str | None, scale: str) -> Any:
     name = layer or first
     if name not in kernels:
         raise unknown_name("convolution", name, kernels)
-    folder = find_folder(run)
+    folder = find_folder(Path(run)) if model.trained_on else None
     before = first_snapshot(folder) if folder and name == first else None  # snapshots keep the first one alone
-    return filters_figure(kernels[name], before=before, name=name, scale=scale)
+    title = f"{name}{trained_note(model)}"
+    return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort)
 
 
 def _kernels(model: Sequential) -> dict[str, Any]:
@@ -87,15 +94,6 @@ def _kernels(model: Sequential) -> dict[str, Any]:
         for layer in model.layers
         if "kernel" in layer.params and layer.params["kernel"].ndim == 4
     }
-
-
-def _named_or_saved(what: str) -> Sequential:
-    from pellucid import zoo
-    from pellucid.model_file import load
-
-    if Path(what).exists():
-        return load(find_model(Path(what)))
-    return zoo.build(what)
 
 
 show_architecture.register(app)

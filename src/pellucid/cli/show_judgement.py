@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.drawing import Out, Run, default_file, network, write
+from pellucid.cli.drawing import Drawn, Out, default_file, network, write
 from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def confusion(
-    run: Run,
+    run: Drawn,
     data: Data = None,
     rows: Annotated[bool, typer.Option("--rows", help="Percent of each row instead of counts.")] = False,
     out: Out = None,
@@ -61,11 +61,11 @@ def confusion(
     seen = _judged(run, data)
     matrix = confusion_matrix(seen.data.test.labels, seen.answers, seen.answers.shape[1])
     figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title)
-    write(figure, out, default_file(run, "confusion"))
+    write(figure, out, default_file(Path(run), "confusion"))
 
 
 def calibration(
-    run: Run,
+    run: Drawn,
     data: Data = None,
     bins: Annotated[int, typer.Option("--bins", metavar="N", min=1, max=100, help="Bins of confidence.")] = 15,
     out: Out = None,
@@ -76,11 +76,11 @@ def calibration(
 
     seen = _judged(run, data)
     figure = reliability_figure(metrics.calibration(seen.data.test.labels, seen.answers, bins), title=seen.title)
-    write(figure, out, default_file(run, "calibration"))
+    write(figure, out, default_file(Path(run), "calibration"))
 
 
 def mistakes(
-    run: Run,
+    run: Drawn,
     data: Data = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=120, help="At most so many.")] = 24,
     out: Out = None,
@@ -106,16 +106,16 @@ def mistakes(
         seen.model.class_names,
         title=f"{seen.title}: the {len(picks)} most confident of {wrong:,} mistakes in {len(test):,} pictures",
     )
-    write(figure, out, default_file(run, "mistakes"))
+    write(figure, out, default_file(Path(run), "mistakes"))
 
 
-def _judged(run: Path, data: str | None) -> Judged:
+def _judged(run: str, data: str | None) -> Judged:
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import probabilities, trained_note
 
     model = network(run)
     with WorkBar() as bar:
-        dataset = held_out_data(run, model, data, bar)
+        dataset = held_out_data(Path(run), model, data, bar)
         answers = probabilities(model, dataset.test.images, progress=bar)
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.drawing import ImageFile, LayerName, Out, Run, default_file, network, picture, write
+from pellucid.cli.drawing import Drawn, ImageFile, LayerName, Out, default_file, network, picture, pixels_of, write
 from pellucid.cli.progress import WorkBar
 from pellucid.errors import ConfigError, unknown_name
 
@@ -17,7 +18,7 @@ ATTRIBUTION_EXAMPLES = (
     "Where the evidence for the three most probable classes lies (Grad-CAM):\n\n"
     "   pellucid show attribution runs/simple-convnet-mnist-001 --image seven.png\n\n"
     "What one class loses where a part of the picture is covered:\n\n"
-    "   pellucid show attribution RUN --image cat.jpg --method occlusion --class cat --out cat.svg"
+    "   pellucid show attribution RUN --image cat.jpg --method occlusion --class cat --size 32 --out cat.svg"
 )
 EXCITE_EXAMPLES = (
     "Pictures made for the first channels of each layer, from edges to parts:\n\n"
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def attribution(
-    run: Run,
+    run: Drawn,
     image: ImageFile = None,
     method: Annotated[
         str, typer.Option("--method", metavar="gradient|grad-cam|occlusion", help="How the question is asked.")
@@ -44,25 +45,49 @@ def attribution(
         str | None, typer.Option("--class", metavar="NAME", help="One class. Default: the three most probable ones.")
     ] = None,
     layer: LayerName = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="N|ROWS,COLS", help="Of what occlusion covers. Default: a sixth of the sides."),
+    ] = None,
+    stride: Annotated[
+        str | None,
+        typer.Option("--stride", metavar="N|ROWS,COLS", help="From one cover to the next. Default: a quarter of it."),
+    ] = None,
     out: Out = None,
 ) -> None:
-    """Draw which parts of a picture the network's classes depend on; --layer is that of Grad-CAM."""
+    """Draw which parts of a picture the network's classes depend on.
+
+    --layer is that of Grad-CAM; --size and --stride, in pixels, are those of occlusion.
+    """
     from pellucid.visualise.attention import METHODS, attention_figure
 
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if layer is not None and method != "grad-cam":
         raise ConfigError(f"--layer is for --method grad-cam; {method} asks about the whole network")
+    if method != "occlusion" and (size or stride):
+        raise ConfigError(f"--size and --stride are for --method occlusion; {method} covers nothing")
+    covered, step = pixels_of(size, "--size"), pixels_of(stride, "--stride")
     model = network(run)
     wanted = None if class_name is None else _class_number(model, class_name)
-    pixels, name = picture(run, model, image)
+    pixels, name = picture(Path(run), model, image)
     with WorkBar() as bar:
-        figure = attention_figure(model, pixels, method=method, classes=wanted, layer=layer, name=name, progress=bar)
-    write(figure, out, default_file(run, f"attribution-{method}"))
+        figure = attention_figure(
+            model,
+            pixels,
+            method=method,
+            classes=wanted,
+            layer=layer,
+            size=covered,
+            stride=step,
+            name=name,
+            progress=bar,
+        )
+    write(figure, out, default_file(Path(run), f"attribution-{method}"))
 
 
 def excite(
-    run: Run,
+    run: Drawn,
     layer: LayerName = None,
     found: Annotated[
         bool,
@@ -90,7 +115,7 @@ def excite(
         raise ConfigError(f"--data {data} is what --found searches; add --found")
     model = network(run)
     with WorkBar() as bar:
-        images = held_out_data(run, model, data, bar).test.images if found else None
+        images = held_out_data(Path(run), model, data, bar).test.images if found else None
         if layer is None:
             figure = depth_figure(model, images=images, seed=seed, progress=bar)
         elif images is None:
@@ -101,7 +126,7 @@ def excite(
             strongest = top_pictures(model, images, layer, most, channels=list(picks), progress=bar)
             figure = found_figure(model, strongest, images)
     which = "" if layer is None else f"-{layer}" + ("" if channel is None else f"-{channel}")
-    write(figure, out, default_file(run, f"{'found' if found else 'made'}{which}"))
+    write(figure, out, default_file(Path(run), f"{'found' if found else 'made'}{which}"))
 
 
 def _class_number(model: Sequential, name: str) -> int:

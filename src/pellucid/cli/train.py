@@ -47,6 +47,7 @@ EXAMPLES = (
 
 
 def train(
+    context: typer.Context,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -212,7 +213,8 @@ def train(
     augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
     folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
     training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss or recipe.loss}
-    write_record(folder, record(name, model_settings, network, data, dataset, rule, validation, start, training))
+    made = (name, model_settings, network, data, dataset, rule, validation, start, training)
+    write_record(folder, record(context.obj, *made))
     print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
     told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
     if told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(
+    command: list[str],
     name: str,
     settings: dict[str, Any],
     network: Sequential,
@@ -25,7 +25,8 @@ def record(
     start: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Any]:
-    """What made this run, as it goes into run.json. start: the weights it began with, and what was frozen.
+    """What made this run, as it goes into run.json. command: the words behind `pellucid`. start: the weights it began
+    with, and what was frozen.
 
     `held_out` names the folder that --validation gave, where its pictures are the test part too.
     """
@@ -44,7 +45,7 @@ def record(
     elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
     held_out = str(Path(validation).resolve()) if validation is not None and elsewhere else None
     return {
-        "command": sys.argv[1:],
+        "command": command,
         "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
         "data": {
             "name": dataset.name,

@@ -96,33 +96,35 @@ class Conv2D(Layer):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, y = cache
-        pads = self._pads(x.shape[1:])
-        kernel = self._kernel()
         dz = activate_backward(dy, y, self.activation)
         dkernel = ops.conv2d_backward_kernel(
             x,
             dz,
-            kernel.shape,
+            self._kernel().shape,
             strides=self.strides,
-            padding=pads,
+            padding=self._pads(x.shape[1:]),
             dilation=self.dilation_rate,
             groups=self.groups,
         )
         grads = {"dkernel": self._as_stored(dkernel)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
-        if not need_dx:
-            return None, grads
-        dx = ops.conv2d_backward_input(
+        return (self._input_gradient(dz, x.shape) if need_dx else None), grads
+
+    def backward_input(self, dy: Array, cache: Cache) -> Array:
+        x, y = cache
+        return self._input_gradient(activate_backward(dy, y, self.activation), x.shape)
+
+    def _input_gradient(self, dz: Array, x_shape: Shape) -> Array:
+        return ops.conv2d_backward_input(
             dz,
-            kernel,
-            x.shape,
+            self._kernel(),
+            x_shape,
             strides=self.strides,
-            padding=pads,
+            padding=self._pads(x_shape[1:]),
             dilation=self.dilation_rate,
             groups=self.groups,
         )
-        return dx, grads
 
     def macs(self, input_shape: Shape) -> int:
         return conv2d_macs(self._map_shape(input_shape), self._kernel().shape)

@@ -72,6 +72,9 @@ class Dense(Layer):
             grads["dbias"] = ops.bias_backward(dz)
         return ops.dense_backward_input(dz, self.params["kernel"]) if need_dx else None, grads
 
+    def backward_input(self, dy: Array, cache: Cache) -> Array:
+        return ops.dense_backward_input(activate_backward(dy, cache[1], self.activation), self.params["kernel"])
+
     def macs(self, input_shape: Shape) -> int:
         return dense_macs((self.units,), self.params["kernel"].shape)
 

@@ -78,6 +78,15 @@ class Layer(Shown):
         """The gradient of x (None unless asked for) and, under "d" + name, of each parameter."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
+    def backward_input(self, dy: Array, cache: Cache) -> Array | None:
+        """The gradient of x alone, for who looks and does not train; quicker where the parameters' takes long."""
+        return self.backward(dy, cache, need_dx=True)[0]
+
+    def __init_subclass__(cls) -> None:
+        # a backward written anew is asked for both, or the gradient of x would still be the one of the class above
+        if "backward" in cls.__dict__ and "backward_input" not in cls.__dict__:
+            cls.backward_input = Layer.backward_input  # type: ignore[method-assign]
+
     def apply_state(self, cache: Cache) -> None:
         """Take a training pass into `state`; called once a step by the trainer."""
 

@@ -129,6 +129,15 @@ def resolve_padding(padding: object, size: Pair, kernel: Pair, strides: Pair, di
     return pads[0], pads[1]
 
 
+def window_start(place: Pair, strides: Pair, pads: Pads = NO_PADS) -> Pair:
+    """The row and column of the input that a window's first tap lies on: i * SH - top; below 0 on the padding.
+
+    >>> window_start((0, 3), (2, 2), ((1, 1), (0, 0)))
+    (-1, 6)
+    """
+    return place[0] * strides[0] - pads[0][0], place[1] * strides[1] - pads[1][0]
+
+
 def least_input(kernel: Pair, pads: Pads = NO_PADS, dilation: Pair = (1, 1)) -> Pair:
     """The smallest picture a window fits into: span - top - bottom, at least 1; the width likewise."""
     spans = window_span(kernel, dilation)

@@ -25,7 +25,7 @@ from pellucid.visualise.excitement import depth_figure, excitation_figure, found
 from pellucid.visualise.features import Features, feature_grid, feature_maps, importance
 from pellucid.visualise.features_figure import features_figure
 from pellucid.visualise.figure import write_figure
-from pellucid.visualise.filters import filter_grid, filters_figure
+from pellucid.visualise.filters import filter_grid, filter_order, filters_figure
 from pellucid.visualise.histograms import Histogram, layer_histograms, read_snapshots, unit_states
 from pellucid.visualise.histograms_figure import histograms_figure, ridges_figure
 from pellucid.visualise.judgement import confusion_figure, mistakes_figure, reliability_figure
@@ -57,6 +57,7 @@ __all__ = [
     "feature_maps",
     "features_figure",
     "filter_grid",
+    "filter_order",
     "filters_figure",
     "found_figure",
     "grad_cam",

@@ -11,6 +11,7 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import unknown_name
 from pellucid.model import Sequential
 from pellucid.ops import Array
+from pellucid.ops.geometry import pair
 from pellucid.visualise.answers import as_shown, class_label, probabilities, show_picture, trained_note
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, one_picture, saliency
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure
@@ -36,12 +37,15 @@ def attention_figure(
     classes: int | Sequence[int] | None = None,
     layer: str | None = None,
     top: int = 3,
+    size: int | Sequence[int] | None = None,
+    stride: int | Sequence[int] | None = None,
     name: str = "",
     progress: Progress | None = None,
 ) -> Figure:
     """A picture, and what speaks for each of some classes in it, drawn over its grey copy.
 
-    classes: which to ask for; None for the `top` most probable ones. layer: of Grad-CAM.
+    classes: which to ask for; None for the `top` most probable ones. layer: of Grad-CAM. size, stride: of occlusion,
+    as there; None for a sixth of the picture's sides, and a quarter of that.
     name: what the picture is called, for its panel.
     Shapes: picture (H,W,C), or (H,W) for one channel.
     Errors: ConfigError for an unknown method; else as the map's own function.
@@ -51,7 +55,10 @@ def attention_figure(
     one = one_picture(model, picture)
     answer = probabilities(model, one)[0]
     picks = np.argsort(-answer, kind="stable")[:top] if classes is None else np.atleast_1d(classes)
-    maps, words = _maps(model, one, method, picks, layer, progress)
+    if method == "occlusion":
+        maps, words = _covered(model, one, picks, size, stride, progress)
+    else:
+        maps, words = _maps(model, one, method, picks, layer)
     figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 1.35)
     first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
     show_picture(first, one[0], name or "the picture")
@@ -95,16 +102,25 @@ def draw_map(axes: Axes, picture: Any, values: Array, limit: float, *, signed: b
     return shown
 
 
-def _maps(
-    model: Sequential, one: Array, method: str, picks: Array, layer: str | None, progress: Progress | None
-) -> tuple[Array, str]:
+def _maps(model: Sequential, one: Array, method: str, picks: Array, layer: str | None) -> tuple[Array, str]:
     """One map a class, and what they show in words."""
     if method == "gradient":
         gradient = input_gradient(model, np.repeat(one, len(picks), axis=0), picks)
         return saliency(gradient), "slope of each class's score along the pixels"
-    if method == "grad-cam":
-        chosen = layer or default_layer(model)
-        return grad_cam(model, one[0], chosen, picks), f"Grad-CAM of each class at {chosen}"
-    size = tuple(max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3])
-    maps = occlusion(model, one[0], size, classes=picks, progress=progress)
-    return maps, f"what each class loses where {size[0]}x{size[1]} pixels are covered"
+    chosen = layer or default_layer(model)
+    return grad_cam(model, one[0], chosen, picks), f"Grad-CAM of each class at {chosen}"
+
+
+def _covered(
+    model: Sequential,
+    one: Array,
+    picks: Array,
+    size: int | Sequence[int] | None,
+    stride: int | Sequence[int] | None,
+    progress: Progress | None,
+) -> tuple[Array, str]:
+    """The same by covering the picture."""
+    height, width = (max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3])
+    rows, columns = (height, width) if size is None else pair(size, "occlusion: size")
+    maps = occlusion(model, one[0], (rows, columns), stride, classes=picks, progress=progress)
+    return maps, f"what each class loses where {rows}x{columns} pixels are covered"

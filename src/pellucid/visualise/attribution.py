@@ -38,7 +38,8 @@ def input_gradient(model: Sequential, pictures: Any, classes: Classes = None) ->
     Source: Simonyan, Vedaldi & Zisserman 2014, section 3, equation 4.
     """
     seen = trace(model, pictures)
-    gradient = seen.back_from_class(_most_probable(seen) if classes is None else classes)[0].d_input
+    wanted = _most_probable(seen) if classes is None else classes
+    gradient = seen.back_from_class(wanted, weights=False)[0].d_input
     if gradient is None:
         raise ConfigError(f"{seen[0].layer.place()} gives no gradient of its input, so there is none to draw")
     return np.asarray(gradient)
@@ -75,7 +76,7 @@ def grad_cam(model: Sequential, picture: Any, layer: str | None = None, classes:
         raise ConfigError(f"{chosen.layer.place()} gives no maps; name a layer before the pictures are flattened")
     found = []
     for index in _listed(seen, classes):
-        slope = seen.back_from_class(index)[chosen.name].d_output
+        slope = seen.back_from_class(index, to=chosen.name, weights=False)[chosen.name].d_output
         if slope is None:
             raise ConfigError(f"{chosen.layer.place()} is behind the scores; name a layer before them")
         weights = slope[0].mean(axis=(0, 1))

@@ -19,7 +19,7 @@ from pellucid.errors import ConfigError
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.model import Sequential
 from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import resolve_padding
+from pellucid.ops.geometry import resolve_padding, window_start
 from pellucid.tracing import LayerTrace, trace
 
 
@@ -59,6 +59,8 @@ class Dissection:
     inside: Array | None = None
     picked: tuple[int, ...] | None = None
     """Of a max pooling: where in the patch the largest value is."""
+    names: tuple[str, ...] = ()
+    """Of the rivals, where they are the network's classes; else there are none."""
     note: str = ""
     """The formula with its numbers, for kinds whose sum alone does not say it."""
     input: Array = field(default_factory=lambda: np.zeros(0), repr=False)
@@ -106,11 +108,12 @@ def dissect(
     if layer is None:
         convolutions = [step.name for step in seen if isinstance(step.layer, L.Conv2D)]
         layer = (convolutions or list(seen.names))[0]
-    return dissect_step(seen[layer], position)
+    names = tuple(model.class_names or ()) if seen[layer].name == seen.names[-1] else ()
+    return dissect_step(seen[layer], position, names)
 
 
-def dissect_step(step: LayerTrace, position: Sequence[int] | None = None) -> Dissection:
-    """The same of one layer of a trace, for its first picture."""
+def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names: Sequence[str] = ()) -> Dissection:
+    """The same of one layer of a trace, for its first picture; `names` are those of the layer's units."""
     layer, x, y = step.layer, np.asarray(step.input[0], np.float64), step.output[0]
     take_apart = next((way for kind, way in _WAYS if type(layer) is kind), None)
     if take_apart is None:
@@ -127,6 +130,7 @@ def dissect_step(step: LayerTrace, position: Sequence[int] | None = None) -> Dis
         position=at,
         output_shape=y.shape,
         computed=float(y[at]),
+        names=tuple(names) if len(names) == y.shape[-1] else (),
         input=x,
         output=y,
         **parts,
@@ -157,9 +161,8 @@ def _window(
 ) -> Parts:
     """The patch under a window, all channels, with its padding filled in. Shapes: patch (KH,KW,C)."""
     pads = resolve_padding(padding, (x.shape[0], x.shape[1]), kernel, strides, dilation)
-    rows, columns = (
-        at[axis] * strides[axis] - pads[axis][0] + dilation[axis] * np.arange(kernel[axis]) for axis in (0, 1)
-    )
+    first = window_start((at[0], at[1]), strides, pads)
+    rows, columns = (first[axis] + dilation[axis] * np.arange(kernel[axis]) for axis in (0, 1))
     inside = ((rows >= 0) & (rows < x.shape[0]))[:, None] & ((columns >= 0) & (columns < x.shape[1]))
     patch = x[np.clip(rows, 0, x.shape[0] - 1)][:, np.clip(columns, 0, x.shape[1] - 1)]
     return {

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.visualise.dissection import CURVES, Dissection, dissect
-from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,6 +53,8 @@ def draw_dissection(what: Dissection, *, title: str = "") -> Figure:
     else:
         figure = _one_value(what)
     place = ", ".join(map(str, what.position))
+    if what.names:
+        place += f", {what.names[what.position[-1]]!r}"
     shape = "x".join(map(str, what.output_shape)) + (" units" if len(what.output_shape) == 1 else "")
     head = f"{title}: " if title else ""
     figure.suptitle(f"{head}number ({place}) of {what.layer}, {shape}\n{what.detail}", fontsize=11, color=INK)
@@ -198,10 +200,15 @@ def _rivals_panel(ax: Axes, what: Dissection) -> None:
     order = [int(i) for i in np.argsort(-rivals, kind="stable")[:TERMS]]
     if unit not in order:
         order[-1] = unit
-    labels = [f"unit {i}: e^{rivals[i]:.3g}" for i in order]
+    labels = [f"{_unit(what, i)}: e^{rivals[i]:.3g}" for i in order]
     _bars(ax, labels, [float(rivals[i]) for i in order], [VERMILION if i == unit else BLUE for i in order])
     told = f"the largest {len(order)} of {rivals.size}" if rivals.size > len(order) else f"all {rivals.size}"
     ax.set_title(f"before softmax: {told}", fontsize=9, color=INK)
+
+
+def _unit(what: Dissection, index: int) -> str:
+    """A unit's class, where it stands for one; else its number."""
+    return shortened(what.names[index], 18) if what.names else f"unit {index}"
 
 
 def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:

@@ -284,7 +284,7 @@ def _slope(layers: Sequence[Layer], x: Array, picks: Array, place: tuple[int, ..
     units: Any = (np.arange(len(x)), *place, picks)
     d[units] = 1
     for layer, cache in zip(reversed(layers), reversed(caches), strict=True):
-        dx, _ = layer.backward(d, cache, need_dx=True)
+        dx = layer.backward_input(d, cache)
         if dx is None:
             raise ConfigError(f"{layer.place()} gives no gradient of its input, so there is nothing to climb")
         d = dx

@@ -151,7 +151,7 @@ def feature_maps(model: Sequential, picture: Any, layers: Sequence[str] | None =
     answer = class_scores(seen)
     matters: dict[str, Array] = {}
     if answer is not None and any(step.output.ndim == 4 for step in seen):
-        matters = importance(seen.back(_of_the_answer(seen.scores)))
+        matters = importance(seen.back(_of_the_answer(seen.scores), to=seen.names[0], weights=False))
     steps = tuple(
         LayerFeatures(name, seen[name].output[0], matters[name][0] if name in matters else None) for name in names
     )

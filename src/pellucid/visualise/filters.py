@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.visualise.figure import INK, grey, new_figure
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ Array = NDArray[Any]
 SCALES = ("common", "each")
 COLUMN_COUNTS = (1, 16)
 MAX_SLICES = 32
+SORTS = ("norm", "similarity")
 
 
 def filter_grid(
@@ -59,6 +60,31 @@ def filter_grid(
     return grid if channels == 3 else grid[:, :, 0]
 
 
+def filter_order(kernel: Array, sort: str = "norm") -> Array:
+    """The filters' numbers in another order.
+
+    "norm": by the root of the sum of their squared weights, the largest first. "similarity": the largest first, and
+    then each time the one most like the last (the largest cosine of the angle between their weights), so that filters
+    for the same edge stand side by side. Equal ones keep their order.
+    Shapes: kernel (KH,KW,C,O) -> (O,).
+    Errors: ShapeError as filter_grid; ConfigError for an unknown order.
+    Source: the norm as a measure of what a filter matters is Li et al. 2017's, section 3.1, with squares for sizes.
+    """
+    kernel = _checked(kernel, SCALES[0])
+    if sort not in SORTS:
+        raise unknown_name("order of filters", sort, SORTS)
+    flat = kernel.reshape(-1, kernel.shape[3]).T.astype(np.float64)
+    norms = np.sqrt(np.square(flat).sum(axis=1))
+    if sort == "norm":
+        return np.argsort(-norms, kind="stable")
+    alike = flat @ flat.T / np.maximum(np.outer(norms, norms), 1e-300)
+    order = [int(norms.argmax())]
+    while len(order) < len(flat):
+        alike[:, order[-1]] = -np.inf  # taken
+        order.append(int(alike[order[-1]].argmax()))
+    return np.array(order)
+
+
 def filters_figure(
     kernel: Array,
     *,
@@ -66,18 +92,22 @@ def filters_figure(
     name: str = "convolution",
     scale: str = "common",
     columns: int | None = None,
+    sort: str | None = None,
 ) -> Figure:
     """Kernels as a figure; with `before`, the same layer before and after training side by side.
 
+    sort: see `filter_order`; both panels in the order of `kernel`, each filter under its own number. None: as they are.
     Units: `scale="common"` draws both panels on one scale, said in weights at the colour bar.
-    Errors: as filter_grid; ShapeError if `before` has another shape than `kernel`.
+    Errors: as filter_grid and filter_order; ShapeError if `before` has another shape than `kernel`.
     """
     kernel = _checked(kernel, scale)
+    if before is not None and before.shape != kernel.shape:
+        raise ShapeError(f"kernels of {name!r}: expected before {kernel.shape} as after, got {before.shape}")
+    order = np.arange(kernel.shape[3]) if sort is None else filter_order(kernel, sort)
+    kernel = kernel[..., order]
     panels = [("", kernel)]
     if before is not None:
-        if before.shape != kernel.shape:
-            raise ShapeError(f"kernels of {name!r}: expected before {kernel.shape} as after, got {before.shape}")
-        panels = [("before training", np.asarray(before)), ("after training", kernel)]
+        panels = [("before training", np.asarray(before)[..., order]), ("after training", kernel)]
     limit = max(float(np.abs(panel).max()) for _, panel in panels)
     height, width, channels, filters = kernel.shape
     zoom = 2 if channels not in (1, 3) and channels > 16 else -(-12 // max(height, width))
@@ -89,7 +119,7 @@ def filters_figure(
     for ax, (label, _), grid in zip(axes, panels, grids, strict=True):
         shown = ax.imshow(np.ma.masked_invalid(grid), cmap=grey(), vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(label, color=INK, fontsize=10)
-        _number(ax, kernel, columns, zoom)
+        _number(ax, kernel, columns, zoom, order)
     if channels == 3:
         words = "mid-grey is 0; " + ("each filter on its own scale" if scale == "each" else f"±{limit:.3g} at the ends")
         figure.supxlabel(words, fontsize=9, color=INK)
@@ -101,7 +131,8 @@ def filters_figure(
     shape = f"{filters} filters of {height} x {width} x {channels}"
     counts = [f"{MAX_SLICES} {what}" for what, n in (("filters", filters), ("channels", channels)) if n > MAX_SLICES]
     cut = f", the first {' and '.join(counts)} drawn" if channels not in (1, 3) and counts else ""
-    figure.suptitle(f"{name}: {shape}{cut}", color=INK, fontsize=12)
+    told = {"norm": ", the largest first", "similarity": ", alike ones side by side"}.get(sort or "", "")
+    figure.suptitle(f"{name}: {shape}{cut}{told}", color=INK, fontsize=12)
     return figure
 
 
@@ -126,18 +157,25 @@ def _checked(kernel: Array, scale: str) -> Array:
     return kernel
 
 
-def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int) -> None:
-    """Ticks that let a reader count: the first filter of each row and the place in the row, or filter and channel."""
+def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int, order: Array) -> None:
+    """Ticks that let a reader count: the first filter of each row and the place in the row, or filter and channel.
+
+    Filters in another order have their numbers in their corners.
+    """
     height, width = (zoom * extent for extent in kernel.shape[:2])
     channels, filters = kernel.shape[2:]
     if channels in (1, 3):
         across = default_columns(filters) if columns is None else columns
-        rows = [str(first) for first in range(0, filters, across)]
-        places = [f"+{place}" if place else "0" for place in range(across)]
-        ax.set_xlabel("place in the row", fontsize=8)
-        ax.set_ylabel("first filter of the row", fontsize=8)
+        rows, places = [], []
+        if (order == np.arange(filters)).all():
+            rows = [str(first) for first in range(0, filters, across)]
+            places = [f"+{place}" if place else "0" for place in range(across)]
+            ax.set_xlabel("place in the row", fontsize=8)
+            ax.set_ylabel("first filter of the row", fontsize=8)
+        else:
+            _corner_numbers(ax, order, across, height + 1, width + 1)
     else:
-        rows = [str(index) for index in range(min(filters, MAX_SLICES))]
+        rows = [str(index) for index in order[:MAX_SLICES]]
         places = [str(index) for index in range(min(channels, MAX_SLICES))]
         ax.set_xlabel("input channel", fontsize=8)
         ax.set_ylabel("filter", fontsize=8)
@@ -147,3 +185,13 @@ def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int) -> None:
     ax.tick_params(length=0, labelsize=8)
     for spine in ax.spines.values():
         spine.set_visible(False)
+
+
+def _corner_numbers(ax: Axes, order: Array, across: int, tall: int, wide: int) -> None:
+    """Each filter's own number in its upper left corner, readable on black and on white."""
+    from matplotlib.patheffects import withStroke
+
+    for place, index in enumerate(order):
+        row, column = divmod(place, across)
+        number = ax.text(column * wide - 0.2, row * tall - 0.2, str(index), ha="left", va="top", fontsize=6, color=INK)
+        number.set_path_effects([withStroke(linewidth=1.6, foreground="white")])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer, ZeroPadding2D
-from pellucid.ops.geometry import NO_PADS, Pair, ReceptiveField, Shape, resolve_padding
+from pellucid.ops.geometry import NO_PADS, Pair, ReceptiveField, Shape, resolve_padding, window_start
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels, bottom and right behind the last; may reach beyond the picture."""
@@ -48,7 +48,8 @@ def view_of(layers: Sequence[Layer], input_shape: Shape) -> View | None:
             pads = resolve_padding(getattr(layer, "padding", "valid"), (shape[0], shape[1]), *window)
         elif isinstance(layer, ZeroPadding2D):
             pads = layer.padding
-        start = (start[0] - pads[0][0] * field.jump[0], start[1] - pads[1][0] * field.jump[1])
+        first = window_start((0, 0), (1, 1) if window is None else window[1], pads)
+        start = (start[0] + first[0] * field.jump[0], start[1] + first[1] * field.jump[1])
         field = field.step(*window) if window is not None else field
         shape = layer.output_shape(shape)
         if len(shape) != 3:
