@@ -35,6 +35,7 @@ from pellucid.train import (
     evaluate,
     standardize_listeners,
 )
+from pellucid.train.doctor import Doctor
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
@@ -170,6 +171,7 @@ class Sequential(Stack, Shown):
         class_weight: dict[int, float] | str | None = None,
         sample_weight: Any = None,
         cache_features: bool = True,
+        doctor: bool = True,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
@@ -178,6 +180,8 @@ class Sequential(Stack, Shown):
         validation_split: a stratified, seeded part of the pictures (Keras takes the last ones), held out.
         cache_features: where the first layers are frozen, compute their outputs once and not in every epoch: the same
         numbers, in up to 1 GiB of memory and beyond that a file that goes with the end of `fit`.
+        doctor: say, in a line each with the remedy, what keeps a network from learning (see `train.doctor`); what was
+        said is in the history's `advice`. It changes no number.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
@@ -198,8 +202,13 @@ class Sequential(Stack, Shown):
         self.trained_on.setdefault("range", input_range(examples.images))
         if verbose:
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
+        watching = Doctor(self, examples, held, tell=tuple(listeners)) if doctor else None
         try:
-            return Trainer(self, examples, config, validation=held, listeners=listeners).run()
+            history = Trainer(
+                self, examples, config, validation=held, listeners=[*([watching] if watching else []), *listeners]
+            ).run()
+            history.advice = [said.text for said in watching.findings] if watching else []
+            return history
         finally:
             for listener in listeners:
                 if isinstance(listener, Progress):

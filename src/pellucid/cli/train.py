@@ -159,6 +159,10 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="The run folder. Default: runs/MODEL-DATA-NNN, a new one.")
     ] = None,
+    doctor: Annotated[
+        bool,
+        typer.Option("--doctor/--no-doctor", help="Say what keeps a network from learning, with the remedy."),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
     """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
@@ -224,7 +228,17 @@ def train(
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
         listeners: list[Listener] = [interrupt] if quiet else [interrupt, progress]
         about = {"data": dataset.name}
-        run_training(network, examples, watched, config, folder, augment=augmenting, listeners=listeners, about=about)
+        run_training(
+            network,
+            examples,
+            watched,
+            config,
+            folder,
+            augment=augmenting,
+            listeners=listeners,
+            about=about,
+            doctor=doctor,
+        )
     draw(folder)
     report(folder, dataset)
     if interrupt.status is not None:

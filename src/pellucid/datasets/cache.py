@@ -105,6 +105,11 @@ class StoredPictures:
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint8)
 
+    @property
+    def cached(self) -> bool:
+        """Whether they are only read, and not decoded anew each time."""
+        return isinstance(self._store, FileStore)
+
     def __len__(self) -> int:
         return len(self._rows)
 

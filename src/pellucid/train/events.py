@@ -106,8 +106,8 @@ class EpochEnded:
 class Diagnosed:
     """The training doctor has found something, see `pellucid.train.doctor`; each rule speaks once a run.
 
-    text: what it is and what to do, in a line for people. values: the numbers in that line, by their place in the
-    rule's sentence, for whoever says it in another language. epoch: how many were finished.
+    rule: its name; behind a dot, which of its sentences. text: what it is and what to do, in a line for people. values:
+    what stands in the sentence's places, for whoever says it in another language. epoch: how many were finished.
     """
 
     rule: str

@@ -12,12 +12,14 @@ class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
 
     Keys: loss, accuracy (classifiers), val_loss, val_accuracy (with validation pictures), learning_rate.
+    `advice`: what the training doctor said, a line each; none where all went well.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.best_epoch: int | None = None
+        self.advice: list[str] = []
 
     def append(self, epoch: int, logs: Mapping[str, float], *, improved: bool) -> None:
         """Add one epoch's numbers."""

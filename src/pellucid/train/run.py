@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from pellucid.errors import DataError
-from pellucid.ops.geometry import Array
 from pellucid.train.config import TrainConfig
+from pellucid.train.doctor import Doctor, read_findings
+from pellucid.train.doctor.chart import Examined
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener
-from pellucid.train.examples import Examples, Trainable
+from pellucid.train.examples import Examples
 from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
@@ -24,14 +25,11 @@ LOG_FILE = "log.jsonl"
 SNAPSHOT_FOLDER = "snapshots"
 
 
-class Savable(Trainable, Protocol):
+class Savable(Examined, Protocol):
     """A model that the trainer can train and the run can keep."""
 
     def save(self, path: Path) -> None:
         """Write the model file."""
-
-    def scaled(self, images: Any) -> Array:
-        """Pictures as the first layer gets them."""
 
 
 def new_run_folder(root: Path, name: str) -> Path:
@@ -71,8 +69,11 @@ def run_training(
     augment: Any = None,
     listeners: Sequence[Listener] = (),
     about: Mapping[str, Any] | None = None,
+    doctor: bool = True,
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
+
+    doctor: say in the log, and to the listeners, what goes wrong.
 
     However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch.
     """
@@ -81,6 +82,9 @@ def run_training(
         Snapshots(out / SNAPSHOT_FOLDER, model, model.scaled(examples.images[:NUM_PROBES])),
         SaveBest(model, out / MODEL_FILE),
     ]
+    if doctor:  # first, so that it has spoken before the log is closed
+        said = [told.rule for told in read_findings(out / LOG_FILE)]
+        keepers.insert(0, Doctor(model, examples, validation, tell=[keepers[0], *listeners], said=said))
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
     trainer = Trainer(

@@ -37,7 +37,7 @@ class Snapshots:
     def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._model = folder, model
-        self._probes = probes[: _affordable(model, probes.shape[1:])]
+        self._probes = probes[: num_probes(model, probes.shape[1:])]
         self._weights: dict[str, tuple[int, Mapping[str, Array]]] = {}
         self._base: tuple[object, Array, Mapping[str, Array]] | None = None
 
@@ -91,8 +91,8 @@ def _through(layers: Sequence[Layer], x: Array) -> tuple[Array, Mapping[str, Arr
     return x, made
 
 
-def _affordable(model: Trainable, shape: Shape) -> int:
-    """How many probes of this shape PROBE_BYTES allows."""
+def num_probes(model: Trainable, shape: Shape) -> int:
+    """How many probes of this shape PROBE_BYTES allows, NUM_PROBES at most."""
     largest = math.prod(shape)
     for layer in model.layers:
         shape = layer.output_shape(shape)

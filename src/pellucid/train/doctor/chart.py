@@ -1,0 +1,208 @@
+"""What a rule of the training doctor may look at: the model, its pictures, the last look inside, and the course."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.layers import BatchNorm, Layer
+from pellucid.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError
+from pellucid.ops.geometry import Array, Shape
+from pellucid.plan import accuracy_kind, penalty_loss
+from pellucid.train.events import BatchEnded, EpochEnded
+from pellucid.train.examples import Examples, Trainable
+from pellucid.train.snapshots import num_probes
+
+NUM_WEIGHTS = 4096
+"""Of each kernel so many weights, evenly spaced, are remembered from the start, to see how far training moves them."""
+
+LATE = 0.75
+"""From here on an epoch's loss is called late: what the network has come to, without how it began the epoch."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says. sentence: its key in `sentences`, the rule's name and perhaps a variant behind a dot."""
+
+    sentence: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class Examined(Trainable, Protocol):
+    """What the doctor asks of a model."""
+
+    class_names: tuple[str, ...] | None
+
+    @property
+    def output_shape(self) -> Shape: ...
+
+    def scaled(self, images: Any) -> Array:
+        """Pictures as the first layer gets them."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one layer gives for the probes. Shapes: values (n, ...)."""
+
+    layer: Layer
+    values: Array
+
+
+@dataclass
+class Course:
+    """The losses so far, without the weight penalties.
+
+    steps: finished ones. first: the loss of the first step. latest: of the latest stretch of steps. late: over the last
+    quarter of the latest epoch. epochs: what the trainer told at the end of each.
+    """
+
+    steps: int = 0
+    first: float = math.nan
+    latest: float = math.nan
+    late: float = math.nan
+    epochs: list[EpochEnded] = field(default_factory=list)
+    diverged: bool = False
+    _epoch: int = -1
+    _count: int = 0
+    _total: float = 0.0
+    _mark: tuple[int, float] = (0, 0.0)
+
+    def step(self, event: BatchEnded, steps_per_epoch: int, penalty: Callable[[], float]) -> None:
+        """Take in a stretch of steps; the event's loss is the mean over the epoch so far, penalties included."""
+        if event.epoch != self._epoch:
+            self._epoch, self._count, self._total, self._mark = event.epoch, 0, 0.0, (0, 0.0)
+        count = self._count + event.num_samples
+        total = event.logs["loss"] * count
+        self.latest = (total - self._total) / event.num_samples
+        if not self.steps:
+            self.first = self.latest - penalty()
+        self.steps = event.step + 1
+        self._count, self._total = count, total
+        if event.batch + 1 <= LATE * steps_per_epoch:
+            self._mark = count, total
+        elif event.batch + 1 == steps_per_epoch:
+            self.late = (total - self._mark[1]) / (count - self._mark[0]) - penalty()
+
+
+@dataclass
+class Chart:
+    """Everything about one run. outputs: of the last look inside, in order; at_start: nothing was trained yet."""
+
+    model: Examined
+    examples: Examples
+    validation: Examples | None
+    batch_size: int = 0
+    steps_per_epoch: int = 0
+    course: Course = field(default_factory=Course)
+    outputs: Sequence[Output] = ()
+    at_start: bool = True
+    start: Mapping[str, Array] = field(default_factory=dict)
+
+    @cached_property
+    def probes(self) -> Array:
+        """A few pictures as the first layer gets them, evenly spaced, so of a sorted set from every class."""
+        images = self.examples.images
+        count = min(num_probes(self.model, tuple(images.shape[1:])), len(images))
+        return self.model.scaled(images[np.arange(count, dtype=np.int64) * len(images) // count])
+
+    @cached_property
+    def class_counts(self) -> Array | None:
+        """How many training pictures each class has; None where targets are no classes. Shapes: (classes,)."""
+        targets = self.examples.targets
+        kind = accuracy_kind(self.model.loss.joint_activation, targets)
+        units = self.model.output_shape
+        if kind == "categorical" and len(units) == 1:
+            if targets.dtype.kind == "f" and not np.isin(targets, (0, 1)).all():
+                return None  # probabilities
+            labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
+            return np.bincount(labels, minlength=units[0])
+        if kind == "binary" and targets.size == len(targets) and np.isin(targets, (0, 1)).all():
+            return np.bincount(targets.reshape(-1).astype(np.int64), minlength=2)
+        return None
+
+    @cached_property
+    def chance(self) -> float | None:
+        """The loss of always giving the same, best answer: ln(classes) where all are equally frequent.
+
+        None for a loss whose such value is not known.
+        """
+        return chance_loss(self.model.loss, self.examples)
+
+    def class_name(self, number: int) -> str:
+        """A class by its name, else its number."""
+        names = self.model.class_names
+        return repr(names[number]) if names and number < len(names) else str(number)
+
+    def penalty(self) -> float:
+        """What the weight penalties add to the loss now."""
+        return penalty_loss(self.model.layers)
+
+    def look(self) -> None:
+        """Run the probes through, layer by layer, as in use, but with the batch's own numbers in batch norm.
+
+        It ends before a layer that is not of this package: what that one does in `forward` may leave traces.
+        """
+        outputs, x = [], self.probes
+        for layer in self.model.layers:
+            if not type(layer).__module__.startswith("pellucid."):
+                break
+            x = np.asarray(layer.forward(x, training=isinstance(layer, BatchNorm))[0])
+            outputs.append(Output(layer, x))
+        self.outputs = outputs
+
+    def sampled_weights(self) -> dict[str, Array]:
+        """Some weights of each trained kernel, by name."""
+        parameters = self.model.parameters
+        kernels = [s for s in parameters.segments if s.trainable and len(s.shape) > 1]
+        return {s.key: parameters.view(s).reshape(-1)[:: -(-s.length // NUM_WEIGHTS)].copy() for s in kernels}
+
+    def close_book(self) -> None:
+        """Let go of everything large."""
+        self.outputs, self.start = (), {}
+        self.__dict__.pop("probes", None)
+
+
+def chance_loss(loss: Any, examples: Examples) -> float | None:
+    """The least mean loss that one answer for every picture can have; None where there is no formula for it.
+
+    That answer gives each class the share that it has, by weight, of the pictures: the loss is the entropy of those.
+    """
+    targets = examples.targets
+    weights = np.ones(len(targets)) if examples.weights is None else examples.weights.astype(np.float64)
+    total = float(weights.sum())
+    if total <= 0:
+        return None
+    if type(loss) is CategoricalCrossentropy:
+        if targets.dtype.kind == "i":
+            shares = np.bincount(targets, weights=weights) / total
+        else:
+            shares = weights @ targets / total
+        return total / len(targets) * _entropy(shares)
+    flat = targets.reshape(len(targets), -1).astype(np.float64)
+    mean = weights @ flat / total
+    if type(loss) is BinaryCrossentropy:
+        each = [_entropy(np.array([share, 1 - share])) for share in mean]
+    elif type(loss) is MeanSquaredError:
+        each = (weights @ (flat - mean) ** 2 / total).tolist()
+    elif type(loss) is MeanAbsoluteError:
+        each = (weights @ np.abs(flat - _median(flat, weights)) / total).tolist()
+    else:
+        return None
+    return total / len(targets) * float(np.mean(each))
+
+
+def _median(values: Array, weights: Array) -> Array:
+    """The value with half of the weight on either side, of each column."""
+    order = np.argsort(values, axis=0, kind="stable")
+    middle = (np.cumsum(weights[order], axis=0) < weights.sum() / 2).sum(axis=0)
+    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, middle[None], axis=0), axis=0)[0])
+
+
+def _entropy(shares: Array) -> float:
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum())

@@ -1,0 +1,144 @@
+"""Rules about how training goes: the loss, the learning rate, held-out pictures, time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pellucid.ops.geometry import Array
+from pellucid.train.doctor.chart import Chart, Finding
+from pellucid.train.doctor.network_rules import has_sigmoids
+
+EXPLODED = 5.0
+"""How many times the loss of knowing nothing, or of the first step where that is more. A wrong but modest answer costs
+about as much as none; momentum on a steep start was seen to double it."""
+
+MOVED = 1e-3
+"""How far the kernel that moves most has gone from the start, as a share of its length. Adam at its usual rate moves it
+by a tenth and more; plain gradient descent on a flat start by a hundredth."""
+
+MIN_STEPS = 100
+"""Before so many steps nobody says that the learning rate does nothing."""
+
+FALLEN = 0.98
+"""Share of the loss of knowing nothing: what is not below it has learned nothing."""
+
+KNOWS_NOTHING = 0.5
+"""Below this share of it a network knows something, and a small learning rate may be meant to keep that."""
+
+STUCK_STEPS, SLOW_STUCK_STEPS = 1500, 5000
+"""Steps, in whole epochs, before a loss that has not fallen is called stuck; the second for sigmoids and tanhs.
+
+Healthy networks that stand still at first: LeNet with sigmoids on MNIST leaves ln 10 after 200 to 340 steps of Adam and
+after 940 to 3,940 of plain gradient descent; weights of deviation 0.01 with ReLU after 1,140 of the latter."""
+
+MANY_EPOCHS, FEW_STEPS, SLOW_FEW_STEPS = 10, 300, 1000
+"""Small data: after so many epochs fewer steps are enough."""
+
+WORSE = 0.05
+"""How far the held-out loss is above its best, as a share of the loss of knowing nothing: 0.12 for ten classes. A
+network that is right on 99 of 100 digits and grows surer of the hundredth rises by less."""
+
+WORSE_EPOCHS = 3
+"""For so many epochs, so that one restless epoch is not enough."""
+
+WAITING = 0.5
+"""Share of an epoch's time. Below, computing is what takes longest."""
+
+MIN_EPOCH_S = 1.0
+"""Shorter epochs are nobody's evening."""
+
+
+def not_a_number(chart: Chart) -> Finding | None:
+    """A loss that is no number because the pictures are not."""
+    images = chart.examples.images
+    if not chart.course.diverged or not isinstance(images, np.ndarray) or images.dtype.kind != "f":
+        return None
+    for start in range(0, len(images), 1024):
+        part: Array = images[start : start + 1024]
+        bad = np.flatnonzero(~np.isfinite(part.reshape(len(part), -1)).all(axis=1))
+        if bad.size:
+            return Finding("not-a-number", {"picture": f"{start + int(bad[0]):,}"})
+    return None
+
+
+def learning_rate_high(chart: Chart) -> Finding | None:
+    """Steps so long that the loss rises: far above that of knowing nothing, or beyond all numbers."""
+    course = chart.course
+    base = max(chart.chance or 0.0, 0.0 if math.isnan(course.first) else course.first)
+    exploded = course.diverged or course.latest > EXPLODED * base
+    if not course.steps or not base or not exploded:
+        return None
+    values = {"steps": f"{course.steps:,}", "rate": f"{_rate(chart):.4g}", "less": f"{_rate(chart) / 10:.2g}"}
+    if course.diverged:
+        return Finding("learning-rate-high.diverged", values)
+    return Finding("learning-rate-high", {**values, "loss": f"{course.latest:.4g}", "base": f"{base:.4g}"})
+
+
+def learning_rate_low(chart: Chart) -> Finding | None:
+    """Since the start neither the weights nor the loss have moved."""
+    course = chart.course
+    if course.steps < MIN_STEPS or not chart.start or chart.chance is None:
+        return None
+    if not course.late > max(FALLEN * course.first, KNOWS_NOTHING * chart.chance):
+        return None
+    now = chart.sampled_weights()
+    moved = max((_distance(now[key], start) for key, start in chart.start.items() if key in now), default=1.0)
+    if moved >= MOVED:
+        return None
+    share = "0 %" if moved == 0 else f"{100 * moved:.2g} %"
+    return Finding("learning-rate-low", {"steps": f"{course.steps:,}", "moved": share, "rate": f"{_rate(chart):.4g}"})
+
+
+def stuck(chart: Chart) -> Finding | None:
+    """The loss stays where knowing nothing but how frequent each class is would put it: ln(classes) of equal ones."""
+    course, chance = chart.course, chart.chance
+    slow = has_sigmoids(chart.model.layers)
+    enough = course.steps >= (SLOW_STUCK_STEPS if slow else STUCK_STEPS)
+    many = len(course.epochs) >= MANY_EPOCHS and course.steps >= (SLOW_FEW_STEPS if slow else FEW_STEPS)
+    if chance is None or not (enough or many) or not course.late >= FALLEN * chance:
+        return None
+    values = {"steps": f"{course.steps:,}", "loss": f"{course.late:.4g}", "chance": f"{chance:.4g}"}
+    return Finding("stuck.sigmoid" if slow else "stuck", values)
+
+
+def overfitting(chart: Chart) -> Finding | None:
+    """The training loss goes on falling while that of held-out pictures has turned and rises."""
+    ends = chart.course.epochs
+    held = [end.logs.get("val_loss", float("nan")) for end in ends]
+    if chart.chance is None or len(ends) <= WORSE_EPOCHS or not np.isfinite(held).all():
+        return None
+    best = int(np.argmin(held))
+    late = held[-WORSE_EPOCHS:]
+    rising = best < len(held) - WORSE_EPOCHS and min(late) > held[best] + WORSE * chart.chance
+    if not rising or not ends[-1].logs["loss"] < min(ends[best].logs["loss"], held[-1]):
+        return None
+    return Finding(
+        "overfitting",
+        {
+            "epoch": str(ends[best].epoch + 1),
+            "best": f"{held[best]:.4g}",
+            "now": f"{held[-1]:.4g}",
+            "loss": f"{ends[-1].logs['loss']:.4g}",
+        },
+    )
+
+
+def waiting(chart: Chart) -> Finding | None:
+    """Steps that stand still for pictures: a faster network would change little."""
+    end = chart.course.epochs[-1]
+    if end.elapsed_s < MIN_EPOCH_S or end.waited_s < WAITING * end.elapsed_s:
+        return None
+    share = f"{end.waited_s / end.elapsed_s:.0%}"
+    return Finding("waiting", {"share": share, "epoch": str(end.epoch + 1)})
+
+
+def _rate(chart: Chart) -> float:
+    """The learning rate of the latest step."""
+    return chart.model.optimizer.learning_rate_at(max(chart.model.optimizer_step - 1, 0))
+
+
+def _distance(now: Array, start: Array) -> float:
+    length = float(np.linalg.norm(start))
+    return float(np.linalg.norm(now - start)) / length if length else 1.0

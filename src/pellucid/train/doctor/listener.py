@@ -1,0 +1,118 @@
+"""The doctor itself: when it looks, which rules it asks, and how it is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from pellucid.train.doctor import course_rules, data_rules, network_rules
+from pellucid.train.doctor.chart import Chart, Course, Examined, Finding
+from pellucid.train.doctor.sentences import sentence
+from pellucid.train.events import (
+    BatchEnded,
+    Diagnosed,
+    EpochEnded,
+    EpochStarted,
+    Event,
+    Listener,
+    TrainingEnded,
+    TrainingStarted,
+)
+from pellucid.train.examples import Examples
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A name, the function that judges, and the rules after which it is silent, since they are its cause."""
+
+    name: str
+    judge: Callable[[Chart], Finding | None]
+    silent_after: tuple[str, ...] = ()
+
+
+_BAD_START = ("pictures-not-scaled", "equal-weights")
+_NO_SIGNAL = (*_BAD_START, "labels", "scores-squashed", "learning-rate-high", "dead-relu", "saturated")
+
+AT_START = (
+    Rule("pictures-not-scaled", data_rules.pictures_not_scaled),
+    Rule("labels", data_rules.labels),
+    Rule("class-imbalance", data_rules.class_imbalance, ("labels",)),
+    Rule("overlap", data_rules.overlap),
+    Rule("small-batch", network_rules.small_batch),
+    Rule("scores-squashed", network_rules.scores_squashed),
+    Rule("equal-weights", network_rules.equal_weights),
+)
+INSIDE = (
+    Rule("dead-relu", network_rules.dead_relu, (*_BAD_START, "learning-rate-high")),
+    Rule("saturated", network_rules.saturated, (*_BAD_START, "learning-rate-high")),
+)
+AT_STEPS = (
+    Rule("not-a-number", course_rules.not_a_number),
+    Rule("learning-rate-high", course_rules.learning_rate_high, ("not-a-number", "pictures-not-scaled")),
+)
+AT_EPOCHS = (
+    Rule("learning-rate-low", course_rules.learning_rate_low, _NO_SIGNAL),
+    Rule("stuck", course_rules.stuck, (*_NO_SIGNAL, "learning-rate-low")),
+    Rule("overfitting", course_rules.overfitting),
+    Rule("waiting", course_rules.waiting),
+)
+RULES = (*AT_START, *INSIDE, *AT_STEPS, *AT_EPOCHS)
+
+
+class Doctor:
+    """Says once a run for each rule what is wrong, and is silent while all is well; it changes nothing.
+
+    tell: who hears a `Diagnosed`. said: rules that have spoken in this run before, and will not again.
+    findings: what it said, in order.
+    """
+
+    every_batch = False
+
+    def __init__(
+        self,
+        model: Examined,
+        examples: Examples,
+        validation: Examples | None = None,
+        *,
+        tell: Sequence[Listener] = (),
+        said: Collection[str] = (),
+    ) -> None:
+        self.findings: list[Diagnosed] = []
+        self._chart = Chart(model, examples, validation)
+        self._tell, self._said = tell, {rule.partition(".")[0] for rule in said}
+
+    def __call__(self, event: Event) -> None:
+        chart, course = self._chart, self._chart.course
+        match event:
+            case TrainingStarted():
+                chart.course, chart.at_start = Course(), True
+                chart.batch_size, chart.steps_per_epoch = event.batch_size, event.steps_per_epoch
+                chart.start = chart.sampled_weights()
+            case EpochStarted() if chart.at_start:  # by now everybody has heard that training starts
+                chart.look()
+                self._ask(AT_START + INSIDE)
+                chart.at_start = False
+            case BatchEnded():
+                course.step(event, chart.steps_per_epoch, chart.penalty)
+                self._ask(AT_STEPS)
+            case EpochEnded():
+                course.epochs.append(event)
+                chart.look()
+                self._ask(INSIDE + AT_EPOCHS)
+            case TrainingEnded():
+                course.diverged = event.reason.startswith("the loss became")
+                self._ask(AT_STEPS)
+                chart.close_book()
+
+    def _ask(self, rules: Sequence[Rule]) -> None:
+        for rule in rules:
+            if rule.name in self._said or not self._said.isdisjoint(rule.silent_after):
+                continue
+            finding = rule.judge(self._chart)
+            if finding is not None:
+                self._said.add(rule.name)
+                text = sentence(finding.sentence, finding.values)
+                said = Diagnosed(finding.sentence, text, dict(finding.values), len(self._chart.course.epochs))
+                self.findings.append(said)
+                for listener in self._tell:
+                    listener(said)
