@@ -93,6 +93,10 @@ def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Pa
     assert "pellucid " + shlex.join(command) in text
 
 
+def test_a_run_that_went_well_says_nothing_of_a_doctor(pages: dict[str, str]) -> None:
+    assert "training doctor" not in pages["en"] and "학습 의사" not in pages["ko"]
+
+
 def test_a_class_called_like_a_tag_stays_words(command: Command, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name, level in (("<b>bold", 60), ("a & b", 190)):
@@ -109,6 +113,30 @@ def test_a_class_called_like_a_tag_stays_words(command: Command, tmp_path: Path)
     text = (run / "report.html").read_text("utf-8")
     assert "<b>" not in text and "&lt;b&gt;bold" in text and "a &amp; b" in text
     Reader(text)
+
+
+def test_what_the_doctor_said_is_on_the_page_in_its_language(command: Command, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, level, count in (("many", 60, 40), ("few", 190, 4)):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.normal(level, 10, (16, 16, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    words = ["simple-convnet", "--data", tmp_path / "data", "--size", "16", "--epochs", "1", "--out"]
+    run = tmp_path / "run"
+    status, _, err = command("train", *words, run)
+    told = [line for line in err.splitlines() if line.startswith("doctor: ")]
+    assert status == 0 and len(told) == 1 and "class 'many' has 32 pictures, class 'few' has 3" in told[0]
+    assert command("report", run)[0] == 0
+    assert told[0].removeprefix("doctor: ") in " ".join(Reader((run / "report.html").read_text("utf-8")).words)
+    assert command("report", run, "--lang", "ko")[0] == 0
+    text = (run / "report.html").read_text("utf-8")
+    assert "학습 의사의 말" in text and "&#x27;many&#x27;의 사진은 32장" in text
+    assert "doctor" not in command("train", *words, tmp_path / "without", "--no-doctor")[2]
+    assert "diagnosis" not in (tmp_path / "without" / "log.jsonl").read_text()
+    assert "doctor" not in command("train", *words, tmp_path / "quiet", "--quiet")[2]
+    assert "diagnosis" in (tmp_path / "quiet" / "log.jsonl").read_text()
 
 
 def test_what_cannot_be_reported_on_is_said(command: Command, run_folder: Path, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ from pellucid.train.history import History
 def test_events_come_in_order_with_their_numbers() -> None:
     told: list[Event] = []
     model, (x, y) = compiled(optimizers.SGD(pellucid.schedules.Step(0.1, 3, 0.5))), pictures(20)
-    history = fit(model, x, y, batch_size=8, epochs=2, validation_data=(x[:5], y[:5]), callbacks=told.append)
+    held = (x[:5], y[:5])
+    history = fit(model, x, y, batch_size=8, epochs=2, validation_data=held, callbacks=told.append, doctor=False)
     epoch = [EpochStarted, BatchEnded, BatchEnded, BatchEnded, EvaluationStarted, EpochEnded]
     assert [type(event) for event in told] == [TrainingStarted, *epoch, *epoch, TrainingEnded]
     start, batches, ends = told[0], told[2:5] + told[8:11], [told[6], told[12]]

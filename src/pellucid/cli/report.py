@@ -58,6 +58,7 @@ def read_run(run: Path, bar: WorkBar) -> Run:
     """
     from pellucid.model_file import load
     from pellucid.report import Run
+    from pellucid.train.doctor import read_findings
     from pellucid.visualise import read_log
 
     if not run.exists():
@@ -83,6 +84,7 @@ def read_run(run: Path, bar: WorkBar) -> Run:
         dataset=dataset,
         before=first_snapshot(folder),
         snapshots=_snapshots(folder / SNAPSHOTS),
+        advice=read_findings(folder / LOG_FILE),
     )
 
 

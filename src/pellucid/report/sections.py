@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,6 +20,8 @@ from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.report.page import Page
 from pellucid.report.words import Words
+from pellucid.train import Diagnosed
+from pellucid.train.doctor import in_language
 from pellucid.visualise import Log, curves_figure, filters_figure
 from pellucid.visualise.answers import class_label, probabilities, show_picture
 from pellucid.visualise.architecture import architecture_svg
@@ -44,7 +46,7 @@ class Run:
     """A finished run, read: its best epoch, what made it, its log, the pictures it is judged on.
 
     record: run.json. before: the first convolution's kernel before training. end: the
-    log's last event. snapshots: histograms over the epochs, where the run kept some.
+    log's last event. snapshots: histograms over the epochs, where the run kept some. advice: what the doctor said.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Run:
     dataset: Dataset
     before: Array | None
     snapshots: Snapshots | None
+    advice: Sequence[Diagnosed] = ()
 
 
 def make_report(run: Run, *, lang: str = "en", progress: Progress | None = None) -> str:
@@ -175,6 +178,9 @@ def _training(page: Page, words: Words, run: Run) -> None:
     page.table((words.say("setting"), words.say("value")), rows)
     if weights:
         page.paragraph(words.say("started from", weights=weights))
+    if run.advice:
+        told = [(said.epoch, in_language(said, words.lang)) for said in run.advice]
+        page.table((words.say("after epoch"), words.say("doctor")), told, right=(0,))
 
 
 def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:

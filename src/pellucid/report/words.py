@@ -56,6 +56,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "ended": ("ended", "끝난 까닭"),
     "speed": ("pictures a second, median epoch", "초당 사진 수, 에포크 중앙값"),
     "epoch time": ("an epoch, median", "에포크 하나, 중앙값"),
+    "after epoch": ("after epoch", "에포크 뒤"),
+    "doctor": ("what the training doctor said", "학습 의사의 말"),
     "judgement": ("How well", "성적"),
     "precision": ("precision", "정밀도"),
     "recall": ("recall", "재현율"),

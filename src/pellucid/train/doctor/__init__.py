@@ -7,7 +7,7 @@ docs/doctor.md explains them.
 """
 
 from pellucid.train.doctor.listener import RULES, Doctor
-from pellucid.train.doctor.record import read_findings
+from pellucid.train.doctor.record import in_language, read_findings
 from pellucid.train.doctor.sentences import sentence
 
-__all__ = ["RULES", "Doctor", "read_findings", "sentence"]
+__all__ = ["RULES", "Doctor", "in_language", "read_findings", "sentence"]

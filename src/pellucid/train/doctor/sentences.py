@@ -122,13 +122,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "overfitting": (
         "the held-out loss was best in epoch {epoch} ({best}) and is now {now}, while the training loss fell to "
         "{loss}: it learns by heart; stop earlier (--patience 3), augment, or add dropout or pictures",
-        "따로 둔 사진의 손실이 {epoch}번째 에포크({best})에서 가장 낮았고 이제 {now}인데, 학습 손실은 {loss}까지 "
+        "따로 둔 사진의 손실이 {epoch}번째 에폭({best})에서 가장 낮았고 이제 {now}인데, 학습 손실은 {loss}까지 "
         "내려갔습니다: 외우고 있습니다. 일찍 멈추거나(--patience 3), 데이터를 증강하거나, 드롭아웃이나 사진을 더하세요",
     ),
     "waiting": (
         "{share} of epoch {epoch} went by waiting for pictures: use smaller pictures (--size), less augmentation, or "
         "more room for the cache of decoded ones (PELLUCID_CACHE_BYTES)",
-        "{epoch}번째 에포크의 {share}를 사진을 기다리며 보냈습니다: 더 작은 사진(--size)이나 더 적은 증강을 쓰거나, "
+        "{epoch}번째 에폭의 {share}를 사진을 기다리며 보냈습니다: 더 작은 사진(--size)이나 더 적은 증강을 쓰거나, "
         "읽어 둔 사진의 캐시에 자리를 더 주세요(PELLUCID_CACHE_BYTES)",
     ),
 }
