@@ -56,8 +56,6 @@ def test_every_command_explains_itself_with_an_example(command: Command) -> None
 
 
 def test_help_promises_nothing_that_is_not_there(command: Command) -> None:
-    told = " ".join(command(*words, "--help")[1] for words in [[], *COMMANDS])
-    assert not re.search(r"(?<![\w-])--resume(?![\w-])", told)
     status, _, err = command("resume")
     assert status == 2 and "No such command" in err
 
@@ -138,6 +136,7 @@ def test_training_leaves_what_it_promises(run_folder: Path) -> None:
         "log.jsonl",
         "run.json",
         "snapshots",
+        "checkpoints",
         "curves.png",
         "filters.png",
     }
@@ -345,10 +344,11 @@ def test_an_interrupted_training_saves_and_says_so(tmp_path: Path, number: signa
     done = interrupted(tmp_path / "run", number)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    assert "stopping after this step" in done.stderr and "interrupted" in done.stderr
+    assert "stopping after this step" in done.stderr
+    assert f"go on with: pellucid train --resume {tmp_path / 'run'}" in done.stderr
     for name in ("model.safetensors", "last.safetensors"):
         assert pellucid.load(tmp_path / "run" / name).count_params() > 0
-    assert (tmp_path / "run" / "curves.png").is_file()
+    assert not (tmp_path / "run" / "curves.png").exists(), "whoever interrupts will not wait for pictures"
 
 
 def test_run_records_that_are_damaged_are_named(command: Command, run_folder: Path, tmp_path: Path) -> None:

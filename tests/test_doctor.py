@@ -16,11 +16,11 @@ from pellucid import layers as L
 from pellucid.datasets.transforms import augmentation
 from pellucid.inputs import make_examples
 from pellucid.model import Sequential
-from pellucid.train import Diagnosed, JsonLog, TrainConfig, Trainer, run_training
+from pellucid.train import Checkpoints, Diagnosed, JsonLog, TrainConfig, Trainer, run_training
 from pellucid.train.doctor import RULES, Doctor, read_findings
 from pellucid.train.doctor.record import in_language
 from pellucid.train.doctor.sentences import SENTENCES
-from pellucid.train.run import LOG_FILE
+from pellucid.train.run import CHECKPOINT_FOLDER, LOG_FILE
 
 X, Y = bars()
 
@@ -135,15 +135,16 @@ def test_a_run_keeps_it_in_its_log_and_does_not_say_it_again(tmp_path: Path) -> 
     model = network()
     model.compile("adam")
     heard: list[Diagnosed] = []
-    for _ in range(2):
+    for epochs in (1, 2):
         examples, held = make_examples(model, X * 255, Y, None, None, validation_split=0.25)
         model.prepare_slots()
         keep = [lambda event: heard.append(event) if isinstance(event, Diagnosed) else None]
-        run_training(model, examples, held, TrainConfig(1, 16), tmp_path, listeners=keep)
+        saved = None if epochs == 1 else Checkpoints(tmp_path / CHECKPOINT_FOLDER).newest(pytest.fail)
+        run_training(model, examples, held, TrainConfig(epochs, 16), tmp_path, listeners=keep, resume=saved)
     lines = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["start", "diagnosis", "epoch", "end", "start", "epoch", "end"]
+    assert [line["event"] for line in lines] == ["start", "diagnosis", "epoch", "epoch", "end"]
     assert read_findings(tmp_path / LOG_FILE) == heard and len(heard) == 1
-    assert pellucid.visualise.read_log(tmp_path / LOG_FILE).epochs == [1]
+    assert pellucid.visualise.read_log(tmp_path / LOG_FILE).epochs == [1, 2]
     run_training(model, examples, held, TrainConfig(1, 16), tmp_path, doctor=False)
 
 

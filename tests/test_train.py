@@ -24,6 +24,7 @@ from pellucid.train import (
     EpochStarted,
     EvaluationStarted,
     Event,
+    PicturesJudged,
     Stop,
     TrainConfig,
     Trainer,
@@ -40,9 +41,10 @@ def test_events_come_in_order_with_their_numbers() -> None:
     model, (x, y) = compiled(optimizers.SGD(pellucid.schedules.Step(0.1, 3, 0.5))), pictures(20)
     held = (x[:5], y[:5])
     history = fit(model, x, y, batch_size=8, epochs=2, validation_data=held, callbacks=told.append, doctor=False)
-    epoch = [EpochStarted, BatchEnded, BatchEnded, BatchEnded, EvaluationStarted, EpochEnded]
+    epoch = [EpochStarted, BatchEnded, BatchEnded, BatchEnded, EvaluationStarted, PicturesJudged, EpochEnded]
     assert [type(event) for event in told] == [TrainingStarted, *epoch, *epoch, TrainingEnded]
-    start, batches, ends = told[0], told[2:5] + told[8:11], [told[6], told[12]]
+    start, batches, ends = told[0], told[2:5] + told[9:12], [told[7], told[14]]
+    assert told[6] == PicturesJudged(0, 5, 5)
     assert isinstance(start, TrainingStarted) and start.model is model
     assert (start.epochs, start.steps_per_epoch, start.batch_size) == (2, 3, 8)
     assert (start.num_samples, start.num_validation_samples) == (20, 5)
@@ -189,7 +191,15 @@ def test_early_stopping_ends_a_run_and_gives_the_best_weights_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "batches", "epochs"), [(TrainingStarted, 0, 0), (BatchEnded, 1, 1), (EpochEnded, 3, 1)]
+    ("kind", "batches", "epochs"),
+    [
+        (TrainingStarted, 0, 0),
+        (EpochStarted, 0, 0),
+        (BatchEnded, 1, 0),
+        (EvaluationStarted, 3, 0),
+        (PicturesJudged, 3, 0),
+        (EpochEnded, 3, 1),
+    ],
 )
 def test_a_listener_stops_training(kind: type, batches: int, epochs: int) -> None:
     told: list[Event] = []
@@ -198,9 +208,13 @@ def test_a_listener_stops_training(kind: type, batches: int, epochs: int) -> Non
         told.append(event)
         return Stop("enough") if isinstance(event, kind) else None
 
-    history = fit(compiled(), *pictures(20), batch_size=8, epochs=5, callbacks=stop)
-    assert Counter(type(e) for e in told)[BatchEnded] == batches and len(history.epoch) == epochs
+    x, y = pictures(20)
+    model = compiled()
+    history = fit(model, x, y, batch_size=8, epochs=5, callbacks=stop, validation_data=(x[:9], y[:9]))
+    assert Counter(type(e) for e in told)[BatchEnded] == batches
+    assert len(history.epoch) == epochs == model.num_epochs, "an epoch that was stopped has not ended"
     assert isinstance(told[-1], TrainingEnded) and told[-1].reason == "enough"
+    assert told[-1].num_epochs == epochs
 
 
 def with_dropout() -> Sequential:

@@ -190,6 +190,26 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         ) from error
 
 
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Errors: CheckpointError if it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _flush_folder(folder.parent)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be made: {error.strerror or error}; choose another place") from error
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove what a killed process has left beside the names it was about to take; only with nobody else writing."""
+    for path in Path(folder).glob(".pellucid-*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def _flush_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows can't open a folder, and journals renames itself
         return

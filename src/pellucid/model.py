@@ -26,6 +26,7 @@ from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
 from pellucid.summary import MemorySummary, Summary, memory_of, summarize
 from pellucid.train import (
+    Checkpoints,
     Evaluation,
     History,
     Listener,
@@ -33,6 +34,7 @@ from pellucid.train import (
     TrainConfig,
     Trainer,
     evaluate,
+    fit_resumable,
     standardize_listeners,
 )
 from pellucid.train.doctor import Doctor
@@ -172,6 +174,7 @@ class Sequential(Stack, Shown):
         sample_weight: Any = None,
         cache_features: bool = True,
         doctor: bool = True,
+        resume: str | Path | None = None,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
@@ -182,6 +185,8 @@ class Sequential(Stack, Shown):
         numbers, in up to 1 GiB of memory and beyond that a file that goes with the end of `fit`.
         doctor: say, in a line each with the remedy, what keeps a network from learning (see `train.doctor`); what was
         said is in the history's `advice`. It changes no number.
+        resume: a folder for checkpoints. Where it holds one of this same training, training goes on from there, to the
+        same bits as if it had never stopped; so a program that was stopped is simply run again.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
@@ -204,9 +209,16 @@ class Sequential(Stack, Shown):
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
         watching = Doctor(self, examples, held, tell=tuple(listeners)) if doctor else None
         try:
-            history = Trainer(
-                self, examples, config, validation=held, listeners=[*([watching] if watching else []), *listeners]
-            ).run()
+            kept = None if resume is None else Checkpoints(Path(resume))
+            trainer = Trainer(
+                self,
+                examples,
+                config,
+                validation=held,
+                listeners=[*([watching] if watching else []), *listeners],
+                checkpoints=kept,
+            )
+            history = trainer.run() if kept is None else fit_resumable(trainer, kept)
             history.advice = [said.text for said in watching.findings] if watching else []
             return history
         finally:
@@ -257,6 +269,12 @@ class Sequential(Stack, Shown):
         from pellucid import model_file
 
         model_file.save(self, Path(path))
+
+    def facts(self) -> dict[str, Any]:
+        """All that a file keeps of it but the tensors."""
+        from pellucid import model_file
+
+        return model_file.facts_of(self)
 
     # Inside
 

@@ -15,6 +15,8 @@ from pellucid.errors import CheckpointError, PellucidError
 from pellucid.initializers import Initializer
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
+from pellucid.parameters import fill, tensors_of
+from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
@@ -22,11 +24,19 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.safetensors"
 
 
+KINDS = ("model", "checkpoint")
+"""What a model can be read from: a checkpoint holds one, and a training beside it."""
+
+
 def save(model: Sequential, path: Path) -> None:
     """Write layers, parameters, state, preprocessing, classes and what `compile` chose."""
     model.build()
-    facts: dict[str, Any] = {
-        "kind": "model",
+    checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+
+
+def facts_of(model: Sequential) -> dict[str, Any]:
+    """All of a model but its tensors, as plain data."""
+    return {
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.input_shape),
@@ -36,48 +46,39 @@ def save(model: Sequential, path: Path) -> None:
         "trained_on": model.trained_on,
         "compiled": model.compiled_config(),
     }
-    checkpoint.write(path, tensors_of(model), facts)
-
-
-def tensors_of(model: Sequential) -> dict[str, Array]:
-    """Every parameter and state array under `layer/name`."""
-    return {
-        f"{layer.name}/{name}": array for layer in model.layers for name, array in (layer.params | layer.state).items()
-    }
 
 
 def load(path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
-    """The model in a file, or in a run's folder. custom_layers: layers of your own, by the names of their classes.
+    """The model in a file, in a checkpoint, or in a run's folder.
 
+    custom_layers: layers of your own, by the names of their classes.
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
-    tensors, facts = checkpoint.read(file)
-    if facts.get("kind") != "model":
+    return model_of(file, *checkpoint.read(file), custom_layers)
+
+
+def model_of(
+    file: Path,
+    tensors: Mapping[str, Array],
+    facts: Mapping[str, Any],
+    custom_layers: Mapping[str, type[Layer]] | None = None,
+) -> Sequential:
+    """The model that a file's tensors and facts are of. Errors: as `load`."""
+    if facts.get("kind") not in KINDS:
         raise CheckpointError(f"{file} holds no Pellucid model, but {facts.get('kind')!r}")
+    own = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
     try:
-        model = _restore(facts, custom_layers, sum(array.size for array in tensors.values()))
+        model = _restore(facts, custom_layers, sum(array.size for array in own.values()))
     except (PellucidError, AttributeError, KeyError, TypeError, ValueError, MemoryError) as error:
         raise CheckpointError(f"{file}: the description of the model cannot be followed: {error}") from error
-    expected = {name: array.shape for name, array in tensors_of(model).items()}
-    given = {name: array.shape for name, array in tensors.items()}
-    if expected != given:
-        wrong = [
-            f"{name}: {given.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
-            for name in sorted(expected.keys() | given.keys())
-            if expected.get(name) != given.get(name)
-        ]
-        raise CheckpointError(f"{file}: tensors do not fit the layers: {'; '.join(wrong)}")
-    for layer in model.layers:
-        names = [*layer.params, *layer.state]
-        if names:
-            layer.set_weights([tensors[f"{layer.name}/{name}"] for name in names])
-    if any(not np.isfinite(array).all() for array in tensors.values()):
+    fill(model.layers, own, file)
+    if any(not np.isfinite(array).all() for array in own.values()):
         import warnings
 
-        warnings.warn(f"{file}: some weights are NaN or infinite; the model's answers will be too", stacklevel=2)
+        warnings.warn(f"{file}: some weights are NaN or infinite; the model's answers will be too", stacklevel=3)
     return model
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pellucid.errors import CheckpointError
 from pellucid.layers.layer import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import CACHE_LINE, aligned_zeros, untouched_zeros
@@ -132,6 +133,31 @@ class FlatParameters:
                 if segment.trainable and origin is not None and origin.shape == segment.shape:
                     self.slot(vector, segment)[...] = old.slot(slots[name], origin)
         return carried
+
+
+def tensors_of(layers: Iterable[Layer]) -> dict[str, Array]:
+    """Every parameter and state array under `layer/name`: what a file keeps of them."""
+    return {f"{layer.name}/{name}": array for layer in layers for name, array in (layer.params | layer.state).items()}
+
+
+def fill(layers: Sequence[Layer], tensors: Mapping[str, Array], where: object) -> None:
+    """Write what `tensors_of` gave into the layers. where: the file, for errors.
+
+    Errors: CheckpointError, naming every tensor that is missing, superfluous or of another shape.
+    """
+    expected = {name: array.shape for name, array in tensors_of(layers).items()}
+    given = {name: array.shape for name, array in tensors.items()}
+    if expected != given:
+        wrong = [
+            f"{name}: {given.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            for name in sorted(expected.keys() | given.keys())
+            if expected.get(name) != given.get(name)
+        ]
+        raise CheckpointError(f"{where}: tensors do not fit the layers: {'; '.join(wrong)}")
+    for layer in layers:
+        names = [*layer.params, *layer.state]
+        if names:
+            layer.set_weights([tensors[f"{layer.name}/{name}"] for name in names])
 
 
 def _lay_out(layers: Sequence[Layer]) -> tuple[Segment, ...]:

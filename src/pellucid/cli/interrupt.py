@@ -43,9 +43,15 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _came(self, number: int, frame: FrameType | None) -> None:
+        status = STATUS[signal.Signals(number)]
         if self.status is not None:
-            raise SystemExit(self.status)
-        self.status = STATUS[signal.Signals(number)]
-        # A step, the held-out pictures and saving take their time. Unbuffered: the signal may have come amid a print.
-        with contextlib.suppress(OSError):  # a terminal that has gone is no reason not to save
-            os.write(2, b"\nstopping after this step; once more to leave at once\n")
+            _say(b"left at once; the last checkpoint stands")
+            raise SystemExit(status)
+        self.status = status
+        _say(b"stopping after this step; once more to leave at once")
+
+
+def _say(text: bytes) -> None:
+    """Unbuffered: the signal may have come amid a print. A terminal that has gone is no reason not to save."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"\n%s\n" % text)

@@ -14,24 +14,35 @@ from pellucid.errors import CheckpointError, ConfigError
 
 MODEL_FILE, LAST_FILE, LOG_FILE, RUN_FILE = "model.safetensors", "last.safetensors", "log.jsonl", "run.json"
 SNAPSHOTS = "snapshots"
+CHECKPOINTS = "checkpoints"
 
 
 def make_run_folder(out: Path | None, model: str, data: str) -> Path:
     """A new, empty folder for a run: `out`, or the next free runs/MODEL-DATA-NNN.
 
-    Errors: ConfigError if `out` is a file or holds anything; CheckpointError if the folder cannot be made.
+    Errors: ConfigError if `out` is a file or holds anything but what a run left that was killed before it began;
+    CheckpointError if the folder cannot be made.
     """
     from pellucid.train import new_run_folder
 
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
+            check_unused(out)
             out.mkdir(parents=True, exist_ok=True)
             return out
         return new_run_folder(Path("runs"), f"{_plain(model)}-{_plain(data)}")
     except OSError as error:
         raise CheckpointError(f"{out or 'runs'}: cannot be made: {error.strerror}; choose another --out") from error
+
+
+def check_unused(out: Path) -> None:
+    """Errors: ConfigError if a new run cannot have this folder."""
+    if not out.exists():
+        return
+    if (out / RUN_FILE).is_file():
+        raise ConfigError(f"--out {out}: holds a run already; choose another name, or go on with it: --resume {out}")
+    if not out.is_dir() or any(path.name != CHECKPOINTS and path.suffix != ".tmp" for path in out.iterdir()):
+        raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
 
 
 def find_model(run: Path) -> Path:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar
 from pellucid.cli.recipes import recipe_for
-from pellucid.cli.run import make_run_folder, write_record
+from pellucid.cli.resume import refuse_others
+from pellucid.cli.resume import resume as resume_run
+from pellucid.cli.run import CHECKPOINTS, check_unused, make_run_folder
 from pellucid.cli.settings import parse
-from pellucid.cli.train_report import draw, record, report
+from pellucid.cli.train_report import record
+from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import (
-    NOT_MIRRORED,
+    absolute,
     build,
     fit_schedule,
     load_data,
@@ -26,9 +27,6 @@ from pellucid.cli.train_setup import (
     standardized,
 )
 from pellucid.cli.weights import begin_from, load_weights
-
-if TYPE_CHECKING:
-    from pellucid.train import Listener
 
 EXAMPLES = (
     "A small network on small digits, in seconds:\n\n   pellucid train\n\n"
@@ -41,6 +39,8 @@ EXAMPLES = (
     "   pellucid train --set conv1.filters=16 --set pool1.type=AvgPool2D --set '*.kernel_initializer=he_normal'\n\n"
     "A trained network for other classes: its features stay, its head is trained on a folder:\n\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n\n"
+    "A run that was stopped, by Ctrl-C or by a power cut, goes on; a finished one too:\n\n"
+    "   pellucid train --resume runs/first --epochs 30\n\n"
     "A learning rate that changes over the run (constant, step, cosine, warm_up):\n\n"
     "   pellucid train --set schedule=cosine"
 )
@@ -156,6 +156,14 @@ def train(
     limit: Annotated[int | None, typer.Option(metavar="N", help="Train on the first N pictures only.")] = None,
     test_limit: Annotated[int | None, typer.Option(metavar="N", help="Test on the first N pictures only.")] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", help="Default: every core this process may use.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that was stopped, amid an epoch too, to the same result as if it never had been; "
+            "with --epochs N to N epochs in all.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="The run folder. Default: runs/MODEL-DATA-NNN, a new one.")
     ] = None,
@@ -167,12 +175,17 @@ def train(
 ) -> None:
     """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
     from pellucid import ops
-    from pellucid.datasets.transforms import augmentation
     from pellucid.errors import ConfigError
-    from pellucid.train import Progress, TrainConfig, run_training
+    from pellucid.train import Checkpoints, TrainConfig
 
     if threads is not None:
         ops.set_num_threads(threads)
+    if resume is not None:
+        refuse_others(_given(context, "resume", "epochs", "threads", "quiet"))
+        status = resume_run(resume, epochs, command=context.obj, quiet=quiet)
+        if status is not None:
+            raise typer.Exit(status)
+        return
     if standardize and weights is not None:
         raise ConfigError("--standardize: pictures are scaled as they were for the weights; leave one of the two out")
     given = parse(settings or [])
@@ -191,18 +204,18 @@ def train(
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(builder, optimizer, lr, loss, given, recipe)
     rule = resize or (source.preprocessing.resize if source else "crop")
     learned_size = (source.input_shape[0], source.input_shape[1]) if source else None
+    loading: dict[str, Any] = {
+        "data": absolute(data),
+        "size": learned_size if size is None else size,
+        "channels": source.input_shape[-1] if source else None,
+        "resize": rule,
+        "validation": absolute(validation),
+        "seed": seed,
+        "limit": limit,
+        "test_limit": test_limit,
+    }
     with WorkBar(quiet=quiet) as bar:
-        dataset = load_data(
-            data,
-            size=learned_size if size is None else size,
-            channels=source.input_shape[-1] if source else None,
-            resize=rule,
-            validation=validation,
-            seed=seed,
-            limit=limit,
-            test_limit=test_limit,
-            bar=bar,
-        )
+        dataset = load_data(**loading, bar=bar)
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
     network = build(builder, dataset, rule, seed, model_settings, source)
@@ -211,35 +224,42 @@ def train(
             network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
     start = begin_from(network, source, weights, freeze or [])
     del source  # as large as the network, and no longer needed
+    learning_rate = chosen_optimizer.learning_rate_at(0)
     fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
     network.compile(chosen_optimizer, chosen_loss)
-    examples, watched = prepare(network, dataset, config)
-    augmenting = augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
+    examples = prepare(network, dataset, config)
     folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
-    training = {**config.to_json(), "optimizer": network.optimizer.config(), "loss": loss or recipe.loss}
-    made = (name, model_settings, network, data, dataset, rule, validation, start, training)
-    write_record(folder, record(context.obj, *made))
-    print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
-    told = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
-    if told:
-        print("settings " + ", ".join(f"{key}={value}" for key, value in told.items()))
-    if weights is None and network.preprocessing.mean is not None:
-        print(f"pictures {network.preprocessing.told()}")
-    with Interrupt() as interrupt, Progress(sys.stderr) as progress:
-        listeners: list[Listener] = [interrupt] if quiet else [interrupt, progress]
-        about = {"data": dataset.name}
-        run_training(
-            network,
-            examples,
-            watched,
-            config,
-            folder,
-            augment=augmenting,
-            listeners=listeners,
-            about=about,
-            doctor=doctor,
-        )
-    draw(folder)
-    report(folder, dataset)
-    if interrupt.status is not None:
-        raise typer.Exit(interrupt.status)
+    training = {
+        **config.to_json(),
+        "optimizer": network.optimizer.config(),
+        "loss": loss or recipe.loss,
+        "schedule": schedule,
+        "learning_rate": learning_rate,
+        "doctor": doctor,
+    }
+    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    with checkpoints.locked():
+        check_unused(folder)  # somebody else may have been quicker
+        told = record(context.obj, name, model_settings, network, dataset, loading, start, training)
+        print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
+        shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
+        if shown:
+            print("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
+        if weights is None and network.preprocessing.mean is not None:
+            print(f"pictures {network.preprocessing.told()}")
+        status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
+    if status is not None:
+        raise typer.Exit(status)
+
+
+def _given(context: typer.Context, *besides: str) -> list[str]:
+    """The arguments that the command line gave, as it names them, besides these."""
+    chosen = [
+        parameter
+        for parameter in context.command.params
+        if parameter.name not in besides
+        and parameter.name is not None
+        and (source := context.get_parameter_source(parameter.name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    return [parameter.opts[0] if parameter.param_type_name == "option" else "MODEL" for parameter in chosen]

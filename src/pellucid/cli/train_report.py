@@ -18,10 +18,8 @@ def record(
     name: str,
     settings: dict[str, Any],
     network: Sequential,
-    data: str,
     dataset: Dataset,
-    resize: str,
-    validation: str | None,
+    loading: dict[str, Any],
     start: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Any]:
@@ -41,21 +39,21 @@ def record(
     parts = {"train": dataset.train, "test": dataset.test}
     if dataset.validation is not None and dataset.validation is not dataset.test:
         parts["validation"] = dataset.validation
-    named = not Path(data).is_dir()
+    validation = loading["validation"]
     elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
-    held_out = str(Path(validation).resolve()) if validation is not None and elsewhere else None
     return {
         "command": command,
         "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
         "data": {
             "name": dataset.name,
-            "load": data if named else str(Path(data).resolve()),
-            "folder": not named,
-            "resize": resize,
+            "load": loading["data"],
+            "folder": Path(loading["data"]).is_dir(),
+            "resize": loading["resize"],
+            "loading": loading,
             "class_names": list(dataset.class_names),
             "pictures": {part: len(split) for part, split in parts.items()},
             "files": {part: split.files for part, split in parts.items() if split.files is not None},
-            "held_out": held_out,
+            "held_out": validation if elsewhere else None,
         },
         "start": start,
         "training": training,

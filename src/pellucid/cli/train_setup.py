@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pellucid.datasets import Dataset
     from pellucid.datasets.dataset import Pictures
-    from pellucid.datasets.transforms import Preprocessing
+    from pellucid.datasets.transforms import Augmentation, Preprocessing
     from pellucid.losses import Loss
     from pellucid.model import Sequential
     from pellucid.optimizers import Optimizer
@@ -88,6 +88,11 @@ def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None
     if schedule is not None:
         start = optimizer.learning_rate_at(0)
         optimizer.learning_rate = schedules.get(schedule, learning_rate=start, steps=max(steps, 1))
+
+
+def absolute(place: str | None) -> str | None:
+    """A folder by its whole path, so that it is found from anywhere; what is no folder stays as it is."""
+    return place if place is None or not Path(place).is_dir() else str(Path(place).resolve())
 
 
 def load_data(
@@ -177,10 +182,18 @@ def standardized(scaling: Preprocessing, images: NDArray[np.uint8] | Pictures, b
     return replace(scaling, scale=1 / 255, mean=measured.mean, std=measured.std)
 
 
+def augment_for(dataset: Dataset, config: TrainConfig) -> Augmentation | None:
+    """What changes the pictures in each epoch. Errors: ConfigError for an unknown name."""
+    from pellucid.datasets.transforms import augmentation
+
+    return augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
+
+
 def prepare(network: Sequential, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
     """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
     from pellucid.inputs import make_examples
 
+    augment_for(dataset, config)  # says what is wrong with its name before anything is written
     held = dataset.held_out
     network.prepare_slots()
     return make_examples(

@@ -1,7 +1,9 @@
 """Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), what a run leaves (`run`).
 
-What frozen layers give is computed once (`features`)."""
+`checkpoints` keeps a folder of checkpoints, `resume` says what is in one. What frozen layers give is computed once
+(`features`)."""
 
+from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import (
@@ -14,6 +16,8 @@ from pellucid.train.events import (
     FeaturesComputed,
     FeaturesNotKept,
     Listener,
+    PicturesJudged,
+    Resumable,
     Stop,
     TrainingEnded,
     TrainingStarted,
@@ -22,11 +26,13 @@ from pellucid.train.events import (
 from pellucid.train.examples import Examples
 from pellucid.train.history import Evaluation, History
 from pellucid.train.listeners import JsonLog, Progress
-from pellucid.train.run import new_run_folder, run_training
+from pellucid.train.resume import other_backend
+from pellucid.train.run import fit_resumable, new_run_folder, run_training
 from pellucid.train.trainer import Trainer, evaluate
 
 __all__ = [
     "BatchEnded",
+    "Checkpoints",
     "Diagnosed",
     "EarlyStopping",
     "EpochEnded",
@@ -40,14 +46,19 @@ __all__ = [
     "History",
     "JsonLog",
     "Listener",
+    "PicturesJudged",
     "Progress",
+    "Resumable",
+    "Saved",
     "Stop",
     "TrainConfig",
     "Trainer",
     "TrainingEnded",
     "TrainingStarted",
     "evaluate",
+    "fit_resumable",
     "new_run_folder",
+    "other_backend",
     "run_training",
     "standardize_listeners",
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+import numpy as np
 
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.ops.geometry import Array
-from pellucid.train.events import EpochEnded, Event, Stop, TrainingEnded, TrainingStarted, Weighted
+from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted, Weighted
 
 
 class EarlyStopping:
@@ -40,11 +43,16 @@ class EarlyStopping:
         self._model: Weighted | None = None
         self._weights: list[Array] | None = None
         self._best, self._waited = math.inf, 0
+        self._resumed = False
 
     def __call__(self, event: Event) -> Stop | None:
         match event:
             case TrainingStarted():
-                self._model, self._weights, self._best, self._waited = event.model, None, math.inf, 0
+                if not self._resumed:
+                    self._weights, self._best, self._waited = None, math.inf, 0
+                self._model, self._resumed = event.model, False
+            case EpochStarted():
+                return self._verdict()  # a run that was stopped here stays stopped when it is resumed
             case EpochEnded():
                 return self._judge(event)
             case TrainingEnded():
@@ -53,6 +61,17 @@ class EarlyStopping:
                 self._model = self._weights = None
         return None
 
+    def state(self) -> Mapping[str, Array]:
+        """The best number, the epochs waited since, and the weights to give back."""
+        weights = {f"weights:{i}": array for i, array in enumerate(self._weights or ())}
+        return {"best": np.array(self._best), "waited": np.array(self._waited, np.int64), **weights}
+
+    def resume(self, state: Mapping[str, Array]) -> None:
+        """Wait on from there."""
+        self._best, self._waited, self._resumed = float(state["best"]), int(state["waited"]), True
+        weights = [state[f"weights:{i}"] for i in range(len(state) - 2)]
+        self._weights = weights or None
+
     def _judge(self, event: EpochEnded) -> Stop | None:
         if self._improves(event):
             self._waited = 0
@@ -60,6 +79,9 @@ class EarlyStopping:
                 self._weights = self._model.get_weights()
         else:
             self._waited += 1
+        return self._verdict()
+
+    def _verdict(self) -> Stop | None:
         if self._waited >= self._patience:
             return Stop(f"no better epoch among the last {self._patience}")
         return None

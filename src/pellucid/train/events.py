@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pellucid.errors import ConfigError
 from pellucid.ops.geometry import Array
@@ -22,7 +22,7 @@ class Weighted(Protocol):
 
 @dataclass(frozen=True)
 class TrainingStarted:
-    """Before the first step. epochs counts from 1, first_epoch from 0."""
+    """Before the first step. epochs counts from 1, first_epoch and first_batch from 0: above it in a resumed run."""
 
     first_epoch: int
     epochs: int
@@ -31,11 +31,12 @@ class TrainingStarted:
     num_validation_samples: int
     batch_size: int
     model: Weighted = field(repr=False, compare=False)
+    first_batch: int = 0
 
 
 @dataclass(frozen=True)
 class EpochStarted:
-    """Before the first batch of an epoch, counted from 0."""
+    """Before the first batch of an epoch, counted from 0; or before the first that a resumed run still has to do."""
 
     epoch: int
 
@@ -85,8 +86,17 @@ class EvaluationStarted:
 
 
 @dataclass(frozen=True)
+class PicturesJudged:
+    """After each batch of the validation pictures of an epoch. Units: done and total in pictures."""
+
+    epoch: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class EpochEnded:
-    """After an epoch and its validation.
+    """After an epoch and its validation; not after one that was stopped amid them.
 
     Units: elapsed_s covers the training steps alone; images_per_s likewise; waited_s is the part of elapsed_s in which
     the steps stood still for pictures that were read or augmented. improved: the best epoch so far, judged on
@@ -135,6 +145,7 @@ Event = (
     | FeaturesNotKept
     | BatchEnded
     | EvaluationStarted
+    | PicturesJudged
     | EpochEnded
     | Diagnosed
     | TrainingEnded
@@ -143,9 +154,9 @@ Event = (
 
 @dataclass(frozen=True)
 class Stop:
-    """A listener's answer that ends training after the epoch.
+    """A listener's answer that ends training, at once: after the batch to whose event it answers.
 
-    To `BatchEnded` or `FeaturesComputed` it ends after that batch; to `EpochStarted`, at once.
+    An epoch that is stopped so has not ended: it is not in the history, and a resumed run finishes it.
     """
 
     reason: str
@@ -154,6 +165,18 @@ class Stop:
 Listener = Callable[[Event], Stop | None]
 """One with an attribute `every_batch` that is False is content with the `BatchEnded` that end a stretch of steps of
 about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A listener that remembers something from epoch to epoch, and goes on where it was in a resumed run."""
+
+    def state(self) -> Mapping[str, Array]:
+        """What it remembers, as arrays of numbers by name."""
+
+    def resume(self, state: Mapping[str, Array]) -> None:
+        """Remember what `state` gave; called before `TrainingStarted`."""
+
 
 STRETCH_S = 0.1
 """Seconds of steps between two `BatchEnded` for such listeners. Each time a busy Python thread may keep the interpreter

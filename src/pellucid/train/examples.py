@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ class Trainable(Compiled, Protocol):
     optimizer_step: int
     num_epochs: int
     preprocessing: Preprocessing
+
+    def facts(self) -> dict[str, Any]:
+        """All of it but its tensors, as plain data."""
 
     def touch(self) -> None:
         """Say that the parameters have changed."""
@@ -46,6 +50,23 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+
+NUM_FINGERPRINTED = 16
+"""Pictures that are looked at, spread over all, to know a data set again."""
+
+
+def fingerprint(examples: Examples | None) -> str:
+    """A short text by which pictures, targets and weights are known again, from some of the pictures and all others."""
+    if examples is None:
+        return "none"
+    images, count = examples.images, len(examples)
+    rows = np.unique(np.linspace(0, count - 1, NUM_FINGERPRINTED).astype(np.int64))
+    digest = hashlib.sha256(repr((tuple(images.shape), np.dtype(images.dtype).str)).encode())
+    for array in (images[rows], examples.targets, examples.weights):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return f"{count} pictures {digest.hexdigest()[:16]}"
 
 
 def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: bool) -> Feed:

@@ -11,6 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
+from pellucid.checkpoint import replacing
+from pellucid.errors import CheckpointError
+from pellucid.ops.geometry import Array
 from pellucid.train.events import (
     BatchEnded,
     Diagnosed,
@@ -20,6 +25,7 @@ from pellucid.train.events import (
     Event,
     FeaturesComputed,
     FeaturesNotKept,
+    PicturesJudged,
     TrainingEnded,
     TrainingStarted,
 )
@@ -97,7 +103,7 @@ class Progress:
         self._headed = False
         self._drawn_s = self._epoch_start_s = 0.0
         self._seen = self._done = 0
-        self._total, self._start_s = 1, 0.0
+        self._total, self._start_s, self._before = 1, 0.0, 0
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -116,6 +122,8 @@ class Progress:
             case EvaluationStarted():
                 if self._bar is not None and self._task is not None:
                     self._bar.update(self._task, numbers=f"judging {event.num_samples:,} held-out pictures")
+            case PicturesJudged():
+                self._judged(event)
             case EpochEnded():
                 if not self._headed:
                     self._headed = True
@@ -130,7 +138,8 @@ class Progress:
         self._epochs, self._steps, self._headed = event.epochs, event.steps_per_epoch, False
         file = self._file or sys.stderr
         self._total = max(event.epochs * event.steps_per_epoch, 1)
-        self._done, self._start_s = 0, time.perf_counter()
+        self._before = event.first_epoch * event.steps_per_epoch + event.first_batch
+        self._done, self._start_s = self._before, time.perf_counter()
         if not self._wants_bar or not file.isatty():
             return
         from rich.console import Console
@@ -186,12 +195,20 @@ class Progress:
             return
         self._drawn_s = now
         speed = self._seen / max(now - self._epoch_start_s, 1e-9)
-        left = (now - self._start_s) * (self._total - self._done) / self._done
+        left = (now - self._start_s) * (self._total - self._done) / (self._done - self._before)
         numbers = f"{describe(event.logs)}  {speed:,.0f} images/s  {duration(left)} left"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=event.batch + 1, numbers=numbers)
         elif not last and now - self._epoch_start_s > 50 * REDRAW_S:
             self._line(f"epoch {event.epoch + 1}/{self._epochs}  batch {event.batch + 1}/{self._steps}  {numbers}")
+
+    def _judged(self, event: PicturesJudged) -> None:
+        now = time.perf_counter()
+        if self._bar is not None and self._task is not None and now - self._drawn_s >= REDRAW_S:
+            self._drawn_s = now
+            self._bar.update(
+                self._task, completed=event.done, total=event.total, numbers="held-out pictures, being judged"
+            )
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
@@ -215,17 +232,23 @@ class Progress:
 
 
 class JsonLog:
-    """Appends one JSON object a line to a file: the run's start, each epoch, what the doctor says, its end."""
+    """Appends one JSON object a line to a file: the run's start, each epoch, what the doctor says, its end.
+
+    A resumed run's log is that of one which never stopped: what came after the checkpoint is not in it.
+    Errors: CheckpointError if it cannot be written.
+    """
 
     every_batch = False
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self._path, self._about = path, dict(about)
+        self._lines: list[str] = []
+        """What was written between start and end, as it is in the file."""
 
     def __call__(self, event: Event) -> None:
         match event:
             case TrainingStarted():
-                self._write(
+                self._start(
                     {
                         "event": "start",
                         "epochs": event.epochs,
@@ -268,10 +291,31 @@ class JsonLog:
                     }
                 )
 
+    def state(self) -> Mapping[str, Array]:
+        """The lines so far."""
+        return {"lines": np.frombuffer("".join(self._lines).encode(), np.uint8)}
+
+    def resume(self, state: Mapping[str, Array]) -> None:
+        """Have these lines between start and end."""
+        self._lines = [f"{line}\n" for line in bytes(state["lines"]).decode().split("\n")[:-1]]
+
+    def _start(self, entry: Mapping[str, Any]) -> None:
+        with replacing(self._path) as file:
+            file.write("".join([_line(entry), *self._lines]).encode())
+
     def _write(self, entry: Mapping[str, Any]) -> None:
-        plain = {  # JSON has no NaN and no infinity
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in entry.items()
-        }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(plain, allow_nan=False, ensure_ascii=False) + "\n")
+        line = _line(entry)
+        if entry["event"] != "end":
+            self._lines.append(line)
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise CheckpointError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    plain = {  # JSON has no NaN and no infinity
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in entry.items()
+    }
+    return json.dumps(plain, allow_nan=False, ensure_ascii=False) + "\n"

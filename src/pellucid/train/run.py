@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from pellucid.checkpoint import make_folder, remove_leftovers
 from pellucid.errors import DataError
+from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
-from pellucid.train.doctor import Doctor, read_findings
+from pellucid.train.doctor import Doctor
 from pellucid.train.doctor.chart import Examined
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener
 from pellucid.train.examples import Examples
 from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
+from pellucid.train.resume import other_backend
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
 from pellucid.train.trainer import Trainer
 
@@ -23,6 +27,7 @@ MODEL_FILE = "model.safetensors"
 LAST_FILE = "last.safetensors"
 LOG_FILE = "log.jsonl"
 SNAPSHOT_FOLDER = "snapshots"
+CHECKPOINT_FOLDER = "checkpoints"
 
 
 class Savable(Examined, Protocol):
@@ -70,12 +75,17 @@ def run_training(
     listeners: Sequence[Listener] = (),
     about: Mapping[str, Any] | None = None,
     doctor: bool = True,
+    checkpoints: Checkpoints | None = None,
+    resume: Saved | None = None,
+    rescheduled: bool = False,
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
 
     doctor: say in the log, and to the listeners, what goes wrong.
 
-    However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch.
+    However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch;
+    only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever calls has locked.
+    resume: go on from there; rescheduled as in `Trainer.resume`.
     """
     keepers: list[Listener] = [
         JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
@@ -83,10 +93,11 @@ def run_training(
         SaveBest(model, out / MODEL_FILE),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
-        said = [told.rule for told in read_findings(out / LOG_FILE)]
-        keepers.insert(0, Doctor(model, examples, validation, tell=[keepers[0], *listeners], said=said))
+        keepers.insert(0, Doctor(model, examples, validation, tell=[keepers[0], *listeners]))
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
+    kept = checkpoints or Checkpoints(out / CHECKPOINT_FOLDER)
+    make_folder(kept.folder)
     trainer = Trainer(
         model,
         examples,
@@ -95,10 +106,39 @@ def run_training(
         augment=augment,
         listeners=[*keepers, *listeners],
         folder=out,
+        checkpoints=kept,
     )
+    if resume is not None:
+        for folder in (out, out / SNAPSHOT_FOLDER):
+            remove_leftovers(folder)
+        trainer.resume(resume, rescheduled=rescheduled)
+    at_once = False
     try:
         return trainer.run()
+    except SystemExit:
+        at_once = True
+        raise
     finally:
-        model.save(out / LAST_FILE)
-        if not (out / MODEL_FILE).exists():
-            model.save(out / MODEL_FILE)
+        if not at_once:
+            model.save(out / LAST_FILE)
+            if not (out / MODEL_FILE).exists():
+                model.save(out / MODEL_FILE)
+
+
+def fit_resumable(trainer: Trainer, checkpoints: Checkpoints) -> History:
+    """Train with checkpoints in a folder, and go on from the newest whole one there, if there is one.
+
+    Errors: CheckpointError if another process is training there; ConfigError if the training there is another one.
+    """
+    with checkpoints.locked():
+        saved = checkpoints.newest(_warn)
+        if saved is not None:
+            trainer.resume(saved)
+            difference = other_backend(saved)
+            if difference:
+                _warn(difference)
+        return trainer.run()
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.checkpoint import replacing
+from pellucid.checkpoint import make_folder, replacing
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import Segment
@@ -35,7 +35,7 @@ class Snapshots:
     every_batch = False
 
     def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder, self._model = folder, model
         self._probes = probes[: num_probes(model, probes.shape[1:])]
         self._weights: dict[str, tuple[int, Mapping[str, Array]]] = {}
@@ -43,7 +43,7 @@ class Snapshots:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case TrainingStarted():
+            case TrainingStarted(first_epoch=0, first_batch=0):
                 self._write(0, gradients=False)
             case EpochEnded():
                 self._write(event.epoch + 1, gradients=True)

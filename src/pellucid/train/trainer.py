@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pellucid.errors import DivergedError
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
+from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
     STRETCH_S,
@@ -24,6 +25,7 @@ from pellucid.train.events import (
     EvaluationStarted,
     Event,
     Listener,
+    PicturesJudged,
     Stop,
     TrainingEnded,
     TrainingStarted,
@@ -32,6 +34,11 @@ from pellucid.train.events import (
 from pellucid.train.examples import Examples, Trainable, make_feed
 from pellucid.train.features import Stage, base_state, stage_of
 from pellucid.train.history import History
+from pellucid.train.resume import Place, pack, settings_of, unpack
+
+
+class _Stopped(Exception):
+    """A listener wants to stop while held-out pictures are judged."""
 
 
 class Trainer:
@@ -47,8 +54,12 @@ class Trainer:
         augment: Any = None,
         listeners: Sequence[Listener] = (),
         folder: Path | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        """folder: where a large file may lie while this runs; by default in the user's cache."""
+        """folder: where a large file may lie while this runs; by default in the user's cache.
+
+        checkpoints: where the training is kept, so that `resume` can go on with it; None: nowhere.
+        """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
         self.history = History()
@@ -58,58 +69,73 @@ class Trainer:
         self._base: object = None
         self._enter(Stage(model.layers, examples, validation))
         self._best: tuple[float, float] = (-np.inf, -np.inf)
-        self._waited_s = 0.0
+        self._checkpoints = checkpoints
+        self._settings: dict[str, Any] | None = None
+        self._place, self._kept = Place(), False
+        self._start_s = 0.0
+
+    def resume(self, saved: Saved, *, rescheduled: bool = False) -> None:
+        """Let `run` go on where a checkpoint was written.
+
+        rescheduled: with the optimizer's learning rate as it is now, and not as it was then.
+        Errors: ConfigError where model, settings or pictures are others than then.
+        """
+        self._place, self.history, self._best = unpack(
+            saved, self.model, self._fixed(), self.listeners, rescheduled=rescheduled
+        )
+        self._kept = True
 
     def run(self) -> History:
         """Train for `config.epochs` epochs or until a listener says stop.
 
         Errors: DivergedError when a loss is not finite; the parameters are then those before that step.
         """
-        model, config, examples = self.model, self.config, self.examples
+        model, config, examples, place = self.model, self.config, self.examples, self._place
         plan = self._make_plan()
         held = len(self.validation) if self.validation else 0
         steps = len(self._batches)
-        self._emit(TrainingStarted(0, config.epochs, steps, len(examples), held, config.batch_size, model))
-        for epoch in range(config.epochs):
-            if self._stop:
-                break
-            self._emit(EpochStarted(epoch))
+        self._keep()
+        self._emit(
+            TrainingStarted(
+                place.epoch, config.epochs, steps, len(examples), held, config.batch_size, model, place.batch
+            )
+        )
+        while place.epoch < config.epochs and not self._stop:
+            self._emit(EpochStarted(place.epoch))
             parameters = model.parameters  # laid out anew if a listener has frozen, thawed or changed a layer
-            if self._renew_stage(config.epochs - epoch) or parameters is not plan.parameters:
+            if self._renew_stage(config.epochs - place.epoch) or parameters is not plan.parameters:
                 plan = self._make_plan()
             if self._stop:
                 break
-            start = time.perf_counter()
-            plan.totals[:] = 0
-            self._waited_s = 0.0
-            rate = self._train_epoch(epoch, plan)
-            model.num_epochs += 1
-            self._end_epoch(epoch, plan, time.perf_counter() - start, rate)
+            plan.totals[:] = place.totals
+            place.totals = plan.totals
+            self._start_s = time.perf_counter() - place.elapsed_s
+            self._train_epoch(plan)
+            if self._stop or not self._end_epoch(plan):
+                break  # amid the epoch, which has not ended
+        self._keep()
         self._end(self._stop.reason if self._stop else "all epochs done")
         return self.history
 
-    def _train_epoch(self, epoch: int, plan: TrainingPlan) -> float:
-        """All batches of an epoch; returns the learning rate of the last."""
+    def _train_epoch(self, plan: TrainingPlan) -> None:
+        """The batches of an epoch that are still to do."""
         if plan.runs_alone and self._batches.in_memory and not any(map(wants_every_batch, self.listeners)):
-            return self._train_in_stretches(epoch, plan)
-        model, rate = self.model, 0.0
-        for batch, n in enumerate(self._feed_batches(plan.feed)):
+            self._train_in_stretches(plan)
+            return
+        model, first = self.model, self._place.batch
+        for batch, n in enumerate(self._feed_batches(plan.feed, first), first):
             step = model.optimizer_step
             rate = model.optimizer.learning_rate_at(step)
             if not plan.run(n, step=step, learning_rate=rate):
-                raise self._diverged(plan.totals, epoch, batch, rate)
-            model.optimizer_step += 1
-            model.touch()
-            self._emit(BatchEnded(epoch, batch, step, n, self._logs(plan.totals)))
-            if self._stop:
+                raise self._diverged(plan.totals, batch, rate)
+            if not self._stepped(batch + 1, 1, n, rate):
                 break
-        return rate
 
-    def _train_in_stretches(self, epoch: int, plan: TrainingPlan) -> float:
+    def _train_in_stretches(self, plan: TrainingPlan) -> None:
         """The same steps, with the same bits, as many in a call as take about STRETCH_S."""
         model, count, size = self.model, len(self.examples), self.config.batch_size
         self._reorder(plan.feed)
-        batch, steps, rate = 0, 1, 0.0
+        batch, steps = self._place.batch, 1
         while batch * size < count:
             n = min(size, count - batch * size)  # the last batch may be smaller: a stretch of its own
             steps = max(1, min(steps, (count - batch * size) // size))
@@ -118,16 +144,50 @@ class Trainer:
             start = time.perf_counter()
             done, totals = plan.run_steps(n, position=batch * size, step=first, learning_rates=rates)
             each_s = (time.perf_counter() - start) / steps
-            model.optimizer_step += done
-            model.touch()
             if done < steps:
-                raise self._diverged(totals[done], epoch, batch + done, rates[done])
-            batch, rate = batch + steps, rates[-1]
-            self._emit(BatchEnded(epoch, batch - 1, first + steps - 1, steps * n, self._logs(plan.totals)))
-            if self._stop:
+                model.optimizer_step += done
+                model.touch()
+                raise self._diverged(totals[done], batch + done, rates[done])
+            batch += steps
+            if not self._stepped(batch, steps, n, rates[-1]):
                 break
             steps = max(1, int(STRETCH_S / max(each_s, 1e-6)))
-        return rate
+
+    def _stepped(self, batch: int, steps: int, n: int, rate: float) -> bool:
+        """So many steps of n pictures each were done, `batch` in the epoch by now; False if somebody wants to stop."""
+        model, place = self.model, self._place
+        model.optimizer_step += steps
+        model.touch()
+        place.batch, place.learning_rate = batch, rate
+        place.elapsed_s, self._kept = time.perf_counter() - self._start_s, False
+        event = BatchEnded(place.epoch, batch - 1, model.optimizer_step - 1, steps * n, self._logs(place.totals))
+        if self._tell(event) and self._checkpoints is not None and self._checkpoints.due(epoch_ended=False):
+            self._keep()
+        return self._stop is None
+
+    def _keep(self) -> None:
+        """Write a checkpoint, unless there is one of this very place."""
+        if self._checkpoints is None or self._kept:
+            return
+        start, place = time.perf_counter(), self._place
+        tensors, facts = pack(
+            self.model,
+            self._fixed(),
+            place,
+            self.history,
+            self._best,
+            self.listeners,
+            gradients=place.batch == len(self._batches),
+        )
+        self._checkpoints.write(tensors, facts, epochs=place.epoch, steps=place.batch)
+        self._kept = True
+        self._start_s += time.perf_counter() - start  # which was no training
+
+    def _fixed(self) -> dict[str, Any]:
+        """What must stay for a training that goes on, as it was before the first step."""
+        if self._settings is None:
+            self._settings = settings_of(self.model, self.examples, self.validation, self.config)
+        return self._settings
 
     def _make_plan(self) -> TrainingPlan:
         stage = self._stage
@@ -176,17 +236,17 @@ class Trainer:
         )
         feed.reorder(order)
 
-    def _feed_batches(self, feed: Feed) -> Iterator[int]:
-        """Bring each batch of an epoch into reach of the plan; yields its number of pictures."""
+    def _feed_batches(self, feed: Feed, first: int) -> Iterator[int]:
+        """Bring each batch of an epoch from this one on into reach of the plan; yields its number of pictures."""
         count, size, epoch = len(self.examples), self.config.batch_size, self.model.num_epochs
         self._reorder(feed)
-        starts = range(0, count, size)
+        starts = range(first * size, count, size)
         if self._batches.in_memory:
             for start in starts:
                 feed.seek(start)
                 yield min(size, count - start)
         else:
-            for start, batch in zip(starts, self._timed(self._batches.epoch(epoch)), strict=True):
+            for start, batch in zip(starts, self._timed(self._batches.epoch(epoch, first=first)), strict=True):
                 feed.stage(batch.images)
                 feed.seek(start)
                 yield len(batch)
@@ -195,24 +255,50 @@ class Trainer:
         """The same batches; the time that they kept the steps waiting is added up."""
         asked_s = time.perf_counter()
         for batch in batches:
-            self._waited_s += time.perf_counter() - asked_s
+            self._place.waited_s += time.perf_counter() - asked_s
             yield batch
             asked_s = time.perf_counter()
 
-    def _end_epoch(self, epoch: int, plan: TrainingPlan, elapsed_s: float, rate: float) -> None:
+    def _end_epoch(self, plan: TrainingPlan) -> bool:
+        """Judge the epoch whose steps are done, and tell; False if somebody stopped it before that was over."""
+        place, stage, model = self._place, self._stage, self.model
         logs = self._logs(plan.totals)
-        seen = plan.totals[COUNT]
-        stage = self._stage
         if stage.validation:
-            self._emit(EvaluationStarted(epoch, len(stage.validation)))
-            held = evaluate(
-                self.model, stage.validation, self.config.batch_size, accuracy=self._accuracy, layers=stage.layers
-            )
+            try:
+                held = self._judge(stage.validation)
+            except _Stopped:
+                return False
             logs.update({f"val_{name}": value for name, value in held.items()})
         improved = self._improves(logs)
-        self.history.append(epoch, {**logs, "learning_rate": rate}, improved=improved)
-        speed = seen / elapsed_s if elapsed_s else 0.0
-        self._emit(EpochEnded(epoch, logs, rate, elapsed_s, speed, improved, self._waited_s))
+        self.history.append(place.epoch, {**logs, "learning_rate": place.learning_rate}, improved=improved)
+        speed = plan.totals[COUNT] / place.elapsed_s if place.elapsed_s else 0.0
+        event = EpochEnded(place.epoch, logs, place.learning_rate, place.elapsed_s, speed, improved, place.waited_s)
+        model.num_epochs += 1
+        place.epoch, place.batch, place.totals = place.epoch + 1, 0, np.zeros(3)
+        place.elapsed_s = place.waited_s = 0.0
+        self._kept = False
+        self._emit(event)
+        if self._checkpoints is not None and self._checkpoints.due(epoch_ended=True):
+            self._keep()
+        return True
+
+    def _judge(self, held: Examples) -> dict[str, float]:
+        """What the model makes of held-out pictures. Errors: _Stopped if a listener wants to stop."""
+        epoch, total = self._place.epoch, len(held)
+
+        def tell(event: Event) -> None:
+            if not self._tell(event):
+                raise _Stopped
+
+        tell(EvaluationStarted(epoch, total))
+        return evaluate(
+            self.model,
+            held,
+            self.config.batch_size,
+            accuracy=self._accuracy,
+            layers=self._stage.layers,
+            tell=lambda done: tell(PicturesJudged(epoch, done, total)),
+        )
 
     def _improves(self, logs: dict[str, float]) -> bool:
         """Best so far: higher accuracy, and among equals lower loss; on validation pictures where there are any."""
@@ -226,13 +312,13 @@ class Trainer:
     def _logs(self, totals: Array) -> dict[str, float]:
         return means(totals, self._accuracy)
 
-    def _diverged(self, totals: Array, epoch: int, batch: int, rate: float) -> DivergedError:
+    def _diverged(self, totals: Array, batch: int, rate: float) -> DivergedError:
         what = f"the loss became {totals[LOSS]} at step {self.model.optimizer_step + 1}"
         self._end(what)
         return DivergedError(
-            f"{what} (epoch {epoch + 1}, batch {batch + 1}), learning rate {rate:g}; the parameters before that step "
-            "are kept. Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the pictures hold no "
-            "NaN"
+            f"{what} (epoch {self._place.epoch + 1}, batch {batch + 1}), learning rate {rate:g}; the parameters before "
+            "that step are kept. Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the "
+            "pictures hold no NaN"
         )
 
     def _end(self, reason: str) -> None:
@@ -258,11 +344,12 @@ def evaluate(
     *,
     accuracy: str | None = None,
     layers: Sequence[Layer] | None = None,
+    tell: Callable[[int], object] | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. layers: the last layers
-    alone, where the examples hold what goes into them; None: all.
+    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done.
     """
     batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
@@ -276,7 +363,10 @@ def evaluate(
         if not batches.in_memory:
             feed.stage(next(pictures).images)
         feed.seek(start)
-        plan.run(min(batch_size, len(examples) - start))
+        n = min(batch_size, len(examples) - start)
+        plan.run(n)
+        if tell is not None:
+            tell(start + n)
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
     return logs

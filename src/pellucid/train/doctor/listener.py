@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
+import numpy as np
+
+from pellucid.ops.geometry import Array
 from pellucid.train.doctor import course_rules, data_rules, network_rules
 from pellucid.train.doctor.chart import Chart, Course, Examined, Finding
 from pellucid.train.doctor.sentences import sentence
@@ -62,8 +66,7 @@ RULES = (*AT_START, *INSIDE, *AT_STEPS, *AT_EPOCHS)
 class Doctor:
     """Says once a run for each rule what is wrong, and is silent while all is well; it changes nothing.
 
-    tell: who hears a `Diagnosed`. said: rules that have spoken in this run before, and will not again.
-    findings: what it said, in order.
+    tell: who hears a `Diagnosed`. findings: what it said, in order. In a resumed run it knows what it knew.
     """
 
     every_batch = False
@@ -75,19 +78,19 @@ class Doctor:
         validation: Examples | None = None,
         *,
         tell: Sequence[Listener] = (),
-        said: Collection[str] = (),
     ) -> None:
         self.findings: list[Diagnosed] = []
         self._chart = Chart(model, examples, validation)
-        self._tell, self._said = tell, {rule.partition(".")[0] for rule in said}
+        self._tell, self._said = tell, set[str]()
 
     def __call__(self, event: Event) -> None:
         chart, course = self._chart, self._chart.course
         match event:
             case TrainingStarted():
-                chart.course, chart.at_start = Course(), True
                 chart.batch_size, chart.steps_per_epoch = event.batch_size, event.steps_per_epoch
-                chart.start = chart.sampled_weights()
+                if (event.first_epoch, event.first_batch) == (0, 0):
+                    chart.course, chart.at_start = Course(), True
+                    chart.start = chart.sampled_weights()
             case EpochStarted() if chart.at_start:  # by now everybody has heard that training starts
                 chart.look()
                 self._ask(AT_START + INSIDE)
@@ -103,6 +106,27 @@ class Doctor:
                 course.diverged = event.reason.startswith("the loss became")
                 self._ask(AT_STEPS)
                 chart.close_book()
+
+    def state(self) -> Mapping[str, Array]:
+        """What was said, and the chart as far as rules will read it."""
+        chart = self._chart
+        told = {
+            "findings": [asdict(said) for said in self.findings],
+            "course": asdict(chart.course),
+            "at_start": chart.at_start,
+        }
+        return {"told": np.frombuffer(json.dumps(told).encode(), np.uint8), **chart.start}
+
+    def resume(self, state: Mapping[str, Array]) -> None:
+        """Know it again."""
+        told, chart = json.loads(bytes(state["told"])), self._chart
+        course = told["course"]
+        epochs = [EpochEnded(**end) for end in course["epochs"]]
+        chart.course = Course(**{**course, "epochs": epochs, "_mark": tuple(course["_mark"])})
+        chart.at_start = told["at_start"]
+        chart.start = {name: array for name, array in state.items() if name != "told"}
+        self.findings = [Diagnosed(**said) for said in told["findings"]]
+        self._said = {said.rule.partition(".")[0] for said in self.findings}
 
     def _ask(self, rules: Sequence[Rule]) -> None:
         for rule in rules:

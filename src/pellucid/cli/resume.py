@@ -1,0 +1,175 @@
+"""`pellucid train --resume RUN`: a run goes on from its newest whole checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
+from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, read_record
+from pellucid.cli.train_run import train_in
+from pellucid.cli.train_setup import fit_schedule, load_data, prepare
+from pellucid.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from pellucid.train import Checkpoints, Saved, TrainConfig
+
+
+def resume(run: Path, epochs: int | None, *, command: Sequence[str], quiet: bool) -> int | None:
+    """Go on with a run, to `epochs` epochs in all where that is given; the exit status of a signal that ended it.
+
+    Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
+    if it has more epochs already.
+    """
+    from pellucid.train import Checkpoints
+
+    folder = _run_folder(run)
+    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    with checkpoints.locked():
+        record = read_record(folder)
+        saved = checkpoints.newest(note)
+        if saved is None:
+            raise CheckpointError(
+                f"{checkpoints.folder}: holds no whole checkpoint; --weights {run} starts a new run from its best epoch"
+            )
+        if _damaged(record):
+            raise CheckpointError(f"{folder / RUN_FILE}: was changed or damaged: it does not say how the run began")
+        return _go_on(folder, checkpoints, saved, record, epochs, command=command, quiet=quiet)
+
+
+def _go_on(
+    folder: Path,
+    checkpoints: Checkpoints,
+    saved: Saved,
+    record: dict[str, Any],
+    epochs: int | None,
+    *,
+    command: Sequence[str],
+    quiet: bool,
+) -> int | None:
+    from pellucid.model_file import model_of
+    from pellucid.train import other_backend
+    from pellucid.train.resume import training_facts
+
+    place = training_facts(saved)
+    training = record["training"]
+    config = _config(training, epochs)
+    finished = max(place["epoch"], _logged_epochs(folder / LOG_FILE))
+    if config.epochs < finished:
+        raise ConfigError(f"--epochs {epochs}: {folder} has finished {finished} already; give as many or more")
+    network = model_of(saved.path, saved.tensors, saved.facts)
+    with WorkBar(quiet=quiet) as bar:
+        dataset = load_data(**_loading(record["data"]["loading"]), bar=bar)
+    for file, reason in dataset.skipped:
+        note(f"left out {file}: {reason}")
+    rescheduled = config.epochs != training["epochs"] and training["schedule"] is not None
+    steps_per_epoch = -(-len(dataset.train) // config.batch_size)
+    if rescheduled:
+        network.optimizer.learning_rate = training["learning_rate"]
+        fit_schedule(network.optimizer, training["schedule"], config.epochs * steps_per_epoch)
+    examples = prepare(network, dataset, config)
+    _check_best(folder / MODEL_FILE, place["best_epoch"])
+    difference = other_backend(saved)
+    if difference:
+        note(difference)
+    done = f"epoch {place['epoch']}" + (f" and {place['batch']} of {steps_per_epoch} steps" if place["batch"] else "")
+    print(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
+    if rescheduled:
+        print(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
+    if place["epoch"] == config.epochs:
+        note(f"(all {config.epochs} epochs are done; --epochs N trains on)")
+    resumed = {"command": list(command), "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}
+    told = {
+        **record,
+        "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
+        "resumed": [*record.get("resumed", []), resumed],
+    }
+    return train_in(
+        folder,
+        checkpoints,
+        network,
+        dataset,
+        examples,
+        config,
+        told,
+        quiet=quiet,
+        doctor=training["doctor"],
+        resume=saved,
+        rescheduled=rescheduled,
+    )
+
+
+def refuse_others(given: Sequence[str]) -> None:
+    """Errors: ConfigError if --resume came with what the run has decided already."""
+    if given:
+        raise ConfigError(
+            f"--resume: the run's own settings are used; leave {', '.join(given)} out "
+            "(--epochs, --threads and --quiet can be given with it)"
+        )
+
+
+def _run_folder(run: Path) -> Path:
+    if not run.exists():
+        raise CheckpointError(f"{run}: no such run; `pellucid train` makes one in runs/")
+    if not (run / RUN_FILE).is_file():
+        hint = f"begin it again: pellucid train --out {shlex.quote(str(run))}" if run.is_dir() else "name its folder"
+        raise CheckpointError(f"{run}: holds no {RUN_FILE}, so no training has begun there; {hint}")
+    if not (run / CHECKPOINTS).is_dir():
+        raise CheckpointError(f"{run}: holds no checkpoints; --weights {run} starts a new run from its best epoch")
+    return run
+
+
+def _loading(told: Mapping[str, Any]) -> dict[str, Any]:
+    size = told["size"]
+    return {**told, "size": tuple(size) if isinstance(size, list) else size}
+
+
+def _config(training: Mapping[str, Any], epochs: int | None) -> TrainConfig:
+    from pellucid.train import TrainConfig
+
+    own = {field.name: training[field.name] for field in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**{**own, "epochs": own["epochs"] if epochs is None else epochs})
+
+
+def _logged_epochs(log: Path) -> int:
+    """The last epoch that a log tells of; a line that was cut off counts for nothing."""
+    last = 0
+    for line in log.read_bytes().split(b"\n") if log.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("event") == "epoch":
+            last = max(last, int(entry["epoch"]))
+    return last
+
+
+def _check_best(file: Path, best_epoch: int | None) -> None:
+    """Say so where the best epoch's model is lost; another takes its place then."""
+    from pellucid import checkpoint
+
+    if best_epoch is None:
+        return
+    try:
+        checkpoint.read(file)
+    except CheckpointError as error:
+        note(f"{error}; the next better epoch, or the last one, takes its place")
+        file.unlink(missing_ok=True)
+
+
+def _damaged(record: Mapping[str, Any]) -> bool:
+    """Whether a run's record lacks what a resumed run reads."""
+    training, data, model = record.get("training"), record.get("data"), record.get("model")
+    return not (
+        isinstance(training, dict)
+        and isinstance(data, dict)
+        and isinstance(data.get("loading"), dict)
+        and isinstance(model, dict)
+        and {"epochs", "schedule", "learning_rate", "doctor"} <= training.keys()
+        and "name" in model
+    )

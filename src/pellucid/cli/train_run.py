@@ -1,0 +1,84 @@
+"""The training itself: in a run folder, from its first step or from a checkpoint, until it ends or is interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pellucid.cli.interrupt import Interrupt
+from pellucid.cli.output import note
+from pellucid.cli.run import write_record
+from pellucid.cli.train_report import draw, report
+from pellucid.cli.train_setup import augment_for
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.model import Sequential
+    from pellucid.train import Checkpoints, Event, Examples, History, Listener, Saved, TrainConfig
+
+
+@dataclass
+class RecordWriter:
+    """Writes run.json when training starts: the first checkpoint stands by then, so a run that has it can go on."""
+
+    every_batch: ClassVar[bool] = False
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    def __call__(self, event: Event) -> None:
+        from pellucid.train import TrainingStarted
+
+        if isinstance(event, TrainingStarted):
+            write_record(self.folder, dict(self.record))
+
+
+def train_in(
+    folder: Path,
+    checkpoints: Checkpoints,
+    network: Sequential,
+    dataset: Dataset,
+    examples: tuple[Examples, Examples | None],
+    config: TrainConfig,
+    record: Mapping[str, Any],
+    *,
+    quiet: bool,
+    doctor: bool,
+    resume: Saved | None = None,
+    rescheduled: bool = False,
+) -> int | None:
+    """Train, draw and judge; after a signal only train and say how to go on. Returns that signal's exit status.
+
+    folder: locked by whoever calls. resume, rescheduled: as in `run_training`.
+    """
+    from pellucid.train import Progress, run_training
+
+    with Interrupt() as interrupt, Progress(sys.stderr) as progress:
+        listeners: list[Listener] = [RecordWriter(folder, record), interrupt]
+        history = run_training(
+            network,
+            *examples,
+            config,
+            folder,
+            augment=augment_for(dataset, config),
+            listeners=listeners if quiet else [*listeners, progress],
+            about={"data": dataset.name},
+            doctor=doctor,
+            checkpoints=checkpoints,
+            resume=resume,
+            rescheduled=rescheduled,
+        )
+    if interrupt.status is not None:
+        note(_how_to_go_on(folder, history, config))
+        return interrupt.status
+    draw(folder)
+    report(folder, dataset)
+    return None
+
+
+def _how_to_go_on(folder: Path, history: History, config: TrainConfig) -> str:
+    done = len(history.epoch)
+    return f"interrupted after {done} of {config.epochs} epochs; go on with: pellucid train --resume {folder}"

@@ -1,0 +1,206 @@
+"""What a checkpoint keeps of a training beside its model, and how a training goes on from it.
+
+Everything random depends on the seed and on numbers that are counted (the step, the model's epochs, the batch), so a
+training that knows these, the parameters, the optimizer's moments and the sums over the epoch so far goes on with the
+same bits. Numbers that are no counts lie in tensors: text would round some of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid import ops
+from pellucid.errors import CheckpointError, ConfigError
+from pellucid.ops.geometry import Array
+from pellucid.parameters import fill, tensors_of
+from pellucid.train.checkpoints import Saved
+from pellucid.train.config import TrainConfig
+from pellucid.train.events import Listener, Resumable
+from pellucid.train.examples import Examples, Trainable, fingerprint
+from pellucid.train.history import History
+
+TRAINING = "training:"
+"""How the names of tensors begin that belong to the training and not to the model."""
+
+FIXED = ("batch_size", "shuffle", "seed", "augment")
+"""What of the configuration decides the numbers and so must stay."""
+
+RATE = "learning_rate"
+
+
+@dataclass
+class Place:
+    """How far a training is. epoch: finished ones, and the number of the one in hand; batch: its steps that are done.
+
+    totals: sums over the pictures of that epoch so far; learning_rate: of the last step.
+    Units: elapsed_s of that epoch's steps; waited_s of it for pictures.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    totals: Array = field(default_factory=lambda: np.zeros(3))
+    learning_rate: float = 0.0
+    elapsed_s: float = 0.0
+    waited_s: float = 0.0
+
+
+def settings_of(
+    model: Trainable, examples: Examples, validation: Examples | None, config: TrainConfig
+) -> dict[str, Any]:
+    """What must be the same when a training goes on, as plain data."""
+    chosen = config.to_json()
+    settings = {
+        **{name: chosen[name] for name in FIXED},
+        "optimizer": model.optimizer.config(),
+        "loss": model.loss.config(),
+        "training pictures": fingerprint(examples),
+        "held-out pictures": fingerprint(validation),
+    }
+    settings[RATE] = settings["optimizer"].pop(RATE)
+    return dict(json.loads(json.dumps(settings)))  # as a file gives it back
+
+
+def pack(
+    model: Trainable,
+    settings: Mapping[str, Any],
+    place: Place,
+    history: History,
+    best: tuple[float, float],
+    listeners: Sequence[Listener],
+    *,
+    gradients: bool,
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """(tensors, facts) of a checkpoint. gradients: keep those of the last step, which a snapshot is still to show."""
+    tensors: dict[str, Array] = dict(tensors_of(model.layers))
+    own = {
+        "totals": place.totals,
+        "best": np.array(best),
+        **{f"slot:{name}": vector for name, vector in model.slots.items()},
+        **{f"history:{name}": np.array(values, np.float64) for name, values in history.history.items()},
+    }
+    if gradients:
+        own["gradients"] = model.parameters.gradients
+    remembering = _remembering(listeners)
+    for key, listener in remembering.items():
+        own |= {f"{key}{name}": array for name, array in listener.state().items()}
+    tensors |= {f"{TRAINING}{name}": array for name, array in own.items()}
+    backend = ops.backend()
+    training = {
+        "epoch": place.epoch,
+        "batch": place.batch,
+        "learning_rate": place.learning_rate,
+        "elapsed_s": place.elapsed_s,
+        "waited_s": place.waited_s,
+        "optimizer_step": model.optimizer_step,
+        "num_epochs": model.num_epochs,
+        "next_learning_rate": model.optimizer.config()[RATE],
+        "frozen": [layer.name for layer in model.layers if not layer.trainable],
+        "best_epoch": history.best_epoch,
+        "history": list(history.history),
+        "listeners": list(remembering),
+        "settings": dict(settings),
+        "backend": {"name": backend.name, "instruction_set": backend.instruction_set},
+    }
+    return tensors, {"kind": "checkpoint", **model.facts(), "training": training}
+
+
+def unpack(
+    saved: Saved,
+    model: Trainable,
+    settings: Mapping[str, Any],
+    listeners: Sequence[Listener],
+    *,
+    rescheduled: bool,
+) -> tuple[Place, History, tuple[float, float]]:
+    """Fill the model and the listeners from a checkpoint; what `pack` was given.
+
+    rescheduled: the learning rate is the optimizer's own from now on, and not that of the checkpoint.
+    Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for a file that holds
+    something else.
+    """
+    told = training_facts(saved)
+    _check_same(saved, told["settings"], settings, {RATE} if rescheduled else set())
+    try:
+        if not rescheduled and told["next_learning_rate"] != settings[RATE]:  # a listener had changed it
+            model.optimizer.learning_rate = told["next_learning_rate"]
+        return _unpack(saved, told, model, listeners)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {error!r}") from error
+
+
+def _unpack(
+    saved: Saved, told: Mapping[str, Any], model: Trainable, listeners: Sequence[Listener]
+) -> tuple[Place, History, tuple[float, float]]:
+    own = {name[len(TRAINING) :]: array for name, array in saved.tensors.items() if name.startswith(TRAINING)}
+    weights = {name: array for name, array in saved.tensors.items() if not name.startswith(TRAINING)}
+    fill(model.layers, weights, saved.path)
+    for layer in model.layers:
+        layer.trainable = layer.name not in told["frozen"]
+    model.slots = {}
+    model.prepare_slots()
+    for name, vector in model.slots.items():
+        vector[...] = own[f"slot:{name}"]
+    if "gradients" in own:
+        model.parameters.gradients[...] = own["gradients"]
+    model.optimizer_step, model.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
+    model.touch()
+    history = History()
+    history.history = {name: own[f"history:{name}"].tolist() for name in told["history"]}
+    history.epoch = list(range(told["epoch"]))
+    history.best_epoch = told["best_epoch"]
+    for key, listener in _remembering(listeners).items():
+        if key in told["listeners"]:
+            listener.resume({name[len(key) :]: array for name, array in own.items() if name.startswith(key)})
+    place = Place(
+        int(told["epoch"]),
+        int(told["batch"]),
+        own["totals"],
+        float(told["learning_rate"]),
+        float(told["elapsed_s"]),
+        float(told["waited_s"]),
+    )
+    accuracy, loss = own["best"].tolist()
+    return place, history, (accuracy, loss)
+
+
+def _remembering(listeners: Sequence[object]) -> dict[str, Resumable]:
+    """The listeners that have something to keep, by how its names begin: their type, and their number among those."""
+    found: dict[str, Resumable] = {}
+    for listener in listeners:
+        if isinstance(listener, Resumable):
+            kind = type(listener).__name__
+            found[f"{kind}:{sum(key.startswith(f'{kind}:') for key in found)}:"] = listener
+    return found
+
+
+def training_facts(saved: Saved) -> Mapping[str, Any]:
+    """What a checkpoint tells of its training. Errors: CheckpointError for a file that is no checkpoint."""
+    told = saved.facts.get("training")
+    if saved.facts.get("kind") != "checkpoint" or not isinstance(told, dict) or "settings" not in told:
+        raise CheckpointError(f"{saved.path}: is no checkpoint of a training, but {saved.facts.get('kind')!r}")
+    return told
+
+
+def other_backend(saved: Saved) -> str | None:
+    """Why the numbers may differ in their last bits from here on, in a line for people; None if they may not."""
+    then, now = training_facts(saved).get("backend", {}), ops.backend()
+    if (then.get("name"), then.get("instruction_set")) == (now.name, now.instruction_set):
+        return None
+    return (
+        f"the run began with {then.get('instruction_set')} and goes on with {now.instruction_set}: its numbers will "
+        f"differ in their last bits; where this machine has it, PELLUCID_ISA={then.get('instruction_set')} keeps them"
+    )
+
+
+def _check_same(saved: Saved, then: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> None:
+    for name, value in now.items():
+        if then.get(name) != value and name not in free:
+            raise ConfigError(
+                f"{saved.path.parent}: the training there has {name} {then.get(name)!r}, this one {value!r}; "
+                "keep it as it was, or train anew in another folder"
+            )
