@@ -171,8 +171,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
     beside = target.parent / f".pellucid-{secrets.token_hex(8)}.tmp"
     try:
-        handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
-        try:
+        try:  # before the file is there, so that no interrupt comes between
+            handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()

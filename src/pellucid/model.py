@@ -227,13 +227,22 @@ class Sequential(Stack, Shown):
                     listener.close()
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int | None = 32, verbose: int | str = "auto", sample_weight: Any = None
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = 32,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        *,
+        progress: Callable[[int, int, str], None] | None = None,
     ) -> Evaluation:
-        """Mean loss and accuracy over pictures x with labels y."""
+        """Mean loss and accuracy over pictures x with labels y. progress: called as progress(done, total, what)."""
         self._compiled()
         examples, _ = make_examples(self, x, y, None, sample_weight)
         check_range(examples.images, self.trained_on, self.name)
-        result = Evaluation(evaluate(self, examples, 32 if batch_size is None else batch_size))
+        total = len(examples)
+        tell = None if progress is None else lambda done: progress(done, total, "judging pictures")
+        result = Evaluation(evaluate(self, examples, 32 if batch_size is None else batch_size, tell=tell))
         if verbose:
             print(f"{len(examples):,} pictures: {result}")
         return result

@@ -37,6 +37,7 @@ def bench(
     from pellucid import zoo
 
     if kernels:
+        note("every kernel, one after the other ...")  # a bar would take time from what is measured
         show_kernels(*measuring.measure_kernels(threads), json=json)
         return
     jobs: tuple[measuring.Job, ...] = measuring.QUICK if quick else measuring.FULL

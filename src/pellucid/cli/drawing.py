@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 from pellucid.cli.run import find_folder, find_model
 from pellucid.errors import ConfigError, DataError
 
@@ -47,11 +47,14 @@ def write(figure: Figure, out: Path | None, default: Path) -> None:
     from pellucid.visualise.figure import figure_bytes
 
     if out is not None and str(out) == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(figure_bytes(figure, "png"))
+        with working("drawing"):
+            png = figure_bytes(figure, "png")
+        sys.stdout.buffer.write(png)
         sys.stdout.buffer.flush()
         return
     target = out or default
-    write_figure(figure, target)
+    with working(f"drawing {target}"):
+        write_figure(figure, target)
     print(target)
 
 
@@ -70,8 +73,10 @@ def network(run: str | Path) -> Sequential:
 
     path = Path(run)
     if isinstance(run, Path) or path.exists() or path.suffix or path.name != run:
-        return load(find_model(path))
-    return zoo.build(run)
+        with working(f"reading {path}"):
+            return load(find_model(path))
+    with working(f"making {run}"):
+        return zoo.build(run)
 
 
 def pixels_of(text: str | None, option: str) -> tuple[int, int] | None:

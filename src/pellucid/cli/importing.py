@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
 
@@ -94,7 +94,8 @@ def import_file(
         if len(names) != model.output_shape[-1]:
             raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
         model.class_names = names
-    model.save(out)
+    with working(f"writing {out}", quiet=as_json):
+        model.save(out)
     if as_json:
         print_json({**report.to_json(), **facts(model), "out": str(out)})
         return

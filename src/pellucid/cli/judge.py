@@ -12,7 +12,7 @@ import typer
 
 from pellucid.cli.background import looks_inverted
 from pellucid.cli.output import JsonFlag, note, percent, print_json, print_table
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
 
@@ -48,12 +48,13 @@ def evaluate(
     """Judge a trained network: loss and accuracy on pictures that it has not learned from."""
     from pellucid.model_file import load
 
-    model = load(find_model(run))
-    with WorkBar(quiet=as_json) as bar:
+    with working(f"reading {run}", quiet=as_json) as bar:
+        model = load(find_model(run))
         dataset = held_out_data(run, model, data, bar)
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
-    result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0)
+    with WorkBar(quiet=as_json) as bar:
+        result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
     numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
     if as_json:
         print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers})
@@ -110,7 +111,8 @@ def predict(
 
     if out is not None and out.suffix.lower() not in (".csv", ".json"):
         raise ConfigError(f"--out {out}: expected a name that ends in .csv or .json; rename it")
-    model = load(find_model(run))
+    with working(f"reading {run}", quiet=as_json):
+        model = load(find_model(run))
     files = folder.list_pictures(paths)
     answers: list[dict[str, Any]] = []
     unread = inverted = 0

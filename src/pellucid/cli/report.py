@@ -12,7 +12,7 @@ import typer
 from pellucid.checkpoint import replacing
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first_snapshot, read_record, title_of
 from pellucid.errors import ConfigError, PellucidError
 
@@ -41,7 +41,7 @@ def report(
     """
     from pellucid.report import make_report
 
-    with WorkBar() as bar:
+    with working(f"reading {run}") as bar:
         text = make_report(read_run(run, bar), lang=lang, progress=bar)
     target = out or run / REPORT_FILE
     with replacing(target) as file:

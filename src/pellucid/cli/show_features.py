@@ -9,7 +9,7 @@ import typer
 
 from pellucid.cli.drawing import Data, Drawn, ImageFile, LayerName, Out, default_file, network, picture, write
 from pellucid.cli.output import note, print_json
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 from pellucid.cli.run import SNAPSHOTS, find_folder, title_of
 from pellucid.errors import ConfigError
 
@@ -67,7 +67,8 @@ def features(
     model = network(run)
     pixels, name = picture(Path(run), model, image)
     layers = None if layer is None else [layer]
-    figure = features_figure(model, pixels, layers, channels=channels, scale=scale, title=name)
+    with working("following the picture"):
+        figure = features_figure(model, pixels, layers, channels=channels, scale=scale, title=name)
     write(figure, out, default_file(Path(run), "features"))
 
 
@@ -88,7 +89,8 @@ def arithmetic(
     position = None if at is None else _position(at)
     model = network(run)
     pixels, name = picture(Path(run), model, image)
-    found = dissect(model, pixels, layer, position)
+    with working("following the picture"):
+        found = dissect(model, pixels, layer, position)
     if as_json:
         print_json(as_data(found))
         return
@@ -190,4 +192,5 @@ def _traced(run: Path, model: Sequential, kind: str, data: str | None) -> tuple[
     if count < min(PICTURES, len(test)):
         note(f"{count} test pictures are counted: more would not fit into memory")
     labels = test.labels[:count] if kind == "gradients" else None
-    return trace(model, test.images[:count], labels), f", {count} test pictures"
+    with working(f"following {count} test pictures"):
+        return trace(model, test.images[:count], labels), f", {count} test pictures"

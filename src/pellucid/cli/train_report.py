@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note, percent
+from pellucid.cli.progress import working
 from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, title_of
 
 if TYPE_CHECKING:
@@ -62,35 +63,37 @@ def record(
     }
 
 
-def draw(folder: Path) -> None:
+def draw(folder: Path, *, quiet: bool = False) -> None:
     """The run's two pictures, as far as there is something to draw."""
     from pellucid.cli.show import draw_filters
     from pellucid.errors import PellucidError
     from pellucid.visualise import curves_figure, read_log, write_figure
 
     try:
-        write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
-        write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
+        with working("drawing curves and filters", quiet=quiet):
+            write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
+            write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")
 
 
-def report(folder: Path, dataset: Dataset) -> None:
+def report(folder: Path, dataset: Dataset, *, quiet: bool = False) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
     """
-    print(f"test {judge(folder / MODEL_FILE, dataset)} on {len(dataset.test):,} pictures")
+    print(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
-        print(f"last {judge(folder / LAST_FILE, dataset)} after the last epoch")
+        print(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch")
         note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
     print(f"run {folder}")
 
 
-def judge(file: Path, dataset: Dataset) -> str:
+def judge(file: Path, dataset: Dataset, *, quiet: bool = False) -> str:
     """A model file's result on the test pictures, in words."""
     from pellucid.model_file import load
 
-    result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0)
+    with working(f"reading {file}", quiet=quiet) as bar:
+        result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
     loss = f"loss {result['loss']:.4f}"
     return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss

@@ -74,8 +74,8 @@ def train_in(
     if interrupt.status is not None:
         note(_how_to_go_on(folder, history, config))
         return interrupt.status
-    draw(folder)
-    report(folder, dataset)
+    draw(folder, quiet=quiet)
+    report(folder, dataset, quiet=quiet)
     return None
 
 

@@ -251,8 +251,9 @@ def _finish(
         index_part.write_text(json.dumps(index), encoding="utf-8")
         index_part.replace(folder / f"{name}.json")
     except OSError:
-        _remove(index_part)
         return None
+    finally:
+        _remove(index_part)
     return find(name, num_entries)
 
 

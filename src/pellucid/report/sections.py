@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -69,14 +69,20 @@ def make_report(run: Run, *, lang: str = "en", progress: Progress | None = None)
     """
     words, page = Words(lang), Page(run.title, lang=lang)
     table = probabilities(run.model, run.dataset.test.images, progress=progress)
-    _lead(page, words, run, table)
-    _data(page, words, run)
-    _network(page, words, run)
-    _training(page, words, run)
-    _judgement(page, words, run, table)
-    _mistakes(page, words, run, table)
-    _inside(page, words, run)
-    _again(page, words, run)
+    parts: list[Callable[[], None]] = [
+        lambda: _lead(page, words, run, table),
+        lambda: _data(page, words, run),
+        lambda: _network(page, words, run),
+        lambda: _training(page, words, run),
+        lambda: _judgement(page, words, run, table),
+        lambda: _mistakes(page, words, run, table),
+        lambda: _inside(page, words, run),
+        lambda: _again(page, words, run),
+    ]
+    for number, part in enumerate(parts):
+        if progress is not None:
+            progress(number, len(parts), "writing the page")
+        part()
     return page.text()
 
 
