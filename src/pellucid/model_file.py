@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,28 @@ from pellucid.errors import CheckpointError, PellucidError
 from pellucid.initializers import Initializer
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
-from pellucid.parameters import fill, tensors_of
+from pellucid.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
 
 MODEL_FILE = "model.safetensors"
+MAX_LAYERS = 1000
+MAX_GROWTH, SPARE_WEIGHTS = 16, 1 << 16
+"""Layers may ask for so many times the numbers in the file, and so many more: what is missing is listed, not built."""
+
+# Whatever the constructors make of arguments that a stranger chose.
+_FAULTS = (
+    PellucidError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 KINDS = ("model", "checkpoint")
@@ -48,16 +64,19 @@ def facts_of(model: Sequential) -> dict[str, Any]:
     }
 
 
-def load(path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
+def load(
+    path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
+) -> Sequential:
     """The model in a file, in a checkpoint, or in a run's folder.
 
     custom_layers: layers of your own, by the names of their classes.
+    Weights that are NaN or infinite are loaded with a warning that names their layers; strict: they are refused.
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
-    return model_of(file, *checkpoint.read(file), custom_layers)
+    return model_of(file, *checkpoint.read(file), custom_layers, strict=strict)
 
 
 def model_of(
@@ -65,43 +84,57 @@ def model_of(
     tensors: Mapping[str, Array],
     facts: Mapping[str, Any],
     custom_layers: Mapping[str, type[Layer]] | None = None,
+    *,
+    strict: bool = False,
 ) -> Sequential:
     """The model that a file's tensors and facts are of. Errors: as `load`."""
     if facts.get("kind") not in KINDS:
-        raise CheckpointError(f"{file} holds no Pellucid model, but {facts.get('kind')!r}")
+        raise CheckpointError(f"{file} holds no Pellucid model, but {reprlib.repr(facts.get('kind'))}")
     own = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
     try:
         model = _restore(facts, custom_layers, sum(array.size for array in own.values()))
-    except (PellucidError, AttributeError, KeyError, TypeError, ValueError, MemoryError) as error:
-        raise CheckpointError(f"{file}: the description of the model cannot be followed: {error}") from error
+    except _FAULTS as error:
+        raise CheckpointError(
+            f"{file}: the description of the model cannot be followed: {str(error) or type(error).__name__:.2000}"
+        ) from error
     fill(model.layers, own, file)
-    if any(not np.isfinite(array).all() for array in own.values()):
-        import warnings
-
-        warnings.warn(f"{file}: some weights are NaN or infinite; the model's answers will be too", stacklevel=3)
+    _check_finite(file, own, strict)
     return model
 
 
+def _check_finite(file: Path, tensors: Mapping[str, Array], strict: bool) -> None:
+    broken = [name for name, array in tensors.items() if not np.isfinite(array).all()]
+    if not broken:
+        return
+    found = f"{file}: NaN or infinite weights in {', '.join(f'{name:.80}' for name in broken[:MAX_LISTED])}"
+    if strict:
+        raise CheckpointError(f"{found}; load it without strict to look at it, or use an earlier epoch")
+    import warnings
+
+    warnings.warn(f"{found}; the model's answers will be NaN too", stacklevel=4)
+
+
 class _Blank(Initializer):
-    """Zeros, to be filled from the file; refuses more than the file holds before any memory is taken."""
+    """Zeros, to be filled from the file; refuses more than the file can fill before memory is taken."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         if math.prod(shape) > self._limit:
-            raise CheckpointError(f"a layer asks for weights of shape {shape}, the file holds {self._limit} numbers")
+            raise CheckpointError(f"a layer asks for weights of shape {shape}, the file is far too short for them")
         return np.zeros(shape, np.float32)
 
 
-def _add(model: Sequential, layer: Layer, limit: int) -> None:
-    """Add a layer whose weights are about to be read, without drawing them first."""
-    own = {name: getattr(layer, name) for name in ("kernel_initializer", "bias_initializer") if hasattr(layer, name)}
+def _add(model: Sequential, layer: Layer, limit: int) -> int:
+    """Add a layer whose weights are about to be read, without drawing them first; what it leaves of `limit` numbers."""
+    own = {name: value for name, value in vars(layer).items() if name.endswith("_initializer")}
     for name in own:
         setattr(layer, name, _Blank(limit))
     model.add(layer)
     for name, initializer in own.items():
         setattr(layer, name, initializer)
+    return limit - layer.count_params()
 
 
 def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
@@ -109,8 +142,11 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
 
     model = Sequential(name=str(facts["name"]), seed=int(facts["seed"]))
     model.add(layers.Input(tuple(facts["input_shape"])))
+    if len(facts["layers"]) > MAX_LAYERS:
+        raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
+    left = SPARE_WEIGHTS + MAX_GROWTH * num_weights
     for config in facts["layers"]:
-        _add(model, layers.from_config(config, custom_layers), num_weights)
+        left = _add(model, layers.from_config(config, custom_layers), left)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     names = facts["class_names"]
     model.class_names = None if names is None else tuple(map(str, names))

@@ -18,6 +18,9 @@ from pellucid.ops.memory import CACHE_LINE, aligned_zeros, untouched_zeros
 ALIGNMENT = CACHE_LINE // 4
 """Every segment starts on a multiple of this many floats, so that kernels load whole cache lines."""
 
+MAX_LISTED = 100
+"""Wrong tensors that an error lists by name."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -149,11 +152,12 @@ def fill(layers: Sequence[Layer], tensors: Mapping[str, Array], where: object) -
     given = {name: array.shape for name, array in tensors.items()}
     if expected != given:
         wrong = [
-            f"{name}: {given.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            f"{name:.80}: {given.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             for name in sorted(expected.keys() | given.keys())
             if expected.get(name) != given.get(name)
         ]
-        raise CheckpointError(f"{where}: tensors do not fit the layers: {'; '.join(wrong)}")
+        more = [f"and {len(wrong) - MAX_LISTED} more"] if len(wrong) > MAX_LISTED else []
+        raise CheckpointError(f"{where}: tensors do not fit the layers: {'; '.join(wrong[:MAX_LISTED] + more)}")
     for layer in layers:
         names = [*layer.params, *layer.state]
         if names:

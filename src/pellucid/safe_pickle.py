@@ -24,6 +24,11 @@ from pellucid.errors import DataError
 
 EXPANSION = 4
 """The arrays of an honest pickle take at most this many times its length, copies made on the way included."""
+MAX_BYTES = 2 << 30
+MAX_OPERATIONS = 2_000_000
+"""An opcode of one byte may make a list of sixty; arrays take a few opcodes each, CIFAR-10's batches 40,000."""
+MAX_INT_BITS = 1024
+"""Longer numbers could not even be printed in an error."""
 
 _MARK = object()
 _SIMPLE_DTYPE = re.compile(r"[<>=|]?(?:[biufc](?:1|2|4|8|16)|[SU]\d{1,9}|\?)")
@@ -93,8 +98,12 @@ class _Refused(Exception):
 
 
 def load(path: Path) -> Any:
-    """The data in a pickle file. See `loads`."""
+    """The data in a pickle file of at most MAX_BYTES. See `loads`."""
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+            raise DataError(f"{path}: is no file")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise DataError(f"{path}: takes {size} bytes, at most {MAX_BYTES} are read from a pickle")
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -132,7 +141,9 @@ class _Machine:
         self.allowance = allowance
 
     def run(self, operations: Iterator[tuple[Any, Any, int | None]]) -> Any:
-        for opcode, argument, _ in operations:
+        for count, (opcode, argument, _) in enumerate(operations):
+            if count >= MAX_OPERATIONS:
+                raise _Refused(f"more than {MAX_OPERATIONS} opcodes")
             name = opcode.name
             if name == "STOP":
                 return self._finished(self.stack.pop())
@@ -142,6 +153,8 @@ class _Machine:
     def _step(self, name: str, argument: Any) -> None:
         stack = self.stack
         if name in _PUSH:
+            if isinstance(argument, int) and argument.bit_length() > MAX_INT_BITS:
+                raise _Refused(f"a whole number of {argument.bit_length()} bits")
             stack.append(argument)
         elif name in _CONSTANTS:
             stack.append(_CONSTANTS[name])

@@ -15,6 +15,9 @@ CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "
 BINARY_FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 PYTHON_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
+MAX_PICTURES = 60_000
+"""In one file, which holds 10,000; decided before it is read."""
+
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
 
@@ -25,18 +28,28 @@ def read_binary(path: Path) -> Part:
     """One file of records: a label byte, then 1,024 bytes each of red, green and blue, row by row.
 
     Shapes: (N,32,32,3) uint8 and (N,).
-    Errors: DataError if the length is not a whole number of records, or a label is above 9.
+    Errors: DataError if the length is not a whole number of records, or is far too long, or a label is above 9.
     """
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        if path.exists() and not path.is_file():  # a pipe has no length, and opening it would wait
+            raise DataError(f"{path}: is no file")
+        length = path.stat().st_size
+        if length == 0 or length % _RECORD:
+            raise DataError(
+                f"{path}: length: expected a multiple of {_RECORD} bytes (a label and 3072 pixels), got {length}"
+            )
+        if length > MAX_PICTURES * _RECORD:
+            raise DataError(f"{path}: length: {length // _RECORD} pictures, at most {MAX_PICTURES} are read from a file")
+        data = np.fromfile(path, dtype=np.uint8, count=length)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if len(data) == 0 or len(data) % _RECORD:
-        raise DataError(
-            f"{path}: length: expected a multiple of {_RECORD} bytes (a label and 3072 pixels), got {len(data)}"
-        )
+    if len(data) != length:
+        raise DataError(f"{path}: length: expected {length} bytes, got {len(data)}")
     records = data.reshape(-1, _RECORD)
-    return _pictures(records[:, 1:]), _labels(path, records[:, 0])
+    labels = records[:, 0]
+    if labels.max() > 9:
+        raise DataError(f"{path}: labels: expected 0 to 9, got {labels[labels > 9][0]}")
+    return _pictures(records[:, 1:]), labels.astype(np.int64)
 
 
 def read_python(path: Path) -> Part:
@@ -46,9 +59,9 @@ def read_python(path: Path) -> Part:
     Errors: DataError if an entry is missing or has the wrong type or size.
     """
     batch = safe_pickle.load(path)
-    entries: dict[str, Any] = {}
+    entries: dict[Any, Any] = {}
     if isinstance(batch, dict):
-        entries = {key.decode("latin-1") if isinstance(key, bytes) else str(key): value for key, value in batch.items()}
+        entries = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
     data, labels = entries.get("data"), entries.get("labels")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != _PIXELS:
         got = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
@@ -56,7 +69,10 @@ def read_python(path: Path) -> Part:
     if not isinstance(labels, list) or not all(isinstance(label, int) for label in labels) or len(labels) != len(data):
         got = f"{len(labels)} entries" if isinstance(labels, list) else type(labels).__name__
         raise DataError(f"{path}: entry 'labels': expected a list of {len(data)} whole numbers, got {got}")
-    return _pictures(data), _labels(path, np.array(labels))
+    wrong = next((label for label in labels if not 0 <= label <= 9), None)
+    if wrong is not None:
+        raise DataError(f"{path}: labels: expected 0 to 9, got {wrong}")
+    return _pictures(data), np.array(labels, np.int64)
 
 
 def read_parts(folder: Path) -> tuple[Part, Part]:
@@ -79,9 +95,3 @@ def _pictures(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         out[:, :, channel] = planes[:, channel * 1024 : (channel + 1) * 1024]
     return out.reshape(-1, 32, 32, 3)
 
-
-def _labels(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
-    if len(labels) and (labels.min() < 0 or labels.max() > 9):
-        wrong = int(labels[(labels < 0) | (labels > 9)][0])
-        raise DataError(f"{path}: labels: expected 0 to 9, got {wrong}")
-    return labels.astype(np.int64)

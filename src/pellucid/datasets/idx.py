@@ -18,31 +18,37 @@ _CHUNK = 1 << 20
 # Deflate cannot pack more than 1,032 bytes into one, so a longer claim is false and needs no reading.
 _DEFLATE_LIMIT = 1032
 
+MAX_BYTES = 2 << 30
+"""Of numbers in one file; MNIST's pictures take 47 MB."""
+MAX_DIMS = 8
 
-def read_idx(path: Path, *, ndim: int | None = None) -> NDArray[Any]:
+
+def read_idx(path: Path, *, ndim: int | None = None, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """The array in an IDX file, in this machine's byte order.
 
-    The sizes in the header are checked against the file before memory is asked for; a gzipped file is read in pieces,
-    and never further than one byte past what its header promises.
+    The sizes in the header are checked against the file and `max_bytes` before memory is asked for; a gzipped file is
+    read in pieces, and never further than one byte past what its header promises.
     Errors: DataError naming the file and the field: magic number, type, number of dimensions, sizes, length.
     Source: Y. LeCun, C. Cortes, C. Burges: "The MNIST database", section "The IDX file format".
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+            raise DataError(f"{path}: is no file")
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             length = path.stat().st_size
             if not packed:
-                return _read(file, path, ndim, length)
+                return _read(file, path, ndim, length, max_bytes)
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read(cast(BinaryIO, unpacked), path, ndim, length * _DEFLATE_LIMIT)
+                return _read(cast(BinaryIO, unpacked), path, ndim, length * _DEFLATE_LIMIT, max_bytes)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip file ({error}); delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int) -> NDArray[Any]:
+def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int, max_bytes: int) -> NDArray[Any]:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0":
         raise DataError(
@@ -52,8 +58,8 @@ def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int) -> NDArray[A
     if code not in _TYPES:
         known = ", ".join(f"{value:02x}" for value in _TYPES)
         raise DataError(f"{path}: type: expected one of {known} in the third byte of the magic number, got {code:02x}")
-    if dims == 0 or (ndim is not None and dims != ndim):
-        expected = f"{ndim} (pictures have 3, labels 1)" if ndim is not None else "at least 1"
+    if not 1 <= dims <= MAX_DIMS or (ndim is not None and dims != ndim):
+        expected = f"{ndim} (pictures have 3, labels 1)" if ndim is not None else f"1 to {MAX_DIMS}"
         raise DataError(f"{path}: number of dimensions: expected {expected}, got {dims}")
     sizes_bytes = file.read(4 * dims)
     if len(sizes_bytes) < 4 * dims:
@@ -64,25 +70,31 @@ def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int) -> NDArray[A
     described = f"{' x '.join(map(str, shape))} values of {dtype.itemsize} bytes"
     if expected_bytes > limit:
         raise DataError(f"{path}: sizes: the header promises {described}, more than a file of this length can hold")
-    data = bytearray()
-    while len(data) <= expected_bytes:
-        piece = file.read(min(_CHUNK, expected_bytes + 1 - len(data)))
+    # Zeros count as ones here: NumPy cannot make an empty array whose other sizes overflow.
+    if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
+        raise DataError(f"{path}: sizes: the header promises {described}; at most {max_bytes} bytes are expected")
+    values = np.empty(shape, dtype)
+    target, done = values.reshape(-1).view(np.uint8).data, 0
+    while done < expected_bytes:
+        piece = file.read(min(_CHUNK, expected_bytes - done))
         if not piece:
             break
-        data += piece
-    if len(data) != expected_bytes:
-        got = f"only {len(data)}" if len(data) < expected_bytes else "more"
+        target[done : done + len(piece)] = piece
+        done += len(piece)
+    if done < expected_bytes or file.read(1):
+        got = f"only {done}" if done < expected_bytes else "more"
         raise DataError(f"{path}: length: the header promises {described}, {expected_bytes} bytes, but {got} follow it")
-    values: NDArray[Any] = np.frombuffer(data, dtype=dtype).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
 
 
-def read_pair(images: Path, labels: Path, *, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_pair(
+    images: Path, labels: Path, *, classes: int, max_bytes: int = MAX_BYTES
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Pictures (N,H,W) and labels (N,) of an IDX pair, both uint8, checked against each other.
 
     Errors: DataError for either file, a type other than unsigned bytes, different counts, or a label out of range.
     """
-    x, y = read_idx(images, ndim=3), read_idx(labels, ndim=1)
+    x, y = read_idx(images, ndim=3, max_bytes=max_bytes), read_idx(labels, ndim=1, max_bytes=max_bytes)
     for path, array in ((images, x), (labels, y)):
         if array.dtype != np.uint8:
             raise DataError(f"{path}: type: expected unsigned bytes (08), got {array.dtype}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -155,7 +156,8 @@ def _download(info: Known, progress: Progress | None) -> Path:
 def _read(info: Known, place: Path) -> tuple[Split, Split]:
     if info.layouts[0] == IDX_FILES:
         paths = [_variant(place, file) or place / file for file in IDX_FILES]
-        pairs = [idx.read_pair(paths[i], paths[i + 1], classes=len(info.class_names)) for i in (0, 2)]
+        classes, most = len(info.class_names), 2 * info.num_train * math.prod(info.shape)
+        pairs = [idx.read_pair(paths[i], paths[i + 1], classes=classes, max_bytes=most) for i in (0, 2)]
         for path, (images, _) in zip(paths[::2], pairs, strict=True):
             if images.shape[1:] != info.shape[:2]:
                 raise DataError(f"{path}: sizes: expected pictures of {info.shape[:2]}, got {images.shape[1:]}")

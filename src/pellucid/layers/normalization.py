@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pellucid import ops
+from pellucid import initializers, ops
 from pellucid.errors import ShapeError
 from pellucid.layers.layer import Cache, Key, Layer, number, positive_int
 from pellucid.ops import Array, Shape
@@ -40,15 +40,21 @@ class BatchNorm(Layer):
         self.epsilon = number(epsilon, "BatchNorm: epsilon", 0.0)
         self.center = bool(center)
         self.scale = bool(scale)
+        # Keras's names; no arguments yet, but whoever fills a model from a file finds them as in every other layer
+        self.gamma_initializer = self.moving_variance_initializer = initializers.get("ones")
+        self.beta_initializer = self.moving_mean_initializer = initializers.get("zeros")
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         channels = self.output_shape(input_shape)[-1]
         self.params = {}
         if self.scale:
-            self.params["gamma"] = np.ones(channels, np.float32)
+            self.params["gamma"] = self.gamma_initializer((channels,), rng)
         if self.center:
-            self.params["beta"] = np.zeros(channels, np.float32)
-        self.state = {"mean": np.zeros(channels, np.float32), "variance": np.ones(channels, np.float32)}
+            self.params["beta"] = self.beta_initializer((channels,), rng)
+        self.state = {
+            "mean": self.moving_mean_initializer((channels,), rng),
+            "variance": self.moving_variance_initializer((channels,), rng),
+        }
         self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
