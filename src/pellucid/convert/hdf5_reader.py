@@ -25,6 +25,8 @@ MAX_ARRAYS = 16
 MAX_DIMS = 8
 MAX_CHUNK_BYTES = 256 << 20
 SLAB_BYTES = 16 << 20
+MAX_UNPACKED, SPARE_BYTES = 16, 1 << 20
+"""Numbers may take this many times the bytes that are stored, and so many more; weights are not packed more tightly."""
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 
 
@@ -104,6 +106,9 @@ def described(dataset: Any) -> dict[str, Any]:
         raise Refused(f"{where}: is stored in chunks {dataset.chunks} of more than {MAX_CHUNK_BYTES} bytes")
     if dataset.size and not dataset.id.get_storage_size():
         raise Refused(f"{where}: says it has shape {dataset.shape}, but holds no numbers")
+    stored = dataset.id.get_storage_size()
+    if dataset.size * dataset.dtype.itemsize > MAX_UNPACKED * stored + SPARE_BYTES:
+        raise Refused(f"{where}: says it has shape {dataset.shape}, far more than its {stored} bytes can hold")
     return {"path": where, "shape": list(dataset.shape), "dtype": str(dataset.dtype)}
 
 

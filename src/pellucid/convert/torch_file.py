@@ -33,7 +33,9 @@ MAX_PICKLE_BYTES = 16 << 20
 MAX_DIRECTORY_BYTES = 16 << 20
 MAX_DIMS = 8
 MAX_SPREAD = 4
-"""A tensor may lie over at most this many times its own numbers in its storage."""
+"""A tensor may lie over at most this many times its own numbers in its storage, or repeat it this many times."""
+MAX_UNPACKED, SPARE_BYTES = 16, 1 << 20
+"""Storages may be this many times as long as the file, and so many bytes more; PyTorch itself does not compress."""
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_VERSION = 1001
@@ -123,6 +125,8 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> 
         )
     if tensor.extent > MAX_SPREAD * max(math.prod(sizes), 1):
         raise ValueError(f"a tensor of shape {sizes} spread over {tensor.extent} numbers")
+    if math.prod(sizes) > MAX_SPREAD * storage.count:
+        raise ValueError(f"a tensor of shape {sizes} made of the {storage.count} numbers of its storage")
     return tensor
 
 
@@ -257,6 +261,9 @@ class ZipTorchFile(_TorchFile):
         self._take(self._parse(self._small(members[pickles[0]], MAX_PICKLE_BYTES)))
         for tensor in self._views.values():
             self._check_storage(tensor.storage)
+        total = sum(storage.count * storage.kind.size for storage in self._storages.values())
+        if total > MAX_UNPACKED * self.path.stat().st_size + SPARE_BYTES:
+            self.refuse(f"unpacks to {total} bytes, far more than weights do; {_RESAVE}")
 
     def _small(self, info: zipfile.ZipInfo, limit: int) -> bytes:
         """A member that is held whole, up to a limit."""

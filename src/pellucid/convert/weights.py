@@ -19,6 +19,9 @@ from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Array
 
+MAX_CLASSES = 1 << 16
+"""A file says how many classes the network is built for, before it is seen whether its weights fit."""
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -87,6 +90,8 @@ def import_model(
             chosen.setdefault("batch_norm", True)
         if classes is None and not no_top:
             classes = source.num_classes()
+            if classes is not None and classes > MAX_CLASSES:
+                source.refuse(f"tells {classes} classes apart, at most {MAX_CLASSES} are made without --classes")
         shape = None if size is None else (size, size, zoo.channels_of(plain))
         model = zoo.build(plain, input_shape=shape, classes=classes, seed=seed, options=chosen)
         report = _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)

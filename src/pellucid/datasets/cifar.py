@@ -39,7 +39,7 @@ def read_binary(path: Path) -> Part:
                 f"{path}: length: expected a multiple of {_RECORD} bytes (a label and 3072 pixels), got {length}"
             )
         if length > MAX_PICTURES * _RECORD:
-            raise DataError(f"{path}: length: {length // _RECORD} pictures, at most {MAX_PICTURES} are read from a file")
+            raise DataError(f"{path}: length: {length // _RECORD} pictures, at most {MAX_PICTURES} are read from one")
         data = np.fromfile(path, dtype=np.uint8, count=length)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -94,4 +94,3 @@ def _pictures(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for channel in range(3):  # plane by plane is four times faster than one transposed copy
         out[:, :, channel] = planes[:, channel * 1024 : (channel + 1) * 1024]
     return out.reshape(-1, 32, 32, 3)
-

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import struct
-import zlib
+import threading
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,20 +27,18 @@ CENTER_SHARE = 7 / 8
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _MEMORY_LIMIT = 4 << 30
-# What Pillow's decoders raise on damaged files.
-_DECODE_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-)
+
+# By content, whatever a file is called: others of Pillow's readers start programs (Ghostscript, for EPS) or are little
+# used and little tested.
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
+MAX_FILE_BYTES = 1 << 30
+MAX_PIXELS = 1 << 27
+"""Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
+MAX_FITTED_PIXELS = 1 << 26
+LARGE_PIXELS = 1 << 24
+"""Pictures of more than this are decoded one at a time, whatever the number of threads."""
+_LARGE = threading.Lock()
+_OPENING = threading.Lock()  # warnings.catch_warnings is not for several threads
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def fitting(size: int | tuple[int, ...], channels: int, resize: str = "crop") ->
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
         raise ConfigError(f"a picture's size must be a number or (height, width), at least 1 pixel, got {size!r}")
+    if math.prod(sides) > MAX_FITTED_PIXELS:
+        raise ConfigError(f"a picture's size may be {MAX_FITTED_PIXELS} pixels at most, got {sides[0]} x {sides[1]}")
     if channels not in (1, 3):
         raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {channels!r}")
     if resize not in RESIZE_RULES:
@@ -90,21 +92,15 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
 
     A JPEG is decoded at a half, quarter or eighth of its size where at least twice the wanted size is left.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.format in ("JPEG", "MPO"):
-                upright = image.size[::-1] if _orientation(image) >= 5 else image.size
-                wanted = 2 * _scale(*upright, rule)
-                width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
-                image.draft("RGB" if rule.channels == 3 else "L", (width, height))
+    with _opened(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            upright = image.size[::-1] if _orientation(image) >= 5 else image.size
+            wanted = 2 * _scale(*upright, rule)
+            width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
+            image.draft("RGB" if rule.channels == 3 else "L", (width, height))
+        with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
             _set_upright(image)
             return _fit(_in_mode(image, rule.channels), rule)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: cannot be decoded (more pixels than a photograph has: {error})") from error
-    except _DECODE_ERRORS as error:
-        raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
 
 
 def probe(path: Path) -> Probe:
@@ -112,19 +108,35 @@ def probe(path: Path) -> Probe:
 
     Errors: DataError naming a file that is no picture.
     """
+    with _opened(path) as image:
+        width, height = image.size
+        # A PNG may keep its EXIF behind the pixels; reading it there would decode the picture.
+        # Of a TIFF, Pillow says the upright size to begin with.
+        if image.format not in ("PNG", "TIFF") and _orientation(image) >= 5:
+            width, height = height, width
+        return Probe((height, width), _is_grey(image))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A picture whose header was read and found sound. Whatever Pillow raises on it becomes a DataError."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # A PNG may keep its EXIF behind the pixels; reading it there would decode the picture.
-            # Of a TIFF, Pillow says the upright size to begin with.
-            if image.format not in ("PNG", "TIFF") and _orientation(image) >= 5:
-                width, height = height, width
-            return Probe((height, width), _is_grey(image))
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
+            raise ValueError("it is no file")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"it takes {path.stat().st_size >> 20} MB")
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's limits are said in words of our own
+            image = Image.open(path, formats=_FORMATS)
+        with image:
+            if math.prod(image.size) > MAX_PIXELS:
+                raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_PIXELS >> 20} million")
+            yield image
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: cannot be decoded (more pixels than a photograph has: {error})") from error
-    except _DECODE_ERRORS as error:
+        raise DataError(f"{path}: cannot be decoded (its pixels are more than {MAX_PIXELS >> 20} million)") from error
+    except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
         raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
 
 
@@ -159,7 +171,7 @@ def _orientation(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 where there is none, or it is damaged."""
     try:
         value = image.getexif().get(0x0112, 1)
-    except _DECODE_ERRORS:
+    except Exception:  # whatever Pillow makes of it
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

@@ -1,0 +1,250 @@
+"""Fuzz the readers of files from strangers: `python scripts/fuzz.py TARGET [FOLDER] [libFuzzer's options]`.
+
+Coverage-guided by atheris (`pip install atheris`, Python 3.11). A reader may give data or its own typed error. Any
+other exception, a minute for one input, or two gigabytes of memory is a finding. TARGET is one of
+
+    header  a model file's header, wrapped with a right length and a right checksum, so that those stop nothing
+    file    a model file's bytes as they are
+    model   a model's description, in a file that is otherwise whole
+    idx     an IDX file, gzipped where the input's first byte is odd
+    cifar   a CIFAR-10 file, of records or pickled
+    pickle  a pickle of arrays
+
+FOLDER keeps inputs that reached something new, and is filled with small honest files to start from:
+
+    python scripts/fuzz.py header /tmp/fuzz/header -max_total_time=600 -print_final_stats=1
+
+What it found lies in tests/faults/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import pickle
+import random
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+import numpy as np
+
+with atheris.instrument_imports(include=["pellucid"]):
+    from pellucid import checkpoint, model_file, safe_pickle
+    from pellucid import layers as L
+    from pellucid.datasets import cifar, idx
+    from pellucid.errors import CheckpointError, DataError
+    from pellucid.model import Sequential
+
+MAX_MESSAGE = 12_000
+SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+FILE = SCRATCH / "input"
+
+
+def wrapped(header: bytes) -> bytes:
+    """A header's text as a file: a right length, data as long as the arrays say, and a right checksum in its place."""
+    data = b""
+    try:
+        table = json.loads(header)
+        texts = table.pop("__metadata__")
+        size = max(entry["data_offsets"][1] for entry in table.values())
+        data = bytes(min(size, 4096))
+        parts = (texts["pellucid"].encode(), json.dumps(table, sort_keys=True, separators=(",", ":")).encode())
+        covered = b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+        right = hashlib.sha256(covered + data).hexdigest()
+        header = header.replace(texts["sha256"].encode(), right.encode()) if texts["sha256"] else header
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        pass
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def described(description: bytes) -> bytes:
+    """A model file with this description and the honest file's arrays."""
+    text = description.decode("utf-8", "replace")
+    table = json.loads(HONEST[8 : 8 + int.from_bytes(HONEST[:8], "little")])
+    data = HONEST[8 + int.from_bytes(HONEST[:8], "little") :]
+    del table["__metadata__"]
+    parts = (text.encode(), json.dumps(table, sort_keys=True, separators=(",", ":")).encode())
+    covered = b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+    table["__metadata__"] = {"pellucid": text, "sha256": hashlib.sha256(covered + data).hexdigest()}
+    header = json.dumps(table).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def honest() -> bytes:
+    """A small model of many kinds of layers."""
+    model = Sequential(
+        [
+            L.Input((6, 5, 2)),
+            L.ZeroPadding2D(1),
+            L.Conv2D(4, (3, 2), groups=2, activation="relu", kernel_regularizer=L.L2(0.1)),
+            L.BatchNorm(),
+            L.MaxPool2D(2),
+            L.Flatten(),
+            L.Dropout(0.5),
+            L.Dense(3, "softmax"),
+        ]
+    )
+    model.class_names = ("a", "고양이", "c")
+    model.compile("adam", "categorical_crossentropy")
+    model.save(FILE)
+    return FILE.read_bytes()
+
+
+HONEST = honest()
+HEADER = HONEST[8 : 8 + int.from_bytes(HONEST[:8], "little")]
+
+
+VALUES: tuple[object, ...] = (
+    *(-1, 0, 1, 2, 3, 7, 255, 2**16, 2**31, 2**32 - 1, 2**62, 2**63, 2**64, 10**400, -0.5, 1e-300, 1e308, float("inf")),
+    *(None, True, False, "", "x", "same", "valid", "relu", "he_normal", "l2", "U8", "F64", "\ud800", "\x1b[2J"),
+    *([], {}, [1], [2, 2], [[1, 2], [3, 4]], [2**40, 2**40], {"type": "Dense"}, {"type": "L2", "rate": -1}, [[[[[]]]]]),
+)
+
+
+def changed(value: object, rng: random.Random, depth: int = 0) -> object:
+    """JSON with one node replaced, removed, doubled or moved; text that is JSON itself is changed within."""
+    if isinstance(value, str) and value.startswith("{") and rng.random() < 0.9:
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.dumps(changed(json.loads(value), rng))
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inside = list(pairs)
+    if not inside or depth > 20 or rng.random() < 0.15:
+        few = len(repr(value)) > 40
+        return rng.choice(VALUES) if rng.random() < 0.8 else [value] * rng.choice((1, 2) if few else (1, 2, 9, 1200))
+    key, child = rng.choice(inside)
+    kind = rng.randrange(8)
+    if isinstance(value, list):
+        new = list(value)
+        if kind == 0:
+            del new[int(key)]
+        elif kind == 1:
+            new.insert(rng.randrange(len(new) + 1), rng.choice(new))
+        else:
+            new[int(key)] = changed(child, rng, depth + 1)
+        return new
+    table = dict(inside)
+    if kind == 0:
+        del table[key]
+    elif kind == 1:
+        table[rng.choice(("type", "name", "units", "filters", "x", str(key) + "2"))] = table.pop(key)
+    elif kind == 2:
+        table[key] = rng.choice(inside)[1]
+    else:
+        table[key] = changed(child, rng, depth + 1)
+    return table
+
+
+def mutated_json(data: bytes, max_size: int, seed: int) -> bytes:
+    """Mostly changes of the tree, which stay JSON; sometimes of bytes."""
+    rng = random.Random(seed)
+    try:
+        tree = json.loads(data)
+    except (ValueError, RecursionError):
+        tree = None
+    if tree is None or rng.random() < 0.2:
+        return bytes(atheris.Mutate(data, max_size))
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        tree = changed(tree, rng)
+    try:
+        return json.dumps(tree).encode()[:max_size]
+    except RecursionError:
+        return data
+
+
+def read_header(data: bytes) -> None:
+    FILE.write_bytes(wrapped(data))
+    checkpoint.read(FILE)
+
+
+def read_file(data: bytes) -> None:
+    FILE.write_bytes(data)
+    model_file.load(FILE)
+
+
+def read_model(data: bytes) -> None:
+    FILE.write_bytes(described(data))
+    model_file.load(FILE)
+
+
+def read_idx(data: bytes) -> None:
+    FILE.write_bytes(gzip.compress(data[1:], 1) if data[:1] and data[0] % 2 else data[1:])
+    idx.read_idx(FILE)
+    idx.read_pair(FILE, FILE, classes=10)
+
+
+def read_cifar(data: bytes) -> None:
+    FILE.write_bytes(data[1:])
+    if data[:1] and data[0] % 2:
+        cifar.read_python(FILE)
+    else:
+        cifar.read_binary(FILE)
+
+
+def read_pickle(data: bytes) -> None:
+    safe_pickle.loads(io.BytesIO(data))
+    safe_pickle.loads(data, name="input")
+
+
+def idx_seeds() -> list[bytes]:
+    shapes = ((0x08, (2, 3, 2), 12), (0x08, (4,), 4), (0x0D, (2, 2), 16), (0x0B, (0, 3), 0))
+    files = [bytes([0, 0, code, len(s)]) + np.array(s, ">u4").tobytes() + bytes(n) for code, s, n in shapes]
+    return [bytes([first]) + file for file in files for first in (0, 1)]
+
+
+def cifar_seeds() -> list[bytes]:
+    batch = {b"data": np.zeros((1, 3072), np.uint8), b"labels": [3], b"filenames": [b"a.png"]}
+    return [bytes(1 + 3073), *(b"\1" + pickle.dumps(batch, protocol) for protocol in (2, 4))]
+
+
+def pickle_seeds() -> list[bytes]:
+    values = {"W1": np.ones((2, 3), np.float32), b"b": [1, -2.5, None, True, ("x", b"y"), 2**70], "s": np.float64(3)}
+    return [pickle.dumps(values, protocol) for protocol in range(6)]
+
+
+TARGETS: dict[str, tuple[Callable[[bytes], None], type[Exception], Callable[[], list[bytes]]]] = {
+    "header": (read_header, CheckpointError, lambda: [HEADER]),
+    "file": (read_file, CheckpointError, lambda: [HONEST]),
+    "model": (read_model, CheckpointError, lambda: [json.loads(HEADER)["__metadata__"]["pellucid"].encode()]),
+    "idx": (read_idx, DataError, idx_seeds),
+    "cifar": (read_cifar, DataError, cifar_seeds),
+    "pickle": (read_pickle, DataError, pickle_seeds),
+}
+
+
+def main() -> None:
+    if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
+        raise SystemExit(__doc__)
+    reader, expected, seeds = TARGETS[sys.argv[1]]
+    rest = sys.argv[2:]
+    warnings.simplefilter("ignore")
+
+    def once(data: bytes) -> None:
+        try:
+            reader(data)
+        except expected as error:
+            if not 0 < len(str(error)) < MAX_MESSAGE:
+                raise RuntimeError(f"a message of {len(str(error))} characters") from error
+
+    words = SCRATCH / "words"
+    names = {*L.LAYERS, *json.loads(json.loads(HEADER)["__metadata__"]["pellucid"]), "NaN", "1e999", "\\ud800"}
+    names |= {"numpy", "ndarray", "_reconstruct", "numpy.core.multiarray", "data", "labels", "dtype", "data_offsets"}
+    words.write_text("".join(f'"{name}"\n' for name in sorted(names) if "\\" not in name and name.isascii()))
+    for folder in [Path(option) for option in rest if not option.startswith("-")][:1]:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, seed in enumerate(seeds()):
+            (folder / f"seed-{number}").write_bytes(seed)
+    options = [f"-dict={words}", "-timeout=60", "-rss_limit_mb=2048", "-max_len=8192"]
+    mutator = {"custom_mutator": mutated_json} if sys.argv[1] in ("header", "model") else {}
+    atheris.Setup([sys.argv[0], *options, *rest], once, **mutator)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
