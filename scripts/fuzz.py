@@ -1,7 +1,7 @@
 """Fuzz the readers of files from strangers: `python scripts/fuzz.py TARGET [FOLDER] [libFuzzer's options]`.
 
 Coverage-guided by atheris (`pip install atheris`, Python 3.11). A reader may give data or its own typed error. Any
-other exception, a minute for one input, or two gigabytes of memory is a finding. TARGET is one of
+other exception, ten minutes for one input, or two gigabytes of memory is a finding. TARGET is one of
 
     header  a model file's header, wrapped with a right length and a right checksum, so that those stop nothing
     file    a model file's bytes as they are
@@ -42,7 +42,7 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid.errors import CheckpointError, DataError
     from pellucid.model import Sequential
 
-MAX_MESSAGE = 12_000
+MAX_MESSAGE = 4_000
 SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 FILE = SCRATCH / "input"
 
@@ -240,7 +240,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds()):
             (folder / f"seed-{number}").write_bytes(seed)
-    options = [f"-dict={words}", "-timeout=60", "-rss_limit_mb=2048", "-max_len=8192"]
+    options = [f"-dict={words}", "-timeout=600", "-rss_limit_mb=2048", "-max_len=8192"]
     mutator = {"custom_mutator": mutated_json} if sys.argv[1] in ("header", "model") else {}
     atheris.Setup([sys.argv[0], *options, *rest], once, **mutator)
     atheris.Fuzz()

@@ -141,7 +141,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
         for entry in header.entries:
             array = np.empty(entry.shape, entry.dtype)
             view = _bytes_of(array)
-            _fill(source, file, view, entry.name)
+            _fill(source, file, view, f"array {_short(entry.name)!r}")
             digest.update(view)
             tensors[entry.name] = array
     if digest.hexdigest() != header.checksum:
@@ -151,7 +151,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
         )
     for entry in header.entries:
         if entry.dtype.kind == "b" and entry.shape and tensors[entry.name].view(np.uint8).max(initial=0) > 1:
-            _refuse(source, f"array {entry.name!r}", "BOOL data of zeros and ones", "another byte")
+            _refuse(source, f"array {_short(entry.name)!r}", "BOOL data of zeros and ones", "another byte")
     return tensors, header.metadata
 
 
@@ -373,7 +373,10 @@ def _check_table(path: Path, table: Mapping[str, Any], data_bytes: int) -> list[
         if entry.begin != position:
             fault = "overlaps the array before it" if entry.begin < position else "leaves a hole before it"
             _refuse(
-                path, f"array {entry.name!r} 'data_offsets'", f"to begin at {position}", f"{entry.begin}, which {fault}"
+                path,
+                f"array {_short(entry.name)!r} 'data_offsets'",
+                f"to begin at {position}",
+                f"{entry.begin}, which {fault}",
             )
         position = entry.end
     if position != data_bytes:

@@ -39,7 +39,6 @@ _FAULTS = (
     ValueError,
 )
 
-
 KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
 
@@ -67,10 +66,9 @@ def facts_of(model: Sequential) -> dict[str, Any]:
 def load(
     path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
 ) -> Sequential:
-    """The model in a file, in a checkpoint, or in a run's folder.
+    """The model in a file, in a checkpoint, or in a run's folder. NaN or infinite weights: a warning names the layers.
 
-    custom_layers: layers of your own, by the names of their classes.
-    Weights that are NaN or infinite are loaded with a warning that names their layers; strict: they are refused.
+    custom_layers: layers of your own, by the names of their classes. strict: such weights are refused.
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
     file = Path(path)

@@ -25,8 +25,8 @@ from pellucid.errors import DataError
 EXPANSION = 4
 """The arrays of an honest pickle take at most this many times its length, copies made on the way included."""
 MAX_BYTES = 2 << 30
-MAX_OPERATIONS = 2_000_000
-"""An opcode of one byte may make a list of sixty; arrays take a few opcodes each, CIFAR-10's batches 40,000."""
+MAX_OPERATIONS = 1_000_000
+"""An opcode of one byte may make a list of sixty; arrays take a few opcodes each, CIFAR-10's batches some 50,000."""
 MAX_INT_BITS = 1024
 """Longer numbers could not even be printed in an error."""
 
@@ -124,11 +124,17 @@ def loads(data: bytes | io.BytesIO, *, name: str = "pickle", vocabulary: Vocabul
             return _Machine(vocabulary, EXPANSION * size + 2**20).run(pickletools.genops(data))
     except _Refused as error:
         raise DataError(
-            f"{name}: refused: {error}. Only arrays, bytes, strings, numbers, lists, tuples and dicts are read from a "
-            "pickle, because anything else could run a stranger's code"
+            f"{name}: refused: {shortened(error)}. Only arrays, bytes, strings, numbers, lists, tuples and dicts are "
+            "read from a pickle, because anything else could run a stranger's code"
         ) from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise DataError(f"{name}: damaged pickle ({type(error).__name__}: {error})") from error
+        raise DataError(f"{name}: damaged pickle ({type(error).__name__}: {shortened(error)})") from error
+
+
+def shortened(error: Exception, limit: int = 300) -> str:
+    """What an error says, in one line of a bounded length: it may quote the file."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 class _Machine:

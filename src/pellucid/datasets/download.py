@@ -1,14 +1,21 @@
-"""Where data files are looked for, and how they are fetched: several mirrors, checked by hash, whole or not at all."""
+"""Where data files are looked for, and how they are fetched: several mirrors, resumed, checked by hash, whole or not
+at all.
+
+A file grows as .NAME.part beside its place, and takes its name once it has the right length and the right SHA-256. What
+was cut off stays there, and the next attempt, at any mirror, asks for the rest.
+"""
 
 from __future__ import annotations
 
-import gzip
+import contextlib
+import hashlib
 import os
-import tarfile
-import zlib
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from pellucid.errors import DataError
 
@@ -16,6 +23,10 @@ Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what)."""
 
 TIMEOUT_S = 30
+ATTEMPTS = 5
+"""How often one mirror is asked for the rest, as long as each time something comes."""
+MAX_REDIRECTS = 5
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,14 @@ class Remote:
     mirrors: tuple[str, ...]
 
 
+class _Failed(Exception):
+    """What was wrong with a mirror's answer; `gained`: whether some bytes of the file came before."""
+
+    def __init__(self, what: str, *, gained: bool = False) -> None:
+        super().__init__(what)
+        self.gained = gained
+
+
 def offline() -> bool:
     """Whether PELLUCID_OFFLINE forbids the network."""
     return os.environ.get("PELLUCID_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
@@ -35,9 +54,9 @@ def offline() -> bool:
 
 def cache_folder() -> Path:
     """This user's cache of data: ~/.cache/pellucid on Linux, and where other systems keep such things."""
-    import pooch  # type: ignore[import-untyped]
+    import platformdirs
 
-    return Path(str(pooch.os_cache("pellucid")))
+    return Path(platformdirs.user_cache_dir("pellucid"))
 
 
 def data_folders() -> list[Path]:
@@ -49,81 +68,177 @@ def data_folders() -> list[Path]:
 def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> Path:
     """Download one file into `folder` from the first mirror that gives the right bytes, unless it is there already.
 
+    Only one process may do this in a folder at a time: see `alone`.
     Units: progress counts bytes.
-    Errors: DataError naming each mirror and what went wrong there.
+    Errors: DataError naming each mirror, what went wrong there, and where to put the file by hand; DataError if the
+    disk refuses, or PELLUCID_OFFLINE forbids the network.
     """
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")  # it would announce each mirror on stderr
+    target, part = folder / remote.name, folder / f".{remote.name}.part"
     failures: list[str] = []
-    for mirror in remote.mirrors:
-        url = f"{mirror.rstrip('/')}/{remote.name}"
-        meter = _Meter(remote, progress) if progress is not None else False
-        downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S, progressbar=meter)
-        try:
-            path = pooch.retrieve(
-                url, known_hash=f"sha256:{remote.sha256}", fname=remote.name, path=folder, downloader=downloader
-            )
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-            first_line = (str(error) or type(error).__name__).splitlines()[0]
-            failures.append(f"{url} ({first_line[:160]})")
-        else:
-            return Path(path)
+    try:
+        if target.is_file() and _sha256(target) == remote.sha256:
+            return target
+        if offline():
+            raise DataError(f"{remote.name} is not in {folder}, and PELLUCID_OFFLINE forbids a download; put it there")
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < remote.num_bytes - _size(part):
+            raise DataError(f"{folder}: has no room for the {remote.num_bytes >> 20} MB of {remote.name}; make room")
+        for mirror in remote.mirrors:
+            url = f"{mirror.rstrip('/')}/{remote.name}"
+            try:
+                _download(url, remote, part, progress)
+            except _Failed as error:
+                failures.append(f"{url} ({error})")
+            else:
+                part.replace(target)
+                return target
+        if _size(part) == 0:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
     raise DataError(
-        f"{remote.name} could not be downloaded: {'; '.join(failures)}. Get it elsewhere and put it into {folder}"
+        f"{remote.name} could not be downloaded: {'; '.join(failures)}. Get it elsewhere (SHA-256 {remote.sha256}) and "
+        f"put it into {folder}"
     )
 
 
-def unpack(archive: Path, names: Sequence[str], folder: Path) -> None:
-    """Take the files of these names, and nothing else, out of a tar archive into `folder`.
+@contextlib.contextmanager
+def alone(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep other processes out until the block ends; waits for one that is in, and says so by `waiting`.
 
-    Only contents are read: paths, links and permissions in the archive have no effect. Each file is written beside and
-    renamed.
-    Errors: DataError if the archive is damaged or lacks one of them.
+    The lock goes with the process that holds it, however that ends. Windows has no such locks: nobody waits there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = set(names)
     try:
-        with tarfile.open(archive, "r|gz") as tar:
-            for member in tar:
-                name = member.name.rpartition("/")[2]
-                if name not in missing or not member.isfile():
+        import fcntl
+    except ImportError:
+        yield
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            # the one before has removed what it held: a file of this name is another by now, or none
+            if not lock.exists() or not os.path.samestat(os.fstat(handle), os.stat(lock)):
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(handle)
+
+
+def _download(url: str, remote: Remote, part: Path, progress: Progress | None) -> None:
+    """Make `part` the whole file. Errors: _Failed, after which `part` holds only what may be continued."""
+    for attempt in range(ATTEMPTS):
+        start = _size(part)
+        if start < remote.num_bytes:
+            try:
+                _transfer(url, remote, part, start, progress)
+            except _Failed as error:
+                if error.gained and attempt + 1 < ATTEMPTS:
                     continue
-                source = tar.extractfile(member)
-                if source is None:
-                    continue
-                partial = folder / f"{name}.{os.getpid()}.part"
-                try:
-                    with partial.open("wb") as target:
-                        while piece := source.read(1 << 20):
-                            target.write(piece)
-                        if target.tell() != member.size:
-                            raise tarfile.ReadError(f"{name} is cut short")
-                    partial.replace(folder / name)
-                finally:
-                    partial.unlink(missing_ok=True)
-                missing.discard(name)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{archive}: damaged archive ({error}); delete it and fetch it again") from error
-    if missing:
-        raise DataError(f"{archive}: expected {', '.join(sorted(missing))} inside, not found")
+                raise
+        if _size(part) == remote.num_bytes and _sha256(part) == remote.sha256:
+            return
+        part.unlink()
+        if start == 0:
+            break  # what was left over from another time is not to blame
+    raise _Failed("its SHA-256 hash is another: it is not the same file")
 
 
-class _Meter:
-    """What pooch calls a progress bar, passing bytes on to a callback."""
+def _transfer(url: str, remote: Remote, part: Path, start: int, progress: Progress | None) -> None:
+    """Write the bytes from `start` to the end of the file behind those that `part` has."""
+    with contextlib.closing(_answer(url, start)) as response:
+        start = _first_byte(response, start)
+        if "html" in response.headers.get("Content-Type", ""):
+            raise _Failed("it gives a web page instead of the file")
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and start + int(length) != remote.num_bytes:
+            raise _Failed(f"its file has {start + int(length)} bytes, expected {remote.num_bytes}")
+        done = start
+        with part.open("r+b" if part.exists() else "wb") as file:
+            file.truncate(start)
+            file.seek(start)
+            for piece in _pieces(response):
+                if isinstance(piece, _Failed):
+                    raise _Failed(f"{piece} after {done} of {remote.num_bytes} bytes", gained=done > start)
+                if done + len(piece) > remote.num_bytes:
+                    file.truncate(0)
+                    raise _Failed(f"it sends more than {remote.num_bytes} bytes")
+                file.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(done, remote.num_bytes, f"downloading {remote.name}")
+            file.flush()
+            os.fsync(file.fileno())
+        if done < remote.num_bytes:
+            raise _Failed(f"the connection ended after {done} of {remote.num_bytes} bytes", gained=done > start)
 
-    def __init__(self, remote: Remote, progress: Progress) -> None:
-        self.total = remote.num_bytes
-        self.done = 0
-        self._what = f"downloading {remote.name}"
-        self._progress = progress
 
-    def update(self, num_bytes: int) -> None:
-        self.done += num_bytes
-        self._progress(min(self.done, self.total), self.total, self._what)
+def _answer(url: str, start: int) -> Any:
+    """The answer to a request for a file from a byte on. A redirect is followed within http and https, never back."""
+    import requests
 
-    def reset(self) -> None:
-        self.done = 0
+    headers = {"User-Agent": "pellucid", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    try:
+        for _ in range(MAX_REDIRECTS):
+            response = requests.get(url, headers=headers, stream=True, allow_redirects=False, timeout=TIMEOUT_S)
+            if not response.is_redirect:
+                return response
+            response.close()
+            new = urljoin(url, response.headers["Location"])
+            if urlsplit(new).scheme not in ("https", urlsplit(url).scheme):
+                raise _Failed(f"it redirects from {urlsplit(url).scheme} to {urlsplit(new).scheme or 'nowhere'}")
+            url = new
+    except (requests.RequestException, ValueError) as error:
+        raise _Failed(_reason(error)) from error
+    raise _Failed(f"it redirects more than {MAX_REDIRECTS} times")
 
-    def close(self) -> None:
-        """Nothing is held open."""
+
+def _first_byte(response: Any, asked: int) -> int:
+    """The place in the file of the first byte that an answer brings."""
+    if response.status_code == 200:
+        return 0
+    if response.status_code == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {asked}-"):
+        return asked
+    raise _Failed(f"it answers {response.status_code} {response.reason}")
+
+
+def _pieces(response: Any) -> Iterator[bytes | _Failed]:
+    """The body as it was sent; where the network fails, that, so that it is not taken for the disk's failure."""
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield from response.raw.stream(_PIECE, decode_content=False)
+    except (HTTPError, OSError) as error:
+        yield _Failed(f"the connection broke ({_reason(error)})")
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in one line: "Connection refused" and not the six errors wrapped around it."""
+    cause: BaseException = error
+    while (inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__) and inner is not cause:
+        if not isinstance(inner, BaseException):
+            break
+        cause = inner
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return str(text).splitlines()[0][:160]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.datasets.transforms import RESIZE_RULES
+from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 MAX_FILE_BYTES = 1 << 30
 MAX_PIXELS = 1 << 27
 """Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
-MAX_FITTED_PIXELS = 1 << 26
 LARGE_PIXELS = 1 << 24
 """Pictures of more than this are decoded one at a time, whatever the number of threads."""
 _LARGE = threading.Lock()

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.datasets import cifar, digits, idx
+from pellucid.datasets.archive import unpack
 from pellucid.datasets.dataset import Dataset, Split
-from pellucid.datasets.download import Progress, data_folders, fetch, offline, unpack
+from pellucid.datasets.download import Progress, alone, data_folders, fetch, offline
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
 from pellucid.errors import ConfigError, DataError, unknown_name
@@ -136,7 +137,7 @@ def _variant(place: Path, file: str) -> Path | None:
 
 def _download(info: Known, progress: Progress | None) -> Path:
     target = data_folders()[-1] / info.folders[0]
-    if offline():
+    if offline() and not all((target / remote.name).is_file() for remote in info.remotes):
         searched = ", ".join(str(place) for place in [*data_folders(), *info.system_folders])
         layouts = " or ".join(", ".join(layout) for layout in info.layouts)
         raise DataError(
@@ -144,12 +145,23 @@ def _download(info: Known, progress: Progress | None) -> Path:
             f"Put the files {layouts} into {target}, or into the folder {info.folders[0]} of PELLUCID_DATA; "
             f"they come from {info.remotes[0].mirrors[0]}"
         )
-    target.mkdir(parents=True, exist_ok=True)
-    for remote in info.remotes:
-        path = fetch(remote, target, progress=progress)
-        if path.name.endswith(".tar.gz"):
-            unpack(path, info.layouts[0], target)
-            path.unlink()
+
+    def waiting() -> None:
+        if progress is not None:
+            progress(0, 1, f"waiting for another download of {info.name}")
+
+    try:
+        with alone(target.with_name(f".{target.name}.lock"), waiting):
+            if (place := locate(info.name)) is not None:  # another process has just brought it
+                return place
+            for remote in info.remotes:
+                path = fetch(remote, target, progress=progress)
+                if path.name.endswith(".tar.gz"):
+                    most = 2 * (info.num_train + info.num_test) * (1 + math.prod(info.shape))
+                    unpack(path, info.layouts[0], target, max_bytes=most)
+                    path.unlink()
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from pellucid.errors import ConfigError, DataError, unknown_name
 Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
 RESIZE_RULES = ("crop", "center", "pad", "stretch")
+MAX_FITTED_PIXELS = 1 << 26
+"""The largest size a picture is brought to, 8192 x 8192, whoever asks for it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Preprocessing:
             raise unknown_name("resize rule", self.resize, RESIZE_RULES)
         if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
             raise ConfigError(f"preprocessing size must be (height, width), both at least 1, got {self.size!r}")
+        if self.size is not None and math.prod(self.size) > MAX_FITTED_PIXELS:
+            raise ConfigError(f"preprocessing size may be {MAX_FITTED_PIXELS} pixels at most, got {self.size!r}")
         if self.std is not None and not all(np.isfinite(value) and value > 0 for value in self.std):
             raise ConfigError(f"preprocessing std must be positive in every channel, got {self.std!r}")
         if self.mean is not None and not np.all(np.isfinite(self.mean)):
