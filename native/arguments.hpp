@@ -35,6 +35,13 @@
 #define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
     ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax) ARRAY(const float, kernel)              \
     ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+// Average pooling whose map is kept as planes (N, O, OH, OW), for the gradient.
+#define PELLUCID_CONV2D_POOL_MAP(ARRAY, SIZE, REAL)                                                                   \
+    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y) ARRAY(float, map)       \
+    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                   \
+    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(const float, map) ARRAY(float, dkernel) ARRAY(float, dbias)    \
+    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
 
@@ -137,6 +144,8 @@
     KERNEL(Conv2dPool, conv2d_pool, PELLUCID_CONV2D_POOL)                                                             \
     KERNEL(Conv2dPoolBackwardKernel, conv2d_pool_backward_kernel, PELLUCID_CONV2D_POOL_BACKWARD_KERNEL)               \
     KERNEL(Conv2dPoolBackwardInput, conv2d_pool_backward_input, PELLUCID_CONV2D_POOL_BACKWARD_INPUT)                  \
+    KERNEL(Conv2dPoolMap, conv2d_pool_map, PELLUCID_CONV2D_POOL_MAP)                                                  \
+    KERNEL(Conv2dPoolMapBackwardKernel, conv2d_pool_map_backward_kernel, PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL)    \
     KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
     KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \
     KERNEL(DenseBackwardInput, dense_backward_input, PELLUCID_DENSE_BACKWARD_INPUT)                                   \
@@ -197,7 +206,7 @@ enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4
 enum : int64_t { kBinaryCrossEntropy = 0, kSquaredError = 1, kAbsoluteError = 2 };
 enum : int64_t { kNoHits = 0, kCategorical = 1, kBinary = 2 };
 // ALGORITHM of a convolution; kChoose lets conv2d_choice.hpp decide.
-enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWinogradRows = 4 };
+enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWinogradRows = 4, kNarrow = 5 };
 
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.

@@ -18,19 +18,12 @@ namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
-bool power_of_two(int64_t n) { return (n & (n - 1)) == 0; }
-
-// sum / taps; by multiplication where that gives the same bits.
-PELLUCID_INLINE vf shared_out(vf sum, float taps, float reciprocal) {
-    return reciprocal != 0.0f ? sum * reciprocal : sum / taps;
-}
-
 // A row of windows that lie wholly in the picture, from ox = begin on while whole vectors may be read and written.
 // PH, PW: 0 where they are not known beforehand. Returns the ox it stopped at.
 template <int PH, int PW>
 int64_t whole_windows(const AvgPool2d& a, const float* x, float* y, int64_t begin, int64_t end) {
     const int64_t height = PH ? PH : a.PH, width = PW ? PW : a.PW, channels = a.C, row = a.W * channels;
-    const float taps = float(height * width), reciprocal = power_of_two(height * width) ? 1.0f / taps : 0.0f;
+    const Mean mean(height * width);
     for (int64_t ox = begin; ox < end; ++ox) {
         const float* window = x + ox * a.SW * channels;
         float* const to = y + ox * channels;
@@ -41,7 +34,7 @@ int64_t whole_windows(const AvgPool2d& a, const float* x, float* y, int64_t begi
             for (int64_t i = 0; i < height; ++i)
 #pragma GCC unroll 4
                 for (int64_t j = 0; j < width; ++j) sum += load(window + i * row + j * channels + c);
-            store(to + c, shared_out(sum, taps, reciprocal));
+            store(to + c, mean(sum));
         }
     }
     return end;
@@ -153,11 +146,11 @@ void span(const Span& s, int64_t kind, float slope) {
 
 // out = a row of dy, each pixel PW times and divided by the taps; out has room for a vector more.
 void repeat_row(const AvgPool2dBackward& a, const float* dy, const float* stop, float* out) {
-    const float taps = float(a.PH * a.PW);
+    const Mean mean(a.PH * a.PW);
     for (int64_t ox = 0; ox < a.OW; ++ox, dy += a.C, out += a.PW * a.C)
         for (int64_t c0 = 0; c0 < a.C; c0 += V) {
             const int64_t c = vector_start(c0, a.C);
-            const vf share = load_lanes(dy + c, stop - dy - c >= V ? V : a.C - c) / taps;
+            const vf share = mean(load_lanes(dy + c, stop - dy - c >= V ? V : a.C - c));
             for (int64_t j = 0; j < a.PW; ++j) store(out + j * a.C + c, share);
         }
 }

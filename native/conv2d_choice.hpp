@@ -171,6 +171,13 @@ inline bool narrow_pays(const Conv2dBackwardKernel& a) {
     return narrow_pays(a, kGradientRow, double(a.KH * a.KW * a.C * a.O) / 12);  // each goes through all rows
 }
 
+// Beside a map in planes, which narrow kernels alone write and read.
+inline int64_t algorithm_of(const Conv2dPoolMap& a) {
+    const double tiles = double(ceil_div(a.O, 6) * ceil_div(a.OW, 2 * V));
+    const double sums = double(a.KH * a.KW * a.C * a.O) / 12;
+    return narrow_pays(a, kForwardRow, tiles) && narrow_pays(a, kGradientRow, sums) ? kNarrow : kDirect;
+}
+
 template <typename Arguments>
 int64_t algorithm_number(const void* arguments) {
     return algorithm_of(*static_cast<const Arguments*>(arguments));

@@ -49,35 +49,73 @@ void plane_offsets(const Arguments& a, const Planes& p, int32_t* offset) {
             }
 }
 
+// Short runs: the last vector overlaps the one before, since a call of memcpy costs as much as ten vectors.
+PELLUCID_INLINE void copy_run(float* to, const float* from, int64_t count) {
+    if (count < V) {
+        for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+        return;
+    }
+    for (int64_t i = 0; i < count - V; i += V) store(to + i, load(from + i));
+    store(to + count - V, load(from + count - V));
+}
+PELLUCID_INLINE void clear_run(float* to, int64_t count) {
+    if (count < V) {
+        for (int64_t i = 0; i < count; ++i) to[i] = 0;
+        return;
+    }
+    for (int64_t i = 0; i < count - V; i += V) store(to + i, vf{});
+    store(to + count - V, vf{});
+}
+
 // The planes of the rows under output rows first .. first + rows - 1 of one picture.
 template <typename Arguments>
 void fill_planes(const Arguments& a, const Planes& p, const float* picture, int64_t first, int64_t rows,
                  float* planes) {
     const int64_t height = band_height(a, rows);
-    for (int64_t row = 0; row < height; ++row) {
-        const int64_t y = first * a.SH - a.TOP + row;
-        const float* from = picture + y * a.W * a.C;
-        for (int64_t c = 0; c < a.C; ++c)
-            for (int64_t s = 0; s < a.SW; ++s) {
-                float* to = planes + (c * a.SW + s) * p.plane + row * p.pitch;
+    for (int64_t c = 0; c < a.C; ++c)
+        for (int64_t s = 0; s < a.SW; ++s) {
+            // Entry q is pixel q * SW + s - LEFT: those of [lo, hi) lie in the picture.
+            const int64_t lo = at_most(ceil_div(at_least(a.LEFT - s, 0), a.SW), p.pitch);
+            const int64_t hi = at_least(at_most(a.W + a.LEFT - s + a.SW - 1, p.pitch * a.SW) / a.SW, lo);
+            float* to = planes + (c * a.SW + s) * p.plane;
+            for (int64_t row = 0; row < height; ++row, to += p.pitch) {
+                const int64_t y = first * a.SH - a.TOP + row;
                 if (y < 0 || y >= a.H) {
-                    memset(to, 0, size_t(p.pitch) * sizeof(float));
+                    clear_run(to, p.pitch);
                     continue;
                 }
-                // Entry q is pixel q * SW + s - LEFT: those of [lo, hi) lie in the picture.
-                const int64_t lo = at_most(ceil_div(at_least(a.LEFT - s, 0), a.SW), p.pitch);
-                const int64_t hi = at_least(at_most(a.W + a.LEFT - s + a.SW - 1, p.pitch * a.SW) / a.SW, lo);
-                memset(to, 0, size_t(lo) * sizeof(float));
-                const float* pixel = from + (lo * a.SW + s - a.LEFT) * a.C + c;
+                clear_run(to, lo);
+                const float* pixel = picture + (y * a.W + lo * a.SW + s - a.LEFT) * a.C + c;
                 if (a.C * a.SW == 1) {
-                    memcpy(to + lo, pixel, size_t(hi - lo) * sizeof(float));
+                    copy_run(to + lo, pixel, hi - lo);
                 } else {
                     for (int64_t q = lo; q < hi; ++q, pixel += a.SW * a.C) to[q] = *pixel;
                 }
-                memset(to + hi, 0, size_t(p.pitch - hi) * sizeof(float));
+                clear_run(to + hi, p.pitch - hi);
             }
-    }
+        }
 }
+
+// Neighbours a[0], a[1], ... b[V-1] added in pairs; and each lane of the lower or upper half twice.
+#if PELLUCID_VECTOR == 4
+#define PELLUCID_EVEN 0, 2, 4, 6
+#define PELLUCID_ODD 1, 3, 5, 7
+#define PELLUCID_TWICE(i) i, i, i + 1, i + 1
+#elif PELLUCID_VECTOR == 8
+#define PELLUCID_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define PELLUCID_ODD 1, 3, 5, 7, 9, 11, 13, 15
+#define PELLUCID_TWICE(i) i, i, i + 1, i + 1, i + 2, i + 2, i + 3, i + 3
+#else
+#define PELLUCID_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define PELLUCID_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define PELLUCID_TWICE(i)                                                                                       \
+    i, i, i + 1, i + 1, i + 2, i + 2, i + 3, i + 3, i + 4, i + 4, i + 5, i + 5, i + 6, i + 6, i + 7, i + 7
+#endif
+PELLUCID_INLINE vf add_pairs(vf a, vf b) {
+    return __builtin_shufflevector(a, b, PELLUCID_EVEN) + __builtin_shufflevector(a, b, PELLUCID_ODD);
+}
+PELLUCID_INLINE vf lower_twice(vf a) { return __builtin_shufflevector(a, a, PELLUCID_TWICE(0)); }
+PELLUCID_INLINE vf upper_twice(vf a) { return __builtin_shufflevector(a, a, PELLUCID_TWICE(V / 2)); }
 
 // --------------------------------------------------------------------------------------------------- transposition
 // In blocks of 4 rows within the 128-bit parts of a vector, then the parts among each other: 3 shuffles a row of 8.

@@ -70,6 +70,14 @@ PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, float slope) {
     return kind == kSigmoid ? dy * (y * (1.0f - y)) : kind == kTanh ? dy * (1.0f - y * y) : dy;
 }
 
+// sum / taps; by multiplication where that gives the same bits.
+struct Mean {
+    float taps, reciprocal;
+    explicit Mean(int64_t count)
+        : taps(float(count)), reciprocal((count & (count - 1)) == 0 ? 1.0f / float(count) : 0.0f) {}
+    PELLUCID_INLINE vf operator()(vf sum) const { return reciprocal != 0.0f ? sum * reciprocal : sum / taps; }
+};
+
 }  // namespace
 }  // namespace PELLUCID_ISA_NAMESPACE
 }  // namespace pellucid

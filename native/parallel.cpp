@@ -4,6 +4,12 @@
 // Workers enter with a compare-and-swap while the job is open; the caller works too, closes the job when no task is
 // left, and waits only for the workers that really entered: a worker the system has put to sleep delays nobody. A
 // second caller, or a nested call, finds the pool busy and runs its tasks itself.
+//
+// Each thread begins with a share of the tasks that lie side by side, the same of every job, and then takes what is left
+// of the others'. Tasks are mostly pictures in order, so that a thread finds in its own cache what it wrote in the job
+// before; and every second job goes through the shares from behind, since what was written last is there still. Against
+// one counter for all (Zen 3, two threads, medians of pairs): a training step of LeNet takes 0.79 of the time, of
+// SimpleConvNet 0.88, of cifar-net 0.89; without going backwards 0.83, 0.90 and 1.02. Inference gains 0 to 5 %.
 #include "parallel.hpp"
 
 #include <atomic>
@@ -51,9 +57,15 @@ struct OwnedArena : Arena {
 
 thread_local OwnedArena thread_arena;
 
+// Tasks that one thread begins with.
+struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t begin = 0, end = 0;
+};
+
 struct Pool {
-    explicit Pool(int threads) {
-        for (int i = 1; i < threads; ++i) workers.emplace_back([this] { work(); });
+    explicit Pool(int threads) : shares(size_t(threads)) {
+        for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(size_t(i)); });
     }
 
     void stop() {
@@ -66,17 +78,21 @@ struct Pool {
     }
 
     void run(int64_t count, Task function, void* argument) {
-        tasks = count;
         task = function;
         context = argument;
-        next.store(0, std::memory_order_relaxed);
+        for (int64_t s = 0, n = int64_t(shares.size()); s < n; ++s) {
+            shares[size_t(s)].begin = count * s / n;
+            shares[size_t(s)].next.store(count * s / n, std::memory_order_relaxed);
+            shares[size_t(s)].end = count * (s + 1) / n;
+        }
+        backwards = !backwards;
         const uint64_t generation = (state.load(std::memory_order_relaxed) >> 33) + 1;
         state.store((generation << 33) | kOpen);
         if (sleepers.load() > 0) {
             std::lock_guard<std::mutex> lock(mutex);
             wake.notify_all();
         }
-        take_tasks();
+        take_tasks(0);
         state.fetch_and(~kOpen);
         for (int spins = 0; (state.load(std::memory_order_acquire) & kActiveMask) != 0; ++spins) {
             if (spins < 2000) pause_cpu();
@@ -84,11 +100,15 @@ struct Pool {
         }
     }
 
-    void take_tasks() {
-        for (;;) {
-            const int64_t i = next.fetch_add(1, std::memory_order_relaxed);
-            if (i >= tasks) return;
-            task(context, i, thread_arena);
+    // A thread's own share first, then what is left of the others'.
+    void take_tasks(size_t own) {
+        for (size_t s = 0; s < shares.size(); ++s) {
+            Share& share = shares[(own + s) % shares.size()];
+            for (;;) {
+                const int64_t i = share.next.fetch_add(1, std::memory_order_relaxed);
+                if (i >= share.end) break;
+                task(context, backwards ? share.begin + share.end - 1 - i : i, thread_arena);
+            }
         }
     }
 
@@ -104,7 +124,7 @@ struct Pool {
         return false;
     }
 
-    void work() {
+    void work(size_t own) {
         uint64_t seen = 0;
         while (!stopping.load(std::memory_order_relaxed)) {
             bool entered = false;
@@ -122,7 +142,7 @@ struct Pool {
                 sleepers.fetch_sub(1);
             }
             if (entered) {
-                take_tasks();
+                take_tasks(own);
                 state.fetch_sub(1, std::memory_order_release);
             }
         }
@@ -134,8 +154,8 @@ struct Pool {
     std::atomic<bool> stopping{false};
     std::atomic<int> sleepers{0};
     alignas(64) std::atomic<uint64_t> state{0};
-    alignas(64) std::atomic<int64_t> next{0};
-    int64_t tasks = 0;
+    std::vector<Share> shares;  // one a thread
+    bool backwards = false;
     Task task = nullptr;
     void* context = nullptr;
 };

@@ -57,6 +57,7 @@ const Signature* find_signature(const std::string& name) {
 
 #define PELLUCID_FAMILIES(FAMILY) \
     FAMILY(conv2d_family) FAMILY(conv2d_input_family) FAMILY(conv2d_pool_family) \
+    FAMILY(conv2d_narrow_family) FAMILY(conv2d_narrow_kernel_family) \
     FAMILY(conv2d_routed_kernel_family) FAMILY(conv2d_routed_input_family) \
     FAMILY(dense_family) FAMILY(activation_family) FAMILY(pool2d_family) FAMILY(avg_pool2d_family) \
     FAMILY(loss_family) FAMILY(normalization_family) FAMILY(dropout_family) FAMILY(gradient_family) \

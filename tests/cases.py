@@ -156,6 +156,36 @@ def _pooled_convs() -> Iterator[Case]:
             yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, how, bound, macs)
 
 
+def _map_backward(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> Arguments:
+    """Any map will do, within what the activation gives: 0 to 1."""
+    planes = np.abs(np.sin(normal(rng, (c.y[0], *(c.y[i] for i in (3, 1, 2))))))
+    options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
+    return (normal(rng, c.x), normal(rng, p.y), planes, c.kernel_shape), options
+
+
+def _mapped_convs() -> Iterator[Case]:
+    """Average pooling that keeps its map, where its windows lie side by side."""
+    convs = {c.name: c for c in CONVS}
+    for name, size, strides, padding in POOLED:
+        c = convs[name]
+        p = Pool(name, c.y, size, strides, padding)
+        if c.groups > 1 or not geometry.windows_side_by_side(c.y, **p.options):
+            continue
+        macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
+        for kind in ("linear", "relu", "leaky_relu", "sigmoid"):
+            options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
+            # As of conv2d_avg_pool2d, a sigmoid's like a tanh's.
+            how, bound = "linear", sum_bound(taps + 1) + 1 + sum_bound(math.prod(size))
+            if kind == "sigmoid":
+                how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
+            forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
+            yield Case("conv2d_avg_pool2d_map", f"{name}-{kind}", forward, how, bound, macs)
+            # A mean's share, and up to three roundings of the derivative.
+            rows = sum_bound(math.prod(c.y[:3])) + 4
+            backward = partial(_map_backward, c, p, kind)
+            yield Case("conv2d_avg_pool2d_map_backward_kernel", f"{name}-{kind}", backward, "linear", rows, macs)
+
+
 def _routed_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generator) -> Arguments:
     return _routed(c, p, kind, rng)[part]
 
@@ -294,6 +324,7 @@ CASES: tuple[Case, ...] = (
     *_denses(),
     *_pools(),
     *_pooled_convs(),
+    *_mapped_convs(),
     *_activations(),
     *_losses(),
     *_normalizations(),

@@ -92,6 +92,27 @@ def conv2d_pool_average(a: Arrays) -> Built:
     return native.conv2d_pool(x, kernel, None, y, None, **POOLED, activation="sigmoid", average=True), [y]
 
 
+SIDE_BY_SIDE: Pooling = {"pool_size": (2, 3), "strides": (2, 3), "padding": NO_PADS}
+
+
+def conv2d_pool_map(a: Arrays) -> Built:
+    y, planes = a.out(6, 5, 6), a.out(6, 13, 17)
+    x, kernel, bias = a.batch(13, 17, 3), a.fixed(3, 3, 3, 6), a.fixed(6)
+    step = native.conv2d_pool_map(
+        x, kernel, bias, y, planes, convolution=SAME3, pooling=SIDE_BY_SIDE, activation="sigmoid"
+    )
+    return step, [y, planes]
+
+
+def conv2d_pool_map_backward_kernel(a: Arrays) -> Built:
+    dkernel, dbias = np.full((3, 3, 3, 6), np.nan, np.float32), np.full(6, np.nan, np.float32)
+    x, dy, planes = a.batch(13, 17, 3), a.batch(6, 5, 6), np.abs(np.sin(a.batch(6, 13, 17)))
+    step = native.conv2d_pool_map_backward_kernel(
+        x, dy, planes, dkernel, dbias, convolution=SAME3, pooling=SIDE_BY_SIDE, activation="sigmoid"
+    )
+    return step, [dkernel, dbias]
+
+
 def _places(a: Arrays, o: int) -> Array:
     """Places that lie inside, and some that no gradient comes through."""
     chosen = a.rng.choice(np.array([2, 3, 4, 5, 255], np.uint8), (9, 6, 8, o))
@@ -174,16 +195,13 @@ def avg_pool2d_backward(a: Arrays) -> Built:
     return native.avg_pool2d_backward(a.batch(10, 12, 45), dx, **POOL), [dx]
 
 
-SIDE = {"pool_size": (2, 3), "strides": (2, 3), "padding": NO_PADS}
-
-
 def avg_pool2d_few(a: Arrays) -> Built:
     y = a.out(10, 7, 6)
-    return native.avg_pool2d(a.batch(21, 23, 6), y, **SIDE), [y]
+    return native.avg_pool2d(a.batch(21, 23, 6), y, **SIDE_BY_SIDE), [y]
 
 
 def avg_pool2d_backward_activation(
-    a: Arrays, kind: str = "sigmoid", pool: dict[str, Any] = SIDE, size: tuple[int, int, int] = (10, 7, 6)
+    a: Arrays, kind: str = "sigmoid", pool: dict[str, Any] = SIDE_BY_SIDE, size: tuple[int, int, int] = (10, 7, 6)
 ) -> Built:
     dz, dbias = a.out(21, 23, size[2]), np.full(size[2], np.nan, np.float32)
     y, dy = a.batch(21, 23, size[2]), a.batch(*size)
@@ -307,7 +325,7 @@ def add(a: Arrays) -> Built:
 
 BATCHED: list[Callable[[Arrays], Built]] = [
     conv2d, conv2d_strided, conv2d_backward_input, conv2d_backward_kernel, conv2d_pool, conv2d_pool_grey,
-    conv2d_pool_average,
+    conv2d_pool_average, conv2d_pool_map, conv2d_pool_map_backward_kernel,
     conv2d_few_filters, conv2d_few_filters_backward_kernel, conv2d_few_channels_backward_input,
     avg_pool2d_few, avg_pool2d_backward_activation, avg_pool2d_backward_activation_overlapping,
     conv2d_pool_backward_kernel, conv2d_pool_backward_input, bias_backward, dense,

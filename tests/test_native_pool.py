@@ -1,4 +1,4 @@
-"""Average pooling's way back through an activation, against its twin in float64."""
+"""Average pooling's way back through an activation, against its twin in float64; and behind a convolution."""
 
 from __future__ import annotations
 
@@ -36,3 +36,31 @@ def test_avg_pool2d_backward_through_an_activation(shape: tuple[int, ...], kind:
         native.run(native.avg_pool2d_backward(dy, dx, y=given, dbias=dbias, **options))
         np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-6)
         assert (np.abs(dbias - wanted) <= 21 * np.finfo(np.float32).eps * np.abs(expected).sum((0, 1, 2))).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "relu", "leaky_relu", "sigmoid", "tanh"])
+def test_what_no_window_covers_has_no_gradient(kind: str) -> None:
+    """The map's last row and columns lie behind the last windows: even NaN there reaches nothing."""
+    rng = np.random.default_rng(6)
+    x, dy = (rng.normal(size=shape).astype(np.float32) for shape in ((3, 9, 20, 1), (3, 4, 6, 6)))
+    planes = rng.uniform(size=(3, 6, 9, 20)).astype(np.float32)
+    spoilt = planes.copy()
+    spoilt[:, :, 8:], spoilt[:, :, :, 18:] = np.nan, np.inf
+    same, pool = {"strides": (1, 1), "padding": ((1, 1), (1, 1))}, {"pool_size": (2, 3), "strides": (2, 3)}
+    results = []
+    for given in (planes, spoilt):
+        dkernel, dbias = np.empty((3, 3, 1, 6), np.float32), np.empty(6, np.float32)
+        step = native.conv2d_pool_map_backward_kernel(
+            x,
+            dy,
+            given,
+            dkernel,
+            dbias,
+            convolution=same,
+            pooling={**pool, "padding": geometry.NO_PADS},
+            activation=kind,
+        )
+        native.run(step)
+        results.append((dkernel, dbias))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -325,6 +325,14 @@ def test_no_step_sees_an_unpooled_map(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
+def test_averages_of_the_pictures_themselves_are_merged_with_their_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LeNet's first pooling; behind the second, the convolution's input wants a gradient too."""
+    steps = kernels_of(monkeypatch, zoo.build("lenet5"))
+    assert steps.count("conv2d_pool_map") == steps.count("conv2d_pool_map_backward_kernel") == 1
+    assert steps.count("avg_pool2d") == steps.count("avg_pool2d_backward") == 1
+
+
+@pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
 @pytest.mark.parametrize(("pool", "merged"), [(L.MaxPool2D(2), True), (L.MaxPool2D(3, strides=2), False)])
 def test_behind_winograd_only_pooling_that_its_tiles_hold_is_merged(
     pool: L.Layer, merged: bool, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ ENOUGH_S = 0.1
 """Runs of one kernel are repeated for so long, and the quickest counts."""
 PROBE_ROUNDS = 4_000
 SAME3: Convolution = {"strides": (1, 1), "padding": ((1, 1), (1, 1))}
+SAME5: Convolution = {"strides": (1, 1), "padding": ((2, 2), (2, 2))}
 VALID: Convolution = {"strides": (1, 1), "padding": NO_PADS}
 HALVED: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 NORM: dict[str, Any] = {"size": 5, "alpha": 1e-4, "beta": 0.75}
@@ -120,6 +121,22 @@ CONVOLUTIONS = (
         lambda: native.conv2d_pool_backward_input(
             _random(32, 8, 8, 72), _random(32, 8, 8, 72), _places(32, 8, 8, 72), _random(3, 3, 36, 72),
             _new(32, 16, 16, 36), convolution=SAME3, pooling=HALVED, activation="relu",
+        ),
+    ),
+    Line(
+        "conv2d_pool_map",
+        "100 x 28x28x1, 5x5, 6, mean 2x2",
+        lambda: native.conv2d_pool_map(
+            _random(100, 28, 28, 1), _random(5, 5, 1, 6), _random(6), _new(100, 14, 14, 6), _new(100, 6, 28, 28),
+            convolution=SAME5, pooling=HALVED, activation="sigmoid",
+        ),
+    ),
+    Line(
+        "conv2d_pool_map_backward_kernel",
+        "100 x 28x28x1, 5x5, 6, mean 2x2",
+        lambda: native.conv2d_pool_map_backward_kernel(
+            _random(100, 28, 28, 1), _random(100, 14, 14, 6), _random(100, 6, 28, 28), _new(5, 5, 1, 6), _new(6),
+            convolution=SAME5, pooling=HALVED, activation="sigmoid",
         ),
     ),
 )  # fmt: skip

@@ -14,6 +14,8 @@ from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, rec
 from pellucid.ops.door.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
 from pellucid.ops.door.conv_pool import (
     conv2d_avg_pool2d,
+    conv2d_avg_pool2d_map,
+    conv2d_avg_pool2d_map_backward_kernel,
     conv2d_max_pool2d,
     conv2d_max_pool2d_backward_input,
     conv2d_max_pool2d_backward_kernel,
@@ -69,6 +71,8 @@ __all__ = [
     "binary_cross_entropy",
     "conv2d",
     "conv2d_avg_pool2d",
+    "conv2d_avg_pool2d_map",
+    "conv2d_avg_pool2d_map_backward_kernel",
     "conv2d_backward_input",
     "conv2d_backward_kernel",
     "conv2d_max_pool2d",

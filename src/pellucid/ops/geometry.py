@@ -212,6 +212,13 @@ def pool2d_shape(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads =
     return (n, *output_size((h, w), pool_size, strides, padding), c)
 
 
+def windows_side_by_side(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads) -> bool:
+    """Whether pooling's windows lie next to each other within the picture: no overlap, gap or padding."""
+    _, rows, columns, _ = pool2d_shape(x_shape, pool_size, strides, padding)
+    inside = rows * pool_size[0] <= x_shape[1] and columns * pool_size[1] <= x_shape[2]
+    return inside and strides == pool_size and padding == NO_PADS
+
+
 def pad2d_shape(x_shape: Shape, pads: Pads) -> Shape:
     """Shape of padded pictures.
 

@@ -37,9 +37,12 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
     average = type(pool) is AvgPool2D
     settings = convolution(conv, x)
     unpooled = conv.output_shape(x.shape[1:])
-    if average and kind != "linear":
-        return _average_after(context, layers, before, kind, slope) if context.training else None
     window = pooling(pool, (len(x), *unpooled))
+    if average and kind != "linear" and not context.training:
+        return None
+    if average and kind != "linear":
+        merged = not before.layers and native.conv2d_pool_map_pays(x, kernel, convolution=settings, pooling=window)
+        return (_average_of_map if merged else _average_after)(context, layers, before, kind, slope)
     in_tiles = not average and window == _IN_TILES
     if not (in_tiles or native.conv2d_choice(x, kernel, **settings) == "direct"):
         return None
@@ -99,3 +102,26 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, ki
         native.avg_pool2d(z, y, **window),
     )
     return Node(layers, y, forward, backward)
+
+
+def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Node, kind: str, slope: float) -> Node:
+    """The same where the pictures themselves are read: no gradient of them is wanted, and the map may lie in planes."""
+    conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
+    x, kernel, bias = before.y, cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
+    height, width, filters = shape = conv.output_shape(x.shape[1:])
+    window = pooling(pool, (len(x), *shape))
+    planes, y = context.buffer((len(x), filters, height, width)), context.output(pool.output_shape(shape))
+    options: dict[str, Any] = {
+        "convolution": convolution(conv, x),
+        "pooling": window,
+        "activation": kind,
+        "slope": slope,
+    }
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
+        if dkernel is None:
+            return ()
+        return (native.conv2d_pool_map_backward_kernel(x, dy, planes, dkernel, dbias, **options),)
+
+    return Node(layers, y, (native.conv2d_pool_map(x, kernel, bias, y, planes, **options),), backward)

@@ -176,3 +176,67 @@ def conv2d_max_pool2d_backward_input(
     dx = result(op, tuple(input_shape), (dy, y, argmax, kernel), out)
     run("conv2d_pool_backward_input", dy, y, argmax, kernel, dx, **options)
     return dx
+
+
+def _map_shape(op: str, x_shape: Shape, kernel_shape: Shape, options: _Options) -> Shape:
+    """That of the map in planes, (N,O,OH,OW).
+
+    Errors: ConfigError unless the windows lie side by side within the map, of a convolution in one group.
+    """
+    n, height, width, filters = shape = geometry.conv2d_shape(x_shape, kernel_shape, **options["convolution"])
+    if options["convolution"]["groups"] != 1 or not geometry.windows_side_by_side(shape, **options["pooling"]):
+        raise ConfigError(f"{op}: windows must lie side by side, without padding, behind a convolution in one group")
+    return n, filters, height, width
+
+
+def conv2d_avg_pool2d_map(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+    out: Array | None = None,
+) -> tuple[Array, Array]:
+    """y = avg_pool2d of map, map = activation(conv2d) in planes: what the gradient needs of it.
+
+    Shapes: x (N,H,W,C), kernel (KH,KW,C,O) -> y (N,QH,QW,O), map (N,O,OH,OW).
+    Errors: as conv2d_max_pool2d; ConfigError where windows overlap, leave gaps or are padded, or for groups.
+    """
+    op = "conv2d_avg_pool2d_map"
+    options = _checked(op, convolution, pooling, activation, slope)
+    x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
+    map = np.empty(_map_shape(op, x.shape, kernel.shape, options), x.dtype)
+    y = result(op, shape, (x, kernel, bias), out)
+    run("conv2d_pool_map", x, kernel, bias, y, map, **options)
+    return y, map
+
+
+def conv2d_avg_pool2d_map_backward_kernel(
+    x: Array,
+    dy: Array,
+    map: Array,
+    kernel_shape: Shape,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+    out: Array | None = None,
+) -> tuple[Array, Array]:
+    """dkernel, dbias = conv2d_backward_kernel and bias_backward of dy, brought through pooling and activation.
+
+    Shapes: x (N,H,W,C), dy (N,QH,QW,O), map (N,O,OH,OW) -> dkernel (KH,KW,C,O) = kernel_shape, dbias (O,).
+    Errors: as conv2d_avg_pool2d_map; ShapeError if dy or map is not as its results.
+    """
+    op = "conv2d_avg_pool2d_map_backward_kernel"
+    options = _checked(op, convolution, pooling, activation, slope)
+    x, dy, map = arrays(op, x=x, dy=dy, map=map)
+    expect_shape(op, "dy", dy, _pooled_shape(x.shape, kernel_shape, options), "it is the gradient of the pooled output")
+    expect_shape(op, "map", map, _map_shape(op, x.shape, kernel_shape, options), "it is the second result")
+    dkernel = result(op, tuple(kernel_shape), (x, dy, map), out)
+    dbias = np.empty(map.shape[1], x.dtype)
+    run("conv2d_pool_map_backward_kernel", x, dy, map, dkernel, dbias, **options)
+    return dkernel, dbias

@@ -18,6 +18,9 @@ from pellucid.ops.native.conv import (
     conv2d_pool,
     conv2d_pool_backward_input,
     conv2d_pool_backward_kernel,
+    conv2d_pool_map,
+    conv2d_pool_map_backward_kernel,
+    conv2d_pool_map_pays,
     direct_convolution,
 )
 from pellucid.ops.native.cost import Cost, cost
@@ -118,6 +121,9 @@ __all__ = [
     "conv2d_pool",
     "conv2d_pool_backward_input",
     "conv2d_pool_backward_kernel",
+    "conv2d_pool_map",
+    "conv2d_pool_map_backward_kernel",
+    "conv2d_pool_map_pays",
     "cost",
     "dense",
     "dense_backward_input",

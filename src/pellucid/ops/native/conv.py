@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pellucid.ops._native import Step
 
 # The numbers of arguments.hpp. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3), "winograd_rows" F(4,5)
-# along rows, for one channel before pooling.
-_ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3, "winograd_rows": 4}
+# along rows, for one channel before pooling. "narrow" is what conv2d_pool_map says where it pays.
+_ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3, "winograd_rows": 4, "narrow": 5}
 # The pooling whose windows lie in Winograd's tiles.
 _WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
@@ -259,3 +259,67 @@ def conv2d_pool_backward_input(
     sizes["ALGORITHM"] = _algorithm_code(op, algorithm, sizes)
     kind = activation_code(op, activation)
     return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, ACTIVATION=kind, slope=slope)
+
+
+def _side_by_side(sizes: dict[str, int], pooling: Pooling) -> bool:
+    unpooled = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
+    return geometry.windows_side_by_side(unpooled, **pooling)
+
+
+def _map_sizes(
+    op: str, x: Array, kernel: Array, map: Array, convolution: Convolution, pooling: Pooling, /, **pooled: Array
+) -> dict[str, int]:
+    sizes = _pooled_sizes(op, x, kernel, convolution, pooling, **pooled)
+    expect_shape(op, tuple(sizes[name] for name in ("N", "O", "OH", "OW")), map=map)
+    if sizes["GROUPS"] != 1 or not _side_by_side(sizes, pooling):
+        raise BackendError(f"{op}: windows must lie side by side, without padding, behind a convolution in one group")
+    return sizes
+
+
+def conv2d_pool_map_pays(x: Array, kernel: Array, *, convolution: Convolution, pooling: Pooling) -> bool:
+    """Whether conv2d_pool_map and its gradient can do this, and faster than the steps one by one."""
+    op = "conv2d_pool_map"
+    sizes = _pooled_sizes(op, x, kernel, convolution, pooling)
+    arrays = {"x": None, "kernel": None, "bias": None, "y": None, "map": None}
+    unbound = step(op, **arrays, **sizes, ACTIVATION=0, slope=0.0)
+    return _side_by_side(sizes, pooling) and conv2d_algorithm(unbound) == "narrow"
+
+
+def conv2d_pool_map(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    y: Array,
+    map: Array,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+) -> Step:
+    """y = mean of the windows of map, map (N,O,OH,OW) = activation(x (*) kernel + bias) in planes, for the gradient."""
+    op = "conv2d_pool_map"
+    sizes = _map_sizes(op, x, kernel, map, convolution, pooling, y=y)
+    expect_shape(op, (sizes["O"],), bias=bias)
+    kind = activation_code(op, activation)
+    return step(op, x=x, kernel=kernel, bias=bias, y=y, map=map, **sizes, ACTIVATION=kind, slope=slope)
+
+
+def conv2d_pool_map_backward_kernel(
+    x: Array,
+    dy: Array,
+    map: Array,
+    dkernel: Array,
+    dbias: Array | None,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+) -> Step:
+    """dkernel and dbias of conv2d_pool_map."""
+    op = "conv2d_pool_map_backward_kernel"
+    sizes = _map_sizes(op, x, dkernel, map, convolution, pooling, dy=dy)
+    expect_shape(op, (sizes["O"],), dbias=dbias)
+    kind = activation_code(op, activation)
+    return step(op, x=x, dy=dy, map=map, dkernel=dkernel, dbias=dbias, **sizes, ACTIVATION=kind, slope=slope)

@@ -10,7 +10,13 @@ conv, linear, pool, nonlinear, normalization, random, loss, optimizer: one file 
 from __future__ import annotations
 
 from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
-from pellucid.ops.reference.conv_pool import conv2d_pool, conv2d_pool_backward_input, conv2d_pool_backward_kernel
+from pellucid.ops.reference.conv_pool import (
+    conv2d_pool,
+    conv2d_pool_backward_input,
+    conv2d_pool_backward_kernel,
+    conv2d_pool_map,
+    conv2d_pool_map_backward_kernel,
+)
 from pellucid.ops.reference.data import accumulate, add, fma_probe, gather, gather_labels
 from pellucid.ops.reference.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.reference.loss import (
@@ -73,6 +79,8 @@ __all__ = [
     "conv2d_pool",
     "conv2d_pool_backward_input",
     "conv2d_pool_backward_kernel",
+    "conv2d_pool_map",
+    "conv2d_pool_map_backward_kernel",
     "dense",
     "dense_backward_input",
     "dense_backward_kernel",

@@ -10,7 +10,7 @@ from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_ba
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.reference.nonlinear import activation_backward
-from pellucid.ops.reference.pool import avg_pool2d, max_pool2d, max_pool2d_backward
+from pellucid.ops.reference.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 NO_ROUTE = 255
 """In argmax: no gradient comes this way, for a ReLU gave zero."""
@@ -103,3 +103,47 @@ def conv2d_pool_backward_input(
     shape = geometry.conv2d_shape(dx.shape, kernel.shape, **convolution)
     dz = _unpooled(dy, y, argmax, shape, activation, slope, pooling)
     conv2d_backward_input(dz, kernel, dx, **convolution)
+
+
+def conv2d_pool_map(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    y: Array,
+    map: Array,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+) -> None:
+    """y = avg_pool2d of map, map (N,O,OH,OW) = activation(x (*) kernel + bias) in planes, for the gradient."""
+    z = np.empty(geometry.conv2d_shape(x.shape, kernel.shape, **convolution), y.dtype)
+    conv2d(x, kernel, bias, z, **convolution)
+    if activation != "linear":
+        activate(z, z, activation, slope=slope)
+    avg_pool2d(z, y, **pooling)
+    map[...] = z.transpose(0, 3, 1, 2)
+
+
+def conv2d_pool_map_backward_kernel(
+    x: Array,
+    dy: Array,
+    map: Array,
+    dkernel: Array,
+    dbias: Array | None,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+) -> None:
+    """dkernel and dbias of conv2d_pool_map."""
+    z = np.ascontiguousarray(map.transpose(0, 2, 3, 1))
+    dz = np.empty_like(z)
+    avg_pool2d_backward(dy, dz, **pooling)
+    if activation != "linear":
+        activation_backward(dz, z, dz, activation, slope=slope)
+    conv2d_backward_kernel(x, dz, dkernel, **convolution)
+    if dbias is not None:
+        bias_backward(dz, dbias)
