@@ -14,8 +14,8 @@ from pellucid import losses, optimizers
 from pellucid.errors import DivergedError
 from pellucid.inputs import make_examples
 from pellucid.layers import L2
-from pellucid.train import Diagnosed, EpochEnded, TrainingStarted
-from pellucid.train.doctor import RULES, Doctor
+from pellucid.train import Diagnosed, EpochEnded, Examples, TrainingStarted
+from pellucid.train.doctor import RULES, Doctor, chart
 from pellucid.train.doctor.chart import chance_loss
 
 X, Y = bars()
@@ -163,6 +163,14 @@ def test_the_loss_of_knowing_nothing_is_the_least_of_one_answer(
         scores -= rate * gradient.sum(axis=0)
     mean = np.mean(values * (1 if weights is None else weights))
     assert chance_loss(loss, examples) == pytest.approx(float(mean), rel=3e-3)
+
+
+def test_of_many_targets_some_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.normal(2, 3, (4000, 60)).astype(np.float32)
+    whole = chance_loss(losses.get("mse"), Examples(targets, targets))
+    monkeypatch.setattr(chart, "MAX_TARGETS", 50_000)
+    assert chance_loss(losses.get("mse"), Examples(targets, targets)) == pytest.approx(whole, rel=0.02)
 
 
 def test_losses_without_a_formula_are_not_judged_by_it() -> None:

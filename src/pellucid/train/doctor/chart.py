@@ -21,6 +21,9 @@ from pellucid.train.snapshots import num_probes
 NUM_WEIGHTS = 4096
 """Of each kernel so many weights, evenly spaced, are remembered from the start, to see how far training moves them."""
 
+MAX_TARGETS = 2**22
+"""Numbers among the targets that the loss of knowing nothing is worked out from; of more, evenly spaced pictures."""
+
 LATE = 0.75
 """From here on an epoch's loss is called late: what the network has come to, without how it began the epoch."""
 
@@ -117,11 +120,11 @@ class Chart:
         kind = accuracy_kind(self.model.loss.joint_activation, targets)
         units = self.model.output_shape
         if kind == "categorical" and len(units) == 1:
-            if targets.dtype.kind == "f" and not np.isin(targets, (0, 1)).all():
+            if targets.dtype.kind == "f" and not _zeros_and_ones(targets):
                 return None  # probabilities
             labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
             return np.bincount(labels, minlength=units[0])
-        if kind == "binary" and targets.size == len(targets) and np.isin(targets, (0, 1)).all():
+        if kind == "binary" and targets.size == len(targets) and _zeros_and_ones(targets):
             return np.bincount(targets.reshape(-1).astype(np.int64), minlength=2)
         return None
 
@@ -174,6 +177,9 @@ def chance_loss(loss: Any, examples: Examples) -> float | None:
     """
     targets = examples.targets
     weights = np.ones(len(targets)) if examples.weights is None else examples.weights.astype(np.float64)
+    if targets.dtype.kind == "f" and targets.size > MAX_TARGETS:  # whole pictures, for instance
+        rows = np.linspace(0, len(targets) - 1, max(MAX_TARGETS * len(targets) // targets.size, 1)).astype(np.int64)
+        targets, weights = targets[rows], weights[rows]
     total = float(weights.sum())
     if total <= 0:
         return None
@@ -194,6 +200,10 @@ def chance_loss(loss: Any, examples: Examples) -> float | None:
     else:
         return None
     return total / len(targets) * float(np.mean(each))
+
+
+def _zeros_and_ones(values: Array) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
 
 
 def _median(values: Array, weights: Array) -> Array:

@@ -132,7 +132,8 @@ class Doctor:
         for rule in rules:
             if rule.name in self._said or not self._said.isdisjoint(rule.silent_after):
                 continue
-            finding = rule.judge(self._chart)
+            with np.errstate(over="ignore", invalid="ignore"):  # numbers beyond all bounds are what is looked for
+                finding = rule.judge(self._chart)
             if finding is not None:
                 self._said.add(rule.name)
                 text = sentence(finding.sentence, finding.values)
