@@ -9,7 +9,10 @@ from doctor_cases import bars, network, rules, said
 from pellucid import datasets
 from pellucid import layers as L
 from pellucid.datasets.transforms import Preprocessing
+from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.train import TrainConfig, Trainer
+from pellucid.train.doctor import Doctor
 from pellucid.train.doctor.duplicates import shared_rows
 
 X, Y = bars()
@@ -91,6 +94,18 @@ def test_held_out_pictures_that_were_trained_on(dtype: type) -> None:
     assert told.rule == "overlap"
     assert told.values == {"count": "2", "total": "100", "share": "2%", "held": "7", "train": "13"}
     assert said(network(), x[:100], y[:100], validation_data=(x[131:], y[131:])) == []
+
+
+def test_test_pictures_that_were_trained_on() -> None:
+    x, y = bars(150, seed=2)
+    model, heard = network(), []
+    model.compile("adam")
+    examples, held = make_examples(model, x[:100], y[:100], None, None, validation_data=(x[100:120], y[100:120]))
+    for test in (x[120:], np.concatenate([x[120:], x[40:42]])):
+        doctor = Doctor(model, examples, held, test=test, tell=[heard.append])
+        Trainer(model, examples, TrainConfig(1, 10), validation=held, listeners=[doctor]).run()
+    (told,) = heard
+    assert told.rule == "overlap.test" and (told.values["held"], told.values["train"]) == ("30", "40")
 
 
 def test_one_duplicate_in_many_is_no_overlap() -> None:

@@ -120,16 +120,20 @@ def histograms(
             raise ConfigError(f"{run}: --over-time needs a run folder, with its snapshots; this is a model file alone")
         if kind == "activations" and layers is None:
             layers = list(drawn_layers(network(run).layers))
-        write(ridges_figure(read_snapshots(folder / SNAPSHOTS), kind, layers, title=title_of(folder)), out, default)
+        with working(f"reading {folder / SNAPSHOTS}"):
+            figure = ridges_figure(read_snapshots(folder / SNAPSHOTS), kind, layers, title=title_of(folder))
+        write(figure, out, default)
         return
     model = network(run)
     trained = "" if model.trained_on else " (not trained)"
     seen, told = _traced(Path(run), model, kind, data)
-    states = unit_states(seen) if kind == "activations" else None
     if kind == "activations" and layers is None:
         layers = list(drawn_layers(model.layers))  # Flatten and Dropout would show the same again
     title = f"{model.name}{trained}{told}"
-    write(histograms_figure(layer_histograms(seen, kind, layers), states, kind=kind, title=title), out, default)
+    with working("counting"):
+        states = unit_states(seen) if kind == "activations" else None
+        figure = histograms_figure(layer_histograms(seen, kind, layers), states, kind=kind, title=title)
+    write(figure, out, default)
 
 
 def as_data(found: Dissection) -> dict[str, Any]:

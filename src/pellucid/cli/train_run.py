@@ -67,6 +67,7 @@ def train_in(
             listeners=listeners if quiet else [*listeners, progress],
             about={"data": dataset.name},
             doctor=doctor,
+            test=None if dataset.held_out is dataset.test else dataset.test.images,
             checkpoints=checkpoints,
             resume=resume,
             rescheduled=rescheduled,

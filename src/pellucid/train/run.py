@@ -75,13 +75,15 @@ def run_training(
     listeners: Sequence[Listener] = (),
     about: Mapping[str, Any] | None = None,
     doctor: bool = True,
+    test: Any = None,
     checkpoints: Checkpoints | None = None,
     resume: Saved | None = None,
     rescheduled: bool = False,
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
 
-    doctor: say in the log, and to the listeners, what goes wrong.
+    doctor: say in the log, and to the listeners, what goes wrong. test: other pictures that it will be judged on, which
+    should not be among those to learn from.
 
     However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch;
     only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever calls has locked.
@@ -93,7 +95,7 @@ def run_training(
         SaveBest(model, out / MODEL_FILE),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
-        keepers.insert(0, Doctor(model, examples, validation, tell=[keepers[0], *listeners]))
+        keepers.insert(0, Doctor(model, examples, validation, test=test, tell=[keepers[0], *listeners]))
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
     kept = checkpoints or Checkpoints(out / CHECKPOINT_FOLDER)

@@ -94,11 +94,15 @@ class Course:
 
 @dataclass
 class Chart:
-    """Everything about one run. outputs: of the last look inside, in order; at_start: nothing was trained yet."""
+    """Everything about one run. outputs: of the last look inside, in order; at_start: nothing was trained yet.
+
+    test: pictures, where others than the validation ones are kept for judging in the end.
+    """
 
     model: Examined
     examples: Examples
     validation: Examples | None
+    test: Any = None
     batch_size: int = 0
     steps_per_epoch: int = 0
     course: Course = field(default_factory=Course)

@@ -83,22 +83,24 @@ def overlap(chart: Chart) -> Finding | None:
 
     Pictures that would be decoded anew for this are not compared.
     """
-    images, held = chart.examples.images, chart.validation.images if chart.validation is not None else None
-    if held is None or not all(
-        isinstance(part, np.ndarray) or getattr(part, "cached", False) for part in (images, held)
-    ):
-        return None
-    shared = shared_rows(images, held)
-    if not shared or len(shared) < SHARED * len(held):
-        return None
-    first, second = shared[0]
-    return Finding(
-        "overlap",
-        {
-            "count": f"{len(shared):,}",
-            "total": f"{len(held):,}",
-            "share": f"{len(shared) / len(held):.0%}",
-            "held": str(second),
-            "train": str(first),
-        },
-    )
+    images = chart.examples.images
+    held = None if chart.validation is None else chart.validation.images
+    for part, sentence in ((held, "overlap"), (chart.test, "overlap.test")):
+        if part is None or not all(
+            isinstance(one, np.ndarray) or getattr(one, "cached", False) for one in (images, part)
+        ):
+            continue
+        shared = shared_rows(images, part)
+        if shared and len(shared) >= SHARED * len(part):
+            first, second = shared[0]
+            return Finding(
+                sentence,
+                {
+                    "count": f"{len(shared):,}",
+                    "total": f"{len(part):,}",
+                    "share": f"{len(shared) / len(part):.0%}",
+                    "held": str(second),
+                    "train": str(first),
+                },
+            )
+    return None

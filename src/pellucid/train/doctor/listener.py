@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,8 @@ RULES = (*AT_START, *INSIDE, *AT_STEPS, *AT_EPOCHS)
 class Doctor:
     """Says once a run for each rule what is wrong, and is silent while all is well; it changes nothing.
 
-    tell: who hears a `Diagnosed`. findings: what it said, in order. In a resumed run it knows what it knew.
+    test: pictures that are kept for judging in the end, where others than the validation ones are. tell: who hears a
+    `Diagnosed`. findings: what it said, in order. In a resumed run it knows what it knew.
     """
 
     every_batch = False
@@ -77,10 +79,11 @@ class Doctor:
         examples: Examples,
         validation: Examples | None = None,
         *,
+        test: Any = None,
         tell: Sequence[Listener] = (),
     ) -> None:
         self.findings: list[Diagnosed] = []
-        self._chart = Chart(model, examples, validation)
+        self._chart = Chart(model, examples, validation, test)
         self._tell, self._said = tell, set[str]()
 
     def __call__(self, event: Event) -> None:

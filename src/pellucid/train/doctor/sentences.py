@@ -39,6 +39,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "따로 둔 사진 {total}장 중 {count}장({share})이 학습 사진에도 있어서(따로 둔 {held}번이 학습 {train}번) "
         "성적이 부풀려집니다: 나누기 전에 중복을 없애세요",
     ),
+    "overlap.test": (
+        "{count} of {total} test pictures ({share}) are training pictures too (test {held} is training {train}), so "
+        "the result flatters: take duplicates out before splitting",
+        "테스트 사진 {total}장 중 {count}장({share})이 학습 사진에도 있어서(테스트 {held}번이 학습 {train}번) 성적이 "
+        "부풀려집니다: 나누기 전에 중복을 없애세요",
+    ),
     "small-batch": (
         "batch norm in '{layer}' takes mean and variance from {size} pictures, which is mostly noise: use a batch size "
         "of 16 or more",
