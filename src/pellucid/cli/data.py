@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import JsonFlag, print_json, print_table
-from pellucid.cli.progress import WorkBar
+from pellucid.cli.progress import WorkBar, working
 
 if TYPE_CHECKING:
     from pellucid.datasets import Known
@@ -82,7 +82,7 @@ def info(
 
     from pellucid import datasets
 
-    with WorkBar() as bar:
+    with working(f"reading {data}") as bar:
         dataset = datasets.load(data, progress=bar)
     counts = {
         part: np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()

@@ -71,6 +71,7 @@ def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) 
     """
     from pellucid import datasets
 
+    bar.busy("reading pictures")
     fit = model.preprocessing
     size, channels = fit.size, fit.channels
     if not model.trained_on:  # no data of its own, whose size it has: any are fitted to it

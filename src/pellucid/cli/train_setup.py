@@ -110,6 +110,7 @@ def load_data(
     """The data set, cut to its limits before a validation share is taken from it."""
     from pellucid import datasets
 
+    bar.busy("reading pictures")
     share = fraction(validation)
     named = not Path(data).is_dir()
     if named and validation is not None and share is None:
