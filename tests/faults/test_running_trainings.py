@@ -39,7 +39,7 @@ pellucid.checkpoint.os = Slow()
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the second that Matplotlib takes, of which nothing here depends."""
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder: None)
+    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
 
 
 @contextlib.contextmanager
@@ -273,8 +273,8 @@ from pathlib import Path
 from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Sequential
 from pellucid.train import BatchEnded, EpochEnded
 
-x = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 3), np.uint8)
-y = np.arange(200) % 10
+x = np.random.default_rng(0).integers(0, 256, (2000, 8, 8, 3), np.uint8)
+y = np.arange(2000) % 10
 first = Conv2D(8, 3, activation="relu", input_shape=(8, 8, 3))
 model = Sequential([first, BatchNorm(), Flatten(), Dropout(0.2), Dense(10)])
 model.compile("adam", "categorical_crossentropy")
@@ -284,7 +284,7 @@ def watch(event):
     if isinstance(event, BatchEnded) and (event.step + 1) % 500 == 0:
         resident.append(int(Path("/proc/self/statm").read_text().split()[1]))
 
-settings = {"batch_size": 4, "epochs": 200, "verbose": 0, "validation_data": (x, y)}
+settings = {"batch_size": 4, "epochs": 20, "verbose": 0, "validation_data": (x[:200], y[:200])}
 model.fit(x, y, **settings, callbacks=watch, resume=sys.argv[1])
 print(model.optimizer_step, *resident)
 """

@@ -78,7 +78,7 @@ class Server:
 
 def _serve() -> None:
     Checkpoints.__init__.__kwdefaults__.update(STEP_CHECKPOINTS)
-    train_run.draw = lambda folder: None  # a second of Matplotlib, of which nothing here depends
+    train_run.draw = lambda folder, quiet=False: None  # a second of Matplotlib, of which nothing here depends
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()

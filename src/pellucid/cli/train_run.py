@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class RecordWriter:
-    """Writes run.json when training starts: the first checkpoint stands by then, so a run that has it can go on."""
+    """Writes run.json when training starts: the first checkpoint stands by then, so a run that has one can go on."""
 
     every_batch: ClassVar[bool] = False
 
@@ -57,7 +57,7 @@ def train_in(
     from pellucid.train import Progress, run_training
 
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
-        listeners: list[Listener] = [RecordWriter(folder, record), interrupt]
+        listeners: list[Listener] = [interrupt]
         history = run_training(
             network,
             *examples,
@@ -71,6 +71,7 @@ def train_in(
             checkpoints=checkpoints,
             resume=resume,
             rescheduled=rescheduled,
+            first=[RecordWriter(folder, record)],
         )
     if interrupt.status is not None:
         note(_how_to_go_on(folder, history, config))

@@ -79,6 +79,7 @@ def run_training(
     checkpoints: Checkpoints | None = None,
     resume: Saved | None = None,
     rescheduled: bool = False,
+    first: Sequence[Listener] = (),
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
 
@@ -87,7 +88,8 @@ def run_training(
 
     However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch;
     only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever calls has locked.
-    resume: go on from there; rescheduled as in `Trainer.resume`.
+    resume: go on from there; rescheduled as in `Trainer.resume`. first: hear that training starts before anything but
+    the first checkpoint is written.
     """
     keepers: list[Listener] = [
         JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
@@ -106,7 +108,7 @@ def run_training(
         config,
         validation=validation,
         augment=augment,
-        listeners=[*keepers, *listeners],
+        listeners=[*first, *keepers, *listeners],
         folder=out,
         checkpoints=kept,
     )

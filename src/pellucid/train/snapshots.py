@@ -35,7 +35,6 @@ class Snapshots:
     every_batch = False
 
     def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
-        make_folder(folder)
         self._folder, self._model = folder, model
         self._probes = probes[: num_probes(model, probes.shape[1:])]
         self._weights: dict[str, tuple[int, Mapping[str, Array]]] = {}
@@ -43,8 +42,10 @@ class Snapshots:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case TrainingStarted(first_epoch=0, first_batch=0):
-                self._write(0, gradients=False)
+            case TrainingStarted():
+                make_folder(self._folder)
+                if (event.first_epoch, event.first_batch) == (0, 0):
+                    self._write(0, gradients=False)
             case EpochEnded():
                 self._write(event.epoch + 1, gradients=True)
 
