@@ -133,6 +133,7 @@
 #define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const int32_t, labels) ARRAY(const int64_t, indices) ARRAY(int32_t, out) ARRAY(const int64_t, cursor)       \
     SIZE(N) SIZE(COUNT) SIZE(INDICES)
+#define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(A) SIZE(B) SIZE(C)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
 
@@ -181,6 +182,7 @@
     KERNEL(ClipByNorm, clip_by_norm, PELLUCID_CLIP_BY_NORM)                                                           \
     KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
     KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
+    KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 

@@ -61,7 +61,7 @@ const Signature* find_signature(const std::string& name) {
     FAMILY(conv2d_routed_kernel_family) FAMILY(conv2d_routed_input_family) \
     FAMILY(dense_family) FAMILY(activation_family) FAMILY(pool2d_family) FAMILY(avg_pool2d_family) \
     FAMILY(loss_family) FAMILY(normalization_family) FAMILY(dropout_family) FAMILY(gradient_family) \
-    FAMILY(optimizer_family) FAMILY(gather_family) \
+    FAMILY(optimizer_family) FAMILY(gather_family) FAMILY(swap_axes_family) \
     FAMILY(probe_family)
 
 #define PELLUCID_DECLARE(family) extern const Family family;

@@ -319,6 +319,11 @@ def _gathers() -> Iterator[Case]:
             yield Case("gather", f"{np.dtype(dtype)}-{size_name(shape)}", build, "scaled", 2)
 
 
+def _swaps() -> Iterator[Case]:
+    for shape in ((30, 144, 100), (3, 5, 7), (1, 9, 46), (6, 1, 1), (2, 3, 8)):
+        yield Case("swap_axes", size_name(shape), given(shape), "exact")
+
+
 CASES: tuple[Case, ...] = (
     *_convs(),
     *_denses(),
@@ -331,4 +336,5 @@ CASES: tuple[Case, ...] = (
     *_dropouts(),
     *_optimizers(),
     *_gathers(),
+    *_swaps(),
 )

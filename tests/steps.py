@@ -318,6 +318,11 @@ def add_penalty(a: Arrays) -> Built:
     return native.add_penalty(param, grad, totals, l1=0.1, l2=0.2, pictures=a.n), [grad, totals]
 
 
+def swap_axes(a: Arrays) -> Built:
+    y = np.full((144, 30, 100), np.nan, np.float32)
+    return native.swap_axes(a.fixed(30, 144, 100), y), [y]
+
+
 def add(a: Arrays) -> Built:
     y = a.batch(700, 30)
     return native.add(a.batch(700, 30), y), [y]
@@ -392,6 +397,6 @@ def fma_probe(a: Arrays) -> Built:
 
 
 FLAT: list[Callable[[Arrays], Built]] = [
-    sgd, adam, adagrad, rmsprop, adadelta, clip_by_value, clip_by_norm, update_running,
+    sgd, adam, adagrad, rmsprop, adadelta, clip_by_value, clip_by_norm, update_running, swap_axes,
     stop_unless_finite, fma_probe,
 ]  # fmt: skip

@@ -226,7 +226,7 @@ def test_float32_runs_on_the_kernels_and_float64_on_the_reference(dtype: Any, ba
             x = layer.forward(x)
         for layer in reversed(layers):
             x = layer.backward(x)
-    assert len(calls) == 14 and {where for _, where in calls} == {backend}
+    assert len(calls) == 16 and {where for _, where in calls} == {backend}
 
 
 def test_whole_numbers_are_taken() -> None:

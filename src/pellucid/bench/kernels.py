@@ -312,6 +312,7 @@ def _gather_labels() -> Step:
 DATA = (
     Line("gather", "1000 x 28x28x1 of uint8", _gather),
     Line("gather_labels", "1000", _gather_labels),
+    Line("swap_axes", "30x144x100", lambda: native.swap_axes(_random(30, 144, 100), _new(144, 30, 100))),
     Line("accumulate", "1000", lambda: native.accumulate(_new(1000), _new(1000), None, np.zeros(3))),
     Line("add", "64 x 56x56x64", lambda: native.add(_random(*LONG), _new(*LONG))),
     Line(

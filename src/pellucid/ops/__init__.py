@@ -20,7 +20,7 @@ from pellucid.ops.door.conv_pool import (
     conv2d_max_pool2d_backward_input,
     conv2d_max_pool2d_backward_kernel,
 )
-from pellucid.ops.door.data import gather
+from pellucid.ops.door.data import gather, swap_axes
 from pellucid.ops.door.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.door.loss import (
     binary_cross_entropy,
@@ -100,5 +100,6 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "swap_axes",
     "zero_pad2d",
 ]

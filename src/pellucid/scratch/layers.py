@@ -284,7 +284,8 @@ class Affine:
             n, c, h, w = x.shape
             rows = to_nhwc(x).reshape(n, -1)
             kernel = self._buffer("kernel", W.shape, x.dtype)
-            kernel.reshape(h * w, c, -1)[...] = W.reshape(c, h * w, -1).transpose(1, 0, 2)
+            by_channel = np.ascontiguousarray(W, x.dtype).reshape(c, h * w, -1)
+            ops.swap_axes(by_channel, out=kernel.reshape(h * w, c, -1))
         else:
             rows, kernel = x.reshape(len(x), -1), np.ascontiguousarray(W, x.dtype)
         self.original_x_shape, self._passed = x.shape, (rows, kernel, by_pixel)
@@ -299,7 +300,7 @@ class Affine:
         if by_pixel:
             _, c, h, w = self.original_x_shape
             turned = ops.dense_backward_kernel(rows, dy, out=self._buffer("dkernel", kernel.shape, rows.dtype))
-            self.dW = turned.reshape(h * w, c, -1).transpose(1, 0, 2).reshape(kernel.shape)
+            self.dW = ops.swap_axes(turned.reshape(h * w, c, -1)).reshape(kernel.shape)
         else:
             self.dW = ops.dense_backward_kernel(rows, dy)
         self.db = ops.bias_backward(dy)

@@ -1,11 +1,11 @@
-"""Pictures in memory become a batch of floats."""
+"""Pictures in memory become a batch of floats; axes change places."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError
-from pellucid.ops.dispatch import expect_axes, expect_shape, result, run
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run
 from pellucid.ops.geometry import Array
 
 
@@ -31,3 +31,17 @@ def gather(source: Array, indices: Array, *, scale: Array, offset: Array, out: A
     out = result("gather", (len(picks), *source.shape[1:]), (scale, offset), out)
     run("gather", np.ascontiguousarray(source), picks, out, scale, offset, None)
     return out
+
+
+def swap_axes(x: Array, *, out: Array | None = None) -> Array:
+    """y[b,a,c] = x[a,b,c]: rows of flattened pictures from (C, H, W) to (H, W, C), or back.
+
+    Shapes: x (A,B,C) -> y (B,A,C).
+    Errors: ShapeError unless x has three axes; ConfigError if it holds no floats.
+    """
+    x = array("swap_axes", "x", x)
+    expect_axes("swap_axes", "x", x, "A, B, C")
+    a, b, c = x.shape
+    y = result("swap_axes", (b, a, c), (x,), out)
+    run("swap_axes", x, y)
+    return y

@@ -31,6 +31,7 @@ from pellucid.ops.native.data import (
     gather,
     gather_labels,
     stop_unless_finite,
+    swap_axes,
 )
 from pellucid.ops.native.linear import (
     bias_backward,
@@ -153,5 +154,6 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "stop_unless_finite",
+    "swap_axes",
     "update_running",
 ]

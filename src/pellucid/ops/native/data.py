@@ -52,6 +52,14 @@ def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | Non
     return step("gather_labels", labels=labels, indices=indices, out=out, cursor=cursor, **sizes)
 
 
+def swap_axes(x: Array, y: Array) -> Step:
+    """y[b,a,c] = x[a,b,c]."""
+    expect_axes("swap_axes", 3, x=x, y=y)
+    a, b, c = x.shape
+    expect_shape("swap_axes", (b, a, c), y=y)
+    return step("swap_axes", x=x, y=y, A=a, B=b, C=c)
+
+
 def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> Step:
     """totals (float64) += sum of weights * losses, sum of hits, number of examples."""
     expect_axes("accumulate", 1, losses=losses)

@@ -17,7 +17,7 @@ from pellucid.ops.reference.conv_pool import (
     conv2d_pool_map,
     conv2d_pool_map_backward_kernel,
 )
-from pellucid.ops.reference.data import accumulate, add, fma_probe, gather, gather_labels
+from pellucid.ops.reference.data import accumulate, add, fma_probe, gather, gather_labels, swap_axes
 from pellucid.ops.reference.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
 from pellucid.ops.reference.loss import (
     binary_cross_entropy,
@@ -101,6 +101,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "swap_axes",
     "threefry",
     "update_running",
     "zero_pad2d",

@@ -23,6 +23,11 @@ def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | Non
     out[...] = labels[_chosen(indices, len(out), cursor)]
 
 
+def swap_axes(x: Array, y: Array) -> None:
+    """y[b,a,c] = x[a,b,c]."""
+    y[...] = x.transpose(1, 0, 2)
+
+
 def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> None:
     """totals += (sum of weights * losses, sum of hits, number of pictures), in float64."""
     weighted = losses if weights is None else losses.astype(np.float64) * weights
