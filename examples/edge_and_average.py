@@ -7,10 +7,11 @@ pixels halves the noise. The edge kernel finds the edge, answers it with about -
 from __future__ import annotations
 
 import numpy as np
-from drawing import draw_map, finish, new_figure, options, plain
+from drawing import finish, options, plain
 
 from pellucid import Conv2D, ReLU
 from pellucid.exercises import two_halves
+from pellucid.visualise import chained_panels, channel_panels, small_grid
 
 AVERAGE = [[0.25, 0.25], [0.25, 0.25]]
 EDGE = [[-1.0, 1.0], [-1.0, 1.0]]
@@ -36,39 +37,27 @@ def main() -> None:
     print(f"noise: picture {noise(picture):.3f}, averaged {noise(average):.3f}, edge kernel {noise(edge):.3f}")
     print(f"the edge answers {edge[:, 24].mean():.2f} on average; after a ReLU {ReLU()(edge)[:, 24].mean():.2f}")
 
-    figure = new_figure(8.0, 6.8)
-    axes = figure.subplots(2, 2)
-    draw_map(axes[0, 0], picture, f"picture, 50x50, noise {noise(picture):.2f}")
-    row = axes[0, 1]
+    names = [f"averaging, noise {noise(average):.2f}", f"edge, noise {noise(edge):.2f}"]
+    title = "Conv2D(2, (2, 2)) with weights set by hand"
+    figure = small_grid(channel_panels(conv, picture, names), 2, 2, title=title)
+    row = figure.axes[1]  # above right, where the grid has nothing
+    row.set_axis_on()
     row.plot(picture[24], color="0.6", lw=1, label="picture")
     row.plot(average[24], color="black", lw=1.6, label="averaging kernel")
     row.plot(edge[24], color="black", lw=1.2, ls="--", marker=".", ms=3, label="edge kernel")
     row.set_title("row 24 of all three", fontsize=9)
     row.set_xlabel("column")
     row.set_ylabel("value")
-    row.legend(frameon=False, fontsize=8, loc="lower right")
+    row.legend(frameon=False, fontsize=8, loc="upper right")
     plain(row)
-    draw_map(axes[1, 0], average, f"channel 0, averaging: 49x49, noise {noise(average):.2f}")
-    draw_map(axes[1, 1], edge, f"channel 1, edge: 49x49, noise {noise(edge):.2f}")
-    figure.suptitle("Conv2D(2, (2, 2)) with weights set by hand", fontsize=12)
     finish(figure, given.out, "edge_and_average.png")
 
     chains = {"average": convolve(average), "edge": convolve(edge)}
     middle = np.abs(chains["average"][..., 1] - chains["edge"][..., 0]).max()
     print(f"average then edge, and edge then average, differ by at most {middle:.1e}")
 
-    figure = new_figure(14.0, 9.4)
-    axes = figure.subplots(3, 4)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    shown = {(0, 0): (picture, "picture"), (1, 0): (average, "average"), (1, 2): (edge, "edge")}
-    for column, (first, second) in enumerate((a, b) for a in chains for b in (0, 1)):
-        shown[2, column] = (chains[first][..., second], f"{first}, then {('average', 'edge')[second]}")
-    for place, (values, title) in shown.items():
-        axes[place].set_axis_on()
-        height, width = values.shape
-        draw_map(axes[place], values, f"{title}\n{height}x{width}, noise {noise(values):.2f}")
-    figure.suptitle("Each channel through the layer again: the two maps in the middle are the same", fontsize=13)
+    title = "Each channel through the layer again: the two maps in the middle are the same"
+    figure = small_grid(chained_panels(conv, picture, ["average", "edge"]), 3, 4, title=title)
     finish(figure, given.out, "edge_and_average_chained.png")
 
 

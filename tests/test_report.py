@@ -9,16 +9,21 @@ from collections import Counter
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 import pellucid
 from pellucid import datasets
 from pellucid.cli.progress import WorkBar
-from pellucid.report import LANGUAGES
+from pellucid.cli.report import read_run
+from pellucid.report import LANGUAGES, make_report
+from pellucid.report.page import Page
 from pellucid.report.words import _SENTENCES, Words
+from pellucid.visualise import curves_figure, fonts, held_name
 
 Command = Callable[..., tuple[int, str, str]]
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -93,7 +98,7 @@ def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Pa
     assert f"{100 * accuracy:.2f} % of {len(test):,} test pictures right" in text
     assert f"{model.count_params():,} parameters" in text
     wrong = int(np.count_nonzero(model.predict(test.images).argmax(axis=1) != test.labels))
-    assert f"of {wrong:,} in all" in text
+    assert f"of {wrong:,} in all" in text and "training solid, test dashed" in text
     command = json.loads((run_folder / "run.json").read_text("utf-8"))["command"]
     assert "pellucid " + shlex.join(command) in text
 
@@ -149,6 +154,51 @@ def test_what_cannot_be_reported_on_is_said(command: Command, run_folder: Path, 
     ):
         status, out, err = command("report", *words)
         assert status == 1 and said in err and err.count("\n") == 1 and not out
+
+
+LATIN = re.compile(r"[A-Za-z]{3,}")
+
+
+def test_korean_pictures_have_korean_labels(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, list[str]] = {}
+
+    def keep(self: Page, figure: Any, caption: str, dpi: int = 0) -> None:
+        texts = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+        told[self.lang] = told.get(self.lang, []) + texts
+
+    monkeypatch.setattr(Page, "figure", keep)
+    monkeypatch.setattr(fonts, "korean_font", lambda: "NanumGothic")
+    svgs = []
+    for lang in LANGUAGES:
+        with WorkBar() as bar:
+            page = make_report(read_run(run_folder, bar), lang=lang)
+        svgs.append(" ".join(Reader(page[page.index("<svg") : page.index("</svg>") + 6]).words))
+    assert len(told["en"]) == len(told["ko"])
+    names = {layer.name for layer in pellucid.load(run_folder).layers} | {
+        "kernel",
+        "bias",
+        "simple",
+        "convnet",
+        "score",
+    }
+    left = [word for text in told["ko"] for word in LATIN.findall(text) if not names & {word, word + "1", word + "2"}]
+    assert not left
+    english = [text for text in told["en"] if LATIN.search(text)]
+    assert "accuracy (%)" in english and "정확도 (%)" in told["ko"]
+    assert not re.search("[가-힣]", " ".join(told["en"]) + svgs[0])
+    monkeypatch.setattr(fonts, "korean_font", lambda: None)  # no boxes in place of letters
+    assert Words("ko").in_pictures == Words("en").in_pictures == "en"
+    assert "완전 연결" in svgs[1] and "fully connected" not in svgs[1] and "multiply" not in svgs[1]
+
+
+def test_the_held_out_pictures_are_called_what_they_were(run_folder: Path) -> None:
+    with WorkBar() as bar:
+        run = read_run(run_folder, bar)
+    assert held_name(run.record) == "test"
+    assert held_name({"data": {"pictures": {"train": 3, "validation": 1}}}) == "validation"
+    assert held_name({"data": {"pictures": {"train": 3}, "held_out": "folder"}}) == "validation"
+    figure = curves_figure(run.log, held="test")
+    assert [line.get_label() for line in figure.axes[0].lines] == ["training", "test"]
 
 
 def test_every_sentence_has_the_same_places_in_every_language() -> None:

@@ -15,7 +15,7 @@ from pellucid.tracing import trace
 from pellucid.train.snapshots import histogram
 from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
 from pellucid.visualise.histograms import Histogram, UnitStates, histogram_of
-from pellucid.visualise.histograms_figure import drawn_epochs, ridge
+from pellucid.visualise.histograms_figure import drawn_epochs, outline, ridge
 
 PICTURES = np.random.default_rng(0).random((6, 5, 5, 1)).astype(np.float32)
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_no_archive_and_a_folder_without_any_are_named(tmp_path: 
         read_snapshots(tmp_path)
 
 
-def test_ridges_are_the_epochs_in_order_on_one_scale(tmp_path: Path) -> None:
+def test_ridges_are_the_epochs_in_order_over_one_axis(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = {epoch: rng.normal(epoch, 1 + epoch, 5000) for epoch in range(4)}
     for epoch, numbers in values.items():
@@ -184,9 +184,9 @@ def test_ridges_are_the_epochs_in_order_on_one_scale(tmp_path: Path) -> None:
     lines = list(ax.lines)[::-1]  # the last epoch is drawn first, behind the others
     for place, (epoch, line) in enumerate(zip(values, lines, strict=True)):
         x, y = (np.asarray(data, float) for data in line.get_data())
-        height = np.expm1((y - place) / (y.max() - place))
-        assert np.sum(x * height) / height.sum() == pytest.approx(values[epoch].mean(), abs=1.5)
-        assert y.min() == pytest.approx(place)
+        height = (y - place) / (y.max() - place)
+        assert np.sum(x * height) / height.sum() == pytest.approx(values[epoch].mean(), abs=0.3)
+        assert y.min() == pytest.approx(place) and y.max() == pytest.approx(place + 2)
     assert len(ridges_figure(snapshots, "weights").axes) == 2
     with pytest.raises(ConfigError, match=r"layer with weights 'c'; known: a, b"):
         ridges_figure(snapshots, "weights", ["c"])
@@ -197,9 +197,26 @@ def test_ridges_are_the_epochs_in_order_on_one_scale(tmp_path: Path) -> None:
 def test_a_ridge_keeps_all_its_values_over_other_bins() -> None:
     one = histogram_of(np.random.default_rng(1).normal(size=1000))
     edges = np.linspace(one.low - 1, one.high + 2, 40)
-    assert np.expm1(ridge(one, edges)).sum() == pytest.approx(1000)
+    assert ridge(one, edges).sum() == pytest.approx(1000)
     constant = Histogram(np.eye(1, 64, 32, dtype=np.int64)[0] * 7, 3.0, 3.0)  # all values alike
-    assert np.expm1(ridge(constant, np.linspace(0, 4, 30))).sum() == pytest.approx(7)
+    assert ridge(constant, np.linspace(0, 4, 30)).sum() == pytest.approx(7)
+
+
+def test_the_zeros_of_a_relu_are_cut_off_and_told() -> None:
+    values = np.maximum(np.random.default_rng(2).normal(-1, 1, 10_000), 0)
+    one = histogram_of(values)
+    edges = np.linspace(-0.5, one.high, 100)
+    heights, zeros = outline(one, edges)
+    in_bin = float(np.mean(values < one.edges[1]))
+    assert zeros == pytest.approx(in_bin, abs=1e-6) and 0.84 < in_bin < 0.88
+    tail = heights[edges[:-1] > one.edges[1]]
+    counts = ridge(one, edges)[edges[:-1] > one.edges[1]]
+    np.testing.assert_allclose(tail, counts / counts.max())  # the others have the whole height to themselves
+    assert heights.max() == 1
+    bell = histogram_of(np.random.default_rng(3).normal(size=5000))
+    assert outline(bell, edges)[1] is None
+    nothing = histogram_of(np.zeros(50))
+    assert outline(nothing, np.linspace(-1, 1, 9))[1] is None
 
 
 def test_of_many_epochs_first_and_last_are_drawn() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks
+from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks, show_moving
 from pellucid.cli.drawing import Drawn, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import find_folder, first_snapshot
@@ -34,6 +34,7 @@ app = typer.Typer(
 show_features.register(app)
 show_looks.register(app)
 show_judgement.register(app)
+show_moving.register(app)
 
 
 def summary(

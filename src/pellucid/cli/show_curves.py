@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli.drawing import Out, write
-from pellucid.cli.run import LOG_FILE, title_of
+from pellucid.cli.run import LOG_FILE, RUN_FILE, read_record, title_of
 
 EXAMPLES = (
     "Loss and accuracy of a run:\n\n"
@@ -32,17 +32,20 @@ def curves(
     out: Out = None,
 ) -> None:
     """Draw loss, accuracy, learning rate or speed, epoch by epoch, of one run or of several in one picture."""
-    from pellucid.visualise import curves_figure, read_log
+    from pellucid.visualise import curves_figure, held_name, read_log
 
     wanted = None if what is None else [name.strip().lower() for name in what.split(",") if name.strip()]
     files = [run / LOG_FILE if run.is_dir() else run for run in runs]
     logs = [read_log(file) for file in files]
+    records = [read_record(file.parent) for file in files if (file.parent / RUN_FILE).is_file()]
+    names = {held_name(record) for record in records} or {"validation"}
+    held = names.pop() if len(names) == 1 else "validation or test"
     if len(files) == 1:
-        figure = curves_figure(logs[0], wanted, title=title_of(files[0].parent))
+        figure = curves_figure(logs[0], wanted, title=title_of(files[0].parent), held=held)
         write(figure, out, files[0].with_name("curves.png"))
         return
     labels = _labels([file.parent for file in files])
-    write(curves_figure(dict(zip(labels, logs, strict=True)), wanted), out, Path("curves.png"))
+    write(curves_figure(dict(zip(labels, logs, strict=True)), wanted, held=held), out, Path("curves.png"))
 
 
 def _labels(folders: list[Path]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note, percent
 from pellucid.cli.progress import working
-from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, title_of
+from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, read_record, title_of
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -67,11 +67,13 @@ def draw(folder: Path, *, quiet: bool = False) -> None:
     """The run's two pictures, as far as there is something to draw."""
     from pellucid.cli.show import draw_filters
     from pellucid.errors import PellucidError
-    from pellucid.visualise import curves_figure, read_log, write_figure
+    from pellucid.visualise import curves_figure, held_name, read_log, write_figure
 
     try:
         with working("drawing curves and filters", quiet=quiet):
-            write_figure(curves_figure(read_log(folder / LOG_FILE), title=title_of(folder)), folder / "curves.png")
+            held = held_name(read_record(folder))
+            curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
+            write_figure(curves, folder / "curves.png")
             write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")

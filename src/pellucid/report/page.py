@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from pellucid.visualise.figure import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,9 +77,7 @@ class Page:
 
     def figure(self, figure: Figure, caption: str, *, dpi: int = 110) -> None:
         """A Matplotlib figure as a PNG: of many small pictures that is a tenth of the SVG."""
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"optimize": True})
-        data = base64.b64encode(drawn.getvalue()).decode()
+        data = base64.b64encode(figure_bytes(figure, "png", dpi=dpi)).decode()
         self._figure(f'<img src="data:image/png;base64,{data}" alt="{html.escape(caption)}">', caption)
 
     def drawing(self, svg: str, caption: str) -> None:

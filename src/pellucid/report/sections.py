@@ -25,6 +25,7 @@ from pellucid.train.doctor import in_language
 from pellucid.visualise import Log, curves_figure, filters_figure
 from pellucid.visualise.answers import class_label, probabilities, show_picture
 from pellucid.visualise.architecture import architecture_svg
+from pellucid.visualise.curves import held_name
 from pellucid.visualise.features_figure import features_figure
 from pellucid.visualise.figure import new_figure
 from pellucid.visualise.histograms import Snapshots
@@ -64,7 +65,7 @@ class Run:
 def make_report(run: Run, *, lang: str = "en", progress: Progress | None = None) -> str:
     """The page.
 
-    lang: "en" or "ko"; labels inside pictures are English.
+    lang: "en" or "ko", of the page and of what is written in its pictures; these are English where no Korean font is.
     Errors: ConfigError for another language; DataError or ShapeError where the pictures do not fit the network.
     """
     words, page = Words(lang), Page(run.title, lang=lang)
@@ -139,7 +140,10 @@ def _data(page: Page, words: Words, run: Run) -> None:
 def _network(page: Page, words: Words, run: Run) -> None:
     outline = run.model.outline()
     page.heading(words.say("network"))
-    page.drawing(architecture_svg(run.model), words.say("total", parameters=outline.parameters, macs=outline.macs))
+    page.drawing(
+        architecture_svg(run.model, lang=words.lang),
+        words.say("total", parameters=outline.parameters, macs=outline.macs),
+    )
     heads = [words.say(key) for key in ("layer", "output", "kernel", "parameters", "macs", "field")]
     cells = [
         (
@@ -158,9 +162,10 @@ def _network(page: Page, words: Words, run: Run) -> None:
 def _training(page: Page, words: Words, run: Run) -> None:
     training, series = run.record.get("training", {}), run.log.series
     page.heading(words.say("training"))
-    held = words.say("test" if run.dataset.held_out is run.dataset.test else "validation")
+    held = held_name(run.record)
     best = run.end.get("best_epoch", -1)
-    page.figure(curves_figure(run.log), words.say("curves", held=held, best=best + 1))
+    figure = curves_figure(run.log, held=held, lang=words.in_pictures)
+    page.figure(figure, words.say("curves", held=words.say(held), best=best + 1))
     optimizer = training.get("optimizer", {})
     rate = optimizer.get("learning_rate")
     told = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
@@ -196,7 +201,8 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
     if run.dataset.held_out is run.dataset.test:
         last = run.log.series.get("val_accuracy", [float("nan")])[-1]
         page.paragraph(words.say("flattered", last=f"{100 * last:.2f} %"))
-    page.figure(confusion_figure(confusion_matrix(labels, said, len(names)), names), words.say("confusion"))
+    matrix = confusion_matrix(labels, said, len(names))
+    page.figure(confusion_figure(matrix, names, lang=words.in_pictures), words.say("confusion"))
     per_class = zip(
         names,
         np.bincount(labels, minlength=len(names)),
@@ -209,7 +215,7 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
         [words.say(key) for key in ("class", "pictures", "precision", "recall")], rows[:LISTED_CLASSES], right=(1, 2, 3)
     )
     page.paragraph(words.say("judged"))
-    page.figure(reliability_figure(calibration(labels, table)), words.say("reliability"))
+    page.figure(reliability_figure(calibration(labels, table), lang=words.in_pictures), words.say("reliability"))
 
 
 def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
@@ -220,7 +226,8 @@ def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
         page.paragraph(words.say("none wrong"))
         return
     picks = confident_mistakes(labels, table, MISTAKES)
-    figure = mistakes_figure(run.dataset.test.images[picks], labels[picks], table[picks], run.dataset.class_names)
+    names = run.dataset.class_names
+    figure = mistakes_figure(run.dataset.test.images[picks], labels[picks], table[picks], names, lang=words.in_pictures)
     page.figure(figure, words.say("mistakes told", count=len(picks), all=wrong))
 
 
@@ -232,13 +239,13 @@ def _inside(page: Page, words: Words, run: Run) -> None:
     if first is not None:
         name, kernel = first
         before = words.say("before and after") if run.before is not None else ""
-        figure = filters_figure(kernel, before=run.before, name=name)
+        figure = filters_figure(kernel, before=run.before, name=name, lang=words.in_pictures)
         page.figure(figure, words.say("filters", layer=name, before=before))
     labels = run.dataset.test.labels
     for number in range(min(FOLLOWED, len(labels))):
         truth = class_label(model, int(labels[number]))
         try:
-            figure = features_figure(model, run.dataset.test.images[number : number + 1][0])
+            figure = features_figure(model, run.dataset.test.images[number : number + 1][0], lang=words.in_pictures)
         except PellucidError as error:  # a network whose maps cannot be drawn has a report all the same
             page.paragraph(words.say("left out", why=str(error)))
             break
@@ -246,7 +253,8 @@ def _inside(page: Page, words: Words, run: Run) -> None:
     if run.snapshots is not None and run.snapshots.series.get("weights"):
         weighted = [key.split("/")[0] for key in run.snapshots.series["weights"] if key.endswith("/kernel")]
         layers = weighted[:MOST_RIDGES]
-        page.figure(ridges_figure(run.snapshots, "weights", layers), words.say("histograms"))
+        figure = ridges_figure(run.snapshots, "weights", layers, lang=words.in_pictures)
+        page.figure(figure, words.say("histograms"))
 
 
 def _again(page: Page, words: Words, run: Run) -> None:

@@ -99,8 +99,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "테스트 사진 {number}({truth})이 신경망을 지나는 모습입니다.",
     ),
     "histograms": (
-        "Weights of each layer over the epochs, the first in front.",
-        "에포크에 따른 층별 가중치 분포입니다. 앞쪽이 처음입니다.",
+        "Weights of each layer over the epochs, the first in front, each on a scale of its own.",
+        "에포크에 따른 층별 가중치 분포입니다. 앞쪽이 처음이고, 높이의 눈금은 저마다 다릅니다.",
     ),
     "again": ("Do it again", "다시 해 보기"),
     "again told": (
@@ -127,6 +127,13 @@ class Words:
         if lang not in LANGUAGES:
             raise unknown_name("language", lang, LANGUAGES)
         self.lang = lang
+
+    @property
+    def in_pictures(self) -> str:
+        """The language of labels in pictures, which need a font for it."""
+        from pellucid.visualise.fonts import korean_font
+
+        return "en" if self.lang == "ko" and korean_font() is None else self.lang
 
     def say(self, key: str, /, **values: object) -> str:
         """A sentence with its places filled."""

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DRAWINGS = {"blocks": draw_blocks, "nodes": draw_nodes}
+DRAWINGS = ("blocks", "nodes")
 STYLES = (*DRAWINGS, "text")
 INNER = 46
 """Letters inside a box of the text drawing."""
 _LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
 
 
-def architecture(model: Sequential, style: str = "blocks") -> Drawing:
+def architecture(model: Sequential, style: str = "blocks", *, lang: str = "en") -> Drawing:
     """The network as shapes on a page, for `architecture_svg` and `architecture_figure`.
 
     style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "nodes", a circle for each
-    number, for small networks.
+    number, for small networks. lang: of the labels of blocks, "en" or "ko"; those of nodes are English.
     Errors: ConfigError for another style, for a model whose input's shape is not known, and as draw_nodes.
     """
     if style not in DRAWINGS:
         raise unknown_name("style of an architecture", style, DRAWINGS)
-    return DRAWINGS[style](model)
+    return draw_nodes(model) if style == "nodes" else draw_blocks(model, lang)
 
 
-def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0) -> str:
+def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0, lang: str = "en") -> str:
     """The network as an SVG document, text as text. Errors: as architecture."""
-    return to_svg(architecture(model, style), scale=scale)
+    return to_svg(architecture(model, style, lang=lang), scale=scale)
 
 
 def architecture_figure(model: Sequential, style: str = "blocks", *, axes: Axes | None = None) -> Figure:

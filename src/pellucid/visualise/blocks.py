@@ -14,6 +14,7 @@ from pellucid.model import Sequential
 from pellucid.summary import clip, short
 from pellucid.visualise.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
 from pellucid.visualise.figure import INK, VERMILION
+from pellucid.visualise.labels import Labels
 from pellucid.visualise.stages import (
     CONVOLUTION,
     DENSE,
@@ -85,18 +86,20 @@ class Column:
     width: float
 
 
-def draw_blocks(model: Sequential) -> Drawing:
+def draw_blocks(model: Sequential, lang: str = "en") -> Drawing:
     """The network as blocks on a page of at most A4, lying; a very long one goes on below.
 
-    Errors: ConfigError for a model whose input's shape is not known.
+    lang: of the labels, "en" or "ko"; what layers are called stays as it is.
+    Errors: ConfigError for a model whose input's shape is not known, and for another language.
     """
-    stages = stages_of(model)
+    say, stages = Labels(lang), stages_of(model)
     blocks = blocks_of(stages)
-    bands, scale = _fit(stages, blocks)
+    bands, scale = _fit(stages, blocks, say)
     wide = max(_wide(band) for band in bands)
     parameters, macs = model.count_params(), sum(row.macs for row in model.outline().rows)
-    title = f"{clip(model.name, 60)}: {parameters:,} parameters, {short(macs)} multiply-accumulates a picture"
-    legend = _legend_lines(stages)
+    words = "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture"
+    title = say(words, name=clip(model.name, 60), parameters=parameters, macs=short(macs))
+    legend = _legend_lines(stages, say)
     across = max([wide, text_width(title, HEAD, bold=True), *map(_legend_width, legend)])
     drawing = Drawing(across + 2 * MARGIN, 0, title)
     drawing.add([Text(MARGIN, MARGIN + HEAD, title, HEAD, "start", bold=True)])
@@ -121,7 +124,7 @@ def draw_blocks(model: Sequential) -> Drawing:
 # Measuring
 
 
-def _fit(stages: Sequence[Stage], blocks: Sequence[Block]) -> tuple[list[list[Column]], Scale]:
+def _fit(stages: Sequence[Stage], blocks: Sequence[Block], say: Labels) -> tuple[list[list[Column]], Scale]:
     """The fewest bands, and of those the largest scale, that fit the page."""
     largest = max(max(stage.size[:2]) for stage in stages)
     units = max((stage.size[2] for stage in stages if not stage.is_map), default=1)
@@ -130,7 +133,7 @@ def _fit(stages: Sequence[Stage], blocks: Sequence[Block]) -> tuple[list[list[Co
         for channel in THICKNESS:
             unit = min(3.0 * channel, 0.8 * face / math.sqrt(units))
             scale = Scale(face / largest, channel, unit)
-            tried.append((_wrap([_measure(block, scale) for block in blocks]), scale))
+            tried.append((_wrap([_measure(block, scale, say) for block in blocks]), scale))
     fits = [(bands, scale) for bands, scale in tried if sum(map(_height, bands)) + _ABOVE_AND_BELOW <= PAGE[1]]
     return min(fits, key=lambda fit: len(fit[0])) if fits else tried[-1]
 
@@ -162,8 +165,8 @@ def _pitch(band: Sequence[Column]) -> float:
     return max((column.tall for column in band if column.block.rows > 1), default=0.0) + 14
 
 
-def _measure(block: Block, scale: Scale) -> Column:
-    label = _label(block)
+def _measure(block: Block, scale: Scale, say: Labels) -> Column:
+    label = _label(block, say)
     start, drawn, tall = 0.0, 0.0, 0.0
     for stage in _shown(block):
         if stage.is_map:
@@ -180,7 +183,7 @@ def _shown(block: Block) -> tuple[Stage, ...]:
     return (*convolutions[:MAX_DRAWN], *(stage for stage in block.stages if stage.kind != CONVOLUTION))
 
 
-def _label(block: Block) -> tuple[tuple[str, bool], ...]:
+def _label(block: Block, say: Labels) -> tuple[tuple[str, bool], ...]:
     """What is written under a block, and whether in bold: the equal layers, then the pooling behind them."""
     lines: list[tuple[str, bool]] = []
     parts = [[stage for stage in block.stages if stage.kind != POOLING]]
@@ -189,17 +192,17 @@ def _label(block: Block) -> tuple[tuple[str, bool], ...]:
         if lines:
             lines.append(("", False))
         stage = part[0]
-        lines.append((clip(names_of(part), MAX_LETTERS), True))
+        lines.append((clip(names_of(part) if stage.kind != INPUT else say(INPUT), MAX_LETTERS), True))
         if stage.kind != INPUT:
             many = f"{len(part)} x " if len(part) > 1 else ""
             cut = (f"{MAX_DRAWN} drawn",) if len(part) > MAX_DRAWN else ()
             lines += _folded(f"{many}{stage.what}", (*cut, *stage.notes))
         lines.append((times(stage.shape), False))
         if stage.flattened:
-            lines.append((f"flatten to {stage.flattened:,}", False))
+            lines.append((say("flatten to {count:,}", count=stage.flattened), False))
         parameters = sum(each.parameters for each in part)
         if parameters:
-            lines.append((f"{parameters:,} params", False))
+            lines.append((say("{count:,} params", count=parameters), False))
     return tuple(lines)
 
 
@@ -307,13 +310,13 @@ def _shaded(colour: str, factor: float) -> str:
     return "#" + "".join(f"{min(255, round(part * factor)):02X}" for part in parts)
 
 
-def _legend_lines(stages: Sequence[Stage]) -> list[list[tuple[str, str]]]:
+def _legend_lines(stages: Sequence[Stage], say: Labels) -> list[list[tuple[str, str]]]:
     """What the colours mean, and in a second line what the sizes do."""
     kinds = [kind for kind in KIND_WORDS if any(stage.kind == kind for stage in stages)]
-    sizes = ["boxes: height and depth in proportion to H and W, thickness to √channels"]
+    sizes = [say("boxes: height and depth in proportion to H and W, thickness to √channels")]
     if any(not stage.is_map for stage in stages):
-        sizes.append("bars: length in proportion to √units")
-    return [[(kind, KIND_WORDS[kind]) for kind in kinds], [("", "; ".join(sizes))]]
+        sizes.append(say("bars: length in proportion to √units"))
+    return [[(kind, say(KIND_WORDS[kind])) for kind in kinds], [("", "; ".join(sizes))]]
 
 
 def _legend_width(line: Sequence[tuple[str, str]]) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,14 +81,29 @@ def read_log(path: Path) -> Log:
     return Log(epochs, series)
 
 
-def curves_figure(logs: Log | Mapping[str, Log], what: Sequence[str] | None = None, *, title: str = "") -> Figure:
+def held_name(record: Mapping[str, Any]) -> str:
+    """What the pictures were that a run judged each epoch on, by its run.json: "validation", or "test" without any."""
+    data = record.get("data", {})
+    return "validation" if data.get("held_out") or "validation" in data.get("pictures", {}) else "test"
+
+
+def curves_figure(
+    logs: Log | Mapping[str, Log],
+    what: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    held: str = "validation",
+    lang: str = "en",
+) -> Figure:
     """Curves of one log, or of several by their labels, a panel for each of `what`.
 
     Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
     and mark; validation is thick, training thin and without marks.
     what: of loss, accuracy, learning-rate, speed; None for loss, and accuracy where it was measured.
-    Errors: ConfigError for an unknown curve, or no runs; DataError for one that no run has.
+    held: what the pictures were that each epoch was judged on. lang: of the labels, "en" or "ko".
+    Errors: ConfigError for an unknown curve or language, or no runs; DataError for a curve that no run has.
     """
+    say = Labels(lang)
     runs = {"": logs} if isinstance(logs, Log) else dict(logs)
     if not runs:
         raise ConfigError("curves need at least one run's log, got none")
@@ -100,16 +116,17 @@ def curves_figure(logs: Log | Mapping[str, Log], what: Sequence[str] | None = No
         ax.remove()
     for ax, curve in zip(panels, wanted, strict=False):
         if len(runs) == 1:
-            _draw_one(ax, next(iter(runs.values())), curve)
+            _draw_one(ax, next(iter(runs.values())), curve, held, say)
         else:
             _draw_several(ax, runs, curve)
         epochs = sorted({epoch for log in runs.values() for epoch in log.epochs})
-        _finish(ax, curve.label, epochs)
-    words = title or (next(iter(runs)) if len(runs) == 1 else "")
+        _finish(ax, say(curve.label), epochs, say("epoch"))
+    head = title or (next(iter(runs)) if len(runs) == 1 else "")
     if len(runs) > 1 and any(f"val_{curve.series}" in log.series for curve in wanted for log in runs.values()):
-        figure.supxlabel("thick with marks: validation; thin: training", fontsize=9, color=INK)
-    if words:
-        figure.suptitle(words, fontsize=12, color=INK)
+        words = say("thick with marks: {held}; thin: training", held=say(held))
+        figure.supxlabel(words, fontsize=9, color=INK)
+    if head:
+        figure.suptitle(head, fontsize=12, color=INK)
     return figure
 
 
@@ -158,14 +175,14 @@ def _has(log: Log, curve: Curve) -> bool:
     return curve.series in log.series or f"val_{curve.series}" in log.series
 
 
-def _draw_one(ax: Axes, log: Log, curve: Curve) -> None:
+def _draw_one(ax: Axes, log: Log, curve: Curve, held: str, say: Labels) -> None:
     few = len(log.epochs) <= MARKED_EPOCHS
-    styles = (("training", curve.series, BLUE, "-", "o"), ("validation", f"val_{curve.series}", VERMILION, "--", "s"))
+    styles = (("training", curve.series, BLUE, "-", "o"), (held, f"val_{curve.series}", VERMILION, "--", "s"))
     for label, key, colour, line, marker in styles:
         if key in log.series:
             values = [value * curve.factor for value in log.series[key]]
             mark = marker if few else ""
-            ax.plot(log.epochs, values, line, color=colour, label=label, marker=mark, markersize=3.5, lw=1.6)
+            ax.plot(log.epochs, values, line, color=colour, label=say(label), marker=mark, markersize=3.5, lw=1.6)
     if len(ax.lines) > 1 or curve.series in STANDARD:
         ax.legend(frameon=False, fontsize=9)
 
@@ -185,9 +202,9 @@ def _draw_several(ax: Axes, runs: Mapping[str, Log], curve: Curve) -> None:
     ax.legend(frameon=False, fontsize=8, handlelength=3.4)
 
 
-def _finish(ax: Axes, label: str, epochs: Sequence[int]) -> None:
+def _finish(ax: Axes, label: str, epochs: Sequence[int], across: str) -> None:
     ax.set_ylabel(label)
-    ax.set_xlabel("epoch")
+    ax.set_xlabel(across)
     plain(ax)
     ax.locator_params(axis="x", integer=True)
     if len(epochs) == 1:

@@ -64,14 +64,17 @@ def feature_grid(
     *,
     scale: str = "common",
     channels: Sequence[int] | None = None,
+    limit: Array | float | None = None,
+    signs: bool | None = None,
     gap: int = 1,
     zoom: int = 1,
 ) -> Array:
     """One layer's maps side by side in one picture, a channel a cell, from 0 (black) to 1 (white).
 
     Maps without negative values, as behind a ReLU: value = y / max. Others: 0.5 + y / (2 * max |y|), so that 0 is
-    mid-grey. "common" takes the max over the whole layer, "each" over each channel. A value that is no finite number
-    stays NaN.
+    mid-grey. "common" takes the max over the whole layer, "each" over each channel. For maps beside others, `limit` is
+    the max instead, one number or one a channel, and `signs` says whether any of them has negative values. A value that
+    is no finite number stays NaN.
 
     Shapes: maps (H,W,C) -> (rows*(zoom*H+gap)-gap, columns*(zoom*W+gap)-gap); lines between cells are NaN.
     Units: gap in pixels; every value takes zoom x zoom. channels: those drawn, in this order; None for all.
@@ -91,7 +94,7 @@ def feature_grid(
     if wrong or not shown:
         raise ConfigError(f"these maps have channels 0 to {count - 1}, got {wrong[0] if wrong else 'none to draw'}")
     across = columns or grid_columns(len(shown))
-    values = _scaled(maps, scale)[:, :, shown].repeat(zoom, axis=0).repeat(zoom, axis=1)
+    values = _scaled(maps, scale, limit, signs)[:, :, shown].repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width = values.shape[:2]
     down = -(-len(shown) // across)
     grid = np.full((down * (height + gap) - gap, across * (width + gap) - gap), np.nan, np.float32)
@@ -106,12 +109,12 @@ def grid_columns(channels: int) -> int:
     return int(np.ceil(np.sqrt(channels)))
 
 
-def _scaled(maps: Array, scale: str) -> Array:
-    finite = np.where(np.isfinite(maps), maps, 0)
-    axes = (0, 1) if scale == "each" else None
-    limit = np.abs(finite).max(axis=axes, keepdims=True)
-    limit = np.where(limit > 0, limit, 1)
-    result = 0.5 + maps / (2 * limit) if signed(maps) else maps / limit
+def _scaled(maps: Array, scale: str, limit: Array | float | None, signs: bool | None) -> Array:
+    if limit is None:
+        axes = (0, 1) if scale == "each" else None
+        limit = np.abs(np.where(np.isfinite(maps), maps, 0)).max(axis=axes, keepdims=True)
+    largest = np.where(np.asarray(limit) > 0, limit, 1)
+    result = 0.5 + maps / (2 * largest) if (signed(maps) if signs is None else signs) else maps / largest
     return np.where(np.isfinite(maps), result, np.nan)
 
 

@@ -12,6 +12,7 @@ from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,11 @@ CLASSES = 10
 SMALL = 20
 """Where no probability is above so many percent, the axis ends at the largest instead of at 100."""
 BLOCK = 2.15
+ENGLISH = Labels()
+MAPS_TOLD = (
+    "Maps: {scale}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
+)
+FRAMED_TOLD = "Framed: what adds most to the score of {answer!r}, by the mean over its places of (d score / d y) · y."
 SHARP = 330
 """Pixels across which a block is drawn at the figure's own size."""
 
@@ -37,14 +43,16 @@ def features_figure(
     scale: str = "each",
     columns: int | None = None,
     title: str = "",
+    lang: str = "en",
 ) -> Figure:
     """A picture through a network, layer by layer, the channel that matters most for the answer framed.
 
     channels: drawn of each layer at most; the one that matters most is always among them. scale: "each" channel its
-    own, or one "common" to a layer. columns: blocks in a row.
+    own, or one "common" to a layer. columns: blocks in a row. lang: of the labels, "en" or "ko".
     Shapes: picture (H, W, C), or (H, W), uint8 or float.
     Errors: as `feature_maps` and `feature_grid`; ConfigError for channels or columns below 1.
     """
+    say = Labels(lang)
     if channels < 1 or (columns is not None and columns < 1):
         raise ConfigError(f"channels and columns must be at least 1, got {channels} and {columns}")
     seen = feature_maps(model, picture, layers)
@@ -57,39 +65,45 @@ def features_figure(
     figure = new_figure(BLOCK * across + 2.5, max(BLOCK * 1.17 * down, 4.2) + 1.0)
     body = figure.add_gridspec(1, 2, width_ratios=[2.5, BLOCK * across])
     left = body[0].subgridspec(2, 1, height_ratios=[1, 1.15 if down < 4 else 2.2])
-    _draw_picture(figure.add_subplot(left[0]), seen, np.asarray(picture).shape)
+    _draw_picture(figure.add_subplot(left[0]), seen, np.asarray(picture).shape, say)
     if seen.answer is not None:
-        answer_panel(figure.add_subplot(left[1]), seen.answer, names, probabilities=_sums_to_one(seen.answer))
+        bars = figure.add_subplot(left[1])
+        answer_panel(bars, seen.answer, names, probabilities=_sums_to_one(seen.answer), say=say)
     places = body[1].subgridspec(down, across)
     for index, layer in enumerate(blocks):
         ax = figure.add_subplot(places[index // across, index % across])
-        draw_layer(ax, layer, channels=channels, scale=scale)
-    said = f", said: {names[seen.top]!r}" if seen.top is not None else ""
-    trained = "" if model.trained_on else " (not trained)"
-    figure.suptitle(f"{title or 'a picture'} through {model.name}{trained}{said}", color=INK, fontsize=12)
-    figure.supxlabel(_caption(seen, names, scale, blocks), fontsize=8.5, color=INK)
+        draw_layer(ax, layer, channels=channels, scale=scale, say=say)
+    head = say("{what} through {model}", what=title or say("a picture"), model=model.name)
+    head += "" if model.trained_on else say(" (not trained)")
+    head += say(", said: {answer!r}", answer=names[seen.top]) if seen.top is not None else ""
+    figure.suptitle(head, color=INK, fontsize=12)
+    figure.supxlabel(_caption(seen, names, scale, blocks, say), fontsize=8.5, color=INK)
     return figure
 
 
-def draw_layer(ax: Axes, layer: LayerFeatures, *, channels: int = 16, scale: str = "each") -> None:
+def draw_layer(
+    ax: Axes, layer: LayerFeatures, *, channels: int = 16, scale: str = "each", say: Labels = ENGLISH
+) -> None:
     """One layer's output in one panel: maps as a grid, rows of numbers as bars or, if there are many, as an image."""
     output = layer.output
     if output.ndim == 3:
-        _draw_maps(ax, layer, channels, scale)
+        _draw_maps(ax, layer, channels, scale, say)
     elif output.ndim == 1 and output.size <= BARS:
         ax.bar(np.arange(output.size), output, color=BLUE, width=0.8 if output.size < 60 else 1.0)
         ax.axhline(0, color=INK, lw=0.6)
-        ax.set_title(f"{layer.name}: {output.size} units", fontsize=8.5, color=INK)
+        ax.set_title(say("{name}: {count} units", name=layer.name, count=output.size), fontsize=8.5, color=INK)
         ax.set_box_aspect(1)
         ax.tick_params(labelsize=8)
         plain(ax)
         ax.locator_params(axis="x", integer=True)
-        ax.set_xlabel("unit", fontsize=8)
+        ax.set_xlabel(say("unit"), fontsize=8)
     else:
-        _draw_strip(ax, layer, scale)
+        _draw_strip(ax, layer, say)
 
 
-def answer_panel(ax: Axes, answer: Array, names: Sequence[str], *, probabilities: bool = True) -> None:
+def answer_panel(
+    ax: Axes, answer: Array, names: Sequence[str], *, probabilities: bool = True, say: Labels = ENGLISH
+) -> None:
     """The most probable classes as bars, the largest on top, in words and numbers. Shapes: answer (K,)."""
     order = np.argsort(-answer, kind="stable")[:CLASSES]
     values = answer[order] * (100 if probabilities else 1)
@@ -105,9 +119,9 @@ def answer_panel(ax: Axes, answer: Array, names: Sequence[str], *, probabilities
     if probabilities:
         ax.set_xlim(0, 135 if values[0] > SMALL else 1.35 * max(float(values[0]), 1e-6))
         ax.locator_params(axis="x", nbins=3)
-    ax.set_xlabel("probability (%)" if probabilities else "score", fontsize=8)
-    count = f"first {len(order)} of {answer.size} classes" if len(order) < answer.size else f"{answer.size} classes"
-    ax.set_title(f"answer: {count}", fontsize=9, color=INK)
+    ax.set_xlabel(say("probability (%)" if probabilities else "score"), fontsize=8)
+    some = "answer: first {shown} of {classes} classes" if len(order) < answer.size else "answer: {classes} classes"
+    ax.set_title(say(some, shown=len(order), classes=answer.size), fontsize=9, color=INK)
     ax.tick_params(labelsize=8)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -118,14 +132,14 @@ def class_names(model: Sequential, seen: Features) -> Sequence[str]:
     return model.class_names or [str(index) for index in range(0 if seen.answer is None else seen.answer.size)]
 
 
-def _draw_picture(ax: Axes, seen: Features, shape: tuple[int, ...]) -> None:
+def _draw_picture(ax: Axes, seen: Features, shape: tuple[int, ...], say: Labels) -> None:
     if seen.picture.ndim == 2 and len(shape) == 2 and shape[1] < 8:
         ax.plot(seen.picture)
     else:
         ax.imshow(seen.picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set_xticks([])
         ax.set_yticks([])
-    ax.set_title(f"picture: {'x'.join(map(str, shape))}", fontsize=9, color=INK)
+    ax.set_title(say("picture: {shape}", shape="x".join(map(str, shape))), fontsize=9, color=INK)
 
 
 def drawn_channels(layer: LayerFeatures, channels: int) -> list[int]:
@@ -137,7 +151,7 @@ def drawn_channels(layer: LayerFeatures, channels: int) -> list[int]:
     return shown
 
 
-def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str) -> None:
+def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: Labels) -> None:
     from matplotlib.patches import Rectangle
 
     height, width, count = layer.output.shape
@@ -164,36 +178,38 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str) -> Non
     ax.tick_params(length=0, labelsize=8)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_title(f"{layer.name}: {height}x{width}x{count}\n{_which(shown, count)}", fontsize=8.5, color=INK)
-    told = [] if layer.most is None else [f"framed: channel {layer.most}"]
+    ax.set_title(f"{layer.name}: {height}x{width}x{count}\n{_which(shown, count, say)}", fontsize=8.5, color=INK)
+    told = [] if layer.most is None else [say("framed: channel {index}", index=layer.most)]
     if scale == "common":
         limit = float(np.abs(np.nan_to_num(layer.output, posinf=0, neginf=0)).max())
-        told.append(f"±{limit:.3g}" if signed(layer.output) else f"white {limit:.3g}")
+        told.append(f"±{limit:.3g}" if signed(layer.output) else say("white {limit:.3g}", limit=limit))
     elif signed(layer.output):
-        told.append("mid-grey 0")
+        told.append(say("mid-grey 0"))
     ax.set_xlabel(", ".join(told), fontsize=8, color=INK)
 
 
-def _which(shown: Sequence[int], count: int) -> str:
+def _which(shown: Sequence[int], count: int, say: Labels) -> str:
     if len(shown) == count:
-        return f"all {count} channels"
+        return say("all {count} channels", count=count)
     if len(shown) == 1:
-        return f"channel {shown[0]} of {count}"
+        return say("channel {index} of {count}", index=shown[0], count=count)
     if shown[-1] == len(shown) - 1:
-        return f"first {len(shown)} of {count} channels"
-    return f"first {len(shown) - 1} of {count}, and {shown[-1]}"
+        return say("first {shown} of {count} channels", shown=len(shown), count=count)
+    return say("first {shown} of {count}, and {last}", shown=len(shown) - 1, count=count, last=shown[-1])
 
 
-def _draw_strip(ax: Axes, layer: LayerFeatures, scale: str) -> None:
+def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
     """Many numbers as an image: a row of units after the other, or of a series one row a channel."""
     output = np.asarray(layer.output)
     if output.ndim == 1:
         across = grid_columns(output.size)
         rows = np.full(-(-output.size // across) * across, np.nan, np.float32)
         rows[: output.size] = output
-        image, told = rows.reshape(-1, across), f"{output.size} units, {across} in a row"
+        image = rows.reshape(-1, across)
+        told = say("{name}:\n{count} units, {across} in a row", name=layer.name, count=output.size, across=across)
     else:
-        image, told = output.reshape(len(output), -1).T, f"{'x'.join(map(str, output.shape))}, a row a channel"
+        image, shape = output.reshape(len(output), -1).T, "x".join(map(str, output.shape))
+        told = say("{name}:\n{shape}, a row a channel", name=layer.name, shape=shape)
     limit = float(np.abs(np.nan_to_num(image)).max()) or 1.0
     low = -limit if signed(image) else 0.0
     shown = np.ma.masked_invalid(image)
@@ -205,22 +221,18 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, scale: str) -> None:
         interpolation="nearest",
         aspect="auto" if output.ndim > 1 else None,
     )
-    ax.set_title(f"{layer.name}:\n{told}", fontsize=8.5, color=INK)
-    ax.set_xlabel(f"{'mid-grey 0' if low else 'black 0'}, white {limit:.3g}", fontsize=8, color=INK)
+    ax.set_title(told, fontsize=8.5, color=INK)
+    zero, white = say("mid-grey 0" if low else "black 0"), say("white {limit:.3g}", limit=limit)
+    ax.set_xlabel(f"{zero}, {white}", fontsize=8, color=INK)
     ax.set_xticks([])
     ax.set_yticks([])
 
 
-def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures]) -> str:
-    own = "each channel on its own scale" if scale == "each" else "one scale for all channels of a layer"
-    lines = [
-        f"Maps: {own}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
-    ]
+def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures], say: Labels) -> str:
+    own = say("each channel on its own scale" if scale == "each" else "one scale for all channels of a layer")
+    lines = [say(MAPS_TOLD, scale=own)]
     if seen.top is not None and any(block.most is not None for block in blocks):
-        lines.append(
-            f"Framed: the channel that adds most to the score of {names[seen.top]!r}, "
-            "by the mean over its places of (d score / d y) · y."
-        )
+        lines.append(say(FRAMED_TOLD, answer=names[seen.top]))
     return "\n".join(lines)
 
 

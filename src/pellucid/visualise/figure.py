@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Two colours that stay apart for colour-blind readers and in grey print (Okabe & Ito 2008: blue, vermilion).
 BLUE, VERMILION = "#0072B2", "#D55E00"
-INK, PALE = "#222222", "#D9D9D9"
+INK, PALE, BETWEEN = "#222222", "#D9D9D9", "#C9DDEE"
 DPI = 150
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -29,7 +29,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
-def grey(between: str = "#C9DDEE") -> Colormap:
+def grey(between: str = BETWEEN) -> Colormap:
     """Black to white for values, and a colour of its own for what is none: the lines between maps, pale blue."""
     from matplotlib import colormaps
 
@@ -66,8 +66,11 @@ def write_figure(figure: Figure, path: Path) -> None:
         file.write(drawn)
 
 
-def figure_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as a file's bytes; kind is "png", "svg" or "pdf". Text stays text in SVG; Hangul is kept readable."""
+def figure_bytes(figure: Figure, kind: str, *, dpi: float | None = None) -> bytes:
+    """A figure as a file's bytes; kind is "png", "svg" or "pdf". Text stays text in SVG; Hangul is kept readable.
+
+    dpi: dots an inch of a PNG; None for the figure's own.
+    """
     from matplotlib import rc_context
 
     from pellucid.visualise.fonts import prepare
@@ -77,5 +80,7 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         if kind == "svg":  # letters that only this machine lacks
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(drawn, format=kind)
+        figure.savefig(
+            drawn, format=kind, dpi=dpi or "figure", pil_kwargs={"optimize": True} if kind == "png" else None
+        )
     return drawn.getvalue()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.visualise.figure import INK, grey, new_figure
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,8 @@ Array = NDArray[Any]
 SCALES = ("common", "each")
 COLUMN_COUNTS = (1, 16)
 MAX_SLICES = 32
-SORTS = ("norm", "similarity")
+SORTS = {"norm": ", the largest first", "similarity": ", alike ones side by side"}
+"""Orders of filters, and what a title says of them."""
 
 
 def filter_grid(
@@ -93,21 +95,23 @@ def filters_figure(
     scale: str = "common",
     columns: int | None = None,
     sort: str | None = None,
+    lang: str = "en",
 ) -> Figure:
     """Kernels as a figure; with `before`, the same layer before and after training side by side.
 
     sort: see `filter_order`; both panels in the order of `kernel`, each filter under its own number. None: as they are.
+    lang: of the labels, "en" or "ko".
     Units: `scale="common"` draws both panels on one scale, said in weights at the colour bar.
     Errors: as filter_grid and filter_order; ShapeError if `before` has another shape than `kernel`.
     """
-    kernel = _checked(kernel, scale)
+    say, kernel = Labels(lang), _checked(kernel, scale)
     if before is not None and before.shape != kernel.shape:
         raise ShapeError(f"kernels of {name!r}: expected before {kernel.shape} as after, got {before.shape}")
     order = np.arange(kernel.shape[3]) if sort is None else filter_order(kernel, sort)
     kernel = kernel[..., order]
     panels = [("", kernel)]
     if before is not None:
-        panels = [("before training", np.asarray(before)[..., order]), ("after training", kernel)]
+        panels = [(say("before training"), np.asarray(before)[..., order]), (say("after training"), kernel)]
     limit = max(float(np.abs(panel).max()) for _, panel in panels)
     height, width, channels, filters = kernel.shape
     zoom = 2 if channels not in (1, 3) and channels > 16 else -(-12 // max(height, width))
@@ -119,20 +123,26 @@ def filters_figure(
     for ax, (label, _), grid in zip(axes, panels, grids, strict=True):
         shown = ax.imshow(np.ma.masked_invalid(grid), cmap=grey(), vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(label, color=INK, fontsize=10)
-        _number(ax, kernel, columns, zoom, order)
+        _number(ax, kernel, columns, zoom, order, say)
     if channels == 3:
-        words = "mid-grey is 0; " + ("each filter on its own scale" if scale == "each" else f"±{limit:.3g} at the ends")
+        words = say("mid-grey is 0; each filter on its own scale")
+        if scale == "common":
+            words = say("mid-grey is 0; ±{limit:.3g} at the ends", limit=limit)
         figure.supxlabel(words, fontsize=9, color=INK)
     else:
         bar = figure.colorbar(shown, ax=list(axes), ticks=[0, 0.5, 1], shrink=0.9, aspect=30, pad=0.02)
         ends = ["-max", "0", "+max"] if scale == "each" else [f"{-limit:.3g}", "0", f"{limit:.3g}"]
         bar.ax.set_yticklabels(ends)
-        bar.set_label("weight, each filter on its own scale" if scale == "each" else "weight, one scale for all")
-    shape = f"{filters} filters of {height} x {width} x {channels}"
-    counts = [f"{MAX_SLICES} {what}" for what, n in (("filters", filters), ("channels", channels)) if n > MAX_SLICES]
-    cut = f", the first {' and '.join(counts)} drawn" if channels not in (1, 3) and counts else ""
-    told = {"norm": ", the largest first", "similarity": ", alike ones side by side"}.get(sort or "", "")
-    figure.suptitle(f"{name}: {shape}{cut}{told}", color=INK, fontsize=12)
+        bar.set_label(say("weight, each filter on its own scale" if scale == "each" else "weight, one scale for all"))
+    words = "{name}: {filters} filters of {height} x {width} x {channels}"
+    head = say(words, name=name, filters=filters, height=height, width=width, channels=channels)
+    sides = (("{count} filters", filters), ("{count} channels", channels))
+    counts = [say(what, count=MAX_SLICES) for what, n in sides if n > MAX_SLICES]
+    if channels not in (1, 3) and counts:
+        head += say(", the first {counts} drawn", counts=say(" and ").join(counts))
+    if sort is not None:
+        head += say(SORTS[sort])
+    figure.suptitle(head, color=INK, fontsize=12)
     return figure
 
 
@@ -157,7 +167,7 @@ def _checked(kernel: Array, scale: str) -> Array:
     return kernel
 
 
-def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int, order: Array) -> None:
+def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int, order: Array, say: Labels) -> None:
     """Ticks that let a reader count: the first filter of each row and the place in the row, or filter and channel.
 
     Filters in another order have their numbers in their corners.
@@ -170,15 +180,15 @@ def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int, order: Arra
         if (order == np.arange(filters)).all():
             rows = [str(first) for first in range(0, filters, across)]
             places = [f"+{place}" if place else "0" for place in range(across)]
-            ax.set_xlabel("place in the row", fontsize=8)
-            ax.set_ylabel("first filter of the row", fontsize=8)
+            ax.set_xlabel(say("place in the row"), fontsize=8)
+            ax.set_ylabel(say("first filter of the row"), fontsize=8)
         else:
             _corner_numbers(ax, order, across, height + 1, width + 1)
     else:
         rows = [str(index) for index in order[:MAX_SLICES]]
         places = [str(index) for index in range(min(channels, MAX_SLICES))]
-        ax.set_xlabel("input channel", fontsize=8)
-        ax.set_ylabel("filter", fontsize=8)
+        ax.set_xlabel(say("input channel"), fontsize=8)
+        ax.set_ylabel(say("filter"), fontsize=8)
     skip_x, skip_y = 1 + len(places) // 17, 1 + len(rows) // 17
     ax.set_xticks([(width - 1) / 2 + (width + 1) * i for i in range(len(places))][::skip_x], places[::skip_x])
     ax.set_yticks([(height - 1) / 2 + (height + 1) * i for i in range(len(rows))][::skip_y], rows[::skip_y])

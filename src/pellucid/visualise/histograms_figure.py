@@ -11,6 +11,7 @@ from pellucid.errors import DataError
 from pellucid.ops import Array
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
 from pellucid.visualise.histograms import Histogram, Snapshots, UnitStates
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,8 @@ RIDGES = 20
 """Of more epochs than this, every second, third ... is drawn, and the last."""
 OVERLAP = 2.0
 """How high a ridge is, in distances between ridges."""
+SPIKE = 2.0
+"""A bin with the zeros of a ReLU, so many times as high as all others, is cut off and told in percent."""
 
 
 def histograms_figure(
@@ -54,21 +57,26 @@ def ridges_figure(
     *,
     columns: int | None = None,
     title: str = "",
+    lang: str = "en",
 ) -> Figure:
     """How a layer's numbers spread over training: a ridge an epoch, the first at the bottom, in one panel a name.
 
-    Each ridge's height is the logarithm of 1 + the values per bin width, and all ridges of a panel share one scale.
-    Errors: as Snapshots.of.
+    A ridge's height is how many values lie in a bin, each ridge on its own scale: early weights lie so close together
+    that beside them all later ones would be flat. Where most values are the zeros of a ReLU, their bin is cut off at
+    the height of the next, and how many percent it holds stands beside the ridge.
+    lang: of the labels, "en" or "ko".
+    Errors: as Snapshots.of; ConfigError for another language.
     """
+    say = Labels(lang)
     series = snapshots.of(kind, layers)
-    axes, figure = _panels(list(series), kind, columns, 2.9, title)
+    axes, figure = _panels(list(series), say(kind), columns, 2.9, title)
     shown = drawn_epochs(snapshots.epochs)
     for ax, (name, every) in zip(axes, series.items(), strict=True):
         ridges = {e: one for e, one in zip(snapshots.epochs, every, strict=True) if e in shown and one is not None}
-        _draw_ridges(ax, ridges)
+        _draw_ridges(ax, ridges, say)
         ax.set_title(name, fontsize=9, color=INK)
         _value_axis(ax)
-    figure.supylabel("epoch; height: log of the number of values", fontsize=9, color=INK)
+    figure.supylabel(say("epoch; height: values in a bin"), fontsize=9, color=INK)
     return figure
 
 
@@ -79,28 +87,44 @@ def drawn_epochs(epochs: Sequence[int]) -> list[int]:
 
 
 def ridge(one: Histogram, edges: Array) -> Array:
-    """A histogram's height over other bins: log(1 + values per bin), its counts spread evenly over each of its own.
+    """A histogram over other bins: values per bin, its counts spread evenly over each of its own.
 
     Shapes: edges (B+1,) -> (B,).
     """
     below = np.concatenate([[0.0], np.cumsum(one.counts)])
-    return np.asarray(np.log1p(np.diff(np.interp(edges, one.edges, below))))
+    return np.asarray(np.diff(np.interp(edges, one.edges, below)))
 
 
-def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram]) -> None:
+def outline(one: Histogram, edges: Array) -> tuple[Array, float | None]:
+    """A ridge from 0 to 1 over bins, and, where the zeros of a ReLU are cut off, what share of all values they are.
+
+    Shapes: edges (B+1,) -> (B,).
+    """
+    heights = ridge(one, edges)
+    own = int(np.clip(np.searchsorted(one.edges, 0.0, "right") - 1, 0, len(one.counts) - 1))
+    holds = (edges[1:] > one.edges[own]) & (edges[:-1] < one.edges[own + 1])  # the bins with a part of that of 0
+    others = float(heights[~holds].max(initial=0.0))
+    if not one.edges[0] <= 0 <= one.edges[-1] or others <= 0 or float(heights.max()) <= SPIKE * others:
+        return heights / max(float(heights.max()), 1e-300), None
+    return np.minimum(heights / others, 1.0), float(one.counts[own]) / max(one.total, 1)
+
+
+def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram], say: Labels) -> None:
     low = min(one.edges[0] for one in ridges.values())
     high = max(one.edges[-1] for one in ridges.values())
     edges = np.linspace(low, high, 129)
-    heights = {epoch: ridge(one, edges) for epoch, one in ridges.items()}
-    tallest = max(float(height.max()) for height in heights.values()) or 1.0
     centres = (edges[:-1] + edges[1:]) / 2
-    order = list(heights)
+    order = list(ridges)
     for place, epoch in reversed(list(enumerate(order))):  # the last epoch lies behind
-        outline = place + OVERLAP * heights[epoch] / tallest
+        heights, zeros = outline(ridges[epoch], edges)
+        line = place + OVERLAP * heights
         ends = place in (0, len(order) - 1)
-        ax.fill_between(centres, place, outline, facecolor="#D5E5F2", alpha=0.9, lw=0, zorder=2 * (len(order) - place))
+        ax.fill_between(centres, place, line, facecolor="#D5E5F2", alpha=0.9, lw=0, zorder=2 * (len(order) - place))
         colour = VERMILION if ends and place else BLUE
-        ax.plot(centres, outline, color=colour, lw=1.6 if ends else 0.8, zorder=2 * (len(order) - place) + 1)
+        ax.plot(centres, line, color=colour, lw=1.6 if ends else 0.8, zorder=2 * (len(order) - place) + 1)
+        if zeros is not None and (ends or len(order) <= 6):
+            told = say("{share:.0f} % at 0", share=100 * zeros)
+            ax.text(edges[-1], place + 0.15, told, ha="right", fontsize=7, color=INK, zorder=3 * len(order))
     ax.set_yticks(range(0, len(order), 1 + len(order) // 8), [str(e) for e in order[:: 1 + len(order) // 8]])
     ax.set_ylim(-0.2, len(order) - 1 + OVERLAP + 0.2)
 

@@ -12,6 +12,7 @@ from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.visualise.answers import show_picture
 from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain, shortened
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ WRITTEN_CLASSES = 25
 """Up to so many classes, numbers fit into the cells."""
 
 NAME_LENGTH = 16
+COUNTED_BINS = 20
 FONT = 8
 
 
@@ -30,6 +32,7 @@ def confusion_figure(
     *,
     normalise: bool = False,
     title: str = "",
+    lang: str = "en",
     axes: Axes | None = None,
 ) -> Figure:
     """A confusion matrix: rows what the pictures are, columns what they were taken for; darker where there are more.
@@ -38,9 +41,12 @@ def confusion_figure(
     written while they fit, which is up to 25 classes; a cell without pictures stays empty.
     normalise: shares of each row instead of counts. Greys follow the square root, so that rare mistakes show.
     Shapes: matrix (K,K) of counts, as metrics.confusion_matrix gives it.
-    Errors: ShapeError for a matrix that is not square, or not as many names as classes.
+    lang: of the labels, "en" or "ko".
+    Errors: ShapeError for a matrix that is not square, or not as many names as classes; ConfigError for a language.
     """
     from matplotlib.colors import PowerNorm
+
+    say = Labels(lang)
 
     counts = np.asarray(matrix)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
@@ -59,8 +65,8 @@ def confusion_figure(
     figure, axes = _figure_of(axes, *_confusion_size(classes, names, written))
     limit = max(float(values.max()), 1e-12)
     shown = axes.imshow(values, cmap="gray_r", norm=PowerNorm(0.5, 0, limit), interpolation="nearest")
-    axes.set_xlabel("taken for", fontsize=10)
-    axes.set_ylabel("is", fontsize=10)
+    axes.set_xlabel(say("taken for"), fontsize=10)
+    axes.set_ylabel(say("is"), fontsize=10)
     turned = 90 if not written or max(map(len, names)) > 3 else 0
     axes.set_xticks(range(classes), names, fontsize=FONT, rotation=turned)
     axes.set_yticks(range(classes), names, fontsize=FONT)
@@ -77,48 +83,59 @@ def confusion_figure(
                 axes.text(
                     column, row, text, ha="center", va="center", fontsize=FONT, color="white" if dark else "black"
                 )
-        _margins(axes, counts)
+        _margins(axes, counts, say)
     bar = figure.colorbar(shown, ax=axes, shrink=0.7, pad=0.02, aspect=28)
     if normalise:
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-    bar.set_label("% of the pictures of the row" if normalise else "pictures", fontsize=9)
+    bar.set_label(say("% of the pictures of the row" if normalise else "pictures"), fontsize=9)
     bar.ax.tick_params(labelsize=FONT)
     right = counts.trace() / max(counts.sum(), 1)
-    words = f"{counts.sum():,} pictures, {100 * right:.2f} % right" + (", rows in percent" if normalise else "")
+    words = say("{count:,} pictures, {right:.2f} % right", count=int(counts.sum()), right=100 * right)
+    words += say(", rows in percent") if normalise else ""
     axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK, pad=10)
     return figure
 
 
-def reliability_figure(calibration: Calibration, *, title: str = "", axes: Axes | None = None) -> Figure:
+def reliability_figure(
+    calibration: Calibration, *, title: str = "", lang: str = "en", axes: Axes | None = None
+) -> Figure:
     """Accuracy at each confidence, beside the line where both are the same; below it, how many pictures there are.
 
-    Bars below the line: surer than it is right. Above: it could be surer.
+    Bars below the line: surer than it is right. Above: it could be surer. Below, the number of pictures stands on each
+    bar, as long as there is room for it: up to 20 bins.
     Source: Guo, Pleiss, Sun & Weinberger 2017, figure 1.
     """
-    own = axes is None
-    figure, axes = _figure_of(axes, 5.2, 4.9)
+    say, own = Labels(lang), axes is None
+    figure, axes = _figure_of(axes, 5.6, 5.2)
     if own:  # the layout does not see the label of the inset below
         figure.set_layout_engine("constrained", rect=(0, 0.07, 1, 0.93))
     edges, used = calibration.edges, calibration.counts > 0
     lefts, widths = edges[:-1][used], np.diff(edges)[used]
     accuracy, confidence = 100 * calibration.accuracy[used], 100 * calibration.confidence[used]
-    axes.bar(100 * lefts, accuracy, 100 * widths, align="edge", color=BLUE, edgecolor="white", label="accuracy")
-    axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label="as right as it is sure")
-    axes.plot(confidence, accuracy, "o", color=VERMILION, markeredgecolor="white", ms=6, label="mean confidence")
-    axes.set(xlim=(0, 100), ylim=(0, 100), ylabel="of these right (%)")
+    axes.bar(100 * lefts, accuracy, 100 * widths, align="edge", color=BLUE, edgecolor="white", label=say("accuracy"))
+    axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label=say("as right as it is sure"))
+    axes.plot(confidence, accuracy, "o", color=VERMILION, markeredgecolor="white", ms=6, label=say("mean confidence"))
+    axes.set(xlim=(0, 100), ylim=(0, 100), ylabel=say("of these right (%)"))
     plain(axes)
     axes.legend(frameon=False, fontsize=9, loc="upper left")
     below = axes.inset_axes((0, -0.34, 1, 0.2))
     share = 100 * calibration.counts / max(calibration.counts.sum(), 1)
     below.bar(100 * edges[:-1], share, 100 * np.diff(edges), align="edge", color=PALE, edgecolor=INK, linewidth=0.6)
-    below.set(xlim=(0, 100), ylim=(0, max(float(share.max()) * 1.25, 1)), xlabel="confidence (%)")
-    below.set_ylabel("pictures (%)", fontsize=FONT)
+    below.set(xlim=(0, 100), ylim=(0, max(float(share.max()) * 1.35, 1)), xlabel=say("confidence (%)"))
+    below.set_ylabel(say("pictures (%)"), fontsize=FONT)
     plain(below)
+    if len(share) <= COUNTED_BINS:
+        middles = 50 * (edges[:-1] + edges[1:])
+        for middle, height, count in zip(middles, share, calibration.counts, strict=True):
+            if count:
+                below.text(middle, height, _counted(int(count)), ha="center", va="bottom", fontsize=6.5, color=INK)
     for ax in (axes, below):
         ax.tick_params(labelsize=FONT)
     axes.tick_params(labelbottom=False)
     total = int(calibration.counts.sum())
-    words = f"{total:,} pictures, expected calibration error {100 * calibration.error:.2f} %"
+    words = say(
+        "{count:,} pictures, expected calibration error {error:.2f} %", count=total, error=100 * calibration.error
+    )
     axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK)
     return figure
 
@@ -131,13 +148,14 @@ def mistakes_figure(
     *,
     columns: int = 6,
     title: str = "",
+    lang: str = "en",
 ) -> Figure:
     """Pictures that were taken for the wrong class, each with "said 7 (99 %), is 1", in the order given.
 
     Shapes: pictures (M,H,W,C), labels (M,), probabilities (M,K): of the mistakes alone, see metrics.confident_mistakes.
     Errors: DataError if there are no pictures, or not as many of each.
     """
-    table, truth = np.asarray(probabilities), np.asarray(labels)
+    say, table, truth = Labels(lang), np.asarray(probabilities), np.asarray(labels)
     if not len(pictures) or len(pictures) != len(truth) or len(truth) != len(table):
         raise DataError(
             f"mistakes need a label and a row of probabilities each, got {len(pictures)} pictures, {len(truth)} labels "
@@ -151,9 +169,10 @@ def mistakes_figure(
     cells = figure.subplots(down, across, squeeze=False).ravel()
     for axes, picture, is_, row in zip(cells, pictures, truth, table, strict=False):
         said = int(row.argmax())
-        words = f"said {shortened(names[said], NAME_LENGTH)} ({confidence_text(row[said])})"
+        words = say("said {said} ({share})", said=shortened(names[said], NAME_LENGTH), share=confidence_text(row[said]))
+        truly = say("is {truth}", truth=shortened(names[is_], NAME_LENGTH))
         separator = ", " if len(words) + len(names[is_]) < 18 else "\n"
-        show_picture(axes, picture, f"{words}{separator}is {shortened(names[is_], NAME_LENGTH)}", fontsize=FONT)
+        show_picture(axes, picture, f"{words}{separator}{truly}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
         axes.set_axis_off()
     if title:
@@ -172,7 +191,12 @@ def confidence_text(value: float) -> str:
     return f"{np.floor(1000 * value) / 10:.1f} %"
 
 
-def _margins(axes: Axes, counts: Array) -> None:
+def _counted(count: int) -> str:
+    """A count in at most four letters: 870, 1.2k, 57k."""
+    return f"{count}" if count < 1000 else f"{count / 1000:.1f}k" if count < 9950 else f"{count / 1000:.0f}k"
+
+
+def _margins(axes: Axes, counts: Array, say: Labels) -> None:
     """Recall at the right of each row, precision above each column."""
     classes = len(counts)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -180,10 +204,10 @@ def _margins(axes: Axes, counts: Array) -> None:
         precision = 100 * counts.diagonal() / counts.sum(axis=0)
     beside = axes.secondary_yaxis("right")
     beside.set_yticks(range(classes), [_percent(value) for value in recall], fontsize=FONT)
-    beside.set_ylabel("recall (%)", fontsize=9)
+    beside.set_ylabel(say("recall (%)"), fontsize=9)
     above = axes.secondary_xaxis("top")
     above.set_xticks(range(classes), [_percent(value) for value in precision], fontsize=FONT)
-    above.set_xlabel("precision (%)", fontsize=9)
+    above.set_xlabel(say("precision (%)"), fontsize=9)
     for margin in (beside, above):
         margin.tick_params(length=0)
         for spine in margin.spines.values():

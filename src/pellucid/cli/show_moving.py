@@ -1,0 +1,169 @@
+"""`pellucid show slide | shift`: moving pictures for a lecture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, LayerName, default_file, network, picture
+from pellucid.cli.output import note
+from pellucid.cli.progress import WorkBar
+from pellucid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pellucid.model import Sequential
+    from pellucid.ops import Array
+    from pellucid.visualise.animation import Animation
+
+SLIDE_EXAMPLES = (
+    "The first convolution of a run, over a test picture:\n\n   pellucid show slide runs/simple-convnet-digits-001\n\n"
+    "An edge kernel over a photograph, large enough for a projector:\n\n"
+    "   pellucid show slide --kernel edge --image cat.jpg --scale 2\n\n"
+    "A pooling, at every second place, for 60 frames:\n\n"
+    "   pellucid show slide RUN --layer pool1 --every 2 --frames 60 --out pool.gif"
+)
+SHIFT_EXAMPLES = (
+    "A digit that moves by up to 4 pixels, the maps behind the last pooling, and the answer:\n\n"
+    "   pellucid show shift runs/simple-convnet-mnist-001\n\n"
+    "A photograph, further, two pixels at a time, and the maps of the first convolution:\n\n"
+    "   pellucid show shift RUN --image cat.jpg --layer conv1 --pixels 12 --every 2 --out moving.gif"
+)
+SIDE = 28
+"""The longer side of the picture that a kernel without a network slides over."""
+
+Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", min=1, max=600, help="At most so many frames. Default: 100.")
+]
+Size = Annotated[
+    float, typer.Option("--scale", metavar="X", min=0.25, max=4, help="How much larger: 2 for a projector.")
+]
+Fps = Annotated[float | None, typer.Option("--fps", metavar="X", min=0.1, max=50, help="Frames a second.")]
+Gif = Annotated[Path | None, typer.Option("--out", metavar="FILE.gif", help="Where to; - writes to standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands beside the others that show."""
+    app.command("slide", epilog=SLIDE_EXAMPLES)(slide)
+    app.command("shift", epilog=SHIFT_EXAMPLES)(shift)
+
+
+def slide(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN|MODEL]", help="A run, a model file or a network's name; none for --kernel alone."),
+    ] = None,
+    image: ImageFile = None,
+    layer: LayerName = None,
+    channel: Annotated[
+        int | None, typer.Option("--channel", metavar="N", min=0, help="Default: the one with the largest value.")
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(
+            "--kernel", metavar="NAME", help="edge, horizontal-edge, average or sharpen, without a run. Default: edge."
+        ),
+    ] = None,
+    frames: Frames = None,
+    every: Annotated[
+        int | None, typer.Option("--every", metavar="N", min=1, help="Only every so many-th place of the map.")
+    ] = None,
+    fps: Fps = None,
+    scale: Size = 1.0,
+    out: Gif = None,
+) -> None:
+    """Show a kernel sliding over a picture: the patch, the products, the sum, and the map growing, as a GIF."""
+    from pellucid.visualise import slide as slide_over
+    from pellucid.visualise import slide_animation
+    from pellucid.visualise.answers import trained_note
+    from pellucid.visualise.sliding_figure import FPS
+
+    if run is None:
+        if layer is not None or channel is not None:
+            raise ConfigError("--layer and --channel are of a network; name a run, or leave them out")
+        model, pixels, name = _kernel_alone(kernel or "edge", image)
+        default = Path(f"{kernel or 'edge'}-slide.gif")
+    else:
+        if kernel is not None:
+            raise ConfigError(f"--kernel {kernel} is for a picture without a network; leave out {run}")
+        model = network(run)
+        pixels, name = picture(Path(run), model, image)
+        name += trained_note(model)
+        default = default_file(Path(run), "slide").with_suffix(".gif")
+    with WorkBar() as bar:
+        way = slide_over(model, pixels, layer, channel, frames=frames, every=every, progress=bar)
+        write_moving(slide_animation(way, title=name, fps=fps or FPS), out, default, scale, bar)
+
+
+def shift(
+    run: Drawn,
+    image: ImageFile = None,
+    layer: LayerName = None,
+    pixels: Annotated[
+        int | None,
+        typer.Option("--pixels", metavar="N", min=1, help="How far at most. Default: a seventh of the shorter side."),
+    ] = None,
+    channels: Annotated[int, typer.Option("--channels", metavar="N", min=1, help="Maps drawn at most.")] = 16,
+    frames: Frames = None,
+    every: Annotated[int, typer.Option("--every", metavar="N", min=1, help="Pixels from a frame to the next.")] = 1,
+    fps: Fps = None,
+    scale: Size = 1.0,
+    out: Gif = None,
+) -> None:
+    """Show a picture moving by pixels, the maps of a layer and the answer beside it, as a GIF.
+
+    --layer: whose maps; by default the last that has any, mostly behind the last pooling.
+    """
+    from pellucid.visualise import shift as shift_over
+    from pellucid.visualise import shift_animation, shift_path
+    from pellucid.visualise.shifting import default_maps
+    from pellucid.visualise.shifting_figure import FPS
+    from pellucid.visualise.sliding import FRAMES
+
+    model = network(run)
+    still, name = picture(Path(run), model, image)
+    shown = layer or default_maps(model)
+    path = shift_path(pixels or max(1, min(still.shape[:2]) // 7), every)[: frames or FRAMES]
+    with WorkBar() as bar:
+        moving = shift_over(model, still, shown, offsets=path, progress=bar)
+        drawn = shift_animation(model, moving, shown, channels=channels, title=name, fps=fps or FPS)
+        write_moving(drawn, out, default_file(Path(run), "shift").with_suffix(".gif"), scale, bar)
+
+
+def write_moving(moving: Animation, out: Path | None, default: Path, scale: float, bar: WorkBar) -> None:
+    """Write a moving picture to `out`, or else to `default`, and say where; `-` is a GIF on standard output."""
+    import io
+
+    from pellucid.visualise.animation import save_gif, write_gif
+
+    if out is not None and str(out) == STANDARD_OUTPUT:
+        drawn = io.BytesIO()
+        save_gif(moving, drawn, scale=scale, progress=bar)
+        sys.stdout.buffer.write(drawn.getvalue())
+        sys.stdout.buffer.flush()
+        return
+    target = out or default
+    write_gif(moving, target, scale=scale, progress=bar)
+    print(target)
+
+
+def _kernel_alone(kernel: str, image: Path | None) -> tuple[Sequential, Array, str]:
+    """A network of that kernel, and a picture for it: a file made small, or the first digit of the package."""
+    from pellucid import datasets
+    from pellucid.datasets.pictures import probe, read_picture
+    from pellucid.visualise.sliding import kernel_network
+
+    pixels: Any
+    if image is None:
+        pixels, name = datasets.load("digits").test.images[:1][0], "a digit"
+    else:
+        height, width = probe(image).size
+        longer = max(height, width)
+        size = (max(3, round(height * SIDE / longer)), max(3, round(width * SIDE / longer)))
+        size = (height, width) if longer <= SIDE else size
+        if size != (height, width):
+            note(f"{image}: {height}x{width}, made smaller to {size[0]}x{size[1]}, so that single pixels can be seen")
+        pixels, name = read_picture(image, size, 1, "stretch"), image.name
+    return kernel_network(kernel, pixels.shape), pixels, name

@@ -1,0 +1,106 @@
+"""A moving picture, the maps of a layer, and the answer, drawn side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.errors import ConfigError
+from pellucid.model import Sequential
+from pellucid.ops import Array
+from pellucid.visualise.animation import Animation
+from pellucid.visualise.answers import as_shown, class_label, show_picture, trained_note
+from pellucid.visualise.features import feature_grid, grid_columns
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
+from pellucid.visualise.shifting import ShiftFrame
+
+FPS = 3.0
+CHANNELS, CLASSES = 16, 8
+
+
+def shift_animation(
+    model: Sequential,
+    frames: Sequence[ShiftFrame],
+    layer: str,
+    *,
+    channels: int = CHANNELS,
+    title: str = "",
+    fps: float = FPS,
+) -> Animation:
+    """Shifted pictures as a moving picture: the picture, maps of `layer`, and bars of the most probable classes.
+
+    channels: drawn at most, those with the largest values. Each has one scale for all frames, and the bars keep their
+    places, so that what moves is the picture's doing.
+    Errors: ConfigError without a frame.
+    """
+    if not frames:
+        raise ConfigError("a moving picture needs at least one frame, got none")
+    shown = _drawn_channels(frames, channels)
+    grids = _grids(frames, shown)
+    answers = np.array([frame.answer for frame in frames])
+    order = np.argsort(-answers.max(axis=0), kind="stable")[:CLASSES]
+    figure = new_figure(10.4, 4.2)
+    left, middle, right = figure.subplots(1, 3, width_ratios=[3.2, 3.6, 2.6])
+    show_picture(left, frames[0].picture, "the picture", fontsize=10)
+    picture = left.images[0]
+    maps = middle.imshow(grids[0], cmap=grey("#FFFFFF"), vmin=0, vmax=1, interpolation="nearest")
+    middle.set_xticks([])
+    middle.set_yticks([])
+    for spine in middle.spines.values():
+        spine.set_visible(False)
+    height, width, count = frames[0].maps.shape
+    some = f", {len(shown)} of them" if len(shown) < count else ""
+    middle.set_title(f"{layer}: {count} maps of {height}x{width}{some}", fontsize=10, color=INK)
+    change = middle.text(0.5, -0.02, "", ha="center", va="top", fontsize=10, color=INK, transform=middle.transAxes)
+    places = np.arange(len(order))[::-1]
+    bars = right.barh(places, 100 * answers[0][order], color=BLUE, height=0.7)
+    right.set_yticks(places, [shortened(class_label(model, int(k)), 14) for k in order], fontsize=9)
+    right.set_xlim(0, 100)
+    right.set_xlabel("probability (%)", fontsize=9)
+    right.set_title("answer", fontsize=10, color=INK)
+    plain(right)
+    right.grid(axis="y", visible=False)
+    figure.suptitle(f"{f'{title}: ' if title else ''}{model.name}{trained_note(model)}", fontsize=11, color=INK)
+    words = figure.supxlabel("where it was", fontsize=12, color=INK)
+
+    def draw(index: int) -> None:
+        frame = frames[index]
+        picture.set_data(as_shown(frame.picture))
+        maps.set_data(grids[index])
+        change.set_text(f"changed by {100 * frame.changed:.0f} %")
+        said = int(frame.answer.argmax())
+        for bar, k in zip(bars, order, strict=True):
+            bar.set_width(100 * frame.answer[k])
+            bar.set_color(VERMILION if k == said else BLUE)
+        words.set_text(f"{_way(frame.offset)}: says {class_label(model, said)!r}, {100 * frame.answer[said]:.1f} %")
+
+    return Animation(figure, draw, len(frames), fps, [picture, *left.spines.values(), maps, change, *bars, words])
+
+
+def _drawn_channels(frames: Sequence[ShiftFrame], channels: int) -> list[int]:
+    if channels < 1:
+        raise ConfigError(f"channels must be at least 1, got {channels}")
+    largest = np.abs(frames[0].maps).max(axis=(0, 1))
+    return sorted(np.argsort(-largest, kind="stable")[:channels].tolist())
+
+
+def _grids(frames: Sequence[ShiftFrame], shown: Sequence[int]) -> list[Array]:
+    """The maps of each frame side by side, each channel on one scale for all frames."""
+    every = np.array([frame.maps[:, :, list(shown)] for frame in frames])
+    limits = np.abs(np.nan_to_num(every)).max(axis=(0, 1, 2))
+    across = grid_columns(len(shown))
+    zoom = max(1, -(-240 // (across * max(every.shape[1:3]))))
+    gap = max(1, -(-across * max(every.shape[1:3]) * zoom // 120))
+    signs = bool((every < 0).any())
+    grids = (feature_grid(maps, across, limit=limits, signs=signs, gap=gap, zoom=zoom) for maps in every)
+    return [np.ma.masked_invalid(grid) for grid in grids]
+
+
+def _way(offset: tuple[int, int]) -> str:
+    """An offset in words: "moved left by 2 pixels"."""
+    told = []
+    for by, ways in zip(offset, (("up", "down"), ("left", "right")), strict=True):
+        if by:
+            told.append(f"{ways[by > 0]} by {abs(by)} pixel{'s' if abs(by) > 1 else ''}")
+    return f"moved {' and '.join(told)}" if told else "where it was"
