@@ -21,16 +21,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from pellucid.cli import main
+from pellucid.visualise.animation import palette_of
 
 DOCS = Path(__file__).resolve().parent
 TRAIN = {
     "mnist": "train simple-convnet --data mnist --epochs 5 --batch-size 100",
     "cifar": "train cifar-net --data cifar10 --augment standard --epochs 30",
 }
-COLOURS = 256
+WIDTH = 1300
+"""Of a PNG in the gallery, in pixels at most; and it has few colours: the pictures are kept with the program."""
 SHOWN = re.compile(r"^!\[[^\]]*\]\((?P<link>images/[^)]+)\)\n+```sh\n(?P<command>[^\n]+)\n```$", re.MULTILINE)
 
 
@@ -67,7 +70,12 @@ def make(picture: Picture) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == ".png":
         with Image.open(picture.name) as drawn:
-            drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+            shown = drawn.convert("RGB")
+            if shown.width > WIDTH:
+                height = round(shown.height * WIDTH / shown.width)
+                shown = shown.resize((WIDTH, height), Image.Resampling.LANCZOS)
+            few = shown.quantize(palette=palette_of(np.asarray(shown)), dither=Image.Dither.NONE)
+            few.save(target, optimize=True)
     else:
         shutil.copyfile(picture.name, target)
 

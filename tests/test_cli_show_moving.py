@@ -37,7 +37,7 @@ def test_a_kernel_needs_no_network(
     assert status == 0 and out.strip() == "average-slide.gif" and frames(tmp_path / "average-slide.gif") == 4, err
     Image.new("RGB", (90, 60), "white").save("photo.png")
     status, out, err = command("show", "slide", "--image", "photo.png", "--frames", 2, "--out", "e.gif")
-    assert status == 0 and frames(tmp_path / "e.gif") == 2 and "60x90, made smaller to 19x28" in err
+    assert status == 0 and frames(tmp_path / "e.gif") == 2 and "60x90, made smaller to 32x48" in err
 
 
 def test_ctrl_c_leaves_nothing_half_written(

@@ -136,7 +136,7 @@ def test_a_first_convolution_shows_its_filters(channels: int) -> None:
     drawn = picture_in(shown(layer))
     assert drawn.ndim == (2 if channels == 1 else 3)
     plane = drawn if channels == 1 else drawn[:, :, 2]
-    assert plane[0, 0] == 255 and plane[0, 23] == 128 and plane[23, 25 + 23] == 0
+    assert plane[0, 0] == 255 and plane[0, 47] == 128 and plane[47, 49 + 47] == 0
     layer.set_weights([-kernel, np.zeros(2)])
     assert (picture_in(shown(layer)) != drawn).any()
 

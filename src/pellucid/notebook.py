@@ -149,7 +149,7 @@ def _filters(layer: Layer) -> str:
     if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3) or not kernel.size:
         return ""
     drawn = kernel[..., :MAX_FILTERS]
-    grid = filter_grid(drawn, zoom=max(1, 24 // max(kernel.shape[:2])))
+    grid = filter_grid(drawn, zoom=max(1, 48 // max(kernel.shape[:2])))
     picture = np.where(np.isnan(grid), 1.0, np.clip(grid, 0, 1))
     data = base64.b64encode(_png(np.rint(picture * 255).astype(np.uint8))).decode()
     first = f"first {MAX_FILTERS} of {kernel.shape[3]}" if kernel.shape[3] > MAX_FILTERS else str(kernel.shape[3])

@@ -31,7 +31,7 @@ SHIFT_EXAMPLES = (
     "A photograph, further, two pixels at a time, and the maps of the first convolution:\n\n"
     "   pellucid show shift RUN --image cat.jpg --layer conv1 --pixels 12 --every 2 --out moving.gif"
 )
-SIDE = 28
+SIDE = 48
 """The longer side of the picture that a kernel without a network slides over."""
 
 Frames = Annotated[

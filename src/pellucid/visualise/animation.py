@@ -112,13 +112,18 @@ def save_gif(moving: Animation, file: IO[bytes], *, scale: float = 1.0, progress
 
 
 def _palette(moving: Animation, scale: float) -> Image.Image:
-    """One palette for all frames, so that nothing flickers: greys, the drawing's own colours, and those of the pictures
-    in the first, the middle and the last frame.
+    """The colours of the first, the middle and the last frame: one palette for all, so that nothing flickers."""
+    return palette_of(np.concatenate([moving.frame(i, scale) for i in (0, moving.count // 2, moving.count - 1)]))
+
+
+def palette_of(pixels: Array) -> Image.Image:
+    """A palette that keeps white, greys and the colours of the drawing as they are, and finds those of pictures.
+
+    Shapes: pixels (H,W,3) uint8.
     """
     from PIL import Image, ImageColor
 
-    shown = [moving.frame(index, scale) for index in (0, moving.count // 2, moving.count - 1)]
-    found = Image.fromarray(np.concatenate(shown)).quantize(COLOURS, dither=Image.Dither.NONE)
+    found = Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE)
     greys = np.linspace(0, 255, GREYS).round()[:, None].repeat(3, axis=1)
     own = np.vstack([greys, [ImageColor.getrgb(colour) for colour in (BLUE, VERMILION, BETWEEN)]])
     others = np.array(found.getpalette(), np.float64).reshape(-1, 3)

@@ -59,7 +59,7 @@ def attention_figure(
         maps, words = _covered(model, one, picks, size, stride, progress)
     else:
         maps, words = _maps(model, one, method, picks, layer)
-    figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 1.35)
+    figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 0.95)
     first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
     show_picture(first, one[0], name or "the picture")
     signed = method == "occlusion"
@@ -72,6 +72,7 @@ def attention_figure(
     bar = figure.colorbar(shown, ax=others, shrink=0.85, pad=0.02, aspect=22)
     if signed:
         bar.set_label("loss of probability\nwhere it is covered", fontsize=8)
+        figure.supxlabel("solid line: above half of the scale; dashed: below minus half of it", fontsize=8, color=INK)
     else:
         bar.set_ticks([0, largest or 1], labels=["0", "largest"])
         bar.set_label("each map on its own scale", fontsize=8)

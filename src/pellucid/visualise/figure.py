@@ -80,7 +80,8 @@ def figure_bytes(figure: Figure, kind: str, *, dpi: float | None = None) -> byte
     with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         if kind == "svg":  # letters that only this machine lacks
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(
-            drawn, format=kind, dpi=dpi or "figure", pil_kwargs={"optimize": True} if kind == "png" else None
-        )
+        if kind == "png":
+            figure.savefig(drawn, format=kind, dpi=dpi or "figure", pil_kwargs={"optimize": True})
+        else:
+            figure.savefig(drawn, format=kind)
     return drawn.getvalue()

@@ -135,7 +135,7 @@ def _panels(
     """One panel a name, in rows, those left over empty, and the figure with its title."""
     if not names:
         raise DataError(f"there are no {kind} to draw")
-    across = columns or min(len(names), 3 if len(names) <= 9 else 4)
+    across = columns or {1: 1, 2: 2, 4: 2}.get(len(names), 3 if len(names) <= 9 else 4)
     down = -(-len(names) // across)
     figure = new_figure(3.3 * across + 0.4, height * down + 0.9)
     axes = list(figure.subplots(down, across, squeeze=False).flat)

@@ -105,6 +105,8 @@ def reliability_figure(
     bar, as long as there is room for it: up to 20 bins.
     Source: Guo, Pleiss, Sun & Weinberger 2017, figure 1.
     """
+    from matplotlib.patheffects import withStroke
+
     say, own = Labels(lang), axes is None
     figure, axes = _figure_of(axes, 5.6, 5.2)
     if own:  # the layout does not see the label of the inset below
@@ -113,7 +115,8 @@ def reliability_figure(
     lefts, widths = edges[:-1][used], np.diff(edges)[used]
     accuracy, confidence = 100 * calibration.accuracy[used], 100 * calibration.confidence[used]
     axes.bar(100 * lefts, accuracy, 100 * widths, align="edge", color=BLUE, edgecolor="white", label=say("accuracy"))
-    axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label=say("as right as it is sure"))
+    even = axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label=say("as right as it is sure"))[0]
+    even.set_path_effects([withStroke(linewidth=2.6, foreground="white")])  # on the bars too, in grey print too
     axes.plot(confidence, accuracy, "o", color=VERMILION, markeredgecolor="white", ms=6, label=say("mean confidence"))
     axes.set(xlim=(0, 100), ylim=(0, 100), ylabel=say("of these right (%)"))
     plain(axes)

@@ -74,7 +74,8 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS) -> Anima
     width = first.patch.shape[1]
     middle = ["patch"] if slide.kernel is None else ["patch", "kernel", "products"]
     wide = float(np.clip(0.42 * width, 1.3, 2.3))
-    figure = new_figure(2 * PICTURE + len(middle) * wide + (1 + len(middle)) * GAP, 3.9)
+    tall = max(PICTURE * min(slide.input.shape[0] / slide.input.shape[1], 1.3), wide * first.patch.shape[0] / width)
+    figure = new_figure(2 * PICTURE + len(middle) * wide + (1 + len(middle)) * GAP, tall + 1.35)
     axes = figure.subplots(1, 2 + len(middle), width_ratios=[PICTURE, *[wide] * len(middle), PICTURE])
     figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]
     which = f",\nchannel {slide.channels[shown]}" if len(slide.channels) not in (1, 3) else ""
