@@ -94,7 +94,7 @@ def slide(
         default = default_file(Path(run), "slide").with_suffix(".gif")
     with WorkBar() as bar:
         way = slide_over(model, pixels, layer, channel, frames=frames, every=every, progress=bar)
-        write_moving(slide_animation(way, title=name, fps=fps or FPS), out, default, scale, bar)
+    write_moving(slide_animation(way, title=name, fps=fps or FPS), out, default, scale)
 
 
 def shift(
@@ -107,7 +107,12 @@ def shift(
     ] = None,
     channels: Annotated[int, typer.Option("--channels", metavar="N", min=1, help="Maps drawn at most.")] = 16,
     frames: Frames = None,
-    every: Annotated[int, typer.Option("--every", metavar="N", min=1, help="Pixels from a frame to the next.")] = 1,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            "--every", metavar="N", min=1, help="Pixels from a frame to the next. Default: as --frames allow."
+        ),
+    ] = None,
     fps: Fps = None,
     scale: Size = 1.0,
     out: Gif = None,
@@ -125,14 +130,15 @@ def shift(
     model = network(run)
     still, name = picture(Path(run), model, image)
     shown = layer or default_maps(model)
-    path = shift_path(pixels or max(1, min(still.shape[:2]) // 7), every)[: frames or FRAMES]
+    far, most = pixels or max(1, min(still.shape[:2]) // 7), frames or FRAMES
+    path = shift_path(far, every or -(-8 * far // most))[:most]  # there and back in four directions
     with WorkBar() as bar:
         moving = shift_over(model, still, shown, offsets=path, progress=bar)
-        drawn = shift_animation(model, moving, shown, channels=channels, title=name, fps=fps or FPS)
-        write_moving(drawn, out, default_file(Path(run), "shift").with_suffix(".gif"), scale, bar)
+    drawn = shift_animation(model, moving, shown, channels=channels, title=name, fps=fps or FPS)
+    write_moving(drawn, out, default_file(Path(run), "shift").with_suffix(".gif"), scale)
 
 
-def write_moving(moving: Animation, out: Path | None, default: Path, scale: float, bar: WorkBar) -> None:
+def write_moving(moving: Animation, out: Path | None, default: Path, scale: float) -> None:
     """Write a moving picture to `out`, or else to `default`, and say where; `-` is a GIF on standard output."""
     import io
 
@@ -140,12 +146,14 @@ def write_moving(moving: Animation, out: Path | None, default: Path, scale: floa
 
     if out is not None and str(out) == STANDARD_OUTPUT:
         drawn = io.BytesIO()
-        save_gif(moving, drawn, scale=scale, progress=bar)
+        with WorkBar() as bar:
+            save_gif(moving, drawn, scale=scale, progress=bar)
         sys.stdout.buffer.write(drawn.getvalue())
         sys.stdout.buffer.flush()
         return
     target = out or default
-    write_gif(moving, target, scale=scale, progress=bar)
+    with WorkBar() as bar:
+        write_gif(moving, target, scale=scale, progress=bar)
     print(target)
 
 

@@ -95,7 +95,7 @@ KOREAN: dict[str, str] = {
     "{share:.0f} % at 0": "0이 {share:.0f} %",
     # architecture
     "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture": (
-        "{name}: 매개변수 {parameters:,}개, 사진 한 장에 곱셈-누산 {macs}"
+        "{name}: 매개변수 {parameters:,}개, 사진 한 장에 곱셈-덧셈 {macs}번"
     ),
     "input": "입력",
     "convolution, with what follows it": "합성곱과 그에 딸린 층",
