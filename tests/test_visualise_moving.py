@@ -153,12 +153,17 @@ def test_a_shifted_picture_is_traced_at_every_offset() -> None:
 def test_the_figure_of_a_shift_keeps_its_scales_and_places() -> None:
     model = network()
     model.class_names = ("cat", "dog", "bird")
-    frames = shift(model, PICTURE, "conv1", offsets=shift_path(2, 2))
-    moving = shift_animation(model, frames, "conv1", channels=3)
+    every = shift(model, PICTURE, "conv1", offsets=shift_path(2, 2))
+    frames = shift(model, PICTURE, "conv1", offsets=shift_path(2, 2), channels=3)
+    moving = shift_animation(model, frames, "conv1")
     picture, maps, answer = moving.figure.axes
     limits = np.array([np.abs(frame.maps).max(axis=(0, 1)) for frame in frames]).max(axis=0)
     names = [label.get_text() for label in answer.get_yticklabels()]
-    shown = sorted(np.argsort(-np.abs(frames[0].maps).max(axis=(0, 1)), kind="stable")[:3].tolist())
+    largest = np.argsort(-np.abs(every[0].maps).max(axis=(0, 1)), kind="stable")
+    assert frames[0].channels == tuple(sorted(largest[:3].tolist())) and frames[0].count == 4
+    assert [frame.changed for frame in frames] == [frame.changed for frame in every]
+    np.testing.assert_array_equal(frames[2].maps, every[2].maps[:, :, list(frames[0].channels)])
+    assert "4 maps of 9x8, 3 of them" in maps.get_title()
     for number in (1, 3):
         moving.draw(number)
         frame = frames[number]
@@ -167,7 +172,7 @@ def test_the_figure_of_a_shift_keeps_its_scales_and_places() -> None:
         tall = (grid.shape[0] + 1) // 2
         zoom = tall // 9
         np.testing.assert_allclose(
-            grid[: 9 * zoom : zoom, : 8 * zoom : zoom], frame.maps[:, :, shown[0]] / limits[shown[0]], atol=1e-6
+            grid[: 9 * zoom : zoom, : 8 * zoom : zoom], frame.maps[:, :, 0] / limits[0], atol=1e-6
         )
         widths = {name: bar.get_width() for name, bar in zip(names, answer.patches, strict=True)}  # type: ignore[attr-defined]
         for name, share in zip(model.class_names, frame.answer, strict=True):
@@ -248,5 +253,5 @@ def test_wrong_questions_are_answered_plainly() -> None:
         shift(model, PICTURE, "out")
     with pytest.raises(ConfigError, match="at least one frame"):
         shift_animation(model, [], "conv1")
-    with pytest.raises(ConfigError, match="channels must be at least 1, got 0"):
-        shift_animation(model, shift(model, PICTURE, offsets=[(0, 1)]), "pool1", channels=0)
+    with pytest.raises(ConfigError, match="channels must be a whole number of at least 1, got 0"):
+        shift(model, PICTURE, offsets=[(0, 1)], channels=0)

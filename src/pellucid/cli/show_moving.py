@@ -133,8 +133,8 @@ def shift(
     far, most = pixels or max(1, min(still.shape[:2]) // 7), frames or FRAMES
     path = shift_path(far, every or -(-8 * far // most))[:most]  # there and back in four directions
     with WorkBar() as bar:
-        moving = shift_over(model, still, shown, offsets=path, progress=bar)
-    drawn = shift_animation(model, moving, shown, channels=channels, title=name, fps=fps or FPS)
+        moving = shift_over(model, still, shown, offsets=path, channels=channels, progress=bar)
+    drawn = shift_animation(model, moving, shown, title=name, fps=fps or FPS)
     write_moving(drawn, out, default_file(Path(run), "shift").with_suffix(".gif"), scale)
 
 

@@ -22,14 +22,17 @@ from pellucid.visualise.features import UNCHANGED
 class ShiftFrame:
     """The picture at one place.
 
-    Shapes: picture (H,W,C) as given; maps (OH,OW,O) of the layer; answer (K,), the probabilities of the classes.
-    Units: offset in pixels down and to the right; changed: the size of the maps' change, by that of the maps of the
-        picture where it was, |maps - first| / |first|.
+    Shapes: picture (H,W,C) as given; maps (OH,OW,O'), those of the layer's `count` that `channels` names; answer (K,),
+        the probabilities of the classes.
+    Units: offset in pixels down and to the right; changed: the size of the change of all maps, by that of the maps of
+        the picture where it was, |maps - first| / |first|.
     """
 
     offset: Pair
     picture: Array
     maps: Array
+    channels: tuple[int, ...]
+    count: int
     answer: Array
     changed: float
 
@@ -40,6 +43,7 @@ def shift(
     layer: str | None = None,
     *,
     offsets: Sequence[Pair] | None = None,
+    channels: int | None = None,
     progress: Progress | None = None,
 ) -> list[ShiftFrame]:
     """A picture moved by each offset, with the maps of a layer and what the network answers.
@@ -47,6 +51,7 @@ def shift(
     What comes in at an edge repeats it: black where that is black.
     layer: with maps, by name; None for `default_maps`.
     offsets: (down, right); None for `shift_path`.
+    channels: the maps that are kept of each frame, at most: those with the largest values at first; None for all.
     Shapes: picture (H,W,C), or (H,W), uint8 or float.
     Errors: ShapeError and DataError as `trace`; ConfigError for a layer without maps, an unknown one, an offset as
         large as the picture, or a network without one score a class.
@@ -59,19 +64,20 @@ def shift(
         told = f"got {wrong[0]}" if wrong else "got none"
         raise ConfigError(f"a picture of {height}x{width} can move by less than that, {told}")
     frames: list[ShiftFrame] = []
-    shown, first = layer or default_maps(model), None
+    shown = layer or default_maps(model)
+    step = trace(model, still[None])[shown]
+    if step.output.ndim != 4:
+        raise ConfigError(f"{step.layer.place()} gives no maps; name a layer before the pictures are flattened")
+    first = step.output[0]
+    size = float(np.linalg.norm(first)) or 1.0
+    order = np.argsort(-np.abs(first).max(axis=(0, 1)), kind="stable")
+    picks = sorted(order[: None if channels is None else positive_int(channels, "channels")].tolist())
     for number, offset in enumerate(path, 1):
         view = moved(still, offset)
-        seen = trace(model, view[None])
-        step = seen[shown]
-        if step.output.ndim != 4:
-            raise ConfigError(f"{step.layer.place()} gives no maps; name a layer before the pictures are flattened")
-        maps = step.output[0]
-        if first is None:
-            first = maps if offset == (0, 0) else trace(model, still[None])[shown].output[0]
-        size = float(np.linalg.norm(first)) or 1.0
+        maps = trace(model, view[None])[shown].output[0]
         changed = float(np.linalg.norm(maps - first)) / size
-        frames.append(ShiftFrame(offset, view, maps, probabilities(model, view[None])[0], changed))
+        answer = probabilities(model, view[None])[0]
+        frames.append(ShiftFrame(offset, view, maps[:, :, picks], tuple(picks), len(order), answer, changed))
         if progress is not None:
             progress(number, len(path), "moving the picture")
     return frames

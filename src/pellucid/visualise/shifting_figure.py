@@ -16,7 +16,7 @@ from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, pl
 from pellucid.visualise.shifting import ShiftFrame
 
 FPS = 3.0
-CHANNELS, CLASSES = 16, 8
+CLASSES = 8
 
 
 def shift_animation(
@@ -24,20 +24,17 @@ def shift_animation(
     frames: Sequence[ShiftFrame],
     layer: str,
     *,
-    channels: int = CHANNELS,
     title: str = "",
     fps: float = FPS,
 ) -> Animation:
     """Shifted pictures as a moving picture: the picture, maps of `layer`, and bars of the most probable classes.
 
-    channels: drawn at most, those with the largest values. Each has one scale for all frames, and the bars keep their
-    places, so that what moves is the picture's doing.
+    Each map has one scale for all frames, and the bars keep their places: what moves is the picture's doing.
     Errors: ConfigError without a frame.
     """
     if not frames:
         raise ConfigError("a moving picture needs at least one frame, got none")
-    shown = _drawn_channels(frames, channels)
-    grids = _grids(frames, shown)
+    grids = _grids(frames)
     answers = np.array([frame.answer for frame in frames])
     order = np.argsort(-answers.max(axis=0), kind="stable")[:CLASSES]
     figure = new_figure(10.4, 4.2)
@@ -49,8 +46,8 @@ def shift_animation(
     middle.set_yticks([])
     for spine in middle.spines.values():
         spine.set_visible(False)
-    height, width, count = frames[0].maps.shape
-    some = f", {len(shown)} of them" if len(shown) < count else ""
+    (height, width, drawn), count = frames[0].maps.shape, frames[0].count
+    some = f", {drawn} of them" if drawn < count else ""
     middle.set_title(f"{layer}: {count} maps of {height}x{width}{some}", fontsize=10, color=INK)
     change = middle.text(0.5, -0.02, "", ha="center", va="top", fontsize=10, color=INK, transform=middle.transAxes)
     places = np.arange(len(order))[::-1]
@@ -78,18 +75,11 @@ def shift_animation(
     return Animation(figure, draw, len(frames), fps, [picture, *left.spines.values(), maps, change, *bars, words])
 
 
-def _drawn_channels(frames: Sequence[ShiftFrame], channels: int) -> list[int]:
-    if channels < 1:
-        raise ConfigError(f"channels must be at least 1, got {channels}")
-    largest = np.abs(frames[0].maps).max(axis=(0, 1))
-    return sorted(np.argsort(-largest, kind="stable")[:channels].tolist())
-
-
-def _grids(frames: Sequence[ShiftFrame], shown: Sequence[int]) -> list[Array]:
+def _grids(frames: Sequence[ShiftFrame]) -> list[Array]:
     """The maps of each frame side by side, each channel on one scale for all frames."""
-    every = np.array([frame.maps[:, :, list(shown)] for frame in frames])
+    every = np.array([frame.maps for frame in frames])
     limits = np.abs(np.nan_to_num(every)).max(axis=(0, 1, 2))
-    across = grid_columns(len(shown))
+    across = grid_columns(every.shape[3])
     zoom = max(1, -(-240 // (across * max(every.shape[1:3]))))
     gap = max(1, -(-across * max(every.shape[1:3]) * zoom // 120))
     signs = bool((every < 0).any())
