@@ -16,7 +16,9 @@ from page_programs import page_network
 
 from pellucid import scratch
 from pellucid.errors import CheckpointError, ConfigError, DataError, ShapeError
+from pellucid.ops import native
 from pellucid.scratch import SimpleConvNet
+from pellucid.scratch.program import WholeNetwork
 
 SMALL: dict[str, Any] = {
     "input_dim": (2, 12, 12),
@@ -161,6 +163,46 @@ def test_layers_keep_what_they_would_keep_one_by_one() -> None:
         dout = layer.backward(dout)
     np.testing.assert_allclose(network.layers["Conv1"].dW, grads["W1"], atol=1e-6 * np.abs(grads["W1"]).max())
     assert dout.shape == x.shape
+
+
+@pytest.mark.skipif(not native.available, reason="programs are made of kernels")
+def test_the_program_gives_the_bits_of_layers_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For batches of several sizes, and weights that are changed in place, replaced, or put there in another dtype."""
+    results = []
+    for whole in (True, False):
+        if not whole:
+            monkeypatch.setattr(WholeNetwork, "covers", lambda layers: False)
+        net, found = seeded(SimpleConvNet, **SMALL), list[np.ndarray]()
+        for change in range(5):
+            if change == 2:
+                net.params["W2"] *= 2
+            if change == 3:
+                net.params["W3"] = net.params["W3"] + np.float32(0.1)
+            if change == 4:
+                net.params["W2"] = net.params["W2"].astype(np.float64)
+            x, t = batch(6 - change)
+            found += [net.predict(x), *net.gradient(x, t).values()]
+            assert (type(net._chain[0]) is WholeNetwork) == (whole and change < 4)
+            found += [
+                getattr(layer, name)
+                for layer in net.layers.values()
+                for name in ("mask", "arg_max", "x")
+                if hasattr(layer, name)
+            ]
+        results.append([np.array(array) for array in found])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not native.available, reason="programs are made of kernels")
+def test_what_a_pass_gave_stays_when_the_next_one_runs() -> None:
+    net = seeded(SimpleConvNet, **SMALL)
+    first, second = batch(seed=1), batch(seed=2)
+    scores, gradients = net.predict(first[0]), net.gradient(*first)
+    kept = [scores.copy(), *(array.copy() for array in gradients.values())]
+    net.gradient(*second)
+    for a, b in zip([scores, *gradients.values()], kept, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])

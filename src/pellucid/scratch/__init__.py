@@ -7,7 +7,8 @@ project. Where the book's code is wrong, this is right, and the docstring says w
 
 layers.py, losses.py: the layers; columns.py: im2col and back; gradient.py: gradients by differences; optimizers.py;
 trainer.py; simple_convnet.py: the network; mnist.py: the data; filters.py: the picture.
-layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel.
+layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel;
+program.py: six as one program.
 
 Source: K. Saitoh, Deep Learning from Scratch, 2016, chapters 4 to 7.
 """

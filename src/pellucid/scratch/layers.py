@@ -191,8 +191,13 @@ class Relu:
         return None if y is None else y <= 0
 
     def forward(self, x: Any) -> Array:
-        self._y, self._replay = _each(as_floats(self, x), "relu"), None
-        return self._y
+        y = _each(as_floats(self, x), "relu")
+        self.keep(y)
+        return y
+
+    def keep(self, y: Array) -> None:
+        """What backward needs of a forward pass."""
+        self._y, self._replay = y, None
 
     def backward(self, dout: Any) -> Array:
         """dx = dout where x was above 0."""
@@ -288,8 +293,12 @@ class Affine:
             ops.swap_axes(by_channel, out=kernel.reshape(h * w, c, -1))
         else:
             rows, kernel = x.reshape(len(x), -1), np.ascontiguousarray(W, x.dtype)
-        self.original_x_shape, self._passed = x.shape, (rows, kernel, by_pixel)
+        self.keep(x.shape, rows, kernel, by_pixel=by_pixel)
         return ops.dense(rows, kernel, np.asarray(self.b, x.dtype))
+
+    def keep(self, x_shape: Shape, rows: Array, kernel: Array, *, by_pixel: bool) -> None:
+        """What backward needs of a forward pass."""
+        self.original_x_shape, self._passed = x_shape, (rows, kernel, by_pixel)
 
     def backward(self, dout: Any) -> Array:
         """dx, shaped like x; dW and db are kept, shaped like W and b."""

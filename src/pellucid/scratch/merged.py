@@ -15,17 +15,24 @@ from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.scratch.layers import Convolution, Pooling, Relu
 from pellucid.scratch.layout import gradient_of, to_nchw, to_nhwc
 
-_TAPS = 255  # the kernel keeps a window's winner in one byte
+MAX_TAPS = 255  # the kernel keeps a window's winner in one byte
 
 
-class Link(Protocol):
-    """What a chain of layers is made of."""
+class Backward(Protocol):
+    """What goes back through a pass."""
 
-    def forward(self, x: Any) -> Array: ...
     def backward(self, dout: Any) -> Any: ...
 
 
-class _Settings(TypedDict):
+class Link(Backward, Protocol):
+    """What a chain of layers is made of."""
+
+    def forward(self, x: Any) -> Array: ...
+
+
+class Settings(TypedDict):
+    """How the merged kernel is called."""
+
     convolution: Window
     pooling: PoolingWindow
     activation: str
@@ -41,7 +48,7 @@ def links(layers: Iterable[Link]) -> list[Link]:
         three = left[:3]
         if [type(layer) for layer in three] == [Convolution, Relu, Pooling]:
             conv, relu, pool = cast(tuple[Convolution, Relu, Pooling], three)
-            if pool.pool_h * pool.pool_w <= _TAPS:
+            if pool.pool_h * pool.pool_w <= MAX_TAPS:
                 found.append(ConvReluPool(conv, relu, pool, first=not found))
                 del left[:3]
                 continue
@@ -50,7 +57,7 @@ def links(layers: Iterable[Link]) -> list[Link]:
 
 
 @dataclass(eq=False)
-class _OneByOne:
+class OneByOne:
     """A merged pass done again by ReLU and Pooling themselves, for whoever asks what they kept.
 
     A class and no closure, so that a network can be copied and pickled with it.
@@ -79,7 +86,7 @@ class ConvReluPool:
 
     def __init__(self, conv: Convolution, relu: Relu, pool: Pooling, *, first: bool) -> None:
         self.conv, self.relu, self.pool, self.first = conv, relu, pool, first
-        self._passed: tuple[Array, Array, Array, Array, _Settings] | None = None
+        self._passed: tuple[Array, Array, Array, Array, Settings] | None = None
 
     def forward(self, x: Any) -> Array:
         rows, kernel, bias = self.conv.operands(x)
@@ -87,12 +94,12 @@ class ConvReluPool:
             self._passed = None
             return self.pool.forward(self.relu.forward(self.conv.forward(x)))
         window = self.conv.window()
-        settings: _Settings = {"convolution": window, "pooling": self.pool.window(), "activation": "relu"}
+        settings: Settings = {"convolution": window, "pooling": self.pool.window(), "activation": "relu"}
         with ops.direct_convolution():  # as Convolution itself
             y, routes = ops.conv2d_max_pool2d(rows, kernel, bias, **settings)
         self._passed = (rows, kernel, y, routes, settings)
         self.conv.keep(x, rows, kernel, window)
-        one_by_one = _OneByOne(self.relu, self.pool, rows, kernel, bias, window)
+        one_by_one = OneByOne(self.relu, self.pool, rows, kernel, bias, window)
         self.relu.pass_later(one_by_one)
         self.pool.pass_later(one_by_one)
         return to_nchw(y)

@@ -20,7 +20,8 @@ from pellucid.scratch.gradient import numerical_gradient
 from pellucid.scratch.layers import Affine, Convolution, Pooling, Relu
 from pellucid.scratch.layout import as_floats
 from pellucid.scratch.losses import SoftmaxWithLoss
-from pellucid.scratch.merged import Link, links
+from pellucid.scratch.merged import Backward, links
+from pellucid.scratch.program import WholeNetwork
 
 CONV_PARAM: Mapping[str, int] = MappingProxyType({"filter_num": 30, "filter_size": 5, "pad": 0, "stride": 1})
 _GAINS = {"he": 2.0, "relu": 2.0, "xavier": 1.0, "sigmoid": 1.0}
@@ -87,14 +88,25 @@ class SimpleConvNet:
             Affine2=Affine(W3, b3),
         )
         self.last_layer = SoftmaxWithLoss()
-        self._chain: list[Link] | None = None
+        self._chain: Sequence[Backward] | None = None
+        self._whole: WholeNetwork | None = None
+        self._going_back = False
 
     def predict(self, x: Any) -> Array:
         """Scores (N, output_size), before softmax."""
         self._bind()
-        self._chain = links(self.layers.values())
-        for link in self._chain:
+        layers = tuple(self.layers.values())
+        if WholeNetwork.covers(layers):
+            if self._whole is None or self._whole.layers != layers:
+                self._whole = WholeNetwork(layers)
+            scores = self._whole.forward(x, back=self._going_back)
+            if scores is not None:
+                self._chain = [self._whole]
+                return scores
+        chain = links(layers)
+        for link in chain:
             x = link.forward(x)
+        self._chain = chain
         return np.asarray(x)
 
     def loss(self, x: Any, t: Any) -> float:
@@ -127,10 +139,13 @@ class SimpleConvNet:
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:
         """The gradient of every parameter by back-propagation, in the dtype of x."""
-        self._chain = None
-        self.loss(x, t)
+        self._chain, self._going_back = None, True
+        try:
+            self.loss(x, t)
+        finally:
+            self._going_back = False
         # without a chain somebody's own `predict` ran, through the layers themselves
-        chain: list[Link] = list(self.layers.values()) if self._chain is None else self._chain
+        chain: Sequence[Backward] = list(self.layers.values()) if self._chain is None else self._chain
         dout: Any = self.last_layer.backward()
         for link in reversed(chain):
             dout = link.backward(dout)
