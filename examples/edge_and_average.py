@@ -43,12 +43,12 @@ def main() -> None:
     row = figure.axes[1]  # above right, where the grid has nothing
     row.set_axis_on()
     row.plot(picture[24], color="0.6", lw=1, label="picture")
-    row.plot(average[24], color="black", lw=1.6, label="averaging kernel")
-    row.plot(edge[24], color="black", lw=1.2, ls="--", marker=".", ms=3, label="edge kernel")
+    row.plot(average[24], color="black", lw=1.6, label="averaged")
+    row.plot(edge[24], color="black", lw=1.2, ls="--", marker=".", ms=3, label="edge")
     row.set_title("row 24 of all three", fontsize=9)
     row.set_xlabel("column")
     row.set_ylabel("value")
-    row.legend(frameon=False, fontsize=8, loc="upper right")
+    row.legend(frameon=False, fontsize=8, loc="lower left", handlelength=1.5)
     plain(row)
     finish(figure, given.out, "edge_and_average.png")
 
