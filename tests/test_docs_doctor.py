@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.train.doctor import RULES, course_rules, data_rules, network_rules
+from pellucid.train.doctor import RULES, course_rules, data_rules, looks, network_rules
 from pellucid.train.doctor.sentences import LANGUAGES, SENTENCES
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -41,7 +41,7 @@ def test_thresholds_are_those_of_the_code(lang: str) -> None:
         "overlap": (100 * data_rules.SHARED,),
         "small-batch": (network_rules.MIN_BATCH,),
         "dead-relu": (100 * network_rules.DEAD,),
-        "saturated": (network_rules.SATURATED, 100 * network_rules.STUCK_UNITS),
+        "saturated": (looks.SATURATED, 100 * network_rules.STUCK_UNITS),
         "learning-rate-high": (course_rules.EXPLODED,),
         "learning-rate-low": (course_rules.MIN_STEPS, 100 * course_rules.MOVED, 100 * course_rules.FALLEN),
         "stuck": (

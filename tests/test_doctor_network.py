@@ -196,6 +196,23 @@ def test_layers_of_ones_own_are_not_run_for_a_look() -> None:
     assert counts[0] == counts[1] > 0
 
 
+def test_frozen_first_layers_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"conv": 0, "hidden": 0}
+    model = network()
+    for name in counts:
+        layer = model.get_layer(name)
+        own = layer.forward
+
+        def counted(x: np.ndarray, _own: Any = own, _name: str = name, **options: Any) -> Any:
+            counts[_name] += 1
+            return _own(x, **options)
+
+        monkeypatch.setattr(layer, "forward", counted)
+    model.get_layer("conv").trainable = False
+    assert said(model, X, Y, epochs=3) == []
+    assert counts == {"conv": 1, "hidden": 4}
+
+
 @pytest.mark.parametrize("name", ["simple-convnet", "lenet5", "lenet5-published", "cifar-net", "convnetjs-cifar10"])
 def test_networks_of_the_zoo_begin_without_a_word(name: str) -> None:
     model = zoo.build(name, input_shape=(32, 32, 3) if "cifar" in name else (28, 28, 1), classes=10, seed=0)

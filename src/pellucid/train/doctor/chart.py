@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid.layers import BatchNorm, Layer
 from pellucid.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan import accuracy_kind, penalty_loss
+from pellucid.train.doctor.looks import Output, through
 from pellucid.train.events import BatchEnded, EpochEnded
 from pellucid.train.examples import Examples, Trainable
+from pellucid.train.features import base_state
 from pellucid.train.snapshots import num_probes
 
 NUM_WEIGHTS = 4096
@@ -46,14 +47,6 @@ class Examined(Trainable, Protocol):
 
     def scaled(self, images: Any) -> Array:
         """Pictures as the first layer gets them."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What one layer gives for the probes. Shapes: values (n, ...)."""
-
-    layer: Layer
-    values: Array
 
 
 @dataclass
@@ -109,6 +102,7 @@ class Chart:
     outputs: Sequence[Output] = ()
     at_start: bool = True
     start: Mapping[str, Array] = field(default_factory=dict)
+    _base: tuple[object, Sequence[Output], Array | None] | None = None
 
     @cached_property
     def probes(self) -> Array:
@@ -150,17 +144,13 @@ class Chart:
         return penalty_loss(self.model.layers)
 
     def look(self) -> None:
-        """Run the probes through, layer by layer, as in use, but with the batch's own numbers in batch norm.
-
-        It ends before a layer that is not of this package: what that one does in `forward` may leave traces.
-        """
-        outputs, x = [], self.probes
-        for layer in self.model.layers:
-            if not type(layer).__module__.startswith("pellucid."):
-                break
-            x = np.asarray(layer.forward(x, training=isinstance(layer, BatchNorm))[0])
-            outputs.append(Output(layer, x))
-        self.outputs = outputs
+        """Run the probes through the layers; through frozen first ones only where these have changed."""
+        layers = self.model.layers
+        state = base_state(layers)
+        if self._base is None or self._base[0] != state:
+            self._base = state, *through(layers[: len(state)], self.probes)
+        _, outputs, x = self._base
+        self.outputs = [*outputs, *(through(layers[len(state) :], x)[0] if x is not None else ())]
 
     def sampled_weights(self) -> dict[str, Array]:
         """Some weights of each trained kernel, by name."""
@@ -170,7 +160,7 @@ class Chart:
 
     def close_book(self) -> None:
         """Let go of everything large."""
-        self.outputs, self.start = (), {}
+        self.outputs, self.start, self._base = (), {}, None
         self.__dict__.pop("probes", None)
 
 

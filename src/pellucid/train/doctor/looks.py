@@ -1,0 +1,77 @@
+"""A look inside: a few pictures through the layers, of which only counts are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.layers import BatchNorm, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.ops.geometry import Array
+
+SATURATED = 0.98
+"""|2 y - 1| of a sigmoid, |y| of a tanh: beyond, less than a twenty-fifth of the slope in the middle is left."""
+
+ALONE: dict[type[Layer], str] = {
+    ReLU: "relu",
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    ScaledTanh: "tanh",
+    Softmax: "softmax",
+}
+"""Layers that are nothing but an activation."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one layer gave for `count` pictures. A unit of a convolution is a map, at all of its places.
+
+    dead: the share of a ReLU's units that were 0 throughout. saturated: the share of a sigmoid's or tanh's values
+    beyond SATURATED; stuck: of its units that were so throughout, on one side. None for other layers, and dead and
+    stuck for a single unit.
+    """
+
+    layer: Layer
+    count: int
+    dead: float | None = None
+    saturated: float | None = None
+    stuck: float | None = None
+
+
+def through(layers: Sequence[Layer], x: Array) -> tuple[list[Output], Array | None]:
+    """Run pictures through layers, as in use, but with the batch's own numbers in batch norm.
+
+    It ends, with None for the last output, before a layer that is not of this package: what that one does in `forward`
+    may leave traces.
+    """
+    outputs: list[Output] = []
+    for layer in layers:
+        if not type(layer).__module__.startswith("pellucid."):
+            return outputs, None
+        x = np.asarray(layer.forward(x, training=isinstance(layer, BatchNorm))[0])
+        outputs.append(_seen(layer, x))
+    return outputs, x
+
+
+def activation_of(layer: Layer) -> str | None:
+    """The activation that a layer is or ends in."""
+    return ALONE.get(type(layer)) or getattr(layer, "activation", None)
+
+
+def _seen(layer: Layer, y: Array) -> Output:
+    kind, rows = activation_of(layer), y.reshape(-1, y.shape[-1])
+    several = rows.shape[1] > 1
+    if kind == "relu":
+        return Output(layer, len(y), dead=float(np.mean(~rows.any(axis=0))) if several else None)
+    if kind not in ("sigmoid", "tanh"):
+        return Output(layer, len(y))
+    # how far from the middle, from -1 to 1
+    level = 2 * rows - 1 if kind == "sigmoid" else rows / (layer.amplitude if isinstance(layer, ScaledTanh) else 1)
+    stuck = (level > SATURATED).all(axis=0) | (level < -SATURATED).all(axis=0)
+    return Output(
+        layer,
+        len(y),
+        saturated=float(np.mean(np.abs(level) > SATURATED)),
+        stuck=float(stuck.mean()) if several else None,
+    )
