@@ -8,6 +8,7 @@ import pickle
 import re
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch_networks as networks
 from torch_files import small
 
 from pellucid import layers as L
-from pellucid.convert import import_weights, open_weights
+from pellucid.convert import import_model, import_weights, open_weights
 from pellucid.errors import CheckpointError
 from pellucid.model import Sequential
 
@@ -123,6 +124,8 @@ def described(shape: object, strides: object, offset: int = 0, count: int = 6, k
         ({"shape": (1,) * 9, "strides": (1,) * 9}, "shape"),
         ({"shape": (2**60,), "strides": (0,)}, "shape"),
         ({"shape": (2,), "strides": (2**30,), "count": 2**31}, "spread over"),
+        ({"shape": (2**40,), "strides": (0,), "count": 1}, "made of the 1 numbers of its storage"),
+        ({"shape": (2**20, 2**20), "strides": (0, 1), "count": 2**21}, "made of the 2097152 numbers"),
         ({"shape": (2, 3), "strides": (3, 1), "count": 7}, "has 24 bytes, expected 28"),
         ({"shape": (2, 3), "strides": (3, 1), "kind": "DoubleStorage"}, "has 24 bytes, expected 48"),
         ({"shape": (2, 3), "strides": (3, 1), "kind": "QInt8Storage"}, r"the name torch\.QInt8Storage"),
@@ -164,6 +167,36 @@ def test_a_storage_that_unfolds_is_not_unfolded(tmp_path: Path) -> None:
         open_weights(path)
 
 
+def test_zeros_packed_tight_are_refused_before_a_model_is_made_for_them(tmp_path: Path) -> None:
+    """64 MB of zeros pack to 64 KB; the network would be built for as many classes as the tensor has rows."""
+    count = 16 << 20
+    path = zip_with(tmp_path / "w.pth", described((count // 2, 2), (2, 1), count=count), {"0": bytes(4 * count)}, 8)
+    assert path.stat().st_size < 100_000
+    for ask in (lambda: open_weights(path), lambda: import_model(path, "vgg16")):
+        with pytest.raises(CheckpointError, match=r"w\.pth: unpacks to 67108864 bytes, far more than weights do"):
+            ask()
+    path = zip_with(tmp_path / "w.pth", described((70_000, 1), (1, 1), count=70_000), {"0": bytes(280_000)})
+    with pytest.raises(CheckpointError, match="tells 70000 classes apart, at most 65536"):
+        import_model(path, "vgg16")
+
+
+def test_members_are_never_written_anywhere(tmp_path: Path) -> None:
+    """Names that lead out of a folder are keys here, and nothing else."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    with zipfile.ZipFile(inner / "w.pth", "w") as archive:
+        archive.writestr("a/data.pkl", described((2, 3), (3, 1)))
+        archive.writestr("a/data/0", bytes(24))
+        for name in ("../../up", "/tmp/pellucid-canary", "a/data/../../../up", "C:/up", "a/data/link"):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o120777 << 16  # a symbolic link, where archives are unpacked
+            archive.writestr(info, "/etc/passwd")
+    with open_weights(inner / "w.pth") as source:
+        np.testing.assert_array_equal(source.read("features.0.weight"), np.zeros((2, 3)))
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/b", "a/b/w.pth"]
+    assert not Path("/tmp/pellucid-canary").exists()
+
+
 def test_a_table_of_contents_that_would_fill_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     path.write_bytes(b"PK\x03\x04" + bytes(100) + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 2**30, 0, 0))
@@ -171,7 +204,7 @@ def test_a_table_of_contents_that_would_fill_the_memory(tmp_path: Path) -> None:
         open_weights(path)
 
 
-def test_every_cut_and_flip_is_an_error_or_numbers(tmp_path: Path) -> None:
+def test_every_cut_and_flip_is_an_error_or_numbers(tmp_path: Path, cases: Callable[[int], None]) -> None:
     module = networks.scramble(torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), torch.nn.Flatten(), torch.nn.Linear(2, 2)))
     for legacy in (False, True):
         whole = tmp_path / "whole.pth"
@@ -189,6 +222,7 @@ def test_every_cut_and_flip_is_an_error_or_numbers(tmp_path: Path) -> None:
                     import_weights(model, broken)
                 except CheckpointError as error:
                     assert re.match(rf"{re.escape(str(broken))}[: ]", str(error))
+    cases(600)
 
 
 @pytest.mark.parametrize(
