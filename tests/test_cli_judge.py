@@ -89,9 +89,15 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_go_on(
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     status, out, err = command("predict", run_folder, tmp_path / "broken.png", pictures / "5.png", "--json")
     assert status == 0 and len(json.loads(out)) == 1
-    assert "broken.png" in err and "1 of 2 pictures could not be read" in err
+    assert err.count("broken.png") == 1 and err.count("\n") == 1
     status, _, err = command("predict", run_folder, tmp_path / "broken.png")
-    assert status == 1 and "broken.png" in err
+    assert status == 1 and err.startswith("pellucid: ") and err.count("broken.png") == 1 and err.count("\n") == 1
+    (tmp_path / "empty.png").write_bytes(b"")
+    status, _, err = command("predict", run_folder, tmp_path)
+    assert status == 1 and err.count("broken.png") == err.count("empty.png") == 1
+    assert err.endswith("pellucid: none of the 2 pictures could be read\n")
+    status, _, err = command("predict", run_folder, tmp_path, pictures / "5.png")
+    assert status == 0 and err.endswith("2 of 3 pictures could not be read\n")
 
 
 def make_photographs(root: Path, count: int = 30) -> Path:

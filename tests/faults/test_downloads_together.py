@@ -59,6 +59,24 @@ def test_a_named_set_arrives_whole(small_cifar: np.ndarray, monkeypatch: pytest.
     assert len(datasets.load("cifar10").train) == 100
 
 
+def test_a_set_is_taken_along(
+    small_cifar: np.ndarray, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Downloaded to a stick, or copied there; and found on the stick by a machine without a network."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert datasets.fetch_named("cifar10", into=first) == first / "cifar-10-batches-bin"
+    assert datasets.locate("cifar10") is None and len(server.asked) == 1
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    monkeypatch.setenv("PELLUCID_DATA", str(first))
+    assert main(["data", "fetch", "cifar10", "--into", str(second)]) == 0
+    assert names_in(second / "cifar-10-batches-bin") == sorted(cifar.BINARY_FILES)
+    monkeypatch.setenv("PELLUCID_DATA", str(second))
+    assert len(datasets.load("cifar10").train) == 100
+    (second / "file").write_bytes(b"")
+    with pytest.raises(DataError, match=r"file/cifar-10-batches-bin: cannot be written"):
+        datasets.fetch_named("cifar10", into=second / "file")
+
+
 def test_two_at_once_fetch_it_once(small_cifar: np.ndarray, server: Server) -> None:
     counts: list[int] = []
     threads = [

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import bench, data, importing, judge, report, show, train
+from pellucid.cli.output import note
 from pellucid.errors import PellucidError
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = list(sys.argv[1:] if arguments is None else arguments)
         app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
     except PellucidError as error:
-        print(f"pellucid: {' '.join(str(error).split())}", file=sys.stderr)
+        note(f"pellucid: {' '.join(str(error).split())}")
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ INFO_EXAMPLES = (
 )
 FETCH_EXAMPLES = (
     "Before a lecture without a network:\n\n   pellucid data fetch mnist fashion-mnist cifar10\n\n"
+    "Onto a stick, to be found there by PELLUCID_DATA=/media/stick/data:\n\n"
+    "   pellucid data fetch mnist --into /media/stick/data\n\n"
     "Files that you have already are found under PELLUCID_DATA; PELLUCID_OFFLINE=1 forbids every download."
 )
 
@@ -112,12 +115,17 @@ def info(
 
 
 @app.command("fetch", epilog=FETCH_EXAMPLES)
-def fetch(names: Names) -> None:
+def fetch(
+    names: Names,
+    into: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Copy or download them there, to be taken along.")
+    ] = None,
+) -> None:
     """Bring data sets onto this machine, unless they are here already; each file is checked by its hash."""
     from pellucid import datasets
 
     known = [datasets.known(name) for name in names]  # all names are checked before the first download
     for one in known:
         with WorkBar() as bar:
-            place = datasets.fetch_named(one.name, progress=bar)
+            place = datasets.fetch_named(one.name, into=into, progress=bar)
         print(f"{one.name}: {place or 'in the package'}")

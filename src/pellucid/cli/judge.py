@@ -87,7 +87,7 @@ def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) 
         if not isinstance(name, str) or name not in datasets.names():
             raise ConfigError(f"{run}: no run folder says which data belong to it; say what to judge it on with --data")
         return datasets.load(name, **shape)
-    told = read_record(folder).get("data", {})
+    told = read_record(folder)["data"]
     if told.get("held_out"):
         return datasets.load(told["held_out"], class_names=model.class_names, whole=True, **shape)
     if told.get("folder"):
@@ -116,44 +116,49 @@ def predict(
         model = load(find_model(run))
     files = folder.list_pictures(paths)
     answers: list[dict[str, Any]] = []
-    unread = inverted = 0
+    unread: list[str] = []
+    inverted = 0
     with WorkBar(quiet=as_json) as bar:
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
-            read, pictures = read_pictures(model, chunk)
-            unread += len(chunk) - len(read)
+            read, pictures, reasons = read_pictures(model, chunk)
+            unread += reasons
             if invert:
                 pictures = [255 - picture for picture in pictures]
             inverted += sum(looks_inverted(picture, model.trained_on.get("background")) for picture in pictures)
             answers += judged(model, read, pictures, top)
             bar(start + len(chunk), len(files), "pictures")
-    if unread:
-        note(f"{unread} of {len(files)} pictures could not be read")
+    if unread and len(files) == 1:
+        raise DataError(unread[0])
+    for reason in unread:
+        note(f"left out: {reason}")
+    if not answers:
+        raise DataError(f"none of the {len(files)} pictures could be read")
+    if len(unread) > 1:
+        note(f"{len(unread)} of {len(files)} pictures could not be read")
     if inverted:
         remedy = "leave out --invert" if invert else "try --invert"
         note(
             f"{inverted} of {len(answers)} pictures have the other background (light or dark) than those the network "
             f"learned from, so it will guess; {remedy}"
         )
-    if not answers:
-        raise DataError(f"none of the {len(files)} pictures could be read")
     deliver(answers, out, as_json)
 
 
-def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], list[Any]]:
-    """The pictures that can be decoded, at the network's size, and their files; the others are named."""
+def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], list[Any], list[str]]:
+    """The files that can be decoded, their pictures at the network's size, and what is wrong with the others."""
     from pellucid.datasets import folder
 
     fit = model.preprocessing
     height, width, channels = model.input_shape
-    read, pictures = [], []
+    read, pictures, reasons = [], [], []
     for file in files:
         try:
             pictures.append(folder.read_picture(file, fit.size or (height, width), channels, fit.resize))
             read.append(file)
         except DataError as error:
-            note(f"left out: {error}")
-    return read, pictures
+            reasons.append(str(error))
+    return read, pictures, reasons
 
 
 def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) -> list[dict[str, Any]]:

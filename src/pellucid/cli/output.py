@@ -33,7 +33,7 @@ def print_table(
     for index, title in enumerate(header):
         table.add_column(title, justify="right" if index in right else "left", overflow="fold", no_wrap=index in whole)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a file's name are no markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a file's name are no markup
     # A pipe or a file has no width of its own: there, lines are as long as they need to be.
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)
     console.print(table)
@@ -41,7 +41,16 @@ def print_table(
 
 def note(text: str) -> None:
     """A remark for the person at the terminal; programs that read standard output do not see it."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    r"""A text that may come from a stranger's file, with what would steer the terminal spelled out.
+
+    >>> printable("cat\x1b[2J.png")
+    'cat\\x1b[2J.png'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def percent(value: float) -> str:

@@ -93,7 +93,7 @@ def _last_event(log: Path) -> dict[str, Any]:
     for line in reversed(log.read_text("utf-8", errors="replace").splitlines()):
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return event if isinstance(event, dict) and event.get("event") == "end" else {}
     return {}

@@ -142,7 +142,7 @@ def _logged_epochs(log: Path) -> int:
     for line in log.read_bytes().split(b"\n") if log.is_file() else []:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and entry.get("event") == "epoch":
             last = max(last, int(entry["epoch"]))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import reprlib
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +77,7 @@ def first_snapshot(folder: Path) -> NDArray[Any] | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays["filters"]) if "filters" in arrays else None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error
 
 
@@ -86,9 +89,9 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read a run's configuration.
+    """Read a run's configuration; what says which network it is and which data are there, and of the right type.
 
-    Errors: CheckpointError if it cannot be read or is not a JSON object.
+    Errors: CheckpointError if it cannot be read, is not a JSON object, or lacks any of that.
     """
     path = folder / RUN_FILE
     try:
@@ -99,7 +102,28 @@ def read_record(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: is not JSON ({error}); it was changed or damaged") from error
     if not isinstance(record, dict):
         raise CheckpointError(f"{path}: expected a JSON object, got {type(record).__name__}")
+    model, data = _part(path, record, "model", dict), _part(path, record, "data", dict)
+    for owner, field in ((model, "model.name"), (data, "data.name"), (data, "data.load")):
+        _part(path, owner, field, str)
+    if data.get("held_out") is not None:
+        _part(path, data, "data.held_out", str)
+    files = _part(path, data, "data.files", dict) if "files" in data or data.get("folder") else {}
+    for part in {**files, **({"test": None} if data.get("folder") else {})}:
+        names = _part(path, files, f"data.files.{part}", list)
+        if not all(isinstance(name, str) for name in names):
+            raise CheckpointError(f"{path}: data.files.{part}: expected names of files; it was changed or damaged")
     return record
+
+
+def _part(path: Path, owner: dict[str, Any], field: str, kind: type) -> Any:
+    """What a record has under the last word of a dotted name."""
+    value = owner.get(field.rpartition(".")[2])
+    if not isinstance(value, kind):
+        words = {dict: "an object", list: "a list", str: "a text"}[kind]
+        raise CheckpointError(
+            f"{path}: {field}: expected {words}, got {reprlib.repr(value)}; it was changed or damaged"
+        )
+    return value
 
 
 def title_of(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +83,7 @@ def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
     info = known(name)
     if info.name == "digits":
         return digits.load()
-    place = locate(name) or _download(info, progress)
+    place = locate(name) or _download(info, data_folders()[-1], progress)
     train, test = _read(info, place)
     for what, part, count in (("training", train, info.num_train), ("test", test, info.num_test)):
         if len(part) != count:
@@ -93,17 +94,56 @@ def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
 def locate(name: str) -> Path | None:
     """Where a named set's files lie: looked for in PELLUCID_DATA, then the user's cache, then system folders."""
     info = known(name)
-    candidates = [root / folder for root in data_folders() for folder in info.folders]
-    for place in [*candidates, *info.system_folders]:
-        if any(all(_variant(place, file) is not None for file in layout) for layout in info.layouts):
-            return place
-    return None
+    places = [root / folder for root in data_folders() for folder in info.folders]
+    return _complete(info, [*places, *info.system_folders])
 
 
-def fetch_named(name: str, *, progress: Progress | None = None) -> Path | None:
-    """Make sure a named set is on this machine, and say where; None for the one in the package."""
+def fetch_named(
+    name: str, *, into: str | os.PathLike[str] | None = None, progress: Progress | None = None
+) -> Path | None:
+    """Make sure a named set is on this machine, and say where; None for the one in the package.
+
+    into: a folder to take along, such as a stick's: the set is copied or downloaded there.
+    """
     info = known(name)
-    return None if info.name == "digits" else locate(name) or _download(info, progress)
+    if info.name == "digits":
+        return None
+    found = locate(name)
+    if into is None:
+        return found or _download(info, data_folders()[-1], progress)
+    root = Path(into).expanduser()
+    there = _complete(info, [root / folder for folder in info.folders])
+    if there is None and found is not None:
+        return _copy(info, found, root / info.folders[0], progress)
+    return there or _download(info, root, progress)
+
+
+def _complete(info: Known, places: Sequence[Path]) -> Path | None:
+    """The first of these folders that holds all files of one of a set's layouts."""
+    return next((place for place in places if any(_files(place, layout) for layout in info.layouts)), None)
+
+
+def _files(place: Path, layout: Sequence[str]) -> list[Path]:
+    """Where each file of a layout lies in a folder; nothing if one of them does not."""
+    found = [_variant(place, file) for file in layout]
+    return [path for path in found if path is not None] if None not in found else []
+
+
+def _copy(info: Known, place: Path, target: Path, progress: Progress | None) -> Path:
+    files = next(files for layout in info.layouts if (files := _files(place, layout)))
+    partial = target / f".{info.name}.{os.getpid()}.part"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for done, file in enumerate(files, 1):
+            shutil.copyfile(file, partial)
+            partial.replace(target / file.name)
+            if progress is not None:
+                progress(done, len(files), f"copying {info.name}")
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
 
 
 def names() -> tuple[str, ...]:
@@ -135,8 +175,8 @@ def _variant(place: Path, file: str) -> Path | None:
     return None
 
 
-def _download(info: Known, progress: Progress | None) -> Path:
-    target = data_folders()[-1] / info.folders[0]
+def _download(info: Known, root: Path, progress: Progress | None) -> Path:
+    target = root / info.folders[0]
     if offline() and not all((target / remote.name).is_file() for remote in info.remotes):
         searched = ", ".join(str(place) for place in [*data_folders(), *info.system_folders])
         layouts = " or ".join(", ".join(layout) for layout in info.layouts)
@@ -152,8 +192,8 @@ def _download(info: Known, progress: Progress | None) -> Path:
 
     try:
         with alone(target.with_name(f".{target.name}.lock"), waiting):
-            if (place := locate(info.name)) is not None:  # another process has just brought it
-                return place
+            if _complete(info, [target]) is not None:  # another process has just brought it
+                return target
             for remote in info.remotes:
                 path = fetch(remote, target, progress=progress)
                 if path.name.endswith(".tar.gz"):
