@@ -75,7 +75,7 @@ def first_snapshot(folder: Path) -> NDArray[Any] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # a damaged one is closed too
             return np.asarray(arrays["filters"]) if "filters" in arrays else None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error
@@ -119,7 +119,7 @@ def _part(path: Path, owner: dict[str, Any], field: str, kind: type) -> Any:
     """What a record has under the last word of a dotted name."""
     value = owner.get(field.rpartition(".")[2])
     if not isinstance(value, kind):
-        words = {dict: "an object", list: "a list", str: "a text"}[kind]
+        words = "an object" if kind is dict else "a list" if kind is list else "a text"
         raise CheckpointError(
             f"{path}: {field}: expected {words}, got {reprlib.repr(value)}; it was changed or damaged"
         )

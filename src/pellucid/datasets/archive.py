@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import tarfile
@@ -58,7 +59,8 @@ def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
                 raise tarfile.ReadError(f"{target.name} is cut short")
         partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 class _TooLong(Exception):

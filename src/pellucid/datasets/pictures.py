@@ -32,7 +32,7 @@ _MEMORY_LIMIT = 4 << 30
 # used and little tested.
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 MAX_FILE_BYTES = 1 << 30
-MAX_PIXELS = 1 << 27
+MAX_MEGAPIXELS = 128
 """Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
 LARGE_PIXELS = 1 << 24
 """Pictures of more than this are decoded one at a time, whatever the number of threads."""
@@ -130,11 +130,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # Pillow's limits are said in words of our own
             image = Image.open(path, formats=_FORMATS)
         with image:
-            if math.prod(image.size) > MAX_PIXELS:
-                raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_PIXELS >> 20} million")
+            if math.prod(image.size) > MAX_MEGAPIXELS * 10**6:
+                raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_MEGAPIXELS} million")
             yield image
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: cannot be decoded (its pixels are more than {MAX_PIXELS >> 20} million)") from error
+        raise DataError(f"{path}: cannot be decoded (its pixels are more than {MAX_MEGAPIXELS} million)") from error
     except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
         raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
 

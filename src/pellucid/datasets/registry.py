@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -142,7 +143,8 @@ def _copy(info: Known, place: Path, target: Path, progress: Progress | None) -> 
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return target
 
 

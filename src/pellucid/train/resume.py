@@ -129,8 +129,9 @@ def unpack(
         if not rescheduled and told["next_learning_rate"] != settings[RATE]:  # a listener had changed it
             model.optimizer.learning_rate = told["next_learning_rate"]
         return _unpack(saved, told, model, listeners)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {error!r}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = f"{error!r:.300}"
+        raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {why}") from error
 
 
 def _unpack(
@@ -151,14 +152,18 @@ def _unpack(
     model.touch()
     history = History()
     history.history = {name: own[f"history:{name}"].tolist() for name in told["history"]}
-    history.epoch = list(range(told["epoch"]))
+    epoch, batch = int(told["epoch"]), int(told["batch"])
+    lengths = {len(values) for values in history.history.values()} or {0}
+    if lengths != {epoch} or batch < 0 or own["totals"].shape != Place().totals.shape:
+        raise ValueError(f"epoch {epoch}, batch {batch} and histories of {sorted(lengths)} epochs")
+    history.epoch = list(range(epoch))
     history.best_epoch = told["best_epoch"]
     for key, listener in _remembering(listeners).items():
         if key in told["listeners"]:
             listener.resume({name[len(key) :]: array for name, array in own.items() if name.startswith(key)})
     place = Place(
-        int(told["epoch"]),
-        int(told["batch"]),
+        epoch,
+        batch,
         own["totals"],
         float(told["learning_rate"]),
         float(told["elapsed_s"]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.datasets.batches import Batch, Batches, epoch_order
 from pellucid.datasets.download import cache_folder
-from pellucid.errors import DivergedError
+from pellucid.errors import CheckpointError, DivergedError
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
@@ -78,11 +78,14 @@ class Trainer:
         """Let `run` go on where a checkpoint was written.
 
         rescheduled: with the optimizer's learning rate as it is now, and not as it was then.
-        Errors: ConfigError where model, settings or pictures are others than then.
+        Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for what no
+        training can have written.
         """
         self._place, self.history, self._best = unpack(
             saved, self.model, self._fixed(), self.listeners, rescheduled=rescheduled
         )
+        if self._place.batch > len(self._batches):
+            raise CheckpointError(f"{saved.path}: batch {self._place.batch} of an epoch of {len(self._batches)}")
         self._kept = True
 
     def run(self) -> History:
