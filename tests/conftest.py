@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 
 from pellucid import datasets
-from pellucid.cli import main
+from pellucid.cli import main, progress
 
 Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Command:
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs one command line in this process: (exit status, standard output, standard error)."""
+    monkeypatch.setattr(progress, "LINE_S", 1e6)  # a slow machine has no more to say than a quick one
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()
