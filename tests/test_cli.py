@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -318,37 +314,6 @@ def test_a_damaged_model_is_one_line(command: Command, run_folder: Path, tmp_pat
     (tmp_path / "m.safetensors").write_bytes(raw)
     status, _, err = command("summary", tmp_path / "m.safetensors")
     assert status == 1 and "changed or damaged" in err and err.count("\n") == 1
-
-
-def interrupted(folder: Path, number: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """Start a training that would take an hour, and send it a signal when its first steps are done."""
-    arguments = ["train", "--epochs", "100000", "--batch-size", "8", "--out", str(folder)]
-    code = "import sys; from pellucid.cli import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )
-    end_s = time.monotonic() + 60
-    while time.monotonic() < end_s and not list(folder.glob("snapshots/epoch-001.npz")) and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_training_saves_and_says_so(tmp_path: Path, number: signal.Signals, status: int) -> None:
-    done = interrupted(tmp_path / "run", number)
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "stopping after this step" in done.stderr
-    assert f"go on with: pellucid train --resume {tmp_path / 'run'}" in done.stderr
-    for name in ("model.safetensors", "last.safetensors"):
-        assert pellucid.load(tmp_path / "run" / name).count_params() > 0
-    assert not (tmp_path / "run" / "curves.png").exists(), "whoever interrupts will not wait for pictures"
 
 
 def test_run_records_that_are_damaged_are_named(command: Command, run_folder: Path, tmp_path: Path) -> None:

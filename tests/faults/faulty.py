@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from pellucid import checkpoint
-
-KINDS = ("die", "tear", "error", "slow")
 
 
 @dataclass
@@ -19,24 +16,28 @@ class Fault:
     """What goes wrong at call number `at`, counted from 1 over all calls (`only`: over those of this name).
 
     kind: "die" is kill -9 before the call; "tear" the same after half of what was to be written; "error" the call's
-    failure with `errno`; "slow" makes every call take 0.2 s. at=0: nothing, but `calls` tells what was called.
+    failure with `errno`; "tell" no more than a byte to `handle`, where somebody waits to kill it from outside.
+    at=0: nothing, but `calls` tells what was called.
     """
 
     kind: str = "die"
     at: int = 0
     errno: int = 0
     only: str = ""
+    handle: int = -1
     calls: list[str] = field(default_factory=list)
 
     def come(self, name: str, half: Callable[[], object] | None = None) -> None:
         if self.only not in ("", name):
             return
         self.calls.append(name)
-        if self.kind == "slow":
-            time.sleep(0.2)
-        elif len(self.calls) == self.at:
-            if self.kind == "error":
-                raise OSError(self.errno, os.strerror(self.errno))
+        if len(self.calls) != self.at:
+            return
+        if self.kind == "tell":
+            os.write(self.handle, b".")
+        elif self.kind == "error":
+            raise OSError(self.errno, os.strerror(self.errno))
+        else:
             if self.kind == "tear" and half is not None:
                 half()
             os.kill(os.getpid(), signal.SIGKILL)

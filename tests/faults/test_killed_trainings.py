@@ -22,19 +22,21 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 DATA = ("--limit", "240", "--test-limit", "60", "--batch-size", "30", "--quiet")
 COMMANDS = {  # stretches of native steps; and batch norm, dropout, augmentation and a schedule, step by step
-    "plain": ("train", "simple-convnet", "--epochs", "4", "--validation", "0.25", "--patience", "3", *DATA),
-    "lively": ("train", "photo-net", "--data", "digits", "--set", "filters=[8, 12]", "--epochs", "3", *DATA),
+    "plain": ("train", "simple-convnet", "--epochs", "3", "--validation", "0.25", "--patience", "3", *DATA),
+    "lively": ("train", "photo-net", "--data", "digits", "--set", "filters=[8, 12]", "--epochs", "2", *DATA),
 }
 CHAIN = 4
 """A run is killed at most so many times before it may end."""
 
+LATER_S = 0.03
+"""A kill comes within so long after a call: a checkpoint and a step or two."""
+
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that nobody interrupted: what it left, how long it took, and the calls that wrote it."""
+    """A run that nobody interrupted: what it left, and the calls that wrote it."""
 
     remains: dict[str, Any]
-    seconds: float
     calls: Counter[str]
 
 
@@ -52,9 +54,8 @@ def finished(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         run = tmp_path_factory.mktemp("finished") / name
         outcome = server.run(*command, "--out", run, fault=Fault())
         assert outcome.status == 0, outcome.err
-        again = server.run(*command, "--out", run.with_suffix(".again"))  # the first had caches to fill
-        found[name] = Finished(remains(run), min(outcome.seconds, again.seconds), Counter(outcome.calls))
-        assert found[name].calls["replace"] > 12 and min(found[name].calls.values()) > 12
+        found[name] = Finished(remains(run), Counter(outcome.calls))
+        assert found[name].calls["replace"] > 8 and min(found[name].calls.values()) > 8
     return found
 
 
@@ -87,26 +88,25 @@ def test_killed_at_random_moments(
 ) -> None:
     wanted = kills_asked(request, 10)
     rng = np.random.default_rng(wanted)
-    kills, runs, places = 0, 0, Counter[int]()
-    lasts = {name: run.seconds for name, run in finished.items()}
+    kills, runs, places = 0, 0, Counter[str]()
     while kills < wanted:
         name = list(COMMANDS)[runs % len(COMMANDS)]
         run, runs = tmp_path / f"{name}-{runs}", runs + 1
         for _ in range(int(rng.integers(1, CHAIN + 1))):
-            outcome = go_on(server, COMMANDS[name], run, kill_after_s=rng.uniform(0, lasts[name]))
+            # a while after any of its calls: spread over the run, however much else the machine has to do
+            after = Fault("tell", int(rng.integers(1, finished[name].calls.total())))
+            outcome = go_on(server, COMMANDS[name], run, fault=after, kill_after_s=rng.uniform(0, LATER_S))
             assert outcome.status in (-9, 0), outcome
-            kills += outcome.status == -9
-            if outcome.status == 0:  # a machine with less to do than before
-                lasts[name] = min(lasts[name], outcome.seconds)
+            if outcome.status == 0:
                 break
-            if run.is_dir():
-                expect_whole(run)
-                places[len(list((run / "snapshots").glob("*.npz")))] += 1
+            kills += 1
+            expect_whole(run)
+            places[max((path.stem for path in (run / "snapshots").glob("*.npz")), default="before")] += 1
         outcome = go_on(server, COMMANDS[name], run)
         assert outcome.status == 0 and not outcome.err.count("passed over"), outcome
         assert_same(remains(run), finished[name].remains)
-    assert len(places) > 2, f"killed after {dict(places)} epochs only"
-    print(f"{kills} kills of {runs} runs, after {dict(sorted(places.items()))} snapshots")
+    assert len(places) > 2, f"killed after these snapshots only: {places}"
+    print(f"\n{kills} kills of {runs} runs, at snapshots {dict(sorted(places.items()))}")
     cases(kills)
 
 

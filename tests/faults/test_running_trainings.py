@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from trainings import whole_checkpoints
 
+import pellucid
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tried on Linux alone")
 
 Command = Callable[..., tuple[int, str, str]]
@@ -194,6 +196,8 @@ def test_a_signal_saves_and_the_run_goes_on(
         "best_epoch": log[-1]["best_epoch"],
     }
     assert epochs_of(run) == len(ended), "an epoch that was interrupted has not ended"
+    assert pellucid.load(run).count_params() == pellucid.load(run / "last.safetensors").count_params() > 0
+    assert not (run / "curves.png").exists(), "whoever interrupts will not wait for pictures"
     expect_same(command, run, tmp_path / "other")
 
 

@@ -52,7 +52,7 @@ class Server:
         )
 
     def run(self, *arguments: object, kill_after_s: float | None = None, fault: Fault | None = None) -> Outcome:
-        """Run a command to its end, or for so long before kill -9."""
+        """Run a command to its end, or until kill -9 so long after a fault of kind "tell"."""
         assert self._process.stdin is not None and self._process.stdout is not None
         job = {
             "arguments": [str(argument) for argument in arguments],
@@ -81,22 +81,26 @@ def _serve() -> None:
     train_run.draw = lambda folder, quiet=False: None  # a second of Matplotlib, of which nothing here depends
     for line in sys.stdin:
         job = json.loads(line)
+        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            _child(job)
-        if job["kill_after_s"] is not None:
+            os.close(reader)
+            _child(job, writer)
+        os.close(writer)
+        if os.read(reader, 1):  # nothing comes from one that has ended before
             time.sleep(job["kill_after_s"])
             os.kill(child, signal.SIGKILL)
+        os.close(reader)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _child(job: dict[str, Any]) -> None:
+def _child(job: dict[str, Any], handle: int) -> None:
     folder = Path(job["folder"])
     (folder / "calls").write_text("")
     for handle, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), handle)
-    fault = Fault(**job["fault"]) if job["fault"] else Fault()
+    fault = Fault(**{**job["fault"], "handle": handle}) if job["fault"] else Fault()
     fault.install()
     status = 99
     try:

@@ -56,6 +56,8 @@ class Checkpoints:
     def locked(self) -> Iterator[None]:
         """While the block runs no other process can train here; the system lets go of a killed one's lock.
 
+        What a killed one has left half-written is removed.
+
         Errors: CheckpointError, naming the process, if another one holds it.
         """
         checkpoint.make_folder(self.folder)
@@ -66,6 +68,7 @@ class Checkpoints:
             raise CheckpointError(f"{path}: cannot be written: {error.strerror}; is the folder read-only?") from error
         try:
             _lock(handle, self.folder)
+            checkpoint.remove_leftovers(self.folder)
             yield
         finally:
             os.close(handle)
@@ -95,11 +98,7 @@ class Checkpoints:
         self._spent_s += self._cost_s
 
     def newest(self, tell: Callable[[str], object]) -> Saved | None:
-        """The newest whole one; None where there is none. tell: hears, in a line each, which were passed over.
-
-        Call it with the lock held: what a killed process has left half-written is removed.
-        """
-        checkpoint.remove_leftovers(self.folder)
+        """The newest whole one; None where there is none. tell: hears, in a line each, which were passed over."""
         files = self._files()
         while files:
             path = files.pop()

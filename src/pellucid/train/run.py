@@ -112,9 +112,9 @@ def run_training(
         folder=out,
         checkpoints=kept,
     )
+    for folder in (out, out / SNAPSHOT_FOLDER):
+        remove_leftovers(folder)
     if resume is not None:
-        for folder in (out, out / SNAPSHOT_FOLDER):
-            remove_leftovers(folder)
         trainer.resume(resume, rescheduled=rescheduled)
     at_once = False
     try:
