@@ -110,7 +110,7 @@ def test_a_record_that_says_too_little(command: Command, run: Path) -> None:
         spoiled = {**record, part: {name: value for name, value in record[part].items() if name != key}}
         (run / "run.json").write_text(json.dumps(spoiled))
         status, _, err = command("train", "--resume", run)
-        assert status == 1 and "run.json: was changed or damaged" in err and err.count("\n") == 1
+        assert status == 1 and "run.json: " in err and "was changed or damaged" in err and err.count("\n") == 1
 
 
 def test_a_best_model_that_is_lost_is_said(command: Command, run: Path) -> None:

@@ -92,6 +92,7 @@ def test_killed_at_random_moments(
     while kills < wanted:
         name = list(COMMANDS)[runs % len(COMMANDS)]
         run, runs = tmp_path / f"{name}-{runs}", runs + 1
+        assert runs < 3 * wanted + 9, f"{kills} kills only"
         for _ in range(int(rng.integers(1, CHAIN + 1))):
             # a while after any of its calls: spread over the run, however much else the machine has to do
             after = Fault("tell", int(rng.integers(1, finished[name].calls.total())))

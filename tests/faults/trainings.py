@@ -98,8 +98,8 @@ def _serve() -> None:
 def _child(job: dict[str, Any], handle: int) -> None:
     folder = Path(job["folder"])
     (folder / "calls").write_text("")
-    for handle, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(folder / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), handle)
+    for stream, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(folder / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
     fault = Fault(**{**job["fault"], "handle": handle}) if job["fault"] else Fault()
     fault.install()
     status = 99
