@@ -73,7 +73,8 @@ def learning_rate_high(chart: Chart) -> Finding | None:
     values = {"steps": f"{course.steps:,}", "rate": f"{_rate(chart):.4g}", "less": f"{_rate(chart) / 10:.2g}"}
     if course.diverged:
         return Finding("learning-rate-high.diverged", values)
-    return Finding("learning-rate-high", {**values, "loss": f"{course.latest:.4g}", "base": f"{base:.4g}"})
+    first = base if math.isnan(course.first) else course.first
+    return Finding("learning-rate-high", {**values, "loss": f"{course.latest:.4g}", "first": f"{first:.4g}"})
 
 
 def learning_rate_low(chart: Chart) -> Finding | None:

@@ -96,9 +96,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "학습 사진 {picture}번에 NaN이나 무한대가 있습니다: 그 사진을 빼거나, 만드는 과정을 고치세요",
     ),
     "learning-rate-high": (
-        "after {steps} steps the loss is {loss}, where knowing nothing gives {base}: learning rate {rate} is too "
+        "after {steps} steps the loss is {loss}, where it began at {first}: learning rate {rate} is too "
         "large; try {less}",
-        "{steps}걸음 뒤 손실이 {loss}입니다. 아무것도 몰라도 {base}인데요: 학습률 {rate}이(가) 너무 큽니다. "
+        "{steps}걸음 뒤 손실이 {loss}입니다. 처음에는 {first}였습니다: 학습률 {rate}이(가) 너무 큽니다. "
         "{less}로 해 보세요",
     ),
     "learning-rate-high.diverged": (
