@@ -93,24 +93,19 @@ def conv2d_pool_average(a: Arrays) -> Built:
 
 
 SIDE_BY_SIDE: Pooling = {"pool_size": (2, 3), "strides": (2, 3), "padding": NO_PADS}
+MAPPED: dict[str, Any] = {"convolution": SAME3, "pooling": SIDE_BY_SIDE, "activation": "sigmoid"}
 
 
 def conv2d_pool_map(a: Arrays) -> Built:
     y, planes = a.out(6, 5, 6), a.out(6, 13, 17)
     x, kernel, bias = a.batch(13, 17, 3), a.fixed(3, 3, 3, 6), a.fixed(6)
-    step = native.conv2d_pool_map(
-        x, kernel, bias, y, planes, convolution=SAME3, pooling=SIDE_BY_SIDE, activation="sigmoid"
-    )
-    return step, [y, planes]
+    return native.conv2d_pool_map(x, kernel, bias, y, planes, **MAPPED), [y, planes]
 
 
 def conv2d_pool_map_backward_kernel(a: Arrays) -> Built:
     dkernel, dbias = np.full((3, 3, 3, 6), np.nan, np.float32), np.full(6, np.nan, np.float32)
     x, dy, planes = a.batch(13, 17, 3), a.batch(6, 5, 6), np.abs(np.sin(a.batch(6, 13, 17)))
-    step = native.conv2d_pool_map_backward_kernel(
-        x, dy, planes, dkernel, dbias, convolution=SAME3, pooling=SIDE_BY_SIDE, activation="sigmoid"
-    )
-    return step, [dkernel, dbias]
+    return native.conv2d_pool_map_backward_kernel(x, dy, planes, dkernel, dbias, **MAPPED), [dkernel, dbias]
 
 
 def _places(a: Arrays, o: int) -> Array:

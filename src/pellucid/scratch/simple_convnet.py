@@ -32,7 +32,8 @@ class SimpleConvNet:
     """conv - relu - pool 2x2 - affine - relu - affine - softmax.
 
     `params` holds W1, b1, W2, b2, W3, b3; `layers` the six layers by name, in order; `last_layer` the loss. What stands
-    in `params` counts: it may be changed in place or replaced. Convolution, ReLU and pooling run as one kernel.
+    in `params` counts: it may be changed in place or replaced. In float32 the six layers run as one native
+    program.
     weight_init_std: the standard deviation of the first weights, or "he" ("relu") for sqrt(2 / inputs), or "xavier"
     ("sigmoid") for sqrt(1 / inputs).
     Weights are drawn from np.random, in the page's order, and kept in float32; a pass works in the dtype of x.
