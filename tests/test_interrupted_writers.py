@@ -93,6 +93,10 @@ def write_svg(folder: Path, run: Path) -> None:
     command("show", "architecture", run, "--out", folder / "network.svg")
 
 
+def write_gif(folder: Path, run: Path) -> None:
+    command("show", "slide", run, "--frames", 2, "--out", folder / "slide.gif")
+
+
 def write_answers(folder: Path, run: Path) -> None:
     picture = folder.parent / "picture.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(picture)
@@ -122,6 +126,7 @@ WRITERS: dict[str, tuple[Writer, str]] = {
     "model": (save_model, "model.safetensors"),
     "figure": (write_figure, "filters.png"),
     "svg": (write_svg, "network.svg"),
+    "moving picture": (write_gif, "slide.gif"),
     "answers": (write_answers, "answers.csv"),
     "run.json": (write_run_json, "run.json"),
     "snapshot": (write_snapshot, "epoch-000.npz"),

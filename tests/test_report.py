@@ -103,6 +103,12 @@ def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Pa
     assert "pellucid " + shlex.join(command) in text
 
 
+def test_the_epoch_kept_is_the_one_with_the_best_accuracy(pages: dict[str, str], run_folder: Path) -> None:
+    epochs = [json.loads(line) for line in (run_folder / "log.jsonl").read_text("utf-8").splitlines()]
+    scores = [(e["val_accuracy"], -e["val_loss"], e["epoch"]) for e in epochs if e["event"] == "epoch"]
+    assert f"The epoch kept is {max(scores)[2]}." in pages["en"]
+
+
 def test_a_run_that_went_well_says_nothing_of_a_doctor(pages: dict[str, str]) -> None:
     assert "training doctor" not in pages["en"] and "학습 의사" not in pages["ko"]
 

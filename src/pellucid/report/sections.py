@@ -163,9 +163,9 @@ def _training(page: Page, words: Words, run: Run) -> None:
     training, series = run.record.get("training", {}), run.log.series
     page.heading(words.say("training"))
     held = held_name(run.record)
-    best = run.end.get("best_epoch", -1)
+    best = run.end.get("best_epoch") or "?"  # counted from 1; a run that was cut off names none
     figure = curves_figure(run.log, held=held, lang=words.in_pictures)
-    page.figure(figure, words.say("curves", held=words.say(held), best=best + 1))
+    page.figure(figure, words.say("curves", held=words.say(held), best=best))
     optimizer = training.get("optimizer", {})
     rate = optimizer.get("learning_rate")
     told = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
