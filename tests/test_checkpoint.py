@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,73 +102,6 @@ def test_what_has_no_place_is_refused_and_nothing_is_left(
         checkpoint.write(path, tensors, metadata)
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
     assert os.listdir(tmp_path) == []
-
-
-def test_the_old_file_survives_a_failing_write(tmp_path: Path) -> None:
-    path = tmp_path / "m.safetensors"
-    checkpoint.write(path, TENSORS, METADATA)
-    before = path.read_bytes()
-
-    def fails() -> None:
-        with checkpoint.replacing(path) as file:
-            file.write(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fails()
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["m.safetensors"]
-
-
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_disk_that_fails_is_said_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, step, full)
-    with pytest.raises(CheckpointError, match="No space left on device"):
-        checkpoint.write(tmp_path / "m.safetensors", TENSORS, METADATA)
-    assert os.listdir(tmp_path) == []
-
-
-def test_file_and_folder_are_flushed_before_and_after_the_rename(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[str] = []
-
-    def noted(name: str, real: Callable[..., None]) -> Callable[..., None]:
-        def call(*args: Any) -> None:
-            folder = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
-            done.append("fsync folder" if folder else name)
-            real(*args)
-
-        return call
-
-    for name in ("fsync", "replace"):
-        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
-    checkpoint.write(tmp_path / "m.safetensors", TENSORS, METADATA)
-    assert done == ["fsync", "replace", "fsync folder"]
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"nowhere/m\.safetensors: cannot be written: No such file"):
-        checkpoint.write(tmp_path / "nowhere" / "m.safetensors", TENSORS, METADATA)
-
-
-def test_the_file_has_the_usual_permissions_and_a_link_stays_a_link(tmp_path: Path) -> None:
-    mask = os.umask(0o027)
-    try:
-        checkpoint.write(tmp_path / "m.safetensors", TENSORS, METADATA)
-    finally:
-        os.umask(mask)
-    assert stat.S_IMODE((tmp_path / "m.safetensors").stat().st_mode) == 0o640
-    link = tmp_path / "link"
-    link.symlink_to("m.safetensors")
-    checkpoint.write(link, {"x": np.ones(1)}, {})
-    assert link.is_symlink()
-    assert checkpoint.read(tmp_path / "m.safetensors")[0].keys() == {"x"}
 
 
 def test_errors_are_pellucids() -> None:

@@ -35,8 +35,9 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 BESIDE = {
     "safe_pickle": {"errors"},
     "datasets": {"errors", "ops", "safe_pickle"},
-    "checkpoint": {"errors", "ops"},
-    "scratch": {"errors", "ops", "safe_pickle", "datasets", "checkpoint"},
+    "atomic": {"errors"},
+    "checkpoint": {"errors", "ops", "atomic"},
+    "scratch": {"errors", "ops", "safe_pickle", "datasets", "atomic"},
 }
 
 

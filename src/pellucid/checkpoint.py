@@ -19,8 +19,7 @@ Layout, all numbers little-endian:
 
 So the file opens in any safetensors reader, and ours notices a changed bit anywhere that matters. Every malformation
 is a CheckpointError that names the file and the field. Nothing in a file is executed, imported or used as a path, and
-no memory is taken beyond the length of the file. A file is written beside its final name, flushed, and renamed; the
-folder is flushed too.
+no memory is taken beyond the length of the file. A file is written whole or not at all (`pellucid.atomic`).
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ import json
 import math
 import os
 import reprlib
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,6 +39,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 
 Array = NDArray[Any]
@@ -160,64 +159,6 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     source = Path(path)
     with _opened(source) as file:
         return _read_header(source, file).metadata
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file that takes the name `path` when the block ends well, and vanishes when it does not.
-
-    Errors: CheckpointError if it cannot be written; whatever stood at `path` is then still there.
-    """
-    target = Path(os.path.realpath(path))
-    beside = target.parent / f".pellucid-{secrets.token_hex(8)}.tmp"
-    try:
-        try:  # before the file is there, so that no interrupt comes between
-            handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-            raise
-        _flush_folder(target.parent)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CheckpointError(
-            f"{path}: cannot be written: {reason}; choose a folder that exists and has room"
-        ) from error
-
-
-def make_folder(path: str | os.PathLike[str]) -> None:
-    """Make a folder, and those above it, where they are missing.
-
-    Errors: CheckpointError if it cannot be made.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _flush_folder(folder.parent)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be made: {error.strerror or error}; choose another place") from error
-
-
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
-    """Remove what a killed process has left beside the names it was about to take; only with nobody else writing."""
-    for path in Path(folder).glob(".pellucid-*.tmp"):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows can't open a folder, and journals renames itself
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _refuse(path: Path, field: str, expected: str, got: object) -> NoReturn:

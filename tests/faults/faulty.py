@@ -1,4 +1,4 @@
-"""The system calls of `pellucid.checkpoint.replacing`, one of which goes wrong."""
+"""The system calls of `pellucid.atomic.replacing`, one of which goes wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from pellucid import checkpoint
+from pellucid import atomic
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Fault:
 
     def install(self) -> None:
         """Let it come in this process, from now on."""
-        checkpoint.os = _Os(self)  # type: ignore[assignment]
+        atomic.os = _Os(self)  # type: ignore[assignment]
 
 
 class _Os:

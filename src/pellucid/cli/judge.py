@@ -183,7 +183,7 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
 
 def deliver(answers: list[dict[str, Any]], out: Path | None, as_json: bool) -> None:
     """Print the answers, or write them."""
-    from pellucid.checkpoint import replacing
+    from pellucid.atomic import replacing
 
     if out is not None:
         with replacing(out) as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.cli.progress import WorkBar, working

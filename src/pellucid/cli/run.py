@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError, ConfigError
 
 MODEL_FILE, LAST_FILE, LOG_FILE, RUN_FILE = "model.safetensors", "last.safetensors", "log.jsonl", "run.json"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Out, default_file, network, write
 from pellucid.errors import ConfigError, unknown_name
 

@@ -160,7 +160,7 @@ class SimpleConvNet:
 
         Errors: CheckpointError if it cannot be written; what stood there before then still does.
         """
-        from pellucid.checkpoint import replacing
+        from pellucid.atomic import replacing
 
         with replacing(file_name) as file:
             pickle.dump({key: np.array(value) for key, value in self.params.items()}, file)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid import checkpoint
+from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.errors import CheckpointError
 from pellucid.ops.geometry import Array
 
@@ -60,7 +61,7 @@ class Checkpoints:
 
         Errors: CheckpointError, naming the process, if another one holds it.
         """
-        checkpoint.make_folder(self.folder)
+        make_folder(self.folder)
         path = self.folder / LOCK_FILE
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -68,7 +69,7 @@ class Checkpoints:
             raise CheckpointError(f"{path}: cannot be written: {error.strerror}; is the folder read-only?") from error
         try:
             _lock(handle, self.folder)
-            checkpoint.remove_leftovers(self.folder)
+            remove_leftovers(self.folder)
             yield
         finally:
             os.close(handle)

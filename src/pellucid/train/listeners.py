@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.ops.geometry import Array
 from pellucid.train.events import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from pellucid.checkpoint import make_folder, remove_leftovers
+from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.errors import DataError
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.checkpoint import make_folder, replacing
+from pellucid.atomic import make_folder, replacing
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import Segment

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.layers.layer import above_zero

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pellucid.checkpoint import replacing
+from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
 
 if TYPE_CHECKING:
