@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.train.doctor import RULES, course_rules, data_rules, looks, network_rules
+from pellucid.train.doctor import RULES, chart, course_rules, data_rules, looks, network_rules
 from pellucid.train.doctor.sentences import LANGUAGES, SENTENCES
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -50,7 +50,7 @@ def test_thresholds_are_those_of_the_code(lang: str) -> None:
             course_rules.FEW_STEPS,
             course_rules.SLOW_FEW_STEPS,
         ),
-        "overfitting": (course_rules.WORSE_EPOCHS, 100 * course_rules.WORSE),
+        "overfitting": (chart.RECENT, 100 * course_rules.WORSE),
     }.items():
         found = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", told[name])]
         assert {round(float(number), 6) for number in numbers} <= set(found), name

@@ -121,6 +121,25 @@ def test_overfitting(held: list[float], trained: list[float], expected: list[str
     assert course(held, trained) == expected
 
 
+def test_the_book_of_a_long_run_is_no_longer_and_can_be_closed_and_opened_at_any_epoch() -> None:
+    model = network()
+    model.compile("adam")
+    examples, _ = make_examples(model, X, Y, None, None)
+    held = [1.5 - epoch / 1000 for epoch in range(300)] + [1.1, 1.3, 1.5, 1.6]
+    doctor, lengths, said = Doctor(model, examples), [], []
+    doctor(TrainingStarted(0, len(held), 6, 96, 0, 16, model))
+    for epoch, val_loss in enumerate(held):
+        logs = {"loss": val_loss / (1 + epoch), "val_loss": val_loss}
+        doctor(EpochEnded(epoch, logs, 1e-3, 2.0, 1.0, True, 0.0))
+        state = doctor.state()
+        lengths.append(len(state["told"]))
+        said.append([one.values["epoch"] for one in doctor.findings])
+        doctor = Doctor(model, examples)
+        doctor.resume(state)
+    assert max(lengths[3:-2]) - min(lengths[3:-2]) < 100, "digits more or less"
+    assert said[-2:] == [["300"], ["300"]] and not any(said[:-2])
+
+
 def test_overfitting_of_a_few_pictures_with_wrong_labels() -> None:
     """A network that has room for every picture, labels with nothing in them, and others to judge by."""
     rng = np.random.default_rng(0)

@@ -35,6 +35,7 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 BESIDE = {
     "safe_pickle": {"errors"},
     "datasets": {"errors", "ops", "safe_pickle"},
+    "safe_zip": {"errors"},
     "atomic": {"errors"},
     "checkpoint": {"errors", "ops", "atomic"},
     "scratch": {"errors", "ops", "safe_pickle", "datasets", "atomic"},

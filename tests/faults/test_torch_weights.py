@@ -158,9 +158,15 @@ def test_a_storage_that_unfolds_is_not_unfolded(tmp_path: Path) -> None:
     path = zip_with(tmp_path / "w.pth", described((2, 3), (3, 1)), {"1": bytes(24)})
     with pytest.raises(CheckpointError, match="storage '0' is missing, expected 24 bytes"):
         open_weights(path)
-    path = zip_with(tmp_path / "w.pth", described((2, 3), (3, 1)), {"0": bytes(24)}, zipfile.ZIP_LZMA)
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("a/data.pkl", described((2, 3), (3, 1)))
+        archive.writestr("a/data/0", bytes(24), zipfile.ZIP_LZMA)
     with pytest.raises(CheckpointError, match="packed in a way PyTorch does not use"):
         open_weights(path)
+    with zipfile.ZipFile(tmp_path / "w.pth", "w", zipfile.ZIP_LZMA) as archive:  # unpacked without a limit
+        archive.writestr("a/data.pkl", described((2, 3), (3, 1)))
+    with pytest.raises(CheckpointError, match=r"'a/data\.pkl' is encrypted or packed in an unusual way"):
+        open_weights(tmp_path / "w.pth")
     big = b"\x80\x02}" + b"X\x04\x00\x00\x00aaaa0" * 2_000_000 + b"."
     path = zip_with(tmp_path / "w.pth", big, {}, zipfile.ZIP_DEFLATED)
     with pytest.raises(CheckpointError, match=r"'a/data\.pkl' takes \d+ bytes, at most 16777216 are expected"):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import reprlib
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.atomic import replacing
@@ -71,14 +68,18 @@ def find_folder(run: Path) -> Path | None:
 
 def first_snapshot(folder: Path) -> NDArray[Any] | None:
     """The first convolution's kernel before training; None if the run kept none."""
+    from pellucid.train.snapshots import read_snapshot
+
     path = folder / SNAPSHOTS / "epoch-000.npz"
     if not path.is_file():
         return None
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # a damaged one is closed too
-            return np.asarray(arrays["filters"]) if "filters" in arrays else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error
+    filters = read_snapshot(path, filters=True).get("filters")
+    if filters is not None and (filters.ndim != 4 or filters.dtype.kind != "f"):
+        raise CheckpointError(
+            f"{path}: 'filters' must be a kernel (KH,KW,C,O), got {filters.dtype} {filters.shape}; "
+            "it was changed or damaged"
+        )
+    return filters
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ import io
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +21,14 @@ from typing import IO, Any
 
 import numpy as np
 
-from pellucid import safe_pickle
-from pellucid.convert.source import Source, Stored, as_float32, without_prefix
+from pellucid import safe_pickle, safe_zip
+from pellucid.convert.source import Stored, as_float32, without_prefix
 from pellucid.convert.torch import TorchSource
 from pellucid.errors import DataError
 from pellucid.ops.geometry import Array, Shape
 
 MAX_PICKLE_BYTES = 16 << 20
 """A state dict's pickle holds names and sizes only: some kilobytes."""
-MAX_DIRECTORY_BYTES = 16 << 20
 MAX_DIMS = 8
 MAX_SPREAD = 4
 """A tensor may lie over at most this many times its own numbers in its storage, or repeat it this many times."""
@@ -48,7 +46,6 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and wrapping modules put before every name."""
 
 _RESAVE = "save the weights alone in PyTorch: torch.save(model.state_dict(), 'weights.pth')"
-_ZIP_ERRORS = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -209,7 +206,7 @@ class _TorchFile(TorchSource):
             with self._opened(tensor.storage) as file:
                 _skip(file, tensor.offset * kind.size)
                 _fill(file, raw)
-        except _ZIP_ERRORS as error:
+        except safe_zip.ZIP_ERRORS as error:
             self.refuse(f"the numbers of {name!r} cannot be read ({error}); use another copy of the file", error)
         numbers: Array = raw.view(kind.code)
         if kind.dtype == "bfloat16":
@@ -229,11 +226,10 @@ class ZipTorchFile(_TorchFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        _check_directory(self)
         try:
-            self._archive = zipfile.ZipFile(path)
-        except _ZIP_ERRORS as error:
-            self.refuse(f"is a damaged zip archive ({error}); use another copy of the file", error)
+            self._archive = safe_zip.open_zip(path)
+        except DataError as error:
+            self.refuse(str(error).removeprefix(f"{path}: "), error)
         try:
             self._index()
         except BaseException:
@@ -267,13 +263,10 @@ class ZipTorchFile(_TorchFile):
 
     def _small(self, info: zipfile.ZipInfo, limit: int) -> bytes:
         """A member that is held whole, up to a limit."""
-        if info.file_size > limit:
-            self.refuse(f"{info.filename!r} takes {info.file_size} bytes, at most {limit} are expected; {_RESAVE}")
         try:
-            with self._archive.open(info) as file:
-                return file.read(limit)
-        except _ZIP_ERRORS as error:
-            self.refuse(f"{info.filename!r} cannot be read ({error}); use another copy of the file", error)
+            return safe_zip.read_member(self._archive, info, limit)
+        except DataError as error:
+            self.refuse(f"{str(error).removeprefix(f'{self.path}: ')}; {_RESAVE}", error)
 
     def _check_storage(self, storage: _Storage) -> None:
         info = self._members.get(storage.key)
@@ -281,7 +274,7 @@ class ZipTorchFile(_TorchFile):
         if info is None or info.file_size != expected:
             found = "is missing" if info is None else f"has {info.file_size} bytes"
             self.refuse(f"storage {storage.key!r} {found}, expected {expected} bytes; use another copy of the file")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+        if not safe_zip.is_plain(info):
             self.refuse(f"storage {storage.key!r} is encrypted or packed in a way PyTorch does not use; {_RESAVE}")
 
     def _opened(self, storage: _Storage) -> IO[bytes]:
@@ -358,25 +351,6 @@ def _find_state_dict(content: Any, depth: int = 2) -> tuple[dict[str, _Tensor], 
     chosen = (named or full)[0]
     inner, where = found[chosen]
     return inner, f"{chosen}/{where}".rstrip("/")
-
-
-def _check_directory(source: Source) -> None:
-    """Refuse a zip archive whose table of contents alone would fill the memory, before it is read."""
-    try:
-        with open(source.path, "rb") as file:
-            size = file.seek(0, io.SEEK_END)
-            file.seek(max(0, size - (1 << 16) - 256))
-            tail = file.read()
-    except OSError as error:
-        source.refuse(f"cannot be read: {error.strerror or error}", error)
-    # every record that could be the one at the end: its length field is at 12, or at 40 in the long form
-    lengths = [
-        int.from_bytes(tail[match.start() + place : match.start() + place + width], "little")
-        for mark, place, width in ((rb"PK\x05\x06", 12, 4), (rb"PK\x06\x06", 40, 8))
-        for match in re.finditer(mark, tail)
-    ]
-    if any(length > MAX_DIRECTORY_BYTES and length != 0xFFFFFFFF for length in lengths):
-        source.refuse(f"its table of contents takes {max(lengths)} bytes, at most {MAX_DIRECTORY_BYTES} are expected")
 
 
 def _skip(file: IO[bytes], count: int) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.atomic import make_folder, replacing
+from pellucid.errors import CheckpointError, DataError
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import Segment
+from pellucid.safe_zip import read_npz
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
 from pellucid.train.examples import Trainable
 from pellucid.train.features import base_state
@@ -22,6 +24,10 @@ NUM_PROBES = 32
 
 PROBE_BYTES = 64 * 2**20
 """What one layer's output for the probes may take; of large pictures fewer are measured, at least one."""
+
+
+MAX_FILTER_BYTES = 16 * 2**20
+"""What a first convolution read back may take; AlexNet's takes 0.14 MB."""
 
 
 class Snapshots:
@@ -81,6 +87,24 @@ class Snapshots:
             self._base = state, *_through(layers[: len(state)], self._probes)
         _, x, made = self._base
         return {**made, **_through(layers[len(state) :], x)[1]}
+
+
+def read_snapshot(path: Path, *, filters: bool) -> Mapping[str, Array]:
+    """The histograms of a file that `Snapshots` wrote, with their ranges, by name; or its `filters` alone.
+
+    Errors: CheckpointError naming the file if it is damaged, or holds other than arrays of those sizes.
+    """
+
+    def limit(name: str) -> int:
+        if name == "filters":
+            return MAX_FILTER_BYTES if filters else 0
+        return 0 if filters else NUM_BINS * np.dtype(np.int64).itemsize
+
+    try:
+        return read_npz(path, limit)
+    except DataError as error:
+        told = str(error).removeprefix(f"{path}: ")
+        raise CheckpointError(f"{path}: cannot be read: {told}") from error
 
 
 def _through(layers: Sequence[Layer], x: Array) -> tuple[Array, Mapping[str, Array]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_nam
 from pellucid.layers import Layer
 from pellucid.ops import Array
 from pellucid.tracing import Trace
-from pellucid.train.snapshots import NUM_BINS, histogram
+from pellucid.train.snapshots import NUM_BINS, histogram, read_snapshot
 
 KINDS = ("weights", "activations", "gradients")
 SATURATED = 0.99
@@ -173,12 +172,7 @@ def read_snapshots(folder: Path) -> Snapshots:
 
 
 def _read(path: Path) -> dict[tuple[str, str], Histogram]:
-    try:
-        # opened here: of a damaged archive NumPy leaves its file open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name]) for name in archive.files if name != "filters"}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error}); it was changed or damaged") from error
+    arrays = read_snapshot(path, filters=False)
     found: dict[tuple[str, str], Histogram] = {}
     for key, counts in arrays.items():
         if key.endswith("/range"):

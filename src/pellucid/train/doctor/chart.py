@@ -28,6 +28,9 @@ NUM_LOOKED_AT = 16
 MAX_TARGETS = 2**22
 """Numbers among the targets that the loss of knowing nothing is worked out from; of more, evenly spaced pictures."""
 
+RECENT = 3
+"""Epochs that are remembered whole, beside the best one: a run of any length takes the same memory."""
+
 LATE = 0.75
 """From here on an epoch's loss is called late: what the network has come to, without how it began the epoch."""
 
@@ -57,14 +60,18 @@ class Course:
     """The losses so far, without the weight penalties.
 
     steps: finished ones. first: the loss of the first step. latest: of the latest stretch of steps. late: over the last
-    quarter of the latest epoch. epochs: what the trainer told at the end of each.
+    quarter of the latest epoch. num_epochs: finished ones; recent: what the trainer told of the last few; best: of the
+    one with the least held-out loss, the first of equals. judged: every epoch's held-out loss was there, and a number.
     """
 
     steps: int = 0
     first: float = math.nan
     latest: float = math.nan
     late: float = math.nan
-    epochs: list[EpochEnded] = field(default_factory=list)
+    num_epochs: int = 0
+    recent: list[EpochEnded] = field(default_factory=list)
+    best: EpochEnded | None = None
+    judged: bool = True
     diverged: bool = False
     _epoch: int = -1
     _count: int = 0
@@ -86,6 +93,15 @@ class Course:
             self._mark = count, total
         elif event.batch + 1 == steps_per_epoch:
             self.late = (total - self._mark[1]) / (count - self._mark[0]) - penalty()
+
+    def epoch(self, event: EpochEnded) -> None:
+        """Take in an epoch that has ended."""
+        self.num_epochs += 1
+        self.recent = [*self.recent, event][-RECENT:]
+        loss = event.logs.get("val_loss", math.nan)
+        self.judged &= math.isfinite(loss)
+        if self.best is None or loss < self.best.logs.get("val_loss", math.inf):
+            self.best = event
 
 
 @dataclass

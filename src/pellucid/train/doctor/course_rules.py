@@ -40,9 +40,6 @@ WORSE = 0.05
 """How far the held-out loss is above its best, as a share of the loss of knowing nothing: 0.12 for ten classes. A
 network that is right on 99 of 100 digits and grows surer of the hundredth rises by less."""
 
-WORSE_EPOCHS = 3
-"""For so many epochs, so that one restless epoch is not enough."""
-
 WAITING = 0.5
 """Share of an epoch's time. Below, computing is what takes longest."""
 
@@ -97,7 +94,7 @@ def stuck(chart: Chart) -> Finding | None:
     course, chance = chart.course, chart.chance
     slow = has_sigmoids(chart.model.layers)
     enough = course.steps >= (SLOW_STUCK_STEPS if slow else STUCK_STEPS)
-    many = len(course.epochs) >= MANY_EPOCHS and course.steps >= (SLOW_FEW_STEPS if slow else FEW_STEPS)
+    many = course.num_epochs >= MANY_EPOCHS and course.steps >= (SLOW_FEW_STEPS if slow else FEW_STEPS)
     if chance is None or not (enough or many) or not course.late >= FALLEN * chance:
         return None
     values = {"steps": f"{course.steps:,}", "loss": f"{course.late:.4g}", "chance": f"{chance:.4g}"}
@@ -105,30 +102,28 @@ def stuck(chart: Chart) -> Finding | None:
 
 
 def overfitting(chart: Chart) -> Finding | None:
-    """The training loss goes on falling while that of held-out pictures has turned and rises."""
-    ends = chart.course.epochs
-    held = [end.logs.get("val_loss", float("nan")) for end in ends]
-    if chart.chance is None or len(ends) <= WORSE_EPOCHS or not np.isfinite(held).all():
+    """The training loss goes on falling while that of held-out pictures has turned and rises.
+
+    All recent epochs are worse than the best one, so that one restless epoch is not enough.
+    """
+    course, recent = chart.course, chart.course.recent
+    best = course.best
+    if chart.chance is None or best is None or not course.judged or best.epoch >= recent[0].epoch:
         return None
-    best = int(np.argmin(held))
-    late = held[-WORSE_EPOCHS:]
-    rising = best < len(held) - WORSE_EPOCHS and min(late) > held[best] + WORSE * chart.chance
-    if not rising or not ends[-1].logs["loss"] < min(ends[best].logs["loss"], held[-1]):
+    held, lowest = [end.logs["val_loss"] for end in recent], best.logs["val_loss"]
+    now, loss = held[-1], recent[-1].logs["loss"]
+    rising = min(held) > lowest + WORSE * chart.chance
+    if not rising or not loss < min(best.logs["loss"], now):
         return None
     return Finding(
         "overfitting",
-        {
-            "epoch": str(ends[best].epoch + 1),
-            "best": f"{held[best]:.4g}",
-            "now": f"{held[-1]:.4g}",
-            "loss": f"{ends[-1].logs['loss']:.4g}",
-        },
+        {"epoch": str(best.epoch + 1), "best": f"{lowest:.4g}", "now": f"{now:.4g}", "loss": f"{loss:.4g}"},
     )
 
 
 def waiting(chart: Chart) -> Finding | None:
     """Steps that stand still for pictures: a faster network would change little."""
-    end = chart.course.epochs[-1]
+    end = chart.course.recent[-1]
     if end.elapsed_s < MIN_EPOCH_S or end.waited_s < WAITING * end.elapsed_s:
         return None
     share = f"{end.waited_s / end.elapsed_s:.0%}"

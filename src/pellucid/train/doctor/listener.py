@@ -102,7 +102,7 @@ class Doctor:
                 course.step(event, chart.steps_per_epoch, chart.penalty)
                 self._ask(AT_STEPS)
             case EpochEnded():
-                course.epochs.append(event)
+                course.epoch(event)
                 chart.look()
                 self._ask(INSIDE + AT_EPOCHS)
             case TrainingEnded():
@@ -124,8 +124,9 @@ class Doctor:
         """Know it again."""
         told, chart = json.loads(bytes(state["told"])), self._chart
         course = told["course"]
-        epochs = [EpochEnded(**end) for end in course["epochs"]]
-        chart.course = Course(**{**course, "epochs": epochs, "_mark": tuple(course["_mark"])})
+        recent = [EpochEnded(**end) for end in course["recent"]]
+        best = None if course["best"] is None else EpochEnded(**course["best"])
+        chart.course = Course(**{**course, "recent": recent, "best": best, "_mark": tuple(course["_mark"])})
         chart.at_start = told["at_start"]
         chart.start = {name: array for name, array in state.items() if name != "told"}
         self.findings = [Diagnosed(**said) for said in told["findings"]]
@@ -140,7 +141,7 @@ class Doctor:
             if finding is not None:
                 self._said.add(rule.name)
                 text = sentence(finding.sentence, finding.values)
-                said = Diagnosed(finding.sentence, text, dict(finding.values), len(self._chart.course.epochs))
+                said = Diagnosed(finding.sentence, text, dict(finding.values), self._chart.course.num_epochs)
                 self.findings.append(said)
                 for listener in self._tell:
                     listener(said)

@@ -1,0 +1,116 @@
+"""Zip archives from strangers, read within bounds that are known before memory is taken; and the arrays of an .npz.
+
+An archive's directory says how long each member is unpacked. That is compared with what the caller expects, and no more
+is ever unpacked. Nothing is written anywhere, so names are only keys; arrays are numbers, and are not unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from pellucid.errors import DataError
+
+MAX_DIRECTORY_BYTES = 16 << 20
+NPY_HEADER_BYTES = 1 << 10
+"""What an array's own header may take in a file: NumPy's are 128 bytes for arrays of up to eight dimensions."""
+
+ZIP_ERRORS = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zlib.error)
+"""What the library raises for archives that are damaged."""
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """An archive that the caller closes. Errors: DataError if it is damaged, or if its directory alone is too long."""
+    _check_directory(path)
+    try:
+        return zipfile.ZipFile(path)
+    except ZIP_ERRORS as error:
+        raise DataError(f"{path}: is a damaged zip archive ({error}); use another copy of the file") from error
+
+
+def is_plain(info: zipfile.ZipInfo) -> bool:
+    """Whether a member can be unpacked piece by piece: the library unpacks LZMA and bzip2 without a limit."""
+    return info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """A member that is held whole. Units: limit in bytes.
+
+    Errors: DataError if it is longer, packed or encrypted in an unusual way, or damaged.
+    """
+    what = f"{archive.filename}: {info.filename!r}"
+    if info.file_size > limit:
+        raise DataError(f"{what} takes {info.file_size} bytes, at most {limit} are expected")
+    if not is_plain(info):
+        raise DataError(f"{what} is encrypted or packed in an unusual way")
+    try:
+        with archive.open(info) as file:
+            data = file.read(limit)
+    except ZIP_ERRORS as error:
+        raise DataError(f"{what} cannot be read ({error}); use another copy of the file") from error
+    if len(data) != info.file_size:
+        raise DataError(f"{what} has {len(data)} bytes, expected {info.file_size}; use another copy of the file")
+    return data
+
+
+def read_npz(path: Path, limit: Callable[[str], int]) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz by name. limit: how many bytes one of that name may take; 0: it is not wanted.
+
+    Errors: DataError if the archive or an array is damaged, is longer than that, or holds anything but numbers.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    with open_zip(path) as archive:
+        for info in archive.infolist():
+            name = info.filename.removesuffix(".npy")
+            most = limit(name)
+            if most:
+                arrays[name] = _array(f"{path}: {name!r}", read_member(archive, info, most + NPY_HEADER_BYTES))
+    return arrays
+
+
+def _array(what: str, data: bytes) -> NDArray[Any]:
+    file = io.BytesIO(data)
+    try:
+        version = npy.read_magic(file)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, in_columns, dtype = read_header(file, max_header_size=NPY_HEADER_BYTES)
+    except (ValueError, EOFError, TypeError, RecursionError, MemoryError) as error:
+        raise DataError(f"{what} is no array ({error}); the file was changed or damaged") from error
+    left = len(data) - file.tell()
+    if dtype.kind not in "biuf":
+        raise DataError(f"{what} holds {dtype}, expected numbers; the file was changed or damaged")
+    if any(extent < 0 for extent in shape) or math.prod(shape) * dtype.itemsize != left:
+        raise DataError(f"{what} has {left} bytes, its shape is {shape}; the file was changed or damaged")
+    flat = np.frombuffer(data, dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if in_columns else "C")
+
+
+def _check_directory(path: Path) -> None:
+    """Refuse an archive whose directory alone would fill the memory, before it is read."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size - (1 << 16) - 256))
+            tail = file.read()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    # every record that could be the one at the end: its length field is at 12, or at 40 in the long form
+    lengths = [
+        int.from_bytes(tail[match.start() + place : match.start() + place + width], "little")
+        for mark, place, width in ((rb"PK\x05\x06", 12, 4), (rb"PK\x06\x06", 40, 8))
+        for match in re.finditer(mark, tail)
+    ]
+    if any(length > MAX_DIRECTORY_BYTES and length != 0xFFFFFFFF for length in lengths):
+        raise DataError(
+            f"{path}: its table of contents takes {max(lengths)} bytes, at most {MAX_DIRECTORY_BYTES} are expected"
+        )
