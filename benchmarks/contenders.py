@@ -10,7 +10,6 @@ for everybody alike, then K timed ones; the answer is their median in millisecon
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import importlib
 import json
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pellucid.plan import TrainingPlan
 
 WARM_UPS = 3
-L1_FLOATS, L1_ROUNDS = 3000, 40
 MEMORY_STEPS = 1
 SHAPES = {
     "simple-convnet": ((28, 28, 1), 10),
@@ -39,7 +37,6 @@ SHAPES = {
 }
 IMPORTS = {
     "probe": "pellucid.plan",
-    "l1": "concurrent.futures",
     "pellucid": "pellucid.plan",
     "torch": "torch",
     "onnxruntime": "onnxruntime",
@@ -126,25 +123,11 @@ def make_probe(task: Task) -> Made:
     return Made(lambda: native.run(step))
 
 
-def make_l1(task: Task) -> Made:
-    """Products of arrays that stay in L1, on all threads: NumPy lets other threads run meanwhile."""
-    long, short = np.ones(L1_FLOATS, np.float32), np.ones(L1_FLOATS // 3, np.float32)
-    threads = concurrent.futures.ThreadPoolExecutor(task.threads)
-
-    def work(_: int) -> None:
-        for _ in range(L1_ROUNDS):
-            np.correlate(long, short, "valid")
-
-    return Made(lambda: list(threads.map(work, range(task.threads))))
-
-
 def make(kind: str, task: Task) -> Made:
     """The contender of this kind; its family is the first word."""
     family, _, mode = kind.partition("-")
     if family == "probe":
         return make_probe(task)
-    if family == "l1":
-        return make_l1(task)
     if family == "pellucid":
         return make_pellucid(task)
     if family == "torch":

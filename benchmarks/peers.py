@@ -122,22 +122,22 @@ def compare(row: Row, peers: Peers, rounds: int, best: float) -> dict[str, Any]:
         plain = start([kind for kind in kinds if kind != "torch-compile"], row, onnx, keep_memory=False)
         memory = {worker.name: worker.about["memory_mb"] for worker in plain}
         close(plain)
-        timing = Rounds((best,))
+        timing = Rounds(best)
         probe, workers = launch_probe(THREADS), start(kinds, row, onnx)
-        timing.run([probe], workers, row.steps, rounds)
+        timing.run(probe, workers, row.steps, rounds)
         close(workers)
         memory = {**{worker.name: worker.about["memory_mb"] for worker in workers}, **memory}
         result = judge(row, workers, timing, rounds)
         for_record = start(peers.keras, row, "", python=peers.python)
         own = Rounds(timing.best)
         if for_record:
-            own.run([probe], for_record, row.steps, min(rounds, RECORD_ROUNDS))
+            own.run(probe, for_record, row.steps, min(rounds, RECORD_ROUNDS))
         close([*for_record, probe])
     recorded = {
         worker.name: {"ms": rounded(quartiles(times)) if (times := own.kept(worker)) else None, **worker.about}
         for worker in for_record
     }
-    return {**result, "memory_mb": memory, "recorded": recorded, "probe_best": own.best[0]}
+    return {**result, "memory_mb": memory, "recorded": recorded, "probe_best": own.best}
 
 
 def judge(row: Row, workers: Sequence[Worker], timing: Rounds, wanted: int) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def compare(rounds: int) -> dict[str, Any]:
     if not all([worker.ready() for worker in workers.values()]):
         raise SystemExit("a contender cannot run here")
     probe, timing = launch_probe(THREADS), Rounds()
-    timing.run([probe], list(workers.values()), 1, rounds)
+    timing.run(probe, list(workers.values()), 1, rounds)
     close([*workers.values(), probe])
     return judge({key: timing.kept(worker) for key, worker in workers.items()}, timing.made)
 

@@ -51,9 +51,9 @@ def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
     workers = [started(kind, threads) for kind in ("pellucid", "probe") for threads in (1, cores)]
     if not all([worker.ready() for worker in workers]):
         raise SystemExit("no benchmark without compiled kernels")
-    probes, timing = [launch_probe(cores), launch_probe(cores, "l1")], Rounds()
-    timing.run(probes, workers, row.steps, rounds)
-    close([*workers, *probes])
+    probe, timing = launch_probe(cores), Rounds()
+    timing.run(probe, workers, row.steps, rounds)
+    close([*workers, probe])
     fewest = timing.fewest(workers)
     found = {worker.name: rounded(quartiles(timing.kept(worker))) for worker in workers} if fewest else {}
     result = {"network": row.network, "batch": row.batch, "threads": cores, "quartiles_ms": found}

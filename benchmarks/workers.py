@@ -4,9 +4,7 @@ A round times every worker once. Before each the machine idles for PAUSE_S, beca
 and ONNX Runtime go on spinning for up to 200 ms and would be timed with the next worker. A multiply-add loop is timed
 before and after each worker's turn, the lower speed counts, and a turn below PROBE_FLOOR of the best speed seen is
 thrown away: with all of a round judged as one, a round of seven workers would rarely be quiet, and a burst between two
-looks would pass. Where two threads are compared with one, a loop over arrays in L1 is looked at too: a neighbour on the
-other half of a core takes a third of what L1 gives, the multiply-add loop nothing, and two threads meet two neighbours.
-Whoever is timed, the loop too, first runs SETTLE_S untimed: threads that have slept may be woken on
+looks would pass. Whoever is timed, the loop too, first runs SETTLE_S untimed: threads that have slept may be woken on
 one core, and Linux needs some milliseconds to part them. (Without it the loop found half of its speed half of the time
 on two cores that nobody else used: three quarters of the turns were thrown away.)
 """
@@ -15,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import operator
 import os
 import subprocess
 import sys
@@ -54,10 +51,6 @@ def environment(threads: int, *, keep_memory: bool = True) -> dict[str, str]:
     }
 
 
-Speeds = tuple[float, ...]
-"""Loops a second, of each probe."""
-
-
 @dataclass
 class Worker:
     """A process that runs steps when told to, and says how long one took. about: what it said when it was warm."""
@@ -66,8 +59,8 @@ class Worker:
     process: subprocess.Popen[str]
     log: IO[str]
     about: dict[str, Any] = field(default_factory=dict)
-    turns: list[tuple[float, Speeds]] = field(default_factory=list)
-    """Of each round: milliseconds a step, and the speed of each probe around it."""
+    turns: list[tuple[float, float]] = field(default_factory=list)
+    """Of each round: milliseconds a step, and the speed of the probe around it."""
 
     def ready(self) -> bool:
         """Wait until it is warm; False, with its last words on stderr, where it cannot run here."""
@@ -126,9 +119,9 @@ def launch(
     return Worker(name, process, log)
 
 
-def launch_probe(threads: int, kind: str = "probe") -> Worker:
-    """A worker that runs a loop: "probe" multiplies and adds in registers, "l1" in arrays that stay in L1."""
-    probe = launch(kind, ["contenders.py", kind, "simple-convnet", "infer", "1", str(threads)], threads)
+def launch_probe(threads: int) -> Worker:
+    """A worker that runs the multiply-add loop."""
+    probe = launch("probe", ["contenders.py", "probe", "simple-convnet", "infer", "1", str(threads)], threads)
     if not probe.ready():
         raise SystemExit("there are no compiled kernels to measure with; see scripts/build_native.sh")
     return probe
@@ -136,38 +129,37 @@ def launch_probe(threads: int, kind: str = "probe") -> Worker:
 
 @dataclass
 class Rounds:
-    """Interleaved rounds. best: the highest speed of each probe seen by anybody, where there was one."""
+    """Interleaved rounds. best: the highest speed of the probe, in loops a second, seen by anybody."""
 
-    best: Speeds = ()
+    best: float = 0.0
     made: int = 0
 
     def kept(self, worker: Worker) -> list[float]:
         """Milliseconds a step of the turns in which the machine was itself."""
-        floors = [PROBE_FLOOR * best for best in self.best]
-        return [ms for ms, speeds in worker.turns if all(map(operator.ge, speeds, floors))]
+        return [ms for ms, speed in worker.turns if speed >= PROBE_FLOOR * self.best]
 
     def fewest(self, workers: Sequence[Worker]) -> int:
         """Turns kept of the worker that has fewest."""
         return min((len(self.kept(worker)) for worker in workers), default=0)
 
-    def run(self, probes: Sequence[Worker], workers: Sequence[Worker], steps: int, wanted: int) -> None:
+    def run(self, probe: Worker, workers: Sequence[Worker], steps: int, wanted: int) -> None:
         """Time all workers in turn until each has `wanted` turns kept, or LIMIT_S and `wanted` rounds are over."""
-        before, end = self.look(probes), time.monotonic() + LIMIT_S
+        before, end = self.look(probe), time.monotonic() + LIMIT_S
         while self.fewest(workers) < wanted and (self.made < wanted or time.monotonic() < end):
             for worker in workers:
                 time.sleep(PAUSE_S)
                 took = worker.round(steps)
-                after = self.look(probes)
-                worker.turns.append((took, tuple(map(min, before, after))))
+                after = self.look(probe)
+                worker.turns.append((took, min(before, after)))
                 before = after
             self.made += 1
 
-    def look(self, probes: Sequence[Worker]) -> Speeds:
+    def look(self, probe: Worker) -> float:
         """The machine's speed now."""
         time.sleep(PAUSE_S)
-        speeds = tuple(1e3 / probe.round(3) for probe in probes)
-        self.best = tuple(map(max, speeds, self.best or speeds))
-        return speeds
+        speed = 1e3 / probe.round(3)
+        self.best = max(self.best, speed)
+        return speed
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
