@@ -4,8 +4,9 @@
 
 Training step: forward, softmax cross-entropy, backward, Adam, on fixed random data. Inference: the outputs of a batch.
 It answers in lines of JSON. The first, when warm: how much memory a step takes, in which precision, with what settings.
-Then for each line {"settle_s": S, "steps": K}: untimed steps for S seconds (one at least), so that caches are warm
-for everybody alike, then K timed ones; the answer is their median in milliseconds.
+Then for each line {"settle_s": S, "steps": K, "cores": null or the only ones to run on}: untimed steps for S seconds
+(one at least), so that caches are warm for everybody alike, then K timed ones; the answer is their median in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,14 @@ def settle(step: Callable[[], Any], seconds: float) -> None:
         step()
 
 
+def stay_on(cores: Sequence[int]) -> None:
+    """Run on these cores alone, with one of our threads on each."""
+    from pellucid import ops
+
+    os.sched_setaffinity(0, cores)
+    ops.set_num_threads(len(cores))
+
+
 def own_stdout() -> Any:
     """The pipe to the parent; whatever libraries print goes to stderr from here on."""
     channel = os.fdopen(os.dup(1), "w")
@@ -217,6 +226,8 @@ def main() -> None:
     tell(memory_mb=memory_of(made.step, before), precision=made.precision, note=made.note)
     for line in sys.stdin:
         order = json.loads(line)
+        if order["cores"]:
+            stay_on(order["cores"])
         settle(made.step, order["settle_s"])
         tell(ms=median_ms(made.step, order["steps"]))
 

@@ -1,9 +1,14 @@
 """What a second thread gains, and what a busy Python thread costs.
 
-    python benchmarks/threads.py [--rounds 7] [--only simple-convnet] [--write]
+    python benchmarks/threads.py [--rounds 41] [--only simple-convnet] [--write]
 
-Gain: a training step with one thread over one with all cores, beside the same of a loop of multiply-adds, which is what
-the machine itself gains; rounds are interleaved and kept as workers.py says.
+Gain: a training step on all cores beside the same on each core alone, before and after: all cores together can make as
+many steps a second as each of them alone, added up, and the gain is the number of cores times the share of that which
+they reach. A loop of multiply-adds goes through the same, and shows what the machine itself gains.
+A neighbour of a virtual machine on the other half of a core slows what needs its caches by 1.45 for a second or so (the
+loop of multiply-adds not at all), and two cores meet that twice as often as one: compared in this way both meet it as
+often, and many short rounds even it out. A round in which the loop is below PROBE_FLOOR of its best on all cores does
+not count. It needs Linux, which lets a process choose its cores.
 Busy: the same process runs a Python loop in a thread of its own while training goes on, in stretches of steps as fit
 makes them. A kernel thread a core leaves that loop no core, so it takes its share of one; with one kernel thread less
 there is room, and what is left is the cost of sharing the interpreter. Both are measured: the first is what a user
@@ -15,23 +20,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import machine
 from contenders import Task, own_stdout, training_plan
 from peers import MINIMUM_ROUNDS, ROWS, Row, close, rounded
-from workers import Rounds, Worker, launch, launch_probe, quartiles
+from workers import PAUSE_S, PROBE_FLOOR, Worker, launch, launch_probe, quartiles
 
 from pellucid.train.events import STRETCH_S
 
 RESULTS = machine.RESULTS / "threads.json"
 BUSY_S, BUSY_ROUNDS = 0.5, 15
+PROBE_STEPS = 9
+GAIN_LIMIT_S = 240.0
 ROUGH_STEPS, RATE = 20, 0.001
 BUSY_PROCESS = """
 print(flush=True)
@@ -41,26 +50,83 @@ while True:
 """
 
 
-def gain(row: Row, rounds: int, cores: int) -> dict[str, Any]:
-    """Medians with one thread and with all, and the same of the multiply-add loop."""
+@dataclass(frozen=True)
+class Turns:
+    """Milliseconds a step in one round: of each core alone, before and after, and of all together."""
 
-    def started(kind: str, threads: int) -> Worker:
-        task = [row.network, row.work, str(row.batch), str(threads)]
-        return launch(f"{kind} {threads}", ["contenders.py", kind, *task], threads)
+    alone: list[float]
+    together: float
 
-    workers = [started(kind, threads) for kind in ("pellucid", "probe") for threads in (1, cores)]
-    if not all([worker.ready() for worker in workers]):
+    @property
+    def gain(self) -> float:
+        """What all cores gain over one of them."""
+        return statistics.harmonic_mean(self.alone) / self.together
+
+
+def turns(worker: Worker, cores: Sequence[int], steps: int) -> Turns:
+    """One round: each core alone, all together, each core alone again."""
+
+    def alone() -> list[float]:
+        return [worker.round(steps, cores=[core]) for core in cores]
+
+    before, together = alone(), worker.round(steps, cores=cores)
+    return Turns(before + alone(), together)
+
+
+def counted(made: Sequence[tuple[Turns, Turns]]) -> list[tuple[Turns, Turns]]:
+    """The rounds (ours, loop) in which the machine was itself."""
+    best = min(loop.together for _, loop in made)
+    return [(ours, loop) for ours, loop in made if best >= PROBE_FLOOR * loop.together]
+
+
+def gain(self) -> float:
+    """What all cores gain over one of them."""
+    return statistics.harmonic_mean(self.alone) / self.together
+
+
+def turns(worker: Worker, cores: Sequence[int], steps: int) -> Turns:
+    """One round: each core alone, all together, each core alone again."""
+
+    def alone() -> list[float]:
+        return [worker.round(steps, cores=[core]) for core in cores]
+
+    before, together = alone(), worker.round(steps, cores=cores)
+    return Turns(before + alone(), together)
+
+
+def counted(made: Sequence[tuple[Turns, Turns]]) -> list[tuple[Turns, Turns]]:
+    """The rounds (ours, loop) in which every core was at its full speed."""
+    best_alone = min(min(ours.alone) for ours, _ in made)
+    best_loop = min(loop.together for _, loop in made)
+    return [
+        (ours, loop)
+        for ours, loop in made
+        if best_alone >= CALM * max(ours.alone) and best_loop >= PROBE_FLOOR * loop.together
+    ]
+
+
+def gain(row: Row, rounds: int, cores: Sequence[int]) -> dict[str, Any]:
+    """What all cores gain over one, and what the multiply-add loop gains."""
+    count = len(cores)
+    ours = launch("pellucid", ["contenders.py", "pellucid", row.network, row.work, str(row.batch), str(count)], count)
+    probe = launch_probe(count)
+    if not ours.ready():
         raise SystemExit("no benchmark without compiled kernels")
-    probe, timing = launch_probe(cores), Rounds()
-    timing.run(probe, workers, row.steps, rounds)
-    close([*workers, probe])
-    fewest = timing.fewest(workers)
-    found = {worker.name: rounded(quartiles(timing.kept(worker))) for worker in workers} if fewest else {}
-    result = {"network": row.network, "batch": row.batch, "threads": cores, "quartiles_ms": found}
-    result |= {"rounds": timing.made, "rounds_kept": fewest, "gain": None, "probe_gain": None}
-    if fewest >= MINIMUM_ROUNDS:
-        for name, kind in (("gain", "pellucid"), ("probe_gain", "probe")):
-            result[name] = found[f"{kind} 1"][1] / found[f"{kind} {cores}"][1]
+    made: list[tuple[Turns, Turns]] = []
+    end = time.monotonic() + GAIN_LIMIT_S
+    while not made or (len(counted(made)) < rounds and time.monotonic() < end):
+        time.sleep(PAUSE_S)
+        made.append((turns(ours, cores, row.steps), turns(probe, cores, PROBE_STEPS)))
+    close([ours, probe])
+    kept = counted(made)
+    result: dict[str, Any] = {"network": row.network, "batch": row.batch, "threads": count, "rounds": len(made)}
+    result |= {"rounds_kept": len(kept), "gain": None, "probe_gain": None}
+    if len(kept) >= MINIMUM_ROUNDS:
+        for name, column in zip(("gain", "probe_gain"), zip(*kept, strict=True), strict=True):
+            spread = quartiles([each.gain for each in column])
+            result[name], result[f"{name}_quartiles"] = spread[1], rounded(spread)
+        result["alone_ms"] = round(statistics.median(ms for each, _ in kept for ms in each.alone), 4)
+        result["together_ms"] = round(statistics.median(each.together for each, _ in kept), 4)
     return result
 
 
@@ -134,7 +200,7 @@ def busy(network: str, batch: int, threads: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=41)
     parser.add_argument("--only", default="", help="networks, with commas between")
     parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md afterwards")
@@ -152,8 +218,8 @@ def main() -> None:
         chosen = [row for row in chosen if row.network in options.only.split(",")]
     for row in chosen:
         result = None if options.fresh else stored.get(f"gain/{row.network}")
-        if result is None or result["rounds_kept"] < options.rounds:
-            result = gain(row, options.rounds, cores)
+        if result is None:
+            result = gain(row, options.rounds, sorted(os.sched_getaffinity(0)))
             stored.put(f"gain/{row.network}", result)
         told = f"{result['gain']:.2f}, loop {result['probe_gain']:.2f}" if result["gain"] else "too few quiet rounds"
         print(

@@ -78,10 +78,10 @@ class Worker:
         print(f"  {self.name} cannot run this: {''.join(last)[:200]}", file=sys.stderr)
         return False
 
-    def round(self, steps: int, settle_s: float = SETTLE_S) -> float:
-        """Milliseconds a step: the median of one round."""
+    def round(self, steps: int, settle_s: float = SETTLE_S, cores: Sequence[int] | None = None) -> float:
+        """Milliseconds a step: the median of one round. cores: the only ones to run on, with a thread each."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"steps": steps, "settle_s": settle_s}) + "\n")
+        self.process.stdin.write(json.dumps({"steps": steps, "settle_s": settle_s, "cores": cores}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:

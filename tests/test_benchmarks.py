@@ -22,6 +22,7 @@ import machine  # noqa: E402
 import peers  # noqa: E402
 import results  # noqa: E402
 import scratch as scratch_benchmark  # noqa: E402
+import threads  # noqa: E402
 import workers  # noqa: E402
 
 from pellucid.ops import native  # noqa: E402
@@ -83,6 +84,15 @@ def judged(rounds: int, fakes: Sequence[Fake]) -> dict[str, Any]:
     timing = workers.Rounds()
     timing.run(Fake("probe", [10.0]), fakes, 1, rounds)
     return peers.judge(peers.ROWS[0], fakes, timing, rounds)
+
+
+def test_a_gain_is_what_all_cores_reach_of_each_alone() -> None:
+    # a core at half speed alone: together they could make 3/2 of what the faster makes, and they do
+    even, uneven = threads.Turns([6.0, 6.0, 6.0, 6.0], 3.0), threads.Turns([6.0, 12.0, 6.0, 12.0], 4.0)
+    assert even.gain == pytest.approx(2.0) and uneven.gain == pytest.approx(2.0)
+    assert threads.Turns([6.0, 6.0, 6.0, 6.0], 6.0).gain == pytest.approx(1.0)
+    calm, burst = threads.Turns([6.0] * 4, 3.0), threads.Turns([6.0] * 4, 5.0)
+    assert threads.counted([(even, calm), (uneven, burst)]) == [(even, calm)]
 
 
 def test_the_ratio_is_of_medians_and_of_the_fastest_peer_in_float32() -> None:
