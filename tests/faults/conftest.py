@@ -12,7 +12,12 @@ FOLDER = Path(__file__).parent.name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, help="How often trainings are killed. Default: a few times.")
+    parser.addoption(
+        "--kills", type=int, help="How often trainings are killed at random moments. Default: a few times."
+    )
+    parser.addoption(
+        "--every-call", action="store_true", help="Let each call of a training go wrong, not a few of them."
+    )
 
 
 @pytest.fixture

@@ -1,99 +1,68 @@
-"""The system calls of `pellucid.atomic.replacing`, one of which goes wrong."""
+"""What a process does to one folder on the disk, call by call, and one of those calls going wrong.
+
+The calls are caught where they leave the process (`calls.c`), so whatever writes comes by there.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
-import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import IO, Any
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 
-from pellucid import atomic
+KINDS = ("nothing", "die", "tear", "fail", "short", "tell")
+
+NAMES = {
+    "open": "o",
+    "write": "w",  # to a file beside, which has not its name yet
+    "append": "a",  # to a file in its place: the log
+    "lock": "l",
+    "flush": "s",
+    "flush folder": "f",
+    "rename": "r",
+    "remove": "u",
+    "make folder": "m",
+    "truncate": "t",
+}
+"""Every call that is counted, and its letter in what `seen` gives."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fault:
-    """What goes wrong at call number `at`, counted from 1 over all calls (`only`: over those of this name).
+    """What goes wrong at call number `at`, counted from 1 over the calls in `only` (letters of NAMES; empty: over all).
 
-    kind: "die" is kill -9 before the call; "tear" the same after half of what was to be written; "error" the call's
-    failure with `errno`; "tell" no more than a byte to `handle`, where somebody waits to kill it from outside.
-    at=0: nothing, but `calls` tells what was called.
+    kind: "die" is kill -9 before the call; "tear" the same after half of what was to be written; "fail" the call's
+    failure with `errno`, with `persists` of every one from then on; "short" a write of half, which says so; "tell" no
+    more than a byte to a pipe, where somebody waits to kill it from outside.
     """
 
-    kind: str = "die"
+    kind: str = "nothing"
     at: int = 0
     errno: int = 0
     only: str = ""
-    handle: int = -1
-    calls: list[str] = field(default_factory=list)
+    persists: bool = False
 
-    def come(self, name: str, half: Callable[[], object] | None = None) -> None:
-        if self.only not in ("", name):
-            return
-        self.calls.append(name)
-        if len(self.calls) != self.at:
-            return
-        if self.kind == "tell":
-            os.write(self.handle, b".")
-        elif self.kind == "error":
-            raise OSError(self.errno, os.strerror(self.errno))
-        else:
-            if self.kind == "tear" and half is not None:
-                half()
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def install(self) -> None:
-        """Let it come in this process, from now on."""
-        atomic.os = _Os(self)  # type: ignore[assignment]
+    def install(self, folder: Path, handle: int) -> None:
+        """Let it come in this process, which was started with the library; handle: of that pipe."""
+        setting = (os.fsencode(folder), KINDS.index(self.kind), ctypes.c_long(self.at), self.only.encode(), self.errno)
+        ctypes.CDLL(None).fault_set(*setting, handle, int(self.persists))
 
 
-class _Os:
-    """The module `os`, with the calls that make, fill, flush, rename and remove files."""
-
-    def __init__(self, fault: Fault) -> None:
-        self._fault = fault
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    def open(self, *arguments: Any) -> int:
-        self._fault.come("open")
-        return os.open(*arguments)
-
-    def fdopen(self, handle: int, mode: str) -> _File:
-        return _File(os.fdopen(handle, mode), self._fault)
-
-    def fsync(self, handle: int) -> None:
-        self._fault.come("fsync")
-        os.fsync(handle)
-
-    def replace(self, *paths: Any) -> None:
-        self._fault.come("replace")
-        os.replace(*paths)
-
-    def unlink(self, path: Any) -> None:
-        self._fault.come("unlink")
-        os.unlink(path)
+def seen() -> str:
+    """The calls so far in this process, a letter each."""
+    calls = ctypes.CDLL(None).fault_calls
+    calls.restype = ctypes.c_char_p
+    return str(calls().decode())
 
 
-class _File:
-    def __init__(self, file: IO[bytes], fault: Fault) -> None:
-        self._file, self._fault = file, fault
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def __enter__(self) -> _File:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        self._fault.come("write", lambda: (self._file.write(view[: len(view) // 2]), self._file.flush()))
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._fault.come("flush")
-        self._file.flush()
+def library(folder: Path) -> Path | None:
+    """What a process must be started with, LD_PRELOAD, compiled into a folder; None where there is no compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    made = folder / "calls.so"
+    source = Path(__file__).with_name("calls.c")
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", str(source), "-o", str(made), "-ldl"], check=True)
+    return made

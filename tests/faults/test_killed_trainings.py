@@ -1,12 +1,18 @@
-"""kill -9 at random moments and amid every kind of write: `--resume` goes on, and ends where an uninterrupted run ends.
+"""kill -9 and failures at random moments and at every call that changes a run's folder: `--resume` goes on, and ends
+where an uninterrupted run ends.
 
-`--kills 200` kills so often; by default a seeded few.
+By default a seeded few; `--kills 200` kills so often at random moments, `--every-call` lets each call go wrong once:
+
+    pytest -s tests/faults/test_killed_trainings.py --kills 200 --every-call
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,14 +21,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty import Fault
+from faulty import NAMES, Fault
 from trainings import Outcome, Server, assert_same, remains, whole_checkpoints
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None, reason="calls are caught on Linux, with a C compiler"
+)
 
-DATA = ("--limit", "240", "--test-limit", "60", "--batch-size", "30", "--quiet")
-COMMANDS = {  # stretches of native steps; and batch norm, dropout, augmentation and a schedule, step by step
-    "plain": ("train", "simple-convnet", "--epochs", "3", "--validation", "0.25", "--patience", "3", *DATA),
+Cases = Callable[[int], None]
+
+DATA = ("--limit", "60", "--test-limit", "20", "--batch-size", "30", "--quiet")
+COMMANDS = {  # one with held-out pictures; one with batch norm, dropout, augmentation and a schedule
+    "plain": ("train", "simple-convnet", "--epochs", "2", "--validation", "0.25", "--patience", "3", *DATA),
     "lively": ("train", "photo-net", "--data", "digits", "--set", "filters=[8, 12]", "--epochs", "2", *DATA),
 }
 CHAIN = 4
@@ -31,13 +41,32 @@ CHAIN = 4
 LATER_S = 0.03
 """A kill comes within so long after a call: a checkpoint and a step or two."""
 
+WRITES = NAMES["write"] + NAMES["append"]
+ALL = "".join(NAMES.values())
+FAILURES = {
+    "open": errno.EACCES,
+    "write": errno.ENOSPC,
+    "append": errno.ENOSPC,
+    "lock": errno.ENOSPC,
+    "flush": errno.EIO,
+    "flush folder": errno.EIO,
+    "rename": errno.EROFS,
+    "remove": errno.EACCES,
+    "make folder": errno.EROFS,
+}
+EXCUSED = NAMES["lock"] + NAMES["remove"] + NAMES["make folder"]
+"""What may fail without an error: a lock's text, an old file that stays, a folder that is there already."""
+
+FEW = 3
+"""Calls that are tried of each training and kind by default."""
+
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that nobody interrupted: what it left, and the calls that wrote it."""
+    """A run that nobody interrupted: what it left, and its calls."""
 
     remains: dict[str, Any]
-    calls: Counter[str]
+    calls: str
 
 
 @pytest.fixture(scope="module")
@@ -52,41 +81,65 @@ def finished(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     found = {}
     for name, command in COMMANDS.items():
         run = tmp_path_factory.mktemp("finished") / name
-        outcome = server.run(*command, "--out", run, fault=Fault())
+        outcome = server.run(*command, "--out", run, run=run)
         assert outcome.status == 0, outcome.err
-        found[name] = Finished(remains(run), Counter(outcome.calls))
-        assert found[name].calls["replace"] > 8 and min(found[name].calls.values()) > 8
+        found[name] = Finished(remains(run), outcome.calls)
+        assert outcome.calls.count(NAMES["rename"]) > 12, "too few checkpoints"
     return found
 
 
-def kills_asked(request: pytest.FixtureRequest, usual: int) -> int:
-    """What --kills says; the option is known where this folder was named on the command line."""
-    asked = request.config.getoption("--kills", None)
-    return usual if asked is None else int(asked)
+def option(request: pytest.FixtureRequest, name: str, usual: Any) -> Any:
+    """An option of this folder's; known where the folder was named on the command line."""
+    asked = request.config.getoption(name, None)
+    return usual if asked is None else asked
 
 
 def go_on(server: Server, command: tuple[str, ...], run: Path, **how: Any) -> Outcome:
     """Take the run up again; one that was killed before its beginning is begun again, as --resume then says."""
     if (run / "run.json").is_file():
-        return server.run("train", "--resume", run, "--quiet", **how)
+        return server.run("train", "--resume", run, "--quiet", run=run, **how)
     if run.is_dir():
-        refused = server.run("train", "--resume", run)
+        refused = server.run("train", "--resume", run, run=run)
         assert refused.status == 1 and "no training has begun there" in refused.err, refused
-    return server.run(*command, "--out", run, **how)
+    return server.run(*command, "--out", run, run=run, **how)
 
 
 def expect_whole(run: Path) -> None:
     assert whole_checkpoints(run) >= (run / "run.json").is_file(), "a run that has begun has a whole checkpoint"
 
 
-def test_killed_at_random_moments(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Callable[[int], None],
-    request: pytest.FixtureRequest,
+def expect_the_end(server: Server, command: tuple[str, ...], run: Path, expected: Finished) -> None:
+    expect_whole(run)
+    outcome = go_on(server, command, run)
+    assert outcome.status == 0 and "passed over" not in outcome.err, outcome
+    assert_same(remains(run), expected.remains)
+    assert not list(run.rglob("*.tmp"))
+    shutil.rmtree(run)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_files_take_their_names_after_their_flush_and_before_the_folders(
+    finished: dict[str, Finished], name: str
 ) -> None:
-    wanted = kills_asked(request, 10)
+    """Nothing is written in its place but the log's lines, after the first."""
+    calls = finished[name].calls
+    whole = "ow*srf"
+    line = "oa"
+    assert re.fullmatch(f"(m|f|{whole}|{line}|ol+|u)*", calls), calls
+    assert calls.count("a") == 3, "two epochs, the end"
+
+
+def test_the_same_calls_every_time(server: Server, finished: dict[str, Finished], tmp_path: Path) -> None:
+    """Or the n-th call would be another in the run where it goes wrong."""
+    for name, command in COMMANDS.items():
+        again = server.run(*command, "--out", tmp_path / name, run=tmp_path / name)
+        assert again.calls == finished[name].calls
+
+
+def test_killed_at_random_moments(
+    server: Server, finished: dict[str, Finished], tmp_path: Path, cases: Cases, request: pytest.FixtureRequest
+) -> None:
+    wanted = option(request, "--kills", 10)
     rng = np.random.default_rng(wanted)
     kills, runs, places = 0, 0, Counter[str]()
     while kills < wanted:
@@ -95,7 +148,7 @@ def test_killed_at_random_moments(
         assert runs < 3 * wanted + 9, f"{kills} kills only"
         for _ in range(int(rng.integers(1, CHAIN + 1))):
             # a while after any of its calls: spread over the run, however much else the machine has to do
-            after = Fault("tell", int(rng.integers(1, finished[name].calls.total())))
+            after = Fault("tell", int(rng.integers(1, len(finished[name].calls))))
             outcome = go_on(server, COMMANDS[name], run, fault=after, kill_after_s=rng.uniform(0, LATER_S))
             assert outcome.status in (-9, 0), outcome
             if outcome.status == 0:
@@ -103,70 +156,139 @@ def test_killed_at_random_moments(
             kills += 1
             expect_whole(run)
             places[max((path.stem for path in (run / "snapshots").glob("*.npz")), default="before")] += 1
-        outcome = go_on(server, COMMANDS[name], run)
-        assert outcome.status == 0 and not outcome.err.count("passed over"), outcome
-        assert_same(remains(run), finished[name].remains)
+        expect_the_end(server, COMMANDS[name], run, finished[name])
     assert len(places) > 2, f"killed after these snapshots only: {places}"
     print(f"\n{kills} kills of {runs} runs, at snapshots {dict(sorted(places.items()))}")
     cases(kills)
 
 
-@pytest.mark.parametrize("call", ["open", "write", "flush", "fsync", "replace"])
-def test_killed_amid_a_write(
+def chosen(calls: str, only: str, kind: str, request: pytest.FixtureRequest) -> list[int]:
+    """Numbers from 1 of the calls in `only`: all, or a seeded few."""
+    count = sum(call in only for call in calls)
+    if option(request, "--every-call", False):
+        return list(range(1, count + 1))
+    return sorted((1 + np.random.default_rng([count, len(kind)]).permutation(count)[:FEW]).tolist())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(("kind", "only"), [("die", ""), ("tear", WRITES)])
+def test_killed_at_a_call(
     server: Server,
     finished: dict[str, Finished],
     tmp_path: Path,
-    cases: Callable[[int], None],
-    call: str,
+    cases: Cases,
+    name: str,
+    kind: str,
+    only: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    share = -(-kills_asked(request, 5) // 5)
-    rng = np.random.default_rng([share, len(call)])
-    for number in range(share):
-        name = list(COMMANDS)[(number + len(call)) % 2]
-        run = tmp_path / str(number)
-        at = int(rng.integers(1, finished[name].calls[call] // 2))  # timing decides how many there are
-        killed = server.run(*COMMANDS[name], "--out", run, fault=Fault("tear", at, only=call))
+    places = chosen(finished[name].calls, only or ALL, kind, request)
+    for at in places:
+        run = tmp_path / str(at)
+        killed = server.run(*COMMANDS[name], "--out", run, run=run, fault=Fault(kind, at, only=only))
         assert killed.status == -9, killed
-        expect_whole(run)
-        again = go_on(server, COMMANDS[name], run)
-        assert again.status == 0 and "passed over" not in again.err, again
-        assert_same(remains(run), finished[name].remains)
-    cases(share)
+        expect_the_end(server, COMMANDS[name], run, finished[name])
+    cases(len(places))
 
 
-@pytest.mark.parametrize(
-    ("call", "number"),
-    [
-        ("open", errno.EACCES),
-        ("write", errno.ENOSPC),
-        ("flush", errno.ENOSPC),
-        ("fsync", errno.EIO),
-        ("replace", errno.EROFS),
-    ],
-)
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("kind", ["die", "fail"])
+def test_killed_while_going_on(
+    server: Server,
+    finished: dict[str, Finished],
+    tmp_path: Path,
+    cases: Cases,
+    name: str,
+    kind: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    """A run that was killed amid its first epoch, and the run that goes on killed too, or a call of it failing."""
+    begun = tmp_path / "begun"
+    calls = finished[name].calls
+    step = [match.end() for match in re.finditer("rf", calls)][5]
+    assert server.run(*COMMANDS[name], "--out", begun, run=begun, fault=Fault("die", step + 4)).status == -9
+    whole = Path(shutil.copytree(begun, tmp_path / "whole"))
+    resumed = server.run("train", "--resume", whole, "--quiet", run=whole)
+    assert resumed.status == 0
+    places = chosen(resumed.calls, ALL, kind, request)
+    for at in places:
+        run = Path(shutil.copytree(begun, tmp_path / str(at)))
+        letter = resumed.calls[at - 1]
+        again = server.run("train", "--resume", run, "--quiet", run=run, fault=failure(letter, at, kind))
+        assert again.status == -9 if kind == "die" else again.status == 1 or letter in EXCUSED, (at, again)
+        expect_the_end(server, COMMANDS[name], run, finished[name])
+    cases(len(places))
+
+
+def failure(letter: str, at: int, kind: str = "fail") -> Fault:
+    word = next(word for word, own in NAMES.items() if own == letter)
+    return Fault(kind, at, errno=FAILURES[word])
+
+
+def expect_one_line(failed: Outcome, number: int) -> None:
+    *before, last = failed.err.splitlines()
+    assert failed.status == 1 and "Traceback" not in failed.err and len(before) <= 1, failed
+    assert last.startswith("pellucid: ") and os.strerror(number) in last, last
+    assert "cannot be written" in last or "cannot be made" in last, last
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_failing_call_is_one_line_and_damages_nothing(
     server: Server,
     finished: dict[str, Finished],
     tmp_path: Path,
-    cases: Callable[[int], None],
-    call: str,
-    number: int,
+    cases: Cases,
+    name: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    share = -(-kills_asked(request, 5) // 5)
-    rng = np.random.default_rng([share, number])
-    for attempt in range(share):
-        name = list(COMMANDS)[(attempt + len(call)) % 2]
-        run = tmp_path / str(attempt)
-        at = int(rng.integers(6, finished[name].calls[call] // 2))
-        failed = server.run(*COMMANDS[name], "--out", run, fault=Fault("error", at, errno=number, only=call))
-        assert failed.status == 1, failed
-        assert failed.err.startswith("pellucid: ") and failed.err.count("\n") == 1, failed.err
-        assert os.strerror(number) in failed.err and "cannot be written" in failed.err
-        expect_whole(run)
-        assert not list(run.rglob("*.tmp")), "what was half-written is removed"
-        again = go_on(server, COMMANDS[name], run)
-        assert again.status == 0, again
+    calls = finished[name].calls
+    places = chosen(calls, ALL, "fail", request)
+    for at in places:
+        run, fault = tmp_path / str(at), failure(calls[at - 1], at)
+        failed = server.run(*COMMANDS[name], "--out", run, run=run, fault=fault)
+        if failed.status == 0 and calls[at - 1] in EXCUSED:
+            assert_same(remains(run), finished[name].remains)
+            continue
+        expect_one_line(failed, fault.errno)
+        assert not list(run.rglob("*.tmp")), "what is half-written is removed"
+        expect_the_end(server, COMMANDS[name], run, finished[name])
+    cases(len(places))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_disk_that_is_full_from_a_call_on(
+    server: Server,
+    finished: dict[str, Finished],
+    tmp_path: Path,
+    cases: Cases,
+    name: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    places = chosen(finished[name].calls, WRITES, "full", request)
+    for at in places:
+        run = tmp_path / str(at)
+        fault = Fault("fail", at, errno=errno.ENOSPC, only=WRITES, persists=True)
+        failed = server.run(*COMMANDS[name], "--out", run, run=run, fault=fault)
+        expect_one_line(failed, errno.ENOSPC)
+        assert not list(run.rglob("*.tmp"))
+        expect_the_end(server, COMMANDS[name], run, finished[name])
+    cases(len(places))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_write_that_takes_only_half_is_continued(
+    server: Server,
+    finished: dict[str, Finished],
+    tmp_path: Path,
+    cases: Cases,
+    name: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    places = chosen(finished[name].calls, WRITES, "short", request)
+    for at in places:
+        run = tmp_path / str(at)
+        done = server.run(*COMMANDS[name], "--out", run, run=run, fault=Fault("short", at, only=WRITES))
+        assert done.status == 0, done
         assert_same(remains(run), finished[name].remains)
-    cases(share)
+        shutil.rmtree(run)
+    cases(len(places))

@@ -5,36 +5,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from faulty import Fault
+from faulty import Fault, library, seen
 
 from pellucid import checkpoint
 from pellucid.cli import train_run
 from pellucid.cli.app import main
+from pellucid.train import trainer
 from pellucid.train.checkpoints import Checkpoints
 
-STEP_CHECKPOINTS = {"every_s": 0.0, "share": 0.6}
-"""A checkpoint after nearly every step, so that most kills come while one is written."""
+EVERY_STEP = {"every_s": 0.0, "share": math.inf}
+"""A checkpoint after every step, so that most kills come while one is written, and the same calls in every run."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: its exit status, -9 where it was killed; what it printed; the calls that a Fault saw."""
+    """How a command ended: its exit status, -9 where it was killed; what it printed; its calls, as `faulty.seen`."""
 
     status: int
     out: str
     err: str
-    calls: list[str]
-    seconds: float
+    calls: str
 
 
 class Server:
@@ -42,31 +46,35 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        made = library(folder)
+        assert made is not None, "no C compiler; leave these tests out"
         paths = [str(Path(__file__).parent), *(path for path in sys.path if path)]
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "trainings"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "LD_PRELOAD": str(made)},
         )
 
-    def run(self, *arguments: object, kill_after_s: float | None = None, fault: Fault | None = None) -> Outcome:
-        """Run a command to its end, or until kill -9 so long after a fault of kind "tell"."""
+    def run(self, *arguments: object, run: Path, fault: Fault | None = None, kill_after_s: float = 0.0) -> Outcome:
+        """Run a command to its end, or until kill -9 so long after a fault of kind "tell".
+
+        run: the folder where calls are counted.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
         job = {
             "arguments": [str(argument) for argument in arguments],
             "folder": str(self._folder),
+            "run": str(run),
             "kill_after_s": kill_after_s,
-            "fault": None if fault is None else asdict(fault),
+            "fault": asdict(fault or Fault()),
         }
-        start = time.perf_counter()
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
-        seconds = time.perf_counter() - start
-        out, err = ((self._folder / name).read_text() for name in ("out", "err"))
-        return Outcome(status, out, err, (self._folder / "calls").read_text().split(), seconds)
+        out, err, calls = ((self._folder / name).read_text() for name in ("out", "err", "calls"))
+        return Outcome(status, out, err, calls)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -77,8 +85,16 @@ class Server:
 
 
 def _serve() -> None:
-    Checkpoints.__init__.__kwdefaults__.update(STEP_CHECKPOINTS)
+    Checkpoints.__init__.__kwdefaults__.update(EVERY_STEP)
+    trainer.STRETCH_S = 0.0  # one step, and then the next
     train_run.draw = lambda folder, quiet=False: None  # a second of Matplotlib, of which nothing here depends
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        for options in (["--epochs", "1", "--limit", "20", "--out", folder], ["--resume", folder]):
+            main(["train", *options, "--quiet"])  # what is imported and loaded by now, is so in every child
     for line in sys.stdin:
         job = json.loads(line)
         reader, writer = os.pipe()
@@ -100,13 +116,12 @@ def _child(job: dict[str, Any], handle: int) -> None:
     (folder / "calls").write_text("")
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
-    fault = Fault(**{**job["fault"], "handle": handle}) if job["fault"] else Fault()
-    fault.install()
+    Fault(**job["fault"]).install(Path(job["run"]), handle)
     status = 99
     try:
         status = main(job["arguments"])
     finally:
-        (folder / "calls").write_text("\n".join(fault.calls))
+        (folder / "calls").write_text(seen())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
