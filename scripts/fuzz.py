@@ -9,6 +9,7 @@ other exception, ten minutes for one input, or two gigabytes of memory is a find
     idx     an IDX file, gzipped where the input's first byte is odd
     cifar   a CIFAR-10 file, of records or pickled
     pickle  a pickle of arrays
+    npz     a run's snapshot, a zip archive of arrays; of one array alone where the first byte is odd
 
 FOLDER keeps inputs that reached something new, and is filled with small honest files to start from:
 
@@ -29,6 +30,7 @@ import random
 import sys
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +43,7 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid.datasets import cifar, idx
     from pellucid.errors import CheckpointError, DataError
     from pellucid.model import Sequential
+    from pellucid.train.snapshots import read_snapshot
 
 MAX_MESSAGE = 4_000
 SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
@@ -192,6 +195,25 @@ def read_pickle(data: bytes) -> None:
     safe_pickle.loads(data, name="input")
 
 
+def read_npz(data: bytes) -> None:
+    if data[:1] and data[0] % 2:
+        with zipfile.ZipFile(FILE, "w") as archive:
+            archive.writestr("weights/a.npy", data[1:])
+    else:
+        FILE.write_bytes(data[1:])
+    for filters in (False, True):
+        read_snapshot(FILE, filters=filters)
+
+
+def npz_seeds() -> list[bytes]:
+    arrays = {"weights/a": np.arange(64), "weights/a/range": np.array([-1.0, 2.0]), "filters": np.ones((3, 2, 1, 4))}
+    files = [io.BytesIO() for _ in range(3)]
+    np.savez(files[0], **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(files[1], **arrays)  # type: ignore[arg-type]
+    np.save(files[2], arrays["weights/a"])
+    return [bytes([number // 2]) + file.getvalue() for number, file in enumerate(files)]
+
+
 def idx_seeds() -> list[bytes]:
     shapes = ((0x08, (2, 3, 2), 12), (0x08, (4,), 4), (0x0D, (2, 2), 16), (0x0B, (0, 3), 0))
     files = [bytes([0, 0, code, len(s)]) + np.array(s, ">u4").tobytes() + bytes(n) for code, s, n in shapes]
@@ -215,6 +237,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], type[Exception], Callable[[], 
     "idx": (read_idx, DataError, idx_seeds),
     "cifar": (read_cifar, DataError, cifar_seeds),
     "pickle": (read_pickle, DataError, pickle_seeds),
+    "npz": (read_npz, CheckpointError, npz_seeds),
 }
 
 

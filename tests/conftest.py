@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from screen import Screen
 
-from pellucid import datasets
-from pellucid.cli import main, progress
+from pellucid import datasets, progress
+from pellucid.cli import main
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -45,3 +47,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index = int(np.flatnonzero(test.labels == digit)[0])
         Image.fromarray(np.asarray(test.images)[index, :, :, 0]).save(folder / f"{digit}.png")
     return folder
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """What long work draws on, instead of standard error."""
+    file = Screen()
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=file))  # pytest sets sys.stderr again before the test
+    monkeypatch.setattr(progress, "BUSY_S", 0.02)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    return file

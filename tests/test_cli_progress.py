@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import io
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from screen import Screen, appears
 
-from pellucid.cli import progress
-from pellucid.cli.progress import WorkBar, working
+from pellucid import progress
+from pellucid.cli.progress import working
+from pellucid.progress import WorkBar
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-class Screen(io.StringIO):
-    """A terminal; `seen` is what was written without the codes that move and colour."""
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def seen(self) -> str:
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.getvalue())
-
-
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    file = Screen()
-    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=file))  # pytest sets sys.stderr again before the test
-    monkeypatch.setattr(progress, "BUSY_S", 0.02)
-    for name, value in (("TERM", "xterm"), ("COLUMNS", "80")):
-        monkeypatch.setenv(name, value)
-    return file
-
-
-def appears(screen: Screen, text: str) -> bool:
-    """Whether it is drawn within five seconds."""
-    end = time.monotonic() + 5
-    while text not in screen.seen and time.monotonic() < end:
-        time.sleep(0.01)
-    return text in screen.seen
 
 
 def test_counted_work_has_a_bar_that_goes(screen: Screen) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from picture_files import write
 
 import pellucid
+from pellucid import ops
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -151,3 +155,15 @@ def test_a_run_that_was_killed_before_it_began_is_begun_again(command: Command, 
     assert command("train", "--resume", run)[0] == 0 and not list(run.glob("*.tmp"))
     status, _, err = command("train", "--epochs", 1, *SMALL, "--out", run)
     assert status == 1 and f"holds a run already; choose another name, or go on with it: --resume {run}" in err
+
+
+@pytest.mark.skipif(ops.backend().instruction_set in ("", "baseline"), reason="one instruction set alone here")
+def test_another_instruction_set_is_said(run: Path) -> None:
+    """As by a processor without it, in a process of its own."""
+    words = [sys.executable, "-m", "pellucid", "train", "--resume", str(run), "--epochs", "3", "--quiet"]
+    path = os.pathsep.join(path for path in sys.path if path)
+    environment = {**os.environ, "PYTHONPATH": path, "PELLUCID_ISA": "baseline"}
+    told = subprocess.run(words, capture_output=True, text=True, env=environment)
+    own = ops.backend().instruction_set
+    assert told.returncode == 0 and f"the run began with {own} and goes on with baseline: its numbers" in told.stderr
+    assert f"PELLUCID_ISA={own} keeps them" in told.stderr

@@ -16,7 +16,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors", "display"),
+    ("errors", "display", "progress"),
     ("ops",),
     ("initializers",),
     ("layers",),
@@ -34,7 +34,7 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 # these stand beside layers: they import no more than this, and only what comes after layers imports them
 BESIDE = {
     "safe_pickle": {"errors"},
-    "datasets": {"errors", "ops", "safe_pickle"},
+    "datasets": {"errors", "ops", "safe_pickle", "progress"},
     "safe_zip": {"errors"},
     "atomic": {"errors"},
     "checkpoint": {"errors", "ops", "atomic"},

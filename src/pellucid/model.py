@@ -24,6 +24,7 @@ from pellucid.ops.geometry import Array
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
+from pellucid.progress import work_bar
 from pellucid.summary import MemorySummary, Summary, memory_of, summarize
 from pellucid.train import (
     Checkpoints,
@@ -103,16 +104,28 @@ class Sequential(Stack, Shown):
         floats += offset
         return np.asarray(floats)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Array:
-        """Outputs for every picture. Shapes: x (M, H, W, C) -> (M, classes)."""
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Array:
+        """Outputs for every picture. Shapes: x (M, H, W, C) -> (M, classes).
+
+        verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
+        """
         images = build_for(self, x)
         check_range(images, self.trained_on, self.name)
         capacity = min(256 if batch_size is None else positive_int(batch_size, "predict: batch_size"), len(images))
         if batch_size is None and capacity > 1:
             capacity = min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1))
-        return self._predictor.run(
-            self.layers, self.parameters, images, self.scaled, input_shape=self.input_shape, capacity=max(capacity, 1)
-        )
+        done = 0
+        with work_bar(verbose) as bar:
+
+            def scaled(batch: Any) -> Array:
+                nonlocal done
+                bar(done, len(images), "answering for pictures")
+                done += len(batch)
+                return self.scaled(batch)
+
+            return self._predictor.run(
+                self.layers, self.parameters, images, scaled, input_shape=self.input_shape, capacity=max(capacity, 1)
+            )
 
     # Training
 
@@ -236,13 +249,24 @@ class Sequential(Stack, Shown):
         *,
         progress: Callable[[int, int, str], None] | None = None,
     ) -> Evaluation:
-        """Mean loss and accuracy over pictures x with labels y. progress: called as progress(done, total, what)."""
+        """Mean loss and accuracy over pictures x with labels y.
+
+        verbose: 0 for silence, else the result is printed; while it takes longer than a second, "auto" has a bar on a
+        terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
+        """
         self._compiled()
         examples, _ = make_examples(self, x, y, None, sample_weight)
         check_range(examples.images, self.trained_on, self.name)
         total = len(examples)
-        tell = None if progress is None else lambda done: progress(done, total, "judging pictures")
-        result = Evaluation(evaluate(self, examples, 32 if batch_size is None else batch_size, tell=tell))
+        with work_bar(0 if progress else verbose) as bar:
+            tell = progress or bar
+            logs = evaluate(
+                self,
+                examples,
+                32 if batch_size is None else batch_size,
+                tell=lambda done: tell(done, total, "judging pictures"),
+            )
+        result = Evaluation(logs)
         if verbose:
             print(f"{len(examples):,} pictures: {result}")
         return result

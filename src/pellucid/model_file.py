@@ -17,6 +17,7 @@ from pellucid.initializers import Initializer
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
+from pellucid.progress import work_bar
 from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ KINDS = ("model", "checkpoint")
 def save(model: Sequential, path: Path) -> None:
     """Write layers, parameters, state, preprocessing, classes and what `compile` chose."""
     model.build()
-    checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+    with work_bar("auto") as bar:
+        bar.busy(f"writing {path}")
+        checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
 
 def facts_of(model: Sequential) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def load(
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
-    return model_of(file, *checkpoint.read(file), custom_layers, strict=strict)
+    with work_bar("auto") as bar:
+        bar.busy(f"reading {path}")
+        return model_of(file, *checkpoint.read(file), custom_layers, strict=strict)
 
 
 def model_of(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import JsonFlag, print_json, print_table
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Known

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model
 from pellucid.errors import ConfigError, DataError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.convert import Imported

@@ -12,9 +12,10 @@ import typer
 
 from pellucid.cli.background import looks_inverted
 from pellucid.cli.output import JsonFlag, note, percent, print_json, print_table
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -167,7 +168,7 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
 
     if not files:
         return []
-    outputs = model.predict(np.stack(pictures))
+    outputs = model.predict(np.stack(pictures), verbose=0)
     if outputs.shape[1] == 1:  # one sigmoid: the probability of the second of two classes
         outputs = np.hstack([1 - outputs, outputs])
     names = model.class_names or tuple(str(index) for index in range(outputs.shape[1]))

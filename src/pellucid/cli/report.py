@@ -12,9 +12,10 @@ import typer
 from pellucid.atomic import replacing
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
 from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first_snapshot, read_record, title_of
 from pellucid.errors import ConfigError, PellucidError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.report import Run

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
 from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, read_record
 from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import fit_schedule, load_data, prepare
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.train import Checkpoints, Saved, TrainConfig

@@ -9,9 +9,10 @@ import typer
 
 from pellucid.cli.drawing import Data, Drawn, ImageFile, LayerName, Out, default_file, network, picture, write
 from pellucid.cli.output import note, print_json
-from pellucid.cli.progress import WorkBar, working
+from pellucid.cli.progress import working
 from pellucid.cli.run import SNAPSHOTS, find_folder, title_of
 from pellucid.errors import ConfigError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential

@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli.drawing import Drawn, Out, default_file, network, write
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset

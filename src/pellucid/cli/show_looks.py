@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.drawing import Drawn, ImageFile, LayerName, Out, default_file, network, picture, pixels_of, write
-from pellucid.cli.progress import WorkBar
 from pellucid.errors import ConfigError, unknown_name
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential

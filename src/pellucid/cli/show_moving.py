@@ -10,8 +10,8 @@ import typer
 
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, LayerName, default_file, network, picture
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
 from pellucid.errors import ConfigError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential

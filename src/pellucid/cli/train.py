@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
 from pellucid.cli.recipes import recipe_for
 from pellucid.cli.resume import refuse_others
 from pellucid.cli.resume import resume as resume_run
@@ -27,6 +26,7 @@ from pellucid.cli.train_setup import (
     standardized,
 )
 from pellucid.cli.weights import begin_from, load_weights
+from pellucid.progress import WorkBar
 
 EXAMPLES = (
     "A small network on small digits, in seconds:\n\n   pellucid train\n\n"

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.cli.progress import WorkBar
 from pellucid.cli.recipes import Recipe
 from pellucid.cli.settings import divide
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note
-from pellucid.cli.progress import WorkBar
 from pellucid.cli.run import find_model
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential

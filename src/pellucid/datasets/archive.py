@@ -7,34 +7,45 @@ import gzip
 import os
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pellucid.datasets.download import Progress
 from pellucid.errors import DataError
 
 MAX_MEMBERS = 10_000
 """The library remembers each."""
 
 
-def unpack(archive: Path, names: Sequence[str], folder: Path, *, max_bytes: int) -> None:
+def unpack(
+    archive: Path, names: Sequence[str], folder: Path, *, max_bytes: int, progress: Progress | None = None
+) -> None:
     """Take the files of these names, and nothing else, out of a gzipped tar archive into `folder`.
 
     Only contents are read: paths, links, devices and permissions in the archive have no effect. Each file is written
     beside and renamed. max_bytes: what all of the archive may unpack to, members that are passed over included.
+    progress: called as progress(done, total, what), in bytes of the archive.
     Errors: DataError if the archive is damaged, unpacks to more, or lacks one of them; or if the disk refuses.
     """
     missing = set(names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with gzip.open(archive) as unpacked, tarfile.open(fileobj=_limited(unpacked, max_bytes), mode="r|") as tar:
-            for count, member in enumerate(tar):
-                if count >= MAX_MEMBERS:
-                    raise tarfile.ReadError(f"more than {MAX_MEMBERS} members")
-                name = member.name.rpartition("/")[2]
-                if name in missing and member.isreg():
-                    _take(tar, member, folder / name)
-                    missing.discard(name)
+        with archive.open("rb") as packed, gzip.open(packed) as unpacked:
+            size = archive.stat().st_size
+
+            def tell() -> None:
+                if progress is not None:
+                    progress(packed.tell(), size, f"unpacking {archive.name}")
+
+            with tarfile.open(fileobj=_limited(unpacked, max_bytes, tell), mode="r|") as tar:
+                for count, member in enumerate(tar):
+                    if count >= MAX_MEMBERS:
+                        raise tarfile.ReadError(f"more than {MAX_MEMBERS} members")
+                    name = member.name.rpartition("/")[2]
+                    if name in missing and member.isreg():
+                        _take(tar, member, folder / name)
+                        missing.discard(name)
     except _TooLong as error:
         raise DataError(
             f"{archive}: unpacks to more than {max_bytes} bytes, and no such data set does; delete it"
@@ -67,16 +78,17 @@ class _TooLong(Exception):
     """More came out of an archive than it may hold."""
 
 
-def _limited(file: gzip.GzipFile, max_bytes: int) -> Any:
+def _limited(file: gzip.GzipFile, max_bytes: int, tell: Callable[[], None]) -> Any:
     """A stream in tarfile's sense, which asks of it no more than to read."""
-    return _Limited(file, max_bytes)
+    return _Limited(file, max_bytes, tell)
 
 
 class _Limited:
-    """A file that can be read up to a number of bytes. The library reads headers of any length whole: this stops it."""
+    """A file that can be read up to a number of bytes, and tells after each piece. The library reads headers of any
+    length whole: this stops it."""
 
-    def __init__(self, file: gzip.GzipFile, max_bytes: int) -> None:
-        self._file = file
+    def __init__(self, file: gzip.GzipFile, max_bytes: int, tell: Callable[[], None]) -> None:
+        self._file, self._tell = file, tell
         self._left = max_bytes
 
     def read(self, size: int) -> bytes:
@@ -86,4 +98,5 @@ class _Limited:
         self._left -= len(data)
         if self._left < 0:
             raise _TooLong
+        self._tell()
         return data

@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", 
 
 CENTER_SHARE = 7 / 8
 """What the rule "center" keeps of a picture's shorter side: 224 of 256 pixels, as ImageNet's networks are judged."""
+
+TOLD_EVERY = 256
+"""Pictures in memory that are fitted between two words about it: some milliseconds."""
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _MEMORY_LIMIT = 4 << 30
@@ -139,8 +142,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
 
 
-def fit_array(images: NDArray[np.uint8], rule: Fitting) -> NDArray[np.uint8]:
-    """Pictures in memory, fitted one by one.
+def fit_array(
+    images: NDArray[np.uint8], rule: Fitting, *, tell: Callable[[int], object] | None = None
+) -> NDArray[np.uint8]:
+    """Pictures in memory, fitted one by one; tell: hears now and then how many are done.
 
     Shapes: images (N,H,W,1) or (N,H,W,3) uint8 -> (N, *rule.shape).
     Errors: ConfigError if the result would pass 4 GiB.
@@ -154,7 +159,9 @@ def fit_array(images: NDArray[np.uint8], rule: Fitting) -> NDArray[np.uint8]:
             "choose a smaller size, or put the pictures into a folder"
         )
     out = np.empty((len(images), *rule.shape), dtype=np.uint8)
-    for picture, target in zip(images, out, strict=True):
+    for done, (picture, target) in enumerate(zip(images, out, strict=True), 1):
+        if tell is not None and done % TOLD_EVERY == 0:
+            tell(done)
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         target[...] = _fit(_in_mode(image, rule.channels), rule)
     return out

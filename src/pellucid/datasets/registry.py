@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pellucid.datasets.download import Progress, alone, data_folders, fetch, off
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
 from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.progress import work_bar
 
 Size = int | tuple[int, int]
 
@@ -45,38 +46,40 @@ def load(
     out this fraction (0.2 where it is None) as both validation and test.
     class_names: label by these names, as a trained network has them. files: the lists a run stored (Dataset.files),
     instead of a new split of a folder. whole: a folder to judge on, every picture in `test`; a named set has its own.
-    progress: called as progress(done, total, what) while pictures are read or files come in.
+    progress: called as progress(done, total, what) while pictures are read or files come in; by default a bar shows
+    that on a terminal, where it takes longer than a second.
     Errors: ConfigError for an unknown name or argument; DataError for data that is missing or cannot be used.
     """
     from pellucid.datasets import folder
 
-    name = canonical(data) if isinstance(data, str) else None
-    if name is None:
-        path = _as_folder(data)
-        return folder.load_folder(
-            path,
-            size=size,
-            resize=resize,
-            channels=channels,
-            validation=validation,
-            seed=seed,
-            class_names=class_names,
-            files=files,
-            whole=whole,
-            progress=progress,
-        )
-    if files is not None:
-        raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
-    dataset = load_named(name, progress=progress)
-    if class_names is not None:
-        dataset = _relabelled(dataset, class_names)
-    if size is not None or channels is not None:
-        dataset = _fitted(dataset, size, resize, channels)
-    if isinstance(validation, (int, float)):
-        return dataset.with_validation(float(validation), seed=seed)
-    if validation is not None:
-        raise ConfigError(f"validation for {name!r} must be a fraction such as 0.1, got {os.fspath(validation)!r}")
-    return dataset
+    with _telling(progress) as tell:
+        name = canonical(data) if isinstance(data, str) else None
+        if name is None:
+            path = _as_folder(data)
+            return folder.load_folder(
+                path,
+                size=size,
+                resize=resize,
+                channels=channels,
+                validation=validation,
+                seed=seed,
+                class_names=class_names,
+                files=files,
+                whole=whole,
+                progress=tell,
+            )
+        if files is not None:
+            raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
+        dataset = load_named(name, progress=tell)
+        if class_names is not None:
+            dataset = _relabelled(dataset, class_names)
+        if size is not None or channels is not None:
+            dataset = _fitted(dataset, size, resize, channels, tell)
+        if isinstance(validation, (int, float)):
+            return dataset.with_validation(float(validation), seed=seed)
+        if validation is not None:
+            raise ConfigError(f"validation for {name!r} must be a fraction such as 0.1, got {os.fspath(validation)!r}")
+        return dataset
 
 
 def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
@@ -84,7 +87,8 @@ def load_named(name: str, *, progress: Progress | None = None) -> Dataset:
     info = known(name)
     if info.name == "digits":
         return digits.load()
-    place = locate(name) or _download(info, data_folders()[-1], progress)
+    with _telling(progress) as tell:
+        place = locate(name) or _download(info, data_folders()[-1], tell)
     train, test = _read(info, place)
     for what, part, count in (("training", train, info.num_train), ("test", test, info.num_test)):
         if len(part) != count:
@@ -200,7 +204,7 @@ def _download(info: Known, root: Path, progress: Progress | None) -> Path:
                 path = fetch(remote, target, progress=progress)
                 if path.name.endswith(".tar.gz"):
                     most = 2 * (info.num_train + info.num_test) * (1 + math.prod(info.shape))
-                    unpack(path, info.layouts[0], target, max_bytes=most)
+                    unpack(path, info.layouts[0], target, max_bytes=most, progress=progress)
                     path.unlink()
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -221,7 +225,9 @@ def _read(info: Known, place: Path) -> tuple[Split, Split]:
     return train, test
 
 
-def _fitted(dataset: Dataset, size: Size | None, resize: str, channels: int | None) -> Dataset:
+def _fitted(
+    dataset: Dataset, size: Size | None, resize: str, channels: int | None, progress: Progress | None
+) -> Dataset:
     """A set in memory at another size or colour mode."""
     from pellucid.datasets.pictures import fit_array, fitting
 
@@ -230,10 +236,16 @@ def _fitted(dataset: Dataset, size: Size | None, resize: str, channels: int | No
     if rule.shape == dataset.image_shape:
         return dataset
 
-    def refit(split: Split) -> Split:
-        return replace(split, images=fit_array(np.asarray(split.images), rule))
+    total = len(dataset.train) + len(dataset.test)
 
-    return replace(dataset, train=refit(dataset.train), test=refit(dataset.test))
+    def refit(split: Split, before: int) -> Split:
+        def tell(done: int) -> None:
+            if progress is not None:
+                progress(before + done, total, f"fitting pictures to {rule.size[0]} x {rule.size[1]}")
+
+        return replace(split, images=fit_array(np.asarray(split.images), rule, tell=tell))
+
+    return replace(dataset, train=refit(dataset.train, 0), test=refit(dataset.test, len(dataset.train)))
 
 
 def _relabelled(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
@@ -244,3 +256,13 @@ def _relabelled(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
 
     train, test = relabel(dataset.train), relabel(dataset.test)
     return replace(dataset, train=train, test=test, class_names=tuple(class_names))
+
+
+@contextlib.contextmanager
+def _telling(progress: Progress | None) -> Iterator[Progress]:
+    """Who hears how far it is: whoever was given, else a bar on a terminal."""
+    if progress is not None:
+        yield progress
+        return
+    with work_bar("auto") as bar:
+        yield bar

@@ -16,6 +16,7 @@ import numpy as np
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.ops.geometry import Array
+from pellucid.progress import WorkBar
 from pellucid.train.events import (
     BatchEnded,
     Diagnosed,
@@ -98,6 +99,8 @@ class Progress:
     def __init__(self, file: IO[str] | None = None, *, bar: bool = True) -> None:
         self._file, self._wants_bar = file, bar
         self._bar: RichProgress | None = None
+        self._hushed = WorkBar(quiet=True)
+        """Other bars' place while this one is there: what a listener evaluates draws none over it."""
         self._task: TaskID | None = None
         self._epochs = self._steps = self._epoch = 0
         self._headed = False
@@ -157,6 +160,7 @@ class Progress:
             expand=True,
         )
         self._bar.start()
+        self._hushed.__enter__()
         self._task = self._bar.add_task("", total=self._steps, numbers="")
 
     def _start_epoch(self, epoch: int) -> None:
@@ -221,6 +225,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+            self._hushed.__exit__(None, None, None)
 
     def __enter__(self) -> Progress:
         return self

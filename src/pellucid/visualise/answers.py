@@ -33,7 +33,7 @@ def probabilities(model: Sequential, images: Any, *, progress: Progress | None =
         raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
     chunks = []
     for start in range(0, len(images), CHUNK):
-        chunks.append(model.predict(images[start : start + CHUNK]))
+        chunks.append(model.predict(images[start : start + CHUNK], verbose=0))
         if progress is not None:
             progress(min(start + CHUNK, len(images)), len(images), "judging pictures")
     outputs = np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32)

@@ -1,0 +1,153 @@
+"""Long work shows itself: a bar on standard error for what can be counted, a moving one for what cannot.
+
+Where standard error is no terminal, a plain line comes every LINE_S instead.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar
+
+from pellucid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+BUSY_S = 0.5
+"""Work that nobody can count is shown when it takes longer than this; a flash would only disturb."""
+
+LINE_S = 10.0
+
+LONG_S = 1.0
+"""What a program calls is shown when it takes longer than this; it may call it in a loop."""
+
+
+class WorkBar:
+    """Call it as bar(done, total, what); it appears with the first call and goes when the block ends.
+
+    Inside the block of another bar it draws on that one. Nothing may be printed inside, where it would break the line.
+    """
+
+    _outermost: ClassVar[WorkBar | None] = None
+
+    def __init__(self, *, quiet: bool = False, after_s: float = 0.0) -> None:
+        """after_s: work that is done sooner shows nothing."""
+        self._quiet, self._terminal = quiet, _is_terminal()
+        self._bar: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._pulse: TaskID | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._said_s = time.monotonic()
+        self._from_s = self._said_s + after_s
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Draw that `done` of `total` are done of `what`."""
+        if self._quiet:
+            return
+        if WorkBar._outermost not in (None, self):
+            WorkBar._outermost(done, total, what)
+            return
+        self._rest()
+        if self._terminal:
+            if time.monotonic() >= self._from_s:
+                with self._lock:
+                    self._draw(what, done, total)
+        elif time.monotonic() - self._said_s >= LINE_S:
+            self._say(f"{what}: {done / max(total, 1):.0%}")
+
+    def busy(self, what: str) -> None:
+        """Say that `what` is going on, until something else is said or the block ends."""
+        if self._quiet:
+            return
+        if WorkBar._outermost not in (None, self):
+            WorkBar._outermost.busy(what)
+            return
+        self._rest()
+        timer = threading.Timer(BUSY_S if self._terminal else LINE_S, self._show_busy, [what])
+        timer.daemon = True
+        self._timer = timer
+        timer.start()
+
+    def __enter__(self) -> WorkBar:
+        if WorkBar._outermost is None:
+            WorkBar._outermost = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if WorkBar._outermost is not self:
+            return
+        WorkBar._outermost = None
+        self._rest()
+        with self._lock:
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
+
+    def _rest(self) -> None:
+        """End what `busy` began."""
+        timer, self._timer = self._timer, None
+        if timer is None:
+            return
+        timer.cancel()
+        with self._lock:
+            if self._bar is not None and self._pulse is not None:
+                self._bar.remove_task(self._pulse)
+            self._pulse = None
+
+    def _show_busy(self, what: str) -> None:
+        with self._lock:
+            if self._timer is not threading.current_thread():
+                return  # it ended in this moment
+            if self._terminal:
+                self._bar = self._bar or self._begin()
+                self._pulse = self._bar.add_task(what, total=None)
+            else:
+                self._say(f"{what} ...")
+
+    def _draw(self, what: str, done: int, total: int) -> None:
+        self._bar = self._bar or self._begin()
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total)
+        self._bar.update(self._tasks[what], completed=done, total=total)
+
+    def _say(self, text: str) -> None:
+        self._said_s = time.monotonic()
+        print(text, file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _begin() -> Progress:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
+        )
+        bar = Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False)
+        bar.start()
+        return bar
+
+
+def work_bar(verbose: int | str) -> WorkBar:
+    """The bar of a call from Python, over LONG_S. verbose: 0 for none, "auto" for one on a terminal, 1 and 2 always.
+
+    A thread beside the main one has none: two would write over each other.
+    Errors: ConfigError for another verbose.
+    """
+    if verbose not in (0, 1, 2, "auto"):
+        raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+    alone = threading.current_thread() is threading.main_thread()
+    shown = bool(verbose) and alone and (verbose != "auto" or _is_terminal())
+    return WorkBar(quiet=not shown, after_s=LONG_S)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # a program without a console has none
