@@ -79,32 +79,6 @@ def counted(made: Sequence[tuple[Turns, Turns]]) -> list[tuple[Turns, Turns]]:
     return [(ours, loop) for ours, loop in made if best >= PROBE_FLOOR * loop.together]
 
 
-def gain(self) -> float:
-    """What all cores gain over one of them."""
-    return statistics.harmonic_mean(self.alone) / self.together
-
-
-def turns(worker: Worker, cores: Sequence[int], steps: int) -> Turns:
-    """One round: each core alone, all together, each core alone again."""
-
-    def alone() -> list[float]:
-        return [worker.round(steps, cores=[core]) for core in cores]
-
-    before, together = alone(), worker.round(steps, cores=cores)
-    return Turns(before + alone(), together)
-
-
-def counted(made: Sequence[tuple[Turns, Turns]]) -> list[tuple[Turns, Turns]]:
-    """The rounds (ours, loop) in which every core was at its full speed."""
-    best_alone = min(min(ours.alone) for ours, _ in made)
-    best_loop = min(loop.together for _, loop in made)
-    return [
-        (ours, loop)
-        for ours, loop in made
-        if best_alone >= CALM * max(ours.alone) and best_loop >= PROBE_FLOOR * loop.together
-    ]
-
-
 def gain(row: Row, rounds: int, cores: Sequence[int]) -> dict[str, Any]:
     """What all cores gain over one, and what the multiply-add loop gains."""
     count = len(cores)
