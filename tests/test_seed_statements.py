@@ -11,6 +11,7 @@ from pellucid import ops, optimizers, scratch, zoo
 from pellucid.exercises import check_edge_kernel, two_halves
 from pellucid.layers import Activation, AvgPool2D, Conv1D, Conv2D, Dense, Flatten, Layer, MaxPool2D
 from pellucid.model import Sequential
+from pellucid.tracing import trace
 
 RNG = np.random.default_rng(5)
 
@@ -108,6 +109,24 @@ def test_the_kernels_of_a_convolution_are_learned_and_not_a_step_before_learning
     model.fit(pictures, labels, verbose=0)
     changed = [float(np.abs(a - b).max()) for a, b in zip(before, model.get_weights(), strict=True)]
     assert min(changed) > 1e-4, "kernel and bias of the convolution as of the dense half"
+
+
+def test_one_half_finds_features_and_the_other_one_tells_classes_from_them() -> None:
+    """What stands before Flatten gives features; the dense half answers from them alone, and from nothing else."""
+    model = zoo.simple_convnet()
+    pictures = RNG.integers(0, 256, (3, 28, 28, 1)).astype(np.uint8)
+    seen = trace(model, pictures)
+    extracting, classifying = ([layer.name for layer in half] for half in (model.layers[:2], model.layers[2:]))
+    assert (extracting, classifying) == (["conv1", "pool1"], ["flatten", "affine1", "affine2"])
+    features = values = seen["pool1"].output
+    assert features.shape == (3, 12, 12, 30)
+    for layer in model.layers[2:]:
+        values = layer(values)
+    np.testing.assert_allclose(values, model.predict(pictures), rtol=1e-5)
+    swapped = features[[1, 0, 2]]
+    for layer in model.layers[2:]:
+        swapped = layer(swapped)
+    np.testing.assert_allclose(swapped, values[[1, 0, 2]], rtol=1e-5)
 
 
 def test_weights_come_from_gradients_not_from_luck() -> None:
