@@ -20,7 +20,9 @@ CLASSES = 7
 
 
 def main(folder: Path) -> None:
+    import h5py
     import keras
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
     keras.utils.set_random_seed(3)
     rng = np.random.default_rng(4)
@@ -39,6 +41,8 @@ def main(folder: Path) -> None:
     body = keras.applications.VGG16(weights=None, input_shape=(*SIDE, 3), include_top=False)
     np.save(folder / "body.npy", body.get_layer("block5_conv3").get_weights()[0])
     body.save_weights(folder / "body.weights.h5")
+    with h5py.File(folder / "vgg16_notop.h5", "w") as file:  # as the published files are: weights alone, by layer
+        save_weights_to_hdf5_group(file, body)
 
     layers = keras.layers
     own = keras.Sequential(

@@ -7,13 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from keras_layouts import KERNEL, small, write
+from picture_files import write as write_picture
 
+import pellucid
 from pellucid import layers as L
 from pellucid import zoo
 from pellucid.convert import import_model, import_weights, keras, open_weights
@@ -23,6 +26,7 @@ from pellucid.model import Sequential
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
 SIDE = (32, 64)
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,39 @@ def test_without_top_the_head_starts_anew(files: Path) -> None:
     assert import_weights(whole, files / "vgg16.h5", no_top=True).fresh == ("fc6", "fc7", "fc8")
     other = vgg16(classes=5)
     assert import_weights(other, files / "vgg16.weights.h5").fresh == ("fc8",)
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of two classes."""
+    folder = tmp_path_factory.mktemp("colours")
+    for number in range(4):
+        write_picture(folder / "daisy" / f"{number}.png", colour=(240, 240, 60 + number))
+        write_picture(folder / "rose" / f"{number}.png", colour=(200, 20 + number, 60))
+    return folder
+
+
+@pytest.mark.parametrize("file", ["vgg16_notop.h5", "vgg16.h5"])
+def test_the_command_line_takes_kerass_older_files(
+    file: str, files: Path, colours: Path, command: Command, tmp_path: Path
+) -> None:
+    """Weights alone and whole models: for a head of one's own on frozen features, and as a model file."""
+    words = ["--set", "dense_units=4", "--size", 32]
+    with h5py.File(files / file) as opened:
+        kernel = opened.get("model_weights", opened)["block5_conv3/block5_conv3/kernel"][()]
+    run, out = tmp_path / "run", tmp_path / "vgg16.safetensors"
+    status, told, err = command(
+        "train", "vgg16", "--weights", files / file, "--freeze", "features", "--data", colours,
+        *words, "--epochs", 1, "--out", run,
+    )  # fmt: skip
+    assert status == 0, err
+    assert "13 of 16 layers; fc6, fc7, fc8 start anew" in told
+    np.testing.assert_array_equal(pellucid.load(run).get_layer("conv5_3").params["kernel"], kernel)
+    status, told, err = command(
+        "import", files / file, "--as", "vgg16", "--no-top", *words, "--classes", 2, "--out", out
+    )
+    assert status == 0 and "Keras weights (.h5)" in told, err
+    np.testing.assert_array_equal(pellucid.load(out).get_layer("conv5_3").params["kernel"], kernel)
 
 
 def test_the_names_are_those_of_keras(files: Path) -> None:
