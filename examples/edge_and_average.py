@@ -48,7 +48,7 @@ def main() -> None:
     row.set_title("row 24 of all three", fontsize=9)
     row.set_xlabel("column")
     row.set_ylabel("value")
-    row.legend(frameon=False, fontsize=8, loc="lower left", handlelength=1.5)
+    row.legend(fontsize=8, loc="lower right", handlelength=1.5, edgecolor="none", framealpha=1)  # over the grid's lines
     plain(row)
     finish(figure, given.out, "edge_and_average.png")
 

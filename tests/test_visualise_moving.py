@@ -84,6 +84,22 @@ def test_the_figure_of_a_slide_shows_the_frame_it_is_asked_for() -> None:
     assert len(kernel.texts) == 6 and "it: conv1" in moving.figure.get_suptitle()
 
 
+def test_padding_has_room_in_the_panel_so_that_the_frame_covers_no_words() -> None:
+    model = Sequential([layers.Conv2D(2, 5, padding=((2, 1), (3, 0)), input_shape=(9, 8, 1))])
+    moving = slide_animation(slide(model, PICTURE[:, :, :1]))
+    panel = moving.figure.axes[0]
+    assert (panel.get_xlim(), panel.get_ylim()) == ((-3.5, 7.5), (9.5, -2.5))
+    moving.frame(0)
+    title = panel.title.get_window_extent()
+    for number in (0, moving.count - 1):
+        moving.draw(number)
+        frame = panel.patches[0].get_window_extent()
+        assert not frame.overlaps(title)
+        inside = panel.get_window_extent()
+        assert frame.x0 >= inside.x0 - 1 and frame.x1 <= inside.x1 + 1
+        assert frame.y0 >= inside.y0 - 1 and frame.y1 <= inside.y1 + 1
+
+
 def test_a_pooling_slides_too_and_frames_its_pick() -> None:
     way = slide(network(), PICTURE, "pool1", 2)
     assert way.kernel is None and [frame.place for frame in way] == [divmod(n, 4) for n in range(16)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.ops import Array
 from pellucid.visualise.animation import Animation
-from pellucid.visualise.figure import INK, VERMILION, grey, new_figure
+from pellucid.visualise.figure import INK, PALE, VERMILION, grey, new_figure
 from pellucid.visualise.sliding import Slide
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS) -> Anima
     span = _range(source)
     shape = "x".join(map(str, (*slide.input.shape[:2], len(slide.channels))))
     before = Matrix(axes[0], source, f"input, {shape}{which}", span)
+    _make_room(axes[0], slide)
     patch = Matrix(axes[1], _drawn(first.patch, shown), f"patch{which}", span, written=True)
     products = None
     if slide.kernel is not None and first.products is not None:
@@ -139,6 +140,16 @@ def _even(values: Array) -> Range:
     """As far below 0 as above it, which is mid-grey."""
     limit = float(np.abs(np.nan_to_num(values)).max()) or 1.0
     return -limit, limit
+
+
+def _make_room(ax: Axes, slide: Slide) -> None:
+    """Widen the input's panel by the padding that windows reach into, hatched: nothing of the picture stands there."""
+    tall, wide = slide.input.shape[:2]
+    rows = [0, tall - 1, *(row for frame in slide for row in frame.rows)]
+    columns = [0, wide - 1, *(column for frame in slide for column in frame.columns)]
+    ax.set_ylim(max(rows) + 0.5, min(rows) - 0.5)
+    ax.set_xlim(min(columns) - 0.5, max(columns) + 0.5)
+    ax.patch.set(hatch="////", edgecolor=PALE, linewidth=0)
 
 
 def _frame(ax: Axes) -> Rectangle:
