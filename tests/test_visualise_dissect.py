@@ -63,6 +63,12 @@ SERIES: dict[str, list[L.Layer]] = {
     "series max": [L.MaxPool1D(3, 2, padding="same")],
     "series average": [L.AvgPool1D(2)],
 }
+LAID_OUT = (
+    *("convolution", "padded", "grouped", "one by one", "softmax over channels", "table", "max pooling over padding"),
+    *("average over padding", "global average", "subsampling", "relu", "batch norm", "response norm", "zero padding"),
+    *("flatten", "dense", "dense softmax", "softmax", "distance", "series", "series softmax", "series max"),
+)
+"""Of those, what is laid out too, which takes half a second: the others have the panels of one of these."""
 
 
 def model_of(layers: list[L.Layer], shape: tuple[int, ...]) -> Sequential:
@@ -238,7 +244,8 @@ def test_every_kind_has_a_figure(name: str) -> None:
     found = dissect_step(step)
     figure = draw_dissection(found, title="it")
     assert found.equation in figure.get_supxlabel() and f"of {step.name}" in figure.get_suptitle()
-    figure.draw_without_rendering()
+    if name in LAID_OUT:
+        figure.draw_without_rendering()
 
 
 def test_wrong_questions_are_answered_plainly() -> None:
