@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import importlib
 import io
 import re
 import runpy
@@ -174,7 +175,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     @functools.cache
     def run_once(name: str) -> tuple[str, Path]:
         folder = tmp_path_factory.mktemp(name) / "figures"
-        return run(name, folder), folder
+        kept = (
+            ["--model", str(run_once("cifar_net")[1] / "cifar-net.safetensors")] if name == "features_by_depth" else []
+        )
+        return run(name, folder, *kept), folder
 
     return run_once
 
@@ -222,9 +226,20 @@ def test_a_kernel_of_ones_own_gets_a_verdict_in_korean(tmp_path: Path) -> None:
     assert "맞습니다" in run("edge_exercise", tmp_path, "--kernel", "2", "2", "-2", "-2", "--lang", "ko")
 
 
-def test_features_are_drawn_of_the_model_that_cifar_net_keeps(ran: Ran, tmp_path: Path) -> None:
-    kept = ran("cifar_net")[1] / "cifar-net.safetensors"
-    assert "conv3: 48 maps" in run("features_by_depth", tmp_path, "--model", str(kept))
+def test_features_without_a_model_are_those_of_one_trained_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AskedError(Exception):
+        """Training is asked for; it has its own test."""
+
+    def train(quick: bool, epochs: int) -> None:
+        raise AskedError(quick, epochs)
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.setattr(importlib.import_module("cifar_net"), "train", train)
+    with pytest.raises(AskedError) as asked:
+        run("features_by_depth", tmp_path)
+    assert asked.value.args == (True, 2)
 
 
 def test_a_patch_holds_all_that_its_answer_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
