@@ -61,9 +61,11 @@ void reduce_shard(void* context, int64_t shard, Arena&) {
         for (int64_t c0 = 0; c0 < r.columns; c0 += V) {
             const int64_t c = vector_start(c0, r.columns), lanes = at_most(r.columns - c, V);
             vd sum[T::sums] = {};
-            // A whole vector wherever the next row is there to be read; what it says of other columns is not used.
+            // A whole vector wherever the rows after it are there to be read, which are many where columns are few; what
+            // they say of other columns is not used.
             const int64_t stop = at_most(i + kReduceRows, end);
-            const int64_t whole = lanes == V || stop < r.rows ? stop : at_least(stop - V, i);
+            const int64_t beyond = lanes == V ? 0 : ceil_div(c + V - r.columns, r.columns);
+            const int64_t whole = at_least(at_most(stop, r.rows - beyond), i);
             int64_t row = i;
             for (; row < whole; ++row) r.terms.add(row, c, V, sum);
             for (; row < stop; ++row) r.terms.add(row, c, lanes, sum);
