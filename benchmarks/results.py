@@ -157,14 +157,16 @@ def memory(found: dict[str, Any]) -> str:
 
 
 def thread_gains(found: dict[str, Any]) -> str:
-    """A training step with one thread over all, beside the loop's."""
+    """What all cores make of a training step over what each makes alone, beside the loop's; quartiles in brackets."""
     gains = [row for key, row in found["rows"].items() if key.startswith("gain/") and row["gain"]]
     cells = [
-        [row["network"], str(row["threads"]), *(f"{value:.2f}" for value in (row["gain"], row["probe_gain"])),
+        [row["network"], str(row["threads"]),
+         *(f"{row[name]:.2f} ({' to '.join(f'{edge:.2f}' for edge in row[f'{name}_quartiles'][::2])})"
+           for name in ("gain", "probe_gain")),
          f"{row['gain'] / row['probe_gain']:.0%}", f"{row['rounds_kept']} of {row['rounds']}"]
         for row in gains
     ]  # fmt: skip
-    header = ("network", "threads", "gain", "gain of the multiply-add loop", "share", "turns kept")
+    header = ("network", "threads", "gain", "gain of the multiply-add loop", "share", "rounds kept")
     return table(header, cells, left=1)
 
 

@@ -141,6 +141,7 @@ def test_results_name_every_row_and_what_is_weak(tmp_path: Path) -> None:
     about = machine.describe()
     (tmp_path / "peers.json").write_text(json.dumps({"about": about, "rows": rows}))
     gain = {"network": "lenet5", "threads": 2, "gain": 1.5, "probe_gain": 2.0, "rounds": 7, "rounds_kept": 7}
+    gain |= {"gain_quartiles": [1.4, 1.5, 1.6], "probe_gain_quartiles": [1.9, 2.0, 2.1]}
     busy = {
         "threads": 1,
         "alone_ms": 1.0,
@@ -159,6 +160,7 @@ def test_results_name_every_row_and_what_is_weak(tmp_path: Path) -> None:
     weak = text.partition("## What is weak")[2]
     assert "simple-convnet, training step, batch 100: 2.50 times as fast as PyTorch, not 3" in weak
     assert "takes 20.0 MB, the least of the peers 10.0 MB" in weak
+    assert "1.50 (1.40 to 1.60)" in text
     assert "lenet5: 2 threads gain 75% of what the loop gains" in weak
     assert "lenet5, training step, batch 100: 4" not in weak and "busy" not in weak
 
