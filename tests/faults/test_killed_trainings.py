@@ -242,7 +242,8 @@ def test_a_failing_call_is_one_line_and_damages_nothing(
     request: pytest.FixtureRequest,
 ) -> None:
     calls = finished[name].calls
-    places = chosen(calls, ALL, "fail", request)
+    first = calls.index("ow") + 1  # of the first checkpoint: nothing has begun, and the place is free again
+    places = sorted({first, *chosen(calls, ALL, "fail", request)})
     for at in places:
         run, fault = tmp_path / str(at), failure(calls[at - 1], at)
         failed = server.run(*COMMANDS[name], "--out", run, run=run, fault=fault)

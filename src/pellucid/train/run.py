@@ -15,7 +15,7 @@ from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor
 from pellucid.train.doctor.chart import Examined
 from pellucid.train.early_stopping import EarlyStopping
-from pellucid.train.events import EpochEnded, Event, Listener
+from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
 from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
@@ -86,10 +86,10 @@ def run_training(
     doctor: say in the log, and to the listeners, what goes wrong. test: other pictures that it will be judged on, which
     should not be among those to learn from.
 
-    However training ends, `last.safetensors` holds the newest parameters, `model.safetensors` those of the best epoch;
-    only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever calls has locked.
-    resume: go on from there; rescheduled as in `Trainer.resume`. first: hear that training starts before anything but
-    the first checkpoint is written.
+    However training ends once it has begun, `last.safetensors` holds the newest parameters, `model.safetensors` those
+    of the best epoch; only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever
+    calls has locked. resume: go on from there; rescheduled as in `Trainer.resume`. first: hear that training starts
+    before anything but the first checkpoint is written.
     """
     keepers: list[Listener] = [
         JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
@@ -102,13 +102,19 @@ def run_training(
         keepers.append(EarlyStopping(patience=config.patience))
     kept = checkpoints or Checkpoints(out / CHECKPOINT_FOLDER)
     make_folder(kept.folder)
+    begun = False
+
+    def hear(event: Event) -> None:
+        nonlocal begun
+        begun = begun or isinstance(event, TrainingStarted)
+
     trainer = Trainer(
         model,
         examples,
         config,
         validation=validation,
         augment=augment,
-        listeners=[*first, *keepers, *listeners],
+        listeners=[*first, hear, *keepers, *listeners],
         folder=out,
         checkpoints=kept,
     )
@@ -123,7 +129,7 @@ def run_training(
         at_once = True
         raise
     finally:
-        if not at_once:
+        if begun and not at_once:  # before, whoever asks again finds the place as it was
             model.save(out / LAST_FILE)
             if not (out / MODEL_FILE).exists():
                 model.save(out / MODEL_FILE)
