@@ -123,8 +123,9 @@ def alone(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[Non
                 if waiting is not None:
                     waiting()
                 fcntl.flock(handle, fcntl.LOCK_EX)
-            # the one before has removed what it held: a file of this name is another by now, or none
-            if not lock.exists() or not os.path.samestat(os.fstat(handle), os.stat(lock)):
+            # the one before has removed what it held: a file of this name is another by now, or none. Asked of the
+            # handle: under its name the file may go between two questions.
+            if os.fstat(handle).st_nlink == 0:
                 continue
             try:
                 yield
