@@ -14,7 +14,7 @@ PYTHONS = """Direct leak of 48 byte(s) in 2 object(s) allocated from:
     #1 0x7ffff6776c89 in PyFloat_FromDouble Objects/floatobject.c:149"""
 OURS = {
     "a function": "    #1 0x7fff01 in pellucid::parallel_for(long, double, void (*)(void*)) (/x/_other.so+0x1)",
-    "a line": "    #1 0x7fff01 in load_lanes /work/native/vec.hpp:67",
+    "a line": "    #1 0x7fff01 in load_lanes /home/me/native/vec.hpp:67",
     "the binding": "    #1 0x7fff01 in nb::detail::call(void*) /x/include/nb_func.h:341",
     "no symbols": "    #1 0x7fff01  (/x/package/pellucid/ops/_native.cpython-311-x86_64-linux-gnu.so+0x67cf8b)",
 }
