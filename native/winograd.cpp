@@ -4,13 +4,15 @@
 // reads the pooled gradient (unpooled_window.hpp).
 //
 // Two loop orders, one arithmetic (the same bits):
-// Few channels (transformed kernel U up to kStoredBytes): U is made once a call. Task = block of tiles, small enough
-//     that its transformed windows and a panel of results stay near L2: transform windows > panel of output channels >
-//     block of input channels > point > register tiles; then transform the panel back, with bias and activation.
-// Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles tiles
-//     of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task = panel
-//     of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of the
-//     work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7).
+// Few channels (transformed kernel U up to kStoredBytes): U is made once a call, and stays in L3. Task = block of
+//     tiles, small enough that its transformed windows and a panel of results stay near L2: transform windows > panel
+//     of output channels > block of input channels > point > register tiles; then transform the panel back, with bias
+//     and activation. No thread reads what another one has written, but for U.
+// Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles
+//     tiles of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task =
+//     panel of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of
+//     the work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7). Few tiles go this way too, where there
+//     are more panels than blocks of tiles to share out.
 //
 // Measured, direct-equivalent GFLOP/s (Zen 3, one thread, limit about 100; direct in brackets):
 //                          forward      to the input
@@ -26,6 +28,10 @@
 // 72 -> 144: 6.3 for 8.8; 1 x 224x224 64 -> 64: 16.6 for 18.0. To the input, against the gradient gathered from what
 // came through: 8.3 for 9.3, 6.2 for 9.2, 16.9 for 17.7.
 // Of the time at 64 -> 64, products take 60 %, windows 15 %, results 12 %.
+// Two threads, against U made anew for each 128 tiles (ms, forward and to the input): 4 x 112x112 128 -> 128: 26
+// (32), 30 (37), and the second thread gains 2.0 (1.65); 4 x 56x56 128 -> 256: 14.3 (14.9), 13.3 (15.1); but 256 ->
+// 256 (9.4 MB of U): 30.8 (30.1), 33.3 (30.6). Few tiles that go together, against blocks of them: 1 x 28x28 64 ->
+// 64: 0.18 (0.21); 4 x 8x8 72 -> 144: 0.16 (0.23).
 // Tried and lost: blocks of 512 KB and more (5 to 20 %); many channels' way for 64 -> 64 (20 %); blocks of 128 input
 // channels (25 to 40 % at 256 and 512 channels: U leaves L2); prefetching the lines that windows are written to (5 %);
 // one function for whole and cut tiles (5 %).
@@ -38,7 +44,7 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kDepthLimit = 72;                       // input channels of a block
-constexpr int64_t kStoredBytes = 2 << 20;                 // of U
+constexpr int64_t kStoredBytes = 5 << 20;                 // of U
 constexpr int64_t kBlockBytes = (V == 16 ? 768 : 384) << 10;  // of a block of tiles: most of L2
 constexpr int64_t kBlockTiles = 96;
 constexpr int64_t kDeepTiles = 128;
@@ -112,7 +118,7 @@ struct Plan {
     int64_t panels;
     int64_t tiles;            // at most, that go together
     int64_t u_point, u_block;
-    float *u, *windows;       // in the workspace: U if stored, else transformed windows
+    float *u, *windows;       // in the workspace, one or the other: U if stored, else transformed windows
     int64_t bytes;
 };
 
@@ -127,19 +133,18 @@ Plan plan_of(const Work& w, void* workspace) {
     p.panels = panel_count(w.O);
     p.u_point = p.depth * kWide + 16;
     p.u_block = p.u_point * F::points;
-    p.stored = p.panels * p.chunks * p.u_block * 4 <= kStoredBytes;
-    if (p.stored) {
-        p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
-        p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
-        p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
-    } else {
-        p.tiles = kDeepTiles;
-    }
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.u = pieces.take<float>(p.stored ? p.panels * p.chunks * p.u_block : 0);
-    p.windows = pieces.take<float>(
-        p.stored ? 0 : layout_of(C, p.depth, F::points, at_most(p.tiles, p.total)).block * p.chunks);
-    p.bytes = pieces.used;
+    p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
+    p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
+    p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
+    const bool storable = p.panels * p.chunks * p.u_block * 4 <= kStoredBytes;
+    const bool few = p.total <= kDeepTiles && ceil_div(p.total, p.tiles) < p.panels;
+    p.stored = storable && !few;
+    if (!p.stored) p.tiles = kDeepTiles;
+    // A program made for many pictures may run with few of them, so there is memory for either.
+    Pieces kernels{static_cast<char*>(workspace), 0}, windows = kernels;
+    p.u = kernels.take<float>(storable ? p.panels * p.chunks * p.u_block : 0);
+    p.windows = windows.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
+    p.bytes = at_least(kernels.used, windows.used);
     return p;
 }
 

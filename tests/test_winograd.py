@@ -45,7 +45,7 @@ SHAPES = (
     Conv("5x5-deep", (1, 6, 7, 144), (5, 5), 136, padding=SAME5),
     Conv("one-filter", (2, 11, 10, 6), (3, 3), 1, padding=((0, 1), (3, 3))),
     Conv("many-pictures", (40, 9, 9, 12), (3, 3), 20, padding=SAME3),
-    Conv("many-pictures-deep", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
+    Conv("many-pictures-deep", (30, 8, 9, 208), (3, 3), 200, padding=SAME3),
 )
 NAMED = [c for c in CONVS if c.winograd]
 
