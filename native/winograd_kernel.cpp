@@ -11,8 +11,9 @@
 // near L2, and sums into its own kernel-sized buffer; buffers are added in order. Large kernels, and those with fewer
 // tiles than the shards need: one shard, and the threads share each round: windows into the workspace first, then
 // (block, panel) is the task, panels inside, so that neighbouring tasks write to the same pages of the gradient.
-// Shards against shared rounds (two threads, ms): 4 x 112x112 128 -> 128: 38 to 40 (40 to 45); 128 x 8x8 72 -> 144:
-// 4.3 to 4.8 (4.3 to 5.9); 4 x 28x28 64 -> 64 (196 tiles, 3 shards): 0.84 (0.63).
+// With two threads, 4 x 28x28 64 -> 64 (196 tiles, 3 shards): 0.63 ms for 0.84; 4 x 14x14 (64 tiles, one): 0.23 for
+// 0.40. Larger kernels in shards gain 0 to 5 % (4 x 112x112 128 -> 128: 38 ms for 39.5; 128 x 8x8 72 -> 144: 4.3 for
+// 4.3), and up to 15 % while neighbours use the caches, for 8 kernel-sized buffers.
 //
 // The tile reads 6 or 12 neighbouring channels of one tile after another, so a block of channels is narrow and
 // the sum is cut every kSumTiles tiles: else each line is fetched from L2 for every 6 channels.
@@ -37,7 +38,7 @@ namespace {
 
 constexpr int64_t kDepthLimit = 40;            // input channels of a block
 constexpr int64_t kSumTiles = 64;              // added up in registers: 40 channels and a panel of them stay in L1
-constexpr int64_t kShardKernel = 640 << 10;    // bytes of a kernel up to which pictures are cut into shards
+constexpr int64_t kShardKernel = 256 << 10;    // bytes of a kernel up to which pictures are cut into shards
 constexpr int64_t kShards = 8;
 constexpr int64_t kShardTiles = 64;            // at least, of a shard
 constexpr int64_t kRoundBytes = 2 << 20;       // of transformed windows of a shard's round
