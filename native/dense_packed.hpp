@@ -4,9 +4,11 @@
 // Loop order: bands of rows (tasks) > blocks of 256 k > panels > register tiles. A band's results, 17 x 100, stay in L1
 // while the packed weights, 1.8 MB for 4320 -> 100, pass from L3 once a band: 8 GB/s at 16 rows.
 //
-// 4320 -> 100 for 100 examples, Zen 3, two threads: 0.48 ms with weights packed before, 0.56 with packing. Lost: tasks
-// that share the depth, each packing its own block of k and leaving a partial sum to be joined (0.56, 17 or 20 shares,
-// and nothing to be saved by packing before); bands of 12, 25 and 50 rows (0.50, 0.48, 0.48).
+// 4320 -> 100 for 100 examples, Zen 3, two threads: 0.48 ms with weights packed before, 0.56 with packing. Lost:
+// tasks that share the depth, each packing its own block of k and leaving a partial sum to be joined (0.56, 17 or 20
+// shares, and nothing to be saved by packing before); bands of 12, 25 and 50 rows (0.50, 0.48, 0.48); blocks of 128
+// k, the next panel fetched during this one (in a burst or a line a step), the next k of the examples (0 to 5 %
+// slower each).
 #pragma once
 #include "gather_gemm.hpp"
 #include "parallel.hpp"

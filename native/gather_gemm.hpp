@@ -15,8 +15,8 @@
 // (Zen 3, from L1), so dense layers end an odd number of vectors with a panel of three.
 // k goes by fours, so that counting is done once for 48 multiply-adds. With the core to itself that gains little
 // (multiply-adds are the limit); beside a neighbour on the core's other half, who takes half of what the core decodes,
-// SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the tile
-// of winograd.hpp, 0.91 and 0.97.
+// SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
+// tile of winograd.hpp, 0.91 and 0.97.
 // m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
 // sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
 // speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
