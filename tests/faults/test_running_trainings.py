@@ -160,12 +160,12 @@ def test_a_folder_that_is_taken_away(tmp_path: Path) -> None:
 def test_two_trainings_at_once(command: Command, tmp_path: Path, cases: Callable[[int], None]) -> None:
     run = tmp_path / "run"
     with training(*ENDLESS, "--out", run) as first, training(*ENDLESS, "--out", run) as second:
-        until(lambda: epochs_of(run) >= 1, first if second.poll() is not None else second)
         ends = time.monotonic() + 60
         while first.poll() is None and second.poll() is None and time.monotonic() < ends:
             time.sleep(0.05)
         refused, running = (first, second) if first.poll() is not None else (second, first)
         assert refused.poll() == 1 and running.poll() is None
+        until(lambda: epochs_of(run) >= 1, running)
         said = refused.communicate()[1]
         assert said.count("\n") == 1 and (
             "is training here" in said or "holds a run already" in said or "--out" in said
