@@ -13,8 +13,8 @@
 //     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    2 x 3,  8 x 1
 // One vector wide, every multiply-add waits for a load of its own: 10 x 1 reaches 68 GFLOP/s where 6 x 2 reaches 102
 // (Zen 3, from L1), so dense layers end an odd number of vectors with a panel of three.
-// k goes by fours, so that counting is done once for 48 multiply-adds. With the core to itself that gains little
-// (multiply-adds are the limit); beside a neighbour on the core's other half, who takes half of what the core decodes,
+// k goes by fours, so that counting is done once for 48 multiply-adds. On a core whose other half a neighbour used
+// (SimpleConvNet's dense layer then took 0.6 to 0.7 ms instead of 0.48, and nothing done about memory helped),
 // SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
 // tile of winograd.hpp, 0.91 and 0.97.
 // m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own

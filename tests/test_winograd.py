@@ -45,6 +45,7 @@ SHAPES = (
     Conv("5x5-deep", (1, 6, 7, 144), (5, 5), 136, padding=SAME5),
     Conv("one-filter", (2, 11, 10, 6), (3, 3), 1, padding=((0, 1), (3, 3))),
     Conv("many-pictures", (40, 9, 9, 12), (3, 3), 20, padding=SAME3),
+    Conv("many-pictures-wide", (30, 8, 9, 144), (3, 3), 136, padding=SAME3),
     Conv("many-pictures-deep", (30, 8, 9, 208), (3, 3), 200, padding=SAME3),
 )
 NAMED = [c for c in CONVS if c.winograd]
@@ -195,7 +196,7 @@ def test_bias_and_activation_ride_on_the_way_out(algorithm: str, kind: str) -> N
 
 @pytest.mark.parametrize("algorithm", WINOGRAD)
 @pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("name", ["many-pictures", "many-pictures-deep"])
+@pytest.mark.parametrize("name", ["many-pictures", "many-pictures-wide", "many-pictures-deep"])
 def test_same_bits_for_any_number_of_threads_and_any_larger_program(name: str, op: str, algorithm: str) -> None:
     c = next(shape for shape in SHAPES if shape.name == name)
     args, options = builds(c)[op](np.random.default_rng(2))
