@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
 from pellucid import bench
@@ -79,3 +85,15 @@ def test_every_kernel_of_a_step_is_told_of(capsys: pytest.CaptureFixture[str]) -
     assert "50%" in next(line for line in short.splitlines() if "kernel0" in line)
     full = step_table(True, capsys)
     assert "kernel4" in full and "others" not in full
+
+
+def test_ctrl_c_ends_it_without_a_trace() -> None:
+    words = [sys.executable, "-m", "pellucid", "bench", "--network", "vgg16"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr
+        line = process.stderr.readline()
+        assert "vgg16" in line
+        time.sleep(2)  # wherever the measuring process is by now: the terminal interrupts all of them
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert "Traceback" not in process.stderr.read()

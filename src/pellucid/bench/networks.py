@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -90,7 +91,11 @@ def run(job: Job, threads: int | None = None) -> Measurement:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, job, threads))
-    process.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child's mask too: Ctrl-C is for us
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
         found = ours.recv()
@@ -98,6 +103,9 @@ def run(job: Job, threads: int | None = None) -> Measurement:
         raise BackendError(
             f"measuring {job.network} ({job.work}, batch {job.batch}) ended without a result; is there enough memory?"
         ) from None
+    except BaseException:
+        process.kill()
+        raise
     finally:
         process.join()
     if isinstance(found, Exception):
