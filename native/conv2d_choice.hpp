@@ -71,8 +71,8 @@ constexpr int64_t choose_gradient(int64_t K, int64_t H, int64_t W, int64_t from,
 // pixels) lie near L1, else 2.3. Winograd has to promise a quarter less: it does the same work whatever came through.
 constexpr int64_t choose_routed(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
     const int64_t rows = 2 * at_most(at_least(256 / W, 1), H / 2) + 2;
-    const double vector = rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3;
-    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * double(K * ceil_div(K * from, V)) * vector;
+    const double vector = (rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3) * kLoadLanes / V;
+    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * double(K * ceil_div(K * from, kLoadLanes)) * vector;
     const double winograd = K == 5 ? winograd_cycles(kGradient5, 2, H, W, from, to)
                                    : winograd_cycles(kGradient4, 4, H, W, from, to);
     return winograd < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);

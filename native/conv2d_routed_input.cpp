@@ -135,8 +135,8 @@ void input_picture(void* context, int64_t task, Arena& arena) {
                     const float* from[kSumSegments];
                     int64_t target[kSumSegments];
                     for (int64_t i = begin; i < stop; ++i) {
-                        from[i - begin] = weights + i * s.padded + v0 * V;
-                        target[i - begin] = segment_offset(a, s, i) + v0 * V;
+                        from[i - begin] = weights + i * s.padded + v0 * kLoadLanes;
+                        target[i - begin] = segment_offset(a, s, i) + v0 * kLoadLanes;
                     }
                     const SumFunction sum = kSums[stop - begin][v1 - v0];
                     for (int64_t k = 0; k < lists; ++k) {

@@ -140,11 +140,11 @@ void kernel_share(void* context, int64_t task, Arena& arena) {
                         const float* from[kSumSegments];
                         float* to[kSumSegments];
                         for (int64_t i = begin; i < end; ++i)
-                            from[i - begin] = x + segment_offset(a, s, i) + v0 * V;
+                            from[i - begin] = x + segment_offset(a, s, i) + v0 * kLoadLanes;
                         const SumFunction sum = kSums[end - begin][v1 - v0];
                         for (int64_t o = first; o < last; ++o) {
                             for (int64_t i = begin; i < end; ++i)
-                                to[i - begin] = sums + o * s.slots + i * s.padded + v0 * V;
+                                to[i - begin] = sums + o * s.slots + i * s.padded + v0 * kLoadLanes;
                             sum(lists[o - first], from, to);
                         }
                     }
@@ -159,8 +159,8 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
     const Segments& s = p.s;
     const int64_t first = task * kOutputs, last = at_most(first + kOutputs, a.O), size = a.O * s.slots;
     for (int64_t shard = 1; shard < p.shards; ++shard)
-        for (int64_t i = first * s.slots; i < last * s.slots; i += V)
-            store(p.sums + i, load(p.sums + i) + load(p.sums + shard * size + i));
+        for (int64_t i = first * s.slots; i < last * s.slots; i += kLoadLanes)
+            store_row(p.sums + i, load_row(p.sums + i) + load_row(p.sums + shard * size + i));
     const int64_t channels = a.C / a.GROUPS, taps = s.floats / s.view.pixel;  // of a segment
     for (int64_t i = 0; i < s.count * taps; ++i) {
         const float* from = p.sums + i / taps * s.padded + i % taps * s.view.pixel;

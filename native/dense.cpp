@@ -25,6 +25,7 @@ constexpr int64_t kTasks = 16;
 constexpr int64_t kBandRows = 48;    // least rows a packed block should serve
 constexpr int64_t kStripPanels = 4;  // panels packed at a time at most
 constexpr int64_t kPartRows = 128;   // rows that stay in L2
+constexpr int64_t kAround = 4 << 20;  // floats of a gradient that no cache holds until the optimizer reads it
 constexpr int64_t kInputBlock = 48;  // inputs of a task of the kernel's gradient
 
 // out (N, columns) = in (N, depth) . matrix, of many columns.
@@ -213,7 +214,9 @@ void kernel_block(void* context, int64_t task, Arena& arena) {
     product.columns = a.UNITS;
     product.accumulate = false;
     product.epilogue = {nullptr, kLinear, 0.0f};
+    product.around = a.N <= kDepth && a.UNITS % V == 0 && a.INPUTS * a.UNITS >= kAround;
     multiply(product, 0, panel_count(a.UNITS));
+    if (product.around) written_around();
 }
 
 void backward_kernel(const void* arguments, Context& context) {

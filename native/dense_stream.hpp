@@ -37,6 +37,7 @@ constexpr int64_t kStreamTasks = 16;
 constexpr int64_t kSumFloats = 8192;   // sums of a strip
 constexpr int64_t kStripLeast = 256;   // columns of a strip: 1 KB of each row
 constexpr int64_t kRunFloats = 32768;  // examples' numbers that stay in L2 while pairs pass
+constexpr int kRowVectors = V == 16 ? 1 : 2;  // rows copied at a time, to the input: 16 KB, half of L1
 constexpr int64_t kPartialFloats = int64_t(2) << 20;
 
 template <int NV>
@@ -210,21 +211,21 @@ inline void run_join(Join& c) { parallel_for(c.N, double(c.N * c.columns) * doub
 // Each group of 4 k fetches its share of 2V rows x 256 floats, in the order of memory; `next` is where the rows that
 // are multiplied go on, or where the next ones begin.
 PELLUCID_INLINE void fetch_rows(const float* next, int64_t stride, int64_t g) {
-    constexpr int64_t lines = 2 * V / kGroup;  // 2V rows x 16 lines by 64 groups
+    constexpr int64_t lines = kRowVectors * V / kGroup;  // so many rows x 16 lines by 64 groups
     const int64_t line = g / kGroup * lines;
     const float* p = next + line / (kDepth / kLine) * stride + line % (kDepth / kLine) * kLine;
 #pragma GCC unroll 8
     for (int64_t l = 0; l < lines; ++l) __builtin_prefetch(p + l * kLine);
 }
 
-// sum[n] += x[n] . the copy of 2V rows
+// sum[n] += x[n] . the copy
 void multiply_rows(const float* copy, int64_t depth, const float* x, int64_t N, float* sum, const float* next,
                    int64_t stride) {
     for (int64_t g = 0; g < depth; g += kGroup, x += kGroup * N) {
-        vf w[kGroup][2];
+        vf w[kGroup][kRowVectors];
         fetch_rows(next, stride, g);
-        load_transposed<2>(copy + g, kCopyStride, w);
-        update<2>(w, x, N, sum);
+        load_transposed<kRowVectors>(copy + g, kCopyStride, w);
+        update<kRowVectors>(w, x, N, sum);
     }
 }
 
@@ -232,13 +233,15 @@ void multiply_rows(const float* copy, int64_t depth, const float* x, int64_t N, 
 template <int N>
 void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* sum, const float* next,
                        int64_t stride) {
-    vf s[N][2];
+    vf s[N][kRowVectors];
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) s[n][0] = s[n][1] = vf{};
+    for (int n = 0; n < N; ++n)
+#pragma GCC unroll 2
+        for (int v = 0; v < kRowVectors; ++v) s[n][v] = vf{};
     for (int64_t g = 0; g < depth; g += kGroup, x += kGroup * N) {
         fetch_rows(next, stride, g);
 #pragma GCC unroll 2
-        for (int v = 0; v < 2; ++v) {
+        for (int v = 0; v < kRowVectors; ++v) {
             vf w[kGroup][1];
             load_transposed<1>(copy + g + v * V * kCopyStride, kCopyStride, w);
 #pragma GCC unroll 4
@@ -248,22 +251,21 @@ void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* 
         }
     }
 #pragma GCC unroll 4
-    for (int n = 0; n < N; ++n) {
-        store(sum + n * 2 * V, s[n][0]);
-        store(sum + n * 2 * V + V, s[n][1]);
-    }
+    for (int n = 0; n < N; ++n)
+#pragma GCC unroll 2
+        for (int v = 0; v < kRowVectors; ++v) store(sum + (n * kRowVectors + v) * V, s[n][v]);
 }
 
 void stream_rows(void* context, int64_t task, Arena& arena) {
     const Stream& s = *static_cast<const Stream*>(context);
-    constexpr int64_t pair = 2 * V;
-    float* sum = static_cast<float*>(arena_reserve(arena, size_t(pair * (s.N + kCopyStride)) * sizeof(float)));
-    float* copy = sum + s.N * pair;
+    constexpr int64_t most = kRowVectors * V;
+    float* sum = static_cast<float*>(arena_reserve(arena, size_t(most * (s.N + kCopyStride)) * sizeof(float)));
+    float* copy = sum + s.N * most;
     const int64_t end = at_most((task + 1) * s.strip, s.columns);
     for (int64_t run = 0; run < s.depth; run += s.run)
-        for (int64_t i = task * s.strip; i < end; i += pair) {
-            const int64_t rows = at_most(end - i, pair), run_end = at_most(run + s.run, s.depth);
-            if (rows < pair) memset(copy, 0, size_t(pair * kCopyStride) * sizeof(float));
+        for (int64_t i = task * s.strip; i < end; i += most) {
+            const int64_t rows = at_most(end - i, most), run_end = at_most(run + s.run, s.depth);
+            if (rows < most) memset(copy, 0, size_t(most * kCopyStride) * sizeof(float));
             for (int64_t k = run; k < run_end; k += kDepth) {
                 const int64_t depth = at_most(s.depth - k, kDepth), padded = round_up(depth, kGroup);
                 const float* from = s.weights + i * s.stride + k;
@@ -272,7 +274,7 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
                     copy_floats(from + r * s.stride, depth, to);
                     for (int64_t q = depth; q < padded; ++q) to[q] = 0.0f;
                 }
-                const float* next = k + kDepth < run_end ? from + kDepth : s.weights + (i + pair) * s.stride + run;
+                const float* next = k + kDepth < run_end ? from + kDepth : s.weights + (i + most) * s.stride + run;
                 const float* x = s.packed + k * s.N;
                 switch (s.N) {
                     case 1: multiply_rows_few<1>(copy, padded, x, sum, next, s.stride); break;
@@ -280,10 +282,10 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
                     case 3: multiply_rows_few<3>(copy, padded, x, sum, next, s.stride); break;
                     case 4: multiply_rows_few<4>(copy, padded, x, sum, next, s.stride); break;
                     default:
-                        memset(sum, 0, size_t(s.N * pair) * sizeof(float));
+                        memset(sum, 0, size_t(s.N * most) * sizeof(float));
                         multiply_rows(copy, padded, x, s.N, sum, next, s.stride);
                 }
-                flush(sum, pair, s.N, s.out + i, s.columns, rows, k > 0);
+                flush(sum, most, s.N, s.out + i, s.columns, rows, k > 0);
             }
         }
 }

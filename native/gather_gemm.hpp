@@ -52,6 +52,7 @@ struct Tile {
     bool first;       // start from zero, not from out
     bool last;        // apply the epilogue
     const Epilogue* epilogue;
+    bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
 };
 
 // The vectorised activations that do not fit in the tile's registers, over values just stored.
@@ -124,6 +125,13 @@ __attribute__((noinline)) void tile(const Tile& t) {
 #pragma GCC unroll 3
                 for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.slope, sum[r][v]);
         }
+    }
+    if (t.around) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 3
+            for (int v = 0; v < NV; ++v) store_around(t.out[r] + t.column + v * V, sum[r][v]);
+        return;
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -221,6 +229,7 @@ struct Product {
     int64_t columns;
     bool accumulate;  // add to what out holds
     Epilogue epilogue;
+    bool around = false;
 };
 
 // The panels first..last-1 of a packed product.
@@ -238,6 +247,7 @@ inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) 
             t.first = block == 0 && !p.accumulate;
             t.last = block == blocks - 1;
             t.epilogue = &p.epilogue;
+            t.around = p.around;
             multiply_panel(p.m, p.rows, p.out, t);
         }
     }

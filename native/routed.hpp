@@ -32,16 +32,16 @@ Segments segments_of(const Arguments& a) {
     const int64_t channels = a.C / a.GROUPS, width = (a.OW - 1) * a.SW + (a.KW - 1) * a.DW + 1;
     const bool whole = a.DW == 1;
     // A load across two cache lines counts twice: whole vectors are worth up to 2 in 5 more of them.
-    const int64_t pixel = 5 * round_up(channels, V) <= 7 * channels ? round_up(channels, V) : channels;
+    const int64_t pixel = 5 * round_up(channels, kLoadLanes) <= 7 * channels ? round_up(channels, kLoadLanes) : channels;
     Segments s;
     s.view = {true, pixel, width * pixel, width};
     s.columns = a.O / a.GROUPS;
     s.count = whole ? a.KH : a.KH * a.KW;
     s.floats = whole ? a.KW * pixel : pixel;
-    s.padded = round_up(s.floats, V);
+    s.padded = round_up(s.floats, kLoadLanes);
     s.slots = s.count * s.padded;
     s.rows = at_most(at_least(kBlockPixels / a.QW, 1), a.QH);
-    s.cuts = cuts_of(s.count, s.padded / V);
+    s.cuts = cuts_of(s.count, s.padded / kLoadLanes);
     return s;
 }
 

@@ -7,12 +7,24 @@
 // one vector load for each multiplication, which is what the machine can do (2 and 2 a cycle), and so gains their
 // number over the dense product. Accumulators: segments x vectors of one segment, at most kSumVectors registers; where
 // they are few, even and odd entries have their own, since each waits 4 cycles for its last sum.
+//
+// Vectors are of 8 floats with AVX-512 too: rows begin anywhere, so nearly every load of 16 crosses a line of the
+// cache, of 8 half of them, and a segment of 5 or 9 floats fills 16 lanes worse. SCN_PLACEHOLDER
 #pragma once
 #include "vec.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
 namespace {
+
+typedef float vw __attribute__((vector_size(4 * kLoadLanes)));
+
+PELLUCID_INLINE vw load_row(const float* p) {
+    vw v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+PELLUCID_INLINE void store_row(float* p, vw v) { memcpy(p, &v, sizeof v); }
 
 constexpr int kSumVectors = V == 4 ? 12 : 14;  // beside a broadcast, and without FMA a product, of 16 registers
 constexpr int kSumSegments = 8;                // pointers in integer registers
@@ -29,7 +41,7 @@ struct Entries {
 template <int S, int NV>
 __attribute__((noinline)) void routed_sum(const Entries& e, const float* const* rows, float* const* out) {
     constexpr int SETS = 2 * S * NV <= kSumVectors ? 2 : 1;
-    vf sum[SETS][S][NV];
+    vw sum[SETS][S][NV];
     const float* p[S];
 #pragma GCC unroll 8
     for (int s = 0; s < S; ++s) {
@@ -37,35 +49,35 @@ __attribute__((noinline)) void routed_sum(const Entries& e, const float* const* 
 #pragma GCC unroll 14
         for (int v = 0; v < NV; ++v)
 #pragma GCC unroll 2
-            for (int i = 0; i < SETS; ++i) sum[i][s][v] = vf{};
+            for (int i = 0; i < SETS; ++i) sum[i][s][v] = vw{};
     }
     int64_t k = 0;
     for (; k + SETS <= e.count; k += SETS)
 #pragma GCC unroll 2
         for (int i = 0; i < SETS; ++i) {
             const int64_t at = e.entry[k + i].offset;
-            const vf a = broadcast(e.entry[k + i].value);
+            const vw a = e.entry[k + i].value - vw{};
 #pragma GCC unroll 8
             for (int s = 0; s < S; ++s)
 #pragma GCC unroll 14
-                for (int v = 0; v < NV; ++v) sum[i][s][v] += a * load(p[s] + at + v * V);
+                for (int v = 0; v < NV; ++v) sum[i][s][v] += a * load_row(p[s] + at + v * kLoadLanes);
         }
     if (SETS == 2 && k < e.count) {
         const int64_t at = e.entry[k].offset;
-        const vf a = broadcast(e.entry[k].value);
+        const vw a = e.entry[k].value - vw{};
 #pragma GCC unroll 8
         for (int s = 0; s < S; ++s)
 #pragma GCC unroll 14
-            for (int v = 0; v < NV; ++v) sum[0][s][v] += a * load(p[s] + at + v * V);
+            for (int v = 0; v < NV; ++v) sum[0][s][v] += a * load_row(p[s] + at + v * kLoadLanes);
     }
 #pragma GCC unroll 8
     for (int s = 0; s < S; ++s)
 #pragma GCC unroll 14
         for (int v = 0; v < NV; ++v) {
-            float* y = out[s] + v * V;
-            vf total = sum[0][s][v];
+            float* y = out[s] + v * kLoadLanes;
+            vw total = sum[0][s][v];
             if (SETS == 2) total += sum[SETS - 1][s][v];
-            store(y, load(y) + total);
+            store_row(y, load_row(y) + total);
         }
 }
 

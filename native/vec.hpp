@@ -17,6 +17,9 @@ namespace {
 
 constexpr int V = PELLUCID_VECTOR;  // floats in a vector
 
+// Where rows begin anywhere: nearly every load of 16 floats would cross a line of the cache, of 8 half of them.
+constexpr int kLoadLanes = V < 8 ? V : 8;
+
 typedef float vf __attribute__((vector_size(4 * V)));
 typedef int32_t vi __attribute__((vector_size(4 * V)));
 typedef uint32_t vu __attribute__((vector_size(4 * V)));
@@ -33,6 +36,32 @@ PELLUCID_INLINE vf load(const float* p) {
     return v;
 }
 PELLUCID_INLINE void store(float* p, vf v) { memcpy(p, &v, sizeof v); }
+
+// Past the caches, for results larger than those are: no line is read before it is written. p: aligned to a vector.
+// written_around() comes after the last one, before another thread may read.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define PELLUCID_NONTEMPORAL 1
+#endif
+#endif
+PELLUCID_INLINE void store_around(float* p, vf v) {
+#if defined(PELLUCID_NONTEMPORAL)
+    __builtin_nontemporal_store(v, reinterpret_cast<vf*>(p));
+#elif defined(__AVX512F__)
+    __builtin_ia32_movntps512(p, v);
+#elif defined(__AVX__) && PELLUCID_VECTOR == 8
+    __builtin_ia32_movntps256(p, v);
+#elif defined(__SSE__) && PELLUCID_VECTOR == 4
+    __builtin_ia32_movntps(p, v);
+#else
+    store(p, v);
+#endif
+}
+PELLUCID_INLINE void written_around() {
+#if defined(__SSE__)
+    __builtin_ia32_sfence();
+#endif
+}
 
 // The first `lanes` floats; the other lanes are zero.
 PELLUCID_INLINE vf load_partial(const float* p, int64_t lanes) {
