@@ -11,9 +11,10 @@
 //
 // Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
 // inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
-// to one cache set. For few examples it is bound by writing: 25088 -> 4096 for 4 in 30 ms, 27 GB/s with the reading of
-// each line before it is written. Lost: going along 6 rows from end to end (within 5 %), fetching what will be written
-// (5 to 15 % slower).
+// to one cache set. For few examples it is bound by writing, so a large gradient is written past the caches, and no line
+// is read before: 25088 -> 4096 for 4 with AVX-512 38 -> 9.9 ms, with AVX2 21 -> 13.9; 9216 -> 4096 for 16 17.4 -> 8.7
+// and 11.7 -> 10.9 (Zen 4, two threads; the 12 rows of a tile 16 KB apart share 8 ways of L1, so AVX-512 had lost more).
+// Lost: going along 6 rows from end to end (within 5 %), fetching what will be written (5 to 15 % slower).
 #include "dense_packed.hpp"
 #include "dense_stream.hpp"
 
@@ -191,6 +192,12 @@ void kernel_pack(void* context, int64_t task, Arena&) {
     pack_panel(a.dy + task * kWide, a.UNITS, 1, a.N, panel_columns(a.UNITS, task), job.packed + task * kWide * a.N);
 }
 
+// Written once, in whole vectors that lie on the lines of the cache, and too large to be found there again.
+bool around(const DenseBackwardKernel& a) {
+    const bool aligned = a.UNITS % V == 0 && reinterpret_cast<uintptr_t>(a.dkernel) % sizeof(vf) == 0;
+    return aligned && a.N <= kDepth && a.INPUTS * a.UNITS >= kAround;
+}
+
 void kernel_block(void* context, int64_t task, Arena& arena) {
     const KernelJob& job = *static_cast<const KernelJob*>(context);
     const DenseBackwardKernel& a = job.a;
@@ -214,7 +221,7 @@ void kernel_block(void* context, int64_t task, Arena& arena) {
     product.columns = a.UNITS;
     product.accumulate = false;
     product.epilogue = {nullptr, kLinear, 0.0f};
-    product.around = a.N <= kDepth && a.UNITS % V == 0 && a.INPUTS * a.UNITS >= kAround;
+    product.around = around(a);
     multiply(product, 0, panel_count(a.UNITS));
     if (product.around) written_around();
 }

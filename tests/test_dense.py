@@ -7,6 +7,7 @@ import pytest
 
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
+from pellucid.ops.memory import aligned_empty
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 
@@ -120,3 +121,16 @@ def test_packed_weights_stay_until_they_are_refreshed(rng: np.random.Generator) 
     outputs(kept, 3)  # prepares for as many as the program was built for
     np.testing.assert_array_equal(outputs(kept), before)
     assert kept.workspace_bytes >= kernel.nbytes
+
+
+@pytest.mark.parametrize("n,shift", [(3, 0), (3, 1), (257, 0)], ids=["aligned", "shifted", "many"])
+def test_a_gradient_larger_than_the_caches_is_whole(n: int, shift: int, rng: np.random.Generator) -> None:
+    inputs, units = 2049, 2048
+    x, dy = (rng.standard_normal((n, size)).astype(np.float32) for size in (inputs, units))
+    memory = aligned_empty(64 + inputs * units)
+    memory[...] = np.nan
+    dkernel = memory[16 + shift :][: inputs * units].reshape(inputs, units)
+    native.run(native.dense_backward_kernel(x, dy, dkernel))
+    exact = x.T.astype(np.float64) @ dy.astype(np.float64)
+    np.testing.assert_allclose(dkernel, exact, rtol=0, atol=1e-6 * (2 + n**0.5) * np.abs(exact).max())
+    assert np.isnan(memory[: 16 + shift]).all() and np.isnan(memory[16 + shift + inputs * units :]).all()
