@@ -147,8 +147,9 @@ def test_killed_at_random_moments(
         run, runs = tmp_path / f"{name}-{runs}", runs + 1
         assert runs < 3 * wanted + 9, f"{kills} kills only"
         for _ in range(int(rng.integers(1, CHAIN + 1))):
-            # a while after any of its calls: spread over the run, however much else the machine has to do
-            after = Fault("tell", int(rng.integers(1, len(finished[name].calls))))
+            # a while after any of its calls, from each quarter in turn: spread over the run, however quick the machine
+            moment = (kills % 4 + rng.random()) / 4
+            after = Fault("tell", 1 + int(moment * (len(finished[name].calls) - 1)))
             outcome = go_on(server, COMMANDS[name], run, fault=after, kill_after_s=rng.uniform(0, LATER_S))
             assert outcome.status in (-9, 0), outcome
             if outcome.status == 0:
