@@ -4,8 +4,8 @@
 
 One 3x3 convolution of C to C channels (64 channels, 28x28 or 56x56 pixels, where they do not vary), forward, and in
 training with its gradients of input, kernel and bias; and cifar-net by batch and by threads. One worker process a
-framework makes every point, in turn, the quickest of --rounds medians each. Points go to
-benchmarks/results/growth.json, pictures to docs/images/growth-*.svg (--draw: only drawn, from that file).
+framework makes every point, in turn, the quickest of --rounds medians each. Points go to growth.json in the results of
+the instruction set in use, pictures to docs/images/growth-*.svg (--draw: only drawn, from that file).
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def main() -> None:
         rows = measure_all(chosen, options.rounds, fresh=options.fresh)
     for curve in chosen:
         if curve.name in rows:
-            draw(curve, rows[curve.name], IMAGES / f"growth-{curve.name}.svg")
+            draw(curve, rows[curve.name], IMAGES / f"growth-{curve.name}-{RESULTS.parent.name}.svg")
     if options.write:
         import results
 

@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pellucid.ops import native
+
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+RESULTS = HERE / "results" / (native.instruction_set() if native.available else "none")
+"""Of the instruction set in use, since each was measured on a machine of its own."""
 PACKAGES = (
     "numpy",
     "torch",
@@ -137,7 +140,7 @@ class Stored:
     def put(self, key: str, row: Any) -> None:
         """Keep a row."""
         self.rows[key] = row
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
         beside.write_text(json.dumps({"about": self.about, "rows": self.rows}, indent=1) + "\n")
         beside.replace(self.path)

@@ -8,8 +8,8 @@ TensorFlow and JAX is measured for the record, in rounds of its own; it may live
 (--keras-python). Every contender has two threads; workers.py says how rounds are made and which are kept. A ratio is
 the fastest peer's median over ours, and is given only from MINIMUM_ROUNDS kept rounds on.
 
-Rows go to benchmarks/results/peers.json as they are finished; rows that are there are not measured again
-unless sources have changed (--fresh: they are). --write makes RESULTS.md of everything in that folder.
+Rows go to peers.json in the results of the instruction set in use as they are finished; rows that are there are not
+measured again unless sources have changed (--fresh: they are). --write makes RESULTS.md of all that was measured.
 """
 
 from __future__ import annotations

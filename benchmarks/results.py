@@ -2,8 +2,9 @@
 
     python benchmarks/results.py
 
-What a measurement means stands in the file itself; hand-written remarks (what bounds a row, what was tried) are taken
-from benchmarks/results/notes.md where there is one.
+There is a folder of results for each instruction set, measured on a machine of its own; the widest becomes RESULTS.md,
+another one RESULTS-avx2.md. What a measurement means stands in the file itself; hand-written remarks (what bounds a
+row, what was tried) are taken from notes.md in the folder where there is one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import machine
 from growth import CURVES
 from peers import ROWS, least_memory
 
-TARGET = machine.HERE / "RESULTS.md"
+ISAS = {"avx512": "AVX-512", "avx2": "AVX2", "baseline": "the baseline of x86-64"}
 SHARES = ("cost", "cost_of_process", "python_keeps")
 GAIN_FLOOR, BUSY_CEILING = 0.9, 0.1
 NAMES = {
@@ -273,10 +274,13 @@ def shortcomings(
     return found
 
 
-def growth_pictures(found: dict[str, Any]) -> str:
+def growth_curves(found: dict[str, Any], isa: str) -> str:
     """The curves there are."""
     drawn = [curve for curve in CURVES if curve.name in found["rows"]]
-    return "\n".join(f"![{curve.title}, by {curve.label}](../docs/images/growth-{curve.name}.svg)\n" for curve in drawn)
+    pictures = (
+        f"![{curve.title}, by {curve.label}](../docs/images/growth-{curve.name}-{isa}.svg)\n" for curve in drawn
+    )
+    return "\n".join([f"Numbers: [growth.json](results/{isa}/growth.json).\n", *pictures])
 
 
 def settings_told(peers: dict[str, Any]) -> str:
@@ -288,15 +292,18 @@ def settings_told(peers: dict[str, Any]) -> str:
     return "; ".join(sorted(told))
 
 
-def compose(folder: Path) -> str:
-    """The whole file."""
+def compose(folder: Path, others: Sequence[str] = ()) -> str:
+    """The whole file of one instruction set's results. others: where those of the others are."""
     peers, threads, growth, mnist, accuracy, scratch = (
         load(folder, name) for name in ("peers", "threads", "growth", "mnist_run", "accuracy", "scratch")
     )
     present = [each for each in (peers, threads, growth, mnist, accuracy, scratch) if each]
     if not present:
         raise SystemExit(f"there are no results in {folder.name}; run benchmarks/peers.py first")
-    parts = ["# Results\n", "Written by `benchmarks/results.py`; how to measure stands in [README.md](README.md).\n"]
+    isa = f" with {ISAS[folder.name]}" if folder.name in ISAS else ""
+    told = "Written by `benchmarks/results.py`; how to measure stands in [README.md](README.md)."
+    elsewhere = f" On another machine, {', '.join(others)}." if others else ""
+    parts = [f"# Results{isa}\n", f"{told}{elsewhere}\n"]
     parts += ["## The machine\n", about(present)]
     if peers:
         parts += [
@@ -331,7 +338,7 @@ def compose(folder: Path) -> str:
             busy_costs(threads),
         ]
     if growth:
-        parts += ["## How cost grows\n", "Numbers: [growth.json](results/growth.json).\n", growth_pictures(growth)]
+        parts += ["## How cost grows\n", growth_curves(growth, folder.name)]
     if accuracy:
         parts += ["## Accuracy with Winograd's algorithm\n", ACCURACY_TOLD, accuracies(accuracy)]
     weak = shortcomings(peers, threads, mnist, accuracy, scratch)
@@ -343,10 +350,19 @@ def compose(folder: Path) -> str:
     return "\n".join([*parts, *([notes.read_text()] if notes.exists() else [])])
 
 
-def write(folder: Path = machine.RESULTS, target: Path = TARGET) -> None:
-    """Make the file anew."""
-    target.write_text(compose(folder), encoding="utf-8")
-    print(f"wrote {target.name}")
+def pages(folder: Path) -> dict[str, str]:
+    """The file of each instruction set that was measured, the widest first."""
+    found = [isa for isa in ISAS if (folder / isa).is_dir()]
+    return {isa: f"RESULTS-{isa}.md" if i else "RESULTS.md" for i, isa in enumerate(found)}
+
+
+def write(folder: Path = machine.HERE) -> None:
+    """Make the files anew."""
+    named = pages(folder / "results")
+    for isa, page in named.items():
+        others = [f"with {ISAS[other]}: [{name}]({name})" for other, name in named.items() if other != isa]
+        (folder / page).write_text(compose(folder / "results" / isa, others), encoding="utf-8")
+        print(f"wrote {page}")
 
 
 if __name__ == "__main__":

@@ -165,6 +165,20 @@ def test_results_name_every_row_and_what_is_weak(tmp_path: Path) -> None:
     assert "lenet5, training step, batch 100: 4" not in weak and "busy" not in weak
 
 
+def test_each_instruction_set_has_a_page_the_widest_the_first(tmp_path: Path) -> None:
+    for isa in ("avx2", "avx512"):
+        (tmp_path / "results" / isa).mkdir(parents=True)
+        row = {"epochs": 20, "ours_s": [1.0], "theirs_s": [2.0 if isa == "avx2" else 4.0], "quiet": True, "floor": 3.0}
+        row |= {"ours_accuracy": 0.99, "theirs_accuracy": 0.98}
+        kept = {"about": machine.describe(), "rows": {"20": row}}
+        (tmp_path / "results" / isa / "mnist_run.json").write_text(json.dumps(kept))
+    results.write(tmp_path)
+    first, second = ((tmp_path / name).read_text() for name in ("RESULTS.md", "RESULTS-avx2.md"))
+    assert first.startswith("# Results with AVX-512\n") and "[RESULTS-avx2.md](RESULTS-avx2.md)" in first
+    assert second.startswith("# Results with AVX2\n") and "with AVX-512: [RESULTS.md](RESULTS.md)" in second
+    assert "4.00" in first and "2.00 times as fast as PyTorch, not 3" in second
+
+
 def test_growth_counts_a_direct_convolution() -> None:
     forward = growth.Point("conv", "infer", threads=2, batch=3, size=5, channels=7)
     assert growth.flops(forward) == 2 * 3 * 25 * 9 * 49
