@@ -6,6 +6,8 @@
 // all rows share, panel a matrix packed NV vectors wide, zero-padded on the right.
 //
 // Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
+// Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
+// its columns (100 as 104, not 112): the second broadcast costs what it spares.
 // Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
 // live in integer registers, so R is also limited by those (15):
 //     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
