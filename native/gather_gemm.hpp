@@ -6,8 +6,6 @@
 // all rows share, panel a matrix packed NV vectors wide, zero-padded on the right.
 //
 // Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
-// Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
-// its columns (100 as 104, not 112): the second broadcast costs what it spares.
 // Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
 // live in integer registers, so R is also limited by those (15):
 //     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
@@ -19,6 +17,8 @@
 // (SimpleConvNet's dense layer then took 0.6 to 0.7 ms instead of 0.48, and nothing done about memory helped),
 // SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
 // tile of winograd.hpp, 0.91 and 0.97.
+// Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
+// its columns (100 as 104, not 112): the second broadcast costs what it spares.
 // m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
 // sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
 // speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is

@@ -42,7 +42,7 @@ void Workspace::release_above(int64_t bytes) {
 Workspace::~Workspace() { std::free(data_); }
 
 Outcome run_once(const BoundKernel& bound) {
-    constexpr int64_t kKept = int64_t(64) << 20;  // more is given back: single calls are not the fast way
+    constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training (5 MB) would be held all along
     thread_local Workspace workspace;
     const int64_t own = whole_lines(bound.workspace_bytes());
     char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));

@@ -87,9 +87,16 @@ def test_every_kernel_of_a_step_is_told_of(capsys: pytest.CaptureFixture[str]) -
     assert "kernel4" in full and "others" not in full
 
 
+def _heed_interrupts() -> None:
+    """A shell has its background commands ignore them, and so what those start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_without_a_trace() -> None:
     words = [sys.executable, "-m", "pellucid", "bench", "--network", "vgg16"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_heed_interrupts
+    ) as process:
         assert process.stderr
         line = process.stderr.readline()
         assert "vgg16" in line

@@ -371,7 +371,7 @@ def measure_line(line: Line, limits: Limits) -> KernelRate:
         flops, num_bytes = probe_flops(PROBE_TASKS, PROBE_ROUNDS), 0.0
     algorithm = native.conv2d_algorithm(step)
     size = line.size if algorithm == "auto" else f"{line.size} ({algorithm})"
-    return _rate(line.kernel, size, lambda: native.run(step), flops, num_bytes, limits)
+    return _rate(line.kernel, size, native.Program([step]).run, flops, num_bytes, limits)
 
 
 def _numpy_product(limits: Limits) -> KernelRate:

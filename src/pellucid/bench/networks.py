@@ -182,7 +182,8 @@ def kernel_times(steps: Sequence[native.Step], repeats: int = 5) -> tuple[Kernel
     """Each kernel of a step by itself, the quickest of a few runs, longest first."""
     totals: dict[str, list[float]] = {}
     for step in steps:
-        took = min(seconds(lambda step=step: native.run(step)) for _ in range(repeats))  # type: ignore[misc]
+        program = native.Program([step])  # keeps its workspace; a single call may give it back
+        took = min(seconds(program.run) for _ in range(repeats))
         spent = native.cost(step)
         total = totals.setdefault(step.kernel, [0.0, 0.0, 0.0, 0.0])
         for i, value in enumerate((1.0, took, spent.flops, spent.num_bytes)):
