@@ -111,7 +111,7 @@ def dead(share: float, spelling: str) -> Sequential:
 def test_dead_relus(spelling: str) -> None:
     told = said(dead(0.9, spelling), X, Y)
     assert rules(told) == ["dead-relu"] and told[0].values["share"] == "90%"
-    assert "all 16 pictures" in told[0].text and told[0].epoch == 0
+    assert "all 8 pictures" in told[0].text and told[0].epoch == 0
     assert said(dead(0.5, spelling), X, Y) == []
 
 

@@ -22,8 +22,9 @@ from pellucid.train.snapshots import num_probes
 NUM_WEIGHTS = 4096
 """Of each kernel so many weights, evenly spaced, are remembered from the start, to see how far training moves them."""
 
-NUM_LOOKED_AT = 16
-"""Pictures of a look inside: with twice as many a training of cifar-net takes 10 MB more than its plan says, not 5."""
+NUM_LOOKED_AT = 8
+"""Pictures of a look inside: with twice as many a training of cifar-net takes 7 to 10 MB more than its plan says (with
+AVX-512), not 3 to 4."""
 
 MAX_TARGETS = 2**22
 """Numbers among the targets that the loss of knowing nothing is worked out from; of more, evenly spaced pictures."""
