@@ -1,7 +1,6 @@
 // Elementwise kernels on flat arrays: activations and their gradients (functions of y), zero, copy, add.
 // Blocks of 16 K floats a task, one vector at a time; memory bound, so nothing more is done. In place is allowed.
-#include "vec.hpp"
-#include "arguments.hpp"
+#include "activation.hpp"
 #include "parallel.hpp"
 
 namespace pellucid {
@@ -30,21 +29,21 @@ PELLUCID_INLINE void map_block(const Span& s, int64_t task, F f) {
 void forward_block(void* context, int64_t task, Arena&) {
     const Span& s = *static_cast<const Span*>(context);
     const float slope = s.slope;
-    if (s.kind == kRelu) map_block(s, task, [](vf x, vf) { return select(x < 0.0f, vf{}, x); });
-    else if (s.kind == kLeakyRelu) map_block(s, task, [slope](vf x, vf) { return select(x < 0.0f, x * slope, x); });
-    else if (s.kind == kSigmoid) map_block(s, task, [](vf x, vf) { return vsigmoid(x); });
-    else if (s.kind == kTanh) map_block(s, task, [](vf x, vf) { return vtanh(x); });
+    if (s.kind == kRelu) map_block(s, task, [](vf x, vf) { return activated(x, kRelu, 0.0f); });
+    else if (s.kind == kLeakyRelu) map_block(s, task, [slope](vf x, vf) { return activated(x, kLeakyRelu, slope); });
+    else if (s.kind == kSigmoid) map_block(s, task, [](vf x, vf) { return activated(x, kSigmoid, 0.0f); });
+    else if (s.kind == kTanh) map_block(s, task, [](vf x, vf) { return activated(x, kTanh, 0.0f); });
     else map_block(s, task, [](vf x, vf) { return x; });
 }
 
 void backward_block(void* context, int64_t task, Arena&) {
     const Span& s = *static_cast<const Span*>(context);
     const float slope = s.slope;
-    if (s.kind == kRelu) map_block(s, task, [](vf dy, vf y) { return select(y > 0.0f, dy, vf{}); });
+    if (s.kind == kRelu) map_block(s, task, [](vf dy, vf y) { return derived(dy, y, kRelu, 0.0f); });
     else if (s.kind == kLeakyRelu)
-        map_block(s, task, [slope](vf dy, vf y) { return select(y > 0.0f, dy, dy * slope); });
-    else if (s.kind == kSigmoid) map_block(s, task, [](vf dy, vf y) { return dy * (y * (1.0f - y)); });
-    else if (s.kind == kTanh) map_block(s, task, [](vf dy, vf y) { return dy * (1.0f - y * y); });
+        map_block(s, task, [slope](vf dy, vf y) { return derived(dy, y, kLeakyRelu, slope); });
+    else if (s.kind == kSigmoid) map_block(s, task, [](vf dy, vf y) { return derived(dy, y, kSigmoid, 0.0f); });
+    else if (s.kind == kTanh) map_block(s, task, [](vf dy, vf y) { return derived(dy, y, kTanh, 0.0f); });
     else map_block(s, task, [](vf dy, vf) { return dy; });
 }
 

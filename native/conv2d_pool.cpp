@@ -151,14 +151,14 @@ __attribute__((noinline)) void quad(const Quad& q) {
 #pragma GCC unroll 2
     for (int v = 0; v < NV; ++v) {
         const vf bias = q.bias ? load(q.bias + v * V) : broadcast(-0.0f);
-        vf best;
+        const vf window[4] = {sum[0][v] + bias, sum[1][v] + bias, sum[2][v] + bias, sum[3][v] + bias};
+        vf best = window[0];
         vi winner = vi{};
         if (PLACES) {
-            best = sum[0][v] + bias;
 #pragma GCC unroll 3
-            for (int r = 1; r < 4; ++r) take_larger(sum[r][v] + bias, vi{} + r, best, winner);
+            for (int r = 1; r < 4; ++r) take_larger(window[r], vi{} + r, best, winner);
         } else {
-            best = larger(larger(sum[0][v] + bias, sum[1][v] + bias), larger(sum[2][v] + bias, sum[3][v] + bias));
+            best = largest(window);
         }
         if (q.kind != kLinear) best = activated(best, q.kind, q.slope);
         const int64_t lanes = at_most(q.columns - v * V, V);

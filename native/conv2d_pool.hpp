@@ -1,7 +1,6 @@
 // What convolution with pooling keeps for its gradient: one byte for each pooled number.
 #pragma once
-#include "vec.hpp"
-#include "arguments.hpp"
+#include "activation.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -51,23 +50,10 @@ PELLUCID_INLINE void take_larger(vf v, vi index, vf& best, vi& winner) {
     winner = (better & index) | (~better & winner);
 }
 
-// The same without whose: the first of equals, NaN stays.
-PELLUCID_INLINE vf larger(vf best, vf v) {
-    const vf greater = v > best ? v : best;
-    return v == v ? greater : v;
-}
-
-PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
-    if (kind == kRelu) return select(v < 0.0f, vf{}, v);  // written so that NaN stays NaN
-    if (kind == kLeakyRelu) return select(v < 0.0f, v * slope, v);
-    return kind == kSigmoid ? vsigmoid(v) : kind == kTanh ? vtanh(v) : v;
-}
-
-// dy * f'(x) by y = f(x).
-PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, float slope) {
-    if (kind == kRelu) return select(y > 0.0f, dy, vf{});
-    if (kind == kLeakyRelu) return select(y > 0.0f, dy, dy * slope);
-    return kind == kSigmoid ? dy * (y * (1.0f - y)) : kind == kTanh ? dy * (1.0f - y * y) : dy;
+// The largest of a 2x2 window without whose; NaN stays: a pair of numbers is ordered, one comparison for two.
+PELLUCID_INLINE vf largest(const vf (&w)[4]) {
+    const vi numbers = ((w[0] < w[1]) | (w[0] >= w[1])) & ((w[2] < w[3]) | (w[2] >= w[3]));
+    return select(numbers, vmax(vmax(w[3], w[2]), vmax(w[1], w[0])), broadcast(__builtin_nanf("")));
 }
 
 // sum / taps; by multiplication where that gives the same bits.

@@ -83,13 +83,7 @@ struct Stream {
 
 PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t lanes) {
     if (e.bias) v += load_lanes(bias, lanes);
-    switch (e.activation) {  // NaN stays NaN
-        case kRelu: return select(v < 0.0f, vf{}, v);
-        case kLeakyRelu: return select(v < 0.0f, v * e.slope, v);
-        case kSigmoid: return vsigmoid(v);
-        case kTanh: return vtanh(v);
-        default: return v;
-    }
+    return activated(v, e.activation, e.slope);
 }
 
 constexpr int64_t kPackGroups = 64;

@@ -24,8 +24,7 @@
 // speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
 // cut.
 #pragma once
-#include "vec.hpp"
-#include "arguments.hpp"
+#include "activation.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -116,11 +115,11 @@ __attribute__((noinline)) void tile(const Tile& t) {
                 for (int r = 0; r < R; ++r) sum[r][v] += bias;
             }
         }
-        if (e.activation == kRelu) {  // written so that NaN stays NaN
+        if (e.activation == kRelu) {
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r)
 #pragma GCC unroll 3
-                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, vf{}, sum[r][v]);
+                for (int v = 0; v < NV; ++v) sum[r][v] = rectified(sum[r][v]);
         } else if (e.activation == kLeakyRelu) {
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r)

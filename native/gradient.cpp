@@ -69,8 +69,8 @@ void value_block(void* context, int64_t task, Arena&) {
     const ClipByValue& a = *static_cast<const ClipByValue*>(context);
     const vf high = broadcast(float(a.limit)), low = -high;
     each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
-        const vf g = load_lanes(a.grad + i, lanes);  // compared so that NaN stays NaN
-        store_lanes(a.grad + i, select(g > high, high, select(g < low, low, g)), lanes);
+        const vf g = load_lanes(a.grad + i, lanes);  // NaN stays
+        store_lanes(a.grad + i, vmax(low, vmin(high, g)), lanes);
     });
 }
 

@@ -144,7 +144,7 @@ PELLUCID_INLINE vf judged(int64_t kind, vf z, vf t, vf& derivative) {
         return vabs(difference);
     }
     derivative = vsigmoid(z) - t;
-    return select(z < 0.0f, vf{}, z) - z * t + log_of_one_plus(vexp(-vabs(z)));
+    return rectified(z) - z * t + log_of_one_plus(vexp(-vabs(z)));
 }
 
 float hits_of(const float* z, const float* t, int64_t count, int64_t accuracy) {

@@ -45,7 +45,7 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
 #pragma GCC unroll 4
         for (int k = 0; k < T::to; ++k) {
             vf z = out[k] + bias;
-            if (HOW == kRectify) z = select(z < 0.0f, vf{}, z);
+            if (HOW == kRectify) z = rectified(z);
             if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
             if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
             else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
@@ -72,7 +72,7 @@ __attribute__((noinline)) void write_pooled(const float* m, int64_t point, vf bi
             take_larger(upper[2 * k + 1] + bias, vi{} + 1, best, winner);
             take_larger(lower[2 * k] + bias, vi{} + 2, best, winner);
             take_larger(lower[2 * k + 1] + bias, vi{} + 3, best, winner);
-            if (HOW == kRectify) best = select(best < 0.0f, vf{}, best);
+            if (HOW == kRectify) best = rectified(best);
             if (HOW == kOther) activate_slowly(&best, c.activation, c.slope);
             if (!WHOLE && k >= c.pixels) break;
             const int64_t at = i * c.row + k * c.pixel, lanes = WHOLE ? int64_t(V) : c.lanes;

@@ -162,7 +162,7 @@ __attribute__((noinline)) void block(const Block& b) {
 #pragma GCC unroll 3
                 for (int tap = 1; tap < 4; ++tap) take_larger(window[tap], vi{} + tap, best, winner);
             } else {
-                best = larger(larger(best, window[1]), larger(window[2], window[3])) + bias;
+                best = largest(window) + bias;
             }
             if (b.kind != kLinear) best = activated(best, b.kind, b.slope);
             store(b.y + (2 * c + half) * V, best);
