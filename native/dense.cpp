@@ -7,7 +7,7 @@
 // fetched, some lines a tile, and so is what a tile will add to. Packed weights never exist as a whole (VGG's first
 // dense layer would take 411 MB). Examples whose rows are a multiple of 2 KB apart are copied together, or they would
 // compete for a few sets of L1; copying them always cost 10 % at 256 columns. Few columns would make few strips:
-// dense_packed.hpp.
+// dense_packed.hpp, and dense_dots.hpp for their last ones.
 //
 // Gradient of the kernel: rows are inputs, the product runs over the batch, panels are dy. A task owns a block of
 // inputs and copies its columns of x together first, or a number of inputs that is a power of two would map them all
@@ -130,12 +130,9 @@ void forward(const void* arguments, Context& context) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Epilogue epilogue{a.bias, a.ACTIVATION, float(a.slope)};
     if (a.N == 0) return;
-    if (a.N <= kStreamed) {
-        Stream s{a.x, a.y, a.kernel, a.UNITS, a.N, a.INPUTS, a.UNITS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
-        return run_stream(s, false, context.workspace);
-    }
     const Matrix m = matrix_of(a);
-    if (few_columns(m)) multiply_packed({a.x, a.y, a.N, a.INPUTS, a.UNITS, static_cast<float*>(context.prepared), epilogue, 0});
+    if (a.N <= kStreamed) return run_stream(a.x, a.y, m, a.N, epilogue, context.workspace);
+    if (few_columns(m)) multiply_packed({a.x, a.y, m, a.N, static_cast<float*>(context.prepared), epilogue, 0});
     else run_strips(a.x, a.y, m, a.N, epilogue, context.workspace);
 }
 
@@ -143,21 +140,18 @@ void backward_input(const void* arguments, Context& context) {
     const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
     const Epilogue epilogue{nullptr, kLinear, 0.0f};
     if (a.N == 0) return;
-    if (a.N <= kStreamed) {
-        Stream s{a.dy, a.dx, a.kernel, a.UNITS, a.N, a.UNITS, a.INPUTS, epilogue, nullptr, nullptr, 0, 0, 0, 0};
-        return run_stream(s, true, context.workspace);
-    }
     const Matrix m = matrix_of(a);
+    if (a.N <= kStreamed) return run_stream(a.dy, a.dx, m, a.N, epilogue, context.workspace);
     if (!few_columns(m)) return run_strips(a.dy, a.dx, m, a.N, epilogue, context.workspace);
     float* const packed = static_cast<float*>(context.workspace);
     pack_matrix(m, packed);
-    multiply_packed({a.dy, a.dx, a.N, a.UNITS, a.INPUTS, packed, epilogue, 0});
+    multiply_packed({a.dy, a.dx, m, a.N, packed, epilogue, 0});
 }
 
 int64_t forward_workspace(const void* arguments) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Matrix m = matrix_of(a);
-    const int64_t streamed = stream_workspace(a.N, a.INPUTS, a.UNITS, false);
+    const int64_t streamed = stream_workspace(a.N, m);
     return a.N <= kStreamed || few_columns(m) ? streamed : at_least(streamed, strips_workspace(a.N, m));
 }
 
@@ -175,7 +169,7 @@ void prepare(const void* arguments, void* memory) {
 int64_t input_workspace(const void* arguments) {
     const DenseBackwardInput& a = *static_cast<const DenseBackwardInput*>(arguments);
     const Matrix m = matrix_of(a);
-    const int64_t streamed = stream_workspace(a.N, a.UNITS, a.INPUTS, true);
+    const int64_t streamed = stream_workspace(a.N, m);
     if (a.N <= kStreamed) return streamed;
     return at_least(streamed, few_columns(m) ? packed_bytes(m) : strips_workspace(a.N, m));
 }

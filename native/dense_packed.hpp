@@ -3,6 +3,7 @@
 //
 // Loop order: bands of rows (tasks) > blocks of 256 k > panels > register tiles. A band's results, 17 x 100, stay in L1
 // while the packed weights, 1.8 MB for 4320 -> 100, pass from L3 once a band: 8 GB/s at 16 rows.
+// Columns behind the last whole vector: dense_dots.hpp.
 //
 // 4320 -> 100 for 100 examples, Zen 3, two threads: 0.48 ms with weights packed before, 0.56 with packing. Lost:
 // tasks that share the depth, each packing its own block of k and leaving a partial sum to be joined (0.56, 17 or 20
@@ -10,7 +11,7 @@
 // k, the next panel fetched during this one (in a burst or a line a step), the next k of the examples (0 to 5 %
 // slower each).
 #pragma once
-#include "gather_gemm.hpp"
+#include "dense_dots.hpp"
 #include "parallel.hpp"
 #include "transpose.hpp"
 
@@ -21,7 +22,6 @@ namespace {
 constexpr int64_t kLine = 16;              // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kTail = 3 * V;           // columns of a last panel at most
-constexpr int64_t kFewPanels = 16;         // from so many on, strips of panels are work enough for all threads
 constexpr int64_t kPackedBands = 16;       // tasks at most
 constexpr int64_t kPackedRows = 16;        // of a band at least, while the packed weights are
 constexpr int64_t kSmallMatrix = 1 << 20;  // at most so many floats; else
@@ -37,14 +37,6 @@ static_assert(kDepth == 256, "the table above");
 
 // Whether rows so many floats apart compete for a few sets of the L1 cache (4 KB a way).
 constexpr bool one_set(int64_t stride) { return stride % 512 == 0; }
-
-// The right-hand matrix (depth, columns): weights (or transposed) whose rows lie `stride` apart.
-struct Matrix {
-    const float* weights;
-    int64_t stride;
-    bool transposed;
-    int64_t depth, columns;
-};
 
 // Columns of the next panel where so many are left: two vectors, but three at the end of an odd number.
 constexpr int64_t next_columns(int64_t left) { return left > kWide && left <= kTail ? left : at_most(left, kWide); }
@@ -96,10 +88,9 @@ inline void pack_strip(const Matrix& m, int64_t c0, int64_t columns, int64_t k, 
     }
 }
 
-constexpr bool few_columns(const Matrix& m) { return panel_count(m.columns) < kFewPanels; }
-constexpr int64_t packed_block(const Matrix& m) { return kDepth * round_up(m.columns, V); }
+constexpr int64_t panel_floats(const Matrix& m) { return kDepth * round_up(m.columns - dotted(m), V); }
 inline int64_t packed_bytes(const Matrix& m) {
-    return ceil_div(m.depth, kDepth) * packed_block(m) * int64_t(sizeof(float));
+    return (ceil_div(m.depth, kDepth) * panel_floats(m) + dot_floats(m)) * int64_t(sizeof(float));
 }
 
 struct Packing {
@@ -112,7 +103,9 @@ inline void pack_block(void* context, int64_t block, Arena& arena) {
     const int64_t k = block * kDepth;
     const int64_t room = m.transposed ? kTail * kCopyStride : 0;
     float* const copy = static_cast<float*>(arena_reserve(arena, size_t(room) * sizeof(float)));
-    pack_strip(m, 0, m.columns, k, at_most(m.depth - k, kDepth), copy, packed + block * packed_block(m));
+    const int64_t depth = at_most(m.depth - k, kDepth), columns = m.columns - dotted(m);
+    pack_strip(m, 0, columns, k, depth, copy, packed + block * panel_floats(m));
+    pack_dots(m, k, depth, packed + ceil_div(m.depth, kDepth) * panel_floats(m));
 }
 
 inline void pack_matrix(const Matrix& m, float* packed) {
@@ -124,7 +117,8 @@ inline void pack_matrix(const Matrix& m, float* packed) {
 struct PackedProduct {
     const float* in;
     float* out;
-    int64_t N, depth, columns;
+    Matrix m;
+    int64_t N;
     const float* packed;
     Epilogue epilogue;
     int64_t bands;
@@ -133,48 +127,53 @@ struct PackedProduct {
 inline void packed_band(void* context, int64_t band, Arena& arena) {
     const PackedProduct& p = *static_cast<const PackedProduct*>(context);
     const int64_t n0 = p.N * band / p.bands, rows = p.N * (band + 1) / p.bands - n0;
-    const int64_t blocks = at_least(ceil_div(p.depth, kDepth), 1), width = round_up(p.columns, V);
-    const bool together = one_set(p.depth);
+    const int64_t blocks = at_least(ceil_div(p.m.depth, kDepth), 1), dots = dotted(p.m);
+    const int64_t columns = p.m.columns - dots, width = round_up(columns, V);
+    const bool together = one_set(p.m.depth);
 
     Pieces pieces{nullptr, 0};
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
         float* in = pieces.take<float>(together ? rows * kDepth : 0);
         float* bias = pieces.take<float>(width);
+        float* sums = pieces.take<float>(dots ? dot_sums(rows) : 0);
         const float** from = pieces.take<const float*>(rows);
         float** to = pieces.take<float*>(rows);
         if (pass == 0) continue;
-        for (int64_t i = 0; i < width; ++i) bias[i] = p.epilogue.bias && i < p.columns ? p.epilogue.bias[i] : 0.0f;
+        for (int64_t i = 0; i < width; ++i) bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[i] : 0.0f;
         const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
-        for (int64_t n = 0; n < rows; ++n) to[n] = p.out + (n0 + n) * p.columns;
+        for (int64_t n = 0; n < rows; ++n) to[n] = p.out + (n0 + n) * p.m.columns;
         for (int64_t block = 0; block < blocks; ++block) {
             const int64_t k = block * kDepth;
             Tile t;
             t.offset = kIota;
-            t.depth = at_most(p.depth - k, kDepth);
+            t.depth = at_most(p.m.depth - k, kDepth);
             t.first = block == 0;
             t.last = block == blocks - 1;
             t.epilogue = &epilogue;
             for (int64_t n = 0; n < rows; ++n) {
-                from[n] = p.in + (n0 + n) * p.depth + k;
+                from[n] = p.in + (n0 + n) * p.m.depth + k;
                 if (together) {
                     copy_floats(from[n], t.depth, in + n * kDepth);
                     from[n] = in + n * kDepth;
                 }
             }
-            for (t.column = 0; t.column < p.columns; t.column += t.columns) {
-                t.panel = p.packed + block * kDepth * width + t.column * kDepth;
-                t.columns = next_columns(p.columns - t.column);
+            for (t.column = 0; t.column < columns; t.column += t.columns) {
+                t.panel = p.packed + block * panel_floats(p.m) + t.column * kDepth;
+                t.columns = next_columns(columns - t.column);
                 multiply_panel(rows, from, to, t);
             }
+            const float* const last = p.packed + blocks * panel_floats(p.m);
+            if (dots) multiply_dots(rows, from, t.depth, last + k, p.m.depth, sums, t.first);
         }
+        if (dots) finish_dots(sums, rows, to, columns, dots, p.epilogue);
     }
 }
 
 inline void multiply_packed(PackedProduct p) {
-    const int64_t rows = p.depth * p.columns <= kSmallMatrix ? kPackedRows : kLargeRows;
+    const int64_t rows = p.m.depth * p.m.columns <= kSmallMatrix ? kPackedRows : kLargeRows;
     p.bands = at_least(at_most(p.N / rows, kPackedBands), 1);
-    parallel_for(p.bands, double(p.N * p.depth) * double(p.columns), packed_band, &p);
+    parallel_for(p.bands, double(p.N * p.m.depth) * double(p.m.columns), packed_band, &p);
 }
 
 }  // namespace

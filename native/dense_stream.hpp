@@ -70,14 +70,15 @@ PELLUCID_INLINE void update(const vf (&w)[kGroup][NV], const float* x, int64_t N
 }
 
 struct Stream {
-    const float* in;       // (N, depth)
-    float* out;            // (N, columns)
-    const float* weights;  // a row starts every `stride` floats
-    int64_t stride;
-    int64_t N, depth, columns;
+    const float* in;  // (N, depth)
+    float* out;       // (N, columns)
+    Matrix m;
+    int64_t N;
     Epilogue epilogue;
-    float* packed;   // in[n][4 g + q] at (g * N + n) * 4 + q, zeros at the end
-    float* partial;  // of each block of k, where a strip has several tasks
+    int64_t columns;  // without the last ones that are dotted
+    float* packed;    // in[n][4 g + q] at (g * N + n) * 4 + q, zeros at the end
+    float* partial;   // of each block of k, where a strip has several tasks
+    float* dots;
     int64_t strip, strips, chunks, run;
 };
 
@@ -89,14 +90,14 @@ PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t la
 constexpr int64_t kPackGroups = 64;
 void stream_pack(void* context, int64_t task, Arena&) {
     const Stream& s = *static_cast<const Stream*>(context);
-    const int64_t end = at_most((task + 1) * kPackGroups, ceil_div(s.depth, kGroup));
+    const int64_t end = at_most((task + 1) * kPackGroups, ceil_div(s.m.depth, kGroup));
     for (int64_t n = 0; n < s.N; ++n)
         for (int64_t g = task * kPackGroups; g < end; ++g) {
-            const float* from = s.in + n * s.depth + g * kGroup;
+            const float* from = s.in + n * s.m.depth + g * kGroup;
             float* to = s.packed + (g * s.N + n) * kGroup;
-            if ((g + 1) * kGroup <= s.depth) memcpy(to, from, kGroup * sizeof(float));
+            if ((g + 1) * kGroup <= s.m.depth) memcpy(to, from, kGroup * sizeof(float));
             else
-                for (int64_t q = 0; q < kGroup; ++q) to[q] = g * kGroup + q < s.depth ? from[q] : 0.0f;
+                for (int64_t q = 0; q < kGroup; ++q) to[q] = g * kGroup + q < s.m.depth ? from[q] : 0.0f;
         }
 }
 
@@ -143,17 +144,17 @@ PELLUCID_INLINE void strip_rows(const Stream& s, const float* from, int64_t stri
 
 void stream_strip(void* context, int64_t task, Arena& arena) {
     const Stream& s = *static_cast<const Stream*>(context);
-    const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.depth, kDepth);
+    const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.m.depth, kDepth);
     const int64_t c0 = strip * s.strip, columns = at_most(s.columns - c0, s.strip), width = round_up(columns, V);
     float* sums = static_cast<float*>(arena_reserve(arena, size_t((s.N + kVisit) * width) * sizeof(float)));
     float* copy = sums + s.N * width;
     for (int64_t b = blocks * chunk / s.chunks; b < blocks * (chunk + 1) / s.chunks; ++b) {
         memset(sums, 0, size_t(s.N * width) * sizeof(float));
-        const int64_t end = at_most((b + 1) * kDepth, s.depth);
+        const int64_t end = at_most((b + 1) * kDepth, s.m.depth);
         for (int64_t k = b * kDepth; k < end; k += kVisit) {
-            const float* from = s.weights + k * s.stride + c0;
-            int64_t stride = s.stride, depth = kVisit;
-            if (k + kVisit > s.depth || (k + kVisit - 1) * s.stride + c0 + width > s.depth * s.stride) {
+            const float* from = s.m.weights + k * s.m.stride + c0;
+            int64_t stride = s.m.stride, depth = kVisit;
+            if (k + kVisit > s.m.depth || (k + kVisit - 1) * s.m.stride + c0 + width > s.m.depth * s.m.stride) {
                 const int64_t left = at_most(end - k, kVisit);
                 depth = round_up(left, kGroup);
                 memset(copy, 0, size_t(depth * width) * sizeof(float));  // whole vectors would read past the end
@@ -163,17 +164,18 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
                 stride = width;
             }
             const float* x = s.packed + k * s.N;
-            Ahead ahead{s.weights + (k + kVisit) * s.stride + c0, s.stride, columns,
-                        at_most(s.depth - k - kVisit, kVisit), 0};
+            Ahead ahead{s.m.weights + (k + kVisit) * s.m.stride + c0, s.m.stride, columns,
+                        at_most(s.m.depth - k - kVisit, kVisit), 0};
             int64_t j = 0;
             for (; j + 2 * V <= width; j += 2 * V)
                 strip_rows<2>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
             if (j < width) strip_rows<1>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
         }
         float* out = s.chunks > 1 ? s.partial + b * s.N * s.columns : s.out;
+        const int64_t row = s.chunks > 1 ? s.columns : s.m.columns;
         for (int64_t j = 0; j < width; j += 2 * V) {
             const int64_t pair = at_most(width - j, 2 * V);
-            flush(sums + j * s.N, pair, s.N, out + c0 + j, s.columns, at_most(columns - j, pair),
+            flush(sums + j * s.N, pair, s.N, out + c0 + j, row, at_most(columns - j, pair),
                   s.chunks == 1 && b > 0);
         }
     }
@@ -181,7 +183,7 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
     for (int64_t n = 0; n < s.N; ++n)
         for (int64_t j = c0; j < c0 + columns; j += V) {
             const int64_t lanes = at_most(c0 + columns - j, V);
-            float* y = s.out + n * s.columns + j;
+            float* y = s.out + n * s.m.columns + j;
             store_lanes(y, finish(s.epilogue, load_lanes(y, lanes), s.epilogue.bias + j, lanes), lanes);
         }
 }
@@ -190,7 +192,7 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
 struct Join {
     const float* partial;  // (blocks, N, columns)
     float* out;
-    int64_t N, columns, blocks;
+    int64_t N, row, columns, blocks;  // row: floats between those of out
     Epilogue epilogue;
 };
 void join_row(void* context, int64_t n, Arena&) {
@@ -200,7 +202,7 @@ void join_row(void* context, int64_t n, Arena&) {
         const float* from = c.partial + n * c.columns + j;
         vf total = load_lanes(from, lanes);
         for (int64_t b = 1; b < c.blocks; ++b) total += load_lanes(from + b * c.N * c.columns, lanes);
-        store_lanes(c.out + n * c.columns + j, finish(c.epilogue, total, c.epilogue.bias + j, lanes), lanes);
+        store_lanes(c.out + n * c.row + j, finish(c.epilogue, total, c.epilogue.bias + j, lanes), lanes);
     }
 }
 inline void run_join(Join& c) { parallel_for(c.N, double(c.N * c.columns) * double(c.blocks), join_row, &c); }
@@ -259,30 +261,30 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
     float* sum = static_cast<float*>(arena_reserve(arena, size_t(most * (s.N + kCopyStride)) * sizeof(float)));
     float* copy = sum + s.N * most;
     const int64_t end = at_most((task + 1) * s.strip, s.columns);
-    for (int64_t run = 0; run < s.depth; run += s.run)
+    for (int64_t run = 0; run < s.m.depth; run += s.run)
         for (int64_t i = task * s.strip; i < end; i += most) {
-            const int64_t rows = at_most(end - i, most), run_end = at_most(run + s.run, s.depth);
+            const int64_t rows = at_most(end - i, most), run_end = at_most(run + s.run, s.m.depth);
             if (rows < most) memset(copy, 0, size_t(most * kCopyStride) * sizeof(float));
             for (int64_t k = run; k < run_end; k += kDepth) {
-                const int64_t depth = at_most(s.depth - k, kDepth), padded = round_up(depth, kGroup);
-                const float* from = s.weights + i * s.stride + k;
+                const int64_t depth = at_most(s.m.depth - k, kDepth), padded = round_up(depth, kGroup);
+                const float* from = s.m.weights + i * s.m.stride + k;
                 for (int64_t r = 0; r < rows; ++r) {
                     float* to = copy + r * kCopyStride;
-                    copy_floats(from + r * s.stride, depth, to);
+                    copy_floats(from + r * s.m.stride, depth, to);
                     for (int64_t q = depth; q < padded; ++q) to[q] = 0.0f;
                 }
-                const float* next = k + kDepth < run_end ? from + kDepth : s.weights + (i + most) * s.stride + run;
+                const float* next = k + kDepth < run_end ? from + kDepth : s.m.weights + (i + most) * s.m.stride + run;
                 const float* x = s.packed + k * s.N;
                 switch (s.N) {
-                    case 1: multiply_rows_few<1>(copy, padded, x, sum, next, s.stride); break;
-                    case 2: multiply_rows_few<2>(copy, padded, x, sum, next, s.stride); break;
-                    case 3: multiply_rows_few<3>(copy, padded, x, sum, next, s.stride); break;
-                    case 4: multiply_rows_few<4>(copy, padded, x, sum, next, s.stride); break;
+                    case 1: multiply_rows_few<1>(copy, padded, x, sum, next, s.m.stride); break;
+                    case 2: multiply_rows_few<2>(copy, padded, x, sum, next, s.m.stride); break;
+                    case 3: multiply_rows_few<3>(copy, padded, x, sum, next, s.m.stride); break;
+                    case 4: multiply_rows_few<4>(copy, padded, x, sum, next, s.m.stride); break;
                     default:
                         memset(sum, 0, size_t(s.N * most) * sizeof(float));
-                        multiply_rows(copy, padded, x, s.N, sum, next, s.stride);
+                        multiply_rows(copy, padded, x, s.N, sum, next, s.m.stride);
                 }
-                flush(sum, most, s.N, s.out + i, s.columns, rows, k > 0);
+                flush(sum, most, s.N, s.out + i, s.m.columns, rows, k > 0);
             }
         }
 }
@@ -296,11 +298,15 @@ inline float* take_partial(Pieces& pieces, int64_t blocks, int64_t N, int64_t co
 }
 
 // Plans the work and takes what it needs of the workspace; with a base of null it only counts.
-inline void plan_stream(Stream& s, bool transposed, Pieces& pieces) {
-    const int64_t blocks = at_least(ceil_div(s.depth, kDepth), 1);
-    s.packed = pieces.take<float>(s.N * round_up(s.depth, kGroup));
+inline void plan_stream(Stream& s, Pieces& pieces) {
+    const int64_t blocks = at_least(ceil_div(s.m.depth, kDepth), 1);
+    s.columns = s.m.columns - dotted(s.m);
+    s.dots = pieces.take<float>(dot_floats(s.m));
+    s.packed = pieces.take<float>(s.N * round_up(s.m.depth, kGroup));
     s.chunks = 1;
-    if (transposed) {
+    if (s.columns == 0) {
+        s.strips = 0;
+    } else if (s.m.transposed) {
         s.run = at_least(kRunFloats / s.N / kDepth * kDepth, kDepth);
         s.strip = at_most(at_least(round_up(ceil_div(s.columns, kStreamTasks), 2 * V), 2 * V), 8 * V);
         s.strips = ceil_div(s.columns, s.strip);
@@ -314,24 +320,27 @@ inline void plan_stream(Stream& s, bool transposed, Pieces& pieces) {
     }
 }
 
-inline void run_stream(Stream& s, bool transposed, void* workspace) {
+inline void run_stream(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue,
+                       void* workspace) {
+    Stream s{in, out, m, N, epilogue, 0, nullptr, nullptr, nullptr, 0, 0, 0, 0};
     Pieces pieces{static_cast<char*>(workspace), 0};
-    plan_stream(s, transposed, pieces);
-    const double work = double(s.N * s.depth) * double(s.columns);
-    parallel_for(ceil_div(s.depth, kGroup * kPackGroups), double(s.N * s.depth), stream_pack, &s);
-    parallel_for(s.strips * s.chunks, work, transposed ? stream_rows : stream_strip, &s);
-    if (s.chunks == 1) return;
-    Join join{s.partial, s.out, s.N, s.columns, ceil_div(s.depth, kDepth), s.epilogue};
-    run_join(join);
+    plan_stream(s, pieces);
+    const double work = double(s.N * s.m.depth) * double(s.columns);
+    parallel_for(ceil_div(s.m.depth, kGroup * kPackGroups), double(s.N * s.m.depth), stream_pack, &s);
+    parallel_for(s.strips * s.chunks, work, s.m.transposed ? stream_rows : stream_strip, &s);
+    if (s.chunks > 1) {
+        Join join{s.partial, s.out, s.N, s.m.columns, s.columns, ceil_div(s.m.depth, kDepth), s.epilogue};
+        run_join(join);
+    }
+    if (dotted(s.m)) run_dots({s.in, s.out, s.m, s.N, s.epilogue, s.dots});
 }
 
-inline int64_t stream_workspace(int64_t N, int64_t depth, int64_t columns, bool transposed) {
+inline int64_t stream_workspace(int64_t N, const Matrix& m) {
     Stream s{};
     s.N = at_least(at_most(N, kStreamed), 1);
-    s.depth = depth;
-    s.columns = columns;
+    s.m = m;
     Pieces pieces{nullptr, 0};
-    plan_stream(s, transposed, pieces);
+    plan_stream(s, pieces);
     return pieces.used;
 }
 

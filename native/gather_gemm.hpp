@@ -18,7 +18,7 @@
 // SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
 // tile of winograd.hpp, 0.91 and 0.97.
 // Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
-// its columns (100 as 104, not 112): the second broadcast costs what it spares.
+// its columns (100 as 104, not 112): the second broadcast costs what it spares (dense layers: dense_dots.hpp).
 // m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
 // sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
 // speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
