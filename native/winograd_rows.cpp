@@ -38,15 +38,25 @@ constexpr int64_t kTogether = 3;    // output channels
 constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
 constexpr int64_t kLeastRows = 8;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
 constexpr int64_t kBandFloats = 32 << 10;  // of a band's transformed rows
+constexpr int64_t kSideBySide = 4;         // pictures of a task at most
 
 struct Plan {
     int64_t tiles;   // of a row
     int64_t rows;    // pooled, of a band at most
+    int64_t groups;  // of pictures that share their vectors
     int64_t stride;  // floats of one parity of one point of a band, to which the last vectors reach
     int64_t bands, shares;
     float* kernel;   // [output channel][point][row]
     int64_t bytes;
 };
+
+// How many pictures of so many tiles leave the fewest lanes empty.
+int64_t side_by_side(int64_t N, int64_t tiles) {
+    int64_t best = 1;
+    for (int64_t count = 2; count <= at_most(N / kTasks, kSideBySide); ++count)
+        if (ceil_div(count * tiles, V) * best < ceil_div(best * tiles, V) * count) best = count;
+    return best;
+}
 
 Plan plan_of(const Conv2dPool& a, void* workspace) {
     Plan p;
@@ -58,7 +68,9 @@ Plan plan_of(const Conv2dPool& a, void* workspace) {
         p.rows = ceil_div(p.rows, 2);
         p.bands = ceil_div(a.QH, p.rows);
     }
-    p.stride = round_up((p.rows + kTaps / 2) * p.tiles + V, V);
+    const int64_t pictures = p.bands == 1 ? side_by_side(a.N, p.rows * p.tiles) : 1;
+    p.groups = ceil_div(a.N, pictures);
+    p.stride = round_up((p.rows + kTaps / 2) * pictures * p.tiles + V, V);
     Pieces pieces{static_cast<char*>(workspace), 0};
     p.kernel = pieces.take<float>(a.O * kPoints * kTaps);
     p.bytes = pieces.used;
@@ -83,12 +95,11 @@ void transform_kernel(const Conv2dPool& a, float* to) {
         }
 }
 
-// Row r of those under a band, whose pooled rows begin at q0; `row` has room for whole vectors of tiles.
-void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t q0, int64_t r, float* row, float* v) {
+// Row r of picture n of those under a band, whose pooled rows begin at q0; `row` has room for whole vectors of tiles.
+void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t q0, int64_t r, float* row, float* to) {
     const int64_t width = kTile * (round_up(p.tiles, V) + 1);
     copy_window(a.x + n * a.H * a.W, a.H, a.W, 1, 1, 2 * q0 + r - a.TOP, 1, -a.LEFT, width, row);
-    float* const to = v + r % 2 * p.stride + r / 2 * p.tiles;
-    for (int64_t t = 0; t < p.tiles; t += V) {  // what exceeds a row is overwritten by the next
+    for (int64_t t = 0; t < p.tiles; t += V) {  // what exceeds a row is overwritten by the next one
         vf low[kGroup][1], high[kGroup][1], d[kPoints], u[kPoints];
         load_transposed<1>(row + kTile * t, kTile, low);
         load_transposed<1>(row + kTile * (t + 1), kTile, high);
@@ -106,7 +117,7 @@ void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t q0, in
 // A vector of tiles in two rows of results, for NC output channels.
 struct Block {
     const float* v;  // of point 0, even rows, the first tile
-    int64_t stride, tiles;
+    int64_t stride, tiles;  // tiles: of a row of all pictures
     const float* kernel;
     const float* bias;  // or null
     int64_t kind;
@@ -195,8 +206,9 @@ void write_pixels(const Conv2dPool& a, const int64_t (&at)[2][V], const float* s
 
 void band(void* context, int64_t task, Arena& arena) {
     const auto& [a, p] = *static_cast<const Job*>(context);
-    const int64_t n = task / p.shares / p.bands, band = task / p.shares % p.bands, share = task % p.shares;
-    const int64_t q0 = a.QH * band / p.bands, q1 = a.QH * (band + 1) / p.bands;
+    const int64_t group = task / p.shares / p.bands, band = task / p.shares % p.bands, share = task % p.shares;
+    const int64_t n0 = a.N * group / p.groups, pictures = a.N * (group + 1) / p.groups - n0;
+    const int64_t q0 = a.QH * band / p.bands, q1 = a.QH * (band + 1) / p.bands, tiles = pictures * p.tiles;
     const int64_t first = a.O * share / p.shares, channels = a.O * (share + 1) / p.shares - first;
     const int64_t staged = at_least(channels, V) * 2 * V;
     Pieces pieces{nullptr, 0};
@@ -208,24 +220,27 @@ void band(void* context, int64_t task, Arena& arena) {
         float* places = pieces.take<float>(a.argmax ? staged : 0);
         if (pass == 0) continue;
         const int64_t rows = 2 * (q1 - q0) + kTaps - 1;
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t n = 0; n < pictures; ++n)
+                transform_row(a, p, n0 + n, q0, r, row, v + r % 2 * p.stride + r / 2 * tiles + n * p.tiles);
         for (int64_t i = 0; i < 2 * kPoints; ++i)  // lanes that nobody asks for
-            store(v + i * p.stride + rows / 2 * p.tiles, vf{});
-        for (int64_t r = 0; r < rows; ++r) transform_row(a, p, n, q0, r, row, v);
-        int64_t q = q0, tile = 0;
-        for (int64_t i = 0; i < (q1 - q0) * p.tiles; i += V) {
+            store(v + i * p.stride + rows / 2 * tiles, vf{});
+        int64_t q = q0, n = 0, tile = 0;
+        for (int64_t i = 0; i < (q1 - q0) * tiles; i += V) {
             int64_t at[2][V];  // of the tile's two pixels in y, or -1
             for (int64_t lane = 0; lane < V; ++lane) {
                 for (int64_t half = 0; half < 2; ++half) {
                     const int64_t x = 2 * tile + half;
-                    at[half][lane] = q < q1 && x < a.QW ? ((n * a.QH + q) * a.QW + x) * a.O : -1;
+                    at[half][lane] = q < q1 && x < a.QW ? (((n0 + n) * a.QH + q) * a.QW + x) * a.O : -1;
                 }
-                if (++tile == p.tiles) {
-                    tile = 0;
-                    ++q;
-                }
+                if (++tile < p.tiles) continue;
+                tile = 0;
+                if (++n < pictures) continue;
+                n = 0;
+                ++q;
             }
             for (int64_t c = 0; c < channels; c += kTogether) {
-                const Block b{v + i, p.stride, p.tiles, p.kernel + (first + c) * kPoints * kTaps,
+                const Block b{v + i, p.stride, tiles, p.kernel + (first + c) * kPoints * kTaps,
                               a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, float(a.slope),
                               y + 2 * c * V, places + 2 * c * V};
                 const int64_t together = at_most(channels - c, kTogether);
@@ -244,7 +259,7 @@ void pooled(const void* arguments, Context& context) {
     transform_kernel(a, p.kernel);
     Job job{a, p};
     const double work = double(a.N * a.OH * a.OW) * double(kTaps * kPoints / kTile * a.O);
-    parallel_for(a.N * p.bands * p.shares, work, band, &job);
+    parallel_for(p.groups * p.bands * p.shares, work, band, &job);
 }
 
 int64_t workspace_bytes(const void* arguments) {
