@@ -14,14 +14,16 @@
 //
 // The transformed picture is v[point][parity of the row][row / 2 * tiles + tile], so what a pair of rows needs lies in the
 // same lane of 6 vectors at fixed distances, and vectors run on from row to row: 24 x 24 results are 9 vectors of 8
-// tiles, not 12 with a quarter of each empty. 6 KB for a picture of 28 x 28; a band's, up to 128 KB, stay in
-// L2 (4 pictures of 512 x 512, 1 -> 16: 9.4 ms, without bands 13.3).
+// tiles, not 12 with a quarter of each empty. Up to 4 small pictures share vectors, side by side: with 16 lanes two of
+// those are 9 vectors, one is 5. 6 KB for a picture of 28 x 28; a band's, up to 128 KB, stay in L2 (4 pictures of 512 x
+// 512, 1 -> 16: 9.4 ms, without bands 13.3).
 //
 // NaN and infinities spoil whole tiles, as winograd.hpp says.
 //
 // 5x5, 1 -> 30, 100 x 28x28, Zen 3, one thread: 0.81 ms where the register tiles of conv2d_pool.cpp take 1.16 (0.96 and
 // 1.41 with places kept). Of it 0.38 are the products (17 cycles a point, 15 at least), 0.24 the way back and pooling,
 // 0.10 storing pixels, 0.05 the way there. Lost: five channels together (0.95). Baseline 1.6 times as fast.
+// Zen 4, AVX-512, without places: 0.74, 0.67 with `largest` and ReLU by vmax, 0.60 with two pictures side by side.
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
 #include "conv2d_pool.hpp"
@@ -38,7 +40,7 @@ constexpr int64_t kTogether = 3;    // output channels
 constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
 constexpr int64_t kLeastRows = 8;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
 constexpr int64_t kBandFloats = 32 << 10;  // of a band's transformed rows
-constexpr int64_t kSideBySide = 4;         // pictures of a task at most
+constexpr int64_t kTogetherMost = 4;         // pictures of a task at most
 
 struct Plan {
     int64_t tiles;   // of a row
@@ -51,9 +53,9 @@ struct Plan {
 };
 
 // How many pictures of so many tiles leave the fewest lanes empty.
-int64_t side_by_side(int64_t N, int64_t tiles) {
+int64_t pictures_together(int64_t N, int64_t tiles) {
     int64_t best = 1;
-    for (int64_t count = 2; count <= at_most(N / kTasks, kSideBySide); ++count)
+    for (int64_t count = 2; count <= at_most(N / kTasks, kTogetherMost); ++count)
         if (ceil_div(count * tiles, V) * best < ceil_div(best * tiles, V) * count) best = count;
     return best;
 }
@@ -68,7 +70,7 @@ Plan plan_of(const Conv2dPool& a, void* workspace) {
         p.rows = ceil_div(p.rows, 2);
         p.bands = ceil_div(a.QH, p.rows);
     }
-    const int64_t pictures = p.bands == 1 ? side_by_side(a.N, p.rows * p.tiles) : 1;
+    const int64_t pictures = p.bands == 1 ? pictures_together(a.N, p.rows * p.tiles) : 1;
     p.groups = ceil_div(a.N, pictures);
     p.stride = round_up((p.rows + kTaps / 2) * pictures * p.tiles + V, V);
     Pieces pieces{static_cast<char*>(workspace), 0};

@@ -30,6 +30,7 @@ SHAPES = (
     Conv("bands", (1, 91, 21, 1), (5, 5), 9),
     Conv("wide-bands", (2, 44, 700, 1), (5, 5), 3, padding=((2, 2), (2, 2))),
     Conv("many-pictures", (40, 42, 16, 1), (5, 5), 20),
+    Conv("side-by-side", (70, 12, 16, 1), (5, 5), 20),
 )
 
 
@@ -106,14 +107,15 @@ def test_a_largest_of_equals_is_the_first_and_nan_wins() -> None:
         assert np.isnan(y[0, :, 1:4]).all()
 
 
-def test_the_bits_do_not_depend_on_threads_or_the_batch() -> None:
-    c = next(shape for shape in SHAPES if shape.name == "many-pictures")
+@pytest.mark.parametrize("name", ["many-pictures", "side-by-side"])
+def test_the_bits_do_not_depend_on_threads_or_the_batch(name: str) -> None:
+    c = next(shape for shape in SHAPES if shape.name == name)
     args, before = arguments(c), native.num_threads()
     seen = set()
     try:
         for threads in (1, 2, 3, 8):
             native.set_num_threads(threads)
-            for pictures in (1, 3, 40):
+            for pictures in (1, 3, 35, c.x[0]):
                 y, argmax = np.full(pooled(c), np.nan, np.float32), np.full(pooled(c), 77, np.uint8)
                 native.Program([step_of(c, args, y, argmax)]).run(pictures)
                 assert np.isnan(y[pictures:]).all() and (argmax[pictures:] == 77).all(), "wrote past the batch"
