@@ -40,7 +40,7 @@ constexpr int64_t kTogether = 3;    // output channels
 constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
 constexpr int64_t kLeastRows = 8;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
 constexpr int64_t kBandFloats = 32 << 10;  // of a band's transformed rows
-constexpr int64_t kTogetherMost = 4;         // pictures of a task at most
+constexpr int64_t kMostPictures = 4;       // of a task
 
 struct Plan {
     int64_t tiles;   // of a row
@@ -55,7 +55,7 @@ struct Plan {
 // How many pictures of so many tiles leave the fewest lanes empty.
 int64_t pictures_together(int64_t N, int64_t tiles) {
     int64_t best = 1;
-    for (int64_t count = 2; count <= at_most(N / kTasks, kTogetherMost); ++count)
+    for (int64_t count = 2; count <= at_most(N / kTasks, kMostPictures); ++count)
         if (ceil_div(count * tiles, V) * best < ceil_div(best * tiles, V) * count) best = count;
     return best;
 }
