@@ -11,8 +11,8 @@ from pellucid.ops.memory import aligned_empty
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 
-# (inputs, units): whole and cut vectors, blocks of the depth, strips and panels; rows that share a set of the cache; a few
-# columns behind whole vectors, or alone, each way
+# (inputs, units): whole and cut vectors, blocks of the depth, strips and panels; rows that share a set of the cache;
+# a few columns behind whole vectors, or alone, each way
 SHAPES = (
     *((1, 1), (7, 10), (17, 1), (256, 16), (700, 45), (515, 530), (2060, 70), (2048, 33), (70, 2060)),
     *((512, 1030), (600, 4099), (260, 100), (100, 300), (515, 3), (1024, 17), (18, 513)),
