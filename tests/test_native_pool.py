@@ -64,3 +64,21 @@ def test_what_no_window_covers_has_no_gradient(kind: str) -> None:
         results.append((dkernel, dbias))
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["linear", "relu", "sigmoid"])
+@pytest.mark.parametrize("filters", [5, 16, 40])
+@pytest.mark.parametrize("place", range(4))
+def test_one_nan_of_a_window_stays_without_places(place: int, filters: int, kind: str) -> None:
+    """Direct convolution, so that the other three numbers of its window stay what they are; and no other window's."""
+    rng = np.random.default_rng(7)
+    x, kernel = rng.normal(size=(2, 6, 8, 3)).astype(np.float32), rng.normal(size=(1, 1, 3, filters)).astype(np.float32)
+    x[1, 2 + place // 2, 4 + place % 2, 1] = np.nan
+    y = np.empty((2, 3, 4, filters), np.float32)
+    convolution: dict[str, Any] = {"strides": (1, 1), "padding": geometry.NO_PADS}
+    pooling: dict[str, Any] = {"pool_size": (2, 2), "strides": (2, 2), "padding": geometry.NO_PADS}
+    options: dict[str, Any] = {"convolution": convolution, "pooling": pooling, "activation": kind}
+    native.run(native.conv2d_pool(x, kernel, None, y, None, **options, algorithm="direct"))
+    nan = np.isnan(y)
+    assert nan[1, 1, 2].all()
+    assert nan.sum() == filters
