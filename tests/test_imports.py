@@ -16,7 +16,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors", "display", "progress"),
+    ("errors", "display", "progress", "text"),
     ("ops",),
     ("initializers",),
     ("layers",),
@@ -34,11 +34,11 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 # these stand beside layers: they import no more than this, and only what comes after layers imports them
 BESIDE = {
     "safe_pickle": {"errors"},
-    "datasets": {"errors", "ops", "safe_pickle", "progress"},
+    "datasets": {"errors", "ops", "safe_pickle", "progress", "text"},
     "safe_zip": {"errors"},
     "atomic": {"errors"},
     "checkpoint": {"errors", "ops", "atomic"},
-    "scratch": {"errors", "ops", "safe_pickle", "datasets", "atomic"},
+    "scratch": {"errors", "text", "ops", "safe_pickle", "datasets", "atomic"},
 }
 
 

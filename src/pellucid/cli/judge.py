@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.cli.background import looks_inverted
-from pellucid.cli.output import JsonFlag, note, percent, print_json, print_table
+from pellucid.cli.output import JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
@@ -111,8 +108,8 @@ def predict(
     from pellucid.datasets import folder
     from pellucid.model_file import load
 
-    if out is not None and out.suffix.lower() not in (".csv", ".json"):
-        raise ConfigError(f"--out {out}: expected a name that ends in .csv or .json; rename it")
+    if out is not None:
+        check_table_name(out)
     with working(f"reading {run}", quiet=as_json):
         model = load(find_model(run))
     files = folder.list_pictures(paths)
@@ -184,39 +181,25 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
 
 def deliver(answers: list[dict[str, Any]], out: Path | None, as_json: bool) -> None:
     """Print the answers, or write them."""
-    from pellucid.atomic import replacing
-
+    places = len(answers[0]["predictions"])
     if out is not None:
-        with replacing(out) as file:
-            file.write((as_csv(answers) if out.suffix.lower() == ".csv" else as_json_text(answers)).encode())
+        numbers = [""] if places == 1 else [f"_{i + 1}" for i in range(places)]
+        header = ["picture", *(name + number for number in numbers for name in ("class", "probability"))]
+        write_table(out, header, rows_of(answers), answers)
         note(f"{len(answers)} pictures: {out}")
         return
     if as_json:
         print_json(answers)
         return
-    places = range(len(answers[0]["predictions"]))
-    titles = [("class", "probability") if i == 0 else (f"{i + 1}.", "") for i in places]
-    header = ["picture", *(title for pair in titles for title in pair)]
-    rows = [
-        [answer["picture"], *(cell for p in answer["predictions"] for cell in (p["class"], percent(p["probability"])))]
-        for answer in answers
+    titles = [("class", "probability") if i == 0 else (f"{i + 1}.", "") for i in range(places)]
+    rows = [[cell if isinstance(cell, str) else percent(cell) for cell in row] for row in rows_of(answers)]
+    print_table(
+        ["picture", *(title for pair in titles for title in pair)], rows, right=[2 + 2 * i for i in range(places)]
+    )
+
+
+def rows_of(answers: list[dict[str, Any]]) -> list[list[Any]]:
+    """For each picture its name, then class and probability for each place."""
+    return [
+        [a["picture"], *(cell for p in a["predictions"] for cell in (p["class"], p["probability"]))] for a in answers
     ]
-    print_table(header, rows, right=[2 + 2 * i for i in places])
-
-
-def as_json_text(answers: list[dict[str, Any]]) -> str:
-    """The answers as one JSON document."""
-    return json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
-
-
-def as_csv(answers: list[dict[str, Any]]) -> str:
-    """One line a picture: its name, then class and probability for each place."""
-    places = len(answers[0]["predictions"])
-    written = io.StringIO()
-    table = csv.writer(written, lineterminator="\n")
-    numbers = [""] if places == 1 else [f"_{i + 1}" for i in range(places)]
-    table.writerow(["picture", *(name + number for number in numbers for name in ("class", "probability"))])
-    for answer in answers:
-        cells = [cell for p in answer["predictions"] for cell in (p["class"], p["probability"])]
-        table.writerow([answer["picture"], *cells])
-    return written.getvalue()

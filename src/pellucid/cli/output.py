@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from pellucid.atomic import replacing
+from pellucid.errors import ConfigError
+from pellucid.text import csv_text, json_text, printable, say
+
+TABLES = (".csv", ".json")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def print_json(value: Any) -> None:
     """One JSON document, indented."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    say(json_text(value, indent=2).rstrip("\n"))
 
 
 def print_table(
@@ -41,16 +47,28 @@ def print_table(
 
 def note(text: str) -> None:
     """A remark for the person at the terminal; programs that read standard output do not see it."""
-    print(printable(text), file=sys.stderr, flush=True)
+    say(text, sys.stderr)
 
 
-def printable(text: str) -> str:
-    r"""A text that may come from a stranger's file, with what would steer the terminal spelled out.
+def check_table_name(out: Path, option: str = "--out") -> None:
+    """Errors: ConfigError if no table can be written under this name. Asked before the work is done."""
+    if out.suffix.lower() not in TABLES:
+        raise ConfigError(f"{option} {out}: expected a name that ends in {' or '.join(TABLES)}; rename it")
 
-    >>> printable("cat\x1b[2J.png")
-    'cat\\x1b[2J.png'
+
+def write_table(out: Path, header: Sequence[str], rows: Iterable[Sequence[object]], records: Any = None) -> None:
+    """Write a table as its name's ending says. records: what a .json holds; None for an object of each row.
+
+    Every table that a command writes is written here: a text in it is no formula to a spreadsheet.
+    Errors: ConfigError for another ending; CheckpointError if it cannot be written.
     """
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    check_table_name(out)
+    if out.suffix.lower() == ".csv":
+        text = csv_text(header, rows)
+    else:
+        text = json_text([dict(zip(header, row, strict=True)) for row in rows] if records is None else records)
+    with replacing(out) as file:
+        file.write(text.encode())
 
 
 def percent(value: float) -> str:

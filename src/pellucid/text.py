@@ -1,0 +1,83 @@
+"""Text that may come from a stranger's file or folder, made fit for a terminal, a figure, JSON and spreadsheets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
+_QUOTED = re.compile(r'[",;|\t\r\n]|^\s|\s$')
+
+
+def printable(text: object) -> str:
+    r"""What would steer a terminal or a page spelled out: control characters, line ends, turned directions, lone bytes.
+
+    >>> printable("cat\x1b[2J.png"), printable("고양이 1.png")
+    ('cat\\x1b[2J.png', '고양이 1.png')
+    """
+    given = str(text)
+    return given if given.isprintable() else "".join(c if _shows(c) else _spelled(c) for c in given)
+
+
+def _shows(character: str) -> bool:
+    # Joiners are part of emoji and of Persian; spaces of other widths are no danger.
+    return character.isprintable() or character in "\u200c\u200d" or unicodedata.category(character) == "Zs"
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def say(text: str, file: IO[str] | None = None) -> None:
+    """Print lines, what the console's encoding lacks spelled out. file: None for standard output.
+
+    A console that is full or gone is no reason to lose the work that speaks.
+    """
+    file = sys.stdout if file is None else file
+    if file is None:  # a program without a console
+        return
+    lines = "\n".join(printable(line) for line in text.split("\n"))
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError):
+        print(lines.encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)
+
+
+def json_text(value: Any, *, indent: int = 1) -> str:
+    r"""One JSON document; what `printable` spells out stands as \uXXXX, from which every reader has it back.
+
+    >>> json_text(["caf\xe9\x9b"], indent=0).split()
+    ['[', '"caf\xe9\\u009b"', ']']
+    """
+    lines = json.dumps(value, ensure_ascii=False, indent=indent).split("\n")  # a line end within a text is escaped
+    shown = [
+        line if line.isprintable() else "".join(c if _shows(c) else json.dumps(c)[1:-1] for c in line) for line in lines
+    ]
+    return "\n".join(shown) + "\n"
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as CSV, one line a row. No cell is a formula to a spreadsheet: a text that would be one begins with '.
+
+    Where the table is more than ASCII it begins with the mark by which Excel knows UTF-8.
+    """
+    lines = [",".join(map(_cell, row)) for row in (header, *rows)]
+    text = "\n".join(lines) + "\n"
+    return text if text.isascii() else "\ufeff" + text
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value)
+    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+        text = "'" + text
+    text = printable(text)
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
