@@ -106,6 +106,7 @@ def test_wrong_usage_is_status_2(command: Command, arguments: list[str]) -> None
         (["train", "--validation", "some-folder"], ["fraction", "some-folder"]),
         (["train", "--lr", "-1"], ["learning", "-1"]),
         (["train", "--threads", "0"], ["threads", "0"]),
+        (["train", "--threads", "99999999999"], ["threads", "from 1 to 1024", "99999999999"]),
         (["evaluate", "runs/none"], ["runs/none", "no such run"]),
         (["summary", "lenet55"], ["lenet55", "simple-convnet"]),
         (["show", "curves", "nowhere"], ["nowhere"]),

@@ -243,7 +243,11 @@ def test_environment_forces_instruction_set_and_threads() -> None:
         assert _python(code, PELLUCID_ISA=isa, PELLUCID_NUM_THREADS="3").stdout.split() == [isa, "3"]
     refused = _python(code, PELLUCID_ISA="mmx")
     assert "BackendError: instruction set 'mmx' is unknown; here: " in refused.stderr
-    assert "PELLUCID_NUM_THREADS must be a whole number" in _python(code, PELLUCID_NUM_THREADS="two").stderr
+    for wrong in ("two", "0", "2.5", "-1", "99999999999", "9" * 5000, "²"):
+        last = _python(code, PELLUCID_NUM_THREADS=wrong).stderr.splitlines()[-1]
+        assert (
+            "ConfigError: PELLUCID_NUM_THREADS must be a whole number from 1 to 1024, got " in last and len(last) < 200
+        )
 
 
 @pytest.mark.parametrize("isa", [isa for isa in native.instruction_sets() if isa != native.instruction_sets()[0]])

@@ -230,6 +230,38 @@ def test_threads() -> None:
     assert ops.num_threads() == before
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        0,
+        -1,
+        1025,
+        2**31 - 1,
+        2**31,
+        2**64,
+        pytest.param(10**5000, id="huge"),
+        True,
+        2.0,
+        2.5,
+        "2",
+        b"2",
+        None,
+        (2, 3),
+        [2],
+        np.ones(1),
+    ],
+)
+def test_the_number_of_threads_is_a_whole_number_within_reason(given: Any) -> None:
+    before = ops.num_threads()
+    with pytest.raises(
+        ConfigError, match=r"the number of threads must be a whole number from 1 to 1024, got ."
+    ) as told:
+        ops.set_num_threads(given)
+    assert len(str(told.value)) < 150 and "\n" not in str(told.value)
+    assert ops.num_threads() == before
+    ops.set_num_threads(np.int64(before))
+
+
 def test_every_kernel_has_a_twin_with_the_same_arguments() -> None:
     if not dispatch.native.available:
         pytest.skip("there are no kernels")

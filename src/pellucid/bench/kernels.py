@@ -338,7 +338,7 @@ def measure_kernels(threads: int | None = None) -> tuple[Limits, tuple[KernelRat
     """
     if not native.available:
         raise BackendError(f"there are no compiled kernels to measure: {native.reason}")
-    count = threads or native.num_threads()
+    count = native.num_threads() if threads is None else threads
     before = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = str(count)  # NumPy's library reads it when it is loaded, in the new process
     try:

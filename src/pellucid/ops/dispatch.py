@@ -46,11 +46,9 @@ def num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Use `n` threads from now on; results are the same bits for any number. The reference always uses one.
 
-    Errors: ConfigError if n is below 1.
+    Errors: ConfigError for anything but a whole number from 1 to 1024.
     """
-    threads, _ = pair(n, "the number of threads")
-    if native.available:
-        native.set_num_threads(threads)
+    native.set_num_threads(n)
 
 
 @contextmanager

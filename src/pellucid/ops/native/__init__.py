@@ -80,6 +80,7 @@ from pellucid.ops.native.pool import (
 )
 from pellucid.ops.native.runtime import (
     MAX_POOL_TAPS,
+    MAX_THREADS,
     Program,
     Step,
     available,
@@ -93,6 +94,7 @@ from pellucid.ops.native.runtime import (
 
 __all__ = [
     "MAX_POOL_TAPS",
+    "MAX_THREADS",
     "Cost",
     "Program",
     "Step",

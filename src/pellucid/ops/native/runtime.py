@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import BackendError
+from pellucid.errors import BackendError, ConfigError
 from pellucid.ops.geometry import Array, Shape
 
 try:
@@ -30,6 +31,7 @@ else:
 
 _ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
 MAX_POOL_TAPS = 255  # a window's place of the maximum is one byte
+MAX_THREADS = 1024  # more than any machine gains from; each takes a stack and its share of scratch memory
 OFFSET_LIMIT = 2**31  # offsets inside a picture are int32
 
 
@@ -48,22 +50,27 @@ def num_threads() -> int:
     return _native.num_threads()
 
 
-def set_num_threads(count: int) -> None:
-    """Results are the same bits for any number."""
-    if count < 1:
-        raise BackendError(f"the number of threads must be at least 1, got {count}")
-    _native.set_num_threads(count)
+def set_num_threads(count: int, name: str = "the number of threads") -> None:
+    """Results are the same bits for any number. Without kernels the number is only checked.
+
+    Errors: ConfigError, naming `name`, for anything but a whole number from 1 to MAX_THREADS.
+    """
+    if isinstance(count, bool) or not isinstance(count, Integral) or not 1 <= count <= MAX_THREADS:
+        digits = isinstance(count, Integral) and int(count).bit_length() > 64
+        got = f"one of {int(count).bit_length()} bits" if digits else f"{count!r:.60}"
+        raise ConfigError(f"{name} must be a whole number from 1 to {MAX_THREADS}, got {got}")
+    if available:
+        _native.set_num_threads(int(count))
 
 
 def _apply_environment() -> None:
     isa = os.environ.get("PELLUCID_ISA", "")
     if isa:
         _native.use_instruction_set(isa)
-    threads = os.environ.get("PELLUCID_NUM_THREADS", "")
+    threads: Any = os.environ.get("PELLUCID_NUM_THREADS", "").strip()
     if threads:
-        if not threads.isdecimal() or int(threads) < 1:
-            raise BackendError(f"PELLUCID_NUM_THREADS must be a whole number of at least 1, got {threads!r}")
-        set_num_threads(int(threads))
+        number = threads.isascii() and threads.isdecimal() and len(threads) < 20
+        set_num_threads(int(threads) if number else threads, "PELLUCID_NUM_THREADS")
 
 
 if available:
