@@ -1,9 +1,10 @@
 // What every kernel is given: one struct a kernel, each field 8 bytes (a pointer, an int64_t or a double).
 //
-// A struct is declared once, as a list of ARRAY(type, name), SIZE(name) and REAL(name). The list becomes the C++
-// struct here, and the table of (name, kind, offset) that Python fills fields by in arguments.cpp. The field N is
-// always the number of examples; a program may run any kernel with a smaller N than it was built for. An ARRAY that
-// is not const is written. Letters are those of the Python docstrings.
+// A struct is declared once, as a list of ARRAY(type, name, extent), SIZE(name) and REAL(name). The list becomes the C++
+// struct here, and in registry.cpp the table that Python fills fields by and the extents that arrays must have: how
+// many entries a kernel reads or writes, by the sizes; an array of `maybe(extent)` may be null. checks.cpp says what
+// sizes may be. The field N is always the number of examples; a program may run any kernel with a smaller N than it was
+// built for. An ARRAY that is not const is written. Letters are those of the Python docstrings.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,127 +16,157 @@
     SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(PH) SIZE(PW) SIZE(SH) SIZE(SW) SIZE(TOP) SIZE(LEFT)
 
 #define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
-    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
-    PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)     \
+    SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
-    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+    ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
 #define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
-    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * OH * OW * O)                                      \
+    ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
 // QH, QW: pooled rows and columns; PSH ... PLEFT: strides and padding of the pooling, POOL: 0 max, 1 average.
 #define PELLUCID_WINDOW_SIZES(SIZE)                                                                                   \
     SIZE(QH) SIZE(QW) SIZE(PH) SIZE(PW) SIZE(PSH) SIZE(PSW) SIZE(PTOP) SIZE(PLEFT)
 #define PELLUCID_CONV2D_POOL(ARRAY, SIZE, REAL)                                                                       \
-    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
-    ARRAY(uint8_t, argmax) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL) SIZE(ALGORITHM)           \
-    SIZE(ACTIVATION) REAL(slope)
-#define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
-    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax)                   \
-    ARRAY(float, dkernel) ARRAY(float, dbias) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE)                   \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O)                                               \
+    ARRAY(uint8_t, argmax, maybe(N * QH * QW * O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL)   \
     SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
+    ARRAY(const float, y, N * QH * QW * O) ARRAY(const uint8_t, argmax, N * QH * QW * O)                              \
+    ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE)         \
+    PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
-    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(const uint8_t, argmax) ARRAY(const float, kernel)              \
-    ARRAY(float, dx) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, dy, N * QH * QW * O) ARRAY(const float, y, N * QH * QW * O)                                    \
+    ARRAY(const uint8_t, argmax, N * QH * QW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)              \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM)             \
+    SIZE(ACTIVATION) REAL(slope)
 // Average pooling whose map is kept as planes (N, O, OH, OW), for the gradient.
 #define PELLUCID_CONV2D_POOL_MAP(ARRAY, SIZE, REAL)                                                                   \
-    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y) ARRAY(float, map)       \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O) ARRAY(float, map, N * OH * OW * O)            \
     PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                   \
-    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(const float, map) ARRAY(float, dkernel) ARRAY(float, dbias)    \
-    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
+    ARRAY(const float, map, N * OH * OW * O) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
+    ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
-    ARRAY(const float, dy) ARRAY(float, dbias) SIZE(N) SIZE(INNER) SIZE(C)
+    ARRAY(const float, dy, N * INNER * C) ARRAY(float, dbias, C) SIZE(N) SIZE(INNER) SIZE(C)
 
 #define PELLUCID_DENSE(ARRAY, SIZE, REAL)                                                                             \
-    ARRAY(const float, x) ARRAY(const float, kernel) ARRAY(const float, bias) ARRAY(float, y)                         \
-    SIZE(N) SIZE(INPUTS) SIZE(UNITS) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, x, N * INPUTS) ARRAY(const float, kernel, INPUTS * UNITS)                                      \
+    ARRAY(const float, bias, maybe(UNITS)) ARRAY(float, y, N * UNITS) SIZE(N) SIZE(INPUTS) SIZE(UNITS)                \
+    SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_DENSE_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                              \
-    ARRAY(const float, dy) ARRAY(const float, kernel) ARRAY(float, dx) SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+    ARRAY(const float, dy, N * UNITS) ARRAY(const float, kernel, INPUTS * UNITS) ARRAY(float, dx, N * INPUTS)         \
+    SIZE(N) SIZE(INPUTS) SIZE(UNITS)
 #define PELLUCID_DENSE_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                             \
-    ARRAY(const float, x) ARRAY(const float, dy) ARRAY(float, dkernel) SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+    ARRAY(const float, x, N * INPUTS) ARRAY(const float, dy, N * UNITS) ARRAY(float, dkernel, INPUTS * UNITS)         \
+    SIZE(N) SIZE(INPUTS) SIZE(UNITS)
 
 #define PELLUCID_MAX_POOL2D(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x) ARRAY(float, y) ARRAY(uint8_t, argmax) PELLUCID_POOL_SIZES(SIZE)
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) ARRAY(uint8_t, argmax, N * OH * OW * C)     \
+    PELLUCID_POOL_SIZES(SIZE)
 #define PELLUCID_MAX_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, dy) ARRAY(const uint8_t, argmax) ARRAY(float, dx) PELLUCID_POOL_SIZES(SIZE)
-#define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) PELLUCID_POOL_SIZES(SIZE)
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(const uint8_t, argmax, N * OH * OW * C)                             \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) PELLUCID_POOL_SIZES(SIZE)
 // y: the map that was pooled, where an activation gave it, or null; dbias: sum of dx over all pixels, or null.
 #define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) ARRAY(float, dbias) PELLUCID_POOL_SIZES(SIZE)       \
-    SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(const float, y, maybe(N * H * W * C))                               \
+    ARRAY(float, dx, N * H * W * C) ARRAY(float, dbias, maybe(C)) PELLUCID_POOL_SIZES(SIZE) SIZE(ACTIVATION)          \
+    REAL(slope)
 #define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
-    ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(C)
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) SIZE(N) SIZE(INNER) SIZE(C)
 #define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
-    ARRAY(const float, dy) ARRAY(float, dx) SIZE(N) SIZE(INNER) SIZE(C)
+    ARRAY(const float, dy, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)
 
 #define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
 #define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
-#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(K)
+    ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
+    SIZE(INNER) SIZE(KIND) REAL(slope)
+#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x, N * K) ARRAY(float, y, N * K) SIZE(N) SIZE(K)
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
-    ARRAY(const float, dy) ARRAY(const float, y) ARRAY(float, dx) SIZE(N) SIZE(K)
+    ARRAY(const float, dy, N * K) ARRAY(const float, y, N * K) ARRAY(float, dx, N * K) SIZE(N) SIZE(K)
 #define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
-    ARRAY(const float, logits) ARRAY(const int32_t, labels) ARRAY(const float, targets) ARRAY(const float, weights)   \
-    ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dlogits) SIZE(N) SIZE(K) REAL(label_smoothing)
+    ARRAY(const float, logits, N * K) ARRAY(const int32_t, labels, maybe(N))                                          \
+    ARRAY(const float, targets, maybe(N * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)           \
+    ARRAY(float, hits, maybe(N)) ARRAY(float, dlogits, maybe(N * K)) SIZE(N) SIZE(K) REAL(label_smoothing)
 #define PELLUCID_ELEMENTWISE_LOSS(ARRAY, SIZE, REAL)                                                                  \
-    ARRAY(const float, prediction) ARRAY(const float, targets) ARRAY(const float, weights)                            \
-    ARRAY(float, losses) ARRAY(float, hits) ARRAY(float, dprediction) SIZE(N) SIZE(K) SIZE(KIND) SIZE(ACCURACY)       \
-    REAL(label_smoothing)
+    ARRAY(const float, prediction, N * K) ARRAY(const float, targets, N * K) ARRAY(const float, weights, maybe(N))    \
+    ARRAY(float, losses, N) ARRAY(float, hits, maybe(N)) ARRAY(float, dprediction, maybe(N * K)) SIZE(N) SIZE(K)      \
+    SIZE(KIND) SIZE(ACCURACY) REAL(label_smoothing)
 #define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, losses) ARRAY(const float, hits) ARRAY(const float, weights) ARRAY(double, totals) SIZE(N)
-#define PELLUCID_STOP_UNLESS_FINITE(ARRAY, SIZE, REAL) ARRAY(const double, x) SIZE(COUNT)
+    ARRAY(const float, losses, N) ARRAY(const float, hits, maybe(N)) ARRAY(const float, weights, maybe(N))            \
+    ARRAY(double, totals, 3) SIZE(N)
+#define PELLUCID_STOP_UNLESS_FINITE(ARRAY, SIZE, REAL) ARRAY(const double, x, COUNT) SIZE(COUNT)
 
 #define PELLUCID_DROPOUT(ARRAY, SIZE, REAL)                                                                           \
-    ARRAY(const float, x) ARRAY(float, y) ARRAY(const uint32_t, counter) SIZE(N) SIZE(INNER) SIZE(LAYER) REAL(rate)
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) ARRAY(const uint32_t, counter, 2) SIZE(N)             \
+    SIZE(INNER) SIZE(LAYER) REAL(rate)
 #define PELLUCID_LOCAL_RESPONSE_NORM(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, x) ARRAY(float, y) ARRAY(float, scale) SIZE(N) SIZE(INNER) SIZE(C) SIZE(WINDOW)                \
-    REAL(alpha) REAL(beta) REAL(k)
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * INNER * C) ARRAY(float, scale, N * INNER * C) SIZE(N)    \
+    SIZE(INNER) SIZE(C) SIZE(WINDOW) REAL(alpha) REAL(beta) REAL(k)
 #define PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                      \
-    ARRAY(const float, dy) ARRAY(const float, x) ARRAY(const float, y) ARRAY(const float, scale) ARRAY(float, dx)     \
-    SIZE(N) SIZE(INNER) SIZE(C) SIZE(WINDOW) REAL(alpha) REAL(beta)
+    ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, y, N * INNER * C)   \
+    ARRAY(const float, scale, N * INNER * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)              \
+    SIZE(WINDOW) REAL(alpha) REAL(beta)
 #define PELLUCID_BATCH_NORM(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, beta) ARRAY(float, y) ARRAY(float, mean)       \
-    ARRAY(float, variance) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+    ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
+    ARRAY(float, y, N * INNER * C) ARRAY(float, mean, C) ARRAY(float, variance, C) SIZE(N) SIZE(INNER) SIZE(C)        \
+    REAL(epsilon)
 #define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
-    ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, beta) ARRAY(const float, mean)                 \
-    ARRAY(const float, variance) ARRAY(float, y) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+    ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
+    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, y, N * INNER * C) SIZE(N) SIZE(INNER)    \
+    SIZE(C) REAL(epsilon)
 #define PELLUCID_BATCH_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
-    ARRAY(const float, dy) ARRAY(const float, x) ARRAY(const float, gamma) ARRAY(const float, mean)                   \
-    ARRAY(const float, variance) ARRAY(float, dx) ARRAY(float, dgamma) ARRAY(float, dbeta)                            \
-    SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+    ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C)           \
+    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, dx, maybe(N * INNER * C))                \
+    ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
 #define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
-    ARRAY(const float, value) ARRAY(float, running) SIZE(COUNT) REAL(momentum)
+    ARRAY(const float, value, COUNT) ARRAY(float, running, COUNT) SIZE(COUNT) REAL(momentum)
 
 #define PELLUCID_SGD(ARRAY, SIZE, REAL)                                                                               \
-    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, velocity) ARRAY(const double, control)                  \
-    SIZE(COUNT) SIZE(NESTEROV) REAL(momentum) REAL(weight_decay)
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, velocity, maybe(COUNT))                   \
+    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(NESTEROV) REAL(momentum) REAL(weight_decay)
 #define PELLUCID_ADAM(ARRAY, SIZE, REAL)                                                                              \
-    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, m) ARRAY(float, v) ARRAY(const double, control)         \
-    SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon) REAL(weight_decay)
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, m, COUNT) ARRAY(float, v, COUNT)          \
+    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon)                 \
+    REAL(weight_decay)
 #define PELLUCID_ADAGRAD(ARRAY, SIZE, REAL)                                                                           \
-    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(const double, control)                    \
-    SIZE(COUNT) REAL(epsilon) REAL(weight_decay)
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(const double, control, 3) SIZE(COUNT) REAL(epsilon) REAL(weight_decay)
 #define PELLUCID_RMSPROP(ARRAY, SIZE, REAL)                                                                           \
-    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(float, velocity) ARRAY(float, mean)       \
-    ARRAY(const double, control) SIZE(COUNT) REAL(rho) REAL(momentum) REAL(epsilon) REAL(weight_decay)
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(float, velocity, maybe(COUNT)) ARRAY(float, mean, maybe(COUNT)) ARRAY(const double, control, 3)             \
+    SIZE(COUNT) REAL(rho) REAL(momentum) REAL(epsilon) REAL(weight_decay)
 #define PELLUCID_ADADELTA(ARRAY, SIZE, REAL)                                                                          \
-    ARRAY(float, param) ARRAY(const float, grad) ARRAY(float, square) ARRAY(float, delta)                             \
-    ARRAY(const double, control) SIZE(COUNT) REAL(rho) REAL(epsilon) REAL(weight_decay)
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(float, delta, COUNT) ARRAY(const double, control, 3) SIZE(COUNT) REAL(rho) REAL(epsilon)                    \
+    REAL(weight_decay)
 #define PELLUCID_ADD_PENALTY(ARRAY, SIZE, REAL)                                                                       \
-    ARRAY(const float, param) ARRAY(float, grad) ARRAY(double, totals) SIZE(N) SIZE(COUNT) REAL(l1) REAL(l2)
-#define PELLUCID_CLIP_BY_VALUE(ARRAY, SIZE, REAL) ARRAY(float, grad) SIZE(COUNT) REAL(limit)
-#define PELLUCID_CLIP_BY_NORM(ARRAY, SIZE, REAL) ARRAY(float, grad) SIZE(COUNT) REAL(limit)
+    ARRAY(const float, param, COUNT) ARRAY(float, grad, COUNT) ARRAY(double, totals, maybe(3)) SIZE(N) SIZE(COUNT)    \
+    REAL(l1) REAL(l2)
+#define PELLUCID_CLIP_BY_VALUE(ARRAY, SIZE, REAL) ARRAY(float, grad, COUNT) SIZE(COUNT) REAL(limit)
+#define PELLUCID_CLIP_BY_NORM(ARRAY, SIZE, REAL) ARRAY(float, grad, COUNT) SIZE(COUNT) REAL(limit)
 
 #define PELLUCID_GATHER(ARRAY, SIZE, REAL)                                                                            \
-    ARRAY(const uint8_t, bytes) ARRAY(const float, floats) ARRAY(const int64_t, indices) ARRAY(float, out)            \
-    ARRAY(const float, scale) ARRAY(const float, offset) ARRAY(const int64_t, cursor)                                 \
-    SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(INNER) SIZE(C)
+    ARRAY(const uint8_t, bytes, maybe(COUNT * INNER * C)) ARRAY(const float, floats, maybe(COUNT * INNER * C))        \
+    ARRAY(const int64_t, indices, INDICES) ARRAY(float, out, N * INNER * C) ARRAY(const float, scale, C)              \
+    ARRAY(const float, offset, C) ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)            \
+    SIZE(INNER) SIZE(C)
 #define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
-    ARRAY(const int32_t, labels) ARRAY(const int64_t, indices) ARRAY(int32_t, out) ARRAY(const int64_t, cursor)       \
-    SIZE(N) SIZE(COUNT) SIZE(INDICES)
-#define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(A) SIZE(B) SIZE(C)
-#define PELLUCID_ADD(ARRAY, SIZE, REAL) ARRAY(const float, x) ARRAY(float, y) SIZE(N) SIZE(INNER)
-#define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
+    ARRAY(const int32_t, labels, COUNT) ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N)                 \
+    ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)
+#define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL)                                                                         \
+    ARRAY(const float, x, A * B * C) ARRAY(float, y, A * B * C) SIZE(A) SIZE(B) SIZE(C)
+#define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
+#define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
 
 // KERNEL(struct, name, fields): the name is the one Python and the kernel tables use.
 #define PELLUCID_KERNELS(KERNEL)                                                                                      \
@@ -188,7 +219,7 @@
 
 namespace pellucid {
 
-#define PELLUCID_ARRAY(type, name) type* name;
+#define PELLUCID_ARRAY(type, name, extent) type* name;
 #define PELLUCID_SIZE(name) int64_t name;
 #define PELLUCID_REAL(name) double name;
 #define PELLUCID_STRUCT(Struct, name, FIELDS)                   \

@@ -1,9 +1,11 @@
-// The Python module: steps, programs, threads, instruction sets. Sizes and shapes are checked by ops/native.py; element
-// types, contiguity and writability here, since here the pointers are taken.
+// The Python module: steps, programs, threads, instruction sets. Shapes are checked by ops/native; element types,
+// contiguity, writability and, whoever calls, that sizes are sane and arrays as long as they say (checks.cpp) here, since
+// here the pointers are taken.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "parallel.hpp"
@@ -55,34 +57,40 @@ struct Step : BoundKernel {
             throw Refusal("kernel '" + name + "' takes " + std::to_string(signature->count) + " fields, got " +
                           std::to_string(nb::len(values)));
         arguments.resize(size_t(signature->count));
+        std::vector<int64_t> entries;
         for (int64_t i = 0; i < signature->count; ++i) {
             const Field& field = signature->fields[i];
             PyObject* value = PyDict_GetItemString(values.ptr(), field.name);
             if (!value) throw Refusal("kernel '" + name + "' was not given its field '" + field.name + "'");
-            arguments[size_t(i)] = word_of(field, value);
+            arguments[size_t(i)] = word_of(field, value, entries);
         }
+        const std::string wrong = objection(*this, entries);
+        if (!wrong.empty()) throw Refusal(name + ": " + wrong);
     }
 
-    uint64_t word_of(const Field& field, PyObject* value) {
+    uint64_t word_of(const Field& field, PyObject* value, std::vector<int64_t>& entries) {
         uint64_t word = 0;
         if (field.kind == Kind::size) {
-            const long long size = PyLong_AsLongLong(value);
+            int overflow = 0;
+            const long long size = PyLong_AsLongLongAndOverflow(value, &overflow);
             if (size == -1 && PyErr_Occurred()) throw nb::python_error();
-            if (size < 0) throw refusal(field, "must not be negative");
+            if (size < 0 || overflow) throw refusal(field, "must be a size from 0 to below 2^63");
             word = uint64_t(size);
         } else if (field.kind == Kind::real) {
             const double real = PyFloat_AsDouble(value);
             if (real == -1.0 && PyErr_Occurred()) throw nb::python_error();
             static_assert(sizeof real == sizeof word, "a field takes 8 bytes");
             memcpy(&word, &real, sizeof word);
-        } else if (value != Py_None) {
-            word = uint64_t(reinterpret_cast<uintptr_t>(pointer_of(field, value)));
+        } else if (value == Py_None) {
+            entries.push_back(0);
+        } else {
+            word = uint64_t(reinterpret_cast<uintptr_t>(pointer_of(field, value, entries)));
             arrays.push_back(nb::borrow(value));
         }
         return word;
     }
 
-    void* pointer_of(const Field& field, PyObject* value) {
+    void* pointer_of(const Field& field, PyObject* value, std::vector<int64_t>& entries) {
         Py_buffer view;
         const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (field.writable ? PyBUF_WRITABLE : 0);
         if (PyObject_GetBuffer(value, &view, flags) != 0) {
@@ -91,13 +99,21 @@ struct Step : BoundKernel {
         }
         const bool fits = same_type(view.format, view.itemsize, field.type);
         void* data = view.buf;
+        const Py_ssize_t itemsize = std::max<Py_ssize_t>(view.itemsize, 1);
+        const bool aligned = reinterpret_cast<uintptr_t>(data) % size_t(itemsize) == 0;
+        entries.push_back(int64_t(view.len / itemsize));
         PyBuffer_Release(&view);
         if (!fits) throw refusal(field, std::string("must be ") + type_name(field.type));
+        if (!aligned) throw refusal(field, "must lie at a multiple of its element's size");
         return data;
     }
 
     Refusal refusal(const Field& field, const std::string& what) const {
         return Refusal(std::string(signature->name) + ": '" + field.name + "' " + what);
+    }
+
+    void expect_all() const {
+        if (missing) throw Refusal(std::string(signature->name) + " cannot run without '" + missing + "'");
     }
 
     std::vector<nb::object> arrays;
@@ -125,7 +141,7 @@ struct Changes {
         for (nb::handle pair : pairs) {
             const Py_buffer &memory = take(pair[0]), &values = take(pair[1]);
             const size_t bytes = size_t(memory.len);
-            if (count < 0 || size_t(values.len) != size_t(count) * bytes)
+            if (count < 0 || (bytes ? size_t(values.len) % bytes || size_t(values.len) / bytes != size_t(count) : values.len))
                 throw Refusal("run_steps: an array of " + std::to_string(bytes) + " bytes was given values of " +
                               std::to_string(values.len) + " bytes for " + std::to_string(count) + " runs");
             list.push_back({static_cast<char*>(memory.buf), static_cast<char*>(values.buf), bytes});
@@ -156,7 +172,10 @@ struct Changes {
 struct Program {
     Program(std::vector<const Step*> given, bool fixed_weights)
         : data(std::vector<const BoundKernel*>(given.begin(), given.end()), fixed_weights) {
-        for (const Step* step : given) arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
+        for (const Step* step : given) {
+            step->expect_all();
+            arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
+        }
     }
 
     void expect_batch(int64_t n) const {
@@ -168,6 +187,7 @@ struct Program {
     // How many of `count` runs ended well: fewer where a number was not finite.
     int64_t run_steps(int64_t n, int64_t count, const nb::sequence& before, const nb::sequence& after) {
         expect_batch(n);
+        if (count < 0 || count > INT32_MAX) throw Refusal("run_steps: cannot make " + std::to_string(count) + " runs");
         const Changes in(before, count), out(after, count);
         Outcome outcome;
         int64_t done = 0;
@@ -196,6 +216,7 @@ struct Program {
 };
 
 void run_step(const Step& step) {
+    step.expect_all();
     Outcome outcome;
     {
         nb::gil_scoped_release release;

@@ -49,7 +49,7 @@ void gather(const void* arguments, Context& context) {
     Job job{a, a.cursor ? a.cursor[0] : 0, nullptr, nullptr, &context.status};
     job.scale = pieces.take<float>(a.C * V);
     job.offset = pieces.take<float>(a.C * V);
-    if (job.first < 0 || job.first + a.N > a.INDICES) {
+    if (job.first < 0 || job.first > a.INDICES - a.N) {
         context.status = kIndexOutOfRange;
         return;
     }
@@ -71,7 +71,7 @@ int64_t gather_workspace(const void* arguments) {
 void gather_labels(const void* arguments, Context& context) {
     const GatherLabels& a = *static_cast<const GatherLabels*>(arguments);
     const int64_t first = a.cursor ? a.cursor[0] : 0;
-    if (first < 0 || first + a.N > a.INDICES) {
+    if (first < 0 || first > a.INDICES - a.N) {
         context.status = kIndexOutOfRange;
         return;
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "extent.hpp"
 
 namespace pellucid {
 
@@ -25,6 +26,7 @@ struct Signature {
     const Field* fields;
     int64_t count;
     int64_t batch;  // index of the field N, or -1
+    void (*extents)(const void* arguments, std::vector<Extent>& found);  // of its arrays, in their order
 };
 
 const Signature* signatures(int64_t& count);
@@ -40,11 +42,18 @@ struct BoundKernel {
     const Kernel* kernel = nullptr;
     const Signature* signature = nullptr;
     std::vector<uint64_t> arguments;
+    const char* missing = nullptr;  // an array without which it may be asked about, but not run
     int64_t built_batch() const { return signature->batch < 0 ? -1 : int64_t(arguments[size_t(signature->batch)]); }
     int64_t workspace_bytes() const { return kernel->workspace_bytes ? kernel->workspace_bytes(arguments.data()) : 0; }
     int64_t prepared_bytes() const { return kernel->prepared_bytes ? kernel->prepared_bytes(arguments.data()) : 0; }
     int64_t algorithm() const { return kernel->algorithm ? kernel->algorithm(arguments.data()) : int64_t(kChoose); }
 };
+
+// Checks what a step was given, whoever gave it: sizes against limits under which no product in a kernel overflows and
+// no division is by zero, and arrays (entries they have, in the order of the fields) against what the kernel reads and
+// writes. Brings strides and dilations that reach beyond the picture down to what is as good. Returns what is wrong, or
+// nothing.
+std::string objection(BoundKernel& step, const std::vector<int64_t>& entries);
 
 // 64-byte aligned memory that grows when asked to.
 class Workspace {

@@ -23,13 +23,24 @@ template <typename T> struct ArrayField<const T> {
     static constexpr bool writable = false;
 };
 
-#define PELLUCID_ARRAY(type, name) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable},
+#define PELLUCID_ARRAY(type, name, extent) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable},
 #define PELLUCID_SIZE(name) {#name, Kind::size, 0, false},
 #define PELLUCID_REAL(name) {#name, Kind::real, 0, false},
 #define PELLUCID_FIELDS(Struct, name, FIELDS) \
     const Field name##_fields[] = {FIELDS(PELLUCID_ARRAY, PELLUCID_SIZE, PELLUCID_REAL)}; \
     static_assert(sizeof(Struct) == 8 * (sizeof(name##_fields) / sizeof(Field)), "every field takes 8 bytes");
 PELLUCID_KERNELS(PELLUCID_FIELDS)
+
+#define PELLUCID_NOTHING(...)
+#define PELLUCID_COUNT_OF(name) [[maybe_unused]] const Count name(sizes.name);
+#define PELLUCID_EXTENT(type, name, extent) Extent(extent),
+#define PELLUCID_EXTENTS(Struct, name, FIELDS)                                         \
+    void name##_extents(const void* arguments, std::vector<Extent>& found) {           \
+        const Struct& sizes = *static_cast<const Struct*>(arguments);                  \
+        FIELDS(PELLUCID_NOTHING, PELLUCID_COUNT_OF, PELLUCID_NOTHING)                  \
+        found = {FIELDS(PELLUCID_EXTENT, PELLUCID_NOTHING, PELLUCID_NOTHING)};         \
+    }
+PELLUCID_KERNELS(PELLUCID_EXTENTS)
 
 int64_t find_batch(const Field* fields, int64_t count) {
     for (int64_t i = 0; i < count; ++i)
@@ -39,7 +50,7 @@ int64_t find_batch(const Field* fields, int64_t count) {
 
 #define PELLUCID_SIGNATURE(Struct, name, FIELDS)                            \
     {#name, name##_fields, int64_t(sizeof(name##_fields) / sizeof(Field)),  \
-     find_batch(name##_fields, int64_t(sizeof(name##_fields) / sizeof(Field)))},
+     find_batch(name##_fields, int64_t(sizeof(name##_fields) / sizeof(Field))), name##_extents},
 const Signature all_signatures[] = {PELLUCID_KERNELS(PELLUCID_SIGNATURE)};
 
 }  // namespace

@@ -12,7 +12,7 @@ python=$("${PYTHON:-python3}" -c 'import sys; print(sys.executable)')
 cmake=$("$python" -c 'import cmake, os; print(os.path.join(cmake.CMAKE_BIN_DIR, "cmake"))' 2>/dev/null || echo cmake)
 # Two halves, run side by side. Left out: what runs none of the kernels built here (the disassembly, NumPy's own
 # reference, processes that only read the environment), and the largest of many alike.
-first="tests/test_native.py tests/test_ops.py tests/test_plan.py"
+first="tests/test_native.py tests/test_native_limits.py tests/test_ops.py tests/test_plan.py"
 second="tests/test_winograd.py tests/test_winograd_rows.py tests/test_native_pool.py tests/test_dense.py"
 left_out="share_nothing or reference_itself or environment_forces or (pooled_winograd and deep and not relu)"
 

@@ -2,7 +2,7 @@
 
 Twins of the functions in `reference`: same names, same arguments, the arrays for the results given. `run(step)` runs
 one; `Program(steps)` runs many in one call with the GIL released once. Arrays are float32 and C-contiguous unless said
-otherwise. No step can be made whose sizes exceed its arrays: BackendError otherwise.
+otherwise. Whoever calls, no step can be made whose sizes exceed its arrays or the kernels' limits: BackendError.
 
 `PELLUCID_ISA` forces an instruction set (baseline, avx2, avx512), `PELLUCID_NUM_THREADS` the number of threads.
 """

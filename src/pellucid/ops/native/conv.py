@@ -11,8 +11,6 @@ from pellucid.errors import BackendError
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Convolution, Pads, Pair, Pooling
 from pellucid.ops.native.runtime import (
-    MAX_POOL_TAPS,
-    OFFSET_LIMIT,
     activation_code,
     expect_axes,
     expect_shape,
@@ -95,16 +93,7 @@ def _conv_sizes(
     shape = geometry.conv2d_shape(x.shape, kernel.shape, strides, padding, dilation, groups)
     expect_shape(op, shape, y=y)
     (n, h, w, c), (kh, kw, _, o), (_, oh, ow, _) = x.shape, kernel.shape, shape
-    (top, bottom), (left, right) = padding
-    if min(x.shape[1:] + kernel.shape + (*strides, *dilation)) < 1 or min(top, left) < 0:
-        raise BackendError(f"{op}: sizes must be at least 1, got x {x.shape}, kernel {kernel.shape}")
-    entries = (
-        (h + top + bottom) * (w + left + right) * c,
-        (oh + kh * dilation[0]) * (ow + kw * dilation[1]) * o,
-        kh * kw * c * o,
-    )
-    if max(entries) >= OFFSET_LIMIT:
-        raise BackendError(f"{op}: a picture of {h}x{w}x{c} with {o} filters is too large for the compiled kernel")
+    (top, _), (left, _) = padding
     return {
         "N": n, "H": h, "W": w, "C": c, "OH": oh, "OW": ow, "O": o, "KH": kh, "KW": kw,
         "SH": strides[0], "SW": strides[1], "DH": dilation[0], "DW": dilation[1],
@@ -180,8 +169,6 @@ def _pooled_sizes(
     _, qh, qw, _ = shape = geometry.pool2d_shape(unpooled, **pooling)
     expect_shape(op, shape, **pooled)
     (ph, pw), (psh, psw), ((top, _), (left, _)) = pooling["pool_size"], pooling["strides"], pooling["padding"]
-    if ph * pw > MAX_POOL_TAPS:
-        raise BackendError(f"{op}: a window may have {MAX_POOL_TAPS} taps, got {ph}x{pw}")
     window = {"QH": qh, "QW": qw, "PH": ph, "PW": pw, "PSH": psh, "PSW": psw, "PTOP": top, "PLEFT": left}
     return sizes | window
 
@@ -261,9 +248,10 @@ def conv2d_pool_backward_input(
     return step(op, dy=dy, y=y, argmax=argmax, kernel=kernel, dx=dx, **sizes, ACTIVATION=kind, slope=slope)
 
 
-def _side_by_side(sizes: dict[str, int], pooling: Pooling) -> bool:
+def _in_planes(sizes: dict[str, int], pooling: Pooling) -> bool:
+    """Whether conv2d_pool_map can do this: windows side by side, without padding, behind a convolution in one group."""
     unpooled = tuple(sizes[name] for name in ("N", "OH", "OW", "O"))
-    return geometry.windows_side_by_side(unpooled, **pooling)
+    return sizes["GROUPS"] == 1 and geometry.windows_side_by_side(unpooled, **pooling)
 
 
 def _map_sizes(
@@ -271,8 +259,6 @@ def _map_sizes(
 ) -> dict[str, int]:
     sizes = _pooled_sizes(op, x, kernel, convolution, pooling, **pooled)
     expect_shape(op, tuple(sizes[name] for name in ("N", "O", "OH", "OW")), map=map)
-    if sizes["GROUPS"] != 1 or not _side_by_side(sizes, pooling):
-        raise BackendError(f"{op}: windows must lie side by side, without padding, behind a convolution in one group")
     return sizes
 
 
@@ -280,9 +266,11 @@ def conv2d_pool_map_pays(x: Array, kernel: Array, *, convolution: Convolution, p
     """Whether conv2d_pool_map and its gradient can do this, and faster than the steps one by one."""
     op = "conv2d_pool_map"
     sizes = _pooled_sizes(op, x, kernel, convolution, pooling)
+    if not _in_planes(sizes, pooling):
+        return False
     arrays = {"x": None, "kernel": None, "bias": None, "y": None, "map": None}
     unbound = step(op, **arrays, **sizes, ACTIVATION=0, slope=0.0)
-    return _side_by_side(sizes, pooling) and conv2d_algorithm(unbound) == "narrow"
+    return conv2d_algorithm(unbound) == "narrow"
 
 
 def conv2d_pool_map(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array
-from pellucid.ops.native.runtime import OFFSET_LIMIT, activation_code, expect_axes, expect_shape, pixels, step
+from pellucid.ops.native.runtime import activation_code, expect_axes, expect_shape, pixels, step
 
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
@@ -24,8 +23,6 @@ def _dense_sizes(op: str, x: Array, kernel: Array, y: Array) -> dict[str, int]:
     n, inputs, units = x.shape[0], kernel.shape[0], kernel.shape[1]
     expect_shape(op, (n, inputs), x=x)
     expect_shape(op, (n, units), y=y)
-    if min(inputs, units) < 1 or n * 64 >= OFFSET_LIMIT:
-        raise BackendError(f"{op}: cannot multiply {x.shape} by {kernel.shape}")
     return {"N": n, "INPUTS": inputs, "UNITS": units}
 
 

@@ -39,8 +39,6 @@ def softmax_cross_entropy(
     expect_shape(op, (n,), labels=labels)
     dense_targets = targets if labels is None else None
     expect_shape(op, logits.shape, targets=dense_targets)
-    if classes < 1:
-        raise BackendError(f"{op}: there must be at least one class, got logits {logits.shape}")
     return step(
         op,
         logits=logits,
@@ -72,8 +70,6 @@ def _elementwise(
     expect_shape(op, prediction.shape[:1], weights=weights, losses=losses, hits=hits)
     if accuracy not in _ACCURACIES:
         raise BackendError(f"{op}: accuracy must be 'categorical', 'binary' or None, got {accuracy!r}")
-    if inner(prediction) < 1 and prediction.shape[:1] != (0,):
-        raise BackendError(f"{op}: there must be at least one number a picture, got shape {prediction.shape}")
     return step(
         "elementwise_loss",
         prediction=prediction,

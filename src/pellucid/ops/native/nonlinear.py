@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array
 from pellucid.ops.native.runtime import activation_code, expect_shape, inner, step
 
@@ -44,6 +43,4 @@ def dropout(x: Array, y: Array, rate: float, counter: Array, layer: int) -> Step
     """y = x / (1 - rate) where kept, else 0; counter = uint32 (seed, step), read when the step runs. y may be x."""
     expect_shape("dropout", x.shape, y=y)
     expect_shape("dropout", (2,), counter=counter)
-    if not 0 <= rate < 1 or not 0 <= layer < 2**32:
-        raise BackendError(f"dropout: rate must be in [0, 1) and layer in [0, 2^32), got {rate} and {layer}")
     return step("dropout", x=x, y=y, counter=counter, N=x.shape[0], INNER=inner(x), LAYER=layer, rate=rate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid.errors import BackendError
 from pellucid.ops.geometry import Array
 from pellucid.ops.native.runtime import expect_shape, pixels, step
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 def local_response_norm(x: Array, y: Array, scale: Array, *, size: int, alpha: float, beta: float, k: float) -> Step:
     """scale = k + alpha * (sum of x^2 over `size` channels); y = x / scale^beta."""
     expect_shape("local_response_norm", x.shape, y=y, scale=scale)
-    _window("local_response_norm", size)
     options = {"alpha": alpha, "beta": beta, "k": k}
     return step(
         "local_response_norm", x=x, y=y, scale=scale, **pixels("local_response_norm", x), WINDOW=size, **options
@@ -28,13 +26,7 @@ def local_response_norm_backward(
     """dx of local_response_norm."""
     op = "local_response_norm_backward"
     expect_shape(op, x.shape, dy=dy, y=y, scale=scale, dx=dx)
-    _window(op, size)
     return step(op, dy=dy, x=x, y=y, scale=scale, dx=dx, **pixels(op, x), WINDOW=size, alpha=alpha, beta=beta)
-
-
-def _window(op: str, size: int) -> None:
-    if size < 1:
-        raise BackendError(f"{op}: size must be at least 1, got {size}")
 
 
 def batch_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, variance: Array, *, epsilon: float) -> Step:

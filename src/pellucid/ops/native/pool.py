@@ -24,16 +24,10 @@ def _pool_sizes(op: str, x: Array, y: Array, pool_size: Pair, strides: Pair, pad
     }  # fmt: skip
 
 
-def _expect_bytes(op: str, pool_size: Pair) -> None:
-    if pool_size[0] * pool_size[1] > 255:
-        raise BackendError(f"{op}: a window may have 255 taps, got {pool_size[0]}x{pool_size[1]}")
-
-
 def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> Step:
     """y = largest of each window, argmax (uint8) = its place a*PW + b there; windows of at most 255 taps."""
     sizes = _pool_sizes("max_pool2d", x, y, pool_size, strides, padding)
     expect_shape("max_pool2d", y.shape, argmax=argmax)
-    _expect_bytes("max_pool2d", pool_size)
     return step("max_pool2d", x=x, y=y, argmax=argmax, **sizes)
 
 
@@ -41,7 +35,6 @@ def max_pool2d_backward(dy: Array, argmax: Array, dx: Array, *, pool_size: Pair,
     """dx of max_pool2d; written whole."""
     sizes = _pool_sizes("max_pool2d_backward", dx, dy, pool_size, strides, padding)
     expect_shape("max_pool2d_backward", dy.shape, argmax=argmax)
-    _expect_bytes("max_pool2d_backward", pool_size)
     return step("max_pool2d_backward", dy=dy, argmax=argmax, dx=dx, **sizes)
 
 

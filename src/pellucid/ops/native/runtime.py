@@ -32,7 +32,6 @@ else:
 _ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
 MAX_POOL_TAPS = 255  # a window's place of the maximum is one byte
 MAX_THREADS = 1024  # more than any machine gains from; each takes a stack and its share of scratch memory
-OFFSET_LIMIT = 2**31  # offsets inside a picture are int32
 
 
 def instruction_set() -> str:
