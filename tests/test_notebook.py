@@ -151,7 +151,7 @@ def test_a_history_is_curves_and_a_table() -> None:
     history = History()
     assert "no epoch yet" in " ".join(shown(history).words)
     for epoch in range(1, 41):
-        history.append(epoch, {"loss": 1 / epoch, "val_loss": 2 / epoch, "accuracy": 0.5}, improved=epoch == 20)
+        history.append(epoch - 1, {"loss": 1 / epoch, "val_loss": 2 / epoch, "accuracy": 0.5}, improved=epoch == 20)
     page = shown(history)
     assert page.rows[0] == ["epoch", "loss", "val_loss", "accuracy"]
     assert page.rows[1] == ["1", "1", "2", "0.5"] and page.rows[-1][0] == "40"
@@ -165,9 +165,9 @@ def test_a_history_is_curves_and_a_table() -> None:
 
 def test_a_history_with_holes_is_shown() -> None:
     history = History()
-    history.append(1, {"loss": float("nan")}, improved=False)
+    history.append(0, {"loss": float("nan")}, improved=False)
     assert shown(history).rows[1] == ["1", "nan"]
-    history.append(2, {"loss": 0.5}, improved=True)
+    history.append(1, {"loss": 0.5}, improved=True)
     assert shown(history).rows[2] == ["2 (best)", "0.5"]
 
 
@@ -180,7 +180,7 @@ def test_training_gives_what_is_shown() -> None:
     model.compile("sgd", "categorical_crossentropy")
     x, y = np.zeros((8, 8, 8, 1), np.float32), np.zeros(8, int)
     history = model.fit(x, y, epochs=2, verbose=0)
-    assert [row[0].split(" ")[0] for row in shown(history).rows[1:]] == ["0", "1"]
+    assert [row[0].split(" ")[0] for row in shown(history).rows[1:]] == ["1", "2"]
     assert shown(model.evaluate(x, y, verbose=0)).rows[1][0] == "loss"
 
 

@@ -76,7 +76,7 @@ def test_the_pages_accuracy_plot() -> None:
     figure = accuracy_figure([0.1, 0.9], [0.2, 0.8], title="MNIST")
     (ax,) = figure.axes
     train, test = ax.lines
-    assert list(train.get_xdata()) == [0, 1] and list(train.get_ydata()) == [0.1, 0.9]
+    assert list(train.get_xdata()) == [1, 2] and list(train.get_ydata()) == [0.1, 0.9]
     assert list(test.get_ydata()) == [0.2, 0.8] and (train.get_marker(), test.get_marker()) == ("o", "s")
     assert ax.get_ylim() == (0, 1) and [line.get_label() for line in ax.lines] == ["train", "test"]
     assert accuracy_figure([1], [1], axes=ax) is figure

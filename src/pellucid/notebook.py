@@ -97,13 +97,13 @@ def _(shown: History) -> str:
     if not epochs:
         return _titled("history", "no epoch yet")
     names = list(shown.history)
-    best = "" if shown.best_epoch is None else f", the best was {shown.best_epoch}"
+    best = "" if shown.best_epoch is None else f", the best was {shown.best_epoch + 1}"
     chosen = [place for place in range(epochs) if _is_told(place, epochs, shown.epoch[place] == shown.best_epoch)]
     rows = []
     for place in chosen:
         mark = " (best)" if shown.epoch[place] == shown.best_epoch else ""
         values = [shown.history[name] for name in names]
-        rows.append([f"{shown.epoch[place]}{mark}", *(f"{v[place]:.4g}" if place < len(v) else "" for v in values)])
+        rows.append([f"{shown.epoch[place] + 1}{mark}", *(f"{v[place]:.4g}" if place < len(v) else "" for v in values)])
     cut = "" if len(chosen) == epochs else f"; {len(chosen)} of them in the table"
     head = ("epoch", *(NAMES.get(name, name) for name in names))
     charts = "".join(_chart(shown, name) for name in ("loss", "accuracy") if name in shown.history)
@@ -176,7 +176,7 @@ def _chart(history: History, name: str) -> str:
         return ""
     low, high = min(values), max(values)
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
-    first, last = history.epoch[0], history.epoch[-1]
+    first, last = history.epoch[0] + 1, history.epoch[-1] + 1
     left, top, width, height = 44.0, 16.0, 180.0, 80.0
     drawing = Drawing(left + width + 16, top + height + 20, name)
     drawing.items = [

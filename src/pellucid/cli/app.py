@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import bench, data, importing, judge, report, show, train
-from pellucid.cli.output import note
+from pellucid.cli.output import note, plain_warnings
 from pellucid.errors import PellucidError
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
-        app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
+        with plain_warnings():
+            app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
     except PellucidError as error:
         note(f"pellucid: {' '.join(str(error).split())}")
         return FAILED

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pellucid._numbers import percent as percent  # where the commands look for it
 from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
 from pellucid.text import csv_text, json_text, printable, say
@@ -50,6 +54,28 @@ def note(text: str) -> None:
     say(text, sys.stderr)
 
 
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Every warning within, Python's and what libraries log, is one line, without the place where it arose."""
+    handler = _Warned(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+            yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+class _Warned(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _warn(record.getMessage())
+
+
+def _warn(text: str) -> None:
+    note(f"warning: {' '.join(text.split())}")
+
+
 def check_table_name(out: Path, option: str = "--out") -> None:
     """Errors: ConfigError if no table can be written under this name. Asked before the work is done."""
     if out.suffix.lower() not in TABLES:
@@ -69,12 +95,3 @@ def write_table(out: Path, header: Sequence[str], rows: Iterable[Sequence[object
         text = json_text([dict(zip(header, row, strict=True)) for row in rows] if records is None else records)
     with replacing(out) as file:
         file.write(text.encode())
-
-
-def percent(value: float) -> str:
-    """A share of one as a percentage with two digits.
-
-    >>> percent(0.98912)
-    '98.91 %'
-    """
-    return f"{100 * value:.2f} %"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
@@ -94,7 +95,7 @@ def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
     page.lead(
         words.say(
             "lead",
-            accuracy=f"{100 * right:.2f} %",
+            accuracy=percent(right),
             count=len(run.dataset.test),
             epochs=len(run.log.epochs),
             time=_duration(words, seconds),
@@ -200,7 +201,7 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
     page.heading(words.say("judgement"))
     if run.dataset.held_out is run.dataset.test:
         last = run.log.series.get("val_accuracy", [float("nan")])[-1]
-        page.paragraph(words.say("flattered", last=f"{100 * last:.2f} %"))
+        page.paragraph(words.say("flattered", last=percent(last)))
     matrix = confusion_matrix(labels, said, len(names))
     page.figure(confusion_figure(matrix, names, lang=words.in_pictures), words.say("confusion"))
     per_class = zip(
@@ -210,7 +211,10 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
         recall(labels, said, len(names)),
         strict=True,
     )
-    rows = [(name, f"{count:,}", _percent(right), _percent(found)) for name, count, right, found in per_class]
+    rows = [
+        (name, f"{count:,}", percent(float(right), 1), percent(float(found), 1))
+        for name, count, right, found in per_class
+    ]
     page.table(
         [words.say(key) for key in ("class", "pictures", "precision", "recall")], rows[:LISTED_CLASSES], right=(1, 2, 3)
     )
@@ -274,7 +278,3 @@ def _duration(words: Words, seconds: float) -> str:
     if whole < 3600:
         return words.say("minutes", minutes=whole // 60, seconds=whole % 60)
     return words.say("hours", hours=whole // 3600, minutes=whole % 3600 // 60)
-
-
-def _percent(value: float) -> str:
-    return "" if np.isnan(value) else f"{100 * value:.1f} %"

@@ -12,6 +12,7 @@ class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
 
     Keys: loss, accuracy (classifiers), val_loss, val_accuracy (with validation pictures), learning_rate.
+    `epoch` and `best_epoch` count from 0, as Keras's do; everything printed, drawn and logged counts from 1.
     `advice`: what the training doctor said, a line each; none where all went well.
     """
 

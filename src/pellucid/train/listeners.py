@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.ops.geometry import Array
@@ -59,7 +60,7 @@ def describe(logs: Mapping[str, float]) -> str:
 
 def number(name: str, value: float) -> str:
     """A loss with four places, an accuracy in per cent."""
-    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
+    return percent(value, unit="%") if name.endswith("accuracy") else f"{value:.4f}"
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.datasets.download import Progress
 from pellucid.errors import unknown_name
 from pellucid.model import Sequential
@@ -67,7 +68,7 @@ def attention_figure(
     for axes, values, index in zip(others, maps, picks, strict=True):
         largest = float(np.abs(values).max())
         shown = draw_map(axes, one[0], values, limit if signed else largest, signed=signed)
-        title = f"{class_label(model, int(index))}: {100 * answer[index]:.1f} %"
+        title = f"{class_label(model, int(index))}: {percent(float(answer[index]), 1)}"
         axes.set_title(title if signed else f"{title}\nlargest {largest:.3g}", fontsize=9, color=INK)
     bar = figure.colorbar(shown, ax=others, shrink=0.85, pad=0.02, aspect=22)
     if signed:

@@ -133,7 +133,7 @@ def curves_figure(
 def accuracy_figure(
     train: Sequence[float], test: Sequence[float], *, title: str = "", axes: Axes | None = None
 ) -> Figure:
-    """The plot of pages on CNNs: training and test accuracy, 0 to 1, for each epoch counted from 0.
+    """The plot of pages on CNNs: training and test accuracy, 0 to 1, for each epoch, the first being 1.
 
     train, test: what a trainer lists, one number an epoch: `train_acc_list` and `test_acc_list` of scratch.Trainer.
     Errors: DataError for lists of different lengths, or empty ones.
@@ -141,7 +141,7 @@ def accuracy_figure(
     if len(train) != len(test) or not len(train):
         raise DataError(f"an accuracy plot needs two lists of the same length, got {len(train)} and {len(test)} values")
     ax = axes if axes is not None else new_figure(5.2, 3.8).subplots()
-    epochs = range(len(train))
+    epochs = range(1, len(train) + 1)
     few = len(train) <= MARKED_EPOCHS
     ax.plot(epochs, train, "-", color=BLUE, label="train", marker="o" if few else "", markersize=4, lw=1.6)
     ax.plot(epochs, test, "--", color=VERMILION, label="test", marker="s" if few else "", markersize=4, lw=1.6)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import layers as L
+from pellucid._numbers import number
 from pellucid.errors import ConfigError
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
 from pellucid.model import Sequential
@@ -70,23 +71,23 @@ class Dissection:
     def equation(self) -> str:
         """The whole way from the products to the result, in one line of numbers."""
         if self.kind == "copy":
-            return f"passed on as it is: {_say(self.result)}"
+            return f"passed on as it is: {number(self.result)}"
         if self.kind == "max":
-            return f"the largest of {int(np.isfinite(self.patch).sum())} values = {_say(self.result)}"
+            return f"the largest of {int(np.isfinite(self.patch).sum())} values = {number(self.result)}"
         if self.note:
-            return f"{self.note} = {_say(self.result)}"
+            return f"{self.note} = {number(self.result)}"
         parts = []
         if self.products is not None and self.total is not None:
             factors = "product" if self.products.size == 1 else "products"
-            parts.append(f"sum of {self.products.size:,} {factors} {_say(self.total)}")
+            parts.append(f"sum of {self.products.size:,} {factors} {number(self.total)}")
             if self.bias is not None:
-                parts.append(f"{'+' if self.bias >= 0 else '-'} bias {_say(abs(self.bias))} = {_say(self.before)}")
+                parts.append(f"+ bias {_signed(self.bias)} = {number(self.before)}")
         text = " ".join(parts)
         if self.activation is None:
             return text
-        told = f"{self.activation}({_say(self.before)}) = {_say(self.result)}"
+        told = f"{self.activation}({number(self.before)}) = {number(self.result)}"
         if self.rivals is not None:
-            told = f"e^{_say(self.before)} / sum of e^z over {self.rivals.size} values = {_say(self.result)}"
+            told = f"e^{number(self.before)} / sum of e^z over {self.rivals.size} values = {number(self.result)}"
         return f"{text}; {told}" if text else told
 
 
@@ -291,7 +292,7 @@ def _function(kind: str | None, slope: float, x: Array, at: Sequence[int]) -> Pa
 
 def _scaled_tanh(layer: L.ScaledTanh, x: Array, at: Sequence[int]) -> Parts:
     value = float(x[tuple(at)])
-    note = f"{layer.amplitude:g} · tanh({layer.slope:.4g} · {_say(value)})"
+    note = f"{layer.amplitude:g} · tanh({layer.slope:.4g} · {number(value)})"
     result = layer.amplitude * math.tanh(layer.slope * value)
     return {"kind": "function", "patch": np.array([value]), "before": value, "result": result, "note": note}
 
@@ -302,8 +303,8 @@ def _batch_norm(layer: L.BatchNorm, x: Array, at: Sequence[int]) -> Parts:
     gamma, beta = (float(layer.params[n][c]) if n in layer.params else d for n, d in (("gamma", 1.0), ("beta", 0.0)))
     factor = gamma / math.sqrt(variance + layer.epsilon)
     note = (
-        f"{_say(gamma)} · ({_say(value)} - mean {_say(mean)}) / sqrt(variance {_say(variance)} + {layer.epsilon:g}) "
-        f"{'+' if beta >= 0 else '-'} {_say(abs(beta))}"
+        f"{number(gamma)} · ({number(value)} - mean {number(mean)}) / "
+        f"sqrt(variance {number(variance)} + {layer.epsilon:g}) + {_signed(beta)}"
     )
     total, bias = value * factor, beta - mean * factor
     return {
@@ -317,7 +318,7 @@ def _response_norm(layer: L.LocalResponseNorm, x: Array, at: Sequence[int]) -> P
     channels = tuple(range(first, min(x.shape[2], at[2] - layer.size // 2 + layer.size)))
     beside, value = x[at[0], at[1], list(channels)], float(x[tuple(at)])
     total = float(np.square(beside).sum())
-    note = f"{_say(value)} / ({layer.k:g} + {layer.alpha:g} · sum of squares {_say(total)})^{layer.beta:g}"
+    note = f"{number(value)} / ({layer.k:g} + {layer.alpha:g} · sum of squares {number(total)})^{layer.beta:g}"
     result = value / (layer.k + layer.alpha * total) ** layer.beta
     return {
         "kind": "response norm", "patch": beside, "kernel": beside, "products": np.square(beside), "total": total,
@@ -346,8 +347,9 @@ def _padded(layer: L.ZeroPadding2D, x: Array, at: Sequence[int]) -> Parts:
     return _copy(x, (row, column, at[2]) if inside else None)
 
 
-def _say(value: float) -> str:
-    return f"{value:.4g}"
+def _signed(value: float) -> str:
+    """A summand as it is, in brackets where it is negative: what is added stays added."""
+    return f"({number(value)})" if value < 0 else number(value)
 
 
 _WAYS: tuple[tuple[type[L.Layer], Callable[[Any, Array, Sequence[int]], Parts]], ...] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._numbers import number, percent
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array
@@ -111,7 +112,7 @@ def answer_panel(
     ax.barh(places, values, color=[VERMILION, *[BLUE] * (len(order) - 1)], height=0.7)
     ax.set_yticks(places, [shortened(names[k], 18) for k in order], fontsize=8)
     for place, value in zip(places, values, strict=True):
-        text = f"{value:.1f} %" if probabilities else f"{value:.3g}"
+        text = percent(float(value) / 100, 1) if probabilities else number(float(value), 3)
         ax.annotate(
             text, (max(float(value), 0.0), float(place)), (3, 0), textcoords="offset points", va="center", fontsize=8
         )

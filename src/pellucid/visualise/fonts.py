@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,37 @@ KOREAN_FONTS = (
 )
 HANGUL = re.compile(r"[ᄀ-ᇿ㄰-㆏ꥠ-꥿가-힣ힰ-퟿]")
 _WORDS = re.compile(rf"{HANGUL.pattern}+(?: {HANGUL.pattern}+)*")
-_state = {"warned": False}
+_state = {"warned": False, "searched": False}
 
 
 def korean_font() -> str | None:
-    """The first font of KOREAN_FONTS that Matplotlib finds installed."""
+    """The first font of KOREAN_FONTS that is installed.
+
+    Matplotlib keeps a list of fonts that it does not renew, so where it knows no Korean one, those that came since are
+    looked for on the disk, once in a process.
+    """
+    found = _listed_font()
+    if found is None and not _state["searched"]:
+        _state["searched"] = True
+        _list_new_fonts()
+        found = _listed_font()
+    return found
+
+
+def _listed_font() -> str | None:
     from matplotlib import font_manager
 
     installed = {entry.name for entry in font_manager.fontManager.ttflist}
     return next((name for name in KOREAN_FONTS if name in installed), None)
+
+
+def _list_new_fonts() -> None:
+    from matplotlib import font_manager
+
+    listed = {entry.fname for entry in font_manager.fontManager.ttflist}
+    for file in sorted(set(font_manager.findSystemFonts()) - listed):
+        with contextlib.suppress(Exception):  # a broken font is not the one we look for
+            font_manager.fontManager.addfont(file)
 
 
 def prepare(figure: Figure, *, as_text: bool) -> None:

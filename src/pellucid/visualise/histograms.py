@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid import layers as L
+from pellucid._numbers import percent
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
 from pellucid.layers import Layer
 from pellucid.ops import Array
@@ -59,7 +60,7 @@ class UnitStates:
         """In words, for a panel."""
         if self.dead is not None:
             return f"{self.dead} of {self.units} units dead"
-        return f"{100 * (self.saturated or 0):.1f} % of values saturated, {self.stuck} of {self.units} units always"
+        return f"{percent(self.saturated or 0, 1)} of values saturated, {self.stuck} of {self.units} units always"
 
 
 def layer_histograms(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.errors import DataError
 from pellucid.ops import Array
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
@@ -123,7 +124,7 @@ def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram], say: Labels) -> None
         colour = VERMILION if ends and place else BLUE
         ax.plot(centres, line, color=colour, lw=1.6 if ends else 0.8, zorder=2 * (len(order) - place) + 1)
         if zeros is not None and (ends or len(order) <= 6):
-            told = say("{share:.0f} % at 0", share=100 * zeros)
+            told = say("{share} at 0", share=percent(zeros, 0))
             ax.text(edges[-1], place + 0.15, told, ha="right", fontsize=7, color=INK, zorder=3 * len(order))
     ax.set_yticks(range(0, len(order), 1 + len(order) // 8), [str(e) for e in order[:: 1 + len(order) // 8]])
     ax.set_ylim(-0.2, len(order) - 1 + OVERLAP + 0.2)

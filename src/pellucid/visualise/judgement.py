@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
@@ -79,7 +80,7 @@ def confusion_figure(
         for (row, column), value in np.ndenumerate(values):
             if counts[row, column]:
                 dark = np.sqrt(value / limit) > 0.5
-                text = f"{100 * value:.0f}" if normalise else f"{value:,}"
+                text = percent(float(value), 0, "") if normalise else f"{value:,}"
                 axes.text(
                     column, row, text, ha="center", va="center", fontsize=FONT, color="white" if dark else "black"
                 )
@@ -90,7 +91,7 @@ def confusion_figure(
     bar.set_label(say("% of the pictures of the row" if normalise else "pictures"), fontsize=9)
     bar.ax.tick_params(labelsize=FONT)
     right = counts.trace() / max(counts.sum(), 1)
-    words = say("{count:,} pictures, {right:.2f} % right", count=int(counts.sum()), right=100 * right)
+    words = say("{count:,} pictures, {right} right", count=int(counts.sum()), right=percent(right))
     words += say(", rows in percent") if normalise else ""
     axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK, pad=10)
     return figure
@@ -136,9 +137,7 @@ def reliability_figure(
         ax.tick_params(labelsize=FONT)
     axes.tick_params(labelbottom=False)
     total = int(calibration.counts.sum())
-    words = say(
-        "{count:,} pictures, expected calibration error {error:.2f} %", count=total, error=100 * calibration.error
-    )
+    words = say("{count:,} pictures, expected calibration error {error}", count=total, error=percent(calibration.error))
     axes.set_title(f"{title}\n{words}" if title else words, fontsize=11, color=INK)
     return figure
 
@@ -172,7 +171,9 @@ def mistakes_figure(
     cells = figure.subplots(down, across, squeeze=False).ravel()
     for axes, picture, is_, row in zip(cells, pictures, truth, table, strict=False):
         said = int(row.argmax())
-        words = say("said {said} ({share})", said=shortened(names[said], NAME_LENGTH), share=confidence_text(row[said]))
+        words = say(
+            "said {said} ({share})", said=shortened(names[said], NAME_LENGTH), share=percent(float(row[said]), 0)
+        )
         truly = say("is {truth}", truth=shortened(names[is_], NAME_LENGTH))
         separator = ", " if len(words) + len(names[is_]) < 18 else "\n"
         show_picture(axes, picture, f"{words}{separator}{truly}", fontsize=FONT)
@@ -181,17 +182,6 @@ def mistakes_figure(
     if title:
         figure.suptitle(title, fontsize=11, color=INK)
     return figure
-
-
-def confidence_text(value: float) -> str:
-    """A confidence in whole percent, but never 100 where it is not.
-
-    >>> confidence_text(0.987), confidence_text(0.9996), confidence_text(1.0)
-    ('99 %', '99.9 %', '100 %')
-    """
-    if value < 0.995 or value >= 1:
-        return f"{100 * value:.0f} %"
-    return f"{np.floor(1000 * value) / 10:.1f} %"
 
 
 def _counted(count: int) -> str:
@@ -203,22 +193,18 @@ def _margins(axes: Axes, counts: Array, say: Labels) -> None:
     """Recall at the right of each row, precision above each column."""
     classes = len(counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall = 100 * counts.diagonal() / counts.sum(axis=1)
-        precision = 100 * counts.diagonal() / counts.sum(axis=0)
+        recall = counts.diagonal() / counts.sum(axis=1)
+        precision = counts.diagonal() / counts.sum(axis=0)
     beside = axes.secondary_yaxis("right")
-    beside.set_yticks(range(classes), [_percent(value) for value in recall], fontsize=FONT)
+    beside.set_yticks(range(classes), [percent(float(value), 1, "") for value in recall], fontsize=FONT)
     beside.set_ylabel(say("recall (%)"), fontsize=9)
     above = axes.secondary_xaxis("top")
-    above.set_xticks(range(classes), [_percent(value) for value in precision], fontsize=FONT)
+    above.set_xticks(range(classes), [percent(float(value), 1, "") for value in precision], fontsize=FONT)
     above.set_xlabel(say("precision (%)"), fontsize=9)
     for margin in (beside, above):
         margin.tick_params(length=0)
         for spine in margin.spines.values():
             spine.set_visible(False)
-
-
-def _percent(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.1f}"  # noqa: RUF001  # a dash for no number
 
 
 def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[float, float]:

@@ -24,7 +24,7 @@ KOREAN: dict[str, str] = {
     "is": "실제",
     "pictures": "사진 수",
     "% of the pictures of the row": "그 행의 사진 중 %",
-    "{count:,} pictures, {right:.2f} % right": "사진 {count:,}장, 정답 {right:.2f} %",
+    "{count:,} pictures, {right} right": "사진 {count:,}장, 정답 {right}",
     ", rows in percent": ", 행별 백분율",
     "recall (%)": "재현율 (%)",
     "precision (%)": "정밀도 (%)",
@@ -33,7 +33,7 @@ KOREAN: dict[str, str] = {
     "of these right (%)": "그중 정답 (%)",
     "confidence (%)": "확신도 (%)",
     "pictures (%)": "사진 (%)",
-    "{count:,} pictures, expected calibration error {error:.2f} %": "사진 {count:,}장, 기대 보정 오차 {error:.2f} %",
+    "{count:,} pictures, expected calibration error {error}": "사진 {count:,}장, 기대 보정 오차 {error}",
     "said {said} ({share})": "답 {said} ({share})",
     "is {truth}": "실제 {truth}",
     # filters
@@ -92,7 +92,7 @@ KOREAN: dict[str, str] = {
     "gradients": "기울기",
     "{title}: {kind}": "{title}: {kind}",
     "epoch; height: values in a bin": "에포크, 높이는 구간의 값 개수",
-    "{share:.0f} % at 0": "0이 {share:.0f} %",
+    "{share} at 0": "0이 {share}",
     # architecture
     "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture": (
         "{name}: 매개변수 {parameters:,}개, 사진 한 장에 곱셈-덧셈 {macs}번"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array
@@ -65,12 +66,14 @@ def shift_animation(
         frame = frames[index]
         picture.set_data(as_shown(frame.picture))
         maps.set_data(grids[index])
-        change.set_text(f"changed by {100 * frame.changed:.0f} %")
+        change.set_text(f"changed by {percent(frame.changed, 0)}")
         said = int(frame.answer.argmax())
         for bar, k in zip(bars, order, strict=True):
             bar.set_width(100 * frame.answer[k])
             bar.set_color(VERMILION if k == said else BLUE)
-        words.set_text(f"{_way(frame.offset)}: says {class_label(model, said)!r}, {100 * frame.answer[said]:.1f} %")
+        words.set_text(
+            f"{_way(frame.offset)}: says {class_label(model, said)!r}, {percent(float(frame.answer[said]), 1)}"
+        )
 
     return Animation(figure, draw, len(frames), fps, [picture, *left.spines.values(), maps, change, *bars, words])
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.ops.geometry import Array
 from pellucid.train.doctor.chart import Chart, Finding
 from pellucid.train.doctor.network_rules import has_sigmoids
@@ -126,7 +127,7 @@ def waiting(chart: Chart) -> Finding | None:
     end = chart.course.recent[-1]
     if end.elapsed_s < MIN_EPOCH_S or end.waited_s < WAITING * end.elapsed_s:
         return None
-    share = f"{end.waited_s / end.elapsed_s:.0%}"
+    share = percent(end.waited_s / end.elapsed_s, 0, "%")
     return Finding("waiting", {"share": share, "epoch": str(end.epoch + 1)})
 
 

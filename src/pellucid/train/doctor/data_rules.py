@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid.layers import BatchNorm
 from pellucid.train.doctor.chart import Chart, Finding
 from pellucid.train.doctor.duplicates import shared_rows
@@ -73,7 +74,7 @@ def class_imbalance(chart: Chart) -> Finding | None:
             "rare": chart.class_name(rare),
             "many": f"{counts[common]:,}",
             "few": f"{counts[rare]:,}",
-            "share": f"{counts[common] / counts.sum():.0%}",
+            "share": percent(counts[common] / counts.sum(), 0, "%"),
         },
     )
 
@@ -98,7 +99,7 @@ def overlap(chart: Chart) -> Finding | None:
                 {
                     "count": f"{len(shared):,}",
                     "total": f"{len(part):,}",
-                    "share": f"{len(shared) / len(part):.0%}",
+                    "share": percent(len(shared) / len(part), 0, "%"),
                     "held": str(second),
                     "train": str(first),
                 },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pellucid._numbers import percent
 from pellucid.layers import Activation, BatchNorm, Layer
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowering import strip_head
@@ -101,7 +102,7 @@ def has_sigmoids(layers: Sequence[Layer]) -> bool:
 
 
 def _share(sentence: str, share: float, output: Output) -> Finding:
-    return Finding(sentence, {"share": f"{share:.0%}", "layer": output.layer.name, "count": str(output.count)})
+    return Finding(sentence, {"share": percent(share, 0, "%"), "layer": output.layer.name, "count": str(output.count)})
 
 
 def _last_activations(layers: Sequence[Layer]) -> list[tuple[Layer, str]]:

@@ -1,0 +1,23 @@
+"""In which language figures and reports are written where nobody says."""
+
+from __future__ import annotations
+
+import os
+
+from pellucid.errors import unknown_name
+
+LANGUAGES = ("en", "ko")
+
+
+def language(lang: str | None = None) -> str:
+    """The language asked for, or that of the locale (LC_ALL, else LC_MESSAGES, else LANG): Korean, or else English.
+
+    Errors: ConfigError for a language that there is none of.
+    """
+    if lang is None:
+        told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+        spoken = told.lower().replace("-", "_").split(".")[0].split("_")[0]
+        return {"korean": "ko"}.get(spoken, spoken if spoken in LANGUAGES else "en")
+    if lang not in LANGUAGES:
+        raise unknown_name("language", lang, LANGUAGES)
+    return lang
