@@ -227,12 +227,12 @@ def _cross_entropy(n: int, k: int, how: str, rng: np.random.Generator) -> Argume
     options: dict[str, Any] = {"label_smoothing": 0.1 if how == "smoothed" else 0.0}
     if how == "weighted":
         options["weights"] = rng.random(n).astype(np.float32)
-    return (logits, targets), options
+    return (targets, logits), options
 
 
 def _elementwise_loss(shape: Shape, rng: np.random.Generator) -> Arguments:
     targets, weights = rng.random(shape).astype(np.float32), rng.random(shape[0]).astype(np.float32)
-    return (normal(rng, shape, 3.0), targets), {"weights": weights}
+    return (targets, normal(rng, shape, 3.0)), {"weights": weights}
 
 
 def _losses() -> Iterator[Case]:

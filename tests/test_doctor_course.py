@@ -178,7 +178,7 @@ def test_the_loss_of_knowing_nothing_is_the_least_of_one_answer(
     loss, scores = losses.get(name), np.zeros((1, 3), np.float32)
     rate = {"mse": 0.5, "mae": 0.02}.get(name, 1.0)
     for _ in range(4000):
-        values, gradient = loss(np.repeat(scores, 96, axis=0), examples.targets, examples.weights)
+        values, gradient = loss.value_and_gradient(examples.targets, np.repeat(scores, 96, axis=0), examples.weights)
         scores -= rate * gradient.sum(axis=0)
     mean = np.mean(values * (1 if weights is None else weights))
     assert chance_loss(loss, examples) == pytest.approx(float(mean), rel=3e-3)

@@ -109,7 +109,7 @@ CASES: dict[str, tuple[Callable[[], object], type[PellucidError], str]] = {
     "fewer labels than pictures": (
         lambda: fit(compiled(), X, Y[:-2]),
         DataError,
-        "24 pictures but 22 labels; each picture needs exactly one label",
+        "24 pictures but 22 labels; each picture needs exactly one",
     ),
     "more held-out labels than pictures": (
         lambda: fit(compiled(), X, Y, validation_data=(X[:3], Y)),

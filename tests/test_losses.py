@@ -46,8 +46,8 @@ def test_gradients_against_finite_differences(loss: Loss) -> None:
 
 
 def test_a_wrong_loss_gradient_is_noticed() -> None:
-    def twice(logits, targets, weights=None):
-        values, d = MeanSquaredError()(logits, targets, weights)
+    def twice(targets, logits, weights=None):
+        values, d = MeanSquaredError().value_and_gradient(targets, logits, weights)
         return values, 2 * d
 
     assert not check_gradients(twice, (4,)).ok
@@ -55,7 +55,7 @@ def test_a_wrong_loss_gradient_is_noticed() -> None:
 
 def test_cross_entropy_by_hand() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.25, 0.25, 0.5]], np.float32))
-    values, d = CategoricalCrossentropy()(logits, np.array([0, 2], np.int32))
+    values, d = CategoricalCrossentropy().value_and_gradient(np.array([0, 2], np.int32), logits)
     np.testing.assert_allclose(values, [-math.log(0.7), -math.log(0.5)], rtol=1e-5)
     np.testing.assert_allclose(d, np.array([[-0.3, 0.2, 0.1], [0.25, 0.25, -0.5]]) / 2, atol=1e-6)
 
@@ -65,12 +65,12 @@ def test_the_map_criterion_is_equation_9() -> None:
     y = np.array([[3.0, 8.5, 20.0], [6.0, 0.5, 7.0], [50.0, 60.0, 90.0]])
     right, j = np.array([0, 2, 1]), 9.0
     expected = y[np.arange(3), right] + np.log(math.exp(-j) + np.exp(-y).sum(axis=1))
-    values, d = MAPCriterion(j)(-y, right.astype(np.int32))
+    values, d = MAPCriterion(j).value_and_gradient(right.astype(np.int32), -y)
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     # far beyond j nothing is pushed away any more: only the right class is drawn near
     np.testing.assert_allclose(d[2], np.array([0, -1, 0]) / 3, atol=1e-12)
-    same, _ = CategoricalCrossentropy()(-y, right.astype(np.int32))
-    np.testing.assert_allclose(MAPCriterion(1e3)(-y, right.astype(np.int32))[0], same, rtol=1e-12)
+    same, _ = CategoricalCrossentropy().value_and_gradient(right.astype(np.int32), -y)
+    np.testing.assert_allclose(MAPCriterion(1e3).value_and_gradient(right.astype(np.int32), -y)[0], same, rtol=1e-12)
     with pytest.raises(ConfigError, match="rubbish_penalty must be a number above 0, got 0"):
         MAPCriterion(0)
 
@@ -81,7 +81,7 @@ def test_all_forms_of_labels_mean_the_same() -> None:
     numbers = np.array([3, 0, 1, 2, 2])
     forms = [numbers, numbers[:, None], numbers.astype(np.float64), np.eye(4)[numbers], np.eye(4, dtype=int)[numbers]]
     for loss in (CategoricalCrossentropy(), SparseCategoricalCrossentropy()):
-        results = [loss(logits, loss.prepare_targets(form, 4)) for form in forms]
+        results = [loss.value_and_gradient(loss.prepare_targets(form, 4), logits) for form in forms]
         for values, d in results[1:]:
             np.testing.assert_array_equal(values, results[0][0])
             np.testing.assert_array_equal(d, results[0][1])
@@ -120,7 +120,7 @@ def test_against_torch(smoothing: float) -> None:
         z = torch.tensor(logits, requires_grad=True)
         expected = truth(z)
         (expected * torch.tensor(weights)).mean().backward()
-        got, d = loss(logits, loss.prepare_targets(targets, 5), weights)
+        got, d = loss.value_and_gradient(loss.prepare_targets(targets, 5), logits, weights)
         np.testing.assert_allclose(got, expected.detach().numpy(), rtol=2e-5, atol=1e-6)
         np.testing.assert_allclose(d, z.grad.numpy(), rtol=2e-5, atol=1e-7)
 
@@ -128,7 +128,7 @@ def test_against_torch(smoothing: float) -> None:
 def test_huge_logits_do_not_overflow() -> None:
     for loss in (CategoricalCrossentropy(), BinaryCrossentropy()):
         logits = np.array([[1e4, -1e4]], np.float32)
-        values, d = loss(logits, loss.prepare_targets([[0.0, 1.0]], 2))
+        values, d = loss.value_and_gradient(loss.prepare_targets([[0.0, 1.0]], 2), logits)
         assert np.isfinite(values).all() and np.isfinite(d).all() and values[0] > 1e3
 
 
@@ -149,7 +149,7 @@ def test_targets_of_the_other_losses() -> None:
         ("cross_entropy", [0, -1], 3, "label -1 of picture 1"),
         ("cross_entropy", [1, 2, 3], 3, "subtract 1"),
         ("cross_entropy", [0.0, 1.5], 3, "label 1.5 of picture 1 is not a class number"),
-        ("cross_entropy", [0.0, float("nan")], 3, "label nan of picture 1 is not a finite number"),
+        ("cross_entropy", [0.0, float("nan")], 3, "labels: nan of picture 1 is not a finite number"),
         ("cross_entropy", [[1.0, 0, 0], [0.4, 0.4, 0.4]], 3, "picture 1 are neither one-hot nor probabilities"),
         ("cross_entropy", [[1.0, 0], [0, 1]], 3, r"got shape \(2, 2\)"),
         ("cross_entropy", ["cat", "dog"], 2, "labels must be numbers, got an array of <U3"),
@@ -205,3 +205,41 @@ def test_config_keeps_arguments() -> None:
 def test_wrong_arguments(call, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()
+
+
+def test_called_by_hand_labels_come_first_and_predictions_are_probabilities() -> None:
+    y_true, y_pred = np.array([1.0, 0.0]), np.array([0.9, 0.2])
+    expected = -(math.log(0.9) + math.log(0.8)) / 2
+    assert BinaryCrossentropy()(y_true, y_pred) == pytest.approx(expected, rel=1e-6)
+    scores = np.log(y_pred / (1 - y_pred))
+    assert BinaryCrossentropy(from_logits=True)(y_true, scores) == pytest.approx(expected, rel=1e-6)
+    rows = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    for labels in ([0, 2], [[0], [2]], np.eye(3)[[0, 2]]):
+        mean = -(math.log(0.7) + math.log(0.8)) / 2
+        assert CategoricalCrossentropy()(labels, rows) == pytest.approx(mean, rel=1e-6)
+        assert CategoricalCrossentropy()(labels, rows, [2, 0]) == pytest.approx(-math.log(0.7), rel=1e-6)
+    assert BinaryCrossentropy()([1, 0], [0.0, 1.0]) == pytest.approx(16.03, rel=1e-2)  # kept off 0 and 1
+    assert MAPCriterion()([0], [[-1.0, -2.0]]) == pytest.approx(1 + math.log(math.exp(-5) + 1 / math.e + math.exp(-2)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: SparseCategoricalCrossentropy(True, 1), ConfigError, "no ignore_class here, got 1"),
+        (lambda: CategoricalCrossentropy()([[0.1, 0.9]], [1]), ConfigError, "at least 2 units"),
+        (lambda: MeanSquaredError()([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), DataError, r"must have shape \(N, 3\)"),
+        (lambda: MeanSquaredError()([1.0], ["a"]), DataError, "y_pred must be numbers"),
+        (lambda: MeanSquaredError()([1.0, 2.0], [1.0, 2.0], [1.0]), DataError, "2 pictures but 1 sample_weight"),
+        (lambda: MeanSquaredError()([], []), DataError, "empty"),
+    ],
+)
+def test_what_is_refused_by_hand(call: Callable, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_scores_where_probabilities_belong_are_said() -> None:
+    with pytest.warns(UserWarning, match="no probabilities.*from_logits=True"):
+        BinaryCrossentropy()([0, 1], [-3.0, 5.0])
+    with pytest.warns(UserWarning, match="no probabilities"):
+        CategoricalCrossentropy()([0, 1], [[-3.0, 5.0], [1.0, 2.0]])

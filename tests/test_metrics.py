@@ -40,7 +40,7 @@ def test_every_form_of_labels_and_predictions() -> None:
 
 
 def test_binary_scores() -> None:
-    assert metrics.accuracy([0, 1, 1, 0], [[0.2], [0.5], [0.49], [0.0]]) == 0.75
+    assert metrics.accuracy([0, 1, 1, 0], [[0.2], [0.51], [0.5], [0.0]]) == 0.75  # a half is class 0, as in training
     assert metrics.accuracy([[0.0], [1.0]], [0.1, 0.9]) == 1.0
 
 

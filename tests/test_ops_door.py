@@ -72,28 +72,28 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "activation dy": (lambda: ops.activation_backward(X[1:], X, "relu"), ShapeError, "dy must have shape"),
     "softmax dy": (lambda: ops.softmax_backward(X[1:], X), ShapeError, "dy must have shape"),
     "label": (
-        lambda: ops.softmax_cross_entropy(LOGITS, np.array([0, 4, 1])),
+        lambda: ops.softmax_cross_entropy(np.array([0, 4, 1]), LOGITS),
         DataError,
         "label 4 at position 1 is not among the 4 classes",
     ),
     "label below": (
-        lambda: ops.softmax_cross_entropy(LOGITS, np.array([0, 3, -1])),
+        lambda: ops.softmax_cross_entropy(np.array([0, 3, -1]), LOGITS),
         DataError,
         "label -1 at position 2",
     ),
-    "labels": (lambda: ops.softmax_cross_entropy(LOGITS, np.array([0, 1])), ShapeError, r"\(3,\), got \(2,\)"),
-    "rows": (lambda: ops.softmax_cross_entropy(LOGITS, LOGITS + 1), DataError, "row 0 sum to 4; expected 1"),
+    "labels": (lambda: ops.softmax_cross_entropy(np.array([0, 1]), LOGITS), ShapeError, r"\(3,\), got \(2,\)"),
+    "rows": (lambda: ops.softmax_cross_entropy(LOGITS + 1, LOGITS), DataError, "row 0 sum to 4; expected 1"),
     "smoothing": (
-        lambda: ops.softmax_cross_entropy(LOGITS, np.array([0, 1, 2]), label_smoothing=1.5),
+        lambda: ops.softmax_cross_entropy(np.array([0, 1, 2]), LOGITS, label_smoothing=1.5),
         ConfigError,
         "from 0 to 1, got 1.5",
     ),
     "weights": (
-        lambda: ops.softmax_cross_entropy(LOGITS, np.array([0, 1, 2]), weights=np.ones(2, F)),
+        lambda: ops.softmax_cross_entropy(np.array([0, 1, 2]), LOGITS, weights=np.ones(2, F)),
         ShapeError,
         r"weights must have shape \(3,\), got \(2,\)",
     ),
-    "targets": (lambda: ops.mean_squared_error(LOGITS, LOGITS[:2]), ShapeError, "targets must have shape"),
+    "targets": (lambda: ops.mean_squared_error(LOGITS[:2], LOGITS), ShapeError, "targets must have shape"),
     "rate": (lambda: ops.dropout(X, 1.0, (0, 0, 0)), ConfigError, "below 1, got 1.0"),
     "rate nan": (lambda: ops.dropout(X, float("nan"), (0, 0, 0)), ConfigError, "got nan"),
     "key": (lambda: ops.dropout(X, 0.5, (0, 0)), ConfigError, r"\(seed, step, layer\), got \(0, 0\)"),  # type: ignore[arg-type]
@@ -189,7 +189,7 @@ def test_an_empty_batch_gives_empty_results() -> None:
     x = np.empty((0, 6, 5, 4), F)
     assert ops.conv2d(x, K, **PLAIN).shape == (0, 4, 3, 8)
     assert ops.max_pool2d(x, **POOL)[0].shape == (0, 5, 4, 4)
-    losses, dlogits = ops.softmax_cross_entropy(np.empty((0, 4), F), np.empty(0, np.int64))
+    losses, dlogits = ops.softmax_cross_entropy(np.empty(0, np.int64), np.empty((0, 4), F))
     assert losses.shape == (0,) and dlogits.shape == (0, 4)
     np.testing.assert_array_equal(ops.conv2d_backward_kernel(x, Y[:0], K.shape, **PLAIN), np.zeros_like(K))
 
@@ -324,10 +324,10 @@ def test_nan_goes_through_and_padding_is_never_picked(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_large_logits_neither_overflow_nor_lose_the_loss(dtype: type) -> None:
     z = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4]], dtype)
-    losses, dlogits = ops.softmax_cross_entropy(z, np.array([1, 2]))
+    losses, dlogits = ops.softmax_cross_entropy(np.array([1, 2]), z)
     np.testing.assert_allclose(losses, [2e4, np.log(2)], rtol=1e-6)
     np.testing.assert_allclose(dlogits, [[0.5, -0.5, 0], [0, 0.25, -0.25]], atol=1e-7)
-    losses, dlogits = ops.binary_cross_entropy(z[:1], np.array([[0, 0, 1]]))
+    losses, dlogits = ops.binary_cross_entropy(np.array([[0, 0, 1]]), z[:1])
     np.testing.assert_allclose(losses, [(1e4 + np.log(2)) / 3], rtol=1e-6)
     np.testing.assert_allclose(dlogits, [[1 / 3, 0, -0.5 / 3]], atol=1e-7)
     np.testing.assert_array_equal(ops.activation(z, "sigmoid"), [[1, 0, 0.5], [0, 1, 1]])

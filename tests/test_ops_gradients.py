@@ -123,9 +123,9 @@ def test_softmax_cross_entropy(
     targets = ops.softmax(rng.standard_normal(shape)) if rows else rng.integers(0, k, n)
 
     def losses(z: Array) -> Array:
-        return ops.softmax_cross_entropy(z, targets, label_smoothing=smoothing, weights=weights)[0]
+        return ops.softmax_cross_entropy(targets, z, label_smoothing=smoothing, weights=weights)[0]
 
-    _, dlogits = ops.softmax_cross_entropy(logits, targets, label_smoothing=smoothing, weights=weights)
+    _, dlogits = ops.softmax_cross_entropy(targets, logits, label_smoothing=smoothing, weights=weights)
     r = (np.ones(n) if weights is None else weights) / n
     agrees(losses, logits, dlogits, r, rng)
 
@@ -138,9 +138,9 @@ def test_losses(op: str, shape: Shape, weighted: bool, rng: np.random.Generator)
     prediction, targets = rng.standard_normal(shape) * 3, rng.random(shape)
     prediction += np.sign(prediction - targets) * 0.01  # away from the kink of |p - t|
     f = getattr(ops, op)
-    _, gradient = f(prediction, targets, weights=weights)
+    _, gradient = f(targets, prediction, weights=weights)
     r = (np.ones(shape[0]) if weights is None else weights) / shape[0]
-    agrees(lambda v: f(v, targets, weights=weights)[0], prediction, gradient, r, rng)
+    agrees(lambda v: f(targets, v, weights=weights)[0], prediction, gradient, r, rng)
 
 
 @pytest.mark.parametrize("shape", BLOCKS)

@@ -169,7 +169,7 @@ def test_softmax_cross_entropy(
     tz = leaf(logits)
     each = functional.cross_entropy(tz, torch.tensor(targets), reduction="none", label_smoothing=smoothing)
     each.mean().backward()
-    losses, dlogits = ops.softmax_cross_entropy(logits, targets, label_smoothing=smoothing)
+    losses, dlogits = ops.softmax_cross_entropy(targets, logits, label_smoothing=smoothing)
     same(losses, each.detach().numpy())
     same(dlogits, tz.grad.numpy())
 
@@ -186,7 +186,7 @@ def test_losses(op: str, scale: float, rng: np.random.Generator) -> None:
     tz = leaf(z)
     each = f(tz, torch.tensor(t), reduction="none").mean(dim=(1, 2))
     (each * torch.tensor(w)).mean().backward()
-    losses, gradient = getattr(ops, op)(z, t, weights=w)
+    losses, gradient = getattr(ops, op)(t, z, weights=w)
     same(losses, each.detach().numpy())
     same(gradient, tz.grad.numpy())
 

@@ -118,7 +118,7 @@ def by_layers(model: Sequential, x: np.ndarray, targets: np.ndarray, seed: int, 
     for position, layer in enumerate(body):
         y, cache = layer.forward(y, training=True, key=(seed, step, position))
         caches.append(cache)
-    losses, dy = model.loss(y, targets, None)
+    losses, dy = model.loss.value_and_gradient(targets, y, None)
     flat = np.zeros_like(model.parameters.gradients)
     for layer, cache in zip(reversed(body), reversed(caches), strict=True):
         dy, gradients = layer.backward(dy, cache)

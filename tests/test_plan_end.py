@@ -83,7 +83,7 @@ def test_losses_by_numbers_are_in_the_program(loss: losses.Loss, weighted: bool,
     assert plan.num_stages == 1
     plan.run(BATCH, step=0, learning_rate=0.0)
     outputs = model.predict(plan.feed.inputs)
-    values, gradient = loss(outputs, targets, weights)
+    values, gradient = loss.value_and_gradient(targets, outputs, weights)
     penalty = model.layers[1].penalties()["kernel"].loss(model.layers[1].params["kernel"])
     share = np.ones(BATCH) if weights is None else weights
     np.testing.assert_allclose(plan.totals[LOSS], (values * share).sum() + BATCH * penalty, rtol=1e-5)

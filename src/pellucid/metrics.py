@@ -1,7 +1,7 @@
 """How well predictions fit labels. Labels come first, as in Keras and scikit-learn.
 
 Labels may be class numbers (N,), (N,1), or one-hot rows; predictions may be scores (N,K), one score (N,1) or (N,) that
-counts as class 1 from 0.5 on, or class numbers (N,) themselves (any integer dtype).
+counts as class 1 above 0.5, or class numbers (N,) themselves (any integer dtype).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.ops import Array
 
 THRESHOLD = 0.5
-"""A single score at least this large is class 1."""
+"""A single score above this is class 1, as in Keras and in training."""
 
 
 def accuracy(labels: Any, predictions: Any) -> float:
@@ -167,7 +167,7 @@ def classes_of(values: Any) -> Array:
         return np.asarray(array.argmax(axis=1))
     flat = array.reshape(-1)
     if flat.dtype.kind == "f" and not np.array_equal(flat, np.floor(flat)):
-        return np.asarray(flat >= THRESHOLD, np.int64)
+        return np.asarray(flat > THRESHOLD, np.int64)
     return np.asarray(flat, np.int64)
 
 

@@ -210,5 +210,6 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
     loss = model.loss if model.compiled_config() else losses.get("categorical_crossentropy")
     body = strip_head(model.layers, loss.joint_activation)
     read = np.ascontiguousarray(seen._after(body))
-    values, gradient = loss(read, loss.prepare_targets(labels, read.shape[1:], examples=len(read)))
+    targets = loss.prepare_targets(labels, read.shape[1:], examples=len(read))
+    values, gradient = loss.value_and_gradient(targets, read)
     return replace(seen._back(gradient, body, "loss"), losses=values)

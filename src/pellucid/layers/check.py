@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,8 +21,15 @@ ENTRIES = 256
 """At most this many entries of each array are tried, chosen by the seed."""
 BATCH = 3
 
+
+class Differentiable(Protocol):
+    """What is asked of a loss here."""
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array) -> tuple[Array, Array]: ...
+
+
 LossFunction = Callable[[Array, Array, Array], tuple[Array, Array]]
-"""loss(logits, targets, weights) -> (losses, dlogits), as `pellucid.losses` has them."""
+"""function(targets, logits, weights) -> (losses, dlogits), as a loss's `value_and_gradient` is."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class GradientCheck:
 
 
 def check_gradients(
-    subject: Layer | LossFunction,
+    subject: Layer | LossFunction | Differentiable,
     input_shape: Shape,
     *,
     seed: int = 0,
@@ -124,16 +132,17 @@ def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, 
     return layer.place(), {"x": x, **twin.params}, {"dx": dx, **grads}, objective
 
 
-def _loss_problem(function: LossFunction, x: Array, rng: np.random.Generator) -> Problem:
+def _loss_problem(subject: Any, x: Array, rng: np.random.Generator) -> Problem:
+    function: LossFunction = getattr(subject, "value_and_gradient", subject)
     targets = rng.random(x.shape)
     targets /= targets.sum(axis=-1, keepdims=True)
     weights = rng.uniform(0.5, 1.5, (BATCH,))
-    _, dlogits = function(x, targets, weights)
+    _, dlogits = function(targets, x, weights)
 
     def objective() -> float:
-        return float(np.mean(weights * function(x, targets, weights)[0]))
+        return float(np.mean(weights * function(targets, x, weights)[0]))
 
-    name = getattr(function, "__name__", type(function).__name__)
+    name = getattr(subject, "__name__", type(subject).__name__)
     return name, {"x": x}, {"dx": dlogits}, objective
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError
+from pellucid.losses import (
+    CROSS_ENTROPIES,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.feed import Feed
@@ -36,7 +43,7 @@ def loss_work(
 
     def judge(n: int) -> bool:
         weights = None if feed.weights is None else feed.weights[:n]
-        values, d = loss(outputs[:n], feed.targets[:n], weights)
+        values, d = loss.value_and_gradient(feed.targets[:n], outputs[:n], weights)
         if gradient is not None:
             gradient[:n] = d
         total = float(np.sum(values if weights is None else values * weights, dtype=np.float64))
@@ -51,7 +58,7 @@ def _native_step(
 ) -> native.Step | None:
     """The kernel of a loss, None for one of the user's own; exact types, so that an override wins."""
     arguments = outputs, feed.targets, feed.weights, losses, hits, gradient
-    if type(loss) is CategoricalCrossentropy:
+    if isinstance(loss, CategoricalCrossentropy) and type(loss) in CROSS_ENTROPIES:
         if outputs.ndim != 2:
             return None
         return native.softmax_cross_entropy(*arguments, label_smoothing=loss.label_smoothing)

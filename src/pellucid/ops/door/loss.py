@@ -1,4 +1,4 @@
-"""Losses: one number a picture, and the gradient of mean(weights * losses)."""
+"""Losses: one number a picture, and the gradient of mean(weights * losses). Targets come first, as in Keras."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def _labels(targets: Array, logits: Array) -> Array:
 
 
 def softmax_cross_entropy(
-    logits: Array, targets: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
+    targets: Array, logits: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
 ) -> tuple[Array, Array]:
     """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; dlogits = weights * (softmax(logits) - t) / N.
 
     t is one at the label, or the given row, smoothed to t * (1 - s) + s / K.
 
-    Shapes: logits (N,K), targets int (N,) or float (N,K), weights (N,) -> losses (N,), dlogits (N,K).
+    Shapes: targets int (N,) or float (N,K), logits (N,K), weights (N,) -> losses (N,), dlogits (N,K).
     Units: losses in nats.
     Errors: DataError for a label that is no class or a row that does not sum to one; ShapeError if sizes differ.
     Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
@@ -71,7 +71,7 @@ def softmax_cross_entropy(
 
 
 def _elementwise(
-    op: str, prediction: Array, targets: Array, weights: Array | None, **options: Any
+    op: str, targets: Array, prediction: Array, weights: Array | None, **options: Any
 ) -> tuple[Array, Array]:
     prediction = array(op, "the prediction", prediction)
     if not isinstance(targets, np.ndarray):
@@ -89,7 +89,7 @@ def _elementwise(
 
 
 def binary_cross_entropy(
-    logits: Array, targets: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
+    targets: Array, logits: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
 ) -> tuple[Array, Array]:
     """losses[n] = mean of -(t log s + (1-t) log(1-s)), s = sigmoid(logits); dlogits = weights * (s - t) / size.
 
@@ -97,28 +97,28 @@ def binary_cross_entropy(
 
     Computed from the logits z as max(z, 0) - z*t + log(1 + exp(-|z|)), which never overflows.
 
-    Shapes: logits, targets (N,...), weights (N,) -> losses (N,), dlogits like logits.
+    Shapes: targets, logits (N,...), weights (N,) -> losses (N,), dlogits like logits.
     Units: losses in nats.
     Errors: ShapeError if sizes differ.
     """
     if not 0 <= label_smoothing <= 1:
         raise ConfigError(f"binary_cross_entropy: label_smoothing must be from 0 to 1, got {label_smoothing}")
-    return _elementwise("binary_cross_entropy", logits, targets, weights, label_smoothing=label_smoothing)
+    return _elementwise("binary_cross_entropy", targets, logits, weights, label_smoothing=label_smoothing)
 
 
-def mean_squared_error(prediction: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+def mean_squared_error(targets: Array, prediction: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
     """losses[n] = mean over all entries of picture n of (p - t)^2; gradient = weights * 2 (p - t) / size.
 
-    Shapes: prediction, targets (N,...), weights (N,) -> losses (N,), gradient like prediction.
+    Shapes: targets, prediction (N,...), weights (N,) -> losses (N,), gradient like prediction.
     Errors: ShapeError if sizes differ.
     """
-    return _elementwise("mean_squared_error", prediction, targets, weights)
+    return _elementwise("mean_squared_error", targets, prediction, weights)
 
 
-def mean_absolute_error(prediction: Array, targets: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
+def mean_absolute_error(targets: Array, prediction: Array, *, weights: Array | None = None) -> tuple[Array, Array]:
     """losses[n] = mean over all entries of picture n of |p - t|; gradient = weights * sign(p - t) / size.
 
-    Shapes: prediction, targets (N,...), weights (N,) -> losses (N,), gradient like prediction.
+    Shapes: targets, prediction (N,...), weights (N,) -> losses (N,), gradient like prediction.
     Errors: ShapeError if sizes differ.
     """
-    return _elementwise("mean_absolute_error", prediction, targets, weights)
+    return _elementwise("mean_absolute_error", targets, prediction, weights)

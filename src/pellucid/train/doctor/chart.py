@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError
+from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan import accuracy_kind, penalty_loss
 from pellucid.train.doctor.looks import Output, through
@@ -197,7 +197,7 @@ def chance_loss(loss: Any, examples: Examples) -> float | None:
     total = float(weights.sum())
     if total <= 0:
         return None
-    if type(loss) is CategoricalCrossentropy:
+    if type(loss) in CROSS_ENTROPIES:
         if targets.dtype.kind == "i":
             shares = np.bincount(targets, weights=weights) / total
         else:

@@ -1,0 +1,86 @@
+"""Losses: one number for each picture, and the gradient of their (weighted) mean.
+
+Labels come first and predictions second, as in Keras. Called by hand, a loss takes what a network answers,
+`BinaryCrossentropy()(y_true, y_pred)`: probabilities, or with `from_logits=True` the scores before them. In training it
+always sees scores: where a model ends in softmax or sigmoid, that last step is left out and done here together with
+the logarithm, which never overflows; `joint_activation` says which ending that is.
+
+loss.py: what every loss is; formulas.py: the losses; targets.py: labels as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.errors import ConfigError, unknown_name
+from pellucid.losses.formulas import (
+    CROSS_ENTROPIES,
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    MAPCriterion,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from pellucid.losses.loss import Loss
+from pellucid.losses.targets import class_numbers
+
+__all__ = [
+    "CROSS_ENTROPIES",
+    "NAMES",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Loss",
+    "MAPCriterion",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "class_numbers",
+    "get",
+]
+
+_CLASSES: dict[str, type[Loss]] = {
+    cls.__name__: cls
+    for cls in (*CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError)
+}
+NAMES: dict[str, type[Loss]] = {
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": CategoricalCrossentropy,
+    "cross_entropy": CategoricalCrossentropy,
+    "crossentropy": CategoricalCrossentropy,
+    "map_criterion": MAPCriterion,
+    "binary_crossentropy": BinaryCrossentropy,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "l2": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "l1": MeanAbsoluteError,
+}
+"""Every loss by its names."""
+
+
+def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
+    """The loss that `spec` names: a name in any case, a Loss, or a stored config.
+
+    Errors: ConfigError for an unknown name or anything else.
+    """
+    if isinstance(spec, Loss):
+        return spec
+    if isinstance(spec, type) and issubclass(spec, Loss):
+        return spec()
+    if isinstance(spec, str):
+        name = spec.lower().replace("-", "_").replace("binary_cross_entropy", "binary_crossentropy")
+        name = name.replace("categorical_cross_entropy", "categorical_crossentropy")
+        known = {**NAMES, **{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}}
+        if name not in known:
+            raise unknown_name("loss", spec, NAMES)
+        return known[name]()
+    if isinstance(spec, Mapping):
+        arguments = dict(spec)
+        cls = _CLASSES.get(str(arguments.pop("type", None)))
+        if cls is None:
+            raise unknown_name("loss", spec.get("type"), _CLASSES)
+        return cls(**arguments)
+    raise ConfigError(f"a loss is a name or a Loss, got {spec!r}; known names: {', '.join(NAMES)}")

@@ -1,0 +1,251 @@
+"""The losses and their formulas."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from pellucid import ops
+from pellucid.errors import ConfigError, DataError
+from pellucid.losses.loss import Loss
+from pellucid.losses.targets import class_numbers, numbers, values
+from pellucid.ops import Array, Shape
+
+
+class CategoricalCrossentropy(Loss):
+    """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; t one-hot, smoothed to t * (1 - s) + s / K.
+
+    Labels may be integers (N,) or (N,1), one-hot rows, or rows of probabilities.
+
+    Shapes: logits (N,K) -> losses (N,).
+    Units: nats.
+    Errors: ConfigError for smoothing outside [0, 1] or fewer than two units; DataError for labels.
+    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
+    """
+
+    joint_activation = "softmax"
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = _smoothing(label_smoothing)
+
+    def scores(self, predictions: Array) -> Array:
+        """Logarithms of probabilities, kept off 0 and 1 as in Keras; with from_logits the predictions are scores."""
+        if self.from_logits:
+            return predictions
+        _warn_unless_probabilities(predictions, "softmax", math.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = predictions / predictions.sum(axis=-1, keepdims=True)
+        return np.asarray(np.log(_off_the_ends(shares).astype(np.float64)))
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        return ops.softmax_cross_entropy(
+            _as(logits, targets), logits, label_smoothing=self.label_smoothing, weights=_weights(logits, weights)
+        )
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """Class numbers int32 (N,), or float32 (N,K) where the labels are probabilities."""
+        given = numbers(labels, examples)
+        classes = _only_axis(units, "categorical cross-entropy")
+        if classes < 2:
+            raise ConfigError(
+                f"categorical cross-entropy needs at least 2 units, the network has {classes}; "
+                'give its last layer one unit a class, or use loss="binary_crossentropy"'
+            )
+        if given.ndim == 2 and given.shape[1] == 1:
+            given = given[:, 0]
+        if given.ndim == 1:
+            return class_numbers(given, classes)
+        if given.shape[1:] != (classes,):
+            raise DataError(
+                f"labels must be integers (N,) or rows of {classes} (N, {classes}), got shape {given.shape}; "
+                "the last layer needs one unit a class"
+            )
+        wrong = np.flatnonzero(~((given >= 0).all(axis=1) & (np.abs(given.sum(axis=1) - 1.0) < 1e-3)))
+        if wrong.size:
+            row = int(wrong[0])
+            raise DataError(
+                f"labels of picture {row} are neither one-hot nor probabilities: {_short(given[row])}; "
+                'each row must be 0 or more and sum to 1; for several classes at once use loss="binary_crossentropy"'
+            )
+        if ((given == 0) | (given == 1)).all():
+            return np.ascontiguousarray(given.argmax(axis=1), np.int32)
+        return np.ascontiguousarray(given, np.float32)
+
+
+class SparseCategoricalCrossentropy(CategoricalCrossentropy):
+    """The same loss under Keras's second name: integer and one-hot labels are both taken by both.
+
+    Shapes: logits (N,K) -> losses (N,).
+    Errors: ConfigError for an ignore_class, which there is not; and as CategoricalCrossentropy.
+    """
+
+    def __init__(self, from_logits: bool = False, ignore_class: None = None, *, label_smoothing: float = 0.0) -> None:
+        if ignore_class is not None:
+            raise ConfigError(
+                f"SparseCategoricalCrossentropy: no ignore_class here, got {ignore_class!r}; give the pictures of that "
+                "class sample_weight=0, or leave them out"
+            )
+        super().__init__(from_logits, label_smoothing)
+        self.ignore_class = None
+
+
+CROSS_ENTROPIES = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
+"""The types whose kernel is `softmax_cross_entropy`."""
+
+
+class MAPCriterion(CategoricalCrossentropy):
+    """losses[n] = -sum over k of t[n,k] * z[n,k] + log(exp(-j) + sum over k of exp(z[n,k])).
+
+    Cross-entropy with one class more, for what is no class at all, whose score stands fixed at -j. With scores that are
+    minus squared distances (RBF) a picture must come near its own code, not only nearer than to the others, and codes
+    further than about j are pushed no further away. The paper gives no number for j.
+
+    Shapes: z (N,K) -> losses (N,). Units: rubbish_penalty, j, in squared distances.
+    Errors: ConfigError for a rubbish_penalty that is not above 0; labels as CategoricalCrossentropy.
+    Source: LeCun, Bottou, Bengio & Haffner 1998, equation 9.
+    """
+
+    def __init__(self, rubbish_penalty: float = 5.0) -> None:
+        super().__init__()
+        if not isinstance(rubbish_penalty, int | float) or not 0 < rubbish_penalty < math.inf:
+            raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {rubbish_penalty!r}")
+        self.rubbish_penalty = float(rubbish_penalty)
+
+    def scores(self, predictions: Array) -> Array:
+        return predictions  # minus squared distances, which no activation follows
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        rubbish = np.full((len(logits), 1), -self.rubbish_penalty, logits.dtype)
+        if targets.ndim == 2:  # probabilities: none for the class that is no class
+            targets = np.hstack([targets, np.zeros_like(targets[:, :1])])
+        losses, dlogits = super().value_and_gradient(targets, np.hstack([logits, rubbish]), weights)
+        return losses, np.ascontiguousarray(dlogits[:, :-1])
+
+
+class BinaryCrossentropy(Loss):
+    """losses[n] = mean over units of -(t * log p + (1 - t) * log(1 - p)), p = sigmoid(logits).
+
+    Smoothing s takes t to t * (1 - s) + s / 2.
+
+    Labels are 0 to 1, one for each unit; integers (N,) under K > 1 units are class numbers.
+
+    Shapes: logits (N,...) -> losses (N,).
+    Units: nats.
+    Errors: ConfigError for smoothing outside [0, 1]; DataError for labels outside [0, 1].
+    """
+
+    joint_activation = "sigmoid"
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        self.from_logits = bool(from_logits)
+        self.label_smoothing = _smoothing(label_smoothing)
+
+    def scores(self, predictions: Array) -> Array:
+        """log(p / (1 - p)), p kept off 0 and 1 as in Keras; with from_logits the predictions are scores."""
+        if self.from_logits:
+            return predictions
+        _warn_unless_probabilities(predictions, "sigmoid", 1.0)
+        shares = _off_the_ends(predictions)
+        return np.asarray(np.log(shares.astype(np.float64)) - np.log((1 - shares).astype(np.float64)))
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        return ops.binary_cross_entropy(
+            targets.astype(logits.dtype, copy=False),
+            logits,
+            label_smoothing=self.label_smoothing,
+            weights=_weights(logits, weights),
+        )
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """float32 of the network's output shape."""
+        target = values(labels, units, examples)
+        wrong = np.argwhere(~((target >= 0) & (target <= 1)))
+        if wrong.size:
+            place = tuple(int(index) for index in wrong[0])
+            raise DataError(
+                f"label {target[place]:g} of picture {place[0]} is outside 0 to 1; binary cross-entropy takes 0, 1 "
+                'or a probability; for numbered classes use loss="categorical_crossentropy" and one unit a class'
+            )
+        return target
+
+
+class MeanSquaredError(Loss):
+    """losses[n] = mean over all entries of (prediction - target)^2, also called L2.
+
+    Integers (N,) under K > 1 units are class numbers and become one-hot.
+
+    Shapes: prediction (N,...) -> losses (N,).
+    """
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        target = targets.astype(logits.dtype, copy=False)
+        return ops.mean_squared_error(target, logits, weights=_weights(logits, weights))
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """float32 of the network's output shape."""
+        return values(labels, units, examples)
+
+
+class MeanAbsoluteError(Loss):
+    """losses[n] = mean over all entries of |prediction - target|, also called L1; its gradient at 0 is 0.
+
+    Integers (N,) under K > 1 units are class numbers and become one-hot.
+
+    Shapes: prediction (N,...) -> losses (N,).
+    """
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        target = targets.astype(logits.dtype, copy=False)
+        return ops.mean_absolute_error(target, logits, weights=_weights(logits, weights))
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """float32 of the network's output shape."""
+        return values(labels, units, examples)
+
+
+def _only_axis(units: int | Shape, loss: str) -> int:
+    if isinstance(units, int):
+        return units
+    if len(units) != 1:
+        raise ConfigError(
+            f"{loss} needs one row of scores a picture, the network gives {tuple(units)}; "
+            "add Flatten() and Dense(classes)"
+        )
+    return int(units[0])
+
+
+def _off_the_ends(probabilities: Array) -> Array:
+    """Between 1e-7 and 1 - 1e-7, whose logarithms are finite: Keras's numbers, in float32 like Keras's."""
+    return np.clip(probabilities, np.float32(1e-7), np.float32(1 - 1e-7))
+
+
+def _warn_unless_probabilities(predictions: Array, activation: str, high: float) -> None:
+    low, high = -1e-6, high + 1e-6  # sums of float32
+    if not ((predictions >= low) & (predictions <= high)).all():
+        warnings.warn(
+            f"y_pred holds {predictions.min():g} to {predictions.max():g}, which are no probabilities; give the loss "
+            f"what comes out of a {activation}, or say from_logits=True",
+            stacklevel=4,
+        )
+
+
+def _smoothing(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"label_smoothing must be a number from 0 to 1, got {value!r}")
+    return float(value)
+
+
+def _weights(logits: Array, weights: Array | None) -> Array | None:
+    return None if weights is None else np.asarray(weights, logits.dtype)
+
+
+def _as(logits: Array, targets: Array) -> Array:
+    return targets if targets.dtype.kind in "iu" else targets.astype(logits.dtype, copy=False)
+
+
+def _short(row: Array) -> str:
+    return np.array2string(row, precision=3, threshold=8, edgeitems=4)

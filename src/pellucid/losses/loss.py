@@ -1,0 +1,67 @@
+"""What every loss is: a number for each picture with its gradient, in training; called by hand, Keras's mean."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import DataError, ShapeError
+from pellucid.losses.targets import numbers
+from pellucid.ops import Array, Shape
+
+
+class Loss:
+    """A loss of your own needs `value_and_gradient` and `prepare_targets`, and no more."""
+
+    joint_activation: str | None = None
+    """The final activation that belongs to this loss: "softmax", "sigmoid", or None."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """The mean of sample_weight * losses, of labels and of what a network answers for them, as in Keras.
+
+        Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight (N,) or (N, 1).
+        Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
+        """
+        predictions = numbers(y_pred, None, "y_pred").astype(np.float32, copy=False)
+        if predictions.ndim == 1:
+            predictions = predictions[:, None]
+        targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))
+        if not len(predictions):
+            raise DataError("no pictures to judge: y_true and y_pred are empty")
+        losses, _ = self.value_and_gradient(targets, self.scores(predictions))
+        if sample_weight is not None:
+            weights = numbers(sample_weight, len(predictions), "sample_weight").astype(np.float64)
+            if weights.size != len(losses):
+                raise ShapeError(f"sample_weight must be one number a picture, ({len(losses)},), got {weights.shape}")
+            losses = losses * weights.reshape(-1)
+        return float(np.mean(losses, dtype=np.float64))
+
+    def scores(self, predictions: Array) -> Array:
+        """What the joint activation makes these predictions of; they themselves where there is none."""
+        return predictions
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        """(losses, dlogits): losses[n], and d of mean(weights * losses), of targets as `prepare_targets` gives them.
+
+        Shapes: logits (N,...), weights (N,) -> losses (N,), dlogits as logits.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient(targets, logits, weights)")
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """Labels in any accepted form as the one the loss computes with; checked here, once, and not in every step.
+
+        Shapes: units is the shape that comes out of the network, without the batch.
+        Errors: DataError naming the first label at fault, or if there are not `examples` of them.
+        """
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """What `get` turns back into this loss, ready for JSON."""
+        arguments = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
+        return {"type": type(self).__name__, **{name: getattr(self, name) for name in arguments if hasattr(self, name)}}
+
+    def __repr__(self) -> str:
+        arguments = (f"{name}={value!r}" for name, value in self.config().items() if name != "type")
+        return f"{type(self).__name__}({', '.join(arguments)})"
