@@ -249,6 +249,7 @@ struct Context {
     void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined
     int64_t status;
     void* prepared = nullptr;  // what prepare() made
+    uint8_t* out_of_range = nullptr;  // a byte for each picture, for run_guarded
 };
 
 struct Kernel {

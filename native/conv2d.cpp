@@ -16,6 +16,7 @@
 // Few output channels leave lanes idle: conv2d_narrow.cpp and conv2d_narrow_kernel.cpp, where they pay.
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
+#include "winograd_range.hpp"
 #include "parallel.hpp"
 #include "shards.hpp"
 
@@ -95,7 +96,7 @@ void forward_band(void* context, int64_t task, Arena& arena) {
 
 void forward(const void* arguments, Context& context) {
     const Conv2d& a = *static_cast<const Conv2d*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[0], forward);
     if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].run(arguments, context);
     const ForwardPlan p = forward_plan(a, context.workspace);
     pack_weights(a, p.view, p);
@@ -106,7 +107,7 @@ void forward(const void* arguments, Context& context) {
 
 int64_t forward_workspace(const void* arguments) {
     const Conv2d& a = *static_cast<const Conv2d*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[0].workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[0], forward_workspace);
     if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].workspace_bytes(arguments);
     return forward_plan(a, nullptr).bytes;
 }
@@ -198,7 +199,7 @@ void kernel_shard(void* context, int64_t task, Arena& arena) {
 
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_kernel_family.kernels[0], backward_kernel);
     if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].run(arguments, context);
     const KernelPlan p = kernel_plan(a, context.workspace);
     if (a.N == 0) {
@@ -214,7 +215,7 @@ void backward_kernel(const void* arguments, Context& context) {
 
 int64_t kernel_workspace(const void* arguments) {
     const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[0].workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_kernel_family.kernels[0], kernel_workspace);
     if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].workspace_bytes(arguments);
     return kernel_plan(a, nullptr).bytes;
 }

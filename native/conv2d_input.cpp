@@ -8,6 +8,7 @@
 // (image, group, phase, band of q, share of the panels).
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
+#include "winograd_range.hpp"
 #include "parallel.hpp"
 
 namespace pellucid {
@@ -174,7 +175,7 @@ void band(void* context, int64_t task, Arena& arena) {
 
 void backward_input(const void* arguments, Context& context) {
     const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[1].run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[1], backward_input);
     if (spans_pay(a)) return conv2d_spans_family.kernels[0].run(arguments, context);
     const Plan p = plan_of(a, context.workspace);
     describe_phases(a, p);
@@ -186,7 +187,7 @@ void backward_input(const void* arguments, Context& context) {
 
 int64_t workspace_bytes(const void* arguments) {
     const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[1].workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[1], workspace_bytes);
     if (spans_pay(a)) return conv2d_spans_family.kernels[0].workspace_bytes(arguments);
     return plan_of(a, nullptr).bytes;
 }

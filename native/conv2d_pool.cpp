@@ -20,6 +20,7 @@
 // Average: the activation is in the tiles' epilogue. Task = (image, group, band of pooled rows, share of the panels).
 #include "conv2d.hpp"
 #include "conv2d_choice.hpp"
+#include "winograd_range.hpp"
 #include "conv2d_pool.hpp"
 #include "parallel.hpp"
 
@@ -311,7 +312,7 @@ const Kernel& winograd_way(const Conv2dPool& a) {
 
 void conv2d_pool(const void* arguments, Context& context) {
     const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_way(a).run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_way(a), conv2d_pool);
     const Plan p = plan_of(a, context.workspace);
     pack_weights(a, p.view, p);
     Job job{a, p};
@@ -320,7 +321,7 @@ void conv2d_pool(const void* arguments, Context& context) {
 
 int64_t workspace_bytes(const void* arguments) {
     const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_way(a).workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_way(a), workspace_bytes);
     return plan_of(a, nullptr).bytes;
 }
 

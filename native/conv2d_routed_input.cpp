@@ -8,6 +8,7 @@
 // 36 -> 72 at 16x16 9.3 for 21.9; 72 -> 144 at 8x8 9.2 for 17.6. Lists are short here (channels / places), so their
 // ends weigh more.
 #include "conv2d_choice.hpp"
+#include "winograd_range.hpp"
 #include "routed.hpp"
 
 namespace pellucid {
@@ -152,7 +153,7 @@ void input_picture(void* context, int64_t task, Arena& arena) {
 
 void backward_input(const void* arguments, Context& context) {
     const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[3].run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[3], backward_input);
     const InputPlan p = input_plan(a, context.workspace);
     InputJob job{a, p};
     parallel_for(ceil_div(a.O, kOutputs), double(a.O * p.s.slots), transpose, &job);
@@ -161,7 +162,7 @@ void backward_input(const void* arguments, Context& context) {
 
 int64_t input_workspace(const void* arguments) {
     const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_family.kernels[3].workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[3], input_workspace);
     return input_plan(a, nullptr).bytes;
 }
 

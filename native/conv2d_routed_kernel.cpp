@@ -13,6 +13,7 @@
 // Blocks of 16, 32, 64 and 128 pixels were equally fast but for one channel, where 128 is best.
 #include "conv2d_choice.hpp"
 #include "routed.hpp"
+#include "winograd_range.hpp"
 
 namespace pellucid {
 namespace PELLUCID_ISA_NAMESPACE {
@@ -178,7 +179,7 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
 
 void backward_kernel(const void* arguments, Context& context) {
     const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[1].run(arguments, context);
+    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_kernel_family.kernels[1], backward_kernel);
     const KernelPlan p = kernel_plan(a, context.workspace);
     KernelJob job{a, p};
     const double work = double(a.N * a.QH * a.QW * a.O) * double(p.s.slots);
@@ -188,7 +189,7 @@ void backward_kernel(const void* arguments, Context& context) {
 
 int64_t kernel_workspace(const void* arguments) {
     const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return winograd_kernel_family.kernels[1].workspace_bytes(arguments);
+    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_kernel_family.kernels[1], kernel_workspace);
     return kernel_plan(a, nullptr).bytes;
 }
 

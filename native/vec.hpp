@@ -104,11 +104,12 @@ PELLUCID_INLINE vf broadcast(float a) { return a - vf{}; }
 
 // The first lanes of v, zero behind them (even for NaN).
 constexpr int32_t kLanesAndNone[2 * 16] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-PELLUCID_INLINE vf first_lanes(vf v, int64_t lanes) {
+PELLUCID_INLINE vi first_lanes_mask(int64_t lanes) {
     vi mask;
     memcpy(&mask, kLanesAndNone + 16 - lanes, sizeof mask);
-    return (vf)(mask & (vi)v);
+    return mask;
 }
+PELLUCID_INLINE vf first_lanes(vf v, int64_t lanes) { return (vf)(first_lanes_mask(lanes) & (vi)v); }
 
 // Where a vector of channels starts when it should not reach past the last channel: the last one is moved back and
 // does a few channels twice (a partial load costs more than that). Only for results that do not depend on being

@@ -158,7 +158,7 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
         pack_panel(w.kernel + (w.turned ? last - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
                    w.column, depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
-        transform_to<typename F::Kernel>(taps + i, K * size, size, u + i, p.u_point);
+        transform_to<typename F::Kernel>(taps + i, K * size, size, u + i, p.u_point, [](int, int, vf) {});
 }
 
 template <typename F>
@@ -274,16 +274,20 @@ Work cut_work(const Arguments& a, int64_t g) {  // into tiles
 }
 
 template <typename F, typename Arguments>
-void run_groups(const Arguments& a, void* workspace) {
-    for (int64_t g = 0; g < a.GROUPS; ++g) run<F>(cut_work<F>(a, g), workspace);
+void run_groups(const Arguments& a, const Context& context) {
+    for (int64_t g = 0; g < a.GROUPS; ++g) {
+        Work w = cut_work<F>(a, g);
+        w.windows.out_of_range = context.out_of_range;
+        run<F>(w, context.workspace);
+    }
 }
 
 template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (a.KH == 5) run_groups<F5>(a, context.workspace);
-    else if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context.workspace);
-    else run_groups<F4>(a, context.workspace);
+    if (a.KH == 5) run_groups<F5>(a, context);
+    else if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context);
+    else run_groups<F4>(a, context);
 }
 
 template <typename Arguments>

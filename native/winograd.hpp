@@ -20,11 +20,11 @@
 // at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products. From L1 and L2
 // it runs at the limit of the machine's arithmetic (106 of about 100 GFLOP/s measured). k goes by fours, as there.
 //
-// A NaN or an infinity in a window spoils the whole tile of results, not only the pixels it reaches in a direct
-// convolution. Infinities may become NaN.
+// A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd_range.hpp.
 #pragma once
 #include "conv2d.hpp"
 #include "unpooled_window.hpp"
+#include "winograd_range.hpp"
 #include "winograd_transforms.hpp"
 
 namespace pellucid {
@@ -45,9 +45,9 @@ PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t p
     }
 }
 
-// Both axes, to points that lie `point` apart.
-template <typename T>
-PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point) {
+// Both axes, to points that lie `point` apart; `each(i, j, v)` sees them.
+template <typename T, typename Each>
+PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point, Each each) {
     vf half[T::to][T::from];
     transform_columns<T>(from, row, pixel, half);
 #pragma GCC unroll 8
@@ -55,7 +55,10 @@ PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel,
         vf out[T::to];
         T::apply(half[i], out);
 #pragma GCC unroll 8
-        for (int j = 0; j < T::to; ++j) store(to + (i * T::to + j) * point, out[j]);
+        for (int j = 0; j < T::to; ++j) {
+            store(to + (i * T::to + j) * point, out[j]);
+            each(i, j, out[j]);
+        }
     }
 }
 
@@ -71,6 +74,7 @@ struct Windows {
     int64_t down, across;  // tiles of a picture
     int64_t top, left;
     Pooled pooled;         // where the pictures are known by their pooling alone; `data` is null then
+    uint8_t* out_of_range;  // a byte for each picture
 };
 
 // Group g's C channels of whole pictures.
@@ -126,13 +130,35 @@ PELLUCID_INLINE void prefetch_pixels(const float* from, int64_t row, int64_t pix
 
 constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size * size * channels + V; }
 
+// Marks picture n if the largest magnitudes seen of it are too large for the transform.
+template <typename T>
+void mark_range(const Windows& w, int64_t n, vi seen) {
+    const int32_t most = largest_lane(seen);
+    if (!T::spreads) {
+        if (most < kHuge) return;
+    } else if (w.data) {
+        if (in_range(most, w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C)) return;
+    } else {
+        const Pooled& p = w.pooled;
+        if (in_range(most, p.dy + n * p.QH * p.QW * p.pixel, p.QH, p.QW, p.pixel, w.C)) return;
+    }
+    __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
+}
+
 // Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`.
 template <typename T>
 void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
                        float* scratch) {
     const int64_t reach = round_up(w.C, V);
+    int64_t picture = -1;
+    vi most = vi{};  // of what is watched of the picture
     for (int64_t t = first; t < first + count; ++t, ++place) {
         const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
+        if (n != picture) {
+            if (picture >= 0) mark_range<T>(w, picture, most);
+            picture = n;
+            most = vi{};
+        }
         const int64_t y = within / w.across * T::step - w.top, x = within % w.across * T::step - w.left;
         const int64_t start = ((n * w.H + y) * w.W + x) * w.pixel;
         const float *from = scratch, *ahead = scratch;  // ahead: what the next window does not share with this one
@@ -153,10 +179,14 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
             float* block = to + b * l.block + place * stride;
             for (int64_t c = 0; c < stride; c += V) {
                 if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, row, pixel);
-                transform_to<T>(from + b * l.width + c, row, pixel, block + c, l.point);
+                const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
+                transform_to<T>(from + b * l.width + c, row, pixel, block + c, l.point, [&](int i, int j, vf v) {
+                    if (T::watched(i) && T::watched(j)) most = larger(most, bits(v) & magnitude);
+                });
             }
         }
     }
+    if (picture >= 0) mark_range<T>(w, picture, most);
 }
 
 // --------------------------------------------------------------------------------------------------------- products

@@ -235,8 +235,9 @@ void reduce(void* context, int64_t task, Arena&) {
 }
 
 template <typename F>
-void run(const Work& w, void* workspace) {
-    const Plan p = plan_of<F>(w, workspace);
+void run(const Work& w, const Context& context) {
+    Plan p = plan_of<F>(w, context.workspace);
+    p.x.out_of_range = p.dy.out_of_range = context.out_of_range;
     const int64_t C = p.x.C, O = p.dy.C;
     if (p.total == 0) {
         for (int64_t i = 0; i < F::kernel * F::kernel * C; ++i)
@@ -263,9 +264,9 @@ template <typename Arguments>
 void run_any(const void* arguments, Context& context) {
     const Arguments& a = *static_cast<const Arguments*>(arguments);
     for (int64_t g = 0; g < a.GROUPS; ++g)
-        if (a.KH == 5) run<F5>(work_of(a, g), context.workspace);
-        else if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, g), context.workspace);
-        else run<F4>(work_of(a, g), context.workspace);
+        if (a.KH == 5) run<F5>(work_of(a, g), context);
+        else if (algorithm_of(a) == kWinograd2) run<F2>(work_of(a, g), context);
+        else run<F4>(work_of(a, g), context);
 }
 
 template <typename Arguments>

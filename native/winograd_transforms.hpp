@@ -17,6 +17,8 @@ constexpr float kA2 = kA * kA, kB2 = kB * kB, kA3 = kA * kA2, kB3 = kB * kB2;
 constexpr float kN0 = 1 / (kA2 * kB2), kNA = 1 / (2 * kA2 * (kA2 - kB2)), kNB = 1 / (2 * kB2 * (kB2 - kA2));
 struct Input4 {  // B^T
     static constexpr int from = 6, to = 6, step = 4;
+    static constexpr bool watched(int i) { return i == 0 || i == 5; }  // see winograd_range.hpp
+    static constexpr bool spreads = true;  // a number's roundings to results that do not need it
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         const vf a = d[4] - kB2 * d[2], b = kA * (d[3] - kB2 * d[1]);
         const vf c = d[4] - kA2 * d[2], e = kB * (d[3] - kA2 * d[1]);
@@ -53,6 +55,8 @@ struct Output4 {  // A^T
 };
 struct OutputGradient4 {  // A
     static constexpr int from = 4, to = 6, step = 4;
+    static constexpr bool watched(int i) { return i == 1 || i == 2; }
+    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         const vf a = y[0] + kA2 * y[2], b = kA * y[1] + kA3 * y[3];
         const vf c = y[0] + kB2 * y[2], e = kB * y[1] + kB3 * y[3];
@@ -133,6 +137,7 @@ struct Output8 {  // A^T
 // absolute values: 1 to 5 forward, 1 to 7 to the input, 4 to 22 to the kernel (most where few tiles are summed).
 struct Input5 : Input4 {
     static constexpr int step = 2;
+    static constexpr bool spreads = false;
 };
 struct Kernel5 {
     static constexpr int from = 5, to = 6;
@@ -158,6 +163,8 @@ struct Output5 {
 };
 struct OutputGradient5 {
     static constexpr int from = 2, to = 6, step = 2;
+    static constexpr bool watched(int i) { return i == 1 || i == 2; }
+    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         const vf a = kA * y[1], b = kB * y[1];
         r[0] = y[0];
@@ -190,6 +197,8 @@ struct F5 {
 
 struct Input2 {
     static constexpr int from = 4, to = 4, step = 2;
+    static constexpr bool watched(int i) { return i != 2; }
+    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         r[0] = d[0] - d[2];
         r[1] = d[1] + d[2];
@@ -216,6 +225,8 @@ struct Output2 {
 };
 struct OutputGradient2 {
     static constexpr int from = 2, to = 4, step = 2;
+    static constexpr bool watched(int i) { return i == 1 || i == 2; }
+    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         r[0] = y[0];
         r[1] = y[0] + y[1];
