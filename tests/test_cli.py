@@ -60,9 +60,9 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     for name in (*zoo.NAMES, *datasets.names()):
         assert name in told, name
-    listed = re.search(r"(sgd, .*?)\.", told)
+    listed = re.search(r"adam \(default\), (.*?)\.", told)
     assert listed is not None
-    for name in listed[1].split(", "):
+    for name in re.split(", | or ", listed[1]):
         assert optimizers.get(name).learning_rate
 
 

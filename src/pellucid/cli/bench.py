@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pellucid.bench import KernelRate, Limits, Measurement
 
 EXAMPLES = (
-    "The small networks, in about a minute:\n\n   pellucid bench --quick\n\n"
-    "All of them, with AlexNet and VGG-16:\n\n   pellucid bench\n\n"
-    "Every kernel there is, each at one typical size:\n\n   pellucid bench --kernels"
+    "The small networks, in about a minute:\n   pellucid bench --quick\n\n"
+    "All of them, with AlexNet and VGG-16:\n   pellucid bench\n\n"
+    "Every kernel there is, each at one typical size:\n   pellucid bench --kernels"
 )
 LEAST_SHARE = 0.01
 """Kernels that take less of a step than this are one line together, unless all are asked for."""

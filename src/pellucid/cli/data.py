@@ -14,14 +14,14 @@ from pellucid.progress import WorkBar
 if TYPE_CHECKING:
     from pellucid.datasets import Known
 
-LIST_EXAMPLES = "Example:   pellucid data list --json"
+LIST_EXAMPLES = "Example:\n   pellucid data list --json"
 INFO_EXAMPLES = (
-    "A data set with a name, or a folder with one sub-folder a class:\n\n"
-    "   pellucid data info mnist\n\n   pellucid data info photos/"
+    "A data set with a name, or a folder with one sub-folder a class:\n"
+    "   pellucid data info mnist\n   pellucid data info photos/"
 )
 FETCH_EXAMPLES = (
-    "Before a lecture without a network:\n\n   pellucid data fetch mnist fashion-mnist cifar10\n\n"
-    "Onto a stick, to be found there by PELLUCID_DATA=/media/stick/data:\n\n"
+    "Before a lecture without a network:\n   pellucid data fetch mnist fashion-mnist cifar10\n\n"
+    "Onto a stick, to be found there by PELLUCID_DATA=/media/stick/data:\n"
     "   pellucid data fetch mnist --into /media/stick/data\n\n"
     "Files that you have already are found under PELLUCID_DATA; PELLUCID_OFFLINE=1 forbids every download."
 )
@@ -66,14 +66,15 @@ def list_sets(as_json: JsonFlag = False) -> None:
         [
             fact["name"],
             fact["title"],
-            f"{fact['height']} x {fact['width']} x {fact['channels']}",
+            f"{fact['height']}x{fact['width']}x{fact['channels']}",
             str(fact["classes"]),
             f"{fact['train']:,} + {fact['test']:,}",
-            fact["where"] or "not here yet: pellucid data fetch " + fact["name"],
         ]
         for fact in found
     ]
-    print_table(["name", "what", "picture", "classes", "train + test", "where"], rows, right=[3, 4], whole=[0])
+    print_table(["name", "what", "picture", "classes", "train + test"], rows, right=[3, 4], whole=[0, 2, 3, 4])
+    places = [[fact["name"], fact["where"] or "not here yet: pellucid data fetch " + fact["name"]] for fact in found]
+    print_table(["name", "where"], places, whole=[0, 1])
 
 
 @app.command("info", epilog=INFO_EXAMPLES)
@@ -112,7 +113,7 @@ def info(
     rows.append(["all", f"{facts['train']:,}", f"{facts['test']:,}"])
     print_table(["class", "train", "test"], rows, right=[1, 2])
     if dataset.skipped:
-        print_table(["file left out", "reason"], [list(item) for item in dataset.skipped])
+        print_table(["file left out", "reason"], [list(item) for item in dataset.skipped], whole=[0])
 
 
 @app.command("fetch", epilog=FETCH_EXAMPLES)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pellucid.model import Sequential
 
 EXAMPLES = (
-    "torchvision's VGG-16, with the names of its classes (docs/weights.md says where to get both):\n\n"
-    "   pellucid import vgg16-397923af.pth --as vgg16 --out vgg16.safetensors "
-    "--classes-file imagenet_class_index.json\n\n"
+    "torchvision's VGG-16 and the names of its classes (from where: docs/weights.md):\n"
+    "   pellucid import vgg16-397923af.pth --as vgg16 --out vgg16.safetensors \\\n"
+    "      --classes-file imagenet_class_index.json\n"
     "   pellucid predict vgg16.safetensors cat.jpg --top 5\n\n"
-    "Only what it sees, without what it concludes, for classes of your own:\n\n"
-    "   pellucid import vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 --as vgg16 --classes 3 --size 160 "
-    "--out start.safetensors"
+    "Only what it sees, without what it concludes, for classes of your own:\n"
+    "   pellucid import vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 \\\n"
+    "      --as vgg16 --classes 3 --size 160 --out start.safetensors"
 )
 MAX_CLASSES_BYTES = 8 << 20
 
@@ -36,33 +36,27 @@ def import_file(
     ],
     name: Annotated[
         str,
-        typer.Option(
-            "--as", metavar="MODEL", help="The network that the weights are of: vgg16, vgg16_bn, alexnet-owt, ..."
-        ),
+        typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, vgg16_bn, alexnet-owt, ..."),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, such as vgg16.safetensors.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
     classes: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Another number of classes: the last layer starts anew."),
+        typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew."),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Pictures of N x N. Another size than published goes with --no-top."),
+        typer.Option(metavar="N", min=1, help="Side of the pictures; a new one needs --no-top."),
     ] = None,
-    no_top: Annotated[
-        bool, typer.Option("--no-top", help="Leave out the dense layers: they start anew, from --seed.")
-    ] = False,
+    no_top: Annotated[bool, typer.Option("--no-top", help="The dense layers start anew, from --seed.")] = False,
     classes_file: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Names of the classes: a text with one a line, or Keras's imagenet_class_index.json."
-        ),
+        typer.Option(metavar="FILE", help="Names of the classes, one a line, or as Keras's JSON."),
     ] = None,
     scaling: Annotated[
         str | None,
         typer.Option(
-            metavar="torchvision|caffe|plain",
-            help="How the pictures were prepared. Default: as published for the network; plain divides by 255.",
+            metavar="NAME",
+            help="Of the pictures: torchvision, caffe or plain (by 255). Default: as published.",
         ),
     ] = None,
     settings: Annotated[

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from pellucid.model import Sequential
 
 EVALUATE_EXAMPLES = (
-    "The pictures that the run held out:\n\n   pellucid evaluate runs/simple-convnet-digits-001\n\n"
-    "Other pictures; folders are matched with the network's classes by name:\n\n"
+    "The pictures that the run held out:\n   pellucid evaluate runs/simple-convnet-digits-001\n\n"
+    "Other pictures; folders are matched with the network's classes by name:\n"
     "   pellucid evaluate RUN --data new-photos/"
 )
 PREDICT_EXAMPLES = (
-    "   pellucid predict runs/photo-net-pets-001 cat.jpg holiday/ --top 3\n\n"
+    "Example:\n   pellucid predict runs/photo-net-pets-001 cat.jpg holiday/ --top 3\n"
     "   pellucid predict RUN scans/ --out answers.csv\n\n"
-    "Dark ink on white paper, for a network that learned white on black (MNIST):\n\n"
+    "Dark ink on white paper, for a network that learned white on black (MNIST):\n"
     "   pellucid predict RUN scan.png --invert"
 )
 CHUNK = 64

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +18,13 @@ from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
 from pellucid.text import csv_text, json_text, printable, say
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 TABLES = (".csv", ".json")
+
+GAP = 3
+"""Between two columns of a table."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -30,9 +37,10 @@ def print_json(value: Any) -> None:
 def print_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), whole: Sequence[int] = ()
 ) -> None:
-    """A table without lines; the columns numbered in `right` are set flush right. Wide cells fold, none is cut.
+    """A table without lines; the columns numbered in `right` are set flush right. Wide cells fold between words.
 
-    The columns numbered in `whole`, of short names or numbers, stay on one line while the others can give way.
+    The columns numbered in `whole`, of names, numbers or paths, stay on one line. Nothing is cut and no word is broken:
+    where that takes more room than the terminal has, lines are longer than it is, and can be copied.
     """
     from rich import box
     from rich.console import Console
@@ -45,8 +53,23 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a file's name are no markup
     # A pipe or a file has no width of its own: there, lines are as long as they need to be.
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 10_000)
-    console.print(table)
+    room = Console(file=sys.stdout).width if sys.stdout.isatty() else 10_000
+    drawn = io.StringIO()
+    Console(file=drawn, highlight=False, width=max(room, _least_width(table, whole))).print(table)
+    lines = [line.rstrip() for line in drawn.getvalue().splitlines()]  # what fills a line up would wrap
+    say("\n".join(line if line.strip(" ─") else line[:room] for line in lines))
+
+
+def _least_width(table: Table, whole: Sequence[int]) -> int:
+    from rich.cells import cell_len
+
+    least = 0
+    for index, column in enumerate(table.columns):
+        cells = [str(cell) for cell in (column.header, *column.cells)]
+        least += GAP + max(
+            cell_len(part) for cell in cells for part in ([cell] if index in whole else cell.split() or [""])
+        )
+    return least
 
 
 def note(text: str) -> None:

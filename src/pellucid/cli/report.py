@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pellucid.visualise.histograms import Snapshots
 
 EXAMPLES = (
-    "   pellucid report runs/simple-convnet-digits-001\n\n"
-    "In Korean, and opened in the browser:\n\n   pellucid report RUN --lang ko --open"
+    "Example:\n   pellucid report runs/simple-convnet-digits-001\n\n"
+    "In Korean, and opened in the browser:\n   pellucid report RUN --lang ko --open"
 )
 REPORT_FILE = "report.html"
 

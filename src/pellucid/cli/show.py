@@ -16,13 +16,15 @@ from pellucid.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     from pellucid.model import Sequential
 
-SUMMARY_EXAMPLES = "   pellucid summary simple-convnet\n\n   pellucid summary runs/simple-convnet-digits-001 --json"
+SUMMARY_EXAMPLES = (
+    "Example:\n   pellucid summary simple-convnet\n   pellucid summary runs/simple-convnet-digits-001 --json"
+)
 FILTERS_EXAMPLES = (
-    "The first convolution of a run, before and after training:\n\n"
+    "The first convolution of a run, before and after training:\n"
     "   pellucid show filters runs/simple-convnet-digits-001\n\n"
-    "Another layer, each filter on its own scale, as SVG:\n\n"
+    "Another layer, each filter on its own scale, as SVG:\n"
     "   pellucid show filters RUN --layer conv2 --scale each --out conv2.svg\n\n"
-    "The strongest filters first, under their own numbers:\n\n"
+    "The strongest filters first, under their own numbers:\n"
     "   pellucid show filters RUN --sort norm"
 )
 

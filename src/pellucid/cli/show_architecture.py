@@ -13,9 +13,9 @@ from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Out, default_file, netw
 from pellucid.errors import ConfigError, unknown_name
 
 EXAMPLES = (
-    "VGG-16 as a textbook draws it, as SVG:\n\n"
+    "VGG-16 as a textbook draws it, as SVG:\n"
     "   pellucid show architecture vgg16 --out vgg16.svg\n\n"
-    "A run's network in the terminal:\n\n"
+    "A run's network in the terminal:\n"
     "   pellucid show architecture runs/simple-convnet-digits-001 --style text"
 )
 

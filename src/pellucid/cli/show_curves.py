@@ -11,10 +11,10 @@ from pellucid.cli.drawing import Out, write
 from pellucid.cli.run import LOG_FILE, RUN_FILE, read_record, title_of
 
 EXAMPLES = (
-    "Loss and accuracy of a run:\n\n"
+    "Loss and accuracy of a run:\n"
     "   pellucid show curves runs/simple-convnet-digits-001\n\n"
-    "Two runs compared:\n\n"
-    "   pellucid show curves runs/first runs/second --what loss,learning-rate,speed --out compared.svg"
+    "Two runs compared:\n"
+    "   pellucid show curves runs/first runs/second --what loss,learning-rate"
 )
 
 

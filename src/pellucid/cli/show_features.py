@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from pellucid.visualise.dissection import Dissection
 
 FEATURES_EXAMPLES = (
-    "A test picture of the run's data, through all layers:\n\n"
+    "A test picture of the run's data, through all layers:\n"
     "   pellucid show features runs/simple-convnet-digits-001\n\n"
-    "A photograph through VGG-16 as it is before training:\n\n"
+    "A photograph through VGG-16 as it is before training:\n"
     "   pellucid show features vgg16 --image cat.jpg --out vgg.png\n\n"
-    "A photograph, one layer, more of its channels, as SVG:\n\n"
-    "   pellucid show features RUN --image cat.jpg --layer conv2 --channels 64 --out conv2.svg"
+    "A photograph, one layer, as SVG:\n"
+    "   pellucid show features RUN --image cat.jpg --layer conv2 --out conv2.svg"
 )
 ARITHMETIC_EXAMPLES = (
-    "The largest number of the first convolution:\n\n   pellucid show arithmetic runs/simple-convnet-digits-001\n\n"
-    "Row 3, column 4 of channel 7, and the same as data:\n\n"
-    "   pellucid show arithmetic RUN --image 7.png --layer conv1 --at 3,4,7\n\n"
+    "The largest number of the first convolution:\n   pellucid show arithmetic runs/simple-convnet-digits-001\n\n"
+    "Row 3, column 4 of channel 7, and the same as data:\n"
+    "   pellucid show arithmetic RUN --image 7.png --layer conv1 --at 3,4,7\n"
     "   pellucid show arithmetic RUN --layer conv1 --at 3,4,7 --json"
 )
 HISTOGRAMS_EXAMPLES = (
-    "What each layer gives for test pictures, with dead and saturated units:\n\n"
+    "What each layer gives for test pictures, with dead and saturated units:\n"
     "   pellucid show histograms runs/simple-convnet-digits-001\n\n"
-    "The weights of one layer, from before the first epoch to the last:\n\n"
-    "   pellucid show histograms RUN --kind weights --layer conv1 --over-time --out ridges.svg"
+    "The weights of one layer, from before the first epoch to the last:\n"
+    "   pellucid show histograms RUN --kind weights --layer conv1 --over-time"
 )
 PICTURES = 100
 """Test pictures that a histogram counts over."""

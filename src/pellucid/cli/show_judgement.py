@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pellucid.ops import Array
 
 CONFUSION_EXAMPLES = (
-    "   pellucid show confusion runs/simple-convnet-digits-001\n\n"
-    "Each row in percent, on other pictures:\n\n"
+    "Example:\n   pellucid show confusion runs/simple-convnet-digits-001\n\n"
+    "Each row in percent, on other pictures:\n"
     "   pellucid show confusion RUN --data new-photos/ --rows --out confusion.pdf"
 )
-CALIBRATION_EXAMPLES = "   pellucid show calibration runs/simple-convnet-digits-001 --bins 10"
-MISTAKES_EXAMPLES = "   pellucid show mistakes runs/simple-convnet-digits-001 --count 12 --out mistakes.png"
+CALIBRATION_EXAMPLES = "Example:\n   pellucid show calibration runs/simple-convnet-digits-001 --bins 10"
+MISTAKES_EXAMPLES = "Example:\n   pellucid show mistakes runs/simple-convnet-digits-001 --count 12"
 
 Data = Annotated[
     str | None,

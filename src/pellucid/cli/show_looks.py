@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pellucid.model import Sequential
 
 ATTRIBUTION_EXAMPLES = (
-    "Where the evidence for the three most probable classes lies (Grad-CAM):\n\n"
+    "Where the evidence for the three most probable classes lies (Grad-CAM):\n"
     "   pellucid show attribution runs/simple-convnet-mnist-001 --image seven.png\n\n"
-    "What one class loses where a part of the picture is covered:\n\n"
-    "   pellucid show attribution RUN --image cat.jpg --method occlusion --class cat --size 32 --out cat.svg"
+    "What one class loses where a part of the picture is covered:\n"
+    "   pellucid show attribution RUN --method occlusion --class cat"
 )
 EXCITE_EXAMPLES = (
-    "Pictures made for the first channels of each layer, from edges to parts:\n\n"
+    "Pictures made for the first channels of each layer, from edges to parts:\n"
     "   pellucid show excite runs/cifar-net-cifar10-001\n\n"
-    "Those of the run's test pictures that excite one channel most:\n\n"
+    "Those of the run's test pictures that excite one channel most:\n"
     "   pellucid show excite RUN --layer conv3 --found --channel 12"
 )
 FOUND_FOR_ONE = 24
@@ -39,7 +39,7 @@ def attribution(
     run: Drawn,
     image: ImageFile = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="gradient|grad-cam|occlusion", help="How the question is asked.")
+        str, typer.Option("--method", metavar="NAME", help="gradient, grad-cam or occlusion.")
     ] = "grad-cam",
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="One class. Default: the three most probable ones.")

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pellucid.visualise.animation import Animation
 
 SLIDE_EXAMPLES = (
-    "The first convolution of a run, over a test picture:\n\n   pellucid show slide runs/simple-convnet-digits-001\n\n"
-    "An edge kernel over a photograph, large enough for a projector:\n\n"
+    "The first convolution of a run, over a test picture:\n   pellucid show slide runs/simple-convnet-digits-001\n\n"
+    "An edge kernel over a photograph, large enough for a projector:\n"
     "   pellucid show slide --kernel edge --image cat.jpg --scale 2\n\n"
-    "A pooling, at every second place, for 60 frames:\n\n"
+    "A pooling, at every second place, for 60 frames:\n"
     "   pellucid show slide RUN --layer pool1 --every 2 --frames 60 --out pool.gif"
 )
 SHIFT_EXAMPLES = (
-    "A digit that moves by up to 4 pixels, the maps behind the last pooling, and the answer:\n\n"
+    "A digit that moves by up to 4 pixels, the maps behind the last pooling, and the answer:\n"
     "   pellucid show shift runs/simple-convnet-mnist-001\n\n"
-    "A photograph, further, two pixels at a time, and the maps of the first convolution:\n\n"
-    "   pellucid show shift RUN --image cat.jpg --layer conv1 --pixels 12 --every 2 --out moving.gif"
+    "A photograph, two pixels at a time, and the maps of the first convolution:\n"
+    "   pellucid show shift RUN --image cat.jpg --layer conv1 --every 2"
 )
 SIDE = 48
 """The longer side of the picture that a kernel without a network slides over."""

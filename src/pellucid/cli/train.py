@@ -29,21 +29,18 @@ from pellucid.cli.weights import begin_from, load_weights
 from pellucid.progress import WorkBar
 
 EXAMPLES = (
-    "A small network on small digits, in seconds:\n\n   pellucid train\n\n"
-    "The book's network on MNIST:\n\n"
-    "   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100 --optimizer adam --lr 0.001\n\n"
-    "A folder with one sub-folder a class (cats/, dogs/, ...):\n\n   pellucid train --data photos/\n\n"
-    "Other settings of the network and the optimizer, by their own names:\n\n"
-    "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n\n"
-    "Any argument of any layer, by the layer's name in `pellucid summary`, or of all that fit a pattern:\n\n"
-    "   pellucid train --set conv1.filters=16 --set pool1.type=AvgPool2D --set '*.kernel_initializer=he_normal'\n\n"
-    "A trained network for other classes: its features stay, its head is trained on a folder:\n\n"
-    "   pellucid train --weights runs/first --freeze features --data photos/\n\n"
-    "A run that was stopped, by Ctrl-C or by a power cut, goes on; a finished one too:\n\n"
+    "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
+    "A folder with one sub-folder a class (cats/, dogs/, ...):\n   pellucid train --data photos/\n\n"
+    "Arguments of the optimizer, the network, a layer, and a schedule:\n"
+    "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
+    "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
+    "A trained network's features for other classes; a run that was stopped:\n"
+    "   pellucid train --weights runs/first --freeze features --data photos/\n"
     "   pellucid train --resume runs/first --epochs 30\n\n"
-    "A learning rate that changes over the run (constant, step, cosine, warm_up):\n\n"
-    "   pellucid train --set schedule=cosine"
+    "All choices by name, with when to use which: docs/catalogue.md"
 )
+PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
+"""The panels of `--help`."""
 
 
 def train(
@@ -52,128 +49,154 @@ def train(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, "
-            "vgg11, vgg13, vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
+            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, vgg11, "
+            "vgg13, vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
+            show_default=False,
         ),
     ] = None,
     data: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FOLDER",
-            help="digits, mnist, fashion-mnist, cifar10, or a folder with one sub-folder a class.",
+            metavar="DATA",
+            show_default=False,
+            rich_help_panel=PICTURES,
+            help="digits (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class.",
         ),
     ] = "digits",
     validation: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER|FRACTION",
-            help="What the best epoch is judged on: a folder, or a share of the training pictures such as 0.1. "
-            "Default: the data's own validation part, else its test part.",
+            metavar="FOLDER|X",
+            rich_help_panel=PICTURES,
+            help="What epochs are judged on: a folder, or a share of the training pictures such as 0.1.",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Passes over the training pictures. Default: 20.")
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Passes over the pictures. Default: 20."),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Pictures in a training step. Default: 32; lenet5-published and cifar-net 64."),
+        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Pictures in a step. Default: mostly 32."),
     ] = None,
     optimizer: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamw. Default: adam."
+            metavar="NAME",
+            rich_help_panel=LEARNING,
+            help="adam (default), adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta.",
         ),
     ] = None,
     lr: Annotated[
-        float | None, typer.Option(metavar="X", help="Learning rate. Default: the network's, else the optimizer's own.")
+        float | None,
+        typer.Option(metavar="X", rich_help_panel=LEARNING, help="Learning rate. Default: by the optimizer."),
     ] = None,
     loss: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Such as categorical_crossentropy, mse, mae. Default: categorical_crossentropy, and map_criterion for "
-            "lenet5-published.",
-        ),
+        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help="mse, mae ... Default: mostly cross-entropy."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="KEY=VALUE",
-            help="An argument of the network, the optimizer or the loss, or LAYER.ARGUMENT=VALUE. Repeatable.",
+            metavar="KEY=X",
+            rich_help_panel=LEARNING,
+            help="An argument of network, optimizer or loss, or one of a layer: LAYER.KEY=X. Repeatable.",
         ),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Bring every picture to N x N. Default: as the data has it; folders 128."),
+        typer.Option(
+            metavar="N",
+            rich_help_panel=PICTURES,
+            help="Side of the pictures. Default: data's or 128.",
+        ),
     ] = None,
     resize: Annotated[
         str | None,
         typer.Option(
-            metavar="crop|center|pad|stretch", help="How a picture of another shape becomes square. Default: crop."
+            metavar="RULE",
+            rich_help_panel=PICTURES,
+            help="crop (default), center, pad or stretch.",
         ),
     ] = None,
     augment: Annotated[
         str | None,
         typer.Option(
-            metavar="none|standard",
-            help="standard shifts pictures by up to an eighth, and mirrors them (not digits). "
-            "Default: standard for photo-net, else none.",
+            metavar="KIND",
+            rich_help_panel=PICTURES,
+            help="none, or standard: shifted and mirrored.",
         ),
     ] = None,
     standardize: Annotated[
         bool | None,
         typer.Option(
             "--standardize/--no-standardize",
-            help="Scale pictures to mean 0 and deviation 1 in each channel, as measured on the training pictures. "
-            "Default: for cifar-net; other networks have a scaling of their own.",
+            rich_help_panel=SWITCHES,
+            help="To mean 0, deviation 1.",
         ),
     ] = None,
     class_weight: Annotated[
-        str | None, typer.Option(metavar="balanced", help="Let rare classes count as much as common ones.")
+        str | None,
+        typer.Option(metavar="balanced", rich_help_panel=LEARNING, help="Rare classes count as much as common ones."),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop when N epochs in a row brought nothing better.")
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Stop after N epochs without a better one."),
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|RUN",
-            help="Start from a trained network: a run folder, a model file, or with MODEL a file of PyTorch's or "
-            "Keras's. Size and scaling of the pictures come from it, and without MODEL the layers too; a head for "
-            "other classes starts anew.",
+            rich_help_panel=START,
+            help="A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.",
         ),
     ] = None,
     freeze: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Do not train: features (all up to the flatten or global pooling), a layer, or a pattern such as "
-            "'conv1*'. Repeatable.",
+            rich_help_panel=START,
+            help="Do not train: features, a layer, or a pattern such as 'conv1*'. Repeatable.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same result to the last bit.")] = 0,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Train on the first N pictures only.")] = None,
-    test_limit: Annotated[int | None, typer.Option(metavar="N", help="Test on the first N pictures only.")] = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Default: every core this process may use.")] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=LEARNING, help="Same seed, same bits. Default: 0.", show_default=False
+        ),
+    ] = 0,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=PICTURES, help="Train on the first N pictures only.")
+    ] = None,
+    test_limit: Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=PICTURES, help="Test on the first N pictures only.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Default: every core this process may use."),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with a run that was stopped, amid an epoch too, to the same result as if it never had been; "
-            "with --epochs N to N epochs in all.",
+            rich_help_panel=START,
+            help="Go on with a run that was stopped, to the result it would have had; with --epochs N to N in all.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="The run folder. Default: runs/MODEL-DATA-NNN, a new one.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Run folder. Default: runs/MODEL-DATA-NNN."),
     ] = None,
     doctor: Annotated[
         bool,
-        typer.Option("--doctor/--no-doctor", help="Say what keeps a network from learning, with the remedy."),
+        typer.Option(
+            "--doctor/--no-doctor", rich_help_panel=SWITCHES, help="Say why it does not learn.", show_default=False
+        ),
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
-    """Train a network, and leave a run folder: the best model, the last one, log, curves and filters."""
+    """Train a network, and leave a run folder: best and last model, log, curves."""
     from pellucid import ops
     from pellucid.errors import ConfigError
     from pellucid.train import Checkpoints, TrainConfig

@@ -92,7 +92,7 @@ KNOWN = {
     for known in (
         Known(
             name="digits",
-            title="handwritten digits, small, in the package",
+            title="small handwritten digits",
             source=DIGITS_SOURCE,
             class_names=TEN_DIGITS,
             shape=(8, 8, 1),
