@@ -1,38 +1,71 @@
 """The code of the book that seed 000 follows, under its own names, on Pellucid's kernels.
 
-Programs of the book run with nothing but their imports changed: `common.layers`, `common.gradient`, `common.optimizer`,
-`common.trainer`, `common.util`, `dataset.mnist` and `simple_convnet` all become `pellucid.scratch`. Pictures are
-(N, C, H, W), layers keep what their backward pass needs, and random numbers come from np.random: nowhere else in this
-project. Where the book's code is wrong, this is right, and the docstring says what differs.
+Programs of the book and of the page run untouched under `pellucid run PROGRAM.py`; `book.MODULES` says what stands for
+which of their modules. Pictures are (N, C, H, W), layers keep what their backward pass needs, and random numbers come
+from np.random: nowhere else in this project. Where the book's code is wrong, this is right, and the docstring says what
+differs. `np` is among the names, since the book's programs take it from a star import.
 
-layers.py, losses.py: the layers; columns.py: im2col and back; gradient.py: gradients by differences; optimizers.py;
-trainer.py; simple_convnet.py: the network; mnist.py: the data; filters.py: the picture.
+layers.py, losses.py, normalization.py: the layers; functions.py: what they compute; columns.py: im2col and back;
+gradient.py: gradients by differences; optimizers.py; trainer.py; network.py: what the networks share;
+simple_convnet.py, deep_convnet.py, multi_layer_net.py, two_layer_net.py: the networks; mnist.py: the data; curves.py,
+filters.py: pictures; gates.py, gradient_2d.py, naive.py, two_layer_net_sigmoid.py: what single chapters have alone.
 layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel;
 program.py: six as one program.
 
-Source: K. Saitoh, Deep Learning from Scratch, 2016, chapters 4 to 7.
+Source: K. Saitoh, Deep Learning from Scratch, 2016, chapters 2 to 8.
 """
 
 from __future__ import annotations
 
-from pellucid.scratch.columns import col2im, im2col
+import numpy as np
+
+from pellucid.scratch.columns import col2im, conv_output_size, im2col
+from pellucid.scratch.curves import shuffle_dataset, smooth_curve
+from pellucid.scratch.deep_convnet import DeepConvNet
 from pellucid.scratch.filters import filter_show
-from pellucid.scratch.gradient import numerical_gradient
+from pellucid.scratch.functions import (
+    identity_function,
+    mean_squared_error,
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softmax_loss,
+    step_function,
+    sum_squared_error,
+)
+from pellucid.scratch.gates import AND, NAND, OR, XOR
+from pellucid.scratch.gradient import numerical_gradient, numerical_gradient_2d
+from pellucid.scratch.gradient_2d import function_2, tangent_line
 from pellucid.scratch.layers import Affine, Convolution, Dropout, Pooling, Relu, Sigmoid
 from pellucid.scratch.losses import SoftmaxWithLoss, cross_entropy_error, softmax
-from pellucid.scratch.mnist import load_mnist
+from pellucid.scratch.mnist import download_mnist, img_dim, img_size, init_mnist, load_mnist, test_num, train_num
+from pellucid.scratch.multi_layer_net import MultiLayerNet, MultiLayerNetExtend
+from pellucid.scratch.naive import AddLayer, MulLayer
+from pellucid.scratch.normalization import BatchNormalization
 from pellucid.scratch.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from pellucid.scratch.simple_convnet import SimpleConvNet
 from pellucid.scratch.trainer import Trainer
+from pellucid.scratch.two_layer_net import TwoLayerNet
 
 __all__ = [
+    "AND",
+    "NAND",
+    "OR",
     "SGD",
+    "XOR",
     "AdaGrad",
     "Adam",
+    "AddLayer",
     "Affine",
+    "BatchNormalization",
     "Convolution",
+    "DeepConvNet",
     "Dropout",
     "Momentum",
+    "MulLayer",
+    "MultiLayerNet",
+    "MultiLayerNetExtend",
     "Nesterov",
     "Pooling",
     "RMSprop",
@@ -41,11 +74,34 @@ __all__ = [
     "SimpleConvNet",
     "SoftmaxWithLoss",
     "Trainer",
+    "TwoLayerNet",
     "col2im",
+    "conv_output_size",
     "cross_entropy_error",
+    "download_mnist",
     "filter_show",
+    "function_2",
+    "identity_function",
     "im2col",
+    "img_dim",
+    "img_size",
+    "init_mnist",
     "load_mnist",
+    "mean_squared_error",
+    "np",
     "numerical_gradient",
+    "numerical_gradient_2d",
+    "relu",
+    "relu_grad",
+    "shuffle_dataset",
+    "sigmoid",
+    "sigmoid_grad",
+    "smooth_curve",
     "softmax",
+    "softmax_loss",
+    "step_function",
+    "sum_squared_error",
+    "tangent_line",
+    "test_num",
+    "train_num",
 ]

@@ -15,6 +15,22 @@ from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import output_size, pair, standardize_padding
 from pellucid.scratch.layout import as_floats, expect_pictures
 
+__all__ = ["col2im", "conv_output_size", "im2col"]
+
+
+def conv_output_size(input_size: float, filter_size: float, stride: float = 1, pad: float = 0) -> float:
+    """(input_size + 2 * pad - filter_size) / stride + 1, as it comes out: so many windows fit, rounded down.
+
+    >>> conv_output_size(28, 5), conv_output_size(28, 5, stride=2)
+    (24.0, 12.5)
+
+    Units: all in pixels.
+    Errors: ConfigError if stride is 0.
+    """
+    if not stride:
+        raise ConfigError(f"conv_output_size: stride must be at least 1, got {stride!r}")
+    return (input_size + 2 * pad - filter_size) / stride + 1
+
 
 def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:
     """Each window as a row: col[(n*OH+i)*OW + j, (c*FH+a)*FW + b] = x[n, c, i*stride + a - pad, j*stride + b - pad].

@@ -7,6 +7,8 @@ import numpy as np
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array
 
+__all__ = ["filter_show"]
+
 _DPI = 100
 
 

@@ -10,6 +10,8 @@ from pellucid.errors import ConfigError
 from pellucid.ops import Array
 from pellucid.scratch.layout import in_float64
 
+__all__ = ["numerical_gradient", "numerical_gradient_2d"]
+
 _STEP = 1e-4
 
 
@@ -45,3 +47,14 @@ def numerical_gradient(f: Callable[[Array], float], x: Array) -> Array:
                 x[place] = kept
             gradient[place] = (above - below) / (high - low)
     return gradient
+
+
+def numerical_gradient_2d(f: Callable[[Array], float], X: Array) -> Array:
+    """numerical_gradient of f at every row of X, one after the other: f sees a row, not X. A single row is X itself.
+
+    Shapes: X (K,) or (N,K) -> float64, like X.
+    Errors: as numerical_gradient.
+    """
+    if np.ndim(X) < 2:
+        return numerical_gradient(f, X)
+    return np.stack([numerical_gradient(f, row) for row in X]) if len(X) else np.empty(X.shape)

@@ -20,6 +20,7 @@ from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.ops.geometry import conv2d_shape, pair, standardize_padding
 from pellucid.scratch.layout import (
     as_floats,
+    bias_of,
     expect_pictures,
     gradient_of,
     lies_as_nhwc,
@@ -28,6 +29,8 @@ from pellucid.scratch.layout import (
     to_nchw,
     to_nhwc,
 )
+
+__all__ = ["Affine", "Convolution", "Dropout", "Pooling", "Relu", "Sigmoid"]
 
 Replay = Callable[[], object] | None
 
@@ -47,12 +50,12 @@ class Convolution:
     Computed as the sum it is, never by Winograd's algorithm, so that a window of black pixels gives b exactly: on a
     ReLU's edge, where most of a digit's picture lies at first, rounding would let gradients through.
 
-    Shapes: W (FN,C,FH,FW), b (FN,), x (N,C,H,W) -> y (N,FN,OH,OW), OH = (H + 2*pad - FH) // stride + 1.
+    Shapes: W (FN,C,FH,FW), b (FN,) or one number, x (N,C,H,W) -> y (N,FN,OH,OW), OH = (H + 2*pad - FH) // stride + 1.
     Units: stride and pad in pixels.
     Errors: ShapeError if x, W and b do not fit; ConfigError for a stride below 1 or a negative pad.
     """
 
-    def __init__(self, W: Array, b: Array, stride: int = 1, pad: int = 0) -> None:
+    def __init__(self, W: Array, b: Any, stride: int = 1, pad: int = 0) -> None:
         if np.ndim(W) != 4:
             raise ShapeError(f"Convolution: W must be filters (FN, C, FH, FW), got shape {np.shape(W)}")
         self.W, self.b = W, b
@@ -76,10 +79,9 @@ class Convolution:
             raise ShapeError(
                 f"Convolution: filters W {W.shape} look at {W.shape[1]} channels, got {x.shape[1]} in x {x.shape}"
             )
-        if np.shape(self.b) != W.shape[:1]:
-            raise ShapeError(f"Convolution: b must hold one number a filter, {W.shape[:1]}, got {np.shape(self.b)}")
+        bias = bias_of(self, self.b, len(W), "filter", x.dtype)
         kernel = np.ascontiguousarray(W.transpose(2, 3, 1, 0), x.dtype)
-        return to_nhwc(x), kernel, np.asarray(self.b, x.dtype)
+        return to_nhwc(x), kernel, bias
 
     def forward(self, x: Any) -> Array:
         """y, a view of the kernels' (N,OH,OW,FN)."""
@@ -113,14 +115,15 @@ class Pooling:
     """y[n,c,i,j] = max over (a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad].
 
     Differs from the page: its output size forgets `pad`, and its padding of zeros beats negative values. Here padding
-    counts in the size and is never picked.
+    counts in the size and is never picked. The stride is 2 when not given, as in the book's published code; the page
+    has 1.
 
     Shapes: x (N,C,H,W) -> y, arg_max (N,C,OH,OW), OH = (H + 2*pad - pool_h) // stride + 1.
     Units: all arguments in pixels. arg_max is the place in the window, a*pool_w + b; the first one on ties.
     Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or a pad as large as the window.
     """
 
-    def __init__(self, pool_h: int, pool_w: int, stride: int = 1, pad: int = 0) -> None:
+    def __init__(self, pool_h: int, pool_w: int, stride: int = 2, pad: int = 0) -> None:
         self.pool_h, self.pool_w = pool_h, pool_w
         self.stride, self.pad = stride, pad
         self.window()
@@ -191,7 +194,7 @@ class Relu:
         return None if y is None else y <= 0
 
     def forward(self, x: Any) -> Array:
-        y = _each(as_floats(self, x), "relu")
+        y = each(as_floats(self, x), "relu")
         self.keep(y)
         return y
 
@@ -204,7 +207,7 @@ class Relu:
         y = self._last()
         if y is None:
             raise no_forward_yet(self)
-        return _each_backward(gradient_of(self, dout, y.dtype, y.shape), y, "relu")
+        return each_backward(gradient_of(self, dout, y.dtype, y.shape), y, "relu")
 
     def pass_later(self, replay: Callable[[], object]) -> None:
         """As Pooling's."""
@@ -226,23 +229,23 @@ class Sigmoid:
         self.out: Array | None = None
 
     def forward(self, x: Any) -> Array:
-        self.out = _each(as_floats(self, x), "sigmoid")
+        self.out = each(as_floats(self, x), "sigmoid")
         return self.out
 
     def backward(self, dout: Any) -> Array:
         """dx = dout * y * (1 - y)."""
         if self.out is None:
             raise no_forward_yet(self)
-        return _each_backward(gradient_of(self, dout, self.out.dtype, self.out.shape), self.out, "sigmoid")
+        return each_backward(gradient_of(self, dout, self.out.dtype, self.out.shape), self.out, "sigmoid")
 
 
-def _each(x: Array, kind: str) -> Array:
+def each(x: Array, kind: str) -> Array:
     """An activation of every number, in the memory order of x."""
     y = ops.activation(like_memory(x), kind)
     return to_nchw(y) if lies_as_nhwc(x) else y
 
 
-def _each_backward(dy: Array, y: Array, kind: str) -> Array:
+def each_backward(dy: Array, y: Array, kind: str) -> Array:
     """dx, in the memory order of y."""
     if not lies_as_nhwc(y):
         return ops.activation_backward(dy, y, kind)
@@ -252,11 +255,12 @@ def _each_backward(dy: Array, y: Array, kind: str) -> Array:
 class Affine:
     """y = x . W + b; pictures are flattened in the order (C, H, W).
 
-    Shapes: x (N,...) with as many numbers a row as W has inputs, W (inputs,units), b (units,) -> y (N,units).
+    Shapes: x (N,...) with as many numbers a row as W has inputs, W (inputs,units), b (units,) or one number
+        -> y (N,units).
     Errors: ShapeError if they do not fit.
     """
 
-    def __init__(self, W: Array, b: Array) -> None:
+    def __init__(self, W: Array, b: Any) -> None:
         if np.ndim(W) != 2:
             raise ShapeError(f"Affine: W must be (inputs, units), got shape {np.shape(W)}")
         self.W, self.b = W, b
@@ -277,11 +281,9 @@ class Affine:
     def forward(self, x: Any) -> Array:
         x = as_floats(self, x)
         W = np.asarray(self.W)
-        if x.ndim < 2 or x[0:1].size != W.shape[0] * min(len(x), 1) or np.shape(self.b) != W.shape[1:]:
-            raise ShapeError(
-                f"Affine: W {W.shape} takes {W.shape[0]} numbers a row and a b of shape {W.shape[1:]}, "
-                f"got x {x.shape} and b {np.shape(self.b)}"
-            )
+        if x.ndim < 2 or x[0:1].size != W.shape[0] * min(len(x), 1):
+            raise ShapeError(f"Affine: W {W.shape} takes {W.shape[0]} numbers a row, got x {x.shape}")
+        bias = bias_of(self, self.b, W.shape[1], "unit", x.dtype)
         # Pictures that lie as (H, W, C) are multiplied as they lie, by the rows of W in that order: those are whole
         # stretches of memory, while the pictures would have to be turned number by number.
         by_pixel = lies_as_nhwc(x)
@@ -294,7 +296,7 @@ class Affine:
         else:
             rows, kernel = x.reshape(len(x), -1), np.ascontiguousarray(W, x.dtype)
         self.keep(x.shape, rows, kernel, by_pixel=by_pixel)
-        return ops.dense(rows, kernel, np.asarray(self.b, x.dtype))
+        return ops.dense(rows, kernel, bias)
 
     def keep(self, x_shape: Shape, rows: Array, kernel: Array, *, by_pixel: bool) -> None:
         """What backward needs of a forward pass."""

@@ -48,6 +48,17 @@ def _name(layer: object) -> str:
     return str(getattr(layer, "__name__", type(layer).__name__))
 
 
+def bias_of(layer: object, b: Any, number: int, kind: str, dtype: np.dtype[Any]) -> Array:
+    """b as one number for each unit, or filter: a row of them, or a single one for all, as NumPy would add it.
+
+    Errors: ShapeError if b has another number of them.
+    """
+    given: Array = np.asarray(b, dtype)
+    if given.size == 1 or given.shape in ((number,), (1, number)):
+        return np.ascontiguousarray(np.broadcast_to(given.reshape(-1), number))
+    raise ShapeError(f"{_name(layer)}: b must hold one number a {kind}, ({number},), got {given.shape}")
+
+
 def expect_pictures(layer: object, x: Array) -> None:
     """Errors: ShapeError unless x is (N, C, H, W)."""
     if x.ndim != 4:

@@ -11,6 +11,8 @@ from pellucid.errors import DataError, ShapeError
 from pellucid.ops import Array
 from pellucid.scratch.layout import as_floats, no_forward_yet
 
+__all__ = ["SoftmaxWithLoss", "cross_entropy_error", "softmax"]
+
 _TINY = 1e-7
 
 
@@ -25,7 +27,9 @@ def softmax(x: Any) -> Array:
 def cross_entropy_error(y: Any, t: Any) -> float:
     """-sum(t * log(y + 1e-7)) / N: the book's 1e-7 makes a probability of zero cost 16.1, and not infinity.
 
-    Shapes: y (N,K); t labels (N,), or one row of probabilities for each of y, as one-hot labels are.
+    Differs from the book: of labels (N,1) each belongs to its row; NumPy would pair each with every row.
+
+    Shapes: y (N,K) or (K,); t labels (N,) or (N,1), or one row of probabilities for each of y, as one-hot labels are.
     Errors: ShapeError or DataError if the labels do not fit.
     """
     y = np.atleast_2d(np.asarray(y, np.float64))
@@ -42,6 +46,8 @@ def _wanted(y: Array, labels: Any) -> Array:
         t = t[np.newaxis]  # the label, or the row, of a single example
     if t.shape == y.shape:
         return t.astype(np.float64)
+    if t.shape == (len(y), 1):
+        t = t[:, 0]
     if t.shape != y.shape[:1]:
         raise ShapeError(
             f"SoftmaxWithLoss: t must be labels {y.shape[:1]} or one-hot rows {y.shape}, got shape {t.shape}"

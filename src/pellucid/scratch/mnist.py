@@ -6,7 +6,26 @@ import numpy as np
 
 from pellucid.ops import Array
 
+__all__ = ["download_mnist", "img_dim", "img_size", "init_mnist", "load_mnist", "test_num", "train_num"]
+
 Part = tuple[Array, Array]
+
+train_num, test_num = 60_000, 10_000
+img_dim, img_size = (1, 28, 28), 784
+
+
+def download_mnist() -> None:
+    """Fetches MNIST unless it is there, and checks it.
+
+    Errors: DataError if it is not there and cannot be fetched.
+    """
+    from pellucid.datasets import mnist
+
+    mnist.load_data()
+
+
+init_mnist = download_mnist
+"""The book also writes a pickle then, beside its module; here nothing is written."""
 
 
 def load_mnist(normalize: bool = True, flatten: bool = True, one_hot_label: bool = False) -> tuple[Part, Part]:

@@ -6,7 +6,7 @@ What an optimizer remembers (v, h, m) is kept by the parameter's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array
+
+__all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop"]
 
 EPSILON = 1e-7
 """The book's, in every optimizer that divides."""
@@ -26,14 +28,16 @@ class Optimizer:
         self.lr = lr
         self._steps: dict[str, Array] = {}
 
-    def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        """Changes every array of `params` in place.
+    def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
+        """Changes every array of `params` in place; plain numbers there are exchanged for new ones.
 
         Shapes: grads[key] like params[key].
         Errors: ConfigError if a gradient is missing, or a parameter is no array of floats that may be written;
             ShapeError if their shapes differ.
         """
-        for key, param in params.items():
+        for key, given in list(params.items()):
+            number = isinstance(given, int | float | np.number) and not isinstance(given, bool | np.complexfloating)
+            param = np.array(given, given.dtype if isinstance(given, np.floating) else float) if number else given
             grad = _checked(key, param, grads)
             if param.dtype == grad.dtype and param.flags.c_contiguous:
                 self._move(key, param.reshape(-1), grad)
@@ -42,6 +46,8 @@ class Optimizer:
                 step[...] = 0
                 self._move(key, step.reshape(-1), grad)
                 param += step
+            if number:
+                params[key] = param[()] if isinstance(given, np.number) else float(param)
 
     def _move(self, key: str, param: Array, grad: Array) -> None:
         """param += the step for grad.
@@ -61,7 +67,7 @@ def remembered(memory: dict[str, Array], key: str, grad: Array) -> Array:
 def _checked(key: str, param: Any, grads: Mapping[str, Array]) -> Array:
     """The gradient of a parameter, contiguous."""
     if not isinstance(param, np.ndarray) or param.dtype.kind != "f" or not param.flags.writeable:
-        raise ConfigError(f"params[{key!r}] must be a writable array of floats, since it is changed in place")
+        raise ConfigError(f"params[{key!r}] must be a writable array of floats, or a number")
     if key not in grads:
         raise ConfigError(f"grads has nothing for {key!r}; it has {', '.join(map(repr, grads)) or 'nothing at all'}")
     grad = np.asarray(grads[key])
@@ -97,6 +103,9 @@ class Momentum(Optimizer):
 
 class Nesterov(Momentum):
     """v = momentum * v - lr * g; p += momentum * v - lr * g.
+
+    Differs from the book's published code, which takes the moved v where the formula has the one before: its first step
+    is momentum^2 * lr * g too long.
 
     Source: Nesterov 1983, as Bengio, Boulanger-Lewandowski & Pascanu 2013, section 3.5, rearrange it.
     """
@@ -151,7 +160,7 @@ class Adam(Optimizer):
         self.m: dict[str, Array] = {}
         self.v: dict[str, Array] = {}
 
-    def update(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    def update(self, params: MutableMapping[str, Any], grads: Mapping[str, Any]) -> None:
         self.iter += 1
         super().update(params, grads)
 
@@ -176,6 +185,7 @@ OPTIMIZERS: Mapping[str, type[Optimizer]] = {
     "nesterov": Nesterov,
     "adagrad": AdaGrad,
     "rmsprop": RMSprop,
+    "rmsprpo": RMSprop,  # the book's own spelling
     "adam": Adam,
 }
 """By the names a Trainer takes, in any case."""

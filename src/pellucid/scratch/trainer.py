@@ -13,6 +13,8 @@ from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.scratch.optimizers import OPTIMIZERS
 
+__all__ = ["Trainer"]
+
 OPTIMIZER_PARAM: Mapping[str, Any] = MappingProxyType({"lr": 0.01})
 
 
@@ -34,8 +36,8 @@ class Trainer:
     (None: all). verbose prints each loss, each epoch and the final test accuracy.
 
     Differs from the book: it draws each batch anew, so that of 60,000 pictures an epoch misses 22,000 and shows others
-    twice; judges after the first step of an epoch instead of the last; and knows RMSprop only as "rmsprpo". The last
-    batch of an epoch may be smaller. `train` goes on where an interrupted one stopped.
+    twice; judges after the first step of an epoch instead of the last; and knows RMSprop only as "rmsprpo", which is
+    taken too. The last batch of an epoch may be smaller. `train` goes on where an interrupted one stopped.
 
     optimizer: SGD, Momentum, Nesterov, AdaGrad, RMSprop or Adam, in any case; optimizer_param are its arguments.
     Errors: ConfigError for an unknown optimizer or argument, or counts below 1; ShapeError if there are not as many
