@@ -126,7 +126,11 @@ CASES: dict[str, tuple[Callable[[], object], type[PellucidError], str]] = {
         DataError,
         "labels of picture 0 are neither one-hot nor probabilities: [1. 1. 1.]; each row must be 0 or more",
     ),
-    "words for labels": (lambda: fit(compiled(), X, ["cat"] * 24), DataError, "number the classes from 0"),
+    "words for labels": (
+        lambda: fit(compiled(), X, ["cat"] * 24),
+        DataError,
+        "words of 1 classes, ['cat'], the last layer is for 3",
+    ),
     "binary labels of 2": (
         lambda: fit(compiled("binary_crossentropy"), X, np.full((24, 3), 2.0)),
         DataError,

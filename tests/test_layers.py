@@ -330,7 +330,7 @@ def test_arguments_are_checked_where_they_are_given(call: Callable[[], Any], mes
 
 
 def test_only_real_numbers_are_taken() -> None:
-    with pytest.raises(DataError, match="needs real numbers, got an array of complex128"):
+    with pytest.raises(DataError, match="must be real numbers, got an array of complex128"):
         Dense(1)(np.zeros((1, 3), complex))
     with pytest.raises(DataError, match="got an array of <U1"):
         Dense(1)([["a"]])

@@ -72,7 +72,7 @@ def test_running_mean_weights_batches_by_size() -> None:
     [
         (lambda: metrics.accuracy([0, 1], [0, 1, 1]), DataError, "3 predictions but 2 labels"),
         (lambda: metrics.accuracy([], []), DataError, "no pictures"),
-        (lambda: metrics.accuracy(["a"], [0]), DataError, "got <U1"),
+        (lambda: metrics.accuracy(["a"], [0]), DataError, "got an array of <U1"),
         (lambda: metrics.confusion_matrix([0, 3], [0, 1], classes=3), DataError, "run from 0 to 3, expected 0 to 2"),
         (lambda: metrics.confusion_matrix([-1, 1], [0, 1]), DataError, "run from -1"),
         (lambda: metrics.top_k([0], [0]), DataError, r"got shape \(1,\)"),

@@ -14,6 +14,7 @@ Each message names the place, what was expected, what was given, and what to cha
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -45,6 +46,27 @@ class BackendError(PellucidError, RuntimeError):
     """The compiled kernels are missing, or refuse what was asked."""
 
 
+class _Short(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 4, 80, 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() <= 128 else f"a whole number of {x.bit_length()} bits"
+
+
+def shown(value: object) -> str:
+    """A value that was refused, as an error prints it: on one line, and short, however long, deep or odd it is.
+
+    >>> shown([[[[[1]]]]]), shown(10**5000), shown("same"), shown(list(range(100)))
+    ('[[[[[...]]]]]', 'a whole number of 16610 bits', "'same'", '[0, 1, 2, 3, 4, 5, ...]')
+    """
+    try:
+        return " ".join(_Short().repr(value).split())
+    except Exception:  # whatever a stranger's __repr__ makes of it
+        return f"a {type(value).__name__}"
+
+
 def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not in a table; suggests the nearest right one.
 
@@ -52,7 +74,8 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     unknown optimizer 'adan'; did you mean 'adam'? Known: adam, sgd
     """
     names = sorted(known)
-    nearest = difflib.get_close_matches(str(given).lower(), [name.lower() for name in names], n=1, cutoff=0.5)
+    word = given.lower() if isinstance(given, str) and len(given) < 100 else ""
+    nearest = difflib.get_close_matches(word, [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
     suggestion = f"did you mean {hint!r}? Known" if hint else "known"
-    return ConfigError(f"unknown {kind} {given!r}; {suggestion}: {', '.join(names)}")
+    return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names)}")

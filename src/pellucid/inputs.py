@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,12 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
-from pellucid.errors import ConfigError, DataError, ShapeError
+from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers import Layer
+from pellucid.layers.layer import number
+from pellucid.layers.stack import channels_last
 from pellucid.losses import Loss
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops import Array, Shape, real_array, words_of
 from pellucid.plan import accuracy_kind
 from pellucid.train import Examples
+
+MAX_LEVEL = 255
 
 NUM_SAMPLED = 1000
 """Pictures looked at to learn the range of their values."""
@@ -25,6 +31,7 @@ class Receiver(Protocol):
 
     name: str
     seed: int
+    class_names: tuple[str, ...] | None
 
     @property
     def loss(self) -> Loss: ...
@@ -42,33 +49,69 @@ class Receiver(Protocol):
 def standardize_images(x: Any, input_shape: Shape | None, name: str) -> Any:
     """Pictures as uint8 or float32, with the axes the model takes; lazy pictures pass through.
 
+    One rule for all, in training and in use: whole numbers, of any type, are levels from 0 to 255, as uint8 is; True
+    is 1.0 and False 0.0; floats are left alone.
     Shapes: (M, H, W, C), or (M, H, W) where the model takes one channel.
-    Errors: ShapeError for other axes or sizes; DataError for anything but real numbers.
+    Errors: ShapeError for other axes or sizes; DataError for anything but real numbers, and for whole numbers beyond
+    0 to 255.
     """
-    try:
-        images = x if hasattr(x, "dtype") and hasattr(x, "shape") else np.asarray(x)
-    except ValueError as error:
-        raise DataError(f"{name} needs pictures of one size, got a list that is no array: {error}") from error
-    kind = np.dtype(images.dtype).kind
-    if kind not in "fiub":
-        raise DataError(f"{name} needs pictures of real numbers, got {images.dtype}")
-    if isinstance(images, np.ndarray) and images.dtype not in (np.uint8, np.float32):
-        images = images.astype(np.float32)
+    images = x if _is_lazy(x) else _levels_or_floats(_pixels(x, name), name)
     if input_shape is not None and tuple(images.shape[1:]) != tuple(input_shape):
         if isinstance(images, np.ndarray) and (*images.shape[1:], 1) == tuple(input_shape):
             images = images[..., None]
         else:
             given = tuple(images.shape)
-            hint = "add the batch axis: images[None]" if given == tuple(input_shape) else _hint(given[1:], input_shape)
-            raise ShapeError(f"{name} takes pictures (N, {', '.join(map(str, input_shape))}), got {given}; {hint}")
+            raise ShapeError(
+                f"{name} takes pictures (N, {', '.join(map(str, input_shape))}), got {given}; "
+                f"{_hint(given, tuple(input_shape))}"
+            )
     return np.ascontiguousarray(images) if isinstance(images, np.ndarray) else images
 
 
+def _is_lazy(x: Any) -> bool:
+    """Whether these are pictures that are read when they are asked for, see `datasets.Pictures`."""
+    return not isinstance(x, np.ndarray) and isinstance(getattr(x, "dtype", None), np.dtype) and hasattr(x, "select")
+
+
+def _pixels(x: Any, name: str) -> Array:
+    first = x[0] if isinstance(x, list | tuple) and x else x
+    if isinstance(first, str | bytes | os.PathLike):
+        file = os.fsdecode(first)
+        raise DataError(
+            f"{name} takes pictures as arrays, got the text {shown(file)}; for files: pellucid predict RUN {file:.80}; "
+            "in Python: numpy.asarray(PIL.Image.open(file))[None], in the size the network takes"
+        )
+    return real_array(x, f"{name}: x, the pictures,")
+
+
+def _levels_or_floats(images: Array, name: str) -> Array:
+    if images.dtype in (np.uint8, np.float32):
+        return images
+    if images.dtype.kind not in "iu" or not images.size:
+        return images.astype(np.float32)
+    low, high = int(images.min()), int(images.max())
+    if low < 0 or high > MAX_LEVEL:
+        whole = next((2**bits - 1 for bits in (10, 12, 14, 16) if high < 2**bits), high)
+        raise DataError(
+            f"{name}: whole numbers are read as levels from 0 to {MAX_LEVEL}, these pictures hold {low} to {high}; "
+            f"scale them, x / {float(max(whole, 1))}, or give floats, which are left alone: x.astype('float32')"
+        )
+    return images.astype(np.uint8)
+
+
 def _hint(given: Shape, expected: Shape) -> str:
-    if len(given) == len(expected) and given[:-1] == expected[:-1]:
+    """What to do about pictures of another shape, batch axis and all."""
+    picture = given[1:]
+    if given == expected or (*given, 1) == expected:
+        return "add the batch axis: x[None]"
+    if len(given) <= 2 and len(expected) > 1 and given and given[-1] == math.prod(expected):
+        return f"pictures as rows of numbers: x.reshape(-1, {', '.join(map(str, expected))})"
+    if len(expected) == 3 and picture == (expected[2], *expected[:2]):
+        return "the channels come first; use x.transpose(0, 2, 3, 1)"
+    if channels_last(expected) == picture:
+        return f"the network was made for channels first: did you mean input_shape={picture}?"
+    if len(picture) == len(expected) and picture[:-1] == expected[:-1]:
         return f"convert them to {expected[-1]} channel{'s' if expected[-1] > 1 else ''}"
-    if len(given) == 3 and len(expected) == 3 and given[1:] == expected[:2] and given[0] == expected[2]:
-        return "the channels come first; use images.transpose(0, 2, 3, 1)"
     return "resize them, or build the model for this input_shape"
 
 
@@ -81,6 +124,8 @@ def build_for(model: Receiver, x: Any) -> Any:
         return standardize_images(x, model.input_shape, model.name)
     images = standardize_images(x, None, model.name)
     shape = tuple(images.shape[1:])
+    if not shape or not len(images):
+        raise ShapeError(f"{model.name} takes pictures (N, H, W, C), got shape {tuple(images.shape)}; add the axes")
     try:
         model.build(shape)
     except ShapeError:
@@ -99,33 +144,39 @@ def make_examples(
     *,
     validation_split: float = 0.0,
     validation_data: tuple[Any, ...] | None = None,
+    training: bool = True,
 ) -> tuple[Examples, Examples | None]:
     """Pictures, labels and weights, checked against each other and the model, and the held-out ones.
 
+    Labels may be words: where the model has no class names, those of training become them.
     Errors: DataError for no pictures, and for labels that do not match the pictures or the model's classes;
     ConfigError for a validation_split outside [0, 1).
     """
-    images = build_for(model, x)
-    if len(images) == 0:
-        raise DataError(f"{model.name} got no pictures; it needs at least one")
-    examples = Examples(images, _targets(model, images, y), _sample_weights(sample_weight, len(images)))
-    held: Examples | None = None
-    if validation_data is not None:
-        held = _validation(model, validation_data)
-    elif not 0 <= validation_split < 1:
-        raise ConfigError(f"validation_split must be at least 0 and below 1, got {validation_split!r}")
-    elif validation_split > 0:
-        examples, held = _split(examples, validation_split, model.seed)
-    if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
-        factors = _class_factors(model, examples.targets, class_weight)
-        examples.weights = factors if examples.weights is None else examples.weights * factors
-    return examples, held
+    share, before = number(validation_split, "validation_split", 0.0, 1.0), model.class_names
+    try:
+        images = build_for(model, x)
+        if len(images) == 0:
+            raise DataError(f"{model.name} got no pictures; it needs at least one")
+        targets = _targets(model, images, y, named=training)
+        examples = Examples(images, targets, _sample_weights(sample_weight, len(images)))
+        held: Examples | None = None
+        if validation_data is not None:
+            held = _validation(model, validation_data)
+        elif share > 0:
+            examples, held = _split(examples, share, model.seed)
+        if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
+            factors = _class_factors(model, examples.targets, class_weight)
+            examples.weights = factors if examples.weights is None else examples.weights * factors
+        return examples, held
+    except PellucidError:
+        model.class_names = before
+        raise
 
 
 def _validation(model: Receiver, given: tuple[Any, ...]) -> Examples:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-        raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {type(given).__name__}")
-    images = standardize_images(given[0], model.input_shape, f"{model.name}, validation")
+        raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {shown(given)}")
+    images = standardize_images(given[0], model.input_shape, f"{model.name}, validation_data")
     if len(images) == 0:
         raise DataError(f"{model.name} got no validation pictures; leave validation_data out to judge without")
     weights = _sample_weights(given[2], len(images)) if len(given) == 3 else None
@@ -144,14 +195,36 @@ def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Ex
     return _select(examples, kept), _select(examples, held)
 
 
-def _targets(model: Receiver, images: Any, y: Any) -> Array:
-    return np.ascontiguousarray(model.loss.prepare_targets(y, model.output_shape, examples=len(images)))
+def _targets(model: Receiver, images: Any, y: Any, *, named: bool = False) -> Array:
+    words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
+    labels = y if words is None else _numbered(model, words, named=named)
+    return np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
+
+
+def _numbered(model: Receiver, words: Sequence[str], *, named: bool) -> Array:
+    """Labels that are words as class numbers; in training the words, sorted, become the model's class names."""
+    units = math.prod(model.output_shape)
+    if model.class_names is None and named:
+        found = tuple(sorted(set(words)))
+        if len(found) != max(units, 2):
+            raise DataError(
+                f"the labels are words of {len(found)} classes, {shown(list(found))}, the last layer is for "
+                f"{max(units, 2)}; give it one unit a class"
+            )
+        model.class_names = found
+    if model.class_names is None:
+        raise DataError(f"{model.name} has no class names, so the labels must be numbers, got {shown(words[0])}")
+    unknown = sorted(set(words).difference(model.class_names))
+    if unknown:
+        raise DataError(f"unknown label {shown(unknown[0])}; the classes are {shown(list(model.class_names))}")
+    numbers = {name: number for number, name in enumerate(model.class_names)}
+    return np.array([numbers[word] for word in words], np.int64)
 
 
 def _sample_weights(given: Any, count: int) -> Array | None:
     if given is None:
         return None
-    weights = np.asarray(given, np.float32)
+    weights = real_array(given, "sample_weight").astype(np.float32)
     if weights.shape == (count, 1):
         weights = weights[:, 0]
     if weights.shape != (count,) or not np.isfinite(weights).all() or (weights < 0).any():
@@ -172,17 +245,19 @@ def _class_factors(model: Receiver, targets: Array, class_weight: Mapping[int, f
         labels, classes = (targets.reshape(-1) >= 0.5).astype(np.int64), 2
     else:
         labels, classes = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1), units
+    wrong = ConfigError(f'class_weight must be "balanced" or {{class number: weight}}, got {shown(class_weight)}')
     if isinstance(class_weight, str):
         if class_weight.lower() != "balanced":
-            raise ConfigError(f'class_weight must be "balanced" or {{class number: weight}}, got {class_weight!r}')
+            raise wrong
         table = np.asarray(balanced_class_weights(labels, classes), np.float32)
+    elif not isinstance(class_weight, Mapping):
+        raise wrong
     else:
-        wrong = [key for key in class_weight if not (isinstance(key, int | np.integer) and 0 <= key < classes)]
-        if wrong:
-            raise ConfigError(f"class_weight names classes {wrong}, but the classes are 0 to {classes - 1}")
-        table = np.array([class_weight.get(k, 1.0) for k in range(classes)], np.float32)
-        if not np.isfinite(table).all() or (table < 0).any():
-            raise ConfigError(f"class_weight must hold numbers of at least 0, got {dict(class_weight)!r}")
+        others = [key for key in class_weight if not (isinstance(key, int | np.integer) and 0 <= key < classes)]
+        if others:
+            raise ConfigError(f"class_weight names classes {shown(others)}, but the classes are 0 to {classes - 1}")
+        weights = [number(class_weight.get(k, 1.0), f"class_weight of class {k}", 0.0) for k in range(classes)]
+        table = np.array(weights, np.float32)
     return np.ascontiguousarray(table[labels])
 
 

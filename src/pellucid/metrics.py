@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError, DataError
-from pellucid.ops import Array
+from pellucid.errors import DataError
+from pellucid.layers.layer import positive_int
+from pellucid.ops import Array, real_array
 
 THRESHOLD = 0.5
 """A single score above this is class 1, as in Keras and in training."""
@@ -33,12 +34,13 @@ def top_k(labels: Any, scores: Any, k: int = 5) -> float:
     Shapes: scores (N,K).
     Errors: ConfigError for k below 1; DataError for lengths that differ.
     """
-    table = np.asarray(scores)
-    if k < 1:
-        raise ConfigError(f"top_k: k must be at least 1, got {k}")
+    table = real_array(scores, "top_k: scores")
+    k = positive_int(k, "top_k: k")
     if table.ndim != 2:
         raise DataError(f"top_k: scores must be (N, classes), got shape {table.shape}")
     truth, _ = _pair(labels, table)
+    if truth.min() < 0 or truth.max() >= table.shape[1]:
+        raise DataError(f"top_k: label {truth.max()} or {truth.min()} is none of {table.shape[1]} classes")
     own = np.take_along_axis(table, truth[:, np.newaxis], axis=1)
     earlier = np.arange(table.shape[1]) < truth[:, np.newaxis]
     better = (table > own) | ((table == own) & earlier)
@@ -53,7 +55,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int | None = None) 
     """
     truth, guess = _pair(labels, predictions)
     highest = int(max(truth.max(), guess.max()))
-    count = highest + 1 if classes is None else classes
+    count = highest + 1 if classes is None else positive_int(classes, "confusion_matrix: classes")
     lowest = int(min(truth.min(), guess.min()))
     if lowest < 0 or highest >= count:
         raise DataError(f"confusion_matrix: class numbers run from {lowest} to {highest}, expected 0 to {count - 1}")
@@ -109,8 +111,7 @@ def calibration(labels: Any, probabilities: Any, bins: int = 15) -> Calibration:
     Errors: ConfigError for bins below 1; DataError for lengths that differ, and for numbers that are no probabilities.
     Source: Guo, Pleiss, Sun & Weinberger 2017, section 2.
     """
-    if bins < 1:
-        raise ConfigError(f"calibration: bins must be at least 1, got {bins}")
+    bins = positive_int(bins, "calibration: bins")
     confidence, right = _confidences("calibration", labels, probabilities)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
@@ -124,8 +125,7 @@ def confident_mistakes(labels: Any, probabilities: Any, k: int = 24) -> Array:
     Shapes: probabilities (N,K) -> (at most k,) rows.
     Errors: ConfigError for k below 1; DataError as `calibration`.
     """
-    if k < 1:
-        raise ConfigError(f"confident_mistakes: k must be at least 1, got {k}")
+    k = positive_int(k, "confident_mistakes: k")
     confidence, right = _confidences("confident_mistakes", labels, probabilities)
     wrong = np.flatnonzero(~right)
     return np.asarray(wrong[np.argsort(-confidence[wrong], kind="stable")][:k])
@@ -160,9 +160,11 @@ def classes_of(values: Any) -> Array:
 
     Errors: DataError for anything but numbers in one or two axes.
     """
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
-        raise DataError(f"expected class numbers (N,) or scores (N, classes), got {array.dtype} of shape {array.shape}")
+    array = real_array(values, "labels and predictions")
+    if array.ndim not in (1, 2):
+        raise DataError(f"expected class numbers (N,) or scores (N, classes), got shape {array.shape}")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise DataError("labels and predictions must be numbers, got NaN among them")
     if array.ndim == 2 and array.shape[1] > 1:
         return np.asarray(array.argmax(axis=1))
     flat = array.reshape(-1)
@@ -182,7 +184,7 @@ def _pair(labels: Any, predictions: Any) -> tuple[Array, Array]:
 
 def _confidences(where: str, labels: Any, probabilities: Any) -> tuple[Array, Array]:
     """The largest probability of each row, and whether it is at the label."""
-    table = np.asarray(probabilities, np.float64)
+    table = real_array(probabilities, f"{where}: probabilities").astype(np.float64, copy=False)
     # float32 rows may add up to a hair more than 1
     if table.ndim != 2 or table.shape[1] < 2 or not (table.size and table.min() >= 0 and table.max() <= 1 + 1e-5):
         span = f" from {table.min():g} to {table.max():g}" if table.size else ""

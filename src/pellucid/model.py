@@ -12,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 
 from pellucid import losses, optimizers
+from pellucid._arguments import flag, path_of, verbosity
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Shown
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
 from pellucid.layers import Layer
 from pellucid.layers.layer import positive_int
@@ -52,7 +53,8 @@ class Sequential(Stack, Shown):
         model.compile("adam", "categorical_crossentropy")
         model.fit(images, labels, batch_size=100, epochs=3)
 
-    Shapes: pictures (N, H, W, C); uint8 is divided by 255 by fit, evaluate and predict, floats are left alone.
+    Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
+    predict, floats are left alone.
     Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
     fit together, at the layer that does not fit.
     """
@@ -191,7 +193,7 @@ class Sequential(Stack, Shown):
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
-        Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers, or (M, classes); sample_weight (M,).
+        Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers or words, or (M, classes); sample_weight (M,).
         verbose: 0 for silence, 1 or "auto" for a bar (plain lines where the output is no terminal), 2 for plain lines.
         validation_split: a stratified, seeded part of the pictures (Keras takes the last ones), held out.
         cache_features: where the first layers are frozen, compute their outputs once and not in every epoch: the same
@@ -205,14 +207,14 @@ class Sequential(Stack, Shown):
         """
         self._compiled()
         listeners = standardize_listeners(callbacks)
-        if verbose not in (0, 1, 2, "auto"):
-            raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+        verbose, watched = verbosity(verbose), flag(doctor, "doctor")
+        folder = None if resume is None else path_of(resume, "resume")
         config = TrainConfig(
             epochs,
             32 if batch_size is None else batch_size,
-            shuffle=bool(shuffle),
+            shuffle=flag(shuffle, "shuffle"),
             seed=self.seed,
-            cache_features=bool(cache_features),
+            cache_features=flag(cache_features, "cache_features"),
         )
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
@@ -220,9 +222,9 @@ class Sequential(Stack, Shown):
         self.trained_on.setdefault("range", input_range(examples.images))
         if verbose:
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
-        watching = Doctor(self, examples, held, tell=tuple(listeners)) if doctor else None
+        watching = Doctor(self, examples, held, tell=tuple(listeners)) if watched else None
         try:
-            kept = None if resume is None else Checkpoints(Path(resume))
+            kept = None if folder is None else Checkpoints(folder)
             trainer = Trainer(
                 self,
                 examples,
@@ -255,7 +257,11 @@ class Sequential(Stack, Shown):
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
         """
         self._compiled()
-        examples, _ = make_examples(self, x, y, None, sample_weight)
+        count = 32 if batch_size is None else positive_int(batch_size, "evaluate: batch_size")
+        verbose = verbosity(verbose)
+        if progress is not None and not callable(progress):
+            raise ConfigError(f"evaluate: progress must be a function (done, total, what), got {shown(progress)}")
+        examples, _ = make_examples(self, x, y, None, sample_weight, training=False)
         check_range(examples.images, self.trained_on, self.name)
         total = len(examples)
         with work_bar(0 if progress else verbose) as bar:
@@ -263,7 +269,7 @@ class Sequential(Stack, Shown):
             logs = evaluate(
                 self,
                 examples,
-                32 if batch_size is None else batch_size,
+                count,
                 tell=lambda done: tell(done, total, "judging pictures"),
             )
         result = Evaluation(logs)

@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
-from pellucid.errors import ConfigError
+from pellucid._arguments import verbosity
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -142,8 +142,7 @@ def work_bar(verbose: int | str) -> WorkBar:
     A thread beside the main one has none: two would write over each other.
     Errors: ConfigError for another verbose.
     """
-    if verbose not in (0, 1, 2, "auto"):
-        raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {verbose!r}')
+    verbose = verbosity(verbose)
     alone = threading.current_thread() is threading.main_thread()
     shown = bool(verbose) and alone and (verbose != "auto" or _is_terminal())
     return WorkBar(quiet=not shown, after_s=LONG_S)

@@ -13,10 +13,10 @@ import numpy as np
 
 from pellucid import initializers
 from pellucid.display import Shown
-from pellucid.errors import ConfigError, DataError, ShapeError
+from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
-from pellucid.ops import Array, Pair, Shape
+from pellucid.ops import Array, Pair, Shape, real_array
 
 Cache = Any
 """Whatever a layer's backward needs of its forward; nobody else looks inside."""
@@ -114,9 +114,7 @@ class Layer(Shown):
         Shapes: x (N, ...) -> float32 (N, ...).
         Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
         """
-        batch = np.asarray(x)
-        if batch.dtype.kind not in "fiub":
-            raise DataError(f"{self.place()} needs real numbers, got an array of {batch.dtype}")
+        batch = real_array(x, f"{self.place()}: its input")
         if batch.ndim < 2:
             raise ShapeError(f"{self.place()} needs a batch (N, ...), got shape {batch.shape}; add a first axis")
         batch = np.ascontiguousarray(batch, np.float32)
@@ -142,7 +140,8 @@ class Layer(Shown):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into the weights, in the order of `weights`; float64 and nested lists are converted.
 
-        Errors: ShapeError for a wrong number of arrays or a wrong shape, before anything is written.
+        Errors: ShapeError for a wrong number of arrays or a wrong shape, DataError for no numbers, before anything is
+        written.
         """
         for name, value in self.check_weights(weights).items():
             target = self.state[name] if name in self.state else self._writable.get(name, self.params.get(name))
@@ -162,10 +161,7 @@ class Layer(Shown):
 
     def _converted(self, name: str, given: Any) -> Array:
         target = self.params[name] if name in self.params else self.state[name]
-        try:
-            value = np.asarray(given, target.dtype)
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"{self.place()}: {name} must be an array of numbers: {error}") from error
+        value = real_array(given, f"{self.place()}: {name}").astype(target.dtype, copy=False)
         if value.shape != target.shape:
             raise ShapeError(f"{self.place()}: {name} must have shape {target.shape}, got {value.shape}")
         return value

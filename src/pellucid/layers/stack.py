@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from pellucid.errors import ConfigError, PellucidError, ShapeError, unknown_name
 from pellucid.layers.layer import Layer, standardize_shape
 from pellucid.layers.shape import Input
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops import Array, Shape, real_array
 
 
 class Stack:
@@ -172,7 +173,7 @@ class Stack:
 
     def __call__(self, x: Any) -> Array:
         """Every layer in turn on a batch of floats, as in use; never scales."""
-        y = np.asarray(x)
+        y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
         for layer in self.layers:
@@ -181,9 +182,22 @@ class Stack:
 
     def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
         """What comes out of a layer for this input; makes its weights if it has none."""
-        if not layer.built:
-            layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
-        return layer.output_shape(shape)
+        meant = None if layer.built or layer.position or layer.window() is None else channels_last(shape)
+        try:
+            if not layer.built:
+                layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
+            result = layer.output_shape(shape)
+        except ShapeError as error:
+            if meant is None:
+                raise
+            raise ShapeError(f"{error}; input_shape={shape}: did you mean {meant}?") from error
+        if meant is not None and meant[0] == meant[1]:
+            warnings.warn(
+                f"{self.name} takes pictures (H, W, C), and input_shape={shape} is {shape[0]} high with {shape[2]} "
+                f"channels; did you mean {meant}?",
+                stacklevel=4,
+            )
+        return result
 
     def _shape_after(self, layers: Sequence[Layer]) -> Shape | None:
         shape = self._input_shape
@@ -196,3 +210,14 @@ class Stack:
     def _changed(self) -> None:
         """What must happen after layers were added or removed."""
         self._changes += 1
+
+
+def channels_last(shape: Shape) -> Shape | None:
+    """What was meant by a picture's shape that looks as if the channels came first; None where it does not.
+
+    >>> channels_last((1, 28, 28)), channels_last((28, 28, 1)), channels_last((3, 224, 200))
+    ((28, 28, 1), None, (224, 200, 3))
+    """
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) >= 8:
+        return (*shape[1:], shape[0])
+    return None

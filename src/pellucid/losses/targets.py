@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
-from pellucid.ops import Array, Shape
+from pellucid.ops import Array, Shape, real_array
 
 
 def class_numbers(labels: Array, classes: int) -> Array:
@@ -37,9 +37,7 @@ def class_numbers(labels: Array, classes: int) -> Array:
 
 def numbers(labels: Any, examples: int | None, name: str = "labels") -> Array:
     """Labels as an array of finite numbers with a batch axis. name: what errors call them."""
-    given = np.asarray(labels)
-    if given.dtype.kind not in "fiub":
-        raise DataError(f"{name} must be numbers, got an array of {given.dtype}; number the classes from 0")
+    given = real_array(labels, name)
     if given.ndim == 0:
         raise DataError(f"{name} must be an array with one entry a picture, got the number {given}")
     if examples is not None and len(given) != examples:

@@ -47,6 +47,7 @@ from pellucid.ops.door.pool import (
 )
 from pellucid.ops.door.random import dropout
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.given import real_array, words_of
 from pellucid.ops.native import direct_convolution
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "num_threads",
+    "real_array",
     "recording",
     "rmsprop_update",
     "set_num_threads",
@@ -101,5 +103,6 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "swap_axes",
+    "words_of",
     "zero_pad2d",
 ]

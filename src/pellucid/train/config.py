@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pellucid.errors import ConfigError
+import numpy as np
+
+from pellucid.errors import ConfigError, shown
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}")
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+                raise ConfigError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
+            object.__setattr__(self, name, int(value))
         if self.seed >= 2**32:
             raise ConfigError(f"seed must be below 2^32, got {self.seed}")
         if self.patience is not None and self.patience < 1:

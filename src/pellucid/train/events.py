@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from pellucid.errors import ConfigError
+from pellucid._arguments import several
+from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import Array
 
 
@@ -190,8 +191,10 @@ def wants_every_batch(listener: Listener) -> bool:
 
 def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[Listener]:
     """One listener, several or none as a list. Errors: ConfigError for what cannot be called."""
-    listeners = [given] if callable(given) else list(given or ())
+    listeners = [given] if callable(given) else several(() if given is None else given, "callbacks")
     for listener in listeners:
         if not callable(listener):
-            raise ConfigError(f"callbacks are functions of one event (see pellucid.train.events), got {listener!r}")
+            raise ConfigError(f"callbacks are functions of one event (pellucid.train.events), got {shown(listener)}")
+        if isinstance(listener, type):
+            raise ConfigError(f"callbacks: make an object of it first, {listener.__name__}(), got the class itself")
     return listeners

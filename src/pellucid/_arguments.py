@@ -1,0 +1,49 @@
+"""Arguments that are no arrays, checked where users give them; each error names the argument and what it got."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, shown
+
+
+def flag(value: Any, what: str) -> bool:
+    """True or False; 0, 1 and NumPy's are taken. Errors: ConfigError for anything else, words too."""
+    if isinstance(value, bool | np.bool_) or (isinstance(value, int | np.integer) and value in (0, 1)):
+        return bool(value)
+    raise ConfigError(f"{what} must be True or False, got {shown(value)}")
+
+
+def verbosity(value: Any) -> int | str:
+    """How much is printed. Errors: ConfigError for anything but 0, 1, 2 and "auto"."""
+    if isinstance(value, int | str | np.integer) and value in (0, 1, 2, "auto"):
+        return value if isinstance(value, str) else int(value)
+    raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {shown(value)}')
+
+
+def path_of(value: Any, what: str) -> Path:
+    """A path from text or a path. Errors: ConfigError for anything else."""
+    if isinstance(value, str | os.PathLike) and value != "":
+        path = os.fspath(value)
+        return Path(path.decode() if isinstance(path, bytes) else path)
+    raise ConfigError(f"{what} must be a path, got {shown(value)}")
+
+
+def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
+    """What a stored config describes. Errors: ConfigError for arguments that there are not, or that are missing."""
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{what}: these arguments do not make one: {' '.join(str(error).split()):.200}") from error
+
+
+def several(value: Any, what: str) -> list[Any]:
+    """The items of a list, a tuple or the like. Errors: ConfigError for one thing, a word among them."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict):
+        return list(value)
+    raise ConfigError(f"{what} must be a list, got {shown(value)}")

@@ -1,0 +1,60 @@
+"""Numbers that somebody hands over, in whatever form: the one place where they become arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import DataError, shown
+from pellucid.ops.geometry import Array
+
+
+def real_array(value: Any, what: str) -> Array:
+    """Real numbers as an array: an array, nested lists, a tensor, a picture, a table, anything NumPy reads.
+
+    Nothing is copied that need not be. what: how errors call it.
+    Errors: DataError for masked entries, whose values nobody knows, and for anything else: text, paths, lists of
+    unequal lengths, objects, complex numbers.
+    """
+    array = value if type(value) is np.ndarray else any_array(value, what)
+    if array.dtype.kind not in "fiub":
+        got = f"an array of {array.dtype}" if array.ndim else shown(value)
+        raise DataError(f"{what} must be real numbers, got {got}")
+    return array
+
+
+def any_array(value: Any, what: str) -> Array:
+    """The same for entries of any type. Errors: DataError as `real_array`."""
+    if value is None or isinstance(value, str | bytes | os.PathLike):
+        raise DataError(f"{what} must be an array of numbers, got {shown(value)}")
+    parts = value if isinstance(value, list | tuple) else (value,)
+    if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
+        raise DataError(
+            f"{what}: masked entries, whose values nobody knows; leave these rows out, or say what they are: .filled(0)"
+        )
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # whatever others' conversions raise
+        raise DataError(f"{what} must be an array of numbers, all rows of one size: {_line(error)}") from error
+
+
+def words_of(value: Any) -> list[str] | None:
+    """Text labels as Python's strings, one a row; None where they are anything else.
+
+    >>> words_of(["cat", "dog"]), words_of([1, 2])
+    (['cat', 'dog'], None)
+    """
+    array = any_array(value, "labels")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or array.dtype.kind not in "OUST":
+        return None
+    rows = [row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in array.tolist()]
+    return rows if rows and all(isinstance(row, str) for row in rows) else None
+
+
+def _line(error: Exception) -> str:
+    """An error's text on one line, and short."""
+    return f"{' '.join(str(error).split()):.200}"
