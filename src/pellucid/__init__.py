@@ -77,7 +77,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         ZeroPadding2D,
         check_gradients,
     )
-    from pellucid.model import Sequential
+    from pellucid.model import Sequential, set_exact_convolution
     from pellucid.model_file import load
     from pellucid.ops import num_threads, set_num_threads
     from pellucid.tracing import trace
@@ -146,6 +146,7 @@ __all__ = [
     "plan",
     "schedules",
     "scratch",
+    "set_exact_convolution",
     "set_num_threads",
     "trace",
     "tracing",
@@ -192,6 +193,7 @@ _HOME = {
     "Sequential": "pellucid.model",
     "load": "pellucid.model_file",
     "num_threads": "pellucid.ops",
+    "set_exact_convolution": "pellucid.model",
     "set_num_threads": "pellucid.ops",
     "trace": "pellucid.tracing",
 }

@@ -21,6 +21,7 @@ from pellucid.layers import Layer
 from pellucid.layers.layer import positive_int
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
+from pellucid.ops import choose_direct_convolution
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
@@ -59,7 +60,15 @@ class Sequential(Stack, Shown):
     fit together, at the layer that does not fit.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer] | None = None,
+        name: str | None = None,
+        *,
+        seed: int = 0,
+        exact_convolution: bool = False,
+    ) -> None:
+        self.exact_convolution = exact_convolution
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None
         self.trained_on: dict[str, Any] = {}
@@ -72,6 +81,19 @@ class Sequential(Stack, Shown):
         self._predictor = Predictor()
         self._laid_out = False
         super().__init__(layers, name or "sequential", seed)
+
+    @property
+    def exact_convolution(self) -> bool:
+        """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
+
+        Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
+        Errors: ConfigError for anything but True or False.
+        """
+        return self._exact_convolution
+
+    @exact_convolution.setter
+    def exact_convolution(self, exact: bool) -> None:
+        self._exact_convolution = _true_or_false(exact)
 
     @property
     def parameters(self) -> FlatParameters:
@@ -333,3 +355,22 @@ class Sequential(Stack, Shown):
         for layer in twin.layers:
             layer.owner = weakref.ref(twin)
         return twin
+
+
+def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:
+    """Compute the convolutions of a model directly, or by Winograd's algorithm where that is faster (exact=False).
+
+    set_exact_convolution(True), without a model: of every model from now on, whatever it says itself, until
+    set_exact_convolution(False); a training that runs already goes on as it began.
+    Errors: ConfigError for what is neither a model nor True or False.
+    """
+    if isinstance(model, Sequential):
+        model.exact_convolution = exact
+    else:
+        choose_direct_convolution(_true_or_false(model))
+
+
+def _true_or_false(exact: object) -> bool:
+    if not isinstance(exact, bool | np.bool_):
+        raise ConfigError(f"exact_convolution must be True or False, got {exact!r}")
+    return bool(exact)

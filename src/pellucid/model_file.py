@@ -63,6 +63,7 @@ def facts_of(model: Sequential) -> dict[str, Any]:
         "class_names": None if model.class_names is None else list(model.class_names),
         "trained_on": model.trained_on,
         "compiled": model.compiled_config(),
+        "exact_convolution": model.exact_convolution,
     }
 
 
@@ -143,7 +144,8 @@ def _add(model: Sequential, layer: Layer, limit: int) -> int:
 def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
     from pellucid.model import Sequential
 
-    model = Sequential(name=str(facts["name"]), seed=int(facts["seed"]))
+    exact = facts.get("exact_convolution", False)
+    model = Sequential(name=str(facts["name"]), seed=int(facts["seed"]), exact_convolution=exact)
     model.add(layers.Input(tuple(facts["input_shape"])))
     if len(facts["layers"]) > MAX_LAYERS:
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")

@@ -160,6 +160,14 @@ def train(
             help="Do not train: features, a layer, or a pattern such as 'conv1*'. Repeatable.",
         ),
     ] = None,
+    exact_convolution: Annotated[
+        bool,
+        typer.Option(
+            "--exact-convolution",
+            rich_help_panel=LEARNING,
+            help="Convolutions as plain sums, never Winograd's algorithm: 3 times slower.",
+        ),
+    ] = False,
     seed: Annotated[
         int,
         typer.Option(
@@ -245,6 +253,7 @@ def train(
     if standardize or (standardize is None and source is None and recipe.standardize):
         with WorkBar(quiet=quiet) as bar:
             network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
+    network.exact_convolution |= exact_convolution
     start = begin_from(network, source, weights, freeze or [])
     del source  # as large as the network, and no longer needed
     learning_rate = chosen_optimizer.learning_rate_at(0)

@@ -82,30 +82,32 @@ class Conv2D(Layer):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
-        z = ops.conv2d(
-            x,
-            self._kernel(),
-            self.params.get("bias"),
-            strides=self.strides,
-            padding=self._pads(x.shape[1:]),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-        )
+        with ops.direct_convolution(self.exact_convolution):
+            z = ops.conv2d(
+                x,
+                self._kernel(),
+                self.params.get("bias"),
+                strides=self.strides,
+                padding=self._pads(x.shape[1:]),
+                dilation=self.dilation_rate,
+                groups=self.groups,
+            )
         y = activate(z, self.activation, out=z)
         return y, (x, y)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, y = cache
         dz = activate_backward(dy, y, self.activation)
-        dkernel = ops.conv2d_backward_kernel(
-            x,
-            dz,
-            self._kernel().shape,
-            strides=self.strides,
-            padding=self._pads(x.shape[1:]),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-        )
+        with ops.direct_convolution(self.exact_convolution):
+            dkernel = ops.conv2d_backward_kernel(
+                x,
+                dz,
+                self._kernel().shape,
+                strides=self.strides,
+                padding=self._pads(x.shape[1:]),
+                dilation=self.dilation_rate,
+                groups=self.groups,
+            )
         grads = {"dkernel": self._as_stored(dkernel)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
@@ -116,15 +118,16 @@ class Conv2D(Layer):
         return self._input_gradient(activate_backward(dy, y, self.activation), x.shape)
 
     def _input_gradient(self, dz: Array, x_shape: Shape) -> Array:
-        return ops.conv2d_backward_input(
-            dz,
-            self._kernel(),
-            x_shape,
-            strides=self.strides,
-            padding=self._pads(x_shape[1:]),
-            dilation=self.dilation_rate,
-            groups=self.groups,
-        )
+        with ops.direct_convolution(self.exact_convolution):
+            return ops.conv2d_backward_input(
+                dz,
+                self._kernel(),
+                x_shape,
+                strides=self.strides,
+                padding=self._pads(x_shape[1:]),
+                dilation=self.dilation_rate,
+                groups=self.groups,
+            )
 
     def macs(self, input_shape: Shape) -> int:
         return conv2d_macs(self._map_shape(input_shape), self._kernel().shape)

@@ -59,6 +59,11 @@ class Layer(Shown):
         self.owner = None
         self._writable: dict[str, Array] = {}
 
+    @property
+    def exact_convolution(self) -> bool:
+        """Whether the model it belongs to wants convolutions computed directly."""
+        return bool(getattr(None if self.owner is None else self.owner(), "exact_convolution", False))
+
     # What a layer of one's own overrides
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:

@@ -48,7 +48,7 @@ from pellucid.ops.door.pool import (
 from pellucid.ops.door.random import dropout
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
 from pellucid.ops.given import real_array, words_of
-from pellucid.ops.native import direct_convolution
+from pellucid.ops.native import choose_direct_convolution, direct_convolution
 
 __all__ = [
     "Array",
@@ -70,6 +70,7 @@ __all__ = [
     "batch_norm_inference",
     "bias_backward",
     "binary_cross_entropy",
+    "choose_direct_convolution",
     "conv2d",
     "conv2d_avg_pool2d",
     "conv2d_avg_pool2d_map",

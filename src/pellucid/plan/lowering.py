@@ -10,6 +10,7 @@ import copy
 from collections.abc import Sequence
 
 from pellucid.layers import Activation, Dense, Layer, Sigmoid, Softmax
+from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.node import Context, Node
 from pellucid.plan.patterns import match
@@ -20,10 +21,11 @@ def lower(context: Context, layers: Sequence[Layer], x: Array) -> list[Node]:
     """The nodes of a network whose input buffer is x, the first node standing for the input itself."""
     nodes = [Node((), x, needs_output=True)]
     rest = list(layers)
-    while rest:
-        node = match(context, rest, nodes[-1])
-        nodes.append(node)
-        del rest[: len(node.layers)]
+    with native.direct_convolution(context.exact):
+        while rest:
+            node = match(context, rest, nodes[-1])
+            nodes.append(node)
+            del rest[: len(node.layers)]
     return nodes
 
 
@@ -43,10 +45,16 @@ def backward_work(context: Context, nodes: Sequence[Node], dy: Array) -> list[Wo
             dx = dy.reshape(shape)
         elif i > first:
             dx = next(area for area in areas if not area.holds(dy)).array(shape)
-        work.extend(node.backward(dy, dx))
+        with native.direct_convolution(context.exact):
+            work.extend(node.backward(dy, dx))
         if dx is not None:
             dy = dx
     return work
+
+
+def convolves_directly(layers: Sequence[Layer]) -> bool:
+    """Whether plans of these layers of one model compute convolutions directly."""
+    return native.convolves_directly() or (bool(layers) and layers[0].exact_convolution)
 
 
 def strip_head(layers: Sequence[Layer], joint: str | None) -> list[Layer]:

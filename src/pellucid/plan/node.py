@@ -78,6 +78,7 @@ class Context:
     counter-based generators read it. shared: three areas of an inference plan, two for outputs in turn and one for
     records; empty in training, where backward reads what forward wrote. reading: the array that the pattern being
     lowered reads, so its outputs go elsewhere. finish: work for after the backward pass (running statistics).
+    exact: convolutions are computed directly.
     """
 
     capacity: int
@@ -90,6 +91,7 @@ class Context:
     areas: list[Area] = field(default_factory=list)
     finish: list[Work] = field(default_factory=list)
     reading: Array | None = None
+    exact: bool = False
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns."""

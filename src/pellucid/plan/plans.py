@@ -20,7 +20,7 @@ from pellucid.plan.base import base_depth
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
-from pellucid.plan.lowering import backward_work, lower, strip_head
+from pellucid.plan.lowering import backward_work, convolves_directly, lower, strip_head
 from pellucid.plan.node import Area, Context, Node
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
@@ -57,6 +57,11 @@ class InferencePlan:
         nodes = lower(self._context, layers, self.inputs)
         self.outputs = nodes[-1].y
         self._work = WorkSequence(_forward(nodes), fixed_weights=True)
+
+    @property
+    def exact(self) -> bool:
+        """Whether convolutions are computed directly."""
+        return self._context.exact
 
     def refresh(self) -> None:
         """The weights may have changed since the last run: forget what was made of them."""
@@ -261,7 +266,8 @@ def _context(
     # A layer's place in its model: dropout draws by it, whether all layers run here or the last ones alone.
     positions = {layer.name: i if layer.position is None else layer.position for i, layer in enumerate(layers)}
     areas = () if training else _areas(layers, input_shape, capacity)
-    return Context(capacity, training, parameters, positions, aligned_zeros((2,), np.uint32), areas)
+    counter, exact = aligned_zeros((2,), np.uint32), convolves_directly(layers)
+    return Context(capacity, training, parameters, positions, counter, areas, exact=exact)
 
 
 def _areas(layers: Sequence[Layer], input_shape: Shape, capacity: int) -> tuple[Area, Area, Area]:

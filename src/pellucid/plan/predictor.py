@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import FlatParameters
+from pellucid.plan.lowering import convolves_directly
 from pellucid.plan.plans import InferencePlan
 
 KEPT_BYTES = 64 * 2**20
@@ -54,7 +55,8 @@ class Predictor:
             plan = self._idle.pop()  # one call that no other thread can come between
         except IndexError:
             plan = None
-        if plan is None or plan.parameters is not parameters or plan.capacity != capacity:
+        asked = parameters, capacity, convolves_directly(layers)
+        if plan is None or (plan.parameters, plan.capacity, plan.exact) != asked:
             return InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
         plan.refresh()
         return plan

@@ -23,6 +23,7 @@ class Trainable(Compiled, Protocol):
     optimizer_step: int
     num_epochs: int
     preprocessing: Preprocessing
+    exact_convolution: bool
 
     def facts(self) -> dict[str, Any]:
         """All of it but its tensors, as plain data."""

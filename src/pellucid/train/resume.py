@@ -32,6 +32,9 @@ FIXED = ("batch_size", "shuffle", "seed", "augment")
 
 RATE = "learning_rate"
 
+ADDED = {"exact_convolution": False}
+"""Settings that older checkpoints do not name, as they were then."""
+
 
 @dataclass
 class Place:
@@ -58,6 +61,7 @@ def settings_of(
         **{name: chosen[name] for name in FIXED},
         "optimizer": model.optimizer.config(),
         "loss": model.loss.config(),
+        "exact_convolution": model.exact_convolution,
         "training pictures": fingerprint(examples),
         "held-out pictures": fingerprint(validation),
     }
@@ -204,8 +208,9 @@ def other_backend(saved: Saved) -> str | None:
 
 def _check_same(saved: Saved, then: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> None:
     for name, value in now.items():
-        if then.get(name) != value and name not in free:
+        before = then.get(name, ADDED.get(name))
+        if before != value and name not in free:
             raise ConfigError(
-                f"{saved.path.parent}: the training there has {name} {then.get(name)!r}, this one {value!r}; "
+                f"{saved.path.parent}: the training there has {name} {before!r}, this one {value!r}; "
                 "keep it as it was, or train anew in another folder"
             )

@@ -10,6 +10,7 @@ otherwise. Whoever calls, no step can be made whose sizes exceed its arrays or t
 from __future__ import annotations
 
 from pellucid.ops.native.conv import (
+    choose_direct_convolution,
     conv2d,
     conv2d_algorithm,
     conv2d_backward_input,
@@ -21,6 +22,7 @@ from pellucid.ops.native.conv import (
     conv2d_pool_map,
     conv2d_pool_map_backward_kernel,
     conv2d_pool_map_pays,
+    convolves_directly,
     direct_convolution,
 )
 from pellucid.ops.native.cost import Cost, cost
@@ -114,6 +116,7 @@ __all__ = [
     "batch_norm_inference",
     "bias_backward",
     "binary_cross_entropy",
+    "choose_direct_convolution",
     "clip_by_norm",
     "clip_by_value",
     "conv2d",
@@ -127,6 +130,7 @@ __all__ = [
     "conv2d_pool_map",
     "conv2d_pool_map_backward_kernel",
     "conv2d_pool_map_pays",
+    "convolves_directly",
     "cost",
     "dense",
     "dense_backward_input",

@@ -27,17 +27,29 @@ _ALGORITHMS = {"auto": 0, "direct": 1, "winograd": 2, "winograd2": 3, "winograd_
 _WINOGRAD_POOLING = {"PH": 2, "PW": 2, "PSH": 2, "PSW": 2, "PTOP": 0, "PLEFT": 0, "POOL": 0}
 
 
-_direct_only: ContextVar[bool] = ContextVar("direct_only", default=False)
+_direct_inside: ContextVar[bool] = ContextVar("direct_inside", default=False)
+_direct_everywhere = False
 
 
 @contextmanager
-def direct_convolution() -> Iterator[None]:
-    """Convolutions made inside (steps, plans, models that train) choose the direct algorithm: for comparisons."""
-    token = _direct_only.set(True)
+def direct_convolution(wanted: bool = True) -> Iterator[None]:
+    """Convolutions made inside (steps, plans, models that train) choose the direct algorithm, where that is wanted."""
+    token = _direct_inside.set(wanted or _direct_inside.get())
     try:
         yield
     finally:
-        _direct_only.reset(token)
+        _direct_inside.reset(token)
+
+
+def choose_direct_convolution(everywhere: bool) -> None:
+    """Let every convolution made from now on, in any thread, choose the direct algorithm, or no longer."""
+    global _direct_everywhere
+    _direct_everywhere = everywhere
+
+
+def convolves_directly() -> bool:
+    """Whether a convolution made here and now chooses the direct algorithm."""
+    return _direct_everywhere or _direct_inside.get()
 
 
 def conv2d_algorithm(step: Step) -> str:
@@ -65,7 +77,7 @@ def _algorithm_code(op: str, algorithm: str, sizes: dict[str, int]) -> int:
     padded = "QH" in sizes and (2 * sizes["QH"] > sizes["OH"] or 2 * sizes["QW"] > sizes["OW"])
     if algorithm.startswith("winograd") and (padded or window != tuple(_WINOGRAD_POOLING.values())):
         raise BackendError(f"{op}: algorithm {algorithm!r} needs max pooling 2x2, stride 2, without padding")
-    return _ALGORITHMS["direct" if algorithm == "auto" and _direct_only.get() else algorithm]
+    return _ALGORITHMS["direct" if algorithm == "auto" and convolves_directly() else algorithm]
 
 
 def conv2d_choice(
