@@ -35,9 +35,10 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 BESIDE = {
     "safe_pickle": {"errors"},
     "datasets": {"errors", "ops", "safe_pickle", "progress", "text"},
+    "inside": {"errors"},
     "safe_zip": {"errors"},
-    "atomic": {"errors"},
-    "checkpoint": {"errors", "ops", "atomic"},
+    "atomic": {"errors", "inside"},
+    "checkpoint": {"errors", "ops", "atomic", "inside"},
     "scratch": {"errors", "text", "ops", "safe_pickle", "datasets", "atomic"},
 }
 

@@ -24,16 +24,14 @@ no memory is taken beyond the length of the file. A file is written whole or not
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
 import os
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import numpy as np
@@ -41,6 +39,7 @@ from numpy.typing import NDArray
 
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
+from pellucid.inside import Inside, Place, place_of, reading
 
 Array = NDArray[Any]
 
@@ -86,13 +85,13 @@ class _Header:
     covered: bytes
 
 
-def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
+def write(path: str | os.PathLike[str] | Inside, tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
     """Write arrays and metadata to `path`; the file there is replaced whole or not at all.
 
     Errors: CheckpointError if an array's type or number of dimensions has no place in the format, if the metadata is
     not JSON, or if the file cannot be written.
     """
-    target = Path(path)
+    target = place_of(path)
     # Wide items first, so that each array starts at a multiple of its item size and other readers can map it.
     arrays = sorted(
         ((name, _storable(target, name, array)) for name, array in tensors.items()),
@@ -127,14 +126,14 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Array], metadata: 
             file.write(_bytes_of(array))
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+def read(path: str | os.PathLike[str] | Inside) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read (arrays, metadata) as they were written; the header is checked first, then the data against the checksum.
 
     Errors: CheckpointError naming file and field for every malformation, and where the checksum does not match.
     """
-    source = Path(path)
+    source = place_of(path)
     tensors: dict[str, Array] = {}
-    with _opened(source) as file:
+    with reading(source) as file:
         header = _read_header(source, file)
         digest = hashlib.sha256(header.covered)
         for entry in header.entries:
@@ -154,14 +153,14 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     return tensors, header.metadata
 
 
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_metadata(path: str | os.PathLike[str] | Inside) -> dict[str, Any]:
     """Read the metadata alone: the header is checked whole, the data is not read and its checksum not compared."""
-    source = Path(path)
-    with _opened(source) as file:
+    source = place_of(path)
+    with reading(source) as file:
         return _read_header(source, file).metadata
 
 
-def _refuse(path: Path, field: str, expected: str, got: object) -> NoReturn:
+def _refuse(path: Place, field: str, expected: str, got: object) -> NoReturn:
     raise CheckpointError(
         f"{path}: {field}: expected {expected}, got {_short(got)}; the file is damaged or is not a Pellucid file"
     )
@@ -172,7 +171,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _storable(path: Path, name: str, array: Array) -> Array:
+def _storable(path: Place, name: str, array: Array) -> Array:
     """The array in C order and little-endian, of a type that the format has."""
     value = np.asarray(array)
     little = value.dtype.newbyteorder("<")
@@ -194,7 +193,7 @@ def _bytes_of(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _metadata_text(path: Path, metadata: Mapping[str, Any]) -> str:
+def _metadata_text(path: Place, metadata: Mapping[str, Any]) -> str:
     if "format_version" in metadata:
         raise CheckpointError(f"{path}: the metadata may not have a key 'format_version'; the writer sets it")
     try:
@@ -212,21 +211,7 @@ def _covered(text: str, table: Mapping[str, Any]) -> bytes:
     return b"".join(len(part).to_bytes(8, "little") + part for part in parts)
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        # Asked before opening: opening a pipe would wait for its other end.
-        if path.exists() and not path.is_file():
-            raise CheckpointError(
-                f"{path}: expected a model file, got a {'folder' if path.is_dir() else 'device or pipe'}"
-            )
-        with open(path, "rb") as file:
-            yield file
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _fill(path: Path, file: IO[bytes], view: memoryview, field: str) -> None:
+def _fill(path: Place, file: IO[bytes], view: memoryview, field: str) -> None:
     """Read exactly len(view) bytes into view."""
     done = 0
     while done < len(view):
@@ -236,7 +221,7 @@ def _fill(path: Path, file: IO[bytes], view: memoryview, field: str) -> None:
         done += count
 
 
-def _read_header(path: Path, file: IO[bytes]) -> _Header:
+def _read_header(path: Place, file: IO[bytes]) -> _Header:
     size = os.fstat(file.fileno()).st_size
     if size < 8:
         _refuse(path, "header length", "8 bytes", f"a file of {size} bytes")
@@ -276,7 +261,7 @@ def _read_header(path: Path, file: IO[bytes]) -> _Header:
     return _Header(entries, metadata, texts["sha256"], _covered(texts["pellucid"], table))
 
 
-def _parse_object(path: Path, field: str, text: str) -> dict[str, Any]:
+def _parse_object(path: Place, field: str, text: str) -> dict[str, Any]:
     """One JSON object without duplicate keys, NaN or Infinity."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -306,7 +291,7 @@ def _parse_object(path: Path, field: str, text: str) -> dict[str, Any]:
     return value
 
 
-def _check_table(path: Path, table: Mapping[str, Any], data_bytes: int) -> list[_Entry]:
+def _check_table(path: Place, table: Mapping[str, Any], data_bytes: int) -> list[_Entry]:
     """The entries in the order of their data: end to end from 0 to the end of the file."""
     entries = sorted((_check_entry(path, name, value) for name, value in table.items()), key=lambda e: (e.begin, e.end))
     position = 0
@@ -325,7 +310,7 @@ def _check_table(path: Path, table: Mapping[str, Any], data_bytes: int) -> list[
     return entries
 
 
-def _check_entry(path: Path, name: str, value: object) -> _Entry:
+def _check_entry(path: Place, name: str, value: object) -> _Entry:
     field = f"array {_short(name)!r}"
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         _refuse(path, field, "an object of dtype, shape and data_offsets", value)
@@ -347,7 +332,7 @@ def _check_entry(path: Path, name: str, value: object) -> _Entry:
     return _Entry(name, dtype, shape, offsets[0], offsets[1])
 
 
-def _check_sizes(path: Path, field: str, value: object) -> tuple[int, ...]:
+def _check_sizes(path: Place, field: str, value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(item) is int and 0 <= item <= MAX_BYTES for item in value):
         _refuse(path, field, "a list of whole numbers from 0", value)
     return tuple(value)

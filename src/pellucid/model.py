@@ -17,6 +17,7 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
+from pellucid.inside import Inside, place_of
 from pellucid.layers import Layer
 from pellucid.layers.layer import positive_int
 from pellucid.layers.stack import Stack
@@ -325,11 +326,11 @@ class Sequential(Stack, Shown):
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
         print_fn(f"{self.name}\n{self.outline()}\n{self.memory(batch_size)}")
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path | Inside) -> None:
         """Write the model file; `pellucid.load` reads it back."""
         from pellucid import model_file
 
-        model_file.save(self, Path(path))
+        model_file.save(self, place_of(path))
 
     def facts(self) -> dict[str, Any]:
         """All that a file keeps of it but the tensors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pellucid import checkpoint, layers, losses, optimizers
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, PellucidError
 from pellucid.initializers import Initializer
+from pellucid.inside import Inside, Place, place_of
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
@@ -44,7 +46,7 @@ KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
 
 
-def save(model: Sequential, path: Path) -> None:
+def save(model: Sequential, path: Place) -> None:
     """Write layers, parameters, state, preprocessing, classes and what `compile` chose."""
     model.build()
     with work_bar("auto") as bar:
@@ -68,23 +70,23 @@ def facts_of(model: Sequential) -> dict[str, Any]:
 
 
 def load(
-    path: str | Path, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
+    path: str | Path | Inside, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
 ) -> Sequential:
     """The model in a file, in a checkpoint, or in a run's folder. NaN or infinite weights: a warning names the layers.
 
     custom_layers: layers of your own, by the names of their classes. strict: such weights are refused.
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / MODEL_FILE
+    file = place_of(path)
+    if isinstance(file, Path) and os.path.isdir(file):
+        file = Inside(file) / MODEL_FILE
     with work_bar("auto") as bar:
         bar.busy(f"reading {path}")
         return model_of(file, *checkpoint.read(file), custom_layers, strict=strict)
 
 
 def model_of(
-    file: Path,
+    file: Place,
     tensors: Mapping[str, Array],
     facts: Mapping[str, Any],
     custom_layers: Mapping[str, type[Layer]] | None = None,
@@ -106,7 +108,7 @@ def model_of(
     return model
 
 
-def _check_finite(file: Path, tensors: Mapping[str, Array], strict: bool) -> None:
+def _check_finite(file: Place, tensors: Mapping[str, Array], strict: bool) -> None:
     broken = [name for name, array in tensors.items() if not np.isfinite(array).all()]
     if not broken:
         return

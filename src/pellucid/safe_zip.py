@@ -6,6 +6,7 @@ is ever unpacked. Nothing is written anywhere, so names are only keys; arrays ar
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -13,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,20 @@ ZIP_ERRORS = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplemente
 """What the library raises for archives that are damaged."""
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """An archive that the caller closes. Errors: DataError if it is damaged, or if its directory alone is too long."""
-    _check_directory(path)
+def open_zip(path: Path | str, file: IO[bytes] | None = None) -> zipfile.ZipFile:
+    """An archive that the caller closes. file: where it is open already, and `path` is its name for people.
+
+    Errors: DataError if it is damaged, or if its directory alone is too long.
+    """
     try:
-        return zipfile.ZipFile(path)
+        with contextlib.nullcontext(file) if file else open(path, "rb") as opened:
+            _check_directory(path, opened)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        archive = zipfile.ZipFile(file or path)
+        archive.filename = str(path)
+        return archive
     except ZIP_ERRORS as error:
         raise DataError(f"{path}: is a damaged zip archive ({error!s:.200}); use another copy of the file") from error
 
@@ -68,13 +78,13 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> 
     return data
 
 
-def read_npz(path: Path, limit: Callable[[str], int]) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz by name. limit: how many bytes one of that name may take; 0: it is not wanted.
+def read_npz(file: IO[bytes], limit: Callable[[str], int], path: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an open .npz by name. limit: how many bytes one of that name may take; 0: it is not wanted.
 
     Errors: DataError if the archive or an array is damaged, is longer than that, or holds anything but numbers.
     """
     arrays: dict[str, NDArray[Any]] = {}
-    with open_zip(path) as archive:
+    with open_zip(path, file) as archive:
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
             most = limit(name)
@@ -104,15 +114,11 @@ def _short(name: str) -> str:
     return repr(name if len(name) <= 80 else f"{name[:77]}...")
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path | str, file: IO[bytes]) -> None:
     """Refuse an archive whose directory alone would fill the memory, before it is read."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - (1 << 16) - 256))
-            tail = file.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 256))
+    tail = file.read()
     # every record that could be the one at the end: its length field is at 12, or at 40 in the long form
     lengths = [
         int.from_bytes(tail[match.start() + place : match.start() + place + width], "little")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,9 @@ from pellucid.cli.output import note
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model
 from pellucid.errors import ConfigError, DataError
+from pellucid.inside import Inside, Place
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +45,7 @@ ImageFile = Annotated[
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="A layer, as `pellucid summary` says.")]
 
 
-def write(figure: Figure, out: Path | None, default: Path) -> None:
+def write(figure: Figure, out: Path | None, default: Place) -> None:
     """Write a figure to `out`, or else to `default`, and say where; `-` is a PNG on standard output and no words."""
     from pellucid.visualise import write_figure
     from pellucid.visualise.figure import figure_bytes
@@ -54,14 +57,17 @@ def write(figure: Figure, out: Path | None, default: Path) -> None:
         sys.stdout.buffer.flush()
         return
     target = out or default
+    if isinstance(target, Inside):
+        target.check()
     with working(f"drawing {target}"):
         write_figure(figure, target)
-    print(target)
+    say(str(target))
 
 
-def default_file(run: Path, what: str) -> Path:
+def default_file(run: Path, what: str, ending: str = ".png") -> Place:
     """Where a picture of a run goes if nobody says: into its folder, or beside a model file under that one's name."""
-    return run / f"{what}.png" if run.is_dir() else Path(f"{run.stem}-{what}.png")
+    name = f"{what}{ending}"
+    return Inside(run) / name if os.path.isdir(run) else Path(f"{run.stem}-{name}")
 
 
 def network(run: str | Path) -> Sequential:
@@ -73,7 +79,7 @@ def network(run: str | Path) -> Sequential:
     from pellucid.model_file import load
 
     path = Path(run)
-    if isinstance(run, Path) or path.exists() or path.suffix or path.name != run:
+    if isinstance(run, Path) or os.path.lexists(path) or path.suffix or path.name != run:
         with working(f"reading {path}"):
             return load(find_model(path))
     with working(f"making {run}"):

@@ -12,6 +12,7 @@ from pellucid.cli.output import JsonFlag, check_table_name, note, percent, print
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
+from pellucid.inside import Inside
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def evaluate(
     print_table([f"{run} on {dataset.name}", ""], rows, right=[1])
 
 
-def held_out_data(run: Path, model: Sequential, data: str | None, bar: WorkBar) -> Dataset:
+def held_out_data(run: Path | Inside, model: Sequential, data: str | None, bar: WorkBar) -> Dataset:
     """What a network is judged on: `data`, or else the test part of what its run was given.
 
     Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.

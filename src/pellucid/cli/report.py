@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,9 @@ from pellucid.cli.output import note
 from pellucid.cli.progress import working
 from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first_snapshot, read_record, title_of
 from pellucid.errors import ConfigError, PellucidError
+from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.report import Run
@@ -42,14 +45,14 @@ def report(
     """
     from pellucid.report import make_report
 
+    target = out or (Inside(run) / REPORT_FILE).check()
     with working(f"reading {run}") as bar:
         text = make_report(read_run(run, bar), lang=lang, progress=bar)
-    target = out or run / REPORT_FILE
     with replacing(target) as file:
         file.write(text.encode())
-    print(target)
+    say(str(target))
     if show:
-        webbrowser.open(target.resolve().as_uri())
+        webbrowser.open(Path(str(target)).resolve().as_uri())
 
 
 def read_run(run: Path, bar: WorkBar) -> Run:
@@ -62,9 +65,9 @@ def read_run(run: Path, bar: WorkBar) -> Run:
     from pellucid.train.doctor import read_findings
     from pellucid.visualise import read_log
 
-    if not run.exists():
+    if not os.path.lexists(run):
         find_model(run)  # says so
-    folder = find_folder(run) if run.is_dir() else None
+    folder = find_folder(run) if os.path.isdir(run) else None
     if folder is None:
         raise ConfigError(f"{run}: a report needs a run folder, with its log; `pellucid train` makes one in runs/")
     file = find_model(folder)
@@ -89,9 +92,9 @@ def read_run(run: Path, bar: WorkBar) -> Run:
     )
 
 
-def _last_event(log: Path) -> dict[str, Any]:
+def _last_event(log: Inside) -> dict[str, Any]:
     """How training ended, as the log tells it; nothing for a run that was cut off."""
-    for line in reversed(log.read_text("utf-8", errors="replace").splitlines()):
+    for line in reversed(read_bytes(log).splitlines()):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
@@ -100,7 +103,7 @@ def _last_event(log: Path) -> dict[str, Any]:
     return {}
 
 
-def _snapshots(folder: Path) -> Snapshots | None:
+def _snapshots(folder: Inside) -> Snapshots | None:
     """The histograms over the epochs; None, and a remark, where there are none or they are damaged."""
     from pellucid.visualise.histograms import read_snapshots
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note
-from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, read_record
+from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable, read_record
 from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import fit_schedule, load_data, prepare
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ def resume(run: Path, epochs: int | None, *, command: Sequence[str], quiet: bool
 
 
 def _go_on(
-    folder: Path,
+    folder: Inside,
     checkpoints: Checkpoints,
     saved: Saved,
     record: dict[str, Any],
@@ -113,15 +116,19 @@ def refuse_others(given: Sequence[str]) -> None:
         )
 
 
-def _run_folder(run: Path) -> Path:
-    if not run.exists():
+def _run_folder(run: Path) -> Inside:
+    if not os.path.lexists(run):
         raise CheckpointError(f"{run}: no such run; `pellucid train` makes one in runs/")
-    if not (run / RUN_FILE).is_file():
-        hint = f"begin it again: pellucid train --out {shlex.quote(str(run))}" if run.is_dir() else "name its folder"
+    folder = Inside(run)
+    if not folder.is_dir() or not (folder / RUN_FILE).check().is_file():
+        again = f"begin it again: pellucid train --out {shlex.quote(str(run))}"
+        again = f"begin it again: pellucid train --out {shlex.quote(str(run))}"
+        hint = again if os.path.isdir(run) else "name its folder"
         raise CheckpointError(f"{run}: holds no {RUN_FILE}, so no training has begun there; {hint}")
-    if not (run / CHECKPOINTS).is_dir():
+    if not (folder / CHECKPOINTS).check("folder").is_dir():
         raise CheckpointError(f"{run}: holds no checkpoints; --weights {run} starts a new run from its best epoch")
-    return run
+    check_writable(folder)
+    return folder
 
 
 def _loading(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,10 +143,10 @@ def _config(training: Mapping[str, Any], epochs: int | None) -> TrainConfig:
     return TrainConfig(**{**own, "epochs": own["epochs"] if epochs is None else epochs})
 
 
-def _logged_epochs(log: Path) -> int:
+def _logged_epochs(log: Inside) -> int:
     """The last epoch that a log tells of; a line that was cut off counts for nothing."""
     last = 0
-    for line in log.read_bytes().split(b"\n") if log.is_file() else []:
+    for line in read_bytes(log).split(b"\n") if log.is_file() else []:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
@@ -149,7 +156,7 @@ def _logged_epochs(log: Path) -> int:
     return last
 
 
-def _check_best(file: Path, best_epoch: int | None) -> None:
+def _check_best(file: Inside, best_epoch: int | None) -> None:
     """Say so where the best epoch's model is lost; another takes its place then."""
     from pellucid import checkpoint
 
@@ -159,7 +166,8 @@ def _check_best(file: Path, best_epoch: int | None) -> None:
         checkpoint.read(file)
     except CheckpointError as error:
         note(f"{error}; the next better epoch, or the last one, takes its place")
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
 
 
 def _damaged(record: Mapping[str, Any]) -> bool:

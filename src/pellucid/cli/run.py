@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ from numpy.typing import NDArray
 
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.inside import Inside, Place, read_bytes
+from pellucid.text import json_text
 
 MODEL_FILE, LAST_FILE, LOG_FILE, RUN_FILE = "model.safetensors", "last.safetensors", "log.jsonl", "run.json"
 SNAPSHOTS = "snapshots"
+PICTURES = ("curves.png", "filters.png")
+"""What a training draws at its end."""
+
 CHECKPOINTS = "checkpoints"
 
 
-def make_run_folder(out: Path | None, model: str, data: str) -> Path:
+def make_run_folder(out: Path | None, model: str, data: str) -> Inside:
     """A new, empty folder for a run: `out`, or the next free runs/MODEL-DATA-NNN.
 
     Errors: ConfigError if `out` is a file or holds anything but what a run left that was killed before it began;
@@ -29,49 +35,67 @@ def make_run_folder(out: Path | None, model: str, data: str) -> Path:
         if out is not None:
             check_unused(out)
             out.mkdir(parents=True, exist_ok=True)
-            return out
-        return new_run_folder(Path("runs"), f"{_plain(model)}-{_plain(data)}")
+            return Inside(out)
+        return Inside(new_run_folder(Path("runs"), f"{_plain(model)}-{_plain(data)}"))
     except OSError as error:
         raise CheckpointError(f"{out or 'runs'}: cannot be made: {error.strerror}; choose another --out") from error
 
 
-def check_unused(out: Path) -> None:
+def check_unused(out: Path | Inside) -> None:
     """Errors: ConfigError if a new run cannot have this folder."""
-    if not out.exists():
+    folder = out if isinstance(out, Inside) else Inside(out)
+    if folder.kind() is None:
         return
-    if (out / RUN_FILE).is_file():
+    if folder.is_dir() and (folder / RUN_FILE).is_file():
         raise ConfigError(f"--out {out}: holds a run already; choose another name, or go on with it: --resume {out}")
-    if not out.is_dir() or any(path.name != CHECKPOINTS and path.suffix != ".tmp" for path in out.iterdir()):
+    if not folder.is_dir() or any(name != CHECKPOINTS and not name.endswith(".tmp") for name in folder.names()):
         raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
 
 
-def find_model(run: Path) -> Path:
+def find_model(run: Path | Inside) -> Place:
     """The model file that RUN names: the file itself, or the best epoch in a run folder.
 
     Errors: CheckpointError if there is none.
     """
-    if run.is_dir():
-        model = run / MODEL_FILE
-        if not model.is_file():
+    if isinstance(run, Inside) or os.path.isdir(run):
+        model = Inside(run) / MODEL_FILE
+        if model.check().kind() is None:
             raise CheckpointError(f"{run}: holds no {MODEL_FILE}; has a run finished its first epoch there?")
         return model
-    if not run.exists():
+    if not os.path.lexists(run):
         raise CheckpointError(f"{run}: no such run or model file; `pellucid train` makes one in runs/")
     return run
 
 
-def find_folder(run: Path) -> Path | None:
-    """The run folder that RUN names or lies in; None for a model file that stands alone."""
-    folder = run if run.is_dir() else run.parent
-    return folder if (folder / RUN_FILE).is_file() else None
+def find_folder(run: Path | Inside) -> Inside | None:
+    """The run folder that RUN names or lies in; None for a model file that stands alone.
+
+    Errors: CheckpointError if its run.json is a link or no file.
+    """
+    folder = Inside(run if isinstance(run, Inside) or os.path.isdir(run) else run.parent)
+    return folder if (folder / RUN_FILE).check().is_file() else None
 
 
-def first_snapshot(folder: Path) -> NDArray[Any] | None:
+def check_writable(folder: Inside) -> None:
+    """Look at all that a training and its pictures will write, before anything is changed.
+
+    Errors: CheckpointError for what is a link, or no file or folder as it should be.
+    """
+    for name in (RUN_FILE, LOG_FILE, MODEL_FILE, LAST_FILE, *PICTURES):
+        (folder / name).check()
+    for name in (CHECKPOINTS, SNAPSHOTS):
+        within = (folder / name).check("folder")
+        for entry in within.names() if within.is_dir() else ():
+            if not entry.endswith(".tmp"):
+                (within / entry).check()
+
+
+def first_snapshot(folder: Inside) -> NDArray[Any] | None:
     """The first convolution's kernel before training; None if the run kept none."""
     from pellucid.train.snapshots import read_snapshot
 
     path = folder / SNAPSHOTS / "epoch-000.npz"
-    if not path.is_file():
+    if path.check().kind() is None:
         return None
     filters = read_snapshot(path, filters=True).get("filters")
     if filters is not None and (filters.ndim != 4 or filters.dtype.kind != "f"):
@@ -82,23 +106,21 @@ def first_snapshot(folder: Path) -> NDArray[Any] | None:
     return filters
 
 
-def write_record(folder: Path, record: dict[str, Any]) -> None:
+def write_record(folder: Inside, record: dict[str, Any]) -> None:
     """Write a run's configuration, `run.json`."""
-    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     with replacing(folder / RUN_FILE) as file:
-        file.write(text.encode())
+        file.write(json_text(record).encode())
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path | Inside) -> dict[str, Any]:
     """Read a run's configuration; what says which network it is and which data are there, and of the right type.
 
     Errors: CheckpointError if it cannot be read, is not a JSON object, or lacks any of that.
     """
-    path = folder / RUN_FILE
+    path = Inside(folder) / RUN_FILE
+    data = read_bytes(path)
     try:
-        record = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        record = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is not JSON ({error}); it was changed or damaged") from error
     if not isinstance(record, dict):
@@ -116,7 +138,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _part(path: Path, owner: dict[str, Any], field: str, kind: type) -> Any:
+def _part(path: Inside, owner: dict[str, Any], field: str, kind: type) -> Any:
     """What a record has under the last word of a dotted name."""
     value = owner.get(field.rpartition(".")[2])
     if not isinstance(value, kind):
@@ -127,10 +149,10 @@ def _part(path: Path, owner: dict[str, Any], field: str, kind: type) -> Any:
     return value
 
 
-def title_of(folder: Path) -> str:
+def title_of(folder: Inside) -> str:
     """What a picture of a run is called: "MODEL on DATA", or the folder's name where no record says it."""
-    if not (folder / RUN_FILE).is_file():
-        return folder.resolve().name
+    if not (folder / RUN_FILE).check().is_file():
+        return folder.path.resolve().name
     told = read_record(folder)
     return f"{told['model']['name']} on {told['data']['name']}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from pellucid.cli.drawing import Out, write
 from pellucid.cli.run import LOG_FILE, RUN_FILE, read_record, title_of
+from pellucid.inside import Inside
 
 EXAMPLES = (
     "Loss and accuracy of a run:\n"
@@ -35,16 +37,17 @@ def curves(
     from pellucid.visualise import curves_figure, held_name, read_log
 
     wanted = None if what is None else [name.strip().lower() for name in what.split(",") if name.strip()]
-    files = [run / LOG_FILE if run.is_dir() else run for run in runs]
+    folders = [Inside(run if os.path.isdir(run) else run.parent) for run in runs]
+    files = [folder / LOG_FILE if os.path.isdir(run) else run for run, folder in zip(runs, folders, strict=True)]
     logs = [read_log(file) for file in files]
-    records = [read_record(file.parent) for file in files if (file.parent / RUN_FILE).is_file()]
+    records = [read_record(folder) for folder in folders if (folder / RUN_FILE).check().is_file()]
     names = {held_name(record) for record in records} or {"validation"}
     held = names.pop() if len(names) == 1 else "validation or test"
     if len(files) == 1:
-        figure = curves_figure(logs[0], wanted, title=title_of(files[0].parent), held=held)
-        write(figure, out, files[0].with_name("curves.png"))
+        figure = curves_figure(logs[0], wanted, title=title_of(folders[0]), held=held)
+        write(figure, out, folders[0] / "curves.png")
         return
-    labels = _labels([file.parent for file in files])
+    labels = _labels([folder.path for folder in folders])
     write(curves_figure(dict(zip(labels, logs, strict=True)), wanted, held=held), out, Path("curves.png"))
 
 

@@ -11,7 +11,9 @@ import typer
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, LayerName, default_file, network, picture
 from pellucid.cli.output import note
 from pellucid.errors import ConfigError
+from pellucid.inside import Inside, Place
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
@@ -84,14 +86,14 @@ def slide(
         if layer is not None or channel is not None:
             raise ConfigError("--layer and --channel are of a network; name a run, or leave them out")
         model, pixels, name = _kernel_alone(kernel or "edge", image)
-        default = Path(f"{kernel or 'edge'}-slide.gif")
+        default: Place = Path(f"{kernel or 'edge'}-slide.gif")
     else:
         if kernel is not None:
             raise ConfigError(f"--kernel {kernel} is for a picture without a network; leave out {run}")
         model = network(run)
         pixels, name = picture(Path(run), model, image)
         name += trained_note(model)
-        default = default_file(Path(run), "slide").with_suffix(".gif")
+        default = default_file(Path(run), "slide", ".gif")
     with WorkBar() as bar:
         way = slide_over(model, pixels, layer, channel, frames=frames, every=every, progress=bar)
     write_moving(slide_animation(way, title=name, fps=fps or FPS), out, default, scale)
@@ -135,10 +137,10 @@ def shift(
     with WorkBar() as bar:
         moving = shift_over(model, still, shown, offsets=path, channels=channels, progress=bar)
     drawn = shift_animation(model, moving, shown, title=name, fps=fps or FPS)
-    write_moving(drawn, out, default_file(Path(run), "shift").with_suffix(".gif"), scale)
+    write_moving(drawn, out, default_file(Path(run), "shift", ".gif"), scale)
 
 
-def write_moving(moving: Animation, out: Path | None, default: Path, scale: float) -> None:
+def write_moving(moving: Animation, out: Path | None, default: Place, scale: float) -> None:
     """Write a moving picture to `out`, or else to `default`, and say where; `-` is a GIF on standard output."""
     import io
 
@@ -152,9 +154,11 @@ def write_moving(moving: Animation, out: Path | None, default: Path, scale: floa
         sys.stdout.buffer.flush()
         return
     target = out or default
+    if isinstance(target, Inside):
+        target.check()
     with WorkBar() as bar:
         write_gif(moving, target, scale=scale, progress=bar)
-    print(target)
+    say(str(target))
 
 
 def _kernel_alone(kernel: str, image: Path | None) -> tuple[Sequential, Array, str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.output import note, percent
 from pellucid.cli.progress import working
-from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, read_record, title_of
+from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, PICTURES, read_record, title_of
+from pellucid.inside import Inside, Place
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -63,7 +64,7 @@ def record(
     }
 
 
-def draw(folder: Path, *, quiet: bool = False) -> None:
+def draw(folder: Inside, *, quiet: bool = False) -> None:
     """The run's two pictures, as far as there is something to draw."""
     from pellucid.cli.show import draw_filters
     from pellucid.errors import PellucidError
@@ -73,13 +74,13 @@ def draw(folder: Path, *, quiet: bool = False) -> None:
         with working("drawing curves and filters", quiet=quiet):
             held = held_name(read_record(folder))
             curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
-            write_figure(curves, folder / "curves.png")
-            write_figure(draw_filters(folder, None, "common"), folder / "filters.png")
+            write_figure(curves, folder / PICTURES[0])
+            write_figure(draw_filters(folder.path, None, "common"), folder / PICTURES[1])
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")
 
 
-def report(folder: Path, dataset: Dataset, *, quiet: bool = False) -> None:
+def report(folder: Inside, dataset: Dataset, *, quiet: bool = False) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
@@ -91,7 +92,7 @@ def report(folder: Path, dataset: Dataset, *, quiet: bool = False) -> None:
     print(f"run {folder}")
 
 
-def judge(file: Path, dataset: Dataset, *, quiet: bool = False) -> str:
+def judge(file: Place, dataset: Dataset, *, quiet: bool = False) -> str:
     """A model file's result on the test pictures, in words."""
     from pellucid.model_file import load
 

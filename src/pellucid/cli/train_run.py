@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid.cli.interrupt import Interrupt
@@ -13,6 +12,7 @@ from pellucid.cli.output import note
 from pellucid.cli.run import write_record
 from pellucid.cli.train_report import draw, report
 from pellucid.cli.train_setup import augment_for
+from pellucid.inside import Inside
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -26,7 +26,7 @@ class RecordWriter:
 
     every_batch: ClassVar[bool] = False
 
-    folder: Path
+    folder: Inside
     record: Mapping[str, Any]
 
     def __call__(self, event: Event) -> None:
@@ -37,7 +37,7 @@ class RecordWriter:
 
 
 def train_in(
-    folder: Path,
+    folder: Inside,
     checkpoints: Checkpoints,
     network: Sequential,
     dataset: Dataset,
@@ -81,6 +81,6 @@ def train_in(
     return None
 
 
-def _how_to_go_on(folder: Path, history: History, config: TrainConfig) -> str:
+def _how_to_go_on(folder: Inside, history: History, config: TrainConfig) -> str:
     done = len(history.epoch)
     return f"interrupted after {done} of {config.epochs} epochs; go on with: pellucid train --resume {folder}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.cli.output import note
 from pellucid.cli.run import find_model
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.inside import Inside, Place, reading
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -34,16 +35,13 @@ def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], 
     return source
 
 
-def _is_ours(file: Path) -> bool:
+def _is_ours(file: Place) -> bool:
     """Whether Pellucid wrote a file, damaged or not: our entry is the first of its header."""
-    try:
-        with open(file, "rb") as opened:
-            return b'"pellucid"' in opened.read(64)
-    except OSError as error:
-        raise CheckpointError(f"--weights {file}: cannot be read: {error.strerror}") from error
+    with reading(file) as opened:
+        return b'"pellucid"' in opened.read(64)
 
 
-def _foreign(file: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
+def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
     """The network of a file from elsewhere, without the layers that the file has no weights for.
 
     Of a network that is set to be another than the published one, its features alone.
@@ -51,6 +49,8 @@ def _foreign(file: Path, model: str | None, settings: Mapping[str, Any], bar: Wo
     from pellucid import zoo
     from pellucid.convert import import_model
 
+    if isinstance(file, Inside):
+        raise CheckpointError(f"--weights {file}: is no Pellucid model file; was it changed or damaged?")
     if model is None:
         raise ConfigError(
             f"--weights {file}: is no Pellucid model file, so it does not say what network it is of; name the network, "

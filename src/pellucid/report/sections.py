@@ -6,7 +6,6 @@ import hashlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -16,6 +15,7 @@ from pellucid._numbers import percent
 from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
+from pellucid.inside import Place, reading
 from pellucid.metrics import calibration, confident_mistakes, confusion_matrix, precision, recall
 from pellucid.model import Sequential
 from pellucid.ops import Array
@@ -53,7 +53,7 @@ class Run:
 
     title: str
     model: Sequential
-    model_file: Path
+    model_file: Place
     record: Mapping[str, Any]
     log: Log
     end: Mapping[str, Any]
@@ -267,7 +267,7 @@ def _again(page: Page, words: Words, run: Run) -> None:
     page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))
     page.paragraph(words.say("again told"))
     rows = [(name, value) for name, value in (*versions.items(), *backend.items())]
-    page.table(("", ""), [*rows, (words.say("model file"), hashlib.sha256(run.model_file.read_bytes()).hexdigest())])
+    page.table(("", ""), [*rows, (words.say("model file"), _digest(run.model_file))])
 
 
 def _duration(words: Words, seconds: float) -> str:
@@ -278,3 +278,8 @@ def _duration(words: Words, seconds: float) -> str:
     if whole < 3600:
         return words.say("minutes", minutes=whole // 60, seconds=whole % 60)
     return words.say("hours", hours=whole // 3600, minutes=whole % 3600 // 60)
+
+
+def _digest(file: Place) -> str:
+    with reading(file) as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]  # IO[bytes] is a BufferedReader

@@ -8,12 +8,12 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pellucid import checkpoint
 from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.errors import CheckpointError
+from pellucid.inside import Inside, Place
 from pellucid.ops.geometry import Array
 
 KEPT = 2
@@ -33,7 +33,7 @@ _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.safetensors")
 class Saved:
     """What was read from a checkpoint."""
 
-    path: Path
+    path: Place
     tensors: Mapping[str, Array]
     facts: Mapping[str, Any]
 
@@ -46,10 +46,10 @@ class Checkpoints:
     `share` of the time.
     """
 
-    def __init__(self, folder: Path, *, keep: int = KEPT, every_s: float = EVERY_S, share: float = SHARE) -> None:
-        self.folder = folder
+    def __init__(self, folder: Place, *, keep: int = KEPT, every_s: float = EVERY_S, share: float = SHARE) -> None:
+        self.folder = folder if isinstance(folder, Inside) else Inside(folder)
         self._keep, self._every_s, self._share = keep, every_s, share
-        self._kept: list[Path] = []
+        self._kept: list[Inside] = []
         self._began_s = self._written_s = time.perf_counter()
         self._spent_s = self._cost_s = 0.0
 
@@ -64,7 +64,7 @@ class Checkpoints:
         make_folder(self.folder)
         path = self.folder / LOCK_FILE
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = path.open(os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be written: {error.strerror}; is the folder read-only?") from error
         try:
@@ -112,14 +112,14 @@ class Checkpoints:
             return Saved(path, tensors, facts)
         return None
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> list[Inside]:
         """All that are there, the oldest first."""
-        found = [(match, path) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+        found = [(match, self.folder / name) for name in self.folder.names() if (match := _NAME.fullmatch(name))]
         places = {path: (int(match[1]), int(match[2] or 0)) for match, path in found}
         return sorted(places, key=places.__getitem__)
 
 
-def _lock(handle: int, folder: Path) -> None:
+def _lock(handle: int, folder: Inside) -> None:
     try:
         import fcntl
     except ImportError:  # no flock on this system
@@ -132,6 +132,8 @@ def _lock(handle: int, folder: Path) -> None:
             f"{folder}: process {owner} is training here; wait until it ends, stop it, or train in another folder"
         ) from error
     except OSError:  # a file system without locks
+        return
+    if os.fstat(handle).st_nlink > 1:  # the file has another name elsewhere: it is not ours to write to
         return
     with contextlib.suppress(OSError):  # on a full disk the owner's number is missing, no more
         os.ftruncate(handle, 0)

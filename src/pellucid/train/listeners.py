@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from pellucid._numbers import percent
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
+from pellucid.inside import Place, inside
 from pellucid.ops.geometry import Array
 from pellucid.progress import WorkBar
 from pellucid.train.events import (
@@ -246,8 +247,9 @@ class JsonLog:
 
     every_batch = False
 
-    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
-        self._path, self._about = path, dict(about)
+    def __init__(self, path: Place, about: Mapping[str, Any]) -> None:
+        self._path, self._about = inside(path), dict(about)
+        self._head = ""
         self._lines: list[str] = []
         """What was written between start and end, as it is in the file."""
 
@@ -306,18 +308,24 @@ class JsonLog:
         self._lines = [f"{line}\n" for line in bytes(state["lines"]).decode().split("\n")[:-1]]
 
     def _start(self, entry: Mapping[str, Any]) -> None:
+        self._head = _line(entry)
         with replacing(self._path) as file:
-            file.write("".join([_line(entry), *self._lines]).encode())
+            file.write("".join([self._head, *self._lines]).encode())
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         line = _line(entry)
         if entry["event"] != "end":
             self._lines.append(line)
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line)
+            with os.fdopen(self._path.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
+                shared = os.fstat(file.fileno()).st_nlink > 1
+                if not shared:
+                    file.write(line.encode())
         except OSError as error:
             raise CheckpointError(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        if shared:  # the file has another name elsewhere, which keeps what it has
+            with replacing(self._path) as file:
+                file.write("".join([self._head, *self._lines, *([line] if entry["event"] == "end" else [])]).encode())
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.errors import DataError
+from pellucid.inside import Inside, Place
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor
@@ -33,7 +34,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 class Savable(Examined, Protocol):
     """A model that the trainer can train and the run can keep."""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Place) -> None:
         """Write the model file."""
 
 
@@ -57,7 +58,7 @@ class SaveBest:
     every_batch: ClassVar[bool] = False
 
     model: Savable
-    path: Path
+    path: Place
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, EpochEnded) and event.improved:
@@ -69,7 +70,7 @@ def run_training(
     examples: Examples,
     validation: Examples | None,
     config: TrainConfig,
-    out: Path,
+    out: Path | Inside,
     *,
     augment: Any = None,
     listeners: Sequence[Listener] = (),
@@ -91,16 +92,17 @@ def run_training(
     calls has locked. resume: go on from there; rescheduled as in `Trainer.resume`. first: hear that training starts
     before anything but the first checkpoint is written.
     """
+    run = out if isinstance(out, Inside) else Inside(out)
     keepers: list[Listener] = [
-        JsonLog(out / LOG_FILE, {**config.to_json(), **(about or {})}),
-        Snapshots(out / SNAPSHOT_FOLDER, model, model.scaled(examples.images[:NUM_PROBES])),
-        SaveBest(model, out / MODEL_FILE),
+        JsonLog(run / LOG_FILE, {**config.to_json(), **(about or {})}),
+        Snapshots(run / SNAPSHOT_FOLDER, model, model.scaled(examples.images[:NUM_PROBES])),
+        SaveBest(model, run / MODEL_FILE),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
         keepers.insert(0, Doctor(model, examples, validation, test=test, tell=[keepers[0], *listeners]))
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
-    kept = checkpoints or Checkpoints(out / CHECKPOINT_FOLDER)
+    kept = checkpoints or Checkpoints(run / CHECKPOINT_FOLDER)
     make_folder(kept.folder)
     begun = False
 
@@ -115,11 +117,12 @@ def run_training(
         validation=validation,
         augment=augment,
         listeners=[*first, hear, *keepers, *listeners],
-        folder=out,
+        folder=run.path,
         checkpoints=kept,
     )
-    for folder in (out, out / SNAPSHOT_FOLDER):
-        remove_leftovers(folder)
+    for folder in (run, run / SNAPSHOT_FOLDER):
+        if folder.is_dir():
+            remove_leftovers(folder)
     if resume is not None:
         trainer.resume(resume, rescheduled=rescheduled)
     at_once = False
@@ -130,9 +133,9 @@ def run_training(
         raise
     finally:
         if begun and not at_once:  # before, whoever asks again finds the place as it was
-            model.save(out / LAST_FILE)
-            if not (out / MODEL_FILE).exists():
-                model.save(out / MODEL_FILE)
+            model.save(run / LAST_FILE)
+            if not (run / MODEL_FILE).is_file():
+                model.save(run / MODEL_FILE)
 
 
 def fit_resumable(trainer: Trainer, checkpoints: Checkpoints) -> History:

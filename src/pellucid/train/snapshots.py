@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.atomic import make_folder, replacing
 from pellucid.errors import CheckpointError, DataError
+from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import Segment
@@ -40,8 +41,8 @@ class Snapshots:
 
     every_batch = False
 
-    def __init__(self, folder: Path, model: Trainable, probes: Array) -> None:
-        self._folder, self._model = folder, model
+    def __init__(self, folder: Path | Inside, model: Trainable, probes: Array) -> None:
+        self._folder, self._model = folder if isinstance(folder, Inside) else Inside(folder), model
         self._probes = probes[: num_probes(model, probes.shape[1:])]
         self._weights: dict[str, tuple[int, Mapping[str, Array]]] = {}
         self._base: tuple[object, Array, Mapping[str, Array]] | None = None
@@ -89,7 +90,7 @@ class Snapshots:
         return {**made, **_through(layers[len(state) :], x)[1]}
 
 
-def read_snapshot(path: Path, *, filters: bool) -> Mapping[str, Array]:
+def read_snapshot(path: Place, *, filters: bool) -> Mapping[str, Array]:
     """The histograms of a file that `Snapshots` wrote, with their ranges, by name; or its `filters` alone.
 
     Errors: CheckpointError naming the file if it is damaged, or holds other than arrays of those sizes.
@@ -101,7 +102,8 @@ def read_snapshot(path: Path, *, filters: bool) -> Mapping[str, Array]:
         return 0 if filters else NUM_BINS * np.dtype(np.int64).itemsize
 
     try:
-        return read_npz(path, limit)
+        with reading(path) as file:
+            return read_npz(file, limit, str(path))
     except DataError as error:
         told = str(error).removeprefix(f"{path}: ")
         raise CheckpointError(f"{path}: cannot be read: {told}") from error

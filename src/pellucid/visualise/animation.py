@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pellucid.atomic import replacing
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
+from pellucid.inside import Place
 from pellucid.layers.layer import above_zero
 from pellucid.ops import Array
 from pellucid.visualise.figure import BETWEEN, BLUE, VERMILION
@@ -81,7 +81,7 @@ class Animation:
         return self._still[1], self._still[2]
 
 
-def write_gif(moving: Animation, path: Path, *, scale: float = 1.0, progress: Progress | None = None) -> None:
+def write_gif(moving: Animation, path: Place, *, scale: float = 1.0, progress: Progress | None = None) -> None:
     """Write a moving picture; a file there is replaced whole or not at all.
 
     scale: how many times as large as some 800 to 1,000 pixels across.

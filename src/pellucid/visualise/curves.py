@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
+from pellucid.inside import Place, read_bytes
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
 from pellucid.visualise.labels import Labels
 
@@ -50,7 +50,7 @@ MARKED_EPOCHS = 40
 """Longer runs are drawn without a mark at each epoch."""
 
 
-def read_log(path: Path) -> Log:
+def read_log(path: Place) -> Log:
     """Read a run's `log.jsonl`: one JSON object a line, of which those with an `epoch` and a `loss` are kept.
 
     A last line without its end (the run was stopped while writing) is passed over; of an epoch that was run twice
@@ -58,9 +58,9 @@ def read_log(path: Path) -> Log:
     Errors: DataError if the file cannot be read, if another line is no JSON object, or if no epoch is in it.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}; name a run folder or its log.jsonl") from error
+        lines = read_bytes(path).split(b"\n")
+    except CheckpointError as error:
+        raise DataError(f"{error}; name a run folder or its log.jsonl") from error
     records: dict[int, dict[str, Any]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or number == len(lines):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
+from pellucid.inside import Place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def write_figure(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: Place) -> None:
     """Write a figure as its name's ending says; a file there is replaced whole or not at all.
 
     Errors: ConfigError if the ending is none of .png, .svg and .pdf; CheckpointError if it cannot be written.

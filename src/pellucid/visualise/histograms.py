@@ -12,6 +12,7 @@ import numpy as np
 from pellucid import layers as L
 from pellucid._numbers import percent
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
+from pellucid.inside import Inside, Place
 from pellucid.layers import Layer
 from pellucid.ops import Array
 from pellucid.tracing import Trace
@@ -152,27 +153,28 @@ class Snapshots:
         return {name: every[name] for name in every if layers is None or name.split("/")[0] in layers}
 
 
-def read_snapshots(folder: Path) -> Snapshots:
+def read_snapshots(folder: Path | Inside) -> Snapshots:
     """Read the histograms of a run's `snapshots` folder, `epoch-000.npz` and on.
 
     Errors: DataError for a folder without any; CheckpointError naming file and entry for what is no histogram: other
     than NUM_BINS whole counts from 0 up, or a range that is not two finite numbers in order.
     """
+    within = (Inside(folder) if isinstance(folder, Path) else folder).check("folder")
     files = sorted(
-        (int(match[1]), path)
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if (match := re.fullmatch(r"epoch-(\d+)\.npz", path.name))
+        (int(match[1]), name)
+        for name in (within.names() if within.is_dir() else ())
+        if (match := re.fullmatch(r"epoch-(\d+)\.npz", name))
     )
     if not files:
         raise DataError(f"{folder}: holds no epoch-*.npz; `pellucid train` writes them into a run's snapshots folder")
-    read = [_read(path) for _, path in files]
+    read = [_read(within / name) for _, name in files]
     series: dict[str, dict[str, tuple[Histogram | None, ...]]] = {}
     for kind, name in dict.fromkeys(key for one in read for key in one):
         series.setdefault(kind, {})[name] = tuple(one.get((kind, name)) for one in read)
     return Snapshots(tuple(epoch for epoch, _ in files), series)
 
 
-def _read(path: Path) -> dict[tuple[str, str], Histogram]:
+def _read(path: Place) -> dict[tuple[str, str], Histogram]:
     arrays = read_snapshot(path, filters=False)
     found: dict[tuple[str, str], Histogram] = {}
     for key, counts in arrays.items():

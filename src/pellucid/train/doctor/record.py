@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+from pellucid.errors import CheckpointError
+from pellucid.inside import Place, read_bytes
 from pellucid.train.doctor.sentences import SENTENCES, sentence
 from pellucid.train.events import Diagnosed
 
 
-def read_findings(log: Path) -> list[Diagnosed]:
+def read_findings(log: Place) -> list[Diagnosed]:
     """The findings in a run's log, in order; none where there is no log. Damaged lines are passed over."""
     try:
-        lines = log.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_bytes(log).splitlines()
+    except CheckpointError:
         return []
     found = []
     for line in lines:
