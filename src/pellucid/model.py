@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -61,6 +61,20 @@ class Sequential(Stack, Shown):
     fit together, at the layer that does not fit.
     """
 
+    assignable = frozenset(
+        {"name", "seed", "class_names", "preprocessing", "trained_on", "slots", "optimizer_step", "num_epochs"}
+    )
+    instead: ClassVar[dict[str, str]] = {
+        "optimizer": "is chosen by compile(optimizer, loss)",
+        "loss": "is chosen by compile(optimizer, loss)",
+        "metrics": "are chosen by compile(optimizer, loss, metrics)",
+        "layers": "are changed by add(layer) and pop()",
+        "weights": "are read; write with set_weights([...])",
+        "learning_rate": "is the optimizer's: model.optimizer.learning_rate",
+        "lr": "is the optimizer's: model.optimizer.learning_rate",
+        "stop_training": "does nothing; a callback stops by returning pellucid.train.Stop(reason)",
+    }
+
     def __init__(
         self,
         layers: Sequence[Layer] | None = None,
@@ -81,7 +95,7 @@ class Sequential(Stack, Shown):
         self._parameters: FlatParameters | None = None
         self._predictor = Predictor()
         self._laid_out = False
-        super().__init__(layers, name or "sequential", seed)
+        super().__init__(layers, "sequential" if name is None else name, seed)
 
     @property
     def exact_convolution(self) -> bool:
@@ -94,7 +108,7 @@ class Sequential(Stack, Shown):
 
     @exact_convolution.setter
     def exact_convolution(self, exact: bool) -> None:
-        self._exact_convolution = _true_or_false(exact)
+        self._exact_convolution = flag(exact, "exact_convolution")
 
     @property
     def parameters(self) -> FlatParameters:
@@ -368,10 +382,4 @@ def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:
     if isinstance(model, Sequential):
         model.exact_convolution = exact
     else:
-        choose_direct_convolution(_true_or_false(model))
-
-
-def _true_or_false(exact: object) -> bool:
-    if not isinstance(exact, bool | np.bool_):
-        raise ConfigError(f"exact_convolution must be True or False, got {exact!r}")
-    return bool(exact)
+        choose_direct_convolution(flag(model, "exact_convolution"))

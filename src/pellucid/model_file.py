@@ -136,10 +136,10 @@ def _add(model: Sequential, layer: Layer, limit: int) -> int:
     """Add a layer whose weights are about to be read, without drawing them first; what it leaves of `limit` numbers."""
     own = {name: value for name, value in vars(layer).items() if name.endswith("_initializer")}
     for name in own:
-        setattr(layer, name, _Blank(limit))
+        vars(layer)[name] = _Blank(limit)
     model.add(layer)
     for name, initializer in own.items():
-        setattr(layer, name, initializer)
+        vars(layer)[name] = initializer
     return limit - layer.count_params()
 
 

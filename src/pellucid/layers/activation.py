@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from pellucid import ops
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.layers.layer import Cache, Key, Layer, above_zero, number
 from pellucid.ops import Array
 
+Kind = TypeVar("Kind", bound=Layer)
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
 LEAKY_ACTIVATION_SLOPE = 0.2
 """Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
@@ -197,6 +199,13 @@ class Softmax(_Elementwise):
 
     def _kind(self) -> str | None:
         return "softmax"
+
+
+def without_activation(layer: Kind) -> Kind:
+    """The layer with the same arrays and no activation; the layer itself stays as it is."""
+    bare = object.__new__(type(layer))
+    bare.__dict__.update(layer.__dict__, activation=None, owner=None, _writable={})
+    return bare
 
 
 def with_activation(detail: str, activation: str | None) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
 import weakref
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid import initializers
+from pellucid._arguments import flag
+from pellucid._fixed import Fixed
 from pellucid.display import Shown
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
+from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Pair, Shape, real_array
 
 Cache = Any
@@ -25,7 +27,7 @@ Key = tuple[int, int, int]
 """(seed, step, layer index): where a pass draws its random numbers from."""
 
 
-class Layer(Shown):
+class Layer(Fixed, Shown):
     """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more.
 
     Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so
@@ -37,6 +39,13 @@ class Layer(Shown):
     Errors: ConfigError for arguments, at construction; ShapeError for inputs that do not fit.
     """
 
+    assignable = frozenset({"trainable", "built", "version", "position", "fed_by", "owner", "auto_named"})
+    instead: ClassVar[dict[str, str]] = {
+        "weights": "is read; write with set_weights([...])",
+        "kernel": 'is params["kernel"]',
+        "bias": 'is params["bias"]',
+    }
+
     position: int | None
     fed_by: str | None
     owner: weakref.ref[Any] | None
@@ -47,22 +56,71 @@ class Layer(Shown):
         if name is not None and (not isinstance(name, str) or not name):
             raise ConfigError(f"{type(self).__name__}: name must be a word, got {name!r}")
         self.auto_named = name is None
-        self.name = snake_case(type(self).__name__) if name is None else name
+        self._name = snake_case(type(self).__name__) if name is None else name
         self.input_shape = None if input_shape is None else standardize_shape(input_shape, type(self).__name__)
-        self.trainable = bool(trainable)
-        self.params: dict[str, Array] = {}
-        self.state: dict[str, Array] = {}
+        self.trainable = flag(trainable, f"{type(self).__name__}: trainable")
+        self._writable: dict[str, Array] = {}
         self.built = False
+        self.owner = None
+        self.params = {}
+        self.state = {}
         self.version = 0
         self.position = None
         self.fed_by = None
-        self.owner = None
-        self._writable: dict[str, Array] = {}
 
     @property
     def exact_convolution(self) -> bool:
         """Whether the model it belongs to wants convolutions computed directly."""
         return bool(getattr(None if self.owner is None else self.owner(), "exact_convolution", False))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            value = flag(value, f"{self.name}: trainable")
+        super().__setattr__(name, value)
+
+    @property
+    def name(self) -> str:
+        """Its name, which no other layer of its model has."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
+        owner = None if self.owner is None else self.owner()
+        if owner is not None and any(other is not self and other.name == name for other in owner.layers):
+            raise ConfigError(f"{owner.name} has a layer {name!r} already; give this one another name")
+        self._name, self.auto_named = name, False
+
+    @property
+    def params(self) -> Weights:
+        """The parameters, by name. What is assigned is written into them, see `Weights`."""
+        return self._params
+
+    @params.setter
+    def params(self, arrays: Mapping[str, Array]) -> None:
+        self._params = self._kept("_params", arrays)
+
+    @property
+    def state(self) -> Weights:
+        """Numbers that are not trained, by name, likewise."""
+        return self._state
+
+    @state.setter
+    def state(self, arrays: Mapping[str, Array]) -> None:
+        self._state = self._kept("_state", arrays)
+
+    def _kept(self, attribute: str, arrays: Mapping[str, Array]) -> Weights:
+        """The arrays where a layer stands alone; in a model what is given is written into those there are."""
+        if not isinstance(arrays, Mapping):
+            raise ConfigError(f"{self.name!r}: its arrays must be a dictionary, got {shown(arrays)}")
+        if not self.built or (self.owner is None and not self._writable):
+            return Weights(self, arrays)
+        own: Weights = getattr(self, attribute)
+        if set(arrays) != set(own):
+            raise ConfigError(f"{self.place()} has the arrays {', '.join(own) or 'none'}, got {', '.join(arrays)}")
+        own.update(arrays)
+        return own
 
     # What a layer of one's own overrides
 
@@ -149,9 +207,13 @@ class Layer(Shown):
         written.
         """
         for name, value in self.check_weights(weights).items():
-            target = self.state[name] if name in self.state else self._writable.get(name, self.params.get(name))
-            if target is not None:
-                target[...] = value
+            self.write(name, value)
+        self.version += 1
+
+    def write(self, name: str, value: Any) -> None:
+        """Write a new value into the array of this name. Errors: as `set_weights`."""
+        target = self.state[name] if name in self.state else self._writable.get(name, self.params[name])
+        target[...] = self._converted(name, value)
         self.version += 1
 
     def check_weights(self, weights: Sequence[Any]) -> dict[str, Array]:
@@ -183,7 +245,7 @@ class Layer(Shown):
         for name, array in params.items():
             array[...] = self.params[name]
         self._writable = dict(params)
-        self.params = {name: _read_only(params[name]) for name in self.params}
+        self._params = Weights(self, {name: _read_only(params[name]) for name in self.params})
         self.version += 1
 
     def count_params(self) -> int:
@@ -199,7 +261,7 @@ class Layer(Shown):
             base, number = snake_case(type(self).__name__), 0
             while (name := base if number == 0 else f"{base}_{number}") in taken:
                 number += 1
-            self.name = name
+            self._name = name
         elif self.name in taken:
             raise ConfigError(f"{model} has a layer {self.name!r} already; give this one another name")
 
@@ -236,15 +298,18 @@ class Layer(Shown):
             got = ", ".join(map(str, input_shape))
             raise ShapeError(f"{self.place()} needs input (N, {axes}), got (N, {got}){self.source()}; {fix}")
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A twin that owns its arrays, whoever owns this one's."""
-        twin = object.__new__(type(self))
-        memo[id(self)] = twin
-        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
-        twin.params = {name: np.array(array) for name, array in self.params.items()}
-        twin._writable = {}
-        twin.owner = None
-        return twin
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, or a pickle, has of it: arrays of its own, whoever owns these, and no model."""
+        arrays = {
+            name: {key: np.array(array) for key, array in kept.items()}
+            for name, kept in (("_params", self._params), ("_state", self._state))
+        }
+        return {**self.__dict__, **arrays, "_writable": {}, "owner": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("_params", "_state"):
+            self.__dict__[name] = Weights(self, state[name])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.detail()}".rstrip() + ">"

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from pellucid.errors import ConfigError, PellucidError, ShapeError, unknown_name
+from pellucid._arguments import flag, several
+from pellucid._fixed import Fixed
+from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
 from pellucid.layers.layer import Layer, standardize_shape
 from pellucid.layers.shape import Input
 from pellucid.ops import Array, Shape, real_array
 
 
-class Stack:
+class Row(list[Layer]):
+    """The layers of a model in order, to be read; they are changed by `add` and `pop` alone, which lay out anew."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ConfigError("a model's layers are changed by model.add(layer) and model.pop(), not in this list")
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = insert = extend = remove = clear = sort = reverse = pop = _refuse
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Row:
+        return Row([copy.deepcopy(layer, memo) for layer in self])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Row, (list(self),)
+
+
+class Stack(Fixed):
     """Layers in a row: each takes what the one before gives.
 
     Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
@@ -25,12 +44,30 @@ class Stack:
     def __init__(self, layers: Sequence[Layer] | None, name: str, seed: int) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
             raise ConfigError(f"{type(self).__name__}: seed must be a whole number from 0 to below 2^32, got {seed!r}")
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
         self.name, self.seed = name, int(seed)
-        self.layers: list[Layer] = []
+        self._layers = Row()
         self._input_shape: Shape | None = None
         self._changes = 0
-        for layer in layers or ():
+        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
             self.add(layer)
+
+    @property
+    def layers(self) -> Row:
+        """The layers in order."""
+        return self._layers
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer is trained. Setting it freezes all layers, or thaws all; see `Layer.trainable` for one."""
+        return any(layer.trainable for layer in self._layers) or not self._layers
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        trained = flag(value, f"{self.name}: trainable")
+        for layer in self._layers:
+            layer.trainable = trained
 
     def add(self, layer: Layer) -> None:
         """Put a layer at the end; it is built at once where the input's shape is known."""
@@ -42,7 +79,7 @@ class Stack:
             self._input_shape = layer.shape
             return
         if not isinstance(layer, Layer):
-            raise ConfigError(f"{self.name}: only layers can be added, got {layer!r}")
+            raise ConfigError(f"{self.name}: only layers can be added, got {shown(layer)}")
         owner = layer.owner() if layer.owner is not None else None
         if owner is not None:
             whose = "this model already" if owner is self else f"the model {owner.name!r}"
@@ -64,14 +101,14 @@ class Stack:
         if first:
             self._input_shape = shape
         layer.owner = weakref.ref(self)
-        self.layers.append(layer)
+        self._layers = Row([*self._layers, layer])
         self._changed()
 
     def pop(self) -> Layer:
         """Take the last layer off and return it, with its weights."""
         if not self.layers:
             raise ConfigError(f"{self.name} has no layers to pop")
-        layer = self.layers.pop()
+        layer, self._layers = self._layers[-1], Row(self._layers[:-1])
         if layer.params:
             layer.bind({name: np.array(array) for name, array in layer.params.items()})
         layer.owner = layer.position = layer.fed_by = None
@@ -84,6 +121,8 @@ class Stack:
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this place."""
         if index is not None:
+            if isinstance(index, bool) or not isinstance(index, int | np.integer):
+                raise ConfigError(f"{self.name}: index must be a whole number, got {shown(index)}")
             if not -len(self.layers) <= index < len(self.layers):
                 raise ConfigError(f"{self.name} has {len(self.layers)} layers, no layer {index}")
             return self.layers[index]
@@ -98,9 +137,11 @@ class Stack:
             return
         before = self._input_shape
         if input_shape is not None:
-            trimmed = input_shape[1:] if input_shape and input_shape[0] is None else input_shape
+            one = isinstance(input_shape, int | np.integer)
+            given: list[Any] = [input_shape] if one else several(input_shape, "input_shape")
+            trimmed = given[1:] if given and given[0] is None else given
             if None in trimmed:
-                raise ConfigError(f"{self.name} is built for one size of picture, got {tuple(input_shape)}")
+                raise ConfigError(f"{self.name} is built for one size of picture, got {shown(input_shape)}")
             shape = standardize_shape([size for size in trimmed if size is not None], self.name)
             if self._input_shape is not None and self._input_shape != shape:
                 raise ShapeError(f"{self.name} has input shape {self._input_shape}, cannot be built for {shape}")
@@ -161,6 +202,7 @@ class Stack:
         """Write new values into all weights, in the order of `weights`."""
         self.build()
         counts = [len(layer.weights) for layer in self.layers]
+        weights = several(weights, f"{self.name}: weights")
         if len(weights) != sum(counts):
             raise ShapeError(f"{self.name} has {sum(counts)} weight arrays, got {len(weights)}")
         ends = np.cumsum(counts).tolist()

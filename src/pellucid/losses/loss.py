@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._fixed import Fixed
 from pellucid.errors import DataError, ShapeError
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape
 
 
-class Loss:
+class Loss(Fixed):
     """A loss of your own needs `value_and_gradient` and `prepare_targets`, and no more."""
 
     joint_activation: str | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import schedules
+from pellucid._fixed import Fixed
 from pellucid.errors import ConfigError
 from pellucid.ops import Array
 from pellucid.schedules import Schedule
@@ -18,13 +19,15 @@ Rate = float | Schedule | Mapping[str, Any]
 """A learning rate: a number, a schedule, or a schedule's config."""
 
 
-class Optimizer:
+class Optimizer(Fixed):
     """What all have: a learning rate or a schedule of it, weight decay, and clipping.
 
     Units: clipvalue bounds each entry of a gradient, clipnorm the length of each parameter's, global_clipnorm that of
     all together; at most one may be given.
     Errors: ConfigError for arguments, at construction.
     """
+
+    assignable = frozenset({"no_decay"})
 
     def __init__(
         self,

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 from pellucid.layers import Activation, Dense, Layer, Sigmoid, Softmax
+from pellucid.layers.activation import without_activation
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.node import Context, Node
@@ -71,7 +71,5 @@ def strip_head(layers: Sequence[Layer], joint: str | None) -> list[Layer]:
     if type(last) is alone or (type(last) is Activation and last.activation == joint):
         return body[:-1]
     if type(last) is Dense and last.activation == joint:
-        logits = copy.copy(last)
-        logits.activation = None
-        body[-1] = logits
+        body[-1] = without_activation(last)
     return body

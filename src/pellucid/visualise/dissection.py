@@ -6,7 +6,6 @@ kernels, so it says what the layer should have computed; `Dissection.computed` i
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import numpy as np
 from pellucid import layers as L
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
-from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE
+from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE, without_activation
 from pellucid.model import Sequential
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import resolve_padding, window_start
@@ -215,8 +214,7 @@ def _weighted(layer: L.Layer, patch: Array, kernel: Array, unit: int) -> Parts:
 
 def _rivals(layer: L.Conv2D | L.Dense, x: Array, place: Sequence[int]) -> Array:
     """What goes into a softmax at one place: the outputs of the layer without it. Shapes: (K,)."""
-    logits = copy.copy(layer)
-    logits.activation = None
+    logits = without_activation(layer)
     logits.params = {name: np.asarray(values, np.float64) for name, values in layer.params.items()}
     if isinstance(layer, L.Conv1D):  # which takes the series itself, of which x is a picture
         z, _ = logits.forward(np.ascontiguousarray(x))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
+from pellucid.layers.activation import without_activation
 from pellucid.layers.layer import number, positive_int
 from pellucid.model import Sequential
 from pellucid.ops import Array
@@ -241,9 +241,7 @@ def _boxes(view: View | None, places: Array, input_shape: Shape) -> Array:
 def _without_activation(layer: Layer) -> Layer:
     if getattr(layer, "activation", None) is None or not layer.params:
         return layer
-    bare = copy.copy(layer)
-    bare.__dict__["activation"] = None
-    return bare
+    return without_activation(layer)
 
 
 def _canvas(layers: Sequence[Layer], input_shape: Shape) -> tuple[Shape, tuple[int, ...], Box]:

@@ -1,0 +1,56 @@
+"""Objects whose arguments are said once: setting one later, or an attribute there is not, is refused, not ignored."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, ClassVar
+
+from pellucid.errors import ConfigError
+
+
+class _Maker(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        made.__dict__["_made"] = True
+        return made
+
+
+class Fixed(metaclass=_Maker):
+    """After construction only the attributes in `assignable`, and properties that can be set, take a new value.
+
+    A class of one's own that derives from ours may set what it likes.
+    Errors: ConfigError for any other attribute, saying what to do instead.
+    """
+
+    assignable: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[dict[str, str]] = {}
+    """What to do instead of setting an attribute, for those that people try."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_made" in self.__dict__ and not name.startswith("_") and name not in self.assignable:
+            self._expect_property(name)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if "_made" in self.__dict__ and not name.startswith("_"):
+            self._expect_property(name, deleted=True)
+        super().__delattr__(name)
+
+    def _expect_property(self, name: str, *, deleted: bool = False) -> None:
+        kind = type(self)
+        if kind.__module__.partition(".")[0] != "pellucid":
+            return
+        found = getattr(kind, name, None)
+        if isinstance(found, property) and found.fset is not None and not deleted:
+            return
+        there = hasattr(self, name)
+        if name in self.instead:
+            what = self.instead[name]
+        elif there:
+            what = f"is said when the {kind.__name__} is made and stays; make a new one"
+        else:
+            known = {*self.assignable, *(key for key in vars(self) if not key.startswith("_"))}
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+            what = "is no attribute of it, so setting it would do nothing"
+            what += f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{kind.__name__}: {name!r} {what}")

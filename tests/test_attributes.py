@@ -1,0 +1,188 @@
+"""Attributes that people set, as they do in Keras: each has its effect, or is refused with what to do instead."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, optimizers
+from pellucid.errors import ConfigError, PellucidError, ShapeError
+
+X = np.random.default_rng(0).integers(0, 256, (16, 6, 6, 1), np.uint8)
+Y = np.arange(16) % 3
+
+
+def network() -> Sequential:
+    model = Sequential(
+        [Input((6, 6, 1)), Conv2D(3, 3, name="conv"), BatchNorm(name="norm"), MaxPool2D(), Flatten(), Dropout(0.2),
+         Dense(3, "softmax", name="out")]
+    )  # fmt: skip
+    model.compile(optimizers.SGD(0.1, momentum=0.9), "categorical_crossentropy")
+    return model
+
+
+def fitted(model: Sequential) -> list[np.ndarray]:
+    model.fit(X, Y, epochs=2, verbose=0, doctor=False)
+    return model.get_weights()
+
+
+def test_a_frozen_model_learns_nothing_and_a_thawed_one_does(tmp_path: Path) -> None:
+    model = network()
+    before = fitted(model)  # moments are there
+    model.trainable = False
+    assert model.trainable is False and not any(layer.trainable for layer in model.layers)
+    with pytest.raises(ConfigError, match="nothing to train: every layer is frozen"):
+        fitted(model)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert model.outline().trainable_parameters == 0 and model.parameters.gradients.size == 0
+    model.save(tmp_path / "m.safetensors")
+    assert pellucid.load(tmp_path / "m.safetensors").trainable is False
+    model.get_layer("out").trainable = True
+    assert model.trainable is True  # one layer of it
+    after = fitted(model)
+    assert [bool((now == then).all()) for now, then in zip(after, before, strict=True)] == [True] * 6 + [False] * 2
+    model.trainable = True
+    assert not any((now == then).all() for now, then in zip(fitted(model), after, strict=True))
+
+
+def test_a_learning_rate_set_later_counts() -> None:
+    model, other = network(), network()
+    model.optimizer.learning_rate = 0.0
+    before = model.layers[0].get_weights()
+    np.testing.assert_array_equal(fitted(model)[0], before[0])
+    model.optimizer.lr = 0.1
+    fitted(other)
+    assert (fitted(model)[0] != before[0]).any()
+
+
+@pytest.mark.parametrize("when", ["before", "laid out", "trained"])
+def test_what_is_assigned_to_params_and_state_is_used_and_saved(when: str, tmp_path: Path) -> None:
+    model, other = network(), network()
+    if when != "before":
+        model.predict(X)
+    if when == "trained":
+        fitted(model)
+    rng = np.random.default_rng(1)
+    new = [rng.random(array.shape) for array in model.get_weights()]
+    other.set_weights(new)
+    given = iter(new)
+    for layer in model.layers:
+        for name in layer.params:
+            layer.params[name] = next(given)
+        for name in layer.state:
+            layer.state[name] = next(given).tolist()
+    expected = other.predict(X)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(pellucid.load(tmp_path / "m.safetensors").predict(X), expected)
+    layer = model.get_layer("out")
+    layer.params = {"kernel": np.zeros((12, 3)), "bias": [1, 2, 3]}
+    assert np.allclose(model.predict(X), np.exp([1, 2, 3]) / np.exp([1, 2, 3]).sum())
+    with pytest.raises(ShapeError, match=r"kernel must have shape \(12, 3\), got \(3, 12\)"):
+        layer.params["kernel"] = np.zeros((3, 12))
+    for wrong in (lambda: layer.params.update(gamma=1), lambda: layer.params.pop("bias"), layer.params.clear):
+        with pytest.raises(ConfigError, match="built with the arrays kernel, bias"):
+            wrong()
+    with pytest.raises(ConfigError, match="has the arrays kernel, bias, got kernel"):
+        layer.params = {"kernel": np.zeros((12, 3))}
+    with pytest.raises(ValueError, match="read-only"):
+        layer.params["kernel"][...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weights[0][...] = 0
+
+
+REFUSED: dict[str, tuple[Callable[[Sequential], object], str]] = {
+    "rate": (lambda m: setattr(m.layers[4], "rate", 0.5), "'rate' is said when the Dropout is made"),
+    "strides": (lambda m: setattr(m.layers[0], "strides", 2), "'strides' is said when"),
+    "activation": (lambda m: setattr(m.layers[0], "activation", "relu"), "'activation' is said when"),
+    "units": (lambda m: setattr(m.layers[-1], "units", 4), "'units' is said when"),
+    "misspelt": (lambda m: setattr(m.layers[0], "stride", 2), "'stride' is no attribute of it.*'strides'"),
+    "kernel": (lambda m: setattr(m.layers[0], "kernel", 0), r"'kernel' is params\[\"kernel\"\]"),
+    "layer's weights": (lambda m: setattr(m.layers[0], "weights", []), r"set_weights\("),
+    "trainable": (lambda m: setattr(m.layers[0], "trainable", "no"), "trainable must be True or False, got 'no'"),
+    "model trainable": (lambda m: setattr(m, "trainable", None), "trainable must be True or False, got None"),
+    "a name twice": (lambda m: setattr(m.layers[0], "name", "out"), "has a layer 'out' already"),
+    "no name": (lambda m: setattr(m.layers[0], "name", 5), "name must be a word, got 5"),
+    "delete": (lambda m: delattr(m.layers[0], "strides"), "'strides' is said when"),
+    "a layer": (lambda m: m.layers.__setitem__(0, Dense(3)), r"model\.add\(layer\) and model\.pop\(\)"),
+    "append": (lambda m: m.layers.append(Dense(3)), r"model\.add"),
+    "pop": (lambda m: m.layers.pop(), r"model\.pop"),
+    "layers": (lambda m: setattr(m, "layers", []), "changed by add"),
+    "model weights": (lambda m: setattr(m, "weights", []), "set_weights"),
+    "loss": (lambda m: setattr(m, "loss", "mse"), "chosen by compile"),
+    "optimizer": (lambda m: setattr(m, "optimizer", "adam"), "chosen by compile"),
+    "metrics": (lambda m: setattr(m, "metrics", ["acc"]), "chosen by compile"),
+    "model rate": (lambda m: setattr(m, "learning_rate", 1), r"model\.optimizer\.learning_rate"),
+    "stop": (lambda m: setattr(m, "stop_training", True), r"train\.Stop"),
+    "input shape": (lambda m: setattr(m, "input_shape", (8, 8, 1)), "'input_shape' is said when"),
+    "method": (lambda m: setattr(m, "fit", None), "'fit' is said when"),
+    "model typo": (lambda m: setattr(m, "class_name", ("a",)), "no attribute of it.*'class_names'"),
+    "momentum": (lambda m: setattr(m.optimizer, "momentum", 0.5), "'momentum' is said when the SGD is made"),
+    "decay": (lambda m: setattr(m.optimizer, "decay", 0.5), "'decay' is no attribute"),
+    "rate of the wrong kind": (lambda m: setattr(m.optimizer, "learning_rate", "fast"), "learning rate|schedule"),
+    "smoothing": (lambda m: setattr(m.loss, "label_smoothing", 0.1), "'label_smoothing' is said when"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_ignored_is_refused(name: str) -> None:
+    change, message = REFUSED[name]
+    model = network()
+    expected = fitted(network())
+    with pytest.raises(PellucidError, match=message):
+        change(model)
+    for now, then in zip(fitted(model), expected, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_every_argument_of_every_layer_is_guarded_once_it_is_made() -> None:
+    made: list[Any] = [*network().layers, losses.BinaryCrossentropy(), optimizers.Adam(), optimizers.RMSprop()]
+    for thing in made:
+        arguments = [name for name in thing.config() if name not in ("type", "name", "trainable", "learning_rate")]
+        for name in [*arguments, "no_such_thing"]:
+            if name != "no_decay":
+                with pytest.raises(ConfigError, match=name):
+                    setattr(thing, name, 1)
+
+
+def test_a_layer_of_ones_own_sets_what_it_likes() -> None:
+    class Own(Dense):
+        pass
+
+    layer = Own(2)
+    layer.note = "mine"
+    layer(np.zeros((1, 3)))
+    layer.seen = 3
+    assert layer.note == "mine" and layer.params["kernel"].shape == (3, 2)
+
+
+def test_a_layer_renamed_in_a_model_keeps_its_weights() -> None:
+    model = network()
+    expected = fitted(model)
+    answers = model.predict(X)
+    model.layers[0].name = "first"
+    np.testing.assert_array_equal(model.predict(X), answers)
+    assert model.get_layer("first") is model.layers[0]
+    for now, then in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("twin_of", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_copied_layer_owns_its_arrays(twin_of: Callable[[Any], Any]) -> None:
+    model = network()
+    fitted(model)
+    for layer in model.layers:
+        twin = twin_of(layer)
+        assert twin.owner is None and twin.config() == layer.config()
+        for ours, theirs in zip(twin.get_weights(), layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    twin.params["kernel"] = np.zeros((12, 3))
+    assert model.get_layer("out").params["kernel"].any() and not twin.params["kernel"].any()
