@@ -13,7 +13,7 @@ cmake=$("$python" -c 'import cmake, os; print(os.path.join(cmake.CMAKE_BIN_DIR, 
 # Two halves, run side by side. Left out: what runs none of the kernels built here (the disassembly, NumPy's own
 # reference, processes that only read the environment), and the largest of many alike.
 first="tests/test_native.py tests/test_native_limits.py tests/test_ops.py tests/test_plan.py"
-second="tests/test_winograd.py tests/test_winograd_rows.py tests/test_native_pool.py tests/test_dense.py"
+second="tests/test_fuzz_geometry.py tests/test_winograd.py tests/test_winograd_rows.py tests/test_native_pool.py tests/test_dense.py"
 left_out="share_nothing or reference_itself or environment_forces or (pooled_winograd and deep and not relu)"
 
 build() {

@@ -97,7 +97,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "rate": (lambda: ops.dropout(X, 1.0, (0, 0, 0)), ConfigError, "below 1, got 1.0"),
     "rate nan": (lambda: ops.dropout(X, float("nan"), (0, 0, 0)), ConfigError, "got nan"),
     "key": (lambda: ops.dropout(X, 0.5, (0, 0)), ConfigError, r"\(seed, step, layer\), got \(0, 0\)"),  # type: ignore[arg-type]
-    "size": (lambda: ops.local_response_norm(X, size=0), ConfigError, "at least 1 channel, got 0"),
+    "size": (
+        lambda: ops.local_response_norm(X, size=0),
+        ConfigError,
+        "size must be a whole number of at least 1, got 0",
+    ),
     "scale": (lambda: ops.local_response_norm_backward(X, X, X, X[1:]), ShapeError, "scale must have shape"),
     "gamma": (lambda: ops.batch_norm(X, C4[:3], C4, epsilon=1e-3), ShapeError, r"gamma must have shape \(4,\)"),
     "batch axis": (lambda: ops.batch_norm(C4, C4, C4, epsilon=1e-3), ShapeError, "add the batch axis"),

@@ -291,7 +291,7 @@ def test_numerical_gradient_puts_back_what_it_moved_when_the_loss_fails() -> Non
         (lambda: scratch.SoftmaxWithLoss().forward(np.ones((2, 3)), np.array([0, 1, 2])), ShapeError, r"t must be"),
         (lambda: scratch.SoftmaxWithLoss().forward(np.ones((2, 3)), np.array([0.0, 1])), DataError, "whole numbers"),
         (lambda: scratch.im2col(np.ones((1, 1, 4, 4)), 5, 5), ShapeError, "needs at least 5x5"),
-        (lambda: scratch.col2im(np.ones((4, 9)), (1, 4, 4), 3, 3), ShapeError, "input_shape must be"),
+        (lambda: scratch.col2im(np.ones((4, 9)), (1, 4, 4), 3, 3), ShapeError, r"input_shape \(N, C, H, W\)"),
         (lambda: scratch.col2im(np.ones((4, 8)), (1, 1, 4, 4), 3, 3), ShapeError, r"4 rows of 9, got col \(4, 8\)"),
         (lambda: scratch.numerical_gradient(np.sum, np.ones(3, int)), ConfigError, "array of floats.* one of int"),
         (lambda: scratch.numerical_gradient(np.sum, [1.0]), ConfigError, "got list"),

@@ -169,7 +169,7 @@ def test_early_stopping_waits_for_its_patience() -> None:
     assert feed(EarlyStopping("val_loss", 0.5, 2)) == 4
     with pytest.raises(ConfigError, match="monitor must be a name"):
         EarlyStopping(3)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="patience must be at least 1"):
+    with pytest.raises(ConfigError, match="patience must be a whole number of at least 1"):
         EarlyStopping(patience=0)
     with pytest.raises(ConfigError, match="did you mean 'val_loss'"):
         feed(EarlyStopping("val_los"))
@@ -313,7 +313,7 @@ def test_history_is_empty_after_no_epochs() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"batch_size": 2.5}, "batch_size"), ({"seed": 2**32}, "below 2"), ({"patience": 0}, "patience")],
+    [({"batch_size": 2.5}, "batch_size"), ({"seed": 2**32}, "at most 4,294,967,295"), ({"patience": 0}, "patience")],
 )
 def test_wrong_settings(options: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import Array, Shape
 
 CUT_NORMAL_STDDEV = 0.87962566103423978
@@ -296,12 +296,15 @@ def get(spec: InitializerLike) -> Initializer:
         cls = _CLASSES.get(str(arguments.pop("type", None)))
         if cls is None:
             raise unknown_name("initializer", spec.get("type"), _CLASSES)
-        return cls(**arguments)
+        try:
+            return cls(**arguments)
+        except TypeError as error:
+            raise ConfigError(f"{cls.__name__}: {error}") from None
     if isinstance(spec, type) and issubclass(spec, Initializer):
         return spec()
     if callable(spec):
         return FromFunction(getattr(spec, "__name__", type(spec).__name__), spec)
-    raise ConfigError(f"an initializer is a name, an Initializer or a function of (shape, rng), got {spec!r}")
+    raise ConfigError(f"an initializer is a name, an Initializer or a function of (shape, rng), got {shown(spec)}")
 
 
 def config(initializer: Initializer) -> str | dict[str, Any]:

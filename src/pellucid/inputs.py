@@ -13,10 +13,10 @@ import numpy as np
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers import Layer
-from pellucid.layers.layer import number
 from pellucid.layers.stack import channels_last
 from pellucid.losses import Loss
 from pellucid.ops import Array, Shape, real_array, words_of
+from pellucid.ops.geometry import number
 from pellucid.plan import accuracy_kind
 from pellucid.train import Examples
 

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
-from pellucid.layers.layer import positive_int
 from pellucid.ops import Array, real_array
+from pellucid.ops.geometry import whole
+
+MAX_CLASSES = 10_000
+"""Classes of a confusion matrix, and bins of a calibration: each has a row."""
 
 THRESHOLD = 0.5
 """A single score above this is class 1, as in Keras and in training."""
@@ -35,7 +38,7 @@ def top_k(labels: Any, scores: Any, k: int = 5) -> float:
     Errors: ConfigError for k below 1; DataError for lengths that differ.
     """
     table = real_array(scores, "top_k: scores")
-    k = positive_int(k, "top_k: k")
+    k = whole(k, "top_k: k")
     if table.ndim != 2:
         raise DataError(f"top_k: scores must be (N, classes), got shape {table.shape}")
     truth, _ = _pair(labels, table)
@@ -55,7 +58,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: int | None = None) 
     """
     truth, guess = _pair(labels, predictions)
     highest = int(max(truth.max(), guess.max()))
-    count = highest + 1 if classes is None else positive_int(classes, "confusion_matrix: classes")
+    count = highest + 1 if classes is None else whole(classes, "confusion_matrix: classes", MAX_CLASSES)
     lowest = int(min(truth.min(), guess.min()))
     if lowest < 0 or highest >= count:
         raise DataError(f"confusion_matrix: class numbers run from {lowest} to {highest}, expected 0 to {count - 1}")
@@ -111,7 +114,7 @@ def calibration(labels: Any, probabilities: Any, bins: int = 15) -> Calibration:
     Errors: ConfigError for bins below 1; DataError for lengths that differ, and for numbers that are no probabilities.
     Source: Guo, Pleiss, Sun & Weinberger 2017, section 2.
     """
-    bins = positive_int(bins, "calibration: bins")
+    bins = whole(bins, "calibration: bins", MAX_CLASSES)
     confidence, right = _confidences("calibration", labels, probabilities)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     counts = np.bincount(place, minlength=bins)
@@ -125,7 +128,7 @@ def confident_mistakes(labels: Any, probabilities: Any, k: int = 24) -> Array:
     Shapes: probabilities (N,K) -> (at most k,) rows.
     Errors: ConfigError for k below 1; DataError as `calibration`.
     """
-    k = positive_int(k, "confident_mistakes: k")
+    k = whole(k, "confident_mistakes: k")
     confidence, right = _confidences("confident_mistakes", labels, probabilities)
     wrong = np.flatnonzero(~right)
     return np.asarray(wrong[np.argsort(-confidence[wrong], kind="stable")][:k])

@@ -19,11 +19,10 @@ from pellucid.errors import ConfigError, shown
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
 from pellucid.inside import Inside, place_of
 from pellucid.layers import Layer
-from pellucid.layers.layer import positive_int
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
 from pellucid.ops import choose_direct_convolution
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, whole
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
@@ -150,7 +149,7 @@ class Sequential(Stack, Shown):
         """
         images = build_for(self, x)
         check_range(images, self.trained_on, self.name)
-        capacity = min(256 if batch_size is None else positive_int(batch_size, "predict: batch_size"), len(images))
+        capacity = min(256 if batch_size is None else whole(batch_size, "predict: batch_size"), len(images))
         if batch_size is None and capacity > 1:
             capacity = min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1))
         done = 0
@@ -294,7 +293,7 @@ class Sequential(Stack, Shown):
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
         """
         self._compiled()
-        count = 32 if batch_size is None else positive_int(batch_size, "evaluate: batch_size")
+        count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
         verbose = verbosity(verbose)
         if progress is not None and not callable(progress):
             raise ConfigError(f"evaluate: progress must be a function (done, total, what), got {shown(progress)}")
@@ -322,7 +321,7 @@ class Sequential(Stack, Shown):
 
     def memory(self, batch_size: int = 32) -> MemorySummary:
         """What training and prediction in such batches will take, before they run; with Adam if not compiled."""
-        count = positive_int(batch_size, "batch_size")
+        count = whole(batch_size, "batch_size")
         return memory_of(
             self.layers,
             self.parameters,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, shown, unknown_name
+
+MAX_LENGTH, MAX_DEPTH = 2000, 4
+"""Of a value: characters, and lists in lists."""
 
 
 def parse(settings: Sequence[str]) -> dict[str, Any]:
@@ -15,17 +19,19 @@ def parse(settings: Sequence[str]) -> dict[str, Any]:
     >>> parse(["filter_num=16", "pool=max", "kernel_size=[3, 5]", "nesterov=true"])
     {'filter_num': 16, 'pool': 'max', 'kernel_size': [3, 5], 'nesterov': True}
 
-    Errors: ConfigError if there is no '=' or no key, or if a key comes twice.
+    Errors: ConfigError for a value that is too long or too deep, if there is no '=' or no key, or if a key comes twice.
     """
     parsed: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         key = key.strip().replace("-", "_")
         if not equals or not key:
-            raise ConfigError(f"--set takes KEY=VALUE, got {setting!r}; for example --set hidden_size=50")
+            raise ConfigError(f"--set takes KEY=VALUE, got {shown(setting)}; for example --set hidden_size=50")
         if key in parsed:
-            raise ConfigError(f"--set {key} is given twice, {parsed[key]!r} and {value!r}; give it once")
-        parsed[key] = _value(value.strip())
+            raise ConfigError(
+                f"--set {shown(key)} is given twice, {shown(parsed[key])} and {shown(value)}; give it once"
+            )
+        parsed[key] = _value(key, value.strip())
     return parsed
 
 
@@ -45,9 +51,20 @@ def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str
     return shares
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
+    if len(text) > MAX_LENGTH or _depth(text) > MAX_DEPTH:
+        raise ConfigError(
+            f"--set {shown(key)} takes a value of at most {MAX_LENGTH} characters, {MAX_DEPTH} lists deep, "
+            f"got {len(text)} characters, {_depth(text)} deep"
+        )
     try:
         return json.loads(text)
     except ValueError:
         lowered = text.lower()
         return {"true": True, "false": False, "none": None}.get(lowered, text)
+
+
+def _depth(text: str) -> int:
+    """How deep brackets stand within brackets."""
+    steps = ((character in "[{") - (character in "]}") for character in text)
+    return max(itertools.accumulate(steps), default=0)

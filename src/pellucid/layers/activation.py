@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pellucid import ops
-from pellucid.errors import ConfigError, unknown_name
-from pellucid.layers.layer import Cache, Key, Layer, above_zero, number
+from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array
+from pellucid.ops.geometry import above_zero, number
 
 Kind = TypeVar("Kind", bound=Layer)
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
@@ -25,7 +26,7 @@ def standardize_activation(activation: object, where: str) -> str | None:
         return None
     if not isinstance(activation, str):
         raise ConfigError(
-            f"{where}: activation must be a name ({', '.join(ACTIVATIONS)}), got {activation!r}; "
+            f"{where}: activation must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
             "add a layer object to the model as a layer of its own"
         )
     name = activation.lower().replace("leakyrelu", "leaky_relu")

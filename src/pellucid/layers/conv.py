@@ -11,12 +11,12 @@ from pellucid import initializers, ops
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
-from pellucid.layers.layer import Cache, Key, Layer, positive_int
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.one_row import OneRow, width, width_padding
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.window import check_window, describe_padding, describe_strides
 from pellucid.ops import Array, Pads, Pair, Shape
-from pellucid.ops.geometry import conv2d_macs, pair, resolve_padding, standardize_padding
+from pellucid.ops.geometry import conv2d_macs, pair, resolve_padding, standardize_padding, whole
 
 
 class Conv2D(Layer):
@@ -52,12 +52,12 @@ class Conv2D(Layer):
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         where = type(self).__name__
-        self.filters = positive_int(filters, f"{where}: filters")
+        self.filters = whole(filters, f"{where}: filters")
         self.kernel_size = pair(kernel_size, f"{where}: kernel_size")
         self.strides = pair(strides, f"{where}: strides")
         self.padding = standardize_padding(padding, f"{where}: padding")
         self.dilation_rate = pair(dilation_rate, f"{where}: dilation_rate")
-        self.groups = positive_int(groups, f"{where}: groups")
+        self.groups = whole(groups, f"{where}: groups")
         if self.filters % self.groups:
             raise ConfigError(
                 f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
@@ -73,7 +73,7 @@ class Conv2D(Layer):
         self.output_shape(input_shape)
         params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
         if self.use_bias:
-            params["bias"] = self.bias_initializer((self.filters,), rng)
+            params["bias"] = self.draw(self.bias_initializer, (self.filters,), rng)
         self.params = params
         self.built = True
 
@@ -153,7 +153,7 @@ class Conv2D(Layer):
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
-        return self.kernel_initializer(self._kernel_shape(channels), rng)
+        return self.draw(self.kernel_initializer, self._kernel_shape(channels), rng)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C/groups,O); a view."""
@@ -175,9 +175,8 @@ class Conv2D(Layer):
     def _map_shape(self, input_shape: Shape) -> Shape:
         """(OH,OW,O) for pictures (H,W,C)."""
         self._check_channels(input_shape)
-        size = input_shape[0], input_shape[1]
         pads = self._pads(input_shape)
-        return (*check_window(self, size, self.kernel_size, self.strides, pads, self.dilation_rate), self.filters)
+        return check_window(self, input_shape, self.filters, self.kernel_size, self.strides, pads, self.dilation_rate)
 
     def _check_channels(self, input_shape: Shape) -> None:
         self.check_rank(input_shape, "H, W, C", "add the missing axes, e.g. a last axis of 1 for grey pictures")

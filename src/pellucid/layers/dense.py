@@ -11,10 +11,10 @@ from pellucid import initializers, ops
 from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
-from pellucid.layers.layer import Cache, Key, Layer, positive_int
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import dense_macs
+from pellucid.ops.geometry import dense_macs, whole
 
 
 class Dense(Layer):
@@ -39,7 +39,7 @@ class Dense(Layer):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
-        self.units = positive_int(units, "Dense: units")
+        self.units = whole(units, "Dense: units")
         self.activation = standardize_activation(activation, "Dense")
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -48,9 +48,9 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        params = {"kernel": self.kernel_initializer((input_shape[0], self.units), rng)}
+        params = {"kernel": self.draw(self.kernel_initializer, (input_shape[0], self.units), rng)}
         if self.use_bias:
-            params["bias"] = self.bias_initializer((self.units,), rng)
+            params["bias"] = self.draw(self.bias_initializer, (self.units,), rng)
         self.params = params
         self.built = True
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pellucid import ops
 from pellucid.errors import ConfigError
-from pellucid.layers.layer import Cache, Key, Layer, number
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array
+from pellucid.ops.geometry import number
 
 
 class Dropout(Layer):

@@ -19,6 +19,7 @@ from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Pair, Shape, real_array
+from pellucid.ops.geometry import expect_weights, standardize_shape
 
 Cache = Any
 """Whatever a layer's backward needs of its forward; nobody else looks inside."""
@@ -54,10 +55,11 @@ class Layer(Fixed, Shown):
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name):
-            raise ConfigError(f"{type(self).__name__}: name must be a word, got {name!r}")
+            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
         self.auto_named = name is None
         self._name = snake_case(type(self).__name__) if name is None else name
-        self.input_shape = None if input_shape is None else standardize_shape(input_shape, type(self).__name__)
+        where = f"{type(self).__name__}: input_shape"
+        self.input_shape = None if input_shape is None else standardize_shape(input_shape, where)
         self.trainable = flag(trainable, f"{type(self).__name__}: trainable")
         self._writable: dict[str, Array] = {}
         self.built = False
@@ -191,6 +193,11 @@ class Layer(Fixed, Shown):
             self.build(tuple(int(size) for size in input_shape), rng)
             self.built = True
 
+    def draw(self, initializer: Initializer, shape: Shape, rng: np.random.Generator) -> Array:
+        """A new array of weights. Errors: ConfigError where it would be too large."""
+        expect_weights(shape, self.place())
+        return initializer(shape, rng)
+
     @property
     def weights(self) -> list[Array]:
         """Parameters, then state, as live read-only arrays; empty before the layer is built."""
@@ -322,36 +329,6 @@ def snake_case(name: str) -> str:
     ['conv2d', 'leaky_relu', 'global_avg_pool2d']
     """
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.replace("ReLU", "Relu")).lower()
-
-
-def standardize_shape(shape: Sequence[int], where: str) -> Shape:
-    """A shape without the batch axis as a tuple of ints. Errors: ConfigError for anything else."""
-    given = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-    if not given or not all(isinstance(size, int | np.integer) and size >= 1 for size in given):
-        raise ConfigError(f"{where}: input_shape must be sizes of at least 1 without the batch, got {shape!r}")
-    return tuple(int(size) for size in given)
-
-
-def positive_int(value: Any, what: str) -> int:
-    """A whole number of at least 1. Errors: ConfigError naming `what`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ConfigError(f"{what} must be a whole number of at least 1, got {value!r}")
-    return int(value)
-
-
-def number(value: Any, what: str, low: float, high: float = float("inf")) -> float:
-    """A number in [low, high). Errors: ConfigError naming `what`."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value < high:
-        bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to below {high:g}"
-        raise ConfigError(f"{what} must be a number {bound}, got {value!r}")
-    return float(value)
-
-
-def above_zero(value: Any, what: str) -> float:
-    """A finite number above 0. Errors: ConfigError naming `what`."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < float("inf"):
-        raise ConfigError(f"{what} must be a number above 0, got {value!r}")
-    return float(value)
 
 
 def _read_only(array: Array) -> Array:

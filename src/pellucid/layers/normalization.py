@@ -8,8 +8,9 @@ import numpy as np
 
 from pellucid import initializers, ops
 from pellucid.errors import ShapeError
-from pellucid.layers.layer import Cache, Key, Layer, number, positive_int
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import MAX_SIDE, number, whole
 
 
 class BatchNorm(Layer):
@@ -48,12 +49,12 @@ class BatchNorm(Layer):
         channels = self.output_shape(input_shape)[-1]
         self.params = {}
         if self.scale:
-            self.params["gamma"] = self.gamma_initializer((channels,), rng)
+            self.params["gamma"] = self.draw(self.gamma_initializer, (channels,), rng)
         if self.center:
-            self.params["beta"] = self.beta_initializer((channels,), rng)
+            self.params["beta"] = self.draw(self.beta_initializer, (channels,), rng)
         self.state = {
-            "mean": self.moving_mean_initializer((channels,), rng),
-            "variance": self.moving_variance_initializer((channels,), rng),
+            "mean": self.draw(self.moving_mean_initializer, (channels,), rng),
+            "variance": self.draw(self.moving_variance_initializer, (channels,), rng),
         }
         self.built = True
 
@@ -127,7 +128,7 @@ class LocalResponseNorm(Layer):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
-        self.size = positive_int(size, "LocalResponseNorm: size")
+        self.size = whole(size, "LocalResponseNorm: size", MAX_SIDE)
         self.alpha = number(alpha, "LocalResponseNorm: alpha", 0.0)
         self.beta = number(beta, "LocalResponseNorm: beta", 0.0)
         self.k = number(k, "LocalResponseNorm: k", 0.0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array, Pads, Shape
+from pellucid.ops.geometry import MAX_SIDE, standardize_padding, whole
 
 
 class OneRow(Layer):
@@ -51,16 +52,19 @@ class OneRow(Layer):
 def width(value: int | Sequence[int], name: str) -> int:
     """One number of at least 1, given bare or as a sequence of one, as Keras takes both. Errors: ConfigError."""
     bare = value[0] if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1 else value
-    if isinstance(bare, bool) or not isinstance(bare, int | np.integer) or bare < 1:
-        raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(bare)
+    return whole(bare, name, MAX_SIDE)
 
 
 def width_padding(padding: str | int | Sequence[int], name: str) -> str | Pads:
     """Padding along the width alone: a word, a number for both ends, or (left, right). Errors: ConfigError."""
     if isinstance(padding, str):
         return padding
-    ends = (padding, padding) if isinstance(padding, int | np.integer) else tuple(padding)
-    if len(ends) != 2 or not all(isinstance(end, int | np.integer) and end >= 0 for end in ends):
-        raise ConfigError(f'{name} must be "valid", "same", a number of samples or (left, right), got {padding!r}')
-    return (0, 0), (int(ends[0]), int(ends[1]))
+    ends = (padding, padding) if isinstance(padding, int | np.integer) else padding
+    try:
+        pads = standardize_padding(((0, 0), ends), name)
+    except ConfigError:
+        raise ConfigError(
+            f'{name} must be "valid", "same", a number of samples or (left, right), none negative, '
+            f"none above {MAX_SIDE:,}, got {shown(padding)}"
+        ) from None
+    return cast(Pads, pads)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops import Array
+from pellucid.ops.geometry import number
 
 DEFAULT_STRENGTH = 0.01
 """Keras's strength for a penalty given by name alone."""
@@ -28,8 +29,7 @@ class Penalty:
 
     def __post_init__(self) -> None:
         for name, value in (("l1", self.l1), ("l2", self.l2)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                raise ConfigError(f"penalty: {name} must be a number of at least 0, got {value!r}")
+            number(value, f"penalty: {name}", 0.0)
 
     def loss(self, weights: Array) -> float:
         """What these weights add to the loss."""
@@ -79,4 +79,4 @@ def standardize_penalty(spec: Any) -> Penalty | None:
         if word in ("l1", "l2", "l1_l2"):
             return Penalty(l1=strength if "l1" in word else 0.0, l2=strength if "l2" in word else 0.0)
         raise unknown_name("kernel_regularizer", spec[0], ("l1", "l2", "l1_l2"))
-    raise ConfigError(f'kernel_regularizer must be "l1", "l2", ("l2", 0.001), L1(...) or L2(...), got {spec!r}')
+    raise ConfigError(f'kernel_regularizer must be "l1", "l2", ("l2", 0.001), L1(...) or L2(...), got {shown(spec)}')

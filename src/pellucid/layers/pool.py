@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid import ops
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.one_row import OneRow, width, width_padding
 from pellucid.layers.window import check_window, describe_padding, describe_strides
@@ -37,7 +37,7 @@ class Pool2D(Layer):
                 if max(pads) >= size:
                     raise ConfigError(
                         f"{where}: padding must be smaller than the window {self.pool_size[0]}x{self.pool_size[1]}, "
-                        f"got {padding!r}; a window of nothing but padding has no value"
+                        f"got {shown(padding)}; a window of nothing but padding has no value"
                     )
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -53,8 +53,7 @@ class Pool2D(Layer):
     def _map_shape(self, input_shape: Shape) -> Shape:
         """(OH,OW,C) for pictures (H,W,C)."""
         self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
-        size = input_shape[0], input_shape[1]
-        return (*check_window(self, size, self.pool_size, self.strides, self._pads(input_shape)), input_shape[2])
+        return check_window(self, input_shape, input_shape[2], self.pool_size, self.strides, self._pads(input_shape))
 
     def _pads(self, input_shape: Shape) -> Pads:
         return resolve_padding(self.padding, (input_shape[0], input_shape[1]), self.pool_size, self.strides)

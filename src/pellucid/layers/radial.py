@@ -9,9 +9,9 @@ import numpy as np
 from pellucid import initializers, ops
 from pellucid.initializers import InitializerLike
 from pellucid.layers.dense import check_inputs
-from pellucid.layers.layer import Cache, Key, Layer, positive_int
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import dense_macs
+from pellucid.ops.geometry import dense_macs, whole
 
 
 class RBF(Layer):
@@ -35,12 +35,12 @@ class RBF(Layer):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
-        self.units = positive_int(units, "RBF: units")
+        self.units = whole(units, "RBF: units")
         self.kernel_initializer = initializers.get(kernel_initializer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        self.params = {"kernel": self.kernel_initializer((input_shape[0], self.units), rng)}
+        self.params = {"kernel": self.draw(self.kernel_initializer, (input_shape[0], self.units), rng)}
         self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:

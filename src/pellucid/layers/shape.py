@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid import ops
-from pellucid.errors import ConfigError, ShapeError
-from pellucid.layers.layer import Cache, Key, Layer, standardize_shape
+from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.window import describe_padding
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import pad2d_shape, standardize_padding
+from pellucid.ops.geometry import expect_numbers, padded_shape, standardize_padding, standardize_shape
 
 
 class Input(Layer):
@@ -22,7 +22,7 @@ class Input(Layer):
     """
 
     def __init__(self, shape: Sequence[int], *, name: str | None = None, trainable: bool = True) -> None:
-        self.shape = standardize_shape(shape, "Input")
+        self.shape = standardize_shape(shape, "Input: shape")
         super().__init__(name=name, input_shape=self.shape, trainable=trainable)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -79,13 +79,15 @@ class ZeroPadding2D(Layer):
         pads = standardize_padding(padding, "ZeroPadding2D: padding")
         if isinstance(pads, str):
             raise ConfigError(
-                f"ZeroPadding2D: padding must be pixels, got {padding!r}; a convolution takes the word itself"
+                f"ZeroPadding2D: padding must be pixels, got {shown(padding)}; a convolution takes the word itself"
             )
         self.padding = pads
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_rank(input_shape, "H, W, C", "add the missing axes")
-        return pad2d_shape((1, *input_shape), self.padding)[1:]
+        shape = padded_shape(input_shape, self.padding)
+        expect_numbers(shape, f"{self.place()}: its output")
+        return shape
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])

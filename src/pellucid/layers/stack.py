@@ -13,9 +13,10 @@ import numpy as np
 from pellucid._arguments import flag, several
 from pellucid._fixed import Fixed
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
-from pellucid.layers.layer import Layer, standardize_shape
+from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
 from pellucid.ops import Array, Shape, real_array
+from pellucid.ops.geometry import expect_numbers, standardize_shape, whole
 
 
 class Row(list[Layer]):
@@ -42,11 +43,9 @@ class Stack(Fixed):
     """
 
     def __init__(self, layers: Sequence[Layer] | None, name: str, seed: int) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise ConfigError(f"{type(self).__name__}: seed must be a whole number from 0 to below 2^32, got {seed!r}")
         if not isinstance(name, str) or not name:
             raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
-        self.name, self.seed = name, int(seed)
+        self.name, self.seed = name, whole(seed, f"{type(self).__name__}: seed", 2**32 - 1, least=0)
         self._layers = Row()
         self._input_shape: Shape | None = None
         self._changes = 0
@@ -142,7 +141,7 @@ class Stack(Fixed):
             trimmed = given[1:] if given and given[0] is None else given
             if None in trimmed:
                 raise ConfigError(f"{self.name} is built for one size of picture, got {shown(input_shape)}")
-            shape = standardize_shape([size for size in trimmed if size is not None], self.name)
+            shape = standardize_shape([size for size in trimmed if size is not None], f"{self.name}: input_shape")
             if self._input_shape is not None and self._input_shape != shape:
                 raise ShapeError(f"{self.name} has input shape {self._input_shape}, cannot be built for {shape}")
             self._input_shape = shape
@@ -229,6 +228,7 @@ class Stack(Fixed):
             if not layer.built:
                 layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
             result = layer.output_shape(shape)
+            expect_numbers(result, f"{layer.place()}: its output")
         except ShapeError as error:
             if meant is None:
                 raise

@@ -44,10 +44,10 @@ class Subsampling2D(Pool2D):
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         channels = self.output_shape(input_shape)[-1]
         # one weight a map, drawn as one of the PH * PW equal ones that its window has
-        drawn = self.kernel_initializer((*self.pool_size, 1, channels), rng)
+        drawn = self.draw(self.kernel_initializer, (*self.pool_size, 1, channels), rng)
         self.params = {
             "kernel": np.ascontiguousarray(drawn[0, 0, 0]),
-            "bias": self.bias_initializer((channels,), rng),
+            "bias": self.draw(self.bias_initializer, (channels,), rng),
         }
         self.built = True
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.initializers import InitializerLike
 from pellucid.layers.conv import Conv2D
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import conv2d_macs
+from pellucid.ops.geometry import conv2d_macs, expect_weights, whole
 
 Table = Sequence[Sequence[int]]
 """For each filter, the numbers of the maps it sees."""
+
+MAX_MAPS = 2**16
+"""Maps that a table may speak of."""
 
 
 class TableConv2D(Conv2D):
@@ -75,8 +78,9 @@ class TableConv2D(Conv2D):
         return f"{super().detail()}, {len(self.inputs)} of {self.filters * self._built_channels()}"
 
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
-        drawn = [self.kernel_initializer((*self.kernel_size, len(seen), 1), rng)[..., 0] for seen in self.table]
-        return np.concatenate(drawn, axis=-1)
+        expect_weights((*self.kernel_size, channels, self.filters), self.place())
+        shapes = [(*self.kernel_size, len(seen), 1) for seen in self.table]
+        return np.concatenate([self.draw(self.kernel_initializer, each, rng)[..., 0] for each in shapes], axis=-1)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C,O), zero where there is no connection; a copy."""
@@ -95,12 +99,12 @@ class TableConv2D(Conv2D):
 def standardize_table(table: Table, where: str) -> tuple[tuple[int, ...], ...]:
     """The table as tuples. Errors: ConfigError, see TableConv2D."""
     try:
-        filters = tuple(tuple(int(channel) for channel in seen) for seen in table)
+        filters = tuple(tuple(whole(map_, "a map", MAX_MAPS, least=0) for map_ in seen) for seen in table)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: table must list the maps that each filter sees: {error}") from None
     for number, seen in enumerate(filters):
         if not seen or len(set(seen)) != len(seen) or min(seen) < 0:
-            raise ConfigError(f"{where}: filter {number} must see one map or more, each once, got {list(seen)}")
+            raise ConfigError(f"{where}: filter {number} must see one map or more, each once, got {shown(list(seen))}")
     used = {channel for seen in filters for channel in seen}
     unseen = sorted(set(range(max(used, default=-1) + 1)) - used)
     if not filters or unseen:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pellucid.errors import ShapeError
 from pellucid.layers.layer import Layer
-from pellucid.ops import Pads, Pair
-from pellucid.ops.geometry import Padding, least_input, output_size
+from pellucid.ops import Pads, Pair, Shape
+from pellucid.ops.geometry import Padding, expect_numbers, least_input, output_size, padded_shape
 
 
-def check_window(layer: Layer, size: Pair, window: Pair, strides: Pair, pads: Pads, dilation: Pair = (1, 1)) -> Pair:
-    """(OH, OW). Errors: ShapeError naming the layer, where the window does not fit."""
+def check_window(
+    layer: Layer, input_shape: Shape, channels: int, window: Pair, strides: Pair, pads: Pads, dilation: Pair = (1, 1)
+) -> Shape:
+    """(OH, OW, channels) for pictures (H, W, C).
+
+    Errors: ShapeError naming the layer, where the window does not fit or a picture grows too large.
+    """
+    size = input_shape[0], input_shape[1]
     least = least_input(window, pads, dilation)
     if size[0] < least[0] or size[1] < least[1]:
         raise ShapeError(
             f"{layer.place()} needs at least {least[0]}x{least[1]} input, got {size[0]}x{size[1]}{layer.source()}; "
             'use padding="same", a smaller kernel, or a larger picture'
         )
-    return output_size(size, window, strides, pads, dilation)
+    expect_numbers(padded_shape(input_shape, pads), f"{layer.place()}: its padded input")
+    shape = *output_size(size, window, strides, pads, dilation), channels
+    expect_numbers(shape, f"{layer.place()}: its output")
+    return shape
 
 
 def describe_padding(padding: Padding) -> str:

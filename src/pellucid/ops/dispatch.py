@@ -12,9 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import BackendError, ConfigError, ShapeError, unknown_name
+from pellucid.errors import BackendError, ConfigError, ShapeError, shown, unknown_name
 from pellucid.ops import native, reference
-from pellucid.ops.geometry import Array, Convolution, Pads, Pooling, Shape, pair, standardize_padding
+from pellucid.ops.geometry import (
+    Array,
+    Convolution,
+    Pads,
+    Pooling,
+    Shape,
+    expect_total,
+    pair,
+    standardize_padding,
+    whole,
+)
 
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
@@ -167,6 +177,7 @@ def result(op: str, shape: Shape, inputs: tuple[Array | None, ...], out: Array |
     if first is None:
         raise ConfigError(f"{op}: its first array is missing")
     if out is None:
+        expect_total(shape, f"{op}: a result")
         return np.empty(shape, first.dtype)
     if not isinstance(out, np.ndarray) or out.dtype != first.dtype or not out.flags.c_contiguous:
         kind = f"{out.dtype}, strides {out.strides}" if isinstance(out, np.ndarray) else type(out).__name__
@@ -193,14 +204,14 @@ def pads(padding: object) -> Pads:
     """
     found = standardize_padding(padding)
     if isinstance(found, str):
-        raise ConfigError(f"ops take padding in pixels, got {padding!r}; use geometry.resolve_padding first")
+        raise ConfigError(f"ops take padding in pixels, got {shown(padding)}; use geometry.resolve_padding first")
     return found
 
 
 def convolution(strides: object, padding: object, dilation: object = (1, 1), groups: int = 1) -> Convolution:
-    """Errors: ConfigError unless strides and dilation are pairs and padding is in pixels."""
+    """Errors: ConfigError unless strides and dilation are pairs, padding is in pixels and groups a whole number."""
     padding, strides, dilation = pads(padding), pair(strides, "strides"), pair(dilation, "dilation")
-    return {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    return {"strides": strides, "padding": padding, "dilation": dilation, "groups": whole(groups, "groups")}
 
 
 def pooling(pool_size: object, strides: object, padding: object) -> Pooling:

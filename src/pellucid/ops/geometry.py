@@ -1,5 +1,8 @@
 """Sizes of pictures on their way through a network: the only copy of this arithmetic in the project.
 
+Every argument that is a size has its limit here, and every product of sizes: within them no formula leaves int64, and
+no array is asked for that no machine has. The compiled kernels check theirs again (native/checks.cpp).
+
 Letters: N batch, H W height and width, C input channels, O output channels, KH KW kernel, PH PW pooling window,
 SH SW stride, DH DW dilation, OH OW output, G groups. A `Pair` is (rows, columns); `Pads` is
 ((top, bottom), (left, right)).
@@ -13,9 +16,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NotRequired, TypedDict
 
+import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ConfigError, ShapeError, shown
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -24,6 +28,17 @@ Shape = tuple[int, ...]
 Padding = Literal["valid", "same"] | Pads
 
 NO_PADS: Pads = ((0, 0), (0, 0))
+
+MAX_SIDE = 2**20
+"""Largest window, stride, dilation and padding along one side. Units: pixels, samples or channels."""
+MAX_NUMBERS = 2**30
+"""Most numbers in one picture, on any layer and with its padding: 4 GB in float32."""
+MAX_WEIGHTS = 2**28
+"""Most numbers in one array of weights: 1 GB, and training keeps four of them."""
+MAX_TOTAL = 2**42
+"""Most numbers in any one array."""
+MAX_AXES = 8
+"""Most axes of one picture or example."""
 
 
 class Convolution(TypedDict):
@@ -47,14 +62,54 @@ def _is_int(value: object) -> bool:  # exact types first: asking an abstract cla
     return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
+def whole(value: object, name: str, most: int = MAX_NUMBERS, *, least: int = 1) -> int:
+    """A whole number from `least` to `most`.
+
+    Errors: ConfigError for anything else.
+    """
+    if not _is_int(value) or not least <= value <= most:  # type: ignore[operator]
+        above = f" and at most {most:,}" if _is_int(value) and value > most else ""  # type: ignore[operator]
+        raise ConfigError(f"{name} must be a whole number of at least {least}{above}, got {shown(value)}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def number(value: Any, what: str, low: float, high: float = float("inf")) -> float:
+    """A number in [low, high). Errors: ConfigError naming `what`."""
+    found = _real(value)
+    if found is None or not low <= found < high:
+        bound = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to below {high:g}"
+        raise ConfigError(f"{what} must be a number {bound}, got {shown(value)}")
+    return found
+
+
+def above_zero(value: Any, what: str) -> float:
+    """A finite number above 0. Errors: ConfigError naming `what`."""
+    found = _real(value)
+    if found is None or not 0 < found < float("inf"):
+        raise ConfigError(f"{what} must be a number above 0, got {shown(value)}")
+    return found
+
+
+def _real(value: Any) -> float | None:
+    """`value` as a float; None for anything but a real number that is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def _ints(value: object, count: int) -> tuple[int, ...] | None:
     """`value` as `count` ints, or None where it is anything else."""
     if type(value) is not tuple and (
-        isinstance(value, str) or not (isinstance(value, Sequence) or hasattr(value, "__array__"))
+        isinstance(value, str) or not (isinstance(value, Sequence) or getattr(value, "ndim", 0) == 1)
     ):
         return None
+    if len(value) != count:  # type: ignore[arg-type]
+        return None
     items = list(value)  # type: ignore[call-overload]
-    return tuple(int(item) for item in items) if len(items) == count and all(map(_is_int, items)) else None
+    return tuple(int(item) for item in items) if all(map(_is_int, items)) else None
 
 
 def pair(value: object, name: str) -> Pair:
@@ -63,11 +118,14 @@ def pair(value: object, name: str) -> Pair:
     >>> pair(3, "kernel_size"), pair([2, 1], "strides")
     ((3, 3), (2, 1))
 
-    Errors: ConfigError for anything but one or two ints of at least 1.
+    Errors: ConfigError for anything but one or two ints from 1 to MAX_SIDE.
     """
     both = _ints((value, value) if _is_int(value) else value, 2)
-    if both is None or min(both) < 1:
-        raise ConfigError(f"{name} must be a whole number of at least 1, or two of them (rows, columns), got {value!r}")
+    if both is None or min(both) < 1 or max(both) > MAX_SIDE:
+        above = f" and at most {MAX_SIDE:,}" if both is not None and max(both) > MAX_SIDE else ""
+        raise ConfigError(
+            f"{name} must be a whole number of at least 1{above}, or two of them (rows, columns), got {shown(value)}"
+        )
     return both[0], both[1]
 
 
@@ -80,8 +138,9 @@ def standardize_padding(padding: object, name: str = "padding") -> Padding:
     ((0, 1), (2, 3))
 
     Units: pixels; a pair is (top and bottom, left and right), two pairs are ((top, bottom), (left, right)).
-    Errors: ConfigError for anything else.
+    Errors: ConfigError for anything else, and for more than MAX_SIDE pixels.
     """
+    pads: Pads | None = None
     if isinstance(padding, str):
         word = padding.lower()
         if word == "valid":
@@ -89,16 +148,59 @@ def standardize_padding(padding: object, name: str = "padding") -> Padding:
         if word == "same":
             return "same"
     elif (two := _ints((padding, padding) if _is_int(padding) else padding, 2)) is not None:
-        if min(two) >= 0:
-            return (two[0], two[0]), (two[1], two[1])
+        pads = (two[0], two[0]), (two[1], two[1])
     elif isinstance(padding, Sequence) and len(padding) == 2:
         rows, columns = _ints(padding[0], 2), _ints(padding[1], 2)
-        if rows is not None and columns is not None and min(rows + columns) >= 0:
-            return (rows[0], rows[1]), (columns[0], columns[1])
+        if rows is not None and columns is not None:
+            pads = (rows[0], rows[1]), (columns[0], columns[1])
+    if pads is not None and min(pads[0] + pads[1]) >= 0 and max(pads[0] + pads[1]) <= MAX_SIDE:
+        return pads
     raise ConfigError(
         f'{name} must be "valid", "same", a number of pixels, a pair (rows, columns) or '
-        f"((top, bottom), (left, right)), none negative, got {padding!r}"
+        f"((top, bottom), (left, right)), none negative, none above {MAX_SIDE:,}, got {shown(padding)}"
     )
+
+
+def standardize_shape(shape: object, name: str) -> Shape:
+    """The shape of one picture or example, without the batch axis, as a tuple of ints; one int is one axis.
+
+    Errors: ConfigError for anything else, or more than MAX_AXES axes or MAX_NUMBERS numbers.
+    """
+    given = (shape,) if _is_int(shape) else shape
+    axes = len(given) if isinstance(given, Sequence) or getattr(given, "ndim", 0) == 1 else 0  # type: ignore[arg-type]
+    sizes = _ints(given, axes) if 1 <= axes <= MAX_AXES else None
+    if sizes is None or min(sizes) < 1:
+        raise ConfigError(f"{name} must be 1 to {MAX_AXES} sizes of at least 1 without the batch, got {shown(shape)}")
+    expect_numbers(sizes, name)
+    return sizes
+
+
+def expect_numbers(shape: Shape, what: str) -> None:
+    """Errors: ShapeError where one picture or example of this shape has more than MAX_NUMBERS numbers."""
+    if math.prod(shape) > MAX_NUMBERS:
+        raise ShapeError(
+            f"{what} would be {_by(shape)} numbers for each picture, at most {MAX_NUMBERS:,} can be; "
+            "use smaller sizes, or larger strides"
+        )
+
+
+def expect_weights(shape: Shape, what: str) -> None:
+    """Errors: ConfigError where one array of weights has more than MAX_WEIGHTS numbers."""
+    if math.prod(shape) > MAX_WEIGHTS:
+        raise ConfigError(
+            f"{what} would have {_by(shape)} weights, at most {MAX_WEIGHTS:,} can be; "
+            "use fewer units or filters, a smaller kernel, or smaller pictures"
+        )
+
+
+def _by(shape: Shape) -> str:
+    return "x".join(map(shown, shape))
+
+
+def expect_total(shape: Shape, what: str) -> None:
+    """Errors: MemoryError where an array of this shape has more than MAX_TOTAL numbers, before it is asked for."""
+    if math.prod(shape) > MAX_TOTAL:
+        raise MemoryError(f"{what} of {_by(shape)} numbers is more than any machine can hold; use smaller batches")
 
 
 def window_span(kernel: Pair, dilation: Pair = (1, 1)) -> Pair:
@@ -162,10 +264,19 @@ def output_size(size: Pair, kernel: Pair, strides: Pair, pads: Pads = NO_PADS, d
     return (padded[0] - spans[0]) // strides[0] + 1, (padded[1] - spans[1]) // strides[1] + 1
 
 
-def _picture(shape: Shape, what: str) -> tuple[int, int, int, int]:
-    if len(shape) != 4:
-        raise ShapeError(f"{what}: expected pictures (N, H, W, C), got shape {tuple(shape)}; add the missing axes")
-    return shape[0], shape[1], shape[2], shape[3]
+def padded_shape(shape: Shape, pads: Pads) -> Shape:
+    """(top+H+bottom, left+W+right, C) for one picture (H,W,C)."""
+    return shape[0] + sum(pads[0]), shape[1] + sum(pads[1]), *shape[2:]
+
+
+def picture_shape(shape: object, what: str) -> tuple[int, int, int, int]:
+    """(N, H, W, C), or any other four sizes. Errors: ShapeError for anything but four whole numbers that can be."""
+    sizes = _ints(shape, 4)
+    if sizes is None:
+        raise ShapeError(f"{what}: expected pictures (N, H, W, C), got shape {shown(shape)}; add the missing axes")
+    if min(sizes) < 0 or max(sizes) > MAX_NUMBERS:
+        raise ShapeError(f"{what}: sizes must be from 0 to {MAX_NUMBERS:,}, got shape {shown(shape)}")
+    return sizes[0], sizes[1], sizes[2], sizes[3]
 
 
 def conv2d_shape(
@@ -181,10 +292,12 @@ def conv2d_shape(
     Shapes: x (N,H,W,C), kernel (KH,KW,C/G,O) -> (N,OH,OW,O).
     Errors: ShapeError if the axes, the channels or the groups do not match, or if the kernel does not fit.
     """
-    n, h, w, c = _picture(x_shape, "conv2d")
-    if len(kernel_shape) != 4:
-        raise ShapeError(f"conv2d: expected a kernel (KH, KW, C/groups, O), got shape {tuple(kernel_shape)}")
-    kh, kw, c_group, o = kernel_shape
+    n, h, w, c = picture_shape(x_shape, "conv2d")
+    expect_numbers(padded_shape((h, w, c), padding), "conv2d: the padded picture")
+    sizes = _ints(kernel_shape, 4)
+    if sizes is None or min(sizes) < 0 or max(sizes) > MAX_NUMBERS:
+        raise ShapeError(f"conv2d: expected a kernel (KH, KW, C/groups, O), got shape {shown(kernel_shape)}")
+    kh, kw, c_group, o = sizes
     if groups < 1 or c_group * groups != c:
         raise ShapeError(
             f"conv2d: a kernel {tuple(kernel_shape)} in {groups} group(s) expects {c_group * groups} input channels, "
@@ -192,7 +305,9 @@ def conv2d_shape(
         )
     if o % groups:
         raise ShapeError(f"conv2d: {o} filters do not divide into {groups} groups; choose a multiple of {groups}")
-    return (n, *output_size((h, w), (kh, kw), strides, padding, dilation), o)
+    shape = (*output_size((h, w), (kh, kw), strides, padding, dilation), o)
+    expect_numbers(shape, "conv2d: the output")
+    return n, *shape
 
 
 def pool2d_shape(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads = NO_PADS) -> Shape:
@@ -201,13 +316,16 @@ def pool2d_shape(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads =
     Shapes: x (N,H,W,C) -> (N,OH,OW,C).
     Errors: ShapeError if a window does not fit; ConfigError if a window could lie wholly on padding.
     """
-    n, h, w, c = _picture(x_shape, "pool2d")
+    n, h, w, c = picture_shape(x_shape, "pool2d")
     if max(padding[0]) >= pool_size[0] or max(padding[1]) >= pool_size[1]:
         raise ConfigError(
             f"pool2d: padding {padding} must be smaller than the window {pool_size[0]}x{pool_size[1]} on every side, "
             "or some window would hold no pixel; use less padding or a larger window"
         )
-    return (n, *output_size((h, w), pool_size, strides, padding), c)
+    expect_numbers(padded_shape((h, w, c), padding), "pool2d: the padded picture")
+    shape = (*output_size((h, w), pool_size, strides, padding), c)
+    expect_numbers(shape, "pool2d: the output")
+    return n, *shape
 
 
 def windows_side_by_side(x_shape: Shape, pool_size: Pair, strides: Pair, padding: Pads) -> bool:
@@ -221,9 +339,12 @@ def pad2d_shape(x_shape: Shape, pads: Pads) -> Shape:
     """Shape of padded pictures.
 
     Shapes: x (N,H,W,C) -> (N, top+H+bottom, left+W+right, C).
+    Errors: ShapeError for more than MAX_NUMBERS numbers.
     """
-    n, h, w, c = _picture(x_shape, "pad2d")
-    return n, h + sum(pads[0]), w + sum(pads[1]), c
+    n, h, w, c = picture_shape(x_shape, "pad2d")
+    shape = padded_shape((h, w, c), pads)
+    expect_numbers(shape, "pad2d: the output")
+    return n, *shape
 
 
 def conv2d_macs(y_shape: Shape, kernel_shape: Shape) -> int:
@@ -258,7 +379,7 @@ class ReceptiveField:
     >>> field.size, field.jump
     ((6, 6), (2, 2))
 
-    Units: pixels of the network's input, borders ignored.
+    Units: pixels of the network's input, borders ignored; what is above MAX_NUMBERS counts as that.
     Source: Dumoulin & Visin 2016; Araujo, Norris & Sim 2019, equation 1.
     """
 
@@ -269,6 +390,10 @@ class ReceptiveField:
         """The field behind one more window: size + (span - 1) * jump, jump * stride."""
         spans = window_span(kernel, dilation)
         return ReceptiveField(
-            (self.size[0] + (spans[0] - 1) * self.jump[0], self.size[1] + (spans[1] - 1) * self.jump[1]),
-            (self.jump[0] * strides[0], self.jump[1] * strides[1]),
+            _capped(self.size[0] + (spans[0] - 1) * self.jump[0], self.size[1] + (spans[1] - 1) * self.jump[1]),
+            _capped(self.jump[0] * strides[0], self.jump[1] * strides[1]),
         )
+
+
+def _capped(rows: int, columns: int) -> Pair:
+    return min(rows, MAX_NUMBERS), min(columns, MAX_NUMBERS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array, Shape, expect_total
 
 CACHE_LINE = 64
 """Bytes in a cache line of every processor Pellucid has kernels for; also the widest vector."""
@@ -32,7 +33,9 @@ def untouched_zeros(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
 
 def _aligned(make: Callable[..., Array], shape: Shape | int, dtype: DTypeLike) -> Array:
     kind = np.dtype(dtype)
-    count = int(np.prod(shape, dtype=np.int64))
+    sizes = (shape,) if isinstance(shape, int) else shape
+    expect_total(sizes, "an array")
+    count = math.prod(sizes)
     raw = make(count * kind.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return np.asarray(raw[start : start + count * kind.itemsize].view(kind).reshape(shape))

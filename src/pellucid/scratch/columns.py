@@ -12,7 +12,15 @@ import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array, Pads, Pair, Shape
-from pellucid.ops.geometry import output_size, pair, standardize_padding
+from pellucid.ops.geometry import (
+    NO_PADS,
+    expect_numbers,
+    expect_total,
+    output_size,
+    pair,
+    picture_shape,
+    standardize_padding,
+)
 from pellucid.scratch.layout import as_floats, expect_pictures
 
 __all__ = ["col2im", "conv_output_size", "im2col"]
@@ -50,7 +58,7 @@ def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: 
     x = as_floats(im2col, input_data)
     expect_pictures(im2col, x)
     window, strides, pads, (oh, ow) = _sizes(x.shape, filter_h, filter_w, stride, pad)
-    x = np.pad(x, ((0, 0), (0, 0), *pads)) if pad else x
+    x = x if pads == NO_PADS else np.pad(x, ((0, 0), (0, 0), *pads))
     windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=(2, 3))
     windows = windows[:, :, :: strides[0], :: strides[1]].transpose(0, 2, 3, 1, 4, 5)
     return windows.reshape(len(x) * oh * ow, -1)
@@ -66,10 +74,8 @@ def col2im(col: Any, input_shape: Shape, filter_h: int, filter_w: int, stride: i
     Errors: ShapeError if col is not what im2col gives for input_shape; ConfigError as im2col.
     """
     col = as_floats(col2im, col)
-    if len(input_shape) != 4:
-        raise ShapeError(f"col2im: input_shape must be (N, C, H, W), got {tuple(input_shape)}")
-    n, c, h, w = input_shape
-    (fh, fw), (sh, sw), pads, (oh, ow) = _sizes(tuple(input_shape), filter_h, filter_w, stride, pad)
+    n, c, h, w = input_shape = picture_shape(input_shape, "col2im: input_shape (N, C, H, W)")
+    (fh, fw), (sh, sw), pads, (oh, ow) = _sizes(input_shape, filter_h, filter_w, stride, pad)
     if col.shape != (n * oh * ow, c * fh * fw):
         raise ShapeError(
             f"col2im: pictures {tuple(input_shape)} under a {fh}x{fw} window make {n * oh * ow} rows of {c * fh * fw}, "
@@ -90,4 +96,7 @@ def _sizes(shape: Shape, filter_h: int, filter_w: int, stride: int, pad: int) ->
     pads = standardize_padding(pad, "pad")
     if isinstance(pads, str):
         raise ConfigError(f"pad must be a number of pixels, got {pad!r}")
-    return window, strides, pads, output_size((shape[2], shape[3]), window, strides, pads)
+    expect_numbers((shape[1], shape[2] + sum(pads[0]), shape[3] + sum(pads[1])), "the padded picture")
+    size = output_size((shape[2], shape[3]), window, strides, pads)
+    expect_total((shape[0], shape[1], *size, *window), "columns")
+    return window, strides, pads, size

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
+from pellucid.ops.geometry import MAX_NUMBERS, whole
 
-from pellucid.errors import ConfigError, shown
+MAX_EPOCHS = 10**6
+"""More than anyone waits for."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,10 @@ class TrainConfig:
     cache_features: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("batch_size", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-                raise ConfigError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
-            object.__setattr__(self, name, int(value))
-        if self.seed >= 2**32:
-            raise ConfigError(f"seed must be below 2^32, got {self.seed}")
-        if self.patience is not None and self.patience < 1:
-            raise ConfigError(
-                f"patience must be at least 1 epoch, got {self.patience!r}; leave it out to never stop early"
-            )
+        for name, least, most in (("epochs", 0, MAX_EPOCHS), ("batch_size", 1, MAX_NUMBERS), ("seed", 0, 2**32 - 1)):
+            object.__setattr__(self, name, whole(getattr(self, name), name, most, least=least))
+        if self.patience is not None:
+            object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a log or a file."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, number, whole
 from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted, Weighted
 
 
@@ -34,11 +34,8 @@ class EarlyStopping:
     ) -> None:
         if monitor is not None and not isinstance(monitor, str):
             raise ConfigError(f'monitor must be a name such as "val_loss", got {monitor!r}; say patience={monitor!r}?')
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ConfigError(f"patience must be at least 1 epoch, got {patience!r}")
-        if not min_delta >= 0:
-            raise ConfigError(f"min_delta must be a number of at least 0, got {min_delta!r}")
-        self._monitor, self._min_delta, self._patience = monitor, min_delta, patience
+        self._monitor = monitor
+        self._min_delta, self._patience = number(min_delta, "min_delta", 0.0), whole(patience, "patience")
         self._restore = restore_best_weights
         self._model: Weighted | None = None
         self._weights: list[Array] | None = None

@@ -11,8 +11,8 @@ from pellucid.atomic import replacing
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.inside import Place
-from pellucid.layers.layer import above_zero
 from pellucid.ops import Array
+from pellucid.ops.geometry import above_zero
 from pellucid.visualise.figure import BETWEEN, BLUE, VERMILION
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation
-from pellucid.layers.layer import number, positive_int
 from pellucid.model import Sequential
 from pellucid.ops import Array
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import Shape, number, whole
 from pellucid.plan import Predictor
 from pellucid.plan.lowering import strip_head
 from pellucid.visualise.views import Box, View, view_of
@@ -71,7 +70,7 @@ def top_pictures(
     Errors: ConfigError for an unknown layer or channel, or k below 1; DataError for fewer than k pictures.
     Source: Girshick, Donahue, Darrell & Malik 2014, section 3.1; the pictures of Zeiler & Fergus 2014, figure 2.
     """
-    k = positive_int(k, "top_pictures: k")
+    k = whole(k, "top_pictures: k")
     if len(images) < k:
         raise DataError(
             f"the {k} strongest of {len(images)} pictures were asked for; give more pictures or a smaller k"
@@ -135,7 +134,7 @@ def ascend(
     Source: Erhan, Bengio, Courville & Vincent 2009, section 3; decay: Simonyan, Vedaldi & Zisserman 2014, section 2;
         blur: Yosinski et al. 2015, section 3; jitter: Mordvintsev, Olah & Tyka 2015.
     """
-    steps = positive_int(steps, "ascend: steps")
+    steps = whole(steps, "ascend: steps")
     rate = number(rate, "ascend: rate", 0)
     decay, blur = number(decay, "ascend: decay", 0, 1), number(blur, "ascend: blur", 0)
     layers = _up_to(model, layer)

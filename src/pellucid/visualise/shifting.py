@@ -10,9 +10,9 @@ import numpy as np
 
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
-from pellucid.layers.layer import positive_int
 from pellucid.model import Sequential
 from pellucid.ops import Array, Pair
+from pellucid.ops.geometry import whole
 from pellucid.tracing import trace
 from pellucid.visualise.answers import probabilities
 from pellucid.visualise.features import UNCHANGED
@@ -71,7 +71,7 @@ def shift(
     first = step.output[0]
     size = float(np.linalg.norm(first)) or 1.0
     order = np.argsort(-np.abs(first).max(axis=(0, 1)), kind="stable")
-    picks = sorted(order[: None if channels is None else positive_int(channels, "channels")].tolist())
+    picks = sorted(order[: None if channels is None else whole(channels, "channels")].tolist())
     for number, offset in enumerate(path, 1):
         view = moved(still, offset)
         maps = trace(model, view[None])[shown].output[0]
@@ -99,6 +99,10 @@ def default_maps(model: Sequential) -> str:
     return chosen
 
 
+MAX_REACH = 4096
+"""Pixels that a path may lead away from the middle."""
+
+
 def shift_path(reach: int = 4, step: int = 1) -> list[Pair]:
     """Offsets from the middle to the right, to the left and back, then down, up and back.
 
@@ -107,7 +111,7 @@ def shift_path(reach: int = 4, step: int = 1) -> list[Pair]:
 
     Errors: ConfigError for a reach or a step below 1.
     """
-    far, by = positive_int(reach, "shift: pixels"), positive_int(step, "shift: every")
+    far, by = whole(reach, "shift: pixels", MAX_REACH), whole(step, "shift: every")
     out = list(range(by, far + 1, by)) or [far]
     way = [*out, *reversed([0, *out[:-1]])]
     both = [*way, *(-place for place in way)]

@@ -11,9 +11,9 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import AvgPool2D, Conv2D, MaxPool2D
-from pellucid.layers.layer import positive_int
 from pellucid.model import Sequential
 from pellucid.ops import Array, Pair
+from pellucid.ops.geometry import whole
 from pellucid.tracing import trace
 from pellucid.visualise.dissection import Dissection, dissect_step
 
@@ -146,9 +146,9 @@ def slide_places(
     """
     height, width = map_shape
     last = height * width - 1
-    count = None if frames is None else positive_int(frames, "frames")
+    count = None if frames is None else whole(frames, "frames")
     if every is not None:
-        places = [*range(0, last, positive_int(every, "every")), last]
+        places = [*range(0, last, whole(every, "every")), last]
         return places if count is None else places[:count]
     count = FRAMES if count is None else count
     if count > last:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.errors import ConfigError, ShapeError
+from pellucid.errors import ShapeError
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
-from pellucid.ops.geometry import Array
-
-
-def _check_size(op: str, size: int) -> None:
-    if size < 1:
-        raise ConfigError(f"{op}: size must be at least 1 channel, got {size}")
+from pellucid.ops.geometry import MAX_SIDE, Array, whole
 
 
 def local_response_norm(
@@ -32,7 +27,7 @@ def local_response_norm(
     Errors: ConfigError if size is below 1.
     Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3.
     """
-    _check_size("local_response_norm", size)
+    size = whole(size, "local_response_norm: size", MAX_SIDE)
     x = array("local_response_norm", "x", x)
     y = result("local_response_norm", x.shape, (x,), out)
     scale = np.empty_like(x)
@@ -57,7 +52,7 @@ def local_response_norm_backward(
     Errors: ShapeError if they differ; ConfigError if size is below 1.
     """
     op = "local_response_norm_backward"
-    _check_size(op, size)
+    size = whole(size, f"{op}: size", MAX_SIDE)
     dy, x, y, scale = arrays(op, dy=dy, x=x, y=y, scale=scale)
     for name, value in (("dy", dy), ("y", y), ("scale", scale)):
         expect_shape(op, name, value, x.shape, "all four belong to one forward pass")

@@ -123,6 +123,7 @@ def global_avg_pool2d_backward(dy: Array, input_shape: Shape, *, out: Array | No
     """
     op = "global_avg_pool2d_backward"
     dy = array(op, "dy", dy)
+    input_shape = geometry.picture_shape(input_shape, op)
     expect_shape(op, "dy", dy, (input_shape[0], input_shape[-1]), _DY_HINT)
     dx = result(op, tuple(input_shape), (dy,), out)
     run(op, dy, dx)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.ops.dispatch import array, result, run
 from pellucid.ops.geometry import Array
 
@@ -24,8 +26,8 @@ def dropout(x: Array, rate: float, key: tuple[int, int, int], *, out: Array | No
     """
     if not 0 <= rate < 1:
         raise ConfigError(f"dropout: rate must be from 0 to below 1, got {rate}")
-    if not isinstance(key, tuple) or len(key) != 3:
-        raise ConfigError(f"dropout: key must be (seed, step, layer), got {key!r}")
+    if not isinstance(key, tuple) or len(key) != 3 or not all(isinstance(word, Integral) for word in key):
+        raise ConfigError(f"dropout: key must be (seed, step, layer), got {shown(key)}")
     seed, step, layer = (int(word) & _WORD for word in key)
     x = array("dropout", "x", x)
     y = result("dropout", x.shape, (x,), out, in_place=0)

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import Array, Pads, Pair, Shape
 from pellucid.ops.reference.conv import padded, tap
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation_backward
 
 
-def _taps(pool_size: Pair) -> Iterator[tuple[int, Pair]]:
-    return ((a * pool_size[1] + b, (a, b)) for a in range(pool_size[0]) for b in range(pool_size[1]))
+def _taps(x_shape: Shape, size: Pair, pool_size: Pair, strides: Pair, padding: Pads) -> Iterator[tuple[int, Pair]]:
+    """The taps that lie on the picture in some window, and their places in it; the others see nothing but padding."""
+    rows, columns = (
+        range(max(0, pads[0] - (windows - 1) * stride), min(taps, pads[0] + length))
+        for length, windows, taps, stride, pads in zip(x_shape[1:3], size, pool_size, strides, padding, strict=True)
+    )
+    return ((a * pool_size[1] + b, (a, b)) for a in rows for b in columns)
 
 
 def _inside(x_shape: tuple[int, ...], padding: Pads) -> Array:
@@ -30,7 +35,7 @@ def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: P
     size = (y.shape[1], y.shape[2])
     y[...] = -np.inf
     found = np.zeros(y.shape, np.bool_)
-    for index, at in _taps(pool_size):
+    for index, at in _taps(x.shape, size, pool_size, strides, padding):
         value = tap(source, at, size, strides)
         better = (value > y) | (np.isnan(value) & ~np.isnan(y)) | ~found
         better &= tap(inside, at, size, strides)
@@ -42,9 +47,9 @@ def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: P
 def max_pool2d_backward(dy: Array, argmax: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
     """dx = dy added to the pixel each window picked."""
     (top, _), (left, _) = padding
-    dsource = padded(np.zeros_like(dx), padding)
-    for index, at in _taps(pool_size):
-        tap(dsource, at, (dy.shape[1], dy.shape[2]), strides)[...] += np.where(argmax == index, dy, 0)
+    dsource, size = padded(np.zeros_like(dx), padding), (dy.shape[1], dy.shape[2])
+    for index, at in _taps(dx.shape, size, pool_size, strides, padding):
+        tap(dsource, at, size, strides)[...] += np.where(argmax == index, dy, 0)
     dx[...] = dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]]
 
 
@@ -52,7 +57,7 @@ def _counts(x_shape: tuple[int, ...], size: Pair, pool_size: Pair, strides: Pair
     """How many pixels of the picture each window holds: (1, OH, OW, 1)."""
     inside = _inside(x_shape, padding).astype(np.int64)
     total = np.zeros((1, *size, 1), np.int64)
-    for _, at in _taps(pool_size):
+    for _, at in _taps(x_shape, size, pool_size, strides, padding):
         total += tap(inside, at, size, strides)
     return total
 
@@ -61,7 +66,7 @@ def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: P
     """y[n,i,j,c] = mean of the window's pixels; padding is not counted."""
     source, size = padded(x, padding), (y.shape[1], y.shape[2])
     y[...] = 0
-    for _, at in _taps(pool_size):
+    for _, at in _taps(x.shape, size, pool_size, strides, padding):
         y += tap(source, at, size, strides)
     y /= _counts(x.shape, size, pool_size, strides, padding).astype(y.dtype)
 
@@ -87,7 +92,7 @@ def avg_pool2d_backward(
     size = (dy.shape[1], dy.shape[2])
     share = dy / _counts(dx.shape, size, pool_size, strides, padding).astype(dy.dtype)
     dsource = padded(np.zeros_like(dx), padding)
-    for _, at in _taps(pool_size):
+    for _, at in _taps(dx.shape, size, pool_size, strides, padding):
         tap(dsource, at, size, strides)[...] += share
     gradient = np.ascontiguousarray(dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]])
     if y is not None and activation != "linear":

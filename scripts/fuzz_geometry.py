@@ -1,0 +1,548 @@
+"""Fuzz every number that says how large something is: `python scripts/fuzz_geometry.py [PART…] [--seconds S]`.
+
+Ordinary and absurd sizes, strides, paddings and counts, at every door they come in by. Each input is either refused by
+one of Pellucid's own errors, in a short line, or answered; what is answered is compared with the NumPy reference, so it
+must be right too, not only not crash. PART is one or several of (all, in turn, if none is named)
+
+    layers   networks of one to three layers: built, summarised, run on a batch, trained for a step
+    files    the same networks as model files whose sizes were changed, with a valid checksum
+    ops      the operations, called directly
+    native   the compiled kernels' own steps, with sizes, arrays and options of other steps
+    scratch  the book's layers and functions
+    settings arguments of fit, predict, memory and the command line
+
+It needs nothing but Pellucid and NumPy, so it also runs under sanitizers (scripts/sanitize.sh) and with every
+instruction set (PELLUCID_ISA). An input is a function of the seed and its number: `--first N --inputs 1` runs it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import io
+import itertools
+import json
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid import checkpoint, layers, model_file, ops, scratch
+from pellucid.errors import PellucidError
+from pellucid.model import Sequential
+from pellucid.ops import dispatch, geometry, native
+from pellucid.ops.native import runtime
+
+Array = Any
+Random = random.Random
+
+ABSURD: tuple[Any, ...] = (
+    *(0, -1, 255, 256, 1000, 70_001, 2**20, 2**20 + 1, 2**30, 2**31 - 1, 2**31, 2**32, 2**32 + 1, 2**40, 2**60 + 1),
+    *(2**62 - 1, 2**62, 2**62 + 1, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30, 10**400, 10**5000),
+    *(1.5, 1e300, math.inf, math.nan, None, True, "3", "x" * 5000, [], {}, (1, 2, 3), ((1,),), b"1", np.float32(2)),
+    *(np.int64(2**62), np.array(3), np.array([2, 2]), np.array([[1]]), range(2), object),
+)
+FEW_NUMBERS = 1 << 16
+"""Of one network's activations: more is built and summarised, but not run, to save time."""
+MAX_MESSAGE = 600
+
+
+def nested(depth: int = 2000) -> list[Any]:
+    """A list in a list in a list."""
+    inner: list[Any] = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
+def absurd(rng: Random) -> Any:
+    """A number or a thing that makes no size."""
+    return nested() if rng.random() < 0.02 else rng.choice(ABSURD)
+
+
+class Wild:
+    """Draws arguments: ordinary ones, and one in `often` absurd."""
+
+    def __init__(self, rng: Random, often: int) -> None:
+        self.rng, self.often = rng, often
+
+    def __call__(self, ordinary: Any) -> Any:
+        if self.rng.randrange(self.often):
+            return ordinary
+        return absurd(self.rng) if self.rng.random() < 0.7 else (absurd(self.rng), absurd(self.rng))
+
+    def size(self, most: int) -> Any:
+        """One int or a pair."""
+        both = self.rng.randint(1, most), self.rng.randint(1, most)
+        return self(both[0] if self.rng.random() < 0.5 else both)
+
+    def padding(self, most: int = 3) -> Any:
+        pads = [self.rng.randint(0, most) for _ in range(4)]
+        kinds: tuple[Any, ...] = ("valid", "same", pads[0], tuple(pads[:2]), (tuple(pads[:2]), tuple(pads[2:])))
+        return self(self.rng.choice(kinds))
+
+
+def make_layer(rng: Random, axes: int, often: int) -> layers.Layer:
+    """A random layer for pictures, series or rows."""
+    wild = Wild(rng, often)
+    activation = rng.choice((None, None, "relu", "tanh", "sigmoid", "leaky_relu"))
+    groups = rng.choice((1, 1, 1, 2, 3))
+    filters = wild(groups * rng.choice((1, 2, 3, 6, 17)))
+    kinds: dict[int, tuple[Callable[[], layers.Layer], ...]] = {
+        3: (
+            lambda: layers.Conv2D(
+                filters,
+                wild.size(5),
+                wild.size(4),
+                wild.padding(),
+                dilation_rate=wild.size(3) if rng.random() < 0.3 else 1,
+                groups=wild(groups),
+                activation=activation,
+                use_bias=rng.random() < 0.7,
+            ),
+            lambda: layers.Conv2D(filters, rng.choice((3, 5)), padding="same", activation=activation),
+            lambda: layers.TableConv2D([[wild(0)], [0, 1], [1]], wild.size(3), wild.size(2), wild.padding()),
+            lambda: layers.MaxPool2D(wild.size(4), wild.size(4), wild.padding(1)),
+            lambda: layers.AvgPool2D(wild.size(4), wild.size(4), wild.padding(1)),
+            lambda: layers.MaxPool2D(wild(2)),
+            lambda: layers.AvgPool2D(wild(2)),
+            lambda: layers.Subsampling2D(wild.size(3), wild.size(3)),
+            lambda: layers.ZeroPadding2D(wild.padding()),
+            lambda: layers.LocalResponseNorm(wild(rng.randint(1, 7))),
+            layers.BatchNorm,
+            layers.ReLU,
+            layers.GlobalAvgPool2D,
+            layers.Flatten,
+        ),
+        2: (
+            lambda: layers.Conv1D(filters, wild(rng.randint(1, 5)), wild(rng.randint(1, 3)), wild.padding()),
+            lambda: layers.MaxPool1D(wild(rng.randint(1, 4)), wild(rng.randint(1, 4)), wild.padding(1)),
+            lambda: layers.AvgPool1D(wild(rng.randint(1, 4)), wild(rng.randint(1, 4)), wild.padding(1)),
+            layers.Flatten,
+        ),
+        1: (
+            lambda: layers.Dense(wild(rng.randint(1, 40)), activation=activation),
+            lambda: layers.RBF(wild(rng.randint(1, 9))),
+            lambda: layers.Dropout(wild(0.5)),
+            lambda: layers.LeakyReLU(wild(0.1)),
+            layers.BatchNorm,
+        ),
+    }
+    return rng.choice(kinds[axes])()
+
+
+def make_network(rng: Random, often: int) -> Sequential:
+    """One to three layers, and rows at the end."""
+    axes = rng.choice((3, 3, 3, 3, 2, 1))
+    shape: Any = [rng.randint(1, 12) for _ in range(axes)]
+    shape[-1] = rng.choice((1, 1, 2, 2, 3, 6, 9, 16))
+    if rng.randrange(often * 3) == 0:
+        shape[rng.randrange(axes)] = absurd(rng)
+    model = Sequential([layers.Input(shape)], seed=rng.randrange(2**32))
+    for _ in range(rng.randint(1, 3)):
+        model.add(make_layer(rng, len(model.output_shape) if model.layers else axes, often))
+    if len(model.output_shape) > 1:
+        model.add(layers.Flatten())
+    model.add(layers.Dense(2))
+    return model
+
+
+@contextlib.contextmanager
+def on_reference() -> Iterator[None]:
+    """Everything inside runs on NumPy, layer by layer."""
+    required = os.environ.pop("PELLUCID_REQUIRE_NATIVE", None)
+    before = native.available
+    native.available = False
+    try:
+        yield
+    finally:
+        native.available = before
+        if required is not None:
+            os.environ["PELLUCID_REQUIRE_NATIVE"] = required
+
+
+def expect_close(what: str, got: Array, wanted: Array, digits: float = 2e-3) -> None:
+    """Right within what float32 and Winograd's algorithm lose, where the reference itself has finite numbers."""
+    if got.shape != wanted.shape:
+        raise AssertionError(f"{what}: shape {got.shape}, the reference has {wanted.shape}")
+    scale = max(float(np.abs(wanted).max(initial=0)), 1.0)
+    if np.isfinite(scale) and not np.allclose(got, wanted, rtol=digits, atol=digits * scale):
+        raise AssertionError(
+            f"{what}: {float(np.abs(got - wanted).max()):g} from the reference, whose largest is {scale:g}"
+        )
+
+
+def batch_for(model: Sequential, rng: Random) -> Array:
+    draw = np.random.default_rng(rng.randrange(2**32))
+    return draw.standard_normal((rng.randint(1, 5), *model.input_shape), np.float32)
+
+
+def use(model: Sequential, rng: Random, *, train: bool) -> str:
+    """Summarise a network and, where it is small, run and train it here and on the reference."""
+    lines: list[str] = []
+    model.summary(lines.append, batch_size=rng.choice((1, 2, 32)))
+    with contextlib.suppress(PellucidError):
+        model.memory(rng.choice((2**10, 2**20, 2**30)))
+    if any(len(line) > 200 for line in "\n".join(lines).splitlines()):
+        raise AssertionError("a summary's line is too long")
+    weights = model.count_params()
+    if model.outline().activation_bytes + 4 * math.prod(model.input_shape) + 4 * weights > 4 * FEW_NUMBERS:
+        return "large"
+    x = batch_for(model, rng)
+    got = model.predict(x, verbose=0)
+    with on_reference():
+        expect_close("predict", got, model(x))
+    if not train or not any(layer.params for layer in model.layers):
+        return "run"
+    model.compile("sgd", "mse")
+    start = model.get_weights()
+    y = np.ones((len(x), 2), np.float32)
+    model.fit(x, y, batch_size=len(x), verbose=0, doctor=False)
+    mine = model.get_weights()
+    model.set_weights(start)
+    with on_reference():
+        twin = Sequential.__deepcopy__(model, {})
+        twin.num_epochs = 0
+        twin.compile("sgd", "mse")
+        twin.fit(x, y, batch_size=len(x), verbose=0, doctor=False)
+    for before, a, b in zip(start, mine, twin.get_weights(), strict=True):
+        expect_close("the step of training", a - before, b - before)
+    return "trained"
+
+
+def fuzz_layers(rng: Random) -> str:
+    return use(make_network(rng, rng.choice((4, 12, 40))), rng, train=True)
+
+
+FILE = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)) / "input"
+
+
+def changed(value: Any, rng: Random) -> Any:
+    """JSON with one number in it made absurd."""
+    if isinstance(value, dict) and value:
+        key = rng.choice([*value])
+        return value | {key: changed(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        place = rng.randrange(len(value))
+        return [*value[:place], changed(value[place], rng), *value[place + 1 :]]
+    if isinstance(value, str) and rng.random() < 0.9:
+        return value
+    while True:
+        new = absurd(rng)
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            return json.loads(json.dumps(new))
+
+
+def fuzz_files(rng: Random) -> str:
+    model = make_network(rng, 10**9)
+    facts = {"kind": "model", **model_file.facts_of(model)}
+    for _ in range(rng.choice((1, 1, 2))):
+        part = rng.choice(("layers", "layers", "layers", "input_shape"))
+        facts[part] = changed(facts[part], rng)
+    tensors = {f"{layer.name}/{name}": array for layer in model.layers for name, array in
+               (layer.params | layer.state).items()}  # fmt: skip
+    checkpoint.write(FILE, tensors, facts)
+    return use(model_file.load(FILE), rng, train=rng.random() < 0.3)
+
+
+def too_large(x_shape: Any, kernel_shape: Any, convolution: Any, pooling: Any) -> bool:
+    """Whether these arguments are fine, but take long: a padding of 10,000 pixels."""
+    with contextlib.suppress(Exception):  # what is wrong is for the operation to say
+        for pads in (dispatch.convolution(**convolution)["padding"], dispatch.pooling(**pooling)["padding"]):
+            if math.prod(geometry.padded_shape(x_shape[1:], pads)) * math.prod(kernel_shape) > 1 << 26:
+                return True
+    return False
+
+
+def fuzz_ops(rng: Random) -> str:
+    wild, draw = Wild(rng, rng.choice((4, 20))), np.random.default_rng(rng.randrange(2**32))
+
+    def array(*shape: int) -> Array:
+        return draw.standard_normal(shape, np.float32)
+
+    def pads(most: int) -> Any:
+        p = [rng.randint(0, most) for _ in range(4)]
+        return wild(((p[0], p[1]), (p[2], p[3])))
+
+    n, h, w, c = rng.randint(1, 3), rng.randint(1, 14), rng.randint(1, 14), rng.choice((1, 2, 3, 6, 16))
+    groups = rng.choice((1, 1, 1, c))
+    o = groups * rng.choice((1, 2, 3, 5, 16))
+    x, kernel = array(n, h, w, c), array(rng.randint(1, 5), rng.randint(1, 5), c // groups, o)
+    window: dict[str, Any] = {"strides": wild.size(4), "padding": pads(3)}
+    convolution = window | {"dilation": wild.size(2), "groups": wild(groups)}
+    pooling = {"pool_size": wild.size(4), "strides": wild.size(4), "padding": pads(1)}
+    given = tuple(wild(size) if rng.random() < 0.3 else size for size in x.shape)
+
+    def conv2d() -> list[Array]:
+        y = ops.conv2d(x, kernel, array(o), **convolution)
+        dy = array(*y.shape)
+        return [
+            y,
+            ops.conv2d_backward_input(dy, kernel, given, **convolution),
+            ops.conv2d_backward_kernel(x, dy, kernel.shape, **convolution),
+        ]
+
+    def pooled() -> list[Array]:
+        y, places = ops.max_pool2d(x, **pooling)
+        mean = ops.avg_pool2d(x, **pooling)
+        dy = array(*y.shape)
+        return [
+            y,
+            mean,
+            ops.max_pool2d_backward(dy, places, given, **pooling),
+            ops.avg_pool2d_backward(dy, given, **pooling),
+        ]
+
+    def merged() -> list[Array]:
+        both = {"convolution": convolution, "pooling": pooling}
+        y, places = ops.conv2d_max_pool2d(x, kernel, None, **both)
+        dy = array(*y.shape)
+        return [
+            y,
+            ops.conv2d_avg_pool2d(x, kernel, None, **both),
+            *ops.conv2d_max_pool2d_backward_kernel(x, dy, y, places, kernel.shape, **both),
+            ops.conv2d_max_pool2d_backward_input(dy, y, places, kernel, given, **both),
+        ]
+
+    def rest() -> list[Array]:
+        y, _ = ops.local_response_norm(x, size=wild(rng.randint(1, 9)))
+        return [ops.zero_pad2d(x, pads(4)), y, ops.dropout(x, 0.5, (wild(1), wild(2), wild(3)))]
+
+    call = rng.choice((conv2d, conv2d, pooled, merged, rest))
+    if call is not rest and too_large(x.shape, kernel.shape, convolution, pooling):
+        return "large"
+    state = draw.bit_generator.state
+    got = call()
+    draw.bit_generator.state = state
+    # the same draws again: what was wild has been drawn, so the arguments are the same too
+    if call is not rest:
+        with on_reference():
+            for a, b in zip(got, call(), strict=True):
+                expect_close(call.__name__, a, b)
+    return "run"
+
+
+@contextlib.contextmanager
+def recorded_steps() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """What the steps made inside were given."""
+    made: list[tuple[str, dict[str, Any]]] = []
+    make = runtime._native.Step
+
+    class Recorded:
+        def __new__(cls, name: str, fields: dict[str, Any]) -> Any:
+            made.append((name, fields))
+            return make(name, fields)
+
+    runtime._native.Step = Recorded  # type: ignore[misc, assignment]
+    try:
+        yield made
+    finally:
+        runtime._native.Step = make  # type: ignore[misc]
+
+
+def fuzz_native(rng: Random) -> str:
+    if not native.available:
+        return "missing"
+    model = make_network(rng, 10**9)
+    if model.outline().activation_bytes > 4 * FEW_NUMBERS:
+        return "large"
+    optimizer = rng.choice(("sgd", "adam", "rmsprop", "adagrad", "adadelta"))
+    model.compile(optimizer, "categorical_crossentropy")
+    x = batch_for(model, rng)
+    with recorded_steps() as made:
+        model.fit(x, np.zeros(len(x), np.int64), batch_size=len(x), verbose=0, doctor=False)
+    name, fields = rng.choice(made)
+    twins = [other for other_name, other in made if other_name == name]
+    copied = {field: value.copy() if isinstance(value, np.ndarray) else value for field, value in fields.items()}
+    sizes = [field for field, value in copied.items() if isinstance(value, int)]
+    arrays = [field for field, value in copied.items() if isinstance(value, np.ndarray)]
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 5))):
+        kind = rng.randrange(8)
+        if kind < 4 and sizes:
+            field = rng.choice(sizes)
+            near = copied[field] if isinstance(copied[field], int) else 1
+            values = (near + 1, near - 1, near * 2, rng.randint(0, 12), *(v for v in ABSURD if type(v) is int))
+            copied[field] = rng.choice(values)
+        elif kind == 4 and sizes:
+            field = rng.choice(sizes)
+            copied[field] = rng.choice(twins)[field]
+        elif kind == 5 and arrays:
+            copied[rng.choice(arrays)] = None
+        elif kind == 6 and arrays:
+            field = rng.choice(arrays)
+            if copied[field] is not None:
+                keep = rng.randint(0, copied[field].size)
+                copied[field] = copied[field].reshape(-1)[:keep].copy()
+        elif arrays:
+            field = rng.choice(arrays)
+            if copied[field] is not None and copied[field].dtype.kind in "iu":
+                copied[field][...] = rng.choice((0, 1, 4, 200, 255, 2**31 - 1, -1, 2**63 - 1)) % 2**8
+    if copied.get("ROUNDS", 0) > 10:
+        return "large"
+    step = runtime._native.Step(name, copied)
+    work = math.prod(int(step.sizes.get(field, 1)) for field in ("N", "KH", "KW", "PH", "PW", "WINDOW"))
+    if work > 1 << 24 or step.workspace_bytes > 1 << 28:
+        return "large"
+    if rng.random() < 0.5:
+        runtime._native.run(step)
+    else:
+        runtime._native.Program([step], rng.random() < 0.5).run(rng.choice((-1, 0, 1, step.batch)))
+    return "run"
+
+
+def fuzz_scratch(rng: Random) -> str:
+    wild, draw = Wild(rng, 3), np.random.default_rng(rng.randrange(2**32))
+    x = draw.standard_normal((2, 2, rng.randint(1, 9), rng.randint(1, 9)))
+    call = rng.randrange(4)
+    if call == 0:
+        layer = scratch.Convolution(draw.standard_normal((3, 2, 3, 2)), np.zeros(3), wild(1), wild(0))
+        layer.backward(np.ones_like(layer.forward(x)))
+    elif call == 1:
+        pool = scratch.Pooling(wild(2), wild(2), wild(1), wild(0))
+        pool.backward(np.ones_like(pool.forward(x)))
+    else:
+        columns = scratch.im2col(x, wild(2), wild(2), wild(1), wild(0))
+        shape = tuple(wild(size) if call == 3 else size for size in x.shape)
+        scratch.col2im(columns, shape, wild(2), wild(2), wild(1), wild(0))
+    return "run"
+
+
+def small_model() -> Sequential:
+    model = Sequential([layers.Conv2D(2, 3, input_shape=(6, 6, 1)), layers.Flatten(), layers.Dense(2, "softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    return model
+
+
+COMMANDS = (
+    ("summary", "simple-convnet", "--batch-size"),
+    ("train", "--epochs"),
+    ("train", "--batch-size"),
+    ("train", "--seed"),
+    ("train", "--limit"),
+    ("train", "--test-limit"),
+    ("train", "--threads"),
+    ("train", "--patience"),
+    ("train", "--size"),
+    ("train", "--lr"),
+    ("train", "--validation"),
+    *(
+        ("train", "--set", key)
+        for key in ("hidden_size=", "filter_num=", "pad=", "filter_size=", "stride=", "momentum=")
+    ),
+)
+KEEP = ("--limit", "20", "--test-limit", "10", "--epochs", "0", "--quiet")
+
+
+def fuzz_settings(rng: Random) -> str:
+    kind = rng.randrange(6)
+    x, y = np.zeros((3, 6, 6, 1), np.float32), np.zeros(3, np.int64)
+    value = absurd(rng)
+    if kind == 0:
+        small_model().memory(value)
+    elif kind == 1:
+        small_model().predict(x, batch_size=value, verbose=0)
+    elif kind == 2:
+        name = rng.choice(("batch_size", "validation_split", "verbose"))
+        arguments: dict[str, Any] = {"verbose": 0, "doctor": False} | {name: value}
+        small_model().fit(x, y, **arguments)
+    elif kind == 3:
+        layers.Input([absurd(rng) for _ in range(rng.randint(1, 4))])
+    elif kind == 4:
+        Sequential(seed=value)
+    else:
+        from pellucid.cli.app import main
+
+        text = rng.choice(
+            (str(value)[:3000] if not isinstance(value, int) else hex(value)[2:6], "9" * rng.randint(1, 6000))
+        )
+        text = rng.choice((text, "-" + text, "[" * rng.randint(1, 100_000), "1e999", str(2**62), "[[1, 2], [3]]", "{}"))
+        *words, option = rng.choice(COMMANDS)
+        if option == "--epochs":  # many are no mistake, and take their time
+            text = rng.choice((str(2**62), "-1", "1.5", "9" * 30, "nan"))
+        given = [option + text] if option.endswith("=") else [option, text]
+        kept = KEEP if words[0] == "train" else ()
+        with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.redirect_stdout(io.StringIO()):
+            status = main([*words, *kept, *given, *(["--out", str(FILE) + "-run"] if kept else [])])
+        if status == 1 and (told.getvalue().count("\n") > 3 or len(told.getvalue()) > 3 * MAX_MESSAGE):
+            raise AssertionError(f"{words} {option}: {told.getvalue()[:2000]}")
+        if status not in (0, 1, 2):
+            raise AssertionError(f"{words} {option}: status {status}")
+    return "run"
+
+
+PARTS: dict[str, Callable[[Random], str]] = {
+    "layers": fuzz_layers,
+    "files": fuzz_files,
+    "ops": fuzz_ops,
+    "native": fuzz_native,
+    "scratch": fuzz_scratch,
+    "settings": fuzz_settings,
+}
+
+
+def run_input(part: str, seed: int, number: int) -> str:
+    """One input; how it ended. Anything but an answer or a short error of our own comes out as it is."""
+    try:
+        return PARTS[part](random.Random(f"{part} {seed} {number}"))
+    except (PellucidError, MemoryError) as error:
+        text = str(error)
+        if not 0 < len(text) < MAX_MESSAGE or "\n" in text:
+            raise AssertionError(f"a message of {len(text)} characters: {text[:2000]}") from error
+        return "memory" if isinstance(error, MemoryError) else "refused"
+
+
+def place_of(part: str, seed: int, number: int) -> str:
+    """What runs an input again."""
+    return f"{part} --seed {seed} --first {number} --inputs 1"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--seconds", type=float, default=60.0, help="stop after so many seconds (default: 60)")
+    parser.add_argument("--inputs", type=int, default=None, help="stop after so many inputs of each part")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    np.seterr(all="ignore")
+    parts = options.parts or [*PARTS]
+    place = Path(os.environ.get("FUZZ_PLACE", os.devnull))
+    ended: Counter[str] = Counter()
+    findings = 0
+    stop = time.monotonic() + options.seconds
+    for number in itertools.count(options.first):
+        if time.monotonic() > stop or (options.inputs is not None and number >= options.first + options.inputs):
+            break
+        for part in parts:
+            place.write_text(place_of(part, options.seed, number))
+            begun = time.monotonic()
+            try:
+                ended[f"{part} {run_input(part, options.seed, number)}"] += 1
+            except Exception as error:
+                findings += 1
+                print(
+                    f"{part} --seed {options.seed} --first {number} --inputs 1: {type(error).__name__}: {error}"[:600]
+                )
+                if options.inputs == 1:
+                    raise
+            if time.monotonic() - begun > 10:
+                print(f"{place_of(part, options.seed, number)}: took {time.monotonic() - begun:.0f} s")
+    told = ", ".join(f"{name} {count}" for name, count in sorted(ended.items()))
+    print(f"{ops.backend().instruction_set}: {sum(ended.values()):,} inputs ({told}); {findings} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
