@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli import bench, data, importing, judge, report, show, train
+from pellucid.cli import bench, data, importing, judge, report, run_program, show, train
 from pellucid.cli.output import note, plain_warnings
 from pellucid.errors import PellucidError
 
@@ -34,6 +34,11 @@ app.command("summary", epilog=show.SUMMARY_EXAMPLES)(show.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command(
+    "run",
+    epilog=run_program.EXAMPLES,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)(run_program.run)
 app.add_typer(show.app, name="show")
 app.add_typer(data.app, name="data")
 
@@ -45,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = list(sys.argv[1:] if arguments is None else arguments)
         with plain_warnings():
             app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
+    except run_program.ProgramAsked as asked:
+        program, argv = asked.program, asked.argv
     except PellucidError as error:
         note(f"pellucid: {' '.join(str(error).split())}")
         return FAILED
@@ -52,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
+    else:
+        return 0
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return 0
+    return program.run(argv)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,63 @@
+"""How a program's imports find modules of ours: a finder for the names of a table, and for no others."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+Table = Mapping[str, Sequence[str]]
+"""For each module's name, the modules of ours whose public names it has; "numpy as np" stands for one name."""
+
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class ProgramModules(MetaPathFinder, Loader):
+    """Finds a table's modules where the program would find them, and else makes them; stands first on sys.meta_path.
+
+    Files of the program's own win, each for itself: where a folder `common` holds no `layers.py`, `common.layers` comes
+    from here. What is merely installed does not win: packages of such names are not the program's.
+    chapter: the folder of the program; a name there stands for that chapter's module, elsewhere for the last chapter's.
+    """
+
+    def __init__(self, table: Table, chapter: Path) -> None:
+        plain = {name.rpartition(".")[2]: name for name in table if re.match(r"ch\d", name)}
+        number = re.fullmatch(r"(?:ch|chapter)[-_ ]*0*(\d+)", chapter.name, re.IGNORECASE)
+        own = f"ch{int(number[1]):02}." if number else None
+        plain |= {name.rpartition(".")[2]: name for name in table if own and name.startswith(own)}
+        self._table = {**{name: table[full] for name, full in plain.items()}, **table}
+        self._packages = {name.rpartition(".")[0] for name in table if "." in name}
+        self.made: list[str] = []
+        """The modules that came from here so far, by the names the program knows."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self._table and fullname not in self._packages:
+            return None
+        places = [place for place in (sys.path if path is None else path) if Path(place).name not in _INSTALLED]
+        own = PathFinder.find_spec(fullname, places)
+        # A folder without code counts as a package only where one is wanted.
+        if own is not None and (own.origin is not None or fullname in self._packages):
+            return own
+        return ModuleSpec(fullname, self, origin="pellucid", is_package=fullname in self._packages)
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        for source in self._table.get(module.__name__, ()):
+            name, _, short = source.partition(" as ")
+            ours = importlib.import_module(name)
+            if short:
+                setattr(module, short, ours)
+                continue
+            public = getattr(ours, "__all__", None) or [key for key in vars(ours) if not key.startswith("_")]
+            vars(module).update((key, getattr(ours, key)) for key in public)
+        if module.__name__ in self._table:
+            self.made.append(module.__name__)

@@ -1,0 +1,141 @@
+"""`pellucid run`: a program of the book, or of a page, untouched, with modules of ours where it has none beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.output import note
+from pellucid.cli.program_modules import ProgramModules
+from pellucid.errors import ConfigError
+
+EXAMPLES = (
+    "A program of the book, as it was downloaded:\n\n   pellucid run train_convnet.py\n\n"
+    "What follows the program's name is its own:\n\n   pellucid run program.py --epochs 3"
+)
+FIGURES = "pellucid.cli.program_figures"
+
+
+def run(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM.py", help="The program.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="For the program itself.")] = None,
+) -> None:
+    """Run a program of the book untouched: its common, dataset and ch* modules come from here, unless beside it."""
+    raise ProgramAsked(Program(program), [os.fspath(program), *(arguments or [])])
+
+
+class ProgramAsked(Exception):
+    """Ends the command line, so that nothing of it stands around the program that runs then."""
+
+    def __init__(self, program: Program, argv: list[str]) -> None:
+        super().__init__(argv)
+        self.program, self.argv = program, argv
+
+
+class Program(SourceFileLoader):
+    """A file as `__main__`, compiled at once and kept nowhere.
+
+    Errors: ConfigError if it cannot be read, or is no program.
+    """
+
+    def __init__(self, given: Path) -> None:
+        self.given = given
+        super().__init__("__main__", os.path.join(os.getcwd(), given))  # as Python joins them
+        try:
+            self._code = self.source_to_code(Path(self.path).read_bytes(), self.path)
+        except FileNotFoundError:
+            longer = given.with_name(f"{given.name}.py")
+            hint = f"; did you mean {longer}?" if longer.is_file() else ""
+            raise ConfigError(f"{given}: no such program{hint}") from None
+        except IsADirectoryError:
+            raise ConfigError(f"{given}: is a folder; name a program in it") from None
+        except OSError as error:
+            raise ConfigError(f"{given}: cannot be read: {error.strerror}") from error
+        except SyntaxError as error:
+            place = f", line {error.lineno}" if error.lineno else ""
+            raise ConfigError(f"{given}{place}: not Python: {error.msg}") from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ConfigError(f"{given}: not Python: {error or type(error).__name__}") from error
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._code
+
+    def run(self, argv: list[str]) -> int:
+        """What `python PROGRAM.py` does, in this process, and a last line on standard error; its exit status."""
+        from pellucid.scratch.book import MODULES
+
+        folder = Path(os.path.realpath(self.path)).parent
+        finder = ProgramModules(MODULES, folder)
+        sys.meta_path.insert(0, finder)
+        sys.argv[:] = argv
+        if not sys.flags.safe_path:
+            sys.path[0] = str(folder)
+        if not _display():
+            os.environ.setdefault("MPLBACKEND", f"module://{FIGURES}")
+        spec = spec_from_loader("__main__", self)
+        assert spec is not None
+        main = module_from_spec(spec)
+        main.__spec__ = main.__package__ = None  # as for every program; sys.modules holds what was there before
+        main.__dict__.update(__annotations__={}, __cached__=None, __file__=self.path)
+        self._before, sys.modules["__main__"] = sys.modules.get("__main__"), main
+        try:
+            self.exec_module(main)
+        except SystemExit as leaving:
+            return _status(leaving.code)
+        except BaseException as error:
+            error.__traceback__ = self._own(error.__traceback__)
+            sys.excepthook(type(error), error, error.__traceback__)
+            return 130 if isinstance(error, KeyboardInterrupt) else 1
+        finally:
+            with contextlib.suppress(Exception):  # its own standard output may be closed
+                sys.stdout.flush()
+            _tell(finder.made)
+        return 0
+
+    def _own(self, traceback: TracebackType | None) -> TracebackType | None:
+        """A traceback from the program's first frame on."""
+        first = traceback
+        while first is not None and first.tb_frame.f_code is not self._code:
+            first = first.tb_next
+        return first or traceback
+
+
+def _display() -> bool:
+    """Whether a window could be shown."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _status(code: object) -> int:
+    """What sys.exit(code) means."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _tell(made: list[str]) -> None:
+    """The last lines: where figures went, and which modules came from here."""
+    figures = sys.modules.get(FIGURES)
+    if figures is not None:
+        manager = figures.FigureManager
+        manager.finish()
+        if manager.written:
+            first, last = manager.written[0], manager.written[-1]
+            names = f"{first}" if first == last else f"{first} to {last.name}"
+            note(f"pellucid: no display: figures are in {names}")
+        for message in manager.failed:
+            note(f"pellucid: no display, and {message}")
+    names = ", ".join(made)
+    note(f"pellucid: from Pellucid came {names}" if made else "pellucid: no module came from Pellucid")
