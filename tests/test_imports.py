@@ -38,7 +38,7 @@ BESIDE = {
     "inside": {"errors"},
     "safe_zip": {"errors"},
     "atomic": {"errors", "inside"},
-    "checkpoint": {"errors", "ops", "atomic", "inside"},
+    "checkpoint": {"errors", "ops", "atomic", "inside", "text"},
     "scratch": {"errors", "text", "ops", "safe_pickle", "datasets", "atomic"},
 }
 

@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.inside import Inside, Place, place_of, reading
+from pellucid.text import json_line
 
 Array = NDArray[Any]
 
@@ -197,7 +198,7 @@ def _metadata_text(path: Place, metadata: Mapping[str, Any]) -> str:
     if "format_version" in metadata:
         raise CheckpointError(f"{path}: the metadata may not have a key 'format_version'; the writer sets it")
     try:
-        return json.dumps({"format_version": FORMAT_VERSION, **metadata}, ensure_ascii=False, allow_nan=False)
+        return json_line({"format_version": FORMAT_VERSION, **metadata})
     except (TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: the metadata is not JSON: {error}") from error
 

@@ -28,6 +28,7 @@ from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
 from pellucid.progress import work_bar
 from pellucid.summary import MemorySummary, Summary, memory_of, summarize
+from pellucid.text import printable, say
 from pellucid.train import (
     Checkpoints,
     Evaluation,
@@ -310,7 +311,7 @@ class Sequential(Stack, Shown):
             )
         result = Evaluation(logs)
         if verbose:
-            print(f"{len(examples):,} pictures: {result}")
+            say(f"{len(examples):,} pictures: {result}")
         return result
 
     # Looking and keeping
@@ -335,9 +336,9 @@ class Sequential(Stack, Shown):
         """The summary as plain data."""
         return {**self.outline().to_json(), "memory": self.memory(batch_size).to_json()}
 
-    def summary(self, print_fn: Callable[[str], object] = print, *, batch_size: int = 32) -> None:
+    def summary(self, print_fn: Callable[[str], object] = say, *, batch_size: int = 32) -> None:
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
-        print_fn(f"{self.name}\n{self.outline()}\n{self.memory(batch_size)}")
+        print_fn(f"{printable(self.name)}\n{self.outline()}\n{self.memory(batch_size)}")
 
     def save(self, path: str | Path | Inside) -> None:
         """Write the model file; `pellucid.load` reads it back."""

@@ -20,6 +20,7 @@ from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.progress import work_bar
+from pellucid.text import printable
 from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _check_finite(file: Place, tensors: Mapping[str, Array], strict: bool) -> No
     broken = [name for name, array in tensors.items() if not np.isfinite(array).all()]
     if not broken:
         return
-    found = f"{file}: NaN or infinite weights in {', '.join(f'{name:.80}' for name in broken[:MAX_LISTED])}"
+    found = f"{file}: NaN or infinite weights in {', '.join(f'{printable(name):.80}' for name in broken[:MAX_LISTED])}"
     if strict:
         raise CheckpointError(f"{found}; load it without strict to look at it, or use an earlier epoch")
     import warnings

@@ -8,7 +8,6 @@ import struct
 import zlib
 from collections.abc import Sequence
 from functools import singledispatch
-from html import escape
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from pellucid.layers import Layer
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Array
 from pellucid.summary import Summary, by, short, size
+from pellucid.text import markup
 from pellucid.train import Evaluation, History
 from pellucid.visualise.architecture import architecture_svg
 from pellucid.visualise.canvas import Drawing, Line, Text, to_svg
@@ -120,7 +120,7 @@ def _(shown: Evaluation) -> str:
 
 
 def _titled(name: str, told: str) -> str:
-    return f"<div><b>{escape(name)}</b>: {escape(told)}</div>"
+    return f"<div><b>{markup(name)}</b>: {markup(told)}</div>"
 
 
 def _table(
@@ -130,7 +130,7 @@ def _table(
 
     def line(cells: Sequence[str], tag: str, style: str = "") -> str:
         sides = ["right" if place in right else "left" for place in range(len(cells))]
-        done = (f'<{tag} style="{CELL.format(side)}">{escape(c)}</{tag}>' for c, side in zip(cells, sides, strict=True))
+        done = (f'<{tag} style="{CELL.format(side)}">{markup(c)}</{tag}>' for c, side in zip(cells, sides, strict=True))
         return f"<tr{style}>{''.join(done)}</tr>"
 
     body = [line(row, "td") for row in rows]

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
 from pellucid._arguments import verbosity
+from pellucid.text import printable, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -67,6 +68,7 @@ class WorkBar:
             WorkBar._outermost.busy(what)
             return
         self._rest()
+        what = printable(what)
         timer = threading.Timer(BUSY_S if self._terminal else LINE_S, self._show_busy, [what])
         timer.daemon = True
         self._timer = timer
@@ -111,6 +113,7 @@ class WorkBar:
                 self._say(f"{what} ...")
 
     def _draw(self, what: str, done: int, total: int) -> None:
+        what = printable(what)
         self._bar = self._bar or self._begin()
         if what not in self._tasks:
             self._tasks[what] = self._bar.add_task(what, total=total)
@@ -118,7 +121,7 @@ class WorkBar:
 
     def _say(self, text: str) -> None:
         self._said_s = time.monotonic()
-        print(text, file=sys.stderr, flush=True)
+        say(text, sys.stderr)
 
     @staticmethod
     def _begin() -> Progress:

@@ -15,6 +15,7 @@ from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Memory, inference_memory, training_memory
+from pellucid.text import printable
 
 WIDTH = 80
 
@@ -80,13 +81,13 @@ class Summary(Shown):
         head = ("layer", "output", "kernel", "params", "MACs", "sees", "memory")
         lines = [("input", by(self.input_shape), "", "", "", "", size(activation_bytes(self.input_shape)))]
         for row in self.rows:
-            name = row.name if row.trainable or not row.parameters else f"{row.name} (frozen)"
+            name = printable(row.name) + ("" if row.trainable or not row.parameters else " (frozen)")
             sees = "" if row.receptive_field is None else by(row.receptive_field)
             lines.append(
                 (
                     name,
                     by(row.output_shape),
-                    row.kernel,
+                    printable(row.kernel),
                     f"{row.parameters:,}" if row.parameters else "",
                     short(row.macs) if row.macs else "",
                     sees,

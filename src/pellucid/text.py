@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import re
 import sys
@@ -59,6 +60,24 @@ def json_text(value: Any, *, indent: int = 1) -> str:
         line if line.isprintable() else "".join(c if _shows(c) else json.dumps(c)[1:-1] for c in line) for line in lines
     ]
     return "\n".join(shown) + "\n"
+
+
+def json_line(value: Any) -> str:
+    """JSON on one line that UTF-8 can say: the lone bytes of a file's name are escaped.
+
+    Errors: as `json.dumps`; ValueError for NaN and infinity, which JSON lacks.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
+
+
+def markup(text: object) -> str:
+    """Text for HTML and XML, line by line."""
+    return html.escape("\n".join(printable(line) for line in str(text).split("\n")))
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,10 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import bench, data, importing, judge, report, run_program, show, train
+from pellucid.cli.console import lasting_output
 from pellucid.cli.output import note, plain_warnings
 from pellucid.errors import PellucidError
+from pellucid.text import say
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
@@ -44,7 +47,19 @@ app.add_typer(data.app, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit status: 0 done, 1 a PellucidError, 2 wrong usage, 130 or 143 interrupted."""
+    """Run one command line; the exit status: 0 done, 1 a PellucidError, 2 wrong usage, 130 or 143 interrupted.
+
+    It is 1 too where standard output could not be written (a full disk); the work is done all the same.
+    """
+    with lasting_output() as failure:
+        status = _run(arguments)
+        reason = failure()
+        if reason is not None:
+            note(f"pellucid: standard output cannot be written: {reason}; what was printed is lost")
+        return status or (FAILED if reason else 0)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
@@ -54,6 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         program, argv = asked.program, asked.argv
     except PellucidError as error:
         note(f"pellucid: {' '.join(str(error).split())}")
+        return FAILED
+    except OSError as error:  # the machine's refusal, of a name that is too long for example
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        note(f"pellucid: {' '.join(f'{name}{error.strerror or error}'.split())}")
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -77,10 +96,10 @@ def _version(asked: bool) -> None:
     from pellucid.cli.version import installed_version
 
     backend = ops.backend()
-    print(f"pellucid {installed_version()}")
-    print(f"backend {backend.name}, instruction set {backend.instruction_set}, {backend.threads} threads")
+    say(f"pellucid {installed_version()}")
+    say(f"backend {backend.name}, instruction set {backend.instruction_set}, {backend.threads} threads")
     if backend.reason:
-        print(f"no compiled kernels: {backend.reason}")
+        say(f"no compiled kernels: {backend.reason}")
     raise typer.Exit
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.bench import KernelRate, Limits, Measurement
@@ -77,7 +78,7 @@ def bench(
 def show_step(found: Measurement, *, every: bool) -> None:
     """What each kernel takes of a step, run by itself."""
     limits, total = found.limits, sum(time.ms for time in found.kernels)
-    print(f"{found.network}, {found.work}: kernels one by one\n{told(limits)}")
+    say(f"{found.network}, {found.work}: kernels one by one\n{told(limits)}")
     shown = [time for time in found.kernels if every or time.ms >= LEAST_SHARE * total]
     rows = [
         (
@@ -105,7 +106,7 @@ def show_kernels(limits: Limits, rates: Sequence[KernelRate], *, json: bool) -> 
     if json:
         print_json({"limits": asdict(limits), "kernels": [asdict(rate) for rate in rates]})
         return
-    print(told(limits))
+    say(told(limits))
     rows = [
         (rate.kernel, rate.size, f"{rate.ms:.3f}", f"{rate.gflops:.0f}", f"{rate.gbytes:.1f}", f"{rate.share:.0%}")
         for rate in rates

@@ -10,6 +10,7 @@ import typer
 from pellucid.cli.output import JsonFlag, print_json, print_table
 from pellucid.cli.progress import working
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.datasets import Known
@@ -108,7 +109,7 @@ def info(
     if as_json:
         print_json(facts)
         return
-    print(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}")
+    say(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}")
     rows = [[name, f"{counts['train'][i]:,}", f"{counts['test'][i]:,}"] for i, name in enumerate(dataset.class_names)]
     rows.append(["all", f"{facts['train']:,}", f"{facts['test']:,}"])
     print_table(["class", "train", "test"], rows, right=[1, 2])
@@ -130,4 +131,4 @@ def fetch(
     for one in known:
         with WorkBar() as bar:
             place = datasets.fetch_named(one.name, into=into, progress=bar)
-        print(f"{one.name}: {place or 'in the package'}")
+        say(f"{one.name}: {place or 'in the package'}")

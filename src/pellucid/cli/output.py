@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,8 +31,9 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 
 
 def print_json(value: Any) -> None:
-    """One JSON document, indented."""
-    say(json_text(value, indent=2).rstrip("\n"))
+    """One JSON document, indented; in ASCII where the console has no other letters."""
+    text = json_text(value, indent=2).rstrip("\n")
+    say(text if says(text) else json.dumps(value, indent=2))
 
 
 def print_table(
@@ -49,7 +51,8 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(header):
-        table.add_column(title, justify="right" if index in right else "left", overflow="fold", no_wrap=index in whole)
+        justify: Literal["right", "left"] = "right" if index in right else "left"
+        table.add_column(Text(printable(title)), justify=justify, overflow="fold", no_wrap=index in whole)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a file's name are no markup
     # A pipe or a file has no width of its own: there, lines are as long as they need to be.
@@ -57,7 +60,17 @@ def print_table(
     drawn = io.StringIO()
     Console(file=drawn, highlight=False, width=max(room, _least_width(table, whole))).print(table)
     lines = [line.rstrip() for line in drawn.getvalue().splitlines()]  # what fills a line up would wrap
-    say("\n".join(line if line.strip(" ─") else line[:room] for line in lines))
+    text = "\n".join(line if line.strip(" ─") else line[:room] for line in lines)
+    say(text if says("─") else text.replace("─", "-"))
+
+
+def says(letters: str) -> bool:
+    """Whether standard output's encoding has these letters."""
+    try:
+        letters.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _least_width(table: Table, whole: Sequence[int]) -> int:

@@ -18,6 +18,7 @@ from pellucid.cli.train_setup import fit_schedule, load_data, prepare
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.train import Checkpoints, Saved, TrainConfig
@@ -81,9 +82,9 @@ def _go_on(
     if difference:
         note(difference)
     done = f"epoch {place['epoch']}" + (f" and {place['batch']} of {steps_per_epoch} steps" if place["batch"] else "")
-    print(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
+    say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
     if rescheduled:
-        print(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
+        say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
     if place["epoch"] == config.epochs:
         note(f"(all {config.epochs} epochs are done; --epochs N trains on)")
     resumed = {"command": list(command), "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}

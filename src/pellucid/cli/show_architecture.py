@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,9 @@ import typer
 
 from pellucid.atomic import replacing
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Out, default_file, network, write
+from pellucid.cli.output import says
 from pellucid.errors import ConfigError, unknown_name
+from pellucid.text import say
 
 EXAMPLES = (
     "VGG-16 as a textbook draws it, as SVG:\n"
@@ -43,22 +44,13 @@ def architecture(
     if style == "text":
         if out is not None:
             raise ConfigError(f"--out {out}: the style text is printed; redirect it, or take the style blocks")
-        print(architecture_text(model, plain=not _draws_boxes()))
+        say(architecture_text(model, plain=not says("┌─▼…")))
         return
     if out is not None and out.suffix.lower() == ".svg":  # our own, smaller than Matplotlib's, with words as words
         with replacing(out) as file:
             file.write(architecture_svg(model, style).encode())
-        print(out)
+        say(str(out))
         return
     to_stream = out is not None and str(out) == STANDARD_OUTPUT
     default = default_file(Path(what), "architecture") if not to_stream else Path()
     write(architecture_figure(model, style), out, default)
-
-
-def _draws_boxes() -> bool:
-    """Whether standard output can say the letters that boxes are drawn with."""
-    try:
-        "┌─▼…".encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -27,6 +27,7 @@ from pellucid.cli.train_setup import (
 )
 from pellucid.cli.weights import begin_from, load_weights
 from pellucid.progress import WorkBar
+from pellucid.text import say
 
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
@@ -273,12 +274,12 @@ def train(
     with checkpoints.locked():
         check_unused(folder)  # somebody else may have been quicker
         told = record(context.obj, name, model_settings, network, dataset, loading, start, training)
-        print(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
+        say(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
         shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
         if shown:
-            print("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
+            say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
         if weights is None and network.preprocessing.mean is not None:
-            print(f"pictures {network.preprocessing.told()}")
+            say(f"pictures {network.preprocessing.told()}")
         status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
     if status is not None:
         raise typer.Exit(status)

@@ -9,6 +9,7 @@ from pellucid.cli.output import note, percent
 from pellucid.cli.progress import working
 from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, PICTURES, read_record, title_of
 from pellucid.inside import Inside, Place
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -85,11 +86,11 @@ def report(folder: Inside, dataset: Dataset, *, quiet: bool = False) -> None:
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
     """
-    print(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures")
+    say(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
-        print(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch")
+        say(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch")
         note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
-    print(f"run {folder}")
+    say(f"run {folder}")
 
 
 def judge(file: Place, dataset: Dataset, *, quiet: bool = False) -> str:

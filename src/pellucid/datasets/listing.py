@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pellucid.datasets.pictures import SUFFIXES
 from pellucid.errors import DataError
+from pellucid.text import printable
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -93,8 +94,8 @@ def known_types() -> str:
 
 
 def normalised(name: str) -> str:
-    """NFC form: a Hangul syllable is one character, not its two or three parts."""
-    return unicodedata.normalize("NFC", name)
+    """NFC form: a Hangul syllable is one character, not its two or three parts; what cannot be printed spelled out."""
+    return printable(unicodedata.normalize("NFC", name))
 
 
 def _list_classes(listing: Listing, split: str, parent: Path, folders: list[Path]) -> None:

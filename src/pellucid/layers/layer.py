@@ -56,6 +56,8 @@ class Layer(Fixed, Shown):
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name):
             raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
+        if name is not None and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise ConfigError(f"{type(self).__name__}: name must be text that a file can hold, got {name!a}")
         self.auto_named = name is None
         self._name = snake_case(type(self).__name__) if name is None else name
         where = f"{type(self).__name__}: input_shape"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pellucid.text import markup
 from pellucid.visualise.figure import figure_bytes
 
 if TYPE_CHECKING:
@@ -47,28 +47,28 @@ class Page:
 
     def lead(self, words: str) -> None:
         """The line under the title."""
-        self._parts.append(f'<p class="lead">{html.escape(words)}</p>')
+        self._parts.append(f'<p class="lead">{markup(words)}</p>')
 
     def heading(self, words: str) -> None:
         """Begin a section, which the list at the top links to."""
         anchor = f"s{len(self._links) + 1}"
         self._links.append((anchor, words))
-        self._parts.append(f'<h2 id="{anchor}">{html.escape(words)}</h2>')
+        self._parts.append(f'<h2 id="{anchor}">{markup(words)}</h2>')
 
     def paragraph(self, words: str) -> None:
         """A few sentences."""
-        self._parts.append(f"<p>{html.escape(words)}</p>")
+        self._parts.append(f"<p>{markup(words)}</p>")
 
     def code(self, lines: str) -> None:
         """Lines to be copied as they are."""
-        self._parts.append(f"<pre>{html.escape(lines)}</pre>")
+        self._parts.append(f"<pre>{markup(lines)}</pre>")
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
         """A table; `right` numbers the columns that hold numbers."""
 
         def cells(tag: str, values: Sequence[object]) -> str:
             kinds = (' class="right"' if place in right else "" for place in range(len(values)))
-            told = (html.escape(str(value)) for value in values)
+            told = (markup(str(value)) for value in values)
             return "".join(f"<{tag}{kind}>{value}</{tag}>" for kind, value in zip(kinds, told, strict=True))
 
         head = f"<thead><tr>{cells('th', heads)}</tr></thead>" if any(heads) else ""
@@ -78,19 +78,19 @@ class Page:
     def figure(self, figure: Figure, caption: str, *, dpi: int = 110) -> None:
         """A Matplotlib figure as a PNG: of many small pictures that is a tenth of the SVG."""
         data = base64.b64encode(figure_bytes(figure, "png", dpi=dpi)).decode()
-        self._figure(f'<img src="data:image/png;base64,{data}" alt="{html.escape(caption)}">', caption)
+        self._figure(f'<img src="data:image/png;base64,{data}" alt="{markup(caption)}">', caption)
 
     def drawing(self, svg: str, caption: str) -> None:
         """An SVG drawing, put into the page as it is but for what stands before its first tag."""
         self._figure(re.sub(r"^.*?(?=<svg)", "", svg, count=1, flags=re.DOTALL), caption)
 
     def _figure(self, inside: str, caption: str) -> None:
-        told = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+        told = f"<figcaption>{markup(caption)}</figcaption>" if caption else ""
         self._parts.append(f"<figure>{inside}{told}</figure>")
 
     def text(self) -> str:
         """The page."""
-        links = "".join(f'<a href="#{anchor}">{html.escape(words)}</a>' for anchor, words in self._links)
+        links = "".join(f'<a href="#{anchor}">{markup(words)}</a>' for anchor, words in self._links)
         return "\n".join(
             (
                 "<!DOCTYPE html>",
@@ -99,8 +99,8 @@ class Page:
                 # whatever stands in a class's name, nothing is fetched and nothing runs
                 '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
                 "style-src 'unsafe-inline'\">",
-                f"<title>{html.escape(self.title)}</title><style>{STYLE}</style></head>",
-                f"<body><h1>{html.escape(self.title)}</h1>",
+                f"<title>{markup(self.title)}</title><style>{STYLE}</style></head>",
+                f"<body><h1>{markup(self.title)}</h1>",
                 *self._parts[:1],
                 f"<nav>{links}</nav>",
                 *self._parts[1:],

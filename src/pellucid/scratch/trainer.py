@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.scratch.optimizers import OPTIMIZERS
+from pellucid.text import say
 
 __all__ = ["Trainer"]
 
@@ -121,4 +122,4 @@ class Trainer:
 
     def _say(self, line: str) -> None:
         if self.verbose:
-            print(line)
+            say(line)

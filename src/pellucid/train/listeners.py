@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -19,6 +18,7 @@ from pellucid.errors import CheckpointError
 from pellucid.inside import Place, inside
 from pellucid.ops.geometry import Array
 from pellucid.progress import WorkBar
+from pellucid.text import json_line, printable, say
 from pellucid.train.events import (
     BatchEnded,
     Diagnosed,
@@ -218,9 +218,9 @@ class Progress:
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(printable(text), highlight=False, markup=False)
         else:
-            print(text, file=self._file or sys.stderr, flush=True)
+            say(text, self._file or sys.stderr)
 
     def close(self) -> None:
         """Take the bar off the screen; also after an error."""
@@ -332,4 +332,4 @@ def _line(entry: Mapping[str, Any]) -> str:
     plain = {  # JSON has no NaN and no infinity
         name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in entry.items()
     }
-    return json.dumps(plain, allow_nan=False, ensure_ascii=False) + "\n"
+    return json_line(plain) + "\n"

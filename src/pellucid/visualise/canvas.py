@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pellucid.visualise.figure import DPI, INK
+from pellucid.visualise.figure import INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -193,7 +193,7 @@ def _number(value: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for XML, which has no place for control characters."""
+    """Text for XML, which has no place for control characters; as wide as it was measured."""
     return escape("".join(letter if letter.isprintable() else "?" for letter in text))
 
 
@@ -202,14 +202,13 @@ def _escaped(text: str) -> str:
 
 def to_figure(drawing: Drawing, axes: Any = None) -> Figure:
     """The same drawing as a Matplotlib figure of its size, or in the axes given, as large as they now are."""
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle as RoundPatch
     from matplotlib.patches import Polygon as PolygonPatch
 
     size = 1.0
     if axes is None:
-        figure = Figure(figsize=(drawing.width / 72, drawing.height / 72), dpi=DPI, facecolor="white")
+        figure = new_figure(drawing.width / 72, drawing.height / 72, layout=None)
         axes = figure.add_axes((0, 0, 1, 1))
     else:
         room = axes.get_window_extent()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
@@ -22,11 +22,11 @@ DPI = 150
 ENDINGS = (".png", ".svg", ".pdf")
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches."""
-    from matplotlib.figure import Figure
+def new_figure(width: float, height: float, *, layout: Literal["constrained"] | None = "constrained") -> Figure:
+    """An empty figure, sizes in inches. Every figure is made here: what is written in it is no formula."""
+    from pellucid.visualise.plain_figure import PlainFigure
 
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    return PlainFigure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
 
 
 def grey(between: str = BETWEEN) -> Colormap:
