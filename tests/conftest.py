@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from screen import Screen
 
 from pellucid import datasets, progress
 from pellucid.cli import main
+
+os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -18,7 +18,7 @@ def number(value: float, digits: int = SIGNIFICANT) -> str:
     value += 0.0  # -0 is 0
     text = f"{value:.{digits}g}"
     written = text.partition("e")[0].replace(".", "").strip("-0")
-    if not math.isfinite(value) or len(written) >= digits:
+    if not math.isfinite(value) or len(written) >= digits or (len(written) > 1 and not float(text).is_integer()):
         return text
     return next((finer for n in range(digits + 1, FINEST + 1) if float(finer := f"{value:.{n}g}") != float(text)), text)
 

@@ -4,7 +4,8 @@
     >>> print(exercises.check_edge_kernel([[-1, 1], [-1, 1]]))
     Not yet. The kernel answers 0 along this edge: it compares left with right, and the change is from top to bottom.
 
-Every checker takes lang="ko" for Korean and returns a Verdict; a wrong answer is a Verdict too, never an error.
+Every checker takes lang="ko" for Korean, follows the locale without, and returns a Verdict; a wrong answer is a
+Verdict too, never an error.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from pellucid import ops
-from pellucid.errors import ConfigError, unknown_name
+from pellucid._language import language
+from pellucid.errors import ConfigError
 from pellucid.layers import Conv2D, Dense, Layer, from_config
 from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import NO_PADS, output_size, pair, resolve_padding
@@ -74,7 +76,7 @@ MESSAGES = {
         "finite": "아직 아닙니다. 커널에 유한한 수가 아닌 값이 있어서 응답이 모두 NaN이나 무한대가 됩니다.",
         "zeros": "아직 아닙니다. 0으로만 된 커널은 어디에서나 0을 냅니다.",
         "vertical": "아직 아닙니다. 이 경계에서 커널의 응답은 {edge:.3g}입니다. 왼쪽과 오른쪽을 비교하는 커널인데, "
-        "이 그림은 위에서 아래로 바뀝니다.",
+        "이 이미지는 위에서 아래로 바뀝니다.",
         "cancels": "아직 아닙니다. 한 줄 안의 가중치가 서로 지워져서 이 경계에서 응답이 {edge:.3g}입니다.",
         "noise": "아직 아닙니다. 경계의 응답은 {edge:+.3g}이지만 잡음에 대한 응답의 표준편차가 {gain:.3g}이어서 "
         "경계를 잡음과 구별할 수 없습니다.",
@@ -137,7 +139,7 @@ def two_halves(*, seed: int | None = 0) -> Array:
     return picture
 
 
-def check_edge_kernel(kernel: Any, *, lang: str = "en") -> EdgeVerdict:
+def check_edge_kernel(kernel: Any, *, lang: str | None = None) -> EdgeVerdict:
     """Does this 2x2 kernel find the edge of seed 002's picture turned by 90 degrees, bright above and dark below?
 
     It is judged by what it answers: at least 5 times the noise along the edge, and at most a tenth of that on an even
@@ -152,7 +154,7 @@ def check_edge_kernel(kernel: Any, *, lang: str = "en") -> EdgeVerdict:
     Errors: ConfigError for an unknown language; a kernel of any kind gets a verdict.
     Source: seed 002.
     """
-    say = _language(lang)
+    say = MESSAGES[language(lang)]
     try:
         given = np.asarray(kernel, np.float64)
     except (TypeError, ValueError):
@@ -194,7 +196,7 @@ def check_output_size(
     *,
     strides: int | Pair = 1,
     padding: str | int | Pair | Pads = 0,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Verdict:
     """How large is the map that a convolution or pooling gives? OH = (H + 2 P - K) // S + 1, and OW likewise.
 
@@ -208,7 +210,7 @@ def check_output_size(
         not fit. An answer of any kind gets a verdict.
     Source: seed 000, output size.
     """
-    say = _language(lang)
+    say = MESSAGES[language(lang)]
     sizes, windows, steps = pair(size, "size"), pair(kernel, "kernel"), pair(strides, "strides")
     pads = resolve_padding(padding, sizes, windows, steps)
     right = output_size(sizes, windows, steps, pads)
@@ -234,7 +236,7 @@ def check_output_size(
     return Verdict(False, say["wrong"].format(given=given, hint=hint))
 
 
-def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang: str = "en") -> Verdict:
+def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang: str | None = None) -> Verdict:
     """How many parameters has this layer? A convolution (KH KW C + 1) O, a dense layer (inputs + 1) units.
 
         >>> from pellucid import Conv2D
@@ -247,7 +249,7 @@ def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang
     Errors: ConfigError for a language; ShapeError for an input that does not fit. An answer of any kind gets a verdict.
     Source: seed 001, which leaves out channels and biases; seed 002, sparsity and sharing.
     """
-    say = _language(lang)
+    say = MESSAGES[language(lang)]
     twin = from_config(layer.config(), {type(layer).__name__: type(layer)})
     twin.ensure_built(input_shape, np.random.default_rng(0))
     right = twin.count_params()
@@ -268,16 +270,10 @@ def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang
         slips["positions"] = (right * positions, (right - filters) * positions)
     elif isinstance(twin, Dense) and twin.use_bias:
         slips["no bias"] = (right - twin.units,)
-    if lang == "ko":
+    if language(lang) == "ko":
         filling["unit"] = {"filter": "필터", "unit": "노드"}[filling["unit"]]
     hint = next((say[name].format(**filling) for name, values in slips.items() if answer in values), "")
     return Verdict(False, say["wrong"].format(given=f"{int(answer):,}", hint=hint))
-
-
-def _language(lang: str) -> dict[str, str]:
-    if lang not in MESSAGES:
-        raise unknown_name("language", lang, MESSAGES)
-    return MESSAGES[lang]
 
 
 def _response(picture: Array, weights: Array) -> Array:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pellucid.model import Sequential
     from pellucid.ops import Array
+    from pellucid.visualise.labels import Labels
 
 STANDARD_OUTPUT = "-"
 
@@ -42,6 +43,7 @@ ImageFile = Annotated[
     Path | None,
     typer.Option("--image", metavar="FILE", help="A picture. Default: the first test picture of the run's data."),
 ]
+Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Of the words. Default: that of the locale.")]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="A layer, as `pellucid summary` says.")]
 
 
@@ -102,7 +104,7 @@ def pixels_of(text: str | None, option: str) -> tuple[int, int] | None:
     return pair(numbers[0] if len(numbers) == 1 else numbers, option)
 
 
-def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, str]:
+def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tuple[Array, str]:
     """One picture at the network's size, and what it is called: a file's name, or "test picture 0 of mnist".
 
     A file of another size is fitted as at training, which a note says.
@@ -121,7 +123,8 @@ def picture(run: Path, model: Sequential, image: Path | None) -> tuple[Array, st
     if not len(dataset.test):
         raise DataError(f"{run}: its data hold no test picture; name one with --image")
     first: Any = dataset.test.images[:1]
-    return first[0], f"test picture 0 of {dataset.name}, {class_label(model, int(dataset.test.labels[0]))!r}"
+    truth = class_label(model, int(dataset.test.labels[0]))
+    return first[0], say("test picture {index} of {data}, {answer!r}", index=0, data=dataset.name, answer=truth)
 
 
 def _from_file(model: Sequential, image: Path) -> Array:

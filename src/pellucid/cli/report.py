@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.atomic import replacing
+from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.cli.progress import working
@@ -33,7 +34,7 @@ REPORT_FILE = "report.html"
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    lang: Annotated[str, typer.Option("--lang", metavar="en|ko", help="English or Korean.")] = "en",
+    lang: Lang = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to. Default: report.html in the run folder.")
     ] = None,
@@ -47,7 +48,7 @@ def report(
 
     target = out or (Inside(run) / REPORT_FILE).check()
     with working(f"reading {run}") as bar:
-        text = make_report(read_run(run, bar), lang=lang, progress=bar)
+        text = make_report(read_run(run, bar, lang), lang=lang, progress=bar)
     with replacing(target) as file:
         file.write(text.encode())
     say(str(target))
@@ -55,7 +56,7 @@ def report(
         webbrowser.open(Path(str(target)).resolve().as_uri())
 
 
-def read_run(run: Path, bar: WorkBar) -> Run:
+def read_run(run: Path, bar: WorkBar, lang: str | None = None) -> Run:
     """Everything about a run that a report tells.
 
     Errors: ConfigError for anything but a run folder; CheckpointError or DataError where a file of it is damaged.
@@ -79,7 +80,7 @@ def read_run(run: Path, bar: WorkBar) -> Run:
         note(f"left out {name}: {reason}")
     log = read_log(folder / LOG_FILE)
     return Run(
-        title=title_of(folder),
+        title=title_of(folder, lang),
         model=model,
         model_file=file,
         record=read_record(folder),

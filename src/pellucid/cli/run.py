@@ -149,12 +149,14 @@ def _part(path: Inside, owner: dict[str, Any], field: str, kind: type) -> Any:
     return value
 
 
-def title_of(folder: Inside) -> str:
+def title_of(folder: Inside, lang: str | None = None) -> str:
     """What a picture of a run is called: "MODEL on DATA", or the folder's name where no record says it."""
     if not (folder / RUN_FILE).check().is_file():
         return folder.path.resolve().name
     told = read_record(folder)
-    return f"{told['model']['name']} on {told['data']['name']}"
+    from pellucid.visualise.labels import Labels
+
+    return Labels(lang)("{model} on {data}", model=told["model"]["name"], data=told["data"]["name"])
 
 
 def _plain(data: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks, show_moving
-from pellucid.cli.drawing import Drawn, Out, default_file, network, write
+from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import find_folder, first_snapshot
 from pellucid.errors import ConfigError, unknown_name
@@ -65,17 +65,22 @@ def filters(
         str | None,
         typer.Option("--sort", metavar="norm|similarity", help="The largest first, or alike ones side by side."),
     ] = None,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw the kernels of a convolution; of a run, before and after training side by side."""
-    write(draw_filters(run, layer, scale, sort), out, default_file(Path(run), "filters"))
+    write(draw_filters(run, layer, scale, sort, lang), out, default_file(Path(run), "filters"))
 
 
-def draw_filters(run: str | Path, layer: str | None, scale: str, sort: str | None = None) -> Any:
+def draw_filters(
+    run: str | Path, layer: str | None, scale: str, sort: str | None = None, lang: str | None = None
+) -> Any:
     """The figure of one layer's kernels; `run` is a run folder, a model file, or the name of a network."""
     from pellucid.visualise import filters_figure
     from pellucid.visualise.answers import trained_note
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     model = network(run)
     kernels = _kernels(model)
     if not kernels:
@@ -86,8 +91,8 @@ def draw_filters(run: str | Path, layer: str | None, scale: str, sort: str | Non
         raise unknown_name("convolution", name, kernels)
     folder = find_folder(Path(run)) if model.trained_on else None
     before = first_snapshot(folder) if folder and name == first else None  # snapshots keep the first one alone
-    title = f"{name}{trained_note(model)}"
-    return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort)
+    title = f"{name}{trained_note(model, say)}"
+    return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort, lang=lang)
 
 
 def _kernels(model: Sequential) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pellucid._language import language
 from pellucid.atomic import replacing
-from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Out, default_file, network, write
+from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import says
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.text import say
@@ -32,12 +33,14 @@ def architecture(
         str,
         typer.Option("--style", metavar="blocks|nodes|text", help="Boxes, circles (for small networks), or letters."),
     ] = "blocks",
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw a network: its layers' shapes, kernels and parameters."""
     from pellucid.visualise import architecture_figure, architecture_svg, architecture_text
     from pellucid.visualise.architecture import STYLES
 
+    language(lang)
     if style not in STYLES:
         raise unknown_name("style", style, STYLES)
     model = network(what)
@@ -48,9 +51,9 @@ def architecture(
         return
     if out is not None and out.suffix.lower() == ".svg":  # our own, smaller than Matplotlib's, with words as words
         with replacing(out) as file:
-            file.write(architecture_svg(model, style).encode())
+            file.write(architecture_svg(model, style, lang=lang).encode())
         say(str(out))
         return
     to_stream = out is not None and str(out) == STANDARD_OUTPUT
     default = default_file(Path(what), "architecture") if not to_stream else Path()
-    write(architecture_figure(model, style), out, default)
+    write(architecture_figure(model, style, lang=lang), out, default)

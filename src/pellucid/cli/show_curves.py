@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.drawing import Out, write
+from pellucid.cli.drawing import Lang, Out, write
 from pellucid.cli.run import LOG_FILE, RUN_FILE, read_record, title_of
 from pellucid.inside import Inside
 
@@ -31,6 +31,7 @@ def curves(
         str | None,
         typer.Option(metavar="NAMES", help="Of loss,accuracy,learning-rate,speed. Default: loss,accuracy."),
     ] = None,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw loss, accuracy, learning rate or speed, epoch by epoch, of one run or of several in one picture."""
@@ -44,11 +45,11 @@ def curves(
     names = {held_name(record) for record in records} or {"validation"}
     held = names.pop() if len(names) == 1 else "validation or test"
     if len(files) == 1:
-        figure = curves_figure(logs[0], wanted, title=title_of(folders[0]), held=held)
+        figure = curves_figure(logs[0], wanted, title=title_of(folders[0], lang), held=held, lang=lang)
         write(figure, out, folders[0] / "curves.png")
         return
     labels = _labels([folder.path for folder in folders])
-    write(curves_figure(dict(zip(labels, logs, strict=True)), wanted, held=held), out, Path("curves.png"))
+    write(curves_figure(dict(zip(labels, logs, strict=True)), wanted, held=held, lang=lang), out, Path("curves.png"))
 
 
 def _labels(folders: list[Path]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli.drawing import Data, Drawn, ImageFile, LayerName, Out, default_file, network, picture, write
+from pellucid.cli.drawing import Data, Drawn, ImageFile, Lang, LayerName, Out, default_file, network, picture, write
 from pellucid.cli.output import note, print_json
 from pellucid.cli.progress import working
 from pellucid.cli.run import SNAPSHOTS, find_folder, title_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid.model import Sequential
     from pellucid.tracing import Trace
     from pellucid.visualise.dissection import Dissection
+    from pellucid.visualise.labels import Labels
 
 FEATURES_EXAMPLES = (
     "A test picture of the run's data, through all layers:\n"
@@ -60,16 +61,19 @@ def features(
     layer: LayerName = None,
     channels: Annotated[int, typer.Option(metavar="N", min=1, help="Channels drawn of each layer at most.")] = 16,
     scale: Scale = "each",
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw a picture on its way through the network; the channel that matters most for the answer is framed."""
     from pellucid.visualise import features_figure
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     model = network(run)
-    pixels, name = picture(Path(run), model, image)
+    pixels, name = picture(Path(run), model, image, say)
     layers = None if layer is None else [layer]
     with working("following the picture"):
-        figure = features_figure(model, pixels, layers, channels=channels, scale=scale, title=name)
+        figure = features_figure(model, pixels, layers, channels=channels, scale=scale, title=name, lang=lang)
     write(figure, out, default_file(Path(run), "features"))
 
 
@@ -82,21 +86,25 @@ def arithmetic(
         typer.Option("--at", metavar="ROW,COL,CHANNEL", help="Which number, or UNIT alone. Default: the largest."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print its parts as JSON instead of drawing them.")] = False,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Show how one number of a layer comes about: the patch, the kernel, the products, the sum."""
     from pellucid.visualise import dissect, draw_dissection
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     position = None if at is None else _position(at)
     model = network(run)
-    pixels, name = picture(Path(run), model, image)
+    pixels, name = picture(Path(run), model, image, say)
     with working("following the picture"):
         found = dissect(model, pixels, layer, position)
     if as_json:
         print_json(as_data(found))
         return
-    trained = "" if model.trained_on else " (not trained)"
-    write(draw_dissection(found, title=f"{name}, {model.name}{trained}"), out, default_file(Path(run), "arithmetic"))
+    trained = "" if model.trained_on else say(" (not trained)")
+    figure = draw_dissection(found, title=f"{name}, {model.name}{trained}", lang=lang)
+    write(figure, out, default_file(Path(run), "arithmetic"))
 
 
 def histograms(
@@ -107,12 +115,15 @@ def histograms(
     layer: LayerName = None,
     data: Data = None,
     over_time: Annotated[bool, typer.Option("--over-time", help="Each epoch as a ridge, from the snapshots.")] = False,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw how the numbers of each layer are spread; dead and saturated units are counted."""
     from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
     from pellucid.visualise.features import drawn_layers
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     layers = None if layer is None else [layer]
     default = default_file(Path(run), "ridges" if over_time else "histograms")
     if over_time:
@@ -122,18 +133,20 @@ def histograms(
         if kind == "activations" and layers is None:
             layers = list(drawn_layers(network(run).layers))
         with working(f"reading {folder / SNAPSHOTS}"):
-            figure = ridges_figure(read_snapshots(folder / SNAPSHOTS), kind, layers, title=title_of(folder))
+            figure = ridges_figure(
+                read_snapshots(folder / SNAPSHOTS), kind, layers, title=title_of(folder, lang), lang=lang
+            )
         write(figure, out, default)
         return
     model = network(run)
-    trained = "" if model.trained_on else " (not trained)"
-    seen, told = _traced(Path(run), model, kind, data)
+    trained = "" if model.trained_on else say(" (not trained)")
+    seen, told = _traced(Path(run), model, kind, data, say)
     if kind == "activations" and layers is None:
         layers = list(drawn_layers(model.layers))  # Flatten and Dropout would show the same again
     title = f"{model.name}{trained}{told}"
     with working("counting"):
         states = unit_states(seen) if kind == "activations" else None
-        figure = histograms_figure(layer_histograms(seen, kind, layers), states, kind=kind, title=title)
+        figure = histograms_figure(layer_histograms(seen, kind, layers), states, kind=kind, title=title, lang=lang)
     write(figure, out, default)
 
 
@@ -176,7 +189,7 @@ def _position(at: str) -> tuple[int, ...]:
         raise ConfigError(f"--at takes whole numbers, ROW,COL,CHANNEL or UNIT, got {at!r}") from None
 
 
-def _traced(run: Path, model: Sequential, kind: str, data: str | None) -> tuple[Trace, str]:
+def _traced(run: Path, model: Sequential, kind: str, data: str | None, say: Labels) -> tuple[Trace, str]:
     """A trace over test pictures, and how many in words; for weights alone, over one empty picture."""
     import math
 
@@ -198,4 +211,4 @@ def _traced(run: Path, model: Sequential, kind: str, data: str | None) -> tuple[
         note(f"{count} test pictures are counted: more would not fit into memory")
     labels = test.labels[:count] if kind == "gradients" else None
     with working(f"following {count} test pictures"):
-        return trace(model, test.images[:count], labels), f", {count} test pictures"
+        return trace(model, test.images[:count], labels), say(", {count} test pictures", count=count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.drawing import Drawn, Out, default_file, network, write
+from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import note
 from pellucid.progress import WorkBar
 
@@ -52,15 +52,16 @@ def confusion(
     run: Drawn,
     data: Data = None,
     rows: Annotated[bool, typer.Option("--rows", help="Percent of each row instead of counts.")] = False,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw what is taken for what, with precision and recall of each class."""
     from pellucid.metrics import confusion_matrix
     from pellucid.visualise import confusion_figure
 
-    seen = _judged(run, data)
+    seen = _judged(run, data, lang)
     matrix = confusion_matrix(seen.data.test.labels, seen.answers, seen.answers.shape[1])
-    figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title)
+    figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title, lang=lang)
     write(figure, out, default_file(Path(run), "confusion"))
 
 
@@ -68,14 +69,17 @@ def calibration(
     run: Drawn,
     data: Data = None,
     bins: Annotated[int, typer.Option("--bins", metavar="N", min=1, max=100, help="Bins of confidence.")] = 15,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw how often answers are right at each confidence, with the expected calibration error."""
     from pellucid import metrics
     from pellucid.visualise import reliability_figure
 
-    seen = _judged(run, data)
-    figure = reliability_figure(metrics.calibration(seen.data.test.labels, seen.answers, bins), title=seen.title)
+    seen = _judged(run, data, lang)
+    figure = reliability_figure(
+        metrics.calibration(seen.data.test.labels, seen.answers, bins), title=seen.title, lang=lang
+    )
     write(figure, out, default_file(Path(run), "calibration"))
 
 
@@ -83,6 +87,7 @@ def mistakes(
     run: Drawn,
     data: Data = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=120, help="At most so many.")] = 24,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw the pictures that were most confidently taken for the wrong class."""
@@ -90,8 +95,9 @@ def mistakes(
 
     from pellucid.metrics import confident_mistakes
     from pellucid.visualise import mistakes_figure
+    from pellucid.visualise.labels import Labels
 
-    seen = _judged(run, data)
+    seen = _judged(run, data, lang)
     test = seen.data.test
     wrong = int(np.sum(seen.answers.argmax(axis=1) != test.labels))
     if not wrong:
@@ -104,19 +110,29 @@ def mistakes(
         chosen.labels,
         seen.answers[picks],
         seen.model.class_names,
-        title=f"{seen.title}: the {len(picks)} most confident of {wrong:,} mistakes in {len(test):,} pictures",
+        title=seen.title
+        + Labels(lang)(
+            ": the {shown} most confident of {count:,} mistakes in {all:,} pictures",
+            shown=len(picks),
+            count=wrong,
+            all=len(test),
+        ),
+        lang=lang,
     )
     write(figure, out, default_file(Path(run), "mistakes"))
 
 
-def _judged(run: str, data: str | None) -> Judged:
+def _judged(run: str, data: str | None, lang: str | None) -> Judged:
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import probabilities, trained_note
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     model = network(run)
     with WorkBar() as bar:
         dataset = held_out_data(Path(run), model, data, bar)
         answers = probabilities(model, dataset.test.images, progress=bar)
     for file, reason in dataset.skipped:
         note(f"left out {file}: {reason}")
-    return Judged(model, dataset, answers, f"{model.name} on {dataset.name}{trained_note(model)}")
+    title = say("{model} on {data}", model=model.name, data=dataset.name) + trained_note(model, say)
+    return Judged(model, dataset, answers, title)

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.drawing import Drawn, ImageFile, LayerName, Out, default_file, network, picture, pixels_of, write
+from pellucid._language import language
+from pellucid.cli.drawing import (
+    Drawn,
+    ImageFile,
+    Lang,
+    LayerName,
+    Out,
+    default_file,
+    network,
+    picture,
+    pixels_of,
+    write,
+)
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.progress import WorkBar
 
@@ -53,6 +65,7 @@ def attribution(
         str | None,
         typer.Option("--stride", metavar="N|ROWS,COLS", help="From one cover to the next. Default: a quarter of it."),
     ] = None,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw which parts of a picture the network's classes depend on.
@@ -60,7 +73,9 @@ def attribution(
     --layer is that of Grad-CAM; --size and --stride, in pixels, are those of occlusion.
     """
     from pellucid.visualise.attention import METHODS, attention_figure
+    from pellucid.visualise.labels import Labels
 
+    say = Labels(lang)
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     if layer is not None and method != "grad-cam":
@@ -70,7 +85,7 @@ def attribution(
     covered, step = pixels_of(size, "--size"), pixels_of(stride, "--stride")
     model = network(run)
     wanted = None if class_name is None else _class_number(model, class_name)
-    pixels, name = picture(Path(run), model, image)
+    pixels, name = picture(Path(run), model, image, say)
     with WorkBar() as bar:
         figure = attention_figure(
             model,
@@ -81,6 +96,7 @@ def attribution(
             size=covered,
             stride=step,
             name=name,
+            lang=say.lang,
             progress=bar,
         )
     write(figure, out, default_file(Path(run), f"attribution-{method}"))
@@ -102,6 +118,7 @@ def excite(
     data: Annotated[
         str | None, typer.Option("--data", metavar="NAME|FOLDER", help="What --found searches instead.")
     ] = None,
+    lang: Lang = None,
     out: Out = None,
 ) -> None:
     """Draw the pictures that excite channels most: of all layers by depth, or of one layer."""
@@ -109,6 +126,7 @@ def excite(
     from pellucid.visualise import depth_figure, found_figure, made_figure, top_pictures
     from pellucid.visualise.excitement import ACROSS, count_channels
 
+    language(lang)
     if channel is not None and layer is None:
         raise ConfigError(f"--channel {channel}: say of which layer, with --layer")
     if data is not None and not found:
@@ -117,14 +135,14 @@ def excite(
     with WorkBar() as bar:
         images = held_out_data(Path(run), model, data, bar).test.images if found else None
         if layer is None:
-            figure = depth_figure(model, images=images, seed=seed, progress=bar)
+            figure = depth_figure(model, images=images, seed=seed, lang=lang, progress=bar)
         elif images is None:
-            figure = made_figure(model, layer, channel, seed=seed, progress=bar)
+            figure = made_figure(model, layer, channel, seed=seed, lang=lang, progress=bar)
         else:
             picks = range(min(ACROSS, count_channels(model, layer))) if channel is None else [channel]
             most = min(ACROSS if channel is None else FOUND_FOR_ONE, len(images))
             strongest = top_pictures(model, images, layer, most, channels=list(picks), progress=bar)
-            figure = found_figure(model, strongest, images)
+            figure = found_figure(model, strongest, images, lang=lang)
     which = "" if layer is None else f"-{layer}" + ("" if channel is None else f"-{channel}")
     write(figure, out, default_file(Path(run), f"{'found' if found else 'made'}{which}"))
 

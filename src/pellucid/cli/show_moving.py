@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, LayerName, default_file, network, picture
+from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, Lang, LayerName, default_file, network, picture
 from pellucid.cli.output import note
 from pellucid.errors import ConfigError
 from pellucid.inside import Inside, Place
@@ -74,14 +74,17 @@ def slide(
     ] = None,
     fps: Fps = None,
     scale: Size = 1.0,
+    lang: Lang = None,
     out: Gif = None,
 ) -> None:
     """Show a kernel sliding over a picture: the patch, the products, the sum, and the map growing, as a GIF."""
     from pellucid.visualise import slide as slide_over
     from pellucid.visualise import slide_animation
     from pellucid.visualise.answers import trained_note
+    from pellucid.visualise.labels import Labels
     from pellucid.visualise.sliding_figure import FPS
 
+    say = Labels(lang)
     if run is None:
         if layer is not None or channel is not None:
             raise ConfigError("--layer and --channel are of a network; name a run, or leave them out")
@@ -91,12 +94,12 @@ def slide(
         if kernel is not None:
             raise ConfigError(f"--kernel {kernel} is for a picture without a network; leave out {run}")
         model = network(run)
-        pixels, name = picture(Path(run), model, image)
-        name += trained_note(model)
+        pixels, name = picture(Path(run), model, image, say)
+        name += trained_note(model, say)
         default = default_file(Path(run), "slide", ".gif")
     with WorkBar() as bar:
         way = slide_over(model, pixels, layer, channel, frames=frames, every=every, progress=bar)
-    write_moving(slide_animation(way, title=name, fps=fps or FPS), out, default, scale)
+    write_moving(slide_animation(way, title=name, fps=fps or FPS, lang=lang), out, default, scale)
 
 
 def shift(
@@ -117,6 +120,7 @@ def shift(
     ] = None,
     fps: Fps = None,
     scale: Size = 1.0,
+    lang: Lang = None,
     out: Gif = None,
 ) -> None:
     """Show a picture moving by pixels, the maps of a layer and the answer beside it, as a GIF.
@@ -125,18 +129,20 @@ def shift(
     """
     from pellucid.visualise import shift as shift_over
     from pellucid.visualise import shift_animation, shift_path
+    from pellucid.visualise.labels import Labels
     from pellucid.visualise.shifting import default_maps
     from pellucid.visualise.shifting_figure import FPS
     from pellucid.visualise.sliding import FRAMES
 
+    say = Labels(lang)
     model = network(run)
-    still, name = picture(Path(run), model, image)
+    still, name = picture(Path(run), model, image, say)
     shown = layer or default_maps(model)
     far, most = pixels or max(1, min(still.shape[:2]) // 7), frames or FRAMES
     path = shift_path(far, every or -(-8 * far // most))[:most]  # there and back in four directions
     with WorkBar() as bar:
         moving = shift_over(model, still, shown, offsets=path, channels=channels, progress=bar)
-    drawn = shift_animation(model, moving, shown, title=name, fps=fps or FPS)
+    drawn = shift_animation(model, moving, shown, title=name, fps=fps or FPS, lang=lang)
     write_moving(drawn, out, default_file(Path(run), "shift", ".gif"), scale)
 
 

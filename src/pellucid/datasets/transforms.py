@@ -66,16 +66,16 @@ class Preprocessing:
         std = np.broadcast_to(np.asarray(self.std or (1.0,), dtype=np.float64), (channels,))
         return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
 
-    def told(self) -> str:
-        """What happens to pixel values, in words.
+    def told(self, say: Callable[[str], str] = str) -> str:
+        """What happens to pixel values, in words; `say` may put these into another language.
 
         >>> Preprocessing(mean=(0.49, 0.48, 0.45), std=(0.25,)).told()
         '0 to 1, less mean 0.49 0.48 0.45, by deviation 0.25'
         """
-        words = ["0 to 255" if self.scale == 1 else "0 to 1"]
+        words = [say("0 to 255" if self.scale == 1 else "0 to 1")]
         for what, values in (("less mean", self.mean), ("by deviation", self.std)):
             if values is not None:
-                words.append(f"{what} {' '.join(f'{value:.6g}' for value in values)}")
+                words.append(f"{say(what)} {' '.join(f'{value:.6g}' for value in values)}")
         return ", ".join(words)
 
     def to_config(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
+from pellucid._language import LANGUAGES
 from pellucid.report.sections import Run, make_report
-from pellucid.report.words import LANGUAGES
 
 __all__ = ["LANGUAGES", "Run", "make_report"]

@@ -32,6 +32,7 @@ from pellucid.visualise.figure import new_figure
 from pellucid.visualise.histograms import Snapshots
 from pellucid.visualise.histograms_figure import ridges_figure
 from pellucid.visualise.judgement import confusion_figure, mistakes_figure, reliability_figure
+from pellucid.visualise.labels import Labels
 
 SAMPLED_CLASSES, SAMPLES = 12, 6
 MISTAKES = 18
@@ -63,13 +64,15 @@ class Run:
     advice: Sequence[Diagnosed] = ()
 
 
-def make_report(run: Run, *, lang: str = "en", progress: Progress | None = None) -> str:
+def make_report(run: Run, *, lang: str | None = None, progress: Progress | None = None) -> str:
     """The page.
 
-    lang: "en" or "ko", of the page and of what is written in its pictures; these are English where no Korean font is.
+    lang: "en" or "ko", None for the locale's, of the page and of what is written in its pictures; these are English
+    where no Korean font is.
     Errors: ConfigError for another language; DataError or ShapeError where the pictures do not fit the network.
     """
-    words, page = Words(lang), Page(run.title, lang=lang)
+    words = Words(lang)
+    page = Page(run.title, lang=words.lang)
     table = probabilities(run.model, run.dataset.test.images, progress=progress)
     parts: list[Callable[[], None]] = [
         lambda: _lead(page, words, run, table),
@@ -119,7 +122,7 @@ def _data(page: Page, words: Words, run: Run) -> None:
             height=height,
             width=width,
             colour=words.say("grey" if channels == 1 else "colour"),
-            scaling=model.preprocessing.told(),
+            scaling=model.preprocessing.told(words.say),
         )
     )
     rows = [np.flatnonzero(dataset.test.labels == k)[:SAMPLES] for k in range(len(dataset.class_names))]
@@ -139,7 +142,7 @@ def _data(page: Page, words: Words, run: Run) -> None:
 
 
 def _network(page: Page, words: Words, run: Run) -> None:
-    outline = run.model.outline()
+    outline, labels = run.model.outline(), Labels(words.lang)
     page.heading(words.say("network"))
     page.drawing(
         architecture_svg(run.model, lang=words.lang),
@@ -150,7 +153,7 @@ def _network(page: Page, words: Words, run: Run) -> None:
         (
             row.name,
             " x ".join(map(str, row.output_shape)),
-            row.kernel,
+            labels.layer(row.kernel),
             f"{row.parameters:,}" if row.parameters else "",
             f"{row.macs:,}" if row.macs else "",
             "" if row.receptive_field is None else " x ".join(map(str, row.receptive_field)),
@@ -180,7 +183,7 @@ def _training(page: Page, words: Words, run: Run) -> None:
         (words.say("loss"), training.get("loss", "?")),
         (words.say("augment"), training.get("augment", "?")),
         (words.say("seed"), training.get("seed", "?")),
-        (words.say("ended"), run.end.get("reason", "?")),
+        (words.say("ended"), words.ending(run.end.get("reason", "?"))),
     ]
     if speeds:
         rows.append((words.say("speed"), f"{median(speeds):,.0f}"))

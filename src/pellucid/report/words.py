@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pellucid.errors import unknown_name
+import re
 
-LANGUAGES = ("en", "ko")
+from pellucid._language import LANGUAGES, language
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "lead": (
         "{accuracy} of {count:,} test pictures right, after {epochs} epochs in {time} ({machine}).",
-        "테스트 사진 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs}에포크, {time} 동안 학습했습니다({machine}).",
+        "테스트 이미지 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
     ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
     "seconds": ("{seconds:.1f} s", "{seconds:.1f}초"),
@@ -18,18 +18,22 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "data": ("Data", "데이터"),
     "data told": (
         "{name}: {parts}. Pictures of {height} x {width}, {colour}; to the network: {scaling}.",
-        "{name}: {parts}. {height} x {width} {colour} 사진이며, 신경망에는 이렇게 들어갑니다: {scaling}.",
+        "{name}: {parts}. {height} x {width} {colour} 이미지이며, 신경망에는 이렇게 들어갑니다: {scaling}.",
     ),
+    "0 to 255": ("0 to 255", "0~255"),
+    "0 to 1": ("0 to 1", "0~1"),
+    "less mean": ("less mean", "뺀 평균"),
+    "by deviation": ("by deviation", "나눈 표준편차"),
     "grey": ("grey", "흑백"),
     "colour": ("in colour", "컬러"),
     "train": ("training", "학습"),
     "validation": ("validation", "검증"),
     "test": ("test", "테스트"),
     "class": ("class", "클래스"),
-    "pictures": ("pictures", "사진 수"),
-    "samples": ("The first test pictures of each class.", "클래스별 첫 테스트 사진들입니다."),
+    "pictures": ("pictures", "이미지 수"),
+    "samples": ("The first test pictures of each class.", "클래스별 첫 테스트 이미지들입니다."),
     "network": ("Network", "신경망"),
-    "layer": ("layer", "층"),
+    "layer": ("layer", "계층"),
     "output": ("output", "출력"),
     "kernel": ("kernel", "커널"),
     "parameters": ("parameters", "매개변수"),
@@ -37,7 +41,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "field": ("sees", "수용 영역"),
     "total": (
         "{parameters:,} parameters, {macs:,} multiply-adds a picture.",
-        "매개변수 {parameters:,}개, 사진 한 장에 곱셈-덧셈 {macs:,}번.",
+        "매개변수 {parameters:,}개, 이미지 한 장에 곱셈-덧셈 {macs:,}번.",
     ),
     "training": ("Training", "학습 과정"),
     "curves": (
@@ -47,30 +51,30 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "setting": ("setting", "설정"),
     "value": ("value", "값"),
     "epochs": ("epochs", "에포크"),
-    "batch": ("pictures in a step", "한 걸음의 사진 수"),
-    "optimizer": ("optimizer", "최적화"),
+    "batch": ("pictures in a step", "배치 크기"),
+    "optimizer": ("optimizer", "옵티마이저"),
     "rate": ("learning rate", "학습률"),
     "loss": ("loss", "손실 함수"),
     "augment": ("augmentation", "데이터 증강"),
-    "seed": ("seed", "난수 씨앗"),
-    "ended": ("ended", "끝난 까닭"),
-    "speed": ("pictures a second, median epoch", "초당 사진 수, 에포크 중앙값"),
+    "seed": ("seed", "시드"),
+    "ended": ("ended", "종료 이유"),
+    "speed": ("pictures a second, median epoch", "초당 이미지 수, 에포크 중앙값"),
     "epoch time": ("an epoch, median", "에포크 하나, 중앙값"),
     "after epoch": ("after epoch", "에포크 뒤"),
-    "doctor": ("what the training doctor said", "학습 의사의 말"),
+    "doctor": ("what the training doctor said", "학습 진단"),
     "judgement": ("How well", "성적"),
     "precision": ("precision", "정밀도"),
     "recall": ("recall", "재현율"),
     "judged": (
         "Of all pictures that were called a class, precision is the share that is it; of all that are it, recall is "
         "the share that was called so.",
-        "정밀도는 그 클래스라고 답한 사진 가운데 정말 그런 비율이고, "
-        "재현율은 그 클래스인 사진 가운데 그렇게 답한 비율입니다.",
+        "정밀도는 그 클래스라고 답한 이미지 가운데 실제로 그 클래스인 비율이고, "
+        "재현율은 그 클래스인 이미지 가운데 그렇게 답한 비율입니다.",
     ),
     "flattered": (
         "The epoch kept was chosen on these same pictures, so its result flatters a little; the last epoch was not "
         "chosen: {last}.",
-        "남긴 에포크를 바로 이 사진들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
+        "남긴 에포크를 바로 이 이미지들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
     ),
     "confusion": (
         "Rows: what the pictures show. Columns: what the network said.",
@@ -82,13 +86,13 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "신경망이 확신한 만큼 실제로 맞는지 보여 줍니다. "
         "대각선 위에 있으면 말한 그대로이고, 그 아래는 지나친 확신입니다.",
     ),
-    "mistakes": ("Mistakes", "틀린 답"),
+    "mistakes": ("Mistakes", "오답"),
     "mistakes told": (
         "The {count} mistakes that the network was surest of, of {all:,} in all.",
-        "모두 {all:,}개의 틀린 답 가운데 가장 확신한 {count}개입니다.",
+        "모두 {all:,}개의 오답 가운데 가장 확신한 {count}개입니다.",
     ),
-    "none wrong": ("None: every test picture is right.", "없습니다. 테스트 사진이 모두 정답입니다."),
-    "inside": ("What it learned", "무엇을 배웠나"),
+    "none wrong": ("None: every test picture is right.", "없습니다. 테스트 이미지가 모두 정답입니다."),
+    "inside": ("What it learned", "학습한 내용"),
     "filters": (
         "Kernels of {layer}{before}: mid-grey is 0.",
         "{layer}의 커널{before}. 중간 회색이 0입니다.",
@@ -96,11 +100,11 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "before and after": (", before and after training", ", 학습 전과 후"),
     "features": (
         "Test picture {number} ({truth}) on its way through the network.",
-        "테스트 사진 {number}({truth})이 신경망을 지나는 모습입니다.",
+        "테스트 이미지 {number}({truth})이 신경망을 지나는 모습입니다.",
     ),
     "histograms": (
         "Weights of each layer over the epochs, the first in front, each on a scale of its own.",
-        "에포크에 따른 층별 가중치 분포입니다. 앞쪽이 처음이고, 높이의 눈금은 저마다 다릅니다.",
+        "에포크에 따른 계층별 가중치 분포입니다. 앞쪽이 처음이고, 높이의 눈금은 저마다 다릅니다.",
     ),
     "again": ("Do it again", "다시 해 보기"),
     "again told": (
@@ -114,8 +118,17 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
+_ENDINGS = (
+    (r"all epochs done", "모든 에포크를 마쳤습니다"),
+    (r"interrupted", "중단했습니다"),
+    (r"no better epoch among the last (\d+)", r"마지막 \1개 에포크가 더 낫지 않았습니다"),
+    (r"the loss became (\S+) at step (\d+)", r"스텝 \2에서 손실이 \1이 되었습니다"),
+)
+"""Why a training ended, as its log says it."""
+
+
 class Words:
-    """The sentences in one language.
+    """The sentences in one language; in that of the locale where none is named.
 
     >>> Words("en").say("total", parameters=1000, macs=5)
     '1,000 parameters, 5 multiply-adds a picture.'
@@ -123,10 +136,8 @@ class Words:
     Errors: ConfigError for a language that there is none of.
     """
 
-    def __init__(self, lang: str) -> None:
-        if lang not in LANGUAGES:
-            raise unknown_name("language", lang, LANGUAGES)
-        self.lang = lang
+    def __init__(self, lang: str | None = None) -> None:
+        self.lang = language(lang)
 
     @property
     def in_pictures(self) -> str:
@@ -134,6 +145,14 @@ class Words:
         from pellucid.visualise.fonts import korean_font
 
         return "en" if self.lang == "ko" and korean_font() is None else self.lang
+
+    def ending(self, reason: str) -> str:
+        """Why a training ended, from its log."""
+        if self.lang == "ko":
+            for english, korean in _ENDINGS:
+                if re.fullmatch(english, reason):
+                    return re.sub(english, korean, reason)
+        return reason
 
     def say(self, key: str, /, **values: object) -> str:
         """A sentence with its places filled."""

@@ -13,6 +13,7 @@ from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
 from pellucid.visualise.figure import INK
+from pellucid.visualise.labels import ENGLISH, Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,9 +51,9 @@ def class_label(model: Sequential, index: int) -> str:
     return model.class_names[index] if model.class_names else str(index)
 
 
-def trained_note(model: Sequential) -> str:
+def trained_note(model: Sequential, say: Labels = ENGLISH) -> str:
     """ ", not trained" for a network that never was, for titles; else nothing."""
-    return "" if model.num_epochs or model.trained_on else ", not trained"
+    return "" if model.num_epochs or model.trained_on else say(", not trained")
 
 
 def as_shown(picture: Any) -> Array:

@@ -23,26 +23,28 @@ INNER = 46
 _LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
 
 
-def architecture(model: Sequential, style: str = "blocks", *, lang: str = "en") -> Drawing:
+def architecture(model: Sequential, style: str = "blocks", *, lang: str | None = None) -> Drawing:
     """The network as shapes on a page, for `architecture_svg` and `architecture_figure`.
 
     style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "nodes", a circle for each
-    number, for small networks. lang: of the labels of blocks, "en" or "ko"; those of nodes are English.
+    number, for small networks. lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: ConfigError for another style, for a model whose input's shape is not known, and as draw_nodes.
     """
     if style not in DRAWINGS:
         raise unknown_name("style of an architecture", style, DRAWINGS)
-    return draw_nodes(model) if style == "nodes" else draw_blocks(model, lang)
+    return draw_nodes(model, lang) if style == "nodes" else draw_blocks(model, lang)
 
 
-def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0, lang: str = "en") -> str:
+def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0, lang: str | None = None) -> str:
     """The network as an SVG document, text as text. Errors: as architecture."""
     return to_svg(architecture(model, style, lang=lang), scale=scale)
 
 
-def architecture_figure(model: Sequential, style: str = "blocks", *, axes: Axes | None = None) -> Figure:
+def architecture_figure(
+    model: Sequential, style: str = "blocks", *, lang: str | None = None, axes: Axes | None = None
+) -> Figure:
     """The same drawing in Matplotlib. Errors: as architecture."""
-    return to_figure(architecture(model, style), axes)
+    return to_figure(architecture(model, style, lang=lang), axes)
 
 
 def architecture_text(model: Sequential, *, plain: bool = False) -> str:

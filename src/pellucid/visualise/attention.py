@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid._numbers import percent
+from pellucid._numbers import number, percent
 from pellucid.datasets.download import Progress
 from pellucid.errors import unknown_name
 from pellucid.model import Sequential
@@ -16,6 +16,7 @@ from pellucid.ops.geometry import pair
 from pellucid.visualise.answers import as_shown, class_label, probabilities, show_picture, trained_note
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, one_picture, saliency
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,44 +42,49 @@ def attention_figure(
     size: int | Sequence[int] | None = None,
     stride: int | Sequence[int] | None = None,
     name: str = "",
+    lang: str | None = None,
     progress: Progress | None = None,
 ) -> Figure:
     """A picture, and what speaks for each of some classes in it, drawn over its grey copy.
 
     classes: which to ask for; None for the `top` most probable ones. layer: of Grad-CAM. size, stride: of occlusion,
     as there; None for a sixth of the picture's sides, and a quarter of that.
-    name: what the picture is called, for its panel.
+    name: what the picture is called, for its panel. lang: of the labels, "en" or "ko"; None for the locale's.
     Shapes: picture (H,W,C), or (H,W) for one channel.
     Errors: ConfigError for an unknown method; else as the map's own function.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
+    say = Labels(lang)
     one = one_picture(model, picture)
     answer = probabilities(model, one)[0]
     picks = np.argsort(-answer, kind="stable")[:top] if classes is None else np.atleast_1d(classes)
     if method == "occlusion":
-        maps, words = _covered(model, one, picks, size, stride, progress)
+        maps, words = _covered(model, one, picks, size, stride, say, progress)
     else:
-        maps, words = _maps(model, one, method, picks, layer)
+        maps, words = _maps(model, one, method, picks, layer, say)
     figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 0.95)
     first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
-    show_picture(first, one[0], name or "the picture")
+    show_picture(first, one[0], name or say("the picture"))
     signed = method == "occlusion"
     limit = max(float(np.abs(maps).max()), 1e-12)
     for axes, values, index in zip(others, maps, picks, strict=True):
         largest = float(np.abs(values).max())
         shown = draw_map(axes, one[0], values, limit if signed else largest, signed=signed)
         title = f"{class_label(model, int(index))}: {percent(float(answer[index]), 1)}"
-        axes.set_title(title if signed else f"{title}\nlargest {largest:.3g}", fontsize=9, color=INK)
+        axes.set_title(
+            title if signed else f"{title}\n" + say("largest {value}", value=number(largest, 3)), fontsize=9, color=INK
+        )
     bar = figure.colorbar(shown, ax=others, shrink=0.85, pad=0.02, aspect=22)
     if signed:
-        bar.set_label("loss of probability\nwhere it is covered", fontsize=8)
-        figure.supxlabel("solid line: above half of the scale; dashed: below minus half of it", fontsize=8, color=INK)
+        bar.set_label(say("loss of probability\nwhere it is covered"), fontsize=8)
+        words_below = say("solid line: above half of the scale; dashed: below minus half of it")
+        figure.supxlabel(words_below, fontsize=8, color=INK)
     else:
-        bar.set_ticks([0, largest or 1], labels=["0", "largest"])
-        bar.set_label("each map on its own scale", fontsize=8)
+        bar.set_ticks([0, largest or 1], labels=["0", say("largest")])
+        bar.set_label(say("each map on its own scale"), fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    figure.suptitle(f"{model.name}{trained_note(model)}: {words}", fontsize=11, color=INK)
+    figure.suptitle(f"{model.name}{trained_note(model, say)}: {words}", fontsize=11, color=INK)
     return figure
 
 
@@ -104,13 +110,15 @@ def draw_map(axes: Axes, picture: Any, values: Array, limit: float, *, signed: b
     return shown
 
 
-def _maps(model: Sequential, one: Array, method: str, picks: Array, layer: str | None) -> tuple[Array, str]:
+def _maps(
+    model: Sequential, one: Array, method: str, picks: Array, layer: str | None, say: Labels
+) -> tuple[Array, str]:
     """One map a class, and what they show in words."""
     if method == "gradient":
         gradient = input_gradient(model, np.repeat(one, len(picks), axis=0), picks)
-        return saliency(gradient), "slope of each class's score along the pixels"
+        return saliency(gradient), say("slope of each class's score along the pixels")
     chosen = layer or default_layer(model)
-    return grad_cam(model, one[0], chosen, picks), f"Grad-CAM of each class at {chosen}"
+    return grad_cam(model, one[0], chosen, picks), say("Grad-CAM of each class at {layer}", layer=chosen)
 
 
 def _covered(
@@ -119,10 +127,11 @@ def _covered(
     picks: Array,
     size: int | Sequence[int] | None,
     stride: int | Sequence[int] | None,
+    say: Labels,
     progress: Progress | None,
 ) -> tuple[Array, str]:
     """The same by covering the picture."""
     height, width = (max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3])
     rows, columns = (height, width) if size is None else pair(size, "occlusion: size")
     maps = occlusion(model, one[0], (rows, columns), stride, classes=picks, progress=progress)
-    return maps, f"what each class loses where {rows}x{columns} pixels are covered"
+    return maps, say("what each class loses where {size} pixels are covered", size=f"{rows}x{columns}")

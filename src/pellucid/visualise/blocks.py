@@ -86,7 +86,7 @@ class Column:
     width: float
 
 
-def draw_blocks(model: Sequential, lang: str = "en") -> Drawing:
+def draw_blocks(model: Sequential, lang: str | None = None) -> Drawing:
     """The network as blocks on a page of at most A4, lying; a very long one goes on below.
 
     lang: of the labels, "en" or "ko"; what layers are called stays as it is.
@@ -196,7 +196,7 @@ def _label(block: Block, say: Labels) -> tuple[tuple[str, bool], ...]:
         if stage.kind != INPUT:
             many = f"{len(part)} x " if len(part) > 1 else ""
             cut = (f"{MAX_DRAWN} drawn",) if len(part) > MAX_DRAWN else ()
-            lines += _folded(f"{many}{stage.what}", (*cut, *stage.notes))
+            lines += _folded(say.layer(f"{many}{stage.what}"), [say.layer(note) for note in (*cut, *stage.notes)])
         lines.append((times(stage.shape), False))
         if stage.flattened:
             lines.append((say("flatten to {count:,}", count=stage.flattened), False))

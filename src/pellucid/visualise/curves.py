@@ -93,14 +93,15 @@ def curves_figure(
     *,
     title: str = "",
     held: str = "validation",
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """Curves of one log, or of several by their labels, a panel for each of `what`.
 
     Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
     and mark; validation is thick, training thin and without marks.
     what: of loss, accuracy, learning-rate, speed; None for loss, and accuracy where it was measured.
-    held: what the pictures were that each epoch was judged on. lang: of the labels, "en" or "ko".
+    held: what the pictures were that each epoch was judged on.
+    lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: ConfigError for an unknown curve or language, or no runs; DataError for a curve that no run has.
     """
     say = Labels(lang)
@@ -131,7 +132,7 @@ def curves_figure(
 
 
 def accuracy_figure(
-    train: Sequence[float], test: Sequence[float], *, title: str = "", axes: Axes | None = None
+    train: Sequence[float], test: Sequence[float], *, title: str = "", lang: str | None = None, axes: Axes | None = None
 ) -> Figure:
     """The plot of pages on CNNs: training and test accuracy, 0 to 1, for each epoch, the first being 1.
 
@@ -140,14 +141,15 @@ def accuracy_figure(
     """
     if len(train) != len(test) or not len(train):
         raise DataError(f"an accuracy plot needs two lists of the same length, got {len(train)} and {len(test)} values")
+    say = Labels(lang)
     ax = axes if axes is not None else new_figure(5.2, 3.8).subplots()
     epochs = range(1, len(train) + 1)
     few = len(train) <= MARKED_EPOCHS
-    ax.plot(epochs, train, "-", color=BLUE, label="train", marker="o" if few else "", markersize=4, lw=1.6)
-    ax.plot(epochs, test, "--", color=VERMILION, label="test", marker="s" if few else "", markersize=4, lw=1.6)
+    ax.plot(epochs, train, "-", color=BLUE, label=say("train"), marker="o" if few else "", markersize=4, lw=1.6)
+    ax.plot(epochs, test, "--", color=VERMILION, label=say("test"), marker="s" if few else "", markersize=4, lw=1.6)
     ax.set_ylim(0, 1.0)
-    ax.set_ylabel("accuracy")
-    ax.set_xlabel("epoch")
+    ax.set_ylabel(say("accuracy"))
+    ax.set_xlabel(say("epoch"))
     plain(ax)
     ax.legend(frameon=False, fontsize=9, loc="lower right")
     ax.locator_params(axis="x", integer=True)

@@ -21,6 +21,7 @@ from pellucid.model import Sequential
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import resolve_padding, window_start
 from pellucid.tracing import LayerTrace, trace
+from pellucid.visualise.labels import ENGLISH, Labels
 
 
 @dataclass(frozen=True)
@@ -61,32 +62,40 @@ class Dissection:
     """Of a max pooling: where in the patch the largest value is."""
     names: tuple[str, ...] = ()
     """Of the rivals, where they are the network's classes; else there are none."""
-    note: str = ""
-    """The formula with its numbers, for kinds whose sum alone does not say it."""
+    note: tuple[str, dict[str, str]] | None = None
+    """The formula, and its numbers by name, for kinds whose sum alone does not say it."""
     input: Array = field(default_factory=lambda: np.zeros(0), repr=False)
     output: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
     @property
     def equation(self) -> str:
-        """The whole way from the products to the result, in one line of numbers."""
+        """The whole way from the products to the result, in one line of numbers and English."""
+        return self.told(ENGLISH)
+
+    def told(self, say: Labels) -> str:
+        """The equation in a language."""
+        result = number(self.result)
         if self.kind == "copy":
-            return f"passed on as it is: {number(self.result)}"
+            return say("passed on as it is: {result}", result=result)
         if self.kind == "max":
-            return f"the largest of {int(np.isfinite(self.patch).sum())} values = {number(self.result)}"
+            count = int(np.isfinite(self.patch).sum())
+            return say("the largest of {count} values = {result}", count=count, result=result)
         if self.note:
-            return f"{self.note} = {number(self.result)}"
+            words, values = self.note
+            return f"{say(words, **values)} = {result}"
         parts = []
         if self.products is not None and self.total is not None:
-            factors = "product" if self.products.size == 1 else "products"
-            parts.append(f"sum of {self.products.size:,} {factors} {number(self.total)}")
+            sum_of = "sum of 1 product {total}" if self.products.size == 1 else "sum of {count:,} products {total}"
+            parts.append(say(sum_of, count=self.products.size, total=number(self.total)))
             if self.bias is not None:
-                parts.append(f"+ bias {_signed(self.bias)} = {number(self.before)}")
+                parts.append(say("+ bias {bias} = {before}", bias=_signed(self.bias), before=number(self.before)))
         text = " ".join(parts)
         if self.activation is None:
             return text
-        told = f"{self.activation}({number(self.before)}) = {number(self.result)}"
+        told = f"{self.activation}({number(self.before)}) = {result}"
         if self.rivals is not None:
-            told = f"e^{number(self.before)} / sum of e^z over {self.rivals.size} values = {number(self.result)}"
+            rivals = say("sum of e^z over {count} values", count=self.rivals.size)
+            told = f"e^{number(self.before)} / {rivals} = {result}"
         return f"{text}; {told}" if text else told
 
 
@@ -290,7 +299,8 @@ def _function(kind: str | None, slope: float, x: Array, at: Sequence[int]) -> Pa
 
 def _scaled_tanh(layer: L.ScaledTanh, x: Array, at: Sequence[int]) -> Parts:
     value = float(x[tuple(at)])
-    note = f"{layer.amplitude:g} · tanh({layer.slope:.4g} · {number(value)})"
+    numbers = {"amplitude": f"{layer.amplitude:g}", "slope": number(layer.slope), "value": number(value)}
+    note = ("{amplitude} · tanh({slope} · {value})", numbers)
     result = layer.amplitude * math.tanh(layer.slope * value)
     return {"kind": "function", "patch": np.array([value]), "before": value, "result": result, "note": note}
 
@@ -300,9 +310,10 @@ def _batch_norm(layer: L.BatchNorm, x: Array, at: Sequence[int]) -> Parts:
     mean, variance = (float(layer.state[name][c]) for name in ("mean", "variance"))
     gamma, beta = (float(layer.params[n][c]) if n in layer.params else d for n, d in (("gamma", 1.0), ("beta", 0.0)))
     factor = gamma / math.sqrt(variance + layer.epsilon)
+    numbers = {"gamma": gamma, "value": value, "mean": mean, "variance": variance, "epsilon": layer.epsilon}
     note = (
-        f"{number(gamma)} · ({number(value)} - mean {number(mean)}) / "
-        f"sqrt(variance {number(variance)} + {layer.epsilon:g}) + {_signed(beta)}"
+        "{gamma} · ({value} - mean {mean}) / sqrt(variance {variance} + {epsilon}) + {beta}",
+        {name: number(each) for name, each in numbers.items()} | {"beta": _signed(beta)},
     )
     total, bias = value * factor, beta - mean * factor
     return {
@@ -316,7 +327,11 @@ def _response_norm(layer: L.LocalResponseNorm, x: Array, at: Sequence[int]) -> P
     channels = tuple(range(first, min(x.shape[2], at[2] - layer.size // 2 + layer.size)))
     beside, value = x[at[0], at[1], list(channels)], float(x[tuple(at)])
     total = float(np.square(beside).sum())
-    note = f"{number(value)} / ({layer.k:g} + {layer.alpha:g} · sum of squares {number(total)})^{layer.beta:g}"
+    numbers = {"value": value, "k": layer.k, "alpha": layer.alpha, "total": total, "beta": layer.beta}
+    note = (
+        "{value} / ({k} + {alpha} · sum of squares {total})^{beta}",
+        {name: number(each) for name, each in numbers.items()},
+    )
     result = value / (layer.k + layer.alpha * total) ** layer.beta
     return {
         "kind": "response norm", "patch": beside, "kernel": beside, "products": np.square(beside), "total": total,
@@ -327,7 +342,7 @@ def _response_norm(layer: L.LocalResponseNorm, x: Array, at: Sequence[int]) -> P
 def _distance(layer: L.RBF, x: Array, at: Sequence[int]) -> Parts:
     kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
     products = -np.square(x - kernel)
-    note = f"minus the sum of {products.size} squared distances"
+    note = ("minus the sum of {count} squared distances", {"count": str(products.size)})
     return {
         "kind": "distance", "patch": x, "kernel": kernel, "products": products, "total": float(products.sum()),
         "note": note,

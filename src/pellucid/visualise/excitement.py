@@ -16,6 +16,7 @@ from pellucid.ops import Array
 from pellucid.visualise.answers import class_label, show_picture, trained_note
 from pellucid.visualise.excitation import Found, ascend, top_pictures
 from pellucid.visualise.figure import INK, new_figure
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,15 +74,17 @@ def depth_figure(
     images: Any = None,
     channels: int = ACROSS,
     seed: int = 0,
+    lang: str | None = None,
     progress: Progress | None = None,
 ) -> Figure:
     """What excites the first channels of layers from the first to the last: edges, then textures, then parts.
 
     layers: by name; None for `depth_layers`. images: where to find the pictures; None to make them.
+    lang: of the labels, "en" or "ko"; None for the locale's.
     Shapes: images (M,H,W,C), an array or Pictures.
     Errors: as top_pictures and ascend.
     """
-    rows = []
+    say, rows = Labels(lang), []
     for name in depth_layers(model) if layers is None else layers:
         shown = range(min(channels, count_channels(model, name)))
         if images is None:
@@ -89,12 +92,14 @@ def depth_figure(
         else:
             found = top_pictures(model, images, name, 1, channels=shown, progress=progress)
             pictures = [found.patch(images, channel, 0) for channel in shown]
-        rows.append(PictureRow(_layer_label(model, name, pictures), pictures, _captions(model, name, shown)))
-    how = "made by gradient ascent" if images is None else f"found among {len(images):,} pictures"
+        rows.append(PictureRow(_layer_label(model, name, pictures, say), pictures, _captions(model, name, shown, say)))
+    title = "{model}: what excites its channels most, made by gradient ascent"
+    if images is not None:
+        title = "{model}: what excites its channels most, found among {count:,} pictures"
     return excitation_figure(
         rows,
-        title=f"{model.name}{trained_note(model)}: what excites its channels most, {how}",
-        note="each picture is what one unit sees, enlarged to the same width",
+        title=say(title, model=model.name + trained_note(model, say), count=0 if images is None else len(images)),
+        note=say("each picture is what one unit sees within the picture, enlarged to the same width"),
     )
 
 
@@ -105,32 +110,39 @@ def made_figure(
     *,
     seed: int = 0,
     count: int = 3 * ACROSS,
+    lang: str | None = None,
     progress: Progress | None = None,
 ) -> Figure:
     """Pictures made for the first `count` channels of a layer; for one `channel`, from several starts."""
-    total = count_channels(model, layer)
+    say, total = Labels(lang), count_channels(model, layer)
     if channel is None:
         shown = range(min(count, total))
         pictures = list(ascend(model, layer, shown, seed=seed, progress=progress))
-        captions = _captions(model, layer, shown)
-        which = "" if len(shown) == total else f", the first {len(shown)} of {total} channels"
+        captions = _captions(model, layer, shown, say)
+        which = (
+            ""
+            if len(shown) == total
+            else ", " + say("first {shown} of {count} channels", shown=len(shown), count=total)
+        )
     else:
         seeds = range(seed, seed + ACROSS)
         pictures = [ascend(model, layer, channel, seed=start, progress=progress)[0] for start in seeds]
-        captions = [f"start {start}" for start in seeds]
-        which = f", {_captions(model, layer, [channel])[0]} from {ACROSS} starts"
+        captions = [say("start {index}", index=start) for start in seeds]
+        which = say(", {what} from {count} starts", what=_captions(model, layer, [channel], say)[0], count=ACROSS)
     rows = [PictureRow("", pictures[i : i + ACROSS], captions[i : i + ACROSS]) for i in range(0, len(pictures), ACROSS)]
     height, width = pictures[0].shape[:2]
-    title = f"{model.name}{trained_note(model)}: made to excite {layer}{which}"
-    return excitation_figure(rows, title=title, note=f"gradient ascent; each picture is {height}x{width} pixels")
+    title = say("{model}: made to excite {layer}", model=model.name + trained_note(model, say), layer=layer) + which
+    note = say("gradient ascent; each picture is {size} pixels", size=f"{height}x{width}")
+    return excitation_figure(rows, title=title, note=note)
 
 
-def found_figure(model: Sequential, found: Found, images: Any) -> Figure:
+def found_figure(model: Sequential, found: Found, images: Any, *, lang: str | None = None) -> Figure:
     """The pictures of a data set that excite channels of a layer most: one row a channel, the strongest first.
 
     Shapes: images (M,H,W,C) as given to top_pictures.
     """
-    names = _captions(model, found.layer, found.channels.tolist())
+    say = Labels(lang)
+    names = _captions(model, found.layer, found.channels.tolist(), say)
     per_row = len(found.values[0]) if len(names) > 1 else ACROSS
     rows = []
     for number, name in enumerate(names):
@@ -142,8 +154,15 @@ def found_figure(model: Sequential, found: Found, images: Any) -> Figure:
     height, width = rows[0].pictures[0].shape[:2]
     return excitation_figure(
         rows,
-        title=f"{model.name}{trained_note(model)}: what excites {found.layer} most among {len(images):,} pictures",
-        note=f"each picture is the {height}x{width} pixels that the unit sees; above it, its output",
+        title=say(
+            "{model}: what excites {layer} most among {count:,} pictures",
+            model=model.name + trained_note(model, say),
+            layer=found.layer,
+            count=len(images),
+        ),
+        note=say(
+            "each picture is the {size} pixels that the unit sees; above it, its output", size=f"{height}x{width}"
+        ),
     )
 
 
@@ -173,15 +192,16 @@ def count_channels(model: Sequential, layer: str) -> int:
     return shape[-1]
 
 
-def _layer_label(model: Sequential, name: str, pictures: Sequence[Array]) -> str:
+def _layer_label(model: Sequential, name: str, pictures: Sequence[Array], say: Labels) -> str:
     height, width = pictures[0].shape[:2]
-    return f"{name}\n{count_channels(model, name)} channels\nsees {height}x{width}"
+    told = say("{count} channels", count=count_channels(model, name))
+    return f"{name}\n{told}\n{say('sees {size}', size=f'{height}x{width}')}"
 
 
-def _captions(model: Sequential, name: str, channels: Sequence[int]) -> list[str]:
+def _captions(model: Sequential, name: str, channels: Sequence[int], say: Labels) -> list[str]:
     """Channel numbers; of the layer that gives the scores, class names."""
     last = [layer.name for layer in model.layers if layer.params][-1:]
     scores = (
         [name] == last and len(model.output_shape) == 1 and count_channels(model, name) == model.output_shape[0] > 1
     )
-    return [class_label(model, index) if scores else f"channel {index}" for index in channels]
+    return [class_label(model, index) if scores else say("channel {index}", index=index) for index in channels]

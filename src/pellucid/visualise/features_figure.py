@@ -13,7 +13,7 @@ from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
-from pellucid.visualise.labels import Labels
+from pellucid.visualise.labels import ENGLISH, Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,6 @@ CLASSES = 10
 SMALL = 20
 """Where no probability is above so many percent, the axis ends at the largest instead of at 100."""
 BLOCK = 2.15
-ENGLISH = Labels()
 MAPS_TOLD = (
     "Maps: {scale}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
 )
@@ -44,12 +43,12 @@ def features_figure(
     scale: str = "each",
     columns: int | None = None,
     title: str = "",
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """A picture through a network, layer by layer, the channel that matters most for the answer framed.
 
     channels: drawn of each layer at most; the one that matters most is always among them. scale: "each" channel its
-    own, or one "common" to a layer. columns: blocks in a row. lang: of the labels, "en" or "ko".
+    own, or one "common" to a layer. columns: blocks in a row. lang: of the labels, "en" or "ko"; None for the locale's.
     Shapes: picture (H, W, C), or (H, W), uint8 or float.
     Errors: as `feature_maps` and `feature_grid`; ConfigError for channels or columns below 1.
     """

@@ -95,12 +95,12 @@ def filters_figure(
     scale: str = "common",
     columns: int | None = None,
     sort: str | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """Kernels as a figure; with `before`, the same layer before and after training side by side.
 
     sort: see `filter_order`; both panels in the order of `kernel`, each filter under its own number. None: as they are.
-    lang: of the labels, "en" or "ko".
+    lang: of the labels, "en" or "ko"; None for the locale's.
     Units: `scale="common"` draws both panels on one scale, said in weights at the colour bar.
     Errors: as filter_grid and filter_order; ShapeError if `before` has another shape than `kernel`.
     """

@@ -17,6 +17,7 @@ from pellucid.layers import Layer
 from pellucid.ops import Array
 from pellucid.tracing import Trace
 from pellucid.train.snapshots import NUM_BINS, histogram, read_snapshot
+from pellucid.visualise.labels import ENGLISH, Labels
 
 KINDS = ("weights", "activations", "gradients")
 SATURATED = 0.99
@@ -56,12 +57,13 @@ class UnitStates:
     stuck: int | None = None
     saturated: float | None = None
 
-    @property
-    def told(self) -> str:
+    def told(self, say: Labels = ENGLISH) -> str:
         """In words, for a panel."""
         if self.dead is not None:
-            return f"{self.dead} of {self.units} units dead"
-        return f"{percent(self.saturated or 0, 1)} of values saturated, {self.stuck} of {self.units} units always"
+            return say("{dead} of {units} units dead", dead=self.dead, units=self.units)
+        share = percent(self.saturated or 0, 1)
+        words = "{share} of values saturated, {stuck} of {units} units always"
+        return say(words, share=share, stuck=self.stuck, units=self.units)
 
 
 def layer_histograms(

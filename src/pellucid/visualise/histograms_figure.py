@@ -33,21 +33,28 @@ def histograms_figure(
     kind: str = "activations",
     columns: int | None = None,
     title: str = "",
+    lang: str | None = None,
 ) -> Figure:
     """A panel a layer or parameter: how many values lie where, on a logarithmic axis, and what is dead or saturated.
 
-    Errors: DataError for nothing to draw.
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Errors: DataError for nothing to draw; ConfigError for another language.
     """
-    axes, figure = _panels(list(found), kind, columns, 1.75, title)
+    say = Labels(lang)
+    axes, figure = _panels(list(found), say(kind), columns, 1.75, title)
     for ax, (name, one) in zip(axes, found.items(), strict=True):
         ax.stairs(np.maximum(one.counts, 0.5), one.edges, fill=True, baseline=0.5, color=BLUE)
         ax.set_yscale("log")
         ax.set_ylim(0.5, max(10.0, 3.0 * float(one.counts.max(initial=1))))
         ax.axvline(0, color=INK, lw=0.8, ls=":")
-        told = states[name].told if states and name in states else ""
-        ax.set_title(f"{name}: {one.total:,} values" + (f"\n{told}" if told else ""), fontsize=9, color=INK)
+        told = states[name].told(say) if states and name in states else ""
+        ax.set_title(
+            say("{name}: {count:,} values", name=name, count=one.total) + (f"\n{told}" if told else ""),
+            fontsize=9,
+            color=INK,
+        )
         _value_axis(ax)
-    figure.supylabel("values in a bin (log)", fontsize=9, color=INK)
+    figure.supylabel(say("values in a bin (log)"), fontsize=9, color=INK)
     return figure
 
 
@@ -58,14 +65,14 @@ def ridges_figure(
     *,
     columns: int | None = None,
     title: str = "",
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """How a layer's numbers spread over training: a ridge an epoch, the first at the bottom, in one panel a name.
 
     A ridge's height is how many values lie in a bin, each ridge on its own scale: early weights lie so close together
     that beside them all later ones would be flat. Where most values are the zeros of a ReLU, their bin is cut off at
     the height of the next, and how many percent it holds stands beside the ridge.
-    lang: of the labels, "en" or "ko".
+    lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: as Snapshots.of; ConfigError for another language.
     """
     say = Labels(lang)

@@ -33,7 +33,7 @@ def confusion_figure(
     *,
     normalise: bool = False,
     title: str = "",
-    lang: str = "en",
+    lang: str | None = None,
     axes: Axes | None = None,
 ) -> Figure:
     """A confusion matrix: rows what the pictures are, columns what they were taken for; darker where there are more.
@@ -42,7 +42,7 @@ def confusion_figure(
     written while they fit, which is up to 25 classes; a cell without pictures stays empty.
     normalise: shares of each row instead of counts. Greys follow the square root, so that rare mistakes show.
     Shapes: matrix (K,K) of counts, as metrics.confusion_matrix gives it.
-    lang: of the labels, "en" or "ko".
+    lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: ShapeError for a matrix that is not square, or not as many names as classes; ConfigError for a language.
     """
     from matplotlib.colors import PowerNorm
@@ -98,7 +98,7 @@ def confusion_figure(
 
 
 def reliability_figure(
-    calibration: Calibration, *, title: str = "", lang: str = "en", axes: Axes | None = None
+    calibration: Calibration, *, title: str = "", lang: str | None = None, axes: Axes | None = None
 ) -> Figure:
     """Accuracy at each confidence, beside the line where both are the same; below it, how many pictures there are.
 
@@ -150,7 +150,7 @@ def mistakes_figure(
     *,
     columns: int = 6,
     title: str = "",
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """Pictures that were taken for the wrong class, each with "said 7 (99 %), is 1", in the order given.
 

@@ -19,6 +19,7 @@ from pellucid.ops.geometry import Pair, Shape, output_size, resolve_padding
 from pellucid.summary import clip
 from pellucid.visualise.canvas import Circle, Drawing, Item, Line, Point, Text, text_width
 from pellucid.visualise.figure import BLUE, INK, VERMILION
+from pellucid.visualise.labels import Labels
 from pellucid.visualise.stages import stages_of, times
 
 MAX_MAP, MAX_CHANNELS = 12, 6
@@ -93,11 +94,12 @@ def links_of(layer: Layer, input_shape: Shape) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def draw_nodes(model: Sequential) -> Drawing:
-    """The network as circles and lines.
+def draw_nodes(model: Sequential, lang: str | None = None) -> Drawing:
+    """The network as circles and lines. lang: of the labels, "en" or "ko"; None for the locale's.
 
     Errors: ConfigError for maps of more than 12 x 12 x 6 numbers, and for layers whose connections are not drawn.
     """
+    say = Labels(lang)
     arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
     shape = model.input_shape
     for own in model.layers:
@@ -109,10 +111,10 @@ def draw_nodes(model: Sequential) -> Drawing:
     columns = [_column(shape, layer) for shape, layer, _ in arrays]
     notes = {stage.name: stage.notes for stage in stages_of(model)}
     tall = max(column.extent[1] for column in columns)
-    title = f"{clip(model.name, 60)}: {model.count_params():,} parameters, node by node"
+    title = say("{name}: {count:,} parameters, node by node", name=clip(model.name, 60), count=model.count_params())
     top = MARGIN + 13 + 16 + RADIUS
     drawing = Drawing(0, 0, title)
-    words = [_words(*array, notes) for array in arrays]
+    words = [_words(*array, notes, say) for array in arrays]
     x = MARGIN
     placed: list[Column] = []
     lines: list[Item] = []
@@ -131,13 +133,13 @@ def draw_nodes(model: Sequential) -> Drawing:
         names = times(shape)
         for unit, (cx, cy) in here.places.items():
             fill = MARKED if unit in marked else "white"
-            circles.append(Circle(cx, cy, RADIUS, fill, tip=f"number {unit} of {names}"))
+            circles.append(Circle(cx, cy, RADIUS, fill, tip=say("number {unit} of {shape}", unit=unit, shape=names)))
         circles += [Circle(cx, cy, 1.1, INK) for cx, cy in here.dots]
         for number, text in enumerate(words[place]):
             labels.append(Text(x + wide / 2, bottom + LEADING * number, text, SMALL, bold=number == 0))
         x += wide + (COLUMN_GAP if place < len(columns) - 1 else 0)
     bottom += LEADING * max(map(len, words)) + 4
-    legend = _legend([layer for _, layer, _ in arrays], any(circle.fill == MARKED for circle in circles))
+    legend = _legend([layer for _, layer, _ in arrays], any(circle.fill == MARKED for circle in circles), say)
     drawing.width = max(
         [x, MARGIN + text_width(title, 13, bold=True), *(MARGIN + text_width(t, SMALL) for t in legend)]
     )
@@ -214,31 +216,33 @@ def _lines(layer: Layer, before: Shape, sources: Column, targets: Column) -> tup
     return lines, marked
 
 
-def _words(shape: Shape, layer: Layer | None, before: Shape, notes: dict[str, tuple[str, ...]]) -> list[str]:
+def _words(
+    shape: Shape, layer: Layer | None, before: Shape, notes: dict[str, tuple[str, ...]], say: Labels
+) -> list[str]:
     """What is written under a column: the layer, its shape, how much is connected and how many weights that takes."""
     if layer is None:
-        return ["input", times(shape)]
+        return [say("input"), times(shape)]
     lines = [clip(layer.name, 24), times(shape)]
-    lines += [", ".join(notes[layer.name])] if notes.get(layer.name) else []
+    lines += [say.layer(", ".join(notes[layer.name]))] if notes.get(layer.name) else []
     inputs, outputs = math.prod(before), math.prod(shape)
     weights = layer.params["kernel"].size if "kernel" in layer.params else 0
     biases = layer.params["bias"].size if "bias" in layer.params else 0
     if isinstance(layer, Dense):
-        lines.append(f"{inputs:,} x {outputs:,} = {weights:,} weights")
+        lines.append(f"{inputs:,} x {outputs:,} = " + say("{count:,} weights", count=weights))
     else:
-        lines.append(f"{len(links_of(layer, before)):,} connections")
+        lines.append(say("{count:,} connections", count=len(links_of(layer, before))))
         if weights:
-            lines.append(f"{weights:,} weights, shared")
-            lines.append(f"(fully: {inputs:,} x {outputs:,} = {inputs * outputs:,})")
-    return [*lines, f"{biases:,} bias{'es' if biases > 1 else ''}"] if biases else lines
+            lines.append(say("{count:,} weights, shared", count=weights))
+            lines.append(say("(fully: {sum})", sum=f"{inputs:,} x {outputs:,} = {inputs * outputs:,}"))
+    return [*lines, say("{count:,} biases" if biases > 1 else "1 bias", count=biases)] if biases else lines
 
 
-def _legend(layers: Sequence[Layer | None], marked: bool) -> list[str]:
+def _legend(layers: Sequence[Layer | None], marked: bool, say: Labels) -> list[str]:
     lines = []
     if any(isinstance(layer, Conv2D) for layer in layers):
-        lines.append("Lines to a convolution: the same style is the same weight.")
+        lines.append(say("Lines to a convolution: the same style is the same weight."))
     if marked:
-        lines.append("Filled units: those whose windows are drawn strong; the others' are faint.")
+        lines.append(say("Filled units: those whose windows are drawn strong; the others' are faint."))
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
 from pellucid.tracing import trace
 from pellucid.visualise.dissection import Dissection, dissect_step
+from pellucid.visualise.labels import ENGLISH, Labels
 
 FRAMES = 100
 """Places that are drawn at most if nobody says; the first row of the map takes up to half of them."""
@@ -44,8 +45,14 @@ class SlideFrame:
     products: Array | None
     picked: tuple[int, ...] | None
     result: float
-    equation: str
+    told: Callable[[Labels], str]
+    """The equation in a language."""
     filled: int
+
+    @property
+    def equation(self) -> str:
+        """In English."""
+        return self.told(ENGLISH)
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,6 @@ def _frame(found: Dissection, filled: int) -> SlideFrame:
         products=None if found.products is None else found.products.sum(axis=2),
         picked=found.picked,
         result=found.result,
-        equation=found.equation,
+        told=found.told,
         filled=filled,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.ops import Array
 from pellucid.visualise.animation import Animation
 from pellucid.visualise.figure import INK, PALE, VERMILION, grey, new_figure
+from pellucid.visualise.labels import Labels
 from pellucid.visualise.sliding import Slide
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ class Matrix:
         return np.ma.masked_invalid(values)
 
 
-def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS) -> Animation:
+def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS, lang: str | None = None) -> Animation:
     """A sliding window as a moving picture.
 
     One and three channels are drawn as grey and colour pictures; of more, the one that has most to say is drawn,
-    and the products are those of all of them, added up.
+    and the products are those of all of them, added up. lang: of the labels, "en" or "ko"; None for the locale's.
     """
-    first, shown = slide[0], _shown_channel(slide)
+    say, first, shown = Labels(lang), slide[0], _shown_channel(slide)
     width = first.patch.shape[1]
     middle = ["patch"] if slide.kernel is None else ["patch", "kernel", "products"]
     wide = float(np.clip(0.42 * width, 1.3, 2.3))
@@ -78,26 +79,33 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS) -> Anima
     figure = new_figure(2 * PICTURE + len(middle) * wide + (1 + len(middle)) * GAP, tall + 1.35)
     axes = figure.subplots(1, 2 + len(middle), width_ratios=[PICTURE, *[wide] * len(middle), PICTURE])
     figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]
-    which = f",\nchannel {slide.channels[shown]}" if len(slide.channels) not in (1, 3) else ""
+    which = ",\n" + say("channel {index}", index=slide.channels[shown]) if len(slide.channels) not in (1, 3) else ""
     source = _drawn(slide.input, shown)
     span = _range(source)
     shape = "x".join(map(str, (*slide.input.shape[:2], len(slide.channels))))
-    before = Matrix(axes[0], source, f"input, {shape}{which}", span)
+    before = Matrix(axes[0], source, say("input, {shape}", shape=shape) + which, span)
     _make_room(axes[0], slide)
-    patch = Matrix(axes[1], _drawn(first.patch, shown), f"patch{which}", span, written=True)
+    patch = Matrix(axes[1], _drawn(first.patch, shown), say("patch") + which, span, written=True)
     products = None
     if slide.kernel is not None and first.products is not None:
-        Matrix(axes[2], _drawn(slide.kernel, shown), f"{TIMES} kernel{which}", _even(slide.kernel), written=True)
+        Matrix(
+            axes[2], _drawn(slide.kernel, shown), f"{TIMES} {say('kernel')}{which}", _even(slide.kernel), written=True
+        )
         largest = np.array([frame.products for frame in slide])
-        added = f",\n{len(slide.channels)} channels added" if len(slide.channels) > 1 else ""
-        products = Matrix(axes[3], first.products, f"= products{added}", _even(largest), written=True)
+        added = ",\n" + say("{count} channels added", count=len(slide.channels)) if len(slide.channels) > 1 else ""
+        products = Matrix(axes[3], first.products, f"= {say('products')}{added}", _even(largest), written=True)
     size = "x".join(map(str, slide.map.shape))
-    after = Matrix(axes[-1], slide.grown(0), f"map of channel {slide.channel}, {size}", _range(slide.map))
+    after = Matrix(
+        axes[-1],
+        slide.grown(0),
+        say("map of channel {index}, {size}", index=slide.channel, size=size),
+        _range(slide.map),
+    )
     for ax, ends in ((axes[0], span), (axes[-1], after.span)):
-        ax.set_xlabel(f"black {ends[0]:.3g}, white {ends[1]:.3g}", fontsize=8, color=INK)
+        ax.set_xlabel(say("black {low:.3g}, white {high:.3g}", low=ends[0], high=ends[1]), fontsize=8, color=INK)
     window, place, picked = _frame(axes[0]), _frame(axes[-1]), _frame(axes[1])
-    figure.suptitle(f"{f'{title}: ' if title else ''}{slide.layer}, {slide.detail}", fontsize=11, color=INK)
-    words = figure.supxlabel("place", fontsize=11, color=INK)
+    figure.suptitle(f"{f'{title}: ' if title else ''}{slide.layer}, {say.layer(slide.detail)}", fontsize=11, color=INK)
+    words = figure.supxlabel(say("place"), fontsize=11, color=INK)
 
     def draw(index: int) -> None:
         frame = slide[index]
@@ -110,7 +118,9 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS) -> Anima
         place.set_bounds(frame.place[1] - 0.5, frame.place[0] - 0.5, 1, 1)
         if frame.picked is not None:
             picked.set_bounds(frame.picked[1] - 0.5, frame.picked[0] - 0.5, 1, 1)
-        words.set_text(f"row {frame.place[0]}, column {frame.place[1]}:  {frame.equation}")
+        words.set_text(
+            f"{say('row {row}, column {column}', row=frame.place[0], column=frame.place[1])}:  {frame.told(say)}"
+        )
 
     panels = [before, patch, after] if products is None else [before, patch, products, after]
     moving = [artist for panel in panels for artist in panel.artists]

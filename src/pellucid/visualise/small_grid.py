@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Layer
 from pellucid.ops import Array, Pair
 from pellucid.visualise.figure import INK, new_figure
+from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,22 +30,27 @@ Panels = Mapping[Pair, Panel]
 """What stands where: (row, column) -> panel; places without one stay empty."""
 
 
-def channel_panels(layer: Layer, picture: Any, names: Sequence[str] | None = None) -> dict[Pair, Panel]:
+def channel_panels(
+    layer: Layer, picture: Any, names: Sequence[str] | None = None, *, lang: str | None = None
+) -> dict[Pair, Panel]:
     """The picture in the first row, the channels of a convolution below: two rows, a column a channel.
 
     Of two channels, this is the 2x2 figure of seed 002: the picture above left, nothing above right.
-    names: of the channels; None for their numbers.
+    names: of the channels; None for their numbers. lang: of the titles, "en" or "ko"; None for the locale's.
     Shapes: picture (H,W), or (H,W,C).
     Errors: ShapeError where picture and layer do not fit; ConfigError for another number of names than of channels.
     """
+    say = Labels(lang)
     pixels, maps = _through(layer, picture)
-    told = _names(names, maps.shape[2])
-    panels = {(0, 0): Panel("picture", pixels)}
+    told = _names(names, maps.shape[2], say)
+    panels = {(0, 0): Panel(say("picture"), pixels)}
     panels |= {(1, c): Panel(told[c], maps[:, :, c]) for c in range(len(told))}
     return panels
 
 
-def chained_panels(layer: Layer, picture: Any, names: Sequence[str] | None = None) -> dict[Pair, Panel]:
+def chained_panels(
+    layer: Layer, picture: Any, names: Sequence[str] | None = None, *, lang: str | None = None
+) -> dict[Pair, Panel]:
     """The picture, the K channels of a convolution below it, and each of them through the same convolution again.
 
     Three rows of K * K columns; each map stands at the left end of those made from it. Of two channels, this is the 3x4
@@ -52,19 +58,28 @@ def chained_panels(layer: Layer, picture: Any, names: Sequence[str] | None = Non
     Shapes: picture (H,W), or (H,W,1).
     Errors: as channel_panels; ShapeError for a layer that takes more than one channel.
     """
+    say = Labels(lang)
     pixels, maps = _through(layer, picture)
-    told = _names(names, maps.shape[2])
-    panels = {(0, 0): Panel("picture", pixels)}
+    told = _names(names, maps.shape[2], say)
+    panels = {(0, 0): Panel(say("picture"), pixels)}
     for first, name in enumerate(told):
         panels[1, first * len(told)] = Panel(name, maps[:, :, first])
         _, again = _through(layer, maps[:, :, first])
         for second, then in enumerate(told):
-            panels[2, first * len(told) + second] = Panel(f"{name}, then {then}", again[:, :, second])
+            panels[2, first * len(told) + second] = Panel(
+                say("{first}, then {second}", first=name, second=then), again[:, :, second]
+            )
     return panels
 
 
 def small_grid(
-    panels: Panels, rows: int | None = None, columns: int | None = None, *, scale: str = "each", title: str = ""
+    panels: Panels,
+    rows: int | None = None,
+    columns: int | None = None,
+    *,
+    scale: str = "each",
+    title: str = "",
+    lang: str | None = None,
 ) -> Figure:
     """Maps in rows and columns, in grey, each with its size and its scale beside it.
 
@@ -96,7 +111,7 @@ def small_grid(
             axis.get_major_locator().set_params(integer=True, nbins=5)
         bar = figure.colorbar(shown, ax=ax, shrink=0.85)
         bar.ax.tick_params(labelsize=8)
-    own = "each map on its own scale" if scale == "each" else "one scale for all maps"
+    own = Labels(lang)("each map on its own scale" if scale == "each" else "one scale for all maps")
     figure.suptitle(f"{title} ({own})" if title else own, fontsize=11, color=INK)
     return figure
 
@@ -113,9 +128,9 @@ def _through(layer: Layer, picture: Any) -> tuple[Array, Array]:
     return pixels.mean(axis=2), maps
 
 
-def _names(names: Sequence[str] | None, channels: int) -> list[str]:
+def _names(names: Sequence[str] | None, channels: int, say: Labels) -> list[str]:
     if names is None:
-        return [f"channel {index}" for index in range(channels)]
+        return [say("channel {index}", index=index) for index in range(channels)]
     if len(names) != channels:
         raise ConfigError(f"this layer has {channels} channels, got {len(names)} names: {', '.join(names)}")
     return list(names)

@@ -140,7 +140,7 @@ class Doctor:
                 finding = rule.judge(self._chart)
             if finding is not None:
                 self._said.add(rule.name)
-                text = sentence(finding.sentence, finding.values)
+                text = sentence(finding.sentence, finding.values, "en")
                 said = Diagnosed(finding.sentence, text, dict(finding.values), self._chart.course.num_epochs)
                 self.findings.append(said)
                 for listener in self._tell:

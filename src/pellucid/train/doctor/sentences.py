@@ -4,146 +4,147 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-LANGUAGES = ("en", "ko")
+from pellucid._language import LANGUAGES
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "pictures-not-scaled": (
         "pictures hold values from {low} to {high}: divide them by 255, or give them as uint8, which is scaled for you",
-        "사진의 값이 {low}에서 {high}까지입니다: 255로 나누거나, 알아서 나누어 주는 uint8로 주세요",
+        "이미지의 값이 {low}에서 {high}까지입니다: 255로 나누거나, 알아서 나누어 주는 uint8로 주십시오",
     ),
     "pictures-not-scaled.small": (
         "pictures reach the network as values from {low} to {high}, next to nothing: they may have been divided by 255 "
         "twice; give them as uint8, or as floats from 0 to 1",
-        "신경망에 들어가는 사진의 값이 {low}에서 {high}까지로 거의 0입니다: 255로 두 번 나누었을 수 있습니다. "
-        "uint8이나 0에서 1 사이의 실수로 주세요",
+        "신경망에 들어가는 이미지의 값이 {low}에서 {high}까지로 거의 0입니다: 255로 두 번 나누었을 수 있습니다. "
+        "uint8이나 0에서 1 사이의 실수로 주십시오",
     ),
     "labels.constant": (
         "all {count} labels are {label}: there is nothing to tell apart; check how the labels are read",
-        "레이블 {count}개가 모두 {label}입니다: 구별할 것이 없습니다. 레이블을 읽는 부분을 확인하세요",
+        "레이블 {count}개가 모두 {label}입니다: 구별할 것이 없습니다. 레이블을 읽는 부분을 확인하십시오",
     ),
     "labels.from-one": (
         "no picture has label 0, the labels go from 1 to {last}: if they count from 1, subtract 1 and give the last "
         "layer {last} units",
-        "레이블이 0인 사진은 없고 1부터 {last}까지 있습니다: 1부터 센 레이블이라면 1을 빼고, "
-        "마지막 층의 유닛을 {last}개로 하세요",
+        "레이블이 0인 이미지는 없고 1부터 {last}까지 있습니다: 1부터 센 레이블이라면 1을 빼고, "
+        "마지막 계층의 유닛을 {last}개로 하십시오",
     ),
     "class-imbalance": (
         "class {common} has {many} pictures, class {rare} has {few}, so answering {common} always is right {share} of "
         'the time: use class_weight="balanced" (--class-weight balanced), and judge by the recall of each class',
-        "클래스 {common}의 사진은 {many}장, {rare}의 사진은 {few}장이라 늘 {common}라고만 답해도 {share}가 맞습니다: "
-        'class_weight="balanced"(--class-weight balanced)를 쓰고, 클래스별 재현율로 판단하세요',
+        "클래스 {common}의 이미지는 {many}장, {rare}의 이미지는 {few}장이라 늘 {common}라고만 답해도 "
+        '{share}가 맞습니다: class_weight="balanced"(--class-weight balanced)를 쓰고, 클래스별 재현율로 판단하십시오',
     ),
     "overlap": (
         "{count} of {total} held-out pictures ({share}) are training pictures too (held-out {held} is training "
         "{train}), so the result flatters: take duplicates out before splitting",
-        "따로 둔 사진 {total}장 중 {count}장({share})이 학습 사진에도 있어서(따로 둔 {held}번이 학습 {train}번) "
-        "성적이 부풀려집니다: 나누기 전에 중복을 없애세요",
+        "따로 둔 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(따로 둔 {held}번이 학습 {train}번) "
+        "성적이 부풀려집니다: 나누기 전에 중복을 없애십시오",
     ),
     "overlap.test": (
         "{count} of {total} test pictures ({share}) are training pictures too (test {held} is training {train}), so "
         "the result flatters: take duplicates out before splitting",
-        "테스트 사진 {total}장 중 {count}장({share})이 학습 사진에도 있어서(테스트 {held}번이 학습 {train}번) 성적이 "
-        "부풀려집니다: 나누기 전에 중복을 없애세요",
+        "테스트 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(테스트 {held}번이 학습 {train}번) "
+        "성적이 부풀려집니다: 나누기 전에 중복을 없애십시오",
     ),
     "small-batch": (
         "batch norm in '{layer}' takes mean and variance from {size} pictures, which is mostly noise: use a batch size "
         "of 16 or more",
-        "'{layer}'의 배치 정규화가 사진 {size}장으로 평균과 분산을 구해 대부분 잡음입니다: 배치 크기를 16 이상으로 "
-        "하세요",
+        "'{layer}'의 배치 정규화가 이미지 {size}장으로 평균과 분산을 구해 대부분 잡음입니다: 배치 크기를 16 이상으로 "
+        "하십시오",
     ),
     "scores-squashed": (
         "'{layer}' ends in {kind}, but the loss takes its output for scores before {joint}: make the last activation "
         "{joint}, or leave it out",
         "'{layer}'의 끝은 {kind}인데 손실 함수는 그 출력을 {joint} 앞의 점수로 읽습니다: 마지막 활성화를 {joint}로 "
-        "바꾸거나 빼세요",
+        "바꾸거나 빼십시오",
     ),
     "scores-squashed.twice": (
         "{kind} is applied twice, by '{layer}' and once more behind it: leave it out of '{layer}'",
-        "{kind}를 '{layer}'에서 한 번, 그 뒤에서 또 한 번 적용합니다: '{layer}'에서는 빼세요",
+        "{kind}를 '{layer}'에서 한 번, 그 뒤에서 또 한 번 적용합니다: '{layer}'에서는 빼십시오",
     ),
     "equal-weights": (
         "all units of '{layer}' begin with the same weights, so all will learn the same: use a random "
         "kernel_initializer, such as he_normal",
         "'{layer}'의 유닛이 모두 같은 가중치로 시작해 모두 같은 것을 배웁니다: he_normal 같은 무작위 "
-        "kernel_initializer를 쓰세요",
+        "kernel_initializer를 쓰십시오",
     ),
     "equal-weights.zero": (
         "all weights of '{layer}' begin at 0, so its units will all learn the same or nothing: use a random "
         "kernel_initializer, such as he_normal",
         "'{layer}'의 가중치가 모두 0에서 시작해 유닛이 모두 같은 것을 배우거나 아무것도 못 배웁니다: he_normal 같은 "
-        "무작위 kernel_initializer를 쓰세요",
+        "무작위 kernel_initializer를 쓰십시오",
     ),
     "dead-relu": (
         "{share} of the units of '{layer}' are 0 for all {count} pictures looked at, and dead ReLUs no longer learn: "
         "use a smaller learning rate, the kernel_initializer he_normal, or leaky_relu",
-        "살펴본 사진 {count}장 모두에서 '{layer}' 유닛의 {share}가 0이며, 죽은 ReLU는 더 배우지 못합니다: 학습률을 "
-        "낮추거나, kernel_initializer를 he_normal로 하거나, leaky_relu를 쓰세요",
+        "살펴본 이미지 {count}장 모두에서 '{layer}' 유닛의 {share}가 0이며, 죽은 ReLU는 더 배우지 못합니다: 학습률을 "
+        "낮추거나, kernel_initializer를 he_normal로 하거나, leaky_relu를 쓰십시오",
     ),
     "saturated.start": (
         "{share} of what '{layer}' gives lies on the flat ends of its curve before the first step, where gradients "
         "vanish: scale the pictures to 0 to 1, use the kernel_initializer glorot_uniform, or relu",
-        "첫 걸음 전에 이미 '{layer}' 출력의 {share}가 기울기가 사라지는 곡선의 평평한 끝에 있습니다: 사진을 0에서 1로 "
-        "맞추거나, kernel_initializer를 glorot_uniform으로 하거나, relu를 쓰세요",
+        "첫 스텝 전에 이미 '{layer}' 출력의 {share}가 기울기가 사라지는 곡선의 평평한 끝에 있습니다: "
+        "이미지를 0에서 1로 맞추거나, kernel_initializer를 glorot_uniform으로 하거나, relu를 쓰십시오",
     ),
     "saturated": (
         "{share} of the units of '{layer}' lie on a flat end of their curve for all {count} pictures looked at, and no "
         "longer learn: use a smaller learning rate, batch norm before it, or relu",
-        "살펴본 사진 {count}장 모두에서 '{layer}' 유닛의 {share}가 곡선의 평평한 끝에 있어 더 배우지 못합니다: "
-        "학습률을 낮추거나, 그 앞에 배치 정규화를 두거나, relu를 쓰세요",
+        "살펴본 이미지 {count}장 모두에서 '{layer}' 유닛의 {share}가 곡선의 평평한 끝에 있어 더 배우지 못합니다: "
+        "학습률을 낮추거나, 그 앞에 배치 정규화를 두거나, relu를 쓰십시오",
     ),
     "not-a-number": (
         "training picture {picture} holds NaN or infinity: take it out, or mend how it is made",
-        "학습 사진 {picture}번에 NaN이나 무한대가 있습니다: 그 사진을 빼거나, 만드는 과정을 고치세요",
+        "학습 이미지 {picture}번에 NaN이나 무한대가 있습니다: 그 이미지를 빼거나, 만드는 과정을 고치십시오",
     ),
     "learning-rate-high": (
         "after {steps} steps the loss is {loss}, where it began at {first}: learning rate {rate} is too "
         "large; try {less}",
-        "{steps}걸음 뒤 손실이 {loss}입니다. 처음에는 {first}였습니다: 학습률 {rate}이(가) 너무 큽니다. "
-        "{less}로 해 보세요",
+        "{steps}스텝 뒤 손실이 {loss}입니다. 처음에는 {first}였습니다: 학습률 {rate}이(가) 너무 큽니다. "
+        "{less}로 해 보십시오",
     ),
     "learning-rate-high.diverged": (
         "the loss left all bounds soon after step {steps}: learning rate {rate} is too large; try {less}, or clip "
         "gradients (clipnorm=1)",
-        "{steps}걸음 무렵 손실이 한없이 커졌습니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 하거나 기울기를 "
-        "자르세요(clipnorm=1)",
+        "{steps}스텝 무렵 손실이 한없이 커졌습니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 하거나 기울기를 "
+        "자르십시오(clipnorm=1)",
     ),
     "learning-rate-low": (
         "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: learning rate {rate} "
         "is too small; try ten times as much, or a hundred",
-        "{steps}걸음 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 학습률 {rate}이(가) 너무 "
-        "작습니다. 열 배나 백 배로 해 보세요",
+        "{steps}스텝 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 학습률 {rate}이(가) 너무 "
+        "작습니다. 열 배나 백 배로 해 보십시오",
     ),
     "stuck": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}: see that labels belong "
         "to their pictures, then try a learning rate ten times smaller, or larger",
-        "{steps}걸음 뒤 손실이 {loss}인데, 모든 사진에 같은 답을 해도 {chance}입니다: 레이블이 제 사진의 것인지 "
-        "확인하고, 학습률을 열 배 작게 또는 크게 해 보세요",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 레이블이 제 이미지의 것인지 "
+        "확인하고, 학습률을 열 배 작게 또는 크게 해 보십시오",
     ),
     "stuck.sigmoid": (
         "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}: sigmoids start slowly, "
         "so use Adam, a larger learning rate, or relu; and see that labels belong to their pictures",
-        "{steps}걸음 뒤 손실이 {loss}인데, 모든 사진에 같은 답을 해도 {chance}입니다: 시그모이드는 출발이 느리니 "
-        "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 제 사진의 것인지도 확인하세요",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 시그모이드는 출발이 느리니 "
+        "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 제 이미지의 것인지도 확인하십시오",
     ),
     "overfitting": (
         "the held-out loss was best in epoch {epoch} ({best}) and is now {now}, while the training loss fell to "
         "{loss}: it learns by heart; stop earlier (--patience 3), augment, or add dropout or pictures",
-        "따로 둔 사진의 손실이 {epoch}번째 에폭({best})에서 가장 낮았고 이제 {now}인데, 학습 손실은 {loss}까지 "
-        "내려갔습니다: 외우고 있습니다. 일찍 멈추거나(--patience 3), 데이터를 증강하거나, 드롭아웃이나 사진을 더하세요",
+        "따로 둔 이미지의 손실이 {epoch}번째 에포크({best})에서 가장 낮았고 이제 {now}인데, 학습 손실은 {loss}까지 "
+        "내려갔습니다: 외우고 있습니다. 일찍 멈추거나(--patience 3), 데이터를 증강하거나, "
+        "드롭아웃이나 이미지를 더하십시오",
     ),
     "waiting": (
         "{share} of epoch {epoch} went by waiting for pictures: use smaller pictures (--size), less augmentation, or "
         "more room for the cache of decoded ones (PELLUCID_CACHE_BYTES)",
-        "{epoch}번째 에폭의 {share}를 사진을 기다리며 보냈습니다: 더 작은 사진(--size)이나 더 적은 증강을 쓰거나, "
-        "읽어 둔 사진의 캐시에 자리를 더 주세요(PELLUCID_CACHE_BYTES)",
+        "{epoch}번째 에포크의 {share}를 이미지를 기다리며 보냈습니다: 더 작은 이미지(--size)나 더 적은 증강을 쓰거나, "
+        "읽어 둔 이미지의 캐시에 자리를 더 주십시오(PELLUCID_CACHE_BYTES)",
     ),
 }
 
 
-def sentence(key: str, values: Mapping[str, str], lang: str = "en") -> str:
+def sentence(key: str, values: Mapping[str, str], lang: str) -> str:
     """A rule's sentence with its numbers.
 
-    >>> sentence("not-a-number", {"picture": "17"})
+    >>> sentence("not-a-number", {"picture": "17"}, "en")
     'training picture 17 holds NaN or infinity: take it out, or mend how it is made'
     """
     return SENTENCES[key][LANGUAGES.index(lang)].format(**values)

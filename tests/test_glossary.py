@@ -1,0 +1,109 @@
+"""Korean texts use the terms of docs/glossary.ko.md, in one style."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pellucid.exercises import MESSAGES
+from pellucid.report.words import _ENDINGS, _SENTENCES
+from pellucid.train.doctor.sentences import SENTENCES
+from pellucid.visualise.labels import KOREAN, LAYER_WORDS
+
+ROOT = Path(__file__).parent.parent
+GLOSSARY = ROOT / "docs" / "glossary.ko.md"
+DOCUMENTS = [ROOT / "README.ko.md", *sorted((ROOT / "docs").glob("*.ko.md"))]
+POLITE = re.compile(r"(니다|십시오|시오|니까)$")
+SENTENCE_END = re.compile(r"([가-힣]+)(?=[.?!:](?:\s|$|<))")
+
+
+@cache
+def terms() -> dict[str, list[str]]:
+    """Each term, and what is not written for it."""
+    rows = [line.split("|")[1:4] for line in GLOSSARY.read_text("utf-8").splitlines() if line.startswith("|")][2:]
+    return {row[0].strip(): [word.strip() for word in row[2].split(",") if word.strip()] for row in rows}
+
+
+def forbidden(text: str) -> list[str]:
+    """Words that the glossary tells not to use; a term that contains one is none."""
+    for term in sorted(terms(), key=len, reverse=True):
+        text = text.replace(term, "*")
+    found = []
+    for words in terms().values():
+        for word in words:
+            # one syllable is a word only where it stands alone, with or without its particle
+            pattern = rf"(?<![가-힣]){word}(?=[^가-힣]|[은이을의과도에마들])" if len(word) == 1 else re.escape(word)
+            found += [text[max(0, at.start() - 10) : at.end() + 5] for at in re.finditer(pattern, text)]
+    return found
+
+
+def impolite(text: str) -> list[str]:
+    """Sentences that end in a plain verb (한다, 있다, 하세요, 했어요); notes without a verb are none."""
+    ends = [end[1] for end in SENTENCE_END.finditer(text)]
+    return [
+        end
+        for end in ends
+        if re.search(r"(다|세요|[어아해에예]요|하자|보자|하라)$", end) and not POLITE.search(end) and len(end) > 1
+    ]
+
+
+def prose(path: Path) -> str:
+    """A document without its code and links."""
+    text = re.sub(r"```.*?```|<!--.*?-->", "", path.read_text("utf-8"), flags=re.DOTALL)
+    return re.sub(r"`[^`]*`|\]\([^)]*\)|\*\*", "", text)
+
+
+def programs() -> Iterator[tuple[str, str]]:
+    yield from ((f"label {english}", korean) for english, korean in {**KOREAN, **LAYER_WORDS}.items())
+    yield from ((f"report {key}", both[1]) for key, both in _SENTENCES.items())
+    yield from ((f"ending {english}", korean) for english, korean in _ENDINGS)
+    yield from ((f"doctor {key}", both[1] + ".") for key, both in SENTENCES.items())
+    yield from ((f"exercise {key}", korean) for key, korean in MESSAGES["ko"].items())
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("[가-힣]", node.value):
+                yield f"{path.name}:{node.lineno}", node.value
+
+
+def test_the_glossary_is_one() -> None:
+    assert {"에포크", "매개변수", "배치 크기", "시드", "옵티마이저", "계층", "이미지"} <= set(terms())
+    assert forbidden("파라미터는 에폭마다 층을 지난다") and impolite("학습한다. 해 보세요.") == ["학습한다", "보세요"]
+    assert not forbidden("하이퍼파라미터, 은닉층, 층층이") and not impolite("학습합니다. 보십시오. 이미지 수.")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_keep_to_the_glossary(path: Path) -> None:
+    if path == GLOSSARY:
+        return
+    text = prose(path)
+    assert forbidden(text) == []
+    assert impolite(text) == []
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if p != GLOSSARY], ids=lambda path: path.name)
+def test_a_photograph_is_one_in_english_too(path: Path) -> None:
+    english = path.with_name(path.name.replace(".ko.md", ".md"))
+    told = prose(english).lower().count("photo")
+    assert prose(path).count("사진") <= told, "이미지 is any picture; 사진 is a photograph"
+
+
+def test_programs_keep_to_the_glossary() -> None:
+    for place, text in programs():
+        assert forbidden(text) == [], place
+        assert impolite(text) == [], place
+        assert "사진" not in text, f"{place}: 이미지 is any picture"
+
+
+def test_particles_fit_the_words_before_them() -> None:
+    wrong = re.compile(
+        r"(이미지|에포크|시드|매개변수|옵티마이저)(은|을|과|으로|이)(?![가-힣])|(계층|스텝|학습률)(는|를|와|가)(?![가-힣])"
+    )
+    for path in DOCUMENTS:
+        assert [at[0] for at in wrong.finditer(path.read_text("utf-8"))] == [], path.name
+    for place, text in programs():
+        assert [at[0] for at in wrong.finditer(text)] == [], place
