@@ -113,7 +113,7 @@ def test_layers(seed: int) -> None:
         x = rng.normal(size=(n, c, h, w))
         pair = (scratch.Convolution(W, b, stride, pad), book.Convolution(W, b, stride, pad))
         if (h + 2 * pad - fh) % stride == (w + 2 * pad - fw) % stride == 0:
-            same_passes(*pair, x, kept=("dW", "db"))
+            same_passes(*pair, x, kept=("dW", "db", "col", "col_W"))
     ph, pw = (int(size) for size in rng.integers(1, 4, 2))
     pooled = rng.normal(size=(n, c, ph + 2 * int(rng.integers(0, 4)), pw + 2 * int(rng.integers(0, 4))))
     same_passes(scratch.Pooling(ph, pw), book.Pooling(ph, pw), pooled)
@@ -229,6 +229,27 @@ def test_networks_over_ten_steps(module: str, mine: Any, arguments: dict[str, An
         wanted = book.numerical_gradient(x, t)
         for key, got in ours.numerical_gradient(x, t).items():
             close(got, wanted[key], 1e-5)
+
+
+def test_training_is_the_books_where_both_see_the_same_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(12, 7)).astype(np.float32), rng.integers(0, 4, 12)
+    batches = iter(range(99))
+    monkeypatch.setattr(np.random, "permutation", np.arange)
+    monkeypatch.setattr(np.random, "choice", lambda size, n: np.arange(n) + n * (next(batches) % (size // n)))
+    for optimizer in ("SGD", "Momentum", "adagrad", "rmsprpo", "Adam"):
+        batches = iter(range(99))
+        trained = []
+        for module in ("common.trainer", None):
+            book = module is not None
+            net = load("common.multi_layer_net").MultiLayerNet if book else scratch.MultiLayerNet
+            network = seeded(net, 7, [5], 4, weight_decay_lambda=0.1)
+            make = load("common.trainer").Trainer if book else scratch.Trainer
+            trainer = make(network, x, t, x, t, 3, 4, optimizer, {"lr": 0.05}, verbose=False)
+            trainer.train()
+            trained.append((trainer.train_loss_list, trainer.max_iter, *network.params.values()))
+        for wanted, got in zip(*trained, strict=True):
+            close(got, wanted, 1e-9)
 
 
 def test_deep_convnet() -> None:

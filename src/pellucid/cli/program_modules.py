@@ -40,7 +40,8 @@ class ProgramModules(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         if fullname not in self._table and fullname not in self._packages:
             return None
-        places = [place for place in (sys.path if path is None else path) if Path(place).name not in _INSTALLED]
+        given = sys.path if path is None else path
+        places = [place for place in given if isinstance(place, str) and Path(place).name not in _INSTALLED]
         own = PathFinder.find_spec(fullname, places)
         # A folder without code counts as a package only where one is wanted.
         if own is not None and (own.origin is not None or fullname in self._packages):

@@ -18,6 +18,7 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import Convolution as Window
 from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.ops.geometry import conv2d_shape, pair, standardize_padding
+from pellucid.scratch.columns import im2col
 from pellucid.scratch.layout import (
     as_floats,
     bias_of,
@@ -46,7 +47,7 @@ def _pads(pad: int) -> ops.Pads:
 class Convolution:
     """y[n,f,i,j] = b[f] + sum over (c,a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad] * W[f,c,a,b].
 
-    The book's layer, without the columns of im2col: `x`, `dW` and `db` are kept, `col` and `col_W` are not made.
+    The book's layer: `x`, `dW` and `db` are kept; the columns of im2col, `col` and `col_W`, are made for who asks.
     Computed as the sum it is, never by Winograd's algorithm, so that a window of black pixels gives b exactly: on a
     ReLU's edge, where most of a digit's picture lies at first, rounding would let gradients through.
 
@@ -65,6 +66,19 @@ class Convolution:
         self.dW: Array | None = None
         self.db: Array | None = None
         self._passed: tuple[Array, Array, Window] | None = None
+
+    @property
+    def col(self) -> Array | None:
+        """im2col of what came in at the last forward pass."""
+        if self.x is None:
+            return None
+        height, width = np.shape(self.W)[2:]
+        return im2col(self.x, height, width, self.stride, self.pad)
+
+    @property
+    def col_W(self) -> Array | None:
+        """The filters as the columns of a matrix, after a forward pass."""
+        return None if self.x is None else np.asarray(self.W).reshape(len(self.W), -1).T
 
     def window(self) -> Window:
         """Stride and padding as the kernels take them."""

@@ -54,7 +54,9 @@ def bias_of(layer: object, b: Any, number: int, kind: str, dtype: np.dtype[Any])
     Errors: ShapeError if b has another number of them.
     """
     given: Array = np.asarray(b, dtype)
-    if given.size == 1 or given.shape in ((number,), (1, number)):
+    if given.shape == (number,):
+        return np.ascontiguousarray(given)
+    if given.size == 1 or given.shape == (1, number):
         return np.ascontiguousarray(np.broadcast_to(given.reshape(-1), number))
     raise ShapeError(f"{_name(layer)}: b must hold one number a {kind}, ({number},), got {given.shape}")
 
