@@ -25,6 +25,7 @@ no memory is taken beyond the length of the file. A file is written whole or not
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -93,6 +94,23 @@ def write(path: str | os.PathLike[str] | Inside, tensors: Mapping[str, Array], m
     not JSON, or if the file cannot be written.
     """
     target = place_of(path)
+    header, arrays = _laid_out(target, tensors, metadata)
+    with replacing(target) as file:
+        file.write(header)
+        for array in arrays:
+            file.write(_bytes_of(array))
+
+
+def to_bytes(tensors: Mapping[str, Array], metadata: Mapping[str, Any]) -> bytes:
+    """What `write` writes. Errors: CheckpointError as there."""
+    header, arrays = _laid_out("a model", tensors, metadata)
+    return b"".join((header, *map(_bytes_of, arrays)))
+
+
+def _laid_out(
+    target: Place | str, tensors: Mapping[str, Array], metadata: Mapping[str, Any]
+) -> tuple[bytes, list[Array]]:
+    """The header with its length, and the arrays in the order of the file."""
     # Wide items first, so that each array starts at a multiple of its item size and other readers can map it.
     arrays = sorted(
         ((name, _storable(target, name, array)) for name, array in tensors.items()),
@@ -120,11 +138,7 @@ def write(path: str | os.PathLike[str] | Inside, tensors: Mapping[str, Array], m
         raise CheckpointError(
             f"{target}: the header would take {len(header)} bytes, at most {MAX_HEADER_BYTES} are allowed"
         )
-    with replacing(target) as file:
-        file.write(len(header).to_bytes(8, "little"))
-        file.write(header)
-        for _, array in arrays:
-            file.write(_bytes_of(array))
+    return len(header).to_bytes(8, "little") + header, [array for _, array in arrays]
 
 
 def read(path: str | os.PathLike[str] | Inside) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -133,16 +147,25 @@ def read(path: str | os.PathLike[str] | Inside) -> tuple[dict[str, Array], dict[
     Errors: CheckpointError naming file and field for every malformation, and where the checksum does not match.
     """
     source = place_of(path)
-    tensors: dict[str, Array] = {}
     with reading(source) as file:
-        header = _read_header(source, file)
-        digest = hashlib.sha256(header.covered)
-        for entry in header.entries:
-            array = np.empty(entry.shape, entry.dtype)
-            view = _bytes_of(array)
-            _fill(source, file, view, f"array {_short(entry.name)!r}")
-            digest.update(view)
-            tensors[entry.name] = array
+        return _read(source, file)
+
+
+def from_bytes(data: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
+    """(arrays, metadata) of what `to_bytes` gave. Errors: CheckpointError as `read`."""
+    return _read("a model's bytes", io.BytesIO(data))
+
+
+def _read(source: Place | str, file: IO[bytes]) -> tuple[dict[str, Array], dict[str, Any]]:
+    tensors: dict[str, Array] = {}
+    header = _read_header(source, file)
+    digest = hashlib.sha256(header.covered)
+    for entry in header.entries:
+        array = np.empty(entry.shape, entry.dtype)
+        view = _bytes_of(array)
+        _fill(source, file, view, f"array {_short(entry.name)!r}")
+        digest.update(view)
+        tensors[entry.name] = array
     if digest.hexdigest() != header.checksum:
         raise CheckpointError(
             f"{source}: was changed or damaged after it was written: its checksum is {digest.hexdigest()[:12]}..., "
@@ -161,7 +184,7 @@ def read_metadata(path: str | os.PathLike[str] | Inside) -> dict[str, Any]:
         return _read_header(source, file).metadata
 
 
-def _refuse(path: Place, field: str, expected: str, got: object) -> NoReturn:
+def _refuse(path: Place | str, field: str, expected: str, got: object) -> NoReturn:
     raise CheckpointError(
         f"{path}: {field}: expected {expected}, got {_short(got)}; the file is damaged or is not a Pellucid file"
     )
@@ -172,7 +195,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _storable(path: Place, name: str, array: Array) -> Array:
+def _storable(path: Place | str, name: str, array: Array) -> Array:
     """The array in C order and little-endian, of a type that the format has."""
     value = np.asarray(array)
     little = value.dtype.newbyteorder("<")
@@ -194,7 +217,7 @@ def _bytes_of(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def _metadata_text(path: Place, metadata: Mapping[str, Any]) -> str:
+def _metadata_text(path: Place | str, metadata: Mapping[str, Any]) -> str:
     if "format_version" in metadata:
         raise CheckpointError(f"{path}: the metadata may not have a key 'format_version'; the writer sets it")
     try:
@@ -212,7 +235,7 @@ def _covered(text: str, table: Mapping[str, Any]) -> bytes:
     return b"".join(len(part).to_bytes(8, "little") + part for part in parts)
 
 
-def _fill(path: Place, file: IO[bytes], view: memoryview, field: str) -> None:
+def _fill(path: Place | str, file: IO[bytes], view: memoryview, field: str) -> None:
     """Read exactly len(view) bytes into view."""
     done = 0
     while done < len(view):
@@ -222,8 +245,9 @@ def _fill(path: Place, file: IO[bytes], view: memoryview, field: str) -> None:
         done += count
 
 
-def _read_header(path: Place, file: IO[bytes]) -> _Header:
-    size = os.fstat(file.fileno()).st_size
+def _read_header(path: Place | str, file: IO[bytes]) -> _Header:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if size < 8:
         _refuse(path, "header length", "8 bytes", f"a file of {size} bytes")
     prefix = bytearray(8)
@@ -262,7 +286,7 @@ def _read_header(path: Place, file: IO[bytes]) -> _Header:
     return _Header(entries, metadata, texts["sha256"], _covered(texts["pellucid"], table))
 
 
-def _parse_object(path: Place, field: str, text: str) -> dict[str, Any]:
+def _parse_object(path: Place | str, field: str, text: str) -> dict[str, Any]:
     """One JSON object without duplicate keys, NaN or Infinity."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -292,7 +316,7 @@ def _parse_object(path: Place, field: str, text: str) -> dict[str, Any]:
     return value
 
 
-def _check_table(path: Place, table: Mapping[str, Any], data_bytes: int) -> list[_Entry]:
+def _check_table(path: Place | str, table: Mapping[str, Any], data_bytes: int) -> list[_Entry]:
     """The entries in the order of their data: end to end from 0 to the end of the file."""
     entries = sorted((_check_entry(path, name, value) for name, value in table.items()), key=lambda e: (e.begin, e.end))
     position = 0
@@ -311,7 +335,7 @@ def _check_table(path: Place, table: Mapping[str, Any], data_bytes: int) -> list
     return entries
 
 
-def _check_entry(path: Place, name: str, value: object) -> _Entry:
+def _check_entry(path: Place | str, name: str, value: object) -> _Entry:
     field = f"array {_short(name)!r}"
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         _refuse(path, field, "an object of dtype, shape and data_offsets", value)
@@ -333,7 +357,7 @@ def _check_entry(path: Place, name: str, value: object) -> _Entry:
     return _Entry(name, dtype, shape, offsets[0], offsets[1])
 
 
-def _check_sizes(path: Place, field: str, value: object) -> tuple[int, ...]:
+def _check_sizes(path: Place | str, field: str, value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(item) is int and 0 <= item <= MAX_BYTES for item in value):
         _refuse(path, field, "a list of whole numbers from 0", value)
     return tuple(value)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import fields
 from typing import Any
+
+from pellucid.errors import shown
 
 
 class Shown:
@@ -19,6 +22,22 @@ class Shown:
     def _repr_svg_(self) -> str | None:
         """An SVG document, or None."""
         return _drawn("svg", self)
+
+
+class Brief:
+    """A record whose text is one line: arrays by type and shape, all else short. For `@dataclass(repr=False)`."""
+
+    def __repr__(self) -> str:
+        names = (field.name for field in fields(self) if field.repr)  # type: ignore[arg-type]  # of a dataclass
+        return f"{type(self).__name__}({', '.join(f'{name}={_brief(getattr(self, name))}' for name in names)})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, tuple | list) and len(value) > 6:
+        return f"{len(value)} of {type(value[0]).__name__}"
+    if hasattr(value, "dtype") and hasattr(value, "shape") and len(value.shape):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return shown(value)
 
 
 def _drawn(kind: str, shown: Any) -> str | None:

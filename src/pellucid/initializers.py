@@ -166,7 +166,16 @@ class FromFunction(Initializer):
     """
 
     name: str
-    function: Callable[[Shape, np.random.Generator], Any] | None = field(default=None, compare=False)
+    function: Callable[[Shape, np.random.Generator], Any] | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FromFunction, (self.name,)  # as in a file
+
+    def __copy__(self) -> FromFunction:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FromFunction:
+        return self
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         if self.function is None:

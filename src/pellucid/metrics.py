@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.display import Brief
 from pellucid.errors import DataError
 from pellucid.ops import Array, real_array
 from pellucid.ops.geometry import whole
@@ -84,8 +85,8 @@ def recall(labels: Any, predictions: Any, classes: int | None = None) -> Array:
     return _share(matrix.diagonal(), matrix.sum(axis=1))
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Brief):
     """Whether predictions are as often right as they are confident, bin by bin of confidence.
 
     Shapes: edges (bins + 1,); counts, confidence, accuracy (bins,), the last two NaN where a bin is empty.

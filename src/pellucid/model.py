@@ -17,8 +17,8 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
 from pellucid.inputs import build_for, check_range, input_range, make_examples, standardize_images
-from pellucid.inside import Inside, place_of
-from pellucid.layers import Layer
+from pellucid.inside import Inside
+from pellucid.layers import LAYERS, Layer
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
 from pellucid.ops import choose_direct_convolution
@@ -341,10 +341,13 @@ class Sequential(Stack, Shown):
         print_fn(f"{printable(self.name)}\n{self.outline()}\n{self.memory(batch_size)}")
 
     def save(self, path: str | Path | Inside) -> None:
-        """Write the model file; `pellucid.load` reads it back."""
+        """Write the model file, NAME.safetensors; `pellucid.load` reads it back.
+
+        Errors: CheckpointError for a name that ends in anything else, and for what cannot be written.
+        """
         from pellucid import model_file
 
-        model_file.save(self, place_of(path))
+        model_file.save(self, path if isinstance(path, Inside) else path_of(path, "save: path"))
 
     def facts(self) -> dict[str, Any]:
         """All that a file keeps of it but the tensors."""
@@ -358,6 +361,29 @@ class Sequential(Stack, Shown):
         super()._changed()
         self._predictor.forget()
         self._laid_out = False
+
+    def __repr__(self) -> str:
+        count = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
+        if not self.built:
+            return f"<{type(self).__name__} {self.name!r}: {count}, not built>"
+        out = self.output_shape[0] if len(self.output_shape) == 1 else self.output_shape
+        numbers = f"{self.count_params():,} parameters"
+        return f"<{type(self).__name__} {self.name!r}: {count}, {self.input_shape} -> {out}, {numbers}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A model pickles as its file, with classes of one's own beside it, which must be found by their names."""
+        from pellucid import model_file
+
+        own = {type(layer).__name__: type(layer) for layer in self.layers if type(layer) not in LAYERS.values()}
+        kind = None if type(self) is Sequential else type(self)
+        for cls in (*own.values(), *((kind,) if kind else ())):
+            if "<locals>" in cls.__qualname__:
+                raise ConfigError(f"{self.name} cannot be pickled: define {cls.__name__} at the top of a module")
+        more = {name: value for name, value in vars(self).items() if name not in vars(Sequential())}
+        return model_file.from_bytes, (model_file.to_bytes(self), own, kind), more or None
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """A twin with layers and parameters of its own, as far trained as this one."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid import checkpoint, layers, losses, optimizers
+from pellucid._arguments import flag, path_of
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import CheckpointError, PellucidError
+from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
 from pellucid.initializers import Initializer
-from pellucid.inside import Inside, Place, place_of
+from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
@@ -47,8 +48,41 @@ KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
 
 
+FOREIGN = {
+    **dict.fromkeys((".keras", ".h5", ".hdf5"), "Keras's format"),
+    **dict.fromkeys((".pt", ".pth", ".ckpt"), "PyTorch's format"),
+    ".onnx": "ONNX",
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle"),
+    ".npz": "NumPy's format",
+    ".tflite": "TensorFlow's format",
+}
+"""Endings by which other programs know their files."""
+
+_STARTS = (
+    (b"\x89HDF", "an HDF5 file, as Keras writes"),
+    (b"PK\x03\x04", "a zip archive, as Keras (.keras), PyTorch (.pt) and NumPy (.npz) write"),
+    (b"\x80", "a pickle"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"\x1f\x8b", "packed with gzip"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"<", "a web page"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+)
+"""How files begin that are no models of ours, and what they are."""
+
+
 def save(model: Sequential, path: Place) -> None:
-    """Write layers, parameters, state, preprocessing, classes and what `compile` chose."""
+    """Write layers, parameters, state, preprocessing, classes and what `compile` chose.
+
+    Errors: CheckpointError for a name that ends like another program's file, or in anything but .safetensors.
+    """
+    ending = path.suffix.lower()
+    if ending not in ("", ".safetensors"):
+        stem = path.name[: -len(ending)] if ending in FOREIGN else path.name
+        what = f"{ending} is {FOREIGN[ending]}, which is not written here" if ending in FOREIGN else f"got {ending!r}"
+        raise CheckpointError(f"{path}: a model is written as a .safetensors file, {what}; say {stem}.safetensors")
     model.build()
     with work_bar("auto") as bar:
         bar.busy(f"writing {path}")
@@ -78,16 +112,66 @@ def load(
     custom_layers: layers of your own, by the names of their classes. strict: such weights are refused.
     Errors: CheckpointError for a file that is not a whole Pellucid model; the message names what is wrong with it.
     """
-    file = place_of(path)
+    file = path if isinstance(path, Inside) else path_of(path, "load: path")
+    _check_custom(custom_layers)
+    flag(strict, "load: strict")
     if isinstance(file, Path) and os.path.isdir(file):
         file = Inside(file) / MODEL_FILE
     with work_bar("auto") as bar:
         bar.busy(f"reading {path}")
-        return model_of(file, *checkpoint.read(file), custom_layers, strict=strict)
+        try:
+            tensors, facts = checkpoint.read(file)
+        except CheckpointError as error:
+            raise _foreign(file) or error from error
+        return model_of(file, tensors, facts, custom_layers, strict=strict)
+
+
+def _check_custom(custom: object) -> None:
+    """Errors: ConfigError for anything but layer classes by their names."""
+    classes = list(custom.values()) if isinstance(custom, Mapping) else [None]
+    if custom is None or all(isinstance(cls, type) and issubclass(cls, Layer) for cls in classes):
+        return
+    raise ConfigError(f"load: custom_layers must be {{'MyLayer': MyLayer}}, got {shown(custom)}")
+
+
+def _foreign(file: Place) -> CheckpointError | None:
+    """The error that says whose file this is; None where that is not known."""
+    try:
+        with reading(file) as opened:
+            start = opened.read(32)
+    except CheckpointError:
+        return None
+    what = next((what for beginning, what in _STARTS if start.startswith(beginning)), None)
+    if what is None and file.suffix.lower() in FOREIGN and start[8:9] != b"{":
+        what = f"not safetensors, its name says {FOREIGN[file.suffix.lower()]}"
+    if what is None:
+        return None
+    return CheckpointError(
+        f"{file}: is {what}, no model of Pellucid; weights of Keras and PyTorch come in by pellucid import"
+    )
+
+
+def to_bytes(model: Sequential) -> bytes:
+    """What `save` writes. Errors: ConfigError for a model whose input's shape is not known yet."""
+    model.build()
+    return checkpoint.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+
+
+def from_bytes(
+    data: bytes, custom_layers: Mapping[str, type[Layer]] | None = None, cls: type[Sequential] | None = None
+) -> Sequential:
+    """The model of what `to_bytes` gave; this is what a pickled model is made of. Errors: CheckpointError as `load`.
+
+    cls: a class of your own that derives from Sequential, which the model is to be of.
+    """
+    model = model_of("a pickled model", *checkpoint.from_bytes(data), custom_layers)
+    if cls is not None:
+        model.__class__ = cls
+    return model
 
 
 def model_of(
-    file: Place,
+    file: Place | str,
     tensors: Mapping[str, Array],
     facts: Mapping[str, Any],
     custom_layers: Mapping[str, type[Layer]] | None = None,
@@ -109,7 +193,7 @@ def model_of(
     return model
 
 
-def _check_finite(file: Place, tensors: Mapping[str, Array], strict: bool) -> None:
+def _check_finite(file: Place | str, tensors: Mapping[str, Array], strict: bool) -> None:
     broken = [name for name, array in tensors.items() if not np.isfinite(array).all()]
     if not broken:
         return

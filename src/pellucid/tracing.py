@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.inputs import build_for
 from pellucid.layers import Layer
@@ -22,8 +23,8 @@ from pellucid.ops.geometry import Array
 from pellucid.plan.lowering import strip_head
 
 
-@dataclass(frozen=True)
-class LayerTrace:
+@dataclass(frozen=True, repr=False)
+class LayerTrace(Brief):
     """What went through one layer.
 
     Shapes: input, d_input (N, ...) as the layer takes it; output, d_output (N, ...) as it gives it; weights and
@@ -53,8 +54,8 @@ class LayerTrace:
         return dict(self.layer.params)
 
 
-@dataclass(frozen=True)
-class Trace(Sequence[LayerTrace]):
+@dataclass(frozen=True, repr=False)
+class Trace(Brief, Sequence[LayerTrace]):
     """A batch on its way through a network: by position, or by a layer's name.
 
         seen = trace(model, images, labels)

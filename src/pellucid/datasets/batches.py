@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.labels import balanced_class_weights, class_labels, stratified_split
 from pellucid.datasets.transforms import Augmentation
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, DataError
 
 __all__ = ["Batch", "Batches", "balanced_class_weights", "class_labels", "epoch_order", "stratified_split"]
@@ -28,8 +29,8 @@ def epoch_order(count: int, *, seed: int, epoch: int, shuffle: bool = True) -> N
     return np.random.default_rng([seed, epoch, 0x0D3]).permutation(count).astype(np.int64, copy=False)
 
 
-@dataclass(frozen=True)
-class Batch:
+@dataclass(frozen=True, repr=False)
+class Batch(Brief):
     """One step's pictures: they are source[rows], which the consumer gathers (and scales) in one pass.
 
     For pictures in memory `source` is the whole array and nothing has been copied; otherwise it holds this batch alone.

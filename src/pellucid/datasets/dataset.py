@@ -26,7 +26,7 @@ class Pictures(Protocol):
     def select(self, rows: NDArray[np.int64]) -> Pictures: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Pictures and their labels: images[i] shows class_names[labels[i]].
 
@@ -46,6 +46,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.images.shape[1:]))
+        return f"<Split: {len(self):,} pictures of {shape}, {self.images.dtype}>"
 
     def take(self, count: int) -> Split:
         """The first `count` pictures; all of them where there are fewer.
@@ -67,7 +71,7 @@ class Split:
         return Split(images, self.labels[rows], files)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A named data set: what to learn from, what to judge by, and where it came from.
 
@@ -83,6 +87,12 @@ class Dataset:
     source: str
     validation: Split | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        shape, classes = "x".join(map(str, self.image_shape)), len(self.class_names)
+        named = ", ".join(self.class_names[:5]) + (", ..." if classes > 5 else "")
+        counts = f"{len(self.train):,} pictures to learn from and {len(self.test):,} to judge by"
+        return f"<Dataset {self.name!r}: {counts}, {shape}, {classes} classes: {named}>"
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pellucid import checkpoint
 from pellucid.atomic import make_folder, remove_leftovers
+from pellucid.display import Brief
 from pellucid.errors import CheckpointError
 from pellucid.inside import Inside, Place
 from pellucid.ops.geometry import Array
@@ -29,8 +30,8 @@ LOCK_FILE = "lock"
 _NAME = re.compile(r"epoch-(\d+)(?:-step-(\d+))?\.safetensors")
 
 
-@dataclass(frozen=True)
-class Saved:
+@dataclass(frozen=True, repr=False)
+class Saved(Brief):
     """What was read from a checkpoint."""
 
     path: Place

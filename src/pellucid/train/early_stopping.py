@@ -42,6 +42,9 @@ class EarlyStopping:
         self._best, self._waited = math.inf, 0
         self._resumed = False
 
+    def __repr__(self) -> str:
+        return f"EarlyStopping(monitor={self._monitor!r}, min_delta={self._min_delta!r}, patience={self._patience})"
+
     def __call__(self, event: Event) -> Stop | None:
         match event:
             case TrainingStarted():

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.datasets.transforms import Preprocessing
+from pellucid.display import Brief
 from pellucid.ops.geometry import Array
 from pellucid.plan import Compiled, Feed
 
@@ -38,8 +39,8 @@ class Trainable(Compiled, Protocol):
         """Write all weights."""
 
 
-@dataclass
-class Examples:
+@dataclass(repr=False)
+class Examples(Brief):
     """Pictures with what they should give.
 
     Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pellucid.visualise.figure import INK, new_figure
+from pellucid.visualise.figure import INK, new_figure, ready
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -202,6 +202,7 @@ def _escaped(text: str) -> str:
 
 def to_figure(drawing: Drawing, axes: Any = None) -> Figure:
     """The same drawing as a Matplotlib figure of its size, or in the axes given, as large as they now are."""
+    ready()
     from matplotlib.lines import Line2D
     from matplotlib.patches import Circle as RoundPatch
     from matplotlib.patches import Polygon as PolygonPatch

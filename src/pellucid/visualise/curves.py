@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pellucid.display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
 from pellucid.inside import Place, read_bytes
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Log:
+@dataclass(frozen=True, repr=False)
+class Log(Brief):
     """The epochs of one run: `series[name][i]` is the value after epoch `epochs[i]`, NaN where the run has none."""
 
     epochs: list[int]

@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid import layers as L
 from pellucid._numbers import number
+from pellucid.display import Brief
 from pellucid.errors import ConfigError
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE, without_activation
 from pellucid.model import Sequential
@@ -24,8 +25,8 @@ from pellucid.tracing import LayerTrace, trace
 from pellucid.visualise.labels import ENGLISH, Labels
 
 
-@dataclass(frozen=True)
-class Dissection:
+@dataclass(frozen=True, repr=False)
+class Dissection(Brief):
     """One output number of a layer, taken apart.
 
     What holds for every kind: `total` is the sum of `products` where there are any, `before` is what goes into the

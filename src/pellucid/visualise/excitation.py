@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.datasets.download import Progress
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation
@@ -28,8 +29,8 @@ BLUR_EVERY = 4
 Channels = int | Sequence[int] | Array | None
 
 
-@dataclass(frozen=True)
-class Found:
+@dataclass(frozen=True, repr=False)
+class Found(Brief):
     """The pictures of a data set in which each channel of a layer is strongest, the strongest first.
 
     Shapes: channels (C,); values, pictures (C,k); boxes (C,k,4).

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
 from pellucid.model import Sequential
@@ -20,8 +21,8 @@ UNCHANGED = (Dropout, Flatten, ZeroPadding2D)
 """Layers that show in use what the layer before them showed."""
 
 
-@dataclass(frozen=True)
-class LayerFeatures:
+@dataclass(frozen=True, repr=False)
+class LayerFeatures(Brief):
     """What one layer makes of one picture, and how much each channel of it matters.
 
     Shapes: output (H, W, C) or any other without the batch axis; importance (C,), or None where it is not maps or the
@@ -41,8 +42,8 @@ class LayerFeatures:
         return int(self.importance.argmax())
 
 
-@dataclass(frozen=True)
-class Features:
+@dataclass(frozen=True, repr=False)
+class Features(Brief):
     """One picture through a network.
 
     Shapes: picture (H, W, C) in [0, 1]; answer (K,), what the network says of each class, None where that is no row.

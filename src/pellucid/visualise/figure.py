@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import sys
 import warnings
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +25,24 @@ DPI = 150
 ENDINGS = (".png", ".svg", ".pdf")
 
 
+def ready() -> None:
+    """Import Matplotlib. A backend that it does not know, in MPLBACKEND, is no matter: no window is opened here."""
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend  # as Matplotlib does
+
+
 def new_figure(width: float, height: float, *, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """An empty figure, sizes in inches. Every figure is made here: what is written in it is no formula."""
+    ready()
     from pellucid.visualise.plain_figure import PlainFigure
 
     return PlainFigure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
@@ -31,6 +50,7 @@ def new_figure(width: float, height: float, *, layout: Literal["constrained"] | 
 
 def grey(between: str = BETWEEN) -> Colormap:
     """Black to white for values, and a colour of its own for what is none: the lines between maps, pale blue."""
+    ready()
     from matplotlib import colormaps
 
     return colormaps["gray"].with_extremes(bad=between)

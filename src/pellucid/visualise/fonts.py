@@ -7,6 +7,8 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from pellucid.visualise.figure import ready
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -41,6 +43,7 @@ def korean_font() -> str | None:
 
 
 def _listed_font() -> str | None:
+    ready()
     from matplotlib import font_manager
 
     installed = {entry.name for entry in font_manager.fontManager.ttflist}

@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid import layers as L
 from pellucid._numbers import percent
+from pellucid.display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
 from pellucid.inside import Inside, Place
 from pellucid.layers import Layer
@@ -24,8 +25,8 @@ SATURATED = 0.99
 """A sigmoid is saturated beyond this share of its range: above 0.99 or below 0.01; a tanh above 0.99 or below -0.99."""
 
 
-@dataclass(frozen=True)
-class Histogram:
+@dataclass(frozen=True, repr=False)
+class Histogram(Brief):
     """How many values lie in each of equal bins from `low` to `high`. Shapes: counts (NUM_BINS,)."""
 
     counts: Array
@@ -44,8 +45,8 @@ class Histogram:
         return int(self.counts.sum())
 
 
-@dataclass(frozen=True)
-class UnitStates:
+@dataclass(frozen=True, repr=False)
+class UnitStates(Brief):
     """What became of a layer's units over a batch: one count a channel of maps, or a unit of rows.
 
     dead: of a ReLU, those that gave 0 at every place of every picture. stuck: of a sigmoid or tanh, those saturated at
@@ -128,8 +129,8 @@ def _activation(layer: Layer) -> tuple[str | None, float]:
 # Over training
 
 
-@dataclass(frozen=True)
-class Snapshots:
+@dataclass(frozen=True, repr=False)
+class Snapshots(Brief):
     """The histograms of a run, epoch by epoch: `series[kind][name][i]` belongs to `epochs[i]`.
 
     None where an epoch has none: gradients begin with epoch 1. Names as in `layer_histograms`.

@@ -10,9 +10,21 @@ from matplotlib.ticker import LogFormatter
 
 from pellucid.text import printable
 
+SCREEN_DPI = 96
+
 
 class PlainFigure(Figure):
-    """A figure that makes all its text plain before it is drawn, whoever wrote it and wherever it is shown."""
+    """A figure that makes all its text plain before it is drawn, whoever wrote it and wherever it is shown.
+
+    A notebook shows it as a cell's last line, with `%matplotlib inline` or without.
+    """
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """A PNG, and its size on a screen in pixels: with all its dots it would be half as large again."""
+        from pellucid.visualise.figure import figure_bytes
+
+        width, height = (round(side * SCREEN_DPI) for side in self.get_size_inches())
+        return figure_bytes(self, "png"), {"width": width, "height": height}
 
     def draw(self, renderer: Any) -> None:
         make_plain(self)

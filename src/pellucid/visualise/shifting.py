@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.datasets.download import Progress
+from pellucid.display import Brief
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array, Pair
@@ -18,8 +19,8 @@ from pellucid.visualise.answers import probabilities
 from pellucid.visualise.features import UNCHANGED
 
 
-@dataclass(frozen=True)
-class ShiftFrame:
+@dataclass(frozen=True, repr=False)
+class ShiftFrame(Brief):
     """The picture at one place.
 
     Shapes: picture (H,W,C) as given; maps (OH,OW,O'), those of the layer's `count` that `channels` names; answer (K,),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.datasets.download import Progress
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import AvgPool2D, Conv2D, MaxPool2D
 from pellucid.model import Sequential
@@ -30,8 +31,8 @@ KERNELS: dict[str, tuple[tuple[float, ...], ...]] = {
 """Kernels that need no network: Prewitt's two for edges, the mean of nine pixels, and what stands out from them."""
 
 
-@dataclass(frozen=True)
-class SlideFrame:
+@dataclass(frozen=True, repr=False)
+class SlideFrame(Brief):
     """The window at one place of the map.
 
     Shapes: patch (KH,KW,C'); products (KH,KW), added over the channels, None for the largest value of a pooling.
@@ -55,8 +56,8 @@ class SlideFrame:
         return self.told(ENGLISH)
 
 
-@dataclass(frozen=True)
-class Slide(Sequence[SlideFrame]):
+@dataclass(frozen=True, repr=False)
+class Slide(Brief, Sequence[SlideFrame]):
     """All that a sliding kernel meets on its way, frame by frame.
 
     Shapes: input (H,W,C'), the channels that the kernel sees, named in `channels`; kernel (KH,KW,C'), None of a

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Layer
 from pellucid.ops import Array, Pair
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class Panel:
+@dataclass(frozen=True, repr=False)
+class Panel(Brief):
     """One map of a grid and what is written over it. Shapes: values (H, W)."""
 
     title: str
