@@ -157,8 +157,9 @@ def test_default_size(pets):
 
 def test_list_pictures(pets, tmp_path):
     (pets / "cat" / "notes.txt").write_bytes(b"")
-    found = folder.list_pictures([pets / "dog" / "03.png", pets / "cat"])
+    found, skipped = folder.list_pictures([pets / "dog" / "03.png", pets / "cat"])
     assert [path.name for path in found[:3]] == ["03.png", "00.png", "01.png"] and len(found) == 11
+    assert [Path(name).name for name, _ in skipped] == ["notes.txt"]
     with pytest.raises(DataError, match="no such file"):
         folder.list_pictures([tmp_path / "absent.png"])
 

@@ -302,7 +302,13 @@ def test_unknown_names_and_options_suggest_the_nearest() -> None:
     with pytest.raises(ConfigError, match="above 0"):
         zoo.simple_convnet(weight_init_std=0.0)
     with pytest.raises(ShapeError, match=r"layer 19 'pool5' .* from 'relu5'"):
-        zoo.photo_net((16, 16, 3))
+        zoo.photo_net((16, 16, 3), filters=(16, 32, 64, 128, 128))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (8, 8), (8, 40), (15, 15), (28, 28), (31, 64)])
+def test_photo_net_is_cut_to_its_pictures(size: tuple[int, int]) -> None:
+    model = zoo.photo_net((*size, 1), 3)
+    assert model.predict(np.zeros((2, *size, 1), np.float32), verbose=0).shape == (2, 3)
 
 
 @pytest.mark.parametrize("name", zoo.NAMES)

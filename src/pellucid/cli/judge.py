@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli.background import looks_inverted
+from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
@@ -33,6 +34,8 @@ PREDICT_EXAMPLES = (
 CHUNK = 64
 """Pictures that are decoded before they are judged: few enough to hold at any size."""
 
+JUDGED = ("recall", "precision")
+
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")]
 
 
@@ -50,17 +53,70 @@ def evaluate(
     with working(f"reading {run}", quiet=as_json) as bar:
         model = load(find_model(run))
         dataset = held_out_data(run, model, data, bar)
-    for file, reason in dataset.skipped:
-        note(f"left out {file}: {reason}")
+    tell_left_out(dataset.skipped)
     with WorkBar(quiet=as_json) as bar:
         result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
+    per_class = judged_classes(model, dataset)
     numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
     if as_json:
-        print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers})
+        print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers, **per_class})
         return
     rows = [["pictures", f"{len(dataset.test):,}"]]
     rows += [[name, percent(x) if name == "accuracy" else f"{x:.4f}"] for name, x in numbers.items()]
+    if per_class:
+        share = per_class["largest_class"]
+        rows.append([f"always {share['class']!r}", percent(share["share"])])
     print_table([f"{run} on {dataset.name}", ""], rows, right=[1])
+    if per_class:
+        table = [
+            [
+                row["class"],
+                f"{row['pictures']:,}",
+                *("-" if row[name] is None else percent(row[name]) for name in JUDGED),
+            ]
+            for row in per_class["classes"]
+        ]
+        print_table(["class", "pictures", *JUDGED], table, right=[1, 2, 3], whole=[0])
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else percent(value)
+
+
+def judged_classes(model: Sequential, dataset: Dataset) -> dict[str, Any]:
+    """Recall and precision of each class, None where there is nothing to take a share of, and the largest class.
+
+    Empty for a network that is no classifier of these classes.
+    """
+    import numpy as np
+
+    from pellucid import metrics
+
+    outputs = answers_for(model, dataset.test.images)
+    labels, names = dataset.test.labels, dataset.class_names
+    if outputs.ndim != 2 or outputs.shape[1] != len(names) or not len(labels):
+        return {}
+    guesses = outputs.argmax(axis=1)
+    counts = np.bincount(labels, minlength=len(names))
+    shares = {name: getattr(metrics, name)(labels, guesses, len(names)) for name in JUDGED}
+    rows = [
+        {
+            "class": name,
+            "pictures": int(counts[row]),
+            **{what: None if np.isnan(of[row]) else round(float(of[row]), 6) for what, of in shares.items()},
+        }
+        for row, name in enumerate(names)
+    ]
+    most = int(counts.argmax())
+    return {"classes": rows, "largest_class": {"class": names[most], "share": float(counts[most] / counts.sum())}}
+
+
+def answers_for(model: Sequential, pictures: Any) -> Any:
+    """The network's outputs, two columns where it has one sigmoid: the probability of the second of two classes."""
+    import numpy as np
+
+    outputs = model.predict(pictures, verbose=0)
+    return np.hstack([1 - outputs, outputs]) if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 
 
 def held_out_data(run: Path | Inside, model: Sequential, data: str | None, bar: WorkBar) -> Dataset:
@@ -113,7 +169,7 @@ def predict(
         check_table_name(out)
     with working(f"reading {run}", quiet=as_json):
         model = load(find_model(run))
-    files = folder.list_pictures(paths)
+    files, skipped = folder.list_pictures(paths)
     answers: list[dict[str, Any]] = []
     unread: list[str] = []
     inverted = 0
@@ -129,12 +185,12 @@ def predict(
             bar(start + len(chunk), len(files), "pictures")
     if unread and len(files) == 1:
         raise DataError(unread[0])
-    for reason in unread:
-        note(f"left out: {reason}")
+    tell_left_out([(file, reason) for file, _, reason in (line.partition(": ") for line in unread)])
     if not answers:
         raise DataError(f"none of the {len(files)} pictures could be read")
     if len(unread) > 1:
         note(f"{len(unread)} of {len(files)} pictures could not be read")
+    tell_left_out(skipped)
     if inverted:
         remedy = "leave out --invert" if invert else "try --invert"
         note(
@@ -166,9 +222,7 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
 
     if not files:
         return []
-    outputs = model.predict(np.stack(pictures), verbose=0)
-    if outputs.shape[1] == 1:  # one sigmoid: the probability of the second of two classes
-        outputs = np.hstack([1 - outputs, outputs])
+    outputs = answers_for(model, np.stack(pictures))
     names = model.class_names or tuple(str(index) for index in range(outputs.shape[1]))
     order = np.argsort(-outputs, axis=1, kind="stable")[:, :top]
     return [

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import note
 from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable, read_record
 from pellucid.cli.train_run import train_in
@@ -69,8 +70,7 @@ def _go_on(
     network = model_of(saved.path, saved.tensors, saved.facts)
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(**_loading(record["data"]["loading"]), bar=bar)
-    for file, reason in dataset.skipped:
-        note(f"left out {file}: {reason}")
+    tell_left_out(dataset.skipped)
     rescheduled = config.epochs != training["epochs"] and training["schedule"] is not None
     steps_per_epoch = -(-len(dataset.train) // config.batch_size)
     if rescheduled:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import note
 from pellucid.progress import WorkBar
@@ -132,7 +133,6 @@ def _judged(run: str, data: str | None, lang: str | None) -> Judged:
     with WorkBar() as bar:
         dataset = held_out_data(Path(run), model, data, bar)
         answers = probabilities(model, dataset.test.images, progress=bar)
-    for file, reason in dataset.skipped:
-        note(f"left out {file}: {reason}")
+    tell_left_out(dataset.skipped)
     title = say("{model} on {data}", model=model.name, data=dataset.name) + trained_note(model, say)
     return Judged(model, dataset, answers, title)

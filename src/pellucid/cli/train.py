@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pellucid.cli.output import note
+from pellucid.cli.data_notes import tell_data
 from pellucid.cli.recipes import recipe_for
 from pellucid.cli.resume import refuse_others
 from pellucid.cli.resume import resume as resume_run
@@ -181,6 +182,14 @@ def train(
     test_limit: Annotated[
         int | None, typer.Option(metavar="N", rich_help_panel=PICTURES, help="Test on the first N pictures only.")
     ] = None,
+    predict: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            rich_help_panel=SWITCHES,
+            help="In the end, say what these pictures are: answers.csv in the run folder.",
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(metavar="N", help="Default: every core this process may use."),
@@ -207,9 +216,13 @@ def train(
 ) -> None:
     """Train a network, and leave a run folder: best and last model, log, curves."""
     from pellucid import ops
+    from pellucid.cli.judge import predict as answer
+    from pellucid.datasets.listing import missing
     from pellucid.errors import ConfigError
     from pellucid.train import Checkpoints, TrainConfig
 
+    if predict is not None and not predict.exists():
+        raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
     if resume is not None:
@@ -248,8 +261,7 @@ def train(
     }
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(**loading, bar=bar)
-    for file, reason in dataset.skipped:
-        note(f"left out {file}: {reason}")
+    tell_data(dataset, facts=not quiet)
     network = build(builder, dataset, rule, seed, model_settings, source)
     if standardize or (standardize is None and source is None and recipe.standardize):
         with WorkBar(quiet=quiet) as bar:
@@ -283,6 +295,11 @@ def train(
         status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
     if status is not None:
         raise typer.Exit(status)
+    if predict is not None:
+        answer(Path(str(folder)), [predict], out=Path(str(folder)) / "answers.csv")
+    for place, _ in dataset.unlabelled:
+        if predict is None:
+            print(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
 
 
 def _given(context: typer.Context, *besides: str) -> list[str]:

@@ -77,7 +77,9 @@ class Dataset:
 
     `test` is held out from training. `validation` is what training may look at; None where the set has no part for it.
     A folder's held-out part is both, the same object.
-    `skipped` lists the files that were left out, each with the reason.
+    `skipped` lists the files that were left out, each with the reason. `facts` are lines that say what a folder was
+    taken for, `warnings` those that say what in it is likely a mistake; `unlabelled` lists the folders of pictures
+    without a class, and how many each has.
     """
 
     name: str
@@ -87,6 +89,9 @@ class Dataset:
     source: str
     validation: Split | None = None
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unlabelled: list[tuple[str, int]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         shape, classes = "x".join(map(str, self.image_shape)), len(self.class_names)

@@ -14,9 +14,12 @@ from pellucid.datasets import cache
 from pellucid.datasets.cache import Built, StoredPictures
 from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.download import Progress
+from pellucid.datasets.formats import known_types
 from pellucid.datasets.labels import matched_labels, stratified_split
-from pellucid.datasets.listing import Entry, Listing, known_types, list_folder, list_pictures, normalised
+from pellucid.datasets.listing import Entry, Listing, list_folder, list_pictures, missing
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
+from pellucid.datasets.remarks import class_line, class_warnings
+from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 __all__ = ["list_pictures", "load_folder", "read_picture"]
@@ -77,6 +80,7 @@ def load_folder(
             parts |= _held_out(root, parts["train"], everything.labels, fraction, seed)
     if class_names is None and not whole:
         _check_classes(root, names, everything.labels[parts["train"]])
+    own_held = "validation" in parts and "validation" not in listing.classes
     splits = {part: everything.select(rows) for part, rows in parts.items()}
     test, held = splits.get("test"), splits.get("validation")
     if other is not None:
@@ -85,6 +89,14 @@ def load_folder(
         held = test
     test = held if test is None else test
     empty = everything.select(np.arange(0, dtype=np.int64))
+    learned = splits.get("train", empty)
+    counted = everything.labels if whole else learned.labels
+    if own_held and held is not None and not whole and files is None:
+        counted = np.concatenate([counted, held.labels])
+    judged_labels = np.concatenate([part.labels for part in (held, test) if part is not None] or [empty.labels])
+    facts = [class_line(names, counted)]
+    if not whole and files is None:
+        facts.append(_parts_line(listing, learned, held, test, own_held))
     return Dataset(
         name=root.resolve().name,
         train=splits.get("train", empty),
@@ -93,7 +105,28 @@ def load_folder(
         source=f"folder {root.resolve()}, {len(kept)} pictures",
         validation=held,
         skipped=skipped,
+        facts=facts,
+        warnings=[] if whole or files is not None else class_warnings(names, learned.labels, judged_labels),
+        unlabelled=[(str(path), count) for path, count in listing.unlabelled],
     )
+
+
+def _parts_line(listing: Listing, train: Split, validation: Split | None, test: Split | None, held_out: bool) -> str:
+    """What was taken for what."""
+
+    def told(part: str) -> str:
+        folders = [name for name in listing.taken.get(part, []) if name != "."]
+        return f" ({', '.join(folders)}/)" if folders else ""
+
+    said = [f"training: {len(train):,} pictures{told('train')}"]
+    if validation is not None and validation is not test:
+        said.append(f"validation: {len(validation):,}{' held out of them' if held_out else told('validation')}")
+    if test is not None and len(test):
+        what = "validation and test" if validation is test else "test"
+        own = held_out and validation is test
+        said.append(f"{what}: {len(test):,}{' held out of them' if own else told('test') or told('validation')}")
+    said += [f"no labels: {count:,} ({listing.name(path)}/)" for path, count in listing.unlabelled]
+    return "; ".join(said)
 
 
 def _class_names(listing: Listing, whole: bool) -> tuple[str, ...]:
@@ -240,7 +273,7 @@ def _held_out(
 def _foreign(root: Path, rule: Fitting, names: tuple[str, ...], progress: Progress | None) -> Split:
     """Another folder's pictures as a validation part; its file names are absolute, to tell them from this folder's."""
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; validation is a fraction or a folder with one sub-folder a class")
+        raise missing(root, hint="validation is a fraction or a folder with one sub-folder a class")
     other = load_folder(
         root,
         size=rule.size,

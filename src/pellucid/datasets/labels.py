@@ -77,8 +77,9 @@ def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequ
     """
     unknown = [name for name in names if name not in wanted]
     if unknown:
+        few = ", ".join(map(repr, wanted[:20])) + (", ..." if len(wanted) > 20 else "")
         raise DataError(
-            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {', '.join(map(repr, wanted))}. "
+            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {few}. "
             "Rename the sub-folders, or leave these out"
         )
     table = np.array([list(wanted).index(name) for name in names], dtype=np.int64)

@@ -1,31 +1,28 @@
-"""What lies in a folder of pictures: its splits, its classes, its files, and what was passed over."""
+"""What a folder of pictures means: its parts, its classes, its files, and what is passed over."""
 
 from __future__ import annotations
 
-import os
-import unicodedata
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pellucid.datasets.pictures import SUFFIXES
+from pellucid.datasets.formats import known_types
+from pellucid.datasets.parts import part_and_rest, part_of, says_no_class
+from pellucid.datasets.tree import Folder, normalised, read_tree
 from pellucid.errors import DataError
-from pellucid.text import printable
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+_TEXTS = "txt csv tsv json jsonl xml yaml yml md mat npy npz html pdf log ini py"
+ANNOTATIONS = frozenset(f".{kind}" for kind in _TEXTS.split())
+"""Files that describe pictures: a folder of nothing else is no class whose pictures are missing."""
 
-_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+PARTS = ("train", "validation", "test", "unlabelled")
+NO_CLASS = "lies in no class's folder"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture file: the split whose folder it lies in ("" where there are none), its class, its name from the root.
+    """One picture file: the part whose folder it lies in ("" where there are none), its class, its name from the root.
 
     Names are NFC-normalised, so that Hangul reads the same whichever system wrote it; `path` is as the disk has it.
     """
@@ -38,101 +35,194 @@ class Entry:
 
 @dataclass
 class Listing:
-    """A folder's pictures sorted by name; `classes` holds the sub-folders of each split, empty ones included."""
+    """A folder's pictures sorted by name; `classes` holds the sub-folders of each part, empty ones included.
+
+    taken: the folders that were taken for each part. unlabelled: those of pictures without a class, and how many.
+    """
 
     root: Path
     entries: list[Entry] = field(default_factory=list)
     classes: dict[str, list[str]] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    taken: dict[str, list[str]] = field(default_factory=dict)
+    unlabelled: list[tuple[Path, int]] = field(default_factory=list)
+
+    def name(self, path: Path) -> str:
+        """A file's name from the root."""
+        return normalised(path.relative_to(self.root).as_posix())
+
+    def pass_over(self, folder: Folder, reason: str) -> None:
+        """List a folder's own files, without those below it, as skipped."""
+        self.skipped += [(self.name(path), reason) for path in folder.pictures]
+        self.skipped += [(self.name(path), told if "link" in told else reason) for path, told in folder.others]
 
 
 def list_folder(root: Path) -> Listing:
-    """Walk a folder that has one sub-folder a class, or such folders under train/, val/ and test/.
+    """The classes of a folder that has one sub-folder a class, or such folders under train/, val/ and test/.
 
-    Hidden files, __MACOSX, .ipynb_checkpoints and the like are passed over in silence; everything else that is no
-    picture of a class is listed as skipped, with the reason.
+    Parts are known by the words in their names (`part_of`). A folder around all the others is looked through. What
+    systems leave behind is passed over in silence; everything else that is no picture of a class is listed as skipped.
+    Errors: DataError where the sub-folders cannot be classes: several hold the same sub-folders again, or the pictures
+    of train/ lie in no class's folder.
     """
     listing = Listing(root)
-    folders = _visible(root, folders=True)
-    splits = [folder for folder in folders if folder.name.lower() in SPLIT_FOLDERS]
-    has_train = any(folder.name.lower() == "train" for folder in splits)
-    _skip_files(listing, root, "lies in no class's folder")
-    for folder in splits:
-        _list_classes(listing, SPLIT_FOLDERS[folder.name.lower()], folder, _visible(folder, folders=True))
-        _skip_files(listing, folder, "lies in no class's folder")
-    others = [folder for folder in folders if folder not in splits]
-    if has_train:
-        listing.skipped += [(_name(folder, root), "a folder beside train/ is no class") for folder in others]
-    elif others:
-        _list_classes(listing, "train" if splits else "", root, others)
+    level = _unwrapped(listing, read_tree(root))
+    listing.pass_over(level, NO_CLASS)
+    parts, classes = _parts_of(listing, level)
+    if classes:
+        _list_classes(listing, "train" if {"validation", "test"} & set(parts) else "", level, classes)
+    for part in (part for part in PARTS if part in parts):
+        for folder in parts[part]:
+            _list_part(listing, part, folder)
+            listing.taken.setdefault(part, []).append(listing.name(folder.path))
     listing.entries.sort(key=lambda entry: entry.name)
     return listing
 
 
-def list_pictures(paths: Iterable[str | Path]) -> list[Path]:
-    """These files, whatever their type, and the picture files under these folders, sorted.
+def list_pictures(paths: Iterable[str | Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """These files, whatever their type, and the pictures under these folders, sorted; then what is none, and why.
 
     Errors: DataError for a path that does not exist, or if no picture is found.
     """
     found: list[Path] = []
+    skipped: list[tuple[str, str]] = []
     given = [Path(path).expanduser() for path in paths]
     for path in given:
         if path.is_dir():
-            found += sorted(file for file in _walk(path) if file.suffix.lower() in SUFFIXES)
-        elif path.is_file():
+            for folder in read_tree(path).walk():
+                found += folder.pictures
+                skipped += [(str(other), reason) for other, reason in folder.others]
+        elif path.exists():
             found.append(path)
         else:
-            raise DataError(f"{path}: no such file or folder")
+            raise missing(path, "file or folder")
     if not found:
         raise DataError(f"no pictures in {', '.join(map(str, given)) or 'nothing'}; known types: {known_types()}")
-    return found
+    return found, skipped
 
 
-def known_types() -> str:
-    """The types that are read, for messages."""
-    return " ".join(sorted(SUFFIXES))
-
-
-def normalised(name: str) -> str:
-    """NFC form: a Hangul syllable is one character, not its two or three parts; what cannot be printed spelled out."""
-    return printable(unicodedata.normalize("NFC", name))
-
-
-def _list_classes(listing: Listing, split: str, parent: Path, folders: list[Path]) -> None:
-    names = [normalised(folder.name) for folder in folders]
-    listing.classes[split] = sorted({*listing.classes.get(split, []), *names})
-    for folder, class_name in zip(folders, names, strict=True):
-        for path in _walk(folder):
-            name = _name(path, listing.root)
-            if path.suffix.lower() in SUFFIXES:
-                listing.entries.append(Entry(split, class_name, name, path))
-            else:
-                listing.skipped.append((name, f"type {path.suffix.lower() or 'without a suffix'} is not supported"))
-
-
-def _skip_files(listing: Listing, folder: Path, reason: str) -> None:
-    listing.skipped += [(_name(path, listing.root), reason) for path in _visible(folder, folders=False)]
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _ignored(name))
-        for name in sorted(files):
-            if not _ignored(name):
-                yield Path(path, name)
-
-
-def _visible(folder: Path, *, folders: bool) -> list[Path]:
+def missing(path: Path, what: str = "folder", hint: str = "") -> DataError:
+    """The error for a path that is not there; names what lies beside it and reads like it."""
+    place = path
+    while not place.parent.is_dir():
+        place = place.parent
     try:
-        children = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror or error})") from error
-    return [child for child in children if child.is_dir() == folders and not _ignored(child.name)]
+        beside = sorted(child.name for child in place.parent.iterdir() if what != "folder" or child.is_dir())
+    except OSError:
+        beside = []
+    close = difflib.get_close_matches(place.name.lower(), [name.lower() for name in beside], n=3, cutoff=0.6)
+    near = [str(place.parent / name) for name in beside if name.lower() in close]
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return DataError(f"{path}: no such {what}{meant}{f'; {hint}' if hint else ''}")
 
 
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _IGNORED
+def _unwrapped(listing: Listing, folder: Folder) -> Folder:
+    """The folder itself, or what lies in it where it is only wrapped around one that holds the classes or parts."""
+    while len(folder.filled) == 1 and folder.filled[0].filled:
+        inner = folder.filled[0]
+        if folder.path == listing.root and part_of(inner.name) is not None:
+            break
+        listing.pass_over(folder, NO_CLASS)
+        for beside in folder.folders:
+            if beside is not inner:
+                listing.skipped.append((listing.name(beside.path), "holds no pictures"))
+        folder = inner
+    return folder
 
 
-def _name(path: Path, root: Path) -> str:
-    return normalised(path.relative_to(root).as_posix())
+def _parts_of(listing: Listing, level: Folder) -> tuple[dict[str, list[Folder]], list[Folder]]:
+    """The folders of each part, and those that are classes themselves."""
+    filled = level.filled
+    roles = {folder.path: part_of(folder.name) for folder in filled}
+    if not any(roles[folder.path] == "train" and _holds_classes(folder) for folder in filled):
+        roles = _roles_by_one_word(filled) or roles
+    if any(roles[folder.path] == "train" and _holds_classes(folder) for folder in filled):
+        parts: dict[str, list[Folder]] = {}
+        for folder in level.folders:
+            role = roles.get(folder.path)
+            if role is None or (role == "train" and not _holds_classes(folder)):
+                reason = "a folder beside train/ is no class" if folder.count else "holds no pictures"
+                listing.skipped.append((listing.name(folder.path), reason))
+            else:
+                parts.setdefault(role, []).append(folder)
+        return parts, []
+    others = [folder for folder in filled if roles[folder.path] is None]
+    if not others and any(roles[folder.path] == "train" for folder in filled):
+        train = next(folder for folder in filled if roles[folder.path] == "train")
+        raise DataError(
+            f"{train.path}: {train.count:,} loose pictures and no class's folder; "
+            "put those of each class into a folder of its own, train/CLASS/"
+        )
+    parts = {}
+    for folder in filled:
+        role = roles[folder.path]
+        if role in ("validation", "test") and (_holds_classes(folder) or not others):
+            parts.setdefault(role, []).append(folder)
+        elif role in ("test", "unlabelled") and len(others) > 1:
+            parts.setdefault("unlabelled", []).append(folder)
+    taken = [folder for folders in parts.values() for folder in folders]
+    return parts, [folder for folder in level.folders if folder not in taken]
+
+
+def _holds_classes(folder: Folder) -> bool:
+    """Whether a part's pictures lie in folders of classes, perhaps within others; if not they have no class."""
+    while len(folder.filled) == 1 and folder.filled[0].filled:
+        folder = folder.filled[0]
+    return len(folder.filled) > 1 or any(not says_no_class(inner.name) for inner in folder.filled)
+
+
+def _roles_by_one_word(filled: list[Folder]) -> dict[Path, str | None]:
+    """Parts whose names share their other words, as in alphabet_train and alphabet_test; nothing where none do."""
+    named = {folder.path: part_and_rest(folder.name) for folder in filled}
+    parts_by_rest: dict[tuple[str, ...], set[str]] = {}
+    for part, rest in named.values():
+        if part is not None:
+            parts_by_rest.setdefault(rest, set()).add(part)
+    rests = {rest for rest, parts in parts_by_rest.items() if "train" in parts and len(parts) > 1}
+    if not rests:
+        return {}
+    return {path: part if rest in rests else None for path, (part, rest) in named.items()}
+
+
+def _list_part(listing: Listing, part: str, folder: Folder) -> None:
+    inner = _unwrapped(listing, folder)
+    if part == "unlabelled" or not _holds_classes(folder):
+        listing.unlabelled.append((folder.path, folder.count))
+        for below in folder.walk():
+            listing.skipped += [(listing.name(path), reason) for path, reason in below.others]
+        return
+    listing.pass_over(inner, NO_CLASS)
+    _list_classes(listing, part, inner, inner.folders)
+
+
+def _list_classes(listing: Listing, split: str, level: Folder, folders: list[Folder]) -> None:
+    _check_no_level_too_high(level, [folder for folder in folders if folder.count])
+    listing.classes.setdefault(split, [])
+    for folder in folders:
+        files = [path for below in folder.walk() for path, _ in below.others]
+        if not folder.count and files and all(path.suffix.lower() in ANNOTATIONS for path in files):
+            listing.skipped.append((listing.name(folder.path), "holds no pictures"))
+            continue
+        if folder.name not in listing.classes[split]:
+            listing.classes[split].append(folder.name)
+        for below in folder.walk():
+            listing.entries += [Entry(split, folder.name, listing.name(path), path) for path in below.pictures]
+            listing.skipped += [(listing.name(path), reason) for path, reason in below.others]
+    listing.classes[split].sort()
+
+
+def _check_no_level_too_high(level: Folder, classes: list[Folder]) -> None:
+    """Errors: DataError if most "classes" hold the same two sub-folders or more, and no pictures of their own."""
+    deep = [folder for folder in classes if folder.filled and not folder.pictures]
+    if len(deep) < 2 or 2 * len(deep) < len(classes):
+        return
+    held = [{child.name.casefold() for child in folder.filled} for folder in deep]
+    common, every = set.intersection(*held), set.union(*held)
+    if len(common) < 2 or 2 * len(common) < len(every):
+        return
+    few = ", ".join(sorted(common)[:4]) + (", ..." if len(common) > 4 else "")
+    names = ", ".join(repr(folder.name) for folder in deep[:3]) + (" ..." if len(deep) > 3 else "")
+    raise DataError(
+        f"{level.path}: {names} hold the same sub-folders ({few}), so they are no classes; if they are parts of a data "
+        f"set, name them train/, validation/ and test/, else give one folder of classes, such as {deep[0].path}"
+    )

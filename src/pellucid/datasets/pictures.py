@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.datasets.formats import READERS
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 if TYPE_CHECKING:
     from PIL import Image
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"})
 
 CENTER_SHARE = 7 / 8
 """What the rule "center" keeps of a picture's shorter side: 224 of 256 pixels, as ImageNet's networks are judged."""
@@ -31,9 +30,6 @@ TOLD_EVERY = 256
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _MEMORY_LIMIT = 4 << 30
 
-# By content, whatever a file is called: others of Pillow's readers start programs (Ghostscript, for EPS) or are little
-# used and little tested.
-_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 MAX_FILE_BYTES = 1 << 30
 MAX_MEGAPIXELS = 128
 """Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
@@ -131,7 +127,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise ValueError(f"it takes {path.stat().st_size >> 20} MB")
         with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's limits are said in words of our own
-            image = Image.open(path, formats=_FORMATS)
+            image = Image.open(path, formats=READERS)
         with image:
             if math.prod(image.size) > MAX_MEGAPIXELS * 10**6:
                 raise ValueError(f"its {image.width} x {image.height} pixels are more than {MAX_MEGAPIXELS} million")

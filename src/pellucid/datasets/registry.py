@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.datasets import cifar, digits, idx
+from pellucid.datasets import cifar, digits, idx, listing
 from pellucid.datasets.archive import unpack
 from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.download import Progress, alone, data_folders, fetch, offline
@@ -166,11 +166,12 @@ def _as_folder(data: str | os.PathLike[str]) -> Path:
             f"{path} is a file; data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
         )
     text = os.fspath(data)
-    if isinstance(data, str) and not any(mark in text for mark in ("/", "\\", ".", "~")):
+    what = f"data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
+    beside = listing.missing(path, hint=what)
+    is_a_name = isinstance(data, str) and not any(mark in text for mark in ("/", "\\", ".", "~"))
+    if is_a_name and "did you mean" not in str(beside):
         raise unknown_name("data set", data, KNOWN)
-    raise DataError(
-        f"{path}: no such folder; data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
-    )
+    raise beside
 
 
 def _variant(place: Path, file: str) -> Path | None:

@@ -1,0 +1,37 @@
+"""Which files are pictures: by their ending, and where that says nothing by their first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_KINDS = "jpg jpeg jpe jfif jif jfi mpo png apng bmp dib gif webp tif tiff ppm pgm pbm pnm"
+SUFFIXES = frozenset(f".{kind}" for kind in _KINDS.split())
+
+READERS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
+"""Pillow's, chosen by content, whatever a file is called: others of its readers start programs (Ghostscript, for EPS)
+or are little used and little tested."""
+
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*")
+_HEAD_BYTES = 16
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is taken for a picture. A download without an ending is one if it begins as one."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return (
+        head.startswith(_STARTS)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or (head[:2] == b"BM" and head[6:10] == bytes(4))  # two reserved numbers, always 0
+        or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace() and head[3:4] in b"#0123456789")
+    )
+
+
+def known_types() -> str:
+    """The types that are read, for messages."""
+    return " ".join(sorted(SUFFIXES))

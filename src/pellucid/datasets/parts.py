@@ -1,0 +1,72 @@
+"""Which part of a data set a folder is, by the words in its name: training, validation or test."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_ROLES = {
+    "train": "train training trains trn learn learning trainval 학습 훈련 트레이닝",
+    "validation": "validation validate validating val vals valid dev devel development 검증 밸리데이션",
+    "test": "test tests testing tst eval evaluate evaluation holdout heldout 테스트 시험 평가",
+    "unlabelled": "pred predict prediction predictions unlabelled unlabeled unlabel submission infer inference 예측",
+}
+_FILLERS = (
+    "set sets data dataset datasets image images img imgs picture pictures pic pics photo photos file files folder dir "
+    "split subset sample samples part the of for seg jpg jpeg png 데이터 데이터셋 셋 세트 용 이미지 사진 폴더 원천"
+)
+
+
+def _either(words: str) -> str:
+    return "|".join(sorted(words.split(), key=len, reverse=True))
+
+
+_ANY_ROLE = "|".join(f"(?P<{role}>{_either(words)})" for role, words in _ROLES.items())
+_PATTERN = re.compile(f"(?:{_either(_FILLERS)})*(?:{_ANY_ROLE})(?:{_either(_FILLERS)})*")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[가-힣]+|[^\W\d_]+")
+
+
+def part_of(name: str) -> str | None:
+    """The part that a folder's name means, of "train", "validation", "test" and "unlabelled"; None for another name.
+
+    Case, numbers and whatever separates words do not matter, nor do words such as "set" and "images".
+
+    >>> [part_of(name) for name in ("Training", "seg_train", "val2017", "TestSet", "hold-out", "1.Validation")]
+    ['train', 'train', 'validation', 'test', 'test', 'validation']
+    >>> [part_of(name) for name in ("cat", "test tube", "train_station", "invalid", "contest")]
+    [None, None, None, None, None]
+    """
+    return _match("".join(_words(name)))
+
+
+def part_and_rest(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """The part that one word of a name means, and its other words: a data set's own name, perhaps.
+
+    >>> part_and_rest("asl_alphabet_train"), part_and_rest("cats")
+    (('train', ('asl', 'alphabet')), (None, ('cats',)))
+    """
+    words = _words(name)
+    parts = {word: part for word in words if (part := _match(word)) is not None}
+    if len(parts) != 1:
+        return None, tuple(words)
+    ((word, part),) = parts.items()
+    return part, tuple(other for other in words if other != word and not re.fullmatch(_either(_FILLERS), other))
+
+
+def says_no_class(name: str) -> bool:
+    """Whether a folder's name means a part, unknown pictures or nothing, so that loose pictures in it have no class.
+
+    >>> [says_no_class(name) for name in ("test_images", "unknown", "images", "bird")]
+    [True, True, True, False]
+    """
+    squeezed = "".join(_words(name))
+    return part_and_rest(name)[0] is not None or bool(re.fullmatch(f"(?:{_either(_FILLERS)}|unknown|all)*", squeezed))
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(unicodedata.normalize("NFKC", name))]
+
+
+def _match(squeezed: str) -> str | None:
+    found = _PATTERN.fullmatch(squeezed)
+    return None if found is None else next(role for role, word in found.groupdict().items() if word is not None)
