@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 Table = Mapping[str, Sequence[str]]
-"""For each module's name, the modules of ours whose public names it has; "numpy as np" stands for one name."""
+"""For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
+what is in one ("collections:OrderedDict as OrderedDict")."""
 
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -54,7 +55,7 @@ class ProgramModules(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         for source in self._table.get(module.__name__, ()):
             name, _, short = source.partition(" as ")
-            ours = importlib.import_module(name)
+            ours = resolve_name(name)
             if short:
                 setattr(module, short, ours)
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,13 @@ __all__ = ["numerical_gradient", "numerical_gradient_2d"]
 _STEP = 1e-4
 
 
-def numerical_gradient(f: Callable[[Array], float], x: Array) -> Array:
+def numerical_gradient(f: Callable[[Array], Any], x: Array) -> Array:
     """df/dx[i] = (f(x + h) - f(x - h)) / 2h with h = 1e-4 in one number after the other, x changed in place meanwhile.
 
     Layers of this package that f runs work in float64, whatever they are given: in float32 the difference of two losses
     would keep three digits.
-    Differs from the book: where x is float32 it is divided by how far x really moved.
+    Differs from the book: where x is float32 it is divided by how far x really moved; of a function that gives several
+    numbers, as one a row, it is the gradient of their sum.
 
     >>> import numpy as np
     >>> numerical_gradient(lambda x: float(np.sum(x**2)), np.array([3.0, 4.0])).round(6)
@@ -45,11 +47,11 @@ def numerical_gradient(f: Callable[[Array], float], x: Array) -> Array:
                 below, low = f(x), float(x[place])
             finally:
                 x[place] = kept
-            gradient[place] = (above - below) / (high - low)
+            gradient[place] = np.sum(np.subtract(above, below)) / (high - low)
     return gradient
 
 
-def numerical_gradient_2d(f: Callable[[Array], float], X: Array) -> Array:
+def numerical_gradient_2d(f: Callable[[Array], Any], X: Array) -> Array:
     """numerical_gradient of f at every row of X, one after the other: f sees a row, not X. A single row is X itself.
 
     Shapes: X (K,) or (N,K) -> float64, like X.
