@@ -172,6 +172,27 @@ print(load_mnist, softmax, Affine.__module__, TwoLayerNet.__module__, SimpleConv
     assert "pellucid.scratch.two_layer_net " in start(tmp_path / "mine" / "program.py").stdout + " "
 
 
+def test_a_process_is_afterwards_as_it_was(command: Command, tmp_path: Path) -> None:
+    text = """
+import sys, threading, time
+from common.functions import softmax
+def late():
+    time.sleep(0.1)
+    from common.gradient import numerical_gradient
+    print(numerical_gradient.__name__, sys.modules["__main__"].softmax.__name__)
+threading.Thread(target=late).start()
+sys.path.append("mine")
+"""
+    program = written(tmp_path, text)
+    kept = "common", "common.functions", "__main__"
+    before = list(sys.meta_path), list(sys.path), list(sys.argv), [sys.modules.get(name) for name in kept]
+    for _ in range(2):
+        status, out, error = command("run", program)
+        assert (status, out) == (0, "numerical_gradient softmax\n")
+        assert error == "pellucid: from Pellucid came common.functions, common.gradient\n"
+        assert before == (sys.meta_path, sys.path, sys.argv, [sys.modules.get(name) for name in kept])
+
+
 def test_figures_are_written_beside_the_program_where_there_is_no_display(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     text = """

@@ -47,10 +47,18 @@ class FigureManager(FigureManagerBase):
         FigureManager._left_open = True
 
     @classmethod
-    def finish(cls) -> None:
-        """At the program's end: what was shown without waiting is written as it is now."""
+    def finish(cls) -> tuple[list[Path], list[str]]:
+        """At the end: what was shown without waiting is written as it is now. All files, and what failed."""
         if cls._left_open:
-            cls.pyplot_show(block=True)
+            try:
+                cls.pyplot_show(block=True)
+            except Exception as error:  # what a figure's own text or data may raise when it is drawn
+                cls.failed.append(f"a figure cannot be drawn: {error}")
+        done = list(cls.written), list(cls.failed)
+        cls.written.clear()
+        cls.failed.clear()
+        FigureManager._left_open = False
+        return done
 
 
 class FigureCanvas(FigureCanvasAgg):

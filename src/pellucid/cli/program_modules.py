@@ -33,13 +33,15 @@ class ProgramModules(MetaPathFinder, Loader):
         plain |= {name.rpartition(".")[2]: name for name in table if own and name.startswith(own)}
         self._table = {**{name: table[full] for name, full in plain.items()}, **table}
         self._packages = {name.rpartition(".")[0] for name in table if "." in name}
+        self.names = {*self._table, *self._packages}
+        """All that it finds."""
         self.made: list[str] = []
         """The modules that came from here so far, by the names the program knows."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self._table and fullname not in self._packages:
+        if fullname not in self.names:
             return None
         given = sys.path if path is None else path
         places = [place for place in given if isinstance(place, str) and Path(place).name not in _INSTALLED]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Annotated
 
 import typer
@@ -74,31 +76,28 @@ class Program(SourceFileLoader):
 
         folder = Path(os.path.realpath(self.path)).parent
         finder = ProgramModules(MODULES, folder)
-        sys.meta_path.insert(0, finder)
-        sys.argv[:] = argv
-        if not sys.flags.safe_path:
-            sys.path[0] = str(folder)
-        if not _display():
-            os.environ.setdefault("MPLBACKEND", f"module://{FIGURES}")
         spec = spec_from_loader("__main__", self)
         assert spec is not None
         main = module_from_spec(spec)
-        main.__spec__ = main.__package__ = None  # as for every program; sys.modules holds what was there before
+        main.__spec__ = main.__package__ = None  # as every program has them
         main.__dict__.update(__annotations__={}, __cached__=None, __file__=self.path)
-        self._before, sys.modules["__main__"] = sys.modules.get("__main__"), main
-        try:
-            self.exec_module(main)
-        except SystemExit as leaving:
-            return _status(leaving.code)
-        except BaseException as error:
-            error.__traceback__ = self._own(error.__traceback__)
-            sys.excepthook(type(error), error, error.__traceback__)
-            return 130 if isinstance(error, KeyboardInterrupt) else 1
-        finally:
-            with contextlib.suppress(Exception):  # its own standard output may be closed
-                sys.stdout.flush()
-            _tell(finder.made)
-        return 0
+        with _as_main(main, argv, folder, finder):
+            try:
+                self.exec_module(main)
+            except SystemExit as leaving:
+                return _status(leaving.code)
+            except BaseException as error:
+                error.__traceback__ = self._own(error.__traceback__)
+                sys.excepthook(type(error), error, error.__traceback__)
+                return 130 if isinstance(error, KeyboardInterrupt) else 1
+            finally:
+                for thread in threading.enumerate():  # which Python would wait for, too
+                    if thread is not threading.current_thread() and not thread.daemon:
+                        thread.join()
+                with contextlib.suppress(Exception):  # its own standard output may be closed
+                    sys.stdout.flush()
+                _tell(finder.made)
+            return 0
 
     def _own(self, traceback: TracebackType | None) -> TracebackType | None:
         """A traceback from the program's first frame on."""
@@ -106,6 +105,30 @@ class Program(SourceFileLoader):
         while first is not None and first.tb_frame.f_code is not self._code:
             first = first.tb_next
         return first or traceback
+
+
+@contextlib.contextmanager
+def _as_main(main: ModuleType, argv: list[str], folder: Path, finder: ProgramModules) -> Iterator[None]:
+    """This process as the program's own, and afterwards as it was."""
+    modules, path, arguments, backend = dict(sys.modules), list(sys.path), list(sys.argv), os.environ.get("MPLBACKEND")
+    sys.modules["__main__"] = main
+    sys.meta_path.insert(0, finder)
+    sys.argv[:] = argv
+    if not sys.flags.safe_path:
+        sys.path[0] = str(folder)
+    if not _display():
+        os.environ.setdefault("MPLBACKEND", f"module://{FIGURES}")
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        sys.argv[:], sys.path[:] = arguments, path
+        if backend is None:
+            os.environ.pop("MPLBACKEND", None)
+        for name in ("__main__", *finder.names):
+            sys.modules.pop(name, None)
+            if name in modules:
+                sys.modules[name] = modules[name]
 
 
 def _display() -> bool:
@@ -129,13 +152,11 @@ def _tell(made: list[str]) -> None:
     """The last lines: where figures went, and which modules came from here."""
     figures = sys.modules.get(FIGURES)
     if figures is not None:
-        manager = figures.FigureManager
-        manager.finish()
-        if manager.written:
-            first, last = manager.written[0], manager.written[-1]
-            names = f"{first}" if first == last else f"{first} to {last.name}"
+        written, failed = figures.FigureManager.finish()
+        if written:
+            names = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
             note(f"pellucid: no display: figures are in {names}")
-        for message in manager.failed:
+        for message in failed:
             note(f"pellucid: no display, and {message}")
     names = ", ".join(made)
     note(f"pellucid: from Pellucid came {names}" if made else "pellucid: no module came from Pellucid")
