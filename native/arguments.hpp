@@ -243,7 +243,7 @@ enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWino
 
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.
-enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3 };
+enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3, kOutOfMemory = 4 };
 
 struct Context {
     void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined

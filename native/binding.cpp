@@ -6,7 +6,10 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <new>
+#include <thread>
 
 #include "parallel.hpp"
 #include "program.hpp"
@@ -128,7 +131,40 @@ nb::dict sizes_of(const Step& step) {
     return sizes;
 }
 
+// Calls work() without the GIL. A thread that asks for it while Python ends is ended by unwinding its stack, which would
+// abort the process on its way through C++: such a thread waits here for the end.
+template <typename Work>
+void without_gil(const Work& work) {
+    struct Release {
+        PyThreadState* const state = PyEval_SaveThread();
+        ~Release() {
+            try {
+                PyEval_RestoreThread(state);
+            } catch (...) {
+                for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+            }
+        }
+    } release;
+    work();
+}
+
+// A program's work, and what there is to say after it.
+template <typename Work>
+void perform(const Work& work) {
+    without_gil(work);
+    const int wanted = take_wanted_threads();
+    if (wanted == 0) return;
+    const std::string text = "only " + std::to_string(num_threads()) + " of " + std::to_string(wanted) +
+                             " threads could be started; going on with those. The system allows no more threads or no "
+                             "more memory (see ulimit -u, ulimit -v, and the limits of the container)";
+    if (PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) != 0) PyErr_WriteUnraisable(nullptr);  // the work stands
+}
+
 void check(const Outcome& outcome) {
+    if (outcome.status == kOutOfMemory) {
+        PyErr_Format(PyExc_MemoryError, "no memory for the working space of kernel '%s'", outcome.kernel);
+        throw nb::python_error();
+    }
     if (outcome.status == kIndexOutOfRange)
         throw Refusal(std::string(outcome.kernel) + ": an index lies outside its array");
     if (outcome.status == kLabelOutOfRange)
@@ -191,10 +227,7 @@ struct Program {
         const Changes in(before, count), out(after, count);
         Outcome outcome;
         int64_t done = 0;
-        {
-            nb::gil_scoped_release release;
-            outcome = data.run_steps(n, count, in.list, out.list, done);
-        }
+        perform([&] { outcome = data.run_steps(n, count, in.list, out.list, done); });
         check(outcome);
         return done;
     }
@@ -203,10 +236,7 @@ struct Program {
     bool run(int64_t n) {
         expect_batch(n);
         Outcome outcome;
-        {
-            nb::gil_scoped_release release;
-            outcome = data.run(n);
-        }
+        perform([&] { outcome = data.run(n); });
         check(outcome);
         return outcome.status != kNotFinite;
     }
@@ -218,10 +248,7 @@ struct Program {
 void run_step(const Step& step) {
     step.expect_all();
     Outcome outcome;
-    {
-        nb::gil_scoped_release release;
-        outcome = run_once(step);
-    }
+    perform([&] { outcome = run_once(step); });
     check(outcome);
 }
 
@@ -264,9 +291,13 @@ NB_MODULE(_native, m) {
             std::rethrow_exception(p);
         } catch (const Refusal& refusal) {
             PyErr_SetString(backend_error, refusal.what());
+        } catch (const std::bad_alloc&) {
+            PyErr_SetString(PyExc_MemoryError, "no memory for the working space of the kernels");
         }
     });
     chosen_set = instruction_sets().front();
+    prepare_threads();
+    nb::set_leak_warnings(false);  // at exit, a thread that Python has ended still holds what it worked on
 
     nb::class_<Step>(m, "Step")
         .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"))
@@ -277,7 +308,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
         .def(nb::init<std::vector<const Step*>, bool>(), nb::arg("steps"), nb::arg("fixed_weights") = false)
-        .def("refresh", [](Program& p) { p.data.refresh(); }, nb::call_guard<nb::gil_scoped_release>())
+        .def("refresh", [](Program& p) { without_gil([&] { p.data.refresh(); }); })
         .def("run", &Program::run, nb::arg("n") = -1)
         .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"))
         .def("__len__", [](const Program& p) { return p.data.size(); })
@@ -290,7 +321,7 @@ NB_MODULE(_native, m) {
     m.def("use_instruction_set", &use, nb::arg("name"));
     m.def("available_cores", &available_cores);
     m.def("num_threads", &num_threads);
-    m.def("set_num_threads", &set_num_threads, nb::arg("count"), nb::call_guard<nb::gil_scoped_release>());
+    m.def("set_num_threads", [](int count) { without_gil([&] { set_num_threads(count); }); }, nb::arg("count"));
 }
 
 }  // namespace pellucid

@@ -15,18 +15,14 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <new>
-#include <string>
 #include <thread>
 #include <vector>
 
-#if defined(__linux__)
-#include <sched.h>
-#endif
 #if !defined(_WIN32)
 #include <pthread.h>
 #endif
@@ -53,19 +49,54 @@ void pause_cpu() {
 struct OwnedArena : Arena {
     OwnedArena() : Arena{nullptr, 0} {}
     ~OwnedArena() { std::free(data); }
+    std::jmp_buf* escape = nullptr;  // where this thread goes on when there is no memory
 };
 
 thread_local OwnedArena thread_arena;
+
+#if defined(_WIN32)
+#define PELLUCID_SETJMP setjmp
+#else
+#define PELLUCID_SETJMP _setjmp  // without the signal mask, which would be a call of the system
+#endif
+
+// Runs call(); false where arena_reserve had no memory for it, and left it where it stood.
+template <typename Call>
+bool attempt(OwnedArena& arena, const Call& call) {
+    std::jmp_buf here;
+    std::jmp_buf* const outer = arena.escape;
+    arena.escape = &here;
+    if (PELLUCID_SETJMP(here) != 0) {
+        arena.escape = outer;
+        return false;
+    }
+    call();
+    arena.escape = outer;
+    return true;
+}
+
+[[noreturn]] void leave(OwnedArena& arena) {
+    if (arena.escape) std::longjmp(*arena.escape, 1);
+    std::fprintf(stderr, "pellucid: out of memory outside of a kernel\n");
+    std::abort();
+}
 
 // Tasks that one thread begins with.
 struct alignas(64) Share {
     std::atomic<int64_t> next{0};
     int64_t begin = 0, end = 0;
+    int64_t undone = -1;  // the task that this thread had no memory for
 };
 
 struct Pool {
+    // With fewer threads where the system gives no more.
     explicit Pool(int threads) : shares(size_t(threads)) {
-        for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(size_t(i)); });
+        workers.reserve(size_t(threads));
+        try {
+            for (int i = 1; i < threads; ++i) workers.emplace_back([this, i] { work(size_t(i)); });
+        } catch (...) {  // std::system_error, or no memory for its state
+        }
+        count = workers.size() + 1;
     }
 
     void stop() {
@@ -77,13 +108,16 @@ struct Pool {
         for (auto& worker : workers) worker.join();
     }
 
-    void run(int64_t count, Task function, void* argument) {
+    // False if there was no memory, on this thread either, for a task that is then not done.
+    bool run(int64_t tasks, Task function, void* argument) {
         task = function;
         context = argument;
-        for (int64_t s = 0, n = int64_t(shares.size()); s < n; ++s) {
-            shares[size_t(s)].begin = count * s / n;
-            shares[size_t(s)].next.store(count * s / n, std::memory_order_relaxed);
-            shares[size_t(s)].end = count * (s + 1) / n;
+        for (int64_t s = 0, n = int64_t(count); s < n; ++s) {
+            Share& share = shares[size_t(s)];
+            share.begin = tasks * s / n;
+            share.next.store(share.begin, std::memory_order_relaxed);
+            share.end = tasks * (s + 1) / n;
+            share.undone = -1;
         }
         backwards = !backwards;
         const uint64_t generation = (state.load(std::memory_order_relaxed) >> 33) + 1;
@@ -98,16 +132,30 @@ struct Pool {
             if (spins < 2000) pause_cpu();
             else std::this_thread::yield();
         }
+        bool whole = shares[0].undone < 0;
+        for (size_t s = 1; s < count && whole; ++s) whole = shares[s].undone < 0 || perform(shares[s].undone);
+        return whole;
     }
 
-    // A thread's own share first, then what is left of the others'.
+    bool perform(int64_t i) {
+        OwnedArena& arena = thread_arena;
+        return attempt(arena, [&] { task(context, i, arena); });
+    }
+
+    // A thread's own share first, then what is left of the others'. A worker without memory for a task leaves it, and
+    // all that follow, to the others; a caller without memory ends the job.
     void take_tasks(size_t own) {
-        for (size_t s = 0; s < shares.size(); ++s) {
-            Share& share = shares[(own + s) % shares.size()];
+        for (size_t s = 0; s < count; ++s) {
+            Share& share = shares[(own + s) % count];
             for (;;) {
                 const int64_t i = share.next.fetch_add(1, std::memory_order_relaxed);
                 if (i >= share.end) break;
-                task(context, backwards ? share.begin + share.end - 1 - i : i, thread_arena);
+                const int64_t turned = backwards ? share.begin + share.end - 1 - i : i;
+                if (perform(turned)) continue;
+                shares[own].undone = turned;
+                if (own == 0)
+                    for (size_t other = 0; other < count; ++other) shares[other].next.store(shares[other].end);
+                return;
             }
         }
     }
@@ -149,6 +197,7 @@ struct Pool {
     }
 
     std::vector<std::thread> workers;
+    size_t count = 1;  // threads: the workers and whoever calls
     std::mutex mutex;
     std::condition_variable wake;
     std::atomic<bool> stopping{false};
@@ -166,94 +215,50 @@ struct Global {
     std::atomic<bool> busy{false};
     Pool* pool = nullptr;
     std::atomic<int> threads{0};
+    std::atomic<int> wanted{0};  // that many were asked for, and fewer came
 };
+std::atomic<int64_t> num_forks{0};
 Global* global = nullptr;
-std::once_flag created;
 
 void forget_after_fork() {
     const int threads = global->threads.load();
     global = new Global;
     global->threads.store(threads);
+    num_forks.fetch_add(1);
 }
 
-Global& shared() {
-    std::call_once(created, [] {
-        global = new Global;
-        global->threads.store(available_cores());
-#if !defined(_WIN32)
-        pthread_atfork(nullptr, nullptr, forget_after_fork);
-#endif
-    });
-    return *global;
-}
-
-bool try_acquire(Global& g) { return !g.busy.exchange(true, std::memory_order_acquire); }
-
-#if defined(__linux__)
-// cpu.max ("quota period" or "max period") or the two v1 files; a very large number if there is no limit.
-double quota_of(const std::string& folder, bool v2) {
-    double quota = -1, period = 0;
-    if (v2) {
-        if (FILE* f = std::fopen((folder + "/cpu.max").c_str(), "r")) {
-            char text[64] = "";
-            const bool read = std::fscanf(f, "%63s %lf", text, &period) == 2;
-            if (read && std::strcmp(text, "max") != 0) quota = std::atof(text);
-            std::fclose(f);
-        }
-    } else {
-        if (FILE* f = std::fopen((folder + "/cpu.cfs_quota_us").c_str(), "r")) {
-            if (std::fscanf(f, "%lf", &quota) != 1) quota = -1;
-            std::fclose(f);
-        }
-        if (FILE* f = std::fopen((folder + "/cpu.cfs_period_us").c_str(), "r")) {
-            if (std::fscanf(f, "%lf", &period) != 1) period = 0;
-            std::fclose(f);
-        }
+// The pool is one caller's; let go of on every way out.
+struct Hold {
+    explicit Hold(Global& g) : global(g), held(!g.busy.exchange(true, std::memory_order_acquire)) {}
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    ~Hold() {
+        if (held) global.busy.store(false, std::memory_order_release);
     }
-    return quota > 0 && period > 0 ? quota / period : 1e9;
-}
+    Global& global;
+    const bool held;
+};
 
-double cgroup_cores() {
-    double cores = 1e9;
-    FILE* f = std::fopen("/proc/self/cgroup", "r");
-    if (!f) return cores;
-    char line[4096];
-    while (std::fgets(line, sizeof line, f)) {
-        char* controllers = std::strchr(line, ':');
-        char* path = controllers ? std::strchr(controllers + 1, ':') : nullptr;
-        if (!path) continue;
-        *controllers++ = 0;
-        *path++ = 0;
-        path[std::strcspn(path, "\n")] = 0;
-        const bool v2 = *controllers == 0;
-        if (!v2 && !std::strstr((std::string(",") + controllers + ",").c_str(), ",cpu,")) continue;
-        const std::string root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu";
-        std::string folder = path;  // every ancestor may limit
-        for (;;) {
-            while (!folder.empty() && folder.back() == '/') folder.pop_back();
-            const double here = quota_of(root + folder, v2);
-            if (here < cores) cores = here;
-            if (folder.empty()) break;
-            folder.resize(folder.rfind('/') == std::string::npos ? 0 : folder.rfind('/'));
-        }
+// The pool of a Global that is held; null where there is but one thread.
+Pool* pool_of(Global& g) {
+    if (g.pool) return g.pool;
+    const int wanted = g.threads.load();
+    if (wanted <= 1) return nullptr;
+    try {
+        Pool* const pool = new Pool(wanted);
+        if (pool->count > 1) g.pool = pool;
+        else delete pool;
+    } catch (const std::bad_alloc&) {  // none, then
     }
-    std::fclose(f);
-    return cores;
+    const int got = g.pool ? int(g.pool->count) : 1;
+    if (got < wanted) {
+        g.threads.store(got);
+        g.wanted.store(wanted);
+    }
+    return g.pool;
 }
-#endif
 
 }  // namespace
-
-int available_cores() {
-    int cores = int(std::thread::hardware_concurrency());
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
-    const double quota = cgroup_cores();
-    if (quota < cores) cores = int(quota + 0.999);
-#endif
-    return cores < 1 ? 1 : cores;
-}
 
 void* arena_reserve(Arena& arena, size_t bytes) {
 #if defined(PELLUCID_EXACT_MEMORY)  // for sanitizers: a task that writes past what it asked for is seen
@@ -269,10 +274,7 @@ void* arena_reserve(Arena& arena, size_t bytes) {
         arena.bytes = 0;
         const size_t rounded = (bytes + kRounding - 1) / kRounding * kRounding;
         void* fresh = std::aligned_alloc(64, rounded);
-        if (!fresh) {
-            std::fprintf(stderr, "pellucid: out of memory (%zu bytes of scratch)\n", rounded);
-            std::abort();  // kernels have no way back from here, and a task may run on any thread
-        }
+        if (!fresh) leave(static_cast<OwnedArena&>(arena));
         arena.data = fresh;
         arena.bytes = rounded;
     }
@@ -280,30 +282,58 @@ void* arena_reserve(Arena& arena, size_t bytes) {
 }
 
 void parallel_for(int64_t tasks, double work, Task run, void* context) {
-    Global& g = shared();
-    if (tasks > 1 && work >= kInlineWork && g.threads.load(std::memory_order_relaxed) > 1 && try_acquire(g)) {
-        if (!g.pool) g.pool = new Pool(g.threads.load());
-        g.pool->run(tasks, run, context);
-        g.busy.store(false, std::memory_order_release);
-        return;
+    OwnedArena& arena = thread_arena;
+    Global& g = *global;
+    if (tasks > 1 && work >= kInlineWork && g.threads.load(std::memory_order_relaxed) > 1) {
+        bool begun = false, whole = true;
+        {
+            const Hold hold(g);
+            Pool* const pool = hold.held ? pool_of(g) : nullptr;
+            begun = pool != nullptr;
+            if (begun) whole = pool->run(tasks, run, context);
+        }
+        if (!whole) leave(arena);
+        if (begun) return;
     }
-    for (int64_t i = 0; i < tasks; ++i) run(context, i, thread_arena);
+    for (int64_t i = 0; i < tasks; ++i) run(context, i, arena);
 }
 
-int num_threads() { return shared().threads.load(); }
+bool with_memory(void (*body)(void*), void* what) {
+    return attempt(thread_arena, [=] { body(what); });
+}
+
+void prepare_threads() {
+    if (global) return;
+    global = new Global;
+    global->threads.store(available_cores());
+#if !defined(_WIN32)
+    pthread_atfork(nullptr, nullptr, forget_after_fork);
+#endif
+}
+
+int64_t forks() { return num_forks.load(std::memory_order_relaxed); }
+
+int num_threads() { return global->threads.load(); }
+
+int take_wanted_threads() { return global->wanted.load(std::memory_order_relaxed) ? global->wanted.exchange(0) : 0; }
 
 void set_num_threads(int count) {
-    Global& g = shared();
-    while (!try_acquire(g)) std::this_thread::yield();
-    if (count != g.threads.load()) {
+    Global& g = *global;
+    for (;;) {
+        const Hold hold(g);
+        if (!hold.held) {
+            std::this_thread::yield();
+            continue;
+        }
+        if (count == g.threads.load()) return;
         if (g.pool) {
             g.pool->stop();
             delete g.pool;
             g.pool = nullptr;
         }
         g.threads.store(count);
+        return;
     }
-    g.busy.store(false, std::memory_order_release);
 }
 
 }  // namespace pellucid

@@ -13,6 +13,9 @@ struct Arena {
 };
 
 // At least `bytes` bytes, 64-byte aligned, contents undefined; valid until the next call on the same arena.
+// Where there is no memory it does not return: the task is left where it stands, by longjmp, and done by another thread;
+// where that one has none either, the kernel is left and with_memory answers false. So a task reserves before it writes,
+// and nothing in a kernel may want a destructor.
 void* arena_reserve(Arena& arena, size_t bytes);
 
 using Task = void (*)(void* context, int64_t task, Arena& arena);
@@ -21,6 +24,13 @@ using Task = void (*)(void* context, int64_t task, Arena& arena);
 // `work` (rough number of operations in all) lets small jobs run on the calling thread.
 void parallel_for(int64_t tasks, double work, Task run, void* context);
 
+// Calls body(what), which may use parallel_for; false if it was left for want of memory.
+bool with_memory(void (*body)(void*), void* what);
+
+void prepare_threads();  // once, before all else here
+int64_t forks();         // how many lie between the process that called prepare_threads and this one
+// The number of threads wanted, once, where the system has given only num_threads(); else 0.
+int take_wanted_threads();
 int num_threads();
 void set_num_threads(int count);
 int available_cores();  // affinity mask and cgroup quota

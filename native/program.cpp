@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "parallel.hpp"
+
 namespace pellucid {
 
 namespace {
@@ -17,7 +19,38 @@ bool suits(int64_t held, int64_t bytes) { return bytes <= held; }
 #endif
 
 int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// A kernel's two calls, either left out where it is null; false where there was no memory for its tasks.
+struct Call {
+    void (*prepare)(const void*, void*);
+    void (*run)(const void*, Context&);
+    const void* arguments;
+    Context* context;
+};
+bool made(Call call) {
+    return with_memory(
+        [](void* what) {
+            const Call& c = *static_cast<const Call*>(what);
+            if (c.prepare) c.prepare(c.arguments, c.context->prepared);
+            if (c.run) c.run(c.arguments, *c.context);
+        },
+        &call);
+}
 }  // namespace
+
+RunLock::RunLock() : side_(new Side{forks(), {}}) {}
+
+void RunLock::lock() {
+    Side* side = side_.load();
+    if (side->forks != forks()) {
+        Side* const fresh = new Side{forks(), {}};
+        if (side_.compare_exchange_strong(side, fresh)) side = fresh;  // the other stays: nobody can unlock it
+        else delete fresh;
+    }
+    side->mutex.lock();
+}
+
+void RunLock::unlock() { side_.load()->mutex.unlock(); }
 
 void* Workspace::reserve(int64_t bytes) {
     if (!suits(bytes_, bytes)) {
@@ -47,10 +80,9 @@ Outcome run_once(const BoundKernel& bound) {
     const int64_t own = whole_lines(bound.workspace_bytes());
     char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
     Context context{memory, kOk, memory + own};
-    if (bound.kernel->prepare) bound.kernel->prepare(bound.arguments.data(), context.prepared);
-    bound.kernel->run(bound.arguments.data(), context);
+    const bool whole = made({bound.kernel->prepare, bound.kernel->run, bound.arguments.data(), &context});
     workspace.release_above(kKept);
-    return {context.status, bound.kernel->name};
+    return {whole ? context.status : int64_t(kOutOfMemory), bound.kernel->name};
 }
 
 ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights) : fixed_(fixed_weights) {
@@ -77,23 +109,29 @@ ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixe
 }
 
 void ProgramData::refresh() {
-    std::lock_guard<std::mutex> lock(running_);
+    std::lock_guard<RunLock> lock(running_);
     stale_ = true;
 }
 
 Outcome ProgramData::run(int64_t n) {
-    std::lock_guard<std::mutex> lock(running_);
+    std::lock_guard<RunLock> lock(running_);
+    return run_held(n);
+}
+
+Outcome ProgramData::run_held(int64_t n) {
     char* const memory = static_cast<char*>(workspace_.reserve(0));
     char* const prepared = fixed_ ? static_cast<char*>(prepared_.reserve(0)) : memory;
     for (const Entry& entry : steps_) {
         uint64_t* const arguments = arguments_.data() + entry.first;
         uint64_t* const batch = entry.batch < 0 ? nullptr : &arguments_[size_t(entry.batch)];
+        const auto prepare = entry.kernel->prepare;
         Context context{memory, kOk, prepared + entry.prepared};
+        bool whole = true;
         if (batch) *batch = uint64_t(entry.built);
-        if (entry.kernel->prepare && fixed_ && stale_) entry.kernel->prepare(arguments, context.prepared);
+        if (prepare && fixed_ && stale_) whole = made({prepare, nullptr, arguments, &context});
         if (batch && n >= 0) *batch = uint64_t(n);
-        if (entry.kernel->prepare && !fixed_) entry.kernel->prepare(arguments, context.prepared);
-        entry.kernel->run(arguments, context);
+        if (whole) whole = made({fixed_ ? nullptr : prepare, entry.kernel->run, arguments, &context});
+        if (!whole) return {kOutOfMemory, entry.kernel->name};
         if (context.status != kOk) return {context.status, entry.kernel->name};
     }
     stale_ = false;
@@ -102,9 +140,15 @@ Outcome ProgramData::run(int64_t n) {
 
 Outcome ProgramData::run_steps(int64_t n, int64_t count, const std::vector<Change>& before,
                                const std::vector<Change>& after, int64_t& done) {
+    std::lock_guard<RunLock> lock(running_);
     for (done = 0; done < count; ++done) {
         for (const Change& c : before) std::memcpy(c.memory, c.values + size_t(done) * c.bytes, c.bytes);
-        const Outcome outcome = run(n);
+        const Outcome outcome = run_held(n);
+        if (outcome.status == kOutOfMemory) {
+            if (done == 0) return outcome;
+            for (const Change& c : after) std::memcpy(c.memory, c.values + size_t(done - 1) * c.bytes, c.bytes);
+            return {};  // this run is as if it had not begun; whoever tries it again is told
+        }
         for (const Change& c : after) std::memcpy(c.values + size_t(done) * c.bytes, c.memory, c.bytes);
         if (outcome.status != kOk) return outcome;
     }

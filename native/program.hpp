@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -85,6 +86,24 @@ struct Change {
     size_t bytes;
 };
 
+// A mutex that a fork leaves open for the child, whoever held it: the thread that did is not there.
+class RunLock {
+public:
+    RunLock();
+    RunLock(const RunLock&) = delete;
+    RunLock& operator=(const RunLock&) = delete;
+    ~RunLock() { delete side_.load(); }
+    void lock();
+    void unlock();
+
+private:
+    struct Side {  // of a fork
+        int64_t forks;
+        std::mutex mutex;
+    };
+    std::atomic<Side*> side_;
+};
+
 // All argument structs lie one after another; run(n) sets every N and runs all. One run at a time.
 // fixed_weights: what kernels prepare from weights is kept, until refresh() says that the weights have changed.
 class ProgramData {
@@ -92,7 +111,8 @@ public:
     ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights);
     void refresh();
     Outcome run(int64_t n);  // n < 0: as built
-    // `count` runs in a row, or as many as end well; `done` says how many did.
+    // `count` runs in a row, or as many as end well; `done` says how many did. Where memory runs out after the first,
+    // that is no failure: what `after` names is then as the last whole run left it.
     Outcome run_steps(int64_t n, int64_t count, const std::vector<Change>& before, const std::vector<Change>& after,
                       int64_t& done);
     int64_t workspace_bytes() const { return workspace_bytes_ + prepared_bytes_; }
@@ -100,6 +120,7 @@ public:
     size_t size() const { return steps_.size(); }
 
 private:
+    Outcome run_held(int64_t n);
     struct Entry {
         const Kernel* kernel;
         size_t first;   // in arguments_
@@ -113,7 +134,7 @@ private:
     int64_t workspace_bytes_ = 0, prepared_bytes_ = 0;
     bool fixed_, stale_ = true;
     int64_t largest_ = -1;
-    std::mutex running_;
+    RunLock running_;
 };
 
 }  // namespace pellucid

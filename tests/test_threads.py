@@ -1,0 +1,141 @@
+"""Threads that cannot be had, memory that cannot be had, forks and ends while kernels run; each in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pellucid.ops import native
+
+pytestmark = [
+    pytest.mark.skipif(not native.available, reason="the kernels are not built"),
+    pytest.mark.skipif(sys.platform != "linux", reason="limits and forks are Linux's"),
+]
+HERE = Path(__file__).parent
+
+CONVOLUTION = """
+import numpy as np
+import pellucid
+from pellucid.ops import native
+
+x, y = np.ones((64, 32, 32, 16), np.float32), np.empty((64, 32, 32, 16), np.float32)
+k = np.ones((3, 3, 16, 16), np.float32)
+step = native.conv2d(x, k, None, y, strides=(1, 1), padding=((1, 1), (1, 1)))
+def right():
+    return bool((abs(y[:, 1:-1, 1:-1] - 144) < 0.001).all())
+"""
+
+
+def start(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """A process of its own; code: a program's text, or its file."""
+    program = [code] if code.endswith(".py") else ["-c", code]
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """(status, output, errors); a process that hangs is ended, and its status is then -9."""
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("megabytes", [1, 9, 30])
+def test_with_fewer_threads_than_asked_for_it_goes_on(megabytes: int) -> None:
+    """A thread's stack is 8 MB of address space; what is left of it is for none, one or three."""
+    limited = f"""
+import resource
+native.set_num_threads(64)
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + {megabytes} * 2**20, resource.RLIM_INFINITY))
+native.run(step)
+native.run(step)
+print(native.num_threads())
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert right()
+native.set_num_threads(2)
+native.run(step)
+print(native.num_threads())
+"""
+    status, out, err = ended(start(CONVOLUTION + limited))
+    assert status == 0, err
+    fewer, after = map(int, out.split())
+    assert 1 <= fewer <= 1 + megabytes / 8 and after == 2
+    assert err.count("RuntimeWarning") == 1 and f"only {fewer} of 64 threads could be started" in err, err
+
+
+def test_a_warning_that_is_an_error_costs_no_work() -> None:
+    code = """
+import resource
+native.set_num_threads(64)
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 2**21, resource.RLIM_INFINITY))
+native.run(step)
+print(round(float(y[0, 5, 5, 0])))
+"""
+    status, out, err = ended(start(CONVOLUTION + code, PYTHONWARNINGS="error::RuntimeWarning"))
+    assert (status, out.split()) == (0, ["144"]), err
+    assert "RuntimeWarning: only 1 of 64" in err
+
+
+def test_without_memory_every_kernel_raises_memory_error() -> None:
+    """And computes what it should once there is some; threads without any leave their tasks to the one that has."""
+    program = start(str(HERE / "faults" / "starved_kernels.py"), MALLOC_ARENA_MAX="1")
+    status, out, err = ended(program)
+    assert status == 0, err
+    found = json.loads(out)
+    users = {"conv2d", "conv2d_backward_input", "conv2d_backward_kernel", "conv2d_pool", "conv2d_pool_backward_kernel"}
+    users |= {"dense", "dense_backward_input", "dense_backward_kernel", "softmax_cross_entropy", "local_response_norm"}
+    assert users <= set(found["starved"])
+    assert found["failed"] == []
+
+
+def test_leaving_while_a_daemon_thread_computes() -> None:
+    code = """
+import sys, threading, time
+def forever():
+    while True:
+        native.run(step)
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.02)
+sys.exit(7)
+"""
+    for process in [start(CONVOLUTION + code) for _ in range(3)]:
+        assert ended(process) == (7, "", "")
+
+
+def test_a_child_forked_amid_a_run_may_run_the_same_program() -> None:
+    code = """
+import os, threading, time
+program, stop = native.Program([step]), False
+def work():
+    while not stop:
+        program.run()
+thread = threading.Thread(target=work)
+thread.start()
+for _ in range(10):
+    time.sleep(0.005)
+    child = os.fork()
+    if not child:
+        program.refresh()
+        program.run()
+        os._exit(0 if right() else 1)
+    print(os.waitpid(child, 0)[1])
+stop = True
+thread.join()
+"""
+    status, out, err = ended(start(CONVOLUTION + code, PELLUCID_NUM_THREADS="2"))
+    assert (status, out.split()) == (0, ["0"] * 10), err
