@@ -343,6 +343,7 @@ def test_summaries_fit_80_columns(name: str) -> None:
     model = tables()[name]
     lines = str(model.outline()).splitlines()
     assert max(map(len, lines)) <= 80
+    lines = [line for line in lines if not line.startswith(" ")]  # what a kernel's cell has no room for
     rows = [line for line in lines[3 : 3 + len(model.layers)]]
     for row, layer in zip(rows, model.layers, strict=True):
         assert row.startswith(layer.name[:4])

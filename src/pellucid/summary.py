@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +25,8 @@ WIDTH = 80
 class LayerSummary:
     """One row. Units: macs in multiply-accumulates for one picture; activation_bytes for one picture's float32 output.
 
-    receptive_field: (rows, columns) of input pixels that one output sees; None after the maps are flattened.
+    receptive_field: (rows, columns) of input pixels that one output sees, the whole picture at most; None after the
+    maps are flattened.
     """
 
     name: str
@@ -97,7 +99,7 @@ class Summary(Shown):
         total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))
         widths = [max(len(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
         room = WIDTH - sum(widths) - 2 * (len(head) - 1)
-        for column, least in ((2, 16), (0, 8), (2, 6)):  # what is too wide gives way: kernels, names, kernels again
+        for column, least in ((2, 14), (0, 8), (2, 6)):  # what is too wide gives way: kernels, names, kernels again
             if room < 0:
                 narrower = min(widths[column], max(least, widths[column] + room))
                 room += widths[column] - narrower
@@ -105,18 +107,20 @@ class Summary(Shown):
         left = (0, 2)
 
         def render(line: Sequence[str]) -> str:
-            cells = [
-                clip(cell, width).ljust(width) if i in left else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ]
-            return "  ".join(cells).rstrip()
+            kernel, *more = folded(line[2], widths[2])
+            rows = [(*line[:2], kernel, *line[3:]), *(("", "", part, *[""] * 4) for part in more)]
+            return "\n".join("  ".join(map(cell, row, range(len(row)), widths)).rstrip() for row in rows)
+
+        def cell(text: str, column: int, width: int) -> str:
+            return clip(text, width).ljust(width) if column in left else text.rjust(width)
 
         rule = "-" * (sum(widths) + 2 * (len(head) - 1))
         table = [render(head), rule, *map(render, lines), rule, render(total)]
         frozen = self.parameters - self.trainable_parameters
         if frozen:
             table.append(f"{self.trainable_parameters:,} parameters are trained, {frozen:,} are not")
-        table.append("MACs and memory (float32 activations) are for one picture")
+        table.append("MACs and memory (float32 activations) are for one picture;")
+        table.append("an output sees so many rows and columns of it, at most")
         return "\n".join(table)
 
 
@@ -195,7 +199,7 @@ def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary
                 sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
                 layer.macs(shape),
-                None if field is None else field.size,
+                None if field is None else (min(field.size[0], input_shape[0]), min(field.size[1], input_shape[1])),
                 activation_bytes(output),
             )
         )
@@ -230,6 +234,23 @@ def size(num_bytes: int) -> str:
         if num_bytes >= size_:
             return f"{num_bytes / size_:.3g} {unit}"
     return f"{num_bytes} B"
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Text in lines of at most `width`, broken behind commas; what is longer without one stays longer.
+
+    >>> folded("11x11, stride 4, padding 0, relu", 22)
+    ['11x11, stride 4,', 'padding 0, relu']
+    """
+    first, *parts = re.split(r"(?<=,) ", text)
+    lines = [first]
+    for part in parts:
+        joined = f"{lines[-1]} {part}"
+        if len(joined) > width:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return lines
 
 
 def clip(text: str, width: int) -> str:

@@ -315,7 +315,7 @@ def _limit(values: Array) -> float:
 def _number(value: float, limit: float) -> str:
     """A cell's number, as short as its panel allows; all cells of a panel alike."""
     if value == int(value) and abs(value) < 1000:  # what is no whole number has a point
-        return f"{value:.0f}"
+        return f"{value + 0.0:.0f}"
     if limit >= 1000 or limit < 0.01:
         return f"{value:.0e}"
     text = f"{value:.0f}" if limit >= 100 else f"{value:.1f}" if limit >= 10 else f"{value:.2f}"

@@ -99,7 +99,11 @@ def depth_figure(
     return excitation_figure(
         rows,
         title=say(title, model=model.name + trained_note(model, say), count=0 if images is None else len(images)),
-        note=say("each picture is what one unit sees within the picture, enlarged to the same width"),
+        note=say(
+            "each picture is what one unit sees within the picture, enlarged to the same width"
+            if images is None
+            else "each picture is what one unit sees, black beyond the edge, enlarged to the same width"
+        ),
     )
 
 
@@ -161,7 +165,8 @@ def found_figure(model: Sequential, found: Found, images: Any, *, lang: str | No
             count=len(images),
         ),
         note=say(
-            "each picture is the {size} pixels that the unit sees; above it, its output", size=f"{height}x{width}"
+            "each picture is the {size} pixels that the unit sees, black beyond the edge; above it, its output",
+            size=f"{height}x{width}",
         ),
     )
 
@@ -193,7 +198,8 @@ def count_channels(model: Sequential, layer: str) -> int:
 
 
 def _layer_label(model: Sequential, name: str, pictures: Sequence[Array], say: Labels) -> str:
-    height, width = pictures[0].shape[:2]
+    seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
+    height, width = seen or pictures[0].shape[:2]  # behind Flatten, all of it
     told = say("{count} channels", count=count_channels(model, name))
     return f"{name}\n{told}\n{say('sees {size}', size=f'{height}x{width}')}"
 

@@ -25,6 +25,8 @@ CLASSES = 10
 """Of more classes, the most probable are drawn."""
 SMALL = 20
 """Where no probability is above so many percent, the axis ends at the largest instead of at 100."""
+WRITTEN = 8
+"""Maps in a row at most whose one value is written into them."""
 BLOCK = 2.15
 MAPS_TOLD = (
     "Maps: {scale}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
@@ -159,7 +161,11 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
     across = grid_columns(len(shown))
     zoom = max(1, -(-SHARP // (across * max(height, width))))
     gap = max(1, -(-across * max(height, width) * zoom // 160))
-    grid = feature_grid(layer.output, across, scale=scale, channels=shown, gap=gap, zoom=zoom)
+    limit = np.abs(np.where(np.isfinite(layer.output), layer.output, 0)).max(axis=(0, 1))
+    flat = _flat(layer)
+    limit[flat] = limit.max()
+    limits = limit if scale == "each" else None
+    grid = feature_grid(layer.output, across, scale=scale, channels=shown, limit=limits, gap=gap, zoom=zoom)
     ax.imshow(
         np.ma.masked_invalid(grid), cmap=grey("#FFFFFF"), vmin=0, vmax=1, interpolation=_interpolation(grid.shape)
     )
@@ -172,6 +178,15 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
                 wide, tall, fill=False, edgecolor=VERMILION, linewidth=2.2, clip_on=False,
             )
         )  # fmt: skip
+    for place, channel in enumerate(shown):
+        if flat[channel] and across <= WRITTEN:
+            row, column = divmod(place, across)
+            value = float(layer.output[0, 0, channel])
+            middle = (column * wide + (wide - gap) / 2, row * tall + (tall - gap) / 2)
+            bright = grid[round(middle[1]), round(middle[0])] > 0.5
+            ax.text(
+                *middle, number(value, 2), ha="center", va="center", fontsize=7, color="black" if bright else "white"
+            )
     firsts = range(0, len(shown), across)
     ax.set_yticks([row * tall + tall / 2 for row in range(len(firsts))], [str(shown[first]) for first in firsts])
     ax.set_xticks([])
@@ -231,9 +246,17 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
 def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures], say: Labels) -> str:
     own = say("each channel on its own scale" if scale == "each" else "one scale for all channels of a layer")
     lines = [say(MAPS_TOLD, scale=own)]
+    if scale == "each" and any(block.output.ndim == 3 and _flat(block).any() for block in blocks):
+        lines.append(say("A map of one value has it written in, on the layer's scale."))
     if seen.top is not None and any(block.most is not None for block in blocks):
         lines.append(say(FRAMED_TOLD, answer=names[seen.top]))
     return "\n".join(lines)
+
+
+def _flat(layer: LayerFeatures) -> Array:
+    """Which maps hold one value throughout, of which a scale of their own would say nothing. Shapes: (C,) of bool."""
+    even: Array = (np.ptp(layer.output, axis=(0, 1)) == 0) & (layer.output[0, 0] != 0)
+    return even
 
 
 def _columns(blocks: int) -> int:

@@ -101,7 +101,8 @@ def filters_figure(
 
     sort: see `filter_order`; both panels in the order of `kernel`, each filter under its own number. None: as they are.
     lang: of the labels, "en" or "ko"; None for the locale's.
-    Units: `scale="common"` draws both panels on one scale, said in weights at the colour bar.
+    Units: `scale="common"` has one scale for all filters of a panel, said in weights at the colour bar, or above each
+    of two panels.
     Errors: as filter_grid and filter_order; ShapeError if `before` has another shape than `kernel`.
     """
     say, kernel = Labels(lang), _checked(kernel, scale)
@@ -112,28 +113,37 @@ def filters_figure(
     panels = [("", kernel)]
     if before is not None:
         panels = [(say("before training"), np.asarray(before)[..., order]), (say("after training"), kernel)]
-    limit = max(float(np.abs(panel).max()) for _, panel in panels)
+    limits = [
+        float(np.abs(panel).max()) for _, panel in panels
+    ]  # beside trained weights, early ones would be flat grey
     height, width, channels, filters = kernel.shape
     zoom = 2 if channels not in (1, 3) and channels > 16 else -(-12 // max(height, width))
-    grids = [filter_grid(panel, scale=scale, columns=columns, limit=limit, zoom=zoom) for _, panel in panels]
+    grids = [
+        filter_grid(panel, scale=scale, columns=columns, limit=limit, zoom=zoom)
+        for (_, panel), limit in zip(panels, limits, strict=True)
+    ]
     panel_width = 4.2 if len(panels) == 2 else 5.2
     tall = (1.0 if channels == 3 else 0.87) * panel_width * grids[0].shape[0] / grids[0].shape[1]
     figure = new_figure(panel_width * len(panels) + 1.1, min(max(tall, 1.2), 9.0) + 1.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for ax, (label, _), grid in zip(axes, panels, grids, strict=True):
+    ranged = len(panels) == 2 and scale == "common"
+    for ax, (label, _), grid, limit in zip(axes, panels, grids, limits, strict=True):
         shown = ax.imshow(np.ma.masked_invalid(grid), cmap=grey(), vmin=0, vmax=1, interpolation="nearest")
-        ax.set_title(label, color=INK, fontsize=10)
+        ax.set_title(f"{label}, ±{limit:.3g}" if ranged else label, color=INK, fontsize=10)
         _number(ax, kernel, columns, zoom, order, say)
     if channels == 3:
         words = say("mid-grey is 0; each filter on its own scale")
         if scale == "common":
-            words = say("mid-grey is 0; ±{limit:.3g} at the ends", limit=limit)
+            words = say("mid-grey is 0; ±{limit:.3g} at the ends", limit=limits[-1])
+        if ranged:
+            words = say("mid-grey is 0; each side on its own scale")
         figure.supxlabel(words, fontsize=9, color=INK)
     else:
         bar = figure.colorbar(shown, ax=list(axes), ticks=[0, 0.5, 1], shrink=0.9, aspect=30, pad=0.02)
-        ends = ["-max", "0", "+max"] if scale == "each" else [f"{-limit:.3g}", "0", f"{limit:.3g}"]
-        bar.ax.set_yticklabels(ends)
-        bar.set_label(say("weight, each filter on its own scale" if scale == "each" else "weight, one scale for all"))
+        one = scale == "common" and not ranged
+        bar.ax.set_yticklabels([f"{-limits[-1]:.3g}", "0", f"{limits[-1]:.3g}"] if one else ["-max", "0", "+max"])
+        told = "weight, each side on its own scale" if ranged else "weight, one scale for all"
+        bar.set_label(say("weight, each filter on its own scale" if scale == "each" else told))
     words = "{name}: {filters} filters of {height} x {width} x {channels}"
     head = say(words, name=name, filters=filters, height=height, width=width, channels=channels)
     sides = (("{count} filters", filters), ("{count} channels", channels))

@@ -102,8 +102,8 @@ def reliability_figure(
 ) -> Figure:
     """Accuracy at each confidence, beside the line where both are the same; below it, how many pictures there are.
 
-    Bars below the line: surer than it is right. Above: it could be surer. Below, the number of pictures stands on each
-    bar, as long as there is room for it: up to 20 bins.
+    A bar is as high as its pictures are right, the line at it as high as they are sure: over the bar, too sure. Below,
+    the number of pictures stands on each bar, as long as there is room for it: up to 20 bins.
     Source: Guo, Pleiss, Sun & Weinberger 2017, figure 1.
     """
     from matplotlib.patheffects import withStroke
@@ -118,10 +118,11 @@ def reliability_figure(
     axes.bar(100 * lefts, accuracy, 100 * widths, align="edge", color=BLUE, edgecolor="white", label=say("accuracy"))
     even = axes.plot([0, 100], [0, 100], "--", color=INK, lw=1, label=say("as right as it is sure"))[0]
     even.set_path_effects([withStroke(linewidth=2.6, foreground="white")])  # on the bars too, in grey print too
-    axes.plot(confidence, accuracy, "o", color=VERMILION, markeredgecolor="white", ms=6, label=say("mean confidence"))
+    ends = (100 * lefts, 100 * lefts + 100 * widths)
+    axes.hlines(confidence, *ends, color=VERMILION, lw=2.4, label=say("mean confidence"), clip_on=False, zorder=4)
     axes.set(xlim=(0, 100), ylim=(0, 100), ylabel=say("of these right (%)"))
     plain(axes)
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.legend(framealpha=0.9, edgecolor="white", fontsize=9, loc="upper left")
     below = axes.inset_axes((0, -0.34, 1, 0.2))
     share = 100 * calibration.counts / max(calibration.counts.sum(), 1)
     below.bar(100 * edges[:-1], share, 100 * np.diff(edges), align="edge", color=PALE, edgecolor=INK, linewidth=0.6)

@@ -42,6 +42,8 @@ KOREAN: dict[str, str] = {
     "mid-grey is 0; each filter on its own scale": "중간 회색이 0, 필터마다 다른 눈금",
     "mid-grey is 0; ±{limit:.3g} at the ends": "중간 회색이 0, 양 끝이 ±{limit:.3g}",
     "weight, each filter on its own scale": "가중치, 필터마다 다른 눈금",
+    "mid-grey is 0; each side on its own scale": "중간 회색이 0, 양쪽의 눈금이 다름",
+    "weight, each side on its own scale": "가중치, 양쪽의 눈금이 다름",
     "weight, one scale for all": "가중치, 모두 같은 눈금",
     "{name}: {filters} filters of {height} x {width} x {channels}": (
         "{name}: {height} x {width} x {channels} 필터 {filters}개"
@@ -82,6 +84,9 @@ KOREAN: dict[str, str] = {
         "특징 맵: {scale}. 검정이 0, 음수가 있으면 중간 회색이 0입니다. 행 왼쪽 숫자는 그 행의 첫 채널입니다."
     ),
     "each channel on its own scale": "채널마다 다른 눈금",
+    "A map of one value has it written in, on the layer's scale.": (
+        "값이 하나뿐인 맵은 계층의 눈금으로 그리고 값을 적었습니다."
+    ),
     "one scale for all channels of a layer": "한 계층의 모든 채널이 같은 눈금",
     "Framed: what adds most to the score of {answer!r}, by the mean over its places of (d score / d y) · y.": (
         "테두리: {answer!r}의 점수에 가장 많이 보태는 채널, (d 점수 / d y) · y의 자리 평균으로 쟀습니다."
@@ -166,6 +171,9 @@ KOREAN: dict[str, str] = {
     "each picture is what one unit sees within the picture, enlarged to the same width": (
         "각 이미지는 유닛 하나의 수용 영역 중 이미지 안에 드는 부분이며, 같은 너비로 키웠습니다"
     ),
+    "each picture is what one unit sees, black beyond the edge, enlarged to the same width": (
+        "각 이미지는 유닛 하나가 보는 부분이며(이미지 밖은 검정), 같은 너비로 키웠습니다"
+    ),
     "start {index}": "시작점 {index}",
     ", {what} from {count} starts": ", {what}, 시작점 {count}개",
     "{model}: made to excite {layer}": "{model}: {layer}를 활성화하도록 만든 이미지",
@@ -173,8 +181,8 @@ KOREAN: dict[str, str] = {
     "{model}: what excites {layer} most among {count:,} pictures": (
         "{model}: 이미지 {count:,}장 중 {layer}를 가장 크게 활성화하는 것"
     ),
-    "each picture is the {size} pixels that the unit sees; above it, its output": (
-        "각 이미지는 유닛이 보는 {size} 픽셀이고, 위의 수는 그 출력입니다"
+    "each picture is the {size} pixels that the unit sees, black beyond the edge; above it, its output": (
+        "각 이미지는 유닛이 보는 {size} 픽셀이고(이미지 밖은 검정), 위의 수는 그 출력입니다"
     ),
     "sees {size}": "보는 범위 {size}",
     # histograms
