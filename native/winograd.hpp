@@ -75,6 +75,7 @@ struct Windows {
     int64_t top, left;
     Pooled pooled;         // where the pictures are known by their pooling alone; `data` is null then
     uint8_t* out_of_range;  // a byte for each picture
+    float range = kRange;
 };
 
 // Group g's C channels of whole pictures.
@@ -137,10 +138,10 @@ void mark_range(const Windows& w, int64_t n, vi seen) {
     if (!T::spreads) {
         if (most < kHuge) return;
     } else if (w.data) {
-        if (in_range(most, w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C)) return;
+        if (in_range(most, w.range, w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C)) return;
     } else {
         const Pooled& p = w.pooled;
-        if (in_range(most, p.dy + n * p.QH * p.QW * p.pixel, p.QH, p.QW, p.pixel, w.C)) return;
+        if (in_range(most, w.range, p.dy + n * p.QH * p.QW * p.pixel, p.QH, p.QW, p.pixel, w.C)) return;
     }
     __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
 }

@@ -238,6 +238,7 @@ template <typename F>
 void run(const Work& w, const Context& context) {
     Plan p = plan_of<F>(w, context.workspace);
     p.x.out_of_range = p.dy.out_of_range = context.out_of_range;
+    p.x.range = kGradientRange;
     const int64_t C = p.x.C, O = p.dy.C;
     if (p.total == 0) {
         for (int64_t i = 0; i < F::kernel * F::kernel * C; ++i)

@@ -49,8 +49,13 @@ def test_thresholds_are_those_of_the_code(lang: str) -> None:
             course_rules.SLOW_STUCK_STEPS,
             course_rules.FEW_STEPS,
             course_rules.SLOW_FEW_STEPS,
+            100 * course_rules.SHRUNK,
         ),
-        "overfitting": (chart.RECENT, 100 * course_rules.WORSE),
+        "overfitting": (chart.RECENT, 100 * course_rules.WORSE, 100 * course_rules.FALLEN),
+        "held-out-scale": (data_rules.LARGE, chart.NUM_LOOKED_AT),
+        "dropout-high": (network_rules.HIGH_DROPOUT,),
+        "wide-range": (network_rules.RANGE, looks.FEW_CHANNELS, 64 * looks.BRIGHTEST),
+        "batch-norm-behind": (chart.NUM_JUDGED, 100 * course_rules.BEHIND, 100 * course_rules.UNFINISHED),
     }.items():
         found = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", told[name])]
         assert {round(float(number), 6) for number in numbers} <= set(found), name

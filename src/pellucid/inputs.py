@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
-from pellucid.layers import Layer
+from pellucid.layers import Layer, Softmax
 from pellucid.layers.stack import channels_last
 from pellucid.losses import Loss
 from pellucid.ops import Array, Shape, real_array, words_of
@@ -150,11 +150,12 @@ def make_examples(
 
     Labels may be words: where the model has no class names, those of training become them.
     Errors: DataError for no pictures, and for labels that do not match the pictures or the model's classes;
-    ConfigError for a validation_split outside [0, 1).
+    ConfigError for a validation_split outside [0, 1), and for a softmax over one unit.
     """
     share, before = number(validation_split, "validation_split", 0.0, 1.0), model.class_names
     try:
         images = build_for(model, x)
+        _refuse_softmax_of_one(model)
         if len(images) == 0:
             raise DataError(f"{model.name} got no pictures; it needs at least one")
         targets = _targets(model, images, y, named=training)
@@ -171,6 +172,19 @@ def make_examples(
     except PellucidError:
         model.class_names = before
         raise
+
+
+def _refuse_softmax_of_one(model: Receiver) -> None:
+    """Such a layer gives 1 for every picture, and no gradient."""
+    shape = model.input_shape
+    for layer in model.layers:
+        shape = layer.output_shape(shape)
+        softmax = isinstance(layer, Softmax) or getattr(layer, "activation", None) == "softmax"
+        if softmax and shape[-1] == 1:
+            raise ConfigError(
+                f"{layer.place()}: a softmax over one unit is 1 for every picture, so nothing can be learned; "
+                'use activation="sigmoid" with loss="binary_crossentropy", or one unit a class'
+            )
 
 
 def _validation(model: Receiver, given: tuple[Any, ...]) -> Examples:

@@ -22,7 +22,9 @@ from pellucid.ops.geometry import conv2d_macs, pair, resolve_padding, standardiz
 class Conv2D(Layer):
     """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
 
-    The field says convolution; the operation is cross-correlation: the kernel is not flipped.
+    The field says convolution; the operation is cross-correlation: the kernel is not flipped. Kernels 3x3 and 5x5 of
+    stride 1 run by Winograd's algorithm where that is faster; docs/accuracy.md has the error bounds. A picture with
+    numbers 256 times its others, NaN or infinity runs directly, and so does all of a model with exact_convolution=True.
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,O), OH = (H + top + bottom - (KH-1)*DH - 1) // SH + 1; kernel (KH,KW,C/groups,O),
         bias (O,). With groups, filters o of group g see only the channels of group g.

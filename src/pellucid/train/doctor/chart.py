@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan import accuracy_kind, penalty_loss
+from pellucid.plan.lowering import strip_head
 from pellucid.train.doctor.looks import Output, through
 from pellucid.train.events import BatchEnded, EpochEnded
 from pellucid.train.examples import Examples, Trainable
@@ -25,6 +26,9 @@ NUM_WEIGHTS = 4096
 NUM_LOOKED_AT = 8
 """Pictures of a look inside: with twice as many a training of cifar-net takes 7 to 10 MB more than its plan says (with
 AVX-512), not 3 to 4."""
+
+NUM_JUDGED = 64
+"""Training pictures that are judged as in use, where there is reason to."""
 
 MAX_TARGETS = 2**22
 """Numbers among the targets that the loss of knowing nothing is worked out from; of more, evenly spaced pictures."""
@@ -60,7 +64,8 @@ class Examined(Trainable, Protocol):
 class Course:
     """The losses so far, without the weight penalties.
 
-    steps: finished ones. first: the loss of the first step. latest: of the latest stretch of steps. late: over the last
+    steps: finished ones. first: the loss of the first step. latest: of the latest stretch of steps, at least: less the
+    larger of the penalties before and behind it; penalty: the one behind it. late: over the last
     quarter of the latest epoch. num_epochs: finished ones; recent: what the trainer told of the last few; best: of the
     one with the least held-out loss, the first of equals. judged: every epoch's held-out loss was there, and a number.
     """
@@ -74,6 +79,8 @@ class Course:
     best: EpochEnded | None = None
     judged: bool = True
     diverged: bool = False
+    ended: bool = False
+    penalty: float = 0.0
     _epoch: int = -1
     _count: int = 0
     _total: float = 0.0
@@ -85,9 +92,10 @@ class Course:
             self._epoch, self._count, self._total, self._mark = event.epoch, 0, 0.0, (0, 0.0)
         count = self._count + event.num_samples
         total = event.logs["loss"] * count
-        self.latest = (total - self._total) / event.num_samples
+        mean, before, self.penalty = (total - self._total) / event.num_samples, self.penalty, penalty()
+        self.latest = mean - max(before, self.penalty)
         if not self.steps:
-            self.first = self.latest - penalty()
+            self.first = mean - self.penalty
         self.steps = event.step + 1
         self._count, self._total = count, total
         if event.batch + 1 <= LATE * steps_per_epoch:
@@ -158,6 +166,22 @@ class Chart:
         """A class by its name, else its number."""
         names = self.model.class_names
         return repr(names[number]) if names and number < len(names) else str(number)
+
+    def in_use(self) -> float | None:
+        """The mean loss of some training pictures as in use; None where there are layers that are not of this package.
+
+        A few at a time go through the layers, so that it takes no more memory than a look.
+        """
+        model, examples = self.model, self.examples
+        body, total = strip_head(model.layers, model.loss.joint_activation), 0.0
+        places = np.sort(np.random.default_rng(0).permutation(len(examples))[:NUM_JUDGED])
+        for part in np.array_split(places, -(-len(places) // len(self.probes))):
+            _, scores = through(body, model.scaled(examples.images[part]), own_statistics=False)
+            if scores is None:
+                return None
+            losses, _ = model.loss.value_and_gradient(examples.targets[part], scores)
+            total += float(np.sum(losses if examples.weights is None else losses * examples.weights[part]))
+        return total / len(places)
 
     def penalty(self) -> float:
         """What the weight penalties add to the loss now."""

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pellucid._numbers import percent
+from pellucid.layers import BatchNorm
 from pellucid.ops.geometry import Array
 from pellucid.train.doctor.chart import Chart, Finding
 from pellucid.train.doctor.network_rules import has_sigmoids
@@ -40,6 +41,15 @@ MANY_EPOCHS, FEW_STEPS, SLOW_FEW_STEPS = 10, 300, 1000
 WORSE = 0.05
 """How far the held-out loss is above its best, as a share of the loss of knowing nothing: 0.12 for ten classes. A
 network that is right on 99 of 100 digits and grows surer of the hundredth rises by less."""
+
+BEHIND = 0.25
+"""How far the loss of training pictures in use is above that of training, as a share of that of knowing nothing."""
+
+UNFINISHED = 0.1
+"""Share of the running mean and variance that is still what they began with: momentum ** steps."""
+
+SHRUNK = 0.1
+"""Length of the kernel that has shrunk least, as a share of its length at the start."""
 
 WAITING = 0.5
 """Share of an epoch's time. Below, computing is what takes longest."""
@@ -99,27 +109,66 @@ def stuck(chart: Chart) -> Finding | None:
     if chance is None or not (enough or many) or not course.late >= FALLEN * chance:
         return None
     values = {"steps": f"{course.steps:,}", "loss": f"{course.late:.4g}", "chance": f"{chance:.4g}"}
+    now = chart.sampled_weights()
+    left = [_length(now[key]) / _length(start) for key, start in chart.start.items() if key in now and start.any()]
+    if left and max(left) < SHRUNK:
+        return Finding("stuck.penalty", {**values, "share": percent(max(left), 0, "%")})
     return Finding("stuck.sigmoid" if slow else "stuck", values)
 
 
-def overfitting(chart: Chart) -> Finding | None:
-    """The training loss goes on falling while that of held-out pictures has turned and rises.
+def batch_norm_behind(chart: Chart) -> Finding | None:
+    """In use, batch norm's running mean and variance spoil what training has learned, on the very same pictures.
 
-    All recent epochs are worse than the best one, so that one restless epoch is not enough.
+    In early epochs that is usual and passes, so it is asked where the held-out loss has turned, and in the end.
     """
+    course = chart.course
+    if not (course.ended or _turned(chart)) or course.diverged:
+        return None
+    used = _spoiled_by_batch_norm(chart)
+    if used is None:
+        return None
+    left = max(layer.momentum for layer in _trained_norms(chart)) ** course.steps
+    values = {"used": f"{used:.4g}", "loss": f"{course.late:.4g}", "steps": f"{course.steps:,}"}
+    if left < UNFINISHED:
+        return Finding("batch-norm-behind.restless", values)
+    return Finding("batch-norm-behind", {**values, "share": percent(left, 0, "%")})
+
+
+def overfitting(chart: Chart) -> Finding | None:
+    """The training loss goes on falling while that of held-out pictures has turned and rises."""
+    best, recent = chart.course.best, chart.course.recent
+    if best is None or chart.chance is None or not _turned(chart) or _spoiled_by_batch_norm(chart) is not None:
+        return None
+    lowest, now, loss = best.logs["val_loss"], recent[-1].logs["val_loss"], recent[-1].logs["loss"]
+    values = {"epoch": str(best.epoch + 1), "best": f"{lowest:.4g}", "now": f"{now:.4g}", "loss": f"{loss:.4g}"}
+    if lowest >= FALLEN * chart.chance:
+        return Finding("overfitting.never", {**values, "chance": f"{chart.chance:.4g}"})
+    return Finding("overfitting", values)
+
+
+def _turned(chart: Chart) -> bool:
+    """Whether all recent epochs are worse on held-out pictures than the best one, and better in training."""
     course, recent = chart.course, chart.course.recent
     best = course.best
     if chart.chance is None or best is None or not course.judged or best.epoch >= recent[0].epoch:
-        return None
+        return False
     held, lowest = [end.logs["val_loss"] for end in recent], best.logs["val_loss"]
     now, loss = held[-1], recent[-1].logs["loss"]
     rising = min(held) > lowest + WORSE * chart.chance
-    if not rising or not loss < min(best.logs["loss"], now):
+    return rising and loss < min(best.logs["loss"], now)
+
+
+def _spoiled_by_batch_norm(chart: Chart) -> float | None:
+    """The loss of training pictures as in use, where batch norm's running numbers make it much worse than training."""
+    late = chart.course.late
+    if chart.chance is None or not _trained_norms(chart) or not late < KNOWS_NOTHING * chart.chance:
         return None
-    return Finding(
-        "overfitting",
-        {"epoch": str(best.epoch + 1), "best": f"{lowest:.4g}", "now": f"{now:.4g}", "loss": f"{loss:.4g}"},
-    )
+    used = chart.in_use()
+    return used if used is not None and used > max(late + BEHIND * chart.chance, 2 * late) else None
+
+
+def _trained_norms(chart: Chart) -> list[BatchNorm]:
+    return [layer for layer in chart.model.layers if isinstance(layer, BatchNorm) and layer.trainable]
 
 
 def waiting(chart: Chart) -> Finding | None:
@@ -137,5 +186,8 @@ def _rate(chart: Chart) -> float:
 
 
 def _distance(now: Array, start: Array) -> float:
-    length = float(np.linalg.norm(start))
-    return float(np.linalg.norm(now - start)) / length if length else 1.0
+    return _length(now - start) / _length(start) if start.any() else 1.0
+
+
+def _length(weights: Array) -> float:
+    return float(np.linalg.norm(weights))

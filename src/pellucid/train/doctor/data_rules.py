@@ -44,6 +44,21 @@ def pictures_not_scaled(chart: Chart) -> Finding | None:
     return None
 
 
+def held_out_scale(chart: Chart) -> Finding | None:
+    """Held-out pictures that reach the network many times larger or smaller than those it learns from."""
+    if chart.validation is None:
+        return None
+    images = chart.validation.images
+    count = min(len(chart.probes), len(images))
+    held = chart.model.scaled(images[np.arange(count, dtype=np.int64) * len(images) // count])
+    sizes = [float(np.sqrt(np.mean(np.square(x[np.isfinite(x)], dtype=np.float64)))) for x in (chart.probes, held)]
+    if not min(sizes) > 0 or max(sizes) < LARGE * min(sizes):
+        return None
+    values = {"low": f"{held.min():.4g}", "high": f"{held.max():.4g}"}
+    own = {"train_low": f"{chart.probes.min():.4g}", "train_high": f"{chart.probes.max():.4g}"}
+    return Finding("held-out-scale", {**values, **own})
+
+
 def labels(chart: Chart) -> Finding | None:
     """Labels that teach nothing, or that leave the first class empty because somebody counted from 1.
 

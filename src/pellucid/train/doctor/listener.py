@@ -35,32 +35,39 @@ class Rule:
     silent_after: tuple[str, ...] = ()
 
 
-_BAD_START = ("pictures-not-scaled", "equal-weights")
+_BAD_START = ("pictures-not-scaled", "equal-weights", "dropout-high")
 _NO_SIGNAL = (*_BAD_START, "labels", "scores-squashed", "learning-rate-high", "dead-relu", "saturated")
 
 AT_START = (
     Rule("pictures-not-scaled", data_rules.pictures_not_scaled),
     Rule("labels", data_rules.labels),
     Rule("class-imbalance", data_rules.class_imbalance, ("labels",)),
+    Rule("held-out-scale", data_rules.held_out_scale, ("pictures-not-scaled",)),
     Rule("overlap", data_rules.overlap),
     Rule("small-batch", network_rules.small_batch),
     Rule("scores-squashed", network_rules.scores_squashed),
     Rule("equal-weights", network_rules.equal_weights),
+    Rule("dropout-high", network_rules.dropout_high),
 )
 INSIDE = (
     Rule("dead-relu", network_rules.dead_relu, (*_BAD_START, "learning-rate-high")),
     Rule("saturated", network_rules.saturated, (*_BAD_START, "learning-rate-high")),
+    Rule("wide-range", network_rules.wide_range, ("not-a-number", "learning-rate-high")),
 )
 AT_STEPS = (
     Rule("not-a-number", course_rules.not_a_number),
-    Rule("learning-rate-high", course_rules.learning_rate_high, ("not-a-number", "pictures-not-scaled")),
+    Rule(
+        "learning-rate-high", course_rules.learning_rate_high, ("not-a-number", "pictures-not-scaled", "dropout-high")
+    ),
 )
 AT_EPOCHS = (
     Rule("learning-rate-low", course_rules.learning_rate_low, _NO_SIGNAL),
-    Rule("stuck", course_rules.stuck, (*_NO_SIGNAL, "learning-rate-low")),
-    Rule("overfitting", course_rules.overfitting),
+    Rule("stuck", course_rules.stuck, (*_NO_SIGNAL, "small-batch", "learning-rate-low")),
+    Rule("batch-norm-behind", course_rules.batch_norm_behind, ("small-batch",)),
+    Rule("overfitting", course_rules.overfitting, ("held-out-scale", "small-batch")),
     Rule("waiting", course_rules.waiting),
 )
+AT_END = tuple(rule for rule in AT_EPOCHS if rule.name == "batch-norm-behind")
 RULES = (*AT_START, *INSIDE, *AT_STEPS, *AT_EPOCHS)
 
 
@@ -92,7 +99,7 @@ class Doctor:
             case TrainingStarted():
                 chart.batch_size, chart.steps_per_epoch = event.batch_size, event.steps_per_epoch
                 if (event.first_epoch, event.first_batch) == (0, 0):
-                    chart.course, chart.at_start = Course(), True
+                    chart.course, chart.at_start = Course(penalty=chart.penalty()), True
                     chart.start = chart.sampled_weights()
             case EpochStarted() if chart.at_start:  # by now everybody has heard that training starts
                 chart.look()
@@ -106,8 +113,8 @@ class Doctor:
                 chart.look()
                 self._ask(INSIDE + AT_EPOCHS)
             case TrainingEnded():
-                course.diverged = event.reason.startswith("the loss became")
-                self._ask(AT_STEPS)
+                course.diverged, course.ended = event.reason.startswith("the loss became"), True
+                self._ask(AT_STEPS + AT_END)
                 chart.close_book()
 
     def state(self) -> Mapping[str, Array]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pellucid.layers import BatchNorm, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.layers import BatchNorm, Conv2D, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
 from pellucid.ops.geometry import Array
 
 SATURATED = 0.98
 """|2 y - 1| of a sigmoid, |y| of a tanh: beyond, less than a twenty-fifth of the slope in the middle is left."""
+
+FEW_CHANNELS = 8
+"""Convolutions of fewer channels are computed directly."""
+
+BRIGHTEST = 5 / 64
+"""Share of a picture's pixels that may be bright without being what the picture is like; as in the kernels."""
 
 ALONE: dict[type[Layer], str] = {
     ReLU: "relu",
@@ -29,7 +36,8 @@ class Output:
 
     dead: the share of a ReLU's units that were 0 throughout. saturated: the share of a sigmoid's or tanh's values
     beyond SATURATED; stuck: of its units that were so throughout, on one side. None for other layers, and dead and
-    stuck for a single unit.
+    stuck for a single unit. reach: of a convolution that Winograd's algorithm may compute, how many times as large as
+    usual the largest number is that it got in a picture.
     """
 
     layer: Layer
@@ -37,10 +45,11 @@ class Output:
     dead: float | None = None
     saturated: float | None = None
     stuck: float | None = None
+    reach: float | None = None
 
 
-def through(layers: Sequence[Layer], x: Array) -> tuple[list[Output], Array | None]:
-    """Run pictures through layers, as in use, but with the batch's own numbers in batch norm.
+def through(layers: Sequence[Layer], x: Array, *, own_statistics: bool = True) -> tuple[list[Output], Array | None]:
+    """Run pictures through layers, as in use, but (own_statistics) with the batch's own numbers in batch norm.
 
     It ends, with None for the last output, before a layer that is not of this package: what that one does in `forward`
     may leave traces.
@@ -49,14 +58,33 @@ def through(layers: Sequence[Layer], x: Array) -> tuple[list[Output], Array | No
     for layer in layers:
         if not type(layer).__module__.startswith("pellucid."):
             return outputs, None
-        x = np.asarray(layer.forward(x, training=isinstance(layer, BatchNorm))[0])
-        outputs.append(_seen(layer, x))
+        reach = _reach(x) if isinstance(layer, Conv2D) and _spreads(layer) else None
+        x = np.asarray(layer.forward(x, training=own_statistics and isinstance(layer, BatchNorm))[0])
+        outputs.append(replace(_seen(layer, x), reach=reach))
     return outputs, x
 
 
 def activation_of(layer: Layer) -> str | None:
     """The activation that a layer is or ends in."""
     return ALONE.get(type(layer)) or getattr(layer, "activation", None)
+
+
+def _spreads(layer: Conv2D) -> bool:
+    channels = layer.params["kernel"].shape[-2] if layer.params else 0
+    return layer.kernel_size == (3, 3) and channels >= FEW_CHANNELS and {*layer.strides, *layer.dilation_rate} == {1}
+
+
+def _reach(x: Array) -> float:
+    """The largest magnitude in a picture as a multiple of the mean of its pixels, without the brightest ones.
+
+    Each pixel counts by its largest channel.
+    """
+    most = 0.0
+    for picture in x:
+        pixels = np.sort(np.maximum(picture.max(axis=-1), -picture.min(axis=-1)), axis=None)
+        usual = float(pixels[: len(pixels) - math.ceil(BRIGHTEST * len(pixels))].mean()) if len(pixels) > 1 else 0.0
+        most = max(most, float(pixels[-1]) / usual if usual > 0 else 0.0)
+    return most
 
 
 def _seen(layer: Layer, y: Array) -> Output:

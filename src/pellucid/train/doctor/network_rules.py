@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid._numbers import percent
-from pellucid.layers import Activation, BatchNorm, Layer
+from pellucid.layers import Activation, BatchNorm, Dropout, Layer
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowering import strip_head
 from pellucid.train.doctor.chart import Chart, Finding
@@ -25,6 +25,12 @@ SATURATED_AT_START = 0.5
 STUCK_UNITS = 0.8
 """Share of units that are beyond SATURATED on the same side for every probe, later. Those that switch from side to side
 tell something, and are not counted: in LeNet on MNIST a quarter of all values are out there, and no unit stays."""
+
+HIGH_DROPOUT = 0.9
+"""Share of numbers dropped. Papers drop a half, at most 0.8."""
+
+RANGE = 256
+"""From here on the kernels compute a picture directly. Trained networks stay below 140."""
 
 SQUASHED = ("softmax", "sigmoid", "tanh")
 
@@ -56,6 +62,15 @@ def scores_squashed(chart: Chart) -> Finding | None:
     if kind == joint:
         return Finding("scores-squashed.twice", {"layer": layer.name, "kind": kind})
     return Finding("scores-squashed", {"layer": layer.name, "kind": kind, "joint": joint})
+
+
+def dropout_high(chart: Chart) -> Finding | None:
+    """What is left of so many numbers is mostly noise, and made larger by as much as is dropped."""
+    layers = [layer for layer in chart.model.layers if isinstance(layer, Dropout) and layer.rate >= HIGH_DROPOUT]
+    if not layers:
+        return None
+    worst = max(layers, key=lambda layer: layer.rate)
+    return Finding("dropout-high", {"layer": worst.name, "share": percent(worst.rate, 1, "%")})
 
 
 def equal_weights(chart: Chart) -> Finding | None:
@@ -93,6 +108,15 @@ def saturated(chart: Chart) -> Finding | None:
         elif output.stuck is not None and output.stuck >= STUCK_UNITS:
             return _share("saturated", output.stuck, output)
     return None
+
+
+def wide_range(chart: Chart) -> Finding | None:
+    """Numbers so far beyond the others that Winograd's algorithm would spoil those beside them."""
+    outputs = [] if chart.model.exact_convolution else [o for o in chart.outputs if o.reach is not None]
+    widest = max(outputs, key=lambda output: output.reach or 0.0, default=None)
+    if widest is None or not (widest.reach or 0.0) >= RANGE:
+        return None
+    return Finding("wide-range", {"layer": widest.layer.name, "times": f"{widest.reach:,.0f}"})
 
 
 def has_sigmoids(layers: Sequence[Layer]) -> bool:

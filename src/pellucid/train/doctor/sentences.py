@@ -17,6 +17,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "신경망에 들어가는 이미지의 값이 {low}에서 {high}까지로 거의 0입니다: 255로 두 번 나누었을 수 있습니다. "
         "uint8이나 0에서 1 사이의 실수로 주십시오",
     ),
+    "held-out-scale": (
+        "held-out pictures hold values from {low} to {high}, training pictures from {train_low} to {train_high}: "
+        "scale them alike, or give both as uint8, which is scaled for you",
+        "따로 둔 이미지의 값은 {low}에서 {high}까지, 학습 이미지의 값은 {train_low}에서 {train_high}까지입니다: "
+        "같은 방식으로 맞추거나, 알아서 나누어 주는 uint8로 둘 다 주십시오",
+    ),
     "labels.constant": (
         "all {count} labels are {label}: there is nothing to tell apart; check how the labels are read",
         "레이블 {count}개가 모두 {label}입니다: 구별할 것이 없습니다. 레이블을 읽는 부분을 확인하십시오",
@@ -61,6 +67,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{kind} is applied twice, by '{layer}' and once more behind it: leave it out of '{layer}'",
         "{kind}를 '{layer}'에서 한 번, 그 뒤에서 또 한 번 적용합니다: '{layer}'에서는 빼십시오",
     ),
+    "dropout-high": (
+        "dropout in '{layer}' takes {share} of the numbers away in training, which leaves little but noise to learn "
+        "from: use 0.5 or less",
+        "'{layer}'의 드롭아웃이 학습 중에 값의 {share}를 없애 배울 것이 거의 남지 않습니다: 0.5 이하로 하십시오",
+    ),
     "equal-weights": (
         "all units of '{layer}' begin with the same weights, so all will learn the same: use a random "
         "kernel_initializer, such as he_normal",
@@ -90,6 +101,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "longer learn: use a smaller learning rate, batch norm before it, or relu",
         "살펴본 이미지 {count}장 모두에서 '{layer}' 유닛의 {share}가 곡선의 평평한 끝에 있어 더 배우지 못합니다: "
         "학습률을 낮추거나, 그 앞에 배치 정규화를 두거나, relu를 쓰십시오",
+    ),
+    "wide-range": (
+        "what reaches '{layer}' has numbers {times} times as large as the others of their picture, so such pictures "
+        "are computed twice, the second time exactly: clip or scale them (a logarithm, batch norm), or train with "
+        "exact_convolution=True (--exact-convolution)",
+        "'{layer}'에 들어가는 값 가운데 같은 이미지의 다른 값보다 {times}배 큰 것이 있어, 그런 이미지는 두 번"
+        "(두 번째는 정확하게) 계산합니다: 값을 자르거나 줄이거나(로그, 배치 정규화), "
+        "exact_convolution=True(--exact-convolution)로 학습하십시오",
     ),
     "not-a-number": (
         "training picture {picture} holds NaN or infinity: take it out, or mend how it is made",
@@ -124,6 +143,38 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "so use Adam, a larger learning rate, or relu; and see that labels belong to their pictures",
         "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: 시그모이드는 출발이 느리니 "
         "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 제 이미지의 것인지도 확인하십시오",
+    ),
+    "stuck.penalty": (
+        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while no kernel has "
+        "more than {share} of the length it began with: the weight penalty (kernel_regularizer, weight_decay) is too "
+        "strong; try a hundredth",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 모든 커널의 크기가 처음의 "
+        "{share} 이하로 줄었습니다: 가중치 벌점(kernel_regularizer, weight_decay)이 너무 셉니다. "
+        "100분의 1로 해 보십시오",
+    ),
+    "batch-norm-behind": (
+        "in use, with batch norm's running mean and variance, training pictures themselves have loss {used}, in "
+        "training {loss}: after {steps} steps {share} of these numbers is what they began with; train for more "
+        "steps, in smaller batches, or with BatchNorm(momentum=0.9)",
+        "배치 정규화의 이동 평균과 분산을 쓰는 실제 사용에서는 학습 이미지 자체의 손실이 {used}, 학습 중에는 "
+        "{loss}입니다: {steps}스텝 뒤에도 그 값의 {share}가 처음 값 그대로입니다. 스텝을 늘리거나, 배치 크기를 "
+        "줄이거나, BatchNorm(momentum=0.9)를 쓰십시오",
+    ),
+    "batch-norm-behind.restless": (
+        "in use, with batch norm's running mean and variance, training pictures themselves have loss {used}, in "
+        "training {loss}: the weights change faster than these numbers follow; use a smaller learning rate towards "
+        "the end, larger batches, or BatchNorm(momentum=0.9)",
+        "배치 정규화의 이동 평균과 분산을 쓰는 실제 사용에서는 학습 이미지 자체의 손실이 {used}, 학습 중에는 "
+        "{loss}입니다: 가중치가 이 값들보다 빨리 바뀝니다. 끝으로 갈수록 학습률을 낮추거나, 배치 크기를 키우거나, "
+        "BatchNorm(momentum=0.9)를 쓰십시오",
+    ),
+    "overfitting.never": (
+        "the held-out loss was never below {chance}, that of one answer for every picture (best {best}, now "
+        "{now}), while the training loss fell to {loss}: what it learns does not hold there; see that the held-out "
+        "pictures and labels are made like the training ones, and that labels belong to their pictures",
+        "따로 둔 이미지의 손실이 모든 이미지에 같은 답을 할 때의 {chance}보다 낮았던 적이 없는데(최저 {best}, 지금 "
+        "{now}) 학습 손실은 {loss}까지 내려갔습니다: 배운 것이 그쪽에는 맞지 않습니다. 따로 둔 이미지와 레이블을 "
+        "학습용과 똑같이 만들었는지, 레이블이 제 이미지의 것인지 확인하십시오",
     ),
     "overfitting": (
         "the held-out loss was best in epoch {epoch} ({best}) and is now {now}, while the training loss fell to "
