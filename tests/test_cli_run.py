@@ -46,7 +46,7 @@ def written(folder: Path, text: str, name: str = "program.py") -> Path:
 
 
 PROBE = """
-import logging, os, pickle, sys
+import logging, os, pickle, signal, sys
 import beside
 
 class Kept:
@@ -55,6 +55,7 @@ class Kept:
 print(sys.argv, __name__, __file__, __package__, __spec__, __cached__, __doc__, sorted(vars()))
 print(sys.path[0], os.getcwd(), os.listdir("."), open("words.txt").read(), sys.modules["__main__"].Kept is Kept)
 print(type(pickle.loads(pickle.dumps(Kept()))) is Kept, beside.__file__, logging.getLogger().handlers)
+print(sys.stdout is sys.__stdout__, signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 sys.exit(3)
 """
 

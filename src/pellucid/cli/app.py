@@ -51,12 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     It is 1 too where standard output could not be written (a full disk); the work is done all the same.
     """
-    with lasting_output() as failure:
-        status = _run(arguments)
-        reason = failure()
-        if reason is not None:
-            note(f"pellucid: standard output cannot be written: {reason}; what was printed is lost")
-        return status or (FAILED if reason else 0)
+    try:
+        with lasting_output() as failure:
+            status = _run(arguments)
+            reason = failure()
+            if reason is not None:
+                note(f"pellucid: standard output cannot be written: {reason}; what was printed is lost")
+            return status or (FAILED if reason else 0)
+    except run_program.ProgramAsked as asked:
+        program, argv = asked.program, asked.argv
+    return program.run(argv)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -65,8 +69,6 @@ def _run(arguments: Sequence[str] | None) -> int:
         words = list(sys.argv[1:] if arguments is None else arguments)
         with plain_warnings():
             app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
-    except run_program.ProgramAsked as asked:
-        program, argv = asked.program, asked.argv
     except PellucidError as error:
         note(f"pellucid: {' '.join(str(error).split())}")
         return FAILED
@@ -78,11 +80,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
-    else:
-        return 0
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return program.run(argv)
+    return 0
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
