@@ -16,7 +16,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors", "display", "progress", "text", "_arguments", "_fixed", "_language", "_numbers"),
+    ("errors", "display", "progress", "schema", "text", "_arguments", "_fixed", "_language", "_numbers"),
     ("ops",),
     ("initializers",),
     ("layers",),

@@ -160,8 +160,14 @@ def _read(source: Place | str, file: IO[bytes]) -> tuple[dict[str, Array], dict[
     tensors: dict[str, Array] = {}
     header = _read_header(source, file)
     digest = hashlib.sha256(header.covered)
+    needed, memory = sum(entry.end - entry.begin for entry in header.entries), _memory_bytes()
+    if needed > memory:  # also of a file that takes no room on the disk
+        raise CheckpointError(f"{source}: takes {needed} bytes of memory, this machine has {memory}")
     for entry in header.entries:
-        array = np.empty(entry.shape, entry.dtype)
+        try:
+            array = np.empty(entry.shape, entry.dtype)
+        except MemoryError as error:
+            raise CheckpointError(f"{source}: holds more than this machine has memory for") from error
         view = _bytes_of(array)
         _fill(source, file, view, f"array {_short(entry.name)!r}")
         digest.update(view)
@@ -182,6 +188,14 @@ def read_metadata(path: str | os.PathLike[str] | Inside) -> dict[str, Any]:
     source = place_of(path)
     with reading(source) as file:
         return _read_header(source, file).metadata
+
+
+def _memory_bytes() -> int:
+    """The machine's memory, where the system tells it."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return MAX_BYTES
 
 
 def _refuse(path: Place | str, field: str, expected: str, got: object) -> NoReturn:

@@ -21,6 +21,7 @@ from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.progress import work_bar
+from pellucid.schema import FLAG, INTEGER, OBJECT, TEXT, Kind, Maybe, check, number, whole
 from pellucid.text import printable
 from pellucid.train.resume import TRAINING
 
@@ -43,6 +44,29 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
+
+_PAIR = Kind(
+    "[least, largest]", lambda v: isinstance(v, list) and len(v) == 2 and all(map(number().fits, v)) and v[0] <= v[1]
+)
+FACTS = {
+    "name": TEXT,
+    "seed": INTEGER,
+    "input_shape": [whole(1)],
+    "layers": [OBJECT],
+    "preprocessing": {
+        "scale?": number(0),
+        "mean?": Maybe([number(-1e30, 1e30)]),
+        "std?": Maybe([number(0, 1e30)]),
+        "size?": Maybe([whole(1)]),
+        "resize?": TEXT,
+        "channels?": Maybe(whole(1)),
+    },
+    "class_names": Maybe([TEXT]),
+    "trained_on": {"data?": TEXT, "pictures?": whole(), "range?": Maybe(_PAIR), "background?": Maybe(number())},
+    "compiled": Maybe({"optimizer": OBJECT, "loss": OBJECT}),
+    "exact_convolution?": FLAG,
+}
+"""All of a model but its tensors and its kind, as `facts_of` gives it."""
 
 KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
@@ -90,14 +114,23 @@ def save(model: Sequential, path: Place) -> None:
 
 
 def facts_of(model: Sequential) -> dict[str, Any]:
-    """All of a model but its tensors, as plain data."""
+    """All of a model but its tensors, as plain data. Class names that do not fit its outputs are left out, and said."""
+    names = model.class_names if _names_fit(model) else None
+    if names != model.class_names:
+        import warnings
+
+        warnings.warn(
+            f"{len(model.class_names or ())} class names do not fit {model.output_shape[-1]} outputs, one each, so "
+            "the file has none; set model.class_names and save again",
+            stacklevel=4,
+        )
     return {
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.input_shape),
         "layers": [layer.config() for layer in model.layers],
         "preprocessing": model.preprocessing.to_config(),
-        "class_names": None if model.class_names is None else list(model.class_names),
+        "class_names": None if names is None else list(names),
         "trained_on": model.trained_on,
         "compiled": model.compiled_config(),
         "exact_convolution": model.exact_convolution,
@@ -189,6 +222,9 @@ def model_of(
             f"{file}: the description of the model cannot be followed: {str(error) or type(error).__name__:.2000}"
         ) from error
     fill(model.layers, own, file)
+    for layer in model.layers:
+        if "variance" in layer.state and (layer.state["variance"] < 0).any():
+            raise CheckpointError(f"{file}: {printable(layer.name)}/variance holds negative numbers; it was changed")
     _check_finite(file, own, strict)
     return model
 
@@ -231,8 +267,9 @@ def _add(model: Sequential, layer: Layer, limit: int) -> int:
 def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
     from pellucid.model import Sequential
 
+    check(FACTS, facts)
     exact = facts.get("exact_convolution", False)
-    model = Sequential(name=str(facts["name"]), seed=int(facts["seed"]), exact_convolution=exact)
+    model = Sequential(name=facts["name"], seed=facts["seed"], exact_convolution=exact)
     model.add(layers.Input(tuple(facts["input_shape"])))
     if len(facts["layers"]) > MAX_LAYERS:
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
@@ -240,11 +277,22 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     for config in facts["layers"]:
         left = _add(model, layers.from_config(config, custom_layers), left)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
-    names = facts["class_names"]
-    model.class_names = None if names is None else tuple(map(str, names))
+    model.class_names = None if facts["class_names"] is None else tuple(facts["class_names"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]
     if compiled is not None:
         model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]))
     model.build()
+    with np.errstate(all="ignore"):  # said below
+        scale, offset = model.preprocessing.scale_offset(model.input_shape[-1])
+    if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
+        raise CheckpointError("its preprocessing goes beyond what float32 can hold")
+    if not _names_fit(model):
+        raise CheckpointError(f"it has {len(model.class_names or ())} class names for {model.output_shape[-1]} outputs")
     return model
+
+
+def _names_fit(model: Sequential) -> bool:
+    """Whether there is one name an output, each once; one output tells two classes apart."""
+    names, outputs = model.class_names, model.output_shape[-1]
+    return names is None or (len(names) in ((1, 2) if outputs == 1 else (outputs,)) and len(set(names)) == len(names))

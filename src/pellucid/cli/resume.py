@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import note
-from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable, read_record
+from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable
+from pellucid.cli.run_record import RESUMABLE, read_record
 from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import fit_schedule, load_data, prepare
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
+from pellucid.schema import whole
 from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.train import Checkpoints, Saved, TrainConfig
+
+
+EPOCH = whole(1, 10**6)
 
 
 def resume(run: Path, epochs: int | None, *, command: Sequence[str], quiet: bool) -> int | None:
@@ -36,14 +41,12 @@ def resume(run: Path, epochs: int | None, *, command: Sequence[str], quiet: bool
     folder = _run_folder(run)
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     with checkpoints.locked():
-        record = read_record(folder)
+        record = read_record(folder, RESUMABLE)
         saved = checkpoints.newest(note)
         if saved is None:
             raise CheckpointError(
                 f"{checkpoints.folder}: holds no whole checkpoint; --weights {run} starts a new run from its best epoch"
             )
-        if _damaged(record):
-            raise CheckpointError(f"{folder / RUN_FILE}: was changed or damaged: it does not say how the run began")
         return _go_on(folder, checkpoints, saved, record, epochs, command=command, quiet=quiet)
 
 
@@ -153,7 +156,7 @@ def _logged_epochs(log: Inside) -> int:
         except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and entry.get("event") == "epoch":
-            last = max(last, int(entry["epoch"]))
+            last = max(last, entry["epoch"] if EPOCH.fits(entry.get("epoch")) else 0)
     return last
 
 
@@ -169,16 +172,3 @@ def _check_best(file: Inside, best_epoch: int | None) -> None:
         note(f"{error}; the next better epoch, or the last one, takes its place")
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
-
-
-def _damaged(record: Mapping[str, Any]) -> bool:
-    """Whether a run's record lacks what a resumed run reads."""
-    training, data, model = record.get("training"), record.get("data"), record.get("model")
-    return not (
-        isinstance(training, dict)
-        and isinstance(data, dict)
-        and isinstance(data.get("loading"), dict)
-        and isinstance(model, dict)
-        and {"epochs", "schedule", "learning_rate", "doctor"} <= training.keys()
-        and "name" in model
-    )

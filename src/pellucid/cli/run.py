@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import reprlib
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from pellucid.atomic import replacing
+from pellucid.cli.run_record import RUN_FILE as RUN_FILE
+from pellucid.cli.run_record import read_record as read_record
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inside import Inside, Place, read_bytes
+from pellucid.inside import Inside, Place
 from pellucid.text import json_text
 
-MODEL_FILE, LAST_FILE, LOG_FILE, RUN_FILE = "model.safetensors", "last.safetensors", "log.jsonl", "run.json"
+MODEL_FILE, LAST_FILE, LOG_FILE = "model.safetensors", "last.safetensors", "log.jsonl"
 SNAPSHOTS = "snapshots"
 PICTURES = ("curves.png", "filters.png")
 """What a training draws at its end."""
@@ -110,43 +110,6 @@ def write_record(folder: Inside, record: dict[str, Any]) -> None:
     """Write a run's configuration, `run.json`."""
     with replacing(folder / RUN_FILE) as file:
         file.write(json_text(record).encode())
-
-
-def read_record(folder: Path | Inside) -> dict[str, Any]:
-    """Read a run's configuration; what says which network it is and which data are there, and of the right type.
-
-    Errors: CheckpointError if it cannot be read, is not a JSON object, or lacks any of that.
-    """
-    path = Inside(folder) / RUN_FILE
-    data = read_bytes(path)
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is not JSON ({error}); it was changed or damaged") from error
-    if not isinstance(record, dict):
-        raise CheckpointError(f"{path}: expected a JSON object, got {type(record).__name__}")
-    model, data = _part(path, record, "model", dict), _part(path, record, "data", dict)
-    for owner, field in ((model, "model.name"), (data, "data.name"), (data, "data.load")):
-        _part(path, owner, field, str)
-    if data.get("held_out") is not None:
-        _part(path, data, "data.held_out", str)
-    files = _part(path, data, "data.files", dict) if "files" in data or data.get("folder") else {}
-    for part in {**files, **({"test": None} if data.get("folder") else {})}:
-        names = _part(path, files, f"data.files.{part}", list)
-        if not all(isinstance(name, str) for name in names):
-            raise CheckpointError(f"{path}: data.files.{part}: expected names of files; it was changed or damaged")
-    return record
-
-
-def _part(path: Inside, owner: dict[str, Any], field: str, kind: type) -> Any:
-    """What a record has under the last word of a dotted name."""
-    value = owner.get(field.rpartition(".")[2])
-    if not isinstance(value, kind):
-        words = "an object" if kind is dict else "a list" if kind is list else "a text"
-        raise CheckpointError(
-            f"{path}: {field}: expected {words}, got {reprlib.repr(value)}; it was changed or damaged"
-        )
-    return value
 
 
 def title_of(folder: Inside, lang: str | None = None) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from pellucid import ops
-from pellucid.errors import CheckpointError, ConfigError
-from pellucid.ops.geometry import Array
+from pellucid.errors import CheckpointError, ConfigError, shown
+from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import fill, tensors_of
+from pellucid.schema import OBJECT, TEXT, Maybe, Misfit, check, either, number, whole
 from pellucid.train.checkpoints import Saved
-from pellucid.train.config import TrainConfig
+from pellucid.train.config import MAX_EPOCHS, TrainConfig
 from pellucid.train.events import Listener, Resumable
 from pellucid.train.examples import Examples, Trainable, fingerprint
 from pellucid.train.history import History
@@ -31,6 +32,24 @@ FIXED = ("batch_size", "shuffle", "seed", "augment")
 """What of the configuration decides the numbers and so must stay."""
 
 RATE = "learning_rate"
+
+FACTS = {
+    "epoch": whole(0, MAX_EPOCHS),
+    "batch": whole(0, 2**40),
+    "learning_rate": number(0),
+    "elapsed_s": number(0),
+    "waited_s": number(0),
+    "optimizer_step": whole(0, 2**53),
+    "num_epochs": whole(0, 2**53),
+    "next_learning_rate": either(number(0), OBJECT),
+    "frozen": [TEXT],
+    "best_epoch": Maybe(whole(0, MAX_EPOCHS)),
+    "history": [TEXT],
+    "listeners": [TEXT],
+    "settings": OBJECT,
+    "backend": {"name": TEXT, "instruction_set": Maybe(TEXT)},
+}
+"""What a checkpoint tells of its training, as `pack` writes it."""
 
 ADDED = {"exact_convolution": False}
 """Settings that older checkpoints do not name, as they were then."""
@@ -149,17 +168,17 @@ def _unpack(
     model.slots = {}
     model.prepare_slots()
     for name, vector in model.slots.items():
-        vector[...] = own[f"slot:{name}"]
+        vector[...] = _fitting(own, f"slot:{name}", vector.shape)
     if "gradients" in own:
-        model.parameters.gradients[...] = own["gradients"]
+        model.parameters.gradients[...] = _fitting(own, "gradients", model.parameters.gradients.shape)
     model.optimizer_step, model.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
     model.touch()
-    history = History()
-    history.history = {name: own[f"history:{name}"].tolist() for name in told["history"]}
     epoch, batch = int(told["epoch"]), int(told["batch"])
-    lengths = {len(values) for values in history.history.values()} or {0}
-    if lengths != {epoch} or batch < 0 or own["totals"].shape != Place().totals.shape:
-        raise ValueError(f"epoch {epoch}, batch {batch} and histories of {sorted(lengths)} epochs")
+    history = History()
+    history.history = {name: _fitting(own, f"history:{name}", (epoch,)).tolist() for name in told["history"]}
+    best = told["best_epoch"]
+    if (epoch and not history.history) or (best is not None and best >= epoch):
+        raise ValueError(f"{epoch} epochs, {len(history.history)} histories, the best epoch {best}")
     history.epoch = list(range(epoch))
     history.best_epoch = told["best_epoch"]
     for key, listener in _remembering(listeners).items():
@@ -168,13 +187,21 @@ def _unpack(
     place = Place(
         epoch,
         batch,
-        own["totals"],
+        _fitting(own, "totals", Place().totals.shape),
         float(told["learning_rate"]),
         float(told["elapsed_s"]),
         float(told["waited_s"]),
     )
-    accuracy, loss = own["best"].tolist()
+    accuracy, loss = _fitting(own, "best", (2,)).tolist()
     return place, history, (accuracy, loss)
+
+
+def _fitting(own: Mapping[str, Array], name: str, shape: Shape) -> Array:
+    """An array of the training, of this very shape: a smaller one would be spread over it."""
+    array = own[name]
+    if array.shape != shape or array.dtype.kind != "f":
+        raise ValueError(f"{name}: expected numbers of shape {shape}, got {array.dtype} {array.shape}")
+    return array
 
 
 def _remembering(listeners: Sequence[object]) -> dict[str, Resumable]:
@@ -190,8 +217,12 @@ def _remembering(listeners: Sequence[object]) -> dict[str, Resumable]:
 def training_facts(saved: Saved) -> Mapping[str, Any]:
     """What a checkpoint tells of its training. Errors: CheckpointError for a file that is no checkpoint."""
     told = saved.facts.get("training")
-    if saved.facts.get("kind") != "checkpoint" or not isinstance(told, dict) or "settings" not in told:
-        raise CheckpointError(f"{saved.path}: is no checkpoint of a training, but {saved.facts.get('kind')!r}")
+    if saved.facts.get("kind") != "checkpoint" or not isinstance(told, dict):
+        raise CheckpointError(f"{saved.path}: is no checkpoint of a training, but {shown(saved.facts.get('kind'))}")
+    try:
+        check(FACTS, told, "training")
+    except Misfit as error:
+        raise CheckpointError(f"{saved.path}: {error}; it was changed or damaged") from error
     return told
 
 

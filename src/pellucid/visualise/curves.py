@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pellucid.display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
 from pellucid.inside import Place, read_bytes
+from pellucid.schema import number, whole
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
 from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+EPOCH, NUMBER = whole(1, 10**6), number()
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,16 +67,16 @@ def read_log(path: Place) -> Log:
     except CheckpointError as error:
         raise DataError(f"{error}; name a run folder or its log.jsonl") from error
     records: dict[int, dict[str, Any]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or number == len(lines):
+    for place, line in enumerate(lines, 1):
+        if not line.strip() or place == len(lines):
             continue
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {number} is not JSON ({error}); is it a run's log?") from error
+            raise DataError(f"{path}: line {place} is not JSON ({error}); is it a run's log?") from error
         if not isinstance(record, dict):
-            raise DataError(f"{path}: line {number}: expected a JSON object, got {type(record).__name__}")
-        if type(record.get("epoch")) is int and _is_number(record.get("loss")):
+            raise DataError(f"{path}: line {place}: expected a JSON object, got {type(record).__name__}")
+        if EPOCH.fits(record.get("epoch")) and _is_number(record.get("loss")):
             records[record["epoch"]] = record
     if not records:
         raise DataError(f"{path}: holds no finished epoch yet; train for at least one")
@@ -216,8 +220,8 @@ def _finish(ax: Axes, label: str, epochs: Sequence[int], across: str) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return NUMBER.fits(value)
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    return float(value) if isinstance(value, int | float) and NUMBER.fits(value) else math.nan
