@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,3 +267,23 @@ def test_the_same_bits_for_any_number_of_threads(threads: None) -> None:
         history = fit(model, x, y, batch_size=16, epochs=2, validation_split=0.2)
         found.append((model.parameters.vector.tobytes(), history.history, model.predict(x).tobytes()))
     assert all(each == found[0] for each in found[1:])
+
+
+@pytest.mark.parametrize("name", ["accuracy", "acc", "binary_accuracy", "categorical_accuracy"])
+def test_the_accuracy_has_the_name_it_was_asked_for(name: str, tmp_path: Path) -> None:
+    model, (x, y) = small(), pictures()
+    model.compile("sgd", metrics=[name])
+    stop = EarlyStopping(f"val_{name}", patience=3)
+    history = model.fit(x, y, epochs=2, verbose=0, validation_split=0.25, callbacks=stop)
+    assert list(history.history) == ["loss", name, "val_loss", f"val_{name}", "learning_rate"]
+    result = model.evaluate(x, y, verbose=0)
+    assert result.keys() == ["loss", name] and history._repr_html_() is not None
+    model.save(tmp_path / "m.safetensors")
+    assert pellucid.load(tmp_path / "m.safetensors").evaluate(x, y, verbose=0).keys() == ["loss", name]
+    model.compile("sgd", metrics=["acc", "accuracy"])
+    assert list(model.fit(x, y, verbose=0).history) == ["loss", "acc", "accuracy", "learning_rate"]
+    before = model.compiled_config()
+    for wrong in (["mse"], 5, [["acc"]], [None]):
+        with pytest.raises(ConfigError, match="metrics"):
+            model.compile("adam", "mse", metrics=wrong)
+    assert model.compiled_config() == before

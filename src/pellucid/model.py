@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pellucid import losses, optimizers
-from pellucid._arguments import flag, path_of, verbosity
+from pellucid._arguments import flag, path_of, several, verbosity
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
@@ -30,6 +30,7 @@ from pellucid.progress import work_bar
 from pellucid.summary import MemorySummary, Summary, memory_of, summarize
 from pellucid.text import printable, say
 from pellucid.train import (
+    ACCURACY_NAMES,
     Checkpoints,
     Evaluation,
     History,
@@ -39,6 +40,7 @@ from pellucid.train import (
     Trainer,
     evaluate,
     fit_resumable,
+    named,
     standardize_listeners,
 )
 from pellucid.train.doctor import Doctor
@@ -92,6 +94,7 @@ class Sequential(Stack, Shown):
         self.num_epochs = 0
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
+        self._metric_names = ACCURACY_NAMES[:1]
         self._parameters: FlatParameters | None = None
         self._predictor = Predictor()
         self._laid_out = False
@@ -174,15 +177,28 @@ class Sequential(Stack, Shown):
         loss: str | Loss | None = None,
         metrics: str | Sequence[str] | None = None,
     ) -> None:
-        """Choose optimizer and loss, by name or object. Keras's name for the metric, "accuracy", is measured anyway."""
-        for metric in [metrics] if isinstance(metrics, str) else metrics or ():
-            if metric not in ("accuracy", "acc"):
+        """Choose optimizer and loss, by name or object.
+
+        metrics: under which of Keras's names the accuracy, which is measured anyway, is recorded: "accuracy", "acc",
+        "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy".
+        Errors: ConfigError for unknown names; what was chosen before then stays.
+        """
+        chosen = optimizers.get(optimizer), losses.get("categorical_crossentropy" if loss is None else loss)
+        names = [metrics] if isinstance(metrics, str) else several(() if metrics is None else metrics, "metrics")
+        for name in names:
+            if not isinstance(name, str) or name not in ACCURACY_NAMES:
                 raise ConfigError(
-                    f"metrics={metric!r} is not measured in training; use pellucid.metrics on predictions"
+                    f"metrics={shown(name)} is not measured in training, {', '.join(ACCURACY_NAMES)} are; "
+                    "use pellucid.metrics on predictions"
                 )
-        self._optimizer = optimizers.get(optimizer)
-        self._loss = losses.get("categorical_crossentropy" if loss is None else loss)
+        self._optimizer, self._loss = chosen
+        self._metric_names = tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
         self.slots, self.optimizer_step = {}, 0
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Under which names the accuracy is recorded."""
+        return self._metric_names
 
     @property
     def optimizer(self) -> Optimizer:
@@ -203,7 +219,9 @@ class Sequential(Stack, Shown):
         """What `compile` chose, as plain data."""
         if self._optimizer is None or self._loss is None:
             return None
-        return {"optimizer": self._optimizer.config(), "loss": self._loss.config()}
+        chosen = {"optimizer": self._optimizer.config(), "loss": self._loss.config()}
+        named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
+        return {**chosen, **named}
 
     def prepare_slots(self) -> None:
         """Make the optimizer's moments fit the trainable parameters, keeping those there are."""
@@ -309,7 +327,7 @@ class Sequential(Stack, Shown):
                 count,
                 tell=lambda done: tell(done, total, "judging pictures"),
             )
-        result = Evaluation(logs)
+        result = Evaluation(named(logs, self.metric_names))
         if verbose:
             say(f"{len(examples):,} pictures: {result}")
         return result

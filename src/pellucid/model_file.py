@@ -281,7 +281,7 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]
     if compiled is not None:
-        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]))
+        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled.get("metrics"))
     model.build()
     with np.errstate(all="ignore"):  # said below
         scale, offset = model.preprocessing.scale_offset(model.input_shape[-1])

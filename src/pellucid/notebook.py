@@ -106,7 +106,7 @@ def _(shown: History) -> str:
         rows.append([f"{shown.epoch[place] + 1}{mark}", *(f"{v[place]:.4g}" if place < len(v) else "" for v in values)])
     cut = "" if len(chosen) == epochs else f"; {len(chosen)} of them in the table"
     head = ("epoch", *(NAMES.get(name, name) for name in names))
-    charts = "".join(_chart(shown, name) for name in ("loss", "accuracy") if name in shown.history)
+    charts = "".join(_chart(shown, name) for name in names if not name.startswith("val_") and name != "learning_rate")
     right = tuple(range(len(head)))
     return _titled("history", f"{epochs} epochs{best}{cut}") + f"<div>{charts}</div>" + _table(head, rows, right=right)
 

@@ -24,13 +24,14 @@ from pellucid.train.events import (
     standardize_listeners,
 )
 from pellucid.train.examples import Examples
-from pellucid.train.history import Evaluation, History
+from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
 from pellucid.train.listeners import JsonLog, Progress
 from pellucid.train.resume import other_backend
 from pellucid.train.run import fit_resumable, new_run_folder, run_training
 from pellucid.train.trainer import Trainer, evaluate
 
 __all__ = [
+    "ACCURACY_NAMES",
     "BatchEnded",
     "Checkpoints",
     "Diagnosed",
@@ -57,6 +58,7 @@ __all__ = [
     "TrainingStarted",
     "evaluate",
     "fit_resumable",
+    "named",
     "new_run_folder",
     "other_backend",
     "run_training",

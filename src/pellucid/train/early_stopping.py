@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.ops.geometry import Array, number, whole
 from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted, Weighted
+from pellucid.train.history import ACCURACY_NAMES
 
 
 class EarlyStopping:
@@ -89,9 +90,12 @@ class EarlyStopping:
     def _improves(self, event: EpochEnded) -> bool:
         if self._monitor is None:
             return event.improved
-        if self._monitor not in event.logs:
+        monitor = self._monitor
+        if monitor.removeprefix("val_") in ACCURACY_NAMES:
+            monitor = ("val_" if monitor.startswith("val_") else "") + ACCURACY_NAMES[0]
+        if monitor not in event.logs:
             raise unknown_name("number to monitor", self._monitor, event.logs)
-        value = event.logs[self._monitor] * (-1 if self._monitor.endswith("accuracy") else 1)
+        value = event.logs[monitor] * (-1 if monitor.endswith("accuracy") else 1)
         better = value < self._best - self._min_delta
         self._best = value if better else self._best
         return better

@@ -26,6 +26,9 @@ class Trainable(Compiled, Protocol):
     preprocessing: Preprocessing
     exact_convolution: bool
 
+    @property
+    def metric_names(self) -> tuple[str, ...]: ...
+
     def facts(self) -> dict[str, Any]:
         """All of it but its tensors, as plain data."""
 

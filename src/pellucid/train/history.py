@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pellucid.display import Shown
 from pellucid.errors import unknown_name
+
+ACCURACY_NAMES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
+"""Keras's names for the share of right answers; here all are that one number."""
+
+
+def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    """The same numbers with the accuracy under these names.
+
+    >>> named({"loss": 0.3, "val_accuracy": 0.9}, ["acc"])
+    {'loss': 0.3, 'val_acc': 0.9}
+    """
+    told: dict[str, float] = {}
+    for key, value in logs.items():
+        start, found, _ = key.partition(ACCURACY_NAMES[0])
+        told.update(dict.fromkeys((f"{start}{name}" for name in names) if found else (key,), value))
+    return told
 
 
 class History(Shown):

@@ -33,7 +33,7 @@ from pellucid.train.events import (
 )
 from pellucid.train.examples import Examples, Trainable, make_feed
 from pellucid.train.features import Stage, base_state, stage_of
-from pellucid.train.history import History
+from pellucid.train.history import History, named
 from pellucid.train.resume import Place, pack, settings_of, unpack
 
 
@@ -273,7 +273,8 @@ class Trainer:
                 return False
             logs.update({f"val_{name}": value for name, value in held.items()})
         improved = self._improves(logs)
-        self.history.append(place.epoch, {**logs, "learning_rate": place.learning_rate}, improved=improved)
+        told = named(logs, model.metric_names)
+        self.history.append(place.epoch, {**told, "learning_rate": place.learning_rate}, improved=improved)
         speed = plan.totals[COUNT] / place.elapsed_s if place.elapsed_s else 0.0
         event = EpochEnded(place.epoch, logs, place.learning_rate, place.elapsed_s, speed, improved, place.waited_s)
         model.num_epochs += 1
