@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+import numpy
 import pytest
 
 import pellucid
+from pellucid.train import events
 
 SOURCE = Path(pellucid.__file__).parent
 
@@ -149,3 +152,28 @@ def test_type_checkers_see_the_same_names() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Conv2E"):
         _ = pellucid.Conv2E
+
+
+def public_modules() -> dict[str, ModuleType]:
+    """Every module that a public name leads to: those of `pellucid`, and theirs."""
+    found = {name: value for name in pellucid.__all__ if isinstance(value := getattr(pellucid, name), ModuleType)}
+    below = [getattr(module, name) for module in found.values() for name in module.__all__]
+    found |= {value.__name__: value for value in below if isinstance(value, ModuleType) and value is not numpy}
+    return {module.__name__: module for module in [*found.values(), events, pellucid]}
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_a_public_module_lists_its_own_names_and_no_others(name: str) -> None:
+    module = public_modules()[name]
+    listed = set(module.__all__)
+    assert set(dir(module)) == listed - ({"np"} if name == "pellucid.scratch" else set())
+    for word in dir(module):
+        value = getattr(module, word)
+        assert not isinstance(value, ModuleType) or value.__name__.startswith("pellucid."), f"{name} lists {word}"
+        assert not word.startswith("_") or word == "__version__"
+    for word in ("np", "Any", "annotations", "Mapping", "dataclass"):
+        assert word not in dir(module)
+    if not hasattr(module, "__path__"):  # a module of its own, not a package: nothing it makes is forgotten
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        made = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert {word for word in made if not word.startswith("_")} <= listed

@@ -43,6 +43,18 @@ from pellucid.errors import CheckpointError
 from pellucid.inside import Inside, Place, place_of, reading
 from pellucid.text import json_line
 
+__all__ = [
+    "FORMAT_VERSION",
+    "MAX_BYTES",
+    "MAX_DIMS",
+    "MAX_HEADER_BYTES",
+    "from_bytes",
+    "read",
+    "read_metadata",
+    "to_bytes",
+    "write",
+]
+
 Array = NDArray[Any]
 
 FORMAT_VERSION = 1
@@ -375,3 +387,7 @@ def _check_sizes(path: Place | str, field: str, value: object) -> tuple[int, ...
     if not isinstance(value, list) or not all(type(item) is int and 0 <= item <= MAX_BYTES for item in value):
         _refuse(path, field, "a list of whole numbers from 0", value)
     return tuple(value)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

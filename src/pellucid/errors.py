@@ -17,6 +17,18 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+__all__ = [
+    "BackendError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "PellucidError",
+    "ShapeError",
+    "shown",
+    "unknown_name",
+]
+
 
 class PellucidError(Exception):
     """The root: catch this to catch everything Pellucid raises on purpose."""
@@ -79,3 +91,7 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
     suggestion = f"did you mean {hint!r}? Known" if hint else "known"
     return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

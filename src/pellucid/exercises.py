@@ -22,6 +22,20 @@ from pellucid.layers import Conv2D, Dense, Layer, from_config
 from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import NO_PADS, output_size, pair, resolve_padding
 
+__all__ = [
+    "CLEAR",
+    "LEAK",
+    "MESSAGES",
+    "MIDDLE",
+    "ROUNDING",
+    "EdgeVerdict",
+    "Verdict",
+    "check_edge_kernel",
+    "check_output_size",
+    "check_parameter_count",
+    "two_halves",
+]
+
 SIDE, BRIGHT = 50, 10.0
 """Seed 002's picture: 50 x 50, 10 on the bright half and 0 on the other, plus noise of standard deviation 1."""
 CLEAR = 5.0
@@ -287,3 +301,7 @@ def _size_or_none(size: Pair, kernel: Pair, strides: Pair, pads: Pads) -> Pair |
     """The output's size where the window fits."""
     fits = all(h + sum(p) >= k for h, p, k in zip(size, pads, kernel, strict=True))
     return output_size(size, kernel, strides, pads) if fits else None
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -17,6 +17,31 @@ import numpy as np
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import Array, Shape
 
+__all__ = [
+    "CUT_NORMAL_STDDEV",
+    "NAMES",
+    "Constant",
+    "FanInUniform",
+    "FromFunction",
+    "Initializer",
+    "InitializerLike",
+    "Ones",
+    "RandomNormal",
+    "RandomSigns",
+    "RandomUniform",
+    "VarianceScaling",
+    "Zeros",
+    "config",
+    "fans",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+]
+
 CUT_NORMAL_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at -2 and 2."""
 
@@ -329,3 +354,7 @@ def config(initializer: Initializer) -> str | dict[str, Any]:
     if type(initializer) not in _CLASSES.values():
         return {"type": "FromFunction", "name": type(initializer).__name__}
     return {"type": type(initializer).__name__, **asdict(initializer)}  # type: ignore[call-overload]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -16,6 +16,21 @@ from pellucid.errors import DataError
 from pellucid.ops import Array, real_array
 from pellucid.ops.geometry import whole
 
+__all__ = [
+    "MAX_CLASSES",
+    "THRESHOLD",
+    "Calibration",
+    "Mean",
+    "accuracy",
+    "calibration",
+    "classes_of",
+    "confident_mistakes",
+    "confusion_matrix",
+    "precision",
+    "recall",
+    "top_k",
+]
+
 MAX_CLASSES = 10_000
 """Classes of a confusion matrix, and bins of a calibration: each has a row."""
 
@@ -200,3 +215,7 @@ def _confidences(where: str, labels: Any, probabilities: Any) -> tuple[Array, Ar
 def _share(part: Array, whole: Array) -> Array:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(whole > 0, part / np.maximum(whole, 1), np.nan))
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

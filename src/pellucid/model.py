@@ -45,6 +45,12 @@ from pellucid.train import (
 )
 from pellucid.train.doctor import Doctor
 
+__all__ = [
+    "PREDICT_BYTES",
+    "Sequential",
+    "set_exact_convolution",
+]
+
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
 
@@ -427,3 +433,7 @@ def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:
         model.exact_convolution = exact
     else:
         choose_direct_convolution(flag(model, "exact_convolution"))
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -13,6 +13,16 @@ from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
 
+__all__ = [
+    "NAMES",
+    "Constant",
+    "Cosine",
+    "Schedule",
+    "Step",
+    "WarmUp",
+    "get",
+]
+
 
 class Schedule:
     """A learning rate for every step: `schedule(step)`."""
@@ -173,3 +183,7 @@ def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Sched
         return Cosine(learning_rate, steps)
     climb = max(1, steps // 20)
     return WarmUp(Cosine(learning_rate, max(1, steps - climb)), climb)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

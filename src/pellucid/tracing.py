@@ -22,6 +22,12 @@ from pellucid.model import Sequential
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowering import strip_head
 
+__all__ = [
+    "LayerTrace",
+    "Trace",
+    "trace",
+]
+
 
 @dataclass(frozen=True, repr=False)
 class LayerTrace(Brief):
@@ -214,3 +220,7 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
     targets = loss.prepare_targets(labels, read.shape[1:], examples=len(read))
     values, gradient = loss.value_and_gradient(targets, read)
     return replace(seen._back(gradient, body, "loss"), losses=values)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -24,6 +24,18 @@ from pellucid.layers import Dense, Flatten, GlobalAvgPool2D, Input, Layer
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 
+__all__ = [
+    "FEATURES",
+    "Frozen",
+    "Taken",
+    "features_depth",
+    "freeze",
+    "frozen",
+    "like",
+    "matching",
+    "take_weights",
+]
+
 FEATURES = "features"
 """The name of all layers that find features: those up to the flatten or global pooling, it included."""
 
@@ -213,3 +225,7 @@ def _difference(layer: Layer, theirs: dict[str, dict[str, Shape]]) -> str:
     different = [name for name in {**own, **others} if own.get(name) != others.get(name)]
     name = different[0]
     return f"{name} {own.get(name, 'none')} here, {others.get(name, 'none')} there"
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -28,3 +28,7 @@ __all__ = [
     "mnist",
     "names",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from pellucid.datasets.dataset import Split
 from pellucid.datasets.registry import load_named
 
+__all__ = ["load_data"]
+
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -19,3 +21,7 @@ def load_data() -> tuple[Pair, Pair]:
 
 def _pair(split: Split) -> Pair:
     return np.asarray(split.images), split.labels.astype(np.uint8)[:, None]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from pellucid.datasets.dataset import Dataset, Split
 
+__all__ = ["load", "load_data"]
+
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 SOURCE = (
     "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository 1998, "
@@ -43,3 +45,7 @@ def load_data() -> tuple[Pair, Pair]:
         (np.asarray(data.train.images)[..., 0], data.train.labels.astype(np.uint8)),
         (np.asarray(data.test.images)[..., 0], data.test.labels.astype(np.uint8)),
     )
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -125,3 +125,7 @@ __all__ = [
     "check_gradients",
     "from_config",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

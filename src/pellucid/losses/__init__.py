@@ -84,3 +84,7 @@ def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
             raise unknown_name("loss", spec.get("type"), _CLASSES)
         return cls(**arguments)
     raise ConfigError(f"a loss is a name or a Loss, got {spec!r}; known names: {', '.join(NAMES)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -107,3 +107,7 @@ __all__ = [
     "words_of",
     "zero_pad2d",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

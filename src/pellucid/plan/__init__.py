@@ -34,3 +34,7 @@ __all__ = [
     "penalty_loss",
     "training_memory",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

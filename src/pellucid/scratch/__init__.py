@@ -105,3 +105,7 @@ __all__ = [
     "test_num",
     "train_num",
 ]
+
+
+def __dir__() -> list[str]:
+    return [name for name in __all__ if name != "np"]  # which is handed on for the book's star imports alone

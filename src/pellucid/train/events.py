@@ -10,6 +10,27 @@ from pellucid._arguments import several
 from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import Array
 
+__all__ = [
+    "STRETCH_S",
+    "BatchEnded",
+    "Diagnosed",
+    "EpochEnded",
+    "EpochStarted",
+    "EvaluationStarted",
+    "Event",
+    "FeaturesComputed",
+    "FeaturesNotKept",
+    "Listener",
+    "PicturesJudged",
+    "Resumable",
+    "Stop",
+    "TrainingEnded",
+    "TrainingStarted",
+    "Weighted",
+    "standardize_listeners",
+    "wants_every_batch",
+]
+
 
 class Weighted(Protocol):
     """What a listener may ask of the model that is trained."""
@@ -198,3 +219,7 @@ def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[L
         if isinstance(listener, type):
             raise ConfigError(f"callbacks: make an object of it first, {listener.__name__}(), got the class itself")
     return listeners
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
