@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,11 @@ def test_every_argument_of_every_layer_is_guarded_once_it_is_made() -> None:
             if name != "no_decay":
                 with pytest.raises(ConfigError, match=name):
                     setattr(thing, name, 1)
+
+
+def test_help_shows_the_arguments() -> None:
+    assert list(inspect.signature(Dropout).parameters) == ["rate", "name", "input_shape", "trainable"]
+    assert list(inspect.signature(optimizers.SGD).parameters)[:2] == ["learning_rate", "momentum"]
 
 
 def test_a_layer_of_ones_own_sets_what_it_likes() -> None:

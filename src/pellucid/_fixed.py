@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import Any, ClassVar
 
 from pellucid.errors import ConfigError
@@ -13,6 +14,11 @@ class _Maker(type):
         made = super().__call__(*args, **kwargs)
         made.__dict__["_made"] = True
         return made
+
+    @property
+    def __signature__(cls) -> inspect.Signature:  # or `help` would show the one above
+        signature = inspect.signature(type.__getattribute__(cls, "__init__"))
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
 
 
 class Fixed(metaclass=_Maker):
