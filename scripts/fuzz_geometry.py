@@ -10,6 +10,7 @@ must be right too, not only not crash. PART is one or several of (all, in turn, 
     native   the compiled kernels' own steps, with sizes, arrays and options of other steps
     scratch  the book's layers and functions
     settings arguments of fit, predict, memory and the command line
+    drawings sizes, strides and zooms of what is drawn
 
 It needs nothing but Pellucid and NumPy, so it also runs under sanitizers (scripts/sanitize.sh) and with every
 instruction set (PELLUCID_ISA). An input is a function of the seed and its number: `--first N --inputs 1` runs it alone.
@@ -38,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import checkpoint, layers, model_file, ops, scratch
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, shown
 from pellucid.model import Sequential
 from pellucid.ops import dispatch, geometry, native
 from pellucid.ops.native import runtime
@@ -462,13 +463,14 @@ def fuzz_settings(rng: Random) -> str:
     else:
         from pellucid.cli.app import main
 
-        text = rng.choice(
-            (str(value)[:3000] if not isinstance(value, int) else hex(value)[2:6], "9" * rng.randint(1, 6000))
-        )
+        text = hex(value)[2:6] if isinstance(value, int) else shown(value)
+        text = rng.choice((text, "9" * rng.randint(1, 6000)))
         text = rng.choice((text, "-" + text, "[" * rng.randint(1, 100_000), "1e999", str(2**62), "[[1, 2], [3]]", "{}"))
         *words, option = rng.choice(COMMANDS)
-        if option == "--epochs":  # many are no mistake, and take their time
-            text = rng.choice((str(2**62), "-1", "1.5", "9" * 30, "nan"))
+        if option in ("--epochs", "--size"):  # many are no mistake, and take their time
+            text = rng.choice((str(2**62), "-1", "1.5", "9" * rng.randint(20, 6000), "nan"))
+        if option == "--validation":
+            text = text[:100]  # it may be a folder
         given = [option + text] if option.endswith("=") else [option, text]
         kept = KEEP if words[0] == "train" else ()
         with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.redirect_stdout(io.StringIO()):
@@ -480,6 +482,33 @@ def fuzz_settings(rng: Random) -> str:
     return "run"
 
 
+def fuzz_drawings(rng: Random) -> str:
+    from pellucid import visualise
+    from pellucid.visualise import excitation, features, filters, sliding
+
+    wild, model = Wild(rng, 2), small_model()
+    x = np.random.default_rng(0).random((6, 6, 1), np.float32)
+    kind = rng.randrange(7)
+    if kind == 0:
+        visualise.occlusion(model, x, size=wild(2), stride=wild(2))
+    elif kind == 1:
+        features.feature_grid(x, columns=wild(2), gap=wild(1), zoom=wild(2))
+    elif kind == 2:
+        filters.filter_grid(x[:3, :3, :, None], columns=wild(1), zoom=wild(2))
+    elif kind == 3:
+        places = {"jitter": wild(1), "blur": wild(0.5), "seed": wild(0), "rate": wild(0.1)}
+        excitation.ascend(
+            model, model.layers[0].name, [0], steps=rng.choice((1, 2, 0, -1, 2**62, nested(), "3")), **places
+        )
+    elif kind == 4:
+        visualise.shift_path(wild(3), wild(1))
+    elif kind == 5:
+        sliding.slide_places((4, 4), frames=wild(3), every=wild(2))
+    else:
+        visualise.architecture_svg(model, scale=wild(1.0))
+    return "run"
+
+
 PARTS: dict[str, Callable[[Random], str]] = {
     "layers": fuzz_layers,
     "files": fuzz_files,
@@ -487,6 +516,7 @@ PARTS: dict[str, Callable[[Random], str]] = {
     "native": fuzz_native,
     "scratch": fuzz_scratch,
     "settings": fuzz_settings,
+    "drawings": fuzz_drawings,
 }
 
 

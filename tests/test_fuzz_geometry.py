@@ -29,7 +29,9 @@ def fuzzer() -> Any:
     return module
 
 
-@pytest.mark.parametrize(("part", "inputs"), [("layers", 120), ("files", 120), ("ops", 150), ("native", 150)])
+@pytest.mark.parametrize(
+    ("part", "inputs"), [("layers", 120), ("files", 120), ("ops", 150), ("native", 150), ("drawings", 60)]
+)
 def test_the_first_inputs_are_refused_or_right(part: str, inputs: int) -> None:
     fuzz = fuzzer()
     with warnings.catch_warnings(), np.errstate(all="ignore"):

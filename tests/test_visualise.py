@@ -103,8 +103,8 @@ def test_alike_filters_stand_side_by_side() -> None:
         (np.zeros((3, 3, 1)), {}, ShapeError, r"\(3, 3, 1\)"),
         (np.zeros((3, 0, 1, 2)), {}, ShapeError, r"\(3, 0, 1, 2\)"),
         (KERNEL, {"scale": "log"}, ConfigError, "common, each, got 'log'"),
-        (KERNEL, {"columns": 0}, ConfigError, "columns 0"),
-        (KERNEL, {"zoom": 0}, ConfigError, "zoom 0"),
+        (KERNEL, {"columns": 0}, ConfigError, "columns must be a whole number of at least 1, got 0"),
+        (KERNEL, {"zoom": 0}, ConfigError, "zoom must be a whole number of at least 1, got 0"),
     ],
 )
 def test_wrong_arguments_are_named(

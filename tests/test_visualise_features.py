@@ -65,7 +65,7 @@ def test_channels_are_chosen_and_numbers_that_are_none_stay_out() -> None:
         (MAPS[0], {}, ShapeError, r"\(5, 7\)"),
         (MAPS[:0], {}, ShapeError, r"\(0, 5, 7\)"),
         (MAPS, {"scale": "own"}, ConfigError, "'own'"),
-        (MAPS, {"columns": 0}, ConfigError, "got 0, 1 and 1"),
+        (MAPS, {"columns": 0}, ConfigError, "columns must be a whole number of at least 1, got 0"),
         (MAPS, {"channels": [7]}, ConfigError, "channels 0 to 6, got 7"),
         (MAPS, {"channels": []}, ConfigError, "none to draw"),
     ],
@@ -200,7 +200,7 @@ def test_unknown_layers_and_wrong_pictures_are_named() -> None:
         feature_maps(two_class_model(), PICTURE, ["conf"])
     with pytest.raises(ShapeError, match=r"\(N, 4, 6, 1\)"):
         features_figure(two_class_model(), PICTURE[:3])
-    with pytest.raises(ConfigError, match="channels and columns"):
+    with pytest.raises(ConfigError, match="channels must be a whole number of at least 1"):
         features_figure(two_class_model(), PICTURE, channels=0)
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pellucid.datasets.formats import READERS
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.errors import ConfigError, DataError, shown, unknown_name
+from pellucid.ops.geometry import pair
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,16 +63,14 @@ class Probe:
 
 def fitting(size: int | tuple[int, ...], channels: int, resize: str = "crop") -> Fitting:
     """Errors: ConfigError for a size below 1, channels other than 1 or 3, or an unknown rule."""
-    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    if len(sides) != 2 or not all(isinstance(side, int) and side >= 1 for side in sides):
-        raise ConfigError(f"a picture's size must be a number or (height, width), at least 1 pixel, got {size!r}")
+    sides = pair(size, "a picture's size")
     if math.prod(sides) > MAX_FITTED_PIXELS:
         raise ConfigError(f"a picture's size may be {MAX_FITTED_PIXELS} pixels at most, got {sides[0]} x {sides[1]}")
     if channels not in (1, 3):
-        raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {channels!r}")
+        raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {shown(channels)}")
     if resize not in RESIZE_RULES:
         raise unknown_name("resize rule", resize, RESIZE_RULES)
-    return Fitting((sides[0], sides[1]), channels, resize)
+    return Fitting(sides, channels, resize)
 
 
 def read_picture(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.ops.geometry import pair
 
 Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
@@ -42,8 +43,8 @@ class Preprocessing:
             raise ConfigError(f"preprocessing scale must be a positive number, got {self.scale!r}")
         if self.resize not in RESIZE_RULES:
             raise unknown_name("resize rule", self.resize, RESIZE_RULES)
-        if self.size is not None and (len(self.size) != 2 or min(self.size) < 1):
-            raise ConfigError(f"preprocessing size must be (height, width), both at least 1, got {self.size!r}")
+        if self.size is not None:
+            object.__setattr__(self, "size", pair(self.size, "preprocessing size"))
         if self.size is not None and math.prod(self.size) > MAX_FITTED_PIXELS:
             raise ConfigError(f"preprocessing size may be {MAX_FITTED_PIXELS} pixels at most, got {self.size!r}")
         if self.std is not None and not all(np.isfinite(value) and value > 0 for value in self.std):

@@ -12,7 +12,7 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.inside import Place
 from pellucid.ops import Array
-from pellucid.ops.geometry import above_zero
+from pellucid.ops.geometry import above_zero, number
 from pellucid.visualise.figure import BETWEEN, BLUE, VERMILION
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Animation:
         self._still: tuple[float, Any, Any] | None = None
 
     def frame(self, index: int, scale: float = 1.0) -> Array:
-        """One frame as pixels. Shapes: (H,W,3) uint8. Errors: ConfigError for a scale that is not above 0."""
+        """One frame as pixels. Shapes: (H,W,3) uint8. Errors: ConfigError for a scale out of range."""
         from pellucid.visualise.fonts import prepare
 
-        canvas, background = self._background(above_zero(scale, "scale"))
+        canvas, background = self._background(number(scale, "scale", 0.05, 20))
         self.draw(index)
         prepare(self.figure, as_text=False)
         canvas.restore_region(background)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from pellucid.ops.geometry import number
 from pellucid.visualise.figure import INK, new_figure, ready
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def to_svg(drawing: Drawing, *, scale: float = 1.0) -> str:
     scale: how large it is shown; 1 is its size on paper.
     """
     width, height = (_number(extent) for extent in (drawing.width, drawing.height))
+    scale = number(scale, "scale", 0.01, 1000)
     shown = (_number(extent * scale) for extent in (drawing.width, drawing.height))
     head = '<svg xmlns="http://www.w3.org/2000/svg" width="{}pt" height="{}pt"'.format(*shown)
     lines = [f'{head} viewBox="0 0 {width} {height}" font-family="{FONTS}" role="img">']

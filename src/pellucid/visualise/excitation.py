@@ -135,17 +135,17 @@ def ascend(
     Source: Erhan, Bengio, Courville & Vincent 2009, section 3; decay: Simonyan, Vedaldi & Zisserman 2014, section 2;
         blur: Yosinski et al. 2015, section 3; jitter: Mordvintsev, Olah & Tyka 2015.
     """
-    steps = whole(steps, "ascend: steps")
+    steps = whole(steps, "ascend: steps", 10**6)
     rate = number(rate, "ascend: rate", 0)
-    decay, blur = number(decay, "ascend: decay", 0, 1), number(blur, "ascend: blur", 0)
+    decay, blur = number(decay, "ascend: decay", 0, 1), number(blur, "ascend: blur", 0, 1000)
     layers = _up_to(model, layer)
     picks = _picked(layers[-1], _output_shape(layers, model.input_shape)[-1], channels)
     layers = strip_head(layers, "softmax")  # the score is climbed: a probability is flat near 0 and 1
     layers[-1] = _without_activation(layers[-1])
     shape, place, box = _canvas(layers, model.input_shape)
-    moved = max(box[2] - box[0], box[3] - box[1]) // 16 if jitter is None else jitter
+    moved = max(box[2] - box[0], box[3] - box[1]) // 16 if jitter is None else whole(jitter, "ascend: jitter", least=0)
     low, high = pixel_range(model, shape[-1])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "ascend: seed", 2**32 - 1, least=0))
     # every channel starts from the same noise: what differs in the results comes from the channels
     start = 0.5 + 0.05 * rng.standard_normal(shape)
     pictures = np.repeat(start[None].astype(np.float32), len(picks), axis=0)

@@ -13,8 +13,10 @@ from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
 from pellucid.model import Sequential
 from pellucid.ops import Array
+from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.tracing import Trace, trace
 from pellucid.visualise.answers import as_shown
+from pellucid.visualise.figure import MAX_DRAWN
 from pellucid.visualise.filters import SCALES
 
 UNCHANGED = (Dropout, Flatten, ZeroPadding2D)
@@ -87,14 +89,15 @@ def feature_grid(
         raise ShapeError(f"maps to draw: expected three axes (H,W,C), none empty, got shape {maps.shape}")
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
-    if min(gap, zoom, 1 if columns is None else columns) < 1:
-        raise ConfigError(f"columns, gap and zoom must be at least 1, got {columns}, {gap} and {zoom}")
+    gap, zoom = whole(gap, "gap", MAX_DRAWN), whole(zoom, "zoom", MAX_DRAWN)
+    columns = None if columns is None else whole(columns, "columns", MAX_DRAWN)
     count = maps.shape[2]
     shown = list(range(count)) if channels is None else list(channels)
     wrong = [channel for channel in shown if not 0 <= channel < count]
     if wrong or not shown:
         raise ConfigError(f"these maps have channels 0 to {count - 1}, got {wrong[0] if wrong else 'none to draw'}")
     across = columns or grid_columns(len(shown))
+    expect_numbers((*maps.shape[:2], len(shown), zoom, zoom), "the drawing")
     values = _scaled(maps, scale, limit, signs)[:, :, shown].repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width = values.shape[:2]
     down = -(-len(shown) // across)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number, percent
-from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array
+from pellucid.ops.geometry import whole
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
 from pellucid.visualise.labels import ENGLISH, Labels
@@ -55,8 +55,7 @@ def features_figure(
     Errors: as `feature_maps` and `feature_grid`; ConfigError for channels or columns below 1.
     """
     say = Labels(lang)
-    if channels < 1 or (columns is not None and columns < 1):
-        raise ConfigError(f"channels and columns must be at least 1, got {channels} and {columns}")
+    channels, columns = whole(channels, "channels"), None if columns is None else whole(columns, "columns")
     seen = feature_maps(model, picture, layers)
     names = class_names(model, seen)
     blocks = list(seen.layers)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BLUE, VERMILION = "#0072B2", "#D55E00"
 INK, PALE, BETWEEN = "#222222", "#D9D9D9", "#C9DDEE"
 DPI = 150
+MAX_DRAWN = 1000
+"""Columns, gaps and zoom of a grid."""
 ENDINGS = (".png", ".svg", ".pdf")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import ConfigError, ShapeError, unknown_name
-from pellucid.visualise.figure import INK, grey, new_figure
+from pellucid.ops.geometry import expect_numbers, whole
+from pellucid.visualise.figure import INK, MAX_DRAWN, grey, new_figure
 from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def filter_grid(
         limits = np.abs(kernel).max(axis=(0, 1, 2))
     else:
         limits = np.full(filters, np.abs(kernel).max() if limit is None else limit)
-    if zoom < 1 or (columns is not None and columns < 1):
-        raise ConfigError(f"columns and zoom must be at least 1, got columns {columns} and zoom {zoom}")
+    zoom, columns = whole(zoom, "zoom", MAX_DRAWN), None if columns is None else whole(columns, "columns", MAX_DRAWN)
+    expect_numbers((*kernel.shape, zoom, zoom), "the drawing")
     values = (0.5 + kernel / np.where(limits > 0, 2 * limits, 1)).repeat(zoom, axis=0).repeat(zoom, axis=1)
     height, width = values.shape[:2]
     if channels in (1, 3):

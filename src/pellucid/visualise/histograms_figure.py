@@ -10,7 +10,8 @@ import numpy as np
 from pellucid._numbers import percent
 from pellucid.errors import DataError
 from pellucid.ops import Array
-from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.ops.geometry import whole
+from pellucid.visualise.figure import BLUE, INK, MAX_DRAWN, VERMILION, new_figure, plain
 from pellucid.visualise.histograms import Histogram, Snapshots, UnitStates
 from pellucid.visualise.labels import Labels
 
@@ -143,7 +144,8 @@ def _panels(
     """One panel a name, in rows, those left over empty, and the figure with its title."""
     if not names:
         raise DataError(f"there are no {kind} to draw")
-    across = columns or {1: 1, 2: 2, 4: 2}.get(len(names), 3 if len(names) <= 9 else 4)
+    usual = {1: 1, 2: 2, 4: 2}.get(len(names), 3 if len(names) <= 9 else 4)
+    across = usual if columns is None else whole(columns, "columns", MAX_DRAWN)
     down = -(-len(names) // across)
     figure = new_figure(3.3 * across + 0.4, height * down + 0.9)
     axes = list(figure.subplots(down, across, squeeze=False).flat)

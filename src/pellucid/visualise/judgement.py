@@ -11,6 +11,7 @@ from pellucid._numbers import percent
 from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
+from pellucid.ops.geometry import whole
 from pellucid.visualise.answers import show_picture
 from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain, shortened
 from pellucid.visualise.labels import Labels
@@ -165,7 +166,7 @@ def mistakes_figure(
             f"and {len(table)} rows"
         )
     names = [str(index) for index in range(table.shape[1])] if class_names is None else list(class_names)
-    across = min(columns, len(pictures))
+    across = min(whole(columns, "columns"), len(pictures))
     down = -(-len(pictures) // across)
     height, width = np.asarray(pictures[0]).shape[:2]
     figure = new_figure(1.55 * across + 0.2, (1.4 * height / width + 0.45) * down + (0.5 if title else 0.1))
