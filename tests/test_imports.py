@@ -19,7 +19,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors", "display", "progress", "schema", "text", "_arguments", "_fixed", "_language", "_numbers"),
+    ("errors", "display", "progress", "schema", "text", "_arguments", "_fixed", "_language", "_locks", "_numbers"),
     ("ops",),
     ("initializers",),
     ("layers",),
@@ -37,7 +37,7 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 # these stand beside layers: they import no more than this, and only what comes after layers imports them
 BESIDE = {
     "safe_pickle": {"errors"},
-    "datasets": {"errors", "display", "ops", "safe_pickle", "progress", "text"},
+    "datasets": {"_locks", "errors", "display", "ops", "safe_pickle", "progress", "text"},
     "inside": {"errors"},
     "safe_zip": {"errors"},
     "atomic": {"errors", "inside"},

@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid import losses, optimizers
 from pellucid._arguments import flag, path_of, several, verbosity
+from pellucid._locks import building
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
@@ -123,15 +124,26 @@ class Sequential(Stack, Shown):
     def parameters(self) -> FlatParameters:
         """All parameters in one vector; laid out anew after layers were added, removed, frozen or thawed."""
         self.build()
+        current = self._current()
+        if current is not None:
+            return current
+        with self.turns.taken(), building:
+            current = self._current()
+            if current is not None:  # another thread was first
+                return current
+            old, new = self._parameters, FlatParameters(self.layers)
+            if old is not None:
+                fresh = self.optimizer.slots(new.gradients.size) if self.slots else {}
+                self.slots = new.carry_over(self.slots, old, fresh)
+            new.bind()
+            self._parameters, self._laid_out = new, True
+            self._predictor.forget()
+            return new
+
+    def _current(self) -> FlatParameters | None:
+        """The parameters as they are laid out, unless that is to be done anew; never while another thread trains."""
         old = self._parameters
-        if old is not None and self._laid_out and old.is_current():
-            return old
-        new = FlatParameters(self.layers)
-        if old is not None:
-            self.slots = new.carry_over(self.slots, old, self.optimizer.slots(new.gradients.size) if self.slots else {})
-        self._parameters, self._laid_out = new, True
-        self._predictor.forget()
-        return new
+        return old if old is not None and self._laid_out and (old.is_current() or self.turns.elsewhere) else None
 
     def pop(self) -> Layer:
         """Take the last layer off and return it, with its weights; the classes were those of the head that is gone."""
@@ -197,6 +209,7 @@ class Sequential(Stack, Shown):
                     f"metrics={shown(name)} is not measured in training, {', '.join(ACCURACY_NAMES)} are; "
                     "use pellucid.metrics on predictions"
                 )
+        self.turns.expect_own(self.name, "compiled")
         self._optimizer, self._loss = chosen
         self._metric_names = tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
         self.slots, self.optimizer_step = {}, 0
@@ -231,6 +244,10 @@ class Sequential(Stack, Shown):
 
     def prepare_slots(self) -> None:
         """Make the optimizer's moments fit the trainable parameters, keeping those there are."""
+        with self.turns.taken(), building:
+            self._prepare_slots()
+
+    def _prepare_slots(self) -> None:
         size = self.parameters.gradients.size
         if not self.slots or next(iter(self.slots.values())).size != size:
             self.slots = self.optimizer.slots(size)
@@ -414,9 +431,10 @@ class Sequential(Stack, Shown):
         twin = object.__new__(type(self))
         memo[id(self)] = twin
         memo[id(self._predictor)] = Predictor()
-        if self.built:
-            memo[id(self.parameters)] = None  # laid out anew, in the same order
-        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+        with self.turns.taken():
+            if self.built:
+                memo[id(self.parameters)] = None  # laid out anew, in the same order
+            twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
         for layer in twin.layers:
             layer.owner = weakref.ref(twin)
         return twin

@@ -108,7 +108,7 @@ def save(model: Sequential, path: Place) -> None:
         what = f"{ending} is {FOREIGN[ending]}, which is not written here" if ending in FOREIGN else f"got {ending!r}"
         raise CheckpointError(f"{path}: a model is written as a .safetensors file, {what}; say {stem}.safetensors")
     model.build()
-    with work_bar("auto") as bar:
+    with work_bar("auto") as bar, model.turns.taken():  # a training waits, and all weights are of one step
         bar.busy(f"writing {path}")
         checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
@@ -187,7 +187,8 @@ def _foreign(file: Place) -> CheckpointError | None:
 def to_bytes(model: Sequential) -> bytes:
     """What `save` writes. Errors: ConfigError for a model whose input's shape is not known yet."""
     model.build()
-    return checkpoint.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+    with model.turns.taken():
+        return checkpoint.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
 
 def from_bytes(

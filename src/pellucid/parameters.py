@@ -54,7 +54,7 @@ class Span:
 
 
 class FlatParameters:
-    """Lays the parameters of built layers into one vector and rebinds the layers' arrays to views of it.
+    """Lays the parameters of built layers into one vector; `bind` makes the layers' arrays views of it.
 
     Shapes: vector (P,), gradients (T,) float32, both padded so that each segment begins on a cache line.
     """
@@ -67,10 +67,13 @@ class FlatParameters:
         self.gradients = untouched_zeros(  # a model that only predicts never touches them
             _end((s.gradient_offset, s.length) for s in self.segments if s.gradient_offset is not None)
         )
-        by_layer: dict[str, dict[str, Array]] = {layer.name: {} for layer in layers}
+
+    def bind(self) -> None:
+        """Copy the layers' values in, and rebind their arrays."""
+        by_layer: dict[str, dict[str, Array]] = {layer.name: {} for layer in self._layers}
         for segment in self.segments:
             by_layer[segment.layer][segment.name] = self.view(segment)
-        for layer in layers:
+        for layer in self._layers:
             views = by_layer[layer.name]
             if views:
                 layer.bind(views)

@@ -27,6 +27,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._locks import ForkLock
 from pellucid.datasets.dataset import Rows
 from pellucid.datasets.download import Progress, cache_folder
 from pellucid.datasets.pictures import Fitting, decode
@@ -54,7 +55,7 @@ class FileStore:
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._file = path.open("rb", buffering=0)
         self._close = weakref.finalize(self, self._file.close)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._locks import ForkLock
 from pellucid.datasets.formats import READERS
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, shown, unknown_name
@@ -36,8 +36,8 @@ MAX_MEGAPIXELS = 128
 """Of a file: a telephone's 108 million fit, and 20,000 x 20,000 do not. Known before any are decoded."""
 LARGE_PIXELS = 1 << 24
 """Pictures of more than this are decoded one at a time, whatever the number of threads."""
-_LARGE = threading.Lock()
-_OPENING = threading.Lock()  # warnings.catch_warnings is not for several threads
+_LARGE = ForkLock()
+_OPENING = ForkLock()  # warnings.catch_warnings is not for several threads
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from pellucid import initializers
 from pellucid._arguments import flag
 from pellucid._fixed import Fixed
+from pellucid._locks import building
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.initializers import Initializer
@@ -191,9 +192,12 @@ class Layer(Fixed, Shown):
 
     def ensure_built(self, input_shape: Shape, rng: np.random.Generator) -> None:
         """Build unless that was done."""
-        if not self.built:
-            self.build(tuple(int(size) for size in input_shape), rng)
-            self.built = True
+        if self.built:
+            return
+        with building:
+            if not self.built:
+                self.build(tuple(int(size) for size in input_shape), rng)
+                self.built = True
 
     def draw(self, initializer: Initializer, shape: Shape, rng: np.random.Generator) -> Array:
         """A new array of weights. Errors: ConfigError where it would be too large."""
@@ -215,15 +219,17 @@ class Layer(Fixed, Shown):
         Errors: ShapeError for a wrong number of arrays or a wrong shape, DataError for no numbers, before anything is
         written.
         """
-        for name, value in self.check_weights(weights).items():
-            self.write(name, value)
-        self.version += 1
+        with building:
+            for name, value in self.check_weights(weights).items():
+                self.write(name, value)
+            self.version += 1
 
     def write(self, name: str, value: Any) -> None:
         """Write a new value into the array of this name. Errors: as `set_weights`."""
-        target = self.state[name] if name in self.state else self._writable.get(name, self.params[name])
-        target[...] = self._converted(name, value)
-        self.version += 1
+        with building:
+            target = self.state[name] if name in self.state else self._writable.get(name, self.params[name])
+            target[...] = self._converted(name, value)
+            self.version += 1
 
     def check_weights(self, weights: Sequence[Any]) -> dict[str, Array]:
         """What `set_weights` would write, by name. Errors: as there."""

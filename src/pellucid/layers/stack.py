@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid._arguments import flag, several
 from pellucid._fixed import Fixed
+from pellucid._locks import Turns, building
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
@@ -48,6 +49,7 @@ class Stack(Fixed):
         self.name, self.seed = name, whole(seed, f"{type(self).__name__}: seed", 2**32 - 1, least=0)
         self._layers = Row()
         self._input_shape: Shape | None = None
+        self.turns = Turns()
         self._changes = 0
         for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
             self.add(layer)
@@ -69,7 +71,11 @@ class Stack(Fixed):
             layer.trainable = trained
 
     def add(self, layer: Layer) -> None:
-        """Put a layer at the end; it is built at once where the input's shape is known."""
+        """Put a layer at the end; it is built at once where the input's shape is known.
+
+        Errors: ConfigError while another thread trains.
+        """
+        self.turns.expect_own(self.name, "given layers")
         if isinstance(layer, Input):
             if self.layers or self._input_shape is not None:
                 raise ConfigError(
@@ -104,7 +110,8 @@ class Stack(Fixed):
         self._changed()
 
     def pop(self) -> Layer:
-        """Take the last layer off and return it, with its weights."""
+        """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""
+        self.turns.expect_own(self.name, "robbed of layers")
         if not self.layers:
             raise ConfigError(f"{self.name} has no layers to pop")
         layer, self._layers = self._layers[-1], Row(self._layers[:-1])
@@ -134,6 +141,10 @@ class Stack(Fixed):
         """Make every layer's weights. Shapes: without the batch axis, or with None in front of it, as Keras has it."""
         if input_shape is None and self.built:
             return
+        with building:
+            self._build(input_shape)
+
+    def _build(self, input_shape: Sequence[int | None] | None) -> None:
         before = self._input_shape
         if input_shape is not None:
             one = isinstance(input_shape, int | np.integer)
@@ -195,7 +206,8 @@ class Stack(Fixed):
 
     def get_weights(self) -> list[Array]:
         """Copies of `weights`."""
-        return [array.copy() for array in self.weights]
+        with self.turns.taken():
+            return [array.copy() for array in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Write new values into all weights, in the order of `weights`."""
@@ -208,9 +220,10 @@ class Stack(Fixed):
         parts = [weights[end - number : end] for end, number in zip(ends, counts, strict=True)]
         for layer, part in zip(self.layers, parts, strict=True):
             layer.check_weights(part)  # all before the first is written
-        for layer, part in zip(self.layers, parts, strict=True):
-            if part:
-                layer.set_weights(part)
+        with self.turns.taken():
+            for layer, part in zip(self.layers, parts, strict=True):
+                if part:
+                    layer.set_weights(part)
 
     def __call__(self, x: Any) -> Array:
         """Every layer in turn on a batch of floats, as in use; never scales."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid._locks import Turns
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.display import Brief
 from pellucid.ops.geometry import Array
@@ -21,9 +22,11 @@ Pictures = Any
 class Trainable(Compiled, Protocol):
     """What the trainer needs of a model."""
 
+    name: str
     optimizer_step: int
     num_epochs: int
     preprocessing: Preprocessing
+    turns: Turns
     exact_convolution: bool
 
     @property

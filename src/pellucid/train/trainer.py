@@ -91,8 +91,13 @@ class Trainer:
     def run(self) -> History:
         """Train for `config.epochs` epochs or until a listener says stop.
 
-        Errors: DivergedError when a loss is not finite; the parameters are then those before that step.
+        Errors: DivergedError when a loss is not finite; the parameters are then those before that step. ConfigError
+        while another thread trains the model.
         """
+        with self.model.turns.training(self.model.name):
+            return self._run()
+
+    def _run(self) -> History:
         model, config, examples, place = self.model, self.config, self.examples, self._place
         plan = self._make_plan()
         held = len(self.validation) if self.validation else 0
@@ -129,7 +134,10 @@ class Trainer:
         for batch, n in enumerate(self._feed_batches(plan.feed, first), first):
             step = model.optimizer_step
             rate = model.optimizer.learning_rate_at(step)
-            if not plan.run(n, step=step, learning_rate=rate):
+            with model.turns.taken():
+                whole = plan.run(n, step=step, learning_rate=rate)
+                model.optimizer_step += whole
+            if not whole:
                 raise self._diverged(plan.totals, batch, rate)
             if not self._stepped(batch + 1, 1, n, rate):
                 break
@@ -145,21 +153,21 @@ class Trainer:
             first = model.optimizer_step
             rates = [model.optimizer.learning_rate_at(first + i) for i in range(steps)]
             start = time.perf_counter()
-            done, totals = plan.run_steps(n, position=batch * size, step=first, learning_rates=rates)
-            each_s = (time.perf_counter() - start) / steps
-            if done < steps:
+            with model.turns.taken():
+                done, totals = plan.run_steps(n, position=batch * size, step=first, learning_rates=rates)
                 model.optimizer_step += done
                 model.touch()
+            each_s = (time.perf_counter() - start) / max(done, 1)
+            if done < steps and not np.isfinite(totals[done]).all():
                 raise self._diverged(totals[done], batch + done, rates[done])
-            batch += steps
-            if not self._stepped(batch, steps, n, rates[-1]):
+            batch += done  # fewer where memory ran out amid them, which the next stretch then says
+            if not self._stepped(batch, done, n, rates[done - 1]):
                 break
             steps = max(1, int(STRETCH_S / max(each_s, 1e-6)))
 
     def _stepped(self, batch: int, steps: int, n: int, rate: float) -> bool:
         """So many steps of n pictures each were done, `batch` in the epoch by now; False if somebody wants to stop."""
         model, place = self.model, self._place
-        model.optimizer_step += steps
         model.touch()
         place.batch, place.learning_rate = batch, rate
         place.elapsed_s, self._kept = time.perf_counter() - self._start_s, False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +37,19 @@ RECENT = 3
 
 LATE = 0.75
 """From here on an epoch's loss is called late: what the network has come to, without how it began the epoch."""
+
+
+class kept:
+    """A property worked out once, as functools.cached_property, whose lock (before Python 3.12) a fork leaves shut."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        self._work, self._name, self.__doc__ = work, work.__name__, work.__doc__
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if owner is None:
+            return self
+        value = owner.__dict__[self._name] = self._work(owner)
+        return value
 
 
 @dataclass(frozen=True)
@@ -132,14 +144,14 @@ class Chart:
     start: Mapping[str, Array] = field(default_factory=dict)
     _base: tuple[object, Sequence[Output], Array | None] | None = None
 
-    @cached_property
+    @kept
     def probes(self) -> Array:
         """A few pictures as the first layer gets them, evenly spaced, so of a sorted set from every class."""
         images = self.examples.images
         count = min(NUM_LOOKED_AT, num_probes(self.model, tuple(images.shape[1:])), len(images))
         return self.model.scaled(images[np.arange(count, dtype=np.int64) * len(images) // count])
 
-    @cached_property
+    @kept
     def class_counts(self) -> Array | None:
         """How many training pictures each class has; None where targets are no classes. Shapes: (classes,)."""
         targets = self.examples.targets
@@ -154,7 +166,7 @@ class Chart:
             return np.bincount(targets.reshape(-1).astype(np.int64), minlength=2)
         return None
 
-    @cached_property
+    @kept
     def chance(self) -> float | None:
         """The loss of always giving the same, best answer: ln(classes) where all are equally frequent.
 

@@ -1,0 +1,239 @@
+"""One model in several threads: its first use, two trainings, files written amid one, and children forked amid one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid import Sequential, layers
+from pellucid.errors import ConfigError
+from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
+from pellucid.parameters import FlatParameters
+from pellucid.train.events import BatchEnded, Event
+
+IMAGES = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
+LABELS = (np.arange(40) % 3).astype(np.int32)
+QUIET: dict[str, Any] = {"verbose": 0, "doctor": False}
+
+
+def fresh() -> Sequential:
+    model = Sequential([Conv2D(4, 3, activation="relu"), MaxPool2D(), Flatten(), Dense(3, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def at_once(*work: Callable[[], object]) -> list[BaseException]:
+    """Runs each in a thread, begun together; what they raised."""
+    barrier, raised = threading.Barrier(len(work)), []
+
+    def run(each: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            each()
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(each,)) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+class Meeting:
+    """Holds a thread up until a second one is at the same place, or has had its time to come."""
+
+    def __init__(self) -> None:
+        self.count, self._both = 0, threading.Event()
+
+    def come(self) -> None:
+        self.count += 1
+        if self.count > 1:
+            self._both.set()
+        self._both.wait(0.3)
+
+
+def test_parameters_are_laid_out_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, model, found = Meeting(), fresh(), []
+
+    class Slow(FlatParameters):
+        def __init__(self, *arguments: Any) -> None:
+            meeting.come()
+            super().__init__(*arguments)
+
+    model.build((8, 8, 1))
+    monkeypatch.setattr("pellucid.model.FlatParameters", Slow)
+    assert not at_once(*[lambda: found.append(model.parameters)] * 3)
+    assert meeting.count == 1 and all(each is found[0] for each in found)
+
+
+def test_a_layer_is_built_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, layer, build = Meeting(), Dense(3), Dense.build
+
+    def slow(self: Dense, *arguments: Any) -> None:
+        meeting.come()
+        build(self, *arguments)
+
+    monkeypatch.setattr(layers.Dense, "build", slow)
+    assert not at_once(*[lambda: layer(np.ones((1, 4)))] * 2)
+    assert meeting.count == 1
+
+
+def test_first_use_from_two_threads_loses_no_training(tmp_path: Path) -> None:
+    alone = fresh()
+    alone.fit(IMAGES, LABELS, **QUIET)
+    for _ in range(15):
+        model = fresh()
+        assert not at_once(lambda: model.fit(IMAGES, LABELS, **QUIET), *[lambda: model.predict(IMAGES[:2])] * 2)  # noqa: B023
+        model.save(tmp_path / "model.safetensors")
+        saved = pellucid.load(tmp_path / "model.safetensors").get_weights()
+        for given in (model.get_weights(), saved):
+            assert [w.tobytes() for w in given] == [w.tobytes() for w in alone.get_weights()]
+
+
+def test_a_second_training_at_once_is_refused_and_changes_nothing() -> None:
+    model, alone, begun, refused = fresh(), fresh(), threading.Event(), threading.Event()
+    alone.fit(IMAGES, LABELS, **QUIET)
+
+    def hold(event: Event) -> None:
+        begun.set()
+        refused.wait(10)
+
+    thread = threading.Thread(target=lambda: model.fit(IMAGES, LABELS, callbacks=[hold], **QUIET))
+    thread.start()
+    assert begun.wait(10)
+    frozen = model.layers[0]
+    frozen.trainable = False
+    before = model.parameters
+    for attempt in (
+        lambda: model.fit(IMAGES, LABELS, **QUIET),
+        lambda: model.add(Dense(2)),
+        model.pop,
+        lambda: model.compile("sgd", "mse"),
+    ):
+        with pytest.raises(ConfigError, match=r"sequential is being trained by another thread.*deepcopy"):
+            attempt()
+    assert model.parameters is before  # which the training goes on with
+    model.predict(IMAGES[:1])
+    frozen.trainable = True
+    refused.set()
+    thread.join()
+    assert [w.tobytes() for w in model.get_weights()] == [w.tobytes() for w in alone.get_weights()]
+    model.compile("sgd", "categorical_crossentropy")
+
+
+def test_a_file_written_amid_a_training_is_of_one_step(tmp_path: Path) -> None:
+    def wide() -> Sequential:
+        model = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(1500, activation="relu"), Dense(3)])
+        model.compile("adam", "categorical_crossentropy")
+        return model
+
+    steps: set[bytes] = set()
+    twin, model, stop = wide(), wide(), threading.Event()
+
+    class Note:
+        def __call__(self, event: Event) -> None:
+            if isinstance(event, BatchEnded):
+                steps.add(b"".join(weight.tobytes() for weight in twin.get_weights()))
+
+        every_batch = True
+
+    steps.add(b"".join(weight.tobytes() for weight in twin.get_weights()))
+    twin.fit(IMAGES, LABELS, batch_size=8, epochs=30, callbacks=[Note()], **QUIET)
+    written = []
+
+    def write() -> None:
+        while not stop.is_set():
+            model.save(tmp_path / "m.safetensors")
+            written.append(pellucid.load(tmp_path / "m.safetensors").get_weights())
+            written.append(model.get_weights())
+
+    def train() -> None:
+        try:
+            model.fit(IMAGES, LABELS, batch_size=8, epochs=30, callbacks=[lambda event: time.sleep(0.001)], **QUIET)
+        finally:
+            stop.set()
+
+    assert not at_once(write, train)
+    assert written and all(b"".join(weight.tobytes() for weight in each) in steps for each in written)
+
+
+FORKED = """
+import os, threading, time
+import numpy as np
+from pellucid import Sequential
+from pellucid.layers import Dense, Flatten
+from pellucid.train.doctor import chart
+from pellucid.datasets import pictures
+
+def model():
+    made = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(3)])
+    made.compile("adam", "categorical_crossentropy")
+    return made
+
+images, labels = np.random.default_rng(0).random((20, 8, 8, 1), np.float32), (np.arange(20) % 3).astype(np.int32)
+inside, work = threading.Event(), chart.chance_loss
+def slow(*given):
+    inside.set()
+    time.sleep(0.3)
+    return work(*given)
+chart.chance_loss = slow
+first = model()
+thread = threading.Thread(target=lambda: first.fit(images, labels, epochs=3, verbose=0))
+with pictures._OPENING:
+    pass
+thread.start()
+assert inside.wait(20)
+child = os.fork()
+if not child:
+    chart.chance_loss = work
+    for each in (model(), first):
+        each.fit(images, labels, verbose=0)
+        each.predict(images)
+        each.get_weights()
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+def hold():
+    with first.turns.taken(), pictures._OPENING:
+        inside.set()
+        time.sleep(0.3)
+thread.join()
+inside.clear()
+thread = threading.Thread(target=hold)
+thread.start()
+assert inside.wait(20)
+child = os.fork()
+if not child:
+    first.fit(images, labels, verbose=0)
+    with pictures._OPENING:
+        os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_forked_amid_a_training_trains_predicts_and_saves() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", FORKED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=40)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)  # the child that hangs, too
+        raise
+    assert out.split() == ["0", "0"], err
