@@ -83,6 +83,12 @@ void bring_down(const Sizes& s, const Axis& axis) {
     if (s[axis.windows] == 1) *stride = uint64_t(std::min(int64_t(*stride), reach));
 }
 
+// A window of channels that reaches beyond all of them on both sides sees no more than one that just does.
+void bring_down_window(const Sizes& s) {
+    if (uint64_t* const window = s.find("WINDOW"))
+        *window = uint64_t(std::min(int64_t(*window), 2 * s["C"] + 2));
+}
+
 std::string convolution_objection(const Sizes& s) {
     for (const Axis& axis : kConvolution) bring_down(s, axis);
     const int64_t groups = s["GROUPS"];
@@ -131,6 +137,7 @@ std::string algorithm_objection(const Sizes& s) {
 
 std::string size_objection(const Sizes& s) {
     std::string wrong;
+    bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");

@@ -137,6 +137,26 @@ def test_a_window_far_larger_than_the_picture_is_pooled_without_going_through_it
     np.testing.assert_allclose(mean(x)[:, 0], x.mean(axis=1), rtol=1e-5)
 
 
+def test_memory_that_is_not_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def too_large(*args: object, **kwargs: object) -> None:
+        raise MemoryError("Unable to allocate 3.00 TiB")
+
+    monkeypatch.setattr(Sequential, "outline", too_large)
+    assert main(["summary", "lenet5"]) == 1
+    assert capsys.readouterr().err.startswith("pellucid: out of memory: Unable to allocate 3.00 TiB; use smaller")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_window_of_more_channels_than_there_are_is_that_of_all(dtype: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((1, 3, 2, 6)).astype(dtype)
+    all_of_them, _ = ops.local_response_norm(x, size=13)
+    for size in (14, 15, 2**20):
+        y, _ = ops.local_response_norm(x, size=size)
+        np.testing.assert_array_equal(y, all_of_them)
+
+
 def test_columns_and_the_book_s_layers_are_bounded_too() -> None:
     x = np.zeros((1, 1, 4, 4))
     for number in HUGE:

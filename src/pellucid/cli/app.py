@@ -72,6 +72,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except PellucidError as error:
         note(f"pellucid: {' '.join(str(error).split())}")
         return FAILED
+    except MemoryError as error:
+        asked = " ".join(str(error).split())
+        note(f"pellucid: out of memory{f': {asked}' if asked else ''}; use smaller batches, pictures or networks")
+        return FAILED
     except OSError as error:  # the machine's refusal, of a name that is too long for example
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         note(f"pellucid: {' '.join(f'{name}{error.strerror or error}'.split())}")

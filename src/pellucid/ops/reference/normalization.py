@@ -11,10 +11,9 @@ def _channel_sum(x: Array, before: int, after: int) -> Array:
     """For each channel c the sum of x over channels c-before .. c+after, cut off at the ends."""
     channels = x.shape[-1]
     total = np.zeros_like(x)
-    for shift in range(-before, after + 1):
+    for shift in range(-min(before, channels - 1), min(after, channels - 1) + 1):
         low, high = max(0, -shift), min(channels, channels - shift)
-        if low < high:
-            total[..., low:high] += x[..., low + shift : high + shift]
+        total[..., low:high] += x[..., low + shift : high + shift]
     return total
 
 
