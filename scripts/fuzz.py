@@ -5,7 +5,8 @@ other exception, ten minutes for one input, or two gigabytes of memory is a find
 
     header  a model file's header, wrapped with a right length and a right checksum, so that those stop nothing
     file    a model file's bytes as they are
-    model   a model's description, in a file that is otherwise whole
+    model   a model's description, in a file that is otherwise whole; one that is read is shown, used and saved
+    run     a run's run.json and log.jsonl: what evaluate, show curves, report and train --resume read of them
     idx     an IDX file, gzipped where the input's first byte is odd
     cifar   a CIFAR-10 file, of records or pickled
     pickle  a pickle of arrays
@@ -25,8 +26,10 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import pickle
 import random
+import shlex
 import sys
 import tempfile
 import warnings
@@ -40,14 +43,22 @@ import numpy as np
 with atheris.instrument_imports(include=["pellucid"]):
     from pellucid import checkpoint, model_file, safe_pickle
     from pellucid import layers as L
+    from pellucid.cli import main, report, resume
+    from pellucid.cli.judge import judged
+    from pellucid.cli.run import read_record, title_of
+    from pellucid.cli.run_record import RESUMABLE
+    from pellucid.cli.train_setup import fraction
     from pellucid.datasets import cifar, idx
-    from pellucid.errors import CheckpointError, DataError
+    from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
+    from pellucid.inside import Inside
     from pellucid.model import Sequential
+    from pellucid.train.doctor import in_language, read_findings
     from pellucid.train.snapshots import read_snapshot
+    from pellucid.visualise import curves_figure, held_name, read_log
 
 MAX_MESSAGE = 4_000
 SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-FILE = SCRATCH / "input"
+FILE, RUN = SCRATCH / "input", SCRATCH / "run"
 
 
 def wrapped(header: bytes) -> bytes:
@@ -173,7 +184,74 @@ def read_file(data: bytes) -> None:
 
 def read_model(data: bytes) -> None:
     FILE.write_bytes(described(data))
-    model_file.load(FILE)
+    model = model_file.load(FILE)
+    with contextlib.suppress(PellucidError):
+        use(model)
+
+
+def use(model: Sequential) -> None:
+    """What people do with a model that was read."""
+    model.summary(print_fn=str)
+    checks = model.input_shape, model.output_shape
+    if max(map(math.prod, checks)) > 10_000 or model.outline().macs > 10**7:
+        return
+    pictures = np.zeros((2, *model.input_shape), np.float32)
+    outputs = model.predict(pictures, verbose=0)
+    if model.class_names is not None and outputs.ndim == 2:
+        judged(model, [FILE, FILE], list(pictures), 2)
+    if model.compiled_config() is not None:
+        model.evaluate(pictures, np.zeros(outputs.shape, np.float32), verbose=0)
+    model.save(SCRATCH / "again")
+    model_file.load(SCRATCH / "again")
+
+
+def read_run(data: bytes) -> None:
+    record, _, log = data.partition(b"\0")
+    (RUN / "run.json").write_bytes(record)
+    (RUN / "log.jsonl").write_bytes(log)
+    for read in (told, continued, drawn):
+        with contextlib.suppress(CheckpointError, ConfigError, DataError):
+            read(Inside(RUN))
+
+
+def told(folder: Inside) -> None:
+    record = read_record(folder)
+    title_of(folder), held_name(record)
+    shlex.join(record.get("command", []))
+
+
+def continued(folder: Inside) -> None:
+    record = read_record(folder, RESUMABLE)
+    resume._config(record["training"], None)
+    resume._loading(record["data"]["loading"])
+    fraction(record["data"]["loading"]["validation"])
+
+
+def drawn(folder: Inside) -> None:
+    for said in read_findings(folder / "log.jsonl"):
+        in_language(said, "ko")
+    report._last_event(folder / "log.jsonl").get("best_epoch")
+    resume._logged_epochs(folder / "log.jsonl")
+    curves_figure(read_log(folder / "log.jsonl"))
+
+
+def run_seeds() -> list[bytes]:
+    main(["train", "--limit", "32", "--test-limit", "8", "--epochs", "1", "-q", "--out", str(RUN)])
+    text = json.dumps(json.loads((RUN / "run.json").read_bytes()))
+    return [text.encode() + b"\0" + (RUN / "log.jsonl").read_bytes()]
+
+
+def mutated_run(data: bytes, max_size: int, seed: int) -> bytes:
+    """A change of the record, or of one line of the log."""
+    record, _, log = data.partition(b"\0")
+    lines = log.split(b"\n")
+    place = random.Random(seed).randrange(len(lines) + 2)
+    if place >= len(lines):
+        record = mutated_json(record, max_size, seed)
+    else:
+        lines[place] = mutated_json(lines[place], max_size, seed)
+    changed = record + b"\0" + b"\n".join(lines)
+    return changed if len(changed) <= max_size else data[:max_size]
 
 
 def read_idx(data: bytes) -> None:
@@ -234,6 +312,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], type[Exception], Callable[[], 
     "header": (read_header, CheckpointError, lambda: [HEADER]),
     "file": (read_file, CheckpointError, lambda: [HONEST]),
     "model": (read_model, CheckpointError, lambda: [json.loads(HEADER)["__metadata__"]["pellucid"].encode()]),
+    "run": (read_run, CheckpointError, run_seeds),
     "idx": (read_idx, DataError, idx_seeds),
     "cifar": (read_cifar, DataError, cifar_seeds),
     "pickle": (read_pickle, DataError, pickle_seeds),
@@ -241,7 +320,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], type[Exception], Callable[[], 
 }
 
 
-def main() -> None:
+def begin() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         raise SystemExit(__doc__)
     reader, expected, seeds = TARGETS[sys.argv[1]]
@@ -264,10 +343,11 @@ def main() -> None:
         for number, seed in enumerate(seeds()):
             (folder / f"seed-{number}").write_bytes(seed)
     options = [f"-dict={words}", "-timeout=600", "-rss_limit_mb=2048", "-max_len=8192"]
-    mutator = {"custom_mutator": mutated_json} if sys.argv[1] in ("header", "model") else {}
+    changes = {"header": mutated_json, "model": mutated_json, "run": mutated_run}
+    mutator = {"custom_mutator": changes[sys.argv[1]]} if sys.argv[1] in changes else {}
     atheris.Setup([sys.argv[0], *options, *rest], once, **mutator)
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main()
+    begin()

@@ -17,7 +17,13 @@ from pellucid.errors import CheckpointError
 from pellucid.schema import FLAG, TEXT, Maybe, Misfit, Values, check, either, number, whole
 from pellucid.train.resume import FACTS, training_facts
 
-SPEC = {"a": whole(1, 3), "b?": Maybe(TEXT), "c?": [number(0)], "d?": Values(either(FLAG, TEXT))}
+SPEC = {
+    "a": whole(1, 3),
+    "b?": Maybe(TEXT),
+    "c?": [number(0)],
+    "d?": Values(either(FLAG, TEXT)),
+    "e?": {"f": Maybe(TEXT)},
+}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,7 @@ SPEC = {"a": whole(1, 3), "b?": Maybe(TEXT), "c?": [number(0)], "d?": Values(eit
         ({"a": True}, "a: expected a whole number from 1 to 3, got True"),
         ({"a": 4}, "a: expected a whole number from 1 to 3, got 4"),
         ({"a": 1.0}, "a: expected a whole number from 1 to 3, got 1.0"),
+        ({"a": 1, "e": {}}, "e.f: expected an entry, null too, got None"),
         ({"a": 1, "b": 5}, "b: expected a text, got 5"),
         ({"a": 1, "c": 0}, "c: expected a list, got 0"),
         ({"a": 1, "c": [1, -1]}, "c[1]: expected a number of at least 0, got -1"),

@@ -86,6 +86,8 @@ def check(spec: Any, value: Any, field: str = "") -> None:
         _require(isinstance(value, dict), field, "an object", value)
         for key, inner in spec.items():
             name = key.removesuffix("?")
+            if name == key and isinstance(inner, Maybe):
+                _require(name in value, _join(field, name), "an entry, null too", None)
             if name in value or name == key:
                 check(inner, value.get(name), _join(field, name))
 
