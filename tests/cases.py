@@ -28,6 +28,7 @@ tiles   eps * the largest of the operation on absolute values: where Winograd's 
         A test that forces an algorithm asks for that algorithm's bound; elsewhere, for the widest that may run.
 scaled  eps * the largest result: for formulas with exp, powers and means, a stated number of roundings each.
 
+linear and tiles are for data around 0, whose roundings cancel; test_bounds.py has the bounds for all data.
 eps is float32's 2^-23.
 """
 

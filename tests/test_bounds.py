@@ -1,0 +1,178 @@
+"""The error bounds that hold for all data (docs/accuracy.md): constant, offset, positive, sparse, alternating, bright.
+
+`cases` states bounds for data around 0, whose roundings cancel. Whatever the data, a sum of n products has an error of
+at most n u / (1 - n u) of the sum of their absolute values, u = eps / 2 (Higham 2002, section 3.1), in any order;
+Winograd's algorithm the same with the numbers that it sums, and as many roundings more as its transforms have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import call, changed
+from case import EPS, Case, Conv
+from cases import CASES
+from numpy.lib.stride_tricks import sliding_window_view
+from sizes import SAME3
+
+from pellucid.ops import native, reference
+from pellucid.ops.geometry import Array
+
+Kind = Callable[[np.random.Generator, tuple[int, ...]], Array]
+
+
+def alternating(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return (1 - 2 * (np.indices(shape).sum(axis=0) % 2)) * (1 + 0.1 * rng.random(shape))
+
+
+def bright(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    x = rng.standard_normal(shape)
+    x.reshape(-1)[x.size // 3] *= 1e4
+    return x
+
+
+KINDS: dict[str, Kind] = {
+    "constant": lambda rng, shape: np.full(shape, 0.1),
+    "offset": lambda rng, shape: 1000 + rng.standard_normal(shape),
+    "positive": lambda rng, shape: rng.random(shape),
+    "sparse": lambda rng, shape: rng.standard_normal(shape) * (rng.random(shape) < 0.02),
+    "alternating": alternating,
+    "bright": bright,
+    "huge": lambda rng, shape: 1e15 * rng.standard_normal(shape),
+    "tiny": lambda rng, shape: 1e-15 * rng.standard_normal(shape),
+    "all-sizes": lambda rng, shape: rng.standard_normal(shape) * 10.0 ** rng.integers(-6, 7, shape),
+}
+
+
+def filled(values: Any, kind: str) -> Any:
+    """The same arguments with every float array of this kind."""
+    rng = np.random.default_rng(3)
+    return changed(values, lambda array: KINDS[kind](rng, array.shape).astype(np.float32))
+
+
+def everywhere(bound: float) -> float:
+    """For all data, what a case states as 2 + sqrt(n) and perhaps some roundings for data around 0: n / 2 and those."""
+    return bound + (bound - 2) ** 2 / 2
+
+
+SUMS = [
+    case
+    for case in CASES
+    if case.kind == "linear"
+    and "map" not in case.op
+    and case.op.startswith(("conv2d", "dense", "bias", "avg_pool2d", "global_avg"))
+    and not case.op.startswith(("conv2d_max", "conv2d_avg"))
+]
+
+
+def families() -> Iterator[Case]:
+    """Of each operation every third case."""
+    for op in sorted({case.op for case in SUMS}):
+        yield from [case for case in SUMS if case.op == op][::3]
+
+
+def largest_excess(got: Array, exact: Array, allowed: Array) -> float:
+    error = np.abs(got.astype(np.float64) - exact)
+    return float((error / (allowed + float(np.finfo(np.float32).tiny))).max(initial=0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", tuple(families()), ids=str)
+def test_sums_of_any_data(case: Case, kind: str) -> None:
+    args, options = case.arguments()
+    args = filled(args, kind)
+    wide = changed(args, lambda array: array.astype(np.float64))
+    (got,), (exact,) = call(case.op, args, options), call(case.op, wide, options)
+    (size,) = call(case.op, changed(wide, np.abs), options)
+    assert largest_excess(got, exact, everywhere(case.bound) * EPS * size) <= 1
+
+
+# Winograd's algorithm: F(m x m, r x r) with the points of native/winograd_transforms.hpp
+
+
+def transforms(points: list[float], m: int, r: int) -> tuple[Array, Array, Array]:
+    """|B^T|, |G| and |A^T| of Cook and Toom's algorithm at these points and infinity, as the kernels scale them."""
+    size = m + r - 1
+    a = np.array([[p**i for p in points] + [float(i == m - 1)] for i in range(m)])
+    g = np.array([[p**j for j in range(r)] for p in points] + [[float(j == r - 1) for j in range(r)]])
+    g[:-1] /= np.array([[np.prod([p - q for q in points if q != p])] for p in points])
+    b = np.zeros((size, size))
+    for i, p in enumerate(points):
+        b[i, : size - 1] = np.poly([q for q in points if q != p])[::-1]
+    b[-1] = np.poly(points)[::-1]
+    return np.abs(b), np.abs(g), np.abs(a)
+
+
+F4 = transforms([0, 0.75, -0.75, 1.5, -1.5], 4, 3)
+F2 = transforms([0, 1, -1], 2, 3)
+F5 = transforms([0, 0.75, -0.75, 1.5, -1.5], 2, 5)
+ROUNDINGS = 32
+"""Of both ways of both transforms, and of the one back: at most five sums and three products an axis each."""
+
+
+def windows(x: Array, size: int, step: int, pad: int) -> Array:
+    """|windows| of all tiles: (N, tiles, tiles, size, size, C)."""
+    n, h, w, c = x.shape
+    wide = np.zeros((n, h + pad + size + step, w + pad + size + step, c))
+    wide[:, pad : pad + h, pad : pad + w] = np.abs(x)
+    tiles = sliding_window_view(wide, (size, size), axis=(1, 2))[:, ::step, ::step]
+    return tiles[:, : -(-h // step), : -(-w // step)].transpose(0, 1, 2, 4, 5, 3)
+
+
+def forward_sizes(x: Array, kernel: Array, matrices: tuple[Array, Array, Array]) -> Array:
+    """The absolute values that a tile sums, where it is computed with the magnitudes of all numbers."""
+    b, g, a = matrices
+    m, size, r = a.shape[0], len(b), kernel.shape[0]
+    v = np.einsum("pi,nyxijc,qj->nyxpqc", b, windows(x, size, m, r // 2), b)
+    u = np.einsum("pi,ijco,qj->pqco", g, np.abs(kernel), g)
+    y = np.einsum("ip,nyxpqo,jq->nyxijo", a, np.einsum("nyxpqc,pqco->nyxpqo", v, u), a)
+    n, down, across = y.shape[:3]
+    whole = y.transpose(0, 1, 3, 2, 4, 5).reshape(n, down * m, across * m, -1)
+    return whole[:, : x.shape[1], : x.shape[2]]
+
+
+def kernel_sizes(x: Array, dy: Array, r: int, matrices: tuple[Array, Array, Array]) -> Array:
+    b, g, a = matrices
+    m, size = a.shape[0], len(b)
+    v = np.einsum("pi,nyxijc,qj->nyxpqc", b, windows(x, size, m, r // 2), b)
+    w = np.einsum("ip,nyxijo,jq->nyxpqo", a, windows(dy, m, m, 0), a)
+    return np.einsum("pi,pqco,qj->ijco", g, np.einsum("nyxpqc,nyxpqo->pqco", v, w), g)
+
+
+WINOGRAD = {
+    "winograd": (Conv("3x3", (2, 11, 9, 20), (3, 3), 17, padding=SAME3), F4),
+    "winograd2": (Conv("3x3", (2, 11, 9, 20), (3, 3), 17, padding=SAME3), F2),
+    "winograd-5x5": (Conv("5x5", (2, 11, 9, 12), (5, 5), 9, padding=((2, 2), (2, 2))), F5),
+}
+
+
+@pytest.mark.skipif(not native.available, reason="the kernels are not built")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", WINOGRAD)
+def test_winograd_of_any_data(name: str, kind: str) -> None:
+    (c, matrices), algorithm = WINOGRAD[name], name.partition("-")[0]
+    x, kernel, dy = filled((np.empty(c.x), np.empty(c.kernel_shape), np.empty(c.y)), kind)
+    wide_x, wide_kernel, wide_dy = (array.astype(np.float64) for array in (x, kernel, dy))
+    turned = wide_kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    tiles = int(np.prod([c.y[0], *(-(-edge // len(matrices[2])) for edge in c.y[1:3])]))
+    to_input, to_kernel = forward_sizes(wide_dy, turned, matrices), kernel_sizes(wide_x, wide_dy, c.kernel[0], matrices)
+    runs: dict[str, tuple[Any, ...]] = {
+        "conv2d": ((x, kernel), c.y, (wide_x, wide_kernel, None), forward_sizes(wide_x, wide_kernel, matrices), c.x[3]),
+        "conv2d_backward_input": ((dy, kernel), c.x, (wide_dy, wide_kernel), to_input, c.filters),
+        "conv2d_backward_kernel": ((x, dy), c.kernel_shape, (wide_x, wide_dy), to_kernel, tiles),
+    }
+    for op, (arrays, shape, wide, size, terms) in runs.items():
+        extra = (None,) if op == "conv2d" else ()
+        got, exact = np.empty(shape, np.float32), np.empty(shape)
+        native.run(getattr(native, op)(*arrays, *extra, got, **c.options, algorithm=algorithm))
+        getattr(reference, op)(*wide, exact, **c.options)
+        assert largest_excess(got, exact, (terms + ROUNDINGS) / 2 * EPS * size) <= 1, op
+
+
+def test_the_worst_case_is_the_one_stated() -> None:
+    """84 times the products of the largest numbers, of which a result sums nine."""
+    b, g, a = F4
+    assert round(float((a @ ((g.sum(axis=1)) * b.sum(axis=1))).max()) ** 2 / 9) == 84
