@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from PIL import Image
 
 from pellucid import datasets
 from pellucid.datasets import cache, folder
-from pellucid.datasets.pictures import fit_array, fitting, probe
+from pellucid.datasets.pictures import Probe, fit_array, fitting, probe
+from pellucid.datasets.sizes import fitting_of
 from pellucid.errors import ConfigError, DataError
 
 
@@ -87,9 +90,80 @@ def test_colour_modes_become_rgb(tmp_path):
     assert np.unique(folder.read_picture(deep, 8, 1)).tolist() == [0x80]
     Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(tmp_path / "clear.png")
     assert np.unique(folder.read_picture(tmp_path / "clear.png", 8, 3)).tolist() == [255]
-    Image.fromarray(np.zeros((9, 9), np.float32)).save(tmp_path / "float.tif")
-    with pytest.raises(DataError, match=r"float\.tif: cannot be decoded .*floating-point"):
-        folder.read_picture(tmp_path / "float.tif", 8, 3)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["png", "tif"])
+def test_grey_numbers_are_scaled_by_the_bits_they_use(tmp_path, kind, bits):
+    values = np.linspace(0, 2**bits - 1, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(values).save(tmp_path / f"a.{kind}")
+    got = folder.read_picture(tmp_path / f"a.{kind}", 8, 1)[..., 0]
+    assert got.tolist() == (values >> (bits - 8)).tolist()
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colour_numbers_are_scaled_by_the_bits_they_use(tmp_path, channels, bits):
+    values = np.random.default_rng(0).integers(0, 2**bits, (8, 8, channels)).astype(">u2")
+    values[0, 0, :3] = 2**bits - 1
+    values[..., 3:] = 65535
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", 8, 8, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    packed = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    got = folder.read_picture(tmp_path / "a.png", 8, 3)
+    assert np.abs(got.astype(int) - (values[..., :3].astype(int) >> (bits - 8))).max() <= (0 if channels == 3 else 1)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 255), (-3, 5), (0, 4000), (2, 2)])
+def test_floating_point_numbers_are_scaled_by_their_range(tmp_path, low, high):
+    values = np.linspace(low, high, 64).astype(np.float32).reshape(8, 8)
+    values[0, 3] = np.nan
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    got = folder.read_picture(tmp_path / "a.tif", 8, 1)[..., 0]
+    assert got[0, 3] == 0 and (high == 2 or (got[0, 0], got[7, 7]) == (0, 255))
+
+
+def test_what_was_done_to_deep_and_small_pictures_is_said(tmp_path):
+    for name in "ab":
+        for number in range(3):
+            path = write(tmp_path / "d" / name / f"{number}.png", size=(28, 28), mode="L")
+            if number:
+                Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * 16 + 15).save(path)
+    for _ in range(2):  # decoded, then from the cache
+        data = datasets.load(tmp_path / "d")
+        assert data.facts[2:] == [
+            "pictures 28 x 28 are taken at 32 x 32, in grey",
+            "4 pictures hold numbers of 12 bits",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [
+        ([(8, 8)], (32, 32)),
+        ([(28, 28)], (32, 32)),
+        ([(20, 10)], (64, 32)),
+        ([(33, 40)], (33, 40)),
+        ([(9, 9), (12, 20), (16, 11)], (32, 32)),
+        ([(50, 60), (70, 41), (200, 90)], (56, 56)),
+        ([(600, 400)], (128, 128)),
+        ([(600, 400), (1000, 500)], (128, 128)),
+        ([(256, 256)], (256, 256)),
+    ],
+)
+def test_the_size_follows_the_pictures(sizes, wanted):
+    assert fitting_of([Probe(size, False) for size in sizes], None, "crop", None).size == wanted
+
+
+def test_pictures_too_narrow_to_enlarge(tmp_path):
+    for name in "ab":
+        write(tmp_path / "d" / name / "0.png", size=(200, 1))
+    with pytest.raises(DataError, match=r"1 x 200 are too narrow .* size=32 with resize=.stretch"):
+        datasets.load(tmp_path / "d")
 
 
 def stripes():
@@ -150,9 +224,9 @@ def test_wrong_fittings(pets, size, channels, resize):
 
 
 def test_default_size(pets):
-    assert datasets.load(pets).image_shape == (30, 40, 3)
+    assert datasets.load(pets).image_shape == (32, 43, 3)
     write(pets / "cat" / "large.png", size=(60, 60))
-    assert datasets.load(pets).image_shape == (128, 128, 3)
+    assert datasets.load(pets).image_shape == (32, 32, 3)
 
 
 def test_list_pictures(pets, tmp_path):
@@ -172,7 +246,8 @@ def test_pictures_are_decoded_once(pets, own_cache, monkeypatch):
     first = datasets.load(pets, size=8, progress=lambda done, total, what: seen.append((done, total, what)))
     assert seen[0] == (1, 30, "looking at pictures") and seen[-1] == (30, 30, "reading pictures")
     assert sorted(path.suffix for path in own_cache.iterdir()) == [".json", ".u8"]
-    monkeypatch.setattr(cache, "decode", None)
+    for name in ("decode", "decode_told"):
+        monkeypatch.setattr(cache, name, None)
     again = datasets.load(pets, size=8)
     assert np.array_equal(first.train.images[:], again.train.images[:])
 

@@ -17,7 +17,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from pellucid._locks import ForkLock
 from pellucid.datasets.dataset import Rows
 from pellucid.datasets.download import Progress, cache_folder
-from pellucid.datasets.pictures import Fitting, decode
+from pellucid.datasets.pictures import Fitting, decode, decode_told
 from pellucid.errors import ConfigError, DataError
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 SPARE_BYTES = 256 << 20
 STALE_PART_S = 24 * 3600
@@ -135,6 +135,8 @@ class Built:
     rule: Fitting
     kept: list[int]
     failures: dict[int, str]
+    facts: list[str]
+    """Lines that say what was done to them."""
 
 
 def key(entries: Iterable[tuple[str, int, int]], request: Mapping[str, Any]) -> str:
@@ -150,6 +152,7 @@ def find(name: str, num_entries: int) -> Built | None:
         index = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         rule = Fitting(tuple(index["size"]), index["channels"], index["resize"])
         failures = {int(row): str(reason) for row, reason in index["failures"].items()}
+        facts = [str(line) for line in index["facts"]]
         kept = [row for row in range(num_entries) if row not in failures]
         shape = (len(kept), *rule.shape)
         if index["entries"] != num_entries or (folder / f"{name}.u8").stat().st_size != math.prod(shape):
@@ -159,18 +162,23 @@ def find(name: str, num_entries: int) -> Built | None:
         return None
     with contextlib.suppress(OSError):
         os.utime(folder / f"{name}.json")
-    return Built(store, rule, kept, failures)
+    return Built(store, rule, kept, failures, facts)
 
 
 def build(
-    name: str, paths: Sequence[Path], failures: dict[int, str], rule: Fitting, progress: Progress | None
+    name: str,
+    paths: Sequence[Path],
+    failures: dict[int, str],
+    rule: Fitting,
+    facts: Sequence[str],
+    progress: Progress | None,
 ) -> Built:
     """Decode every picture that has not failed yet, into a cache where there is room.
 
     Where there is none the pictures are only checked, and decoded again whenever they are read.
     """
     candidates = [row for row in range(len(paths)) if row not in failures]
-    failures = dict(failures)
+    failures, depths = dict(failures), Counter[str]()
     folder = cache_folder() / "pictures"
     part = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.part"
     pictures = in_order(lambda row: _decoded(paths[row], rule), candidates)
@@ -182,22 +190,27 @@ def build(
             with contextlib.suppress(OSError):
                 file = stack.enter_context(part.open("wb"))
         for done, (row, picture) in enumerate(zip(candidates, pictures, strict=True), 1):
+            if progress is not None:
+                progress(done, len(candidates), "reading pictures")
             if isinstance(picture, str):
                 failures[row] = picture
-            elif file is not None:
+                continue
+            pixels, depth = picture
+            if depth is not None:
+                depths[depth] += 1
+            if file is not None:
                 try:
-                    file.write(picture.data)
+                    file.write(pixels.data)
                 except OSError:  # the disk is full: go on without
                     file.close()
                     file = None
-            if progress is not None:
-                progress(done, len(candidates), "reading pictures")
+        facts = [*facts, *(f"{count:,} pictures hold {depth}" for depth, count in depths.most_common())]
         if file is not None and len(failures) < len(paths):
-            built = _finish(folder, name, part, file, rule, failures, len(paths))
+            built = _finish(folder, name, part, file, rule, failures, facts, len(paths))
             if built is not None:
                 return built
     kept = [row for row in candidates if row not in failures]
-    return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures)
+    return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures, list(facts))
 
 
 def in_order(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
@@ -226,15 +239,23 @@ def limit_bytes() -> int:
         raise ConfigError(f"PELLUCID_CACHE_BYTES must be a whole number of bytes, got {text!r}") from None
 
 
-def _decoded(path: Path, rule: Fitting) -> NDArray[np.uint8] | str:
+def _decoded(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None] | str:
     try:
-        return np.ascontiguousarray(decode(path, rule))
+        pixels, depth = decode_told(path, rule)
+        return np.ascontiguousarray(pixels), depth
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")
 
 
 def _finish(
-    folder: Path, name: str, part: Path, file: Any, rule: Fitting, failures: dict[int, str], num_entries: int
+    folder: Path,
+    name: str,
+    part: Path,
+    file: Any,
+    rule: Fitting,
+    failures: dict[int, str],
+    facts: list[str],
+    num_entries: int,
 ) -> Built | None:
     """Give the raw file its name, then write the index; None if the disk refuses."""
     index = {
@@ -244,6 +265,7 @@ def _finish(
         "channels": rule.channels,
         "resize": rule.resize,
         "failures": failures,
+        "facts": facts,
     }
     index_part = part.with_suffix(".json.part")
     try:

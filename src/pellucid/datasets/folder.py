@@ -19,14 +19,13 @@ from pellucid.datasets.labels import matched_labels, stratified_split
 from pellucid.datasets.listing import Entry, Listing, list_folder, list_pictures, missing
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
 from pellucid.datasets.remarks import class_line, class_warnings
+from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
 from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 __all__ = ["list_pictures", "load_folder", "read_picture"]
 
 HELD_OUT_FRACTION = 0.2
-DEFAULT_SIZE = 128
-LARGEST_OWN_SIZE = 256
 PARTS = ("train", "validation", "test")
 
 
@@ -58,7 +57,7 @@ def load_folder(
     _check_known(entries, names)
     if not entries:
         raise DataError(f"{root}: no pictures; expected files of type {known_types()} in one sub-folder a class")
-    built = _built(entries, size, resize, channels, progress)
+    built = _built(root, entries, size, resize, channels, progress)
     skipped = sorted([*listing.skipped, *((entries[row].name, reason) for row, reason in built.failures.items())])
     kept = [entries[row] for row in built.kept]
     if not kept:
@@ -97,6 +96,7 @@ def load_folder(
     facts = [class_line(names, counted)]
     if not whole and files is None:
         facts.append(_parts_line(listing, learned, held, test, own_held))
+    facts += built.facts
     return Dataset(
         name=root.resolve().name,
         train=splits.get("train", empty),
@@ -184,6 +184,7 @@ def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]
 
 
 def _built(
+    root: Path,
     entries: list[Entry],
     size: int | tuple[int, int] | None,
     resize: str,
@@ -206,7 +207,12 @@ def _built(
             failures[row] = result
         if progress is not None:
             progress(row + 1, len(paths), "looking at pictures")
-    return cache.build(name, paths, failures, _rule(probes, size, resize, channels), progress)
+    try:
+        rule = fitting_of(probes, size, resize, channels)
+    except DataError as error:
+        raise DataError(f"{root}: {error}") from None
+    facts = [size_line(probes, rule)] if probes else []
+    return cache.build(name, paths, failures, rule, facts, progress)
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:
@@ -223,17 +229,6 @@ def _probed(path: Path) -> Probe | str:
         return probe(path)
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")
-
-
-def _rule(probes: list[Probe], size: int | tuple[int, int] | None, resize: str, channels: int | None) -> Fitting:
-    """Colour unless every picture is grey; their own size where they share a small one."""
-    if channels is None:
-        channels = 1 if probes and all(found.grey for found in probes) else 3
-    if size is None:
-        sizes = {found.size for found in probes}
-        own = next(iter(sizes)) if len(sizes) == 1 else (DEFAULT_SIZE, DEFAULT_SIZE)
-        size = own if max(own) <= LARGEST_OWN_SIZE else DEFAULT_SIZE
-    return fitting(size, channels, resize)
 
 
 def _split(built: Built, kept: list[Entry], names: tuple[str, ...]) -> Split:

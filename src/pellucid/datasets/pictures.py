@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid._locks import ForkLock
+from pellucid.datasets.depth import colour_of, give_low_bytes, grey_of, has_two_bytes, is_deep_grey
 from pellucid.datasets.formats import READERS
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, shown, unknown_name
@@ -89,6 +90,11 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
 
     A JPEG is decoded at a half, quarter or eighth of its size where at least twice the wanted size is left.
     """
+    return decode_told(path, rule)[0]
+
+
+def decode_told(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
+    """The same, and what the file's numbers are where they are neither of 8 nor of 16 bits."""
     with _opened(path) as image:
         if image.format in ("JPEG", "MPO"):
             upright = image.size[::-1] if _orientation(image) >= 5 else image.size
@@ -96,8 +102,22 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
             width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
             image.draft("RGB" if rule.channels == 3 else "L", (width, height))
         with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
-            _set_upright(image)
-            return _fit(_in_mode(image, rule.channels), rule)
+            plain, told = _eight_bits(path, image)
+            return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), told
+
+
+def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:
+    """The picture loaded, its numbers brought to 8 bits where it has more."""
+    two_bytes = has_two_bytes(image)
+    image.load()
+    if is_deep_grey(image):
+        return grey_of(image)
+    if not two_bytes or int(np.asarray(image)[..., :3].max()) >= 1 << 6:
+        return image, None  # the high bytes are a picture
+    with _opened(path) as twin:
+        give_low_bytes(twin)
+        twin.load()
+        return colour_of(image, twin)
 
 
 def probe(path: Path) -> Probe:
@@ -177,12 +197,23 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _set_upright(image: Image.Image) -> None:
-    from PIL import ImageOps
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    from PIL import Image
 
-    image.load()
-    if _orientation(image) != 1:
-        ImageOps.exif_transpose(image, in_place=True)
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    if orientation == 1:
+        return image
+    turned = image.transpose(turns[orientation])
+    turned.info = image.info
+    return turned
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -196,12 +227,7 @@ def _in_mode(image: Image.Image, channels: int) -> Image.Image:
     """The picture as "L" or "RGB"."""
     from PIL import Image
 
-    if image.mode == "F":
-        raise ValueError("pixels are floating-point numbers; save it as an 8-bit picture")
-    if image.mode == "I" or image.mode.startswith("I;"):
-        values = np.asarray(image).astype(np.int64)  # 16 bits, whatever Pillow calls it
-        image = Image.fromarray(np.clip(values >> 8, 0, 255).astype(np.uint8))
-    elif image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, colours)

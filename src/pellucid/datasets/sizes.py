@@ -1,0 +1,67 @@
+"""What a folder's pictures are made into where nothing is said: a size by their own sizes, and grey or colour."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from pellucid.datasets.pictures import Fitting, Probe, fitting
+from pellucid.errors import DataError
+
+DEFAULT_SIZE = 128
+LARGEST_OWN_SIZE = 256
+LEAST_SIZE = 32
+"""Smaller pictures are enlarged to this. photo-net on 1,500 of MNIST, ten epochs: 95.6 % at 32 where it has 94.6 % at
+28 (and a block less), 92.9 % where it has 87.6 % at 8. Twice this gains another point for three times the time."""
+STEP = 8
+
+
+def fitting_of(
+    probes: Sequence[Probe], size: int | tuple[int, int] | None, resize: str, channels: int | None
+) -> Fitting:
+    """Colour unless every picture is grey. Pictures that share a size up to 256 keep it, the shorter side at least 32;
+    others become square by the median of their shorter sides, from 32 to 128.
+
+    Errors: DataError for pictures so narrow that their shorter side cannot become 32.
+    """
+    if channels is None:
+        channels = 1 if probes and all(found.grey for found in probes) else 3
+    return fitting(_size_of([found.size for found in probes]) if size is None else size, channels, resize)
+
+
+def size_line(probes: Sequence[Probe], rule: Fitting) -> str:
+    """How the pictures' sizes and that at which they are taken compare.
+
+    >>> size_line([Probe((28, 28), True)], fitting(32, 1))
+    'pictures 28 x 28 are taken at 32 x 32, in grey'
+    """
+    smallest, largest = (
+        pick((found.size for found in probes), key=lambda size: size[0] * size[1]) for pick in (min, max)
+    )
+    span = f"pictures {_told(smallest)}" + (f" to {_told(largest)}" if smallest != largest else "")
+    taken = "as they are" if smallest == largest == rule.size else f"at {_told(rule.size)}"
+    return f"{span} are taken {taken}, in {'grey' if rule.channels == 1 else 'colour'}"
+
+
+def _size_of(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    if len(set(sizes)) != 1:
+        middle = statistics.median(min(size) for size in sizes) if sizes else DEFAULT_SIZE
+        side = min(max(-(-int(middle) // STEP) * STEP, LEAST_SIZE), DEFAULT_SIZE)
+        return side, side
+    height, width = sizes[0]
+    if max(height, width) > LARGEST_OWN_SIZE:
+        return DEFAULT_SIZE, DEFAULT_SIZE
+    if min(height, width) >= LEAST_SIZE:
+        return height, width
+    scale = LEAST_SIZE / min(height, width)
+    enlarged = round(height * scale), round(width * scale)
+    if max(enlarged) > LARGEST_OWN_SIZE:
+        raise DataError(
+            f"pictures {_told(sizes[0])} are too narrow to be enlarged: say which size they are to have, such as "
+            'size=32 with resize="stretch"'
+        )
+    return enlarged
+
+
+def _told(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
