@@ -189,7 +189,7 @@ def test_predict_and_training_see_the_same_files(tree, name):
 def test_classes_of_almost_one_name_and_of_one_picture(tree):
     tree.put("Cat", "cat", "cat ", "dog")
     tree.put("eel", count=1)
-    first, second = datasets.load(tree.root, size=8).warnings
+    first, second, *_ = datasets.load(tree.root, size=8).warnings
     assert first.startswith("3 classes have almost the same name, 'Cat', 'cat', 'cat '")
     assert second == "one picture alone in 'eel': it is learned and never judged; add some"
 
@@ -200,3 +200,18 @@ def test_a_mistyped_folder_names_its_neighbours(tree):
         datasets.load(tree.root.parent / "phots")
     with pytest.raises(DataError, match=r"no such file or folder; did you mean .*0\.png"):
         list_pictures([tree.root / "cat/0.pgn"])
+
+
+def test_copies_in_two_classes_and_leaks_are_named(tree):
+    for part, count in (("train", 4), ("val", 2)):
+        for label, name in enumerate(("cat", "dog")):
+            for number in range(count):
+                write(tree.root / part / name / f"{number}.png", seed=100 * label + number + 10 * len(part))
+    shutil.copy(tree.root / "train/cat/1.png", tree.root / "train/dog/copy.png")
+    shutil.copy(tree.root / "train/dog/2.png", tree.root / "val/dog/leak.png")
+    for _ in range(2):  # decoded, then from the cache
+        assert datasets.load(tree.root).warnings == [
+            "1 picture lies in two classes, train/cat/1.png = train/dog/copy.png: keep the right one of each",
+            "1 of 5 validation pictures are learned from too, val/dog/leak.png = train/dog/2.png: the result flatters; "
+            "take the copies out",
+        ]

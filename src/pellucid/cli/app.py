@@ -13,6 +13,7 @@ import typer
 
 from pellucid.cli import bench, data, importing, judge, report, run_program, show, train
 from pellucid.cli.console import lasting_output
+from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
 from pellucid.errors import PellucidError
 from pellucid.text import say
@@ -65,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     previous = signal.signal(signal.SIGTERM, _terminated)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        words = list(sys.argv[1:] if arguments is None else arguments)
         with plain_warnings():
             app(words, prog_name="pellucid", obj=words)  # a run's record says how it was made
     except PellucidError as error:
-        note(f"pellucid: {' '.join(str(error).split())}")
+        note(f"pellucid: {' '.join(in_flags(str(error), words).split())}")
         return FAILED
     except MemoryError as error:
         asked = " ".join(str(error).split())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note
 from pellucid.cli.run import write_record
@@ -36,6 +37,24 @@ class RecordWriter:
             write_record(self.folder, dict(self.record))
 
 
+@dataclass
+class Spoken:
+    """What the screen hears: the doctor in the command line's words, always, and all the rest unless it is quiet."""
+
+    every_batch: ClassVar[bool] = False
+
+    screen: Listener
+    quiet: bool
+
+    def __call__(self, event: Event) -> None:
+        from pellucid.train import Diagnosed
+
+        if isinstance(event, Diagnosed):
+            self.screen(replace(event, text=in_flags(event.text, ["train"])))
+        elif not self.quiet:
+            self.screen(event)
+
+
 def train_in(
     folder: Inside,
     checkpoints: Checkpoints,
@@ -57,14 +76,13 @@ def train_in(
     from pellucid.train import Progress, run_training
 
     with Interrupt() as interrupt, Progress(sys.stderr) as progress:
-        listeners: list[Listener] = [interrupt]
         history = run_training(
             network,
             *examples,
             config,
             folder,
             augment=augment_for(dataset, config),
-            listeners=listeners if quiet else [*listeners, progress],
+            listeners=[interrupt, Spoken(progress, quiet)],
             about={"data": dataset.name},
             doctor=doctor,
             test=None if dataset.held_out is dataset.test else dataset.test.images,

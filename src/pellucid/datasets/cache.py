@@ -94,9 +94,10 @@ class DecodingStore:
 class StoredPictures:
     """Some of a store's pictures, indexed like an array; only what is asked for is read."""
 
-    def __init__(self, store: Store, rows: NDArray[np.int64]) -> None:
+    def __init__(self, store: Store, rows: NDArray[np.int64], names: Sequence[str] | None = None) -> None:
         self._store = store
         self._rows = rows
+        self._names = names
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -124,7 +125,11 @@ class StoredPictures:
         return (self[row] for row in range(len(self)))
 
     def select(self, rows: NDArray[np.int64]) -> StoredPictures:
-        return StoredPictures(self._store, self._rows[rows])
+        return StoredPictures(self._store, self._rows[rows], self._names)
+
+    def name(self, row: int) -> str:
+        """What a picture's file is called, else its number."""
+        return str(row) if self._names is None else self._names[self._rows[row]]
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ class Built:
     failures: dict[int, str]
     facts: list[str]
     """Lines that say what was done to them."""
+    hashes: list[str]
+    """One for each of `kept`: alike where pictures are, as they are taken, to the last bit."""
 
 
 def key(entries: Iterable[tuple[str, int, int]], request: Mapping[str, Any]) -> str:
@@ -153,16 +160,19 @@ def find(name: str, num_entries: int) -> Built | None:
         rule = Fitting(tuple(index["size"]), index["channels"], index["resize"])
         failures = {int(row): str(reason) for row, reason in index["failures"].items()}
         facts = [str(line) for line in index["facts"]]
+        hashes = [str(one) for one in index["hashes"]]
         kept = [row for row in range(num_entries) if row not in failures]
         shape = (len(kept), *rule.shape)
         if index["entries"] != num_entries or (folder / f"{name}.u8").stat().st_size != math.prod(shape):
+            return None
+        if len(hashes) != len(kept):
             return None
         store = FileStore(folder / f"{name}.u8", shape)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     with contextlib.suppress(OSError):
         os.utime(folder / f"{name}.json")
-    return Built(store, rule, kept, failures, facts)
+    return Built(store, rule, kept, failures, facts, hashes)
 
 
 def build(
@@ -178,7 +188,7 @@ def build(
     Where there is none the pictures are only checked, and decoded again whenever they are read.
     """
     candidates = [row for row in range(len(paths)) if row not in failures]
-    failures, depths = dict(failures), Counter[str]()
+    failures, depths, hashes = dict(failures), Counter[str](), list[str]()
     folder = cache_folder() / "pictures"
     part = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.part"
     pictures = in_order(lambda row: _decoded(paths[row], rule), candidates)
@@ -196,6 +206,7 @@ def build(
                 failures[row] = picture
                 continue
             pixels, depth = picture
+            hashes.append(hashlib.blake2b(pixels.data, digest_size=12).hexdigest())
             if depth is not None:
                 depths[depth] += 1
             if file is not None:
@@ -206,11 +217,11 @@ def build(
                     file = None
         facts = [*facts, *(f"{count:,} pictures hold {depth}" for depth, count in depths.most_common())]
         if file is not None and len(failures) < len(paths):
-            built = _finish(folder, name, part, file, rule, failures, facts, len(paths))
+            built = _finish(folder, name, part, file, rule, failures, facts, hashes, len(paths))
             if built is not None:
                 return built
     kept = [row for row in candidates if row not in failures]
-    return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures, list(facts))
+    return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures, list(facts), hashes)
 
 
 def in_order(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
@@ -255,6 +266,7 @@ def _finish(
     rule: Fitting,
     failures: dict[int, str],
     facts: list[str],
+    hashes: list[str],
     num_entries: int,
 ) -> Built | None:
     """Give the raw file its name, then write the index; None if the disk refuses."""
@@ -266,6 +278,7 @@ def _finish(
         "resize": rule.resize,
         "failures": failures,
         "facts": facts,
+        "hashes": hashes,
     }
     index_part = part.with_suffix(".json.part")
     try:

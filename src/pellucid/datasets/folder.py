@@ -18,7 +18,7 @@ from pellucid.datasets.formats import known_types
 from pellucid.datasets.labels import matched_labels, stratified_split
 from pellucid.datasets.listing import Entry, Listing, list_folder, list_pictures, missing
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
-from pellucid.datasets.remarks import class_line, class_warnings
+from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
 from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, unknown_name
@@ -97,6 +97,9 @@ def load_folder(
     if not whole and files is None:
         facts.append(_parts_line(listing, learned, held, test, own_held))
     facts += built.facts
+    warned = copy_warnings([entry.name for entry in kept], everything.labels, built.hashes, parts)
+    if not whole and files is None:
+        warned = class_warnings(names, learned.labels, judged_labels) + warned
     return Dataset(
         name=root.resolve().name,
         train=splits.get("train", empty),
@@ -106,7 +109,7 @@ def load_folder(
         validation=held,
         skipped=skipped,
         facts=facts,
-        warnings=[] if whole or files is not None else class_warnings(names, learned.labels, judged_labels),
+        warnings=warned,
         unlabelled=[(str(path), count) for path, count in listing.unlabelled],
     )
 
@@ -234,7 +237,7 @@ def _probed(path: Path) -> Probe | str:
 def _split(built: Built, kept: list[Entry], names: tuple[str, ...]) -> Split:
     numbers = {name: number for number, name in enumerate(names)}
     labels = np.array([numbers[entry.class_name] for entry in kept], dtype=np.int64)
-    images = StoredPictures(built.store, np.arange(len(kept), dtype=np.int64))
+    images = StoredPictures(built.store, np.arange(len(kept), dtype=np.int64), [entry.name for entry in kept])
     return Split(images, labels, [entry.name for entry in kept])
 
 

@@ -39,8 +39,8 @@ def load(
 ) -> Dataset:
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class.
 
-    size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, the shorter
-    side at least 32, or become square by the median of their shorter sides, 32 to 128.
+    size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, the
+    shorter side at least 32, or become square by the median of their shorter sides, 32 to 128.
     resize: "crop" (shorter side to size, centre kept), "center" (the middle seven eighths of that), "pad" or "stretch".
     channels: 1 or 3 to force grey or colour.
     validation: a fraction of the training pictures, or a folder, to watch while training. A folder without splits holds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,46 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
     if unjudged and len(held):
         told.append(f"no picture to judge by in {_few(unjudged)}: its result says nothing about it")
     return told
+
+
+def copy_warnings(
+    files: Sequence[str],
+    labels: NDArray[np.int64],
+    hashes: Sequence[str],
+    parts: Mapping[str, NDArray[np.int64]],
+) -> list[str]:
+    """Pictures that are alike to the last bit though their classes differ, or that are learned from and judged by."""
+    alike: dict[str, list[int]] = {}
+    for row, one in enumerate(hashes):
+        alike.setdefault(one, []).append(row)
+    groups = [rows for rows in alike.values() if len(rows) > 1]
+    told = []
+    torn = [rows for rows in groups if len({int(labels[row]) for row in rows}) > 1]
+    if torn:
+        pairs = [(rows[0], next(row for row in rows if labels[row] != labels[rows[0]])) for rows in torn]
+        told.append(
+            f"{len(torn):,} picture{'s lie' if len(torn) > 1 else ' lies'} in two classes, {_pairs(files, pairs)}: "
+            "keep the right one of each"
+        )
+    part_of = {int(row): part for part, rows in parts.items() for row in rows}
+    for part in ("validation", "test"):
+        leaks = [
+            (row, learned[0])
+            for rows in groups
+            if (learned := [row for row in rows if part_of.get(row) == "train"])
+            for row in rows
+            if part_of.get(row) == part
+        ]
+        if leaks:
+            told.append(
+                f"{len(leaks):,} of {len(parts[part]):,} {part} pictures are learned from too, {_pairs(files, leaks)}: "
+                "the result flatters; take the copies out"
+            )
+    return told
+
+
+def _pairs(files: Sequence[str], pairs: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(f"{files[a]} = {files[b]}" for a, b in pairs[:3]) + (" ..." if len(pairs) > 3 else "")
 
 
 def _few(names: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid._numbers import percent
@@ -115,8 +117,13 @@ def overlap(chart: Chart) -> Finding | None:
                     "count": f"{len(shared):,}",
                     "total": f"{len(part):,}",
                     "share": percent(len(shared) / len(part), 0, "%"),
-                    "held": str(second),
-                    "train": str(first),
+                    "held": _called(part, second),
+                    "train": _called(images, first),
                 },
             )
     return None
+
+
+def _called(images: Any, row: int) -> str:
+    """A picture's file where it has one, else its number."""
+    return str(images.name(row)) if hasattr(images, "name") else str(row)

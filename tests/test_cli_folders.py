@@ -1,0 +1,115 @@
+"""Folders of pictures on the command line: what is said of them, with every size, and in the line's own words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_files import write
+from PIL import Image
+
+FEW = ("--epochs", 1, "--batch-size", 8, "--out", "run")
+
+
+@pytest.fixture(autouse=True)
+def beside(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+
+
+def fill(root: Path, size=(28, 28), count=5, mode="L"):
+    for label, name in enumerate(("cat", "dog")):
+        for number in range(count):
+            write(root / name / f"{number}.png", size=size, seed=100 * label + number, mode=mode)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (9, 31), (40, 33)])
+def test_small_pictures_train_by_the_one_command(command, size):
+    fill(Path("photos"), size)
+    write(Path("photos/cat/colour.png"), size=size)
+    status, out, err = command("train", "--data", "photos", *FEW)
+    assert status == 0, err
+    assert "2 classes: cat (6), dog (5)\n" in out and f"pictures {size[1]} x {size[0]} are taken " in out
+    assert "colour" in out
+    assert command("predict", "run", "photos/cat")[0] == 0
+
+
+def test_every_side_is_taken_when_it_is_asked_for(command):
+    fill(Path("photos"))
+    for side in (1, 7, 16):
+        status, _, err = command(
+            "train", "--data", "photos", "--size", side, "--epochs", 1, "-q", "--out", f"run{side}"
+        )
+        assert status == 0, err
+
+
+def test_loose_test_pictures_are_predicted_in_the_end(command):
+    fill(Path("photos/train"))
+    for number in range(3):
+        write(Path(f"photos/test/{number}.png"), size=(28, 28), seed=number)
+    status, out, err = command("train", "--data", "photos", *FEW)
+    assert status == 0, err
+    assert "no labels: 3 (test/)" in out and out.rstrip().endswith("test --out answers.csv")
+    words = ("train", "--data", "photos", "--epochs", 1, "--out", "again", "-q", "--predict", "photos/test")
+    assert command(*words)[0] == 0
+    assert len(Path("again/answers.csv").read_text().splitlines()) == 4
+    status, _, err = command("train", "--data", "photos", "--predict", "photos/tset")
+    assert status == 1 and "no such file or folder; did you mean photos/test?" in err
+
+
+def test_warnings_stay_when_it_is_quiet(command):
+    fill(Path("photos"), count=40)
+    fill(Path("photos"), count=3)
+    write(Path("photos/Cat/0.png"), size=(28, 28), seed=0, mode="L")
+    Path("photos/dog/notes.txt").write_text("x")
+    for number in range(1, 39):
+        Path(f"photos/dog/{number}.png").unlink()
+    status, _, err = command("train", "--data", "photos", *FEW, "-q")
+    assert status == 0
+    assert "left out dog/notes.txt" in err and "almost the same name, 'Cat', 'cat'" in err
+    assert "in two classes, Cat/0.png = cat/0.png" in err
+    assert "doctor: class 'cat' has" in err and "use --class-weight balanced, and" in err and "class_weight" not in err
+
+
+def test_advice_names_flags(command):
+    fill(Path("photos/train"))
+    fill(Path("photos/val"))
+    fill(Path("narrow"), (200, 1))
+    for words, flag in (
+        (("--data", "photos", "--validation", "0.2"), "--validation 0.2"),
+        (("--data", "narrow"), "--size 32 with --resize stretch"),
+        (("alexnet", "--data", "photos"), "--set LAYER.padding=same, a smaller kernel, or larger pictures (--size N)"),
+    ):
+        status, _, err = command("train", *words)
+        assert status == 1 and flag in err.splitlines()[-1] and err.count("\n") <= 2, err
+
+
+def test_evaluate_judges_each_class(command):
+    fill(Path("photos"), count=6)
+    fill(Path("more"), count=2)
+    write(Path("more/dog/9.png"), size=(28, 28), seed=7, mode="L")
+    assert command("train", "--data", "photos", *FEW, "-q")[0] == 0
+    told = json.loads(command("evaluate", "run", "--data", "more", "--json")[1])
+    assert [row["pictures"] for row in told["classes"]] == [2, 3]
+    assert told["largest_class"] == {"class": "dog", "share": 0.6}
+    right = sum(row["recall"] * row["pictures"] for row in told["classes"])
+    assert np.isclose(right / 5, told["accuracy"], atol=1e-6)
+    out = command("evaluate", "run", "--data", "more")[1]
+    assert "always 'dog'" in out and "recall" in out and "precision" in out
+
+
+def test_predict_sees_in_a_folder_what_it_sees_alone(command):
+    fill(Path("photos"))
+    assert command("train", "--data", "photos", *FEW, "-q")[0] == 0
+    for number, (kind, name) in enumerate((("JPEG", "a.jfif"), ("JPEG", "b.jpe"), ("PNG", "c.jpg"), ("GIF", "d"))):
+        Path("new").mkdir(exist_ok=True)
+        Image.new("L", (20, 20), number).save(Path("new", name), format=kind)
+    Path("new/readme.txt").write_text("x")
+    status, out, err = command("predict", "run", "new", "--json")
+    assert status == 0 and "readme.txt" in err
+    together = json.loads(out)
+    alone = json.loads(command("predict", "run", *sorted(Path("new").glob("[a-d]*")), "--json")[1])
+    assert together == alone and len(together) == 4
