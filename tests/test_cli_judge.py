@@ -152,3 +152,53 @@ def test_a_validation_folder_is_what_the_run_is_judged_on(
     assert status == 0, err
     told = json.loads(command("evaluate", tmp_path / "run", "--json")[1])
     assert told["pictures"] == 8 and f"{100 * told['accuracy']:.2f} %" in out
+
+
+@pytest.fixture(scope="module")
+def mislabelled(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits in folders of their own names, but for one that lies in the wrong one."""
+    folder = tmp_path_factory.mktemp("mislabelled")
+    test = datasets.load("digits").test
+    for index in range(40):
+        label = (int(test.labels[index]) + 1) % 10 if index == 7 else int(test.labels[index])
+        (folder / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(np.asarray(test.images)[index, :, :, 0]).save(folder / str(label) / f"=scan {index}.png")
+    return folder
+
+
+def test_mistakes_are_named(command: Command, run_folder: Path, mislabelled: Path, tmp_path: Path) -> None:
+    table, drawn = tmp_path / "m.csv", tmp_path / "m.svg"
+    status, out, err = command(
+        "show", "mistakes", run_folder, "--data", mislabelled, "--csv", table, "--out", drawn, "--count", 40
+    )
+    assert status == 0 and out.strip() == str(drawn)
+    assert "=scan 7.png: is " in err and "scan 7.png" in drawn.read_text("utf-8")
+    lines = table.read_text("utf-8").splitlines()
+    assert lines[0] == "picture,is,said,probability" and any("scan 7.png" in line for line in lines)
+    assert not any(line.startswith("=") for line in lines)
+    status, out, _ = command("show", "mistakes", run_folder, "--data", mislabelled, "--json")
+    told = json.loads(out)
+    assert status == 0 and len(told) == len(lines) - 1 and set(told[0]) == {"picture", "is", "said", "probability"}
+    assert any(one["picture"].endswith("=scan 7.png") for one in told)
+
+
+def test_mistakes_of_a_named_set_are_numbers_of_its_test_pictures(command: Command, run_folder: Path) -> None:
+    told = json.loads(command("show", "mistakes", run_folder, "--json")[1])
+    test = datasets.load("digits").test
+    for one in told:
+        assert str(test.labels[int(one["picture"])]) == one["is"] != one["said"]
+
+
+def test_confusion_and_predictions_as_tables(
+    command: Command, run_folder: Path, pictures: Path, tmp_path: Path
+) -> None:
+    table, answers = tmp_path / "c.csv", tmp_path / "p.csv"
+    status, out, _ = command("show", "confusion", run_folder, "--csv", table, "--json")
+    told = json.loads(out)
+    rows = [line.split(",") for line in table.read_text("utf-8").splitlines()]
+    assert status == 0 and rows[0][1:] == told["classes"] and sum(map(sum, told["pictures"])) == 360
+    assert [[int(cell) for cell in row[1:]] for row in rows[1:]] == told["pictures"]
+    status, out, _ = command("predict", run_folder, pictures, "--csv", answers, "--json")
+    assert status == 0 and len(json.loads(out)) == 10 and len(answers.read_text("utf-8").splitlines()) == 11
+    status, _, err = command("show", "confusion", run_folder, "--csv", tmp_path / "c.png")
+    assert status == 1 and "--csv" in err

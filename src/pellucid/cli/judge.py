@@ -9,7 +9,7 @@ import typer
 
 from pellucid.cli.background import looks_inverted
 from pellucid.cli.data_notes import tell_left_out
-from pellucid.cli.output import JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
+from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
@@ -159,14 +159,16 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a table instead of printing it: .csv or .json.")
     ] = None,
+    csv: CsvFile = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what is in pictures: the most probable class of each, and how probable it is."""
     from pellucid.datasets import folder
     from pellucid.model_file import load
 
-    if out is not None:
-        check_table_name(out)
+    for table, option in ((out, "--out"), (csv, "--csv")):
+        if table is not None:
+            check_table_name(table, option)
     with working(f"reading {run}", quiet=as_json):
         model = load(find_model(run))
     files, skipped = folder.list_pictures(paths)
@@ -197,6 +199,8 @@ def predict(
             f"{inverted} of {len(answers)} pictures have the other background (light or dark) than those the network "
             f"learned from, so it will guess; {remedy}"
         )
+    if csv is not None and csv != out:
+        deliver(answers, csv, as_json)
     deliver(answers, out, as_json)
 
 

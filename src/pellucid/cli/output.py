@@ -27,6 +27,9 @@ TABLES = (".csv", ".json")
 GAP = 3
 """Between two columns of a table."""
 
+CsvFile = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there too, a .csv or a .json.")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
-from pellucid.cli.output import note
+from pellucid.cli.output import CsvFile, check_table_name, note, percent, print_json, write_table
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ Data = Annotated[
     str | None,
     typer.Option("--data", metavar="NAME|FOLDER", help="Default: the pictures that the run held out."),
 ]
+
+
+Instead = Annotated[bool, typer.Option("--json", help="Print it as JSON instead of drawing.")]
+MISTAKE = ("picture", "is", "said", "probability")
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,26 @@ def confusion(
     data: Data = None,
     rows: Annotated[bool, typer.Option("--rows", help="Percent of each row instead of counts.")] = False,
     lang: Lang = None,
+    csv: CsvFile = None,
+    as_json: Instead = False,
     out: Out = None,
 ) -> None:
     """Draw what is taken for what, with precision and recall of each class."""
     from pellucid.metrics import confusion_matrix
     from pellucid.visualise import confusion_figure
 
+    if csv is not None:
+        check_table_name(csv, "--csv")
     seen = _judged(run, data, lang)
     matrix = confusion_matrix(seen.data.test.labels, seen.answers, seen.answers.shape[1])
+    names = seen.model.class_names or tuple(map(str, range(len(matrix))))
+    table = [[name, *map(int, counts)] for name, counts in zip(names, matrix, strict=True)]
+    if csv is not None:
+        write_table(csv, ["is / taken for", *names], table)
+        note(f"{len(table)} classes: {csv}")
+    if as_json:
+        print_json({"classes": list(names), "pictures": matrix.tolist()})
+        return
     figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title, lang=lang)
     write(figure, out, default_file(Path(run), "confusion"))
 
@@ -89,22 +105,44 @@ def mistakes(
     data: Data = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, max=120, help="At most so many.")] = 24,
     lang: Lang = None,
+    csv: CsvFile = None,
+    as_json: Instead = False,
     out: Out = None,
 ) -> None:
-    """Draw the pictures that were most confidently taken for the wrong class."""
+    """Draw the pictures that were most confidently taken for the wrong class, and name them.
+
+    --csv and --json list all mistakes: by file, or in data sets with a name by the number of the test picture from 0.
+    """
     import numpy as np
 
     from pellucid.metrics import confident_mistakes
     from pellucid.visualise import mistakes_figure
     from pellucid.visualise.labels import Labels
 
+    if csv is not None:
+        check_table_name(csv, "--csv")
     seen = _judged(run, data, lang)
     test = seen.data.test
     wrong = int(np.sum(seen.answers.argmax(axis=1) != test.labels))
     if not wrong:
+        if csv is not None:
+            write_table(csv, MISTAKE, [])
+        if as_json:
+            print_json([])
+            return
         note(f"{run}: no mistake in {len(test):,} pictures of {seen.data.name}, so there is nothing to draw")
         return
+    listed = [_mistake(seen, int(row)) for row in confident_mistakes(test.labels, seen.answers, len(test))]
+    if csv is not None:
+        write_table(csv, MISTAKE, listed)
+        note(f"{wrong} mistakes: {csv}")
+    if as_json:
+        print_json([dict(zip(MISTAKE, row, strict=True)) for row in listed])
+        return
     picks = confident_mistakes(test.labels, seen.answers, count)
+    called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
+    for name, (_, is_, said, share) in zip(called, listed, strict=False):
+        note(f"{name}: is {is_}, said {said} ({percent(share, 0)})")
     chosen = test.select(picks)
     figure = mistakes_figure(
         chosen.images[:],
@@ -118,9 +156,19 @@ def mistakes(
             count=wrong,
             all=len(test),
         ),
+        names=called,
         lang=lang,
     )
     write(figure, out, default_file(Path(run), "mistakes"))
+
+
+def _mistake(seen: Judged, row: int) -> tuple[str, str, str, float]:
+    """A line of MISTAKE for one picture."""
+    test, answer = seen.data.test, seen.answers[row]
+    names = seen.model.class_names or tuple(map(str, range(len(answer))))
+    said = int(answer.argmax())
+    picture = str(row) if test.files is None else test.files[row]
+    return picture, names[int(test.labels[row])], names[said], round(float(answer[said]), 6)
 
 
 def _judged(run: str, data: str | None, lang: str | None) -> Judged:

@@ -12,6 +12,7 @@ from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
+from pellucid.summary import clip
 from pellucid.visualise.answers import show_picture
 from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain, shortened
 from pellucid.visualise.labels import Labels
@@ -151,11 +152,13 @@ def mistakes_figure(
     class_names: Sequence[str] | None = None,
     *,
     columns: int = 6,
+    names: Sequence[str] | None = None,
     title: str = "",
     lang: str | None = None,
 ) -> Figure:
     """Pictures that were taken for the wrong class, each with "said 7 (99 %), is 1", in the order given.
 
+    names: of the pictures, written over each.
     Shapes: pictures (M,H,W,C), labels (M,), probabilities (M,K): of the mistakes alone, see metrics.confident_mistakes.
     Errors: DataError if there are no pictures, or not as many of each.
     """
@@ -165,20 +168,23 @@ def mistakes_figure(
             f"mistakes need a label and a row of probabilities each, got {len(pictures)} pictures, {len(truth)} labels "
             f"and {len(table)} rows"
         )
-    names = [str(index) for index in range(table.shape[1])] if class_names is None else list(class_names)
+    classes = [str(index) for index in range(table.shape[1])] if class_names is None else list(class_names)
     across = min(whole(columns, "columns"), len(pictures))
     down = -(-len(pictures) // across)
     height, width = np.asarray(pictures[0]).shape[:2]
-    figure = new_figure(1.55 * across + 0.2, (1.4 * height / width + 0.45) * down + (0.5 if title else 0.1))
+    figure = new_figure(
+        1.55 * across + 0.2, (1.4 * height / width + 0.45 + 0.14 * (names is not None)) * down + (0.5 if title else 0.1)
+    )
     cells = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, picture, is_, row in zip(cells, pictures, truth, table, strict=False):
+    heads = [""] * len(truth) if names is None else [f"{clip(name, 22)}\n" for name in names]
+    for axes, picture, is_, row, head in zip(cells, pictures, truth, table, heads, strict=False):
         said = int(row.argmax())
         words = say(
-            "said {said} ({share})", said=shortened(names[said], NAME_LENGTH), share=percent(float(row[said]), 0)
+            "said {said} ({share})", said=shortened(classes[said], NAME_LENGTH), share=percent(float(row[said]), 0)
         )
-        truly = say("is {truth}", truth=shortened(names[is_], NAME_LENGTH))
-        separator = ", " if len(words) + len(names[is_]) < 18 else "\n"
-        show_picture(axes, picture, f"{words}{separator}{truly}", fontsize=FONT)
+        truly = say("is {truth}", truth=shortened(classes[is_], NAME_LENGTH))
+        separator = ", " if len(words) + len(classes[is_]) < 18 else "\n"
+        show_picture(axes, picture, f"{head}{words}{separator}{truly}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
         axes.set_axis_off()
     if title:
