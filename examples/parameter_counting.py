@@ -30,7 +30,8 @@ def main() -> None:
     weights, biases = (array.size for array in conv.weights)
     print(f"convolution: {weights} weights, {weights + biases} with biases")
     used = np.count_nonzero(matrix)
-    print(f"entries that are not zero: {used}, of them different: {len(np.unique(matrix[matrix != 0].round(5)))}")
+    different = len(np.unique(matrix[matrix != 0].round(5)))
+    print(f"entries that are not zero: {used}, of them different: {different}")
     print(f"both compute the same, to {difference:.0e}")
     print(check_parameter_count(8, conv, (6, 6, 1)))
 
@@ -43,7 +44,8 @@ def main() -> None:
     ax.set_xlabel("output: 25 places of channel 0, then 25 of channel 1")
     ax.set_ylabel("input: 36 pixels, row by row")
     figure.suptitle(
-        f"The convolution as a 36x50 matrix: {used} of 1,800 entries not 0 (mid-grey), 8 numbers", fontsize=11
+        f"The convolution as a 36x50 matrix: {used} of {matrix.size:,} entries not 0 (mid-grey), {different} numbers",
+        fontsize=11,
     )
     finish(figure, given.out, "parameter_counting.png")
 

@@ -144,3 +144,17 @@ def test_histograms_over_time_need_a_run(command: Command, run_folder: Path, tmp
     assert status == 1 and "needs a run folder" in err
     status, out, _ = command("show", "histograms", alone, "--kind", "weights", "--out", tmp_path / "w.png")
     assert status == 0 and out == f"{tmp_path / 'w.png'}\n"
+
+
+@pytest.mark.parametrize("what", ["features", "arithmetic", "attribution", "slide", "shift"])
+def test_an_image_that_is_not_there_is_named(
+    what: str, command: Command, run_folder: Path, pictures: Path, tmp_path: Path
+) -> None:
+    for image, words in (
+        (pictures / "77.png", "no such"),
+        (pictures, "is a folder"),
+        (tmp_path / "no" / "x.png", "no such"),
+    ):
+        status, out, err = command("show", what, run_folder, "--image", image)
+        assert (status, out) == (1, "") and words in err and str(image) in err, err
+        assert "Errno" not in err and "decoded" not in err and len(err.splitlines()) == 1

@@ -107,7 +107,7 @@ EXPECTED = {
         (
             r"^1 linear layer: [45]\d\.\d% right",
             r"^3 linear layers: [45]\d\.\d% right; learning moved its kernels by up to 0\.0[1-9], 0\.0[1-9], 0\.\d+$",
-            r"^collapsed into one layer it answers the same, to \de-0[678]$",
+            r"^three linear layers and the one they collapse into differ by \de-0[678]$",
             r"^3 layers with ReLU: (100\.0|99\.\d)% right",
         ),
     ),
@@ -210,16 +210,17 @@ def test_an_example_says_what_it_shows_and_how_it_is_run(name: str) -> None:
 def test_the_moving_digit_needs_augmentation_more_than_pooling(ran: Ran) -> None:
     """What the page claims (with pooling no augmentation is needed) against what is measured at 4 pixels."""
     accuracy = ran("moving_digit")[0].partition("\naccuracy")[2]
-    at_four = {line[:30].strip(): float(line.split("%")[4]) for line in accuracy.splitlines() if "pooling" in line}
+    at_four = {line[:30].strip(): float(line.split("%")[4]) for line in accuracy.splitlines() if "%" in line}
     assert at_four["max pooling, augmented"] > at_four["max pooling"] + 30
     assert at_four["no pooling, augmented"] > at_four["max pooling"] + 20
 
 
 def test_shuffled_pixels_cost_the_convolution_and_not_the_dense_layers(ran: Ran) -> None:
-    lines = re.findall(r"^(\w+).* parameters, (.+): (\S+)% right$", ran("shuffled_pixels")[0], re.MULTILINE)
+    lines = re.findall(r"^(\w+).* parameters, (.+): (\S+)% right", ran("shuffled_pixels")[0], re.MULTILINE)
     right = {(network, how): float(percent) for network, how, percent in lines}
     assert right["convolutional", "as they are"] > right["convolutional", "pixels shuffled"] + 1
-    assert right["fully", "pixels shuffled"] > right["fully", "as they are"] - 3
+    lost = {name: right[name, "as they are"] - right[name, "pixels shuffled"] for name in ("fully", "convolutional")}
+    assert abs(lost["fully"]) < 2.5 and lost["convolutional"] > lost["fully"] + 2
 
 
 def test_a_kernel_of_ones_own_gets_a_verdict_in_korean(tmp_path: Path) -> None:

@@ -39,9 +39,27 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf; - writes a PNG to standard output."),
 ]
+
+
+def _one_picture(image: Path | None) -> Path | None:
+    """A file that is there, before anything is loaded. Errors: DataError, with what lies nearby."""
+    from pellucid.datasets.listing import missing
+
+    if image is not None and image.is_dir():
+        raise DataError(f"--image {image}: is a folder; name one picture in it")
+    if image is not None and not image.exists():
+        raise missing(image, "picture for --image")
+    return image
+
+
 ImageFile = Annotated[
     Path | None,
-    typer.Option("--image", metavar="FILE", help="A picture. Default: the first test picture of the run's data."),
+    typer.Option(
+        "--image",
+        metavar="FILE",
+        help="A picture. Default: the first test picture of the run's data.",
+        callback=_one_picture,
+    ),
 ]
 Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Of the words. Default: that of the locale.")]
 LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="A layer, as `pellucid summary` says.")]
