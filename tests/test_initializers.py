@@ -118,11 +118,11 @@ def test_unknown_initializers(bad: object, message: str) -> None:
 
 
 def test_arguments_are_checked() -> None:
-    with pytest.raises(ConfigError, match=r"stddev must be at least 0, got -1"):
+    with pytest.raises(ConfigError, match=r"stddev must be a number of at least 0, got -1"):
         initializers.RandomNormal(0.0, -1)
     with pytest.raises(ConfigError, match="minval must not be above maxval, got 2 and 1"):
         initializers.RandomUniform(2, 1)
-    with pytest.raises(ConfigError, match="scale must be above 0, got 0"):
+    with pytest.raises(ConfigError, match="scale must be a number above 0, got 0"):
         initializers.VarianceScaling(0)
     with pytest.raises(ConfigError, match="did you mean 'fan_out'"):
         initializers.VarianceScaling(1.0, "fan_ou")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
-from pellucid import losses, metrics  # noqa: E402  # after the backend was chosen
+from pellucid import initializers, layers, losses, metrics, optimizers  # noqa: E402  # after the backend was chosen
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
 
@@ -93,3 +94,34 @@ def test_metrics_by_hand_are_kerass() -> None:
         single = np.round(shares[:, 0] * 4) / 4  # a half is class 0
         binary = value(keras.metrics.binary_accuracy(labels[:, None] > 0, single[:, None])).mean()
         assert metrics.accuracy(labels > 0, single[:, None]) == pytest.approx(float(binary))
+
+
+def positional(cls: Any) -> list[str]:
+    """The arguments that may be given by position, in their order."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+
+PAIRS = [
+    *((getattr(layers, name), getattr(keras.layers, name)) for name in (
+        "Conv1D", "Conv2D", "Dense", "Dropout", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
+        "GlobalAveragePooling2D", "Flatten", "Activation", "ReLU", "LeakyReLU", "Softmax", "ZeroPadding2D",
+        "BatchNormalization",
+    )),
+    *((getattr(optimizers, name), getattr(keras.optimizers, name)) for name in (
+        "SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop",
+    )),
+    *((getattr(losses, name), getattr(keras.losses, name)) for name in (
+        "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy", "MeanSquaredError",
+    )),
+    *((getattr(initializers, name), getattr(keras.initializers, name)) for name in (
+        "Constant", "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "Ones",
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=lambda cls: f"{cls.__module__.split('.')[0]}.{cls.__name__}")
+def test_arguments_by_position_are_kerass(ours: Any, theirs: Any) -> None:
+    """What stands at a place means the same there, or cannot be given by position here."""
+    here, there = positional(ours), positional(theirs)
+    assert here == there[: len(here)]

@@ -39,7 +39,7 @@ def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
     try:
         return cls(**arguments)
     except TypeError as error:
-        raise ConfigError(f"{what}: these arguments do not make one: {' '.join(str(error).split()):.200}") from error
+        raise ConfigError(f"{what}: these arguments do not make it: {' '.join(str(error).split()):.200}") from error
 
 
 def several(value: Any, what: str) -> list[Any]:

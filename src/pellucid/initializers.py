@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pellucid._arguments import made
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array, Shape, above_zero, number
 
 __all__ = [
     "CUT_NORMAL_STDDEV",
@@ -42,6 +43,8 @@ __all__ = [
     "lecun_uniform",
 ]
 
+LARGEST = float(np.finfo(np.float32).max)
+
 CUT_NORMAL_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at -2 and 2."""
 
@@ -62,6 +65,9 @@ class Constant(Initializer):
     """Every entry is `value`."""
 
     value: float = 0.0
+
+    def __post_init__(self) -> None:
+        _keep_number(self, "value")
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         return np.full(shape, self.value, np.float32)
@@ -91,8 +97,8 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
 
     def __post_init__(self) -> None:
-        if not self.stddev >= 0:
-            raise ConfigError(f"random_normal: stddev must be at least 0, got {self.stddev}")
+        _keep_number(self, "mean")
+        _keep_number(self, "stddev", 0.0)
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         z = np.asarray(rng.standard_normal(shape, dtype=np.float32))
@@ -109,6 +115,8 @@ class RandomUniform(Initializer):
     maxval: float = 0.05
 
     def __post_init__(self) -> None:
+        _keep_number(self, "minval")
+        _keep_number(self, "maxval")
         if not self.minval <= self.maxval:
             raise ConfigError(f"random_uniform: minval must not be above maxval, got {self.minval} and {self.maxval}")
 
@@ -139,8 +147,7 @@ class FanInUniform(Initializer):
     limit: float = 2.4
 
     def __post_init__(self) -> None:
-        if not self.limit > 0:
-            raise ConfigError(f"fan_in_uniform: limit must be above 0, got {self.limit}")
+        above_zero(self.limit, "fan_in_uniform: limit")
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         bound = self.limit / max(1, fans(shape)[0])
@@ -163,11 +170,10 @@ class VarianceScaling(Initializer):
     distribution: Literal["normal", "uniform"] = "normal"
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise ConfigError(f"variance_scaling: scale must be above 0, got {self.scale}")
-        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+        above_zero(self.scale, "variance_scaling: scale")
+        if not isinstance(self.mode, str) or self.mode not in ("fan_in", "fan_out", "fan_avg"):
             raise unknown_name("variance_scaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
-        if self.distribution not in ("normal", "uniform"):
+        if not isinstance(self.distribution, str) or self.distribution not in ("normal", "uniform"):
             raise unknown_name("variance_scaling distribution", self.distribution, ("normal", "uniform"))
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
@@ -209,6 +215,11 @@ class FromFunction(Initializer):
         if drawn.shape != tuple(shape):
             raise ConfigError(f"initializer {self.name!r} must return shape {tuple(shape)}, got {drawn.shape}")
         return drawn
+
+
+def _keep_number(made: Initializer, name: str, least: float = -LARGEST) -> None:
+    """Errors: ConfigError unless the attribute is a finite number of at least `least`."""
+    number(getattr(made, name), f"{type(made).__name__}: {name}", least)
 
 
 InitializerLike = str | Initializer | Mapping[str, Any] | Callable[[Shape, "np.random.Generator"], Any]
@@ -331,7 +342,7 @@ def get(spec: InitializerLike) -> Initializer:
         if cls is None:
             raise unknown_name("initializer", spec.get("type"), _CLASSES)
         try:
-            return cls(**arguments)
+            return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
         except TypeError as error:
             raise ConfigError(f"{cls.__name__}: {error}") from None
     if isinstance(spec, type) and issubclass(spec, Initializer):

@@ -379,6 +379,8 @@ class Sequential(Stack, Shown):
 
     def summary(self, print_fn: Callable[[str], object] = say, *, batch_size: int = 32) -> None:
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
+        if not callable(print_fn):
+            raise ConfigError(f"summary: print_fn must be a function of a text, got {shown(print_fn)}")
         print_fn(f"{printable(self.name)}\n{self.outline()}\n{self.memory(batch_size)}")
 
     def save(self, path: str | Path | Inside) -> None:

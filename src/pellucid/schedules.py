@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid._arguments import made
+from pellucid.errors import ConfigError, shown, unknown_name
 
 __all__ = [
     "NAMES",
@@ -38,12 +39,12 @@ class Schedule:
 
 def _check_rate(name: str, value: float) -> None:
     if not (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf):
-        raise ConfigError(f"{name} must be a finite number of at least 0, got {value!r}")
+        raise ConfigError(f"{name} must be a finite number of at least 0, got {shown(value)}")
 
 
 def _check_steps(name: str, value: int) -> None:
     if not (isinstance(value, int) and value >= 1):
-        raise ConfigError(f"{name} must be a whole number of at least 1, got {value!r}")
+        raise ConfigError(f"{name} must be a whole number of at least 1, got {shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,11 @@ def get(
             raise unknown_name("schedule", spec.get("type"), _CLASSES)
         if "after" in arguments:
             arguments["after"] = get(arguments["after"])
-        return cls(**arguments)
+        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
     if isinstance(spec, str):
         return _by_name(spec, learning_rate, steps)
     if isinstance(spec, bool) or not isinstance(spec, Real):
-        raise ConfigError(f"a learning rate is a number, a schedule or a schedule's name, got {spec!r}")
+        raise ConfigError(f"a learning rate is a number, a schedule or a schedule's name, got {shown(spec)}")
     return Constant(float(spec))
 
 

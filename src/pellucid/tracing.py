@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._arguments import flag
 from pellucid.display import Brief
-from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.inputs import build_for
 from pellucid.layers import Layer
 from pellucid.layers.layer import Cache
 from pellucid.model import Sequential
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
 
 __all__ = [
@@ -202,8 +203,11 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
     """
     from pellucid import losses
 
+    if not isinstance(model, Sequential):
+        raise ConfigError(f"trace: model must be a Sequential, got {shown(model)}")
     if not model.layers:
         raise ConfigError(f"{model.name} has no layers to trace")
+    training, seed = flag(training, "trace: training"), whole(seed, "trace: seed", 2**32 - 1, least=0)
     images = build_for(model, images)
     x = inputs = model.scaled(images[:])
     steps = []

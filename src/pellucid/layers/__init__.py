@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid._arguments import made
+from pellucid.errors import unknown_name
 from pellucid.layers.activation import Activation, LeakyReLU, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
 from pellucid.layers.check import GradientCheck, check_gradients
 from pellucid.layers.conv import Conv1D, Conv2D
@@ -73,10 +74,7 @@ def from_config(config: Mapping[str, Any], custom_layers: Mapping[str, type[Laye
     known = {**LAYERS, **(custom_layers or {})}
     if name not in known:
         raise unknown_name("layer", name, known)
-    try:
-        return known[name](**arguments)
-    except TypeError as error:
-        raise ConfigError(f"{name}: these arguments do not make a layer: {error}") from error
+    return made(known[name], arguments, name)  # type: ignore[no-any-return]
 
 
 __all__ = [

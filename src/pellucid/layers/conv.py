@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import initializers, ops
+from pellucid._arguments import flag
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
@@ -66,7 +67,7 @@ class Conv2D(Layer):
                 f"choose a multiple of {self.groups}"
             )
         self.activation = standardize_activation(activation, where)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(use_bias, f"{where}: use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = standardize_penalty(kernel_regularizer)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import initializers, ops
+from pellucid._arguments import flag
 from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
@@ -41,7 +42,7 @@ class Dense(Layer):
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.units = whole(units, "Dense: units")
         self.activation = standardize_activation(activation, "Dense")
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(use_bias, "Dense: use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = standardize_penalty(kernel_regularizer)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid import initializers, ops
+from pellucid._arguments import flag
 from pellucid.errors import ShapeError
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array, Shape
@@ -39,8 +40,8 @@ class BatchNorm(Layer):
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.momentum = number(momentum, "BatchNorm: momentum", 0.0, 1.0)
         self.epsilon = number(epsilon, "BatchNorm: epsilon", 0.0)
-        self.center = bool(center)
-        self.scale = bool(scale)
+        self.center = flag(center, "BatchNorm: center")
+        self.scale = flag(scale, "BatchNorm: scale")
         # Keras's names; no arguments yet, but whoever fills a model from a file finds them as in every other layer
         self.gamma_initializer = self.moving_variance_initializer = initializers.get("ones")
         self.beta_initializer = self.moving_mean_initializer = initializers.get("zeros")

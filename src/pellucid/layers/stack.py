@@ -133,7 +133,7 @@ class Stack(Fixed):
                 raise ConfigError(f"{self.name} has {len(self.layers)} layers, no layer {index}")
             return self.layers[index]
         for layer in self.layers:
-            if layer.name == name:
+            if isinstance(name, str) and layer.name == name:
                 return layer
         raise unknown_name(f"layer of {self.name}", name, [layer.name for layer in self.layers])
 
@@ -150,7 +150,7 @@ class Stack(Fixed):
             one = isinstance(input_shape, int | np.integer)
             given: list[Any] = [input_shape] if one else several(input_shape, "input_shape")
             trimmed = given[1:] if given and given[0] is None else given
-            if None in trimmed:
+            if any(size is None for size in trimmed):
                 raise ConfigError(f"{self.name} is built for one size of picture, got {shown(input_shape)}")
             shape = standardize_shape([size for size in trimmed if size is not None], f"{self.name}: input_shape")
             if self._input_shape is not None and self._input_shape != shape:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid._arguments import made
+from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.losses.formulas import (
     CROSS_ENTROPIES,
     BinaryCrossentropy,
@@ -82,8 +83,8 @@ def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
         cls = _CLASSES.get(str(arguments.pop("type", None)))
         if cls is None:
             raise unknown_name("loss", spec.get("type"), _CLASSES)
-        return cls(**arguments)
-    raise ConfigError(f"a loss is a name or a Loss, got {spec!r}; known names: {', '.join(NAMES)}")
+        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
+    raise ConfigError(f"a loss is a name or a Loss, got {shown(spec)}; known names: {', '.join(NAMES)}")
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid import ops
-from pellucid.errors import ConfigError, DataError
+from pellucid._arguments import flag
+from pellucid.errors import ConfigError, DataError, shown
 from pellucid.losses.loss import Loss
 from pellucid.losses.targets import class_numbers, numbers, values
 from pellucid.ops import Array, Shape
@@ -29,7 +30,7 @@ class CategoricalCrossentropy(Loss):
     joint_activation = "softmax"
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
         self.label_smoothing = _smoothing(label_smoothing)
 
     def scores(self, predictions: Array) -> Array:
@@ -86,8 +87,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     def __init__(self, from_logits: bool = False, ignore_class: None = None, *, label_smoothing: float = 0.0) -> None:
         if ignore_class is not None:
             raise ConfigError(
-                f"SparseCategoricalCrossentropy: no ignore_class here, got {ignore_class!r}; give the pictures of that "
-                "class sample_weight=0, or leave them out"
+                f"SparseCategoricalCrossentropy: no ignore_class here, got {shown(ignore_class)}; give pictures of "
+                "that class sample_weight=0, or leave them out"
             )
         super().__init__(from_logits, label_smoothing)
         self.ignore_class = None
@@ -112,7 +113,7 @@ class MAPCriterion(CategoricalCrossentropy):
     def __init__(self, rubbish_penalty: float = 5.0) -> None:
         super().__init__()
         if not isinstance(rubbish_penalty, int | float) or not 0 < rubbish_penalty < math.inf:
-            raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {rubbish_penalty!r}")
+            raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {shown(rubbish_penalty)}")
         self.rubbish_penalty = float(rubbish_penalty)
 
     def scores(self, predictions: Array) -> Array:
@@ -141,7 +142,7 @@ class BinaryCrossentropy(Loss):
     joint_activation = "sigmoid"
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
         self.label_smoothing = _smoothing(label_smoothing)
 
     def scores(self, predictions: Array) -> Array:
@@ -235,7 +236,7 @@ def _warn_unless_probabilities(predictions: Array, activation: str, high: float)
 
 def _smoothing(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(f"label_smoothing must be a number from 0 to 1, got {value!r}")
+        raise ConfigError(f"label_smoothing must be a number from 0 to 1, got {shown(value)}")
     return float(value)
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid._arguments import made
+from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from pellucid.optimizers.optimizer import Optimizer, Rate
 
@@ -60,10 +61,10 @@ def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | Non
         if cls is None:
             raise unknown_name("optimizer", spec.get("type"), _CLASSES)
         excluded = arguments.pop("no_decay", ())
-        optimizer = cls(**arguments)
+        optimizer: Optimizer = made(cls, arguments, cls.__name__)
         optimizer.exclude_from_weight_decay(excluded)
         return optimizer
-    raise ConfigError(f"an optimizer is a name or an Optimizer, got {spec!r}; known names: {', '.join(NAMES)}")
+    raise ConfigError(f"an optimizer is a name or an Optimizer, got {shown(spec)}; known names: {', '.join(NAMES)}")
 
 
 def from_config(config: Mapping[str, Any]) -> Optimizer:

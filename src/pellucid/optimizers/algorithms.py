@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pellucid import ops
+from pellucid._arguments import flag
 from pellucid.ops import Array
 from pellucid.optimizers.optimizer import Optimizer, Rate
 
@@ -31,7 +32,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
         self.momentum = self._number("momentum", momentum, 1.0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag(nesterov, "SGD: nesterov")
 
     def slots(self, size: int) -> dict[str, Array]:
         return {"velocity": np.zeros(size, np.float32)} if self.momentum else {}
@@ -104,7 +105,7 @@ class RMSprop(Optimizer):
         self.rho = self._number("rho", rho, 1.0)
         self.momentum = self._number("momentum", momentum, 1.0)
         self.epsilon = self._number("epsilon", epsilon)
-        self.centered = bool(centered)
+        self.centered = flag(centered, "RMSprop: centered")
 
     def slots(self, size: int) -> dict[str, Array]:
         names = ["square", *(["velocity"] if self.momentum else []), *(["mean"] if self.centered else [])]
@@ -171,11 +172,11 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        *,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
         lr: float | None = None,
     ) -> None:
         super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
@@ -217,12 +218,20 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        *,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
-        *,
         lr: float | None = None,
     ) -> None:
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, weight_decay, clipnorm, clipvalue, global_clipnorm, lr=lr
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            lr=lr,
         )

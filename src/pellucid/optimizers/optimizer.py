@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid import schedules
 from pellucid._fixed import Fixed
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.schedules import Schedule
 
@@ -55,7 +55,10 @@ class Optimizer(Fixed):
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
-        schedule = schedules.get(value)
+        try:
+            schedule = schedules.get(value)
+        except ConfigError as error:
+            raise ConfigError(f"{type(self).__name__}: learning_rate: {error}") from error
         self._learning_rate = schedule.value if isinstance(schedule, schedules.Constant) else schedule
 
     @property
@@ -129,14 +132,14 @@ class Optimizer(Fixed):
     def _number(self, name: str, value: Any, below: float = math.inf) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < below:
             bound = "of at least 0" if below == math.inf else f"from 0 to below {below:g}"
-            raise ConfigError(f"{type(self).__name__}: {name} must be a number {bound}, got {value!r}")
+            raise ConfigError(f"{type(self).__name__}: {name} must be a number {bound}, got {shown(value)}")
         return float(value)
 
     def _limit(self, name: str, value: float | None) -> float | None:
         if value is None:
             return None
         if self._number(name, value) == 0:
-            raise ConfigError(f"{type(self).__name__}: {name} must be above 0, got {value!r}; None turns it off")
+            raise ConfigError(f"{type(self).__name__}: {name} must be above 0, got {shown(value)}; None turns it off")
         return float(value)
 
     def __repr__(self) -> str:

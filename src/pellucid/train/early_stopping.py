@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import Array, number, whole
 from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted, Weighted
 from pellucid.train.history import ACCURACY_NAMES
@@ -34,7 +34,9 @@ class EarlyStopping:
         restore_best_weights: bool = False,
     ) -> None:
         if monitor is not None and not isinstance(monitor, str):
-            raise ConfigError(f'monitor must be a name such as "val_loss", got {monitor!r}; say patience={monitor!r}?')
+            raise ConfigError(
+                f'monitor must be a name such as "val_loss", got {shown(monitor)}; did you mean patience?'
+            )
         self._monitor = monitor
         self._min_delta, self._patience = number(min_delta, "min_delta", 0.0), whole(patience, "patience")
         self._restore = restore_best_weights
