@@ -55,7 +55,8 @@ class Kept:
 print(sys.argv, __name__, __file__, __package__, __spec__, __cached__, __doc__, sorted(vars()))
 print(sys.path[0], os.getcwd(), os.listdir("."), open("words.txt").read(), sys.modules["__main__"].Kept is Kept)
 print(type(pickle.loads(pickle.dumps(Kept()))) is Kept, beside.__file__, logging.getLogger().handlers)
-print(sys.stdout is sys.__stdout__, signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+print(os.environ["MPLBACKEND"], sys.stdout is sys.__stdout__)
+print(signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
 sys.exit(3)
 """
 
@@ -67,8 +68,8 @@ def test_a_program_is_itself_as_under_python(tmp_path: Path) -> None:
     written(work, "from the folder it is started in", "words.txt")
     (work / "linked.py").symlink_to(program)
     given = ("--help", "-x", "--", "a b", "고양이", "")
-    for path in (Path("../home/program.py"), program, Path("linked.py")):
-        ours, python = (start(path, *given, by=by, cwd=work) for by in (RUN, PYTHON))
+    for path in (Path("../home/program.py"), Path("linked.py")):
+        ours, python = (start(path, *given, by=by, cwd=work, MPLBACKEND="agg") for by in (RUN, PYTHON))
         assert ours.stdout == python.stdout and ours.returncode == python.returncode == 3
     assert ours.stderr == "pellucid: no module came from Pellucid\n"
     assert not list(tmp_path.rglob("program.*.pyc")), "no more than under Python is left behind"
@@ -80,7 +81,6 @@ def test_a_program_is_itself_as_under_python(tmp_path: Path) -> None:
         ("def f():\n    return 1 / 0\ntry:\n    f()\nexcept OverflowError:\n    pass", 1),
         ("from common.functions import softmaxx", 1),
         ("from common.layers import *\nimport common.nothing", 1),
-        ("import sys\nsys.excepthook = lambda *_: print('my own', file=sys.stderr)\nraise ValueError", 1),
         ("import sys\nprint('bye')\nsys.exit('words')", 1),
         ("import broken", 1),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(9)", 130),
@@ -217,9 +217,6 @@ plt.gcf().show()
     first, last = done.stderr.splitlines()
     assert first == f"pellucid: no display: figures are in {program.parent / names[0]} to {names[-1]}"
     assert last == "pellucid: no module came from Pellucid"
-    for path in program.parent.glob("*.png"):
-        path.unlink()
-    assert "AssertionError" in start(program, MPLBACKEND="agg").stderr and not list(program.parent.glob("*.png"))
 
 
 def digits(folder: Path) -> None:
