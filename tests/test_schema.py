@@ -169,3 +169,12 @@ def test_a_model_file_larger_than_the_memory_is_refused_at_once(tmp_path: Path) 
             pytest.skip("no such file here")
     with pytest.raises(CheckpointError, match="takes 35184372088832 bytes of memory"):
         checkpoint.read(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("end", ["[]", "5", '{"event": "end", "reason": [1]}', '{"event": "end", "best_epoch": {}}'])
+def test_an_end_that_is_none_is_passed_over(end: str, tmp_path: Path) -> None:
+    from pellucid.cli.report import _last_event
+    from pellucid.inside import Inside
+
+    (tmp_path / "log.jsonl").write_text(f"{end}\n")
+    assert _last_event(Inside(tmp_path) / "log.jsonl") == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import webbrowser
@@ -19,6 +20,7 @@ from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
+from pellucid.schema import TEXT, Misfit, check, whole
 from pellucid.text import say
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ EXAMPLES = (
     "In Korean, and opened in the browser:\n   pellucid report RUN --lang ko --open"
 )
 REPORT_FILE = "report.html"
+
+END = {"event?": TEXT, "reason?": TEXT, "epochs?": whole(), "best_epoch?": whole()}
+"""What the last line of a log says of how training ended."""
 
 
 def report(
@@ -100,7 +105,10 @@ def _last_event(log: Inside) -> dict[str, Any]:
             event = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        return event if isinstance(event, dict) and event.get("event") == "end" else {}
+        with contextlib.suppress(Misfit):
+            check(END, event)
+            return dict(event) if event.get("event") == "end" else {}
+        return {}
     return {}
 
 
