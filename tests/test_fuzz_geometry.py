@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid import checkpoint, layers, model_file, ops, scratch
+from pellucid import checkpoint, initializers, layers, losses, model_file, ops, optimizers, schedules, scratch
 from pellucid.cli.app import main
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, ShapeError, shown
 from pellucid.model import Sequential
@@ -82,6 +82,11 @@ def test_nothing_else_is_taken_for_a_size(number: Any) -> None:
         lambda: geometry.whole(number, "batch_size"),
         lambda: geometry.standardize_shape((number, 3), "Input"),
         lambda: layers.Dropout(number),
+        lambda: optimizers.SGD(momentum=[number]),  # type: ignore[arg-type]
+        lambda: optimizers.Adam(epsilon=[number]),  # type: ignore[arg-type]
+        lambda: schedules.Step(0.1, [number]),  # type: ignore[arg-type]
+        lambda: losses.CategoricalCrossentropy(label_smoothing=[number]),  # type: ignore[arg-type]
+        lambda: initializers.RandomNormal(stddev=[number]),  # type: ignore[arg-type]
         lambda: ops.dropout(np.zeros(3, np.float32), 0.5, (0, 0, [number])),  # type: ignore[arg-type]
         lambda: Sequential(seed=[number]),  # type: ignore[arg-type]
         lambda: layers.Conv1D(1, 1, padding=[number, 0]),

@@ -13,6 +13,10 @@ from typing import Any
 
 from pellucid._arguments import made
 from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.ops.geometry import number, whole
+
+MAX_STEPS = 2**53
+"""Steps of a schedule: their number divides exactly."""
 
 __all__ = [
     "NAMES",
@@ -38,13 +42,11 @@ class Schedule:
 
 
 def _check_rate(name: str, value: float) -> None:
-    if not (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf):
-        raise ConfigError(f"{name} must be a finite number of at least 0, got {shown(value)}")
+    number(value, name, 0.0)
 
 
 def _check_steps(name: str, value: int) -> None:
-    if not (isinstance(value, int) and value >= 1):
-        raise ConfigError(f"{name} must be a whole number of at least 1, got {shown(value)}")
+    whole(value, name, MAX_STEPS)
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def get(
         return _by_name(spec, learning_rate, steps)
     if isinstance(spec, bool) or not isinstance(spec, Real):
         raise ConfigError(f"a learning rate is a number, a schedule or a schedule's name, got {shown(spec)}")
-    return Constant(float(spec))
+    return Constant(number(spec, "learning rate", 0.0) if isinstance(spec, int) else float(spec))
 
 
 def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Schedule:

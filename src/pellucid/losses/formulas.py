@@ -14,6 +14,7 @@ from pellucid.errors import ConfigError, DataError, shown
 from pellucid.losses.loss import Loss
 from pellucid.losses.targets import class_numbers, numbers, values
 from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import above_zero
 
 
 class CategoricalCrossentropy(Loss):
@@ -112,9 +113,7 @@ class MAPCriterion(CategoricalCrossentropy):
 
     def __init__(self, rubbish_penalty: float = 5.0) -> None:
         super().__init__()
-        if not isinstance(rubbish_penalty, int | float) or not 0 < rubbish_penalty < math.inf:
-            raise ConfigError(f"MAPCriterion: rubbish_penalty must be a number above 0, got {shown(rubbish_penalty)}")
-        self.rubbish_penalty = float(rubbish_penalty)
+        self.rubbish_penalty = above_zero(rubbish_penalty, "MAPCriterion: rubbish_penalty")
 
     def scores(self, predictions: Array) -> Array:
         return predictions  # minus squared distances, which no activation follows

@@ -13,6 +13,7 @@ from pellucid import schedules
 from pellucid._fixed import Fixed
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
+from pellucid.ops.geometry import number
 from pellucid.schedules import Schedule
 
 Rate = float | Schedule | Mapping[str, Any]
@@ -130,17 +131,15 @@ class Optimizer(Fixed):
         return arguments
 
     def _number(self, name: str, value: Any, below: float = math.inf) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < below:
-            bound = "of at least 0" if below == math.inf else f"from 0 to below {below:g}"
-            raise ConfigError(f"{type(self).__name__}: {name} must be a number {bound}, got {shown(value)}")
-        return float(value)
+        return number(value, f"{type(self).__name__}: {name}", 0.0, below)
 
     def _limit(self, name: str, value: float | None) -> float | None:
         if value is None:
             return None
-        if self._number(name, value) == 0:
+        found = self._number(name, value)
+        if found == 0:
             raise ConfigError(f"{type(self).__name__}: {name} must be above 0, got {shown(value)}; None turns it off")
-        return float(value)
+        return found
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(learning_rate={self._learning_rate!r})"
