@@ -24,7 +24,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     def keep(figure: object, path: Path) -> None:
         figures.append(figure)
-        path.write_bytes(b"drawn")
+        Path(str(path)).write_bytes(b"drawn")
 
     monkeypatch.setattr(visualise, "write_figure", keep)
     return figures

@@ -28,7 +28,7 @@ NAMES = set(
     re.findall(
         r"\w+",
         """
-    relu ReLU LeakyReLU leaky_relu softmax sigmoid tanh scaled LRN RBF valid same sqrt Grad CAM max
+    relu ReLU LeakyReLU leaky_relu softmax sigmoid tanh scaled LRN RBF valid same sqrt Grad CAM
     MiB KB MB GB px SHA NumPy CPU AVX
 """,
     )

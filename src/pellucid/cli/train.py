@@ -166,8 +166,8 @@ def train(
         bool,
         typer.Option(
             "--exact-convolution",
-            rich_help_panel=LEARNING,
-            help="Convolutions as plain sums, never Winograd's algorithm: 3 times slower.",
+            rich_help_panel=SWITCHES,
+            help="Never Winograd's: slower.",
         ),
     ] = False,
     seed: Annotated[
@@ -186,8 +186,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            rich_help_panel=SWITCHES,
-            help="In the end, say what these pictures are: answers.csv in the run folder.",
+            rich_help_panel=PICTURES,
+            help="What these are, in the end: RUN/answers.csv.",
         ),
     ] = None,
     threads: Annotated[

@@ -141,8 +141,10 @@ def filters_figure(
         figure.supxlabel(words, fontsize=9, color=INK)
     else:
         bar = figure.colorbar(shown, ax=list(axes), ticks=[0, 0.5, 1], shrink=0.9, aspect=30, pad=0.02)
-        one = scale == "common" and not ranged
-        bar.ax.set_yticklabels([f"{-limits[-1]:.3g}", "0", f"{limits[-1]:.3g}"] if one else ["-max", "0", "+max"])
+        one, most = scale == "common" and not ranged, say("max")
+        bar.ax.set_yticklabels(
+            [f"{-limits[-1]:.3g}", "0", f"{limits[-1]:.3g}"] if one else [f"-{most}", "0", f"+{most}"]
+        )
         told = "weight, each side on its own scale" if ranged else "weight, one scale for all"
         bar.set_label(say("weight, each filter on its own scale" if scale == "each" else told))
     words = "{name}: {filters} filters of {height} x {width} x {channels}"

@@ -44,6 +44,7 @@ KOREAN: dict[str, str] = {
     "weight, each filter on its own scale": "가중치, 필터마다 다른 눈금",
     "mid-grey is 0; each side on its own scale": "중간 회색이 0, 양쪽의 눈금이 다름",
     "weight, each side on its own scale": "가중치, 양쪽의 눈금이 다름",
+    "max": "최대",
     "weight, one scale for all": "가중치, 모두 같은 눈금",
     "{name}: {filters} filters of {height} x {width} x {channels}": (
         "{name}: {height} x {width} x {channels} 필터 {filters}개"
