@@ -111,7 +111,7 @@ def train(
         typer.Option(
             metavar="N",
             rich_help_panel=PICTURES,
-            help="Side of the pictures. Default: data's or 128.",
+            help="Side of the pictures. Default: as they are, 32 to 128.",
         ),
     ] = None,
     resize: Annotated[
