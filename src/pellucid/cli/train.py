@@ -38,8 +38,7 @@ EXAMPLES = (
     "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n"
-    "   pellucid train --resume runs/first --epochs 30\n\n"
-    "All choices by name, with when to use which: docs/catalogue.md"
+    "   pellucid train --resume runs/first --epochs 30"
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
 """The panels of `--help`."""
@@ -208,9 +207,7 @@ def train(
     ] = None,
     doctor: Annotated[
         bool,
-        typer.Option(
-            "--doctor/--no-doctor", rich_help_panel=SWITCHES, help="Say why it does not learn.", show_default=False
-        ),
+        typer.Option("--doctor/--no-doctor", rich_help_panel=SWITCHES, help="Say what is wrong.", show_default=False),
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
