@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.labels import stratified_split
-from pellucid.errors import ConfigError, DataError
+from pellucid.errors import ConfigError, DataError, shown
 
 Rows = int | slice | NDArray[np.int64]
 
@@ -58,7 +58,7 @@ class Split:
         Errors: ConfigError if count is below 1.
         """
         if count < 1:
-            raise ConfigError(f"a limit of pictures must be at least 1, got {count}")
+            raise ConfigError(f"a limit of pictures must be at least 1, got {shown(count)}")
         if count >= len(self):
             return self
         rows = np.arange(count, dtype=np.int64)
