@@ -6,6 +6,7 @@ import copy
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -54,6 +55,10 @@ __all__ = [
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
+
+
+def _no_bar(done: int, total: int, what: str) -> None:
+    """One batch needs no bar."""
 
 
 class Sequential(Stack, Shown):
@@ -156,7 +161,9 @@ class Sequential(Stack, Shown):
 
     def scaled(self, images: Any) -> Array:
         """Pictures as the first layer gets them: uint8 scaled by `preprocessing`, floats as they are."""
-        pictures = standardize_images(images, self._input_shape, self.name)
+        return self._as_floats(standardize_images(images, self._input_shape, self.name))
+
+    def _as_floats(self, pictures: Any) -> Array:
         if pictures.dtype != np.uint8:
             return np.ascontiguousarray(pictures, np.float32)
         scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
@@ -174,17 +181,23 @@ class Sequential(Stack, Shown):
         capacity = min(256 if batch_size is None else whole(batch_size, "predict: batch_size"), len(images))
         if batch_size is None and capacity > 1:
             capacity = min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1))
-        done = 0
-        with work_bar(verbose) as bar:
+        capacity, done = max(capacity, 1), 0
+        with nullcontext(_no_bar) if len(images) <= capacity else work_bar(verbose) as bar:
 
             def scaled(batch: Any) -> Array:
                 nonlocal done
                 bar(done, len(images), "answering for pictures")
                 done += len(batch)
-                return self.scaled(batch)
+                return self._as_floats(batch)
 
             return self._predictor.run(
-                self.layers, self.parameters, images, scaled, input_shape=self.input_shape, capacity=max(capacity, 1)
+                self.layers,
+                self.parameters,
+                images,
+                scaled,
+                input_shape=self.input_shape,
+                capacity=capacity,
+                version=self.version,
             )
 
     # Training

@@ -62,6 +62,7 @@ class FlatParameters:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
         self._named = {layer.name: layer for layer in layers}
+        self._trained = [layer.trainable for layer in layers]
         self.segments = _lay_out(layers)
         self.vector = untouched_zeros(_end((s.offset, s.length) for s in self.segments))
         self.gradients = untouched_zeros(  # a model that only predicts never touches them
@@ -101,7 +102,7 @@ class FlatParameters:
 
     def is_current(self) -> bool:
         """False once a layer was frozen or thawed since the vectors were laid out."""
-        return _lay_out(self._layers) == self.segments
+        return self._trained == [layer.trainable for layer in self._layers]
 
     def spans(self, exclude_from_decay: Iterable[str] = ()) -> list[Span]:
         """The optimizer's work list: neighbouring trainable segments joined while weight decay treats them alike.

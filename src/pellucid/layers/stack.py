@@ -49,6 +49,7 @@ class Stack(Fixed):
         self.name, self.seed = name, whole(seed, f"{type(self).__name__}: seed", 2**32 - 1, least=0)
         self._layers = Row()
         self._input_shape: Shape | None = None
+        self._all_built = False
         self.turns = Turns()
         self._changes = 0
         for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
@@ -171,7 +172,10 @@ class Stack(Fixed):
     @property
     def built(self) -> bool:
         """Whether every layer has its weights."""
-        return bool(self.layers) and self._input_shape is not None and all(layer.built for layer in self.layers)
+        if not self._all_built:  # until layers are added or removed
+            known = bool(self._layers) and self._input_shape is not None
+            self._all_built = known and all(layer.built for layer in self._layers)
+        return self._all_built
 
     @property
     def input_shape(self) -> Shape:
@@ -264,6 +268,7 @@ class Stack(Fixed):
 
     def _changed(self) -> None:
         """What must happen after layers were added or removed."""
+        self._all_built = False
         self._changes += 1
 
 

@@ -57,6 +57,10 @@ class InferencePlan:
         nodes = lower(self._context, layers, self.inputs)
         self.outputs = nodes[-1].y
         self._work = WorkSequence(_forward(nodes), fixed_weights=True)
+        self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
+        """Bytes of buffers and workspaces, parameters not counted."""
+        self.version = -1
+        """Of the weights it was last run with, for whoever keeps the plan."""
 
     @property
     def exact(self) -> bool:
@@ -81,11 +85,6 @@ class InferencePlan:
     def workspace_bytes(self) -> int:
         """Bytes that kernels use inside a step."""
         return self._work.workspace_bytes
-
-    @property
-    def memory_bytes(self) -> int:
-        """Bytes of buffers and workspaces, parameters not counted."""
-        return self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
 
 
 class EvaluationPlan:

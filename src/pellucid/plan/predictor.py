@@ -32,9 +32,16 @@ class Predictor:
         *,
         input_shape: Shape,
         capacity: int,
+        version: int,
     ) -> Array:
-        """Outputs of `prepare(images[a:b])`, batch by batch. Shapes: images (M, *input_shape) -> (M, ...)."""
+        """Outputs of `prepare(images[a:b])`, batch by batch. version: of the weights; another one is another state.
+
+        Shapes: images (M, *input_shape) -> (M, ...).
+        """
         plan = self._take(layers, parameters, input_shape, capacity)
+        if plan.version != version:
+            plan.refresh()
+            plan.version = version
         outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
         for start in range(0, len(images), capacity):
             batch = prepare(images[start : start + capacity])
@@ -58,5 +65,4 @@ class Predictor:
         asked = parameters, capacity, convolves_directly(layers)
         if plan is None or (plan.parameters, plan.capacity, plan.exact) != asked:
             return InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
-        plan.refresh()
         return plan

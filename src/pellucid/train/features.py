@@ -20,6 +20,7 @@ import numpy as np
 
 from pellucid.datasets.batches import Batches
 from pellucid.datasets.cache import SPARE_BYTES, limit_bytes
+from pellucid.datasets.download import cache_folder
 from pellucid.layers import Dropout, Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty
@@ -58,12 +59,13 @@ def stage_of(
     batch_size: int,
     epochs: int,
     augmented: bool,
-    folder: Path,
+    folder: Path | None,
     tell: Callable[[Event], bool],
 ) -> Stage:
     """The layers behind the base on its outputs, where that is worth it; else all layers on the pictures.
 
-    epochs: how many are to come. folder: where a file for the outputs may be made. tell: hands an event to whoever
+    epochs: how many are to come. folder: where a file for the outputs may be made; None: in
+    the user's cache. tell: hands an event to whoever
     listens; an answer of False ends the work, and the stage is then all layers on the pictures.
     """
     whole = Stage(model.layers, examples, validation)
@@ -84,16 +86,17 @@ def stage_of(
     parts = [part for part in (examples, validation) if part is not None]
     num_bytes = 4 * math.prod(shape) * sum(len(part) for part in parts)
     in_memory = num_bytes <= MEMORY_BYTES
+    place = Path() if in_memory else folder or cache_folder() / "features"
     if not in_memory:
-        reason = _no_file(num_bytes, macs / (4 * math.prod(shape)), folder)
+        reason = _no_file(num_bytes, macs / (4 * math.prod(shape)), place)
         if reason:
             tell(FeaturesNotKept(f"{NOT_KEPT} {_size(num_bytes)}, and {reason}"))
             return whole
-    keep = _Keeper(model, base, batch_size, sum(map(len, parts)), num_bytes, in_memory, folder, tell)
+    keep = _Keeper(model, base, batch_size, sum(map(len, parts)), num_bytes, in_memory, place, tell)
     try:
         kept = [keep.outputs(part, shape) for part in parts]
     except OSError as error:
-        tell(FeaturesNotKept(f"{NOT_KEPT} {_size(num_bytes)} in {folder}, which refuses: {error.strerror}"))
+        tell(FeaturesNotKept(f"{NOT_KEPT} {_size(num_bytes)} in {place}, which refuses: {error.strerror}"))
         return whole
     outputs = [array for array in kept if array is not None]
     if len(outputs) < len(parts):

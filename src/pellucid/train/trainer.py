@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pellucid.datasets.batches import Batch, Batches, epoch_order
-from pellucid.datasets.download import cache_folder
 from pellucid.errors import CheckpointError, DivergedError
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array
@@ -232,7 +231,7 @@ class Trainer:
             batch_size=self.config.batch_size,
             epochs=epochs,
             augmented=self._augment is not None,
-            folder=self._folder or cache_folder() / "features",
+            folder=self._folder,
             tell=self._tell,
         )
         changed = stage.examples is not self._stage.examples

@@ -91,6 +91,7 @@ def top_pictures(
             model.scaled,
             input_shape=model.input_shape,
             capacity=min(capacity, len(images)),
+            version=model.version,
         )
         flat = outputs.reshape(len(chunk), -1, outputs.shape[-1])[:, :, picks]
         places = flat.argmax(axis=1)
