@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pellucid import Sequential, layers
 from pellucid.errors import ConfigError
 from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
 from pellucid.parameters import FlatParameters
+from pellucid.plan import TrainingPlan
 from pellucid.train.events import BatchEnded, Event
 
 IMAGES = np.random.default_rng(0).random((40, 8, 8, 1), np.float32)
@@ -100,6 +102,27 @@ def test_first_use_from_two_threads_loses_no_training(tmp_path: Path) -> None:
         saved = pellucid.load(tmp_path / "model.safetensors").get_weights()
         for given in (model.get_weights(), saved):
             assert [w.tobytes() for w in given] == [w.tobytes() for w in alone.get_weights()]
+
+
+@pytest.mark.parametrize("way", ["run_steps", "run"])
+def test_predict_after_an_interrupt_sees_the_weights_of_the_last_step(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, steps = fresh(), getattr(TrainingPlan, way)
+    many = np.tile(IMAGES, (3, 1, 1, 1))  # so many that the dense layer packs its weights
+    before = model.predict(many)
+
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        steps(*arguments, **options)
+        raise KeyboardInterrupt  # as Python does it when a native call has ended
+
+    monkeypatch.setattr(TrainingPlan, way, interrupted)
+    if way == "run":
+        monkeypatch.setattr(TrainingPlan, "runs_alone", False)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(IMAGES, LABELS, **QUIET)
+    after = model.predict(many)
+    assert (after == copy.deepcopy(model).predict(many)).all() and (after != before).any()
 
 
 def test_a_second_training_at_once_is_refused_and_changes_nothing() -> None:

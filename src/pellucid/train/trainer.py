@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ class Trainer:
         for batch, n in enumerate(self._feed_batches(plan.feed, first), first):
             step = model.optimizer_step
             rate = model.optimizer.learning_rate_at(step)
-            with model.turns.taken():
+            with self._stepping():
                 whole = plan.run(n, step=step, learning_rate=rate)
                 model.optimizer_step += whole
             if not whole:
@@ -152,10 +153,9 @@ class Trainer:
             first = model.optimizer_step
             rates = [model.optimizer.learning_rate_at(first + i) for i in range(steps)]
             start = time.perf_counter()
-            with model.turns.taken():
+            with self._stepping():
                 done, totals = plan.run_steps(n, position=batch * size, step=first, learning_rates=rates)
                 model.optimizer_step += done
-                model.touch()
             each_s = (time.perf_counter() - start) / max(done, 1)
             if done < steps and not np.isfinite(totals[done]).all():
                 raise self._diverged(totals[done], batch + done, rates[done])
@@ -164,10 +164,18 @@ class Trainer:
                 break
             steps = max(1, int(STRETCH_S / max(each_s, 1e-6)))
 
+    @contextmanager
+    def _stepping(self) -> Iterator[None]:
+        """The weights are this thread's, and have changed however this ends: an interrupt comes right after a step."""
+        with self.model.turns.taken():
+            try:
+                yield
+            finally:
+                self.model.touch()
+
     def _stepped(self, batch: int, steps: int, n: int, rate: float) -> bool:
         """So many steps of n pictures each were done, `batch` in the epoch by now; False if somebody wants to stop."""
         model, place = self.model, self._place
-        model.touch()
         place.batch, place.learning_rate = batch, rate
         place.elapsed_s, self._kept = time.perf_counter() - self._start_s, False
         event = BatchEnded(place.epoch, batch - 1, model.optimizer_step - 1, steps * n, self._logs(place.totals))
