@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 from screen import Screen
 
@@ -16,8 +16,6 @@ from pellucid import datasets, progress
 from pellucid.cli import main
 
 os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 
 import pellucid
 from pellucid import initializers, layers, losses, optimizers, schedules, zoo
 from pellucid.layers.activation import ACTIVATIONS
 from pellucid.zoo.simple_convnet import POOLINGS
-
-Command = Callable[..., tuple[int, str, str]]
 
 DOCS = Path(__file__).parent.parent / "docs"
 QUICK = ("--limit", 60, "--test-limit", 20, "--epochs", 1, "--quiet")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 import pellucid
@@ -39,8 +39,6 @@ COMMANDS = [
     ["data", "fetch"],
 ]
 SMALL = ["--limit", "600", "--test-limit", "200", "--batch-size", "50"]
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def test_every_command_explains_itself_with_an_example(command: Command) -> None:

@@ -6,15 +6,13 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Command
 from PIL import Image
 
 from pellucid import Conv2D, Dense, Flatten, Sequential
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import Command
+from commands import Command
 
 from pellucid.cli import output
 from pellucid.cli.app import app

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch_networks as networks
+from commands import Command
 from PIL import Image
 
 import pellucid
@@ -19,8 +19,6 @@ from pellucid.convert import PUBLISHED
 from pellucid.convert.published import Published
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")

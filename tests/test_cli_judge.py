@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 import pellucid
 from pellucid import datasets
 from pellucid.cli.background import border_mean, looks_inverted
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def test_evaluate_agrees_with_counting(command: Command, run_folder: Path) -> None:

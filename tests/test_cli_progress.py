@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Command
 from screen import Screen, appears
 
 from pellucid import progress
 from pellucid.cli.progress import working
 from pellucid.progress import WorkBar
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def test_counted_work_has_a_bar_that_goes(screen: Screen) -> None:

@@ -7,17 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from picture_files import write
 
 import pellucid
 from pellucid import ops
-
-Command = Callable[..., tuple[int, str, str]]
 
 SMALL = ("--limit", "100", "--test-limit", "50", "--batch-size", "25", "--quiet")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from book_modules import FOLDER, needs_book
-from conftest import Command
+from commands import Command
 
 from pellucid import datasets, scratch
 from pellucid.scratch.book import MODULES

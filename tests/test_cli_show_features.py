@@ -7,18 +7,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 import pellucid
 from pellucid import datasets, zoo
 from pellucid.visualise import dissect
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 import pellucid
 from pellucid import datasets, metrics, visualise
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Command
 from PIL import Image
 
 from pellucid.visualise.animation import Animation
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def frames(path: Path) -> int:

@@ -8,18 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from PIL import Image
 
 import pellucid
 from pellucid import datasets, zoo
 from pellucid.datasets.transforms import Preprocessing
 
-Command = Callable[..., tuple[int, str, str]]
 CLASSES = {"even": (0, 2, 4), "odd": (1, 3, 5)}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import Command
+from commands import Command
 
 from pellucid.cli import app as application
 from pellucid.visualise import fonts

@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import Command
 from keras_layouts import KERNEL, small, write
 from picture_files import write as write_picture
 
@@ -26,7 +26,6 @@ from pellucid.model import Sequential
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
 SIDE = (32, 64)
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 from pellucid import zoo
 from pellucid.convert import PUBLISHED, SCALINGS
-
-Command = Callable[..., tuple[int, str, str]]
 
 DOCS = Path(__file__).parent.parent / "docs"
 LANGUAGES = ("weights.md", "weights.ko.md")

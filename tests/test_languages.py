@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Command
+from commands import Command
 
 import pellucid
 from pellucid import layers as L

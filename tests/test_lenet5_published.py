@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Command
 from small_model import training_plan
 
 import pellucid
@@ -18,8 +18,6 @@ from pellucid.losses import MAPCriterion
 from pellucid.plan import COUNT, LOSS, Feed
 from pellucid.zoo.bitmaps import digit_bitmaps
 from pellucid.zoo.lenet import TABLE_I
-
-Command = Callable[..., tuple[int, str, str]]
 
 # table I of the paper: a row for each map of S2, a column for each of C3
 TABLE_OF_THE_PAPER = """

@@ -6,13 +6,13 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import Command
 from matplotlib.text import Text
 from PIL import Image
 
@@ -25,7 +25,6 @@ from pellucid.report.page import Page
 from pellucid.report.words import _SENTENCES, Words
 from pellucid.visualise import curves_figure, fonts, held_name
 
-Command = Callable[..., tuple[int, str, str]]
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,17 @@ const char *fault_calls(void) {
 static int inside(const char *path) {
   return folder_length && !strncmp(path, folder, folder_length) &&
          (path[folder_length] == '/' || path[folder_length] == 0);
+}
+
+/* A path as it is seen from the root: programs also name files from a folder they have opened. */
+static const char *whole(int from, const char *path, char *buffer, size_t size) {
+  char link[64];
+  if (*path == '/' || from == AT_FDCWD) return path;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", from);
+  ssize_t length = readlink(link, buffer, size - 1);
+  if (length < 0) return path;
+  snprintf(buffer + length, size - (size_t)length, "/%s", path);
+  return buffer;
 }
 
 static int ends(const char *path, const char *end) {
@@ -88,18 +100,34 @@ static int opened(int handle, const char *path) {
   return handle;
 }
 
-#define OPEN(name)                                                                 \
-  int name(const char *path, int flags, ...) {                                     \
-    NEXT(int, name, const char *, int, ...);                                       \
-    va_list rest;                                                                  \
-    va_start(rest, flags);                                                         \
-    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;                      \
-    va_end(rest);                                                                  \
-    if (inside(path) && (flags & (O_CREAT | O_WRONLY | O_RDWR)) && fails('o')) return -1; \
-    return opened(next_##name(path, flags, mode), path);                           \
+#define CHANGES(flags) ((flags) & (O_CREAT | O_WRONLY | O_RDWR))
+#define OPEN(name)                                                         \
+  int name(const char *path, int flags, ...) {                             \
+    NEXT(int, name, const char *, int, ...);                               \
+    va_list rest;                                                          \
+    va_start(rest, flags);                                                 \
+    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;              \
+    va_end(rest);                                                          \
+    if (inside(path) && CHANGES(flags) && fails('o')) return -1;           \
+    return opened(next_##name(path, flags, mode), path);                   \
   }
 OPEN(open)
 OPEN(open64)
+
+#define OPEN_AT(name)                                                      \
+  int name(int from, const char *named, int flags, ...) {                  \
+    NEXT(int, name, int, const char *, int, ...);                          \
+    char buffer[4096];                                                     \
+    const char *path = whole(from, named, buffer, sizeof buffer);          \
+    va_list rest;                                                          \
+    va_start(rest, flags);                                                 \
+    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;              \
+    va_end(rest);                                                          \
+    if (inside(path) && CHANGES(flags) && fails('o')) return -1;           \
+    return opened(next_##name(from, named, flags, mode), path);            \
+  }
+OPEN_AT(openat)
+OPEN_AT(openat64)
 
 int close(int handle) {
   NEXT(int, close, int);
@@ -157,4 +185,23 @@ int unlink(const char *path) {
 int mkdir(const char *path, mode_t mode) {
   NEXT(int, mkdir, const char *, mode_t);
   return inside(path) && fails('m') ? -1 : next_mkdir(path, mode);
+}
+
+int renameat(int from_folder, const char *from, int to_folder, const char *to) {
+  NEXT(int, renameat, int, const char *, int, const char *);
+  char buffer[4096];
+  return inside(whole(to_folder, to, buffer, sizeof buffer)) && fails('r') ? -1
+                                                                           : next_renameat(from_folder, from, to_folder, to);
+}
+
+int unlinkat(int from, const char *path, int flags) {
+  NEXT(int, unlinkat, int, const char *, int);
+  char buffer[4096];
+  return inside(whole(from, path, buffer, sizeof buffer)) && fails('u') ? -1 : next_unlinkat(from, path, flags);
+}
+
+int mkdirat(int from, const char *path, mode_t mode) {
+  NEXT(int, mkdirat, int, const char *, mode_t);
+  char buffer[4096];
+  return inside(whole(from, path, buffer, sizeof buffer)) && fails('m') ? -1 : next_mkdirat(from, path, mode);
 }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Command
 
-Command = Callable[..., tuple[int, str, str]]
 DEEP = "[" * 100_000
 
 

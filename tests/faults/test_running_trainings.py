@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commands import Command
 from trainings import whole_checkpoints
 
 import pellucid
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="tried on Linux alone")
 
-Command = Callable[..., tuple[int, str, str]]
 
 SETTINGS = ("--batch-size", "8", "--limit", "240", "--test-limit", "60")
 ENDLESS = ("train", "--epochs", "100000", *SETTINGS)
@@ -148,13 +148,17 @@ def test_a_folder_that_is_taken_away(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with training(*ENDLESS, "--out", run) as process:
         until(lambda: epochs_of(run) >= 1, process)
-        run.rename(tmp_path / "elsewhere")
+        moved = tmp_path / "elsewhere"
+        run.rename(moved)  # the folder that was opened goes on being the run
+        reached = epochs_of(moved)
+        until(lambda: epochs_of(moved) > reached, process)
+        assert whole_checkpoints(moved) >= 1
+        while moved.exists():  # files are still made in it meanwhile
+            shutil.rmtree(moved, ignore_errors=True)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     expect_one_line(err, "cannot be written: No such file or directory", str(run))
     assert not run.exists(), "what was taken away is not made anew"
-    assert whole_checkpoints(tmp_path / "elsewhere") >= 1
-    shutil.rmtree(tmp_path / "elsewhere")
 
 
 def test_two_trainings_at_once(command: Command, tmp_path: Path, cases: Callable[[int], None]) -> None:

@@ -99,11 +99,14 @@ class TableConv2D(Conv2D):
 def standardize_table(table: Table, where: str) -> tuple[tuple[int, ...], ...]:
     """The table as tuples. Errors: ConfigError, see TableConv2D."""
     try:
-        filters = tuple(tuple(whole(map_, "a map", MAX_MAPS, least=0) for map_ in seen) for seen in table)
+        filters = tuple(
+            tuple(whole(map_, f"a map of filter {number}", MAX_MAPS, least=0) for map_ in seen)
+            for number, seen in enumerate(table)
+        )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: table must list the maps that each filter sees: {error}") from None
     for number, seen in enumerate(filters):
-        if not seen or len(set(seen)) != len(seen) or min(seen) < 0:
+        if not seen or len(set(seen)) != len(seen):
             raise ConfigError(f"{where}: filter {number} must see one map or more, each once, got {shown(list(seen))}")
     used = {channel for seen in filters for channel in seen}
     unseen = sorted(set(range(max(used, default=-1) + 1)) - used)
