@@ -131,8 +131,9 @@ void forward(const void* arguments, Context& context) {
     const Epilogue epilogue{a.bias, a.ACTIVATION, float(a.slope)};
     if (a.N == 0) return;
     const Matrix m = matrix_of(a);
-    if (a.N <= kStreamed) return run_stream(a.x, a.y, m, a.N, epilogue, context.workspace);
-    if (few_columns(m)) multiply_packed({a.x, a.y, m, a.N, static_cast<float*>(context.prepared), epilogue, 0});
+    const float* const packed = static_cast<const float*>(context.prepared);
+    if (a.N <= kStreamed) return run_stream(a.x, a.y, m, a.N, epilogue, context.workspace, packed);
+    if (few_columns(m)) multiply_packed({a.x, a.y, m, a.N, packed, epilogue, 0});
     else run_strips(a.x, a.y, m, a.N, epilogue, context.workspace);
 }
 
@@ -141,7 +142,7 @@ void backward_input(const void* arguments, Context& context) {
     const Epilogue epilogue{nullptr, kLinear, 0.0f};
     if (a.N == 0) return;
     const Matrix m = matrix_of(a);
-    if (a.N <= kStreamed) return run_stream(a.dy, a.dx, m, a.N, epilogue, context.workspace);
+    if (a.N <= kStreamed) return run_stream(a.dy, a.dx, m, a.N, epilogue, context.workspace, nullptr);
     if (!few_columns(m)) return run_strips(a.dy, a.dx, m, a.N, epilogue, context.workspace);
     float* const packed = static_cast<float*>(context.workspace);
     pack_matrix(m, packed);
@@ -158,12 +159,15 @@ int64_t forward_workspace(const void* arguments) {
 int64_t prepared_bytes(const void* arguments) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Matrix m = matrix_of(a);
-    return a.N > kStreamed && few_columns(m) ? packed_bytes(m) : 0;
+    return a.N > kStreamed && few_columns(m) ? packed_bytes(m) : dot_floats(m) * int64_t(sizeof(float));
 }
 
 void prepare(const void* arguments, void* memory) {
     const Dense& a = *static_cast<const Dense*>(arguments);
-    if (prepared_bytes(arguments) > 0) pack_matrix(matrix_of(a), static_cast<float*>(memory));
+    const Matrix m = matrix_of(a);
+    float* const packed = static_cast<float*>(memory);
+    if (a.N <= kStreamed) pack_dots(m, 0, m.depth, packed);
+    else if (few_columns(m)) pack_matrix(m, packed);
 }
 
 int64_t input_workspace(const void* arguments) {

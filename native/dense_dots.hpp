@@ -118,7 +118,7 @@ struct Dots {
     Matrix m;
     int64_t N;
     Epilogue epilogue;
-    float* packed;
+    const float* packed;
 };
 
 inline void dots_task(void* context, int64_t task, Arena& arena) {
@@ -136,7 +136,6 @@ inline void dots_task(void* context, int64_t task, Arena& arena) {
 }
 
 inline void run_dots(Dots d) {
-    pack_dots(d.m, 0, d.m.depth, d.packed);
     parallel_for(ceil_div(d.N, int64_t(kDotRows)), double(d.N * d.m.depth) * double(kDots), dots_task, &d);
 }
 

@@ -89,6 +89,7 @@ inline void pack_strip(const Matrix& m, int64_t c0, int64_t columns, int64_t k, 
 }
 
 constexpr int64_t panel_floats(const Matrix& m) { return kDepth * round_up(m.columns - dotted(m), V); }
+// The last columns first (see pack_dots), then the panels.
 inline int64_t packed_bytes(const Matrix& m) {
     return (ceil_div(m.depth, kDepth) * panel_floats(m) + dot_floats(m)) * int64_t(sizeof(float));
 }
@@ -104,8 +105,8 @@ inline void pack_block(void* context, int64_t block, Arena& arena) {
     const int64_t room = m.transposed ? kTail * kCopyStride : 0;
     float* const copy = static_cast<float*>(arena_reserve(arena, size_t(room) * sizeof(float)));
     const int64_t depth = at_most(m.depth - k, kDepth), columns = m.columns - dotted(m);
-    pack_strip(m, 0, columns, k, depth, copy, packed + block * panel_floats(m));
-    pack_dots(m, k, depth, packed + ceil_div(m.depth, kDepth) * panel_floats(m));
+    pack_strip(m, 0, columns, k, depth, copy, packed + dot_floats(m) + block * panel_floats(m));
+    pack_dots(m, k, depth, packed);
 }
 
 inline void pack_matrix(const Matrix& m, float* packed) {
@@ -159,12 +160,11 @@ inline void packed_band(void* context, int64_t band, Arena& arena) {
                 }
             }
             for (t.column = 0; t.column < columns; t.column += t.columns) {
-                t.panel = p.packed + block * panel_floats(p.m) + t.column * kDepth;
+                t.panel = p.packed + dot_floats(p.m) + block * panel_floats(p.m) + t.column * kDepth;
                 t.columns = next_columns(columns - t.column);
                 multiply_panel(rows, from, to, t);
             }
-            const float* const last = p.packed + blocks * panel_floats(p.m);
-            if (dots) multiply_dots(rows, from, t.depth, last + k, p.m.depth, sums, t.first);
+            if (dots) multiply_dots(rows, from, t.depth, p.packed + k, p.m.depth, sums, t.first);
         }
         if (dots) finish_dots(sums, rows, to, columns, dots, p.epilogue);
     }

@@ -4,7 +4,8 @@
 //     out[n][j] = sum over k of in[n][k] * matrix[k][j]     matrix = the weights (forward) or transposed (to the input)
 //
 // Register tile: 4 k x 2 vectors of weights (8 registers) stay while the examples pass: 2 sums are loaded, take 4
-// broadcasts and 8 multiply-adds, and are stored.
+// broadcasts and 8 multiply-adds, and are stored. A single example keeps the sums of up to 8 vectors in registers
+// while 16 k pass, forward: loaded and stored every 4 k, they would wait for each other.
 //
 // Forward, loop order: strips of columns > blocks of 256 k > visits of 16 k > pairs of vectors > groups of 4 k >
 // examples. Memory is what bounds it, so strips are as wide as their sums allow (8192 floats: whole rows of 4096 units
@@ -78,7 +79,7 @@ struct Stream {
     int64_t columns;  // without the last ones that are dotted
     float* packed;    // in[n][4 g + q] at (g * N + n) * 4 + q, zeros at the end
     float* partial;   // of each block of k, where a strip has several tasks
-    float* dots;
+    float* dots;      // to the input: the last columns, packed
     int64_t strip, strips, chunks, run;
 };
 
@@ -142,6 +143,22 @@ PELLUCID_INLINE void strip_rows(const Stream& s, const float* from, int64_t stri
     }
 }
 
+template <int NV>
+PELLUCID_INLINE void strip_rows_of_one(const float* from, int64_t stride, int64_t depth, const float* x, float* sum,
+                                       Ahead& ahead) {
+    vf s[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) s[v] = load(sum + v * V);
+    for (int64_t k = 0; k < depth; ++k, from += stride) {
+        ahead.fetch(NV * V / kLine);
+        const vf a = broadcast(x[k]);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) s[v] += a * load(from + v * V);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) store(sum + v * V, s[v]);
+}
+
 void stream_strip(void* context, int64_t task, Arena& arena) {
     const Stream& s = *static_cast<const Stream*>(context);
     const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.m.depth, kDepth);
@@ -167,6 +184,12 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
             Ahead ahead{s.m.weights + (k + kVisit) * s.m.stride + c0, s.m.stride, columns,
                         at_most(s.m.depth - k - kVisit, kVisit), 0};
             int64_t j = 0;
+            for (; s.N == 1 && j + 8 * V <= width; j += 8 * V)
+                strip_rows_of_one<8>(from + j, stride, depth, x, sums + j, ahead);
+            for (; s.N == 1 && j + 6 * V <= width; j += 6 * V)
+                strip_rows_of_one<6>(from + j, stride, depth, x, sums + j, ahead);
+            for (; s.N == 1 && j + 2 * V <= width; j += 2 * V)
+                strip_rows_of_one<2>(from + j, stride, depth, x, sums + j, ahead);
             for (; j + 2 * V <= width; j += 2 * V)
                 strip_rows<2>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
             if (j < width) strip_rows<1>(s, from + j, stride, depth, x, sums + j * s.N, ahead);
@@ -301,7 +324,7 @@ inline float* take_partial(Pieces& pieces, int64_t blocks, int64_t N, int64_t co
 inline void plan_stream(Stream& s, Pieces& pieces) {
     const int64_t blocks = at_least(ceil_div(s.m.depth, kDepth), 1);
     s.columns = s.m.columns - dotted(s.m);
-    s.dots = pieces.take<float>(dot_floats(s.m));
+    s.dots = pieces.take<float>(s.m.transposed ? dot_floats(s.m) : 0);
     s.packed = pieces.take<float>(s.N * round_up(s.m.depth, kGroup));
     s.chunks = 1;
     if (s.columns == 0) {
@@ -320,8 +343,9 @@ inline void plan_stream(Stream& s, Pieces& pieces) {
     }
 }
 
+// dots: the last columns, packed; null for it to pack them itself.
 inline void run_stream(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue,
-                       void* workspace) {
+                       void* workspace, const float* dots) {
     Stream s{in, out, m, N, epilogue, 0, nullptr, nullptr, nullptr, 0, 0, 0, 0};
     Pieces pieces{static_cast<char*>(workspace), 0};
     plan_stream(s, pieces);
@@ -332,7 +356,8 @@ inline void run_stream(const float* in, float* out, const Matrix& m, int64_t N, 
         Join join{s.partial, s.out, s.N, s.m.columns, s.columns, ceil_div(s.m.depth, kDepth), s.epilogue};
         run_join(join);
     }
-    if (dotted(s.m)) run_dots({s.in, s.out, s.m, s.N, s.epilogue, s.dots});
+    if (!dots) pack_dots(s.m, 0, s.m.depth, s.dots);
+    if (dotted(s.m)) run_dots({s.in, s.out, s.m, s.N, s.epilogue, dots ? dots : s.dots});
 }
 
 inline int64_t stream_workspace(int64_t N, const Matrix& m) {

@@ -49,6 +49,8 @@ void pause_cpu() {
 struct OwnedArena : Arena {
     OwnedArena() : Arena{nullptr, 0} {}
     ~OwnedArena() { std::free(data); }
+    double work = 0;     // of the calls of parallel_for on this thread, see WorkCount
+    bool alone = false;
     std::jmp_buf* escape = nullptr;  // where this thread goes on when there is no memory
 };
 
@@ -284,7 +286,8 @@ void* arena_reserve(Arena& arena, size_t bytes) {
 void parallel_for(int64_t tasks, double work, Task run, void* context) {
     OwnedArena& arena = thread_arena;
     Global& g = *global;
-    if (tasks > 1 && work >= kInlineWork && g.threads.load(std::memory_order_relaxed) > 1) {
+    arena.work += work;
+    if (tasks > 1 && work >= kInlineWork && !arena.alone && g.threads.load(std::memory_order_relaxed) > 1) {
         bool begun = false, whole = true;
         {
             const Hold hold(g);
@@ -297,6 +300,15 @@ void parallel_for(int64_t tasks, double work, Task run, void* context) {
     }
     for (int64_t i = 0; i < tasks; ++i) run(context, i, arena);
 }
+
+WorkCount::WorkCount(bool alone) {
+    thread_arena.work = 0;
+    thread_arena.alone = alone;
+}
+
+WorkCount::~WorkCount() { thread_arena.alone = false; }
+
+double WorkCount::work() const { return thread_arena.work; }
 
 bool with_memory(void (*body)(void*), void* what) {
     return attempt(thread_arena, [=] { body(what); });

@@ -24,6 +24,15 @@ using Task = void (*)(void* context, int64_t task, Arena& arena);
 // `work` (rough number of operations in all) lets small jobs run on the calling thread.
 void parallel_for(int64_t tasks, double work, Task run, void* context);
 
+// While it lives, the work of this thread's calls of parallel_for is added up; alone: none of them uses other threads.
+struct WorkCount {
+    explicit WorkCount(bool alone);
+    WorkCount(const WorkCount&) = delete;
+    WorkCount& operator=(const WorkCount&) = delete;
+    ~WorkCount();
+    double work() const;
+};
+
 // Calls body(what), which may use parallel_for; false if it was left for want of memory.
 bool with_memory(void (*body)(void*), void* what);
 

@@ -134,6 +134,8 @@ private:
     int64_t workspace_bytes_ = 0, prepared_bytes_ = 0;
     bool fixed_, stale_ = true;
     int64_t largest_ = -1;
+    int64_t counted_ = -2;  // n of the last run whose work was added up
+    double work_ = 0;
     RunLock running_;
 };
 

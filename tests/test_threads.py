@@ -139,3 +139,38 @@ thread.join()
 """
     status, out, err = ended(start(CONVOLUTION + code, PELLUCID_NUM_THREADS="2"))
     assert (status, out.split()) == (0, ["0"] * 10), err
+
+
+def test_a_small_program_wakes_no_thread_and_a_large_one_wakes_all() -> None:
+    code = """
+import json, threading, time
+from pathlib import Path
+def wakings():
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) != threading.get_native_id():
+            lines = (task / "status").read_text().splitlines()
+            found[task.name] = next(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+    return found
+def woken(n):
+    program.run(n); program.run(n)
+    time.sleep(0.1)  # until the workers sleep
+    before = wakings()
+    for _ in range(10):
+        program.run(n)
+        time.sleep(0.01)
+    after = wakings()
+    return sum(after[task] > count for task, count in before.items()), float(y[:n].astype("float64").sum())
+rng = np.random.default_rng(0)
+x, k = rng.random((64, 32, 32, 8), np.float32), rng.random((3, 3, 8, 8), np.float32)
+y = np.empty((64, 32, 32, 8), np.float32)
+program = native.Program([native.conv2d(x, k, None, y, strides=(1, 1), padding=((1, 1), (1, 1)))], fixed_weights=True)
+native.set_num_threads(1); alone = [woken(1), woken(64)]
+native.set_num_threads(4); together = [woken(1), woken(64)]
+print(json.dumps([alone, together]))
+"""
+    status, out, err = ended(start(CONVOLUTION + code))
+    assert status == 0, err
+    (small, large), (small_shared, large_shared) = json.loads(out)
+    assert small_shared == [0, small[1]]
+    assert large_shared == [3, large[1]]
