@@ -27,6 +27,7 @@ ORDER = (
     ("plan",),
     ("train",),
     ("inputs", "summary"),
+    ("network",),
     ("model",),
     ("zoo", "tracing"),
     ("visualise", "convert", "bench", "exercises", "transfer"),

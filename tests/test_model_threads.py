@@ -75,7 +75,7 @@ def test_parameters_are_laid_out_by_one_thread(monkeypatch: pytest.MonkeyPatch) 
             super().__init__(*arguments)
 
     model.build((8, 8, 1))
-    monkeypatch.setattr("pellucid.model.FlatParameters", Slow)
+    monkeypatch.setattr("pellucid.network.FlatParameters", Slow)
     assert not at_once(*[lambda: found.append(model.parameters)] * 3)
     assert meeting.count == 1 and all(each is found[0] for each in found)
 

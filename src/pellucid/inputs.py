@@ -74,6 +74,8 @@ def _is_lazy(x: Any) -> bool:
 
 
 def _pixels(x: Any, name: str) -> Array:
+    if isinstance(x, np.ndarray):
+        return real_array(x, f"{name}: x, the pictures,")
     first = x[0] if isinstance(x, list | tuple) and x else x
     if isinstance(first, str | bytes | os.PathLike):
         file = os.fsdecode(first)
@@ -286,6 +288,11 @@ def input_range(images: Any) -> list[float] | None:
     if images.dtype == np.uint8:
         return None
     sample = np.asarray(images[:NUM_SAMPLED])
+    if not sample.size:
+        return None
+    ends = [float(sample.min()), float(sample.max())]
+    if math.isfinite(ends[0]) and math.isfinite(ends[1]):
+        return ends
     sample = sample[np.isfinite(sample)]
     return [float(sample.min()), float(sample.max())] if sample.size else None
 

@@ -192,7 +192,7 @@ class Stack(Fixed):
     @property
     def version(self) -> int:
         """Grows whenever weights change; whoever keeps something made of weights compares it."""
-        return self._changes + sum(layer.version for layer in self.layers)
+        return self._changes + sum([layer.version for layer in self._layers])
 
     def touch(self) -> None:
         """Say that the parameters have changed."""

@@ -1,0 +1,237 @@
+"""Network: layers in a row, their parameters in one vector, optimizer and loss; answers for pictures."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from pellucid import losses, optimizers
+from pellucid._arguments import flag, several
+from pellucid._locks import building
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import ConfigError, shown
+from pellucid.inputs import build_for, check_range, standardize_images
+from pellucid.layers import Layer
+from pellucid.layers.stack import Stack
+from pellucid.losses import Loss
+from pellucid.ops.geometry import Array, whole
+from pellucid.optimizers import Optimizer
+from pellucid.parameters import FlatParameters
+from pellucid.plan import Predictor
+from pellucid.progress import work_bar
+from pellucid.summary import Summary, summarize
+from pellucid.train import ACCURACY_NAMES
+
+PREDICT_BYTES = 256 * 2**20
+"""What predict may use for activations when it picks a batch size itself."""
+
+
+class Network(Stack):
+    """Layers in a row, their parameters in one vector, optimizer and loss, and plans that answer for pictures."""
+
+    def __init__(self, layers: Sequence[Layer] | None, name: str, *, seed: int, exact_convolution: bool) -> None:
+        self.exact_convolution = exact_convolution
+        self.preprocessing = Preprocessing()
+        self.class_names: tuple[str, ...] | None = None
+        self.trained_on: dict[str, Any] = {}
+        self.slots: dict[str, Array] = {}
+        self.optimizer_step = 0
+        self.num_epochs = 0
+        self._optimizer: Optimizer | None = None
+        self._loss: Loss | None = None
+        self._metric_names = ACCURACY_NAMES[:1]
+        self._parameters: FlatParameters | None = None
+        self._predictor = Predictor()
+        self._laid_out = False
+        super().__init__(layers, name, seed)
+
+    @property
+    def exact_convolution(self) -> bool:
+        """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
+
+        Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
+        Errors: ConfigError for anything but True or False.
+        """
+        return self._exact_convolution
+
+    @exact_convolution.setter
+    def exact_convolution(self, exact: bool) -> None:
+        self._exact_convolution = flag(exact, "exact_convolution")
+
+    @property
+    def parameters(self) -> FlatParameters:
+        """All parameters in one vector; laid out anew after layers were added, removed, frozen or thawed."""
+        self.build()
+        current = self._current()
+        if current is not None:
+            return current
+        with self.turns.taken(), building:
+            current = self._current()
+            if current is not None:  # another thread was first
+                return current
+            old, new = self._parameters, FlatParameters(self.layers)
+            if old is not None:
+                fresh = self.optimizer.slots(new.gradients.size) if self.slots else {}
+                self.slots = new.carry_over(self.slots, old, fresh)
+            new.bind()
+            self._parameters, self._laid_out = new, True
+            self._predictor.forget()
+            return new
+
+    def _current(self) -> FlatParameters | None:
+        """The parameters as they are laid out, unless that is to be done anew; never while another thread trains."""
+        old = self._parameters
+        return old if old is not None and self._laid_out and (old.is_current() or self.turns.elsewhere) else None
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it, with its weights; the classes were those of the head that is gone."""
+        layer = super().pop()
+        if layer.params:
+            self.class_names = None
+        return layer
+
+    # Use
+
+    def scaled(self, images: Any) -> Array:
+        """Pictures as the first layer gets them: uint8 scaled by `preprocessing`, floats as they are."""
+        return self._as_floats(standardize_images(images, self._input_shape, self.name))
+
+    def _as_floats(self, pictures: Any) -> Array:
+        if pictures.dtype != np.uint8:
+            return np.ascontiguousarray(pictures, np.float32)
+        scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
+        floats = pictures * scale
+        floats += offset
+        return np.asarray(floats)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Array:
+        """Outputs for every picture; while another thread trains, with the weights of that moment.
+
+        Shapes: x (M, H, W, C) -> (M, classes).
+        verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
+        """
+        images = build_for(self, x)
+        check_range(images, self.trained_on, self.name)
+        count = len(images)
+        capacity = 256 if batch_size is None else whole(batch_size, "predict: batch_size")
+        if batch_size is None and count > 1:
+            capacity = max(min(capacity, PREDICT_BYTES // max(self.outline().activation_bytes, 1)), 1)
+        if count <= capacity:
+            return self._answer(images, self._as_floats, max(count, 1))
+        done = 0
+        with work_bar(verbose) as bar:
+
+            def scaled(batch: Any) -> Array:
+                nonlocal done
+                bar(done, count, "answering for pictures")
+                done += len(batch)
+                return self._as_floats(batch)
+
+            return self._answer(images, scaled, capacity)
+
+    def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
+        return self._predictor.run(
+            self._layers,
+            self.parameters,
+            images,
+            prepare,
+            input_shape=self._input_shape or (),
+            capacity=capacity,
+            version=self.version,
+        )
+
+    def outline(self) -> Summary:
+        """Rows and totals as an object whose `str()` is the table."""
+        return summarize(self.name, self.input_shape, self.layers)
+
+    # Compiling
+
+    def compile(
+        self,
+        optimizer: str | Optimizer = "adam",
+        loss: str | Loss | None = None,
+        metrics: str | Sequence[str] | None = None,
+    ) -> None:
+        """Choose optimizer and loss, by name or object.
+
+        metrics: under which of Keras's names the accuracy, which is measured anyway, is recorded: "accuracy", "acc",
+        "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy".
+        Errors: ConfigError for unknown names; what was chosen before then stays.
+        """
+        chosen = optimizers.get(optimizer), losses.get("categorical_crossentropy" if loss is None else loss)
+        names = [metrics] if isinstance(metrics, str) else several(() if metrics is None else metrics, "metrics")
+        for name in names:
+            if not isinstance(name, str) or name not in ACCURACY_NAMES:
+                raise ConfigError(
+                    f"metrics={shown(name)} is not measured in training, {', '.join(ACCURACY_NAMES)} are; "
+                    "use pellucid.metrics on predictions"
+                )
+        self.turns.expect_own(self.name, "compiled")
+        self._optimizer, self._loss = chosen
+        self._metric_names = tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
+        self.slots, self.optimizer_step = {}, 0
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Under which names the accuracy is recorded."""
+        return self._metric_names
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer chosen by `compile`."""
+        return self._compiled()[0]
+
+    @property
+    def loss(self) -> Loss:
+        """The loss chosen by `compile`."""
+        return self._compiled()[1]
+
+    def _compiled(self) -> tuple[Optimizer, Loss]:
+        if self._optimizer is None or self._loss is None:
+            raise ConfigError(f'{self.name} is not compiled; call compile("adam", "categorical_crossentropy") first')
+        return self._optimizer, self._loss
+
+    def compiled_config(self) -> dict[str, Any] | None:
+        """What `compile` chose, as plain data."""
+        if self._optimizer is None or self._loss is None:
+            return None
+        chosen = {"optimizer": self._optimizer.config(), "loss": self._loss.config()}
+        named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
+        return {**chosen, **named}
+
+    def prepare_slots(self) -> None:
+        """Make the optimizer's moments fit the trainable parameters, keeping those there are."""
+        with self.turns.taken(), building:
+            self._prepare_slots()
+
+    def _prepare_slots(self) -> None:
+        size = self.parameters.gradients.size
+        if not self.slots or next(iter(self.slots.values())).size != size:
+            self.slots = self.optimizer.slots(size)
+
+    # Inside
+
+    def __copy__(self) -> Self:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A twin with layers and parameters of its own, as far trained as this one."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        memo[id(self._predictor)] = Predictor()
+        with self.turns.taken():
+            if self.built:
+                memo[id(self.parameters)] = None  # laid out anew, in the same order
+            twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+        for layer in twin.layers:
+            layer.owner = weakref.ref(twin)
+        return twin
+
+    def _changed(self) -> None:
+        super()._changed()
+        self._predictor.forget()
+        self._laid_out = False
