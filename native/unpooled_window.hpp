@@ -26,6 +26,13 @@ Pooled pooled_of(const Arguments& a, int64_t g) {
     return {a.dy + first, a.y + first, a.argmax + first, a.QH, a.QW, a.O, a.ACTIVATION, float(a.slope)};
 }
 
+// What comes through at a pooled pixel's channels.
+inline vf passed_back(const Pooled& p, int64_t at, int64_t lanes) {
+    const vf g = load_lanes(p.dy + at, lanes);
+    if (p.kind == kRelu) return floats(bits(g) & (load_places(p.argmax + at, lanes) != kRouteless));
+    return p.kind == kLinear ? g : derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
+}
+
 // The pixels that a pooled pixel stands for and that lie in the window: where they go, and their places.
 struct Targets {
     float* to[4];

@@ -278,6 +278,7 @@ void run_groups(const Arguments& a, const Context& context) {
     for (int64_t g = 0; g < a.GROUPS; ++g) {
         Work w = cut_work<F>(a, g);
         w.windows.out_of_range = context.out_of_range;
+        w.windows.range = F::spreads ? kRange : 0.0f;
         run<F>(w, context.workspace);
     }
 }

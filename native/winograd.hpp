@@ -75,7 +75,7 @@ struct Windows {
     int64_t top, left;
     Pooled pooled;         // where the pictures are known by their pooling alone; `data` is null then
     uint8_t* out_of_range;  // a byte for each picture
-    float range = kRange;
+    float range;            // what to watch for (winograd_range.hpp); 0: overflow alone
 };
 
 // Group g's C channels of whole pictures.
@@ -131,17 +131,29 @@ PELLUCID_INLINE void prefetch_pixels(const float* from, int64_t row, int64_t pix
 
 constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size * size * channels + V; }
 
+// By lanes, the largest magnitude of what a pooled pixel's C channels pass back.
+inline vi largest_passed(const Pooled& p, int64_t at, int64_t C) {
+    vi most = vi{};
+    for (int64_t c0 = 0; c0 < C; c0 += V) {
+        const int64_t c = vector_start(c0, C);
+        most = larger(most, bits(passed_back(p, at + c, at_most(C - c, V))) & kMagnitude);
+    }
+    return most;
+}
+
 // Marks picture n if the largest magnitudes seen of it are too large for the transform.
-template <typename T>
-void mark_range(const Windows& w, int64_t n, vi seen) {
+inline void mark_range(const Windows& w, int64_t n, vi seen) {
     const int32_t most = largest_lane(seen);
-    if (!T::spreads) {
+    if (w.range == 0.0f) {
         if (most < kHuge) return;
     } else if (w.data) {
-        if (in_range(most, w.range, w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C)) return;
+        const float* const picture = w.data + n * w.H * w.W * w.pixel;
+        const auto largest = [&](int64_t i) { return largest_channels(picture + i * w.pixel, w.C); };
+        if (in_range(most, w.range, w.H, w.W, largest)) return;
     } else {
         const Pooled& p = w.pooled;
-        if (in_range(most, w.range, p.dy + n * p.QH * p.QW * p.pixel, p.QH, p.QW, p.pixel, w.C)) return;
+        const auto largest = [&](int64_t i) { return largest_passed(p, (n * p.QH * p.QW + i) * p.pixel, w.C); };
+        if (in_range(most, w.range, p.QH, p.QW, largest)) return;
     }
     __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
 }
@@ -156,7 +168,7 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
     for (int64_t t = first; t < first + count; ++t, ++place) {
         const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
         if (n != picture) {
-            if (picture >= 0) mark_range<T>(w, picture, most);
+            if (picture >= 0) mark_range(w, picture, most);
             picture = n;
             most = vi{};
         }
@@ -187,7 +199,7 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
             }
         }
     }
-    if (picture >= 0) mark_range<T>(w, picture, most);
+    if (picture >= 0) mark_range(w, picture, most);
 }
 
 // --------------------------------------------------------------------------------------------------------- products

@@ -238,7 +238,7 @@ template <typename F>
 void run(const Work& w, const Context& context) {
     Plan p = plan_of<F>(w, context.workspace);
     p.x.out_of_range = p.dy.out_of_range = context.out_of_range;
-    p.x.range = kGradientRange;
+    p.x.range = p.dy.range = kGradientRange;
     const int64_t C = p.x.C, O = p.dy.C;
     if (p.total == 0) {
         for (int64_t i = 0; i < F::kernel * F::kernel * C; ++i)
@@ -283,11 +283,7 @@ struct Through {
     static constexpr int sums = 1;
     const Pooled& p;
     void add(int64_t row, int64_t c, int64_t lanes, vd* sum) const {
-        const int64_t at = row * p.pixel + c;
-        vf g = load_lanes(p.dy + at, lanes);
-        if (p.kind == kRelu) g = floats(bits(g) & (load_places(p.argmax + at, lanes) != kRouteless));
-        else if (p.kind != kLinear) g = derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
-        add_to(sum[0], widen(g));
+        add_to(sum[0], widen(passed_back(p, row * p.pixel + c, lanes)));
     }
 };
 

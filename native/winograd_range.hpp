@@ -22,7 +22,8 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr float kRange = 256, kGradientRange = 64 * kRange;
-constexpr int64_t kSample = 64, kTop = 5;  // pixels; those of them that do not count
+constexpr int64_t kSample = 64, kTop = 5, kMostTop = 8;  // pixels; those of them that do not count, at least and at most
+constexpr int64_t kQuick = 6;              // pixels that tell of most pictures
 constexpr int64_t kLargest = 32;           // of a picture of one channel, at most
 constexpr int32_t kMagnitude = 0x7fffffff;  // floats without sign are ordered as integers, NaN last
 constexpr int32_t kHuge = (127 + 100) << 23;  // 2^100: sums of products of transformed numbers stay finite
@@ -57,36 +58,56 @@ inline int32_t bits_of(float f) {
     return bits;
 }
 
-// What the points of a picture of H x W pixels, C channels of the `pixel` that a pixel has, must stay below, as bits.
-inline int32_t range_limit(float range, const float* picture, int64_t H, int64_t W, int64_t pixel, int64_t C) {
-    const int64_t count = at_most(H * W, kSample), top = ceil_div(count * kTop, kSample);
-    int32_t largest[kTop] = {};
+// As what numbers are like that are mostly zero, which tell nothing: the geometric mean of the others, as bits (their mean
+// is one of logarithms, nearly). A few that are bright hardly move it. `magnitude(i)` of each is asked.
+template <typename Magnitude>
+int32_t usual_of_few(int64_t count, Magnitude magnitude) {
+    int64_t sum = 0, some = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        const int32_t value = magnitude(i);
+        sum += value;
+        some += value > 0;
+    }
+    return int32_t(sum / at_least(some, 1));
+}
+
+// What the points of a picture of H x W pixels must stay below, as bits. `largest(i)`: by lanes, of pixel i's channels.
+template <typename Largest>
+int32_t range_limit(float range, int64_t H, int64_t W, Largest largest) {
+    const int64_t pixels = H * W, count = at_most(pixels, kSample);
+    const int64_t line = ceil_div(count, at_most(H, W));  // pixels asked of a row or column
+    const int64_t top = at_most(at_most(at_least(line, kTop), kMostTop), ceil_div(count, 4));
+    int32_t most[kMostTop] = {};
     float sum = 0.0f;
     for (int64_t i = 0; i < count; ++i) {  // spread over rows and columns alike: 27 is prime to 64
-        const int64_t at = count < kSample ? i : i * H / kSample * W + i * 27 % kSample * W / kSample;
-        int32_t value = largest_lane(largest_channels(picture + at * pixel, C));
+        const int64_t at = pixels <= kSample ? i : i * H / kSample * W + i * 27 % kSample * W / kSample;
+        int32_t value = largest_lane(largest(at));
         for (int64_t k = 0; k < top; ++k) {
-            const int32_t other = largest[k];
-            largest[k] = value > other ? value : other;
+            const int32_t other = most[k];
+            most[k] = value > other ? value : other;
             value = value > other ? other : value;
         }
         sum += float_of(value);
     }
-    const int32_t limit = bits_of(sum * (range / float(at_least(count - top, 1))));
+    float usual = sum / float(at_least(count - top, 1));
+    if (usual == 0.0f) usual = float_of(usual_of_few(pixels, [&](int64_t i) { return largest_lane(largest(i)); }));
+    const int32_t limit = bits_of(usual * range);
     return limit > 0 && limit < kHuge ? limit : kHuge;
 }
 
-// Whether `most`, the bits of a magnitude, is in range of a picture. The smaller of two pairs of pixels, by channels, tells
-// at once of most; only else are more asked, at 10 times the price.
-inline bool in_range(int32_t most, float range, const float* picture, int64_t H, int64_t W, int64_t pixel, int64_t C) {
+// Whether `most`, the bits of a magnitude, is in range of a picture. The smallest of a few pixels, by channels, tells at
+// once of most, since no few bright ones or lines can be all of them; only else are more asked, at 10 times the price.
+template <typename Largest>
+bool in_range(int32_t most, float range, int64_t H, int64_t W, Largest largest) {
     if (most >= kHuge) return false;
-    vi pair[2] = {};
-    for (int64_t i = 0; i < 4; ++i) {  // no two in one row or column
-        const int64_t at = (2 * i + 1) * H / 8 * W + (i * 3 % 4 * 2 + 1) * W / 8;
-        pair[i / 2] = larger(pair[i / 2], largest_channels(picture + at * pixel, C));
+    if (most == 0) return true;
+    vi least = vi{} + kMagnitude;
+    for (int64_t i = 0; i < kQuick; ++i) {  // columns 2, 5, 1, 4, 0, 3 of 6
+        const int64_t column = (i + 1) * 3 % (kQuick + 1) - 1;
+        const vi pixel = largest((2 * i + 1) * H / (2 * kQuick) * W + (2 * column + 1) * W / (2 * kQuick));
+        least = least < pixel ? least : pixel;
     }
-    const int32_t least = largest_lane(pair[0] < pair[1] ? pair[0] : pair[1]);
-    return float_of(most) < range * float_of(least) || most < range_limit(range, picture, H, W, pixel, C);
+    return float_of(most) < range * float_of(largest_lane(least)) || most < range_limit(range, H, W, largest);
 }
 
 // Of a picture of one channel: all of its pixels are asked, but for as many of the largest as a column has. Strokes on
@@ -102,6 +123,7 @@ inline bool exceeds_range(const float* picture, int64_t H, int64_t W) {
     }
     const int32_t most = largest_lane(seen);
     if (most >= kHuge) return true;
+    if (most == 0) return false;
     float sum = 0.0f, value = float_of(most);
     for (int i = 0; i < V; ++i) sum += sums[i];
     const float share = kRange / float(at_least(count - top, 1));
@@ -118,7 +140,8 @@ inline bool exceeds_range(const float* picture, int64_t H, int64_t W) {
         }
         sum += float_of(next);
     }
-    return sum > 0.0f && value >= share * sum;
+    if (sum > 0.0f) return value >= share * sum;
+    return value >= kRange * float_of(usual_of_few(count, [&](int64_t i) { return bits_of(picture[i]) & kMagnitude; }));
 }
 
 // Leaves picture n alone of a call, and says whether it can: the gradient of the kernel sums over all.

@@ -18,7 +18,6 @@ constexpr float kN0 = 1 / (kA2 * kB2), kNA = 1 / (2 * kA2 * (kA2 - kB2)), kNB = 
 struct Input4 {  // B^T
     static constexpr int from = 6, to = 6, step = 4;
     static constexpr bool watched(int i) { return i == 0 || i == 5; }  // see winograd_range.hpp
-    static constexpr bool spreads = true;  // a number's roundings to results that do not need it
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         const vf a = d[4] - kB2 * d[2], b = kA * (d[3] - kB2 * d[1]);
         const vf c = d[4] - kA2 * d[2], e = kB * (d[3] - kA2 * d[1]);
@@ -56,7 +55,6 @@ struct Output4 {  // A^T
 struct OutputGradient4 {  // A
     static constexpr int from = 4, to = 6, step = 4;
     static constexpr bool watched(int i) { return i == 1 || i == 2; }
-    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         const vf a = y[0] + kA2 * y[2], b = kA * y[1] + kA3 * y[3];
         const vf c = y[0] + kB2 * y[2], e = kB * y[1] + kB3 * y[3];
@@ -79,6 +77,7 @@ struct KernelGradient4 {  // G^T
 };
 struct F4 {
     static constexpr int tile = 4, kernel = 3, window = 6, points = 36;
+    static constexpr bool spreads = true;  // a number's roundings to results that do not need it; gradients of kernels always
     using Input = Input4;
     using Kernel = Kernel4;
     using Output = Output4;
@@ -137,7 +136,6 @@ struct Output8 {  // A^T
 // absolute values: 1 to 5 forward, 1 to 7 to the input, 4 to 22 to the kernel (most where few tiles are summed).
 struct Input5 : Input4 {
     static constexpr int step = 2;
-    static constexpr bool spreads = false;
 };
 struct Kernel5 {
     static constexpr int from = 5, to = 6;
@@ -164,7 +162,6 @@ struct Output5 {
 struct OutputGradient5 {
     static constexpr int from = 2, to = 6, step = 2;
     static constexpr bool watched(int i) { return i == 1 || i == 2; }
-    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         const vf a = kA * y[1], b = kB * y[1];
         r[0] = y[0];
@@ -188,6 +185,7 @@ struct KernelGradient5 {
 };
 struct F5 {
     static constexpr int tile = 2, kernel = 5, window = 6, points = 36;
+    static constexpr bool spreads = false;
     using Input = Input5;
     using Kernel = Kernel5;
     using Output = Output5;
@@ -198,7 +196,6 @@ struct F5 {
 struct Input2 {
     static constexpr int from = 4, to = 4, step = 2;
     static constexpr bool watched(int i) { return i != 2; }
-    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         r[0] = d[0] - d[2];
         r[1] = d[1] + d[2];
@@ -226,7 +223,6 @@ struct Output2 {
 struct OutputGradient2 {
     static constexpr int from = 2, to = 4, step = 2;
     static constexpr bool watched(int i) { return i == 1 || i == 2; }
-    static constexpr bool spreads = false;
     PELLUCID_INLINE static void apply(const vf* y, vf* r) {
         r[0] = y[0];
         r[1] = y[0] + y[1];
@@ -245,6 +241,7 @@ struct KernelGradient2 {
 };
 struct F2 {
     static constexpr int tile = 2, kernel = 3, window = 4, points = 16;
+    static constexpr bool spreads = false;
     using Input = Input2;
     using Kernel = Kernel2;
     using Output = Output2;

@@ -187,3 +187,107 @@ def test_pooled_gradients_of_a_bright_picture(kind: str) -> None:
     np.testing.assert_array_equal(made["winograd"][0][2], made["direct"][0][2])
     np.testing.assert_array_equal(made["winograd"][1], made["direct"][1])
     np.testing.assert_array_equal(made["winograd"][2], made["direct"][2])
+
+
+def unseen(c: Conv, x: Array, places: list[tuple[int, int]], algorithm: str = "winograd") -> float:
+    """Largest error of results beside those places, as a share of their root mean square; `places` are bright."""
+    _, kernel = given(c)
+    plain = forward(c, x, kernel, "direct").astype(np.float64)
+    beside, reach = np.ones(plain.shape[1:3], bool), c.kernel[0] // 2
+    for i, j in places:
+        x[0, i, j] = np.float32(1e8)
+        beside[max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1] = False
+    difference = forward(c, x, kernel, algorithm)[0] - plain[0]
+    return float(np.abs(difference[beside]).max(initial=0) / np.sqrt((plain[0] ** 2).mean()))
+
+
+@pytest.mark.parametrize("edges", [(13, 14), (18, 15), (8, 8), (9, 9), (7, 7), (5, 6), (4, 4), (3, 5)])
+def test_several_bright_pixels_or_a_line_do_not_pass_for_what_the_picture_is_like(edges: tuple[int, int]) -> None:
+    """Also where a look at a few pixels finds nothing but bright ones."""
+    h, w = edges
+    c = Conv("3x3", (1, h, w, 9), (3, 3), 8, padding=SAME3)
+    rng, looked_at = np.random.default_rng(0), [((2 * i + 1) * h // 8, (i * 3 % 4 * 2 + 1) * w // 8) for i in range(4)]
+    sets = [[divmod(int(at), w) for at in rng.choice(h * w, n, replace=False)] for n in (1, 2, 2, 3) for _ in range(10)]
+    sets += [[a, b] for a in looked_at for b in looked_at if a < b]
+    sets += [[(i, j) for j in range(w)] for i in range(h)] + [[(i, j) for i in range(h)] for j in range(w)]
+    sets = [places for places in sets if len(places) <= h * w // 4]
+    assert sets and max(unseen(c, given(c)[0], places) for places in sets) < 1e-5
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_bright_pixel_of_a_picture_that_is_zero_but_for_a_few(grey: bool) -> None:
+    c = Conv("zeros", (1, 28, 28, 1 if grey else 8), (5, 5) if grey else (3, 3), 8, padding=NO_PADS if grey else SAME3)
+    x, kernel = given(c)
+    few = np.zeros_like(x)
+    few[0, 7:11, 9:13] = x[0, 7:11, 9:13]
+    algorithm = "winograd_rows" if grey else "winograd"
+    plain = forward(c, few, kernel, "direct", True)
+    few[0, 7, 14 if grey else 15] = np.float32(1e8)  # in a tile of results that do not need it
+    beside = np.s_[:, :, :5] if grey else np.s_[:, :, :7]
+    difference = forward(c, few, kernel, algorithm, True)[beside] - plain[beside]
+    assert np.abs(difference).max() < 1e-5 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("name", CONVS)
+def test_a_bright_gradient_at_the_border_spoils_no_tap_that_does_not_see_it(name: str) -> None:
+    """The picture's pixel beside it is padding, for the first row of taps."""
+    c, algorithm = CONVS[name], name.partition("-")[0]
+    x, _ = given(c)
+    dy = normal(np.random.default_rng(6), c.y)
+    made = {}
+    for how, size in (("direct", 1), (algorithm, 1e8)):
+        dy[0, 0, 5] *= np.float32(size)
+        made[how] = np.empty(c.kernel_shape, np.float32)
+        native.run(native.conv2d_backward_kernel(x, dy, made[how], **c.options, algorithm=how))
+    np.testing.assert_allclose(made[algorithm][0], made["direct"][0], atol=1e-5 * np.abs(made["direct"]).max())
+
+
+def test_a_pooled_gradient_is_judged_by_what_comes_through_its_activation() -> None:
+    """All is saturated but for one pixel, so that only the product with the derivative shows the range."""
+    c = CONVS["winograd"]
+    _, kernel = given(c)
+    shape = (c.y[0], c.y[1] // 2, c.y[2] // 2, c.filters)
+    rng = np.random.default_rng(3)
+    y, dy = np.full(shape, 1 - 2**-22, np.float32), normal(rng, shape)
+    argmax = rng.integers(0, 4, shape).astype(np.uint8)
+    settings: dict[str, Any] = {"convolution": c.options, "pooling": POOLING, "activation": "tanh"}
+    plain, got = np.empty(c.x, np.float32), np.empty(c.x, np.float32)
+    native.run(native.conv2d_pool_backward_input(dy, y, argmax, kernel, plain, **settings, algorithm="direct"))
+    y[0, 3, 3] = 0
+    native.run(native.conv2d_pool_backward_input(dy, y, argmax, kernel, got, **settings, algorithm="winograd"))
+    beside = np.ones(c.x[1:3], bool)
+    beside[5:9, 5:9] = False
+    difference = (got - plain)[0][beside]
+    assert np.abs(difference).max() < 1e-5 * np.sqrt((plain[0] ** 2).mean())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", CONVS)
+def test_what_is_no_number_goes_where_it_does_directly_in_gradients(name: str, value: float) -> None:
+    """At corners, edges and between tiles, of pictures and of gradients."""
+    c, algorithm = CONVS[name], name.partition("-")[0]
+    clean, kernel = given(c)
+    shape = (c.y[0], c.y[1] // 2, c.y[2] // 2, c.filters)
+    settings: dict[str, Any] = {"convolution": c.options, "pooling": POOLING, "activation": "relu"}
+    rng = np.random.default_rng(3)
+    y, argmax = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    native.run(native.conv2d_pool(clean, kernel, None, y, argmax, **settings, algorithm="direct"))
+    for i, j in ((0, 0), (0, -1), (-1, 3), (3, 4), (-1, -1)):
+        x, dy, pooled_dy, other_dy = clean.copy(), normal(rng, c.y), normal(rng, shape), normal(rng, c.y)
+        x[0, i, j, 1] = dy[0, i, j, 2] = pooled_dy[0, i, j, 2] = value
+        made = {}
+        for how in (algorithm, "direct"):
+            pooled = "winograd" if how == "winograd2" else how  # behind pooling there are no other tiles of 3x3
+            dx, dk, other_dk, pooled_dx, pooled_dk = (
+                np.empty(s, np.float32) for s in (c.x, c.kernel_shape, c.kernel_shape, c.x, c.kernel_shape)
+            )
+            with np.errstate(invalid="ignore"):
+                native.run(native.conv2d_backward_input(dy, kernel, dx, **c.options, algorithm=how))
+                native.run(native.conv2d_backward_kernel(x, other_dy, dk, **c.options, algorithm=how))
+                native.run(native.conv2d_backward_kernel(clean, dy, other_dk, **c.options, algorithm=how))
+                of = pooled_dy, y, argmax
+                native.run(native.conv2d_pool_backward_input(*of, kernel, pooled_dx, **settings, algorithm=pooled))
+                native.run(native.conv2d_pool_backward_kernel(x, *of, pooled_dk, None, **settings, algorithm=pooled))
+            made[how] = [np.where(np.isfinite(a), 0, a) for a in (dx, dk, other_dk, pooled_dx, pooled_dk)]
+        for got, expected in zip(made[algorithm], made["direct"], strict=True):
+            np.testing.assert_array_equal(got, expected)
