@@ -8,7 +8,9 @@ differs. `np` is among the names, since the book's programs take it from a star 
 layers.py, losses.py, normalization.py: the layers; functions.py: what they compute; columns.py: im2col and back;
 gradient.py: gradients by differences; optimizers.py; trainer.py; network.py: what the networks share;
 simple_convnet.py, deep_convnet.py, multi_layer_net.py, two_layer_net.py: the networks; mnist.py: the data; curves.py,
-filters.py: pictures; gates.py, gradient_2d.py, naive.py, two_layer_net_sigmoid.py: what single chapters have alone.
+filters.py: pictures; man.py, gates.py, mnist_show.py, neuralnet_mnist.py, gradient_1d.py, gradient_2d.py,
+gradient_method.py, gradient_simplenet.py, two_layer_net_sigmoid.py, naive.py, valley.py, apply_filter.py: what single
+chapters have alone. Names too general for this package stand there only (`predict`, `f`).
 layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel;
 program.py: six as one program.
 
@@ -36,12 +38,18 @@ from pellucid.scratch.functions import (
 )
 from pellucid.scratch.gates import AND, NAND, OR, XOR
 from pellucid.scratch.gradient import numerical_gradient, numerical_gradient_2d
+from pellucid.scratch.gradient_1d import function_1, numerical_diff
 from pellucid.scratch.gradient_2d import function_2, tangent_line
+from pellucid.scratch.gradient_method import gradient_descent
+from pellucid.scratch.gradient_simplenet import simpleNet
 from pellucid.scratch.layers import Affine, Convolution, Dropout, Pooling, Relu, Sigmoid
 from pellucid.scratch.losses import SoftmaxWithLoss, cross_entropy_error, softmax
+from pellucid.scratch.man import Man
 from pellucid.scratch.mnist import download_mnist, img_dim, img_size, init_mnist, load_mnist, test_num, train_num
+from pellucid.scratch.mnist_show import img_show
 from pellucid.scratch.multi_layer_net import MultiLayerNet, MultiLayerNetExtend
 from pellucid.scratch.naive import AddLayer, MulLayer
+from pellucid.scratch.neuralnet_mnist import init_network
 from pellucid.scratch.normalization import BatchNormalization
 from pellucid.scratch.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from pellucid.scratch.simple_convnet import SimpleConvNet
@@ -62,6 +70,7 @@ __all__ = [
     "Convolution",
     "DeepConvNet",
     "Dropout",
+    "Man",
     "Momentum",
     "MulLayer",
     "MultiLayerNet",
@@ -80,15 +89,20 @@ __all__ = [
     "cross_entropy_error",
     "download_mnist",
     "filter_show",
+    "function_1",
     "function_2",
+    "gradient_descent",
     "identity_function",
     "im2col",
     "img_dim",
+    "img_show",
     "img_size",
     "init_mnist",
+    "init_network",
     "load_mnist",
     "mean_squared_error",
     "np",
+    "numerical_diff",
     "numerical_gradient",
     "numerical_gradient_2d",
     "relu",
@@ -96,6 +110,7 @@ __all__ = [
     "shuffle_dataset",
     "sigmoid",
     "sigmoid_grad",
+    "simpleNet",
     "smooth_curve",
     "softmax",
     "softmax_loss",

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.ops import Array
 from pellucid.scratch.gradient import numerical_gradient_2d as numerical_gradient
+from pellucid.scratch.gradient_1d import line
 
 __all__ = ["function_2", "numerical_gradient", "tangent_line"]
 
@@ -23,7 +24,4 @@ def function_2(x: Any) -> Any:
 
 def tangent_line(f: Callable[[Any], Any], x: Array) -> Callable[[Any], Any]:
     """The line t -> d * t + f(x) - d * x, d the gradient at x, which is printed."""
-    slope = numerical_gradient(f, x)
-    print(slope)
-    height = f(x) - slope * x
-    return lambda t: slope * t + height
+    return line(f, x, numerical_gradient(f, x))

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import numpy as np
 
 from pellucid.ops import Array
 
-__all__ = ["download_mnist", "img_dim", "img_size", "init_mnist", "load_mnist", "test_num", "train_num"]
+__all__ = [
+    "dataset_dir",
+    "download_mnist",
+    "img_dim",
+    "img_size",
+    "init_mnist",
+    "key_file",
+    "load_mnist",
+    "save_file",
+    "test_num",
+    "train_num",
+    "url_base",
+]
 
 Part = tuple[Array, Array]
 
 train_num, test_num = 60_000, 10_000
 img_dim, img_size = (1, 28, 28), 784
+dataset_dir: str
+key_file: dict[str, str]
+save_file: str
+url_base: str
+
+
+def __getattr__(name: str) -> Any:
+    """`dataset_dir`: the folder where MNIST lies, or would be downloaded to. `url_base`: where from. `key_file`: the
+    names of its files there. `save_file`: the book's pickle, which nothing here writes.
+    """
+    if name not in ("dataset_dir", "key_file", "save_file", "url_base"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pellucid.datasets import locate
+    from pellucid.datasets.download import data_folders
+    from pellucid.datasets.sources import known
+
+    mnist = known("mnist")
+    folder = locate("mnist") or data_folders()[-1] / mnist.folders[0]
+    if name == "dataset_dir":
+        return str(folder)
+    if name == "save_file":
+        return os.path.join(folder, "mnist.pkl")
+    if name == "url_base":
+        return f"{mnist.remotes[0].mirrors[0]}/"
+    parts = ("train_img", "train_label", "test_img", "test_label")
+    return dict(zip(parts, (remote.name for remote in mnist.remotes), strict=True))
 
 
 def download_mnist() -> None:

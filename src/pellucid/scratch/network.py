@@ -115,7 +115,7 @@ class SavedNetwork(LayeredNetwork):
         """
         from pellucid import safe_pickle
 
-        loaded = safe_pickle.load(_found(Path(file_name)))
+        loaded = safe_pickle.load(found(Path(file_name)))
         wrong = _mismatches(loaded, self.params)
         if wrong:
             raise DataError(f"{file_name}: {'; '.join(wrong)}; make the network with the sizes that it was saved with")
@@ -175,7 +175,7 @@ def homes(places: Sequence[Any]) -> dict[str, tuple[Any, str]]:
     return {f"{name}{number}": (place, name) for number, place in enumerate(places, 1) for name in ("W", "b")}
 
 
-def _found(path: Path) -> Path:
+def found(path: Path) -> Path:
     """A relative path where the process works, else beside the program that runs."""
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     if program is not None and not path.exists() and (beside := Path(program).parent / path).exists():
