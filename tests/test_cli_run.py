@@ -219,6 +219,38 @@ plt.gcf().show()
     assert last == "pellucid: no module came from Pellucid"
 
 
+def test_a_picture_that_pillow_shows_is_written_too(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image, ImageShow
+
+    text = """
+from ch03.mnist_show import img_show
+from PIL import Image
+import numpy as np
+ramp = np.arange(12.0).reshape(3, 4) * 20
+img_show(ramp)
+for mode in ("RGB", "RGBA", "CMYK", "1", "P", "LA", "I", "F", "HSV"):
+    Image.fromarray(np.uint8(ramp)).convert("RGB" if mode == "HSV" else "L").convert(mode).show(title="words")
+"""
+    program = written(tmp_path, text, "shows.py")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    viewers = list(ImageShow._viewers)
+    alone = start(program)
+    inside = command("run", program)
+    names = [f"shows-figure-{number}.png" for number in range(1, 11)]
+    assert {path.name for path in tmp_path.glob("*.png")} == set(names)
+    for status, out, error in ((alone.returncode, alone.stdout, alone.stderr), inside):
+        assert (status, out) == (0, ""), error
+        first, last = error.splitlines()
+        assert first == f"pellucid: no display: figures are in {tmp_path / names[0]} to {names[-1]}"
+        assert last == "pellucid: from Pellucid came ch03.mnist_show"
+    assert viewers == ImageShow._viewers
+    with Image.open(tmp_path / names[0]) as picture:
+        assert np.asarray(picture).tolist() == (np.arange(12).reshape(3, 4) * 20).tolist()
+
+
 def digits(folder: Path) -> None:
     """dataset/mnist.py with a few made pictures."""
     x = np.random.default_rng(0).random((60, 1, 28, 28), np.float32)

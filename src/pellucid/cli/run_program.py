@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from pellucid.cli import program_pictures
 from pellucid.cli.output import note
 from pellucid.cli.program_modules import ProgramModules
 from pellucid.errors import ConfigError
@@ -30,7 +31,12 @@ def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM.py", help="The program.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="For the program itself.")] = None,
 ) -> None:
-    """Run a program of the book untouched: its common, dataset and ch* modules come from here, unless beside it."""
+    """Run a program of the book Deep Learning from Scratch as it is.
+
+    Its modules common, dataset and ch* (such as ch07) come from Pellucid where
+    the program has none beside it; the last line says which. Without a display,
+    figures become PNG files beside the program.
+    """
     raise ProgramAsked(Program(program), [os.fspath(program), *(arguments or [])])
 
 
@@ -116,10 +122,12 @@ def _as_main(main: ModuleType, argv: list[str], folder: Path, finder: ProgramMod
     sys.argv[:] = argv
     if not sys.flags.safe_path:
         sys.path[0] = str(folder)
-    if not _display():
+    with_display = _display()
+    if not with_display:
         os.environ.setdefault("MPLBACKEND", f"module://{FIGURES}")
     try:
-        yield
+        with contextlib.nullcontext() if with_display else program_pictures.of_pillow():
+            yield
     finally:
         sys.meta_path.remove(finder)
         sys.argv[:], sys.path[:] = arguments, path
@@ -152,11 +160,14 @@ def _tell(made: list[str]) -> None:
     """The last lines: where figures went, and which modules came from here."""
     figures = sys.modules.get(FIGURES)
     if figures is not None:
-        written, failed = figures.FigureManager.finish()
-        if written:
-            names = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
-            note(f"pellucid: no display: figures are in {names}")
-        for message in failed:
-            note(f"pellucid: no display, and {message}")
+        figures.FigureManager.finish()
+    written, failed = program_pictures.written, program_pictures.failed
+    if written:
+        names = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
+        note(f"pellucid: no display: figures are in {names}")
+    for message in failed:
+        note(f"pellucid: no display, and {message}")
+    written.clear()
+    failed.clear()
     names = ", ".join(made)
     note(f"pellucid: from Pellucid came {names}" if made else "pellucid: no module came from Pellucid")
