@@ -14,7 +14,7 @@ from pellucid import layers as L
 from pellucid import zoo
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
-from pellucid.ops import native
+from pellucid.ops import memory, native
 from pellucid.plan import InferencePlan
 
 MB = 2**20
@@ -157,3 +157,23 @@ def test_telling_changes_nothing() -> None:
     assert model.version == version
     for mine, given in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(mine, given)
+
+
+@pytest.mark.parametrize("work", ["predict", "fit", "outputs"])
+def test_more_than_is_free_is_refused_before_the_system_kills(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Sequential([L.Conv2D(64, 3, padding="same", input_shape=(32, 32, 3)), L.GlobalAvgPool2D(), L.Dense(2)])
+    model.compile("adam", "mse")
+    pictures, targets = np.zeros((64, 32, 32, 3), np.float32), np.zeros((64, 2), np.float32)
+    before = model.predict(pictures)
+    monkeypatch.setattr(memory, "_FREELY", 0)
+    monkeypatch.setattr(memory, "free_bytes", lambda: MB)
+    model._predictor.forget()
+    with pytest.raises(MemoryError, match=r"takes .* GB, .* GB are free; take smaller pictures or batches"):
+        if work == "predict":
+            model.predict(pictures, batch_size=64)
+        elif work == "fit":
+            model.fit(pictures, targets, batch_size=64, verbose=0)
+        else:
+            memory.aligned_empty((600, 600))
+    monkeypatch.undo()
+    assert np.array_equal(model.predict(pictures), before), "the model is as it was"

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.inside import Inside, Place, place_of, reading
+from pellucid.ops.memory import machine_bytes
 from pellucid.text import json_line
 
 __all__ = [
@@ -172,7 +173,7 @@ def _read(source: Place | str, file: IO[bytes]) -> tuple[dict[str, Array], dict[
     tensors: dict[str, Array] = {}
     header = _read_header(source, file)
     digest = hashlib.sha256(header.covered)
-    needed, memory = sum(entry.end - entry.begin for entry in header.entries), _memory_bytes()
+    needed, memory = sum(entry.end - entry.begin for entry in header.entries), machine_bytes() or MAX_BYTES
     if needed > memory:  # also of a file that takes no room on the disk
         raise CheckpointError(f"{source}: takes {needed} bytes of memory, this machine has {memory}")
     for entry in header.entries:
@@ -200,14 +201,6 @@ def read_metadata(path: str | os.PathLike[str] | Inside) -> dict[str, Any]:
     source = place_of(path)
     with reading(source) as file:
         return _read_header(source, file).metadata
-
-
-def _memory_bytes() -> int:
-    """The machine's memory, where the system tells it."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return MAX_BYTES
 
 
 def _refuse(path: Place | str, field: str, expected: str, got: object) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -13,9 +14,41 @@ from pellucid.ops.geometry import Array, Shape, expect_total
 CACHE_LINE = 64
 """Bytes in a cache line of every processor Pellucid has kernels for; also the widest vector."""
 
+_FREELY = 1 << 28
+"""Bytes of an array for which the machine is not asked how much is free."""
+
+
+def machine_bytes() -> int | None:
+    """The machine's memory, where the system tells it."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def free_bytes() -> int | None:
+    """What of it programs can still have without swapping, where the system tells it."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return machine_bytes()
+
+
+def expect_memory(size: int, what: str) -> None:
+    """Errors: MemoryError for more bytes than are free: the system would hand them out and then kill the process."""
+    free = free_bytes() if size > _FREELY else None
+    if free is not None and size > free:
+        raise MemoryError(
+            f"{what} takes {size / 1e9:,.1f} GB, {free / 1e9:,.1f} GB are free; take smaller pictures or batches"
+        )
+
 
 def aligned_empty(shape: Shape | int, dtype: DTypeLike = np.float32) -> Array:
-    """An uninitialised C-contiguous array whose first byte lies on a cache line."""
+    """An uninitialised C-contiguous array whose first byte lies on a cache line.
+
+    Errors: MemoryError for more than is free.
+    """
     return _aligned(np.empty, shape, dtype)
 
 
@@ -36,6 +69,7 @@ def _aligned(make: Callable[..., Array], shape: Shape | int, dtype: DTypeLike) -
     sizes = (shape,) if isinstance(shape, int) else shape
     expect_total(sizes, "an array")
     count = math.prod(sizes)
+    expect_memory(count * kind.itemsize, f"an array of {'x'.join(map(str, sizes))} {kind}")
     raw = make(count * kind.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return np.asarray(raw[start : start + count * kind.itemsize].view(kind).reshape(shape))

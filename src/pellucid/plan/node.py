@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
-from pellucid.ops.memory import aligned_empty
+from pellucid.ops.memory import aligned_empty, expect_memory
 from pellucid.parameters import FlatParameters
 from pellucid.plan.work import Work
 
@@ -94,7 +94,8 @@ class Context:
     exact: bool = False
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
-        """A new array the plan owns."""
+        """A new array the plan owns. Errors: MemoryError where the plan would take more than is free."""
+        expect_memory(self.num_bytes + _num_bytes(shape, dtype), f"a plan for batches of {self.capacity:,}")
         array = aligned_empty(shape, dtype)
         self.buffers.append(array)
         return array

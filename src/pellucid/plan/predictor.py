@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.memory import aligned_empty
 from pellucid.parameters import FlatParameters
 from pellucid.plan.lowering import convolves_directly
 from pellucid.plan.plans import InferencePlan
@@ -42,7 +41,7 @@ class Predictor:
         if plan.version != version:
             plan.refresh()
             plan.version = version
-        outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
+        outputs = aligned_empty((len(images), *plan.outputs.shape[1:]))
         for start in range(0, len(images), capacity):
             batch = prepare(images[start : start + capacity])
             plan.inputs[: len(batch)] = batch
