@@ -14,6 +14,7 @@ import pytest
 
 import pellucid
 from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, optimizers
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, ShapeError
 
 X = np.random.default_rng(0).integers(0, 256, (16, 6, 6, 1), np.uint8)
@@ -192,3 +193,35 @@ def test_a_copied_layer_owns_its_arrays(twin_of: Callable[[Any], Any]) -> None:
             np.testing.assert_array_equal(ours, theirs)
     twin.params["kernel"] = np.zeros((12, 3))
     assert model.get_layer("out").params["kernel"].any() and not twin.params["kernel"].any()
+
+
+WRONG_VALUES: dict[str, tuple[object, ...]] = {
+    "name": (5, "", None, b"net", "\ud800"),
+    "seed": ("x", -1, 2**32, 1.5, None, True),
+    "class_names": (5, "abc", ["a"] * 3, ["a", "b"], list("abcd"), ["a", "b", 3], ["a", "b", ""], {"a": 1}),
+    "preprocessing": (5, None, "crop", {"scale": 1}, Preprocessing(mean=(0.1, 0.2))),
+    "trained_on": (5, None, "mnist", []),
+    "slots": (5, None, []),
+    "optimizer_step": (-1, 2**63, "x", 0.5),
+    "num_epochs": (-1, 2**63, "x", None),
+    "exact_convolution": (5, "yes", None),
+    "trainable": (5, "yes", None),
+}
+
+
+def test_what_is_set_on_a_model_is_checked_when_it_is_set() -> None:
+    model = network()
+    for name, values in WRONG_VALUES.items():
+        before = getattr(model, name)
+        for value in values:
+            with pytest.raises(ConfigError, match=name.removesuffix("s")):
+                setattr(model, name, value)
+        assert getattr(model, name) is before, name
+    model.class_names, model.seed = ["a", "b", "c"], np.int64(3)  # type: ignore[assignment]
+    assert (model.class_names, model.seed) == (("a", "b", "c"), 3)
+    one = Sequential([Dense(1, input_shape=(4,))])
+    for names in (("b",), ("a", "b"), None):
+        one.class_names = names
+    unbuilt = Sequential([Dense(2)])
+    unbuilt.class_names = ("a", "b", "c")  # its outputs are not known to be wrong
+    assert {*WRONG_VALUES} >= Sequential.assignable

@@ -234,5 +234,6 @@ def test_an_input_shape_with_the_channels_first_is_questioned(shape: tuple[int, 
     with pytest.raises(ShapeError, match="made for channels first: did you mean input_shape="):
         model.predict(np.zeros((1, *meant), np.float32))
     if shape[1] == shape[2]:  # which fits, so nothing else would ever say it
-        with pytest.warns(UserWarning, match=r"did you mean \(28, 28, 1\)\?"):
-            Sequential([Conv2D(4, 5, padding="same", input_shape=shape)])
+        for size in (5, 28):
+            with pytest.warns(UserWarning, match=rf"did you mean \({size}, {size}, 1\)\?"):
+                Sequential([Conv2D(4, 5, padding="same", input_shape=(1, size, size))])

@@ -10,7 +10,7 @@ import pytest
 from small_model import small
 
 import pellucid
-from pellucid import checkpoint
+from pellucid import Dense, checkpoint
 from pellucid.cli.run import read_record
 from pellucid.cli.run_record import RECORD, RESUMABLE
 from pellucid.errors import CheckpointError
@@ -150,8 +150,9 @@ def test_fields_of_a_run_that_goes_on(run_folder: Path, tmp_path: Path) -> None:
 
 def test_class_names_that_fit_no_output_cost_no_work(tmp_path: Path) -> None:
     model = small()
-    model.class_names = ("a", "b")
-    with pytest.warns(UserWarning, match="2 class names do not fit 3 outputs"):
+    model.class_names = ("a", "b", "c")
+    model.add(Dense(2))
+    with pytest.warns(UserWarning, match="3 class names do not fit 2 outputs"):
         model.save(tmp_path / "m.safetensors")
     assert pellucid.load(tmp_path / "m.safetensors").class_names is None
 

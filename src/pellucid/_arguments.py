@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
+
+MAX_PATH = 4096
+"""Bytes of a path, at which systems begin to refuse it."""
 
 
 def flag(value: Any, what: str) -> bool:
@@ -27,11 +31,22 @@ def verbosity(value: Any) -> int | str:
 
 
 def path_of(value: Any, what: str) -> Path:
-    """A path from text or a path. Errors: ConfigError for anything else."""
-    if isinstance(value, str | os.PathLike) and value != "":
-        path = os.fspath(value)
-        return Path(path.decode() if isinstance(path, bytes) else path)
+    """A path from text or a path. Errors: ConfigError for anything else, and for what no system has as a name."""
+    if isinstance(value, str | os.PathLike):
+        with contextlib.suppress(TypeError, ValueError):  # what is no path, and lone surrogates
+            path = os.fsdecode(value)
+            if 0 < len(os.fsencode(path)) < MAX_PATH and "\0" not in path:
+                return Path(path)
     raise ConfigError(f"{what} must be a path, got {shown(value)}")
+
+
+def word(value: Any, what: str) -> str:
+    """A name: text that is not empty and that a file can hold. Errors: ConfigError for anything else."""
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{what} must be a word, got {shown(value)}")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ConfigError(f"{what} must be text that a file can hold, got {value!a}")
+    return value
 
 
 def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
@@ -40,6 +55,13 @@ def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
         return cls(**arguments)
     except TypeError as error:
         raise ConfigError(f"{what}: these arguments do not make it: {' '.join(str(error).split()):.200}") from error
+
+
+def record(value: Any, what: str) -> dict[str, Any]:
+    """A dictionary. Errors: ConfigError for anything else."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{what} must be a dictionary, got {shown(value)}")
+    return value
 
 
 def several(value: Any, what: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from pellucid.errors import ConfigError
@@ -29,13 +30,16 @@ class Fixed(metaclass=_Maker):
     """
 
     assignable: ClassVar[frozenset[str]] = frozenset()
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {}
+    """For attributes whose values are checked whenever they are set: of the object and the value, what is kept."""
     instead: ClassVar[dict[str, str]] = {}
     """What to do instead of setting an attribute, for those that people try."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_made" in self.__dict__ and not name.startswith("_") and name not in self.assignable:
             self._expect_property(name)
-        super().__setattr__(name, value)
+        check = self.checks.get(name)
+        super().__setattr__(name, value if check is None else check(self, value))
 
     def __delattr__(self, name: str) -> None:
         if "_made" in self.__dict__ and not name.startswith("_"):

@@ -17,6 +17,8 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+from pellucid.text import printable
+
 __all__ = [
     "BackendError",
     "CheckpointError",
@@ -31,7 +33,13 @@ __all__ = [
 
 
 class PellucidError(Exception):
-    """The root: catch this to catch everything Pellucid raises on purpose."""
+    """The root: catch this to catch everything Pellucid raises on purpose.
+
+    A message may quote a stranger's file: what would steer a terminal is spelled out.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ShapeError(PellucidError, ValueError):

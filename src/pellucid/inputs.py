@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid._arguments import several, word
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers import Layer, Softmax
 from pellucid.layers.stack import channels_last
@@ -295,6 +298,36 @@ def input_range(images: Any) -> list[float] | None:
         return ends
     sample = sample[np.isfinite(sample)]
     return [float(sample.min()), float(sample.max())] if sample.size else None
+
+
+def names_fit(names: tuple[str, ...] | None, outputs: int) -> bool:
+    """Whether there is one name an output; one output tells two classes apart."""
+    return names is None or len(names) in ((1, 2) if outputs == 1 else (outputs,))
+
+
+def names_for(model: Any, names: Any) -> tuple[str, ...] | None:
+    """What a model's class names are set to. Errors: ConfigError for no words, one twice, or another number of them."""
+    if names is None:
+        return None
+    where = f"{model.name}: class_names"
+    found = tuple(word(name, f"{where}: each") for name in several(names, where))
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{where} has {shown(twice[0])} {found.count(twice[0])} times; name each class once")
+    if model.built and not names_fit(found, model.output_shape[-1]):
+        raise ConfigError(f"{where} must be {model.output_shape[-1]}, one an output, got {len(found)}: {shown(found)}")
+    return found
+
+
+def scaling_for(model: Any, value: Any) -> Preprocessing:
+    """What a model's preprocessing is set to. Errors: ConfigError for anything else, or other channels' numbers."""
+    if not isinstance(value, Preprocessing):
+        raise ConfigError(f"{model.name}: preprocessing must be a Preprocessing, got {shown(value)}")
+    shape = vars(model).get("_input_shape")  # not there yet while the model is made
+    if shape:
+        with np.errstate(all="ignore"):
+            value.scale_offset(shape[-1])
+    return value
 
 
 def check_range(images: Any, trained_on: Mapping[str, Any], name: str) -> None:

@@ -16,6 +16,7 @@ from pellucid._arguments import flag, path_of
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
 from pellucid.initializers import Initializer
+from pellucid.inputs import names_fit
 from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
@@ -115,7 +116,7 @@ def save(model: Sequential, path: Place) -> None:
 
 def facts_of(model: Sequential) -> dict[str, Any]:
     """All of a model but its tensors, as plain data. Class names that do not fit its outputs are left out, and said."""
-    names = model.class_names if _names_fit(model) else None
+    names = model.class_names if names_fit(model.class_names, model.output_shape[-1]) else None
     if names != model.class_names:
         import warnings
 
@@ -278,22 +279,14 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     for config in facts["layers"]:
         left = _add(model, layers.from_config(config, custom_layers), left)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
-    model.class_names = None if facts["class_names"] is None else tuple(facts["class_names"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]
     if compiled is not None:
         model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled.get("metrics"))
     model.build()
+    model.class_names = facts["class_names"]
     with np.errstate(all="ignore"):  # said below
         scale, offset = model.preprocessing.scale_offset(model.input_shape[-1])
     if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
         raise CheckpointError("its preprocessing goes beyond what float32 can hold")
-    if not _names_fit(model):
-        raise CheckpointError(f"it has {len(model.class_names or ())} class names for {model.output_shape[-1]} outputs")
     return model
-
-
-def _names_fit(model: Sequential) -> bool:
-    """Whether there is one name an output, each once; one output tells two classes apart."""
-    names, outputs = model.class_names, model.output_shape[-1]
-    return names is None or (len(names) in ((1, 2) if outputs == 1 else (outputs,)) and len(set(names)) == len(names))

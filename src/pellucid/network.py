@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from pellucid import losses, optimizers
-from pellucid._arguments import flag, several
+from pellucid._arguments import flag, record, several
 from pellucid._locks import building
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, shown
-from pellucid.inputs import build_for, check_range, standardize_images
+from pellucid.inputs import build_for, check_range, names_for, scaling_for, standardize_images
 from pellucid.layers import Layer
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
@@ -33,7 +33,18 @@ PREDICT_BYTES = 256 * 2**20
 class Network(Stack):
     """Layers in a row, their parameters in one vector, optimizer and loss, and plans that answer for pictures."""
 
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
+        **Stack.checks,
+        "class_names": lambda model, value: names_for(model, value),
+        "preprocessing": lambda model, value: scaling_for(model, value),
+        "trained_on": lambda model, value: record(value, f"{model.name}: trained_on"),
+        "slots": lambda model, value: record(value, f"{model.name}: slots"),
+        "optimizer_step": lambda model, value: whole(value, f"{model.name}: optimizer_step", 2**62, least=0),
+        "num_epochs": lambda model, value: whole(value, f"{model.name}: num_epochs", 2**62, least=0),
+    }
+
     def __init__(self, layers: Sequence[Layer] | None, name: str, *, seed: int, exact_convolution: bool) -> None:
+        self.name = name  # which what is checked below calls it by
         self.exact_convolution = exact_convolution
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None

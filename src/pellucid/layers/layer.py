@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid import initializers
-from pellucid._arguments import flag
+from pellucid._arguments import flag, word
 from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid.display import Shown
@@ -42,6 +42,9 @@ class Layer(Fixed, Shown):
     """
 
     assignable = frozenset({"trainable", "built", "version", "position", "fed_by", "owner", "auto_named"})
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
+        "trainable": lambda layer, value: flag(value, f"{layer.name}: trainable")
+    }
     instead: ClassVar[dict[str, str]] = {
         "weights": "is read; write with set_weights([...])",
         "kernel": 'is params["kernel"]',
@@ -55,15 +58,11 @@ class Layer(Fixed, Shown):
     def __init__(
         self, *, name: str | None = None, input_shape: Sequence[int] | None = None, trainable: bool = True
     ) -> None:
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
-        if name is not None and any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise ConfigError(f"{type(self).__name__}: name must be text that a file can hold, got {name!a}")
+        kind = type(self).__name__
         self.auto_named = name is None
-        self._name = snake_case(type(self).__name__) if name is None else name
-        where = f"{type(self).__name__}: input_shape"
-        self.input_shape = None if input_shape is None else standardize_shape(input_shape, where)
-        self.trainable = flag(trainable, f"{type(self).__name__}: trainable")
+        self._name = snake_case(kind) if name is None else word(name, f"{kind}: name")
+        self.input_shape = None if input_shape is None else standardize_shape(input_shape, f"{kind}: input_shape")
+        self.trainable = flag(trainable, f"{kind}: trainable")
         self._writable: dict[str, Array] = {}
         self.built = False
         self.owner = None
@@ -78,11 +77,6 @@ class Layer(Fixed, Shown):
         """Whether the model it belongs to wants convolutions computed directly."""
         return bool(getattr(None if self.owner is None else self.owner(), "exact_convolution", False))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "trainable":
-            value = flag(value, f"{self.name}: trainable")
-        super().__setattr__(name, value)
-
     @property
     def name(self) -> str:
         """Its name, which no other layer of its model has."""
@@ -90,8 +84,7 @@ class Layer(Fixed, Shown):
 
     @name.setter
     def name(self, name: str) -> None:
-        if not isinstance(name, str) or not name:
-            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
+        name = word(name, f"{type(self).__name__}: name")
         owner = None if self.owner is None else self.owner()
         if owner is not None and any(other is not self and other.name == name for other in owner.layers):
             raise ConfigError(f"{owner.name} has a layer {name!r} already; give this one another name")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import warnings
 import weakref
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from pellucid._arguments import flag, several
+from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed
 from pellucid._locks import Turns, building
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
@@ -43,10 +43,13 @@ class Stack(Fixed):
     fit together, at the layer that does not fit.
     """
 
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
+        "name": lambda stack, value: word(value, f"{type(stack).__name__}: name"),
+        "seed": lambda stack, value: whole(value, f"{type(stack).__name__}: seed", 2**32 - 1, least=0),
+    }
+
     def __init__(self, layers: Sequence[Layer] | None, name: str, seed: int) -> None:
-        if not isinstance(name, str) or not name:
-            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
-        self.name, self.seed = name, whole(seed, f"{type(self).__name__}: seed", 2**32 - 1, least=0)
+        self.name, self.seed = name, seed
         self._layers = Row()
         self._input_shape: Shape | None = None
         self._all_built = False
@@ -278,6 +281,6 @@ def channels_last(shape: Shape) -> Shape | None:
     >>> channels_last((1, 28, 28)), channels_last((28, 28, 1)), channels_last((3, 224, 200))
     ((28, 28, 1), None, (224, 200, 3))
     """
-    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) >= 8:
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 4:
         return (*shape[1:], shape[0])
     return None
