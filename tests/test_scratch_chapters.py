@@ -145,6 +145,7 @@ def test_where_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         (folder / name).touch()
     module = made("dataset.mnist")
     assert module.dataset_dir == str(folder) == str(datasets.locate("mnist"))
+    assert scratch.dataset_dir == module.dataset_dir and not hasattr(scratch, "dataset_dirs")
     assert module.save_file == str(folder / "mnist.pkl") and module.url_base.startswith("http")
     assert list(module.key_file) == ["train_img", "train_label", "test_img", "test_label"]
     with pytest.raises(AttributeError, match="no attribute 'dataset_file'"):

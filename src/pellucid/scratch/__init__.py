@@ -9,18 +9,21 @@ layers.py, losses.py, normalization.py: the layers; functions.py: what they comp
 gradient.py: gradients by differences; optimizers.py; trainer.py; network.py: what the networks share;
 simple_convnet.py, deep_convnet.py, multi_layer_net.py, two_layer_net.py: the networks; mnist.py: the data; curves.py,
 filters.py: pictures; man.py, gates.py, mnist_show.py, neuralnet_mnist.py, gradient_1d.py, gradient_2d.py,
-gradient_method.py, gradient_simplenet.py, two_layer_net_sigmoid.py, naive.py, valley.py, apply_filter.py: what single
-chapters have alone. Names too general for this package stand there only (`predict`, `f`).
+gradient_method.py, gradient_simplenet.py, two_layer_net_sigmoid.py, naive.py, valley.py, activations.py,
+apply_filter.py: what single chapters have alone; names too general for the package (`predict`, `f`) are there only.
 layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel;
 program.py: six as one program.
 
-Source: K. Saitoh, Deep Learning from Scratch, 2016, chapters 2 to 8.
+Source: K. Saitoh, Deep Learning from Scratch, 2016, chapters 1 to 8.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from pellucid.scratch.activations import ReLU, tanh
 from pellucid.scratch.columns import col2im, conv_output_size, im2col
 from pellucid.scratch.curves import shuffle_dataset, smooth_curve
 from pellucid.scratch.deep_convnet import DeepConvNet
@@ -78,6 +81,7 @@ __all__ = [
     "Nesterov",
     "Pooling",
     "RMSprop",
+    "ReLU",
     "Relu",
     "Sigmoid",
     "SimpleConvNet",
@@ -117,9 +121,19 @@ __all__ = [
     "step_function",
     "sum_squared_error",
     "tangent_line",
+    "tanh",
     "test_num",
     "train_num",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Where MNIST lies, which is looked up when it is asked for."""
+    from pellucid.scratch import mnist
+
+    if name in mnist.__all__:
+        return getattr(mnist, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

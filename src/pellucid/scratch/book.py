@@ -66,11 +66,7 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ch06.show_optimizer_adam": _VALLEY,
         "ch06.show_optimizer_momentum": _VALLEY,
         "ch06.show_optimizer_sgd": _VALLEY,
-        "ch06.weight_init_activation_histogram": (
-            *_function("sigmoid"),
-            f"{_HERE}functions:relu as ReLU",
-            "numpy:tanh as tanh",
-        ),
+        "ch06.weight_init_activation_histogram": _of("activations"),
         "ch07.apply_filter": _of("apply_filter"),
         "ch07.simple_convnet": (*_SAVED, *_of("simple_convnet")),
         "ch07.visualize_filter": _of("filters"),
