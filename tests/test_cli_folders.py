@@ -67,7 +67,8 @@ def test_warnings_stay_when_it_is_quiet(command):
     Path("photos/dog/notes.txt").write_text("x")
     for number in range(1, 39):
         Path(f"photos/dog/{number}.png").unlink()
-    status, _, err = command("train", "--data", "photos", *FEW, "-q")
+    status, out, err = command("train", "--data", "photos", *FEW, "-q")
+    assert " classes: " in out.splitlines()[0]
     assert status == 0
     assert "left out dog/notes.txt" in err and "almost the same name, 'Cat', 'cat'" in err
     assert "in two classes, Cat/0.png = cat/0.png" in err

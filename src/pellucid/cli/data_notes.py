@@ -16,11 +16,12 @@ FEW = 3
 """Files left out for one reason that are named; more are counted."""
 
 
-def tell_data(dataset: Dataset, *, facts: bool = True) -> None:
-    """The facts on standard output, if they are wanted, and the warnings on standard error, always."""
+def tell_data(dataset: Dataset, *, quiet: bool = False) -> None:
+    """The classes and, unless it is to be quiet, the other facts on standard output; warnings on standard error."""
     from pellucid.datasets.remarks import class_line
 
-    for line in (dataset.facts or [class_line(dataset.class_names, dataset.train.labels)]) if facts else ():
+    lines = dataset.facts or [class_line(dataset.class_names, dataset.train.labels)]
+    for line in lines[:1] if quiet else lines:
         say(line)
     tell_left_out(dataset.skipped)
     for line in dataset.warnings:

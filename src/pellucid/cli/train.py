@@ -258,7 +258,7 @@ def train(
     }
     with WorkBar(quiet=quiet) as bar:
         dataset = load_data(**loading, bar=bar)
-    tell_data(dataset, facts=not quiet)
+    tell_data(dataset, quiet=quiet)
     network = build(builder, dataset, rule, seed, model_settings, source)
     if standardize or (standardize is None and source is None and recipe.standardize):
         with WorkBar(quiet=quiet) as bar:
