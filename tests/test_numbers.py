@@ -39,6 +39,12 @@ def test_a_number_that_is_not_round_does_not_look_round(digits: int) -> None:
     assert [number(x) for x in (0.0, -0.0, math.nan, math.inf)] == ["0", "0", "nan", "inf"]
 
 
+@pytest.mark.parametrize("digits", [0, 1, 2])
+def test_bounds_of_percentages_keep_the_order_of_what_is_written_out(digits: int) -> None:
+    written = [percent(10.0**-n, digits, "").lstrip("<") for n in range(1, 16)]
+    assert sorted(map(float, written), reverse=True) == [float(text) for text in written]
+
+
 def test_percentages_are_written_in_one_place() -> None:
     own = re.compile(r":\.\d%|:\.\df\} ?%|100 \* .*:\.\df\}")
     found = [

@@ -144,7 +144,7 @@ def test_settings_of_single_layers() -> None:
         ("pool1.type", "AvgPool", "did you mean 'AvgPool"),
         ("pool1.type", "Dense", "a MaxPool2D cannot become a Dense, which needs units too"),
         ("pool1.type", ["AvgPool2D"], "unknown layer"),
-        ("conv1.kernel_initializer", {"type": "RandomNormal", "std": 1}, "RandomNormal: these arguments do not make it"),
+        ("conv1.kernel_initializer", {"type": "RandomNormal", "std": 1}, "RandomNormal: these arguments do not"),
     ):
         with pytest.raises(ConfigError, match=words):
             zoo.build("simple-convnet", options={option: value})

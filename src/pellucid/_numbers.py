@@ -27,15 +27,16 @@ def percent(share: float, digits: int = 2, unit: str = " %") -> str:
     """A share of one as a percentage with so many decimals; with more, up to three, where fewer would say 0 or 100.
 
     >>> percent(0.98912), percent(0.99996), percent(1.0), percent(0.9996, 0), percent(1e-9), percent(1 - 1e-9)
-    ('98.91 %', '99.996 %', '100.00 %', '99.96 %', '<0.01 %', '>99.99 %')
+    ('98.91 %', '99.996 %', '100.00 %', '99.96 %', '<0.00001 %', '>99.99999 %')
 
     NaN, the share of nothing, is a dash.
     """
     if math.isnan(share):
         return "–"  # noqa: RUF001  # a dash for no number
-    for decimals in range(digits, digits + 4):
+    finest = digits + 3
+    for decimals in range(digits, finest + 1):
         text = f"{100 * share:.{decimals}f}"
         if float(text) not in (0, 100) or share in (0, 1):
             return text + unit
-    least = 10.0**-digits
-    return f"<{least:.{digits}f}{unit}" if share < 0.5 else f">{100 - least:.{digits}f}{unit}"
+    least = 10.0**-finest
+    return f"<{least:.{finest}f}{unit}" if share < 0.5 else f">{100 - least:.{finest}f}{unit}"
