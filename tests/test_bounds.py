@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sizes import SAME3
 
 from pellucid.ops import native, reference
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import NO_PADS, Array
 
 Kind = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -170,6 +170,56 @@ def test_winograd_of_any_data(name: str, kind: str) -> None:
         native.run(getattr(native, op)(*arrays, *extra, got, **c.options, algorithm=algorithm))
         getattr(reference, op)(*wide, exact, **c.options)
         assert largest_excess(got, exact, (terms + ROUNDINGS) / 2 * EPS * size) <= 1, op
+
+
+POOLING: Any = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
+F8 = transforms([0, 1, -1, 2, -2, 0.5, -0.5], 4, 5)
+POOLED = {
+    "direct": (Conv("3x3", (2, 12, 10, 20), (3, 3), 17, padding=SAME3), None),
+    "winograd": (Conv("3x3", (2, 12, 10, 20), (3, 3), 17, padding=SAME3), F4),
+    "winograd_rows": (Conv("grey", (2, 16, 16, 1), (5, 5), 6), F8),
+}
+
+
+def rows_sizes(x: Array, kernel: Array, matrices: tuple[Array, Array, Array]) -> Array:
+    """The absolute values that F(4, 5) along rows sums, over the kernel's 5 rows."""
+    b, g, a = matrices
+    height, width = x.shape[1] - 4, x.shape[2] - 4
+    tiles = sliding_window_view(np.abs(x[..., 0]), 8, axis=2)[:, :, ::4]
+    v, u = np.einsum("pi,nyti->nytp", b, tiles), np.einsum("pi,rio->rpo", g, np.abs(kernel[:, :, 0]))
+    m = sum(np.einsum("nytp,po->nytpo", v[:, r : r + height], u[r]) for r in range(5))
+    return np.einsum("ip,nytpo->nytio", a, m).reshape(len(x), height, width, -1)
+
+
+@pytest.mark.skipif(not native.available, reason="the kernels are not built")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", POOLED)
+def test_pooled_convolutions_of_any_data(name: str, kind: str) -> None:
+    """A largest, or mean, of four is off by no more than the worst of them, and a mean by three roundings more."""
+    c, matrices = POOLED[name]
+    x, kernel = filled((np.empty(c.x), np.empty(c.kernel_shape)), kind)
+    wide_x, wide_kernel = x.astype(np.float64), kernel.astype(np.float64)
+    exact, size = np.empty(c.y), np.empty(c.y)
+    reference.conv2d(wide_x, wide_kernel, None, exact, **c.options)
+    reference.conv2d(abs(wide_x), abs(wide_kernel), None, size, **c.options)
+    terms = float(kernel[..., 0].size)
+    if matrices is not None:
+        terms = (5 if c.grey else c.x[3]) + ROUNDINGS
+        size = (rows_sizes if c.grey else forward_sizes)(wide_x, wide_kernel, matrices)
+
+    def of_four(array: Array) -> Array:
+        n, h, w, o = array.shape
+        return array.reshape(n, h // 2, 2, w // 2, 2, o).transpose(0, 1, 3, 5, 2, 4).reshape(n, h // 2, w // 2, o, 4)
+
+    worst, four = of_four(size).max(axis=-1), of_four(exact)
+    settings: Any = {"convolution": c.options, "pooling": POOLING}
+    for places in (True, False):
+        got, argmax = np.empty(worst.shape, np.float32), np.empty(worst.shape, np.uint8) if places else None
+        native.run(native.conv2d_pool(x, kernel, None, got, argmax, **settings, algorithm=name))
+        assert largest_excess(got, four.max(axis=-1), terms / 2 * EPS * worst) <= 1
+    if name == "direct":
+        native.run(native.conv2d_pool(x, kernel, None, got, None, **settings, average=True, algorithm=name))
+        assert largest_excess(got, four.mean(axis=-1), (terms + 4) / 2 * EPS * worst) <= 1
 
 
 def test_the_worst_case_is_the_one_stated() -> None:
