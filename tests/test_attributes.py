@@ -225,3 +225,10 @@ def test_what_is_set_on_a_model_is_checked_when_it_is_set() -> None:
     unbuilt = Sequential([Dense(2)])
     unbuilt.class_names = ("a", "b", "c")  # its outputs are not known to be wrong
     assert {*WRONG_VALUES} >= Sequential.assignable
+
+
+@pytest.mark.parametrize("cls", [Dense, Conv2D, MaxPool2D, BatchNorm, Flatten, optimizers.Adam, optimizers.SGD])
+def test_arguments_that_there_are_not_are_refused_by_name(cls: Callable[..., object]) -> None:
+    for call in (lambda: cls(no_such=1), lambda: cls(*[1] * 40)):
+        with pytest.raises(ConfigError, match=r"no_such|too many positional|missing a required"):
+            call()

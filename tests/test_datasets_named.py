@@ -176,6 +176,8 @@ def test_unknown_name_suggests_the_nearest():
 def test_missing_folder_and_file(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         datasets.load(tmp_path / "absent")
+    with pytest.raises(DataError, match=r"^phots: no such folder; data is a name \(.*mnist"):
+        datasets.load("phots")
     (tmp_path / "a.zip").write_bytes(b"")
     with pytest.raises(DataError, match="is a file"):
         datasets.load(tmp_path / "a.zip")

@@ -243,3 +243,23 @@ def test_scores_where_probabilities_belong_are_said() -> None:
         BinaryCrossentropy()([0, 1], [-3.0, 5.0])
     with pytest.warns(UserWarning, match="no probabilities"):
         CategoricalCrossentropy()([0, 1], [[-3.0, 5.0], [1.0, 2.0]])
+
+
+NAMED_LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswith(("entropy", "Error", "Criterion"))]
+
+
+@pytest.mark.parametrize("cls", NAMED_LOSSES, ids=lambda cls: cls.__name__)
+def test_kerass_arguments_are_taken_at_their_defaults_and_others_are_refused(cls: type[losses.Loss]) -> None:
+    usual = cls(reduction="sum_over_batch_size", name="judge", axis=-1, dtype=None)
+    assert usual.config() == cls().config()
+    for given in ({"reduction": "sum"}, {"reduction": None}, {"axis": 1}, {"name": 5}, {"delta": 1.0}, {"dtype": "f8"}):
+        with pytest.raises(ConfigError, match=f"{cls.__name__}.*{next(iter(given))}"):
+            cls(**given)
+    with pytest.raises(ConfigError, match=cls.__name__):
+        cls(*[False] * 9)
+
+
+def test_a_reduction_by_position_is_refused() -> None:
+    for cls in (losses.MeanSquaredError, losses.MeanAbsoluteError):
+        with pytest.raises(ConfigError, match="too many positional arguments"):
+            cls("sum")  # type: ignore[call-arg]

@@ -7,14 +7,33 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, shown
 
 
 class _Maker(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        made = super().__call__(*args, **kwargs)
+        given = cls._without_defaults(kwargs)
+        try:
+            made = super().__call__(*args, **given)
+        except TypeError:
+            try:
+                inspect.signature(cls).bind(*args, **given)
+            except TypeError as error:  # of what was given, not of what happened inside
+                raise ConfigError(f"{cls.__name__}{inspect.signature(cls)}: {error}") from error
+            raise
         made.__dict__["_made"] = True
         return made
+
+    def _without_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What was given, less Keras's arguments that are not known here, at values that change nothing."""
+        taken: Mapping[str, Callable[[Any], bool]] = getattr(cls, "taken", {})
+        if taken.keys().isdisjoint(given):
+            return given
+        spare = taken.keys() - inspect.signature(cls).parameters.keys()
+        for name in spare & given.keys():
+            if not taken[name](given[name]):
+                raise ConfigError(f"{cls.__name__}: {name}={shown(given[name])} is not known here; leave {name} out")
+        return {name: value for name, value in given.items() if name not in spare}
 
     @property
     def __signature__(cls) -> inspect.Signature:  # or `help` would show the one above
@@ -32,6 +51,8 @@ class Fixed(metaclass=_Maker):
     assignable: ClassVar[frozenset[str]] = frozenset()
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {}
     """For attributes whose values are checked whenever they are set: of the object and the value, what is kept."""
+    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
+    """Keras's arguments that are taken where they change nothing: whether a value is such a one."""
     instead: ClassVar[dict[str, str]] = {}
     """What to do instead of setting an attribute, for those that people try."""
 

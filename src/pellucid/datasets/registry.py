@@ -170,9 +170,8 @@ def _as_folder(data: str | os.PathLike[str]) -> Path:
     what = f"data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
     beside = listing.missing(path, hint=what)
     is_a_name = isinstance(data, str) and not any(mark in text for mark in ("/", "\\", ".", "~"))
-    if is_a_name and "did you mean" not in str(beside):
-        raise unknown_name("data set", data, KNOWN)
-    raise beside
+    unknown = unknown_name("data set", data, KNOWN)
+    raise unknown if is_a_name and "did you mean" in str(unknown) and "did you mean" not in str(beside) else beside
 
 
 def _variant(place: Path, file: str) -> Path | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,10 +15,24 @@ from pellucid.ops import Array, Shape
 
 
 class Loss(Fixed):
-    """A loss of your own needs `value_and_gradient` and `prepare_targets`, and no more."""
+    """A loss of your own needs `value_and_gradient` and `prepare_targets`, and no more.
+
+    Keras's `name`, and its `reduction`, `axis` and `dtype` at their defaults, are taken and change nothing.
+    Errors: ConfigError for arguments that there are not.
+    """
+
+    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "name": lambda value: value is None or isinstance(value, str),
+        "reduction": lambda value: isinstance(value, str) and value in ("sum_over_batch_size", "auto"),
+        "axis": lambda value: type(value) is int and value == -1,
+        "dtype": lambda value: value is None or (isinstance(value, str) and value == "float32"),
+    }
 
     joint_activation: str | None = None
     """The final activation that belongs to this loss: "softmax", "sigmoid", or None."""
+
+    def __init__(self) -> None:  # object's own takes whatever it is given
+        super().__init__()
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """The mean of sample_weight * losses, of labels and of what a network answers for them, as in Keras.
