@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fuzz_geometry import run_input
 
 from pellucid import checkpoint, initializers, layers, losses, model_file, ops, optimizers, schedules, scratch
 from pellucid.cli.app import main
@@ -16,27 +16,17 @@ from pellucid.errors import CheckpointError, ConfigError, PellucidError, ShapeEr
 from pellucid.model import Sequential
 from pellucid.ops import geometry
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "fuzz_geometry.py"
 HUGE = (2**31, 2**60 + 1, 2**62, 2**62 - 1, 2**63, 10**30, 10**5000)
 IMAGE = (8, 8, 8)
-
-
-def fuzzer() -> Any:
-    spec = importlib.util.spec_from_file_location("fuzz_geometry", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
     ("part", "inputs"), [("layers", 120), ("files", 120), ("ops", 150), ("native", 150), ("drawings", 60)]
 )
 def test_the_first_inputs_are_refused_or_right(part: str, inputs: int) -> None:
-    fuzz = fuzzer()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        ended = [fuzz.run_input(part, 17, number) for number in range(inputs)]
+        ended = [run_input(part, 17, number) for number in range(inputs)]
     answered = len([end for end in ended if end in ("run", "trained")])
     assert answered > inputs // 10 and ended.count("refused") > inputs // 10
 
