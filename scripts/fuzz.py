@@ -1,11 +1,14 @@
 """Fuzz the readers of files from strangers: `python scripts/fuzz.py TARGET [FOLDER] [libFuzzer's options]`.
 
 Coverage-guided by atheris (`pip install atheris`, Python 3.11). A reader may give data or its own typed error. Any
-other exception, ten minutes for one input, or two gigabytes of memory is a finding. TARGET is one of
+other exception, ten minutes for one input, or two gigabytes of memory is a finding; from commands, all but an exit
+status of 0 or 1 with a few lines, 20 seconds, and a change outside the run. TARGET is one of
 
     header  a model file's header, wrapped with a right length and a right checksum, so that those stop nothing
     file    a model file's bytes as they are
     model   a model's description, in a file that is otherwise whole; one that is read is shown, used and saved
+    folder  a run folder whose entries are others than they should be; the input is a seed; every command follows
+    resume  a checkpoint's facts, in a file that is otherwise whole; train --resume follows
     run     a run's run.json and log.jsonl: what evaluate, show curves, report and train --resume read of them
     idx     an IDX file, gzipped where the input's first byte is odd
     cifar   a CIFAR-10 file, of records or pickled
@@ -22,6 +25,7 @@ What it found lies in tests/faults/.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -39,8 +43,11 @@ from pathlib import Path
 
 import atheris
 import numpy as np
+from fuzz_changes import changed, described, description_of
 
 with atheris.instrument_imports(include=["pellucid"]):
+    from fuzz_folders import Folders
+
     from pellucid import checkpoint, model_file, safe_pickle
     from pellucid import layers as L
     from pellucid.cli import main, report, resume
@@ -57,6 +64,8 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid.visualise import curves_figure, held_name, read_log
 
 MAX_MESSAGE = 4_000
+LIMITS_S = {"folder": 60, "resume": 20}
+"""For one input; a hang is a finding."""
 SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 FILE, RUN = SCRATCH / "input", SCRATCH / "run"
 
@@ -75,19 +84,6 @@ def wrapped(header: bytes) -> bytes:
         header = header.replace(texts["sha256"].encode(), right.encode()) if texts["sha256"] else header
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         pass
-    return len(header).to_bytes(8, "little") + header + data
-
-
-def described(description: bytes) -> bytes:
-    """A model file with this description and the honest file's arrays."""
-    text = description.decode("utf-8", "replace")
-    table = json.loads(HONEST[8 : 8 + int.from_bytes(HONEST[:8], "little")])
-    data = HONEST[8 + int.from_bytes(HONEST[:8], "little") :]
-    del table["__metadata__"]
-    parts = (text.encode(), json.dumps(table, sort_keys=True, separators=(",", ":")).encode())
-    covered = b"".join(len(part).to_bytes(8, "little") + part for part in parts)
-    table["__metadata__"] = {"pellucid": text, "sha256": hashlib.sha256(covered + data).hexdigest()}
-    header = json.dumps(table).encode()
     return len(header).to_bytes(8, "little") + header + data
 
 
@@ -113,46 +109,6 @@ def honest() -> bytes:
 
 HONEST = honest()
 HEADER = HONEST[8 : 8 + int.from_bytes(HONEST[:8], "little")]
-
-
-VALUES: tuple[object, ...] = (
-    *(-1, 0, 1, 2, 3, 7, 255, 2**16, 2**31, 2**32 - 1, 2**62, 2**63, 2**64, 10**400, -0.5, 1e-300, 1e308, float("inf")),
-    *(None, True, False, "", "x", "same", "valid", "relu", "he_normal", "l2", "U8", "F64", "\ud800", "\x1b[2J"),
-    *([], {}, [1], [2, 2], [[1, 2], [3, 4]], [2**40, 2**40], {"type": "Dense"}, {"type": "L2", "rate": -1}, [[[[[]]]]]),
-)
-
-
-def changed(value: object, rng: random.Random, depth: int = 0) -> object:
-    """JSON with one node replaced, removed, doubled or moved; text that is JSON itself is changed within."""
-    if isinstance(value, str) and value.startswith("{") and rng.random() < 0.9:
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.dumps(changed(json.loads(value), rng))
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    inside = list(pairs)
-    if not inside or depth > 20 or rng.random() < 0.15:
-        few = len(repr(value)) > 40
-        return rng.choice(VALUES) if rng.random() < 0.8 else [value] * rng.choice((1, 2) if few else (1, 2, 9, 1200))
-    key, child = rng.choice(inside)
-    kind = rng.randrange(8)
-    if isinstance(value, list):
-        new = list(value)
-        if kind == 0:
-            del new[int(key)]
-        elif kind == 1:
-            new.insert(rng.randrange(len(new) + 1), rng.choice(new))
-        else:
-            new[int(key)] = changed(child, rng, depth + 1)
-        return new
-    table = dict(inside)
-    if kind == 0:
-        del table[key]
-    elif kind == 1:
-        table[rng.choice(("type", "name", "units", "filters", "x", str(key) + "2"))] = table.pop(key)
-    elif kind == 2:
-        table[key] = rng.choice(inside)[1]
-    else:
-        table[key] = changed(child, rng, depth + 1)
-    return table
 
 
 def mutated_json(data: bytes, max_size: int, seed: int) -> bytes:
@@ -183,7 +139,7 @@ def read_file(data: bytes) -> None:
 
 
 def read_model(data: bytes) -> None:
-    FILE.write_bytes(described(data))
+    FILE.write_bytes(described(data, HONEST))
     model = model_file.load(FILE)
     with contextlib.suppress(PellucidError):
         use(model)
@@ -254,6 +210,15 @@ def mutated_run(data: bytes, max_size: int, seed: int) -> bytes:
     return changed if len(changed) <= max_size else data[:max_size]
 
 
+@functools.cache
+def folders() -> Folders:
+    return Folders(SCRATCH / "folders")
+
+
+def read_folder(data: bytes) -> None:
+    folders().tried(data, commands=4)
+
+
 def read_idx(data: bytes) -> None:
     FILE.write_bytes(gzip.compress(data[1:], 1) if data[:1] and data[0] % 2 else data[1:])
     idx.read_idx(FILE)
@@ -311,7 +276,9 @@ def pickle_seeds() -> list[bytes]:
 TARGETS: dict[str, tuple[Callable[[bytes], None], type[Exception], Callable[[], list[bytes]]]] = {
     "header": (read_header, CheckpointError, lambda: [HEADER]),
     "file": (read_file, CheckpointError, lambda: [HONEST]),
-    "model": (read_model, CheckpointError, lambda: [json.loads(HEADER)["__metadata__"]["pellucid"].encode()]),
+    "model": (read_model, CheckpointError, lambda: [description_of(HONEST)]),
+    "folder": (read_folder, CheckpointError, lambda: [bytes([number]) for number in range(40)]),
+    "resume": (lambda data: folders().resumed(data) and None, CheckpointError, lambda: [folders().facts()]),
     "run": (read_run, CheckpointError, run_seeds),
     "idx": (read_idx, DataError, idx_seeds),
     "cifar": (read_cifar, DataError, cifar_seeds),
@@ -342,8 +309,8 @@ def begin() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(seeds()):
             (folder / f"seed-{number}").write_bytes(seed)
-    options = [f"-dict={words}", "-timeout=600", "-rss_limit_mb=2048", "-max_len=8192"]
-    changes = {"header": mutated_json, "model": mutated_json, "run": mutated_run}
+    options = [f"-dict={words}", f"-timeout={LIMITS_S.get(sys.argv[1], 600)}", "-rss_limit_mb=2048", "-max_len=8192"]
+    changes = {"header": mutated_json, "model": mutated_json, "resume": mutated_json, "run": mutated_run}
     mutator = {"custom_mutator": changes[sys.argv[1]]} if sys.argv[1] in changes else {}
     atheris.Setup([sys.argv[0], *options, *rest], once, **mutator)
     atheris.Fuzz()

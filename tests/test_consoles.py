@@ -122,6 +122,35 @@ def test_a_full_disk_behind_standard_output_is_said_once(tmp_path: Path) -> None
             assert status == 1 and "No space left" in err and "Traceback" not in err and len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("place", ["full", "gone"])
+def test_no_result_is_lost_in_silence(
+    place: str, run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is an error in one line; a reader that has what it wanted (`| head -1`) is none."""
+    picture = next(photos.glob("*/0*.png"))
+    for words in (
+        ["predict", run, picture],
+        ["predict", run, picture, "--json"],
+        ["evaluate", run],
+        ["evaluate", run, "--json"],
+        ["summary", run],
+        ["show", "architecture", run],
+        ["data", "list"],
+        ["data", "info", photos, "--json"],
+    ):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with monkeypatch.context() as patch, open("/dev/full" if place == "full" else writer, "w") as out:
+            with open(tmp_path / "stderr", "w", encoding="utf-8") as err:
+                patch.setattr(sys, "stdout", out)
+                patch.setattr(sys, "stderr", err)
+                status = main([str(word) for word in words])
+            (os.close(writer) if place == "full" else os.dup2(os.open(os.devnull, os.O_WRONLY), writer))
+        said = (tmp_path / "stderr").read_text("utf-8")
+        assert status == (1 if place == "full" else 0), (words, said)
+        assert ("No space left" in said.splitlines()[-1]) if place == "full" else "roken" not in said, (words, said)
+
+
 @pytest.mark.parametrize("name", ["n" * 5000, "d/" * 3000])
 def test_no_path_is_too_long_to_be_refused_in_a_line(name: str) -> None:
     for words in (["evaluate", name], ["train", "--data", name], ["report", name], ["predict", name, name]):
@@ -140,3 +169,19 @@ def test_python_programs_print_on_a_poor_console() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert b"\\uce35\\U0001f408" in done.stdout and done.stdout.endswith(b"end\n")
+
+
+@pytest.mark.parametrize("console", ["open('/dev/full', 'w')", "closed", "None"])
+def test_python_programs_train_without_a_console(console: str, tmp_path: Path) -> None:
+    code = (
+        "import os, sys, numpy as np, pellucid\nfrom pellucid import Dense, Flatten, Input, Sequential\n"
+        "closed = open(os.devnull, 'w')\nclosed.close()\n"
+        f"sys.stdout = sys.stderr = {console}\n"
+        "model = Sequential([Input((4, 4, 1)), Flatten(), Dense(2, 'softmax')])\n"
+        "model.compile('sgd', 'categorical_crossentropy', metrics=['accuracy'])\nmodel.summary()\n"
+        "x, t = np.zeros((8, 4, 4, 1), np.float32), np.arange(8) % 2\n"
+        "model.fit(x, t, epochs=2, validation_split=0.5)\nmodel.evaluate(x, t)\nmodel.predict(x, verbose=1)\n"
+        f"model.save({str(tmp_path / 'm.safetensors')!r})\nos._exit(7)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, timeout=100)
+    assert done.returncode == 7 and (tmp_path / "m.safetensors").is_file(), done.stderr

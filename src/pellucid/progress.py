@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar
+from typing import IO, TYPE_CHECKING, ClassVar
 
 from pellucid._arguments import verbosity
 from pellucid.text import printable, say
@@ -36,7 +36,7 @@ class WorkBar:
 
     def __init__(self, *, quiet: bool = False, after_s: float = 0.0) -> None:
         """after_s: work that is done sooner shows nothing."""
-        self._quiet, self._terminal = quiet, _is_terminal()
+        self._quiet, self._terminal = quiet, is_terminal(sys.stderr)
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._pulse: TaskID | None = None
@@ -147,9 +147,10 @@ def work_bar(verbose: int | str) -> WorkBar:
     """
     verbose = verbosity(verbose)
     alone = threading.current_thread() is threading.main_thread()
-    shown = bool(verbose) and alone and (verbose != "auto" or _is_terminal())
+    shown = bool(verbose) and alone and (verbose != "auto" or is_terminal(sys.stderr))
     return WorkBar(quiet=not shown, after_s=LONG_S)
 
 
-def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()  # a program without a console has none
+def is_terminal(file: IO[str] | None) -> bool:
+    """Whether a bar can be drawn there; a program may have no console, or have closed it."""
+    return file is not None and not file.closed and file.isatty()

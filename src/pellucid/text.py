@@ -38,14 +38,14 @@ def _spelled(character: str) -> str:
 def say(text: str, file: IO[str] | None = None) -> None:
     """Print lines, what the console's encoding lacks spelled out. file: None for standard output.
 
-    A console that is full or gone is no reason to lose the work that speaks.
+    A console that is full, gone or closed is no reason to lose the work that speaks.
     """
     file = sys.stdout if file is None else file
     if file is None:  # a program without a console
         return
     lines = "\n".join(printable(line) for line in text.split("\n"))
     encoding = getattr(file, "encoding", None) or "utf-8"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a closed file
         print(lines.encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)
 
 

@@ -152,7 +152,7 @@ def _status(code: object) -> int:
         return 0
     if isinstance(code, int):
         return code
-    print(code, file=sys.stderr)
+    note(str(code))
     return 1
 
 

@@ -296,7 +296,7 @@ def train(
         answer(Path(str(folder)), [predict], out=Path(str(folder)) / "answers.csv")
     for place, _ in dataset.unlabelled:
         if predict is None:
-            print(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
+            say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
 
 
 def _given(context: typer.Context, *besides: str) -> list[str]:

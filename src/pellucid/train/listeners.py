@@ -17,7 +17,7 @@ from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
 from pellucid.inside import Place, inside
 from pellucid.ops.geometry import Array
-from pellucid.progress import WorkBar
+from pellucid.progress import WorkBar, is_terminal
 from pellucid.text import json_line, printable, say
 from pellucid.train.events import (
     BatchEnded,
@@ -145,7 +145,7 @@ class Progress:
         self._total = max(event.epochs * event.steps_per_epoch, 1)
         self._before = event.first_epoch * event.steps_per_epoch + event.first_batch
         self._done, self._start_s = self._before, time.perf_counter()
-        if not self._wants_bar or not file.isatty():
+        if not self._wants_bar or not is_terminal(file):
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
