@@ -20,7 +20,7 @@ from pellucid.cli.app import app
 from pellucid.text import say
 
 WIDTH = 80
-LONGEST_HELP = 70
+LONGEST_HELP = 75
 
 
 def every_command(group: Any, *path: str) -> Iterator[tuple[str, ...]]:

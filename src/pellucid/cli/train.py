@@ -126,7 +126,7 @@ def train(
         typer.Option(
             metavar="KIND",
             rich_help_panel=PICTURES,
-            help="none, or standard: shifted and mirrored.",
+            help="standard (of photo-net the default): shifted, mirrored; else none.",
         ),
     ] = None,
     standardize: Annotated[
@@ -134,7 +134,7 @@ def train(
         typer.Option(
             "--standardize/--no-standardize",
             rich_help_panel=SWITCHES,
-            help="To mean 0, deviation 1.",
+            help="To mean 0, deviation 1. Default: cifar-net only.",
         ),
     ] = None,
     class_weight: Annotated[
