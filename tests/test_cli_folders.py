@@ -10,6 +10,8 @@ import pytest
 from picture_files import write
 from PIL import Image
 
+from pellucid.cli.flags import in_flags
+
 FEW = ("--epochs", 1, "--batch-size", 8, "--out", "run")
 
 
@@ -56,6 +58,9 @@ def test_loose_test_pictures_are_predicted_in_the_end(command):
     words = ("train", "--data", "photos", "--epochs", 1, "--out", "again", "-q", "--predict", "photos/test")
     assert command(*words)[0] == 0
     assert len(Path("again/answers.csv").read_text().splitlines()) == 4
+    Path("again/answers.csv").unlink()
+    assert command("train", "--resume", "again", "--epochs", 2, "-q")[0] == 0
+    assert len(Path("again/answers.csv").read_text().splitlines()) == 4, "a resumed run knows what it was asked"
     status, _, err = command("train", "--data", "photos", "--predict", "photos/tset")
     assert status == 1 and "no such file or folder; did you mean photos/test?" in err
 
@@ -86,6 +91,16 @@ def test_advice_names_flags(command):
     ):
         status, _, err = command("train", *words)
         assert status == 1 and flag in err.splitlines()[-1] and err.count("\n") <= 2, err
+
+
+def test_advice_goes_by_the_options_of_its_command():
+    for words, told in (
+        (("show", "features", "run"), "say --layer conv1"),
+        (("data", "list"), 'say layer="conv1"'),
+        (("train",), "say --set layer=conv1"),
+        ((), 'say layer="conv1"'),
+    ):
+        assert in_flags('say layer="conv1"', words) == told
 
 
 def test_evaluate_judges_each_class(command):

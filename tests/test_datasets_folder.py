@@ -126,6 +126,12 @@ def test_another_folder_maps_by_class_name(tmp_path, pets):
         datasets.load(tmp_path / "other", size=8, class_names=["cat", "dog"], whole=True)
 
 
+def test_a_class_of_almost_the_same_name_is_pointed_at(tmp_path, pets):
+    write(pets / "test" / "Cat_" / "x.png")
+    with pytest.raises(DataError, match=r"unknown classes 'Cat_'.*'Cat_' may be 'cat', but names must be the same"):
+        datasets.load(pets, size=8)
+
+
 def test_validation_folder(tmp_path, pets):
     write(tmp_path / "more" / "dog" / "d.png")
     data = datasets.load(pets, size=8, validation=tmp_path / "more")

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
 
 _ARGUMENT = re.compile(r"""(?<![\w.*'"{-])(?<!--set )([a-z][a-z_]+)=("[^"]*"|'[^']*'|\[[^\]]*\]|\w+(?:[.-]\w+)*)""")
 _RENAMED = {"learning_rate": "lr"}
 
 
 def in_flags(text: str, words: Sequence[str]) -> str:
-    """A message as `as_flags` has it, where the command line's words are of `train`; programs speak Python."""
-    if "train" not in words[:1]:
-        return text
-    from pellucid.cli.train import train
+    """A message as `as_flags` has it, by the options of the command that these words call."""
+    from pellucid.cli.app import app
 
-    text = text.replace("or a larger picture", "or larger pictures (--size N)")
-    return as_flags(text, [f"--{name.replace('_', '-')}" for name in inspect.signature(train).parameters])
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    options = [option for parameter in command.params for option in parameter.opts]
+    if "--size" in options:
+        text = text.replace("or a larger picture", "or larger pictures (--size N)")
+    return as_flags(text, options)
 
 
 def as_flags(text: str, options: Iterable[str]) -> str:
-    """A message with `name=value` written as a flag: one of `options`, else an argument of a layer, else of the rest.
+    """A message with `name=value` written as a flag: one of `options`, else by --set where that is one of them.
 
     >>> as_flags('say size=32 with resize="stretch"', ["--size", "--resize"])
     'say --size 32 with --resize stretch'
     >>> as_flags('use class_weight="balanced" (--class-weight balanced)', ["--class-weight"])
     'use --class-weight balanced'
-    >>> as_flags('use padding="same", a smaller kernel (clipnorm=1)', [])
+    >>> as_flags('use padding="same", a smaller kernel (clipnorm=1)', ["--set"])
     'use --set LAYER.padding=same, a smaller kernel (--set clipnorm=1)'
     """
     known = set(options)
@@ -37,6 +42,8 @@ def as_flags(text: str, options: Iterable[str]) -> str:
         option = f"--{_RENAMED.get(name, name).replace('_', '-')}"
         if option in known:
             return f"{option} {value}"
+        if "--set" not in known:
+            return found[0]
         return f"--set {'LAYER.' if name in _of_layers() else ''}{name}={value}"
 
     reworded = _ARGUMENT.sub(flag, text)

@@ -37,6 +37,7 @@ RECORD = {
     "training?": {"optimizer?": OBJECT, "loss?": TEXT},
     "versions?": Values(TEXT),
     "backend?": {"name?": TEXT, "instruction_set?": Maybe(TEXT), "threads?": whole()},
+    "predict?": Maybe(TEXT),
     "resumed?": [OBJECT],
 }
 """What every command reads of it, and refuses where it is of another kind."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -213,7 +212,6 @@ def train(
 ) -> None:
     """Train a network, and leave a run folder: best and last model, log, curves."""
     from pellucid import ops
-    from pellucid.cli.judge import predict as answer
     from pellucid.datasets.listing import missing
     from pellucid.errors import ConfigError
     from pellucid.train import Checkpoints, TrainConfig
@@ -283,6 +281,7 @@ def train(
     with checkpoints.locked():
         check_unused(folder)  # somebody else may have been quicker
         told = record(context.obj, name, model_settings, network, dataset, loading, start, training)
+        told["predict"] = None if predict is None else absolute(str(predict))
         say(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
         shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
         if shown:
@@ -292,11 +291,6 @@ def train(
         status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
     if status is not None:
         raise typer.Exit(status)
-    if predict is not None:
-        answer(Path(str(folder)), [predict], out=Path(str(folder)) / "answers.csv")
-    for place, _ in dataset.unlabelled:
-        if predict is None:
-            say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
 
 
 def _given(context: typer.Context, *besides: str) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid.cli.flags import in_flags
@@ -14,6 +16,7 @@ from pellucid.cli.run import write_record
 from pellucid.cli.train_report import draw, report
 from pellucid.cli.train_setup import augment_for
 from pellucid.inside import Inside
+from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -50,7 +53,7 @@ class Spoken:
         from pellucid.train import Diagnosed
 
         if isinstance(event, Diagnosed):
-            self.screen(replace(event, text=in_flags(event.text, ["train"])))
+            self.screen(replace(event, text=in_flags(event.text, ("train",))))
         elif not self.quiet:
             self.screen(event)
 
@@ -96,7 +99,19 @@ def train_in(
         return interrupt.status
     draw(folder, quiet=quiet)
     report(folder, dataset, quiet=quiet)
+    _answer(folder, dataset, record.get("predict"))
     return None
+
+
+def _answer(folder: Inside, dataset: Dataset, asked: str | None) -> None:
+    """Answer for the pictures that were asked for, or say how those without labels are answered for."""
+    from pellucid.cli.judge import predict
+
+    if asked is not None:
+        predict(folder.path, [Path(asked)], out=folder.path / "answers.csv")
+        return
+    for place, _ in dataset.unlabelled:
+        say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
 
 
 def _how_to_go_on(folder: Inside, history: History, config: TrainConfig) -> str:

@@ -70,6 +70,15 @@ def balanced_class_weights(labels: NDArray[Any], classes: int) -> NDArray[np.flo
     return weights
 
 
+def bare(name: str) -> str:
+    """A class's name without case, spaces and marks, by which mistyped ones are found.
+
+    >>> bare("Hot_Dog ") == bare("hot dog")
+    True
+    """
+    return "".join(c for c in name.casefold() if c.isalnum()) or name
+
+
 def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:
     """Labels that count in `names`, rewritten to count in `wanted`: classes are the same when their names are.
 
@@ -78,8 +87,10 @@ def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequ
     unknown = [name for name in names if name not in wanted]
     if unknown:
         few = ", ".join(map(repr, wanted[:20])) + (", ..." if len(wanted) > 20 else "")
+        near = [(name, other) for name in unknown for other in wanted if bare(name) == bare(other)]
+        hint = f"{near[0][0]!r} may be {near[0][1]!r}, but names must be the same. " if near else ""
         raise DataError(
-            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {few}. "
+            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {few}. {hint}"
             "Rename the sub-folders, or leave these out"
         )
     table = np.array([list(wanted).index(name) for name in names], dtype=np.int64)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.datasets.labels import bare
+
 MOST_CLASSES_NAMED = 8
 
 
@@ -35,7 +37,7 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
     told = []
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault("".join(c for c in name.casefold() if c.isalnum()) or name, []).append(name)
+        alike.setdefault(bare(name), []).append(name)
     for group in alike.values():
         if len(group) > 1:
             told.append(
