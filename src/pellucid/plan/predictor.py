@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.layers import Layer
 from pellucid.ops.geometry import Array, Shape
-from pellucid.ops.memory import aligned_empty
+from pellucid.ops.memory import expect_memory
 from pellucid.parameters import FlatParameters
 from pellucid.plan.lowering import convolves_directly
 from pellucid.plan.plans import InferencePlan
@@ -41,7 +43,8 @@ class Predictor:
         if plan.version != version:
             plan.refresh()
             plan.version = version
-        outputs = aligned_empty((len(images), *plan.outputs.shape[1:]))
+        expect_memory(len(images) * plan.outputs[:1].nbytes, "the answers")
+        outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
         for start in range(0, len(images), capacity):
             batch = prepare(images[start : start + capacity])
             plan.inputs[: len(batch)] = batch
