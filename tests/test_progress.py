@@ -75,11 +75,11 @@ def test_fit_has_the_line_to_itself(screen: Screen, at_once: None, monkeypatch: 
 
     def ask(event: Event) -> None:
         if isinstance(event, BatchEnded | EpochEnded):
-            model.predict(x)
+            model.predict(x, batch_size=4)
 
     model.fit(x, y, batch_size=4, epochs=2, callbacks=ask)
     assert "epoch 2/2" in screen.seen and "answering" not in screen.seen
-    model.predict(x)
+    model.predict(x, batch_size=4)
     assert appears(screen, "answering"), "afterwards it is free again"
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pellucid import losses, optimizers
-from pellucid._arguments import flag, record, several
+from pellucid._arguments import flag, record, several, verbosity
 from pellucid._locks import building
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, shown
@@ -125,7 +125,7 @@ class Network(Stack):
         Shapes: x (M, H, W, C) -> (M, classes).
         verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
         """
-        images = build_for(self, x)
+        verbose, images = verbosity(verbose), build_for(self, x)
         check_range(images, self.trained_on, self.name)
         count = len(images)
         capacity = 256 if batch_size is None else whole(batch_size, "predict: batch_size")
