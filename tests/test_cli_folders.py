@@ -10,7 +10,10 @@ import pytest
 from picture_files import write
 from PIL import Image
 
+import pellucid
+from pellucid import Dense, Flatten, Sequential, datasets
 from pellucid.cli.flags import in_flags
+from pellucid.plan.work import Sequence as WorkSequence
 
 FEW = ("--epochs", 1, "--batch-size", 8, "--out", "run")
 
@@ -115,6 +118,38 @@ def test_evaluate_judges_each_class(command):
     assert np.isclose(right / 5, told["accuracy"], atol=1e-6)
     out = command("evaluate", "run", "--data", "more")[1]
     assert "always 'dog'" in out and "recall" in out and "precision" in out
+
+
+def test_evaluate_asks_the_network_once(command, monkeypatch):
+    fill(Path("photos"), count=6)
+    assert command("train", "--data", "photos", *FEW, "-q")[0] == 0
+    asked, run = [], WorkSequence.run
+    monkeypatch.setattr(WorkSequence, "run", lambda self, n: asked.append(n) or run(self, n))
+    told = json.loads(command("evaluate", "run", "--data", "photos", "--json")[1])
+    assert sum(asked) == told["pictures"] == 12
+    model, data = pellucid.load("run/model.safetensors"), datasets.load("photos", whole=True, size=32, channels=1)
+    guesses, labels = model.predict(data.test.images).argmax(axis=1), data.test.labels
+    for number, row in enumerate(told["classes"]):
+        hits, said = np.sum((guesses == number) & (labels == number)), np.sum(guesses == number)
+        assert row["recall"] == round(hits / 6, 6) and row["precision"] == (round(hits / said, 6) if said else None)
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation"), [("binary_crossentropy", "sigmoid"), ("mse", "sigmoid"), ("mse", None)]
+)
+def test_a_single_output_is_judged_as_its_accuracy(command, loss, activation):
+    fill(Path("photos"), (8, 8), count=20)
+    data = datasets.load("photos", whole=True, size=8, class_names=("cat", "dog"))
+    model = Sequential([Flatten(input_shape=(8, 8, 1)), Dense(1, activation=activation)])
+    model.compile("adam", loss)
+    model.fit(data.test.images, data.test.labels, epochs=3, verbose=0)
+    model.class_names = ("cat", "dog")
+    model.save("one.safetensors")
+    status, out, err = command("evaluate", "one.safetensors", "--data", "photos", "--json")
+    assert status == 0, err
+    told = json.loads(out)
+    guesses = model.predict(data.test.images)[:, 0] > 0.5
+    assert [row["recall"] for row in told["classes"]] == [np.mean(guesses[:20] == 0), np.mean(guesses[20:])]
 
 
 def test_predict_sees_in_a_folder_what_it_sees_alone(command):

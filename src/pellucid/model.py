@@ -14,7 +14,7 @@ from pellucid.inputs import check_range, input_range, make_examples
 from pellucid.inside import Inside
 from pellucid.layers import LAYERS, Layer
 from pellucid.network import Network
-from pellucid.ops import choose_direct_convolution
+from pellucid.ops import Array, choose_direct_convolution
 from pellucid.ops.geometry import whole
 from pellucid.progress import work_bar
 from pellucid.summary import MemorySummary, memory_of
@@ -156,28 +156,33 @@ class Sequential(Network, Shown):
         sample_weight: Any = None,
         *,
         progress: Callable[[int, int, str], None] | None = None,
+        outputs: Callable[[Array], object] | None = None,
     ) -> Evaluation:
         """Mean loss and accuracy over pictures x with labels y.
 
         verbose: 0 for silence, else the result is printed; while it takes longer than a second, "auto" has a bar on a
         terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
+        outputs: called with those of each batch, in order, before the activation that the loss applies itself (the
+        final softmax or sigmoid); the next batch overwrites them.
         """
         self._compiled()
         count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
         verbose = verbosity(verbose)
-        if progress is not None and not callable(progress):
-            raise ConfigError(f"evaluate: progress must be a function (done, total, what), got {shown(progress)}")
+        for what, given, of in (("progress", progress, "done, total, what"), ("outputs", outputs, "outputs")):
+            if given is not None and not callable(given):
+                raise ConfigError(f"evaluate: {what} must be a function ({of}), got {shown(given)}")
         examples, _ = make_examples(self, x, y, None, sample_weight, training=False)
         check_range(examples.images, self.trained_on, self.name)
         total = len(examples)
         with work_bar(0 if progress else verbose) as bar:
-            tell = progress or bar
-            logs = evaluate(
-                self,
-                examples,
-                count,
-                tell=lambda done: tell(done, total, "judging pictures"),
-            )
+            show = progress or bar
+
+            def tell(done: int, answers: Array) -> None:
+                if outputs is not None:
+                    outputs(answers)
+                show(done, total, "judging pictures")
+
+            logs = evaluate(self, examples, count, tell=tell)
         result = Evaluation(named(logs, self.metric_names))
         if verbose:
             say(f"{len(examples):,} pictures: {result}")

@@ -54,9 +54,16 @@ def evaluate(
         model = load(find_model(run))
         dataset = held_out_data(run, model, data, bar)
     tell_left_out(dataset.skipped)
+    guesses: list[Any] = []
     with WorkBar(quiet=as_json) as bar:
-        result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
-    per_class = judged_classes(model, dataset)
+        result = model.evaluate(
+            dataset.test.images,
+            dataset.test.labels,
+            verbose=0,
+            progress=bar,
+            outputs=lambda outputs: guesses.append(guessed(model, outputs)),
+        )
+    per_class = judged_classes(model, dataset, guesses)
     numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
     if as_json:
         print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers, **per_class})
@@ -79,26 +86,31 @@ def evaluate(
         print_table(["class", "pictures", *JUDGED], table, right=[1, 2, 3], whole=[0])
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else percent(value)
+def guessed(model: Sequential, outputs: Any) -> Any:
+    """The class that each picture is taken for, from outputs as `Sequential.evaluate` hands them on, counted as its
+    accuracy counts: of a single output, the second of two classes above a half."""
+    from pellucid.metrics import THRESHOLD
+
+    if outputs.shape[1:] == (1,):
+        return (outputs[:, 0] > (0 if model.loss.joint_activation == "sigmoid" else THRESHOLD)).astype(int)
+    return outputs.argmax(axis=-1)
 
 
-def judged_classes(model: Sequential, dataset: Dataset) -> dict[str, Any]:
+def judged_classes(model: Sequential, dataset: Dataset, guesses: list[Any]) -> dict[str, Any]:
     """Recall and precision of each class, None where there is nothing to take a share of, and the largest class.
 
-    Empty for a network that is no classifier of these classes.
+    guesses: class numbers, batch by batch. Empty for a network that is no classifier of these classes.
     """
     import numpy as np
 
     from pellucid import metrics
 
-    outputs = answers_for(model, dataset.test.images)
     labels, names = dataset.test.labels, dataset.class_names
-    if outputs.ndim != 2 or outputs.shape[1] != len(names) or not len(labels):
+    if model.output_shape != (len(names),) and (model.output_shape, len(names)) != ((1,), 2):
         return {}
-    guesses = outputs.argmax(axis=1)
     counts = np.bincount(labels, minlength=len(names))
-    shares = {name: getattr(metrics, name)(labels, guesses, len(names)) for name in JUDGED}
+    answers = np.concatenate(guesses)
+    shares = {name: getattr(metrics, name)(labels, answers, len(names)) for name in JUDGED}
     rows = [
         {
             "class": name,
@@ -129,7 +141,7 @@ def held_out_data(run: Path | Inside, model: Sequential, data: str | None, bar: 
     bar.busy("reading pictures")
     fit = model.preprocessing
     size, channels = fit.size, fit.channels
-    if not model.trained_on:  # no data of its own, whose size it has: any are fitted to it
+    if "data" not in model.trained_on:  # none of its own, whose size it has: any are fitted to it
         size, channels = size or (model.input_shape[0], model.input_shape[1]), channels or model.input_shape[-1]
     shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
     folder = find_folder(run)

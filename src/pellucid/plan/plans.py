@@ -97,12 +97,15 @@ class EvaluationPlan:
         self.totals = np.zeros(3)
         self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
         nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
-        judge = loss_work(self._context, loss, nodes[-1].y, feed, self.totals, accuracy=accuracy)
+        self._outputs = nodes[-1].y
+        judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge], fixed_weights=True)
 
-    def run(self, n: int) -> None:
-        """Add the next n pictures of the feed to `totals`."""
+    def run(self, n: int) -> Array:
+        """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation, until
+        the next run."""
         self._work.run(n)
+        return self._outputs[:n]
 
     @property
     def workspace_bytes(self) -> int:

@@ -316,7 +316,7 @@ class Trainer:
             self.config.batch_size,
             accuracy=self._accuracy,
             layers=self._stage.layers,
-            tell=lambda done: tell(PicturesJudged(epoch, done, total)),
+            tell=lambda done, outputs: tell(PicturesJudged(epoch, done, total)),
         )
 
     def _improves(self, logs: dict[str, float]) -> bool:
@@ -363,12 +363,13 @@ def evaluate(
     *,
     accuracy: str | None = None,
     layers: Sequence[Layer] | None = None,
-    tell: Callable[[int], object] | None = None,
+    tell: Callable[[int, Array], object] | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. layers: the last layers
-    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done.
+    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
+    that batch's outputs, as `EvaluationPlan.run` gives them.
     """
     batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
@@ -383,9 +384,9 @@ def evaluate(
             feed.stage(next(pictures).images)
         feed.seek(start)
         n = min(batch_size, len(examples) - start)
-        plan.run(n)
+        outputs = plan.run(n)
         if tell is not None:
-            tell(start + n)
+            tell(start + n, outputs)
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
     return logs
