@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fuzz_folders import interrupted_run
+from PIL import Image
 from small_model import small
 
 import pellucid
-from pellucid.cli import main
+from pellucid.cli import main, train_run
+from pellucid.cli.resume import resume
 from pellucid.errors import CheckpointError
 from pellucid.inside import MAX_TEXT_BYTES, Inside, read_bytes
 from pellucid.train import Checkpoints
@@ -77,12 +83,43 @@ READERS = {
 }
 """A command that reads or writes a place, besides a training that goes on, which writes all but the report."""
 
+TO_COME = (
+    *(f"checkpoints/{name}" for name in ("epoch-001.safetensors", "epoch-001-step-00001.safetensors")),
+    "snapshots/epoch-001.npz",
+    "curves.png",
+    "filters.png",
+    "answers.csv",
+)
+"""Names that an interrupted run has not taken yet, and takes when it goes on; a step's checkpoint comes with time."""
+
+LEFT = (".pellucid-0.tmp", "checkpoints/.pellucid-0.tmp", "snapshots/.pellucid-0.tmp")
+"""Names like those of files that a killed run has left half-written, which are removed."""
+
+WRITERS = (
+    *(f"show {what} RUN --out RUN/{{}}.png" for what in ("curves", "filters", "confusion", "calibration", "mistakes")),
+    "show curves RUN RUN --out RUN/{}.png",
+    "show architecture RUN --out RUN/{}.svg",
+    "show slide RUN --layer conv1 --frames 2 --out RUN/{}.gif",
+    "show confusion RUN --json --csv RUN/{}.csv",
+    "predict RUN PICTURE --out RUN/{}.json",
+    "predict RUN PICTURE --json --csv RUN/{}.csv",
+    "report RUN --out RUN/{}.html",
+)
+"""Every way for a command to write where an option says."""
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("links") / "run"
     assert main(["train", "--epochs", "1", "--limit", "32", "--test-limit", "8", "-q", "--out", str(run)]) == 0
     (run / "report.html").write_bytes(b"an old report")
+    return run
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("links") / "run"
+    interrupted_run(run)
     return run
 
 
@@ -102,8 +139,11 @@ def arranged(finished: Path, folder: Path, place: str, kind: str) -> tuple[Path,
         (target / ".pellucid-0.tmp").write_bytes(SECRET)
         shutil.rmtree(spoiled)
     else:
-        shutil.copy(spoiled, target)  # a whole one, which would be read
-        spoiled.unlink()
+        if spoiled.exists():
+            shutil.copy(spoiled, target)  # a whole one, which would be read
+            spoiled.unlink()
+        else:
+            target.write_bytes(SECRET)
     KINDS[kind](spoiled, target)
     return run, outside
 
@@ -125,6 +165,83 @@ def test_no_command_leaves_the_run(
             assert written.startswith("pellucid: ") and str(run / place) in written, (place, written)
             assert contents(outside) == before, (place, command)
             assert sorted(os.listdir(run)) == inside, (place, command)  # nothing was changed before it was said
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "hard_link"])
+def test_a_run_that_goes_on_stays_inside(
+    kind: str, begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {str(path.relative_to(begun)) for path in begun.rglob("*")}
+    assert not here & {*TO_COME, *LEFT} and {*FOLDERS, "checkpoints/lock", "run.json", "last.safetensors"} <= here
+    for number, place in enumerate([*sorted(here), *TO_COME]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        run, outside = arranged(begun, folder, place, kind)
+        before, inside = contents(outside), sorted(os.listdir(run))
+        with pytest.raises(CheckpointError, match=re.escape(str(run / place))):
+            resume(run, None, command=[], quiet=True)
+        assert contents(outside) == before and sorted(os.listdir(run)) == inside, place
+
+
+def test_leftovers_are_removed_and_what_they_lead_to_stays(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    shutil.copytree(begun, run)
+    shutil.copytree(begun, outside)
+    for place, kind in zip(LEFT, (link, hard_link, link), strict=True):
+        (outside / place).write_bytes(SECRET)
+        kind(run / place, outside / place)
+    (run / "snapshots" / ".pellucid-1.tmp").symlink_to(outside)
+    os.mkfifo(run / "checkpoints" / ".pellucid-1.tmp")
+    before = contents(outside)
+    monkeypatch.setattr(train_run, "draw", lambda folder, quiet=False: None)
+    assert main(["train", "--resume", str(run), "-q"]) == 0
+    assert contents(outside) == before and not list(run.rglob("*.tmp"))
+
+
+def test_a_run_that_becomes_a_link_amid_training_is_not_followed(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, outside, moved = tmp_path / "run", tmp_path / "outside", tmp_path / "moved"
+    shutil.copytree(begun, run)
+    shutil.copytree(begun, outside)
+    picture = tmp_path / "picture.png"
+    Image.new("L", (28, 28), 80).save(picture)
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"predict": str(picture)}))
+    before, write = contents(outside), train_run.write_record
+
+    def replaced(*arguments: Any) -> None:
+        run.rename(moved)
+        run.symlink_to(outside)
+        write(*arguments)
+
+    monkeypatch.setattr(train_run, "write_record", replaced)
+    assert main(["train", "--resume", str(run), "-q"]) == 0
+    assert contents(outside) == before
+    assert {"answers.csv", "curves.png", "filters.png"} <= set(os.listdir(moved))
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_an_option_that_names_a_file_of_a_run_follows_no_link(
+    command: str, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    shutil.copytree(finished, run)
+    outside.mkdir()
+    picture = tmp_path / "picture.png"
+    Image.new("L", (28, 28), 80).save(picture)
+    (run / "sub").symlink_to(outside)
+    words = command.replace("PICTURE", str(picture)).replace("RUN", str(run))
+    place = Path(next(word for word in words.split() if "{}" in word).format("made"))
+    (outside / "file").write_bytes(SECRET)
+    place.symlink_to(outside / "file")
+    for name in ("made", "sub/made"):
+        assert main(words.format(name).split()) == 1
+        assert "is a link" in capsys.readouterr().err.splitlines()[-1]
+        assert contents(outside) == {"file": SECRET}
 
 
 def test_other_names_of_its_files_keep_what_they_have(finished: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from pellucid.cli.output import note
 from pellucid.cli.progress import working
-from pellucid.cli.run import find_folder, find_model
+from pellucid.cli.run import find_folder, find_model, place_to_write
 from pellucid.errors import ConfigError, DataError
 from pellucid.inside import Inside, Place
 from pellucid.progress import WorkBar
@@ -76,9 +76,7 @@ def write(figure: Figure, out: Path | None, default: Place) -> None:
         sys.stdout.buffer.write(png)
         sys.stdout.buffer.flush()
         return
-    target = out or default
-    if isinstance(target, Inside):
-        target.check()
+    target = place_to_write(out or default)
     with working(f"drawing {target}"):
         write_figure(figure, target)
     say(str(target))
@@ -90,7 +88,7 @@ def default_file(run: Path, what: str, ending: str = ".png") -> Place:
     return Inside(run) / name if os.path.isdir(run) else Path(f"{run.stem}-{name}")
 
 
-def network(run: str | Path) -> Sequential:
+def network(run: str | Path | Inside) -> Sequential:
     """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training.
 
     Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
@@ -98,8 +96,8 @@ def network(run: str | Path) -> Sequential:
     from pellucid import zoo
     from pellucid.model_file import load
 
-    path = Path(run)
-    if isinstance(run, Path) or os.path.lexists(path) or path.suffix or path.name != run:
+    path = Path(run) if isinstance(run, str) else run
+    if not isinstance(run, str) or os.path.lexists(run) or path.suffix or path.name != run:
         with working(f"reading {path}"):
             return load(find_model(path))
     with working(f"making {run}"):

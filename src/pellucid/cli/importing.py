@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
 from pellucid.cli.progress import working
+from pellucid.cli.run import place_to_write
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
 from pellucid.progress import WorkBar
@@ -90,7 +91,7 @@ def import_file(
             raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
         model.class_names = names
     with working(f"writing {out}", quiet=as_json):
-        model.save(out)
+        model.save(place_to_write(out))
     if as_json:
         print_json({**report.to_json(), **facts(model), "out": str(out)})
         return

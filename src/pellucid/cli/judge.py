@@ -13,7 +13,7 @@ from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, perce
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
-from pellucid.inside import Inside
+from pellucid.inside import Inside, Place
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -175,6 +175,20 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what is in pictures: the most probable class of each, and how probable it is."""
+    answer(run, paths, top=top, invert=invert, out=out, csv=csv, as_json=as_json)
+
+
+def answer(
+    run: Path | Inside,
+    paths: list[Path],
+    *,
+    top: int = 1,
+    invert: bool = False,
+    out: Place | None = None,
+    csv: Path | None = None,
+    as_json: bool = False,
+) -> None:
+    """What `predict` does; for a training that ends, into a place inside its run."""
     from pellucid.datasets import folder
     from pellucid.model_file import load
 
@@ -250,7 +264,7 @@ def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) 
     ]
 
 
-def deliver(answers: list[dict[str, Any]], out: Path | None, as_json: bool) -> None:
+def deliver(answers: list[dict[str, Any]], out: Place | None, as_json: bool) -> None:
     """Print the answers, or write them."""
     places = len(answers[0]["predictions"])
     if out is not None:

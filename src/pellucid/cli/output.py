@@ -16,7 +16,9 @@ import typer
 
 from pellucid._numbers import percent as percent  # where the commands look for it
 from pellucid.atomic import replacing
+from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
+from pellucid.inside import Place
 from pellucid.text import csv_text, json_text, printable, say
 
 if TYPE_CHECKING:
@@ -115,13 +117,13 @@ def _warn(text: str) -> None:
     note(f"warning: {' '.join(text.split())}")
 
 
-def check_table_name(out: Path, option: str = "--out") -> None:
+def check_table_name(out: Place, option: str = "--out") -> None:
     """Errors: ConfigError if no table can be written under this name. Asked before the work is done."""
     if out.suffix.lower() not in TABLES:
         raise ConfigError(f"{option} {out}: expected a name that ends in {' or '.join(TABLES)}; rename it")
 
 
-def write_table(out: Path, header: Sequence[str], rows: Iterable[Sequence[object]], records: Any = None) -> None:
+def write_table(out: Place, header: Sequence[str], rows: Iterable[Sequence[object]], records: Any = None) -> None:
     """Write a table as its name's ending says. records: what a .json holds; None for an object of each row.
 
     Every table that a command writes is written here: a text in it is no formula to a spreadsheet.
@@ -132,5 +134,5 @@ def write_table(out: Path, header: Sequence[str], rows: Iterable[Sequence[object
         text = csv_text(header, rows)
     else:
         text = json_text([dict(zip(header, row, strict=True)) for row in rows] if records is None else records)
-    with replacing(out) as file:
+    with replacing(place_to_write(out)) as file:
         file.write(text.encode())

@@ -16,7 +16,16 @@ from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.cli.progress import working
-from pellucid.cli.run import LOG_FILE, SNAPSHOTS, find_folder, find_model, first_snapshot, read_record, title_of
+from pellucid.cli.run import (
+    LOG_FILE,
+    SNAPSHOTS,
+    find_folder,
+    find_model,
+    first_snapshot,
+    place_to_write,
+    read_record,
+    title_of,
+)
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.inside import Inside, read_bytes
 from pellucid.progress import WorkBar
@@ -51,7 +60,7 @@ def report(
     """
     from pellucid.report import make_report
 
-    target = out or (Inside(run) / REPORT_FILE).check()
+    target = place_to_write(out or Inside(run) / REPORT_FILE)
     with working(f"reading {run}") as bar:
         text = make_report(read_run(run, bar, lang), lang=lang, progress=bar)
     with replacing(target) as file:

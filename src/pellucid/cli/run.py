@@ -20,6 +20,9 @@ SNAPSHOTS = "snapshots"
 PICTURES = ("curves.png", "filters.png")
 """What a training draws at its end."""
 
+ANSWERS_FILE = "answers.csv"
+"""What a training answers at its end, where it was asked to."""
+
 CHECKPOINTS = "checkpoints"
 
 
@@ -76,12 +79,23 @@ def find_folder(run: Path | Inside) -> Inside | None:
     return folder if (folder / RUN_FILE).check().is_file() else None
 
 
+def place_to_write(out: Place) -> Place:
+    """The file that an option names. What lies in a run folder is a place inside it, where no link is followed."""
+    if isinstance(out, Inside):
+        return out.check()
+    for folder in out.parents[1::-1]:  # RUN/snapshots/FILE lies in RUN, wherever its folder leads
+        parts = out.relative_to(folder).parts
+        if ".." not in parts and (folder / RUN_FILE).is_file():
+            return Inside(folder, *parts).check()
+    return out
+
+
 def check_writable(folder: Inside) -> None:
     """Look at all that a training and its pictures will write, before anything is changed.
 
     Errors: CheckpointError for what is a link, or no file or folder as it should be.
     """
-    for name in (RUN_FILE, LOG_FILE, MODEL_FILE, LAST_FILE, *PICTURES):
+    for name in (RUN_FILE, LOG_FILE, MODEL_FILE, LAST_FILE, ANSWERS_FILE, *PICTURES):
         (folder / name).check()
     for name in (CHECKPOINTS, SNAPSHOTS):
         within = (folder / name).check("folder")

@@ -12,6 +12,7 @@ from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import find_folder, first_snapshot
 from pellucid.errors import ConfigError, unknown_name
+from pellucid.inside import Inside
 
 if TYPE_CHECKING:
     from pellucid.model import Sequential
@@ -73,7 +74,7 @@ def filters(
 
 
 def draw_filters(
-    run: str | Path, layer: str | None, scale: str, sort: str | None = None, lang: str | None = None
+    run: str | Path | Inside, layer: str | None, scale: str, sort: str | None = None, lang: str | None = None
 ) -> Any:
     """The figure of one layer's kernels; `run` is a run folder, a model file, or the name of a network."""
     from pellucid.visualise import filters_figure
@@ -89,7 +90,7 @@ def draw_filters(
     name = layer or first
     if name not in kernels:
         raise unknown_name("convolution", name, kernels)
-    folder = find_folder(Path(run)) if model.trained_on else None
+    folder = find_folder(run if isinstance(run, Inside) else Path(run)) if model.trained_on else None
     before = first_snapshot(folder) if folder and name == first else None  # snapshots keep the first one alone
     title = f"{name}{trained_note(model, say)}"
     return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort, lang=lang)

@@ -11,6 +11,7 @@ from pellucid._language import language
 from pellucid.atomic import replacing
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import says
+from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.text import say
 
@@ -50,7 +51,7 @@ def architecture(
         say(architecture_text(model, plain=not says("┌─▼…")))
         return
     if out is not None and out.suffix.lower() == ".svg":  # our own, smaller than Matplotlib's, with words as words
-        with replacing(out) as file:
+        with replacing(place_to_write(out)) as file:
             file.write(architecture_svg(model, style, lang=lang).encode())
         say(str(out))
         return

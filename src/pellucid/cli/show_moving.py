@@ -10,8 +10,9 @@ import typer
 
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, Lang, LayerName, default_file, network, picture
 from pellucid.cli.output import note
+from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
-from pellucid.inside import Inside, Place
+from pellucid.inside import Place
 from pellucid.progress import WorkBar
 from pellucid.text import say
 
@@ -159,9 +160,7 @@ def write_moving(moving: Animation, out: Path | None, default: Place, scale: flo
         sys.stdout.buffer.write(drawn.getvalue())
         sys.stdout.buffer.flush()
         return
-    target = out or default
-    if isinstance(target, Inside):
-        target.check()
+    target = place_to_write(out or default)
     with WorkBar() as bar:
         write_gif(moving, target, scale=scale, progress=bar)
     say(str(target))

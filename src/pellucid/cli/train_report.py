@@ -76,7 +76,7 @@ def draw(folder: Inside, *, quiet: bool = False) -> None:
             held = held_name(read_record(folder))
             curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
             write_figure(curves, folder / PICTURES[0])
-            write_figure(draw_filters(folder.path, None, "common"), folder / PICTURES[1])
+            write_figure(draw_filters(folder, None, "common"), folder / PICTURES[1])
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note
-from pellucid.cli.run import write_record
+from pellucid.cli.run import ANSWERS_FILE, write_record
 from pellucid.cli.train_report import draw, report
 from pellucid.cli.train_setup import augment_for
 from pellucid.inside import Inside
@@ -105,10 +105,10 @@ def train_in(
 
 def _answer(folder: Inside, dataset: Dataset, asked: str | None) -> None:
     """Answer for the pictures that were asked for, or say how those without labels are answered for."""
-    from pellucid.cli.judge import predict
+    from pellucid.cli.judge import answer
 
     if asked is not None:
-        predict(folder.path, [Path(asked)], out=folder.path / "answers.csv")
+        answer(folder, [Path(asked)], out=folder / ANSWERS_FILE)
         return
     for place, _ in dataset.unlabelled:
         say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")
