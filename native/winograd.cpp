@@ -118,7 +118,8 @@ struct Plan {
     int64_t panels;
     int64_t tiles;            // at most, that go together
     int64_t u_point, u_block;
-    float *u, *windows;       // in the workspace, one or the other: U if stored, else transformed windows
+    float *u, *windows;       // in the workspace, one or the other: U if stored, else transformed windows and
+    uint32_t* zeros;          // their zero_fields
     int64_t bytes;
 };
 
@@ -144,6 +145,7 @@ Plan plan_of(const Work& w, void* workspace) {
     Pieces kernels{static_cast<char*>(workspace), 0}, windows = kernels;
     p.u = kernels.take<float>(storable ? p.panels * p.chunks * p.u_block : 0);
     p.windows = windows.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
+    p.zeros = windows.take<uint32_t>(at_most(kDeepTiles, p.total));
     p.bytes = at_least(kernels.used, windows.used);
     return p;
 }
@@ -172,7 +174,7 @@ struct Job {
 // Panel j of `count` tiles whose windows are transformed. u: memory for a block of U, unless it is stored.
 template <typename F>
 void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const Layout& layout, const float* windows,
-                        int64_t j, float* taps, float* u, float* m) {
+                        const uint32_t* zeros, int64_t j, float* taps, float* u, float* m) {
     const Plan& p = job.p;
     const Work& w = job.w;
     const int64_t width = panel_width(panel_columns(w.O, j));
@@ -186,7 +188,7 @@ void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const L
             multiply_rows<false>(count, windows + chunk * layout.block + i * layout.point, row, block + i * p.u_point,
                                  depth, width, m + i * point, chunk > 0);
     }
-    write_tiles<F>(w.out, w.windows, first, count, w.O, w.bias, j, m, point);
+    write_tiles<F>(w.out, w.windows, first, count, w.O, w.bias, j, m, point, zeros);
 }
 
 // One of the calls below: which block of U.
@@ -211,10 +213,11 @@ void tile_block(void* context, int64_t task, Arena& arena) {
         float* scratch = pieces.take<float>(scratch_floats(F::window, job.w.windows.C));
         float* windows = pieces.take<float>(layout.block * layout.blocks);
         float* m = pieces.take<float>((count * kWide + 16) * F::points);
+        uint32_t* zeros = pieces.take<uint32_t>(count);
         if (pass == 0) continue;
-        transform_windows<typename F::Input>(job.w.windows, first, count, 0, layout, windows, scratch);
+        transform_windows<typename F::Input>(job.w.windows, first, count, 0, layout, windows, scratch, zeros);
         for (int64_t j = 0; j < p.panels; ++j)
-            multiply_and_write<F>(job, first, count, layout, windows, j, nullptr, nullptr, m);
+            multiply_and_write<F>(job, first, count, layout, windows, zeros, j, nullptr, nullptr, m);
     }
 }
 
@@ -226,7 +229,7 @@ void deep_windows(void* context, int64_t task, Arena& arena) {
         arena_reserve(arena, size_t(scratch_floats(F::window, w.C)) * sizeof(float)));
     const int64_t place = task * kGroup;
     transform_windows<typename F::Input>(w, job.first + place, at_most(job.count - place, kGroup), place, job.layout,
-                                         job.p.windows, scratch);
+                                         job.p.windows, scratch, job.p.zeros);
 }
 
 template <typename F>
@@ -239,7 +242,7 @@ void deep_panel(void* context, int64_t task, Arena& arena) {
         float* taps = pieces.take<float>(F::kernel * F::kernel * p.depth * kWide);
         float* u = pieces.take<float>(p.u_block);
         float* m = pieces.take<float>((job.count * kWide + 16) * F::points);
-        if (pass == 1) multiply_and_write<F>(job, job.first, job.count, job.layout, p.windows, task, taps, u, m);
+        if (pass == 1) multiply_and_write<F>(job, job.first, job.count, job.layout, p.windows, p.zeros, task, taps, u, m);
     }
 }
 

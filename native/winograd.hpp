@@ -20,7 +20,8 @@
 // at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products. From L1 and L2
 // it runs at the limit of the machine's arithmetic (106 of about 100 GFLOP/s measured). k goes by fours, as there.
 //
-// A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd_range.hpp.
+// A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd_range.hpp. A result
+// whose own field is zero is zero (zero_fields), whatever the rest of its window is.
 #pragma once
 #include "conv2d.hpp"
 #include "unpooled_window.hpp"
@@ -158,10 +159,37 @@ inline void mark_range(const Windows& w, int64_t n, vi seen) {
     __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
 }
 
-// Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`.
+// The results of a window whose fields hold nothing but zeros, a bit each. What the window's other numbers leave there
+// are roundings, and at zero an activation's slope is not what it is beside it: with black borders and biases of zero
+// the gradient of a bias would be wrong in its first digit. Each field has one of the few pixels asked first.
+template <typename T>
+uint32_t zero_fields(const float* from, int64_t row, int64_t pixel, int64_t C) {
+    constexpr int K = T::from - T::step + 1;
+    const auto is_zero = [&](int i, int j) {
+        const float* const p = from + i * row + j * pixel;
+        return p[0] == 0.0f && largest_lane(largest_channels(p, C)) == 0;
+    };
+    bool some = false;
+    for (int i = K - 1; i < T::from; i += K)
+        for (int j = K - 1; j < T::from; j += K) some = some || is_zero(i, j);
+    if (!some) return 0;
+    uint32_t zeros[T::from] = {}, fields = 0;
+    for (int i = 0; i < T::from; ++i)
+        for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(i, j)) << j;
+    for (int y = 0; y < T::step; ++y)
+        for (int x = 0; x < T::step; ++x) {
+            uint32_t field = (1u << K) - 1;
+            for (int i = 0; i < K; ++i) field &= zeros[y + i] >> x;
+            fields |= uint32_t(field == (1u << K) - 1) << (y * T::step + x);
+        }
+    return fields;
+}
+
+// Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`, and its
+// zero_fields go to zeros[place], unless that is null.
 template <typename T>
 void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
-                       float* scratch) {
+                       float* scratch, uint32_t* zeros = nullptr) {
     const int64_t reach = round_up(w.C, V);
     int64_t picture = -1;
     vi most = vi{};  // of what is watched of the picture
@@ -187,6 +215,7 @@ void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t p
             pixel = w.pixel;
             ahead = from + T::from * pixel;
         }
+        if (zeros) zeros[place] = zero_fields<T>(from, row, pixel, w.C);
         for (int64_t b = 0; b < l.blocks; ++b) {
             const int64_t stride = block_row(l, b);
             float* block = to + b * l.block + place * stride;

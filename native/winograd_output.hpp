@@ -29,7 +29,16 @@ struct Corner {
     int64_t row, pixel, rows, pixels, lanes;
     int64_t activation;
     float slope;
+    uint32_t zeros;  // zero_fields of the tile
 };
+
+// Roundings become zero where there is nothing else; NaN stays.
+template <int N>
+PELLUCID_INLINE void clear_roundings(vf* results, uint32_t zeros) {
+#pragma GCC unroll 4
+    for (int k = 0; k < N; ++k)
+        if (zeros >> k & 1) results[k] *= 0.0f;
+}
 enum { kNone, kRectify, kOther };
 
 template <typename F, int HOW, bool WHOLE>
@@ -42,6 +51,7 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
         if (!WHOLE && i >= c.rows) return;
         vf out[T::to];
         T::apply(half[i], out);
+        if (c.zeros) clear_roundings<T::to>(out, c.zeros >> i * T::to);
 #pragma GCC unroll 4
         for (int k = 0; k < T::to; ++k) {
             vf z = out[k] + bias;
@@ -65,6 +75,10 @@ __attribute__((noinline)) void write_pooled(const float* m, int64_t point, vf bi
         vf upper[T::to], lower[T::to];
         T::apply(half[2 * i], upper);
         T::apply(half[2 * i + 1], lower);
+        if (c.zeros) {
+            clear_roundings<T::to>(upper, c.zeros >> 2 * i * T::to);
+            clear_roundings<T::to>(lower, c.zeros >> (2 * i + 1) * T::to);
+        }
 #pragma GCC unroll 2
         for (int k = 0; k < T::to / 2; ++k) {
             vf best = upper[2 * k] + bias;
@@ -94,7 +108,7 @@ Write write_function(bool pooled, bool whole) {
 // Panel j of O channels, tiles first .. first + count - 1, from the products m to the pictures.
 template <typename F>
 void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t count, int64_t O, const float* biases,
-                 int64_t j, const float* m, int64_t point) {
+                 int64_t j, const float* m, int64_t point, const uint32_t* zeros) {
     Write write[2];
     for (int whole = 0; whole < 2; ++whole)
         write[whole] = out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
@@ -105,7 +119,7 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     vf bias[2] = {};
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope};
+    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0};
     for (int64_t t = first; t < first + count; ++t) {
         const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
         const int64_t y = within / s.across * size, x = within % s.across * size;
@@ -113,6 +127,7 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
         c.rows = at_most(H - y, size);
         c.pixels = at_most(W - x, size);
         c.to = out.data + at;
+        c.zeros = zeros[t - first];
         c.argmax = out.argmax ? out.argmax + at : nullptr;
         if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         else prefetch_pixels<F::tile, F::tile>(c.to + 2 * size * out.pixel, c.row, c.pixel);

@@ -36,6 +36,7 @@ namespace PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kTaps = 5, kTile = 4, kPoints = 8;
+constexpr int kPlanes = kPoints + 1;  // and behind the points which of a tile's results have a pixel that is not zero
 constexpr int kRows = kTaps + 1;    // of the picture under two rows of results
 constexpr int64_t kTogether = 3;    // output channels
 constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
@@ -64,7 +65,7 @@ int64_t pictures_together(int64_t N, int64_t tiles) {
 Plan plan_of(const Conv2dPool& a, void* workspace) {
     Plan p;
     p.tiles = ceil_div(2 * a.QW, kTile);
-    p.rows = at_most(at_least(kBandFloats / (2 * kPoints * p.tiles), kLeastRows), a.QH);
+    p.rows = at_most(at_least(kBandFloats / (2 * kPlanes * p.tiles), kLeastRows), a.QH);
     p.bands = ceil_div(a.QH, p.rows);
     p.shares = at_most(ceil_div(kTasks, at_least(a.N * p.bands, 1)), at_least(a.O / kLeastShare, 1));
     while (a.N * p.bands * p.shares < kTasks && p.rows >= 2 * kLeastRows) {
@@ -115,6 +116,13 @@ void transform_row(const Conv2dPool& a, const Plan& p, int64_t n, int64_t q0, in
         Input8::apply(d, u);
 #pragma GCC unroll 8
         for (int point = 0; point < kPoints; ++point) store(to + 2 * point * p.stride + t, u[point]);
+        const vi all = bits(d[3]) | bits(d[4]), left = bits(d[2]) | all, right = all | bits(d[5]);
+        const vi sums[kTile] = {left | bits(d[0]) | bits(d[1]), left | bits(d[1]) | bits(d[5]),
+                                right | bits(d[2]) | bits(d[6]), right | bits(d[6]) | bits(d[7])};
+        vi some = vi{};
+#pragma GCC unroll 4
+        for (int k = 0; k < kTile; ++k) some |= ((sums[k] & kMagnitude) != 0) & 1 << k;
+        store(to + 2 * kPoints * p.stride + t, floats(some));
     }
 }
 
@@ -128,7 +136,22 @@ struct Block {
     float slope;
     float* y;       // [channel][left and right half of the tile][V]
     float* places;  // likewise, as bits
+    const vf* keep;  // [row][result]: 0 where a result has nothing but zeros to sum, else 1; or null
 };
+
+// `keep` for a vector of tiles, `some` behind their points; whether any is 0.
+bool find_zeros(const float* some, int64_t stride, int64_t tiles, vf (&keep)[2][kTile]) {
+    vi any[2] = {};
+    for (int r = 0; r < kRows; ++r) {
+        const vi row = bits(load(some + r % 2 * stride + r / 2 * tiles));
+        if (r < kTaps) any[0] |= row;
+        if (r > 0) any[1] |= row;
+    }
+    for (int row = 0; row < 2; ++row)
+        for (int k = 0; k < kTile; ++k)
+            keep[row][k] = select((any[row] >> k & 1) != 0, broadcast(1.0f), vf{});
+    return largest_lane((~any[0] | ~any[1]) & ((1 << kTile) - 1)) != 0;
+}
 
 template <int NC, bool PLACES>
 __attribute__((noinline)) void block(const Block& b) {
@@ -161,6 +184,9 @@ __attribute__((noinline)) void block(const Block& b) {
 #pragma GCC unroll 8
             for (int point = 0; point < kPoints; ++point) m[point] = sum[point][row][c];
             Output8::apply(m, pixel[row]);
+            if (!b.keep) continue;
+#pragma GCC unroll 4
+            for (int k = 0; k < kTile; ++k) pixel[row][k] *= b.keep[row * kTile + k];  // roundings to zero; NaN stays
         }
         const vf bias = broadcast(b.bias ? b.bias[c] : -0.0f);
 #pragma GCC unroll 2
@@ -218,7 +244,7 @@ void band(void* context, int64_t task, Arena& arena) {
     Pieces pieces{nullptr, 0};
     for (int pass = 0; pass < 2; ++pass) {
         if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* v = pieces.take<float>(2 * kPoints * p.stride);
+        float* v = pieces.take<float>(2 * kPlanes * p.stride);
         float* row = pieces.take<float>(kTile * (round_up(p.tiles, V) + 1));
         float* y = pieces.take<float>(staged);
         float* places = pieces.take<float>(a.argmax ? staged : 0);
@@ -229,7 +255,7 @@ void band(void* context, int64_t task, Arena& arena) {
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t n = 0; n < pictures; ++n)
                 transform_row(a, p, n0 + n, q0, r, row, v + r % 2 * p.stride + r / 2 * tiles + n * p.tiles);
-        for (int64_t i = 0; i < 2 * kPoints; ++i)  // lanes that nobody asks for
+        for (int64_t i = 0; i < 2 * kPlanes; ++i)  // lanes that nobody asks for
             store(v + i * p.stride + rows / 2 * tiles, vf{});
         int64_t q = q0, n = 0, tile = 0;
         for (int64_t i = 0; i < (q1 - q0) * tiles; i += V) {
@@ -245,10 +271,12 @@ void band(void* context, int64_t task, Arena& arena) {
                 n = 0;
                 ++q;
             }
+            vf keep[2][kTile];
+            const bool zeros = find_zeros(v + 2 * kPoints * p.stride + i, p.stride, tiles, keep);
             for (int64_t c = 0; c < channels; c += kTogether) {
                 const Block b{v + i, p.stride, tiles, p.kernel + (first + c) * kPoints * kTaps,
                               a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, float(a.slope),
-                              y + 2 * c * V, places + 2 * c * V};
+                              y + 2 * c * V, places + 2 * c * V, zeros ? keep[0] : nullptr};
                 const int64_t together = at_most(channels - c, kTogether);
                 if (a.argmax) together == 3 ? block<3, true>(b) : together == 2 ? block<2, true>(b) : block<1, true>(b);
                 else together == 3 ? block<3, false>(b) : together == 2 ? block<2, false>(b) : block<1, false>(b);
