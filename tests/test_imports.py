@@ -19,7 +19,19 @@ SOURCE = Path(pellucid.__file__).parent
 
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
 ORDER = (
-    ("errors", "display", "progress", "schema", "text", "_arguments", "_fixed", "_language", "_locks", "_numbers"),
+    (
+        "errors",
+        "display",
+        "progress",
+        "schema",
+        "text",
+        "_arguments",
+        "_fixed",
+        "_language",
+        "_locks",
+        "_modules",
+        "_numbers",
+    ),
     ("ops",),
     ("initializers",),
     ("layers",),

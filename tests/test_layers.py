@@ -320,7 +320,7 @@ def test_a_built_layer_keeps_its_channels() -> None:
         (lambda: ZeroPadding2D("same"), "got 'same'"),
         (lambda: layers.Activation(3), "got 3"),
         (lambda: from_config({"type": "Conv3D"}), "did you mean 'Conv"),
-        (lambda: from_config({"type": "Flatten", "sise": 3}), "got an unexpected keyword argument 'sise'"),
+        (lambda: from_config({"type": "Flatten", "sise": 3}), "unknown argument of Flatten: 'sise'"),
         (lambda: check_gradients(Flatten(), (3,), epsilon=0), "epsilon must be above 0, got 0"),
     ],
 )

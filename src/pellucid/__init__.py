@@ -6,7 +6,12 @@ The public names; each is loaded on first use, so that `import pellucid` costs n
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+from pellucid._modules import adopt, explained
+
+adopt(sys.modules[__name__])
 
 if TYPE_CHECKING:  # the same names for editors and type checkers; a test compares the lists
     from pellucid import (
@@ -217,7 +222,7 @@ if not TYPE_CHECKING:  # a type checker would take every misspelt name for grant
         if name == "__version__":
             value: Any = _version()
         else:
-            value = getattr(importlib.import_module(_HOME.get(name, "pellucid.layers")), name)
+            value = explained(getattr(importlib.import_module(_HOME.get(name, "pellucid.layers")), name))
         globals()[name] = value  # next time without a detour
         return value
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from pellucid._modules import refused
 from pellucid.errors import ConfigError, shown
 
 
@@ -16,11 +17,10 @@ class _Maker(type):
         try:
             made = super().__call__(*args, **given)
         except TypeError:
-            try:
-                inspect.signature(cls).bind(*args, **given)
-            except TypeError as error:  # of what was given, not of what happened inside
-                raise ConfigError(f"{cls.__name__}{inspect.signature(cls)}: {error}") from error
-            raise
+            wrong = refused(cls, cls.__name__, args, given)
+            if wrong is None:
+                raise
+            raise wrong from None
         made.__dict__["_made"] = True
         return made
 

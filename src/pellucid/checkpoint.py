@@ -380,7 +380,3 @@ def _check_sizes(path: Place | str, field: str, value: object) -> tuple[int, ...
     if not isinstance(value, list) or not all(type(item) is int and 0 <= item <= MAX_BYTES for item in value):
         _refuse(path, field, "a list of whole numbers from 0", value)
     return tuple(value)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -98,8 +98,4 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     nearest = difflib.get_close_matches(word, [name.lower() for name in names], n=1, cutoff=0.5)
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
     suggestion = f"did you mean {hint!r}? Known" if hint else "known"
-    return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names)}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+    return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names) or 'none'}")

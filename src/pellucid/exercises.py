@@ -301,7 +301,3 @@ def _size_or_none(size: Pair, kernel: Pair, strides: Pair, pads: Pads) -> Pair |
     """The output's size where the window fits."""
     fits = all(h + sum(p) >= k for h, p, k in zip(size, pads, kernel, strict=True))
     return output_size(size, kernel, strides, pads) if fits else None
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -341,10 +341,7 @@ def get(spec: InitializerLike) -> Initializer:
         cls = _CLASSES.get(str(arguments.pop("type", None)))
         if cls is None:
             raise unknown_name("initializer", spec.get("type"), _CLASSES)
-        try:
-            return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
-        except TypeError as error:
-            raise ConfigError(f"{cls.__name__}: {error}") from None
+        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
     if isinstance(spec, type) and issubclass(spec, Initializer):
         return spec()
     if callable(spec):
@@ -365,7 +362,3 @@ def config(initializer: Initializer) -> str | dict[str, Any]:
     if type(initializer) not in _CLASSES.values():
         return {"type": "FromFunction", "name": type(initializer).__name__}
     return {"type": type(initializer).__name__, **asdict(initializer)}  # type: ignore[call-overload]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

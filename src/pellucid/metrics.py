@@ -215,7 +215,3 @@ def _confidences(where: str, labels: Any, probabilities: Any) -> tuple[Array, Ar
 def _share(part: Array, whole: Array) -> Array:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(whole > 0, part / np.maximum(whole, 1), np.nan))
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

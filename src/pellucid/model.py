@@ -261,7 +261,3 @@ def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:
         model.exact_convolution = exact
     else:
         choose_direct_convolution(flag(model, "exact_convolution"))
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

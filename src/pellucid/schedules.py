@@ -186,7 +186,3 @@ def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Sched
         return Cosine(learning_rate, steps)
     climb = max(1, steps // 20)
     return WarmUp(Cosine(learning_rate, max(1, steps - climb)), climb)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

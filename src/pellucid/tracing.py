@@ -224,7 +224,3 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
     targets = loss.prepare_targets(labels, read.shape[1:], examples=len(read))
     values, gradient = loss.value_and_gradient(targets, read)
     return replace(seen._back(gradient, body, "loss"), losses=values)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -225,7 +225,3 @@ def _difference(layer: Layer, theirs: dict[str, dict[str, Shape]]) -> str:
     different = [name for name in {**own, **others} if own.get(name) != others.get(name)]
     name = different[0]
     return f"{name} {own.get(name, 'none')} here, {others.get(name, 'none')} there"
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

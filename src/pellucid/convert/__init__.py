@@ -24,7 +24,3 @@ __all__ = [
     "import_weights",
     "open_weights",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

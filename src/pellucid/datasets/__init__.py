@@ -28,7 +28,3 @@ __all__ = [
     "mnist",
     "names",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -21,7 +21,3 @@ def load_data() -> tuple[Pair, Pair]:
 
 def _pair(split: Split) -> Pair:
     return np.asarray(split.images), split.labels.astype(np.uint8)[:, None]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -45,7 +45,3 @@ def load_data() -> tuple[Pair, Pair]:
         (np.asarray(data.train.images)[..., 0], data.train.labels.astype(np.uint8)),
         (np.asarray(data.test.images)[..., 0], data.test.labels.astype(np.uint8)),
     )
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

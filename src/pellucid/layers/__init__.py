@@ -123,7 +123,3 @@ __all__ = [
     "check_gradients",
     "from_config",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -85,7 +85,3 @@ def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
             raise unknown_name("loss", spec.get("type"), _CLASSES)
         return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
     raise ConfigError(f"a loss is a name or a Loss, got {shown(spec)}; known names: {', '.join(NAMES)}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

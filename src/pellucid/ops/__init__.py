@@ -107,7 +107,3 @@ __all__ = [
     "words_of",
     "zero_pad2d",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -70,7 +70,3 @@ def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | Non
 def from_config(config: Mapping[str, Any]) -> Optimizer:
     """The optimizer that `optimizer.config()` described; its moments are kept elsewhere."""
     return get(config)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -34,7 +34,3 @@ __all__ = [
     "penalty_loss",
     "training_memory",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

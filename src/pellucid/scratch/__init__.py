@@ -134,7 +134,3 @@ def __getattr__(name: str) -> Any:
     if name in mnist.__all__:
         return getattr(mnist, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [name for name in __all__ if name != "np"]  # which is handed on for the book's star imports alone

@@ -66,7 +66,7 @@ class Trainer:
             raise unknown_name("optimizer", optimizer, OPTIMIZERS)
         try:
             self.optimizer = OPTIMIZERS[optimizer.lower()](**optimizer_param)
-        except TypeError as error:
+        except (TypeError, ConfigError) as error:
             raise ConfigError(f"optimizer_param {dict(optimizer_param)} does not fit {optimizer}: {error}") from error
         self.network, self.verbose = network, verbose
         self.x_train, self.t_train, self.x_test, self.t_test = x_train, t_train, x_test, t_test

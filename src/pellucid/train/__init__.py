@@ -64,7 +64,3 @@ __all__ = [
     "run_training",
     "standardize_listeners",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -219,7 +219,3 @@ def standardize_listeners(given: Listener | Sequence[Listener] | None) -> list[L
         if isinstance(listener, type):
             raise ConfigError(f"callbacks: make an object of it first, {listener.__name__}(), got the class itself")
     return listeners
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

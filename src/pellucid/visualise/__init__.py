@@ -99,7 +99,3 @@ __all__ = [
     "write_figure",
     "write_gif",
 ]
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

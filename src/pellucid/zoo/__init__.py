@@ -107,7 +107,3 @@ def build(
     model = BUILDERS[plain](**given, **own, seed=seed)
     changes = {option: value for option, value in (options or {}).items() if "." in option}
     return change_layers(model, changes) if changes else model
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

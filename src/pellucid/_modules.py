@@ -1,0 +1,128 @@
+"""What holds for every module of the package: `dir` shows its own names, and its public calls explain themselves.
+
+Nothing is written in the modules: a package finishes each of its modules when that is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+CALLED = ("__init__", "__call__", "__new__")
+"""Methods with underscores that people give arguments."""
+
+
+class Package(ModuleType):
+    """A package: the import system sets each module in it, once that is loaded; there it is finished."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if isinstance(value, ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+            _finish(value)
+
+
+def adopt(package: ModuleType) -> None:
+    """Finish this package's modules: those that are loaded already, and those that will be."""
+    package.__class__ = Package
+    for name, module in list(sys.modules.items()):
+        if name.rpartition(".")[0] == package.__name__:
+            _finish(module)
+
+
+def _finish(module: ModuleType) -> None:
+    if not str(getattr(module, "__file__", "")).endswith(".py"):
+        return  # compiled
+    names = vars(module)
+    if "__path__" in names and not isinstance(module, Package):
+        adopt(module)
+    names.setdefault("__dir__", lambda: own_names(module))
+    for name in names.get("__all__", ()):
+        if name in names:
+            names[name] = explained(names[name])
+
+
+def own_names(module: ModuleType) -> list[str]:
+    """The names a module gives: those in `__all__`, or else those that it does not import from elsewhere."""
+    import inspect  # only where somebody looks
+    import symtable
+
+    names = vars(module)
+    if "__all__" in names:
+        return [name for name in names["__all__"] if getattr(names.get(name), "__name__", "") != "numpy"]
+    symbols = symtable.symtable(inspect.getsource(module), module.__name__, "exec").get_symbols()
+    brought = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
+    return sorted(name for name in names if not name.startswith("_") and name not in brought)
+
+
+def explained(value: Any) -> Any:
+    """The function, or the class with its constructor and public methods, refusing wrong arguments in a sentence."""
+    if not str(getattr(value, "__module__", "")).startswith("pellucid."):
+        return value
+    if isinstance(value, FunctionType):
+        name, home = value.__name__, sys.modules[value.__module__]
+        checked = _checked(value)
+        if vars(home).get(name) is value:  # or it could not be pickled
+            setattr(home, name, checked)
+        return checked
+    if isinstance(value, type) and not issubclass(value, BaseException):
+        if all(getattr(value, name) is getattr(object, name) for name in ("__init__", "__new__")):
+            setattr(value, "__init__", _Empty.__init__)  # noqa: B010 (object's own names no argument)
+        for cls in value.__mro__:
+            if cls.__module__.startswith("pellucid."):
+                _explain_methods(cls)
+    return value
+
+
+class _Empty:
+    def __init__(self) -> None:
+        pass
+
+
+def _explain_methods(cls: type) -> None:
+    for name, method in list(vars(cls).items()):
+        if name.startswith("_") and name not in CALLED:
+            continue
+        if isinstance(method, FunctionType):
+            setattr(cls, name, _checked(method))
+        elif isinstance(method, classmethod | staticmethod):
+            setattr(cls, name, type(method)(_checked(method.__func__)))
+
+
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function. Errors: ConfigError, naming the nearest, for arguments that it does not take."""
+    if hasattr(function, "_checked"):
+        return function
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            where = {"__init__": type(args[0] if args else None), "__new__": args[0] if args else None}
+            wrong = refused(function, where.get(function.__name__, function).__name__, args, kwargs)
+            if wrong is None:
+                raise
+            raise wrong from None
+
+    functools.update_wrapper(checked, function).__dict__["_checked"] = True
+    return checked
+
+
+def refused(call: Callable[..., Any], where: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> Exception | None:
+    """The error for arguments with which Python cannot make the call; None where it can, and failed inside."""
+    import inspect  # only where something is wrong
+
+    from pellucid.errors import ConfigError, unknown_name
+
+    signature = inspect.signature(call)
+    known = [name for name in signature.parameters if name not in ("self", "cls")]
+    try:
+        signature.bind(*args, **given)
+    except TypeError as wrong:
+        unknown = next((name for name in given if name not in known), None)
+        if unknown is not None:
+            return unknown_name(f"argument of {where}:", unknown, known)
+        return ConfigError(f"{where}: {wrong}; its arguments are {', '.join(known) or 'none'}")
+    return None
