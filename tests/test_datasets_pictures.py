@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -99,23 +97,6 @@ def test_grey_numbers_are_scaled_by_the_bits_they_use(tmp_path, kind, bits):
     Image.fromarray(values).save(tmp_path / f"a.{kind}")
     got = folder.read_picture(tmp_path / f"a.{kind}", 8, 1)[..., 0]
     assert got.tolist() == (values >> (bits - 8)).tolist()
-
-
-@pytest.mark.parametrize("bits", [12, 16])
-@pytest.mark.parametrize("channels", [3, 4])
-def test_colour_numbers_are_scaled_by_the_bits_they_use(tmp_path, channels, bits):
-    values = np.random.default_rng(0).integers(0, 2**bits, (8, 8, channels)).astype(">u2")
-    values[0, 0, :3] = 2**bits - 1
-    values[..., 3:] = 65535
-    rows = b"".join(b"\0" + row.tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", 8, 8, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    packed = [
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    ]
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
-    got = folder.read_picture(tmp_path / "a.png", 8, 3)
-    assert np.abs(got.astype(int) - (values[..., :3].astype(int) >> (bits - 8))).max() <= (0 if channels == 3 else 1)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 255), (-3, 5), (0, 4000), (2, 2)])

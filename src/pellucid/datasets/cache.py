@@ -33,7 +33,7 @@ from pellucid.datasets.download import Progress, cache_folder
 from pellucid.datasets.pictures import Fitting, decode, decode_told
 from pellucid.errors import ConfigError, DataError
 
-FORMAT = 2
+FORMAT = 3
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 SPARE_BYTES = 256 << 20
 STALE_PART_S = 24 * 3600

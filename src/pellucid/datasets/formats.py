@@ -17,8 +17,11 @@ _HEAD_BYTES = 16
 
 def is_picture(path: Path) -> bool:
     """Whether a file is taken for a picture. A download without an ending is one if it begins as one."""
-    if path.suffix.lower() in SUFFIXES:
-        return True
+    return path.suffix.lower() in SUFFIXES or begins_as_picture(path)
+
+
+def begins_as_picture(path: Path) -> bool:
+    """Whether a file's first bytes are those of a picture; False for one that cannot be opened."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

@@ -14,8 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid._locks import ForkLock
-from pellucid.datasets.depth import colour_of, give_low_bytes, grey_of, has_two_bytes, is_deep_grey
-from pellucid.datasets.formats import READERS
+from pellucid.datasets.depth import (
+    colour_of,
+    correct,
+    grey_of,
+    has_two_bytes,
+    is_deep_grey,
+    is_grey_with_alpha,
+    low_bytes,
+)
+from pellucid.datasets.formats import READERS, begins_as_picture
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, shown, unknown_name
 from pellucid.ops.geometry import pair
@@ -108,16 +116,16 @@ def decode_told(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | Non
 
 def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:
     """The picture loaded, its numbers brought to 8 bits where it has more."""
+    correct(image)
     two_bytes = has_two_bytes(image)
     image.load()
     if is_deep_grey(image):
         return grey_of(image)
-    if not two_bytes or int(np.asarray(image)[..., :3].max()) >= 1 << 6:
+    if not two_bytes or (int(np.asarray(image)[..., :3].max()) >= 1 << 6 and "transparency" not in image.info):
         return image, None  # the high bytes are a picture
     with _opened(path) as twin:
-        give_low_bytes(twin)
-        twin.load()
-        return colour_of(image, twin)
+        correct(twin)
+        return colour_of(image, low_bytes(twin))
 
 
 def probe(path: Path) -> Probe:
@@ -154,7 +162,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: cannot be decoded (its pixels are more than {MAX_MEGAPIXELS} million)") from error
     except Exception as error:  # Pillow's decoders raise errors of any kind on damaged files
-        raise DataError(f"{path}: cannot be decoded ({_reason(error)})") from error
+        raise DataError(f"{path}: cannot be decoded ({_reason(path, error)})") from error
 
 
 def fit_array(
@@ -182,8 +190,12 @@ def fit_array(
     return out
 
 
-def _reason(error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> str:
     if type(error).__name__ == "UnidentifiedImageError":
+        if path.stat().st_size == 0:
+            return "it is empty"
+        if begins_as_picture(path):
+            return "it is damaged, or of a rare kind; save it anew, as a PNG of 8 bits"
         return "it is no picture of a known type"
     return (str(error) or type(error).__name__).splitlines()[0]
 
@@ -220,14 +232,16 @@ def _is_grey(image: Image.Image) -> bool:
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return bool(np.all(palette == palette[:, :1]))
-    return image.mode in _GREY_MODES or image.mode.startswith("I;")
+    return image.mode in _GREY_MODES or is_deep_grey(image) or is_grey_with_alpha(image)
 
 
 def _in_mode(image: Image.Image, channels: int) -> Image.Image:
     """The picture as "L" or "RGB"."""
     from PIL import Image
 
-    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("LA", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, colours)
