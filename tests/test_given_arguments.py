@@ -122,7 +122,6 @@ SLOW = {"fit(epochs=huge)", "evaluate(progress=a type)", "evaluate(outputs=a typ
 
 
 NAMED = {
-    **dict.fromkeys(("kernel_initializer", "bias_initializer"), ("initializer",)),
     **dict.fromkeys(("x", "images"), ("pictures",)),
     **dict.fromkeys(("y", "labels"), ("label",)),
     **dict.fromkeys(("layer", "layers", "index"), ("layer",)),
@@ -136,7 +135,6 @@ NAMED = {
     "after": ("learning rate", "schedule"),
     "value": ("learning rate",),
     "class_weight": ("classes",),
-    "kernel_regularizer": ("penalty",),
     "path": ("model", "abc"),
 }
 """What else an argument is called in its errors."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid import initializers
-from pellucid.errors import ConfigError
+from pellucid import RBF, Conv1D, Conv2D, Dense, Layer, Subsampling2D, TableConv2D, initializers
+from pellucid.errors import ConfigError, DataError
 
 SHAPE = (3, 5, 40, 60)
 FAN_IN, FAN_OUT = 3 * 5 * 40, 3 * 5 * 60
@@ -100,8 +103,48 @@ def test_function_as_initializer() -> None:
     np.testing.assert_array_equal(draw(ramp, (2, 3)), [[0, 1, 2], [3, 4, 5]])
     stored = initializers.get(initializers.config(initializers.get(ramp)))
     assert np.isnan(draw(stored, (2, 3))).all()
-    with pytest.raises(ConfigError, match=r"must return shape \(2, 3\), got \(3,\)"):
-        draw(lambda shape, rng: [1, 2, 3], (2, 3))
+
+
+def _wrong_start(given: Any) -> Callable[..., Any]:
+    return lambda shape, rng: given
+
+
+class _WrongStart(initializers.Initializer):
+    def __call__(self, shape: Any, rng: Any) -> Any:
+        return [1, 2, 3]
+
+
+LAYERS = [
+    (lambda **given: Dense(2, name="own", **given), ("kernel_initializer", "bias_initializer")),
+    (lambda **given: Conv2D(2, 2, name="own", **given), ("kernel_initializer", "bias_initializer")),
+    (lambda **given: Conv1D(2, 2, name="own", **given), ("kernel_initializer", "bias_initializer")),
+    (lambda **given: TableConv2D([[0]], 2, name="own", **given), ("kernel_initializer", "bias_initializer")),
+    (lambda **given: Subsampling2D(name="own", **given), ("kernel_initializer", "bias_initializer")),
+    (lambda **given: RBF(2, name="own", **given), ("kernel_initializer",)),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments"), LAYERS)
+def test_what_no_initializer_gives_names_the_layer_and_the_argument(
+    make: Callable[..., Layer], arguments: tuple[str, ...]
+) -> None:
+    for argument in arguments:
+        for given in ("glorot", 5, object(), int, Dense, np.zeros(3), {"type": "Ones", "value": 3}, lambda shape: 0):
+            with pytest.raises(ConfigError, match=rf"^\w+: {argument}: "):
+                make(**{argument: given})
+        shape = {"Conv1D": (4, 1), "Dense": (4,), "RBF": (4,)}.get(type(make()).__name__, (4, 4, 1))
+        for start in (*map(_wrong_start, ([1, 2, 3], [[1], [2, 3]], 5.0, "abc", None, 1j, [object()])), _WrongStart()):
+            layer = make(**{argument: start})
+            with pytest.raises((ConfigError, DataError), match=rf"^'own' \(.*: {argument}: what it returns must "):
+                layer.build(shape, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("argument", ["kernel_regularizer", "activation"])
+def test_what_is_no_penalty_or_activation_names_the_layer_and_the_argument(argument: str) -> None:
+    for make in (functools.partial(Dense, 2), functools.partial(Conv2D, 2, 2), functools.partial(Conv1D, 2, 2)):
+        for given in ("l3", 5, object(), int, {"l1": 1, "l3": 2}, ("l2", -1.0), ("l2", "much"), {"l1": math.nan}):
+            with pytest.raises(ConfigError, match=rf"^{make.func.__name__}: {argument}: "):
+                make(**{argument: given})
 
 
 @pytest.mark.parametrize(

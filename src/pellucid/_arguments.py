@@ -6,11 +6,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from pellucid.errors import ConfigError, shown
+from pellucid.errors import ConfigError, PellucidError, shown
+
+Made = TypeVar("Made")
 
 MAX_PATH = 4096
 """Bytes of a path, at which systems begin to refuse it."""
@@ -55,6 +57,14 @@ def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
         return cls(**arguments)
     except TypeError as error:
         raise ConfigError(f"{what}: these arguments do not make it: {' '.join(str(error).split()):.200}") from error
+
+
+def within(what: str, make: Callable[[Any], Made], given: Any) -> Made:
+    """What `make` makes of an argument. Errors: its own, naming the argument."""
+    try:
+        return make(given)
+    except PellucidError as error:
+        raise type(error)(f"{what}: {error}") from None
 
 
 def record(value: Any, what: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ The scaled normals (glorot, he, lecun) are cut at two standard deviations, as in
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,8 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pellucid._arguments import made
+from pellucid._arguments import made, word
 from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.ops import real_array
 from pellucid.ops.geometry import Array, Shape, above_zero, number
 
 __all__ = [
@@ -199,6 +201,11 @@ class FromFunction(Initializer):
     name: str
     function: Callable[[Shape, np.random.Generator], Any] | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        word(self.name, "FromFunction: name")
+        if self.function is not None:
+            _expect_drawing(self.function)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return FromFunction, (self.name,)  # as in a file
 
@@ -211,10 +218,20 @@ class FromFunction(Initializer):
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         if self.function is None:
             return np.full(shape, np.nan, np.float32)
-        drawn = np.asarray(self.function(shape, rng), np.float32)
-        if drawn.shape != tuple(shape):
-            raise ConfigError(f"initializer {self.name!r} must return shape {tuple(shape)}, got {drawn.shape}")
-        return drawn
+        return real_array(self.function(shape, rng), "what it returns").astype(np.float32)
+
+
+def _expect_drawing(function: Any) -> None:
+    """Errors: ConfigError unless it is a function that (shape, rng) can be given to."""
+    if callable(function) and not isinstance(function, type):
+        try:
+            inspect.signature(function).bind((1,), None)
+            return
+        except ValueError:  # compiled: nobody knows
+            return
+        except TypeError:
+            pass
+    raise ConfigError(f"an initializer is a name, an Initializer or a function of (shape, rng), got {shown(function)}")
 
 
 def _keep_number(made: Initializer, name: str, least: float = -LARGEST) -> None:
@@ -344,9 +361,8 @@ def get(spec: InitializerLike) -> Initializer:
         return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
     if isinstance(spec, type) and issubclass(spec, Initializer):
         return spec()
-    if callable(spec):
-        return FromFunction(getattr(spec, "__name__", type(spec).__name__), spec)
-    raise ConfigError(f"an initializer is a name, an Initializer or a function of (shape, rng), got {shown(spec)}")
+    _expect_drawing(spec)
+    return FromFunction(getattr(spec, "__name__", type(spec).__name__), spec)
 
 
 def config(initializer: Initializer) -> str | dict[str, Any]:

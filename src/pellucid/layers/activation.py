@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pellucid import ops
+from pellucid._arguments import within
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops import Array
@@ -17,7 +18,7 @@ LEAKY_ACTIVATION_SLOPE = 0.2
 """Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
 
 
-def standardize_activation(activation: object, where: str) -> str | None:
+def standardize_activation(activation: object) -> str | None:
     """The activation's name in small letters; None for none.
 
     Errors: ConfigError for an unknown name, or for anything but a name.
@@ -26,7 +27,7 @@ def standardize_activation(activation: object, where: str) -> str | None:
         return None
     if not isinstance(activation, str):
         raise ConfigError(
-            f"{where}: activation must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
+            f"must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
             "add a layer object to the model as a layer of its own"
         )
     name = activation.lower().replace("leakyrelu", "leaky_relu")
@@ -86,7 +87,7 @@ class Activation(_Elementwise):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
-        self.activation = standardize_activation(activation, "Activation")
+        self.activation = within("Activation: activation", standardize_activation, activation)
 
     def _kind(self) -> str | None:
         return self.activation

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import initializers, ops
-from pellucid._arguments import flag
+from pellucid._arguments import flag, within
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
@@ -66,17 +66,17 @@ class Conv2D(Layer):
                 f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
                 f"choose a multiple of {self.groups}"
             )
-        self.activation = standardize_activation(activation, where)
+        self.activation = within(f"{where}: activation", standardize_activation, activation)
         self.use_bias = flag(use_bias, f"{where}: use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = standardize_penalty(kernel_regularizer)
+        self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
+        self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
+        self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
         params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
         if self.use_bias:
-            params["bias"] = self.draw(self.bias_initializer, (self.filters,), rng)
+            params["bias"] = self.draw("bias_initializer", (self.filters,), rng)
         self.params = params
         self.built = True
 
@@ -156,7 +156,7 @@ class Conv2D(Layer):
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
-        return self.draw(self.kernel_initializer, self._kernel_shape(channels), rng)
+        return self.draw("kernel_initializer", self._kernel_shape(channels), rng)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C/groups,O); a view."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import initializers, ops
-from pellucid._arguments import flag
+from pellucid._arguments import flag, within
 from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
@@ -41,17 +41,17 @@ class Dense(Layer):
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.units = whole(units, "Dense: units")
-        self.activation = standardize_activation(activation, "Dense")
+        self.activation = within("Dense: activation", standardize_activation, activation)
         self.use_bias = flag(use_bias, "Dense: use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = standardize_penalty(kernel_regularizer)
+        self.kernel_initializer = within("Dense: kernel_initializer", initializers.get, kernel_initializer)
+        self.bias_initializer = within("Dense: bias_initializer", initializers.get, bias_initializer)
+        self.kernel_regularizer = within("Dense: kernel_regularizer", standardize_penalty, kernel_regularizer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        params = {"kernel": self.draw(self.kernel_initializer, (input_shape[0], self.units), rng)}
+        params = {"kernel": self.draw("kernel_initializer", (input_shape[0], self.units), rng)}
         if self.use_bias:
-            params["bias"] = self.draw(self.bias_initializer, (self.units,), rng)
+            params["bias"] = self.draw("bias_initializer", (self.units,), rng)
         self.params = params
         self.built = True
 

@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid import initializers
-from pellucid._arguments import flag, word
+from pellucid._arguments import flag, within, word
 from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, ShapeError, shown
-from pellucid.initializers import Initializer
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Pair, Shape, real_array
@@ -192,10 +191,21 @@ class Layer(Fixed, Shown):
                 self.build(tuple(int(size) for size in input_shape), rng)
                 self.built = True
 
-    def draw(self, initializer: Initializer, shape: Shape, rng: np.random.Generator) -> Array:
-        """A new array of weights. Errors: ConfigError where it would be too large."""
+    def draw(self, argument: str, shape: Shape, rng: np.random.Generator) -> Array:
+        """A new array of weights, by the initializer that is this argument, e.g. "kernel_initializer".
+
+        Errors: ConfigError where it would be too large, or the initializer gives another shape; DataError for what is
+        no array of real numbers.
+        """
         expect_weights(shape, self.place())
-        return initializer(shape, rng)
+
+        def draw(initializer: initializers.Initializer) -> Array:
+            drawn = real_array(initializer(shape, rng), "what it returns")
+            if drawn.shape != tuple(shape):
+                raise ConfigError(f"what it returns must have shape {tuple(shape)}, got {drawn.shape}")
+            return np.ascontiguousarray(drawn, np.float32)
+
+        return within(f"{self.place()}: {argument}", draw, getattr(self, argument))
 
     @property
     def weights(self) -> list[Array]:
@@ -340,7 +350,7 @@ def _read_only(array: Array) -> Array:
 
 def _plain(value: Any) -> Any:
     """A constructor's argument as JSON has it."""
-    if isinstance(value, Initializer):
+    if isinstance(value, initializers.Initializer):
         return initializers.config(value)
     if isinstance(value, Penalty):
         return value.config()

@@ -50,12 +50,12 @@ class BatchNorm(Layer):
         channels = self.output_shape(input_shape)[-1]
         self.params = {}
         if self.scale:
-            self.params["gamma"] = self.draw(self.gamma_initializer, (channels,), rng)
+            self.params["gamma"] = self.draw("gamma_initializer", (channels,), rng)
         if self.center:
-            self.params["beta"] = self.draw(self.beta_initializer, (channels,), rng)
+            self.params["beta"] = self.draw("beta_initializer", (channels,), rng)
         self.state = {
-            "mean": self.draw(self.moving_mean_initializer, (channels,), rng),
-            "variance": self.draw(self.moving_variance_initializer, (channels,), rng),
+            "mean": self.draw("moving_mean_initializer", (channels,), rng),
+            "variance": self.draw("moving_variance_initializer", (channels,), rng),
         }
         self.built = True
 

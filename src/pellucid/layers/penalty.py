@@ -78,5 +78,5 @@ def standardize_penalty(spec: Any) -> Penalty | None:
         word = spec[0].lower()
         if word in ("l1", "l2", "l1_l2"):
             return Penalty(l1=strength if "l1" in word else 0.0, l2=strength if "l2" in word else 0.0)
-        raise unknown_name("kernel_regularizer", spec[0], ("l1", "l2", "l1_l2"))
-    raise ConfigError(f'kernel_regularizer must be "l1", "l2", ("l2", 0.001), L1(...) or L2(...), got {shown(spec)}')
+        raise unknown_name("penalty", spec[0], ("l1", "l2", "l1_l2"))
+    raise ConfigError(f'must be "l1", "l2", ("l2", 0.001), L1(...) or L2(...), got {shown(spec)}')

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid import initializers, ops
+from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.dense import check_inputs
 from pellucid.layers.layer import Cache, Key, Layer
@@ -36,11 +37,11 @@ class RBF(Layer):
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.units = whole(units, "RBF: units")
-        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_initializer = within("RBF: kernel_initializer", initializers.get, kernel_initializer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        self.params = {"kernel": self.draw(self.kernel_initializer, (input_shape[0], self.units), rng)}
+        self.params = {"kernel": self.draw("kernel_initializer", (input_shape[0], self.units), rng)}
         self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:

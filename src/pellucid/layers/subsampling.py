@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid import initializers, ops
+from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.layer import Cache, Key
 from pellucid.layers.pool import Pool2D
@@ -38,16 +39,16 @@ class Subsampling2D(Pool2D):
         trainable: bool = True,
     ) -> None:
         super().__init__(pool_size, strides, name=name, input_shape=input_shape, trainable=trainable)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = within("Subsampling2D: kernel_initializer", initializers.get, kernel_initializer)
+        self.bias_initializer = within("Subsampling2D: bias_initializer", initializers.get, bias_initializer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         channels = self.output_shape(input_shape)[-1]
         # one weight a map, drawn as one of the PH * PW equal ones that its window has
-        drawn = self.draw(self.kernel_initializer, (*self.pool_size, 1, channels), rng)
+        drawn = self.draw("kernel_initializer", (*self.pool_size, 1, channels), rng)
         self.params = {
             "kernel": np.ascontiguousarray(drawn[0, 0, 0]),
-            "bias": self.draw(self.bias_initializer, (channels,), rng),
+            "bias": self.draw("bias_initializer", (channels,), rng),
         }
         self.built = True
 

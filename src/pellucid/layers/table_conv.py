@@ -80,7 +80,7 @@ class TableConv2D(Conv2D):
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
         expect_weights((*self.kernel_size, channels, self.filters), self.place())
         shapes = [(*self.kernel_size, len(seen), 1) for seen in self.table]
-        return np.concatenate([self.draw(self.kernel_initializer, each, rng)[..., 0] for each in shapes], axis=-1)
+        return np.concatenate([self.draw("kernel_initializer", each, rng)[..., 0] for each in shapes], axis=-1)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C,O), zero where there is no connection; a copy."""
