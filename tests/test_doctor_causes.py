@@ -11,6 +11,7 @@ from doctor_cases import bars, rules, said
 from pellucid import layers as L
 from pellucid import optimizers
 from pellucid.errors import ConfigError
+from pellucid.initializers import RandomNormal
 from pellucid.inputs import make_examples
 from pellucid.model import Sequential
 
@@ -19,7 +20,7 @@ HELD, HELD_Y = bars(60, seed=9)
 WITH_HELD: dict[str, Any] = {"validation_data": (HELD, HELD_Y)}
 
 
-def dense(*middle: L.Layer, units: int = 3, last: str = "softmax", **options: Any) -> Sequential:
+def dense(*middle: L.Layer, units: int = 3, last: str | None = "softmax", **options: Any) -> Sequential:
     """Options go to the weighted layers."""
     first = L.Dense(24, activation="relu", name="hidden", **options)
     return Sequential(
@@ -98,7 +99,7 @@ def test_held_out_pictures_of_another_scale(factor: float) -> None:
     held = (HELD * np.float32(factor), HELD_Y)
     told = said(dense(), X, Y, epochs=30, validation_data=held)
     assert rules(told) == ["held-out-scale"] and told[0].epoch == 0
-    assert said(dense(), X, Y, epochs=3, validation_data=(HELD * 2, HELD_Y)) == []
+    assert said(dense(), X, Y, epochs=3, validation_data=(HELD * np.float32(1.4), HELD_Y)) == []
 
 
 @pytest.mark.parametrize("held", [(HELD, (HELD_Y + 1) % 3), (1 - HELD, HELD_Y)], ids=["labels", "pictures"])
@@ -134,6 +135,62 @@ def test_numbers_far_beyond_their_neighbours() -> None:
 
 def test_single_pictures_under_batch_norm_are_named_alone() -> None:
     assert rules(said(dense(L.BatchNorm()), X, Y, batch_size=1, epochs=12, **WITH_HELD)) == ["small-batch"]
+
+
+def layers_of(count: int, kind: str = "relu", last: str | None = "softmax", **options: Any) -> Sequential:
+    middle = [L.Dense(16, activation=kind, **options) for _ in range(count)]
+    return Sequential([L.Flatten(input_shape=(6, 5, 2)), *middle, L.Dense(3, activation=last, **options)])
+
+
+SHUFFLED = np.random.default_rng(2).permutation(Y)
+ORDER = np.argsort(Y, kind="stable")
+RATE = optimizers.SGD(0.1)
+TARGETS = np.repeat(Y[:, None], 3, axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "expected"),
+    [
+        (lambda: dense(), (np.repeat(X[:1], 96, 0), Y), {"epochs": 60, **WITH_HELD}, "pictures-alike"),
+        (lambda: dense(), (np.zeros_like(X), Y), {"epochs": 60}, "pictures-alike"),
+        (lambda: dense(last="relu"), (X, Y), {"epochs": 3}, "scores-squashed"),
+        (lambda: dense(last="sigmoid"), (X, 4 * TARGETS), {"loss": "mse", "epochs": 60}, "targets-out-of-reach"),
+        (lambda: dense(last="relu"), (X, -TARGETS), {"loss": "mae", "epochs": 60}, "targets-out-of-reach"),
+        (lambda: dense(last=None), (X, 1e4 * TARGETS), {"loss": "mse", "epochs": 60}, "stuck.targets"),
+        (lambda: dense(L.BatchNorm()), (X[ORDER], Y[ORDER]), {"shuffle": False, "epochs": 60}, "not-shuffled"),
+        (lambda: dense(), (X, Y), {"validation_data": (HELD, HELD_Y * 0), "epochs": 3}, "held-out-classes.shares"),
+        (lambda: dense(), (X[Y < 2], Y[Y < 2]), {**WITH_HELD, "epochs": 60}, "held-out-classes"),
+        (lambda: dense(), (X, Y), {"validation_data": (2 * HELD - 1, HELD_Y), "epochs": 60}, "held-out-scale"),
+        (lambda: dense(kernel_initializer="ones"), (X, Y), {**WITH_HELD, "epochs": 60}, "equal-weights"),
+        (lambda: layers_of(2, kernel_initializer=RandomNormal(stddev=3.0)), (X, Y), {"epochs": 9}, "weights-large"),
+        (lambda: layers_of(7, "sigmoid"), (X, Y), {"optimizer": RATE, "epochs": 170}, "stuck.vanishing"),
+        (lambda: dense(), (X, SHUFFLED), {"optimizer": optimizers.Adam(1e-5), "epochs": 52}, "stuck.slow"),
+        (
+            lambda: dense(),
+            (X, SHUFFLED),
+            {"optimizer": optimizers.SGD(0.1, clipnorm=1e-7)},
+            "learning-rate-low.clipped",
+        ),
+        (lambda: layers_of(3, "relu"), (X, Y), {"epochs": 60}, None),
+        (lambda: dense(L.Dropout(0.9), units=3), (X, Y), {"epochs": 9}, "dropout-high"),
+    ],
+)
+def test_one_cause_is_named_and_no_other(model: Any, data: Any, options: dict[str, Any], expected: str | None) -> None:
+    told = said(model(), *data, **{"epochs": 20, **options})
+    assert rules(told) == ([] if expected is None else [expected])
+
+
+def test_dropout_of_many_numbers_is_no_noise() -> None:
+    wide = [L.Flatten(input_shape=(6, 5, 2)), L.Dense(512, activation="relu"), L.Dropout(0.9)]
+    assert said(Sequential([*wide, L.Dense(3, activation="softmax")]), X, Y, epochs=12, **WITH_HELD) == []
+
+
+def test_a_rare_class_is_not_a_matter_of_labels_weights_or_held_out_pictures() -> None:
+    rare = np.concatenate([np.flatnonzero(Y == 0), np.flatnonzero(Y == 1)[:2], np.flatnonzero(Y == 2)[:2]])
+    told = said(dense(), X[rare], Y[rare], batch_size=4, epochs=40, **WITH_HELD)
+    assert rules(told) == ["class-imbalance", "held-out-classes.shares"]
+    weighted = said(dense(), X, Y, class_weight={0: 1000.0, 1: 1.0, 2: 1.0}, epochs=3)
+    assert "weights-large" not in rules(weighted)
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1.0])

@@ -128,7 +128,7 @@ class Sequential(Network, Shown):
         self.trained_on.setdefault("range", input_range(examples.images))
         if verbose:
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
-        watching = Doctor(self, examples, held, tell=tuple(listeners)) if watched else None
+        watching = Doctor(self, examples, held, shuffled=config.shuffle, tell=tuple(listeners)) if watched else None
         try:
             kept = None if folder is None else Checkpoints(folder)
             trainer = Trainer(

@@ -99,7 +99,9 @@ def run_training(
         SaveBest(model, run / MODEL_FILE),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
-        keepers.insert(0, Doctor(model, examples, validation, test=test, tell=[keepers[0], *listeners]))
+        keepers.insert(
+            0, Doctor(model, examples, validation, test=test, shuffled=config.shuffle, tell=[keepers[0], *listeners])
+        )
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
     kept = checkpoints or Checkpoints(run / CHECKPOINT_FOLDER)

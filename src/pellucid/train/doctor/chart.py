@@ -29,6 +29,9 @@ AVX-512), not 3 to 4."""
 NUM_JUDGED = 64
 """Training pictures that are judged as in use, where there is reason to."""
 
+MAX_VALUES = 2**16
+"""Numbers of training pictures, and of held-out ones, that are compared with each other."""
+
 MAX_TARGETS = 2**22
 """Numbers among the targets that the loss of knowing nothing is worked out from; of more, evenly spaced pictures."""
 
@@ -129,13 +132,15 @@ class Course:
 class Chart:
     """Everything about one run. outputs: of the last look inside, in order; at_start: nothing was trained yet.
 
-    test: pictures, where others than the validation ones are kept for judging in the end.
+    test: pictures, where others than the validation ones are kept for judging in the end. shuffled: their order is
+    another one in each epoch.
     """
 
     model: Examined
     examples: Examples
     validation: Examples | None
     test: Any = None
+    shuffled: bool = True
     batch_size: int = 0
     steps_per_epoch: int = 0
     course: Course = field(default_factory=Course)
@@ -154,17 +159,7 @@ class Chart:
     @kept
     def class_counts(self) -> Array | None:
         """How many training pictures each class has; None where targets are no classes. Shapes: (classes,)."""
-        targets = self.examples.targets
-        kind = accuracy_kind(self.model.loss.joint_activation, targets)
-        units = self.model.output_shape
-        if kind == "categorical" and len(units) == 1:
-            if targets.dtype.kind == "f" and not _zeros_and_ones(targets):
-                return None  # probabilities
-            labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
-            return np.bincount(labels, minlength=units[0])
-        if kind == "binary" and targets.size == len(targets) and _zeros_and_ones(targets):
-            return np.bincount(targets.reshape(-1).astype(np.int64), minlength=2)
-        return None
+        return class_counts(self.model, self.examples)
 
     @kept
     def chance(self) -> float | None:
@@ -195,6 +190,16 @@ class Chart:
             total += float(np.sum(losses if examples.weights is None else losses * examples.weights[part]))
         return total / len(places)
 
+    def sampled_values(self, images: Any) -> Array:
+        """Finite numbers that reach the first layer, of some pictures, evenly spaced; a few pictures at a time."""
+        count = min(NUM_JUDGED if isinstance(images, np.ndarray) else NUM_LOOKED_AT, len(images))
+        places, values = np.arange(count, dtype=np.int64) * len(images) // max(count, 1), [np.empty(0, np.float32)]
+        for part in np.array_split(places, -(-count // len(self.probes))):
+            flat = self.model.scaled(images[part]).reshape(-1)
+            values.append(flat[:: max(len(flat) * count // len(part) // MAX_VALUES, 1)])
+        joined = np.concatenate(values)
+        return joined[np.isfinite(joined)]
+
     def penalty(self) -> float:
         """What the weight penalties add to the loss now."""
         return penalty_loss(self.model.layers)
@@ -218,6 +223,20 @@ class Chart:
         """Let go of everything large."""
         self.outputs, self.start, self._base = (), {}, None
         self.__dict__.pop("probes", None)
+
+
+def class_counts(model: Examined, examples: Examples) -> Array | None:
+    """How many pictures each class has; None where targets are no classes. Shapes: (classes,)."""
+    targets, units = examples.targets, model.output_shape
+    kind = accuracy_kind(model.loss.joint_activation, targets)
+    if kind == "categorical" and len(units) == 1:
+        if targets.dtype.kind == "f" and not _zeros_and_ones(targets):
+            return None  # probabilities
+        labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
+        return np.bincount(labels, minlength=units[0])
+    if kind == "binary" and targets.size == len(targets) and _zeros_and_ones(targets):
+        return np.bincount(targets.reshape(-1).astype(np.int64), minlength=2)
+    return None
 
 
 def chance_loss(loss: Any, examples: Examples) -> float | None:

@@ -8,8 +8,10 @@ import numpy as np
 
 from pellucid._numbers import percent
 from pellucid.layers import BatchNorm
+from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array
 from pellucid.train.doctor.chart import Chart, Finding
+from pellucid.train.doctor.data_rules import LARGE
 from pellucid.train.doctor.network_rules import has_sigmoids
 
 EXPLODED = 5.0
@@ -19,6 +21,9 @@ about as much as none; momentum on a steep start was seen to double it."""
 MOVED = 1e-3
 """How far the kernel that moves most has gone from the start, as a share of its length. Adam at its usual rate moves it
 by a tenth and more; plain gradient descent on a flat start by a hundredth."""
+
+CLIPPED = 1e-2
+"""Gradients cut to less than this are what holds the steps back; papers cut to 0.1 and more."""
 
 MIN_STEPS = 100
 """Before so many steps nobody says that the learning rate does nothing."""
@@ -48,8 +53,23 @@ BEHIND = 0.25
 UNFINISHED = 0.1
 """Share of the running mean and variance that is still what they began with: momentum ** steps."""
 
-SHRUNK = 0.1
-"""Length of the kernel that has shrunk least, as a share of its length at the start."""
+SHRUNK = 0.5
+"""Length of the kernel that has shrunk most, as a share of its length at the start. Without a penalty kernels keep 0.98
+of it and more where nothing is learned, with one that is too strong 0.1 and less."""
+
+SLOW = 0.05
+"""How far the kernel that moves most has gone where steps are too short to say more. At rates that suit, it goes 0.15
+and more in as many steps, whatever the labels."""
+
+VANISHED = 0.05
+"""How far the first kernel has moved, as a share of how far the last one has. Eight sigmoids have 0.01 and less,
+networks whose gradients arrive 0.2 and more."""
+
+FAR = 1.5
+"""How many times the loss of one answer for every picture: so far above it, labels are not what is wrong."""
+
+HEAVY = 10.0
+"""How many times the loss of answering all classes alike the first step has. Weights of the usual size have up to 2."""
 
 WAITING = 0.5
 """Share of an epoch's time. Below, computing is what takes longest."""
@@ -85,6 +105,18 @@ def learning_rate_high(chart: Chart) -> Finding | None:
     return Finding("learning-rate-high", {**values, "loss": f"{course.latest:.4g}", "first": f"{first:.4g}"})
 
 
+def weights_large(chart: Chart) -> Finding | None:
+    """The first loss is many times that of answering all classes alike: the answers begin large, sure and wrong."""
+    first, kind, weights = chart.course.first, type(chart.model.loss), chart.examples.weights
+    if kind not in (*CROSS_ENTROPIES, BinaryCrossentropy):
+        return None
+    alike = math.log(2 if kind is BinaryCrossentropy else max(chart.model.output_shape[-1], 2))
+    alike *= 1.0 if weights is None else float(weights.mean())
+    if not first > HEAVY * alike > 0:
+        return None
+    return Finding("weights-large", {"first": f"{first:.4g}", "alike": f"{alike:.4g}"})
+
+
 def learning_rate_low(chart: Chart) -> Finding | None:
     """Since the start neither the weights nor the loss have moved."""
     course = chart.course
@@ -97,7 +129,12 @@ def learning_rate_low(chart: Chart) -> Finding | None:
     if moved >= MOVED:
         return None
     share = "0 %" if moved == 0 else f"{100 * moved:.2g} %"
-    return Finding("learning-rate-low", {"steps": f"{course.steps:,}", "moved": share, "rate": f"{_rate(chart):.4g}"})
+    values, optimizer = {"steps": f"{course.steps:,}", "moved": share}, chart.model.optimizer
+    limits = {name: getattr(optimizer, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+    clip = next((f"{name}={limit:g}" for name, limit in limits.items() if limit is not None and limit < CLIPPED), None)
+    if clip is not None:
+        return Finding("learning-rate-low.clipped", {**values, "clip": clip})
+    return Finding("learning-rate-low", {**values, "rate": f"{_rate(chart):.4g}"})
 
 
 def stuck(chart: Chart) -> Finding | None:
@@ -110,9 +147,20 @@ def stuck(chart: Chart) -> Finding | None:
         return None
     values = {"steps": f"{course.steps:,}", "loss": f"{course.late:.4g}", "chance": f"{chance:.4g}"}
     now = chart.sampled_weights()
-    left = [_length(now[key]) / _length(start) for key, start in chart.start.items() if key in now and start.any()]
-    if left and max(left) < SHRUNK:
-        return Finding("stuck.penalty", {**values, "share": percent(max(left), 0, "%")})
+    begun = {key: start for key, start in chart.start.items() if key in now and start.any()}
+    left = min((_length(now[key]) / _length(start) for key, start in begun.items()), default=1.0)
+    moved = [_distance(now[key], start) for key, start in begun.items()]
+    if left < SHRUNK:
+        return Finding("stuck.penalty", {**values, "share": percent(left, 0, "%")})
+    if course.late > FAR * chance and type(chart.model.loss) in (MeanSquaredError, MeanAbsoluteError):
+        low, high = float(chart.examples.targets.min()), float(chart.examples.targets.max())
+        if high - low > LARGE:
+            return Finding("stuck.targets", {**values, "low": f"{low:.4g}", "high": f"{high:.4g}"})
+    if len(moved) > 2 and moved[0] < VANISHED * moved[-1]:
+        shares = {"first": percent(moved[0], 1, "%"), "last": percent(moved[-1], 1, "%")}
+        return Finding("stuck.vanishing", {**values, **shares})
+    if moved and max(moved) < SLOW:
+        return Finding("stuck.slow", {**values, "moved": percent(max(moved), 1, "%"), "rate": f"{_rate(chart):.4g}"})
     return Finding("stuck.sigmoid" if slow else "stuck", values)
 
 
@@ -155,7 +203,7 @@ def _turned(chart: Chart) -> bool:
     held, lowest = [end.logs["val_loss"] for end in recent], best.logs["val_loss"]
     now, loss = held[-1], recent[-1].logs["loss"]
     rising = min(held) > lowest + WORSE * chart.chance
-    return rising and loss < min(best.logs["loss"], now)
+    return bool(rising and loss < min(best.logs["loss"], now, FALLEN * chart.chance))
 
 
 def _spoiled_by_batch_norm(chart: Chart) -> float | None:

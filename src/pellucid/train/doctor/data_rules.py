@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from pellucid._numbers import percent
 from pellucid.layers import BatchNorm
-from pellucid.train.doctor.chart import Chart, Finding
+from pellucid.losses import MeanAbsoluteError, MeanSquaredError
+from pellucid.train.doctor.chart import Chart, Finding, class_counts
 from pellucid.train.doctor.duplicates import shared_rows
+from pellucid.train.doctor.looks import last_activation
 
 LARGE = 10.0
 """Root mean square of what the network gets. Pictures from 0 to 1 have up to 1, standardised ones 1; pictures from 0 to
@@ -17,6 +20,23 @@ LARGE = 10.0
 
 SMALL = 0.01
 """MNIST from 0 to 1, most of it black, has 0.33; divided by 255 a second time, 0.0013."""
+
+APART = 0.4
+"""How far the ends of what pictures hold, but for a hundredth on either side, lie apart in two sets, as a share of the
+wider range. From 0 to 1 against -1 to 1 it is 0.5; halves of a set of photographs stay below 0.1."""
+
+MIN_COMPARED = 20
+"""Of fewer pictures, ends and shares are chance."""
+
+OTHER_SHARES = 0.5
+"""Share of held-out pictures that would have to change their class for the shares of training pictures. Random parts of
+one set have 0.1."""
+
+REACH = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf)}
+"""What an activation can give."""
+
+IN_ORDER = 0.75
+"""How far from random order to classes one after another, by how often neighbours have the same label."""
 
 IMBALANCE = 10.0
 """How many times as many pictures the most frequent class has as the rarest. From 10 to 1 on He and Garcia 2009 call
@@ -50,15 +70,74 @@ def held_out_scale(chart: Chart) -> Finding | None:
     """Held-out pictures that reach the network many times larger or smaller than those it learns from."""
     if chart.validation is None:
         return None
-    images = chart.validation.images
-    count = min(len(chart.probes), len(images))
-    held = chart.model.scaled(images[np.arange(count, dtype=np.int64) * len(images) // count])
-    sizes = [float(np.sqrt(np.mean(np.square(x[np.isfinite(x)], dtype=np.float64)))) for x in (chart.probes, held)]
-    if not min(sizes) > 0 or max(sizes) < LARGE * min(sizes):
+    own, held = (chart.sampled_values(part.images) for part in (chart.examples, chart.validation))
+    if not own.size or not held.size:
+        return None
+    sizes = [float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for x in (own, held)]
+    other_size = min(sizes) > 0 and max(sizes) >= LARGE * min(sizes)
+    ends = np.percentile(own, (1, 99)), np.percentile(held, (1, 99))
+    width = max(float(high - low) for low, high in ends)
+    decoded = not all(isinstance(part.images, np.ndarray) for part in (chart.examples, chart.validation))
+    few = decoded or min(len(chart.examples), len(chart.validation)) < MIN_COMPARED
+    if not other_size and (few or not float(np.abs(ends[0] - ends[1]).max()) > APART * width):
         return None
     values = {"low": f"{held.min():.4g}", "high": f"{held.max():.4g}"}
-    own = {"train_low": f"{chart.probes.min():.4g}", "train_high": f"{chart.probes.max():.4g}"}
-    return Finding("held-out-scale", {**values, **own})
+    return Finding("held-out-scale", {**values, "train_low": f"{own.min():.4g}", "train_high": f"{own.max():.4g}"})
+
+
+def held_out_classes(chart: Chart) -> Finding | None:
+    """Held-out pictures of other classes than those it learns from, or of the same in quite other shares."""
+    counts = chart.class_counts
+    held = None if chart.validation is None else class_counts(chart.model, chart.validation)
+    if counts is None or held is None or min(counts.sum(), held.sum()) < MIN_COMPARED:
+        return None
+    shares, own = held / held.sum(), counts / counts.sum()
+    gaps = np.where(counts == 0, shares, 0.0)
+    if gaps.sum() >= SHARED:
+        missing = int(gaps.argmax())
+        values = {"label": chart.class_name(missing), "share": percent(float(gaps.sum()), 0, "%")}
+        return Finding("held-out-classes", values)
+    if np.maximum(shares - own, 0).sum() < OTHER_SHARES:
+        return None
+    most = int(np.abs(shares - own).argmax())
+    values = {"label": chart.class_name(most), "own": percent(own[most], 0, "%")}
+    return Finding("held-out-classes.shares", {**values, "held": percent(shares[most], 0, "%")})
+
+
+def pictures_alike(chart: Chart) -> Finding | None:
+    """One and the same picture throughout, as where reading them fails unnoticed."""
+    images = chart.examples.images
+    if len(images) < 2 or not bool((chart.probes == chart.probes[0]).all()):
+        return None
+    if isinstance(images, np.ndarray) and not all(bool((one == images[0]).all()) for one in images):
+        return None
+    return Finding("pictures-alike", {"count": f"{len(images):,}"})
+
+
+def not_shuffled(chart: Chart) -> Finding | None:
+    """Classes one after another, and no shuffling: each batch undoes what the last ones taught."""
+    targets, counts = chart.examples.targets, chart.class_counts
+    if chart.shuffled or counts is None or np.count_nonzero(counts) < 2 or len(targets) <= chart.batch_size:
+        return None
+    flat = targets.reshape(len(targets), -1)
+    alike = float((flat[1:] == flat[:-1]).all(axis=1).mean())
+    random = float(np.square(counts / counts.sum()).sum())
+    return Finding("not-shuffled") if alike > random + IN_ORDER * (1 - random) else None
+
+
+def targets_out_of_reach(chart: Chart) -> Finding | None:
+    """Targets that the last activation cannot give."""
+    targets, kind = chart.examples.targets, last_activation(chart.model.layers)
+    if type(chart.model.loss) not in (MeanSquaredError, MeanAbsoluteError) or kind not in REACH or not targets.size:
+        return None
+    low, high = REACH[kind]
+    if targets.dtype.kind != "f" or np.mean((targets < low) | (targets > high)) < SHARED:
+        return None
+    gives = f"{low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    return Finding(
+        "targets-out-of-reach",
+        {"low": f"{targets.min():.4g}", "high": f"{targets.max():.4g}", "kind": kind, "gives": gives},
+    )
 
 
 def labels(chart: Chart) -> Finding | None:

@@ -35,14 +35,34 @@ class Rule:
     silent_after: tuple[str, ...] = ()
 
 
-_BAD_START = ("pictures-not-scaled", "equal-weights", "dropout-high")
-_NO_SIGNAL = (*_BAD_START, "labels", "scores-squashed", "learning-rate-high", "dead-relu", "saturated")
+_BAD_START = (
+    "pictures-not-scaled",
+    "pictures-alike",
+    "equal-weights",
+    "dropout-high",
+    "not-shuffled",
+    "targets-out-of-reach",
+    "scores-squashed",
+)
+_TOO_LONG = ("weights-large", "learning-rate-high")
+_NO_SIGNAL = (
+    *_BAD_START,
+    *_TOO_LONG,
+    "labels",
+    "small-batch",
+    "dead-relu",
+    "saturated",
+)
 
 AT_START = (
     Rule("pictures-not-scaled", data_rules.pictures_not_scaled),
+    Rule("pictures-alike", data_rules.pictures_alike),
     Rule("labels", data_rules.labels),
     Rule("class-imbalance", data_rules.class_imbalance, ("labels",)),
-    Rule("held-out-scale", data_rules.held_out_scale, ("pictures-not-scaled",)),
+    Rule("not-shuffled", data_rules.not_shuffled),
+    Rule("targets-out-of-reach", data_rules.targets_out_of_reach),
+    Rule("held-out-classes", data_rules.held_out_classes, ("labels",)),
+    Rule("held-out-scale", data_rules.held_out_scale, ("pictures-not-scaled", "pictures-alike")),
     Rule("overlap", data_rules.overlap),
     Rule("small-batch", network_rules.small_batch),
     Rule("scores-squashed", network_rules.scores_squashed),
@@ -50,21 +70,26 @@ AT_START = (
     Rule("dropout-high", network_rules.dropout_high),
 )
 INSIDE = (
-    Rule("dead-relu", network_rules.dead_relu, (*_BAD_START, "learning-rate-high")),
-    Rule("saturated", network_rules.saturated, (*_BAD_START, "learning-rate-high")),
+    Rule("dead-relu", network_rules.dead_relu, (*_BAD_START, *_TOO_LONG, "stuck")),
+    Rule("saturated", network_rules.saturated, (*_BAD_START, *_TOO_LONG, "stuck")),
     Rule("wide-range", network_rules.wide_range, ("not-a-number", "learning-rate-high")),
 )
 AT_STEPS = (
     Rule("not-a-number", course_rules.not_a_number),
+    Rule("weights-large", course_rules.weights_large, ("not-a-number", *_BAD_START, "saturated")),
     Rule(
-        "learning-rate-high", course_rules.learning_rate_high, ("not-a-number", "pictures-not-scaled", "dropout-high")
+        "learning-rate-high",
+        course_rules.learning_rate_high,
+        ("not-a-number", "pictures-not-scaled", "dropout-high", "weights-large"),
     ),
 )
 AT_EPOCHS = (
     Rule("learning-rate-low", course_rules.learning_rate_low, _NO_SIGNAL),
-    Rule("stuck", course_rules.stuck, (*_NO_SIGNAL, "small-batch", "learning-rate-low")),
+    Rule("stuck", course_rules.stuck, (*_NO_SIGNAL, "class-imbalance", "learning-rate-low")),
     Rule("batch-norm-behind", course_rules.batch_norm_behind, ("small-batch",)),
-    Rule("overfitting", course_rules.overfitting, ("held-out-scale", "small-batch")),
+    Rule(
+        "overfitting", course_rules.overfitting, ("held-out-scale", "held-out-classes", "pictures-alike", "small-batch")
+    ),
     Rule("waiting", course_rules.waiting),
 )
 AT_END = tuple(rule for rule in AT_EPOCHS if rule.name == "batch-norm-behind")
@@ -74,7 +99,8 @@ RULES = (*AT_START, *INSIDE, *AT_STEPS, *AT_EPOCHS)
 class Doctor:
     """Says once a run for each rule what is wrong, and is silent while all is well; it changes nothing.
 
-    test: pictures that are kept for judging in the end, where others than the validation ones are. tell: who hears a
+    test: pictures that are kept for judging in the end, where others than the validation ones are. shuffled: their
+    order is another one in each epoch. tell: who hears a
     `Diagnosed`. findings: what it said, in order. In a resumed run it knows what it knew.
     """
 
@@ -87,10 +113,11 @@ class Doctor:
         validation: Examples | None = None,
         *,
         test: Any = None,
+        shuffled: bool = True,
         tell: Sequence[Listener] = (),
     ) -> None:
         self.findings: list[Diagnosed] = []
-        self._chart = Chart(model, examples, validation, test)
+        self._chart = Chart(model, examples, validation, test, shuffled)
         self._tell, self._said = tell, set[str]()
 
     def __call__(self, event: Event) -> None:

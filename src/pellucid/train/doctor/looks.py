@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pellucid.layers import BatchNorm, Conv2D, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.layers import BatchNorm, Conv2D, Flatten, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
 from pellucid.ops.geometry import Array
 
 SATURATED = 0.98
@@ -67,6 +67,14 @@ def through(layers: Sequence[Layer], x: Array, *, own_statistics: bool = True) -
 def activation_of(layer: Layer) -> str | None:
     """The activation that a layer is or ends in."""
     return ALONE.get(type(layer)) or getattr(layer, "activation", None)
+
+
+def last_activation(layers: Sequence[Layer]) -> str | None:
+    """The activation that a network ends in, with nothing behind it but a change of shape; None for a linear end."""
+    for layer in reversed(layers):
+        if activation_of(layer) is not None or type(layer) is not Flatten:
+            return activation_of(layer)
+    return None
 
 
 def _spreads(layer: Conv2D) -> bool:

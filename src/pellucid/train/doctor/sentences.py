@@ -23,6 +23,34 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "따로 둔 이미지의 값은 {low}에서 {high}까지, 학습 이미지의 값은 {train_low}에서 {train_high}까지입니다: "
         "같은 방식으로 맞추거나, 알아서 나누어 주는 uint8로 둘 다 주십시오",
     ),
+    "held-out-classes": (
+        "{share} of the held-out pictures have classes without a training picture (label {label}): shuffle pictures "
+        "and labels together before splitting",
+        "따로 둔 이미지의 {share}는 학습 이미지가 없는 클래스(레이블 {label})의 것입니다: 나누기 전에 이미지와 "
+        "레이블을 함께 섞으십시오",
+    ),
+    "held-out-classes.shares": (
+        "label {label} is {own} of the training labels and {held} of the held-out ones, so the held-out loss measures "
+        "that, too: split so that both have the same shares, or judge by the recall of each class",
+        "레이블 {label}의 비율이 학습에서는 {own}, 따로 둔 것에서는 {held}이므로 따로 둔 이미지의 손실에 이 차이도 "
+        "들어갑니다: 비율이 같도록 나누거나, 클래스별 재현율로 판단하십시오",
+    ),
+    "pictures-alike": (
+        "all {count} training pictures are the same: there is nothing to tell apart; check how the pictures are read",
+        "학습 이미지 {count}장이 모두 똑같습니다: 구별할 것이 없습니다. 이미지를 읽는 부분을 확인하십시오",
+    ),
+    "not-shuffled": (
+        "the pictures come one class after another, and are not shuffled, so each batch undoes what the last ones "
+        "taught: leave shuffle=False out, or shuffle pictures and labels together before",
+        "이미지가 클래스별로 차례로 나오는데 섞지 않아, 배치마다 앞에서 배운 것을 지웁니다: shuffle=False를 빼거나, "
+        "이미지와 레이블을 먼저 함께 섞으십시오",
+    ),
+    "targets-out-of-reach": (
+        "targets go from {low} to {high}, but the network ends in {kind}, which gives {gives}: leave the last "
+        "activation out, or bring the targets into that range",
+        "목푯값은 {low}에서 {high}까지인데 신경망의 끝은 {kind}라서 낼 수 있는 값이 다릅니다({gives}): 마지막 활성화를 "
+        "빼거나 목푯값을 그 범위로 맞추십시오",
+    ),
     "labels.constant": (
         "all {count} labels are {label}: there is nothing to tell apart; check how the labels are read",
         "레이블 {count}개가 모두 {label}입니다: 구별할 것이 없습니다. 레이블을 읽는 부분을 확인하십시오",
@@ -36,7 +64,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "class-imbalance": (
         "class {common} has {many} pictures, class {rare} has {few}, so answering {common} always is right {share} of "
         'the time: use class_weight="balanced" (--class-weight balanced), and judge by the recall of each class',
-        "클래스 {common}의 이미지는 {many}장, {rare}의 이미지는 {few}장이라 늘 {common}라고만 답해도 "
+        "클래스 {common}의 이미지는 {many}장, {rare}의 이미지는 {few}장이라 늘 {common}만 답해도 "
         '{share}가 맞습니다: class_weight="balanced"(--class-weight balanced)를 쓰고, 클래스별 재현율로 판단하십시오',
     ),
     "overlap": (
@@ -68,9 +96,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{kind}를 '{layer}'에서 한 번, 그 뒤에서 또 한 번 적용합니다: '{layer}'에서는 빼십시오",
     ),
     "dropout-high": (
-        "dropout in '{layer}' takes {share} of the numbers away in training, which leaves little but noise to learn "
-        "from: use 0.5 or less",
-        "'{layer}'의 드롭아웃이 학습 중에 값의 {share}를 없애 배울 것이 거의 남지 않습니다: 0.5 이하로 하십시오",
+        "dropout in '{layer}' takes {share} of {count} numbers away in training, which, with all dropout there is, "
+        "leaves little but noise to learn from: use a smaller rate, in fewer places, or wider layers",
+        "'{layer}'의 드롭아웃이 학습 중에 값 {count}개의 {share}를 없애, 다른 드롭아웃까지 더하면 배울 것이 거의 남지 "
+        "않습니다: 비율을 낮추거나, 드롭아웃을 줄이거나, 계층을 넓히십시오",
     ),
     "equal-weights": (
         "all units of '{layer}' begin with the same weights, so all will learn the same: use a random "
@@ -117,14 +146,25 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "learning-rate-high": (
         "after {steps} steps the loss is {loss}, where it began at {first}: learning rate {rate} is too "
         "large; try {less}",
-        "{steps}스텝 뒤 손실이 {loss}입니다. 처음에는 {first}였습니다: 학습률 {rate}이(가) 너무 큽니다. "
-        "{less}로 해 보십시오",
+        "처음 손실은 {first}, {steps}스텝 뒤에는 {loss}입니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 해 보십시오",
     ),
     "learning-rate-high.diverged": (
         "the loss left all bounds soon after step {steps}: learning rate {rate} is too large; try {less}, or clip "
         "gradients (clipnorm=1)",
         "{steps}스텝 무렵 손실이 한없이 커졌습니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 하거나 기울기를 "
         "자르십시오(clipnorm=1)",
+    ),
+    "weights-large": (
+        "the first loss is {first}, and answering all classes alike has {alike}: the weights begin much too large for "
+        "these pictures, or were trained for other labels; use the kernel_initializer glorot_uniform or he_normal",
+        "첫 손실이 {first}인데, 모든 클래스를 똑같이 답해도 {alike}입니다: 이 이미지에는 가중치가 너무 크게 "
+        "시작하거나, 다른 레이블로 학습한 가중치입니다. kernel_initializer를 glorot_uniform이나 he_normal로 하십시오",
+    ),
+    "learning-rate-low.clipped": (
+        "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: gradients are clipped "
+        "to next to nothing ({clip}); clip at 1, or not at all",
+        "{steps}스텝 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 기울기를 거의 0으로 "
+        "자릅니다({clip}). 1에서 자르거나 자르지 마십시오",
     ),
     "learning-rate-low": (
         "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: learning rate {rate} "
@@ -145,12 +185,33 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Adam이나 더 큰 학습률, relu를 쓰고, 레이블이 제 이미지의 것인지도 확인하십시오",
     ),
     "stuck.penalty": (
-        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while no kernel has "
-        "more than {share} of the length it began with: the weight penalty (kernel_regularizer, weight_decay) is too "
+        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while a kernel has "
+        "only {share} of the length it began with: the weight penalty (kernel_regularizer, weight_decay) is too "
         "strong; try a hundredth",
-        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 모든 커널의 크기가 처음의 "
-        "{share} 이하로 줄었습니다: 가중치 벌점(kernel_regularizer, weight_decay)이 너무 셉니다. "
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 크기가 처음의 {share}로 줄어든 "
+        "커널이 있습니다: 가중치 벌점(kernel_regularizer, weight_decay)이 너무 셉니다. "
         "100분의 1로 해 보십시오",
+    ),
+    "stuck.slow": (
+        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while no kernel has "
+        "moved by more than {moved}: try a learning rate ten times larger than {rate} first; if it stays, see that "
+        "labels belong to their pictures",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 어떤 커널도 {moved} 넘게 "
+        "움직이지 않았습니다: 먼저 학습률을 {rate}의 열 배로 해 보고, 그래도 그대로면 "
+        "레이블이 제 이미지의 것인지 확인하십시오",
+    ),
+    "stuck.vanishing": (
+        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}, while the first kernel "
+        "has moved by {first} and the last one by {last}: gradients vanish on the way; use relu, batch norm, or fewer "
+        "layers",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}이고, 첫 커널은 {first}, 마지막 커널은 "
+        "{last} 움직였습니다: 기울기가 가는 길에 사라집니다. relu나 배치 정규화를 쓰거나 계층을 줄이십시오",
+    ),
+    "stuck.targets": (
+        "after {steps} steps the loss is {loss}, and one answer for every picture has {chance}: targets from {low} to "
+        "{high} are out of reach of such steps; scale them to about 1, or use a larger learning rate",
+        "{steps}스텝 뒤 손실이 {loss}인데, 모든 이미지에 같은 답을 해도 {chance}입니다: {low}에서 {high}까지의 "
+        "목푯값은 이런 스텝으로 닿지 않습니다. 1쯤으로 맞추거나 학습률을 높이십시오",
     ),
     "batch-norm-behind": (
         "in use, with batch norm's running mean and variance, training pictures themselves have loss {used}, in "
