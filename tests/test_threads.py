@@ -105,16 +105,37 @@ def test_without_memory_every_kernel_raises_memory_error() -> None:
 
 def test_leaving_while_a_daemon_thread_computes() -> None:
     code = """
-import sys, threading, time
+import signal, sys, threading, time
+from pellucid.layers import Conv2D, Dense, Flatten
+model = pellucid.Sequential([Conv2D(4, 3, input_shape=(32, 32, 16)), Flatten(), Dense(2)])
+model.compile("sgd", "categorical_crossentropy")
+work = {
+    "run": lambda: native.run(step),
+    "fit": lambda: model.fit(x, np.arange(64) % 2, epochs=9, verbose=0),
+    "predict": lambda: model.predict(x),
+    "evaluate": lambda: model.evaluate(x, np.arange(64) % 2, verbose=0),
+}[sys.argv[1]]
 def forever():
     while True:
-        native.run(step)
+        work()
 threading.Thread(target=forever, daemon=True).start()
-time.sleep(0.02)
-sys.exit(7)
+time.sleep(0.1)
+if sys.argv[2] == "leave":
+    sys.exit(7)
+signal.raise_signal(getattr(signal, sys.argv[2]))
 """
-    for process in [start(CONVOLUTION + code) for _ in range(3)]:
-        assert ended(process) == (7, "", "")
+    begun = [
+        (start(CONVOLUTION + code, what, how), status)
+        for what, how, status in [
+            ("run", "leave", 7),
+            ("fit", "leave", 7),
+            ("predict", "SIGTERM", -15),
+            ("evaluate", "SIGINT", -2),
+        ]
+    ]
+    for process, status in begun:
+        got, _, err = ended(process)
+        assert got == status and ("KeyboardInterrupt" in err) == (status == -2) and "Fatal" not in err, (got, err)
 
 
 def test_a_child_forked_amid_a_run_may_run_the_same_program() -> None:

@@ -43,6 +43,15 @@ def _renew_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)
 
+importing = ForkLock()
+"""Held while a package is imported at its first use. A fork waits for the end: what is imported by half, no child can
+import, and waits for it for ever."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=importing.__enter__, after_in_parent=importing.__exit__, after_in_child=importing.__exit__
+    )
+
 building = ForkLock()
 """Held while weights are made, laid out in one vector or written from outside: only ever by one thread."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pellucid import model_file
 from pellucid._arguments import flag, path_of, verbosity
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
@@ -217,14 +218,10 @@ class Sequential(Network, Shown):
 
         Errors: CheckpointError for a name that ends in anything else, and for what cannot be written.
         """
-        from pellucid import model_file
-
         model_file.save(self, path if isinstance(path, Inside) else path_of(path, "save: path"))
 
     def facts(self) -> dict[str, Any]:
         """All that a file keeps of it but the tensors."""
-        from pellucid import model_file
-
         return model_file.facts_of(self)
 
     # Inside
@@ -239,8 +236,6 @@ class Sequential(Network, Shown):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A model pickles as its file, with classes of one's own beside it, which must be found by their names."""
-        from pellucid import model_file
-
         own = {type(layer).__name__: type(layer) for layer in self.layers if type(layer) not in LAYERS.values()}
         kind = None if type(self) is Sequential else type(self)
         for cls in (*own.values(), *((kind,) if kind else ())):

@@ -5,6 +5,7 @@ Where standard error is no terminal, a plain line comes every LINE_S instead.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from pellucid._arguments import verbosity
+from pellucid._locks import ForkLock, importing
 from pellucid.text import printable, say
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class WorkBar:
         self._tasks: dict[str, TaskID] = {}
         self._pulse: TaskID | None = None
         self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._said_s = time.monotonic()
         self._from_s = self._said_s + after_s
 
@@ -125,8 +127,9 @@ class WorkBar:
 
     @staticmethod
     def _begin() -> Progress:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        with importing:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -137,6 +140,10 @@ class WorkBar:
         bar = Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False)
         bar.start()
         return bar
+
+
+if hasattr(os, "register_at_fork"):  # the bar on the screen is the parent's
+    os.register_at_fork(after_in_child=lambda: setattr(WorkBar, "_outermost", None))
 
 
 def work_bar(verbose: int | str) -> WorkBar:

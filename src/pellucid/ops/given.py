@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ def any_array(value: Any, what: str) -> Array:
     if value is None or isinstance(value, str | bytes | os.PathLike):
         raise DataError(f"{what} must be an array of numbers, got {shown(value)}")
     parts = value if isinstance(value, list | tuple) else (value,)
-    if any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts):
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # before that is imported there is none
+    if any(isinstance(part, masked) and np.ma.is_masked(part) for part in parts):
         raise DataError(
             f"{what}: masked entries, whose values nobody knows; leave these rows out, or say what they are: .filled(0)"
         )

@@ -10,6 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # no flock on this system
+    fcntl = None  # type: ignore[assignment]
+
 from pellucid import checkpoint
 from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.display import Brief
@@ -121,9 +126,7 @@ class Checkpoints:
 
 
 def _lock(handle: int, folder: Inside) -> None:
-    try:
-        import fcntl
-    except ImportError:  # no flock on this system
+    if fcntl is None:
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._locks import importing
 from pellucid._numbers import percent
 from pellucid.atomic import replacing
 from pellucid.errors import CheckpointError
@@ -147,10 +148,11 @@ class Progress:
         self._done, self._start_s = self._before, time.perf_counter()
         if not self._wants_bar or not is_terminal(file):
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as RichProgress
-        from rich.table import Column
+        with importing:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+            from rich.progress import Progress as RichProgress
+            from rich.table import Column
 
         self._bar = RichProgress(
             TextColumn("{task.description}"),
