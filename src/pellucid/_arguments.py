@@ -67,6 +67,19 @@ def within(what: str, make: Callable[[Any], Made], given: Any) -> Made:
         raise type(error)(f"{what}: {error}") from None
 
 
+def plain(value: Any) -> Any:
+    """The value as JSON has it. Errors: ConfigError for anything but numbers, text, lists and dictionaries."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    raise ConfigError(f"a {type(value).__name__} is nothing that a file can hold")
+
+
 def record(value: Any, what: str) -> dict[str, Any]:
     """A dictionary. Errors: ConfigError for anything else."""
     if not isinstance(value, dict):

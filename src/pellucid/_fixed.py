@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from pellucid._arguments import plain
 from pellucid._modules import refused
 from pellucid.errors import ConfigError, shown
 
@@ -41,6 +42,29 @@ class _Maker(type):
         return signature.replace(parameters=[*signature.parameters.values()][1:])
 
 
+def is_own(thing: object) -> bool:
+    """Whether its class is one of a user's own, of which a file holds no more than the name."""
+    return type(thing).__module__.partition(".")[0] != "pellucid"
+
+
+def config_of(thing: object) -> dict[str, Any]:
+    """Its class and the constructor's arguments that it keeps, as JSON has them; of what JSON has not, the kind."""
+    names = [name for name in inspect.signature(type(thing).__init__).parameters if name != "self"]
+    return {
+        "type": type(thing).__name__,
+        **{name: _kept(getattr(thing, name)) for name in names if hasattr(thing, name)},
+    }
+
+
+def _kept(value: Any) -> Any:
+    if hasattr(value, "config"):
+        return value.config()
+    try:
+        return plain(value)
+    except ConfigError:
+        return f"<{type(value).__name__}>"
+
+
 class Fixed(metaclass=_Maker):
     """After construction only the attributes in `assignable`, and properties that can be set, take a new value.
 
@@ -69,7 +93,7 @@ class Fixed(metaclass=_Maker):
 
     def _expect_property(self, name: str, *, deleted: bool = False) -> None:
         kind = type(self)
-        if kind.__module__.partition(".")[0] != "pellucid":
+        if is_own(self):
             return
         found = getattr(kind, name, None)
         if isinstance(found, property) and found.fset is not None and not deleted:

@@ -238,11 +238,13 @@ class Sequential(Network, Shown):
         """A model pickles as its file, with classes of one's own beside it, which must be found by their names."""
         own = {type(layer).__name__: type(layer) for layer in self.layers if type(layer) not in LAYERS.values()}
         kind = None if type(self) is Sequential else type(self)
-        for cls in (*own.values(), *((kind,) if kind else ())):
+        chosen = (self._optimizer, self._loss)
+        compiled = chosen if model_file.own_of({"compiled": self.compiled_config()}) else None
+        for cls in (*own.values(), *((kind,) if kind else ()), *(map(type, chosen) if compiled else ())):
             if "<locals>" in cls.__qualname__:
                 raise ConfigError(f"{self.name} cannot be pickled: define {cls.__name__} at the top of a module")
         more = {name: value for name, value in vars(self).items() if name not in vars(Sequential())}
-        return model_file.from_bytes, (model_file.to_bytes(self), own, kind), more or None
+        return model_file.from_bytes, (model_file.to_bytes(self), own, kind, compiled), more or None
 
 
 def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:

@@ -19,7 +19,9 @@ from pellucid.initializers import Initializer
 from pellucid.inputs import names_fit
 from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
+from pellucid.losses import Loss
 from pellucid.ops.geometry import Array, Shape
+from pellucid.optimizers import Optimizer
 from pellucid.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.progress import work_bar
 from pellucid.schema import FLAG, INTEGER, OBJECT, TEXT, Kind, Maybe, check, number, whole
@@ -129,7 +131,10 @@ def facts_of(model: Sequential) -> dict[str, Any]:
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.input_shape),
-        "layers": [layer.config() for layer in model.layers],
+        "layers": [
+            layer.config() if type(layer) in layers.LAYERS.values() else {**layer.config(), "own": True}
+            for layer in model.layers
+        ],
         "preprocessing": model.preprocessing.to_config(),
         "class_names": None if names is None else list(names),
         "trained_on": model.trained_on,
@@ -193,13 +198,16 @@ def to_bytes(model: Sequential) -> bytes:
 
 
 def from_bytes(
-    data: bytes, custom_layers: Mapping[str, type[Layer]] | None = None, cls: type[Sequential] | None = None
+    data: bytes,
+    custom_layers: Mapping[str, type[Layer]] | None = None,
+    cls: type[Sequential] | None = None,
+    compiled: tuple[Optimizer, Loss] | None = None,
 ) -> Sequential:
     """The model of what `to_bytes` gave; this is what a pickled model is made of. Errors: CheckpointError as `load`.
 
-    cls: a class of your own that derives from Sequential, which the model is to be of.
+    cls: a class of your own that derives from Sequential, which the model is to be of. compiled: as `model_of`.
     """
-    model = model_of("a pickled model", *checkpoint.from_bytes(data), custom_layers)
+    model = model_of("a pickled model", *checkpoint.from_bytes(data), custom_layers, compiled=compiled)
     if cls is not None:
         model.__class__ = cls
     return model
@@ -211,9 +219,13 @@ def model_of(
     facts: Mapping[str, Any],
     custom_layers: Mapping[str, type[Layer]] | None = None,
     *,
+    compiled: tuple[Optimizer, Loss] | None = None,
     strict: bool = False,
 ) -> Sequential:
-    """The model that a file's tensors and facts are of. Errors: as `load`."""
+    """The model that a file's tensors and facts are of. Errors: as `load`.
+
+    compiled: the optimizer and loss that are of classes of one's own.
+    """
     if facts.get("kind") not in KINDS:
         raise CheckpointError(f"{file} holds no Pellucid model, but {reprlib.repr(facts.get('kind'))}")
     own = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
@@ -224,6 +236,16 @@ def model_of(
             f"{file}: the description of the model cannot be followed: {str(error) or type(error).__name__:.2000}"
         ) from error
     fill(model.layers, own, file)
+    if compiled is not None:
+        model.compile(*compiled, facts["compiled"].get("metrics"))
+    elif own_of(facts):
+        import warnings
+
+        warnings.warn(
+            f"{file}: its {own_of(facts)} needs a class of your own, of which a file keeps the name; the model is "
+            "loaded without optimizer and loss, so call compile(...) before evaluate or fit",
+            stacklevel=4,
+        )
     for layer in model.layers:
         if "variance" in layer.state and (layer.state["variance"] < 0).any():
             raise CheckpointError(f"{file}: {printable(layer.name)}/variance holds negative numbers; it was changed")
@@ -266,6 +288,12 @@ def _add(model: Sequential, layer: Layer, limit: int) -> int:
     return limit - layer.count_params()
 
 
+def own_of(facts: Mapping[str, Any]) -> str:
+    """The optimizer and loss of a file that are of a user's own classes, by kind and name: "loss 'Mine'"."""
+    compiled = facts["compiled"] or {}
+    return " and ".join(f"{role} {told.get('type')!r}" for role, told in compiled.items() if "own" in told)
+
+
 def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
     from pellucid.model import Sequential
 
@@ -277,11 +305,18 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
     left = SPARE_WEIGHTS + MAX_GROWTH * num_weights
     for config in facts["layers"]:
-        left = _add(model, layers.from_config(config, custom_layers), left)
+        if config.get("own") and config.get("type") not in (custom_layers or {}):
+            kind = config.get("type")
+            raise CheckpointError(
+                f"its layer {config.get('name')!r} is of a class of your own, {kind}, of which a file keeps the name: "
+                f"pellucid.load(path, custom_layers={{{kind!r}: {kind}}})"
+            )
+        arguments = {name: value for name, value in config.items() if name != "own"}
+        left = _add(model, layers.from_config(arguments, custom_layers), left)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]
-    if compiled is not None:
+    if compiled is not None and not own_of(facts):
         model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled.get("metrics"))
     model.build()
     model.class_names = facts["class_names"]

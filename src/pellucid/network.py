@@ -13,7 +13,7 @@ from pellucid import losses, optimizers
 from pellucid._arguments import flag, record, several, verbosity
 from pellucid._locks import building
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import ConfigError, shown
+from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.inputs import build_for, check_range, names_for, scaling_for, standardize_images
 from pellucid.layers import Layer
 from pellucid.layers.stack import Stack
@@ -210,7 +210,10 @@ class Network(Stack):
         """What `compile` chose, as plain data."""
         if self._optimizer is None or self._loss is None:
             return None
-        chosen = {"optimizer": self._optimizer.config(), "loss": self._loss.config()}
+        chosen = {
+            "optimizer": _marked(self._optimizer, self._optimizer.config(), optimizers.get),
+            "loss": _marked(self._loss, self._loss.config(), losses.get),
+        }
         named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
         return {**chosen, **named}
 
@@ -246,3 +249,16 @@ class Network(Stack):
         super()._changed()
         self._predictor.forget()
         self._laid_out = False
+
+
+def _marked(chosen: Any, config: dict[str, Any], get: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """The config, marked where nothing but a class of a user's own would make the same again."""
+    try:
+        again = get(config)
+    except PellucidError:
+        again = None
+    return config if _kinds(again) == _kinds(chosen) else {**config, "own": True}
+
+
+def _kinds(thing: object) -> dict[str, type]:
+    return {"": type(thing), **{name: type(value) for name, value in getattr(thing, "__dict__", {}).items()}}

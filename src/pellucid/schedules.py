@@ -37,8 +37,8 @@ class Schedule:
         raise NotImplementedError
 
     def config(self) -> dict[str, Any]:
-        """What `get` turns back into this schedule, ready for JSON."""
-        raise NotImplementedError
+        """What `get` turns back into this schedule, ready for JSON; of one of your own, the name of its class."""
+        return {"type": type(self).__name__}
 
 
 def _check_rate(name: str, value: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid import initializers
-from pellucid._arguments import flag, within, word
+from pellucid._arguments import flag, plain, within, word
 from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid.display import Shown
@@ -298,7 +298,7 @@ class Layer(Fixed, Shown):
                     f"{self.place()} does not keep its argument {argument!r}; "
                     f"store it as self.{argument}, or write your own config()"
                 )
-            arguments[argument] = _plain(getattr(self, argument))
+            arguments[argument] = within(f"{self.place()}: {argument}", _plain, getattr(self, argument))
         return arguments
 
     def place(self) -> str:
@@ -356,4 +356,4 @@ def _plain(value: Any) -> Any:
         return value.config()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value
+    return plain(value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid._fixed import Fixed
+from pellucid._fixed import Fixed, config_of
 from pellucid.errors import DataError, ShapeError
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape
@@ -75,8 +74,7 @@ class Loss(Fixed):
 
     def config(self) -> dict[str, Any]:
         """What `get` turns back into this loss, ready for JSON."""
-        arguments = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
-        return {"type": type(self).__name__, **{name: getattr(self, name) for name in arguments if hasattr(self, name)}}
+        return config_of(self)
 
     def __repr__(self) -> str:
         arguments = (f"{name}={value!r}" for name, value in self.config().items() if name != "type")

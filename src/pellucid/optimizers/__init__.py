@@ -47,7 +47,7 @@ def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | Non
     if isinstance(spec, Optimizer):
         return spec
     if isinstance(spec, type) and issubclass(spec, Optimizer):
-        spec = spec.__name__
+        return spec() if learning_rate is None else spec(learning_rate)  # type: ignore[call-arg]
     if isinstance(spec, str):
         name = spec.lower()
         if name not in NAMES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import schedules
-from pellucid._fixed import Fixed
+from pellucid._fixed import Fixed, config_of
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
@@ -121,13 +120,8 @@ class Optimizer(Fixed):
 
     def config(self) -> dict[str, Any]:
         """What `get` turns back into this optimizer, ready for JSON."""
-        arguments: dict[str, Any] = {"type": type(self).__name__}
-        for name in inspect.signature(type(self).__init__).parameters:
-            if name in ("self", "lr"):
-                continue
-            value = getattr(self, name)
-            arguments[name] = value.config() if isinstance(value, Schedule) else value
-        arguments["no_decay"] = list(self.no_decay)
+        arguments = {**config_of(self), "no_decay": list(self.no_decay)}
+        arguments.pop("lr", None)
         return arguments
 
     def _number(self, name: str, value: Any, below: float = math.inf) -> float:
