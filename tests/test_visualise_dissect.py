@@ -231,7 +231,7 @@ def test_what_softmax_compares_are_called_by_their_classes() -> None:
         figure = draw_dissection(dissect(model, PICTURE, "out", (1,)))
         labels = [text.get_text() for ax in figure.axes for text in ax.get_yticklabels()]
         told = [label.split(":")[0] for label in labels if "e^" in label]
-        assert sorted(told) == ["a very long name …", "cat", "dog"]
+        assert sorted(told) == ["a very lo… a class", "cat", "dog"]
         assert "number (1, 'dog') of out" in figure.get_suptitle()
     assert dissect(model, PICTURE, "dense").names == ()  # its units are classes no more than they are numbers
 

@@ -16,7 +16,7 @@ from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Memory, inference_memory, training_memory
-from pellucid.text import printable
+from pellucid.text import clip, printable, text_columns
 
 WIDTH = 80
 
@@ -97,7 +97,7 @@ class Summary(Shown):
                 )
             )
         total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))
-        widths = [max(len(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
+        widths = [max(text_columns(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
         room = WIDTH - sum(widths) - 2 * (len(head) - 1)
         for column, least in ((2, 14), (0, 8), (2, 6)):  # what is too wide gives way: kernels, names, kernels again
             if room < 0:
@@ -112,7 +112,9 @@ class Summary(Shown):
             return "\n".join("  ".join(map(cell, row, range(len(row)), widths)).rstrip() for row in rows)
 
         def cell(text: str, column: int, width: int) -> str:
-            return clip(text, width).ljust(width) if column in left else text.rjust(width)
+            shown = clip(text, width) if column in left else text
+            gap = " " * (width - text_columns(shown))
+            return shown + gap if column in left else gap + shown
 
         rule = "-" * (sum(widths) + 2 * (len(head) - 1))
         table = [render(head), rule, *map(render, lines), rule, render(total)]
@@ -251,15 +253,3 @@ def folded(text: str, width: int) -> list[str]:
         else:
             lines[-1] = joined
     return lines
-
-
-def clip(text: str, width: int) -> str:
-    """Text of at most `width` characters; a longer one loses its middle, since numbers stand at the end.
-
-    >>> clip("block3_convolution_12", 12)
-    'block3…on_12'
-    """
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

@@ -35,6 +35,47 @@ def _spelled(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+def text_columns(text: str) -> int:
+    """How many columns a text takes where letters of East Asia take two.
+
+    >>> text_columns("cat"), text_columns("고양이")
+    (3, 6)
+    """
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "FW" else 1 for c in text)
+
+
+def clip(text: str, width: int) -> str:
+    """Text of at most `width` columns; a longer one loses its middle, since numbers stand at the end.
+
+    >>> clip("block3_convolution_12", 12), clip("고양이와 강아지", 8)
+    ('block3…on_12', '고양…지')
+    """
+    if text_columns(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    head, end = _start(text, width - 1 - tail), _start(text[::-1], tail)[::-1]
+    return f"{head}…{end}"
+
+
+def _start(text: str, width: int) -> str:
+    return next((text[:end] for end in range(len(text), 0, -1) if text_columns(text[:end]) <= width), "")
+
+
+def in_lines(text: str, width: int) -> str:
+    """Text in lines of at most `width` columns, broken between words; a longer word loses its middle.
+
+    >>> in_lines("said automobile (99 %), is truck", 24).split(chr(10))
+    ['said automobile (99 %),', 'is truck']
+    """
+    lines: list[str] = []
+    for word in (clip(word, width) for word in text.split(" ")):
+        if lines and text_columns(lines[-1]) + 1 + text_columns(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
 def say(text: str, file: IO[str] | None = None) -> None:
     """Print lines, what the console's encoding lacks spelled out. file: None for standard output.
 

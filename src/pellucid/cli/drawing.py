@@ -15,7 +15,7 @@ from pellucid.cli.run import find_folder, find_model, place_to_write
 from pellucid.errors import ConfigError, DataError
 from pellucid.inside import Inside, Place
 from pellucid.progress import WorkBar
-from pellucid.text import say
+from pellucid.text import clip, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pellucid.visualise.labels import Labels
 
 STANDARD_OUTPUT = "-"
+FILE_NAME = 40
+"""Columns of a picture's name in a title."""
 
 Drawn = Annotated[
     str, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or the name of a network (not trained).")
@@ -128,7 +130,7 @@ def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tu
     Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError without any data.
     """
     if image is not None:
-        return _from_file(model, image), image.name
+        return _from_file(model, image), clip(image.name, FILE_NAME)
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import class_label
 

@@ -102,6 +102,7 @@ def plain_warnings() -> Iterator[None]:
     logging.getLogger().addHandler(handler)
     try:
         with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning)  # NumPy's, of NaN and infinity
             warnings.showwarning = lambda message, *_, **__: _warn(str(message))
             yield
     finally:

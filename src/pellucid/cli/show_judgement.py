@@ -11,6 +11,7 @@ import typer
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import CsvFile, check_table_name, note, percent, print_json, write_table
+from pellucid.errors import DataError
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ def mistakes(
         seen.model.class_names,
         title=seen.title
         + Labels(lang)(
-            ": the {shown} most confident of {count:,} mistakes in {all:,} pictures",
+            ": the {shown} most confident of {count:,} mistakes in {all:,} pictures"
+            if wrong > 1
+            else ": the one mistake in {all:,} pictures",
             shown=len(picks),
             count=wrong,
             all=len(test),
@@ -172,6 +175,8 @@ def _mistake(seen: Judged, row: int) -> tuple[str, str, str, float]:
 
 
 def _judged(run: str, data: str | None, lang: str | None) -> Judged:
+    import numpy as np
+
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import probabilities, trained_note
     from pellucid.visualise.labels import Labels
@@ -182,5 +187,11 @@ def _judged(run: str, data: str | None, lang: str | None) -> Judged:
         dataset = held_out_data(Path(run), model, data, bar)
         answers = probabilities(model, dataset.test.images, progress=bar)
     tell_left_out(dataset.skipped)
+    lost = int(np.isnan(answers).any(axis=1).sum())
+    if lost:
+        raise DataError(
+            f"{run}: the network answers NaN for {lost:,} of {len(answers):,} pictures, so nothing can be judged; "
+            "train again with a smaller --lr, or take an earlier checkpoint"
+        )
     title = say("{model} on {data}", model=model.name, data=dataset.name) + trained_note(model, say)
     return Judged(model, dataset, answers, title)

@@ -250,7 +250,7 @@ def _inside(page: Page, words: Words, run: Run) -> None:
         page.figure(figure, words.say("filters", layer=name, before=before))
     labels = run.dataset.test.labels
     for number in range(min(FOLLOWED, len(labels))):
-        truth = class_label(model, int(labels[number]))
+        truth = run.dataset.class_names[int(labels[number])]
         try:
             figure = features_figure(model, run.dataset.test.images[number : number + 1][0], lang=words.in_pictures)
         except PellucidError as error:  # a network whose maps cannot be drawn has a report all the same

@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
+from pellucid.text import clip
 from pellucid.visualise.figure import INK
 from pellucid.visualise.labels import ENGLISH, Labels
 
@@ -46,9 +47,9 @@ def probabilities(model: Sequential, images: Any, *, progress: Progress | None =
     return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
 
 
-def class_label(model: Sequential, index: int) -> str:
-    """A class as people call it; its number where the model has no names."""
-    return model.class_names[index] if model.class_names else str(index)
+def class_label(model: Sequential, index: int, width: int = 24) -> str:
+    """A class as people call it, in at most `width` columns; its number where the model has no names."""
+    return clip(model.class_names[index], width) if model.class_names else str(index)
 
 
 def trained_note(model: Sequential, say: Labels = ENGLISH) -> str:

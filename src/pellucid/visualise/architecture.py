@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import unknown_name
 from pellucid.model import Sequential
-from pellucid.summary import clip, short
+from pellucid.summary import short
+from pellucid.text import clip, text_columns
 from pellucid.visualise.blocks import draw_blocks
 from pellucid.visualise.canvas import Drawing, to_figure, to_svg
 from pellucid.visualise.nodes import draw_nodes
@@ -65,7 +66,8 @@ def architecture_text(model: Sequential, *, plain: bool = False) -> str:
         beside += f"  {stage.parameters:,}" if stage.parameters else ""
         lines.append(left_top + flat * INNER + right_top)
         for number, words in enumerate(_said(stage)):
-            lines.append(f"{upright} {words:<{INNER - 2}} {upright}{beside if number == 0 else ''}".rstrip())
+            gap = " " * (INNER - 2 - text_columns(words))
+            lines.append(f"{upright} {words}{gap} {upright}{beside if number == 0 else ''}".rstrip())
         lines.append(left_low + low + right_low)
         if not last:
             lines.append(" " * (middle + 1) + tip)
@@ -87,7 +89,7 @@ def _said(stage: Stage) -> list[str]:
     for word in words:
         joined = lines[-1] + ("" if first else ", ") + word
         first = False
-        if len(joined) > room:
+        if text_columns(joined) > room:
             lines.append("  " + clip(word, room - 2))
         else:
             lines[-1] = joined

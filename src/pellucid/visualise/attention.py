@@ -9,10 +9,11 @@ import numpy as np
 
 from pellucid._numbers import number, percent
 from pellucid.datasets.download import Progress
-from pellucid.errors import unknown_name
+from pellucid.errors import DataError, unknown_name
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
+from pellucid.text import in_lines
 from pellucid.visualise.answers import as_shown, class_label, probabilities, show_picture, trained_note
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, one_picture, saliency
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 METHODS = ("grad-cam", "gradient", "occlusion")
+TITLE = 32
+"""Columns of the title above a panel."""
 PANEL = 2.6
 """Width of a panel in inches."""
 
@@ -51,13 +54,15 @@ def attention_figure(
     as there; None for a sixth of the picture's sides, and a quarter of that.
     name: what the picture is called, for its panel. lang: of the labels, "en" or "ko"; None for the locale's.
     Shapes: picture (H,W,C), or (H,W) for one channel.
-    Errors: ConfigError for an unknown method; else as the map's own function.
+    Errors: ConfigError for an unknown method; DataError where the answer is NaN; else as the map's own function.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     say = Labels(lang)
     one = one_picture(model, picture)
     answer = probabilities(model, one)[0]
+    if np.isnan(answer).any():
+        raise DataError(f"{model.name} answers NaN for this picture, so nothing in it speaks for a class")
     picks = np.argsort(-answer, kind="stable")[:top] if classes is None else np.atleast_1d(classes)
     if method == "occlusion":
         maps, words = _covered(model, one, picks, size, stride, say, progress)
@@ -65,7 +70,7 @@ def attention_figure(
         maps, words = _maps(model, one, method, picks, layer, say)
     figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 0.95)
     first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
-    show_picture(first, one[0], name or say("the picture"))
+    show_picture(first, one[0], in_lines(name or say("the picture"), TITLE))
     signed = method == "occlusion"
     limit = max(float(np.abs(maps).max()), 1e-12)
     for axes, values, index in zip(others, maps, picks, strict=True):

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pellucid.model import Sequential
-from pellucid.summary import clip, short
+from pellucid.summary import short
+from pellucid.text import clip
 from pellucid.visualise.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
 from pellucid.visualise.figure import INK, VERMILION
 from pellucid.visualise.labels import Labels

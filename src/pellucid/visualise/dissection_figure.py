@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from pellucid._numbers import number
 from pellucid.model import Sequential
 from pellucid.ops import Array
+from pellucid.text import clip
 from pellucid.visualise.dissection import CURVES, Dissection, dissect
-from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def draw_dissection(what: Dissection, *, title: str = "", lang: str | None = Non
         figure = _one_value(what, say)
     place = ", ".join(map(str, what.position))
     if what.names:
-        place += f", {what.names[what.position[-1]]!r}"
+        place += f", {clip(what.names[what.position[-1]], 24)!r}"
     shape = "x".join(map(str, what.output_shape))
     shape = say("{count} units", count=shape) if len(what.output_shape) == 1 else shape
     head = f"{title}: " if title else ""
@@ -218,7 +220,7 @@ def _rivals_panel(ax: Axes, what: Dissection, say: Labels) -> None:
 
 def _unit(what: Dissection, index: int, say: Labels) -> str:
     """A unit's class, where it stands for one; else its number."""
-    return shortened(what.names[index], 18) if what.names else say("unit {index}", index=index)
+    return clip(what.names[index], 18) if what.names else say("unit {index}", index=index)
 
 
 def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
@@ -227,11 +229,10 @@ def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Seq
     ax.axvline(0, color=INK, lw=0.8)
     ax.set_yticks(places, list(labels), fontsize=8)
     for place, value in zip(places, values, strict=True):
-        shift, side = (3, "left") if value >= 0 else (-3, "right")
-        ax.annotate(
-            number(value, 3), (value, place), (shift, 0), textcoords="offset points", va="center", ha=side, fontsize=8
-        )
-    ax.margins(x=0.22)
+        at = (max(value, 0.0), place)  # right of the line at 0: left of a bar are the labels
+        ax.annotate(number(value, 3), at, (3, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.margins(x=0.3)
+    ax.locator_params(axis="x", nbins=4)
     ax.tick_params(labelsize=8)
     for spine in ("top", "right"):
         ax.spines[spine].set_visible(False)
@@ -314,6 +315,8 @@ def _limit(values: Array) -> float:
 
 def _number(value: float, limit: float) -> str:
     """A cell's number, as short as its panel allows; all cells of a panel alike."""
+    if not math.isfinite(value):
+        return str(value)
     if value == int(value) and abs(value) < 1000:  # what is no whole number has a point
         return f"{value + 0.0:.0f}"
     if limit >= 1000 or limit < 0.01:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Conv2D, Dense
 from pellucid.model import Sequential
 from pellucid.ops import Array
+from pellucid.text import text_columns
 from pellucid.visualise.answers import class_label, show_picture, trained_note
 from pellucid.visualise.excitation import Found, ascend, top_pictures
 from pellucid.visualise.figure import INK, new_figure
@@ -41,12 +42,14 @@ class PictureRow:
 def excitation_figure(rows: Sequence[PictureRow], *, title: str = "", note: str = "") -> Figure:
     """Rows of pictures, each picture as wide as the others however many pixels it has; `note` stands below.
 
-    Errors: ConfigError without a picture.
+    Errors: ConfigError without a picture; DataError where none has a finite value.
     """
     across = max((len(row.pictures) for row in rows), default=0)
     if not across:
         raise ConfigError("there are no pictures to draw; name a layer with channels")
-    labels = max(len(line) for row in rows for line in row.label.split("\n"))
+    if not any(np.isfinite(picture).any() for row in rows for picture in row.pictures):
+        raise DataError("the pictures hold no finite number: the network's weights are NaN or infinite")
+    labels = max(text_columns(line) for row in rows for line in row.label.split("\n"))
     left = 0.075 * labels + 0.2
     width = max(left + (CELL + 0.06) * across, 4.2)
     figure = new_figure(width, (CELL + 0.28) * len(rows) + (0.5 if title else 0.1) + (0.35 if note else 0))
@@ -210,4 +213,4 @@ def _captions(model: Sequential, name: str, channels: Sequence[int], say: Labels
     scores = (
         [name] == last and len(model.output_shape) == 1 and count_channels(model, name) == model.output_shape[0] > 1
     )
-    return [class_label(model, index) if scores else say("channel {index}", index=index) for index in channels]
+    return [class_label(model, index, 14) if scores else say("channel {index}", index=index) for index in channels]

@@ -57,8 +57,8 @@ class Features(Brief):
 
     @property
     def top(self) -> int | None:
-        """The class that the network says."""
-        return None if self.answer is None else int(self.answer.argmax())
+        """The class that the network says; None where it says NaN."""
+        return None if self.answer is None or np.isnan(self.answer).any() else int(self.answer.argmax())
 
 
 def feature_grid(

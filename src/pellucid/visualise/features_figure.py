@@ -11,8 +11,9 @@ from pellucid._numbers import number, percent
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
+from pellucid.text import clip
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
-from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.labels import ENGLISH, Labels
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 BARS = 128
 """More units than this are drawn as an image, in rows."""
+NAME = 24
+"""Columns of a class in the title."""
 CLASSES = 10
 """Of more classes, the most probable are drawn."""
 SMALL = 20
@@ -76,7 +79,7 @@ def features_figure(
         draw_layer(ax, layer, channels=channels, scale=scale, say=say)
     head = say("{what} through {model}", what=title or say("a picture"), model=model.name)
     head += "" if model.trained_on else say(" (not trained)")
-    head += say(", said: {answer!r}", answer=names[seen.top]) if seen.top is not None else ""
+    head += say(", said: {answer!r}", answer=clip(names[seen.top], NAME)) if seen.top is not None else ""
     figure.suptitle(head, color=INK, fontsize=12)
     figure.supxlabel(_caption(seen, names, scale, blocks, say), fontsize=8.5, color=INK)
     return figure
@@ -110,7 +113,7 @@ def answer_panel(
     values = answer[order] * (100 if probabilities else 1)
     places = np.arange(len(order))[::-1]
     ax.barh(places, values, color=[VERMILION, *[BLUE] * (len(order) - 1)], height=0.7)
-    ax.set_yticks(places, [shortened(names[k], 18) for k in order], fontsize=8)
+    ax.set_yticks(places, [clip(names[k], 18) for k in order], fontsize=8)
     for place, value in zip(places, values, strict=True):
         text = percent(float(value) / 100, 1) if probabilities else number(float(value), 3)
         ax.annotate(
@@ -119,7 +122,7 @@ def answer_panel(
     ax.margins(x=0.3)
     if probabilities:
         ax.set_xlim(0, 135 if values[0] > SMALL else 1.35 * max(float(values[0]), 1e-6))
-        ax.locator_params(axis="x", nbins=3)
+    ax.locator_params(axis="x", nbins=3)
     ax.set_xlabel(say("probability (%)" if probabilities else "score"), fontsize=8)
     some = "answer: first {shown} of {classes} classes" if len(order) < answer.size else "answer: {classes} classes"
     ax.set_title(say(some, shown=len(order), classes=answer.size), fontsize=9, color=INK)
@@ -248,7 +251,7 @@ def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[
     if scale == "each" and any(block.output.ndim == 3 and _flat(block).any() for block in blocks):
         lines.append(say("A map of one value has it written in, on the layer's scale."))
     if seen.top is not None and any(block.most is not None for block in blocks):
-        lines.append(say(FRAMED_TOLD, answer=names[seen.top]))
+        lines.append(say(FRAMED_TOLD, answer=clip(names[seen.top], NAME)))
     return "\n".join(lines)
 
 

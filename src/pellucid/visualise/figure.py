@@ -58,15 +58,6 @@ def grey(between: str = BETWEEN) -> Colormap:
     return colormaps["gray"].with_extremes(bad=between)
 
 
-def shortened(name: str, length: int) -> str:
-    """A name that fits a label.
-
-    >>> shortened("wagon", 8), shortened("automobile", 8)
-    ('wagon', 'automob…')
-    """
-    return name if len(name) <= length else f"{name[: length - 1]}…"
-
-
 def plain(axes: Axes) -> None:
     """Only the two axes that carry numbers, and a light grid behind the data."""
     for side in ("top", "right"):
@@ -95,11 +86,11 @@ def figure_bytes(figure: Figure, kind: str, *, dpi: float | None = None) -> byte
     """
     from matplotlib import rc_context
 
-    from pellucid.visualise.fonts import prepare
+    from pellucid.visualise.fonts import prepare, quiet_fonts
 
     prepare(figure, as_text=kind == "svg")
     drawn = io.BytesIO()
-    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings(), quiet_fonts():
         if kind == "svg":  # letters that only this machine lacks
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         if kind == "png":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pellucid.visualise.figure import ready
@@ -57,6 +59,18 @@ def _list_new_fonts() -> None:
     for file in sorted(set(font_manager.findSystemFonts()) - listed):
         with contextlib.suppress(Exception):  # a broken font is not the one we look for
             font_manager.fontManager.addfont(file)
+
+
+@contextlib.contextmanager
+def quiet_fonts() -> Iterator[None]:
+    """Matplotlib takes the nearest weight of a font that has no bold letters, and nobody need hear of it."""
+    log = logging.getLogger("matplotlib.font_manager")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def prepare(figure: Figure, *, as_text: bool) -> None:

@@ -48,12 +48,9 @@ def histograms_figure(
         ax.set_yscale("log")
         ax.set_ylim(0.5, max(10.0, 3.0 * float(one.counts.max(initial=1))))
         ax.axvline(0, color=INK, lw=0.8, ls=":")
-        told = states[name].told(say) if states and name in states else ""
-        ax.set_title(
-            say("{name}: {count:,} values", name=name, count=one.total) + (f"\n{told}" if told else ""),
-            fontsize=9,
-            color=INK,
-        )
+        told = f"\n{states[name].told(say)}" if states and name in states and one.total else ""
+        words = "{name}: {count:,} values" if one.total else "{name}: no finite value"
+        ax.set_title(say(words, name=name, count=one.total) + told, fontsize=9, color=INK)
         _value_axis(ax)
     figure.supylabel(say("values in a bin (log)"), fontsize=9, color=INK)
     return figure

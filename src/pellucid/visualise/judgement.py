@@ -12,9 +12,9 @@ from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
-from pellucid.summary import clip
+from pellucid.text import clip, text_columns
 from pellucid.visualise.answers import show_picture
-from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain, shortened
+from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
 from pellucid.visualise.labels import Labels
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ WRITTEN_CLASSES = 25
 """Up to so many classes, numbers fit into the cells."""
 
 NAME_LENGTH = 16
+CELL_COLUMNS, SAID_LENGTH = 23, 10
+"""Columns of what stands over a picture, and of the class that the network said."""
 COUNTED_BINS = 20
 FONT = 8
 
@@ -48,6 +50,7 @@ def confusion_figure(
     Errors: ShapeError for a matrix that is not square, or not as many names as classes; ConfigError for a language.
     """
     from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import MaxNLocator
 
     say = Labels(lang)
 
@@ -58,7 +61,7 @@ def confusion_figure(
     names = (
         [str(index) for index in range(classes)]
         if class_names is None
-        else [shortened(name, NAME_LENGTH) for name in class_names]
+        else [clip(name, NAME_LENGTH) for name in class_names]
     )
     if len(names) != classes:
         raise ShapeError(f"the confusion matrix has {classes} classes, got {len(names)} names")
@@ -73,7 +76,7 @@ def confusion_figure(
     shown = axes.imshow(values, cmap="gray_r", norm=PowerNorm(0.5, 0, limit), interpolation="nearest")
     axes.set_xlabel(say("taken for"), fontsize=10)
     axes.set_ylabel(say("is"), fontsize=10)
-    turned = 90 if not written or max(map(len, names)) > 3 else 0
+    turned = 90 if not written or max(map(text_columns, names)) > 3 else 0
     axes.set_xticks(range(classes), names, fontsize=FONT, rotation=turned)
     axes.set_yticks(range(classes), names, fontsize=FONT)
     axes.tick_params(length=0)
@@ -91,7 +94,9 @@ def confusion_figure(
                 )
         _margins(axes, counts, say)
     bar = figure.colorbar(shown, ax=axes, shrink=0.7, pad=0.02, aspect=28)
-    if normalise:
+    if not normalise:
+        bar.locator = MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
+    else:
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     bar.set_label(say("% of the pictures of the row" if normalise else "pictures"), fontsize=9)
     bar.ax.tick_params(labelsize=FONT)
@@ -179,14 +184,12 @@ def mistakes_figure(
         1.55 * across + 0.2, (1.4 * height / width + 0.45 + 0.14 * (names is not None)) * down + (0.5 if title else 0.1)
     )
     cells = figure.subplots(down, across, squeeze=False).ravel()
-    heads = [""] * len(truth) if names is None else [f"{clip(name, 22)}\n" for name in names]
+    heads = [""] * len(truth) if names is None else [f"{clip(name, CELL_COLUMNS)}\n" for name in names]
     for axes, picture, is_, row, head in zip(cells, pictures, truth, table, heads, strict=False):
         said = int(row.argmax())
-        words = say(
-            "said {said} ({share})", said=shortened(classes[said], NAME_LENGTH), share=percent(float(row[said]), 0)
-        )
-        truly = say("is {truth}", truth=shortened(classes[is_], NAME_LENGTH))
-        separator = ", " if len(words) + len(classes[is_]) < 18 else "\n"
+        words = say("said {said} ({share})", said=clip(classes[said], SAID_LENGTH), share=percent(float(row[said]), 0))
+        truly = say("is {truth}", truth=clip(classes[is_], NAME_LENGTH))
+        separator = ", " if text_columns(words + truly) < CELL_COLUMNS - 1 else "\n"
         show_picture(axes, picture, f"{head}{words}{separator}{truly}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
         axes.set_axis_off()
@@ -221,7 +224,7 @@ def _margins(axes: Axes, counts: Array, say: Labels) -> None:
 def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[float, float]:
     """Inches: a cell holds four digits, or where none are written a line of its label."""
     side = classes * (0.42 if written else 0.135)
-    label = 0.075 * max(map(len, names))
+    label = 0.075 * max(map(text_columns, names))
     return max(side, 2.2) + label + 1.9, max(side, 2.2) + label + 1.4
 
 

@@ -192,6 +192,7 @@ KOREAN: dict[str, str] = {
         "값의 {share}가 포화, 유닛 {units}개 중 {stuck}개는 늘 포화"
     ),
     "{name}: {count:,} values": "{name}: 값 {count:,}개",
+    "{name}: no finite value": "{name}: 유한한 값 없음",
     "values in a bin (log)": "구간의 값 개수 (로그)",
     "activations": "활성값",
     "weights": "가중치",
@@ -229,6 +230,7 @@ KOREAN: dict[str, str] = {
     ": the {shown} most confident of {count:,} mistakes in {all:,} pictures": (
         ": 이미지 {all:,}장의 오답 {count:,}개 중 가장 확신한 {shown}개"
     ),
+    ": the one mistake in {all:,} pictures": ": 이미지 {all:,}장의 유일한 오답",
     ", {count} test pictures": ", 테스트 이미지 {count}장",
     "flatten to {count:,}": "펼쳐서 {count:,}",
     "{count:,} params": "매개변수 {count:,}",

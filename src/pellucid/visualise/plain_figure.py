@@ -8,9 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
-from pellucid.text import printable
+from pellucid.text import clip, printable, text_columns
 
 SCREEN_DPI = 96
+FILLED = 0.98
+"""Of a figure's width that a line of its title takes at most."""
 
 
 class PlainFigure(Figure):
@@ -28,6 +30,8 @@ class PlainFigure(Figure):
 
     def draw(self, renderer: Any) -> None:
         make_plain(self)
+        for text in self.texts:
+            break_lines(text, renderer, FILLED * self.bbox.width)
         super().draw(renderer)
 
 
@@ -48,6 +52,27 @@ def make_plain(figure: Figure) -> None:
             shown = _lines(text.get_text())
             if shown != text.get_text():
                 text.set_text(shown)
+
+
+def break_lines(text: Text, renderer: Any, room: float) -> None:
+    """Break a text that stands above or below all panels into lines within `room`, in the renderer's pixels.
+
+    Matplotlib's own wrapping takes names for formulas, and keeps a word that is longer than a line.
+    """
+
+    def fits(line: str) -> bool:
+        return bool(renderer.get_text_width_height_descent(line, text.get_fontproperties(), False)[0] <= room)
+
+    lines: list[str] = []
+    for given in text.get_text().split("\n"):
+        lines.append("")
+        for word in [given] if fits(given) else given.split(" "):
+            joined = f"{lines[-1]} {word}" if lines[-1] else word
+            if fits(joined):
+                lines[-1] = joined
+            else:
+                lines += [next(cut for n in range(text_columns(word), 0, -1) if fits(cut := clip(word, n)) or n == 1)]
+    text.set_text("\n".join(lines))
 
 
 def _lines(text: object) -> str:

@@ -13,7 +13,7 @@ from pellucid.ops import Array
 from pellucid.visualise.animation import Animation
 from pellucid.visualise.answers import as_shown, class_label, show_picture, trained_note
 from pellucid.visualise.features import feature_grid, grid_columns
-from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain, shortened
+from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.labels import Labels
 from pellucid.visualise.shifting import ShiftFrame
 
@@ -57,7 +57,7 @@ def shift_animation(
     change = middle.text(0.5, -0.02, "", ha="center", va="top", fontsize=10, color=INK, transform=middle.transAxes)
     places = np.arange(len(order))[::-1]
     bars = right.barh(places, 100 * answers[0][order], color=BLUE, height=0.7)
-    right.set_yticks(places, [shortened(class_label(model, int(k)), 14) for k in order], fontsize=9)
+    right.set_yticks(places, [class_label(model, int(k), 14) for k in order], fontsize=9)
     right.set_xlim(0, 100)
     right.set_xlabel(say("probability (%)"), fontsize=9)
     right.set_title(say("answer"), fontsize=10, color=INK)
