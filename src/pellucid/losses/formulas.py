@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -173,7 +174,21 @@ class BinaryCrossentropy(Loss):
         return target
 
 
-class MeanSquaredError(Loss):
+class _EntryByEntry(Loss):
+    """A mean over all entries of how far each is off, by `_formula`."""
+
+    _formula: ClassVar[Callable[..., tuple[Array, Array]]]
+
+    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+        target = targets.astype(logits.dtype, copy=False)
+        return self._formula(target, logits, weights=_weights(logits, weights))
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """float32 of the network's output shape."""
+        return values(labels, units, examples)
+
+
+class MeanSquaredError(_EntryByEntry):
     """losses[n] = mean over all entries of (prediction - target)^2, also called L2.
 
     Integers (N,) under K > 1 units are class numbers and become one-hot.
@@ -181,16 +196,10 @@ class MeanSquaredError(Loss):
     Shapes: prediction (N,...) -> losses (N,).
     """
 
-    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
-        target = targets.astype(logits.dtype, copy=False)
-        return ops.mean_squared_error(target, logits, weights=_weights(logits, weights))
-
-    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
-        """float32 of the network's output shape."""
-        return values(labels, units, examples)
+    _formula = staticmethod(ops.mean_squared_error)
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(_EntryByEntry):
     """losses[n] = mean over all entries of |prediction - target|, also called L1; its gradient at 0 is 0.
 
     Integers (N,) under K > 1 units are class numbers and become one-hot.
@@ -198,13 +207,7 @@ class MeanAbsoluteError(Loss):
     Shapes: prediction (N,...) -> losses (N,).
     """
 
-    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
-        target = targets.astype(logits.dtype, copy=False)
-        return ops.mean_absolute_error(target, logits, weights=_weights(logits, weights))
-
-    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
-        """float32 of the network's output shape."""
-        return values(labels, units, examples)
+    _formula = staticmethod(ops.mean_absolute_error)
 
 
 def _only_axis(units: int | Shape, loss: str) -> int:

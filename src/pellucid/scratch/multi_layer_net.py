@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,9 @@ from pellucid.scratch.normalization import BatchNormalization
 __all__ = ["MultiLayerNet", "MultiLayerNetExtend"]
 
 ACTIVATIONS: Mapping[str, Callable[[], Any]] = MappingProxyType({"relu": Relu, "sigmoid": Sigmoid})
+
+Stage = tuple[str, Any, dict[str, Array]]
+"""A layer's kind, the layer, and its parameters."""
 
 
 class MultiLayerNet(LayeredNetwork):
@@ -55,24 +58,20 @@ class MultiLayerNet(LayeredNetwork):
         params = drawn(shapes, weight_init_std)
         layers: OrderedDict[str, Any] = OrderedDict()
         homes: dict[str, tuple[str, str]] = {}
-        for number in range(1, len(sizes)):
-            layers[f"Affine{number}"] = Affine(params[f"W{number}"], params[f"b{number}"])
-            homes |= {f"{name}{number}": (f"Affine{number}", name) for name in ("W", "b")}
+        for number, units in enumerate(sizes[1:], 1):
+            weights = {name: params[f"{name}{number}"] for name in ("W", "b")}
+            stage: list[Stage] = [("Affine", Affine(*weights.values()), weights)]
             if number < len(sizes) - 1:
-                self._add_hidden(number, sizes[number], ACTIVATIONS[activation](), params, layers, homes)
+                stage += self._behind(units, ACTIVATIONS[activation]())
+            for kind, layer, own in stage:
+                layers[f"{kind}{number}"] = layer
+                params |= {f"{name}{number}": array for name, array in own.items()}
+                homes |= {f"{name}{number}": (f"{kind}{number}", name) for name in own}
         super().__init__(params, layers, homes)
 
-    def _add_hidden(
-        self,
-        number: int,
-        units: int,
-        activation: Any,
-        params: dict[str, Array],
-        layers: OrderedDict[str, Any],
-        homes: dict[str, tuple[str, str]],
-    ) -> None:
+    def _behind(self, units: int, activation: Any) -> Iterator[Stage]:
         """What stands behind a hidden Affine layer."""
-        layers[f"Activation_function{number}"] = activation
+        yield "Activation_function", activation, {}
 
     def predict(self, x: Any) -> Array:
         """Scores (N, output_size), before softmax."""
@@ -131,22 +130,13 @@ class MultiLayerNetExtend(MultiLayerNet):
         self._dropout_ratio = dropout_ration
         super().__init__(input_size, hidden_size_list, output_size, activation, weight_init_std, weight_decay_lambda)
 
-    def _add_hidden(
-        self,
-        number: int,
-        units: int,
-        activation: Any,
-        params: dict[str, Array],
-        layers: OrderedDict[str, Any],
-        homes: dict[str, tuple[str, str]],
-    ) -> None:
+    def _behind(self, units: int, activation: Any) -> Iterator[Stage]:
         if self.use_batchnorm:
-            gamma, beta = params[f"gamma{number}"], params[f"beta{number}"] = np.ones(units), np.zeros(units)
-            layers[f"BatchNorm{number}"] = BatchNormalization(gamma, beta)
-            homes |= {f"{name}{number}": (f"BatchNorm{number}", name) for name in ("gamma", "beta")}
-        super()._add_hidden(number, units, activation, params, layers, homes)
+            own = {"gamma": np.ones(units), "beta": np.zeros(units)}
+            yield "BatchNorm", BatchNormalization(own["gamma"], own["beta"]), own
+        yield from super()._behind(units, activation)
         if self.use_dropout:
-            layers[f"Dropout{number}"] = Dropout(self._dropout_ratio)
+            yield "Dropout", Dropout(self._dropout_ratio), {}
 
     def predict(self, x: Any, train_flg: bool = False) -> Array:
         """Scores (N, output_size), before softmax."""
