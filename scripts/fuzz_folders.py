@@ -8,6 +8,7 @@ time and memory.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -35,6 +36,9 @@ COMMANDS = [
     *(f"predict RUN PICTURE {option}".split() for option in ("", "--json")),
     ["train", "--weights", "RUN", "--limit", "16", "--test-limit", "8", "--epochs", "1", "-q", "--out", "NEW"],
 ]
+CHECKPOINT_OPTIONS = inspect.unwrap(Checkpoints.__init__).__kwdefaults__
+"""When checkpoints are written, for whoever wants to have more of them."""
+
 MAX_LINES = (40, 4)
 """Of standard error, where it went well (mistakes are listed there) and where not (checkpoints are passed over)."""
 
@@ -113,7 +117,7 @@ class Folders:
 
 def interrupted_run(folder: Path) -> None:
     """A run whose process was killed amid an epoch, right after a checkpoint."""
-    write, options = Checkpoints.write, Checkpoints.__init__.__kwdefaults__
+    write = Checkpoints.write
 
     def writing(self: Checkpoints, tensors: object, facts: object, *, epochs: int, steps: int) -> None:
         write(self, tensors, facts, epochs=epochs, steps=steps)  # type: ignore[arg-type]
@@ -123,7 +127,7 @@ def interrupted_run(folder: Path) -> None:
     with (
         mock.patch.object(Checkpoints, "write", writing),
         mock.patch.object(trainer, "STRETCH_S", 0.0),
-        mock.patch.dict(options, {"every_s": 0.0, "share": float("inf")}),
+        mock.patch.dict(CHECKPOINT_OPTIONS, {"every_s": 0.0, "share": float("inf")}),
     ):
         assert main([*TRAIN, str(folder)]) == 130
     assert list((folder / "checkpoints").glob("*-step-*"))

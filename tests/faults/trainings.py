@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from faulty import Fault, library, seen
+from fuzz_folders import CHECKPOINT_OPTIONS
 
 from pellucid import checkpoint
 from pellucid.cli import train_run
 from pellucid.cli.app import main
 from pellucid.train import trainer
-from pellucid.train.checkpoints import Checkpoints
 
 EVERY_STEP = {"every_s": 0.0, "share": math.inf}
 """A checkpoint after every step, so that most kills come while one is written, and the same calls in every run."""
@@ -85,7 +85,7 @@ class Server:
 
 
 def _serve() -> None:
-    Checkpoints.__init__.__kwdefaults__.update(EVERY_STEP)
+    CHECKPOINT_OPTIONS.update(EVERY_STEP)
     trainer.STRETCH_S = 0.0  # one step, and then the next
     train_run.draw = lambda folder, quiet=False: None  # a second of Matplotlib, of which nothing here depends
     with (
