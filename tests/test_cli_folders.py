@@ -68,6 +68,22 @@ def test_loose_test_pictures_are_predicted_in_the_end(command):
     assert status == 1 and "no such file or folder; did you mean photos/test?" in err
 
 
+def test_data_info_says_what_train_says(command):
+    for part, count in (("train", 4), ("val", 2), ("test", 1)):
+        fill(Path("photos", part), (8, 8), count=count)
+    write(Path("photos/test2/0.png"), size=(8, 8), seed=1000)
+    status, out, err = command("data", "info", "photos")
+    assert status == 0 and "training: 8 pictures (train/); validation: 4 (val/); test: 2 (test/)" in out
+    assert "no labels: 1 (test2/)" in out and "4 of 4 validation pictures are learned from too, val/cat/0.png" in err
+    assert [line.split() for line in out.splitlines() if line.startswith((" class", " all"))] == [
+        ["class", "train", "validation", "test"],
+        ["all", "8", "4", "2"],
+    ]
+    told = json.loads(command("data", "info", "photos", "--json")[1])
+    assert (told["train"], told["validation"], told["test"]) == (8, 4, 2) and len(told["warnings"]) == 2
+    assert [one["pictures"] for one in told["unlabelled"]] == [1]
+
+
 def test_warnings_stay_when_it_is_quiet(command):
     fill(Path("photos"), count=40)
     fill(Path("photos"), count=3)

@@ -196,7 +196,7 @@ def test_nothing_usable(tmp_path, pets):
     with pytest.raises(DataError, match=r"empty: no classes; expected one sub-folder a class.*got 0 loose files"):
         datasets.load(tmp_path / "empty")
     write(tmp_path / "loose" / "a.png")
-    with pytest.raises(DataError, match=r"no classes.*got 1 loose files"):
+    with pytest.raises(DataError, match=r"1 loose pictures and no class's folder"):
         datasets.load(tmp_path / "loose")
     write(tmp_path / "one" / "only" / "a.png")
     with pytest.raises(DataError, match="only one class, 'only'"):

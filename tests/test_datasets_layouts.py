@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -133,6 +134,90 @@ def test_loose_test_pictures_have_no_label(tree, test):
     assert data.facts[1] == (
         f"training: 8 pictures (train/); validation and test: 2 held out of them; no labels: 3 ({top}/)"
     )
+
+
+RUN = ("runs/first/run.json", "runs/first/log.jsonl", "runs/first/curves.png")
+REAL = {
+    "cat dog": (["cat", "dog"], RUN, {"runs": "holds no pictures"}),
+    "daisy rose flowers/daisy flowers/rose": (
+        ["daisy", "rose"],
+        (),
+        {"flowers": "holds the other classes' folders again"},
+    ),
+    "Sample001 Sample002": (["Sample001", "Sample002"], (), {}),
+    "mask no_mask": (["mask", "no_mask"], (), {}),
+    "part_1 part_2": (["part_1", "part_2"], (), {}),
+    "cat/persian cat/siamese dog/beagle": (["cat", "dog"], (), {}),
+    "pets/cat pets/dog __MACOSX/pets/cat": (["cat", "dog"], ("pets/.DS_Store", "pets/cat/._0.png"), {}),
+    "Pet/Cat Pet/Dog Pet/Dog/.ipynb_checkpoints": (["Cat", "Dog"], ("Pet/Cat/Thumbs.db",), {}),
+    "a/X a/Y": (["X", "Y"], ("a/notes.md",), {"a/notes.md": "lies in no class's folder"}),
+    "고양이 \u1100\u1162": (["개", "고양이"], (), {}),
+    "10 9 1": (["1", "10", "9"], (), {}),
+}
+PARTED = {
+    "Training/0 Training/1 PublicTest/0 PublicTest/1 PrivateTest/0 PrivateTest/1": ["train", "test"],
+    "訓練/犬 訓練/猫 検証/犬 検証/猫 テスト/犬 テスト/猫": ["train", "validation", "test"],
+    "训练集/狗 训练集/猫 验证集/狗 验证集/猫 测试集/狗 测试集/猫": ["train", "validation", "test"],
+    "Trainingsdaten/a Trainingsdaten/b Validierung/a Validierung/b": ["train", "validation"],
+    "entrenamiento/a entrenamiento/b validación/a validación/b": ["train", "validation"],
+    "Train/a Train/b Meta Test": ["train"],
+    "fruits/Training/a fruits/Training/b fruits/Test/a fruits/Test/b fruits/papers": ["train", "test"],
+}
+WRONG = {
+    "images_001/images images_002/images": "pieces of one set",
+    "ham_part_images_1 ham_part_images_2": "pieces of one set",
+    "images masks": "pictures and their masks",
+    "train_images train_masks test_images": "pictures and their masks",
+    "raw/train/a raw/train/b processed/train/a processed/train/b": "raw|processed: holds folders of its own",
+    "Dataset/0 Dataset/1 Example": r"Dataset: holds folders of its own \(0, 1\)",
+    "cat/train cat/test dog/train dog/test": "belong above the classes: train/cat, train/dog",
+    "trainA trainB testA testB": "loose pictures and no class's folder",
+    "train/a train/b test/b test/c": "photos: unknown classes 'c'; the training part has 'a', 'b'",
+}
+
+
+@pytest.mark.parametrize("layout", REAL)
+def test_layouts_of_classes(tree, layout):
+    names, files, said = REAL[layout]
+    tree.put(*layout.split())
+    for file in files:
+        tree.file(file)
+    found = list_folder(tree.root)
+    assert found.classes == {"": names} and dict(found.skipped) == said
+    assert len(found.entries) == 2 * sum(not re.search("flowers|runs|__MACOSX|/[.]", put) for put in layout.split())
+
+
+@pytest.mark.parametrize("layout", PARTED)
+def test_layouts_of_parts(tree, layout):
+    tree.put(*layout.split())
+    found = list_folder(tree.root)
+    assert list(found.classes) == PARTED[layout]
+    assert len({tuple(names) for names in found.classes.values()}) == 1 and len(found.classes["train"]) == 2
+
+
+@pytest.mark.parametrize("layout", WRONG)
+def test_layouts_that_would_be_learned_wrong(tree, layout):
+    tree.put(*layout.split())
+    with pytest.raises(DataError, match=WRONG[layout]):
+        datasets.load(tree.root, size=8)
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        ("train/{}.{}.png", "begin with 'cat', 'dog'"),
+        ("images/{}_{}.png", "begin with 'cat', 'dog'"),
+        ("{}{}.png", "begin with 'cat', 'dog'"),
+        ("images/{1}{0}.png", r"labels\.csv beside them is not read"),
+    ],
+)
+def test_loose_pictures_name_what_may_be_their_classes(tree, names, hint):
+    for number in range(2):
+        for name in ("cat", "dog"):
+            tree.file(names.format(name, number))
+    tree.file("labels.csv", b"id,label")
+    with pytest.raises(DataError, match=f"4 loose pictures and no class's folder.*{hint}"):
+        datasets.load(tree.root, size=8)
 
 
 # links --------------------------------------------------------------------------------------------------------------

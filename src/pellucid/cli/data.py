@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid.cli.data_notes import tell_warnings
 from pellucid.cli.output import JsonFlag, print_json, print_table
 from pellucid.cli.progress import working
 from pellucid.progress import WorkBar
@@ -90,31 +91,40 @@ def info(
 
     with working(f"reading {data}") as bar:
         dataset = datasets.load(data, progress=bar)
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    if dataset.validation is None or dataset.validation is dataset.test:
+        del parts["validation"]
     counts = {
         part: np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()
-        for part, split in (("train", dataset.train), ("test", dataset.test))
+        for part, split in parts.items()
+        if split is not None
     }
     facts = {
         "name": dataset.name,
         "source": dataset.source,
         "picture": list(dataset.image_shape),
         "classes": [
-            {"class": name, "train": counts["train"][index], "test": counts["test"][index]}
+            {"class": name, **{part: of[index] for part, of in counts.items()}}
             for index, name in enumerate(dataset.class_names)
         ],
-        "train": len(dataset.train),
-        "test": len(dataset.test),
+        **{part: sum(of) for part, of in counts.items()},
+        "unlabelled": [{"folder": folder, "pictures": count} for folder, count in dataset.unlabelled],
+        "facts": dataset.facts,
+        "warnings": dataset.warnings,
         "skipped": [{"file": file, "reason": reason} for file, reason in dataset.skipped],
     }
     if as_json:
         print_json(facts)
         return
     say(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}")
-    rows = [[name, f"{counts['train'][i]:,}", f"{counts['test'][i]:,}"] for i, name in enumerate(dataset.class_names)]
-    rows.append(["all", f"{facts['train']:,}", f"{facts['test']:,}"])
-    print_table(["class", "train", "test"], rows, right=[1, 2])
+    for line in dataset.facts[1:]:  # the first has what the table has
+        say(line)
+    rows = [[name, *(f"{of[index]:,}" for of in counts.values())] for index, name in enumerate(dataset.class_names)]
+    rows.append(["all", *(f"{sum(of):,}" for of in counts.values())])
+    print_table(["class", *counts], rows, right=range(1, 1 + len(counts)))
     if dataset.skipped:
         print_table(["file left out", "reason"], [list(item) for item in dataset.skipped], whole=[0])
+    tell_warnings(dataset)
 
 
 @app.command("fetch", epilog=FETCH_EXAMPLES)

@@ -24,6 +24,11 @@ def tell_data(dataset: Dataset, *, quiet: bool = False) -> None:
     for line in lines[:1] if quiet else lines:
         say(line)
     tell_left_out(dataset.skipped)
+    tell_warnings(dataset)
+
+
+def tell_warnings(dataset: Dataset) -> None:
+    """What is likely a mistake, on standard error."""
     for line in dataset.warnings:
         note(f"warning: {line}")
 

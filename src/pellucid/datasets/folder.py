@@ -54,7 +54,7 @@ def load_folder(
     listing = list_folder(root)
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
     names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
-    _check_known(entries, names)
+    _check_known(root, entries, names, own=class_names is None)
     if not entries:
         raise DataError(f"{root}: no pictures; expected files of type {known_types()} in one sub-folder a class")
     built = _built(root, entries, size, resize, channels, progress)
@@ -151,9 +151,14 @@ def _class_names(listing: Listing, whole: bool) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_known(entries: list[Entry], names: tuple[str, ...]) -> None:
+def _check_known(root: Path, entries: list[Entry], names: tuple[str, ...], *, own: bool) -> None:
     given = sorted({entry.class_name for entry in entries})
-    matched_labels(np.zeros(0, dtype=np.int64), given, names)
+    try:
+        matched_labels(
+            np.zeros(0, dtype=np.int64), given, names, known="the training part has" if own else "the network knows"
+        )
+    except DataError as error:
+        raise DataError(f"{root}: {error}") from None
 
 
 def _check_classes(root: Path, names: tuple[str, ...], labels: NDArray[np.int64]) -> None:

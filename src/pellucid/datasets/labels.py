@@ -79,7 +79,9 @@ def bare(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum()) or name
 
 
-def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:
+def matched_labels(
+    labels: NDArray[np.int64], names: Sequence[str], wanted: Sequence[str], known: str = "the network knows"
+) -> NDArray[np.int64]:
     """Labels that count in `names`, rewritten to count in `wanted`: classes are the same when their names are.
 
     Errors: DataError listing the names that `wanted` has not.
@@ -90,7 +92,7 @@ def matched_labels(labels: NDArray[np.int64], names: Sequence[str], wanted: Sequ
         near = [(name, other) for name in unknown for other in wanted if bare(name) == bare(other)]
         hint = f"{near[0][0]!r} may be {near[0][1]!r}, but names must be the same. " if near else ""
         raise DataError(
-            f"unknown classes {', '.join(map(repr, unknown))}; the network knows {few}. {hint}"
+            f"unknown classes {', '.join(map(repr, unknown))}; {known} {few}. {hint}"
             "Rename the sub-folders, or leave these out"
         )
     table = np.array([list(wanted).index(name) for name in names], dtype=np.int64)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.datasets.formats import known_types
-from pellucid.datasets.parts import part_and_rest, part_of, says_no_class
-from pellucid.datasets.tree import Folder, normalised, read_tree
+from pellucid.datasets.parts import are_pieces, only_holds, part_and_rest, part_of, says_no_class
+from pellucid.datasets.tree import A_RUN, Folder, normalised, read_tree
 from pellucid.errors import DataError
 
 _TEXTS = "txt csv tsv json jsonl xml yaml yml md mat npy npz html pdf log ini py"
@@ -69,12 +71,16 @@ def list_folder(root: Path) -> Listing:
     level = _unwrapped(listing, read_tree(root))
     listing.pass_over(level, NO_CLASS)
     parts, classes = _parts_of(listing, level)
+    filled = [folder for folder in classes if folder.count]
+    if not filled and not parts and level.pictures:
+        raise no_classes(level, level)
+    if len(filled) == 1 and only_holds(filled[0].name):
+        raise no_classes(filled[0], level)
     if classes:
         _list_classes(listing, "train" if {"validation", "test"} & set(parts) else "", level, classes)
     for part in (part for part in PARTS if part in parts):
         for folder in parts[part]:
             _list_part(listing, part, folder)
-            listing.taken.setdefault(part, []).append(listing.name(folder.path))
     listing.entries.sort(key=lambda entry: entry.name)
     return listing
 
@@ -138,8 +144,12 @@ def _parts_of(listing: Listing, level: Folder) -> tuple[dict[str, list[Folder]],
         roles = _roles_by_one_word(filled) or roles
     if any(roles[folder.path] == "train" and _holds_classes(folder) for folder in filled):
         parts: dict[str, list[Folder]] = {}
+        wanted = {child.name for folder in filled if roles[folder.path] == "train" for child in folder.filled}
         for folder in level.folders:
             role = roles.get(folder.path)
+            if role is None and wanted.intersection(child.name for child in folder.filled):
+                role = part_and_rest(folder.name)[0]  # PublicTest
+                role = None if role == "train" else role
             if role is None or (role == "train" and not _holds_classes(folder)):
                 reason = "a folder beside train/ is no class" if folder.count else "holds no pictures"
                 listing.skipped.append((listing.name(folder.path), reason))
@@ -149,10 +159,7 @@ def _parts_of(listing: Listing, level: Folder) -> tuple[dict[str, list[Folder]],
     others = [folder for folder in filled if roles[folder.path] is None]
     if not others and any(roles[folder.path] == "train" for folder in filled):
         train = next(folder for folder in filled if roles[folder.path] == "train")
-        raise DataError(
-            f"{train.path}: {train.count:,} loose pictures and no class's folder; "
-            "put those of each class into a folder of its own, train/CLASS/"
-        )
+        raise no_classes(train, level, "train/CLASS/")
     parts = {}
     for folder in filled:
         role = roles[folder.path]
@@ -191,17 +198,30 @@ def _list_part(listing: Listing, part: str, folder: Folder) -> None:
         for below in folder.walk():
             listing.skipped += [(listing.name(path), reason) for path, reason in below.others]
         return
+    listing.taken.setdefault(part, []).append(listing.name(folder.path))
     listing.pass_over(inner, NO_CLASS)
     _list_classes(listing, part, inner, inner.folders)
 
 
 def _list_classes(listing: Listing, split: str, level: Folder, folders: list[Folder]) -> None:
-    _check_no_level_too_high(level, [folder for folder in folders if folder.count])
+    filled = [folder for folder in folders if folder.count]
+    _check_no_level_too_high(level, filled)
+    for folder in filled:
+        _check_no_set_of_its_own(folder, alone=len(filled) == 1)
+    if are_pieces([folder.name for folder in filled]):
+        names = ", ".join(repr(folder.name) for folder in filled[:3]) + (" ..." if len(filled) > 3 else "")
+        raise DataError(
+            f"{level.path}: by their names {names} are pieces of one set, or pictures and their masks, and no classes; "
+            "give a folder with one sub-folder a class, or rename these if they are the classes"
+        )
     listing.classes.setdefault(split, [])
     for folder in folders:
-        files = [path for below in folder.walk() for path, _ in below.others]
-        if not folder.count and files and all(path.suffix.lower() in ANNOTATIONS for path in files):
+        files = [other for below in folder.walk() for other in below.others]
+        if not folder.count and files and all(_says_nothing(path, told) for path, told in files):
             listing.skipped.append((listing.name(folder.path), "holds no pictures"))
+            continue
+        if _holds_the_others(folder, filled):
+            listing.skipped.append((listing.name(folder.path), "holds the other classes' folders again"))
             continue
         if folder.name not in listing.classes[split]:
             listing.classes[split].append(folder.name)
@@ -209,6 +229,55 @@ def _list_classes(listing: Listing, split: str, level: Folder, folders: list[Fol
             listing.entries += [Entry(split, folder.name, listing.name(path), path) for path in below.pictures]
             listing.skipped += [(listing.name(path), reason) for path, reason in below.others]
     listing.classes[split].sort()
+
+
+def _check_no_set_of_its_own(folder: Folder, *, alone: bool) -> None:
+    """Errors: DataError if a "class" holds a training part, or several folders under a name that says no class."""
+    parted = any(part_of(child.name) == "train" and _holds_classes(child) for child in folder.filled)
+    if parted or (not alone and len(folder.filled) > 1 and not folder.pictures and only_holds(folder.name)):
+        few = ", ".join(child.name for child in folder.filled[:3]) + (", ..." if len(folder.filled) > 3 else "")
+        raise DataError(
+            f"{folder.path}: holds folders of its own ({few}), so it is no class among those beside it; give it alone "
+            "as the data, or rename it if it is a class"
+        )
+
+
+def _says_nothing(path: Path, reason: str) -> bool:
+    """Whether a file, or a run's folder, is no sign of a class whose pictures are missing."""
+    return reason == A_RUN or path.suffix.lower() in ANNOTATIONS
+
+
+def _holds_the_others(folder: Folder, beside: list[Folder]) -> bool:
+    """Whether a folder holds no pictures of its own, but folders named as most of those beside it."""
+    others = {other.name for other in beside if other is not folder}
+    within = {child.name for child in folder.filled}
+    return not folder.pictures and len(within & others) > max(1, len(within) // 2)
+
+
+def no_classes(folder: Folder, level: Folder, wanted: str = "CLASS/") -> DataError:
+    """The error for a folder whose pictures lie in no class's folder; says where the classes may be instead."""
+    pictures = [path for below in folder.walk() for path in below.pictures]
+    starts = Counter(_start_of(path) for path in pictures)
+    tables = [
+        path.name
+        for path, _ in (*level.others, *folder.others)
+        if path.suffix.lower() in (".csv", ".tsv", ".json", ".xlsx")
+    ]
+    hint = ""
+    if "" not in starts and 1 < len(starts) <= len(pictures) // 2:
+        few = ", ".join(map(repr, sorted(starts)[:3])) + (", ..." if len(starts) > 3 else "")
+        hint = f"; the file names begin with {few}: if these are the classes, sort them by that"
+    elif tables:
+        hint = f"; {tables[0]} beside them is not read"
+    return DataError(
+        f"{folder.path}: {len(pictures):,} loose pictures and no class's folder; put those of each class into a folder "
+        f"of its own, {wanted}{hint}"
+    )
+
+
+def _start_of(path: Path) -> str:
+    """A file's name up to its number: "cat" of cat.0.jpg and of cat_12.jpg."""
+    return re.split(r"[\W_]*\d", path.stem)[0]
 
 
 def _check_no_level_too_high(level: Folder, classes: list[Folder]) -> None:
@@ -222,6 +291,11 @@ def _check_no_level_too_high(level: Folder, classes: list[Folder]) -> None:
         return
     few = ", ".join(sorted(common)[:4]) + (", ..." if len(common) > 4 else "")
     names = ", ".join(repr(folder.name) for folder in deep[:3]) + (" ..." if len(deep) > 3 else "")
+    if part := next((child.name for child in deep[0].filled if part_of(child.name) == "train"), None):
+        raise DataError(
+            f"{level.path}: {names} hold the parts ({few}), which belong above the classes: {part}/{deep[0].name}, "
+            f"{part}/{deep[1].name}"
+        )
     raise DataError(
         f"{level.path}: {names} hold the same sub-folders ({few}), so they are no classes; if they are parts of a data "
         f"set, name them train/, validation/ and test/, else give one folder of classes, such as {deep[0].path}"

@@ -26,10 +26,14 @@ _IGNORED = frozenset(
         "system volume information",
         "lost+found",
         "__pycache__",
+        "node_modules",
         "icon\r",
     }
 )
 """What systems leave in folders, in lower case, beside everything whose name begins with a dot."""
+
+_RUN_FILES = ("run.json", "log.jsonl")
+A_RUN = "is a run of `pellucid train`"
 
 
 @dataclass
@@ -118,6 +122,9 @@ def _read(folder: Folder, seen: set[tuple[int, int]]) -> list[tuple[Folder, Path
         elif path.is_symlink():
             links.append((folder, path))
         else:
+            if all((path / name).is_file() for name in _RUN_FILES):
+                folder.others.append((path, A_RUN))
+                continue
             child = Folder(path)
             seen.add(_identity(path))
             try:
