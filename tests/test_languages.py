@@ -227,6 +227,43 @@ def test_show_and_report_take_a_language_or_the_locales(
     assert status == 1 and "fr" in err
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_show_prints_beside_a_figure_is_in_its_language(
+    asked: bool, command: Command, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lang = ["--lang", "ko"] if asked else []
+    if not asked:
+        monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pellucid.cli.show_features.TRACE_BYTES", 100_000)
+    from PIL import Image
+
+    Image.new("L", (300, 200)).save("0.png")
+    for part in ("features", "judgement"):
+        monkeypatch.setattr(f"pellucid.cli.show_{part}.write", lambda *_: None)  # drawing takes long
+    monkeypatch.setattr("pellucid.cli.show_moving.write_moving", lambda *_: None)
+    shown: list[list[Any]] = [
+        ["mistakes", run_folder, "--csv", "0.csv"],
+        ["confusion", run_folder, "--csv", "1.csv"],
+        ["features", run_folder, "--image", "0.png"],
+        ["histograms", run_folder],
+        ["slide", "--image", "0.png", "--frames", "2"],
+        ["architecture", run_folder, "--style", "text"],
+    ]
+    for words in shown if asked else shown[:1]:
+        status, out, err = command("show", *words, *lang)
+        assert status == 0, err
+        said = "\n".join(line for line in (out + err).splitlines() if not line.endswith((".png", ".gif")))
+        names = {*NAMES, "png", "csv", "crop", "pad", "center", "stretch", *re.findall(r"[A-Za-z]+", str(run_folder))}
+        names |= set(
+            re.findall(
+                "[A-Za-z]+", " ".join(["simple convnet"] + [layer.name for layer in pellucid.load(run_folder).layers])
+            )
+        )
+        assert re.search("[가-힣]", said), (words, said)
+        assert not set(ENGLISH_WORD.findall(said)) - names, (words, said)
+
+
 def test_every_show_command_takes_a_language(command: Command) -> None:
     import typer
 

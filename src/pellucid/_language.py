@@ -1,4 +1,8 @@
-"""In which language figures and reports are written where nobody says."""
+"""In which language a result is written where nobody says.
+
+The rule: what `show` and `report` draw, write and print of a result is in the language of --lang, or of the locale.
+Help, progress, warnings, errors, what is left out, tables and JSON for programs, and all other commands are English.
+"""
 
 from __future__ import annotations
 

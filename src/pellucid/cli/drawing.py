@@ -130,7 +130,7 @@ def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tu
     Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError without any data.
     """
     if image is not None:
-        return _from_file(model, image), clip(image.name, FILE_NAME)
+        return _from_file(model, image, say), clip(image.name, FILE_NAME)
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import class_label
 
@@ -145,13 +145,15 @@ def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tu
     return first[0], say("test picture {index} of {data}, {answer!r}", index=0, data=dataset.name, answer=truth)
 
 
-def _from_file(model: Sequential, image: Path) -> Array:
+def _from_file(model: Sequential, image: Path, say: Labels) -> Array:
     from pellucid.datasets.pictures import probe, read_picture
+    from pellucid.visualise.stages import times
 
     fit = model.preprocessing
     height, width, channels = model.input_shape
     wanted = fit.size or (height, width)
     size = probe(image).size
     if size != wanted:
-        note(f"{image}: {size[0]}x{size[1]}, fitted to {wanted[0]}x{wanted[1]} ({fit.resize}) as at training")
+        fitted = "{file}: {size}, fitted to {wanted} ({fit}) as at training"
+        note(say(fitted, file=image, size=times(size), wanted=times(wanted), fit=fit.resize))
     return read_picture(image, wanted, channels, fit.resize)

@@ -48,7 +48,8 @@ def architecture(
     if style == "text":
         if out is not None:
             raise ConfigError(f"--out {out}: the style text is printed; redirect it, or take the style blocks")
-        say(architecture_text(model, plain=not says("┌─▼…")))
+        plain = not says("┌─▼…")
+        say(architecture_text(model, plain=plain, lang="en" if plain else lang))
         return
     if out is not None and out.suffix.lower() == ".svg":  # our own, smaller than Matplotlib's, with words as words
         with replacing(place_to_write(out)) as file:

@@ -208,7 +208,7 @@ def _traced(run: Path, model: Sequential, kind: str, data: str | None, say: Labe
             numbers += math.prod(shape)
         count = min(PICTURES, len(test), max(1, TRACE_BYTES // (4 * numbers)))
     if count < min(PICTURES, len(test)):
-        note(f"{count} test pictures are counted: more would not fit into memory")
+        note(say("{count} test pictures are counted: more would not fit into memory", count=count))
     labels = test.labels[:count] if kind == "gradients" else None
     with working(f"following {count} test pictures"):
         return trace(model, test.images[:count], labels), say(", {count} test pictures", count=count)

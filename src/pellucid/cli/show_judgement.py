@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Sequential
     from pellucid.ops import Array
+    from pellucid.visualise.labels import Labels
 
 CONFUSION_EXAMPLES = (
     "Example:\n   pellucid show confusion runs/simple-convnet-digits-001\n\n"
@@ -45,6 +46,7 @@ class Judged:
     data: Dataset
     answers: Array
     title: str
+    say: Labels
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +77,7 @@ def confusion(
     table = [[name, *map(int, counts)] for name, counts in zip(names, matrix, strict=True)]
     if csv is not None:
         write_table(csv, ["is / taken for", *names], table)
-        note(f"{len(table)} classes: {csv}")
+        note(seen.say("{count} classes: {file}", count=len(table), file=csv))
     if as_json:
         print_json({"classes": list(names), "pictures": matrix.tolist()})
         return
@@ -118,7 +120,6 @@ def mistakes(
 
     from pellucid.metrics import confident_mistakes
     from pellucid.visualise import mistakes_figure
-    from pellucid.visualise.labels import Labels
 
     if csv is not None:
         check_table_name(csv, "--csv")
@@ -131,19 +132,21 @@ def mistakes(
         if as_json:
             print_json([])
             return
-        note(f"{run}: no mistake in {len(test):,} pictures of {seen.data.name}, so there is nothing to draw")
+        nothing = "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw"
+        note(seen.say(nothing, run=run, all=len(test), data=seen.data.name))
         return
     listed = [_mistake(seen, int(row)) for row in confident_mistakes(test.labels, seen.answers, len(test))]
     if csv is not None:
         write_table(csv, MISTAKE, listed)
-        note(f"{wrong} mistakes: {csv}")
+        note(seen.say("{count} mistakes: {file}", count=wrong, file=csv))
     if as_json:
         print_json([dict(zip(MISTAKE, row, strict=True)) for row in listed])
         return
     picks = confident_mistakes(test.labels, seen.answers, count)
     called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
     for name, (_, is_, said, share) in zip(called, listed, strict=False):
-        note(f"{name}: is {is_}, said {said} ({percent(share, 0)})")
+        told = seen.say("said {said} ({share})", said=said, share=percent(share, 0))
+        note(f"{name}: {seen.say('is {truth}', truth=is_)}, {told}")
     chosen = test.select(picks)
     figure = mistakes_figure(
         chosen.images[:],
@@ -151,7 +154,7 @@ def mistakes(
         seen.answers[picks],
         seen.model.class_names,
         title=seen.title
-        + Labels(lang)(
+        + seen.say(
             ": the {shown} most confident of {count:,} mistakes in {all:,} pictures"
             if wrong > 1
             else ": the one mistake in {all:,} pictures",
@@ -194,4 +197,4 @@ def _judged(run: str, data: str | None, lang: str | None) -> Judged:
             "train again with a smaller --lr, or take an earlier checkpoint"
         )
     title = say("{model} on {data}", model=model.name, data=dataset.name) + trained_note(model, say)
-    return Judged(model, dataset, answers, title)
+    return Judged(model, dataset, answers, title, say)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pellucid.model import Sequential
     from pellucid.ops import Array
     from pellucid.visualise.animation import Animation
+    from pellucid.visualise.labels import Labels
 
 SLIDE_EXAMPLES = (
     "The first convolution of a run, over a test picture:\n   pellucid show slide runs/simple-convnet-digits-001\n\n"
@@ -89,7 +90,7 @@ def slide(
     if run is None:
         if layer is not None or channel is not None:
             raise ConfigError("--layer and --channel are of a network; name a run, or leave them out")
-        model, pixels, name = _kernel_alone(kernel or "edge", image)
+        model, pixels, name = _kernel_alone(kernel or "edge", image, say)
         default: Place = Path(f"{kernel or 'edge'}-slide.gif")
     else:
         if kernel is not None:
@@ -166,21 +167,23 @@ def write_moving(moving: Animation, out: Path | None, default: Place, scale: flo
     say(str(target))
 
 
-def _kernel_alone(kernel: str, image: Path | None) -> tuple[Sequential, Array, str]:
+def _kernel_alone(kernel: str, image: Path | None, say: Labels) -> tuple[Sequential, Array, str]:
     """A network of that kernel, and a picture for it: a file made small, or the first digit of the package."""
     from pellucid import datasets
     from pellucid.datasets.pictures import probe, read_picture
     from pellucid.visualise.sliding import kernel_network
+    from pellucid.visualise.stages import times
 
     pixels: Any
     if image is None:
-        pixels, name = datasets.load("digits").test.images[:1][0], "a digit"
+        pixels, name = datasets.load("digits").test.images[:1][0], say("a digit")
     else:
         height, width = probe(image).size
         longer = max(height, width)
         size = (max(3, round(height * SIDE / longer)), max(3, round(width * SIDE / longer)))
         size = (height, width) if longer <= SIDE else size
         if size != (height, width):
-            note(f"{image}: {height}x{width}, made smaller to {size[0]}x{size[1]}, so that single pixels can be seen")
+            smaller = "{file}: {size}, made smaller to {wanted}, so that single pixels can be seen"
+            note(say(smaller, file=image, size=times((height, width)), wanted=times(size)))
         pixels, name = read_picture(image, size, 1, "stretch"), image.name
     return kernel_network(kernel, pixels.shape), pixels, name

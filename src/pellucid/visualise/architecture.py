@@ -10,6 +10,7 @@ from pellucid.summary import short
 from pellucid.text import clip, text_columns
 from pellucid.visualise.blocks import draw_blocks
 from pellucid.visualise.canvas import Drawing, to_figure, to_svg
+from pellucid.visualise.labels import Labels
 from pellucid.visualise.nodes import draw_nodes
 from pellucid.visualise.stages import INPUT, Stage, stages_of, times
 
@@ -48,16 +49,17 @@ def architecture_figure(
     return to_figure(architecture(model, style, lang=lang), axes)
 
 
-def architecture_text(model: Sequential, *, plain: bool = False) -> str:
+def architecture_text(model: Sequential, *, plain: bool = False, lang: str | None = None) -> str:
     """The network as boxes with arrows, for a terminal of 80 columns.
 
-    plain: with the letters of ASCII alone.
+    plain: with the letters of ASCII alone. lang: of the words, "en" or "ko"; None for the locale's.
     Errors: ConfigError for a model whose input's shape is not known.
     """
     left_top, right_top, left_low, right_low, flat, upright, tee, tip = list(_LINES[plain])
-    stages = stages_of(model)
+    say, stages = Labels(lang), stages_of(model)
     macs = short(sum(row.macs for row in model.outline().rows))
-    lines = [f"{model.name}: {model.count_params():,} parameters, {macs} multiply-accumulates a picture"]
+    words = "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture"
+    lines = [say(words, name=model.name, parameters=model.count_params(), macs=macs)]
     middle = INNER // 2
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
@@ -65,7 +67,7 @@ def architecture_text(model: Sequential, *, plain: bool = False) -> str:
         beside = f"{times(stage.shape):>13}"
         beside += f"  {stage.parameters:,}" if stage.parameters else ""
         lines.append(left_top + flat * INNER + right_top)
-        for number, words in enumerate(_said(stage)):
+        for number, words in enumerate(_said(stage, say)):
             gap = " " * (INNER - 2 - text_columns(words))
             lines.append(f"{upright} {words}{gap} {upright}{beside if number == 0 else ''}".rstrip())
         lines.append(left_low + low + right_low)
@@ -75,13 +77,13 @@ def architecture_text(model: Sequential, *, plain: bool = False) -> str:
     return text.replace("…", "~").encode("ascii", "replace").decode() if plain else text
 
 
-def _said(stage: Stage) -> list[str]:
+def _said(stage: Stage, say: Labels) -> list[str]:
     """A stage's words in lines that fit the box."""
     if stage.kind == INPUT:
-        return ["input"]
-    words = [stage.what, *stage.notes]
+        return [say("input")]
+    words = [say.layer(word) for word in (stage.what, *stage.notes)]
     if stage.flattened:
-        words.append(f"flatten to {stage.flattened:,}")
+        words.append(say("flatten to {count:,}", count=stage.flattened))
     room = INNER - 2
     lines = [clip(stage.name, room // 2)]
     lines[0] += "  "

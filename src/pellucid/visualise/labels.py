@@ -234,6 +234,20 @@ KOREAN: dict[str, str] = {
     ", {count} test pictures": ", 테스트 이미지 {count}장",
     "flatten to {count:,}": "펼쳐서 {count:,}",
     "{count:,} params": "매개변수 {count:,}",
+    # on the command line, beside a figure
+    "{count} classes: {file}": "클래스 {count}개: {file}",
+    "{count} mistakes: {file}": "오답 {count}개: {file}",
+    "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw": (
+        "{run}: {data}의 이미지 {all:,}장에 오답이 없어 그릴 것이 없습니다"
+    ),
+    "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
+    "{file}: {size}, made smaller to {wanted}, so that single pixels can be seen": (
+        "{file}: {size}, 픽셀 하나하나가 보이도록 {wanted}로 줄임"
+    ),
+    "{count} test pictures are counted: more would not fit into memory": (
+        "테스트 이미지 {count}장만 셉니다. 더 많으면 메모리에 들어가지 않습니다"
+    ),
+    "a digit": "숫자 하나",
 }
 """Korean by the English words. Names of layers, and what NumPy prints, stay as they are."""
 
