@@ -80,7 +80,7 @@ def build(network: str, seed: int) -> Sequential:
 
 def algorithms(model: Sequential) -> list[str]:
     """What each convolution of the network runs in inference."""
-    plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=1)
+    plan = InferencePlan(model.graph, model.parameters, capacity=1)
     return [native.conv2d_algorithm(step) for step in plan.steps if step.kernel.startswith("conv2d")]
 
 

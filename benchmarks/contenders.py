@@ -102,7 +102,7 @@ def make_pellucid(task: Task) -> Made:
         shape, classes = SHAPES[task.network]
         model = zoo.build(task.network, input_shape=shape, classes=classes)
         x, _ = data(task.network, task.batch)
-        plan = InferencePlan(model.layers, model.parameters, input_shape=shape, capacity=task.batch)
+        plan = InferencePlan(model.graph, model.parameters, capacity=task.batch)
 
         def infer() -> None:
             plan.inputs[...] = x

@@ -50,7 +50,7 @@ def algorithms(model: pellucid.Sequential) -> set[str]:
     examples, _ = make_examples(model, X, Y, None, None)
     feed = make_feed(model, examples, 4, staged=False)
     plans = (
-        InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=4),
+        InferencePlan(model.graph, model.parameters, capacity=4),
         TrainingPlan.of(model, feed, seed=0, accuracy="categorical"),
     )
     steps = [step for plan in plans for step in plan.steps]

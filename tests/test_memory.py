@@ -108,7 +108,7 @@ def everything() -> Sequential:
 
 def test_outputs_in_turn_are_those_of_the_layers() -> None:
     model = everything()
-    plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=6)
+    plan = InferencePlan(model.graph, model.parameters, capacity=6)
     for n in (6, 2, 5):
         x = RNG.normal(size=(n, 12, 10, 3)).astype(np.float32)
         plan.inputs[:n] = x

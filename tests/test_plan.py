@@ -113,14 +113,14 @@ def make_feed(model: Sequential, x: np.ndarray, targets: np.ndarray, weights: np
 
 def by_layers(model: Sequential, x: np.ndarray, targets: np.ndarray, seed: int, step: int) -> tuple[float, np.ndarray]:
     """Mean loss and the flat gradient, every layer by its own forward and backward."""
-    body = strip_head(model.layers, model.loss.joint_activation)
+    body = strip_head(model.graph, model.loss.joint_activation)
     caches, y = [], x
-    for position, layer in enumerate(body):
+    for position, layer in enumerate(body.layers):
         y, cache = layer.forward(y, training=True, key=(seed, step, position))
         caches.append(cache)
     losses, dy = model.loss.value_and_gradient(targets, y, None)
     flat = np.zeros_like(model.parameters.gradients)
-    for layer, cache in zip(reversed(body), reversed(caches), strict=True):
+    for layer, cache in zip(reversed(body.layers), reversed(caches), strict=True):
         dy, gradients = layer.backward(dy, cache)
         for name, segment in model.parameters.of(layer).items():
             if segment.trainable:
@@ -154,12 +154,12 @@ def test_inference_and_evaluation_agree_with_layers(name: str) -> None:
     for layer in model.layers:
         y, _ = layer.forward(y)
     np.testing.assert_allclose(model.predict(x, batch_size=CAPACITY), y, **TOLERANCE)
-    plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=CAPACITY)
+    plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
     plan.inputs[:2] = x[:2]
     np.testing.assert_allclose(plan.run(2), y[:2], **TOLERANCE)
 
     feed = make_feed(model, x, targets)
-    judge = EvaluationPlan(model.layers, model.parameters, loss=model.loss, feed=feed, accuracy="categorical")
+    judge = EvaluationPlan(model.graph, model.parameters, loss=model.loss, feed=feed, accuracy="categorical")
     judge.run(CAPACITY)
     feed.seek(CAPACITY)
     judge.run(3)
@@ -358,7 +358,7 @@ def test_merged_and_unmerged_give_the_same_bits_forward(
     for merged in (True, False):
         if not merged:
             monkeypatch.setattr("pellucid.plan.patterns.PATTERNS", [row for row in PATTERNS if pool not in row[0][1:]])
-        plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=CAPACITY)
+        plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
         plan.inputs[...] = x
         results.append(plan.run(CAPACITY).copy())
     np.testing.assert_array_equal(*results)

@@ -7,6 +7,7 @@ import pytest
 
 from pellucid import Sequential, layers
 from pellucid.errors import ConfigError, DataError
+from pellucid.layers.graph import Graph
 from pellucid.tracing import trace
 from pellucid.visualise import ascend, depth_figure, found_figure, made_figure, top_pictures
 from pellucid.visualise.excitation import blurred, cut
@@ -31,7 +32,7 @@ def test_a_unit_sees_its_box_and_nothing_else(depth: int) -> None:
     model = Sequential(winding()[:depth])
     for layer in model.layers:  # positive weights: whatever is seen has a slope
         layer.set_weights([np.abs(weights) + 0.1 for weights in layer.get_weights()])
-    view = view_of(model.layers, (25, 22, 1))
+    view = view_of(model.graph)
     assert view is not None and view.map_shape == model.output_shape
     rows, columns, _ = view.map_shape
     x = RNG.random((1, 25, 22, 1), dtype=np.float32)
@@ -57,9 +58,9 @@ def test_a_unit_sees_its_box_and_nothing_else(depth: int) -> None:
 
 def test_behind_flatten_a_unit_sees_everything() -> None:
     model = Sequential([layers.Conv2D(2, 3, input_shape=(8, 8, 1)), layers.Flatten(), layers.Dense(3)])
-    assert view_of(model.layers, (8, 8, 1)) is None
+    assert view_of(model.graph) is None
     with pytest.raises(ConfigError, match="only pictures"):
-        view_of([], (8, 1))
+        view_of(Graph.chain([], (8, 1)))
 
 
 def edges() -> Sequential:

@@ -16,6 +16,7 @@ from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers import Layer, Softmax
+from pellucid.layers.graph import Graph
 from pellucid.layers.stack import channels_last
 from pellucid.losses import Loss
 from pellucid.ops import Array, Shape, real_array, words_of
@@ -44,6 +45,8 @@ class Receiver(Protocol):
     def output_shape(self) -> Shape: ...
     @property
     def built(self) -> bool: ...
+    @property
+    def graph(self) -> Graph: ...
     @property
     def layers(self) -> Sequence[Layer]: ...
     def build(self, input_shape: Sequence[int | None] | None = None) -> None: ...
@@ -181,9 +184,8 @@ def make_examples(
 
 def _refuse_softmax_of_one(model: Receiver) -> None:
     """Such a layer gives 1 for every picture, and no gradient."""
-    shape = model.input_shape
-    for layer in model.layers:
-        shape = layer.output_shape(shape)
+    for visit in model.graph.walk():
+        layer, shape = visit.layer, visit.output_shape
         softmax = isinstance(layer, Softmax) or getattr(layer, "activation", None) == "softmax"
         if softmax and shape[-1] == 1:
             raise ConfigError(

@@ -195,9 +195,8 @@ class Sequential(Network, Shown):
         """What training and prediction in such batches will take, before they run; with Adam if not compiled."""
         count = whole(batch_size, "batch_size")
         return memory_of(
-            self.layers,
+            self.graph,
             self.parameters,
-            input_shape=self.input_shape,
             batch_size=count,
             optimizer=self._optimizer,
             loss=self._loss,

@@ -146,18 +146,17 @@ class Network(Stack):
 
     def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
         return self._predictor.run(
-            self._layers,
+            self.graph,
             self.parameters,
             images,
             prepare,
-            input_shape=self._input_shape or (),
             capacity=capacity,
             version=self.version,
         )
 
     def outline(self) -> Summary:
         """Rows and totals as an object whose `str()` is the table."""
-        return summarize(self.name, self.input_shape, self.layers)
+        return summarize(self.name, self.graph)
 
     # Compiling
 

@@ -10,7 +10,7 @@ from typing import Any
 from pellucid import losses, optimizers
 from pellucid.display import Shown
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer
+from pellucid.layers.graph import INPUT, Graph
 from pellucid.losses import Loss
 from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
@@ -152,10 +152,9 @@ class MemorySummary:
 
 
 def memory_of(
-    layers: Sequence[Layer],
+    graph: Graph,
     parameters: FlatParameters,
     *,
-    input_shape: Shape,
     batch_size: int,
     optimizer: Optimizer | None = None,
     loss: Loss | None = None,
@@ -168,11 +167,9 @@ def memory_of(
     judge = losses.get("categorical_crossentropy") if loss is None else loss
     training = None
     try:
-        inference = inference_memory(layers, parameters, input_shape=input_shape, capacity=batch_size)
+        inference = inference_memory(graph, parameters, capacity=batch_size)
         if parameters.gradients.size:
-            training = training_memory(
-                layers, parameters, loss=judge, optimizer=chosen, input_shape=input_shape, capacity=batch_size
-            )
+            training = training_memory(graph, parameters, loss=judge, optimizer=chosen, capacity=batch_size)
     except MemoryError:
         raise ConfigError(
             f"batches of {batch_size:,} are more than this machine can hold; take a smaller size"
@@ -180,17 +177,18 @@ def memory_of(
     return MemorySummary(batch_size, type(chosen).__name__, training, inference)
 
 
-def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary:
+def summarize(name: str, graph: Graph) -> Summary:
     """Rows for built layers, in order."""
-    rows = []
-    shape = input_shape
-    field: ReceptiveField | None = ReceptiveField() if len(input_shape) == 3 else None
-    for layer in layers:
-        output = layer.output_shape(shape)
-        window = layer.window()
+    rows, input_shape = [], graph.input_shape
+    fields: dict[int, ReceptiveField | None] = {INPUT: ReceptiveField() if len(input_shape) == 3 else None}
+    for visit in graph.walk():
+        layer, output = visit.layer, visit.output_shape
+        window, read = layer.window(), [fields[i] for i in visit.inputs]
+        field = max((each for each in read if each is not None), key=lambda each: each.size, default=None)
         if field is not None:
             field = field.step(*window) if window is not None else field
             field = field if len(output) == 3 else None
+        fields[visit.number] = field
         rows.append(
             LayerSummary(
                 layer.name,
@@ -200,12 +198,11 @@ def summarize(name: str, input_shape: Shape, layers: Sequence[Layer]) -> Summary
                 layer.count_params(),
                 sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
-                layer.macs(shape),
+                layer.macs(visit.input_shape),
                 None if field is None else (min(field.size[0], input_shape[0]), min(field.size[1], input_shape[1])),
                 activation_bytes(output),
             )
         )
-        shape = output
     return Summary(name, input_shape, tuple(rows))
 
 

@@ -18,6 +18,7 @@ from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.inputs import build_for
 from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Cache
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Array, whole
@@ -125,10 +126,7 @@ class Trace(Brief, Sequence[LayerTrace]):
         Shapes: gradient as the layer's output.
         Errors: ShapeError for another shape; ConfigError for an unknown layer.
         """
-        if layer is None:
-            body = self._up_to_scores()
-        else:
-            body = [step.layer for step in self.steps[: self.names.index(self[layer].name) + 1]]
+        body = self._up_to_scores() if layer is None else self.model.graph.up_to(self[layer].layer)
         return self._back(gradient, body, what, to=to, weights=weights)
 
     def back_from_class(
@@ -153,41 +151,44 @@ class Trace(Brief, Sequence[LayerTrace]):
             return self.back(np.where(picks == 1, 1, -1)[:, None], to=to, weights=weights)
         return self.back(np.eye(count)[picks], to=to, weights=weights)
 
-    def _up_to_scores(self) -> list[Layer]:
-        layers = [step.layer for step in self.steps]
-        bodies = (strip_head(layers, joint) for joint in ("softmax", "sigmoid"))
-        return next((body for body in bodies if body[-1:] != layers[-1:]), layers)
+    def _up_to_scores(self) -> Graph:
+        graph = self.model.graph
+        bodies = (strip_head(graph, joint) for joint in ("softmax", "sigmoid"))
+        return next((body for body in bodies if body is not graph), graph)
 
-    def _after(self, body: Sequence[Layer]) -> Array:
-        """What the last of the first layers gives; a dense layer without its softmax did not run yet."""
-        step = self.steps[len(body) - 1]
-        return step.output if body[-1] is step.layer else np.asarray(body[-1].forward(step.input)[0])
+    def _after(self, body: Graph) -> Array:
+        """What a part of the network gives; a dense layer without its softmax did not run yet."""
+        if body.last is None:
+            return self.inputs
+        step = self[body.last.name]
+        return step.output if body.last is step.layer else np.asarray(body.last.forward(step.input)[0])
 
-    def _back(
-        self, gradient: Any, body: Sequence[Layer], what: str, *, to: str | None = None, weights: bool = True
-    ) -> Trace:
+    def _back(self, gradient: Any, body: Graph, what: str, *, to: str | None = None, weights: bool = True) -> Trace:
         d, expected = np.ascontiguousarray(gradient, np.float32), self._after(body).shape
         if d.shape != expected:
             raise ShapeError(f"{self.model.name}: a gradient to go back from must be {expected}, got {d.shape}")
         steps = [replace(step, d_output=None, d_input=None, d_weights={}) for step in self.steps]
         if what == "loss":  # of a final softmax that the loss contains
-            steps[len(body) :] = [replace(step, d_output=d, d_input=d) for step in steps[len(body) :]]
-        last = -1 if to is None else self.names.index(self[to].name)
-        for index in range(len(body) - 1, last, -1):
-            layer, step = body[index], steps[index]
+            steps[len(body.nodes) :] = [replace(step, d_output=d, d_input=d) for step in steps[len(body.nodes) :]]
+        places = {name: place for place, name in enumerate(self.names)}
+        last = -1 if to is None else places[self[to].name]
+
+        def each(number: int, layer: Layer, dy: Array) -> Any:
+            place = places[layer.name]
+            step = steps[place]
+            if place <= last:
+                steps[place] = replace(step, d_output=dy if place == last else None)
+                return None
             cache = step.cache if layer is step.layer else layer.forward(step.input)[1]
             if weights:
-                dx, d_weights = layer.backward(d, cache, need_dx=True)
+                dx, d_weights = layer.backward(dy, cache, need_dx=True)
             else:
-                dx, d_weights = layer.backward_input(d, cache), {}
+                dx, d_weights = layer.backward_input(dy, cache), {}
             named = {name.removeprefix("d"): value for name, value in d_weights.items()}
-            steps[index] = replace(step, d_output=d, d_input=dx, d_weights=named)
-            if dx is None:
-                break
-            d = dx
-        else:  # nothing on the way kept its gradient back
-            if 0 <= last < len(body):
-                steps[last] = replace(steps[last], d_output=d)
+            steps[place] = replace(step, d_output=dy, d_input=dx, d_weights=named)
+            return dx
+
+        body.back(d, each)
         return replace(self, steps=tuple(steps), what=what)
 
 
@@ -209,17 +210,20 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
         raise ConfigError(f"{model.name} has no layers to trace")
     training, seed = flag(training, "trace: training"), whole(seed, "trace: seed", 2**32 - 1, least=0)
     images = build_for(model, images)
-    x = inputs = model.scaled(images[:])
-    steps = []
-    for index, layer in enumerate(model.layers):
-        y, cache = layer.forward(x, training=training, key=(seed, 0, index))
-        steps.append(LayerTrace(layer, x, np.asarray(y), cache=cache))
-        x = np.asarray(y)
+    inputs = model.scaled(images[:])
+    steps: list[LayerTrace] = []
+
+    def each(number: int, layer: Layer, read: Any) -> Array:
+        y, cache = layer.forward(read, training=training, key=(seed, 0, number))
+        steps.append(LayerTrace(layer, read, np.asarray(y), cache=cache))
+        return steps[-1].output
+
+    model.graph.run(inputs, each)
     seen = Trace(model, inputs, tuple(steps))
     if labels is None:
         return seen
     loss = model.loss if model.compiled_config() else losses.get("categorical_crossentropy")
-    body = strip_head(model.layers, loss.joint_activation)
+    body = strip_head(model.graph, loss.joint_activation)
     read = np.ascontiguousarray(seen._after(body))
     targets = loss.prepare_targets(labels, read.shape[1:], examples=len(read))
     values, gradient = loss.value_and_gradient(targets, read)

@@ -167,7 +167,7 @@ def _training(model: Sequential, batch: int) -> tuple[Callable[[], object], Trai
 
 
 def _inference(model: Sequential, batch: int) -> tuple[Callable[[], object], InferencePlan]:
-    plan = InferencePlan(model.layers, model.parameters, input_shape=model.input_shape, capacity=batch)
+    plan = InferencePlan(model.graph, model.parameters, capacity=batch)
     pictures, _ = _random(model.input_shape, 1, batch)
     plan.inputs[...] = pictures / np.float32(255)
     return lambda: plan.run(batch), plan

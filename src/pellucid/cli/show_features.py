@@ -202,10 +202,8 @@ def _traced(run: Path, model: Sequential, kind: str, data: str | None, say: Labe
         return trace(model, np.zeros((1, *model.input_shape), np.float32)), ""
     with WorkBar() as bar:
         test = held_out_data(run, model, data, bar).test
-        shape, numbers = model.input_shape, math.prod(model.input_shape)
-        for layer in model.layers:
-            shape = layer.output_shape(shape)
-            numbers += math.prod(shape)
+        shapes = [model.input_shape, *(visit.output_shape for visit in model.graph.walk())]
+        numbers = sum(map(math.prod, shapes))
         count = min(PICTURES, len(test), max(1, TRACE_BYTES // (4 * numbers)))
     if count < min(PICTURES, len(test)):
         note(say("{count} test pictures are counted: more would not fit into memory", count=count))

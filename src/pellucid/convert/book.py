@@ -49,10 +49,11 @@ class BookFile(Source):
 
     def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
         found: list[Wanted] = []
-        number, shape, head = 0, model.input_shape, False
+        number, head = 0, False
         flattened: Shape | None = None
-        reverse = blue_first and shape[-1] == 3
-        for layer in model.layers:
+        reverse = blue_first and model.input_shape[-1] == 3
+        for visit in model.graph.walk():
+            layer = visit.layer
             if layer.params or layer.state:
                 number += 1
                 for name, letter, sizes, arrange in _arrays(layer, flattened):
@@ -61,8 +62,7 @@ class BookFile(Source):
                     found.append(Wanted(layer, name, f"{letter}{number}", sizes, _reversed if turn else arrange, head))
                 flattened = None
             if isinstance(layer, Flatten):
-                head, flattened = True, shape
-            shape = layer.output_shape(shape)
+                head, flattened = True, visit.input_shape
         self._head = {item.tensor for item in found if item.in_head}
         return found
 

@@ -45,10 +45,11 @@ class TorchSource(Source):
     def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         found: list[Wanted] = []
-        part, number, shape, head = "" if single else "features.", 0, model.input_shape, False
+        part, number, head = "" if single else "features.", 0, False
         flattened: Shape | None = None
-        reverse = blue_first and shape[-1] == 3
-        for layer in model.layers:
+        reverse = blue_first and model.input_shape[-1] == 3
+        for visit in model.graph.walk():
+            layer = visit.layer
             for name, tensor, sizes, arrange in _arrays(layer, flattened):
                 turn = reverse and len(sizes) == 4
                 reverse = reverse and not turn
@@ -57,13 +58,12 @@ class TorchSource(Source):
                 )
             if isinstance(layer, Flatten | GlobalAvgPool2D):
                 head = True
-                flattened = shape if isinstance(layer, Flatten) else None
+                flattened = visit.input_shape if isinstance(layer, Flatten) else None
                 part, number = (part, number + 1) if single else ("classifier.", 0)
             else:
                 number += 2 if layer.params and getattr(layer, "activation", None) is not None else 1
             if isinstance(layer, Dense):
                 flattened = None
-            shape = layer.output_shape(shape)
         return found
 
 

@@ -126,6 +126,13 @@ class Layer(Fixed, Shown):
         self.output_shape(input_shape)
         self.built = True
 
+    merges: ClassVar[bool] = False
+    """Whether it reads several values: then shapes, x and dx are lists of one each."""
+
+    def output_of(self, shapes: Sequence[Shape]) -> Shape:
+        """The shape it gives where the values it reads have these shapes. Errors: as `output_shape`."""
+        return self.output_shape(list(shapes) if self.merges else shapes[0])  # type: ignore[arg-type]
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """The shape that comes out. Shapes: without the batch axis. Errors: ShapeError where the input does not fit."""
         return tuple(input_shape)

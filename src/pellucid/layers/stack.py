@@ -14,6 +14,7 @@ from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed
 from pellucid._locks import Turns, building
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
+from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
 from pellucid.ops import Array, Shape, real_array
@@ -52,6 +53,7 @@ class Stack(Fixed):
         self.name, self.seed = name, seed
         self._layers = Row()
         self._input_shape: Shape | None = None
+        self._graph: Graph | None = None
         self._all_built = False
         self.turns = Turns()
         self._changes = 0
@@ -190,7 +192,16 @@ class Stack(Fixed):
     def output_shape(self) -> Shape:
         """What comes out for one picture."""
         self.build()
-        return self._shape_after(self.layers) or ()
+        return self.graph.output_shape
+
+    @property
+    def graph(self) -> Graph:
+        """Which layer reads what: here each what the one before gives."""
+        self.build()
+        graph = self._graph
+        if graph is None:
+            graph = self._graph = Graph.chain(self._layers, self._input_shape or ())
+        return graph
 
     @property
     def version(self) -> int:
@@ -237,9 +248,7 @@ class Stack(Fixed):
         y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
-        for layer in self.layers:
-            y = layer(y)
-        return y
+        return np.asarray(self.graph.run(y, lambda number, layer, read: layer(read)))
 
     def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
         """What comes out of a layer for this input; makes its weights if it has none."""
@@ -272,6 +281,7 @@ class Stack(Fixed):
     def _changed(self) -> None:
         """What must happen after layers were added or removed."""
         self._all_built = False
+        self._graph = None
         self._changes += 1
 
 

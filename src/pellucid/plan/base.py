@@ -6,17 +6,21 @@ network that only predicts (two buffers in turn, no records for a way back), and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pellucid.layers import LAYERS, BatchNorm, Dropout, Layer
+from pellucid.layers.graph import Graph
 
 
-def base_depth(layers: Sequence[Layer]) -> int:
-    """How many leading layers make the base: frozen or without parameters, and the same in training as in use."""
-    for depth, layer in enumerate(layers):
-        if (layer.trainable and layer.params) or not is_steady(layer):
-            return depth
-    return len(layers)
+def base_depth(graph: Graph) -> int:
+    """How many leading nodes make the base: frozen or without parameters, and the same in training as in use.
+
+    The rest reads one value of them alone.
+    """
+    depth = 0
+    for number, node in enumerate(graph.nodes, start=1):
+        if (node.layer.trainable and node.layer.params) or not is_steady(node.layer):
+            break
+        depth = number if graph.cuts(number) else depth
+    return depth
 
 
 def is_steady(layer: Layer) -> bool:

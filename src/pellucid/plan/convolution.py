@@ -8,12 +8,12 @@ from typing import cast
 from pellucid.layers import Conv2D, Layer
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.plan.node import Context, Node
+from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.settings import activation_behind, convolution
 from pellucid.plan.work import Work
 
 
-def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """convolution + bias + activation: y = f(x * kernel + b)."""
     conv = layers[0]
     kernel = context.parameter(conv, "kernel")
@@ -21,8 +21,8 @@ def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> N
 
 
 def convolve(
-    context: Context, layers: tuple[Layer, ...], before: Node, kernel: Array, dkernel: Array | None
-) -> Node | None:
+    context: Context, layers: tuple[Layer, ...], before: Lowered, kernel: Array, dkernel: Array | None
+) -> Lowered | None:
     """The same with a kernel from anywhere, and its gradient to anywhere."""
     conv = cast(Conv2D, layers[0])
     activation = activation_behind(conv, layers[1:])
@@ -47,4 +47,4 @@ def convolve(
         return work
 
     step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, **settings)
-    return Node(layers, y, (step,), backward, needs_output=kind != "linear")
+    return Lowered(layers, y, (step,), backward, needs_output=kind != "linear")

@@ -11,7 +11,7 @@ from pellucid.layers import Layer, ScaledTanh, Subsampling2D, TableConv2D
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.convolution import convolve
-from pellucid.plan.node import Context, Node
+from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.settings import pooling
 from pellucid.plan.work import Work
 
@@ -24,7 +24,7 @@ def affine(context: Context, x: Array, y: Array, scale: Array, offset: Array | N
     return native.batch_norm_inference(x, scale, zeros if offset is None else offset, zeros, variance, y, epsilon=0.0)
 
 
-def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """y = A tanh(S x), its tanh kept for the way back."""
     layer, x = cast(ScaledTanh, layers[0]), before.y
     channels = x.shape[-1]
@@ -47,10 +47,10 @@ def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Node)
             scaled(dy, dx, layer.amplitude * layer.slope),
         )
 
-    return Node(layers, y, forward, backward)
+    return Lowered(layers, y, forward, backward)
 
 
-def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Average pooling, and a trained multiple of it."""
     layer, x = cast(Subsampling2D, layers[0]), before.y
     kernel, bias = context.parameter(layer, "kernel"), context.parameter(layer, "bias")
@@ -74,10 +74,10 @@ def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Nod
             work.append(native.avg_pool2d_backward(shares, dx, **settings))
         return work
 
-    return Node(layers, y, forward, backward)
+    return Lowered(layers, y, forward, backward)
 
 
-def lower_table_conv2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_table_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """The small kernels laid into a dense one before, its gradient gathered behind; both are a few kilobytes."""
     conv = cast(TableConv2D, layers[0])
     kernel = context.parameter(conv, "kernel")

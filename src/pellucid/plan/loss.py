@@ -15,7 +15,7 @@ from pellucid.losses import (
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.feed import Feed
-from pellucid.plan.node import Context
+from pellucid.plan.lowered import Context
 from pellucid.plan.work import Work
 
 

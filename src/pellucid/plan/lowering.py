@@ -1,4 +1,4 @@
-"""From layers to work on buffers: the walk that makes the nodes of a network, and the way back through them.
+"""From a graph to work on buffers, and the way back through it.
 
 `patterns.py` holds the table of what is lowered together; a layer that no pattern matches runs by its own `forward` and
 `backward`.
@@ -6,70 +6,121 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from pellucid.layers import Activation, Dense, Layer, Sigmoid, Softmax
+from pellucid.layers import Activation, Dense, Sigmoid, Softmax
 from pellucid.layers.activation import without_activation
+from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.plan.node import Context, Node
+from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.patterns import match
 from pellucid.plan.work import Work
 
 
-def lower(context: Context, layers: Sequence[Layer], x: Array) -> list[Node]:
-    """The nodes of a network whose input buffer is x, the first node standing for the input itself."""
-    nodes = [Node((), x, needs_output=True)]
-    rest = list(layers)
+def lower(context: Context, graph: Graph, x: Array) -> list[Lowered]:
+    """What a graph is lowered to whose input buffer is x, in order; the first stands for the input itself."""
+    readers = graph.readers()
+    values = {INPUT: Lowered((), x, needs_output=True)}
+    done: set[int] = set()
     with native.direct_convolution(context.exact):
-        while rest:
-            node = match(context, rest, nodes[-1])
-            nodes.append(node)
-            del rest[: len(node.layers)]
-    return nodes
+        for number, node in enumerate(graph.nodes):
+            if number in done:
+                continue
+            row = _row(graph, readers, number)
+            before = [values[i] for i in node.inputs]
+            done.add(number)
+            context.kept = [
+                value.y for i, value in values.items() if i == graph.output or not done.issuperset(readers[i])
+            ]
+            lowered = match(context, [graph.nodes[i].layer for i in row], before)
+            row = row[: len(lowered.layers)]
+            last = row[-1]
+            several = len(readers[last]) > 1 or (last == graph.output and bool(readers[last]))
+            values[last] = replace(
+                lowered, number=last, reads=node.inputs, needs_output=lowered.needs_output or several
+            )
+            done.update(row)
+    return list(values.values())
 
 
-def backward_work(context: Context, nodes: Sequence[Node], dy: Array) -> list[Work]:
+def _row(graph: Graph, readers: dict[int, list[int]], number: int) -> list[int]:
+    """A node and those behind it, as long as each reads nothing but the one before, and nobody else reads that."""
+    row = [number]
+    while row[-1] != graph.output and len(readers[row[-1]]) == 1:
+        reader = readers[row[-1]][0]
+        if graph.nodes[reader].inputs != (row[-1],):
+            break
+        row.append(reader)
+    return row
+
+
+def backward_work(context: Context, graph: Graph, lowered: Sequence[Lowered], dy: Array) -> list[Work]:
     """The way back: from the gradient of the last output to every trainable parameter, and no further.
 
-    Gradients between layers live in two areas used in turn, since nobody looks at one twice.
+    A gradient between layers lies in an area of its own until it has been passed on. Those of a value that several
+    layers read are added, the last reader's first.
     """
-    first = next((i for i, node in enumerate(nodes) if node.trainable), len(nodes))
-    largest = max((node.y[0].size for node in nodes[first:]), default=0)
-    areas = [context.area(4 * context.capacity * largest) for _ in range(2)] if first < len(nodes) - 1 else []
+    trained = graph.trained()
+    shapes = {value.number: value.y.shape for value in lowered}
+    wanted = {value.number: value.number != INPUT and trained[value.number] for value in lowered}
+    largest = max((math.prod(shapes[number]) for number, want in wanted.items() if want), default=0)
+    gradients = {graph.output: dy}
     work: list[Work] = []
-    for i in range(len(nodes) - 1, first - 1, -1):
-        node, shape = nodes[i], nodes[i - 1].y.shape
-        dx: Array | None = None
-        if node.in_place:
-            dx = dy.reshape(shape)
-        elif i > first:
-            dx = next(area for area in areas if not area.holds(dy)).array(shape)
+    for value in reversed(lowered):
+        if not wanted[value.number] or value.number not in gradients:
+            continue
+        dy = gradients.pop(value.number)
+        taken = [dy, *gradients.values()]
+        passed: list[Array | None] = []
+        for i in value.reads:
+            dx: Array | None = None
+            if value.in_place:
+                dx = dy.reshape(shapes[i])
+            elif wanted[i]:
+                dx = context.free_area(4 * largest, taken).array(shapes[i])
+                taken.append(dx)
+            passed.append(dx)
         with native.direct_convolution(context.exact):
-            work.extend(node.backward(dy, dx))
-        if dx is not None:
-            dy = dx
+            work.extend(value.backward(dy, *passed))
+        for i, dx in zip(value.reads, passed, strict=True):
+            if dx is None or not wanted[i]:
+                continue
+            if i in gradients:
+                work.append(add_into(gradients[i], dx))
+            else:
+                gradients[i] = dx
     return work
 
 
-def convolves_directly(layers: Sequence[Layer]) -> bool:
+def add_into(total: Array, more: Array) -> Work:
+    """total += more."""
+
+    def work(n: int) -> None:
+        total[:n] += more[:n]
+
+    return work
+
+
+def convolves_directly(graph: Graph) -> bool:
     """Whether plans of these layers of one model compute convolutions directly."""
-    return native.convolves_directly() or (bool(layers) and layers[0].exact_convolution)
+    return native.convolves_directly() or any(node.layer.exact_convolution for node in graph.nodes[:1])
 
 
-def strip_head(layers: Sequence[Layer], joint: str | None) -> list[Layer]:
-    """The layers up to the logits, for a loss that contains the final softmax or sigmoid itself.
+def strip_head(graph: Graph, joint: str | None) -> Graph:
+    """The graph up to the logits, for a loss that contains the final softmax or sigmoid itself.
 
     joint: "softmax", "sigmoid" or None. A final layer of that kind, in any spelling, is left off (or, in a Dense
     layer, its activation is); any other network is returned as it is, and its output is read as logits.
     """
-    body = list(layers)
-    if not body or joint is None:
-        return body
-    last = body[-1]
+    last = graph.last
+    if last is None or joint is None:
+        return graph
     alone = {"softmax": Softmax, "sigmoid": Sigmoid}[joint]
     if type(last) is alone or (type(last) is Activation and last.activation == joint):
-        return body[:-1]
+        return graph.without_last()
     if type(last) is Dense and last.activation == joint:
-        body[-1] = without_activation(last)
-    return body
+        return graph.with_last(without_activation(last))
+    return graph

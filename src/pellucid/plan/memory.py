@@ -6,14 +6,12 @@ written. So the figures are asked of real plans, and nothing is counted twice in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.losses import Loss
-from pellucid.ops.geometry import Shape
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan.feed import Feed
@@ -41,32 +39,29 @@ class Memory:
         return self.parameters + self.gradients + self.moments + self.buffers + self.workspace
 
 
-def inference_memory(
-    layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int
-) -> Memory:
+def inference_memory(graph: Graph, parameters: FlatParameters, *, capacity: int) -> Memory:
     """What predicting in batches of `capacity` takes."""
-    plan = InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
+    plan = InferencePlan(graph, parameters, capacity=capacity)
     workspace = plan.workspace_bytes
     return Memory(parameters.vector.nbytes, 0, 0, plan.memory_bytes - workspace, workspace)
 
 
 def training_memory(
-    layers: Sequence[Layer],
+    graph: Graph,
     parameters: FlatParameters,
     *,
     loss: Loss,
     optimizer: Optimizer,
-    input_shape: Shape,
     capacity: int,
 ) -> Memory:
     """What training in batches of `capacity` takes, on pictures in memory with class numbers."""
-    channels = input_shape[-1]
+    channels = graph.input_shape[-1]
     ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    picture, label = np.zeros((1, *input_shape), np.uint8), np.zeros(1, np.int32)
-    feed = Feed(picture, label, None, capacity=capacity, picture=input_shape, scale=ones, offset=zeros)
+    picture, label = np.zeros((1, *graph.input_shape), np.uint8), np.zeros(1, np.int32)
+    feed = Feed(picture, label, None, capacity=capacity, picture=graph.input_shape, scale=ones, offset=zeros)
     slots = optimizer.slots(parameters.gradients.size)
     plan = TrainingPlan(
-        layers,
+        graph,
         parameters,
         loss=loss,
         optimizer=optimizer,

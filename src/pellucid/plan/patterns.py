@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.convolution import lower_conv2d
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
-from pellucid.plan.node import Context, Lower, Node
+from pellucid.plan.lowered import Context, Lower, Lowered
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
 from pellucid.plan.settings import activation_behind, activation_of, pooling
 from pellucid.plan.work import Work
@@ -47,28 +47,31 @@ ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
 POOLINGS = (MaxPool2D, AvgPool2D)
 
 
-def match(context: Context, layers: Sequence[Layer], before: Node) -> Node:
-    """The node for the longest pattern at the head of `layers`, which come after the node `before`."""
+def match(context: Context, layers: Sequence[Layer], before: Sequence[Lowered]) -> Lowered:
+    """The longest pattern at the head of `layers`, of which the first reads the values of `before`."""
+    context.reading = [value.y for value in before]
     if native.available:
         for types, lower in PATTERNS:
             head = tuple(layers[: len(types)])
             if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
-                context.reading = before.y
-                node = lower(context, head, before)
-                if node is not None:
-                    return node
-    context.reading = before.y
-    return lower_by_layer(context, layers[0], before)
+                lowered = lower(context, head, *before)
+                if lowered is not None:
+                    return lowered
+                context.reading = [value.y for value in before]
+    return lower_by_layer(context, layers[0], *before)
 
 
-def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
+def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
     """Any layer by its own forward and backward, in Python, between the native programs."""
-    x = before.y
-    y = context.output(layer.output_shape(x.shape[1:]))
+    read = [value.y for value in before]
+    y = context.output(layer.output_of([x.shape[1:] for x in read]))
     cache: list[object] = []
 
     def forward(n: int) -> None:
-        result, kept = layer.forward(x[:n], training=context.training, key=context.key(layer))
+        given: Any = [x[:n] for x in read]
+        result, kept = layer.forward(
+            given if layer.merges else given[0], training=context.training, key=context.key(layer)
+        )
         _check(layer, "forward gave an output", result, y[:n].shape)
         y[:n] = result
         if context.training:
@@ -80,22 +83,25 @@ def lower_by_layer(context: Context, layer: Layer, before: Node) -> Node:
     if context.training:
         context.finish.append(finish)
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+    def backward(dy: Array, *passed: Array | None) -> Sequence[Work]:
         def work(n: int) -> None:
-            result, gradients = layer.backward(dy[:n], cache[0], need_dx=dx is not None)
+            wanted = any(dx is not None for dx in passed)
+            result: Any
+            result, gradients = layer.backward(dy[:n], cache[0], need_dx=wanted)
             for name in layer.params:
                 place = context.gradient(layer, name)
                 if place is not None:
                     gradient = gradients.get(f"d{name}")
                     _check(layer, f"backward gave d{name}", gradient, place.shape)
                     place[...] = gradient
-            if dx is not None:
-                _check(layer, "backward gave dx", result, dx[:n].shape)
-                dx[:n] = result
+            for dx, made in zip(passed, result if layer.merges and wanted else [result] * len(passed), strict=True):
+                if dx is not None:
+                    _check(layer, "backward gave dx", made, dx[:n].shape)
+                    dx[:n] = made
 
         return (work,)
 
-    return Node((layer,), y, (forward,), backward, needs_output=True)
+    return Lowered((layer,), y, (forward,), backward, needs_output=True)
 
 
 def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
@@ -108,7 +114,7 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
         )
 
 
-def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """dense + bias + activation: y = f(x W + b); a softmax takes a second step."""
     dense = cast(Dense, layers[0])
     x, activation = before.y, activation_behind(dense, layers[1:])
@@ -139,27 +145,27 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Node) -> No
             work.append(native.dense_backward_input(dy, kernel, dx))
         return work
 
-    return Node(layers, y, forward, backward, needs_output=kind != "linear")
+    return Lowered(layers, y, forward, backward, needs_output=kind != "linear")
 
 
-def lower_activation(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """An activation by itself; it overwrites its input where the layer before does not need it again."""
     after = activation_of(layers[0])
     if after is None:
         return lower_softmax(context, layers, before)
     kind, slope = after
     if kind == "linear":
-        return Node(layers, before.y, in_place=True, needs_output=before.needs_output)
+        return Lowered(layers, before.y, in_place=True, needs_output=before.needs_output)
     x = before.y
     y = context.output(x.shape[1:]) if before.needs_output else x
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         return (native.activation_backward(dy, y, dy, kind, slope=slope),)
 
-    return Node(layers, y, (native.activation(x, y, kind, slope=slope),), backward, needs_output=True, in_place=True)
+    return Lowered(layers, y, (native.activation(x, y, kind, slope=slope),), backward, needs_output=True, in_place=True)
 
 
-def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Softmax over the last axis, where no loss has taken it in."""
     x = before.y
     if x.ndim != 2:  # its kernel counts rows, not pictures: the layer does maps
@@ -169,10 +175,10 @@ def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Node) -> 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         return () if dx is None else (native.softmax_backward(dy, y, dx),)
 
-    return Node(layers, y, (native.softmax(x, y),), backward, needs_output=True)
+    return Lowered(layers, y, (native.softmax(x, y),), backward, needs_output=True)
 
 
-def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Max pooling; training keeps each window's winner as one byte."""
     pool, x = cast(MaxPool2D, layers[0]), before.y
     if math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
@@ -186,10 +192,10 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
             return ()
         return (native.max_pool2d_backward(dy, argmax, dx, **settings),)
 
-    return Node(layers, y, (native.max_pool2d(x, y, argmax, **settings),), backward)
+    return Lowered(layers, y, (native.max_pool2d(x, y, argmax, **settings),), backward)
 
 
-def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Average pooling."""
     pool, x = cast(AvgPool2D, layers[0]), before.y
     settings = pooling(pool, x.shape)
@@ -200,10 +206,10 @@ def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) 
             return ()
         return (native.avg_pool2d_backward(dy, dx, **settings),)
 
-    return Node(layers, y, (native.avg_pool2d(x, y, **settings),), backward)
+    return Lowered(layers, y, (native.avg_pool2d(x, y, **settings),), backward)
 
 
-def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """The mean of each map."""
     x = before.y
     y = context.output((x.shape[-1],))
@@ -211,29 +217,29 @@ def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before:
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         return () if dx is None else (native.global_avg_pool2d_backward(dy, dx),)
 
-    return Node(layers, y, (native.global_avg_pool2d(x, y),), backward)
+    return Lowered(layers, y, (native.global_avg_pool2d(x, y),), backward)
 
 
-def lower_flatten(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_flatten(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """The same memory under another shape: no work."""
-    return Node(layers, before.y.reshape(before.y.shape[0], -1), needs_output=before.needs_output, in_place=True)
+    return Lowered(layers, before.y.reshape(before.y.shape[0], -1), needs_output=before.needs_output, in_place=True)
 
 
-def lower_dropout(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_dropout(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Dropout by a counter-based generator: the mask is made anew in backward, never stored."""
     dropout, x = cast(Dropout, layers[0]), before.y
     if not context.training or dropout.rate == 0:
-        return Node(layers, x, needs_output=before.needs_output, in_place=True)
+        return Lowered(layers, x, needs_output=before.needs_output, in_place=True)
     rate, place = float(dropout.rate), context.positions[dropout.name]
     y = context.output(x.shape[1:]) if before.needs_output else x
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         return (native.dropout(dy, dy, rate, context.counter, place),)
 
-    return Node(layers, y, (native.dropout(x, y, rate, context.counter, place),), backward, in_place=True)
+    return Lowered(layers, y, (native.dropout(x, y, rate, context.counter, place),), backward, in_place=True)
 
 
-def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Local response normalisation across channels."""
     norm, x = cast(LocalResponseNorm, layers[0]), before.y
     size, alpha, beta = norm.size, norm.alpha, norm.beta
@@ -245,10 +251,10 @@ def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], befor
         return (native.local_response_norm_backward(dy, x, y, scale, dx, size=size, alpha=alpha, beta=beta),)
 
     step = native.local_response_norm(x, y, scale, size=size, alpha=alpha, beta=beta, k=norm.k)
-    return Node(layers, y, (step,), backward, needs_output=True)
+    return Lowered(layers, y, (step,), backward, needs_output=True)
 
 
-def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Batch normalisation: over the batch in training, by the running statistics otherwise."""
     norm, x = cast(BatchNorm, layers[0]), before.y
     if context.training and not norm.trainable:
@@ -261,7 +267,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
     y = context.output(x.shape[1:])
     if not context.training:
         step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
-        return Node(layers, y, (step,))
+        return Lowered(layers, y, (step,))
     mean, variance = context.constant(channels, 0), context.constant(channels, 0)
     forward = (native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),)
     # after the loss, which ends a step that is no number: the running statistics then stay what they were
@@ -276,7 +282,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Node) 
         dbeta = context.constant(channels, 0) if dbeta is None else dbeta
         return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),)
 
-    return Node(layers, y, forward, backward)
+    return Lowered(layers, y, forward, backward)
 
 
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (

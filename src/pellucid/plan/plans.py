@@ -10,9 +10,10 @@ import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.losses import Loss
 from pellucid.ops import native
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
@@ -20,8 +21,8 @@ from pellucid.plan.base import base_depth
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
+from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.lowering import backward_work, convolves_directly, lower, strip_head
-from pellucid.plan.node import Area, Context, Node
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work
@@ -32,6 +33,8 @@ class Compiled(Protocol):
 
     slots: dict[str, Array]
 
+    @property
+    def graph(self) -> Graph: ...
     @property
     def layers(self) -> Sequence[Layer]: ...
     @property
@@ -48,15 +51,13 @@ class Compiled(Protocol):
 class InferencePlan:
     """Pictures in, outputs out, for batches of up to `capacity`."""
 
-    def __init__(
-        self, layers: Sequence[Layer], parameters: FlatParameters, *, input_shape: Shape, capacity: int
-    ) -> None:
+    def __init__(self, graph: Graph, parameters: FlatParameters, *, capacity: int) -> None:
         self.capacity, self.parameters = capacity, parameters
-        self.inputs = aligned_empty((capacity, *input_shape))
-        self._context = _context(layers, parameters, input_shape, capacity, training=False)
-        nodes = lower(self._context, layers, self.inputs)
-        self.outputs = nodes[-1].y
-        self._work = WorkSequence(_forward(nodes), fixed_weights=True)
+        self.inputs = aligned_empty((capacity, *graph.input_shape))
+        self._context = _context(graph, parameters, capacity, training=False)
+        lowered = lower(self._context, graph, self.inputs)
+        self.outputs = lowered[-1].y
+        self._work = WorkSequence(_forward(lowered), fixed_weights=True)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
         """Bytes of buffers and workspaces, parameters not counted."""
         self.version = -1
@@ -91,15 +92,15 @@ class EvaluationPlan:
     """Loss and right answers over a feed, without gradients."""
 
     def __init__(
-        self, layers: Sequence[Layer], parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
+        self, graph: Graph, parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
     ) -> None:
         self.feed = feed
         self.totals = np.zeros(3)
-        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
-        nodes = lower(self._context, strip_head(layers, loss.joint_activation), feed.inputs)
-        self._outputs = nodes[-1].y
+        self._context = _context(graph, parameters, feed.capacity, training=False)
+        lowered = lower(self._context, strip_head(graph, loss.joint_activation), feed.inputs)
+        self._outputs = lowered[-1].y
         judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
-        self._work = WorkSequence([*feed.work(), *_forward(nodes), *judge], fixed_weights=True)
+        self._work = WorkSequence([*feed.work(), *_forward(lowered), *judge], fixed_weights=True)
 
     def run(self, n: int) -> Array:
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation, until
@@ -121,12 +122,12 @@ class EvaluationPlan:
 class FeaturePlan:
     """What the first layers give for the pictures of a feed, as a training step on top of them would see it."""
 
-    def __init__(self, layers: Sequence[Layer], parameters: FlatParameters, *, feed: Feed) -> None:
+    def __init__(self, graph: Graph, parameters: FlatParameters, *, feed: Feed) -> None:
         self.feed = feed
-        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=False)
-        nodes = lower(self._context, layers, feed.inputs)
-        self.outputs = nodes[-1].y
-        self._work = WorkSequence([*feed.work(), *_forward(nodes)], fixed_weights=True)
+        self._context = _context(graph, parameters, feed.capacity, training=False)
+        lowered = lower(self._context, graph, feed.inputs)
+        self.outputs = lowered[-1].y
+        self._work = WorkSequence([*feed.work(), *_forward(lowered)], fixed_weights=True)
 
     def run(self, n: int) -> Array:
         """Outputs for the next n pictures of the feed; a view that the next run overwrites."""
@@ -142,7 +143,7 @@ class TrainingPlan:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        graph: Graph,
         parameters: FlatParameters,
         *,
         loss: Loss,
@@ -157,20 +158,22 @@ class TrainingPlan:
         self.feed, self.parameters = feed, parameters
         self.totals = np.zeros(3)
         self.control = np.zeros(3)
-        self._context = _context(layers, parameters, feed.inputs.shape[1:], feed.capacity, training=True)
+        self._context = _context(graph, parameters, feed.capacity, training=True)
         self._context.counter[0] = seed
-        body = strip_head(layers, loss.joint_activation)
-        depth = base_depth(body)
-        self._base = _context(body[:depth], parameters, feed.inputs.shape[1:], feed.capacity, training=False)
-        base = lower(self._base, body[:depth], feed.inputs)
-        nodes = lower(self._context, body[depth:], base[-1].y)
-        logits = nodes[-1].y
+        body = strip_head(graph, loss.joint_activation)
+        frozen, rest = body.split(base_depth(body))
+        self._base = _context(frozen, parameters, feed.capacity, training=False)
+        base = lower(self._base, frozen, feed.inputs)
+        lowered = lower(self._context, rest, base[-1].y)
+        logits = lowered[-1].y
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
-        back = backward_work(self._context, nodes, gradient)
-        update = update_work(layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity)
+        back = backward_work(self._context, rest, lowered, gradient)
+        update = update_work(
+            graph.layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity
+        )
         self._work = WorkSequence(
-            [*feed.work(), *_forward(base), *_forward(nodes), *judge, *back, *self._context.finish, *update]
+            [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update]
         )
 
     @classmethod
@@ -181,15 +184,15 @@ class TrainingPlan:
         *,
         seed: int,
         accuracy: str | None,
-        layers: Sequence[Layer] | None = None,
+        graph: Graph | None = None,
     ) -> TrainingPlan:
         """The step that a compiled model takes; makes the optimizer's slots where they are missing.
 
-        layers: the last layers alone, where the feed holds what goes into them. Default: all.
+        graph: the last layers alone, where the feed holds what goes into them. Default: all.
         """
         model.prepare_slots()
         return cls(
-            model.layers if layers is None else layers,
+            model.graph if graph is None else graph,
             model.parameters,
             loss=model.loss,
             optimizer=model.optimizer,
@@ -258,24 +261,13 @@ class TrainingPlan:
         return self._work.num_stages
 
 
-def _forward(nodes: Sequence[Node]) -> list[Work]:
-    return [work for node in nodes for work in node.forward]
+def _forward(lowered: Sequence[Lowered]) -> list[Work]:
+    return [work for value in lowered for work in value.forward]
 
 
-def _context(
-    layers: Sequence[Layer], parameters: FlatParameters, input_shape: Shape, capacity: int, *, training: bool
-) -> Context:
+def _context(graph: Graph, parameters: FlatParameters, capacity: int, *, training: bool) -> Context:
     # A layer's place in its model: dropout draws by it, whether all layers run here or the last ones alone.
-    positions = {layer.name: i if layer.position is None else layer.position for i, layer in enumerate(layers)}
-    areas = () if training else _areas(layers, input_shape, capacity)
-    counter, exact = aligned_zeros((2,), np.uint32), convolves_directly(layers)
-    return Context(capacity, training, parameters, positions, counter, areas, exact=exact)
-
-
-def _areas(layers: Sequence[Layer], input_shape: Shape, capacity: int) -> tuple[Area, Area, Area]:
-    """Three areas as large as the largest output: two for outputs in turn, one for what only training reads again."""
-    shape, largest = input_shape, 0
-    for layer in layers:
-        shape = layer.output_shape(shape)
-        largest = max(largest, 4 * capacity * math.prod(shape))
-    return Area(largest), Area(largest), Area(largest)
+    positions = {layer.name: i if layer.position is None else layer.position for i, layer in enumerate(graph.layers)}
+    largest = 0 if training else max((math.prod(visit.output_shape) for visit in graph.walk()), default=0)
+    counter, exact = aligned_zeros((2,), np.uint32), convolves_directly(graph)
+    return Context(capacity, training, parameters, positions, counter, 4 * capacity * largest, exact=exact)

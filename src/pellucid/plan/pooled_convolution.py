@@ -11,14 +11,14 @@ import numpy as np
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
-from pellucid.plan.node import Context, Node
+from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.settings import activation_behind, convolution, pooling
 from pellucid.plan.work import Work
 
 _IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 
 
-def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node) -> Node | None:
+def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """convolution + bias + activation + pooling: y = pool(f(x * kernel + b)).
 
     Maximum: every activation rises, so f and its gradient act on the pooled numbers, and one byte each says where the
@@ -73,10 +73,10 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Node)
     step = native.conv2d_pool(x, kernel, bias, y, argmax, average=average, **options)
     backward = backward_average if average else backward_max
     # A ReLU's zeros are marked in argmax; the other activations' gradients are functions of y.
-    return Node(layers, y, (step,), backward, needs_output=kind not in ("linear", "relu"))
+    return Lowered(layers, y, (step,), backward, needs_output=kind not in ("linear", "relu"))
 
 
-def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, kind: str, slope: float) -> Node:
+def _average_after(context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, slope: float) -> Lowered:
     """convolution + bias + activation, then average pooling of the map z they leave: y = mean of z.
 
     Back, one pass goes through pooling and activation and sums up the bias's gradient; what it makes overwrites z.
@@ -101,10 +101,10 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Node, ki
         native.conv2d(x, kernel, bias, z, activation=kind, slope=slope, **settings),
         native.avg_pool2d(z, y, **window),
     )
-    return Node(layers, y, forward, backward)
+    return Lowered(layers, y, forward, backward)
 
 
-def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Node, kind: str, slope: float) -> Node:
+def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, slope: float) -> Lowered:
     """The same where the pictures themselves are read: no gradient of them is wanted, and the map may lie in planes."""
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, kernel, bias = before.y, cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
@@ -124,4 +124,4 @@ def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Node, k
             return ()
         return (native.conv2d_pool_map_backward_kernel(x, dy, planes, dkernel, dbias, **options),)
 
-    return Node(layers, y, (native.conv2d_pool_map(x, kernel, bias, y, planes, **options),), backward)
+    return Lowered(layers, y, (native.conv2d_pool_map(x, kernel, bias, y, planes, **options),), backward)

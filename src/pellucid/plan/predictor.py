@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pellucid.layers import Layer
-from pellucid.ops.geometry import Array, Shape
+from pellucid.layers.graph import Graph
+from pellucid.ops.geometry import Array
 from pellucid.ops.memory import expect_memory
 from pellucid.parameters import FlatParameters
 from pellucid.plan.lowering import convolves_directly
@@ -26,20 +26,19 @@ class Predictor:
 
     def run(
         self,
-        layers: Sequence[Layer],
+        graph: Graph,
         parameters: FlatParameters,
         images: Any,
         prepare: Callable[[Any], Array],
         *,
-        input_shape: Shape,
         capacity: int,
         version: int,
     ) -> Array:
         """Outputs of `prepare(images[a:b])`, batch by batch. version: of the weights; another one is another state.
 
-        Shapes: images (M, *input_shape) -> (M, ...).
+        Shapes: images (M, *graph.input_shape) -> (M, ...).
         """
-        plan = self._take(layers, parameters, input_shape, capacity)
+        plan = self._take(graph, parameters, capacity)
         if plan.version != version:
             plan.refresh()
             plan.version = version
@@ -57,14 +56,12 @@ class Predictor:
         """Let go of the kept plan."""
         self._idle.clear()
 
-    def _take(
-        self, layers: Sequence[Layer], parameters: FlatParameters, input_shape: Shape, capacity: int
-    ) -> InferencePlan:
+    def _take(self, graph: Graph, parameters: FlatParameters, capacity: int) -> InferencePlan:
         try:
             plan = self._idle.pop()  # one call that no other thread can come between
         except IndexError:
             plan = None
-        asked = parameters, capacity, convolves_directly(layers)
+        asked = parameters, capacity, convolves_directly(graph)
         if plan is None or (plan.parameters, plan.capacity, plan.exact) != asked:
-            return InferencePlan(layers, parameters, input_shape=input_shape, capacity=capacity)
+            return InferencePlan(graph, parameters, capacity=capacity)
         return plan

@@ -22,6 +22,7 @@ from pellucid.datasets.batches import Batches
 from pellucid.datasets.cache import SPARE_BYTES, limit_bytes
 from pellucid.datasets.download import cache_folder
 from pellucid.layers import Dropout, Layer
+from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty
 from pellucid.plan import FeaturePlan, base_depth
@@ -39,16 +40,16 @@ NOT_KEPT = "frozen layers run in every epoch: keeping what they give would take"
 
 @dataclass(frozen=True)
 class Stage:
-    """What every step of an epoch runs: some last layers of the model, on what goes into them."""
+    """What every step of an epoch runs: the last layers of the model, or all, on what goes into them."""
 
-    layers: Sequence[Layer]
+    graph: Graph
     examples: Examples
     validation: Examples | None
 
 
-def base_state(layers: Sequence[Layer]) -> tuple[tuple[Layer, int], ...]:
+def base_state(graph: Graph) -> tuple[tuple[Layer, int], ...]:
     """The base and the versions of its weights: while they stay, so do its outputs."""
-    return tuple((layer, layer.version) for layer in layers[: base_depth(layers)])
+    return tuple((layer, layer.version) for layer in graph.layers[: base_depth(graph)])
 
 
 def stage_of(
@@ -68,11 +69,13 @@ def stage_of(
     the user's cache. tell: hands an event to whoever
     listens; an answer of False ends the work, and the stage is then all layers on the pictures.
     """
-    whole = Stage(model.layers, examples, validation)
-    depth = base_depth(model.layers)
-    base = model.layers[:depth]
-    barrier = _barrier(model.layers, depth)
-    if epochs < 2 or not (barrier or any(layer.params for layer in base)):
+    graph = model.graph
+    whole = Stage(graph, examples, validation)
+    depth = base_depth(graph)
+    base, rest = graph.split(depth)
+    barrier = _barrier(graph.layers, depth)
+    frozen = any(layer.params for layer in base.layers)
+    if epochs < 2 or not (barrier or frozen):
         return whole  # nothing is frozen, or nothing would be used twice
     if augmented:
         tell(FeaturesNotKept("frozen layers run in every epoch: the pictures are augmented"))
@@ -80,9 +83,9 @@ def stage_of(
     if barrier:
         why = "draws anew in each step" if type(barrier) is Dropout else "may do something else in training than in use"
         tell(FeaturesNotKept(f"frozen layers from {barrier.name!r} on run in every epoch: it {why}"))
-    if not any(layer.params for layer in base):
+    if not frozen:
         return whole
-    shape, macs = _output(base, tuple(examples.images.shape[1:]))
+    shape, macs = base.output_shape, sum(visit.layer.macs(visit.input_shape) for visit in base.walk())
     parts = [part for part in (examples, validation) if part is not None]
     num_bytes = 4 * math.prod(shape) * sum(len(part) for part in parts)
     in_memory = num_bytes <= MEMORY_BYTES
@@ -102,7 +105,7 @@ def stage_of(
     if len(outputs) < len(parts):
         return whole
     behind = [replace(part, images=array) for part, array in zip(parts, outputs, strict=True)]
-    return Stage(model.layers[depth:], behind[0], behind[1] if validation is not None else None)
+    return Stage(rest, behind[0], behind[1] if validation is not None else None)
 
 
 class _Keeper:
@@ -111,7 +114,7 @@ class _Keeper:
     def __init__(
         self,
         model: Trainable,
-        base: Sequence[Layer],
+        base: Graph,
         batch_size: int,
         total: int,
         num_bytes: int,
@@ -120,6 +123,7 @@ class _Keeper:
         tell: Callable[[Event], bool],
     ) -> None:
         self._model, self._base, self._batch_size, self._folder, self._tell = model, base, batch_size, folder, tell
+        self._name = base.layers[-1].name
         self._total, self._num_bytes, self._in_memory, self._done = total, num_bytes, in_memory, 0
 
     def outputs(self, examples: Examples, shape: Shape) -> Array | None:
@@ -144,7 +148,7 @@ class _Keeper:
             feed.seek(start)
             put(plan.run(len(batch)))
             self._done += len(batch)
-            event = FeaturesComputed(self._done, self._total, self._base[-1].name, self._num_bytes, self._in_memory)
+            event = FeaturesComputed(self._done, self._total, self._name, self._num_bytes, self._in_memory)
             if not self._tell(event):
                 return False
         return True
@@ -171,15 +175,6 @@ def _barrier(layers: Sequence[Layer], depth: int) -> Layer | None:
     """The layer that ends the base although frozen weights come behind it; None where a trained one ends it."""
     frozen_end = next((i for i, layer in enumerate(layers) if layer.trainable and layer.params), len(layers))
     return layers[depth] if any(layer.params for layer in layers[depth:frozen_end]) else None
-
-
-def _output(base: Sequence[Layer], shape: Shape) -> tuple[Shape, int]:
-    """The shape of what a base gives for one picture, and the multiply-accumulates that takes."""
-    macs = 0
-    for layer in base:
-        macs += layer.macs(shape)
-        shape = layer.output_shape(shape)
-    return shape, macs
 
 
 def _no_file(num_bytes: int, macs_per_byte: float, folder: Path) -> str:

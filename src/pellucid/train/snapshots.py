@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pellucid.atomic import make_folder, replacing
 from pellucid.errors import CheckpointError, DataError
 from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array, Shape
 from pellucid.parameters import Segment
 from pellucid.safe_zip import read_npz
@@ -68,7 +70,7 @@ class Snapshots:
         first = next((kernel for kernel in kernels if kernel.ndim == 4), None)
         if first is not None:
             arrays["filters"] = np.array(first)
-        arrays |= self._activations(layers)
+        arrays |= self._activations(self._model.graph)
         with replacing(self._folder / f"epoch-{epoch:03d}.npz") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -81,13 +83,14 @@ class Snapshots:
         self._weights[segment.key] = version, made
         return made
 
-    def _activations(self, layers: Sequence[Layer]) -> Mapping[str, Array]:
+    def _activations(self, graph: Graph) -> Mapping[str, Array]:
         """The histograms of all outputs; those of frozen first layers are kept while these stay as they are."""
-        state = base_state(layers)
+        state = base_state(graph)
+        base, rest = graph.split(len(state))
         if self._base is None or self._base[0] != state:
-            self._base = state, *_through(layers[: len(state)], self._probes)
+            self._base = state, *_through(base, self._probes)
         _, x, made = self._base
-        return {**made, **_through(layers[len(state) :], x)[1]}
+        return {**made, **_through(rest, x)[1]}
 
 
 def read_snapshot(path: Place, *, filters: bool) -> Mapping[str, Array]:
@@ -109,21 +112,21 @@ def read_snapshot(path: Place, *, filters: bool) -> Mapping[str, Array]:
         raise CheckpointError(f"{path}: cannot be read: {told}") from error
 
 
-def _through(layers: Sequence[Layer], x: Array) -> tuple[Array, Mapping[str, Array]]:
-    """What layers give, one after the other, and the histogram of each output."""
+def _through(graph: Graph, x: Array) -> tuple[Array, Mapping[str, Array]]:
+    """What a graph gives, and the histogram of each layer's output."""
     made: dict[str, Array] = {}
-    for layer in layers:
-        x, _ = layer.forward(x)
-        made |= histogram(f"activations/{layer.name}", x)
-    return x, made
+
+    def each(number: int, layer: Layer, read: Any) -> Array:
+        y = layer.forward(read)[0]
+        made.update(histogram(f"activations/{layer.name}", y))
+        return y
+
+    return np.asarray(graph.run(x, each)), made
 
 
 def num_probes(model: Trainable, shape: Shape) -> int:
     """How many probes of this shape PROBE_BYTES allows, NUM_PROBES at most."""
-    largest = math.prod(shape)
-    for layer in model.layers:
-        shape = layer.output_shape(shape)
-        largest = max(largest, math.prod(shape))
+    largest = max(math.prod(shape), *(math.prod(visit.output_shape) for visit in model.graph.walk()))
     return min(NUM_PROBES, max(1, PROBE_BYTES // (4 * largest)))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.datasets.batches import Batch, Batches, epoch_order
 from pellucid.errors import CheckpointError, DivergedError
-from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.checkpoints import Checkpoints, Saved
@@ -67,7 +67,7 @@ class Trainer:
         self._accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
         self._augment, self._folder = augment, folder
         self._base: object = None
-        self._enter(Stage(model.layers, examples, validation))
+        self._enter(Stage(model.graph, examples, validation))
         self._best: tuple[float, float] = (-np.inf, -np.inf)
         self._checkpoints = checkpoints
         self._settings: dict[str, Any] | None = None
@@ -210,7 +210,7 @@ class Trainer:
     def _make_plan(self) -> TrainingPlan:
         stage = self._stage
         feed = make_feed(self.model, stage.examples, self.config.batch_size, staged=not self._batches.in_memory)
-        return TrainingPlan.of(self.model, feed, seed=self.config.seed, accuracy=self._accuracy, layers=stage.layers)
+        return TrainingPlan.of(self.model, feed, seed=self.config.seed, accuracy=self._accuracy, graph=stage.graph)
 
     def _enter(self, stage: Stage) -> None:
         """Run these layers on these examples from now on."""
@@ -228,7 +228,7 @@ class Trainer:
     def _renew_stage(self, epochs: int) -> bool:
         """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""
         model = self.model
-        base = base_state(model.layers)
+        base = base_state(model.graph)
         if base == self._base or not self.config.cache_features:
             return False
         self._base = base
@@ -315,7 +315,7 @@ class Trainer:
             held,
             self.config.batch_size,
             accuracy=self._accuracy,
-            layers=self._stage.layers,
+            graph=self._stage.graph,
             tell=lambda done, outputs: tell(PicturesJudged(epoch, done, total)),
         )
 
@@ -362,12 +362,12 @@ def evaluate(
     batch_size: int,
     *,
     accuracy: str | None = None,
-    layers: Sequence[Layer] | None = None,
+    graph: Graph | None = None,
     tell: Callable[[int, Array], object] | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
 
-    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. layers: the last layers
+    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
     that batch's outputs, as `EvaluationPlan.run` gives them.
     """
@@ -375,7 +375,7 @@ def evaluate(
     feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
     plan = EvaluationPlan(
-        model.layers if layers is None else layers, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
+        model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
     )
     starts = range(0, len(examples), batch_size)
     pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)

@@ -39,8 +39,7 @@ def probabilities(model: Sequential, images: Any, *, progress: Progress | None =
         if progress is not None:
             progress(min(start + CHUNK, len(images)), len(images), "judging pictures")
     outputs = np.concatenate(chunks) if chunks else np.zeros((0, *model.output_shape), np.float32)
-    last = model.layers[-1:]
-    bare = all(strip_head(model.layers, joint)[-1:] == last for joint in ("softmax", "sigmoid"))
+    bare = all(strip_head(model.graph, joint) is model.graph for joint in ("softmax", "sigmoid"))
     if outputs.shape[1] == 1:
         second = ops.activation(outputs, "sigmoid") if bare else outputs
         return np.hstack([1 - second, second])

@@ -89,14 +89,13 @@ def default_layer(model: Sequential) -> str:
 
     Errors: ConfigError for a network without such a convolution.
     """
-    model.build()
-    shape, chosen = model.input_shape, None
+    chosen = None
     shapes = []
-    for layer in model.layers:
-        shape = layer.output_shape(shape)
+    for visit in model.graph.walk():
+        shape = visit.output_shape
         shapes.append(shape)
-        if isinstance(layer, Conv2D) and len(shape) == 3 and shape[0] * shape[1] > 1:
-            chosen = len(shapes) - 1
+        if isinstance(visit.layer, Conv2D) and len(shape) == 3 and shape[0] * shape[1] > 1:
+            chosen = visit.number
     if chosen is None:
         raise ConfigError(f"{model.name} has no convolution with maps to draw; use the gradient or occlusion")
     # what follows value by value belongs to it: normalisation, activation, dropout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pellucid.display import Brief
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation
+from pellucid.layers.graph import Graph
 from pellucid.model import Sequential
 from pellucid.ops import Array
 from pellucid.ops.geometry import Shape, number, whole
@@ -76,20 +78,19 @@ def top_pictures(
         raise DataError(
             f"the {k} strongest of {len(images)} pictures were asked for; give more pictures or a smaller k"
         )
-    layers = _up_to(model, layer)
-    view = view_of(layers, model.input_shape)
-    picks = _picked(layers[-1], _output_shape(layers, model.input_shape)[-1], channels)
-    capacity = _capacity(layers, model.input_shape)
+    graph = model.graph.up_to(model.get_layer(layer))
+    view = view_of(graph)
+    picks = _picked(model.get_layer(layer), graph.output_shape[-1], channels)
+    capacity = _capacity(graph)
     predictor = Predictor()
     best: list[Array] = [np.zeros((len(picks), 0))] * 3  # values, pictures, places in the map
     for start in range(0, len(images), capacity):
         chunk = np.asarray(images[start : start + capacity])
         outputs = predictor.run(
-            layers,
+            graph,
             model.parameters,
             chunk,
             model.scaled,
-            input_shape=model.input_shape,
             capacity=min(capacity, len(images)),
             version=model.version,
         )
@@ -139,11 +140,12 @@ def ascend(
     steps = whole(steps, "ascend: steps", 10**6)
     rate = number(rate, "ascend: rate", 0)
     decay, blur = number(decay, "ascend: decay", 0, 1), number(blur, "ascend: blur", 0, 1000)
-    layers = _up_to(model, layer)
-    picks = _picked(layers[-1], _output_shape(layers, model.input_shape)[-1], channels)
-    layers = strip_head(layers, "softmax")  # the score is climbed: a probability is flat near 0 and 1
-    layers[-1] = _without_activation(layers[-1])
-    shape, place, box = _canvas(layers, model.input_shape)
+    graph = model.graph.up_to(model.get_layer(layer))
+    picks = _picked(model.get_layer(layer), graph.output_shape[-1], channels)
+    graph = strip_head(graph, "softmax")  # the score is climbed: a probability is flat near 0 and 1
+    if graph.last is not None:
+        graph = graph.with_last(_without_activation(graph.last))
+    shape, place, box = _canvas(graph)
     moved = max(box[2] - box[0], box[3] - box[1]) // 16 if jitter is None else whole(jitter, "ascend: jitter", least=0)
     low, high = pixel_range(model, shape[-1])
     rng = np.random.default_rng(whole(seed, "ascend: seed", 2**32 - 1, least=0))
@@ -153,7 +155,7 @@ def ascend(
     for step in range(steps):
         shift = tuple(rng.integers(-moved, moved + 1, 2).tolist())
         view = np.roll(pictures, shift, axis=(1, 2))
-        slope = _slope(layers, low + view * (high - low), picks, place) * (high - low)
+        slope = _slope(graph, low + view * (high - low), picks, place) * (high - low)
         size = np.sqrt(np.square(slope).mean(axis=(1, 2, 3), keepdims=True))
         asleep = size[:, 0, 0, 0] == 0  # every unit on the way is off: another start
         pictures += rate * np.roll(slope / np.where(size > 0, size, 1), (-shift[0], -shift[1]), axis=(1, 2))
@@ -202,12 +204,6 @@ def cut(picture: Array, box: Box) -> Array:
     return patch
 
 
-def _up_to(model: Sequential, layer: str) -> list[Layer]:
-    """The layers as far as the named one. Errors: ConfigError for a name that no layer has."""
-    model.build()
-    return list(model.layers[: model.layers.index(model.get_layer(layer)) + 1])
-
-
 def _picked(layer: Layer, count: int, channels: Channels) -> Array:
     picks = np.arange(count) if channels is None else np.atleast_1d(np.asarray(channels))
     if not picks.size or picks.dtype.kind not in "iu" or picks.min() < 0 or picks.max() >= count:
@@ -215,18 +211,10 @@ def _picked(layer: Layer, count: int, channels: Channels) -> Array:
     return picks
 
 
-def _output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
-    for layer in layers:
-        shape = layer.output_shape(shape)
-    return shape
-
-
-def _capacity(layers: Sequence[Layer], shape: Shape) -> int:
+def _capacity(graph: Graph) -> int:
     """How many pictures pass at once: the largest output of a layer, for all of them, takes BATCH_BYTES at most."""
-    largest = np.prod(shape)
-    for layer in layers:
-        shape = layer.output_shape(shape)
-        largest = max(largest, np.prod(shape))
+    shapes = [graph.input_shape, *(visit.output_shape for visit in graph.walk())]
+    largest = max(math.prod(shape) for shape in shapes)
     return int(np.clip(BATCH_BYTES // (4 * largest), 1, 256))
 
 
@@ -245,19 +233,19 @@ def _without_activation(layer: Layer) -> Layer:
     return without_activation(layer)
 
 
-def _canvas(layers: Sequence[Layer], input_shape: Shape) -> tuple[Shape, tuple[int, ...], Box]:
+def _canvas(graph: Graph) -> tuple[Shape, tuple[int, ...], Box]:
     """How large a picture the ascent needs, which unit it drives, and what that unit sees.
 
     A convolution takes pictures of any size: one that holds the unit's whole view is enough, and much quicker.
     """
-    height, width, channels = input_shape
-    view = view_of(layers, input_shape)
+    height, width, channels = graph.input_shape
+    view = view_of(graph)
     if view is None:
-        return input_shape, (), (0, 0, height, width)
+        return graph.input_shape, (), (0, 0, height, width)
     # with one more step of the map than the view itself, some unit lies wholly inside
     sides = [size + jump - 1 for size, jump in zip(view.field.size, view.field.jump, strict=True)]
     shape = (min(sides[0], height), min(sides[1], width), channels)
-    smaller = view_of(layers, shape)
+    smaller = view_of(replace(graph, input_shape=shape))
     view = view if smaller is None else smaller
     place = tuple(_middle(view, axis, shape[axis]) for axis in (0, 1))
     top, left, bottom, right = view.box((place[0], place[1]))
@@ -272,19 +260,24 @@ def _middle(view: View, axis: int, length: int) -> int:
     return int(np.lexsort((np.abs(starts + ends - length), outside))[0])
 
 
-def _slope(layers: Sequence[Layer], x: Array, picks: Array, place: tuple[int, ...]) -> Array:
+def _slope(graph: Graph, x: Array, picks: Array, place: tuple[int, ...]) -> Array:
     """d output[n, place, picks[n]] / d x[n], for every picture at once."""
-    x = np.ascontiguousarray(x, np.float32)
-    caches = []
-    for layer in layers:
-        x, cache = layer.forward(x)
-        caches.append(cache)
-    d = np.zeros_like(x)
+    caches = {}
+
+    def forward(number: int, layer: Layer, read: Any) -> Array:
+        y, caches[number] = layer.forward(read)
+        return y
+
+    y = np.asarray(graph.run(np.ascontiguousarray(x, np.float32), forward))
+    d = np.zeros_like(y)
     units: Any = (np.arange(len(x)), *place, picks)
     d[units] = 1
-    for layer, cache in zip(reversed(layers), reversed(caches), strict=True):
-        dx = layer.backward_input(d, cache)
+
+    def backward(number: int, layer: Layer, dy: Array) -> Any:
+        dx = layer.backward_input(dy, caches[number])
         if dx is None:
             raise ConfigError(f"{layer.place()} gives no gradient of its input, so there is nothing to climb")
-        d = dx
-    return d
+        return dx
+
+    slope = graph.back(d, backward)
+    return np.zeros_like(x) if slope is None else slope

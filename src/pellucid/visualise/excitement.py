@@ -191,13 +191,7 @@ def depth_layers(model: Sequential, most: int = MOST_LAYERS) -> list[str]:
 
 def count_channels(model: Sequential, layer: str) -> int:
     """The channels, or units, of a layer by name. Errors: ConfigError for a name that no layer has."""
-    model.build()
-    wanted, shape = model.get_layer(layer), model.input_shape
-    for each in model.layers:
-        shape = each.output_shape(shape)
-        if each is wanted:
-            break
-    return shape[-1]
+    return model.graph.up_to(model.get_layer(layer)).output_shape[-1]
 
 
 def _layer_label(model: Sequential, name: str, pictures: Sequence[Array], say: Labels) -> str:

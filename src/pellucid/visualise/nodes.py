@@ -101,9 +101,8 @@ def draw_nodes(model: Sequential, lang: str | None = None) -> Drawing:
     """
     say = Labels(lang)
     arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
-    shape = model.input_shape
-    for own in model.layers:
-        before, shape = shape, own.output_shape(shape)
+    for visit in model.graph.walk():
+        own, before, shape = visit.layer, visit.input_shape, visit.output_shape
         if isinstance(own, Dense | Conv2D | MaxPool2D | AvgPool2D):
             arrays.append((shape, own, before))
         elif not isinstance(own, Flatten) and shape != before:

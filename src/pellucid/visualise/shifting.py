@@ -89,12 +89,11 @@ def default_maps(model: Sequential) -> str:
 
     Errors: ConfigError for a network without any.
     """
-    model.build()
-    shape, chosen = model.input_shape, ""
-    for layer in model.layers:
-        shape = layer.output_shape(shape)
-        if len(shape) == 3 and shape[0] * shape[1] > 1 and not isinstance(layer, UNCHANGED):
-            chosen = layer.name
+    chosen = ""
+    for visit in model.graph.walk():
+        shape = visit.output_shape
+        if len(shape) == 3 and shape[0] * shape[1] > 1 and not isinstance(visit.layer, UNCHANGED):
+            chosen = visit.layer.name
     if not chosen:
         raise ConfigError(f"{model.name} has no layer with maps to draw")
     return chosen

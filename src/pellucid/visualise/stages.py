@@ -92,10 +92,9 @@ class Block:
 
 def stages_of(model: Sequential) -> tuple[Stage, ...]:
     """The boxes of a network, the input first. Errors: as `build`, for a model whose input's shape is not known."""
-    shape = model.input_shape
-    stages = [Stage("input", INPUT, shape, "input")]
-    for layer in model.layers:
-        output = layer.output_shape(shape)
+    stages = [Stage("input", INPUT, model.input_shape, "input")]
+    for visit in model.graph.walk():
+        layer, output = visit.layer, visit.output_shape
         note, last = _note(layer), stages[-1]
         if isinstance(layer, Flatten):
             stages[-1] = replace(last, flattened=output[0])
@@ -104,7 +103,6 @@ def stages_of(model: Sequential) -> tuple[Stage, ...]:
             stages[-1] = replace(last, notes=notes, parameters=last.parameters + layer.count_params())
         else:
             stages.append(_stage(layer, output))
-        shape = output
     return tuple(_in_rows(stages))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer, ZeroPadding2D
+from pellucid.layers import ZeroPadding2D
+from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops.geometry import NO_PADS, Pair, ReceptiveField, Shape, resolve_padding, window_start
 
 Box = tuple[int, int, int, int]
@@ -32,17 +33,21 @@ class View:
         return top, left, top + self.field.size[0], left + self.field.size[1]
 
 
-def view_of(layers: Sequence[Layer], input_shape: Shape) -> View | None:
-    """What the units of the last of these layers see; None where they see everything: behind Flatten, for instance.
+def view_of(graph: Graph) -> View | None:
+    """What the units of a graph's answer see; None where they see everything: behind Flatten, for instance.
 
-    Shapes: input_shape (H,W,C).
     Errors: ConfigError for a network that takes no pictures.
     """
-    if len(input_shape) != 3:
-        raise ConfigError(f"only pictures (H, W, C) have places to look at, this network takes {input_shape}")
-    shape: Shape = input_shape
-    field, start = ReceptiveField(), (0, 0)
-    for layer in layers:
+    if len(graph.input_shape) != 3:
+        raise ConfigError(f"only pictures (H, W, C) have places to look at, this network takes {graph.input_shape}")
+    views: dict[int, View | None] = {INPUT: View(ReceptiveField(), (0, 0), graph.input_shape)}
+    for visit in graph.walk():
+        read = [views[i] for i in visit.inputs]
+        seen = [view for view in read if view is not None]
+        if len(seen) < len(read) or len(visit.output_shape) != 3:
+            views[visit.number] = None
+            continue
+        layer, (shape, field, start) = visit.layer, _union(seen)
         window, pads = layer.window(), NO_PADS
         if window is not None:
             pads = resolve_padding(getattr(layer, "padding", "valid"), (shape[0], shape[1]), *window)
@@ -51,7 +56,14 @@ def view_of(layers: Sequence[Layer], input_shape: Shape) -> View | None:
         first = window_start((0, 0), (1, 1) if window is None else window[1], pads)
         start = (start[0] + first[0] * field.jump[0], start[1] + first[1] * field.jump[1])
         field = field.step(*window) if window is not None else field
-        shape = layer.output_shape(shape)
-        if len(shape) != 3:
-            return None
-    return View(field, start, shape)
+        views[visit.number] = View(field, start, visit.output_shape)
+    return views[graph.output]
+
+
+def _union(views: Sequence[View]) -> tuple[Shape, ReceptiveField, Pair]:
+    """The shape of maps of one size that are read together, and what a unit sees through any of them, from where on."""
+    first = views[0]
+    starts = [min(view.start[axis] for view in views) for axis in (0, 1)]
+    ends = [max(view.start[axis] + view.field.size[axis] for view in views) for axis in (0, 1)]
+    size = ends[0] - starts[0], ends[1] - starts[1]
+    return first.map_shape, replace(first.field, size=size), (starts[0], starts[1])

@@ -180,7 +180,7 @@ class Chart:
         A few at a time go through the layers, so that it takes no more memory than a look.
         """
         model, examples = self.model, self.examples
-        body, total = strip_head(model.layers, model.loss.joint_activation), 0.0
+        body, total = strip_head(model.graph, model.loss.joint_activation), 0.0
         places = np.sort(np.random.default_rng(0).permutation(len(examples))[:NUM_JUDGED])
         for part in np.array_split(places, -(-len(places) // len(self.probes))):
             _, scores = through(body, model.scaled(examples.images[part]), own_statistics=False)
@@ -206,12 +206,13 @@ class Chart:
 
     def look(self) -> None:
         """Run the probes through the layers; through frozen first ones only where these have changed."""
-        layers = self.model.layers
-        state = base_state(layers)
+        graph = self.model.graph
+        state = base_state(graph)
+        base, rest = graph.split(len(state))
         if self._base is None or self._base[0] != state:
-            self._base = state, *through(layers[: len(state)], self.probes)
+            self._base = state, *through(base, self.probes)
         _, outputs, x = self._base
-        self.outputs = [*outputs, *(through(layers[len(state) :], x)[0] if x is not None else ())]
+        self.outputs = [*outputs, *(through(rest, x)[0] if x is not None else ())]
 
     def sampled_weights(self) -> dict[str, Array]:
         """Some weights of each trained kernel, by name."""

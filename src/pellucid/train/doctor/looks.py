@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from pellucid.layers import BatchNorm, Conv2D, Flatten, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 
 SATURATED = 0.98
@@ -48,20 +50,23 @@ class Output:
     reach: float | None = None
 
 
-def through(layers: Sequence[Layer], x: Array, *, own_statistics: bool = True) -> tuple[list[Output], Array | None]:
-    """Run pictures through layers, as in use, but (own_statistics) with the batch's own numbers in batch norm.
+def through(graph: Graph, x: Array, *, own_statistics: bool = True) -> tuple[list[Output], Array | None]:
+    """Run pictures through a graph, as in use, but (own_statistics) with the batch's own numbers in batch norm.
 
     It ends, with None for the last output, before a layer that is not of this package: what that one does in `forward`
     may leave traces.
     """
     outputs: list[Output] = []
-    for layer in layers:
+
+    def each(number: int, layer: Layer, read: Any) -> Array | None:
         if not type(layer).__module__.startswith("pellucid."):
-            return outputs, None
-        reach = _reach(x) if isinstance(layer, Conv2D) and _spreads(layer) else None
-        x = np.asarray(layer.forward(x, training=own_statistics and isinstance(layer, BatchNorm))[0])
-        outputs.append(replace(_seen(layer, x), reach=reach))
-    return outputs, x
+            return None
+        reach = _reach(read) if isinstance(layer, Conv2D) and _spreads(layer) else None
+        y = np.asarray(layer.forward(read, training=own_statistics and isinstance(layer, BatchNorm))[0])
+        outputs.append(replace(_seen(layer, y), reach=reach))
+        return y
+
+    return outputs, graph.run(x, each)
 
 
 def activation_of(layer: Layer) -> str | None:

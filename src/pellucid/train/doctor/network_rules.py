@@ -51,8 +51,8 @@ def scores_squashed(chart: Chart) -> Finding | None:
 
     Then all scores lie between 0 and 1, and of ten classes none gets a probability above 0.23.
     """
-    layers, joint = list(chart.model.layers), chart.model.loss.joint_activation
-    body = strip_head(layers, joint)
+    joint = chart.model.loss.joint_activation
+    body = strip_head(chart.model.graph, joint).layers
     squashing = _last_activations(body)
     if joint is not None and last_activation(body) == "relu":
         last = next(layer for layer in reversed(body) if activation_of(layer) == "relu")

@@ -1,4 +1,4 @@
-"""What layers are lowered to: a node is one pattern of layers as work on buffers.
+"""What layers are lowered to: one pattern of layers as work on buffers.
 
 It says where the pattern's output lies, the work that computes it, and the work that takes a gradient back through it.
 """
@@ -6,30 +6,35 @@ It says where the pattern's output lies, the work that computes it, and the work
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pellucid.layers import Layer
+from pellucid.layers.graph import INPUT
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, expect_memory
 from pellucid.parameters import FlatParameters
 from pellucid.plan.work import Work
 
-Backward = Callable[[Array, Array | None], Sequence[Work]]
-"""(dy, dx) -> work that fills the parameter gradients, and dx unless it is None. dy may be overwritten."""
+Backward = Callable[..., Sequence[Work]]
+"""(dy, dx, ...) -> work that fills the parameter gradients, and each dx that is not None, one for each value read.
+
+dy may be overwritten.
+"""
 
 
-def _no_backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+def _no_backward(dy: Array, *dx: Array | None) -> Sequence[Work]:
     return ()
 
 
 @dataclass
-class Node:
+class Lowered:
     """One lowered pattern.
 
-    needs_output: backward reads y, so nobody may overwrite it. in_place: backward turns dy into dx where it lies.
+    needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
+    dy into dx where it lies. number: of the graph's node whose value y is; reads: of those it is computed from.
     """
 
     layers: tuple[Layer, ...]
@@ -38,10 +43,8 @@ class Node:
     backward: Backward = _no_backward
     needs_output: bool = False
     in_place: bool = False
-
-    @property
-    def trainable(self) -> bool:
-        return any(layer.trainable and layer.params for layer in self.layers)
+    number: int = INPUT
+    reads: tuple[int, ...] = ()
 
 
 class Area:
@@ -51,13 +54,9 @@ class Area:
         self._memory = aligned_empty(num_bytes, np.uint8)
         self.used_bytes = 0
 
-    def fits(self, shape: Shape, dtype: type = np.float32) -> bool:
-        """Whether an array of this shape has room."""
-        return _num_bytes(shape, dtype) <= self._memory.nbytes
-
-    def holds(self, array: Array | None) -> bool:
+    def holds(self, array: Array) -> bool:
         """Whether the array lies here."""
-        return array is not None and np.may_share_memory(array, self._memory)
+        return bool(np.may_share_memory(array, self._memory))
 
     def array(self, shape: Shape, dtype: type = np.float32) -> Array:
         """An array at the beginning of the area."""
@@ -75,10 +74,10 @@ class Context:
     """What a pattern may ask for while it lowers.
 
     capacity: the batch size N that buffers are made for. counter: uint32 (seed, step), written before each step;
-    counter-based generators read it. shared: three areas of an inference plan, two for outputs in turn and one for
-    records; empty in training, where backward reads what forward wrote. reading: the array that the pattern being
-    lowered reads, so its outputs go elsewhere. finish: work for after the backward pass (running statistics).
-    exact: convolutions are computed directly.
+    counter-based generators read it. shared: the size of an inference plan's areas, in bytes: outputs lie in them while
+    somebody still reads them, and records nobody reads in another; 0 in training, where backward reads what forward
+    wrote. reading: the arrays that the pattern being lowered reads, kept: those that later ones read, so its outputs go
+    elsewhere. finish: work for after the backward pass (running statistics). exact: convolutions are computed directly.
     """
 
     capacity: int
@@ -86,11 +85,13 @@ class Context:
     parameters: FlatParameters
     positions: dict[str, int]
     counter: Array
-    shared: tuple[Area, ...] = ()
+    shared: int = 0
     buffers: list[Array] = field(default_factory=list)
     areas: list[Area] = field(default_factory=list)
+    records: Area | None = None
     finish: list[Work] = field(default_factory=list)
-    reading: Array | None = None
+    reading: Sequence[Array] = ()
+    kept: Sequence[Array] = ()
     exact: bool = False
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
@@ -106,27 +107,31 @@ class Context:
         array[...] = value
         return array
 
-    def area(self, num_bytes: int) -> Area:
-        """A new area the plan owns."""
+    def output(self, shape: Shape) -> Array:
+        """Where an activation (N, *shape) goes: in inference an area that holds nothing still read or just written."""
+        whole = (self.capacity, *shape)
+        if _num_bytes(whole, np.float32) <= self.shared:
+            array = self.free_area(self.shared, (*self.reading, *self.kept)).array(whole)
+        else:
+            array = self.buffer(whole)
+        self.reading = (array,)
+        return array
+
+    def free_area(self, num_bytes: int, taken: Iterable[Array]) -> Area:
+        """An area in which none of these arrays lies; a new one where there is none."""
+        held = list(taken)
+        for area in self.areas:
+            if not any(area.holds(array) for array in held):
+                return area
         self.areas.append(Area(num_bytes))
         return self.areas[-1]
 
-    def output(self, shape: Shape) -> Array:
-        """Where an activation (N, *shape) goes: in inference one of two areas, never the one just read or written."""
-        whole = (self.capacity, *shape)
-        for area in self.shared[:2]:
-            if area.fits(whole) and not area.holds(self.reading):
-                self.reading = area.array(whole)
-                return self.reading
-        self.reading = self.buffer(whole)
-        return self.reading
-
     def record(self, shape: Shape, dtype: type = np.float32) -> Array:
         """Where forward notes what backward needs: an array of its own, or in inference memory nobody reads."""
-        for area in self.shared[2:]:
-            if area.fits(shape, dtype):
-                return area.array(shape, dtype)
-        return self.buffer(shape, dtype)
+        if _num_bytes(shape, dtype) > self.shared:
+            return self.buffer(shape, dtype)
+        self.records = self.records or Area(self.shared)
+        return self.records.array(shape, dtype)
 
     def parameter(self, layer: Layer, name: str) -> Array | None:
         """The live parameter of a layer, or None where the layer has none of that name."""
@@ -145,10 +150,9 @@ class Context:
     @property
     def num_bytes(self) -> int:
         """Bytes of all buffers made so far; of areas, what is used."""
-        return sum(array.nbytes for array in self.buffers) + sum(
-            area.used_bytes for area in (*self.shared, *self.areas)
-        )
+        areas = [*self.areas, *([self.records] if self.records else [])]
+        return sum(array.nbytes for array in self.buffers) + sum(area.used_bytes for area in areas)
 
 
-Lower = Callable[[Context, tuple[Layer, ...], Node], Node | None]
-"""Lowers matched layers after the node that makes their input; None where these arguments need the layer's own code."""
+Lower = Callable[..., Lowered | None]
+"""(context, layers, before, ...) -> matched layers lowered; None where their arguments need the layer's own code."""
