@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from screen import Screen
 
 from pellucid.cli.output import write_table
 from pellucid.text import csv_text, json_text, printable, say
@@ -100,3 +102,18 @@ def test_a_table_as_json_has_its_names_or_the_records(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.json").read_text()) == [{"a": 1, "b": "=x"}]
     write_table(tmp_path / "t.json", ["a"], [[1]], [{"other": 1}])
     assert json.loads((tmp_path / "t.json").read_text()) == [{"other": 1}]
+
+
+@pytest.mark.parametrize("room", [20, 40, 80])
+def test_sentences_are_broken_between_words(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(room))
+    path = "/home/somebody/pictures/고양이-of-last-summer"
+    text = f"pellucid: {path}: no such folder; data is a name (digits, mnist) or 사진이 들어 있는 a folder"
+    screen, file = Screen(), io.StringIO()
+    say(text, screen, prose=True)
+    say(text, file, prose=True)
+    lines = screen.seen.rstrip("\n").split("\n")
+    assert " ".join(line.strip() for line in lines) == text == file.getvalue().rstrip("\n")
+    assert all(cell_len(line) <= room or len(line.split()) == 1 for line in lines) and len(lines) > 1
+    say("a   table's line, however long it is, stays a line", screen)
+    assert screen.seen.endswith("\na   table's line, however long it is, stays a line\n")

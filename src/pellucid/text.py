@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import json
+import os
 import re
 import sys
 import unicodedata
@@ -61,14 +62,14 @@ def _start(text: str, width: int) -> str:
     return next((text[:end] for end in range(len(text), 0, -1) if text_columns(text[:end]) <= width), "")
 
 
-def in_lines(text: str, width: int) -> str:
-    """Text in lines of at most `width` columns, broken between words; a longer word loses its middle.
+def in_lines(text: str, width: int, *, whole: bool = False) -> str:
+    """Text in lines of at most `width` columns, broken between words; a longer word loses its middle, or stays whole.
 
     >>> in_lines("said automobile (99 %), is truck", 24).split(chr(10))
     ['said automobile (99 %),', 'is truck']
     """
     lines: list[str] = []
-    for word in (clip(word, width) for word in text.split(" ")):
+    for word in (word if whole else clip(word, width) for word in text.split(" ")):
         if lines and text_columns(lines[-1]) + 1 + text_columns(word) <= width:
             lines[-1] += f" {word}"
         else:
@@ -76,15 +77,26 @@ def in_lines(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def say(text: str, file: IO[str] | None = None) -> None:
+def _room(file: IO[str]) -> int | None:
+    """The columns of the terminal that a stream writes to; a pipe or a file has no width of its own."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if file.isatty():
+            return int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(file.fileno()).columns
+    return None
+
+
+def say(text: str, file: IO[str] | None = None, *, prose: bool = False) -> None:
     """Print lines, what the console's encoding lacks spelled out. file: None for standard output.
 
+    prose: sentences, which a terminal would break amid a word: they are broken between words.
     A console that is full, gone or closed is no reason to lose the work that speaks.
     """
     file = sys.stdout if file is None else file
     if file is None:  # a program without a console
         return
-    lines = "\n".join(printable(line) for line in text.split("\n"))
+    room = _room(file) if prose else None
+    shown = (printable(line) for line in text.split("\n"))
+    lines = "\n".join(in_lines(line, room, whole=True) if room else line for line in shown)
     encoding = getattr(file, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):  # ValueError: a closed file
         print(lines.encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)

@@ -101,10 +101,10 @@ def _version(asked: bool) -> None:
     from pellucid.cli.version import installed_version
 
     backend = ops.backend()
-    say(f"pellucid {installed_version()}")
-    say(f"backend {backend.name}, instruction set {backend.instruction_set}, {backend.threads} threads")
+    say(f"pellucid {installed_version()}", prose=True)
+    say(f"backend {backend.name}, instruction set {backend.instruction_set}, {backend.threads} threads", prose=True)
     if backend.reason:
-        say(f"no compiled kernels: {backend.reason}")
+        say(f"no compiled kernels: {backend.reason}", prose=True)
     raise typer.Exit
 
 

@@ -116,9 +116,9 @@ def info(
     if as_json:
         print_json(facts)
         return
-    say(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}")
+    say(f"{facts['name']}: {' x '.join(map(str, dataset.image_shape))}, source: {facts['source']}", prose=True)
     for line in dataset.facts[1:]:  # the first has what the table has
-        say(line)
+        say(line, prose=True)
     rows = [[name, *(f"{of[index]:,}" for of in counts.values())] for index, name in enumerate(dataset.class_names)]
     rows.append(["all", *(f"{sum(of):,}" for of in counts.values())])
     print_table(["class", *counts], rows, right=range(1, 1 + len(counts)))

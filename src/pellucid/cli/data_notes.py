@@ -22,7 +22,7 @@ def tell_data(dataset: Dataset, *, quiet: bool = False) -> None:
 
     lines = dataset.facts or [class_line(dataset.class_names, dataset.train.labels)]
     for line in lines[:1] if quiet else lines:
-        say(line)
+        say(line, prose=True)
     tell_left_out(dataset.skipped)
     tell_warnings(dataset)
 

@@ -92,7 +92,7 @@ def _least_width(table: Table, whole: Sequence[int]) -> int:
 
 def note(text: str) -> None:
     """A remark for the person at the terminal; programs that read standard output do not see it."""
-    say(text, sys.stderr)
+    say(text, sys.stderr, prose=True)
 
 
 @contextmanager

@@ -85,9 +85,9 @@ def _go_on(
     if difference:
         note(difference)
     done = f"epoch {place['epoch']}" + (f" and {place['batch']} of {steps_per_epoch} steps" if place["batch"] else "")
-    say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
+    say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}", prose=True)
     if rescheduled:
-        say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
+        say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on", prose=True)
     if place["epoch"] == config.epochs:
         note(f"(all {config.epochs} epochs are done; --epochs N trains on)")
     resumed = {"command": list(command), "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}

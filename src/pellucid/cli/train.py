@@ -282,12 +282,15 @@ def train(
         check_unused(folder)  # somebody else may have been quicker
         told = record(context.obj, name, model_settings, network, dataset, loading, start, training)
         told["predict"] = None if predict is None else absolute(str(predict))
-        say(f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures")
+        say(
+            f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures",
+            prose=True,
+        )
         shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
         if shown:
-            say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
+            say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()), prose=True)
         if weights is None and network.preprocessing.mean is not None:
-            say(f"pictures {network.preprocessing.told()}")
+            say(f"pictures {network.preprocessing.told()}", prose=True)
         status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
     if status is not None:
         raise typer.Exit(status)

@@ -86,11 +86,11 @@ def report(folder: Inside, dataset: Dataset, *, quiet: bool = False) -> None:
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
     """
-    say(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures")
+    say(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures", prose=True)
     if dataset.held_out is dataset.test:
-        say(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch")
+        say(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch", prose=True)
         note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
-    say(f"run {folder}")
+    say(f"run {folder}", prose=True)
 
 
 def judge(file: Place, dataset: Dataset, *, quiet: bool = False) -> str:

@@ -92,14 +92,14 @@ def take(network: Sequential, source: Sequential, weights: Path) -> Taken:
     from pellucid.transfer import take_weights
 
     taken = take_weights(network, source)
-    say(f"weights {weights}: {taken}")
+    say(f"weights {weights}: {taken}", prose=True)
     if taken.unused:
-        say(f"not used of them: {', '.join(taken.unused)}")
+        say(f"not used of them: {', '.join(taken.unused)}", prose=True)
     height, width, channels = network.input_shape
     parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
     if source.input_shape[:2] != (height, width):
         parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
-    say(f"pictures {', '.join(parts)}, {network.preprocessing.told()}, as the weights learned them")
+    say(f"pictures {', '.join(parts)}, {network.preprocessing.told()}, as the weights learned them", prose=True)
     return taken
 
 
@@ -119,8 +119,11 @@ def freeze(network: Sequential, names: Sequence[str], taken: Taken | None) -> Fr
         )
     result = transfer.freeze(network, names)
     layers = "layer" if len(result.frozen) == 1 else "layers"
-    say(f"frozen {listed(result.frozen)}: {len(result.frozen)} {layers}, {result.frozen_parameters:,} parameters")
-    say(f"trained {listed(result.trained)}: {result.trained_parameters:,} parameters")
+    say(
+        f"frozen {listed(result.frozen)}: {len(result.frozen)} {layers}, {result.frozen_parameters:,} parameters",
+        prose=True,
+    )
+    say(f"trained {listed(result.trained)}: {result.trained_parameters:,} parameters", prose=True)
     if taken is None:
         note("(no --weights: the frozen layers keep their random start)")
     return result

@@ -222,7 +222,7 @@ class Progress:
         if self._bar is not None:
             self._bar.console.print(printable(text), highlight=False, markup=False)
         else:
-            say(text, self._file or sys.stderr)
+            say(text, self._file or sys.stderr, prose=True)
 
     def close(self) -> None:
         """Take the bar off the screen; also after an error."""
