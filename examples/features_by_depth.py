@@ -1,7 +1,7 @@
 """How features change with depth: the maps of each convolution of a trained cifar-net, and what excites its filters.
 
-The first convolution sees 3x3 pixels and answers edges and colours all over the picture; the third sees 18x18, and
-answers few places, each for something larger. --model takes the file that examples/cifar_net.py writes; without it a
+The first convolution sees 3x3 pixels, so edges and colours; the third sees 18x18, so something larger. What share of
+their values is above 0 is measured. --model takes the file that examples/cifar_net.py writes; without it a
 network is trained first, for a few epochs.
 """
 

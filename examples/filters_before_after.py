@@ -1,6 +1,6 @@
 """The 30 filters of SimpleConvNet's first convolution before and after training: noise becomes edges and blobs.
 
-How far neighbouring weights agree is measured too: in noise not at all. --params draws the filters of a pickle, the
+How far neighbouring weights agree is measured too: in noise hardly. --params draws the filters of a pickle, the
 book's params.pkl or what examples/scratch_simple_convnet.py keeps, instead of training for an epoch of MNIST.
 """
 
@@ -19,7 +19,7 @@ def agreement(filters: np.ndarray) -> float:
     """Correlation of weights that are neighbours in a filter, to the right or below."""
     pairs = [(filters[..., :-1], filters[..., 1:]), (filters[..., :-1, :], filters[..., 1:, :])]
     left, right = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
-    return float(np.corrcoef(left, right)[0, 1])
+    return round(float(np.corrcoef(left, right)[0, 1]), 2) + 0.0  # +0.0: no minus zero
 
 
 def trained(network: SimpleConvNet, quick: bool) -> None:

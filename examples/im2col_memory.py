@@ -2,7 +2,8 @@
 
 im2col writes every pixel once for each window that sees it, K x K times at stride 1, so that one matrix product does
 the convolution. The kernels of this package add up the same products where the pixels lie. Both are measured: the
-largest amount of memory that NumPy's arrays take at any moment, and the time; and both answer the same.
+largest amount of memory that NumPy's arrays take at any moment (not what a kernel keeps for itself), and the time; and
+both answer the same up to rounding.
 """
 
 from __future__ import annotations
