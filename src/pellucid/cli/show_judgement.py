@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
-from pellucid.cli.output import CsvFile, check_table_name, note, percent, print_json, write_table
+from pellucid.cli.output import CsvFile, Instead, check_table_name, note, percent, told_as_table
 from pellucid.errors import DataError
 from pellucid.progress import WorkBar
 
@@ -33,8 +33,6 @@ Data = Annotated[
     typer.Option("--data", metavar="NAME|FOLDER", help="Default: the pictures that the run held out."),
 ]
 
-
-Instead = Annotated[bool, typer.Option("--json", help="Print it as JSON instead of drawing.")]
 MISTAKE = ("picture", "is", "said", "probability")
 
 
@@ -75,11 +73,9 @@ def confusion(
     matrix = confusion_matrix(seen.data.test.labels, seen.answers, seen.answers.shape[1])
     names = seen.model.class_names or tuple(map(str, range(len(matrix))))
     table = [[name, *map(int, counts)] for name, counts in zip(names, matrix, strict=True)]
-    if csv is not None:
-        write_table(csv, ["is / taken for", *names], table)
-        note(seen.say("{count} classes: {file}", count=len(table), file=csv))
-    if as_json:
-        print_json({"classes": list(names), "pictures": matrix.tolist()})
+    records = {"classes": list(names), "pictures": matrix.tolist()}
+    written = seen.say("{count} classes: {file}", count=len(table), file=csv)
+    if told_as_table(["is / taken for", *names], table, csv, as_json, written, records):
         return
     figure = confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title, lang=lang)
     write(figure, out, default_file(Path(run), "confusion"))
@@ -90,16 +86,24 @@ def calibration(
     data: Data = None,
     bins: Annotated[int, typer.Option("--bins", metavar="N", min=1, max=100, help="Bins of confidence.")] = 15,
     lang: Lang = None,
+    csv: CsvFile = None,
+    as_json: Instead = False,
     out: Out = None,
 ) -> None:
     """Draw how often answers are right at each confidence, with the expected calibration error."""
     from pellucid import metrics
     from pellucid.visualise import reliability_figure
 
+    if csv is not None:
+        check_table_name(csv, "--csv")
     seen = _judged(run, data, lang)
-    figure = reliability_figure(
-        metrics.calibration(seen.data.test.labels, seen.answers, bins), title=seen.title, lang=lang
-    )
+    found = metrics.calibration(seen.data.test.labels, seen.answers, bins)
+    columns = (found.edges[:-1], found.edges[1:], found.counts, found.accuracy, found.confidence)
+    rows = [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    written = seen.say("{count} bins of confidence: {file}", count=len(rows), file=csv)
+    if told_as_table(("from", "to", "pictures", "accuracy", "confidence"), rows, csv, as_json, written):
+        return
+    figure = reliability_figure(found, title=seen.title, lang=lang)
     write(figure, out, default_file(Path(run), "calibration"))
 
 
@@ -126,21 +130,12 @@ def mistakes(
     seen = _judged(run, data, lang)
     test = seen.data.test
     wrong = int(np.sum(seen.answers.argmax(axis=1) != test.labels))
+    listed = [_mistake(seen, int(row)) for row in confident_mistakes(test.labels, seen.answers, len(test))]
+    if told_as_table(MISTAKE, listed, csv, as_json, seen.say("{count} mistakes: {file}", count=wrong, file=csv)):
+        return
     if not wrong:
-        if csv is not None:
-            write_table(csv, MISTAKE, [])
-        if as_json:
-            print_json([])
-            return
         nothing = "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw"
         note(seen.say(nothing, run=run, all=len(test), data=seen.data.name))
-        return
-    listed = [_mistake(seen, int(row)) for row in confident_mistakes(test.labels, seen.answers, len(test))]
-    if csv is not None:
-        write_table(csv, MISTAKE, listed)
-        note(seen.say("{count} mistakes: {file}", count=wrong, file=csv))
-    if as_json:
-        print_json([dict(zip(MISTAKE, row, strict=True)) for row in listed])
         return
     picks = confident_mistakes(test.labels, seen.answers, count)
     called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
