@@ -16,7 +16,7 @@ from PIL import Image
 from pellucid import datasets
 from pellucid.datasets import cache, folder
 from pellucid.datasets.pictures import Probe, fit_array, fitting, probe
-from pellucid.datasets.sizes import fitting_of
+from pellucid.datasets.sizes import fitting_of, size_line
 from pellucid.errors import ConfigError, DataError
 
 
@@ -134,10 +134,29 @@ def test_what_was_done_to_deep_and_small_pictures_is_said(tmp_path):
         ([(600, 400)], (128, 128)),
         ([(600, 400), (1000, 500)], (128, 128)),
         ([(256, 256)], (256, 256)),
+        ([(8, 64)], (32, 256)),
+        ([(8, 65)], (32, 256)),
+        ([(100, 10)], (256, 32)),
+        ([(20, 300)], (32, 256)),
     ],
 )
 def test_the_size_follows_the_pictures(sizes, wanted):
     assert fitting_of([Probe(size, False) for size in sizes], None, "crop", None).size == wanted
+
+
+@pytest.mark.parametrize(
+    ("sizes", "end"),
+    [
+        ([(20, 400)], "cropped to 40% of what they show"),
+        ([(8, 64), (64, 8)], "cropped to 12% of what they show"),
+        ([(20, 300)], "in colour"),
+        ([(600, 400)], "in colour"),
+    ],
+)
+def test_a_crop_of_less_than_half_is_said(sizes, end):
+    probes = [Probe(size, False) for size in sizes]
+    line = size_line(probes, fitting_of(probes, None, "crop", None))
+    assert line.endswith(end)
 
 
 def test_pictures_too_narrow_to_enlarge(tmp_path):
