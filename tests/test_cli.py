@@ -58,10 +58,38 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     for name in (*zoo.NAMES, *datasets.names()):
         assert name in told, name
-    listed = re.search(r"adam \(default\), (.*?)\.", told)
+    listed = re.search(r"(adam, .*?)\. Default: adam\.", told)
     assert listed is not None
-    for name in re.split(", | or ", listed[1]):
-        assert optimizers.get(name).learning_rate
+    assert sorted(re.split(", | or ", listed[1])) == sorted(optimizers.NAMES)
+
+
+def test_the_helps_defaults_are_those_of_the_recipes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = command("train", "--help")[1].splitlines()
+    fields = {"epochs": "epochs", "batch-size": "batch_size", "optimizer": "optimizer", "loss": "loss"}
+    for option, field in {**fields, "augment": "augment", "lr": "learning_rate", "standardize": "standardize"}.items():
+        told = re.search(rf"--{option} .*Default: (.*?)\.? *│", "\n".join(lines))
+        assert told is not None, option
+        usual, *others = told[1].split("; ")
+        said = {name: words for each in others for names, words in [each.split(": ")] for name in names.split(", ")}
+        for name in zoo.NAMES:
+            recipe = recipe_for(name, "mnist")
+            plain = {"learning_rate": "by the optimizer", **recipe.optimizer_settings} | vars(recipe)
+            expected = (
+                {True: "yes", False: "no"}.get(plain[field], plain[field]) if field == "standardize" else plain[field]
+            )
+            assert said.get(name, usual) == str(expected), (option, name)
+
+
+def test_the_helps_other_defaults_are_those_that_are_taken(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.cli.train_setup import naming
+    from pellucid.datasets.sizes import DEFAULT_SIZE, LEAST_SIZE
+
+    told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
+    folder, other = naming(None, str(Path(__file__).parent), None)[1], naming(None, "mnist", None)[1]
+    assert f"Default: {folder} for a folder, else {other}." in told
+    assert f"{LEAST_SIZE} to {DEFAULT_SIZE}." in told
+    assert "digits (default), mnist" in told and "Default: crop." in told
 
 
 def test_version_says_what_computes(command: Command) -> None:

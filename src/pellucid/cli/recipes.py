@@ -25,6 +25,9 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+DATA, MODEL, FOLDER_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "crop"
+"""What is trained on what, and how pictures of other shapes are fitted, where nothing is said."""
+
 USUAL = Recipe()
 FALLING = {"schedule": "cosine"}
 
@@ -41,6 +44,27 @@ RECIPES = {
 
 SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
 """Settings for data that a network was not made for: digits of 8 x 8 are small for kernels of 5 x 5."""
+
+
+def default_of(name: str, setting: str | None = None, *, usual: str | None = None) -> str:
+    """What `train` takes where an option is not given, for its help: the usual value, and the networks with another.
+
+    name: of the recipe's fields; setting: a key in that field. usual: what the usual value is called.
+
+    >>> default_of("batch_size")
+    '32; lenet5-published, cifar-net: 64'
+    """
+
+    def value(recipe: Recipe) -> Any:
+        found = getattr(recipe, name)
+        return found if setting is None else found.get(setting)
+
+    others: dict[Any, list[str]] = {}
+    for network, recipe in RECIPES.items():
+        if value(recipe) != value(USUAL):
+            others.setdefault(value(recipe), []).append(network)
+    said = [f"{', '.join(networks)}: {'yes' if other is True else other}" for other, networks in others.items()]
+    return "; ".join([usual or str(value(USUAL)), *said])
 
 
 def recipe_for(model: str, data: str) -> Recipe:

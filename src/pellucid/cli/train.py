@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli.data_notes import tell_data
-from pellucid.cli.recipes import recipe_for
+from pellucid.cli.recipes import DATA, FOLDER_MODEL, MODEL, RESIZE, default_of, recipe_for
 from pellucid.cli.resume import refuse_others
 from pellucid.cli.resume import resume as resume_run
 from pellucid.cli.run import CHECKPOINTS, check_unused, make_run_folder
@@ -41,6 +41,7 @@ EXAMPLES = (
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
 """The panels of `--help`."""
+RATE = default_of("optimizer_settings", "learning_rate", usual="by the optimizer")
 
 
 def train(
@@ -50,7 +51,7 @@ def train(
         typer.Argument(
             metavar="MODEL",
             help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, vgg11, "
-            "vgg13, vgg16, vgg19 or photo-net. Default: photo-net for a folder, else simple-convnet.",
+            f"vgg13, vgg16, vgg19 or photo-net. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
             show_default=False,
         ),
     ] = None,
@@ -60,9 +61,9 @@ def train(
             metavar="DATA",
             show_default=False,
             rich_help_panel=PICTURES,
-            help="digits (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class.",
+            help=f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class.",
         ),
-    ] = "digits",
+    ] = DATA,
     validation: Annotated[
         str | None,
         typer.Option(
@@ -73,27 +74,32 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Passes over the pictures. Default: 20."),
+        typer.Option(
+            metavar="N", rich_help_panel=LEARNING, help=f"Passes over the pictures. Default: {default_of('epochs')}."
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Pictures in a step. Default: mostly 32."),
+        typer.Option(
+            metavar="N", rich_help_panel=LEARNING, help=f"Pictures in a step. Default: {default_of('batch_size')}."
+        ),
     ] = None,
     optimizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             rich_help_panel=LEARNING,
-            help="adam (default), adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta.",
+            help="adam, adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta. "
+            f"Default: {default_of('optimizer')}.",
         ),
     ] = None,
     lr: Annotated[
         float | None,
-        typer.Option(metavar="X", rich_help_panel=LEARNING, help="Learning rate. Default: by the optimizer."),
+        typer.Option(metavar="X", rich_help_panel=LEARNING, help=f"Learning rate. Default: {RATE}."),
     ] = None,
     loss: Annotated[
         str | None,
-        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help="mse, mae ... Default: mostly cross-entropy."),
+        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help=f"mse, mae ... Default: {default_of('loss')}."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -109,7 +115,7 @@ def train(
         typer.Option(
             metavar="N",
             rich_help_panel=PICTURES,
-            help="Side of the pictures. Default: as they are, 32 to 128.",
+            help="Their side. Default: as they are, 32 to 128.",
         ),
     ] = None,
     resize: Annotated[
@@ -117,7 +123,7 @@ def train(
         typer.Option(
             metavar="RULE",
             rich_help_panel=PICTURES,
-            help="crop (default), center, pad or stretch.",
+            help=f"crop, center, pad or stretch. Default: {RESIZE}.",
         ),
     ] = None,
     augment: Annotated[
@@ -125,7 +131,7 @@ def train(
         typer.Option(
             metavar="KIND",
             rich_help_panel=PICTURES,
-            help="standard (of photo-net the default): shifted, mirrored; else none.",
+            help=f"standard: shifted, mirrored. Default: {default_of('augment')}.",
         ),
     ] = None,
     standardize: Annotated[
@@ -133,7 +139,7 @@ def train(
         typer.Option(
             "--standardize/--no-standardize",
             rich_help_panel=SWITCHES,
-            help="To mean 0, deviation 1. Default: cifar-net only.",
+            help=f"To mean 0, deviation 1. Default: {default_of('standardize', usual='no')}.",
         ),
     ] = None,
     class_weight: Annotated[
@@ -242,7 +248,7 @@ def train(
         class_weight=class_weight,
     )
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(builder, optimizer, lr, loss, given, recipe)
-    rule = resize or (source.preprocessing.resize if source else "crop")
+    rule = resize or (source.preprocessing.resize if source else RESIZE)
     learned_size = (source.input_shape[0], source.input_shape[1]) if source else None
     loading: dict[str, Any] = {
         "data": absolute(data),

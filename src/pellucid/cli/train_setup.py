@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.cli.recipes import Recipe
+from pellucid.cli.recipes import FOLDER_MODEL, MODEL, Recipe
 from pellucid.cli.settings import divide
 from pellucid.progress import WorkBar
 
@@ -33,7 +33,7 @@ def naming(model: str | None, data: str, source: Sequential | None) -> tuple[str
 
     if model is None and source is not None:
         return None, source.name
-    name = zoo.standard_name(model or ("photo-net" if Path(data).is_dir() else "simple-convnet"))
+    name = zoo.standard_name(model or (FOLDER_MODEL if Path(data).is_dir() else MODEL))
     return name, name
 
 
