@@ -58,7 +58,7 @@ def test_tensors_and_tables_are_arrays() -> None:
     assert in_use(torch.tensor(LEVELS), torch.tensor(LABELS)) == in_use(LEVELS)
     floats = LEVELS / np.float32(255)
     assert in_use(torch.tensor(floats)) == in_use(floats)
-    with pytest.raises(DataError, match="x, the pictures, must be an array of numbers"):
+    with pytest.raises(DataError, match="the pictures x must be an array of numbers"):
         network().predict(torch.tensor(floats, requires_grad=True))
     pandas = pytest.importorskip("pandas")
     assert in_use(LEVELS, pandas.Series(LABELS)) == in_use(LEVELS)
@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a path": (Path("cat.jpg"), "got the text 'cat.jpg'"),
     "files": (["cat.jpg", "dog.jpg"], "got the text 'cat.jpg'"),
     "words": (np.array(["a", "b"]), "must be real numbers, got an array of <U1"),
-    "nothing": (None, "x, the pictures, must be an array of numbers, got None"),
+    "nothing": (None, "the pictures x must be an array of numbers, got None"),
     "complex": (LEVELS * 1j, "must be real numbers, got an array of complex128"),
     "objects": (np.array([object()] * 3), "must be real numbers, got an array of object"),
     "a dictionary": ({"x": LEVELS}, "must be real numbers, got"),

@@ -17,8 +17,8 @@ import numpy as np
 
 from pellucid._arguments import made, word
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.ops import real_array
-from pellucid.ops.geometry import Array, Shape, above_zero, number
+from pellucid.ops import float32_array
+from pellucid.ops.geometry import LARGEST, Array, Shape, above_zero, number
 
 __all__ = [
     "CUT_NORMAL_STDDEV",
@@ -45,7 +45,6 @@ __all__ = [
     "lecun_uniform",
 ]
 
-LARGEST = float(np.finfo(np.float32).max)
 
 CUT_NORMAL_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at -2 and 2."""
@@ -218,7 +217,7 @@ class FromFunction(Initializer):
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         if self.function is None:
             return np.full(shape, np.nan, np.float32)
-        return real_array(self.function(shape, rng), "what it returns").astype(np.float32)
+        return float32_array(self.function(shape, rng), "what it returns")
 
 
 def _expect_drawing(function: Any) -> None:

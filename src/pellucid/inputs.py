@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid._arguments import several, word
+from pellucid._arguments import several, within, word
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
@@ -19,7 +19,7 @@ from pellucid.layers import Layer, Softmax
 from pellucid.layers.graph import Graph
 from pellucid.layers.stack import channels_last
 from pellucid.losses import Loss
-from pellucid.ops import Array, Shape, real_array, words_of
+from pellucid.ops import Array, Shape, float32_array, real_array, words_of
 from pellucid.ops.geometry import number
 from pellucid.plan import accuracy_kind
 from pellucid.train import Examples
@@ -81,7 +81,7 @@ def _is_lazy(x: Any) -> bool:
 
 def _pixels(x: Any, name: str) -> Array:
     if isinstance(x, np.ndarray):
-        return real_array(x, f"{name}: x, the pictures,")
+        return real_array(x, f"{name}: the pictures x")
     first = x[0] if isinstance(x, list | tuple) and x else x
     if isinstance(first, str | bytes | os.PathLike):
         file = os.fsdecode(first)
@@ -89,14 +89,14 @@ def _pixels(x: Any, name: str) -> Array:
             f"{name} takes pictures as arrays, got the text {shown(file)}; for files: pellucid predict RUN {file:.80}; "
             "in Python: numpy.asarray(PIL.Image.open(file))[None], in the size the network takes"
         )
-    return real_array(x, f"{name}: x, the pictures,")
+    return real_array(x, f"{name}: the pictures x")
 
 
 def _levels_or_floats(images: Array, name: str) -> Array:
     if images.dtype in (np.uint8, np.float32):
         return images
     if images.dtype.kind not in "iu" or not images.size:
-        return images.astype(np.float32)
+        return float32_array(images, f"{name}: the pictures x")
     low, high = int(images.min()), int(images.max())
     if low < 0 or high > MAX_LEVEL:
         whole = next((2**bits - 1 for bits in (10, 12, 14, 16) if high < 2**bits), high)
@@ -175,7 +175,9 @@ def make_examples(
             examples, held = _split(examples, share, model.seed)
         if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
             factors = _class_factors(model, examples.targets, class_weight)
-            examples.weights = factors if examples.weights is None else examples.weights * factors
+            if examples.weights is not None:
+                factors = float32_array(factors * examples.weights.astype(np.float64), "sample_weight * class_weight")
+            examples.weights = factors
         return examples, held
     except PellucidError:
         model.class_names = before
@@ -200,8 +202,9 @@ def _validation(model: Receiver, given: tuple[Any, ...]) -> Examples:
     images = standardize_images(given[0], model.input_shape, f"{model.name}, validation_data")
     if len(images) == 0:
         raise DataError(f"{model.name} got no validation pictures; leave validation_data out to judge without")
-    weights = _sample_weights(given[2], len(images)) if len(given) == 3 else None
-    return Examples(images, _targets(model, images, given[1]), weights)
+    targets = within("validation_data", lambda labels: _targets(model, images, labels), given[1])
+    weights = within("validation_data", lambda each: _sample_weights(each, len(images)), (*given, None)[2])
+    return Examples(images, targets, weights)
 
 
 def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
@@ -245,7 +248,7 @@ def _numbered(model: Receiver, words: Sequence[str], *, named: bool) -> Array:
 def _sample_weights(given: Any, count: int) -> Array | None:
     if given is None:
         return None
-    weights = real_array(given, "sample_weight").astype(np.float32)
+    weights = float32_array(given, "sample_weight")
     if weights.shape == (count, 1):
         weights = weights[:, 0]
     if weights.shape != (count,) or not np.isfinite(weights).all() or (weights < 0).any():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pellucid.errors import CheckpointError
+from pellucid.errors import CheckpointError, DataError
 from pellucid.layers.layer import Layer
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import CACHE_LINE, aligned_zeros, untouched_zeros
@@ -165,7 +165,10 @@ def fill(layers: Sequence[Layer], tensors: Mapping[str, Array], where: object) -
     for layer in layers:
         names = [*layer.params, *layer.state]
         if names:
-            layer.set_weights([tensors[f"{layer.name}/{name}"] for name in names])
+            try:
+                layer.set_weights([tensors[f"{layer.name}/{name}"] for name in names])
+            except DataError as error:  # numbers beyond float32's
+                raise CheckpointError(f"{where}: {error}") from error
 
 
 def _lay_out(layers: Sequence[Layer]) -> tuple[Segment, ...]:

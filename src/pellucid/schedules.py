@@ -82,7 +82,10 @@ class Step(Schedule):
         _check_steps("Step: every", self.every)
 
     def __call__(self, step: int) -> float:
-        return float(self.initial * self.factor ** (step // self.every))
+        try:
+            return float(self.initial * float(self.factor) ** (step // self.every))
+        except OverflowError:  # of a factor above 1: a rate that no training outlives
+            return math.inf
 
     def config(self) -> dict[str, Any]:
         return {"type": "Step", **asdict(self)}

@@ -19,6 +19,7 @@ from pellucid.atomic import replacing
 from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
 from pellucid.inside import Place
+from pellucid.progress import is_terminal
 from pellucid.text import csv_text, json_text, printable, say
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a file's name are no markup
     # A pipe or a file has no width of its own: there, lines are as long as they need to be.
-    room = Console(file=sys.stdout).width if sys.stdout.isatty() else 10_000
+    room = Console(file=sys.stdout).width if is_terminal(sys.stdout) else 10_000
     drawn = io.StringIO()
     Console(file=drawn, highlight=False, width=max(room, _least_width(table, whole))).print(table)
     lines = [line.rstrip() for line in drawn.getvalue().splitlines()]  # what fills a line up would wrap

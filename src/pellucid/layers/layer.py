@@ -18,7 +18,7 @@ from pellucid.display import Shown
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.weights import Weights
-from pellucid.ops import Array, Pair, Shape, real_array
+from pellucid.ops import Array, Pair, Shape, float32_array, real_array
 from pellucid.ops.geometry import expect_weights, standardize_shape
 
 Cache = Any
@@ -181,10 +181,10 @@ class Layer(Fixed, Shown):
         Shapes: x (N, ...) -> float32 (N, ...).
         Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
         """
-        batch = real_array(x, f"{self.place()}: its input")
+        batch = float32_array(x, f"{self.place()}: its input")
         if batch.ndim < 2:
             raise ShapeError(f"{self.place()} needs a batch (N, ...), got shape {batch.shape}; add a first axis")
-        batch = np.ascontiguousarray(batch, np.float32)
+        batch = np.ascontiguousarray(batch)
         self.ensure_built(batch.shape[1:], np.random.default_rng(seed))
         y, _ = self.forward(batch, training=False)
         return np.asarray(y, np.float32)
@@ -207,10 +207,10 @@ class Layer(Fixed, Shown):
         expect_weights(shape, self.place())
 
         def draw(initializer: initializers.Initializer) -> Array:
-            drawn = real_array(initializer(shape, rng), "what it returns")
+            drawn = float32_array(initializer(shape, rng), "what it returns")
             if drawn.shape != tuple(shape):
                 raise ConfigError(f"what it returns must have shape {tuple(shape)}, got {drawn.shape}")
-            return np.ascontiguousarray(drawn, np.float32)
+            return np.ascontiguousarray(drawn)
 
         return within(f"{self.place()}: {argument}", draw, getattr(self, argument))
 
@@ -253,7 +253,8 @@ class Layer(Fixed, Shown):
 
     def _converted(self, name: str, given: Any) -> Array:
         target = self.params[name] if name in self.params else self.state[name]
-        value = real_array(given, f"{self.place()}: {name}").astype(target.dtype, copy=False)
+        convert = float32_array if target.dtype == np.float32 else real_array
+        value = convert(given, f"{self.place()}: {name}").astype(target.dtype, copy=False)
         if value.shape != target.shape:
             raise ShapeError(f"{self.place()}: {name} must have shape {target.shape}, got {value.shape}")
         return value

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid._fixed import Fixed, config_of
 from pellucid.errors import DataError, ShapeError
 from pellucid.losses.targets import numbers
-from pellucid.ops import Array, Shape
+from pellucid.ops import Array, Shape, float32_array
 
 
 class Loss(Fixed):
@@ -39,7 +39,7 @@ class Loss(Fixed):
         Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight (N,) or (N, 1).
         Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
         """
-        predictions = numbers(y_pred, None, "y_pred").astype(np.float32, copy=False)
+        predictions = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
         if predictions.ndim == 1:
             predictions = predictions[:, None]
         targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
-from pellucid.ops import Array, Shape, real_array
+from pellucid.ops import Array, Shape, float32_array, real_array
 
 
 def class_numbers(labels: Array, classes: int) -> Array:
@@ -54,7 +54,7 @@ def values(labels: Any, units: int | Shape, examples: int | None) -> Array:
     shape = (units,) if isinstance(units, int) else tuple(units)
     size = math.prod(shape)
     if given.shape[1:] == shape or (size == 1 and given.size == len(given)):
-        return np.ascontiguousarray(given.reshape(len(given), *shape), np.float32)
+        return np.ascontiguousarray(float32_array(given, "labels").reshape(len(given), *shape))
     if len(shape) == 1 and given.dtype.kind in "iu" and given.size == len(given):
         one_hot = np.zeros((len(given), size), np.float32)
         one_hot[np.arange(len(given)), class_numbers(given.reshape(-1), size)] = 1.0

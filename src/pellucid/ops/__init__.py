@@ -47,7 +47,7 @@ from pellucid.ops.door.pool import (
 )
 from pellucid.ops.door.random import dropout
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
-from pellucid.ops.given import real_array, words_of
+from pellucid.ops.given import float32_array, real_array, words_of
 from pellucid.ops.native import choose_direct_convolution, direct_convolution
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "dense_backward_kernel",
     "direct_convolution",
     "dropout",
+    "float32_array",
     "gather",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",

@@ -31,6 +31,8 @@ NO_PADS: Pads = ((0, 0), (0, 0))
 
 MAX_SIDE = 2**20
 """Largest window, stride, dilation and padding along one side. Units: pixels, samples or channels."""
+SMALLEST, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+"""Between these are the numbers above 0 that float32 holds at full precision."""
 MAX_NUMBERS = 2**30
 """Most numbers in one picture, on any layer and with its padding: 4 GB in float32."""
 MAX_WEIGHTS = 2**28
@@ -63,10 +65,7 @@ def _is_int(value: object) -> bool:  # exact types first: asking an abstract cla
 
 
 def whole(value: object, name: str, most: int = MAX_NUMBERS, *, least: int = 1) -> int:
-    """A whole number from `least` to `most`.
-
-    Errors: ConfigError for anything else.
-    """
+    """A whole number from `least` to `most`. Errors: ConfigError for anything else."""
     if not _is_int(value) or not least <= value <= most:  # type: ignore[operator]
         above = f" and at most {most:,}" if _is_int(value) and value > most else ""  # type: ignore[operator]
         raise ConfigError(f"{name} must be a whole number of at least {least}{above}, got {shown(value)}")
@@ -74,19 +73,21 @@ def whole(value: object, name: str, most: int = MAX_NUMBERS, *, least: int = 1) 
 
 
 def number(value: Any, what: str, low: float, high: float = float("inf")) -> float:
-    """A number in [low, high). Errors: ConfigError naming `what`."""
+    """A number in [low, high) that float32 can hold. Errors: ConfigError naming `what`."""
     found = _real(value)
-    if found is None or not low <= found < high:
+    if found is None or not low <= found < high or found > LARGEST:
         bound = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to below {high:g}"
+        bound += f" and at most {LARGEST:.2g}" if found is not None and found > LARGEST else ""
         raise ConfigError(f"{what} must be a number {bound}, got {shown(value)}")
     return found
 
 
 def above_zero(value: Any, what: str) -> float:
-    """A finite number above 0. Errors: ConfigError naming `what`."""
+    """A number above 0 that float32 can hold. Errors: ConfigError naming `what`."""
     found = _real(value)
-    if found is None or not 0 < found < float("inf"):
-        raise ConfigError(f"{what} must be a number above 0, got {shown(value)}")
+    if found is None or not SMALLEST <= found <= LARGEST:
+        within = f", from {SMALLEST:.2g} to {LARGEST:.2g}" if found is not None and found > 0 else ""
+        raise ConfigError(f"{what} must be a number above 0{within}, got {shown(value)}")
     return found
 
 
@@ -102,9 +103,8 @@ def _real(value: Any) -> float | None:
 
 def _ints(value: object, count: int) -> tuple[int, ...] | None:
     """`value` as `count` ints, or None where it is anything else."""
-    if type(value) is not tuple and (
-        isinstance(value, str) or not (isinstance(value, Sequence) or getattr(value, "ndim", 0) == 1)
-    ):
+    words = isinstance(value, str | bytes | bytearray)
+    if type(value) is not tuple and (words or not (isinstance(value, Sequence) or getattr(value, "ndim", 0) == 1)):
         return None
     if len(value) != count:  # type: ignore[arg-type]
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError, shown
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import LARGEST, Array
 
 
 def real_array(value: Any, what: str) -> Array:
@@ -22,8 +22,23 @@ def real_array(value: Any, what: str) -> Array:
     array = value if type(value) is np.ndarray else any_array(value, what)
     if array.dtype.kind not in "fiub":
         got = f"an array of {array.dtype}" if array.ndim else shown(value)
+        got += "; convert it first: .astype('float32')" if array.ndim and array.dtype.kind == "O" else ""
         raise DataError(f"{what} must be real numbers, got {got}")
     return array
+
+
+def float32_array(value: Any, what: str) -> Array:
+    """The same as float32. Errors: DataError as `real_array`, and for finite numbers that float32 cannot hold."""
+    array = real_array(value, what)
+    with np.errstate(over="ignore"):
+        held = array.astype(np.float32, copy=False)
+    if array.dtype.itemsize > 4 and not np.isfinite(held).all():
+        beyond = array[np.isfinite(array) & np.isinf(held)]
+        if beyond.size:
+            raise DataError(
+                f"{what} must be numbers that float32 can hold, up to {LARGEST:.2g}, got {beyond[0]:g}; scale them down"
+            )
+    return held
 
 
 def any_array(value: Any, what: str) -> Array:
@@ -39,7 +54,8 @@ def any_array(value: Any, what: str) -> Array:
     try:
         return np.asarray(value)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # whatever others' conversions raise
-        raise DataError(f"{what} must be an array of numbers, all rows of one size: {_line(error)}") from error
+        rows = ", all rows of one size" if isinstance(value, list | tuple) else ""
+        raise DataError(f"{what} must be an array of numbers{rows}: {_line(error)}") from error
 
 
 def words_of(value: Any) -> list[str] | None:

@@ -60,7 +60,7 @@ def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | Non
         cls = _CLASSES.get(str(arguments.pop("type", None)))
         if cls is None:
             raise unknown_name("optimizer", spec.get("type"), _CLASSES)
-        excluded = arguments.pop("no_decay", ())
+        excluded = arguments.pop("no_decay", [])
         optimizer: Optimizer = made(cls, arguments, cls.__name__)
         optimizer.exclude_from_weight_decay(excluded)
         return optimizer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pellucid import schedules
+from pellucid._arguments import several, word
 from pellucid._fixed import Fixed, config_of
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
@@ -28,6 +29,12 @@ class Optimizer(Fixed):
     """
 
     assignable = frozenset({"no_decay"})
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
+        "no_decay": lambda made, names: tuple(
+            word(name, f"{type(made).__name__}: no_decay: each")
+            for name in several(names, f"{type(made).__name__}: no_decay")
+        )
+    }
 
     def __init__(
         self,
@@ -96,7 +103,7 @@ class Optimizer(Fixed):
 
     def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
         """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""
-        self.no_decay = tuple(dict.fromkeys((*self.no_decay, *names)))
+        self.no_decay = tuple(dict.fromkeys((*self.no_decay, *several(names, f"{type(self).__name__}: no_decay"))))
 
     def weight_decay_of(self, name: str) -> float:
         """The decay of the parameter of this name: `weight_decay`, or 0 where it is excluded."""

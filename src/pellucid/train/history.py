@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pellucid.display import Shown
 from pellucid.errors import unknown_name
+from pellucid.ops import Array
+from pellucid.plan import COUNT, HITS, LOSS
 
 ACCURACY_NAMES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 """Keras's names for the share of right answers; here all are that one number."""
@@ -22,6 +24,15 @@ def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
         start, found, _ = key.partition(ACCURACY_NAMES[0])
         told.update(dict.fromkeys((f"{start}{name}" for name in names) if found else (key,), value))
     return told
+
+
+def means(totals: Array, accuracy: str | None) -> dict[str, float]:
+    """Sums over pictures as means: loss, and accuracy where it means something."""
+    count = max(float(totals[COUNT]), 1.0)
+    logs = {"loss": float(totals[LOSS]) / count}
+    if accuracy:
+        logs["accuracy"] = float(totals[HITS]) / count
+    return logs
 
 
 class History(Shown):

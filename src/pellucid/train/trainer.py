@@ -14,7 +14,7 @@ from pellucid.datasets.batches import Batch, Batches, epoch_order
 from pellucid.errors import CheckpointError, DivergedError
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
-from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
+from pellucid.plan import COUNT, LOSS, EvaluationPlan, Feed, TrainingPlan, accuracy_kind, penalty_loss
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
@@ -33,7 +33,7 @@ from pellucid.train.events import (
 )
 from pellucid.train.examples import Examples, Trainable, make_feed
 from pellucid.train.features import Stage, base_state, stage_of
-from pellucid.train.history import History, named
+from pellucid.train.history import History, means, named
 from pellucid.train.resume import Place, pack, settings_of, unpack
 
 
@@ -138,7 +138,7 @@ class Trainer:
                 whole = plan.run(n, step=step, learning_rate=rate)
                 model.optimizer_step += whole
             if not whole:
-                raise self._diverged(plan.totals, batch, rate)
+                raise self._diverged_at(plan.totals, batch, rate)
             if not self._stepped(batch + 1, 1, n, rate):
                 break
 
@@ -158,7 +158,7 @@ class Trainer:
                 model.optimizer_step += done
             each_s = (time.perf_counter() - start) / max(done, 1)
             if done < steps and not np.isfinite(totals[done]).all():
-                raise self._diverged(totals[done], batch + done, rates[done])
+                raise self._diverged_at(totals[done], batch + done, rates[done])
             batch += done  # fewer where memory ran out amid them, which the next stretch then says
             if not self._stepped(batch, done, n, rates[done - 1]):
                 break
@@ -178,7 +178,9 @@ class Trainer:
         model, place = self.model, self._place
         place.batch, place.learning_rate = batch, rate
         place.elapsed_s, self._kept = time.perf_counter() - self._start_s, False
-        event = BatchEnded(place.epoch, batch - 1, model.optimizer_step - 1, steps * n, self._logs(place.totals))
+        event = BatchEnded(
+            place.epoch, batch - 1, model.optimizer_step - 1, steps * n, means(place.totals, self._accuracy)
+        )
         if self._tell(event) and self._checkpoints is not None and self._checkpoints.due(epoch_ended=False):
             self._keep()
         return self._stop is None
@@ -280,7 +282,11 @@ class Trainer:
     def _end_epoch(self, plan: TrainingPlan) -> bool:
         """Judge the epoch whose steps are done, and tell; False if somebody stopped it before that was over."""
         place, stage, model = self._place, self._stage, self.model
-        logs = self._logs(plan.totals)
+        if not np.isfinite(model.parameters.vector).all():  # by the last step, whose loss was still a number
+            raise self._diverged(
+                f"the weights became NaN or infinite in epoch {place.epoch + 1}", " (by an epsilon of 0, too)"
+            )
+        logs = means(plan.totals, self._accuracy)
         if stage.validation:
             try:
                 held = self._judge(stage.validation)
@@ -328,17 +334,15 @@ class Trainer:
         self._best = max(score, self._best)
         return better
 
-    def _logs(self, totals: Array) -> dict[str, float]:
-        return means(totals, self._accuracy)
+    def _diverged_at(self, totals: Array, batch: int, rate: float) -> DivergedError:
+        where = f" (epoch {self._place.epoch + 1}, batch {batch + 1}), learning rate {rate:g}"
+        kept = f"{where}; the parameters before that step are kept"
+        return self._diverged(f"the loss became {totals[LOSS]} at step {self.model.optimizer_step + 1}", kept)
 
-    def _diverged(self, totals: Array, batch: int, rate: float) -> DivergedError:
-        what = f"the loss became {totals[LOSS]} at step {self.model.optimizer_step + 1}"
+    def _diverged(self, what: str, more: str) -> DivergedError:
         self._end(what)
-        return DivergedError(
-            f"{what} (epoch {self._place.epoch + 1}, batch {batch + 1}), learning rate {rate:g}; the parameters before "
-            "that step are kept. Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the "
-            "pictures hold no NaN"
-        )
+        remedy = "Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the pictures hold no NaN"
+        return DivergedError(f"{what}{more}. {remedy}")
 
     def _end(self, reason: str) -> None:
         best = self.history.best_epoch if self.history.best_epoch is not None else -1
@@ -389,13 +393,4 @@ def evaluate(
             tell(start + n, outputs)
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
-    return logs
-
-
-def means(totals: Array, accuracy: str | None) -> dict[str, float]:
-    """Sums over pictures as means: loss, and accuracy where it means something."""
-    count = max(float(totals[COUNT]), 1.0)
-    logs = {"loss": float(totals[LOSS]) / count}
-    if accuracy:
-        logs["accuracy"] = float(totals[HITS]) / count
     return logs
