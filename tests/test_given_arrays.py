@@ -12,7 +12,7 @@ from PIL import Image
 
 import pellucid
 from pellucid import Conv2D, Dense, Flatten, Input, Sequential, losses, metrics
-from pellucid.errors import DataError, PellucidError, ShapeError
+from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError
 
 RNG = np.random.default_rng(0)
 LEVELS = RNG.integers(0, 256, (12, 6, 6, 1), np.uint8)
@@ -237,3 +237,21 @@ def test_an_input_shape_with_the_channels_first_is_questioned(shape: tuple[int, 
         for size in (5, 28):
             with pytest.warns(UserWarning, match=rf"did you mean \({size}, {size}, 1\)\?"):
                 Sequential([Conv2D(4, 5, padding="same", input_shape=(1, size, size))])
+
+
+def test_weights_of_classes_are_named_by_their_words_too() -> None:
+    x = np.random.default_rng(0).uniform(0, 1, (12, 3, 3, 1)).astype(np.float32)
+    weights = []
+    for weighed in ({"cat": 3.0, "owl": 0.5}, {0: 3.0, 2: 0.5}):
+        model = Sequential([Flatten(input_shape=(3, 3, 1)), Dense(3, "softmax")])
+        model.compile("sgd", "categorical_crossentropy")
+        model.fit(x, ["cat", "dog", "owl"] * 4, class_weight=weighed, verbose=0)
+        weights.append(model.get_weights())
+    assert all(map(np.array_equal, *weights))
+    with pytest.raises(ConfigError, match=r"names classes \['cow'\], but the classes are 0 to 2, or cat, dog, owl"):
+        model.fit(x, ["cat", "dog", "owl"] * 4, class_weight={"cow": 3.0}, verbose=0)
+    with pytest.raises(DataError, match="labels: None of picture 1 is no word"):
+        model.fit(x, ["cat", None, "owl"] * 4, verbose=0)
+    part = pellucid.datasets.load("digits").test
+    with pytest.raises(DataError, match=r"give its \.images as x and its \.labels as y"):
+        model.fit(part, part.labels, verbose=0)

@@ -79,6 +79,21 @@ def test_a_model_comes_back_whole(way: Callable[[Any], Any], make: Callable[[], 
     assert (again.predict(X) != expected).any()
 
 
+@pytest.mark.parametrize("way", [through_pickle, through_joblib, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_training_goes_on_alike_in_a_copy(way: Callable[[Any], Any], frozen: bool) -> None:
+    """To the same bits: the moments of Adam, its steps and the order of the epochs come along."""
+    model = network()
+    if frozen:
+        model.layers[1].trainable = False
+        model.fit(X, WORDS, verbose=0, doctor=False)
+    again = way(model)
+    for one in (model, again):
+        one.fit(X, WORDS, verbose=0, doctor=False, epochs=2, batch_size=5)
+    assert again.num_epochs == model.num_epochs and again.optimizer_step == model.optimizer_step
+    assert all(map(np.array_equal, model.get_weights(), again.get_weights()))
+
+
 def test_a_pickled_model_is_its_file(tmp_path: Path) -> None:
     model = network()
     model.save(tmp_path / "m.safetensors")

@@ -89,6 +89,8 @@ def _pixels(x: Any, name: str) -> Array:
             f"{name} takes pictures as arrays, got the text {shown(file)}; for files: pellucid predict RUN {file:.80}; "
             "in Python: numpy.asarray(PIL.Image.open(file))[None], in the size the network takes"
         )
+    if hasattr(x, "images") and hasattr(x, "labels"):
+        raise DataError(f"{name}: x are the pictures, got {shown(x)}; give its .images as x and its .labels as y")
     return real_array(x, f"{name}: the pictures x")
 
 
@@ -277,9 +279,12 @@ def _class_factors(model: Receiver, targets: Array, class_weight: Mapping[int, f
     elif not isinstance(class_weight, Mapping):
         raise wrong
     else:
+        numbers = {name: label for label, name in enumerate(model.class_names or ())}
+        class_weight = {numbers.get(key, key) if isinstance(key, str) else key: w for key, w in class_weight.items()}
         others = [key for key in class_weight if not (isinstance(key, int | np.integer) and 0 <= key < classes)]
         if others:
-            raise ConfigError(f"class_weight names classes {shown(others)}, but the classes are 0 to {classes - 1}")
+            known = f"0 to {classes - 1}" + (f", or {', '.join(numbers)}" if numbers else "")
+            raise ConfigError(f"class_weight names classes {shown(others)}, but the classes are {known}")
         weights = [number(class_weight.get(k, 1.0), f"class_weight of class {k}", 0.0) for k in range(classes)]
         table = np.array(weights, np.float32)
     return np.ascontiguousarray(table[labels])

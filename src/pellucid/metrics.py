@@ -168,6 +168,9 @@ class Mean:
         self.total += float(mean) * count
         self.count += count
 
+    def __repr__(self) -> str:
+        return f"<Mean {self.value:g} of {self.count:,}>"
+
     @property
     def value(self) -> float:
         """The mean so far; NaN before the first number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -234,7 +235,10 @@ class Sequential(Network, Shown):
         return f"<{type(self).__name__} {self.name!r}: {count}, {self.input_shape} -> {out}, {numbers}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A model pickles as its file, with classes of one's own beside it, which must be found by their names."""
+        """A model pickles as its file, and beside it the optimizer's moments, so that training goes on alike.
+
+        Classes of one's own go along, too, and must be found by their names.
+        """
         own = {type(layer).__name__: type(layer) for layer in self.layers if type(layer) not in LAYERS.values()}
         kind = None if type(self) is Sequential else type(self)
         chosen = (self._optimizer, self._loss)
@@ -243,7 +247,11 @@ class Sequential(Network, Shown):
             if "<locals>" in cls.__qualname__:
                 raise ConfigError(f"{self.name} cannot be pickled: define {cls.__name__} at the top of a module")
         more = {name: value for name, value in vars(self).items() if name not in vars(Sequential())}
-        return model_file.from_bytes, (model_file.to_bytes(self), own, kind, compiled), more or None
+        self.build()
+        with self.turns.taken():
+            data = model_file.to_bytes(self)
+            more |= {name: copy.deepcopy(getattr(self, name)) for name in ("slots", "optimizer_step", "num_epochs")}
+        return model_file.from_bytes, (data, own, kind, compiled), more
 
 
 def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:

@@ -70,7 +70,10 @@ def words_of(value: Any) -> list[str] | None:
     if array.ndim != 1 or array.dtype.kind not in "OUST":
         return None
     rows = [row.decode("utf-8", "replace") if isinstance(row, bytes) else row for row in array.tolist()]
-    return rows if rows and all(isinstance(row, str) for row in rows) else None
+    odd = next((place for place, row in enumerate(rows) if not isinstance(row, str)), None)
+    if odd is not None and any(isinstance(row, str) for row in rows):
+        raise DataError(f"labels: {shown(rows[odd])} of picture {odd} is no word, others are; leave such pictures out")
+    return rows if rows and odd is None else None
 
 
 def _line(error: Exception) -> str:
