@@ -250,6 +250,7 @@ struct Context {
     int64_t status;
     void* prepared = nullptr;  // what prepare() made
     uint8_t* out_of_range = nullptr;  // a byte for each picture, for run_guarded
+    int64_t recomputed = 0;           // pictures that run_guarded computed again
 };
 
 struct Kernel {

@@ -320,6 +320,7 @@ NB_MODULE(_native, m) {
     m.def("instruction_set", [] { return chosen_set; });
     m.def("use_instruction_set", &use, nb::arg("name"));
     m.def("available_cores", &available_cores);
+    m.def("recomputed", &recomputed);
     m.def("num_threads", &num_threads);
     m.def("set_num_threads", [](int count) { without_gil([&] { set_num_threads(count); }); }, nb::arg("count"));
 }

@@ -18,6 +18,8 @@ constexpr size_t kRounding = 4096;
 bool suits(int64_t held, int64_t bytes) { return bytes <= held; }
 #endif
 
+thread_local int64_t num_recomputed = 0;
+
 int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // A kernel's two calls, either left out where it is null; false where there was no memory for its tasks.
@@ -37,6 +39,8 @@ bool made(Call call) {
         &call);
 }
 }  // namespace
+
+int64_t recomputed() { return num_recomputed; }
 
 RunLock::RunLock() : side_(new Side{forks(), {}}) {}
 
@@ -81,6 +85,7 @@ Outcome run_once(const BoundKernel& bound) {
     char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
     Context context{memory, kOk, memory + own};
     const bool whole = made({bound.kernel->prepare, bound.kernel->run, bound.arguments.data(), &context});
+    num_recomputed += context.recomputed;
     workspace.release_above(kKept);
     return {whole ? context.status : int64_t(kOutOfMemory), bound.kernel->name};
 }
@@ -143,6 +148,7 @@ Outcome ProgramData::run_held(int64_t n) {
         if (prepare && fixed_ && stale_) whole = made({prepare, nullptr, arguments, &context});
         if (batch && n >= 0) *batch = uint64_t(n);
         if (whole) whole = made({fixed_ ? nullptr : prepare, entry.kernel->run, arguments, &context});
+        num_recomputed += context.recomputed;
         if (!whole) return {kOutOfMemory, entry.kernel->name};
         if (context.status != kOk) return {context.status, entry.kernel->name};
     }

@@ -79,6 +79,8 @@ struct Outcome {
 // One kernel at once, on memory of the calling thread.
 Outcome run_once(const BoundKernel& bound);
 
+int64_t recomputed();  // pictures that this thread's runs have computed again, directly (winograd_range.hpp)
+
 // Memory that a program's steps read or write, and what goes into it before each of several runs, or out after it.
 struct Change {
     char* memory;

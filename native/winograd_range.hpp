@@ -194,6 +194,7 @@ void run_guarded(const Arguments& a, Context& context, const Kernel& fast, void 
         again.ALGORITHM = kDirect;
         const bool one = only_picture(again, n);
         direct(&again, inner);
+        ++context.recomputed;
         if (!one) return;
     }
 }

@@ -66,7 +66,6 @@ def test_thresholds_are_those_of_the_code(lang: str) -> None:
         "overfitting": (chart.RECENT, 100 * course_rules.WORSE, 100 * course_rules.FALLEN),
         "held-out-scale": (data_rules.LARGE, chart.NUM_JUDGED, 100 * data_rules.APART, data_rules.MIN_COMPARED),
         "dropout-high": (network_rules.DROPOUT_NOISE,),
-        "wide-range": (network_rules.RANGE, looks.FEW_CHANNELS, 64 * looks.BRIGHTEST),
         "batch-norm-behind": (chart.NUM_JUDGED, 100 * course_rules.BEHIND, 100 * course_rules.UNFINISHED),
     }.items():
         found = [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", told[name])]

@@ -79,6 +79,22 @@ def test_bright_pixels_spoil_nothing_beside_them(name: str, pooled: bool, size: 
     )
 
 
+@pytest.mark.parametrize(("name", "pooled"), FORWARD)
+def test_pictures_computed_again_are_counted(name: str, pooled: bool) -> None:
+    """Those are the pictures whose bits are those of direct convolution, and no others."""
+    c, algorithm = CONVS[name], name.partition("-")[0]
+    x, kernel = given(c)
+    for size in (1.0, 100.0, 1e4, 1e8):
+        x[1, ROW, 6] = size
+        direct = forward(c, x, kernel, "direct", pooled)
+        before = native.recomputed()
+        got = forward(c, x, kernel, algorithm, pooled)
+        again = [a.tobytes() == b.tobytes() for a, b in zip(got, direct, strict=True)]
+        assert native.recomputed() - before == sum(again)
+        if algorithm == "winograd" and c.kernel == (3, 3):
+            assert sum(again) == (size > 1000)
+
+
 def test_what_stays_below_the_limit_costs_next_to_nothing() -> None:
     c = CONVS["winograd"]
     for size in (10, 20, 40, 80, 160, 320, 640):

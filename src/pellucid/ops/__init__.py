@@ -10,7 +10,7 @@ geometry: sizes; door: the operations; dispatch: how they are run; reference: th
 
 from __future__ import annotations
 
-from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recording, set_num_threads
+from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recomputed, recording, set_num_threads
 from pellucid.ops.door.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
 from pellucid.ops.door.conv_pool import (
     conv2d_avg_pool2d,
@@ -97,6 +97,7 @@ __all__ = [
     "mean_squared_error",
     "num_threads",
     "real_array",
+    "recomputed",
     "recording",
     "rmsprop_update",
     "set_num_threads",

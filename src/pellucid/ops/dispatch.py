@@ -48,6 +48,11 @@ def backend() -> Backend:
     return Backend("reference", "numpy", _reference_threads, native.reason)
 
 
+def recomputed() -> int:
+    """Pictures whose convolutions this thread has had to compute again, directly, because of their range, so far."""
+    return native.recomputed()
+
+
 def num_threads() -> int:
     """How many threads the native kernels use; 1 without them."""
     return backend().threads

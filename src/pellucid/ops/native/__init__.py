@@ -90,6 +90,7 @@ from pellucid.ops.native.runtime import (
     instruction_sets,
     num_threads,
     reason,
+    recomputed,
     run,
     set_num_threads,
 )
@@ -152,6 +153,7 @@ __all__ = [
     "mean_squared_error",
     "num_threads",
     "reason",
+    "recomputed",
     "rmsprop",
     "run",
     "set_num_threads",

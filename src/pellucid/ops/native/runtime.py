@@ -84,6 +84,14 @@ def run(step: Step) -> None:
     _native.run(step)
 
 
+def recomputed() -> int:
+    """Pictures that this thread's runs have computed a second time, directly, because of their range.
+
+    It counts from the thread's start, each kernel by itself: whoever asks before and after a run knows of that run.
+    """
+    return _native.recomputed() if available else 0
+
+
 class Program:
     """Consecutive steps as one call: the GIL is released once, and one workspace serves all.
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pellucid.layers import BatchNorm, Conv2D, Flatten, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.layers import BatchNorm, Flatten, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
 from pellucid.layers.graph import Graph
+from pellucid.ops import recomputed
 from pellucid.ops.geometry import Array
 
 SATURATED = 0.98
 """|2 y - 1| of a sigmoid, |y| of a tanh: beyond, less than a twenty-fifth of the slope in the middle is left."""
-
-FEW_CHANNELS = 8
-"""Convolutions of fewer channels are computed directly."""
-
-BRIGHTEST = 5 / 64
-"""Share of a picture's pixels that may be bright without being what the picture is like; as in the kernels."""
 
 ALONE: dict[type[Layer], str] = {
     ReLU: "relu",
@@ -38,8 +32,8 @@ class Output:
 
     dead: the share of a ReLU's units that were 0 throughout. saturated: the share of a sigmoid's or tanh's values
     beyond SATURATED; stuck: of its units that were so throughout, on one side. None for other layers, and dead and
-    stuck for a single unit. reach: of a convolution that Winograd's algorithm may compute, how many times as large as
-    usual the largest number is that it got in a picture.
+    stuck for a single unit. recomputed: how many of the pictures the kernels computed again, directly, because of
+    their range.
     """
 
     layer: Layer
@@ -47,7 +41,7 @@ class Output:
     dead: float | None = None
     saturated: float | None = None
     stuck: float | None = None
-    reach: float | None = None
+    recomputed: int = 0
 
 
 def through(graph: Graph, x: Array, *, own_statistics: bool = True) -> tuple[list[Output], Array | None]:
@@ -61,9 +55,9 @@ def through(graph: Graph, x: Array, *, own_statistics: bool = True) -> tuple[lis
     def each(number: int, layer: Layer, read: Any) -> Array | None:
         if not type(layer).__module__.startswith("pellucid."):
             return None
-        reach = _reach(read) if isinstance(layer, Conv2D) and _spreads(layer) else None
+        before = recomputed()
         y = np.asarray(layer.forward(read, training=own_statistics and isinstance(layer, BatchNorm))[0])
-        outputs.append(replace(_seen(layer, y), reach=reach))
+        outputs.append(replace(_seen(layer, y), recomputed=recomputed() - before))
         return y
 
     return outputs, graph.run(x, each)
@@ -80,24 +74,6 @@ def last_activation(layers: Sequence[Layer]) -> str | None:
         if activation_of(layer) is not None or type(layer) is not Flatten:
             return activation_of(layer)
     return None
-
-
-def _spreads(layer: Conv2D) -> bool:
-    channels = layer.params["kernel"].shape[-2] if layer.params else 0
-    return layer.kernel_size == (3, 3) and channels >= FEW_CHANNELS and {*layer.strides, *layer.dilation_rate} == {1}
-
-
-def _reach(x: Array) -> float:
-    """The largest magnitude in a picture as a multiple of the mean of its pixels, without the brightest ones.
-
-    Each pixel counts by its largest channel.
-    """
-    most = 0.0
-    for picture in x:
-        pixels = np.sort(np.maximum(picture.max(axis=-1), -picture.min(axis=-1)), axis=None)
-        usual = float(pixels[: len(pixels) - math.ceil(BRIGHTEST * len(pixels))].mean()) if len(pixels) > 1 else 0.0
-        most = max(most, float(pixels[-1]) / usual if usual > 0 else 0.0)
-    return most
 
 
 def _seen(layer: Layer, y: Array) -> Output:

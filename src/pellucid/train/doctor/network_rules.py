@@ -31,9 +31,6 @@ DROPOUT_NOISE = 0.2
 """Of what dropout adds, as a share of the signal: rate / (1 - rate) / numbers, summed over the layers. Perceptrons on
 digits learn well up to 0.15, slowly from 0.2 on, and nothing from 0.5 on; 0.9 of 512 units is 0.02."""
 
-RANGE = 256
-"""From here on the kernels compute a picture directly. Trained networks stay below 140."""
-
 SQUASHED = ("softmax", "sigmoid", "tanh")
 
 
@@ -123,11 +120,10 @@ def saturated(chart: Chart) -> Finding | None:
 
 def wide_range(chart: Chart) -> Finding | None:
     """Numbers so far beyond the others that Winograd's algorithm would spoil those beside them."""
-    outputs = [] if chart.model.exact_convolution else [o for o in chart.outputs if o.reach is not None]
-    widest = max(outputs, key=lambda output: output.reach or 0.0, default=None)
-    if widest is None or not (widest.reach or 0.0) >= RANGE:
+    most = max(chart.outputs, key=lambda output: output.recomputed, default=None)
+    if most is None or not most.recomputed or chart.model.exact_convolution:
         return None
-    return Finding("wide-range", {"layer": widest.layer.name, "times": f"{widest.reach:,.0f}"})
+    return Finding("wide-range", {"layer": most.layer.name, "again": str(most.recomputed), "count": str(most.count)})
 
 
 def has_sigmoids(layers: Sequence[Layer]) -> bool:

@@ -132,10 +132,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "학습률을 낮추거나, 그 앞에 배치 정규화를 두거나, relu를 쓰십시오",
     ),
     "wide-range": (
-        "what reaches '{layer}' has numbers {times} times as large as the others of their picture, so such pictures "
-        "are computed twice, the second time exactly: clip or scale them (a logarithm, batch norm), or train with "
+        "{again} of {count} pictures reach '{layer}' with numbers so far beyond their others that they are computed "
+        "twice, the second time exactly: clip or scale them (a logarithm, batch norm), or train with "
         "exact_convolution=True (--exact-convolution)",
-        "'{layer}'에 들어가는 값 가운데 같은 이미지의 다른 값보다 {times}배 큰 것이 있어, 그런 이미지는 두 번"
+        "이미지 {count}장 가운데 {again}장이 '{layer}'에 들어갈 때 다른 값보다 훨씬 큰 값을 지녀 두 번"
         "(두 번째는 정확하게) 계산합니다: 값을 자르거나 줄이거나(로그, 배치 정규화), "
         "exact_convolution=True(--exact-convolution)로 학습하십시오",
     ),
