@@ -15,9 +15,10 @@ import pytest
 import typer
 from commands import Command
 
+from pellucid import Conv2D, Input, ReLU, Sequential
 from pellucid.cli import output
 from pellucid.cli.app import app
-from pellucid.text import say
+from pellucid.text import say, text_columns
 
 WIDTH = 80
 LONGEST_HELP = 75
@@ -99,3 +100,21 @@ def test_the_list_of_data_sets_fits(
     lines = terminal.getvalue().splitlines()
     assert all(len(line) <= WIDTH or str(far) in line for line in lines), terminal.getvalue()
     assert sum("digits" in line for line in lines) and (place is None or str(far / "mnist") in terminal.getvalue())
+
+
+@pytest.mark.parametrize(
+    "name", ["block_one_convolution_one_of_the_first_stage_of_the_network", "x" * 60, "합성곱층" * 15]
+)
+def test_no_two_layers_of_a_summary_look_equal(name: str) -> None:
+    names = [name[:place] + letter + name[place + 1 :] for place in range(0, 60, 7) for letter in "ab가"]
+    model = Sequential([Input((64, 64, 300)), *(ReLU(name=each) for each in names), Conv2D(64, 11, name="last")])
+    model.build()
+    lines = str(model.outline()).splitlines()
+    assert all(text_columns(line) <= WIDTH for line in lines) and "…" not in "".join(lines)
+    shown, starts = [], [line.index("64x64x300") for line in lines if "64x64x300" in line]
+    for line in lines[3:-4]:
+        if "64x64x300" in line:
+            shown.append(line.partition("64x64x300")[0].strip())
+        elif shown and "last" not in line:
+            shown[-1] += line.strip()
+    assert starts and shown == names

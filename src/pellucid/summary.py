@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 from pellucid import losses, optimizers
@@ -16,7 +17,7 @@ from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
 from pellucid.parameters import FlatParameters
 from pellucid.plan import Memory, inference_memory, training_memory
-from pellucid.text import clip, printable, text_columns
+from pellucid.text import printable, text_columns, wrapped
 
 WIDTH = 80
 
@@ -107,14 +108,15 @@ class Summary(Shown):
         left = (0, 2)
 
         def render(line: Sequence[str]) -> str:
-            kernel, *more = folded(line[2], widths[2])
-            rows = [(*line[:2], kernel, *line[3:]), *(("", "", part, *[""] * 4) for part in more)]
+            names = wrapped(line[0], widths[0])
+            kernels = [row for part in folded(line[2], widths[2]) for row in wrapped(part, widths[2])]
+            (name, kernel), *more = zip_longest(names, kernels, fillvalue="")
+            rows = [(name, line[1], kernel, *line[3:]), *((name, "", kernel, *[""] * 4) for name, kernel in more)]
             return "\n".join("  ".join(map(cell, row, range(len(row)), widths)).rstrip() for row in rows)
 
         def cell(text: str, column: int, width: int) -> str:
-            shown = clip(text, width) if column in left else text
-            gap = " " * (width - text_columns(shown))
-            return shown + gap if column in left else gap + shown
+            gap = " " * (width - text_columns(text))
+            return text + gap if column in left else gap + text
 
         rule = "-" * (sum(widths) + 2 * (len(head) - 1))
         table = [render(head), rule, *map(render, lines), rule, render(total)]

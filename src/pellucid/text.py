@@ -59,7 +59,12 @@ def clip(text: str, width: int) -> str:
 
 
 def _start(text: str, width: int) -> str:
-    return next((text[:end] for end in range(len(text), 0, -1) if text_columns(text[:end]) <= width), "")
+    used = 0
+    for end, letter in enumerate(text):
+        used += text_columns(letter)
+        if used > width:
+            return text[:end]
+    return text
 
 
 def in_lines(text: str, width: int, *, whole: bool = False) -> str:
@@ -75,6 +80,20 @@ def in_lines(text: str, width: int, *, whole: bool = False) -> str:
         else:
             lines.append(word)
     return "\n".join(lines)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The whole text in lines of at most `width` columns, broken behind a sign between words where there is one.
+
+    >>> wrapped("block_one_conv_one_a", 12), wrapped("고양이와", 5)
+    (['block_one_', 'conv_one_a'], ['고양', '이와'])
+    """
+    lines, done = [], 0
+    while (line := _start(text[done:], width)) != text[done:]:
+        line = line[: max(map(line.rfind, "_-./ ")) + 1] or line or text[done]
+        lines.append(line)
+        done += len(line)
+    return [*lines, line]
 
 
 def _room(file: IO[str]) -> int | None:
