@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import pellucid
 from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, optimizers
+from pellucid._missing import INSTEAD
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, ShapeError
 
@@ -232,3 +234,32 @@ def test_arguments_that_there_are_not_are_refused_by_name(cls: Callable[..., obj
     for call in (lambda: cls(no_such=1), lambda: cls(*[1] * 40)):
         with pytest.raises(ConfigError, match=r"no_such|too many positional|missing a required"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "told"),
+    [
+        (pellucid, "callbacks", "pellucid.train"),
+        (pellucid, "Model", "Sequential"),
+        (pellucid, "load_model", "pellucid.load(path)"),
+        (pellucid.layers, "Rescaling", "uint8"),
+        (pellucid.losses, "Huber", "mean_squared_error"),
+        (pellucid.Sequential([pellucid.Dense(3)]), "save_weights", "save(path)"),
+        (pellucid.Sequential([pellucid.Dense(3)]), "trainable_weights", "each layer"),
+    ],
+)
+def test_a_name_of_kerass_that_is_not_here_says_what_to_write(owner: Any, name: str, told: str) -> None:
+    with pytest.raises(AttributeError, match=rf"^[^\n]*has no attribute '{name}'; [^\n]*{re.escape(told)}[^\n]*$"):
+        getattr(owner, name)
+    with pytest.raises(AttributeError, match=r"has no attribute '_nothing'$"):
+        _ = owner._nothing
+    assert not hasattr(owner, "nothing")
+
+
+def test_what_a_missing_name_is_told_instead_exists() -> None:
+    for place in (text for told in INSTEAD.values() for text in re.findall(r"pellucid\.([a-z.]+[A-Za-z]+)", told)):
+        found: Any = pellucid
+        for part in place.split("."):
+            found = getattr(found, part)
+    for name in INSTEAD:
+        assert name not in {*dir(pellucid), *dir(pellucid.layers), *dir(pellucid.Sequential)}, name

@@ -29,6 +29,7 @@ ORDER = (
         "_fixed",
         "_language",
         "_locks",
+        "_missing",
         "_modules",
         "_numbers",
     ),

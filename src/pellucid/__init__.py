@@ -9,6 +9,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pellucid._missing import missing
 from pellucid._modules import adopt, explained
 
 adopt(sys.modules[__name__])
@@ -216,7 +217,7 @@ if not TYPE_CHECKING:  # a type checker would take every misspelt name for grant
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:
-            raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+            raise missing("module 'pellucid'", name, sys.modules[__name__])
         if name in _SUBMODULES:
             return importlib.import_module(f"pellucid.{name}")
         if name == "__version__":

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+from pellucid._missing import missing
+
 CALLED = ("__init__", "__call__", "__new__")
 """Methods with underscores that people give arguments."""
 
@@ -39,9 +41,15 @@ def _finish(module: ModuleType) -> None:
     if "__path__" in names and not isinstance(module, Package):
         adopt(module)
     names.setdefault("__dir__", lambda: own_names(module))
+    names.setdefault("__getattr__", functools.partial(_refuse, module))
     for name in names.get("__all__", ()):
         if name in names:
             names[name] = explained(names[name])
+
+
+def _refuse(module: ModuleType, name: str) -> Any:
+    """For a name that a module has not. Errors: AttributeError, saying what to write instead."""
+    raise missing(f"module {module.__name__!r}", name, module)
 
 
 def own_names(module: ModuleType) -> list[str]:

@@ -6,10 +6,11 @@ import copy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid import model_file
 from pellucid._arguments import flag, path_of, verbosity
+from pellucid._missing import missing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
 from pellucid.inputs import check_range, input_range, make_examples
@@ -225,6 +226,11 @@ class Sequential(Network, Shown):
         return model_file.facts_of(self)
 
     # Inside
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(f"{type(self).__name__!r} object", name, self)
 
     def __repr__(self) -> str:
         count = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
