@@ -17,6 +17,7 @@ import pytest
 
 import pellucid
 from pellucid import Sequential, layers
+from pellucid._locks import Turns
 from pellucid.errors import ConfigError
 from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
 from pellucid.parameters import FlatParameters
@@ -355,3 +356,26 @@ def forked(code: str, *arguments: str) -> list[str]:
         raise
     assert process.returncode == 0, err
     return out.split()
+
+
+def test_a_turn_within_a_turn_waits_for_nobody() -> None:
+    turns, ended = Turns(), threading.Event()
+
+    def nested() -> None:
+        with turns.taken():
+            other.start()
+            while turns._next._lock.acquire(blocking=False):  # until the other thread has the next turn
+                turns._next._lock.release()
+                time.sleep(0.001)
+            with turns.taken():
+                ended.set()
+
+    def one() -> None:
+        with turns.taken():
+            pass
+
+    first, other = threading.Thread(target=nested, daemon=True), threading.Thread(target=one, daemon=True)
+    first.start()
+    assert ended.wait(10), "the thread that holds the weights waits for the one that waits for them"
+    first.join(10)
+    other.join(10)

@@ -27,8 +27,13 @@ class ForkLock:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
+    @property
+    def mine(self) -> bool:
+        """Whether this thread holds it."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
+
     def _renew(self) -> None:
-        if not self._lock._is_owned():  # type: ignore[attr-defined]
+        if not self.mine:
             self._lock = threading.RLock()
 
 
@@ -66,8 +71,11 @@ class Turns:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """The weights are this thread's. Whoever waits comes before a training's next step, however quick that is."""
-        with self._next:
+        if self._weights.mine:  # a turn within one: whoever has the next waits for this thread
             self._weights.__enter__()
+        else:
+            with self._next:
+                self._weights.__enter__()
         try:
             yield
         finally:
