@@ -126,6 +126,25 @@ def test_predict_after_an_interrupt_sees_the_weights_of_the_last_step(
     assert (after == copy.deepcopy(model).predict(many)).all() and (after != before).any()
 
 
+def test_answers_amid_a_training_are_of_one_step() -> None:
+    model, inside = fresh(), threading.Event()
+    model.predict(IMAGES)
+
+    def step() -> None:
+        with model.turns.training("it"), model.turns.taken():
+            inside.set()
+            time.sleep(0.2)
+            model.parameters.vector[:] = 0
+            model.touch()
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    assert inside.wait(10)
+    answers = model.predict(IMAGES)
+    thread.join()
+    assert (answers == answers[0, 0]).all()
+
+
 def test_a_second_training_at_once_is_refused_and_changes_nothing() -> None:
     model, alone, begun, refused = fresh(), fresh(), threading.Event(), threading.Event()
     alone.fit(IMAGES, LABELS, **QUIET)
