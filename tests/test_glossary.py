@@ -107,3 +107,17 @@ def test_particles_fit_the_words_before_them() -> None:
         assert [at[0] for at in wrong.finditer(path.read_text("utf-8"))] == [], path.name
     for place, text in programs():
         assert [at[0] for at in wrong.finditer(text)] == [], place
+
+
+ENDS_IN_A_VOWEL = {"accuracy", "share", "kind", "joint"}
+"""Places that always hold "... %" (퍼센트) or the name of an activation."""
+
+
+def test_particles_after_what_is_filled_in_fit_whatever_that_is() -> None:
+    """A number or a name may end in a consonant or a vowel: no particle that depends on it stands right behind."""
+    behind = re.compile(
+        r"\{(\w+)[^{}]*\}['\"]?(?:(?:을|를|은|는|이|가|와|과|로|으로)(?=[\s,.:]|$)|라고|이라고|였|이었|이\(가\)|\(으\)로)"
+    )
+    for place, text in programs():
+        found = [at[0] for at in behind.finditer(text) if at[1] not in ENDS_IN_A_VOWEL]
+        assert found == [], place

@@ -177,10 +177,10 @@ KOREAN: dict[str, str] = {
     ),
     "start {index}": "시작점 {index}",
     ", {what} from {count} starts": ", {what}, 시작점 {count}개",
-    "{model}: made to excite {layer}": "{model}: {layer}를 활성화하도록 만든 이미지",
+    "{model}: made to excite {layer}": "{model}: {layer} 계층을 크게 활성화하도록 만든 이미지",
     "gradient ascent; each picture is {size} pixels": "경사 상승법, 이미지마다 {size} 픽셀",
     "{model}: what excites {layer} most among {count:,} pictures": (
-        "{model}: 이미지 {count:,}장 중 {layer}를 가장 크게 활성화하는 것"
+        "{model}: 이미지 {count:,}장 중 {layer} 계층을 가장 크게 활성화하는 것"
     ),
     "each picture is the {size} pixels that the unit sees, black beyond the edge; above it, its output": (
         "각 이미지는 유닛이 보는 {size} 픽셀이고(이미지 밖은 검정), 위의 수는 그 출력입니다"
@@ -244,7 +244,7 @@ KOREAN: dict[str, str] = {
     ),
     "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
     "{file}: {size}, made smaller to {wanted}, so that single pixels can be seen": (
-        "{file}: {size}, 픽셀 하나하나가 보이도록 {wanted}로 줄임"
+        "{file}: {size}, 픽셀 하나하나가 보이도록 {wanted} 크기로 줄임"
     ),
     "{count} test pictures are counted: more would not fit into memory": (
         "테스트 이미지 {count}장만 셉니다. 더 많으면 메모리에 들어가지 않습니다"

@@ -146,12 +146,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "learning-rate-high": (
         "after {steps} steps the loss is {loss}, where it began at {first}: learning rate {rate} is too "
         "large; try {less}",
-        "처음 손실은 {first}, {steps}스텝 뒤에는 {loss}입니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 해 보십시오",
+        "처음 손실은 {first}, {steps}스텝 뒤에는 {loss}입니다: 학습률({rate})이 너무 큽니다. {less} 정도로 해 보십시오",
     ),
     "learning-rate-high.diverged": (
         "the loss left all bounds soon after step {steps}: learning rate {rate} is too large; try {less}, or clip "
         "gradients (clipnorm=1)",
-        "{steps}스텝 무렵 손실이 한없이 커졌습니다: 학습률 {rate}이(가) 너무 큽니다. {less}로 하거나 기울기를 "
+        "{steps}스텝 무렵 손실이 한없이 커졌습니다: 학습률({rate})이 너무 큽니다. {less} 정도로 하거나 기울기를 "
         "자르십시오(clipnorm=1)",
     ),
     "weights-large": (
@@ -169,7 +169,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "learning-rate-low": (
         "in {steps} steps no kernel has moved by more than {moved}, and the loss has not fallen: learning rate {rate} "
         "is too small; try ten times as much, or a hundred",
-        "{steps}스텝 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 학습률 {rate}이(가) 너무 "
+        "{steps}스텝 동안 어떤 커널도 {moved} 넘게 움직이지 않았고 손실도 줄지 않았습니다: 학습률({rate})이 너무 "
         "작습니다. 열 배나 백 배로 해 보십시오",
     ),
     "stuck": (
