@@ -244,7 +244,7 @@ def test_penalty_gradient_is_its_loss_derivative() -> None:
 
 
 def at(layer: Layer, position: int, fed_by: str) -> Layer:
-    layer.position, layer.fed_by = position, fed_by
+    layer.position, layer.fed_by = position, (fed_by,)
     return layer
 
 

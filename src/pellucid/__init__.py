@@ -49,12 +49,14 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
     from pellucid.layers import (
         RBF,
         Activation,
+        Add,
         AveragePooling1D,
         AveragePooling2D,
         AvgPool1D,
         AvgPool2D,
         BatchNorm,
         BatchNormalization,
+        Concatenate,
         Conv1D,
         Conv2D,
         Convolution1D,
@@ -73,6 +75,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         MaxPool2D,
         MaxPooling1D,
         MaxPooling2D,
+        Multiply,
         ReLU,
         ScaledTanh,
         Sigmoid,
@@ -83,7 +86,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         ZeroPadding2D,
         check_gradients,
     )
-    from pellucid.model import Sequential, set_exact_convolution
+    from pellucid.model import Model, Sequential, set_exact_convolution
     from pellucid.model_file import load
     from pellucid.ops import num_threads, set_num_threads
     from pellucid.tracing import trace
@@ -93,6 +96,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
 __all__ = [
     "RBF",
     "Activation",
+    "Add",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
@@ -101,6 +105,7 @@ __all__ = [
     "BatchNorm",
     "BatchNormalization",
     "CheckpointError",
+    "Concatenate",
     "ConfigError",
     "Conv1D",
     "Conv2D",
@@ -122,6 +127,8 @@ __all__ = [
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Model",
+    "Multiply",
     "PellucidError",
     "ReLU",
     "ScaledTanh",
@@ -196,6 +203,7 @@ _HOME = {
     "DivergedError": "pellucid.errors",
     "PellucidError": "pellucid.errors",
     "ShapeError": "pellucid.errors",
+    "Model": "pellucid.model",
     "Sequential": "pellucid.model",
     "load": "pellucid.model_file",
     "num_threads": "pellucid.ops",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INSTEAD: Mapping[str, str] = {
-    "Functional": "networks are chains of layers: Sequential",
+    "Functional": "pellucid.Model(inputs, outputs) is one",
     "Huber": "mean_squared_error and mean_absolute_error are there, or a pellucid.losses.Loss of your own",
     "LearningRateScheduler": "a schedule is the optimizer's learning rate, see pellucid.schedules",
-    "Model": "networks are chains of layers: Sequential",
     "ModelCheckpoint": "fit(..., resume=FOLDER) keeps checkpoints, `pellucid train` the best epoch",
     "RandomFlip": "pellucid train --augment standard shifts and mirrors",
     "Rescaling": "fit, evaluate and predict divide uint8 pictures by 255",

@@ -1,4 +1,4 @@
-"""Sequential: layers in a row, with Keras's habits. Numbers are computed by plans, training by the trainer."""
+"""Model and Sequential, with Keras's habits. Numbers are computed by plans, training by the trainer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid import model_file
-from pellucid._arguments import flag, path_of, verbosity
+from pellucid._arguments import flag, path_of, several, verbosity
 from pellucid._missing import missing
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, shown
 from pellucid.inputs import check_range, input_range, make_examples
 from pellucid.inside import Inside
-from pellucid.layers import LAYERS, Layer
+from pellucid.layers import LAYERS, Input, Layer
+from pellucid.layers.graph import INPUT
+from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.network import Network
 from pellucid.ops import Array, choose_direct_convolution
 from pellucid.ops.geometry import whole
@@ -38,19 +40,22 @@ from pellucid.train import (
 from pellucid.train.doctor import Doctor
 
 __all__ = [
+    "Model",
     "Sequential",
+    "assemble",
     "set_exact_convolution",
 ]
 
 
-class Sequential(Network, Shown):
-    """Layers in a row: each takes what the one before gives.
+class Model(Network, Shown):
+    """A network as a graph: layers called on an `Input`, and on what other layers gave.
 
-        model = Sequential([Conv2D(30, 5, activation="relu", input_shape=(28, 28, 1)), MaxPool2D(), Flatten(),
-                            Dense(10, activation="softmax")])
-        model.compile("adam", "categorical_crossentropy")
-        model.fit(images, labels, batch_size=100, epochs=3)
+        inputs = Input((32, 32, 3))
+        x = Conv2D(16, 3, padding="same", activation="relu")(inputs)
+        x = ReLU()(x + Conv2D(16, 3, padding="same")(x))
+        model = Model(inputs, Dense(10, activation="softmax")(GlobalAvgPool2D()(x)))
 
+    Layers stand in the order in which they were called.
     Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
     predict, floats are left alone.
     Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
@@ -64,7 +69,7 @@ class Sequential(Network, Shown):
         "optimizer": "is chosen by compile(optimizer, loss)",
         "loss": "is chosen by compile(optimizer, loss)",
         "metrics": "are chosen by compile(optimizer, loss, metrics)",
-        "layers": "are changed by add(layer) and pop()",
+        "layers": "of a Sequential are changed by add(layer) and pop(); another graph is another Model",
         "weights": "are read; write with set_weights([...])",
         "learning_rate": "is the optimizer's: model.optimizer.learning_rate",
         "lr": "is the optimizer's: model.optimizer.learning_rate",
@@ -73,13 +78,26 @@ class Sequential(Network, Shown):
 
     def __init__(
         self,
-        layers: Sequence[Layer] | None = None,
+        inputs: Any,
+        outputs: Any,
         name: str | None = None,
         *,
         seed: int = 0,
         exact_convolution: bool = False,
     ) -> None:
-        super().__init__(layers, "sequential" if name is None else name, seed=seed, exact_convolution=exact_convolution)
+        super().__init__("model" if name is None else name, seed=seed, exact_convolution=exact_convolution)
+        if not isinstance(inputs, Input):
+            raise ConfigError(f"{self.name}: inputs must be one pellucid.Input((H, W, C)), got {shown(inputs)}")
+        self.attach(inputs, ())
+        numbers: dict[Symbolic, int] = {inputs: INPUT}
+        for number, value in enumerate(calls_behind(outputs, inputs, self.name)):
+            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
+            numbers[value] = number
+
+    @property
+    def reads(self) -> list[list[int]] | None:
+        """Of each layer the numbers of those it reads, -1 for the pictures; None where each reads the one before."""
+        return [list(node.inputs) for node in self.graph.nodes]
 
     # Training
 
@@ -260,14 +278,76 @@ class Sequential(Network, Shown):
         return model_file.from_bytes, (data, own, kind, compiled), more
 
 
-def set_exact_convolution(model: Sequential | bool, exact: bool = True) -> None:
+class Sequential(Model):
+    """Layers in a row: each takes what the one before gives.
+
+        model = Sequential([Conv2D(30, 5, activation="relu", input_shape=(28, 28, 1)), MaxPool2D(), Flatten(),
+                            Dense(10, activation="softmax")])
+        model.compile("adam", "categorical_crossentropy")
+        model.fit(images, labels, batch_size=100, epochs=3)
+
+    Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
+    predict, floats are left alone.
+    Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
+    fit together, at the layer that does not fit.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] | None = None,
+        name: str | None = None,
+        *,
+        seed: int = 0,
+        exact_convolution: bool = False,
+    ) -> None:
+        name = "sequential" if name is None else name
+        Network.__init__(self, name, seed=seed, exact_convolution=exact_convolution)
+        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
+            self.add(layer)
+
+    @property
+    def reads(self) -> None:
+        """None: each layer reads the one before."""
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer at the end; it is built at once where the input's shape is known.
+
+        Errors: ConfigError while another thread trains.
+        """
+        self.attach(layer, (len(self.layers) - 1,))
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""
+        return self.detach()
+
+
+def assemble(
+    input_shape: Sequence[int],
+    layers: Sequence[Layer],
+    reads: Sequence[Sequence[int]] | None,
+    name: str,
+    *,
+    seed: int = 0,
+    exact_convolution: bool = False,
+) -> Model:
+    """A network of these layers. reads: as `Model.reads`. Errors: as `Model` and `Sequential`."""
+    inputs = Input(input_shape)
+    if reads is None:
+        return Sequential([inputs, *layers], name, seed=seed, exact_convolution=exact_convolution)
+    values: dict[int, Symbolic] = {INPUT: inputs}
+    for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
+        values[number] = layer([values[i] for i in read])
+    return Model(inputs, values[len(layers) - 1], name, seed=seed, exact_convolution=exact_convolution)
+
+
+def set_exact_convolution(model: Model | bool, exact: bool = True) -> None:
     """Compute the convolutions of a model directly, or by Winograd's algorithm where that is faster (exact=False).
 
     set_exact_convolution(True), without a model: of every model from now on, whatever it says itself, until
     set_exact_convolution(False); a training that runs already goes on as it began.
     Errors: ConfigError for what is neither a model nor True or False.
     """
-    if isinstance(model, Sequential):
+    if isinstance(model, Model):
         model.exact_convolution = exact
     else:
         choose_direct_convolution(flag(model, "exact_convolution"))

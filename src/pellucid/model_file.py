@@ -19,6 +19,7 @@ from pellucid.initializers import Initializer
 from pellucid.inputs import names_fit
 from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
+from pellucid.layers.graph import INPUT
 from pellucid.losses import Loss
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
@@ -29,7 +30,7 @@ from pellucid.text import printable
 from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 MODEL_FILE = "model.safetensors"
 MAX_LAYERS = 1000
@@ -68,8 +69,10 @@ FACTS = {
     "trained_on": {"data?": TEXT, "pictures?": whole(), "range?": Maybe(_PAIR), "background?": Maybe(number())},
     "compiled": Maybe({"optimizer": OBJECT, "loss": OBJECT}),
     "exact_convolution?": FLAG,
+    "reads?": [[whole(INPUT)]],
 }
-"""All of a model but its tensors and its kind, as `facts_of` gives it."""
+"""All of a model but its tensors and its kind, as `facts_of` gives it. reads: of each layer, the numbers of those it
+reads, -1 for the pictures; without it each reads the one before."""
 
 KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
@@ -100,7 +103,7 @@ _STARTS = (
 """How files begin that are no models of ours, and what they are."""
 
 
-def save(model: Sequential, path: Place) -> None:
+def save(model: Model, path: Place) -> None:
     """Write layers, parameters, state, preprocessing, classes and what `compile` chose.
 
     Errors: CheckpointError for a name that ends like another program's file, or in anything but .safetensors.
@@ -116,7 +119,7 @@ def save(model: Sequential, path: Place) -> None:
         checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
 
-def facts_of(model: Sequential) -> dict[str, Any]:
+def facts_of(model: Model) -> dict[str, Any]:
     """All of a model but its tensors, as plain data. Class names that do not fit its outputs are left out, and said."""
     names = model.class_names if names_fit(model.class_names, model.output_shape[-1]) else None
     if names != model.class_names:
@@ -140,12 +143,13 @@ def facts_of(model: Sequential) -> dict[str, Any]:
         "trained_on": model.trained_on,
         "compiled": model.compiled_config(),
         "exact_convolution": model.exact_convolution,
+        **({} if model.reads is None else {"reads": model.reads}),
     }
 
 
 def load(
     path: str | Path | Inside, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
-) -> Sequential:
+) -> Model:
     """The model in a file, in a checkpoint, or in a run's folder. NaN or infinite weights: a warning names the layers.
 
     custom_layers: layers of your own, by the names of their classes. strict: such weights are refused.
@@ -190,7 +194,7 @@ def _foreign(file: Place) -> CheckpointError | None:
     )
 
 
-def to_bytes(model: Sequential) -> bytes:
+def to_bytes(model: Model) -> bytes:
     """What `save` writes. Errors: ConfigError for a model whose input's shape is not known yet."""
     model.build()
     with model.turns.taken():
@@ -200,12 +204,12 @@ def to_bytes(model: Sequential) -> bytes:
 def from_bytes(
     data: bytes,
     custom_layers: Mapping[str, type[Layer]] | None = None,
-    cls: type[Sequential] | None = None,
+    cls: type[Model] | None = None,
     compiled: tuple[Optimizer, Loss] | None = None,
-) -> Sequential:
+) -> Model:
     """The model of what `to_bytes` gave; this is what a pickled model is made of. Errors: CheckpointError as `load`.
 
-    cls: a class of your own that derives from Sequential, which the model is to be of. compiled: as `model_of`.
+    cls: a class of your own that derives from Model, which the model is to be of. compiled: as `model_of`.
     """
     model = model_of("a pickled model", *checkpoint.from_bytes(data), custom_layers, compiled=compiled)
     if cls is not None:
@@ -221,7 +225,7 @@ def model_of(
     *,
     compiled: tuple[Optimizer, Loss] | None = None,
     strict: bool = False,
-) -> Sequential:
+) -> Model:
     """The model that a file's tensors and facts are of. Errors: as `load`.
 
     compiled: the optimizer and loss that are of classes of one's own.
@@ -269,23 +273,34 @@ class _Blank(Initializer):
     """Zeros, to be filled from the file; refuses more than the file can fill before memory is taken."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self._left = limit
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
-        if math.prod(shape) > self._limit:
+        self._left -= math.prod(shape)
+        if self._left < 0:
             raise CheckpointError(f"a layer asks for weights of shape {shape}, the file is far too short for them")
         return np.zeros(shape, np.float32)
 
 
-def _add(model: Sequential, layer: Layer, limit: int) -> int:
-    """Add a layer whose weights are about to be read, without drawing them first; what it leaves of `limit` numbers."""
-    own = {name: value for name, value in vars(layer).items() if name.endswith("_initializer")}
-    for name in own:
-        vars(layer)[name] = _Blank(limit)
-    model.add(layer)
-    for name, initializer in own.items():
-        vars(layer)[name] = initializer
-    return limit - layer.count_params()
+def _assemble(made: list[Layer], facts: Mapping[str, Any], limit: int) -> Model:
+    """A network whose weights are about to be read, without drawing them first."""
+    from pellucid.model import assemble
+
+    blank = _Blank(limit)
+    own = [{name: value for name, value in vars(layer).items() if name.endswith("_initializer")} for layer in made]
+    for layer, initializers in zip(made, own, strict=True):
+        vars(layer).update(dict.fromkeys(initializers, blank))
+    model = assemble(
+        facts["input_shape"],
+        made,
+        facts.get("reads"),
+        facts["name"],
+        seed=facts["seed"],
+        exact_convolution=facts.get("exact_convolution", False),
+    )
+    for layer, initializers in zip(made, own, strict=True):
+        vars(layer).update(initializers)
+    return model
 
 
 def own_of(facts: Mapping[str, Any]) -> str:
@@ -294,16 +309,21 @@ def own_of(facts: Mapping[str, Any]) -> str:
     return " and ".join(f"{role} {told.get('type')!r}" for role, told in compiled.items() if "own" in told)
 
 
-def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Sequential:
-    from pellucid.model import Sequential
+def _expect_graph(reads: list[list[int]], count: int) -> None:
+    """Errors: CheckpointError unless each layer reads layers before it, and all but the last are read."""
+    read = {number for inputs in reads for number in inputs}
+    in_order = all(inputs and max(inputs) < number for number, inputs in enumerate(reads))
+    if len(reads) != count or not in_order or not set(range(count - 1)) <= read:
+        raise CheckpointError("which layer reads which is not told for a network; it was changed")
 
+
+def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] | None, num_weights: int) -> Model:
     check(FACTS, facts)
-    exact = facts.get("exact_convolution", False)
-    model = Sequential(name=facts["name"], seed=facts["seed"], exact_convolution=exact)
-    model.add(layers.Input(tuple(facts["input_shape"])))
     if len(facts["layers"]) > MAX_LAYERS:
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
-    left = SPARE_WEIGHTS + MAX_GROWTH * num_weights
+    if "reads" in facts:
+        _expect_graph(facts["reads"], len(facts["layers"]))
+    made = []
     for config in facts["layers"]:
         if config.get("own") and config.get("type") not in (custom_layers or {}):
             kind = config.get("type")
@@ -312,7 +332,8 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
                 f"pellucid.load(path, custom_layers={{{kind!r}: {kind}}})"
             )
         arguments = {name: value for name, value in config.items() if name != "own"}
-        left = _add(model, layers.from_config(arguments, custom_layers), left)
+        made.append(layers.from_config(arguments, custom_layers))
+    model = _assemble(made, facts, SPARE_WEIGHTS + MAX_GROWTH * num_weights)
     model.preprocessing = Preprocessing.from_config(facts["preprocessing"])
     model.trained_on = dict(facts["trained_on"])
     compiled = facts["compiled"]

@@ -1,4 +1,4 @@
-"""Network: layers in a row, their parameters in one vector, optimizer and loss; answers for pictures."""
+"""Network: layers in a graph, their parameters in one vector, optimizer and loss; answers for pictures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PREDICT_BYTES = 256 * 2**20
 
 
 class Network(Stack):
-    """Layers in a row, their parameters in one vector, optimizer and loss, and plans that answer for pictures."""
+    """Layers in a graph, their parameters in one vector, optimizer and loss, and plans that answer for pictures."""
 
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
         **Stack.checks,
@@ -44,7 +44,7 @@ class Network(Stack):
         "num_epochs": lambda model, value: whole(value, f"{model.name}: num_epochs", 2**62, least=0),
     }
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str, *, seed: int, exact_convolution: bool) -> None:
+    def __init__(self, name: str, *, seed: int, exact_convolution: bool) -> None:
         self.name = name  # which what is checked below calls it by
         self.exact_convolution = exact_convolution
         self.preprocessing = Preprocessing()
@@ -59,7 +59,7 @@ class Network(Stack):
         self._parameters: FlatParameters | None = None
         self._predictor = Predictor()
         self._laid_out = False
-        super().__init__(layers, name, seed)
+        super().__init__(name, seed)
 
     @property
     def exact_convolution(self) -> bool:
@@ -99,9 +99,9 @@ class Network(Stack):
         old = self._parameters
         return old if old is not None and self._laid_out and (old.is_current() or self.turns.elsewhere) else None
 
-    def pop(self) -> Layer:
+    def detach(self) -> Layer:
         """Take the last layer off and return it, with its weights; the classes were those of the head that is gone."""
-        layer = super().pop()
+        layer = super().detach()
         if layer.params:
             self.class_names = None
         return layer

@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.errors import PellucidError
 from pellucid.layers import Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array
 from pellucid.summary import Summary, by, short, size
 from pellucid.text import markup
@@ -43,7 +43,7 @@ def svg(shown: object) -> str | None:
 
 
 @svg.register
-def _(shown: Sequential) -> str | None:
+def _(shown: Model) -> str | None:
     try:
         return architecture_svg(shown) if shown.layers else None
     except PellucidError:  # not built yet, or a layer of one's own that cannot say its shape
@@ -51,7 +51,7 @@ def _(shown: Sequential) -> str | None:
 
 
 @html.register
-def _(shown: Sequential) -> str:
+def _(shown: Model) -> str:
     drawn = svg(shown)
     if drawn is None:
         rows = [[layer.name, type(layer).__name__, layer.detail()] for layer in shown.layers]

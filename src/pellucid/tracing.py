@@ -20,7 +20,7 @@ from pellucid.inputs import build_for
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Cache
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
 
@@ -72,7 +72,7 @@ class Trace(Brief, Sequence[LayerTrace]):
     what: what the gradients are of: "" where none were asked for, "loss", or "scores".
     """
 
-    model: Sequential
+    model: Model
     inputs: Array
     steps: tuple[LayerTrace, ...]
     what: str = ""
@@ -192,7 +192,7 @@ class Trace(Brief, Sequence[LayerTrace]):
         return replace(self, steps=tuple(steps), what=what)
 
 
-def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool = False, seed: int = 0) -> Trace:
+def trace(model: Model, images: Any, labels: Any = None, *, training: bool = False, seed: int = 0) -> Trace:
     """Run pictures through a model layer by layer and keep what went in and out of each.
 
     labels: with them also the gradients of the mean loss (the compiled one, else cross-entropy), in every layer,
@@ -204,7 +204,7 @@ def trace(model: Sequential, images: Any, labels: Any = None, *, training: bool 
     """
     from pellucid import losses
 
-    if not isinstance(model, Sequential):
+    if not isinstance(model, Model):
         raise ConfigError(f"trace: model must be a Sequential, got {shown(model)}")
     if not model.layers:
         raise ConfigError(f"{model.name} has no layers to trace")

@@ -20,8 +20,8 @@ import numpy as np
 
 from pellucid import layers as layer_types
 from pellucid.errors import ConfigError, ShapeError, unknown_name
-from pellucid.layers import Dense, Flatten, GlobalAvgPool2D, Input, Layer
-from pellucid.model import Sequential
+from pellucid.layers import Dense, Flatten, GlobalAvgPool2D, Layer
+from pellucid.model import Model, assemble
 from pellucid.ops.geometry import Shape
 
 __all__ = [
@@ -70,13 +70,13 @@ class Frozen:
     trained_parameters: int
 
 
-def features_depth(model: Sequential) -> int | None:
+def features_depth(model: Model) -> int | None:
     """How many layers find features: up to the first flatten or global pooling; None where there is none."""
     ends = (i for i, layer in enumerate(model.layers, start=1) if isinstance(layer, Flatten | GlobalAvgPool2D))
     return next(ends, None)
 
 
-def take_weights(model: Sequential, source: Sequential) -> Taken:
+def take_weights(model: Model, source: Model) -> Taken:
     """Copy the weights of all layers that have the same name and shapes; the head may differ, and then starts anew.
 
     The head is what comes behind the features. From its first layer on that does not fit, all of it starts anew; so
@@ -104,7 +104,7 @@ def take_weights(model: Sequential, source: Sequential) -> Taken:
     return Taken(tuple(layer.name for layer in kept), tuple(layer.name for layer in fresh), unused, reason)
 
 
-def freeze(model: Sequential, names: str | Sequence[str]) -> Frozen:
+def freeze(model: Model, names: str | Sequence[str]) -> Frozen:
     """Set `trainable = False` on layers: "features", a layer's name, or a pattern such as "conv1*".
 
     Errors: ConfigError for a name that no layer with weights has, and where nothing would be left to train; nothing
@@ -122,7 +122,7 @@ def freeze(model: Sequential, names: str | Sequence[str]) -> Frozen:
     return frozen(model)
 
 
-def frozen(model: Sequential) -> Frozen:
+def frozen(model: Model) -> Frozen:
     """Which layers of a model are frozen."""
     parts: dict[bool, list[Layer]] = {True: [], False: []}
     for layer in model.layers:
@@ -133,7 +133,7 @@ def frozen(model: Sequential) -> Frozen:
     return Frozen(names[False], names[True], sizes[False], sizes[True])
 
 
-def matching(model: Sequential, name: str) -> list[Layer]:
+def matching(model: Model, name: str) -> list[Layer]:
     """The layers of this name, of a pattern such as "conv1*", or of "features".
 
     Errors: ConfigError where no layer with weights has it.
@@ -156,9 +156,7 @@ def matching(model: Sequential, name: str) -> list[Layer]:
     return found
 
 
-def like(
-    source: Sequential, *, input_shape: Shape | None = None, classes: int | None = None, seed: int = 0
-) -> Sequential:
+def like(source: Model, *, input_shape: Shape | None = None, classes: int | None = None, seed: int = 0) -> Model:
     """A new network of the same layers, nothing taken and nothing frozen, for other pictures or classes.
 
     Errors: ConfigError for another number of classes where the last layer with weights is not dense.
@@ -173,17 +171,13 @@ def like(
                 f"build a network for {classes} classes yourself and take_weights"
             )
         configs[last]["units"] = classes
-    model = Sequential(name=source.name, seed=seed)
-    model.add(Input(source.input_shape if input_shape is None else input_shape))
-    for config in configs:
-        config.pop("input_shape", None)
-        model.add(layer_types.from_config(config))
-    model.build()
-    return model
+    made = [layer_types.from_config({k: v for k, v in config.items() if k != "input_shape"}) for config in configs]
+    shape = source.input_shape if input_shape is None else input_shape
+    return assemble(shape, made, source.reads, source.name, seed=seed)
 
 
 def _fresh(
-    model: Sequential, source: Sequential, own: Sequence[Layer], theirs: dict[str, dict[str, Shape]]
+    model: Model, source: Model, own: Sequence[Layer], theirs: dict[str, dict[str, Shape]]
 ) -> tuple[list[Layer], str]:
     """The layers of the head that start anew, and why."""
     depth = features_depth(model)
@@ -199,7 +193,7 @@ def _fresh(
     return [], ""
 
 
-def _classes_differ(model: Sequential, source: Sequential, layer: Layer) -> str:
+def _classes_differ(model: Model, source: Model, layer: Layer) -> str:
     """That nothing but the number of outputs keeps the last layer from fitting; "" where something else does."""
     here, there = layer, next((other for other in source.layers if other.name == layer.name), None)
     if type(here) is not Dense or type(there) is not Dense or here.units == there.units:
@@ -209,7 +203,7 @@ def _classes_differ(model: Sequential, source: Sequential, layer: Layer) -> str:
     return f"{here.units} classes here, {there.units} there" if same_inputs and last else ""
 
 
-def _unused(source: Sequential, names: set[str]) -> tuple[str, ...]:
+def _unused(source: Model, names: set[str]) -> tuple[str, ...]:
     return tuple(layer.name for layer in source.layers if layer.weights and layer.name not in names)
 
 

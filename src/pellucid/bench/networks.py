@@ -21,7 +21,7 @@ import numpy as np
 from pellucid import ops, zoo
 from pellucid.bench.limits import Limits, probe_limits, seconds
 from pellucid.errors import BackendError, ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import native
 from pellucid.plan import Feed, InferencePlan, TrainingPlan
 
@@ -155,7 +155,7 @@ def measure(job: Job) -> Measurement:
     )
 
 
-def _training(model: Sequential, batch: int) -> tuple[Callable[[], object], TrainingPlan]:
+def _training(model: Model, batch: int) -> tuple[Callable[[], object], TrainingPlan]:
     model.compile("adam", "categorical_crossentropy")
     shape = model.input_shape
     pictures, labels = _random(shape, model.output_shape[-1], batch)
@@ -166,7 +166,7 @@ def _training(model: Sequential, batch: int) -> tuple[Callable[[], object], Trai
     return lambda: plan.run(batch, step=next(number), learning_rate=1e-4), plan
 
 
-def _inference(model: Sequential, batch: int) -> tuple[Callable[[], object], InferencePlan]:
+def _inference(model: Model, batch: int) -> tuple[Callable[[], object], InferencePlan]:
     plan = InferencePlan(model.graph, model.parameters, capacity=batch)
     pictures, _ = _random(model.input_shape, 1, batch)
     plan.inputs[...] = pictures / np.float32(255)

@@ -20,7 +20,7 @@ from pellucid.text import clip, say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.ops import Array
     from pellucid.visualise.labels import Labels
 
@@ -90,7 +90,7 @@ def default_file(run: Path, what: str, ending: str = ".png") -> Place:
     return Inside(run) / name if os.path.isdir(run) else Path(f"{run.stem}-{name}")
 
 
-def network(run: str | Path | Inside) -> Sequential:
+def network(run: str | Path | Inside) -> Model:
     """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training.
 
     Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
@@ -122,7 +122,7 @@ def pixels_of(text: str | None, option: str) -> tuple[int, int] | None:
     return pair(numbers[0] if len(numbers) == 1 else numbers, option)
 
 
-def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tuple[Array, str]:
+def picture(run: Path, model: Model, image: Path | None, say: Labels) -> tuple[Array, str]:
     """One picture at the network's size, and what it is called: a file's name, or "test picture 0 of mnist".
 
     A file of another size is fitted as at training, which a note says.
@@ -145,7 +145,7 @@ def picture(run: Path, model: Sequential, image: Path | None, say: Labels) -> tu
     return first[0], say("test picture {index} of {data}, {answer!r}", index=0, data=dataset.name, answer=truth)
 
 
-def _from_file(model: Sequential, image: Path, say: Labels) -> Array:
+def _from_file(model: Model, image: Path, say: Labels) -> Array:
     from pellucid.datasets.pictures import probe, read_picture
     from pellucid.visualise.stages import times
 

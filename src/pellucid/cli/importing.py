@@ -17,7 +17,7 @@ from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.convert import Imported
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 EXAMPLES = (
     "torchvision's VGG-16 and the names of its classes (from where: docs/weights.md):\n"
@@ -102,7 +102,7 @@ def import_file(
         note("the classes have numbers for names; --classes-file gives them names")
 
 
-def facts(model: Sequential) -> dict[str, Any]:
+def facts(model: Model) -> dict[str, Any]:
     """What the new model is."""
     return {
         "model": model.name,
@@ -113,7 +113,7 @@ def facts(model: Sequential) -> dict[str, Any]:
     }
 
 
-def told(report: Imported, model: Sequential, out: Path) -> list[list[str]]:
+def told(report: Imported, model: Model, out: Path) -> list[list[str]]:
     """The report in lines."""
     (height, width, channels), fit = model.input_shape, model.preprocessing
     rows = [

@@ -18,7 +18,7 @@ from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 EVALUATE_EXAMPLES = (
     "The pictures that the run held out:\n   pellucid evaluate runs/simple-convnet-digits-001\n\n"
@@ -86,7 +86,7 @@ def evaluate(
         print_table(["class", "pictures", *JUDGED], table, right=[1, 2, 3], whole=[0])
 
 
-def guessed(model: Sequential, outputs: Any) -> Any:
+def guessed(model: Model, outputs: Any) -> Any:
     """The class that each picture is taken for, from outputs as `Sequential.evaluate` hands them on, counted as its
     accuracy counts: of a single output, the second of two classes above a half."""
     from pellucid.metrics import THRESHOLD
@@ -96,7 +96,7 @@ def guessed(model: Sequential, outputs: Any) -> Any:
     return outputs.argmax(axis=-1)
 
 
-def judged_classes(model: Sequential, dataset: Dataset, guesses: list[Any]) -> dict[str, Any]:
+def judged_classes(model: Model, dataset: Dataset, guesses: list[Any]) -> dict[str, Any]:
     """Recall and precision of each class, None where there is nothing to take a share of, and the largest class.
 
     guesses: class numbers, batch by batch. Empty for a network that is no classifier of these classes.
@@ -123,7 +123,7 @@ def judged_classes(model: Sequential, dataset: Dataset, guesses: list[Any]) -> d
     return {"classes": rows, "largest_class": {"class": names[most], "share": float(counts[most] / counts.sum())}}
 
 
-def answers_for(model: Sequential, pictures: Any) -> Any:
+def answers_for(model: Model, pictures: Any) -> Any:
     """The network's outputs, two columns where it has one sigmoid: the probability of the second of two classes."""
     import numpy as np
 
@@ -131,7 +131,7 @@ def answers_for(model: Sequential, pictures: Any) -> Any:
     return np.hstack([1 - outputs, outputs]) if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 
 
-def held_out_data(run: Path | Inside, model: Sequential, data: str | None, bar: WorkBar) -> Dataset:
+def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkBar) -> Dataset:
     """What a network is judged on: `data`, or else the test part of what its run was given.
 
     Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.
@@ -230,7 +230,7 @@ def answer(
     deliver(answers, out, as_json)
 
 
-def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], list[Any], list[str]]:
+def read_pictures(model: Model, files: list[Path]) -> tuple[list[Path], list[Any], list[str]]:
     """The files that can be decoded, their pictures at the network's size, and what is wrong with the others."""
     from pellucid.datasets import folder
 
@@ -246,7 +246,7 @@ def read_pictures(model: Sequential, files: list[Path]) -> tuple[list[Path], lis
     return read, pictures, reasons
 
 
-def judged(model: Sequential, files: list[Path], pictures: list[Any], top: int) -> list[dict[str, Any]]:
+def judged(model: Model, files: list[Path], pictures: list[Any], top: int) -> list[dict[str, Any]]:
     """For each file, its `top` most probable classes, the most probable first."""
     import numpy as np
 

@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError, unknown_name
 from pellucid.inside import Inside
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 SUMMARY_EXAMPLES = (
     "Example:\n   pellucid summary simple-convnet\n   pellucid summary runs/simple-convnet-digits-001 --json"
@@ -96,7 +96,7 @@ def draw_filters(
     return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort, lang=lang)
 
 
-def _kernels(model: Sequential) -> dict[str, Any]:
+def _kernels(model: Model) -> dict[str, Any]:
     """The kernels of all convolutions, by layer name, in order."""
     return {
         layer.name: layer.params["kernel"]

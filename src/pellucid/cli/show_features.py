@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.tracing import Trace
     from pellucid.visualise.dissection import Dissection
     from pellucid.visualise.labels import Labels
@@ -189,7 +189,7 @@ def _position(at: str) -> tuple[int, ...]:
         raise ConfigError(f"--at takes whole numbers, ROW,COL,CHANNEL or UNIT, got {at!r}") from None
 
 
-def _traced(run: Path, model: Sequential, kind: str, data: str | None, say: Labels) -> tuple[Trace, str]:
+def _traced(run: Path, model: Model, kind: str, data: str | None, say: Labels) -> tuple[Trace, str]:
     """A trace over test pictures, and how many in words; for weights alone, over one empty picture."""
     import math
 

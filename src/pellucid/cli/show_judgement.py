@@ -16,7 +16,7 @@ from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.ops import Array
     from pellucid.visualise.labels import Labels
 
@@ -40,7 +40,7 @@ MISTAKE = ("picture", "is", "said", "probability")
 class Judged:
     """A network's answers for the pictures it is judged on, and what the figure is called."""
 
-    model: Sequential
+    model: Model
     data: Dataset
     answers: Array
     title: str

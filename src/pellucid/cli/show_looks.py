@@ -24,7 +24,7 @@ from pellucid.errors import ConfigError, unknown_name
 from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 ATTRIBUTION_EXAMPLES = (
     "Where the evidence for the three most probable classes lies (Grad-CAM):\n"
@@ -147,7 +147,7 @@ def excite(
     write(figure, out, default_file(Path(run), f"{'found' if found else 'made'}{which}"))
 
 
-def _class_number(model: Sequential, name: str) -> int:
+def _class_number(model: Model, name: str) -> int:
     names = model.class_names or tuple(str(index) for index in range(max(model.output_shape[0], 2)))
     if name not in names:
         raise unknown_name("class", name, names)

@@ -17,7 +17,7 @@ from pellucid.progress import WorkBar
 from pellucid.text import say
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.ops import Array
     from pellucid.visualise.animation import Animation
     from pellucid.visualise.labels import Labels
@@ -167,7 +167,7 @@ def write_moving(moving: Animation, out: Path | None, default: Place, scale: flo
     say(str(target))
 
 
-def _kernel_alone(kernel: str, image: Path | None, say: Labels) -> tuple[Sequential, Array, str]:
+def _kernel_alone(kernel: str, image: Path | None, say: Labels) -> tuple[Model, Array, str]:
     """A network of that kernel, and a picture for it: a file made small, or the first digit of the package."""
     from pellucid import datasets
     from pellucid.datasets.pictures import probe, read_picture

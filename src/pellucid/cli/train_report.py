@@ -13,14 +13,14 @@ from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
-    from pellucid.model import Sequential
+    from pellucid.model import Model
 
 
 def record(
     command: list[str],
     name: str,
     settings: dict[str, Any],
-    network: Sequential,
+    network: Model,
     dataset: Dataset,
     loading: dict[str, Any],
     start: dict[str, Any],

@@ -20,7 +20,7 @@ from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.train import Checkpoints, Event, Examples, History, Listener, Saved, TrainConfig
 
 
@@ -61,7 +61,7 @@ class Spoken:
 def train_in(
     folder: Inside,
     checkpoints: Checkpoints,
-    network: Sequential,
+    network: Model,
     dataset: Dataset,
     examples: tuple[Examples, Examples | None],
     config: TrainConfig,

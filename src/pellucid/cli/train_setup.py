@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pellucid.datasets.dataset import Pictures
     from pellucid.datasets.transforms import Augmentation, Preprocessing
     from pellucid.losses import Loss
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.optimizers import Optimizer
     from pellucid.train import Examples, TrainConfig
 
@@ -27,7 +27,7 @@ NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 
-def naming(model: str | None, data: str, source: Sequential | None) -> tuple[str | None, str]:
+def naming(model: str | None, data: str, source: Model | None) -> tuple[str | None, str]:
     """The builder's name, None where the layers come with the weights of `source`, and what the network is called."""
     from pellucid import zoo
 
@@ -142,8 +142,8 @@ def fraction(validation: str | None) -> float | None:
 
 
 def build(
-    model: str | None, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any], source: Sequential | None
-) -> Sequential:
+    model: str | None, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any], source: Model | None
+) -> Model:
     """The network for this data, with the data's names and background in it.
 
     model: its name; None for one with the layers of `source`. source: the network whose weights it will take, and for
@@ -190,7 +190,7 @@ def augment_for(dataset: Dataset, config: TrainConfig) -> Augmentation | None:
     return augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
 
 
-def prepare(network: Sequential, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
+def prepare(network: Model, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
     """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
     from pellucid.inputs import make_examples
 

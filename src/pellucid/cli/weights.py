@@ -14,14 +14,14 @@ from pellucid.progress import WorkBar
 from pellucid.text import say
 
 if TYPE_CHECKING:
-    from pellucid.model import Sequential
+    from pellucid.model import Model
     from pellucid.transfer import Frozen, Taken
 
 SHOWN = 6
 """Layers that are named one by one; of more, the first and the last."""
 
 
-def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
+def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Model:
     """The trained network in a run folder, a Pellucid model file, or a file of PyTorch's or Keras's.
 
     model: which network a file of another library is of. settings: what `--set` gave.
@@ -42,7 +42,7 @@ def _is_ours(file: Place) -> bool:
         return b'"pellucid"' in opened.read(64)
 
 
-def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Sequential:
+def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Model:
     """The network of a file from elsewhere, without the layers that the file has no weights for.
 
     Of a network that is set to be another than the published one, its features alone.
@@ -63,13 +63,11 @@ def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: W
     for text in report.notes:
         note(text)
     while any(layer.name in report.fresh for layer in source.layers):
-        source.pop()
+        source.detach()
     return source
 
 
-def begin_from(
-    network: Sequential, source: Sequential | None, weights: Path | None, names: Sequence[str]
-) -> dict[str, Any]:
+def begin_from(network: Model, source: Model | None, weights: Path | None, names: Sequence[str]) -> dict[str, Any]:
     """Take the weights, freeze the layers named, say both, and tell it in a run's words.
 
     Errors: ShapeError where the weights belong to another network; ConfigError as `freeze`.
@@ -84,7 +82,7 @@ def begin_from(
     }
 
 
-def take(network: Sequential, source: Sequential, weights: Path) -> Taken:
+def take(network: Model, source: Model, weights: Path) -> Taken:
     """Fill the network, and say what was taken and how pictures are scaled.
 
     Errors: ShapeError where the weights belong to another network.
@@ -103,7 +101,7 @@ def take(network: Sequential, source: Sequential, weights: Path) -> Taken:
     return taken
 
 
-def freeze(network: Sequential, names: Sequence[str], taken: Taken | None) -> Frozen:
+def freeze(network: Model, names: Sequence[str], taken: Taken | None) -> Frozen:
     """Freeze layers, and say which, and how many parameters are trained.
 
     Errors: ConfigError for an unknown layer, for one that starts anew, or if nothing is left to train.

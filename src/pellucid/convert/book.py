@@ -17,7 +17,7 @@ from pellucid import safe_pickle
 from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.layers import Conv2D, Dense, Flatten, Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
 PICKLE_START = b"\x80"
@@ -47,7 +47,7 @@ class BookFile(Source):
         self.tensors = {name: Stored(value.shape, value.dtype.name) for name, value in self._values.items()}
         self._head: set[str] = set()
 
-    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         found: list[Wanted] = []
         number, head = 0, False
         flattened: Shape | None = None

@@ -27,7 +27,7 @@ import numpy as np
 from pellucid.convert.source import Arrange, Source, Stored, Wanted
 from pellucid.errors import ConfigError
 from pellucid.layers import Conv2D, Flatten, GlobalAvgPool2D, Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array
 
 HDF5_START = b"\x89HDF\r\n\x1a\n"
@@ -103,7 +103,7 @@ class KerasFile(Source):
     def has_batch_norm(self) -> bool:
         return any("moving_mean" in name or "batch_normalization" in name for name in self.tensors)
 
-    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         """As Source says. Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and
         number; and else by their order.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pellucid.convert.source import Source, Wanted
 from pellucid.errors import CheckpointError
 from pellucid.layers import Dense
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 
 
@@ -20,7 +20,7 @@ class Match:
     fresh: tuple[str, ...]
 
 
-def match(model: Sequential, source: Source, *, no_top: bool, blue_first: bool) -> Match:
+def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> Match:
     """Compare what a model needs with what a file has.
 
     A head is left fresh where `no_top` says so, or the file has none of it; the last dense layer alone where the file's

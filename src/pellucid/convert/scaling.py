@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import unknown_name
-from pellucid.model import Sequential
+from pellucid.model import Model
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Scaling:
     preprocessing: Preprocessing
     blue_first: bool = False
 
-    def fitted(self, model: Sequential) -> Preprocessing:
+    def fitted(self, model: Model) -> Preprocessing:
         """The recipe for a model's size of picture; mean and deviation only where it takes three channels."""
         height, width, channels = model.input_shape
         plain = self.preprocessing if channels == 3 else Preprocessing(resize=self.preprocessing.resize)

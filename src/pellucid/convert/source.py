@@ -15,7 +15,7 @@ import numpy as np
 
 from pellucid.errors import CheckpointError
 from pellucid.layers import Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
 Progress = Callable[[int, int, str], None]
@@ -71,7 +71,7 @@ class Source(abc.ABC):
         self.notes: list[str] = []
 
     @abc.abstractmethod
-    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         """For every weight of a model, the array of the file it comes from, whether the file has it or not.
 
         blue_first: turn the first kernel's channels round, because the file's network saw blue, green, red.

@@ -19,7 +19,7 @@ import numpy as np
 from pellucid.convert.source import Arrange, Source, Wanted
 from pellucid.errors import ConfigError
 from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
 _BATCH_NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
@@ -42,7 +42,7 @@ class TorchSource(Source):
     def has_batch_norm(self) -> bool:
         return any(name.endswith("running_mean") for name in self.tensors)
 
-    def wanted(self, model: Sequential, *, blue_first: bool) -> list[Wanted]:
+    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         found: list[Wanted] = []
         part, number, head = "" if single else "features.", 0, False

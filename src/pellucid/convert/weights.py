@@ -16,7 +16,7 @@ from pellucid.convert.published import PUBLISHED
 from pellucid.convert.scaling import choose
 from pellucid.convert.source import Progress, Source, digests
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Array
 
 MAX_CLASSES = 1 << 16
@@ -47,7 +47,7 @@ class Imported:
 
 
 def import_weights(
-    model: Sequential,
+    model: Model,
     path: str | Path,
     *,
     no_top: bool = False,
@@ -77,7 +77,7 @@ def import_model(
     no_top: bool = False,
     scaling: str | None = None,
     progress: Progress | None = None,
-) -> tuple[Sequential, Imported]:
+) -> tuple[Model, Imported]:
     """The zoo's network of this name with the weights in a file; `import_weights` explains the rest.
 
     classes: None for as many as the file's last layer has. size: None for the size the network was published with.
@@ -108,9 +108,7 @@ def _standard(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return zoo.standard_name(name), options
 
 
-def _fill(
-    model: Sequential, source: Source, *, no_top: bool, scaling: str | None, progress: Progress | None
-) -> Imported:
+def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, progress: Progress | None) -> Imported:
     model.build()
     if len(model.input_shape) != 3:
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")

@@ -13,6 +13,7 @@ from pellucid.layers.conv import Conv1D, Conv2D
 from pellucid.layers.dense import Dense
 from pellucid.layers.dropout import Dropout
 from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.merge import Add, Concatenate, Multiply
 from pellucid.layers.normalization import BatchNorm, LocalResponseNorm
 from pellucid.layers.penalty import L1, L1L2, L2, Penalty
 from pellucid.layers.pool import AvgPool1D, AvgPool2D, GlobalAvgPool2D, MaxPool1D, MaxPool2D
@@ -35,9 +36,11 @@ LAYERS: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         Activation,
+        Add,
         AvgPool1D,
         AvgPool2D,
         BatchNorm,
+        Concatenate,
         Conv1D,
         Conv2D,
         Dense,
@@ -49,6 +52,7 @@ LAYERS: dict[str, type[Layer]] = {
         LocalResponseNorm,
         MaxPool1D,
         MaxPool2D,
+        Multiply,
         RBF,
         ReLU,
         ScaledTanh,
@@ -84,6 +88,7 @@ __all__ = [
     "LAYERS",
     "RBF",
     "Activation",
+    "Add",
     "AveragePooling1D",
     "AveragePooling2D",
     "AvgPool1D",
@@ -91,6 +96,7 @@ __all__ = [
     "BatchNorm",
     "BatchNormalization",
     "Cache",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Convolution1D",
@@ -111,6 +117,7 @@ __all__ = [
     "MaxPool2D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Multiply",
     "Penalty",
     "ReLU",
     "ScaledTanh",

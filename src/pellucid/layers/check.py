@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from pellucid.errors import ConfigError
+from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Layer
 from pellucid.ops import Array, Shape
 
@@ -20,6 +21,13 @@ SHRINK = 32.0
 ENTRIES = 256
 """At most this many entries of each array are tried, chosen by the seed."""
 BATCH = 3
+
+
+class Networked(Protocol):
+    """What is asked of a model here."""
+
+    @property
+    def graph(self) -> Graph: ...
 
 
 class Differentiable(Protocol):
@@ -64,24 +72,24 @@ class GradientCheck:
     def __str__(self) -> str:
         verdict = "right" if self.ok else "WRONG"
         lines = [f"backward of {self.subject} is {verdict}: largest relative error {self.error:.1e}"]
+        width = max((len(array.name) for array in self.arrays), default=0)
         for array in self.arrays:
             mark = "ok   " if array.error <= self.tolerance else "WRONG"
-            lines.append(
-                f"  {mark} {array.name:<12} {array.error:.1e}  ({array.tried} of {array.size} entries){array.note}"
-            )
+            name, tried = array.name.ljust(max(width, 12)), f"({array.tried} of {array.size} entries)"
+            lines.append(f"  {mark} {name} {array.error:.1e}  {tried}{array.note}")
         return "\n".join(lines)
 
 
 def check_gradients(
-    subject: Layer | LossFunction | Differentiable,
-    input_shape: Shape,
+    subject: Layer | Networked | LossFunction | Differentiable,
+    input_shape: Shape | None = None,
     *,
     seed: int = 0,
     training: bool = True,
     epsilon: float = 1e-5,
     tolerance: float = TOLERANCE,
 ) -> GradientCheck:
-    """Compare a layer's or a loss's gradients with central differences, (L(v + h) - L(v - h)) / 2h.
+    """Compare a layer's, a whole network's or a loss's gradients with central differences, (L(v + h) - L(v - h)) / 2h.
 
     L is the sum of the outputs times fixed random numbers; for a loss, the mean of its losses times random weights.
     The layer is copied and its numbers turned to float64, so it stays as it is; a layer not yet built is built, and its
@@ -90,15 +98,22 @@ def check_gradients(
     kink between v - h and v + h is left behind, a wrong formula is not. Each error is divided by the entry, or by a
     hundredth of the array's largest if that is more.
 
-    Shapes: input_shape is without the batch axis, as for `build`.
+    Shapes: input_shape is without the batch axis, as for `build`; a network's own by default.
     Errors: none of its own for a wrong gradient, or one of the wrong shape: look at `.ok`, or print the result.
     """
     rng = np.random.default_rng(seed)
     if not epsilon > 0:
         raise ConfigError(f"check_gradients: epsilon must be above 0, got {epsilon}")
+    graph: Graph | None = None if isinstance(subject, Layer) else getattr(subject, "graph", None)
+    if input_shape is None:
+        if graph is None:
+            raise ConfigError("check_gradients: say the input's shape, without the batch axis")
+        input_shape = graph.input_shape
     x = _ladder((BATCH, *input_shape), rng)
     if isinstance(subject, Layer):
         name, values, gradients, objective = _layer_problem(subject, x, rng, seed, training)
+    elif graph is not None:
+        name, values, gradients, objective = _graph_problem(graph, x, rng, seed, training)
     else:
         name, values, gradients, objective = _loss_problem(subject, x, rng)
     found = [
@@ -113,11 +128,8 @@ Problem = tuple[str, dict[str, Array], "dict[str, Array | None]", Callable[[], f
 
 
 def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, training: bool) -> Problem:
-    twin = copy.deepcopy(layer)
-    fresh = not twin.built
-    twin.ensure_built(x.shape[1:], rng)
-    twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
-    twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
+    fresh = not layer.built
+    twin = _in_float64(layer, x.shape[1:], rng)
     if fresh:
         for value in twin.params.values():
             value += 0.1 * rng.standard_normal(value.shape)
@@ -130,6 +142,40 @@ def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, 
         return float(np.sum(twin.forward(x, training=training, key=key)[0] * projection))
 
     return layer.place(), {"x": x, **twin.params}, {"dx": dx, **grads}, objective
+
+
+def _in_float64(layer: Layer, input_shape: Shape, rng: np.random.Generator) -> Layer:
+    twin = copy.deepcopy(layer)
+    twin.ensure_built(input_shape, rng)
+    twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
+    twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
+    return twin
+
+
+def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, training: bool) -> Problem:
+    twins = [replace(node, layer=_in_float64(node.layer, (), rng)) for node in graph.nodes]
+    graph = replace(graph, nodes=tuple(twins))
+    caches: dict[int, Any] = {}
+    gradients: dict[str, Array | None] = {}
+
+    def forward(number: int, layer: Layer, read: Any) -> Array:
+        y, caches[number] = layer.forward(read, training=training, key=(seed, 0, number))
+        return y
+
+    def backward(number: int, layer: Layer, dy: Array) -> Any:
+        dx, grads = layer.backward(dy, caches[number])
+        gradients.update({f"d{layer.name}/{key.removeprefix('d')}": value for key, value in grads.items()})
+        return dx
+
+    y = np.asarray(graph.run(x, forward))
+    projection: Array = rng.standard_normal(y.shape)
+    gradients["dx"] = graph.back(projection, backward)
+
+    def objective() -> float:
+        return float(np.sum(np.asarray(graph.run(x, forward)) * projection))
+
+    values = {f"{layer.name}/{key}": value for layer in graph.layers for key, value in layer.params.items()}
+    return f"a network of {len(graph.nodes)} layers", {"x": x, **values}, gradients, objective
 
 
 def _loss_problem(subject: Any, x: Array, rng: np.random.Generator) -> Problem:

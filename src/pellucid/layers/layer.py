@@ -17,6 +17,7 @@ from pellucid._locks import building
 from pellucid.display import Shown
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.penalty import Penalty
+from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Pair, Shape, float32_array, real_array
 from pellucid.ops.geometry import expect_weights, standardize_shape
@@ -34,8 +35,8 @@ class Layer(Fixed, Shown):
     Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so
     one layer serves many threads. Shapes given to `build` and `output_shape` are without the batch axis.
     `version` counts changes of the weights, for whoever keeps a packed copy.
-    A model sets `position` and `fed_by` (the name of the layer before), which make errors say where they happened, and
-    `owner`, which keeps a second model from taking the layer.
+    A model sets `position` and `fed_by` (the names of the layers it reads), which make errors say where they happened,
+    and `owner`, which keeps a second model from taking the layer.
 
     Errors: ConfigError for arguments, at construction; ShapeError for inputs that do not fit.
     """
@@ -51,7 +52,7 @@ class Layer(Fixed, Shown):
     }
 
     position: int | None
-    fed_by: str | None
+    fed_by: tuple[str, ...]
     owner: weakref.ref[Any] | None
 
     def __init__(
@@ -69,7 +70,7 @@ class Layer(Fixed, Shown):
         self.state = {}
         self.version = 0
         self.position = None
-        self.fed_by = None
+        self.fed_by = ()
 
     @property
     def exact_convolution(self) -> bool:
@@ -175,27 +176,35 @@ class Layer(Fixed, Shown):
 
     # What all layers share
 
-    def __call__(self, x: Any, seed: int = 0) -> Array:
+    def __call__(self, x: Any, seed: int = 0) -> Any:
         """Run a batch of any real numbers through, as in use (training=False); builds the layer first if need be.
 
+        On an `Input`, or on what a layer gave for one, it gives such a value again: so graphs are made, see
+        `pellucid.Model`. A layer that merges is called on a list.
         Shapes: x (N, ...) -> float32 (N, ...).
         Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
         """
+        if is_symbolic(x):
+            return call(self, x)
+        batches = [self._batch(each) for each in (x if self.merges else [x])]
+        shapes = [batch.shape[1:] for batch in batches]
+        self.ensure_built(shapes if self.merges else shapes[0], np.random.default_rng(seed))
+        y, _ = self.forward(batches if self.merges else batches[0], training=False)  # type: ignore[arg-type]
+        return np.asarray(y, np.float32)
+
+    def _batch(self, x: Any) -> Array:
         batch = float32_array(x, f"{self.place()}: its input")
         if batch.ndim < 2:
             raise ShapeError(f"{self.place()} needs a batch (N, ...), got shape {batch.shape}; add a first axis")
-        batch = np.ascontiguousarray(batch)
-        self.ensure_built(batch.shape[1:], np.random.default_rng(seed))
-        y, _ = self.forward(batch, training=False)
-        return np.asarray(y, np.float32)
+        return np.ascontiguousarray(batch)
 
-    def ensure_built(self, input_shape: Shape, rng: np.random.Generator) -> None:
-        """Build unless that was done."""
+    def ensure_built(self, input_shape: Any, rng: np.random.Generator) -> None:
+        """Build unless that was done. Shapes: as `build`."""
         if self.built:
             return
         with building:
             if not self.built:
-                self.build(tuple(int(size) for size in input_shape), rng)
+                self.build(input_shape if self.merges else tuple(int(size) for size in input_shape), rng)
                 self.built = True
 
     def draw(self, argument: str, shape: Shape, rng: np.random.Generator) -> Array:
@@ -316,7 +325,7 @@ class Layer(Fixed, Shown):
 
     def source(self) -> str:
         """Where the input came from, for errors: " from 'pool1'", or nothing."""
-        return "" if self.fed_by is None else f" from {self.fed_by!r}"
+        return f" from {' and '.join(map(repr, self.fed_by))}" if self.fed_by else ""
 
     def check_rank(self, input_shape: Shape, axes: str, fix: str) -> None:
         """Errors: ShapeError unless the input has these axes, e.g. "H, W, C"."""

@@ -9,13 +9,14 @@ from typing import Any
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.symbolic import Symbolic
 from pellucid.layers.window import describe_padding
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import expect_numbers, padded_shape, standardize_padding, standardize_shape
 
 
-class Input(Layer):
-    """States the shape of what comes in, and passes it on.
+class Input(Layer, Symbolic):
+    """States the shape of what comes in, and passes it on: the first of a Sequential, or what layers are called on.
 
     Shapes: shape is without the batch axis; x (N, *shape) -> x.
     Errors: ConfigError for sizes below 1; ShapeError for pictures of another shape.

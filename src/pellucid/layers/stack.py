@@ -1,4 +1,4 @@
-"""Layers in a row: added, named, built and called; a model is that and more."""
+"""Layers with their places in a graph: attached, named, built and called; a model is that and more."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pellucid._arguments import flag, several, word
 from pellucid._fixed import Fixed
 from pellucid._locks import Turns, building
 from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unknown_name
-from pellucid.layers.graph import Graph
+from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
+from pellucid.layers.symbolic import is_symbolic
 from pellucid.ops import Array, Shape, real_array
 from pellucid.ops.geometry import expect_numbers, standardize_shape, whole
 
@@ -38,7 +39,7 @@ class Row(list[Layer]):
 
 
 class Stack(Fixed):
-    """Layers in a row: each takes what the one before gives.
+    """Layers, and which of them reads what.
 
     Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
     fit together, at the layer that does not fit.
@@ -49,16 +50,15 @@ class Stack(Fixed):
         "seed": lambda stack, value: whole(value, f"{type(stack).__name__}: seed", 2**32 - 1, least=0),
     }
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int) -> None:
         self.name, self.seed = name, seed
         self._layers = Row()
+        self._nodes: tuple[Node, ...] = ()
         self._input_shape: Shape | None = None
         self._graph: Graph | None = None
         self._all_built = False
         self.turns = Turns()
         self._changes = 0
-        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
-            self.add(layer)
 
     @property
     def layers(self) -> Row:
@@ -76,10 +76,11 @@ class Stack(Fixed):
         for layer in self._layers:
             layer.trainable = trained
 
-    def add(self, layer: Layer) -> None:
-        """Put a layer at the end; it is built at once where the input's shape is known.
+    def attach(self, layer: Layer, inputs: tuple[int, ...]) -> None:
+        """Put a layer at the end that reads these nodes' values, see `layers.graph`.
 
-        Errors: ConfigError while another thread trains.
+        It is built at once where the input's shape is known.
+        Errors: ConfigError while another thread trains, and for a layer that belongs to a model.
         """
         self.turns.expect_own(self.name, "given layers")
         if isinstance(layer, Input):
@@ -101,29 +102,28 @@ class Stack(Fixed):
             raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
         layer.take_name({other.name for other in self.layers}, self.name)
         layer.position = len(self.layers)
-        layer.fed_by = None if first else self.layers[-1].name
-        shape = (self._input_shape or stated) if first else self._shape_after(self.layers)
+        layer.fed_by = tuple(self.layers[i].name for i in inputs if i != INPUT)
+        source = self._input_shape or stated if first else self._input_shape
         try:
-            if shape is not None:
-                self._build_layer(layer, shape)
+            if source is not None:
+                self._build_nodes((*self._nodes, Node(layer, inputs)), source, first=len(self._nodes))
         except PellucidError:  # it stays outside, and may go elsewhere
-            layer.position = layer.fed_by = None
+            layer.position, layer.fed_by = None, ()
             raise
-        if first:
-            self._input_shape = shape
+        self._input_shape = source
         layer.owner = weakref.ref(self)
-        self._layers = Row([*self._layers, layer])
+        self._layers, self._nodes = Row([*self._layers, layer]), (*self._nodes, Node(layer, inputs))
         self._changed()
 
-    def pop(self) -> Layer:
+    def detach(self) -> Layer:
         """Take the last layer off and return it, with its weights. Errors: ConfigError while another thread trains."""
         self.turns.expect_own(self.name, "robbed of layers")
         if not self.layers:
             raise ConfigError(f"{self.name} has no layers to pop")
-        layer, self._layers = self._layers[-1], Row(self._layers[:-1])
+        layer, self._layers, self._nodes = self._layers[-1], Row(self._layers[:-1]), self._nodes[:-1]
         if layer.params:
             layer.bind({name: np.array(array) for name, array in layer.params.items()})
-        layer.owner = layer.position = layer.fed_by = None
+        layer.owner, layer.position, layer.fed_by = None, None, ()
         if not self.layers and layer.input_shape is not None:
             self._input_shape = None
         self._changes += layer.version  # which counts no longer: the sum must not fall
@@ -166,10 +166,8 @@ class Stack(Fixed):
             raise ConfigError(
                 f"{self.name} does not know its input's shape; give the first layer input_shape=(H, W, C)"
             )
-        shape = self._input_shape
         try:
-            for layer in self.layers:
-                shape = self._build_layer(layer, shape)
+            self._build_nodes(self._nodes, self._input_shape)
         except PellucidError:
             self._input_shape = before
             raise
@@ -196,11 +194,11 @@ class Stack(Fixed):
 
     @property
     def graph(self) -> Graph:
-        """Which layer reads what: here each what the one before gives."""
+        """Which layer reads what."""
         self.build()
         graph = self._graph
         if graph is None:
-            graph = self._graph = Graph.chain(self._layers, self._input_shape or ())
+            graph = self._graph = Graph(self._input_shape or (), self._nodes, len(self._nodes) - 1)
         return graph
 
     @property
@@ -245,18 +243,29 @@ class Stack(Fixed):
 
     def __call__(self, x: Any) -> Array:
         """Every layer in turn on a batch of floats, as in use; never scales."""
+        if is_symbolic(x):
+            raise ConfigError(f"{self.name} is no layer yet; call its layers, or make it one network from the start")
         y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
         return np.asarray(self.graph.run(y, lambda number, layer, read: layer(read)))
 
-    def _build_layer(self, layer: Layer, shape: Shape) -> Shape:
-        """What comes out of a layer for this input; makes its weights if it has none."""
+    def _build_nodes(self, nodes: Sequence[Node], input_shape: Shape, first: int = 0) -> None:
+        """Make the weights of those from `first` on that have none."""
+        shapes = {INPUT: input_shape}
+        for number, node in enumerate(nodes):
+            read = [shapes[i] for i in node.inputs]
+            shapes[number] = self._build_layer(node.layer, read) if number >= first else node.layer.output_of(read)
+
+    def _build_layer(self, layer: Layer, shapes: Sequence[Shape]) -> Shape:
+        """What comes out of a layer for these inputs; makes its weights if it has none."""
+        shape = shapes[0]
         meant = None if layer.built or layer.position or layer.window() is None else channels_last(shape)
         try:
             if not layer.built:
-                layer.ensure_built(shape, np.random.default_rng([self.seed, layer.position or 0]))
-            result = layer.output_shape(shape)
+                given = list(shapes) if layer.merges else shape
+                layer.ensure_built(given, np.random.default_rng([self.seed, layer.position or 0]))
+            result = layer.output_of(shapes)
             expect_numbers(result, f"{layer.place()}: its output")
         except ShapeError as error:
             if meant is None:
@@ -266,17 +275,9 @@ class Stack(Fixed):
             warnings.warn(
                 f"{self.name} takes pictures (H, W, C), and input_shape={shape} is {shape[0]} high with {shape[2]} "
                 f"channels; did you mean {meant}?",
-                stacklevel=4,
+                stacklevel=6,
             )
         return result
-
-    def _shape_after(self, layers: Sequence[Layer]) -> Shape | None:
-        shape = self._input_shape
-        for layer in layers:
-            if shape is None:
-                return None
-            shape = layer.output_shape(shape)
-        return shape
 
     def _changed(self) -> None:
         """What must happen after layers were added or removed."""

@@ -17,7 +17,7 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
 from pellucid.inside import Place, reading
 from pellucid.metrics import calibration, confident_mistakes, confusion_matrix, precision, recall
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.report.page import Page
 from pellucid.report.words import Words
@@ -53,7 +53,7 @@ class Run:
     """
 
     title: str
-    model: Sequential
+    model: Model
     model_file: Place
     record: Mapping[str, Any]
     log: Log

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid import ops
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
 from pellucid.text import clip
@@ -23,7 +23,7 @@ CHUNK = 256
 """Pictures that are judged between two calls of `progress`."""
 
 
-def probabilities(model: Sequential, images: Any, *, progress: Progress | None = None) -> Array:
+def probabilities(model: Model, images: Any, *, progress: Progress | None = None) -> Array:
     """How probable each class is to the network, picture by picture.
 
     A network that ends in logits is read through the softmax (one logit: the sigmoid) that its loss contains; one
@@ -46,12 +46,12 @@ def probabilities(model: Sequential, images: Any, *, progress: Progress | None =
     return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
 
 
-def class_label(model: Sequential, index: int, width: int = 24) -> str:
+def class_label(model: Model, index: int, width: int = 24) -> str:
     """A class as people call it, in at most `width` columns; its number where the model has no names."""
     return clip(model.class_names[index], width) if model.class_names else str(index)
 
 
-def trained_note(model: Sequential, say: Labels = ENGLISH) -> str:
+def trained_note(model: Model, say: Labels = ENGLISH) -> str:
     """ ", not trained" for a network that never was, for titles; else nothing."""
     return "" if model.num_epochs or model.trained_on else say(", not trained")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pellucid.errors import unknown_name
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.summary import short
 from pellucid.text import clip, text_columns
 from pellucid.visualise.blocks import draw_blocks
@@ -25,7 +25,7 @@ INNER = 46
 _LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
 
 
-def architecture(model: Sequential, style: str = "blocks", *, lang: str | None = None) -> Drawing:
+def architecture(model: Model, style: str = "blocks", *, lang: str | None = None) -> Drawing:
     """The network as shapes on a page, for `architecture_svg` and `architecture_figure`.
 
     style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "nodes", a circle for each
@@ -37,19 +37,19 @@ def architecture(model: Sequential, style: str = "blocks", *, lang: str | None =
     return draw_nodes(model, lang) if style == "nodes" else draw_blocks(model, lang)
 
 
-def architecture_svg(model: Sequential, style: str = "blocks", *, scale: float = 1.0, lang: str | None = None) -> str:
+def architecture_svg(model: Model, style: str = "blocks", *, scale: float = 1.0, lang: str | None = None) -> str:
     """The network as an SVG document, text as text. Errors: as architecture."""
     return to_svg(architecture(model, style, lang=lang), scale=scale)
 
 
 def architecture_figure(
-    model: Sequential, style: str = "blocks", *, lang: str | None = None, axes: Axes | None = None
+    model: Model, style: str = "blocks", *, lang: str | None = None, axes: Axes | None = None
 ) -> Figure:
     """The same drawing in Matplotlib. Errors: as architecture."""
     return to_figure(architecture(model, style, lang=lang), axes)
 
 
-def architecture_text(model: Sequential, *, plain: bool = False, lang: str | None = None) -> str:
+def architecture_text(model: Model, *, plain: bool = False, lang: str | None = None) -> str:
     """The network as boxes with arrows, for a terminal of 80 columns.
 
     plain: with the letters of ASCII alone. lang: of the words, "en" or "ko"; None for the locale's.

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid._numbers import number, percent
 from pellucid.datasets.download import Progress
 from pellucid.errors import DataError, unknown_name
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.text import in_lines
@@ -35,7 +35,7 @@ COVERED_SHARE = 6
 
 
 def attention_figure(
-    model: Sequential,
+    model: Model,
     picture: Any,
     *,
     method: str = "grad-cam",
@@ -115,9 +115,7 @@ def draw_map(axes: Axes, picture: Any, values: Array, limit: float, *, signed: b
     return shown
 
 
-def _maps(
-    model: Sequential, one: Array, method: str, picks: Array, layer: str | None, say: Labels
-) -> tuple[Array, str]:
+def _maps(model: Model, one: Array, method: str, picks: Array, layer: str | None, say: Labels) -> tuple[Array, str]:
     """One map a class, and what they show in words."""
     if method == "gradient":
         gradient = input_gradient(model, np.repeat(one, len(picks), axis=0), picks)
@@ -127,7 +125,7 @@ def _maps(
 
 
 def _covered(
-    model: Sequential,
+    model: Model,
     one: Array,
     picks: Array,
     size: int | Sequence[int] | None,

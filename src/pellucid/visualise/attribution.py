@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Conv2D, Layer
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.tracing import Trace, trace
@@ -25,7 +25,7 @@ OCCLUDED_BATCH = 64
 """Covered pictures in memory at once."""
 
 
-def input_gradient(model: Sequential, pictures: Any, classes: Classes = None) -> Array:
+def input_gradient(model: Model, pictures: Any, classes: Classes = None) -> Array:
     """How the score of a class changes with each value of the picture: d score / d picture, before the softmax.
 
     Does not show how much of the score a pixel makes up: it is a slope, at this very picture. Where the network is
@@ -54,7 +54,7 @@ def saliency(gradient: Array) -> Array:
     return np.asarray(np.abs(gradient).max(axis=-1))
 
 
-def grad_cam(model: Sequential, picture: Any, layer: str | None = None, classes: Classes = None) -> Array:
+def grad_cam(model: Model, picture: Any, layer: str | None = None, classes: Classes = None) -> Array:
     """The maps of a layer, each weighted by the mean slope of the score along it, and what speaks for the class kept.
 
     relu(sum over k of mean over (i,j) of (d score / d map[i,j,k]) * map[k]), then enlarged to the picture.
@@ -84,7 +84,7 @@ def grad_cam(model: Sequential, picture: Any, layer: str | None = None, classes:
     return np.stack(found)
 
 
-def default_layer(model: Sequential) -> str:
+def default_layer(model: Model) -> str:
     """The layer whose maps Grad-CAM draws: the last convolution with more than one pixel, normalised and activated.
 
     Errors: ConfigError for a network without such a convolution.
@@ -105,7 +105,7 @@ def default_layer(model: Sequential) -> str:
 
 
 def occlusion(
-    model: Sequential,
+    model: Model,
     picture: Any,
     size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
@@ -164,7 +164,7 @@ def enlarge(values: Array, size: tuple[int, int]) -> Array:
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def one_picture(model: Sequential, picture: Any) -> Array:
+def one_picture(model: Model, picture: Any) -> Array:
     """A picture as a batch of one. Shapes: (H,W,C), or (H,W) for one channel -> (1,H,W,C)."""
     array = np.asarray(picture)
     shape = model.input_shape

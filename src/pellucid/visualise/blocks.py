@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.summary import short
 from pellucid.text import clip
 from pellucid.visualise.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
@@ -87,7 +87,7 @@ class Column:
     width: float
 
 
-def draw_blocks(model: Sequential, lang: str | None = None) -> Drawing:
+def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
     """The network as blocks on a page of at most A4, lying; a very long one goes on below.
 
     lang: of the labels, "en" or "ko"; what layers are called stays as it is.

@@ -18,7 +18,7 @@ from pellucid._numbers import number
 from pellucid.display import Brief
 from pellucid.errors import ConfigError
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE, without_activation
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import resolve_padding, window_start
 from pellucid.tracing import LayerTrace, trace
@@ -103,9 +103,7 @@ class Dissection(Brief):
 Parts = dict[str, Any]
 
 
-def dissect(
-    model: Sequential, picture: Any, layer: str | None = None, position: Sequence[int] | None = None
-) -> Dissection:
+def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequence[int] | None = None) -> Dissection:
     """How one output number of a layer comes about for one picture.
 
     layer: by name; None for the first convolution, or the first layer. position: (row, column, channel), or (unit,) of

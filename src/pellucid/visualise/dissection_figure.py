@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.text import clip
 from pellucid.visualise.dissection import CURVES, Dissection, dissect
@@ -31,7 +31,7 @@ WINDOWS = ("convolution", "average", "sum", "max")
 
 
 def dissect_figure(
-    model: Sequential,
+    model: Model,
     picture: Any,
     layer: str | None = None,
     position: Sequence[int] | None = None,

@@ -15,7 +15,7 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation
 from pellucid.layers.graph import Graph
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import Shape, number, whole
 from pellucid.plan import Predictor
@@ -55,7 +55,7 @@ class Found(Brief):
 
 
 def top_pictures(
-    model: Sequential,
+    model: Model,
     images: Any,
     layer: str,
     k: int = 9,
@@ -108,7 +108,7 @@ def top_pictures(
 
 
 def ascend(
-    model: Sequential,
+    model: Model,
     layer: str,
     channels: Channels = None,
     *,
@@ -171,7 +171,7 @@ def ascend(
     return np.ascontiguousarray(pictures[:, top:bottom, left:right])
 
 
-def pixel_range(model: Sequential, channels: int) -> tuple[Array, Array]:
+def pixel_range(model: Model, channels: int) -> tuple[Array, Array]:
     """What the network gets for the darkest and the brightest pixel. Shapes: both (C,) float32."""
     if model.trained_on.get("range"):  # floats, which are not scaled
         low, high = model.trained_on["range"]

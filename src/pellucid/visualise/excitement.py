@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Conv2D, Dense
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.text import text_columns
 from pellucid.visualise.answers import class_label, show_picture, trained_note
@@ -71,7 +71,7 @@ def excitation_figure(rows: Sequence[PictureRow], *, title: str = "", note: str 
 
 
 def depth_figure(
-    model: Sequential,
+    model: Model,
     *,
     layers: Sequence[str] | None = None,
     images: Any = None,
@@ -111,7 +111,7 @@ def depth_figure(
 
 
 def made_figure(
-    model: Sequential,
+    model: Model,
     layer: str,
     channel: int | None = None,
     *,
@@ -143,7 +143,7 @@ def made_figure(
     return excitation_figure(rows, title=title, note=note)
 
 
-def found_figure(model: Sequential, found: Found, images: Any, *, lang: str | None = None) -> Figure:
+def found_figure(model: Model, found: Found, images: Any, *, lang: str | None = None) -> Figure:
     """The pictures of a data set that excite channels of a layer most: one row a channel, the strongest first.
 
     Shapes: images (M,H,W,C) as given to top_pictures.
@@ -174,7 +174,7 @@ def found_figure(model: Sequential, found: Found, images: Any, *, lang: str | No
     )
 
 
-def depth_layers(model: Sequential, most: int = MOST_LAYERS) -> list[str]:
+def depth_layers(model: Model, most: int = MOST_LAYERS) -> list[str]:
     """The convolutions and the last dense layer; of more than `most`, evenly chosen ones, the first and last among
     them.
 
@@ -189,19 +189,19 @@ def depth_layers(model: Sequential, most: int = MOST_LAYERS) -> list[str]:
     return [names[index] for index in picks]
 
 
-def count_channels(model: Sequential, layer: str) -> int:
+def count_channels(model: Model, layer: str) -> int:
     """The channels, or units, of a layer by name. Errors: ConfigError for a name that no layer has."""
     return model.graph.up_to(model.get_layer(layer)).output_shape[-1]
 
 
-def _layer_label(model: Sequential, name: str, pictures: Sequence[Array], say: Labels) -> str:
+def _layer_label(model: Model, name: str, pictures: Sequence[Array], say: Labels) -> str:
     seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
     height, width = seen or pictures[0].shape[:2]  # behind Flatten, all of it
     told = say("{count} channels", count=count_channels(model, name))
     return f"{name}\n{told}\n{say('sees {size}', size=f'{height}x{width}')}"
 
 
-def _captions(model: Sequential, name: str, channels: Sequence[int], say: Labels) -> list[str]:
+def _captions(model: Model, name: str, channels: Sequence[int], say: Labels) -> list[str]:
     """Channel numbers; of the layer that gives the scores, class names."""
     last = [layer.name for layer in model.layers if layer.params][-1:]
     scores = (

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.tracing import Trace, trace
@@ -144,7 +144,7 @@ def importance(seen: Trace) -> dict[str, Array]:
     }
 
 
-def feature_maps(model: Sequential, picture: Any, layers: Sequence[str] | None = None) -> Features:
+def feature_maps(model: Model, picture: Any, layers: Sequence[str] | None = None) -> Features:
     """What each layer makes of one picture, and what each channel adds to the score of the class that is answered.
 
     layers: by name; None for all but those that pass on what they get (Dropout, Flatten, zero padding).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number, percent
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.text import clip
@@ -40,7 +40,7 @@ SHARP = 330
 
 
 def features_figure(
-    model: Sequential,
+    model: Model,
     picture: Any,
     layers: Sequence[str] | None = None,
     *,
@@ -131,7 +131,7 @@ def answer_panel(
         ax.spines[side].set_visible(False)
 
 
-def class_names(model: Sequential, seen: Features) -> Sequence[str]:
+def class_names(model: Model, seen: Features) -> Sequence[str]:
     """The classes as people call them; their numbers where the model has no names."""
     return model.class_names or [str(index) for index in range(0 if seen.answer is None else seen.answer.size)]
 

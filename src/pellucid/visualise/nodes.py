@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, TableConv2D
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Pair, Shape, output_size, resolve_padding
 from pellucid.text import clip
 from pellucid.visualise.canvas import Circle, Drawing, Item, Line, Point, Text, text_width
@@ -94,7 +94,7 @@ def links_of(layer: Layer, input_shape: Shape) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def draw_nodes(model: Sequential, lang: str | None = None) -> Drawing:
+def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     """The network as circles and lines. lang: of the labels, "en" or "ko"; None for the locale's.
 
     Errors: ConfigError for maps of more than 12 x 12 x 6 numbers, and for layers whose connections are not drawn.

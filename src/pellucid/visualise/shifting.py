@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.datasets.download import Progress
 from pellucid.display import Brief
 from pellucid.errors import ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
 from pellucid.tracing import trace
@@ -39,7 +39,7 @@ class ShiftFrame(Brief):
 
 
 def shift(
-    model: Sequential,
+    model: Model,
     picture: Any,
     layer: str | None = None,
     *,
@@ -84,7 +84,7 @@ def shift(
     return frames
 
 
-def default_maps(model: Sequential) -> str:
+def default_maps(model: Model) -> str:
     """The last layer with maps of more than one pixel: behind the last pooling, mostly.
 
     Errors: ConfigError for a network without any.

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid._numbers import percent
 from pellucid.errors import ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.visualise.animation import Animation
 from pellucid.visualise.answers import as_shown, class_label, show_picture, trained_note
@@ -22,7 +22,7 @@ CLASSES = 8
 
 
 def shift_animation(
-    model: Sequential,
+    model: Model,
     frames: Sequence[ShiftFrame],
     layer: str,
     *,

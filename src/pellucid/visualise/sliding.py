@@ -12,7 +12,7 @@ from pellucid.datasets.download import Progress
 from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import AvgPool2D, Conv2D, MaxPool2D
-from pellucid.model import Sequential
+from pellucid.model import Model, Sequential
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
 from pellucid.tracing import trace
@@ -90,7 +90,7 @@ class Slide(Brief, Sequence[SlideFrame]):
 
 
 def slide(
-    model: Sequential,
+    model: Model,
     picture: Any,
     layer: str | None = None,
     channel: int | None = None,
@@ -166,7 +166,7 @@ def slide_places(
     return sorted({*slow, *map(int, rest)})
 
 
-def kernel_network(kernel: str | Any, shape: Sequence[int]) -> Sequential:
+def kernel_network(kernel: str | Any, shape: Sequence[int]) -> Model:
     """A network of one convolution, whose kernel is known by name or given, for pictures of a shape.
 
     Of colours it takes the mean: the kernel is the same for every channel, divided by their number.

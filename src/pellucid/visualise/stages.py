@@ -31,7 +31,7 @@ from pellucid.layers import (
     ZeroPadding2D,
 )
 from pellucid.layers.window import describe_strides
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 
 INPUT, CONVOLUTION, POOLING, DENSE, OTHER = "input", "convolution", "pooling", "dense", "other"
@@ -90,7 +90,7 @@ class Block:
         return max(stage.rows for stage in self.stages)
 
 
-def stages_of(model: Sequential) -> tuple[Stage, ...]:
+def stages_of(model: Model) -> tuple[Stage, ...]:
     """The boxes of a network, the input first. Errors: as `build`, for a model whose input's shape is not known."""
     stages = [Stage("input", INPUT, model.input_shape, "input")]
     for visit in model.graph.walk():

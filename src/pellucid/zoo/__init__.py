@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pellucid.errors import unknown_name
-from pellucid.model import Sequential
+from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.alexnet import alexnet
 from pellucid.zoo.alexnet_owt import alexnet_owt
@@ -41,7 +41,7 @@ __all__ = [
     "vgg19",
 ]
 
-BUILDERS: dict[str, Callable[..., Sequential]] = {
+BUILDERS: dict[str, Callable[..., Model]] = {
     "simple-convnet": simple_convnet,
     "lenet5": lenet5,
     "lenet5-published": lenet5_published,
@@ -86,7 +86,7 @@ def build(
     classes: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
-) -> Sequential:
+) -> Model:
     """The network of this name; input_shape and classes left out are those it was published with.
 
     An option with a dot is an argument of a layer, "conv1.activation", or of every layer whose name fits a pattern,

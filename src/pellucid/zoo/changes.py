@@ -9,11 +9,11 @@ from typing import Any
 
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.initializers import Initializer
-from pellucid.layers import LAYERS, Input, Layer, from_config
-from pellucid.model import Sequential
+from pellucid.layers import LAYERS, Layer, from_config
+from pellucid.model import Model, assemble
 
 
-def change_layers(model: Sequential, changes: Mapping[str, Any]) -> Sequential:
+def change_layers(model: Model, changes: Mapping[str, Any]) -> Model:
     """The same network with other arguments, {"LAYER.ARGUMENT": value}, built anew.
 
     LAYER is a name, or a pattern with * and ?; a pattern changes those of its layers that have the argument. The
@@ -40,7 +40,7 @@ def change_layers(model: Sequential, changes: Mapping[str, Any]) -> Sequential:
         for name in taking:
             configs[name] = _retyped(configs[name], value) if argument == "type" else configs[name] | {argument: value}
     layers: list[Layer] = [from_config(config) for config in configs.values()]
-    changed = Sequential([Input(model.input_shape), *layers], name=model.name, seed=model.seed)
+    changed = assemble(model.input_shape, layers, model.reads, model.name, seed=model.seed)
     changed.preprocessing = model.preprocessing
     return changed
 

@@ -69,12 +69,10 @@ def scores_squashed(chart: Chart) -> Finding | None:
 def dropout_high(chart: Chart) -> Finding | None:
     """What is left of so many numbers is mostly noise, and made larger by as much as is dropped."""
     noise: dict[tuple[str, float, int], float] = {}
-    shape: tuple[int, ...] = tuple(chart.probes.shape[1:])
-    for layer in chart.model.layers:
+    for visit in chart.model.graph.walk():
+        layer, count = visit.layer, math.prod(visit.input_shape)
         if isinstance(layer, Dropout):
-            count = math.prod(shape)
             noise[layer.name, layer.rate, count] = layer.rate / (1 - layer.rate) / count
-        shape = layer.output_shape(shape)
     if sum(noise.values()) < DROPOUT_NOISE:
         return None
     name, rate, count = max(noise, key=lambda key: noise[key])

@@ -1,0 +1,116 @@
+"""Layers that read several values and give one: their sum, their product, or one behind the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.ops.geometry import Array, Shape, expect_numbers
+
+
+class Merge(Layer):
+    """What merging layers share. Shapes: a list of two or more values, which must have one shape."""
+
+    merges: ClassVar[bool] = True
+
+    def output_shape(self, input_shape: Any) -> Shape:
+        shapes = self._several(input_shape)
+        for shape in shapes[1:]:
+            if shape != shapes[0]:
+                raise ShapeError(f"{self.place()} needs values of one shape, got {self._told(shapes)}")
+        return shapes[0]
+
+    def _several(self, shapes: Any) -> list[Shape]:
+        if len(shapes) < 2 or not all(isinstance(shape, tuple) for shape in shapes):
+            raise ShapeError(f"{self.place()} merges two values or more; call it on a list of them")
+        return list(shapes)
+
+    def _told(self, shapes: Sequence[Shape]) -> str:
+        told = [f"(N, {', '.join(map(str, shape))})" for shape in shapes]
+        if len(self.fed_by) == len(shapes):
+            told = [f"{one} from {name!r}" for one, name in zip(told, self.fed_by, strict=True)]
+        return " and ".join(told)
+
+
+class Add(Merge):
+    """The sum of values of one shape, as residual networks add what went in to what comes out.
+
+    Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...).
+    Source: He, Zhang, Ren & Sun 2016, "Deep Residual Learning", equation 1.
+    """
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        total = x[0] + x[1]
+        for each in x[2:]:
+            total += each
+        return total, len(x)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        return [dy] * cache if need_dx else None, {}
+
+
+class Multiply(Merge):
+    """The product of values of one shape, number by number.
+
+    Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...).
+    """
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        product = x[0] * x[1]
+        for each in x[2:]:
+            product *= each
+        return product, list(x)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        others = ([x for k, x in enumerate(cache) if k != i] for i in range(len(cache)))
+        return [math.prod(rest, start=dy) for rest in others], {}
+
+
+class Concatenate(Merge):
+    """Values behind one another along an axis: by default their channels.
+
+    Shapes: [x1 (N, H, W, C1), x2 (N, H, W, C2), ...] -> (N, H, W, C1 + C2 + ...).
+    axis: counts with the batch axis, as NumPy and Keras count; -1 is the last.
+    Errors: ConfigError for axis 0, the pictures; ShapeError where other axes differ.
+    """
+
+    def __init__(self, axis: int = -1, *, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name=name, trainable=trainable)
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis == 0:
+            raise ConfigError(f"Concatenate: axis must be a whole number other than 0, got {shown(axis)}")
+        self.axis = int(axis)
+
+    def output_shape(self, input_shape: Any) -> Shape:
+        shapes = self._several(input_shape)
+        rank = len(shapes[0]) + 1
+        axis = self.axis % rank - 1 if -rank < self.axis < rank else -1
+        if axis < 0:
+            raise ShapeError(f"{self.place()} has axis {self.axis}, its values have {rank} with the batch axis")
+        first = shapes[0]
+        for shape in shapes:
+            if len(shape) != len(first) or (*shape[:axis], *shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
+                raise ShapeError(
+                    f"{self.place()} needs values that differ along axis {self.axis} alone, got {self._told(shapes)}"
+                )
+        result = (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
+        expect_numbers(result, f"{self.place()}: its output")
+        return result
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        return np.concatenate(x, axis=self.axis), [each.shape[self.axis] for each in x]
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        return np.split(dy, np.cumsum(cache)[:-1], axis=self.axis) if need_dx else None, {}
+
+    def detail(self) -> str:
+        return "" if self.axis == -1 else f"axis {self.axis}"

@@ -1,0 +1,286 @@
+"""Networks with branches: what they compute, how they learn, what is refused, and that a file brings them back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given as sample
+from hypothesis import settings
+from hypothesis import strategies as st
+
+import pellucid
+from pellucid import Input, Model, Sequential, layers
+from pellucid.errors import CheckpointError, ConfigError, ShapeError
+from pellucid.layers.graph import INPUT, Graph
+from pellucid.ops.geometry import Array
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((10, 8, 6, 3), np.float32)
+Y = RNG.integers(0, 4, 10)
+
+
+def residual(*, seed: int = 0) -> Model:
+    """Two blocks: one whose shortcut is the value itself, one whose shortcut is a projection."""
+    inputs = Input((8, 6, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name="stem")(inputs)
+    y = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    y = layers.Conv2D(8, 3, padding="same")(y)
+    x = layers.ReLU()(x + y)
+    y = layers.Conv2D(12, 3, strides=2, padding="same", activation="tanh")(x)
+    x = layers.Add()([layers.Conv2D(12, 1, strides=2)(x), y])
+    x = layers.GlobalAvgPool2D()(layers.ReLU()(x))
+    return Model(inputs, layers.Dense(4, activation="softmax", name="head")(x), seed=seed)
+
+
+def branches() -> Model:
+    """One value read three times, its parts multiplied and put behind one another."""
+    inputs = Input((8, 6, 3))
+    a = layers.Conv2D(4, 3, padding="same", activation="sigmoid")(inputs)
+    b = layers.Conv2D(4, 1)(inputs)
+    c = layers.Concatenate()([a * b, a, layers.MaxPool2D(3, 1, padding="same")(b)])
+    d = layers.Flatten()(layers.MaxPool2D(2)(c))
+    return Model(inputs, layers.Dense(4)(d))
+
+
+NETWORKS = {"residual": residual, "branches": branches}
+
+
+def by_layers(model: Model, x: Array, targets: Any) -> tuple[Array, dict[str, Array]]:
+    """Answers, and every gradient of the mean loss, each layer by its own code."""
+    seen = pellucid.trace(model, x, targets)
+    gradients = {f"{step.name}/{name}": value for step in seen for name, value in step.d_weights.items()}
+    return seen.outputs, gradients
+
+
+def one_step(model: Model, x: Array, y: Any) -> dict[str, Array]:
+    """The gradients that a training step of the plan takes, from how far plain SGD goes."""
+    model.compile(pellucid.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    before = {f"{layer.name}/{name}": np.array(a) for layer in model.layers for name, a in layer.params.items()}
+    model.fit(x, y, batch_size=len(x), verbose=0, shuffle=False, doctor=False)
+    return {
+        key: before[key] - np.array(layer.params[key.split("/")[1]])
+        for layer in model.layers
+        for key in before
+        if key.split("/")[0] == layer.name
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_plans_agree_with_the_layers_themselves(name: str) -> None:
+    model = NETWORKS[name]()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    outputs, gradients = by_layers(model, X, Y)
+    np.testing.assert_allclose(model.predict(X), outputs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict(X[:1]), outputs[:1], rtol=1e-5, atol=1e-6)
+    taken = one_step(model, X, Y)
+    assert set(taken) == set(gradients)
+    for key, gradient in gradients.items():
+        np.testing.assert_allclose(taken[key], gradient, rtol=1e-3, atol=2e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_slopes(name: str) -> None:
+    model = NETWORKS[name]()
+    found = pellucid.check_gradients(model)
+    assert found.ok, str(found)
+    assert {array.name for array in found.arrays} == {"dx", *(f"d{s.key}" for s in model.parameters.segments)}
+
+
+def test_a_network_is_brought_back_by_its_file(tmp_path: Path) -> None:
+    model = residual()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(tmp_path / "m.safetensors")
+    again = pellucid.load(tmp_path / "m.safetensors")
+    assert type(again) is Model
+    assert again.reads == model.reads
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert again.summary_data() == model.summary_data()
+
+
+def test_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    whole, parts = residual(), [residual(), residual()]
+    for model in (whole, *parts):
+        model.compile("adam", "sparse_categorical_crossentropy")
+    whole.fit(X, Y, batch_size=4, epochs=4, verbose=0)
+    parts[0].fit(X, Y, batch_size=4, epochs=2, verbose=0, resume=tmp_path / "run")
+    parts[1].fit(X, Y, batch_size=4, epochs=4, verbose=0, resume=tmp_path / "run")
+    for mine, theirs in zip(parts[1].get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_chain_of_calls_is_the_sequential_of_the_same_layers() -> None:
+    def made() -> list[layers.Layer]:
+        return [layers.Conv2D(5, 3, activation="relu"), layers.MaxPool2D(), layers.Flatten(), layers.Dense(4)]
+
+    row = Sequential([Input((8, 6, 3)), *made()])
+    x = inputs = Input((8, 6, 3))
+    for layer in made():
+        x = layer(x)
+    called = Model(inputs, x)
+    for model in (row, called):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(X, Y, verbose=0)
+    np.testing.assert_array_equal(called.predict(X), row.predict(X))
+
+
+def test_what_does_not_fit_is_refused_where_it_stands() -> None:
+    inputs = Input((8, 6, 3))
+    a, b = layers.Conv2D(4, 3, name="a")(inputs), layers.Conv2D(4, 1, name="b")(inputs)
+    with pytest.raises(ShapeError, match=r"needs values of one shape, got \(N, 6, 4, 4\) and \(N, 8, 6, 4\)"):
+        layers.Add()([a, b])
+    with pytest.raises(ShapeError, match="differ along axis -1 alone"):
+        layers.Concatenate()([a, b])
+    with pytest.raises(ShapeError, match="merges two values or more"):
+        layers.Add()(a)
+    with pytest.raises(ConfigError, match="reads one value, got 2"):
+        layers.ReLU()([a, b])
+    with pytest.raises(ConfigError, match="another Input"):
+        Model(Input((8, 6, 3)), a)
+    with pytest.raises(ConfigError, match=r"inputs must be one pellucid\.Input"):
+        Model(X, a)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="outputs must be what a layer gave"):
+        Model(inputs, X)
+    with pytest.raises(ConfigError, match="both must be values of a network"):
+        _ = a + 1
+    shared = layers.Conv2D(4, 1, name="shared")
+    with pytest.raises(ConfigError, match="'shared' belongs to"):
+        Model(inputs, shared(inputs) + shared(inputs))
+
+
+@pytest.mark.parametrize("reads", [[[-1], [1]], [[-1], [-1]], [[-1], []], [[-1], [5]], [[-1]], [[-2], [0]]])
+def test_files_whose_layers_read_what_is_not_there_are_refused(reads: list[list[int]], tmp_path: Path) -> None:
+    from pellucid import checkpoint
+
+    x = inputs = Input((4, 4, 1))
+    for layer in (layers.Flatten(), layers.Dense(2)):
+        x = layer(x)
+    Model(inputs, x).save(tmp_path / "m.safetensors")
+    tensors, facts = checkpoint.read(tmp_path / "m.safetensors")
+    checkpoint.write(tmp_path / "m.safetensors", tensors, {**facts, "reads": reads})
+    with pytest.raises(CheckpointError):
+        pellucid.load(tmp_path / "m.safetensors")
+
+
+def test_freezing_everything_before_a_value_trains_what_is_behind_it() -> None:
+    model = residual()
+    frozen = model.layers[: [layer.name for layer in model.layers].index("relu") + 1]
+    for layer in frozen:
+        layer.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = [layer.get_weights() for layer in model.layers]
+    model.fit(X, Y, epochs=3, verbose=0)
+    for layer, kept in zip(model.layers, before, strict=True):
+        changed = any((a != b).any() for a, b in zip(layer.get_weights(), kept, strict=True))
+        assert changed == (layer not in frozen and bool(kept)), layer.name
+
+
+# ------------------------------------------------------------------------------------------------------------- merging
+
+MERGES = {
+    "Add": (lambda: layers.Add(), [(4, 3, 2)] * 3, lambda *x: x[0] + x[1] + x[2]),
+    "Multiply": (lambda: layers.Multiply(), [(4, 3, 2)] * 3, lambda *x: x[0] * x[1] * x[2]),
+    "Concatenate": (lambda: layers.Concatenate(), [(4, 3, 2), (4, 3, 5)], lambda *x: np.concatenate(x, 3)),
+    "Concatenate-rows": (lambda: layers.Concatenate(1), [(4, 3), (2, 3)], lambda *x: np.concatenate(x, 1)),
+}
+
+
+def test_every_merging_layer_has_a_row() -> None:
+    merging = {cls for cls in layers.LAYERS.values() if cls.merges}
+    assert {type(make()) for make, _, _ in MERGES.values()} == merging
+
+
+@pytest.mark.parametrize("name", MERGES)
+def test_merging_layers_keep_what_layers_promise(name: str) -> None:
+    make, shapes, truth = MERGES[name]
+    layer, rng = make(), np.random.default_rng(2)
+    x = [rng.standard_normal((3, *shape), np.float32) for shape in shapes]
+    kept = [np.array(each) for each in x]
+    np.testing.assert_allclose(layer(x), truth(*x), rtol=1e-6)
+    y, cache = layer.forward(x, training=True)
+    assert y.dtype == np.float32 and y.shape == (3, *layer.output_of(shapes))
+    dy = rng.standard_normal(y.shape, np.float32)
+    dx, grads = layer.backward(dy, cache)
+    assert [d.shape for d in dx] == [each.shape for each in x] and grads == {}
+    assert layer.backward(dy, cache, need_dx=False)[0] is None
+    for each, before in zip(x, kept, strict=True):
+        np.testing.assert_array_equal(each, before)
+    for each, d in zip(x, dx, strict=True):  # against the slope along a random direction, in float64
+        direction = rng.standard_normal(each.shape)
+        moved = [
+            [other.astype(np.float64) + (h * direction if other is each else 0) for other in x] for h in (1e-5, -1e-5)
+        ]
+        above, below = (float((truth(*read) * dy).sum()) for read in moved)
+        assert np.isclose((above - below) / 2e-5, (d * direction).sum(), rtol=1e-4, atol=1e-4)
+    again = layers.from_config(layer.config())
+    assert type(again) is type(layer) and again.config() == layer.config()
+
+
+# ------------------------------------------------------------------------------------------------------ random graphs
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Model:
+    """A random graph of layers that keep a map's size, with values read several times."""
+    inputs = Input((6, 5, 4))
+    values: list[Any] = [inputs]
+    for _ in range(draw(st.integers(2, 9))):
+        kind = draw(st.sampled_from(["conv", "relu", "tanh", "linear", "pool", "norm", "add", "multiply", "dropout"]))
+        one = values[draw(st.integers(max(0, len(values) - 3), len(values) - 1))]
+        two = values[draw(st.integers(0, len(values) - 1))]
+        made: dict[str, Any] = {
+            "conv": lambda one=one: layers.Conv2D(4, draw(st.sampled_from([1, 3])), padding="same")(one),
+            "relu": lambda one=one: layers.ReLU()(one),
+            "tanh": lambda one=one: layers.Tanh()(one),
+            "linear": lambda one=one: layers.Activation("linear")(one),
+            "pool": lambda one=one: layers.MaxPool2D(3, 1, padding="same")(one),
+            "norm": lambda one=one: layers.BatchNorm()(one),
+            "add": lambda one=one, two=two: layers.Add()([one, two]),
+            "multiply": lambda one=one, two=two: layers.Multiply()([one, two]),
+            "dropout": lambda one=one: layers.Dropout(0.5)(one),
+        }
+        values.append(made[kind]())
+    loose = [value for value in values[1:] if not any(value in other.inputs for other in values[1:])]
+    end = loose[0] if len(loose) == 1 else layers.Concatenate()(loose)
+    return Model(inputs, layers.Dense(3)(layers.Flatten()(end)), seed=draw(st.integers(0, 99)))
+
+
+@settings(max_examples=60, deadline=None)
+@sample(graphs())
+def test_random_graphs_agree_with_their_layers(model: Model) -> None:
+    x = np.random.default_rng(3).standard_normal((5, 6, 5, 4), np.float32)
+    y = np.arange(5) % 3
+    whole = model.graph.run(x, lambda number, layer, read: layer.forward(read)[0])
+    assert whole is not None
+    scale = max(float(np.abs(whole).max()), 1.0)
+    np.testing.assert_allclose(model.predict(x), whole, rtol=1e-4, atol=1e-4 * scale)
+    model.compile(pellucid.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    seen = pellucid.trace(model, x, y, training=True, seed=model.seed)
+    wanted = {f"{step.name}/{name}": value for step in seen for name, value in step.d_weights.items()}
+    taken = one_step(model, x, y)
+    for key, gradient in wanted.items():
+        largest = max(float(np.abs(gradient).max()), 1e-2)
+        np.testing.assert_allclose(taken[key], gradient, rtol=5e-3, atol=2e-3 * largest, err_msg=key)
+
+
+def test_the_parts_of_a_graph() -> None:
+    graph = residual().graph
+    stem = graph.layers[0]
+    assert graph.up_to(stem).layers == [stem]
+    assert graph.cuts(1) and not graph.cuts(2)
+    head, rest = graph.split(1)
+    assert head.output_shape == rest.input_shape == (8, 6, 8)
+    assert rest.output_shape == graph.output_shape == (4,)
+    assert Graph.chain([], (3,)).output_shape == (3,)
+    assert graph.readers()[INPUT] == [0]
+
+
+def test_nobody_else_walks_along_a_network() -> None:
+    walked = re.compile(r"\bshape = \w+\.output_shape\(shape\)")
+    source = Path(pellucid.__file__).parent
+    found = [path.name for path in source.rglob("*.py") if walked.search(path.read_text("utf-8"))]
+    assert not found, "use model.graph.walk()"
