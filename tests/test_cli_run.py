@@ -173,6 +173,26 @@ print(load_mnist, softmax, Affine.__module__, TwoLayerNet.__module__, SimpleConv
     assert "pellucid.scratch.two_layer_net " in start(tmp_path / "mine" / "program.py").stdout + " "
 
 
+def test_processes_that_it_starts_find_the_same_modules(tmp_path: Path) -> None:
+    text = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from common.functions import sigmoid
+
+def half(x):
+    from common.util import conv_output_size
+    return float(sigmoid(x)), conv_output_size(4, 2)
+
+if __name__ == "__main__":
+    for way in ("fork", "spawn", "forkserver"):
+        with ProcessPoolExecutor(1, mp_context=get_context(way)) as pool:
+            print(way, *pool.map(half, [0.0]))
+"""
+    done = start(written(tmp_path, text))
+    assert done.stdout.splitlines() == [f"{way} (0.5, 3.0)" for way in ("fork", "spawn", "forkserver")], done.stderr
+    assert done.stderr == "pellucid: from Pellucid came common.functions\n"
+
+
 def test_a_process_is_afterwards_as_it_was(command: Command, tmp_path: Path) -> None:
     text = """
 import sys, threading, time

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from pkgutil import resolve_name
 from types import ModuleType
+from typing import Any
 
 Table = Mapping[str, Sequence[str]]
 """For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
@@ -31,12 +33,16 @@ class ProgramModules(MetaPathFinder, Loader):
         number = re.fullmatch(r"(?:ch|chapter)[-_ ]*0*(\d+)", chapter.name, re.IGNORECASE)
         own = f"ch{int(number[1]):02}." if number else None
         plain |= {name.rpartition(".")[2]: name for name in table if own and name.startswith(own)}
+        self._chapter = chapter
         self._table = {**{name: table[full] for name, full in plain.items()}, **table}
         self._packages = {name.rpartition(".")[0] for name in table if "." in name}
         self.names = {*self._table, *self._packages}
         """All that it finds."""
         self.made: list[str] = []
         """The modules that came from here so far, by the names the program knows."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _installed, (self._chapter,)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -65,3 +71,35 @@ class ProgramModules(MetaPathFinder, Loader):
             vars(module).update((key, getattr(ours, key)) for key in public)
         if module.__name__ in self._table:
             self.made.append(module.__name__)
+
+
+@contextlib.contextmanager
+def in_children(finder: ProgramModules) -> Iterator[None]:
+    """Meanwhile, processes that multiprocessing starts anew have such a finder, too.
+
+    What such a process is prepared with is unpickled before it imports the program, and so is the finder among it.
+    """
+    from multiprocessing import spawn
+
+    whole = spawn.get_preparation_data
+
+    def prepared(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = whole(name)
+        if name == "ignore":  # the server that forks the others: it needs no program, and has no finder yet
+            data.pop("init_main_from_path", None)
+        return {**data, "pellucid": finder}
+
+    spawn.get_preparation_data = prepared
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = whole
+
+
+def _installed(chapter: Path) -> ProgramModules:
+    """Puts a finder first in this process."""
+    from pellucid.scratch.book import MODULES
+
+    finder = ProgramModules(MODULES, chapter)
+    sys.meta_path.insert(0, finder)
+    return finder

@@ -17,7 +17,7 @@ import typer
 
 from pellucid.cli import program_pictures
 from pellucid.cli.output import note
-from pellucid.cli.program_modules import ProgramModules
+from pellucid.cli.program_modules import ProgramModules, in_children
 from pellucid.errors import ConfigError
 
 EXAMPLES = (
@@ -126,7 +126,7 @@ def _as_main(main: ModuleType, argv: list[str], folder: Path, finder: ProgramMod
     if not with_display:
         os.environ.setdefault("MPLBACKEND", f"module://{FIGURES}")
     try:
-        with contextlib.nullcontext() if with_display else program_pictures.of_pillow():
+        with contextlib.nullcontext() if with_display else program_pictures.of_pillow(), in_children(finder):
             yield
     finally:
         sys.meta_path.remove(finder)
