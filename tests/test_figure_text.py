@@ -102,6 +102,9 @@ FIGURES: dict[str, Callable[[str], Any]] = {
     "confusion": lambda lang: confusion_figure(
         confusion_matrix(TRUTH, SAID, 3), NAMES, title="cifar-net on a folder", lang=lang
     ),
+    "confusion of ten": lambda lang: confusion_figure(
+        np.full((10, 10), 100), [f"automobile {place}" for place in range(10)], title="cifar-net on cifar10", lang=lang
+    ),
     "calibration": lambda lang: reliability_figure(calibration(TRUTH, SAID, 15), title="cifar-net on ten", lang=lang),
 }  # fmt: skip
 

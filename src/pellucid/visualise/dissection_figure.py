@@ -103,7 +103,7 @@ def _windows(what: Dissection, say: Labels) -> Figure:
         columns += [(f"{TIMES} {say('kernel')}", what.kernel), (f"= {say('products')}", what.products)]
     side = 0.44 * max(height, width) if max(height, width) <= WRITTEN else 2.2
     wide, tall = max(1.7, side * width / max(height, width)), max(1.5, side * height / max(height, width))
-    figure = new_figure(2.3 + 2.5 + (wide + 0.35) * len(columns), max(2.4, (tall + 0.45) * len(order)) + 1.5)
+    figure = new_figure(2.3 + 2.5 + (wide + 0.35) * len(columns), max(2.4, (tall + 0.55) * len(order)) + 1.5)
     ratios = [2.2, *[wide] * len(columns), 2.4]
     places = figure.add_gridspec(len(order), len(columns) + 2, width_ratios=ratios)
     limits = [(_limit(v := values[:, :, order]), bool((v < 0).any())) for _, values in columns]  # one for all rows
@@ -162,6 +162,7 @@ def _output_panel(ax: Axes, what: Dissection, say: Labels) -> None:
         ax.plot([at[0]], [output[at]], "o", color=VERMILION)
         plain(ax)
         ax.tick_params(labelsize=8)
+        ax.locator_params(nbins=4)
     else:
         _map(ax, output[:, :, at[2]], say)
         _frame(ax, at[1] - 0.5, at[0] - 0.5, 1, 1)
@@ -293,6 +294,9 @@ def _map(ax: Axes, values: Array, say: Labels) -> None:
     _scale_label(ax, bool(low), limit, say)
     ax.tick_params(labelsize=8)
     ax.locator_params(integer=True, nbins=4)
+    for axis, size in ((ax.yaxis, values.shape[0]), (ax.xaxis, values.shape[1])):
+        if size <= 2:  # too few for Matplotlib's whole numbers
+            axis.set_ticks(range(size))
 
 
 def _scale_label(ax: Axes, signs: bool, limit: float, say: Labels) -> None:

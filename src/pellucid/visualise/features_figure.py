@@ -30,6 +30,8 @@ SMALL = 20
 """Where no probability is above so many percent, the axis ends at the largest instead of at 100."""
 WRITTEN = 8
 """Maps in a row at most whose one value is written into them."""
+CELL_LETTERS = 6
+"""Of such a value in full size, four maps in a row."""
 BLOCK = 2.15
 MAPS_TOLD = (
     "Maps: {scale}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
@@ -186,9 +188,9 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
             value = float(layer.output[0, 0, channel])
             middle = (column * wide + (wide - gap) / 2, row * tall + (tall - gap) / 2)
             bright = grid[round(middle[1]), round(middle[0])] > 0.5
-            ax.text(
-                *middle, number(value, 2), ha="center", va="center", fontsize=7, color="black" if bright else "white"
-            )
+            text = number(value, 2)
+            size = min(7.0, 7 * CELL_LETTERS / len(text)) * min(1.0, 4 / across)
+            ax.text(*middle, text, ha="center", va="center", fontsize=size, color="black" if bright else "white")
     firsts = range(0, len(shown), across)
     ax.set_yticks([row * tall + tall / 2 for row in range(len(firsts))], [str(shown[first]) for first in firsts])
     ax.set_xticks([])

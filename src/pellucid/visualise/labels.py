@@ -236,7 +236,7 @@ KOREAN: dict[str, str] = {
     "{count:,} params": "매개변수 {count:,}",
     # on the command line, beside a figure
     "{count} classes: {file}": "클래스 {count}개: {file}",
-    "{count} bins of confidence: {file}": "신뢰도 구간 {count}개: {file}",
+    "{count} bins of confidence: {file}": "확신도 구간 {count}개: {file}",
     "{count} epochs: {file}": "에포크 {count}개: {file}",
     "{count} mistakes: {file}": "오답 {count}개: {file}",
     "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw": (

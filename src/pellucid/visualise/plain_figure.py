@@ -32,6 +32,9 @@ class PlainFigure(Figure):
         make_plain(self)
         for text in self.texts:
             break_lines(text, renderer, FILLED * self.bbox.width)
+        layout = self.get_layout_engine()
+        if layout is not None and any(axes.child_axes for axes in self.axes):
+            layout.execute(self)  # where margins and insets lie is known only after a first turn
         super().draw(renderer)
 
 
