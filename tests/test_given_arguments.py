@@ -132,8 +132,6 @@ NAMED = {
     "lr": ("learning_rate",),
     "learning_rate": ("schedule",),
     "spec": ("is a", "unknown", "learning rate"),
-    "after": ("learning rate", "schedule"),
-    "value": ("learning rate",),
     "class_weight": ("classes",),
     "path": ("model", "abc"),
 }

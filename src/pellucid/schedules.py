@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any
 
-from pellucid._arguments import made
+from pellucid._arguments import made, within
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import number, whole
 
@@ -56,7 +56,7 @@ class Constant(Schedule):
     value: float
 
     def __post_init__(self) -> None:
-        _check_rate("learning rate", self.value)
+        _check_rate("Constant: value", self.value)
 
     def __call__(self, step: int) -> float:
         return self.value
@@ -128,7 +128,7 @@ class WarmUp(Schedule):
     steps: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "after", get(self.after))
+        object.__setattr__(self, "after", within("WarmUp: after", get, self.after))
         _check_steps("WarmUp: steps", self.steps)
 
     def __call__(self, step: int) -> float:
@@ -169,7 +169,7 @@ def get(
         return _by_name(spec, learning_rate, steps)
     if isinstance(spec, bool) or not isinstance(spec, Real):
         raise ConfigError(f"a learning rate is a number, a schedule or a schedule's name, got {shown(spec)}")
-    return Constant(number(spec, "learning rate", 0.0) if isinstance(spec, int) else float(spec))
+    return Constant(number(spec, "learning rate", 0.0))
 
 
 def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Schedule:

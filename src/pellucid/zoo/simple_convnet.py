@@ -9,7 +9,7 @@ from pellucid.errors import ConfigError, unknown_name
 from pellucid.initializers import Initializer, RandomNormal
 from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Input, MaxPool2D
 from pellucid.model import Sequential
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import Shape, above_zero
 
 SCALED = {"he": "he_normal", "relu": "he_normal", "xavier": "glorot_normal", "sigmoid": "glorot_normal"}
 """The book's words for a start; every initializer's own name is taken too."""
@@ -73,6 +73,4 @@ def _start(weight_init_std: float | str) -> Initializer:
             return initializers.get(SCALED.get(plain, plain))
         except ConfigError:
             raise unknown_name("weight_init_std", weight_init_std, (*SCALED, *initializers.NAMES)) from None
-    if not weight_init_std > 0:
-        raise ConfigError(f"weight_init_std must be above 0, got {weight_init_std!r}; equal weights never come apart")
-    return RandomNormal(stddev=weight_init_std)
+    return RandomNormal(stddev=above_zero(weight_init_std, "weight_init_std"))
