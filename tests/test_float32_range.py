@@ -116,3 +116,19 @@ def test_tables_without_standard_output() -> None:
     code = "from pellucid.cli.output import print_table; print_table(['a'], [['b']])"
     done = subprocess.run([sys.executable, "-c", f"import sys; sys.stdout = None; {code}"], capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_weights_of_nothing_are_refused() -> None:
+    for given in ({"sample_weight": np.zeros(8)}, {"class_weight": {0: 0, 1: 0}}):
+        with pytest.raises(DataError, match="every picture has weight 0"):
+            fit(**given)
+    with pytest.raises(DataError, match="every picture has weight 0"):
+        network().evaluate(X, Y, verbose=0, sample_weight=np.zeros(8))
+
+
+def test_pictures_without_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.cli.output import write_to_output
+
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(ConfigError, match="standard output is closed; name a file"):
+        write_to_output(b"png")

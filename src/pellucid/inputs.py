@@ -180,6 +180,8 @@ def make_examples(
             if examples.weights is not None:
                 factors = float32_array(factors * examples.weights.astype(np.float64), "sample_weight * class_weight")
             examples.weights = factors
+        if examples.weights is not None and not examples.weights.any():
+            raise DataError("every picture has weight 0, so none counts; give weights above 0 to those that should")
         return examples, held
     except PellucidError:
         model.class_names = before

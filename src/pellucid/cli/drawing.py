@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli.output import note
+from pellucid.cli.output import note, write_to_output
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, place_to_write
 from pellucid.errors import ConfigError, DataError
@@ -75,8 +74,7 @@ def write(figure: Figure, out: Path | None, default: Place) -> None:
     if out is not None and str(out) == STANDARD_OUTPUT:
         with working("drawing"):
             png = figure_bytes(figure, "png")
-        sys.stdout.buffer.write(png)
-        sys.stdout.buffer.flush()
+        write_to_output(png)
         return
     target = place_to_write(out or default)
     with working(f"drawing {target}"):

@@ -71,6 +71,14 @@ def print_table(
     say(text if says("─") else text.replace("─", "-"))
 
 
+def write_to_output(data: bytes) -> None:
+    """Bytes as they are to standard output. Errors: ConfigError where it is closed."""
+    if sys.stdout is None:
+        raise ConfigError("--out -: standard output is closed; name a file")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def says(letters: str) -> bool:
     """Whether standard output's encoding has these letters."""
     try:

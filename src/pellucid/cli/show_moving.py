@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, Lang, LayerName, default_file, network, picture
-from pellucid.cli.output import note
+from pellucid.cli.output import note, write_to_output
 from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
 from pellucid.inside import Place
@@ -158,8 +157,7 @@ def write_moving(moving: Animation, out: Path | None, default: Place, scale: flo
         drawn = io.BytesIO()
         with WorkBar() as bar:
             save_gif(moving, drawn, scale=scale, progress=bar)
-        sys.stdout.buffer.write(drawn.getvalue())
-        sys.stdout.buffer.flush()
+        write_to_output(drawn.getvalue())
         return
     target = place_to_write(out or default)
     with WorkBar() as bar:
