@@ -240,7 +240,7 @@ def test_arguments_that_there_are_not_are_refused_by_name(cls: Callable[..., obj
     ("owner", "name", "told"),
     [
         (pellucid, "callbacks", "pellucid.train"),
-        (pellucid, "Model", "Sequential"),
+        (pellucid, "Functional", "pellucid.Model"),
         (pellucid, "load_model", "pellucid.load(path)"),
         (pellucid.layers, "Rescaling", "uint8"),
         (pellucid.losses, "Huber", "mean_squared_error"),
