@@ -103,6 +103,7 @@ def test_a_program_that_fails_does_so_as_under_python(tmp_path: Path, text: str,
     [
         ("nothing.py", None, "nothing.py: no such program"),
         ("program", "1", "program: no such program; did you mean program.py?"),
+        ("page.ipynb", None, "page.ipynb: is a notebook; save its code as a program first"),
         (".", None, ".: is a folder; name a program in it"),
         ("program.py", "x = 1\nprint(\n", "program.py, line 2: not Python: '(' was never closed"),
         ("program.py", "x = 1\x00", "program.py: not Python: source code string cannot contain null bytes"),
@@ -178,6 +179,8 @@ def test_processes_that_it_starts_find_the_same_modules(tmp_path: Path) -> None:
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from common.functions import sigmoid
+import common.functions, importlib
+importlib.reload(common.functions)
 
 def half(x):
     from common.util import conv_output_size

@@ -69,7 +69,7 @@ class ProgramModules(MetaPathFinder, Loader):
                 continue
             public = getattr(ours, "__all__", None) or [key for key in vars(ours) if not key.startswith("_")]
             vars(module).update((key, getattr(ours, key)) for key in public)
-        if module.__name__ in self._table:
+        if module.__name__ in self._table and module.__name__ not in self.made:
             self.made.append(module.__name__)
 
 

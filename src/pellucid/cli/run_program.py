@@ -56,6 +56,10 @@ class Program(SourceFileLoader):
 
     def __init__(self, given: Path) -> None:
         self.given = given
+        if given.suffix.lower() == ".ipynb":  # which Python reads as one expression, and does nothing
+            raise ConfigError(
+                f"{given}: is a notebook; save its code as a program first: jupyter nbconvert --to script {given}"
+            )
         super().__init__("__main__", os.path.join(os.getcwd(), given))  # as Python joins them
         try:
             self._code = self.source_to_code(Path(self.path).read_bytes(), self.path)
