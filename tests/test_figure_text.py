@@ -14,8 +14,10 @@ from pellucid.errors import DataError
 from pellucid.metrics import calibration, confusion_matrix
 from pellucid.model import Sequential
 from pellucid.visualise import (
+    Log,
     attention_figure,
     confusion_figure,
+    curves_figure,
     depth_figure,
     dissect_figure,
     features_figure,
@@ -120,6 +122,12 @@ def test_a_confusion_matrix_keeps_its_title(classes: int) -> None:
     figure = confusion_figure(np.full((classes, classes), 100), title="cifar-net on cifar10")
     (box,) = [box for text, box in written(figure) if text.startswith("cifar-net on")]
     assert box.y1 <= figure.bbox.height and box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
+def test_a_loss_is_written_whole() -> None:
+    figure = curves_figure(Log([1], {"loss": [1.0987], "val_loss": [1.098]}), ["loss"], lang="en")
+    figure_bytes(figure, "png")
+    assert not figure.axes[0].yaxis.get_offset_text().get_text()
 
 
 def test_counts_have_whole_numbers_beside_their_scale() -> None:

@@ -214,6 +214,7 @@ def _finish(ax: Axes, label: str, epochs: Sequence[int], across: str) -> None:
     ax.set_xlabel(across)
     plain(ax)
     ax.locator_params(axis="x", integer=True)
+    ax.ticklabel_format(axis="y", useOffset=False)  # a loss is read off the axis, not added up
     if len(epochs) == 1:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
     ax.margins(y=0.08)

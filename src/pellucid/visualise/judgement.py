@@ -71,7 +71,7 @@ def confusion_figure(
     own = axes is None
     figure, axes = _figure_of(axes, *_confusion_size(classes, names, written))
     if own:  # the layout does not see how far the precision above pushes the title
-        figure.set_layout_engine("constrained", rect=(0, 0, 1, 0.98))
+        figure.set_layout_engine("constrained", rect=(0, 0.005, 1, 0.975))
     limit = max(float(values.max()), 1e-12)
     shown = axes.imshow(values, cmap="gray_r", norm=PowerNorm(0.5, 0, limit), interpolation="nearest")
     axes.set_xlabel(say("taken for"), fontsize=10)
