@@ -12,7 +12,9 @@ DEFAULT_SIZE = 128
 LARGEST_OWN_SIZE = 256
 LEAST_SIZE = 32
 """Smaller pictures are enlarged to this. photo-net on 1,500 of MNIST, ten epochs: 95.6 % at 32 where it has 94.6 % at
-28 (and a block less), 92.9 % where it has 87.6 % at 8. Twice this gains another point for three times the time."""
+28 (and a block less), 92.9 % where it has 87.6 % at 8. Twice this gains another point for three times the time. On
+1,000 of CIFAR-10: 35 % where it has 31.5 % at 16, 33.5 % where it has 27 % at 8; of Fashion-MNIST 82 % where it has
+79 % at 28, and no more at 56."""
 STEP = 8
 LEAST_STRIP = 8
 LEAST_KEPT = 0.5
