@@ -70,13 +70,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "overlap": (
         "{count} of {total} held-out pictures ({share}) are training pictures too (held-out {held} is training "
         "{train}), so the result flatters: take duplicates out before splitting",
-        "따로 둔 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(따로 둔 {held}번이 학습 {train}번) "
+        "따로 둔 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(따로 둔 {held} = 학습 {train}) "
         "성적이 부풀려집니다: 나누기 전에 중복을 없애십시오",
     ),
     "overlap.test": (
         "{count} of {total} test pictures ({share}) are training pictures too (test {held} is training {train}), so "
         "the result flatters: take duplicates out before splitting",
-        "테스트 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(테스트 {held}번이 학습 {train}번) "
+        "테스트 이미지 {total}장 중 {count}장({share})이 학습 이미지에도 있어서(테스트 {held} = 학습 {train}) "
         "성적이 부풀려집니다: 나누기 전에 중복을 없애십시오",
     ),
     "small-batch": (
