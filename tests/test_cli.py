@@ -58,7 +58,7 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     for name in (*zoo.NAMES, *datasets.names()):
         assert name in told, name
-    listed = re.search(r"(adam, .*?)\. Default: adam\.", told)
+    listed = re.search(r"(adam, .*?)\. Default: adam[.;]", told)
     assert listed is not None
     assert sorted(re.split(", | or ", listed[1])) == sorted(optimizers.NAMES)
 

@@ -147,8 +147,8 @@ def test_the_size_follows_the_pictures(sizes, wanted):
 @pytest.mark.parametrize(
     ("sizes", "end"),
     [
-        ([(20, 400)], "cropped to 40% of what they show"),
-        ([(8, 64), (64, 8)], "cropped to 12% of what they show"),
+        ([(20, 400)], "cropped to 40 % of what they show"),
+        ([(8, 64), (64, 8)], "cropped to 12 % of what they show"),
         ([(20, 300)], "in colour"),
         ([(600, 400)], "in colour"),
     ],

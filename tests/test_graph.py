@@ -17,6 +17,8 @@ from pellucid import Input, Model, Sequential, layers
 from pellucid.errors import CheckpointError, ConfigError, ShapeError
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops.geometry import Array
+from pellucid.visualise.nodes import draw_nodes
+from pellucid.visualise.stages import stages_of
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((10, 8, 6, 3), np.float32)
@@ -177,6 +179,20 @@ def test_freezing_everything_before_a_value_trains_what_is_behind_it() -> None:
     for layer, kept in zip(model.layers, before, strict=True):
         changed = any((a != b).any() for a, b in zip(layer.get_weights(), kept, strict=True))
         assert changed == (layer not in frozen and bool(kept)), layer.name
+
+
+def test_drawings_say_what_is_read_from_elsewhere() -> None:
+    model = residual()
+    stages = {stage.name: stage for stage in stages_of(model)}
+    assert stages["conv2d_1"].notes == ("+ stem", "ReLU")
+    assert stages["conv2d_3"].notes[:1] == ("from conv2d_1",)
+    assert [stage.name for stage in stages.values() if stage.apart] == ["conv2d_3"]
+    text = str(model.outline())
+    assert "from stem, conv2d_1" in text
+    with pytest.raises(ConfigError, match="has branches"):
+        draw_nodes(model)
+    for stage in stages_of(branches()):
+        assert stage.what
 
 
 # ------------------------------------------------------------------------------------------------------------- merging

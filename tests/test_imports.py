@@ -51,7 +51,7 @@ RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 # these stand beside layers: they import no more than this, and only what comes after layers imports them
 BESIDE = {
     "safe_pickle": {"errors"},
-    "datasets": {"_locks", "errors", "display", "ops", "safe_pickle", "progress", "text"},
+    "datasets": {"_locks", "_numbers", "errors", "display", "ops", "safe_pickle", "progress", "text"},
     "inside": {"errors"},
     "safe_zip": {"errors"},
     "atomic": {"errors", "inside"},

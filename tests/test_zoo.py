@@ -262,6 +262,7 @@ OTHER_VALUES = {
     },
     "cifar-net": {"n_filter": 4, "dropout": 0.1, "dense_dropout": 0.1},
     "photo-net": {"filters": (4, 5), "dropout": 0.1, "momentum": 0.5},
+    "resnet20": {"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5},
     "lenet5": {"activation": "tanh"},
     "lenet5-published": {"codes": "random"},
     "alexnet-owt": {"dropout": 0.1, "dense_units": 8},

@@ -11,7 +11,7 @@ from typing import Any
 from pellucid import losses, optimizers
 from pellucid.display import Shown
 from pellucid.errors import ConfigError
-from pellucid.layers.graph import INPUT, Graph
+from pellucid.layers.graph import INPUT, Graph, Visit
 from pellucid.losses import Loss
 from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
@@ -196,7 +196,7 @@ def summarize(name: str, graph: Graph) -> Summary:
                 layer.name,
                 type(layer).__name__,
                 output,
-                layer.detail(),
+                ", ".join(filter(None, (layer.detail(), _told_reads(graph, visit)))),
                 layer.count_params(),
                 sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
@@ -206,6 +206,13 @@ def summarize(name: str, graph: Graph) -> Summary:
             )
         )
     return Summary(name, input_shape, tuple(rows))
+
+
+def _told_reads(graph: Graph, visit: Visit) -> str:
+    """What a layer reads that reads anything but the one before; else nothing."""
+    if visit.inputs == (visit.number - 1,):
+        return ""
+    return "from " + ", ".join("input" if i == INPUT else graph.nodes[i].layer.name for i in visit.inputs)
 
 
 def by(shape: Shape) -> str:

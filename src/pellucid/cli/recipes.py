@@ -40,6 +40,14 @@ RECIPES = {
     ),
     "cifar-net": Recipe(batch_size=64, standardize=True, settings=FALLING),
     "convnetjs-cifar10": Recipe(settings=FALLING),
+    "resnet20": Recipe(
+        batch_size=128,
+        optimizer="sgd",
+        optimizer_settings={"learning_rate": 0.1, "momentum": 0.9},
+        augment="standard",
+        standardize=True,
+        settings=FALLING,
+    ),
 }
 
 SMALL_PICTURES = {("simple-convnet", "digits"): {"pad": 2, "weight_init_std": "he"}}
@@ -52,7 +60,7 @@ def default_of(name: str, setting: str | None = None, *, usual: str | None = Non
     name: of the recipe's fields; setting: a key in that field. usual: what the usual value is called.
 
     >>> default_of("batch_size")
-    '32; lenet5-published, cifar-net: 64'
+    '32; lenet5-published, cifar-net: 64; resnet20: 128'
     """
 
     def value(recipe: Recipe) -> Any:

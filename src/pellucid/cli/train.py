@@ -51,7 +51,7 @@ def train(
         typer.Argument(
             metavar="MODEL",
             help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, vgg11, "
-            f"vgg13, vgg16, vgg19 or photo-net. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
+            f"vgg13, vgg16, vgg19, photo-net or resnet20. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
             show_default=False,
         ),
     ] = None,

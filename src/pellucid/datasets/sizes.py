@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from pellucid._numbers import percent
 from pellucid.datasets.pictures import Fitting, Probe, fitting
 from pellucid.errors import DataError
 
@@ -46,7 +47,7 @@ def size_line(probes: Sequence[Probe], rule: Fitting) -> str:
     span = f"pictures {_told(smallest)}" + (f" to {_told(largest)}" if smallest != largest else "")
     taken = "as they are" if smallest == largest == rule.size else f"at {_told(rule.size)}"
     kept = statistics.mean(_kept(found.size, rule.size) for found in probes)
-    cut = f", cropped to {kept:.0%} of what they show" if rule.resize == "crop" and kept < LEAST_KEPT else ""
+    cut = f", cropped to {percent(kept, 0)} of what they show" if rule.resize == "crop" and kept < LEAST_KEPT else ""
     return f"{span} are taken {taken}, in {'grey' if rule.channels == 1 else 'colour'}{cut}"
 
 

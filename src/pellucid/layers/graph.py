@@ -59,6 +59,11 @@ class Graph:
         return [node.layer for node in self.nodes]
 
     @property
+    def is_chain(self) -> bool:
+        """Whether each layer reads what the one before gives, and nothing else."""
+        return all(node.inputs == (number - 1,) for number, node in enumerate(self.nodes))
+
+    @property
     def last(self) -> Layer | None:
         """The layer that answers; None in a graph without layers."""
         return self.nodes[self.output].layer if self.nodes else None

@@ -34,7 +34,7 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into dx where it lies. number: of the graph's node whose value y is; reads: of those it is computed from.
+    dy into the first dx where it lies. number: of the graph's node whose value y is; reads: of those it is made from.
     """
 
     layers: tuple[Layer, ...]

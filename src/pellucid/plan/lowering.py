@@ -77,7 +77,7 @@ def backward_work(context: Context, graph: Graph, lowered: Sequence[Lowered], dy
         passed: list[Array | None] = []
         for i in value.reads:
             dx: Array | None = None
-            if value.in_place:
+            if value.in_place and (wanted[i] or len(value.reads) == 1) and not any(d is not None for d in passed):
                 dx = dy.reshape(shapes[i])
             elif wanted[i]:
                 dx = context.free_area(4 * largest, taken).array(shapes[i])
@@ -89,14 +89,16 @@ def backward_work(context: Context, graph: Graph, lowered: Sequence[Lowered], dy
             if dx is None or not wanted[i]:
                 continue
             if i in gradients:
-                work.append(add_into(gradients[i], dx))
+                work.append(_added(gradients[i], dx))
             else:
                 gradients[i] = dx
     return work
 
 
-def add_into(total: Array, more: Array) -> Work:
+def _added(total: Array, more: Array) -> Work:
     """total += more."""
+    if native.available:
+        return native.add(more, total)
 
     def work(n: int) -> None:
         total[:n] += more[:n]

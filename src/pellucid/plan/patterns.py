@@ -15,6 +15,7 @@ import numpy as np
 from pellucid.errors import ShapeError
 from pellucid.layers import (
     Activation,
+    Add,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -146,6 +147,21 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
         return work
 
     return Lowered(layers, y, forward, backward, needs_output=kind != "linear")
+
+
+def lower_add(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> Lowered:
+    """The sum of several values, in the memory of the first that nobody else needs."""
+    free = next((value for value in before if not value.needs_output), None)
+    y = context.output(before[0].y.shape[1:]) if free is None else free.y
+    rest = [value.y for value in before if value is not free]
+    forward = [native.activation(rest.pop(0), y, "linear")] if free is None else []
+    forward += [native.add(x, y) for x in rest]
+
+    def backward(dy: Array, *passed: Array | None) -> Sequence[Work]:
+        copies = [dx for dx in passed if dx is not None and not np.may_share_memory(dx, dy)]
+        return [native.activation(dy, dx, "linear") for dx in copies]
+
+    return Lowered(layers, y, forward, backward, in_place=True)
 
 
 def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
@@ -298,6 +314,7 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((AvgPool2D,), lower_avg_pool2d),
     ((GlobalAvgPool2D,), lower_global_avg_pool2d),
     ((Flatten,), lower_flatten),
+    ((Add,), lower_add),
     ((Dropout,), lower_dropout),
     ((LocalResponseNorm,), lower_local_response_norm),
     ((BatchNorm,), lower_batch_norm),

@@ -63,7 +63,8 @@ def architecture_text(model: Model, *, plain: bool = False, lang: str | None = N
     middle = INNER // 2
     for place, stage in enumerate(stages):
         last = place == len(stages) - 1
-        low = flat * INNER if last else flat * middle + tee + flat * (INNER - middle - 1)
+        ends = last or stages[place + 1].apart  # nothing flows on to the box below
+        low = flat * INNER if ends else flat * middle + tee + flat * (INNER - middle - 1)
         beside = f"{times(stage.shape):>13}"
         beside += f"  {stage.parameters:,}" if stage.parameters else ""
         lines.append(left_top + flat * INNER + right_top)
@@ -72,7 +73,7 @@ def architecture_text(model: Model, *, plain: bool = False, lang: str | None = N
             lines.append(f"{upright} {words}{gap} {upright}{beside if number == 0 else ''}".rstrip())
         lines.append(left_low + low + right_low)
         if not last:
-            lines.append(" " * (middle + 1) + tip)
+            lines.append("" if ends else " " * (middle + 1) + tip)
     text = "\n".join(lines)
     return text.replace("…", "~").encode("ascii", "replace").decode() if plain else text
 

@@ -243,7 +243,7 @@ def _draw_band(
         rows = column.block.rows
         middles = [axis + (row - (rows - 1) / 2) * pitch for row in range(rows)]
         x = left + (column.width - column.drawn) / 2
-        if before is not None:
+        if before is not None and not column.block.stages[0].apart:
             drawing.add(_arrows(before, x, middles, column.block.stages[0].groups))
         entry, ends = x, []
         for middle in middles:

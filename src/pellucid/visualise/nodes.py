@@ -100,6 +100,8 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     Errors: ConfigError for maps of more than 12 x 12 x 6 numbers, and for layers whose connections are not drawn.
     """
     say = Labels(lang)
+    if not model.graph.is_chain:
+        raise ConfigError(f"{model.name} has branches, which are not drawn node by node; take the style blocks")
     arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
     for visit in model.graph.walk():
         own, before, shape = visit.layer, visit.input_shape, visit.output_shape

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pellucid.layers import (
     RBF,
     Activation,
+    Add,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -21,6 +22,7 @@ from pellucid.layers import (
     LeakyReLU,
     LocalResponseNorm,
     MaxPool2D,
+    Multiply,
     ReLU,
     ScaledTanh,
     Sigmoid,
@@ -47,7 +49,7 @@ class Stage:
 
     shape: what the box gives, before a Flatten. parameters: of all its layers. rows: in how many it is drawn, since
     the groups before or behind it each see a part of its channels. flattened: how long the row is that a Flatten behind
-    it makes, else 0.
+    it makes, else 0. apart: it does not read the box before it, but the one that its notes name.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Stage:
     groups: int = 1
     rows: int = 1
     flattened: int = 0
+    apart: bool = False
 
     @property
     def is_map(self) -> bool:
@@ -93,16 +96,25 @@ class Block:
 def stages_of(model: Model) -> tuple[Stage, ...]:
     """The boxes of a network, the input first. Errors: as `build`, for a model whose input's shape is not known."""
     stages = [Stage("input", INPUT, model.input_shape, "input")]
+    boxes = {-1: 0}  # which box each node's value is that of
     for visit in model.graph.walk():
         layer, output = visit.layer, visit.output_shape
-        note, last = _note(layer), stages[-1]
+        read = sorted({boxes[i] for i in visit.inputs})
+        last = stages[read[-1]]
+        others = tuple(f"{_SIGNS.get(type(layer), 'with')} {stages[i].name}" for i in read[:-1])
+        note = _note(layer) if len(visit.inputs) == 1 else "" if type(layer) in _SIGNS else None
+        boxes[visit.number] = read[-1]
         if isinstance(layer, Flatten):
-            stages[-1] = replace(last, flattened=output[0])
+            stages[read[-1]] = replace(last, flattened=output[0])
         elif note is not None:
-            notes = (*last.notes, note) if note else last.notes
-            stages[-1] = replace(last, notes=notes, parameters=last.parameters + layer.count_params())
+            notes = (*last.notes, *filter(None, [note]), *others)
+            stages[read[-1]] = replace(last, notes=notes, parameters=last.parameters + layer.count_params())
         else:
-            stages.append(_stage(layer, output))
+            made = _stage(layer, output)
+            apart = read[-1] != len(stages) - 1
+            others = (*others, f"from {last.name}") if apart else others
+            stages.append(replace(made, notes=(*made.notes, *others), apart=apart))
+            boxes[visit.number] = len(stages) - 1
     return tuple(_in_rows(stages))
 
 
@@ -186,6 +198,7 @@ def _note(layer: Layer) -> str | None:
     return None
 
 
+_SIGNS: dict[type[Layer], str] = {Add: "+", Multiply: "*"}
 _POOLING: tuple[tuple[type[Layer], str], ...] = (
     (MaxPool2D, "max pool"),
     (AvgPool2D, "mean pool"),

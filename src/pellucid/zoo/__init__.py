@@ -19,6 +19,7 @@ from pellucid.zoo.cifar_net import cifar_net
 from pellucid.zoo.convnetjs import convnetjs_cifar10
 from pellucid.zoo.lenet import lenet5, lenet5_published
 from pellucid.zoo.photo_net import photo_net
+from pellucid.zoo.resnet_cifar import resnet20
 from pellucid.zoo.simple_convnet import simple_convnet
 from pellucid.zoo.vgg import vgg11, vgg13, vgg16, vgg19
 
@@ -34,6 +35,7 @@ __all__ = [
     "lenet5_published",
     "options_of",
     "photo_net",
+    "resnet20",
     "simple_convnet",
     "vgg11",
     "vgg13",
@@ -54,6 +56,7 @@ BUILDERS: dict[str, Callable[..., Model]] = {
     "vgg16": vgg16,
     "vgg19": vgg19,
     "photo-net": photo_net,
+    "resnet20": resnet20,
 }
 
 NAMES = tuple(BUILDERS)
