@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pellucid import layers as L
+from pellucid import zoo
 from pellucid.errors import DataError
 from pellucid.metrics import calibration, confusion_matrix
 from pellucid.model import Sequential
@@ -109,6 +110,14 @@ FIGURES: dict[str, Callable[[str], Any]] = {
     ),
     "calibration": lambda lang: reliability_figure(calibration(TRUTH, SAID, 15), title="cifar-net on ten", lang=lang),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["lenet5-published", "convnetjs-cifar10", "resnet20"])
+def test_networks_of_the_zoo_are_drawn_within_their_figures(name: str) -> None:
+    model = zoo.build(name, options={"blocks": 1} if name == "resnet20" else {})
+    picture = np.random.default_rng(0).random(model.input_shape, np.float32)
+    check(features_figure(model, picture))
+    check(dissect_figure(model, picture))
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])

@@ -8,7 +8,7 @@ from pellucid._language import LANGUAGES, language
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "lead": (
-        "{accuracy} of {count:,} test pictures right, after {epochs} epochs in {time} ({machine}).",
+        "{accuracy} of {count:,} test pictures right; epochs of training: {epochs}, in {time} ({machine}).",
         "테스트 이미지 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
     ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),

@@ -103,7 +103,7 @@ def _windows(what: Dissection, say: Labels) -> Figure:
         columns += [(f"{TIMES} {say('kernel')}", what.kernel), (f"= {say('products')}", what.products)]
     side = 0.44 * max(height, width) if max(height, width) <= WRITTEN else 2.2
     wide, tall = max(1.7, side * width / max(height, width)), max(1.5, side * height / max(height, width))
-    figure = new_figure(2.3 + 2.5 + (wide + 0.35) * len(columns), max(2.4, (tall + 0.55) * len(order)) + 1.5)
+    figure = new_figure(2.3 + 2.5 + (wide + 0.35) * len(columns), max(2.4, (tall + 0.85) * len(order)) + 1.5)
     ratios = [2.2, *[wide] * len(columns), 2.4]
     places = figure.add_gridspec(len(order), len(columns) + 2, width_ratios=ratios)
     limits = [(_limit(v := values[:, :, order]), bool((v < 0).any())) for _, values in columns]  # one for all rows

@@ -37,6 +37,8 @@ MAPS_TOLD = (
     "Maps: {scale}; black is 0, or mid-grey is 0 where there are negative values. Left of a row: its first channel."
 )
 FRAMED_TOLD = "Framed: what adds most to the score of {answer!r}, by the mean over its places of (d score / d y) · y."
+BLOCK_LETTERS = 26
+"""Columns that fit over a block."""
 SHARP = 330
 """Pixels across which a block is drawn at the figure's own size."""
 
@@ -97,7 +99,11 @@ def draw_layer(
     elif output.ndim == 1 and output.size <= BARS:
         ax.bar(np.arange(output.size), output, color=BLUE, width=0.8 if output.size < 60 else 1.0)
         ax.axhline(0, color=INK, lw=0.6)
-        ax.set_title(say("{name}: {count} units", name=layer.name, count=output.size), fontsize=8.5, color=INK)
+        ax.set_title(
+            say("{name}: {count} units", name=clip(layer.name, NAME), count=output.size),
+            fontsize=8.5,
+            color=INK,
+        )
         ax.set_box_aspect(1)
         ax.tick_params(labelsize=8)
         plain(ax)
@@ -197,7 +203,9 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
     ax.tick_params(length=0, labelsize=8)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_title(f"{layer.name}: {height}x{width}x{count}\n{_which(shown, count, say)}", fontsize=8.5, color=INK)
+    shape = f"{height}x{width}x{count}"
+    head = f"{clip(layer.name, BLOCK_LETTERS - len(shape))}: {shape}"
+    ax.set_title(f"{head}\n{_which(shown, count, say)}", fontsize=8.5, color=INK)
     told = [] if layer.most is None else [say("framed: channel {index}", index=layer.most)]
     if scale == "common":
         limit = float(np.abs(np.nan_to_num(layer.output, posinf=0, neginf=0)).max())
@@ -225,10 +233,15 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
         rows = np.full(-(-output.size // across) * across, np.nan, np.float32)
         rows[: output.size] = output
         image = rows.reshape(-1, across)
-        told = say("{name}:\n{count} units, {across} in a row", name=layer.name, count=output.size, across=across)
+        told = say(
+            "{name}:\n{count} units, {across} in a row",
+            name=clip(layer.name, NAME),
+            count=output.size,
+            across=across,
+        )
     else:
         image, shape = output.reshape(len(output), -1).T, "x".join(map(str, output.shape))
-        told = say("{name}:\n{shape}, a row a channel", name=layer.name, shape=shape)
+        told = say("{name}:\n{shape}, a row a channel", name=clip(layer.name, NAME), shape=shape)
     limit = float(np.abs(np.nan_to_num(image)).max()) or 1.0
     low = -limit if signed(image) else 0.0
     shown = np.ma.masked_invalid(image)
