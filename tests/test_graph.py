@@ -130,6 +130,23 @@ def test_a_chain_of_calls_is_the_sequential_of_the_same_layers() -> None:
     np.testing.assert_array_equal(called.predict(X), row.predict(X))
 
 
+def test_a_network_may_stand_in_another() -> None:
+    inner = residual(seed=3)
+    answers, weights = inner.predict(X), inner.get_weights()
+    count = len(inner.layers)
+    inputs = Input((8, 6, 3))
+    outer = Model(inputs, layers.Dense(2, activation="softmax")(inner(inputs)))
+    for mine, theirs in zip(outer.get_weights(), weights, strict=False):
+        np.testing.assert_array_equal(mine, theirs)
+    assert len(outer.layers) == count + 1 and not inner.layers
+    kept = outer.graph.up_to(outer.layers[count - 1]).run(X, lambda number, layer, read: layer.forward(read)[0])
+    np.testing.assert_allclose(kept, answers, rtol=1e-5, atol=1e-6)
+    outer.compile("sgd", "sparse_categorical_crossentropy")
+    outer.fit(X, Y % 2, verbose=0)
+    with pytest.raises(ShapeError, match="takes one value"):
+        residual()(Input((9, 9, 3)))
+
+
 def test_what_does_not_fit_is_refused_where_it_stands() -> None:
     inputs = Input((8, 6, 3))
     a, b = layers.Conv2D(4, 3, name="a")(inputs), layers.Conv2D(4, 1, name="b")(inputs)

@@ -17,7 +17,7 @@ from pellucid.errors import ConfigError, PellucidError, ShapeError, shown, unkno
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.layer import Layer
 from pellucid.layers.shape import Input
-from pellucid.layers.symbolic import is_symbolic
+from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.ops import Array, Shape, real_array
 from pellucid.ops.geometry import expect_numbers, standardize_shape, whole
 
@@ -241,14 +241,28 @@ class Stack(Fixed):
                 if part:
                     layer.set_weights(part)
 
-    def __call__(self, x: Any) -> Array:
+    def __call__(self, x: Any) -> Any:
         """Every layer in turn on a batch of floats, as in use; never scales."""
         if is_symbolic(x):
-            raise ConfigError(f"{self.name} is no layer yet; call its layers, or make it one network from the start")
+            return self._handed_over(x)
         y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
         return np.asarray(self.graph.run(y, lambda number, layer, read: layer(read)))
+
+    def _handed_over(self, x: Any) -> Any:
+        """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""
+        self.turns.expect_own(self.name, "given to another network")
+        given = list(x) if isinstance(x, list | tuple) else [x]
+        if len(given) != 1 or given[0].shape != self.graph.input_shape:
+            shapes = " and ".join(f"(N, {', '.join(map(str, value.shape))})" for value in given)
+            raise ShapeError(f"{self.name} takes one value {('N', *self.graph.input_shape)}, got {shapes}")
+        values, graph = {INPUT: given[0]}, self.graph
+        while self._layers:
+            self.detach()
+        for number, node in enumerate(graph.nodes):
+            values[number] = call(node.layer, [values[i] for i in node.inputs])
+        return values[graph.output]
 
     def _build_nodes(self, nodes: Sequence[Node], input_shape: Shape, first: int = 0) -> None:
         """Make the weights of those from `first` on that have none."""
