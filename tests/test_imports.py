@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,47 +18,36 @@ from pellucid.train import events
 
 SOURCE = Path(pellucid.__file__).parent
 
+PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
+
+
+def told(kind: str) -> list[str]:
+    """The lines of a block on the page about the architecture."""
+    found = re.search(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{PAGE} tells no {kind}"
+    return found[1].splitlines()
+
+
 # who comes later may import who comes earlier; those of one row may not import each other in a circle
-ORDER = (
-    (
-        "errors",
-        "display",
-        "progress",
-        "schema",
-        "text",
-        "_arguments",
-        "_fixed",
-        "_language",
-        "_locks",
-        "_missing",
-        "_modules",
-        "_numbers",
-    ),
-    ("ops",),
-    ("initializers",),
-    ("layers",),
-    ("losses", "optimizers", "schedules", "metrics", "parameters"),
-    ("plan",),
-    ("train",),
-    ("inputs", "summary"),
-    ("network",),
-    ("model",),
-    ("zoo", "tracing"),
-    ("visualise", "convert", "bench", "exercises", "transfer"),
-    ("lab", "notebook", "report"),
-    ("cli",),
-)
+ORDER = [line.split() for line in told("imports")]
 RANK = {name: rank for rank, row in enumerate(ORDER) for name in row}
 # these stand beside layers: they import no more than this, and only what comes after layers imports them
-BESIDE = {
-    "safe_pickle": {"errors"},
-    "datasets": {"_locks", "_numbers", "errors", "display", "ops", "safe_pickle", "progress", "text"},
-    "inside": {"errors"},
-    "safe_zip": {"errors"},
-    "atomic": {"errors", "inside"},
-    "checkpoint": {"errors", "ops", "atomic", "inside", "text"},
-    "scratch": {"errors", "text", "ops", "safe_pickle", "datasets", "atomic"},
-}
+BESIDE = {name: set(others.split()) for name, _, others in (line.partition(": ") for line in told("beside"))}
+
+
+def test_the_page_names_what_there_is() -> None:
+    parts = {part_of(dotted(path)) for path in FILES}
+    assert {*RANK, *BESIDE} == parts
+
+
+def test_the_files_that_the_page_names_exist() -> None:
+    """In backquotes, below src/pellucid/ or beside it."""
+    text = PAGE.read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z0-9_]+\.(?:py|cpp|hpp)|[a-z_]+\.py)`", text))
+    assert len(named) > 15
+    missing = [name for name in named if not (SOURCE / name).exists() and not (SOURCE.parent.parent / name).exists()]
+    beside = {path.name for path in SOURCE.rglob("*.py")}
+    assert not [name for name in missing if name not in beside]
 
 
 def part_of(module: str) -> str:
