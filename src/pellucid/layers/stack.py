@@ -195,9 +195,9 @@ class Stack(Fixed):
     @property
     def graph(self) -> Graph:
         """Which layer reads what."""
-        self.build()
         graph = self._graph
         if graph is None:
+            self.build()
             graph = self._graph = Graph(self._input_shape or (), self._nodes, len(self._nodes) - 1)
         return graph
 

@@ -108,7 +108,7 @@ def _added(total: Array, more: Array) -> Work:
 
 def convolves_directly(graph: Graph) -> bool:
     """Whether plans of these layers of one model compute convolutions directly."""
-    return native.convolves_directly() or any(node.layer.exact_convolution for node in graph.nodes[:1])
+    return native.convolves_directly() or (bool(graph.nodes) and graph.nodes[0].layer.exact_convolution)
 
 
 def strip_head(graph: Graph, joint: str | None) -> Graph:
