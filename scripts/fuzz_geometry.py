@@ -151,7 +151,7 @@ def fuzz_ops(rng: Random) -> str:
     got = call()
     draw.bit_generator.state = state
     # the same draws again: what was wild has been drawn, so the arguments are the same too
-    if call is not rest:
+    if call is not rest and sum(each.size for each in got) <= 16 * FEW_NUMBERS:  # NumPy takes minutes for more
         with on_reference():
             for a, b in zip(got, call(), strict=True):
                 expect_close(call.__name__, a, b)
