@@ -126,13 +126,39 @@ int64_t strips_workspace(int64_t N, const Matrix& m) {
 Matrix matrix_of(const Dense& a) { return {a.kernel, a.UNITS, false, a.INPUTS, a.UNITS}; }
 Matrix matrix_of(const DenseBackwardInput& a) { return {a.kernel, a.UNITS, true, a.UNITS, a.INPUTS}; }
 
+// In front of what is prepared: how often it was used, and from the second time on whether all weights are finite. A
+// program whose weights change prepares before each run, and never comes so far.
+struct Used {
+    int64_t times, finite;
+};
+constexpr int64_t kUsed = 16;  // floats
+
+bool all_finite(const float* weights, int64_t count) {
+    constexpr int32_t exponent = 0x7f800000;
+    vi odd = vi{};
+    int64_t i = 0;
+    for (; i + V <= count; i += V) odd |= (bits(load(weights + i)) & exponent) == exponent;
+    if (i < count) odd |= (bits(load_partial(weights + i, count - i)) & exponent) == exponent;
+    for (int lane = 0; lane < V; ++lane)
+        if (odd[lane]) return false;
+    return true;
+}
+
+bool known_finite(const Dense& a, void* prepared) {
+    if (!prepared || a.N != 1) return false;
+    Used& used = *static_cast<Used*>(prepared);
+    if (used.times++ == 1) used.finite = all_finite(a.kernel, a.INPUTS * a.UNITS);
+    return used.times > 1 && used.finite;
+}
+
 void forward(const void* arguments, Context& context) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Epilogue epilogue{a.bias, a.ACTIVATION, float(a.slope)};
     if (a.N == 0) return;
     const Matrix m = matrix_of(a);
-    const float* const packed = static_cast<const float*>(context.prepared);
-    if (a.N <= kStreamed) return run_stream(a.x, a.y, m, a.N, epilogue, context.workspace, packed);
+    const float* const packed = context.prepared ? static_cast<const float*>(context.prepared) + kUsed : nullptr;
+    const bool finite = known_finite(a, context.prepared);
+    if (a.N <= kStreamed) return run_stream(a.x, a.y, m, a.N, epilogue, context.workspace, packed, finite);
     if (few_columns(m)) multiply_packed({a.x, a.y, m, a.N, packed, epilogue, 0});
     else run_strips(a.x, a.y, m, a.N, epilogue, context.workspace);
 }
@@ -142,7 +168,7 @@ void backward_input(const void* arguments, Context& context) {
     const Epilogue epilogue{nullptr, kLinear, 0.0f};
     if (a.N == 0) return;
     const Matrix m = matrix_of(a);
-    if (a.N <= kStreamed) return run_stream(a.dy, a.dx, m, a.N, epilogue, context.workspace, nullptr);
+    if (a.N <= kStreamed) return run_stream(a.dy, a.dx, m, a.N, epilogue, context.workspace, nullptr, false);
     if (!few_columns(m)) return run_strips(a.dy, a.dx, m, a.N, epilogue, context.workspace);
     float* const packed = static_cast<float*>(context.workspace);
     pack_matrix(m, packed);
@@ -159,13 +185,15 @@ int64_t forward_workspace(const void* arguments) {
 int64_t prepared_bytes(const void* arguments) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Matrix m = matrix_of(a);
-    return a.N > kStreamed && few_columns(m) ? packed_bytes(m) : dot_floats(m) * int64_t(sizeof(float));
+    const int64_t packed = a.N > kStreamed && few_columns(m) ? packed_bytes(m) : dot_floats(m) * int64_t(sizeof(float));
+    return kUsed * int64_t(sizeof(float)) + packed;
 }
 
 void prepare(const void* arguments, void* memory) {
     const Dense& a = *static_cast<const Dense*>(arguments);
     const Matrix m = matrix_of(a);
-    float* const packed = static_cast<float*>(memory);
+    *static_cast<Used*>(memory) = {0, 0};
+    float* const packed = static_cast<float*>(memory) + kUsed;
     if (a.N <= kStreamed) pack_dots(m, 0, m.depth, packed);
     else if (few_columns(m)) pack_matrix(m, packed);
 }

@@ -17,6 +17,9 @@
 // L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
 // registers.
 //
+// Behind a ReLU many numbers are zero. A single example's rows of weights that meet zeros are not read at all, where the
+// weights are known to be finite: 0 * w adds nothing to a sum then, and the bits stay. Forward, one example, weights kept.
+//
 // Every sum runs over k in order within a block of 256 and over the blocks in order, as in the product for many
 // examples, so a result does not depend on how many there are. The last columns are those of dense_dots.hpp for both.
 //
@@ -80,6 +83,8 @@ struct Stream {
     float* packed;    // in[n][4 g + q] at (g * N + n) * 4 + q, zeros at the end
     float* partial;   // of each block of k, where a strip has several tasks
     float* dots;      // to the input: the last columns, packed
+    const float* x;   // packed, or the one example as it is
+    bool sparse;      // forward, of one example: rows of weights that meet zeros need not be read
     int64_t strip, strips, chunks, run;
 };
 
@@ -159,16 +164,75 @@ PELLUCID_INLINE void strip_rows_of_one(const float* from, int64_t stride, int64_
     for (int v = 0; v < NV; ++v) store(sum + v * V, s[v]);
 }
 
+// sum += x[k] * row k of the weights, for these k; so many entries behind them may be read.
+constexpr int64_t kRowsAhead = 8;
+template <int NV>
+PELLUCID_INLINE void add_rows(const float* weights, int64_t stride, const float* x, const int32_t* k, int64_t count,
+                              float* sum) {
+    vf s[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) s[v] = load(sum + v * V);
+    for (int64_t i = 0; i < count; ++i) {
+        const float *row = weights + k[i] * stride, *ahead = weights + k[i + kRowsAhead] * stride;
+        const vf a = broadcast(x[k[i]]);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) {
+            if (v * V % kLine == 0) __builtin_prefetch(ahead + v * V);
+            s[v] += a * load(row + v * V);
+        }
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) store(sum + v * V, s[v]);
+}
+
+// The k from `first` to `end` whose number is not zero, and the last of them again for those who look ahead.
+int64_t list_some(const float* x, int64_t first, int64_t end, int32_t* list) {
+    int64_t count = 0;
+    for (int64_t k = first; k < end; ++k) {
+        uint32_t number;
+        memcpy(&number, x + k, sizeof number);
+        list[count] = int32_t(k);
+        count += number << 1 != 0;  // without its sign; no branch, which would be guessed wrong half of the time
+    }
+    for (int64_t i = 0; i < kRowsAhead; ++i) list[count + i] = count ? list[count - 1] : int32_t(first);
+    return count;
+}
+
 void stream_strip(void* context, int64_t task, Arena& arena) {
     const Stream& s = *static_cast<const Stream*>(context);
     const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.m.depth, kDepth);
     const int64_t c0 = strip * s.strip, columns = at_most(s.columns - c0, s.strip), width = round_up(columns, V);
-    float* sums = static_cast<float*>(arena_reserve(arena, size_t((s.N + kVisit) * width) * sizeof(float)));
-    float* copy = sums + s.N * width;
-    for (int64_t b = blocks * chunk / s.chunks; b < blocks * (chunk + 1) / s.chunks; ++b) {
+    const int64_t b0 = blocks * chunk / s.chunks, b1 = blocks * (chunk + 1) / s.chunks;
+    const int64_t k0 = b0 * kDepth, k1 = at_most(b1 * kDepth, s.m.depth);
+    Pieces pieces{nullptr, 0};
+    float *sums = nullptr, *copy = nullptr;
+    int32_t* some = nullptr;
+    for (int pass = 0; pass < 2; ++pass) {
+        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
+        sums = pieces.take<float>(s.N * width);
+        copy = pieces.take<float>(kVisit * width);
+        some = pieces.take<int32_t>(s.sparse ? k1 - k0 + kRowsAhead + 1 : 0);
+    }
+    const int64_t count = s.sparse && width == columns ? list_some(s.x, k0, k1, some) : k1 - k0;
+    const bool sparse = s.sparse && width == columns && 4 * count < 3 * (k1 - k0);
+    const int32_t* next = some;
+    for (int64_t b = b0; b < b1; ++b) {
         memset(sums, 0, size_t(s.N * width) * sizeof(float));
         const int64_t end = at_most((b + 1) * kDepth, s.m.depth);
-        for (int64_t k = b * kDepth; k < end; k += kVisit) {
+        if (sparse) {
+            const int32_t* const from = next;
+            while (next < some + count && *next < end) ++next;
+            const float* const weights = s.m.weights + c0;
+            int64_t j = 0;
+            for (; j + 8 * V <= width; j += 8 * V)
+                add_rows<8>(weights + j, s.m.stride, s.x, from, next - from, sums + j);
+            for (; j + 6 * V <= width; j += 6 * V)
+                add_rows<6>(weights + j, s.m.stride, s.x, from, next - from, sums + j);
+            for (; j + 2 * V <= width; j += 2 * V)
+                add_rows<2>(weights + j, s.m.stride, s.x, from, next - from, sums + j);
+            if (j < width) add_rows<1>(weights + j, s.m.stride, s.x, from, next - from, sums + j);
+        }
+        for (int64_t k = b * kDepth; k < end && !sparse; k += kVisit) {
             const float* from = s.m.weights + k * s.m.stride + c0;
             int64_t stride = s.m.stride, depth = kVisit;
             if (k + kVisit > s.m.depth || (k + kVisit - 1) * s.m.stride + c0 + width > s.m.depth * s.m.stride) {
@@ -180,7 +244,7 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
                 from = copy;
                 stride = width;
             }
-            const float* x = s.packed + k * s.N;
+            const float* x = s.x + k * s.N;
             Ahead ahead{s.m.weights + (k + kVisit) * s.m.stride + c0, s.m.stride, columns,
                         at_most(s.m.depth - k - kVisit, kVisit), 0};
             int64_t j = 0;
@@ -297,7 +361,7 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
                     for (int64_t q = depth; q < padded; ++q) to[q] = 0.0f;
                 }
                 const float* next = k + kDepth < run_end ? from + kDepth : s.m.weights + (i + most) * s.m.stride + run;
-                const float* x = s.packed + k * s.N;
+                const float* x = s.x + k * s.N;
                 switch (s.N) {
                     case 1: multiply_rows_few<1>(copy, padded, x, sum, next, s.m.stride); break;
                     case 2: multiply_rows_few<2>(copy, padded, x, sum, next, s.m.stride); break;
@@ -343,14 +407,16 @@ inline void plan_stream(Stream& s, Pieces& pieces) {
     }
 }
 
-// dots: the last columns, packed; null for it to pack them itself.
+// dots: the last columns, packed; null for it to pack them itself. finite: the weights are known to be.
 inline void run_stream(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue,
-                       void* workspace, const float* dots) {
-    Stream s{in, out, m, N, epilogue, 0, nullptr, nullptr, nullptr, 0, 0, 0, 0};
+                       void* workspace, const float* dots, bool finite) {
+    Stream s{in, out, m, N, epilogue, 0, nullptr, nullptr, nullptr, nullptr, finite && N == 1 && !m.transposed, 0, 0, 0, 0};
     Pieces pieces{static_cast<char*>(workspace), 0};
     plan_stream(s, pieces);
     const double work = double(s.N * s.m.depth) * double(s.columns);
-    parallel_for(ceil_div(s.m.depth, kGroup * kPackGroups), double(s.N * s.m.depth), stream_pack, &s);
+    s.x = N == 1 && m.depth % kGroup == 0 ? in : s.packed;
+    if (s.x == s.packed)
+        parallel_for(ceil_div(s.m.depth, kGroup * kPackGroups), double(s.N * s.m.depth), stream_pack, &s);
     parallel_for(s.strips * s.chunks, work, s.m.transposed ? stream_rows : stream_strip, &s);
     if (s.chunks > 1) {
         Join join{s.partial, s.out, s.N, s.m.columns, s.columns, ceil_div(s.m.depth, kDepth), s.epilogue};

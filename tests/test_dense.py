@@ -135,3 +135,38 @@ def test_a_gradient_larger_than_the_caches_is_whole(n: int, shift: int, rng: np.
     exact = x.T.astype(np.float64) @ dy.astype(np.float64)
     np.testing.assert_allclose(dkernel, exact, rtol=0, atol=1e-6 * (2 + n**0.5) * np.abs(exact).max())
     assert np.isnan(memory[: 16 + shift]).all() and np.isnan(memory[16 + shift + inputs * units :]).all()
+
+
+@pytest.mark.parametrize("shape", [(4320, 100), (256, 16), (1000, 37), (70, 10), (513, 128), (40, 1000)])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.97, 1.0])
+def test_one_example_with_zeros_has_the_bits_of_many(shape: tuple[int, int], share: float) -> None:
+    rng = np.random.default_rng(7)
+    kernel, bias = rng.standard_normal(shape, np.float32), rng.standard_normal(shape[1], np.float32)
+    x = rng.standard_normal((60, shape[0]), np.float32)
+    x[rng.random(x.shape) < share] = rng.choice(np.float32([0.0, -0.0]))
+    many, one = np.empty((60, shape[1]), np.float32), np.empty((1, shape[1]), np.float32)
+    native.run(native.dense(x, kernel, bias, many, activation="tanh"))
+    row = np.empty((1, shape[0]), np.float32)
+    program = native.Program([native.dense(row, kernel, bias, one, activation="tanh")], fixed_weights=True)
+    for n in range(4):
+        row[:] = x[n]
+        program.run(1)
+        np.testing.assert_array_equal(one[0], many[n])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_show_behind_zeros(value: float) -> None:
+    rng = np.random.default_rng(7)
+    kernel, x = rng.standard_normal((512, 32), np.float32), np.zeros((1, 512), np.float32)
+    x[0, 3] = 1.0
+    y = np.empty((1, 32), np.float32)
+    program = native.Program([native.dense(x, kernel, None, y)], fixed_weights=True)
+    for _ in range(3):
+        program.run(1)
+    np.testing.assert_array_equal(y[0], kernel[3])
+    kernel[100, 5] = value  # which meets a zero: 0 * NaN and 0 * infinity are NaN
+    program.refresh()
+    for _ in range(4):
+        program.run(1)
+        assert np.isnan(y[0, 5])
+        np.testing.assert_array_equal(np.delete(y[0], 5), np.delete(kernel[3], 5))

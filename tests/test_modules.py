@@ -16,6 +16,7 @@ import pytest
 
 import pellucid
 from pellucid import Layer, schedules
+from pellucid._modules import INNER
 from pellucid.errors import ConfigError
 
 MODULES = [
@@ -51,7 +52,12 @@ def public_calls() -> Iterator[tuple[str, Callable[..., Any], str]]:
         for name in module.__all__:
             value = getattr(module, name, None)
             home = str(getattr(value, "__module__", ""))
-            if not home.startswith("pellucid.") or home.endswith("._native") or id(value) in seen:
+            if (
+                not home.startswith("pellucid.")
+                or home.endswith("._native")
+                or home.startswith(INNER)
+                or id(value) in seen
+            ):
                 continue
             seen.add(id(value))
             where = f"{module.__name__}.{name}"

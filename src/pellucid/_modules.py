@@ -13,6 +13,9 @@ from typing import Any
 
 from pellucid._missing import missing
 
+INNER = ("pellucid.plan", "pellucid.ops.native")
+"""Packages that nobody calls but ourselves, in every step: what they give stays as it is."""
+
 CALLED = ("__init__", "__call__", "__new__")
 """Methods with underscores that people give arguments."""
 
@@ -42,7 +45,7 @@ def _finish(module: ModuleType) -> None:
         adopt(module)
     names.setdefault("__dir__", lambda: own_names(module))
     names.setdefault("__getattr__", functools.partial(_refuse, module))
-    for name in names.get("__all__", ()):
+    for name in () if module.__name__.startswith(INNER) else names.get("__all__", ()):
         if name in names:
             names[name] = explained(names[name])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -146,15 +145,15 @@ class Network(Stack):
             return self._answer(images, scaled, capacity)
 
     def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
-        with self.turns.taken() if self.turns.elsewhere else nullcontext():  # all answers are of one step's weights
-            return self._predictor.run(
-                self.graph,
-                self.parameters,
-                images,
-                prepare,
-                capacity=capacity,
-                version=self.version,
-            )
+        if self.turns.elsewhere:  # all answers are of one step's weights
+            with self.turns.taken():
+                return self._answer_now(images, prepare, capacity)
+        return self._answer_now(images, prepare, capacity)
+
+    def _answer_now(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
+        return self._predictor.run(
+            self.graph, self.parameters, images, prepare, capacity=capacity, version=self.version
+        )
 
     def outline(self) -> Summary:
         """Rows and totals as an object whose `str()` is the table."""
