@@ -64,7 +64,7 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
 
 
 def test_the_helps_defaults_are_those_of_the_recipes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)
     lines = command("train", "--help")[1].splitlines()
     fields = {"epochs": "epochs", "batch-size": "batch_size", "optimizer": "optimizer", "loss": "loss"}
     for option, field in {**fields, "augment": "augment", "lr": "learning_rate", "standardize": "standardize"}.items():

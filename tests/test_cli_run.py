@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,11 @@ SEEDS = Path(__file__).parent / "seeds"
 PYTHON, RUN = [sys.executable], [sys.executable, "-m", "pellucid", "run"]
 
 
+def interruptible() -> None:
+    """As from a terminal, also where these tests run in a shell's background, which ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(
     program: Path, *arguments: str, by: list[str] = RUN, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -35,6 +41,7 @@ def start(
         text=True,
         encoding="utf-8",
         timeout=600,
+        preexec_fn=interruptible,
     )
 
 

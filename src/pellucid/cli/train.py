@@ -69,7 +69,7 @@ def train(
         typer.Option(
             metavar="FOLDER|X",
             rich_help_panel=PICTURES,
-            help="What epochs are judged on: a folder, or a share of the training pictures such as 0.1.",
+            help="Judged on: a folder, or a share such as 0.1.",
         ),
     ] = None,
     epochs: Annotated[
@@ -163,7 +163,7 @@ def train(
         typer.Option(
             metavar="NAME",
             rich_help_panel=START,
-            help="Do not train: features, a layer, or a pattern such as 'conv1*'. Repeatable.",
+            help="Do not train: features, a layer, or 'conv1*'.",
         ),
     ] = None,
     exact_convolution: Annotated[
@@ -203,7 +203,7 @@ def train(
         typer.Option(
             metavar="RUN",
             rich_help_panel=START,
-            help="Go on with a run that was stopped, to the result it would have had; with --epochs N to N in all.",
+            help="Go on with a stopped run; --epochs counts all.",
         ),
     ] = None,
     out: Annotated[
