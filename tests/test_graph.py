@@ -17,8 +17,9 @@ from pellucid import Input, Model, Sequential, layers
 from pellucid.errors import CheckpointError, ConfigError, ShapeError
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops.geometry import Array
+from pellucid.visualise.labels import Labels
 from pellucid.visualise.nodes import draw_nodes
-from pellucid.visualise.stages import stages_of
+from pellucid.visualise.stages import note_words, stages_of
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((10, 8, 6, 3), np.float32)
@@ -162,10 +163,11 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
         Model(Input((8, 6, 3)), a)
     with pytest.raises(ConfigError, match=r"inputs must be one pellucid\.Input"):
         Model(X, a)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="outputs must be what a layer gave"):
+    with pytest.raises(ConfigError, match="outputs must be one value"):
         Model(inputs, X)
     with pytest.raises(ConfigError, match="both must be values of a network"):
         _ = a + 1
+    assert Model([inputs], [layers.Flatten()(a)]).output_shape == (96,)
     shared = layers.Conv2D(4, 1, name="shared")
     with pytest.raises(ConfigError, match="'shared' belongs to"):
         Model(inputs, shared(inputs) + shared(inputs))
@@ -206,6 +208,8 @@ def test_drawings_say_what_is_read_from_elsewhere() -> None:
     assert [stage.name for stage in stages.values() if stage.apart] == ["conv2d_3"]
     text = str(model.outline())
     assert "from stem, conv2d_1" in text
+    assert note_words("+ conv", Labels("ko")) == "+ conv"  # a layer's name is no word to translate
+    assert note_words("from conv", Labels("ko")) == "conv에서"
     with pytest.raises(ConfigError, match="has branches"):
         draw_nodes(model)
     for stage in stages_of(branches()):

@@ -86,6 +86,9 @@ class Model(Network, Shown):
         exact_convolution: bool = False,
     ) -> None:
         super().__init__("model" if name is None else name, seed=seed, exact_convolution=exact_convolution)
+        inputs, outputs = (
+            one[0] if isinstance(one, list | tuple) and len(one) == 1 else one for one in (inputs, outputs)
+        )
         if not isinstance(inputs, Input):
             raise ConfigError(f"{self.name}: inputs must be one pellucid.Input((H, W, C)), got {shown(inputs)}")
         self.attach(inputs, ())

@@ -35,8 +35,8 @@ __all__ = [
 class LayerTrace(Brief):
     """What went through one layer.
 
-    Shapes: input, d_input (N, ...) as the layer takes it; output, d_output (N, ...) as it gives it; weights and
-        d_weights by the layer's own names, each with the shape of the parameter.
+    Shapes: input, d_input (N, ...) as the layer takes it, lists of such for one that merges; output, d_output
+        (N, ...) as it gives it; weights and d_weights by the layer's own names, each with the shape of the parameter.
     Units: gradients are of the sum over the batch that `Trace.what` names, so of the mean loss, or of the scores.
     """
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import typer
 
-_ARGUMENT = re.compile(r"""(?<![\w.*'"{-])(?<!--set )([a-z][a-z_]+)=("[^"]*"|'[^']*'|\[[^\]]*\]|\w+(?:[.-]\w+)*)""")
+_ARGUMENT = re.compile(
+    r"""(?<![\w.*'"{-])(?<!\w\()(?<!--set )([a-z][a-z_]+)=("[^"]*"|'[^']*'|\[[^\]]*\]|\w+(?:[.-]\w+)*)"""
+)
 _RENAMED = {"learning_rate": "lr"}
 
 
@@ -34,6 +36,8 @@ def as_flags(text: str, options: Iterable[str]) -> str:
     'use --class-weight balanced'
     >>> as_flags('use padding="same", a smaller kernel (clipnorm=1)', ["--set"])
     'use --set LAYER.padding=same, a smaller kernel (--set clipnorm=1)'
+    >>> as_flags("BatchNorm(momentum=0.9) is Python's", ["--set"])
+    "BatchNorm(momentum=0.9) is Python's"
     """
     known = set(options)
 

@@ -68,7 +68,10 @@ def calls_behind(output: Any, source: Symbolic, model: str) -> list[Value]:
     Errors: ConfigError for what is no such value, and for values of another input.
     """
     if not isinstance(output, Value):
-        raise ConfigError(f"{model}: outputs must be what a layer gave that was called on inputs, got {shown(output)}")
+        raise ConfigError(
+            f"{model}: outputs must be one value, what a layer gave that was called on inputs, got {shown(output)}; "
+            "merge several by Concatenate"
+        )
     found: dict[int, Value] = {}
     todo: list[Symbolic] = [output]
     while todo:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pellucid.layers import Activation, Dense, Sigmoid, Softmax
 from pellucid.layers.activation import without_activation
 from pellucid.layers.graph import INPUT, Graph
-from pellucid.ops import native
+from pellucid.ops import native, reference
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.patterns import match
@@ -99,11 +99,7 @@ def _added(total: Array, more: Array) -> Work:
     """total += more."""
     if native.available:
         return native.add(more, total)
-
-    def work(n: int) -> None:
-        total[:n] += more[:n]
-
-    return work
+    return lambda n: reference.add(more[:n], total[:n])
 
 
 def convolves_directly(graph: Graph) -> bool:

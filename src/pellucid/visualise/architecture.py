@@ -12,7 +12,7 @@ from pellucid.visualise.blocks import draw_blocks
 from pellucid.visualise.canvas import Drawing, to_figure, to_svg
 from pellucid.visualise.labels import Labels
 from pellucid.visualise.nodes import draw_nodes
-from pellucid.visualise.stages import INPUT, Stage, stages_of, times
+from pellucid.visualise.stages import INPUT, Stage, note_words, stages_of, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def _said(stage: Stage, say: Labels) -> list[str]:
     """A stage's words in lines that fit the box."""
     if stage.kind == INPUT:
         return [say("input")]
-    words = [say.layer(word) for word in (stage.what, *stage.notes)]
+    words = [say.layer(stage.what), *(note_words(note, say) for note in stage.notes)]
     if stage.flattened:
         words.append(say("flatten to {count:,}", count=stage.flattened))
     room = INNER - 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pellucid.model import Model
 from pellucid.summary import short
-from pellucid.text import clip
+from pellucid.text import clip, text_columns
 from pellucid.visualise.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
 from pellucid.visualise.figure import INK, VERMILION
 from pellucid.visualise.labels import Labels
@@ -26,6 +26,7 @@ from pellucid.visualise.stages import (
     Stage,
     blocks_of,
     names_of,
+    note_words,
     stages_of,
     times,
 )
@@ -197,7 +198,7 @@ def _label(block: Block, say: Labels) -> tuple[tuple[str, bool], ...]:
         if stage.kind != INPUT:
             many = f"{len(part)} x " if len(part) > 1 else ""
             cut = (f"{MAX_DRAWN} drawn",) if len(part) > MAX_DRAWN else ()
-            lines += _folded(say.layer(f"{many}{stage.what}"), [say.layer(note) for note in (*cut, *stage.notes)])
+            lines += _folded(say.layer(f"{many}{stage.what}"), [note_words(note, say) for note in (*cut, *stage.notes)])
         lines.append((times(stage.shape), False))
         if stage.flattened:
             lines.append((say("flatten to {count:,}", count=stage.flattened), False))
@@ -213,7 +214,7 @@ def _folded(what: str, notes: Sequence[str]) -> Iterator[tuple[str, bool]]:
     yield clip(head, MAX_LETTERS), False
     line = ""
     for note in [*filter(None, [tail]), *notes]:
-        if line and len(line) + len(note) + 2 > 16:
+        if line and text_columns(line) + text_columns(note) + 2 > 16:
             yield clip(line, MAX_LETTERS), False
             line = ""
         line = f"{line}, {note}" if line else note

@@ -233,6 +233,8 @@ KOREAN: dict[str, str] = {
     ": the one mistake in {all:,} pictures": ": 이미지 {all:,}장의 유일한 오답",
     ", {count} test pictures": ", 테스트 이미지 {count}장",
     "flatten to {count:,}": "펼쳐서 {count:,}",
+    "from {name}": "{name}에서",
+    "and {name}": "및 {name}",
     "{count:,} params": "매개변수 {count:,}",
     # on the command line, beside a figure
     "{count} classes: {file}": "클래스 {count}개: {file}",

@@ -35,6 +35,7 @@ from pellucid.layers import (
 from pellucid.layers.window import describe_strides
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
+from pellucid.visualise.labels import Labels
 
 INPUT, CONVOLUTION, POOLING, DENSE, OTHER = "input", "convolution", "pooling", "dense", "other"
 MAX_ROWS = 4
@@ -101,7 +102,7 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
         layer, output = visit.layer, visit.output_shape
         read = sorted({boxes[i] for i in visit.inputs})
         last = stages[read[-1]]
-        others = tuple(f"{_SIGNS.get(type(layer), 'with')} {stages[i].name}" for i in read[:-1])
+        others = tuple(f"{_SIGNS.get(type(layer), 'and')} {stages[i].name}" for i in read[:-1])
         note = _note(layer) if len(visit.inputs) == 1 else "" if type(layer) in _SIGNS else None
         boxes[visit.number] = read[-1]
         if isinstance(layer, Flatten):
@@ -196,6 +197,16 @@ def _note(layer: Layer) -> str | None:
         if isinstance(layer, kinds):
             return words
     return None
+
+
+def note_words(note: str, say: Labels) -> str:
+    """A note in the language of the labels; the names of layers in it stay as they are."""
+    how, _, name = note.partition(" ")
+    if how in _SIGNS.values():
+        return note
+    if name and how == "from":
+        return say("from {name}", name=name)
+    return say("and {name}", name=name) if name and how == "and" else say.layer(note)
 
 
 _SIGNS: dict[type[Layer], str] = {Add: "+", Multiply: "*"}

@@ -216,18 +216,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "batch-norm-behind": (
         "in use, with batch norm's running mean and variance, training pictures themselves have loss {used}, in "
         "training {loss}: after {steps} steps {share} of these numbers is what they began with; train for more "
-        "steps, in smaller batches, or with BatchNorm(momentum=0.9)",
+        "steps, in smaller batches, or with momentum=0.9 in BatchNorm",
         "배치 정규화의 이동 평균과 분산을 쓰는 실제 사용에서는 학습 이미지 자체의 손실이 {used}, 학습 중에는 "
         "{loss}입니다: {steps}스텝 뒤에도 그 값의 {share}가 처음 값 그대로입니다. 스텝을 늘리거나, 배치 크기를 "
-        "줄이거나, BatchNorm(momentum=0.9)를 쓰십시오",
+        "줄이거나, BatchNorm에 momentum=0.9를 쓰십시오",
     ),
     "batch-norm-behind.restless": (
         "in use, with batch norm's running mean and variance, training pictures themselves have loss {used}, in "
         "training {loss}: the weights change faster than these numbers follow; use a smaller learning rate towards "
-        "the end, larger batches, or BatchNorm(momentum=0.9)",
+        "the end, larger batches, or momentum=0.9 in BatchNorm",
         "배치 정규화의 이동 평균과 분산을 쓰는 실제 사용에서는 학습 이미지 자체의 손실이 {used}, 학습 중에는 "
         "{loss}입니다: 가중치가 이 값들보다 빨리 바뀝니다. 끝으로 갈수록 학습률을 낮추거나, 배치 크기를 키우거나, "
-        "BatchNorm(momentum=0.9)를 쓰십시오",
+        "BatchNorm에 momentum=0.9를 쓰십시오",
     ),
     "overfitting.never": (
         "the held-out loss was never below {chance}, that of one answer for every picture (best {best}, now "
