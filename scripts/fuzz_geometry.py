@@ -1,6 +1,6 @@
 """Fuzz every number that says how large something is: `python scripts/fuzz_geometry.py [PART…] [--seconds S]`.
 
-Ordinary and absurd sizes, strides, paddings and counts, at every door they come in by. Each input is either refused by
+Ordinary and absurd sizes, strides, paddings and counts, wherever they come in. Each input is either refused by
 one of Pellucid's own errors, in a short line, or answered; what is answered is compared with the NumPy reference, so it
 must be right too, not only not crash. PART is one or several of (all, in turn, if none is named)
 

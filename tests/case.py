@@ -1,4 +1,4 @@
-"""What a case is: one call of the door, the error it may have, and how its arguments are made."""
+"""What a case is: one call of `pellucid.ops`, the error it may have, and how its arguments are made."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The one table of cases: every operation at every awkward size, for correctness, gradients and benchmarks.
+"""Every operation at every awkward size, for correctness and gradients.
 
-A case builds the arguments of one call of the door in float32. What the operation gives for them must agree with what
+A case builds the arguments of one call of `pellucid.ops` in float32. What comes of them must agree with what
 the reference gives for the same numbers in float64, within the case's bound. `kind` says what the bound multiplies:
 
 exact   nothing: bits must agree (a maximum, a mask, a copy: no rounding takes place).

@@ -51,7 +51,7 @@ def test_the_files_that_the_page_names_exist() -> None:
 
 
 def part_of(module: str) -> str:
-    """The part a dotted name belongs to: pellucid.ops.door.conv is of ops, pellucid.model_file of model."""
+    """The part a dotted name belongs to: pellucid.ops.api.conv is of ops, pellucid.model_file of model."""
     name = module.split(".")[1] if "." in module else ""
     return {"__main__": "cli", "model_file": "model"}.get(name, name)
 
@@ -98,7 +98,7 @@ def test_only_ops_and_what_makes_programs_of_kernels_know_the_backends(path: Pat
     if part_of(dotted(path)) in ("ops", "plan", "bench") or dotted(path) == "pellucid.scratch.program":
         return
     wrong = [name for name in imported(path) if name.startswith(("pellucid.ops.native", "pellucid.ops.reference"))]
-    assert not wrong, "go through the door, pellucid.ops"
+    assert not wrong, "call pellucid.ops instead"
 
 
 def test_parts_import_each_other_in_no_circle() -> None:

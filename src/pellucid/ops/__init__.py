@@ -1,18 +1,17 @@
-"""The one door to all arithmetic: numbers in, numbers out, no state.
+"""All arithmetic: numbers in, numbers out, no state.
 
 Every operation checks its arguments, picks the backend (compiled kernels for float32, the NumPy reference for the
 rest) and can say which ran: `backend()`, `backend_of(op, *arrays)`, `recording()`. Pictures are (N, H, W, C),
 convolution kernels (KH, KW, C/groups, O), dense kernels (inputs, units). Gradients are named d + what they belong to.
 Results go to `out=` where it is given; arrays that are already right are never copied.
 
-geometry: sizes; door: the operations; dispatch: how they are run; reference: the NumPy truth; native: the kernels.
+geometry: sizes; api: the operations; dispatch: how they are run; reference: the NumPy truth; native: the kernels.
 """
 
 from __future__ import annotations
 
-from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recomputed, recording, set_num_threads
-from pellucid.ops.door.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
-from pellucid.ops.door.conv_pool import (
+from pellucid.ops.api.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
+from pellucid.ops.api.conv_pool import (
     conv2d_avg_pool2d,
     conv2d_avg_pool2d_map,
     conv2d_avg_pool2d_map_backward_kernel,
@@ -20,24 +19,24 @@ from pellucid.ops.door.conv_pool import (
     conv2d_max_pool2d_backward_input,
     conv2d_max_pool2d_backward_kernel,
 )
-from pellucid.ops.door.data import gather, swap_axes
-from pellucid.ops.door.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
-from pellucid.ops.door.loss import (
+from pellucid.ops.api.data import gather, swap_axes
+from pellucid.ops.api.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
+from pellucid.ops.api.loss import (
     binary_cross_entropy,
     mean_absolute_error,
     mean_squared_error,
     softmax_cross_entropy,
 )
-from pellucid.ops.door.nonlinear import activation, activation_backward, softmax, softmax_backward
-from pellucid.ops.door.normalization import (
+from pellucid.ops.api.nonlinear import activation, activation_backward, softmax, softmax_backward
+from pellucid.ops.api.normalization import (
     batch_norm,
     batch_norm_backward,
     batch_norm_inference,
     local_response_norm,
     local_response_norm_backward,
 )
-from pellucid.ops.door.optimizer import adadelta_update, adagrad_update, adam_update, rmsprop_update, sgd_update
-from pellucid.ops.door.pool import (
+from pellucid.ops.api.optimizer import adadelta_update, adagrad_update, adam_update, rmsprop_update, sgd_update
+from pellucid.ops.api.pool import (
     avg_pool2d,
     avg_pool2d_backward,
     global_avg_pool2d,
@@ -45,7 +44,8 @@ from pellucid.ops.door.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
-from pellucid.ops.door.random import dropout
+from pellucid.ops.api.random import dropout
+from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recomputed, recording, set_num_threads
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
 from pellucid.ops.given import float32_array, real_array, words_of
 from pellucid.ops.native import choose_direct_convolution, direct_convolution

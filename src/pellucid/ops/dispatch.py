@@ -1,4 +1,4 @@
-"""How the door works: what the arrays of a call must be, where its results go, and which backend runs it."""
+"""How a call works: what its arrays must be, where its results go, and which backend runs it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The NumPy truth: every operation in plain array arithmetic, any float dtype; slow, short, and checked against others.
 
 Each function is the twin of a native kernel: same name, same arguments in the same order, the arrays for the results
-given. They trust their arguments; the door (`pellucid.ops`) checks them. Float32 in gives float32 out, with long sums
+given. They trust their arguments; `pellucid.ops` checks them. Float32 in gives float32 out, with long sums
 kept in float64.
 
 conv, linear, pool, nonlinear, normalization, random, loss, optimizer: one file a family; data: gathering, small sums.

@@ -1,4 +1,4 @@
-"""What the door refuses and how it says so; what it copies; which backend runs; values that have one right answer."""
+"""What is refused and how that is said; what it copies; which backend runs; values that have one right answer."""
 
 from __future__ import annotations
 
