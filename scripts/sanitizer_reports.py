@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 
-OURS = re.compile(r" in pellucid::| in nb::|/native/\w+\.[ch]pp:\d|/_native\.[\w.-]+\.so\b")
+OURS = re.compile(r" in pellucid::| in nb::|/native/\w+/\w+\.[ch]pp:\d|/_native\.[\w.-]+\.so\b")
 LEAK = re.compile(r"^(?:Direct|Indirect) leak of ")
 
 

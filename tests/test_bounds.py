@@ -90,7 +90,7 @@ def test_sums_of_any_data(case: Case, kind: str) -> None:
     assert largest_excess(got, exact, everywhere(case.bound) * EPS * size) <= 1
 
 
-# Winograd's algorithm: F(m x m, r x r) with the points of native/winograd_transforms.hpp
+# Winograd's algorithm: F(m x m, r x r) with the points of native/winograd/transforms.hpp
 
 
 def transforms(points: list[float], m: int, r: int) -> tuple[Array, Array, Array]:

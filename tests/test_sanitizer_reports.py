@@ -14,14 +14,14 @@ PYTHONS = """Direct leak of 48 byte(s) in 2 object(s) allocated from:
     #1 0x7ffff6776c89 in PyFloat_FromDouble Objects/floatobject.c:149"""
 OURS = {
     "a function": "    #1 0x7fff01 in pellucid::parallel_for(long, double, void (*)(void*)) (/x/_other.so+0x1)",
-    "a line": "    #1 0x7fff01 in load_lanes /home/me/native/vec.hpp:67",
+    "a line": "    #1 0x7fff01 in load_lanes /home/me/native/common/vec.hpp:67",
     "the binding": "    #1 0x7fff01 in nb::detail::call(void*) /x/include/nb_func.h:341",
     "no symbols": "    #1 0x7fff01  (/x/package/pellucid/ops/_native.cpython-311-x86_64-linux-gnu.so+0x67cf8b)",
 }
 OVERRUN = """==446==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x6120001d5abc at pc 0x7fff
 READ of size 32 at 0x6120001d5abc thread T0
     #0 0x7fffef87cf8b in load /x/numpy/anything.c:32"""
-UNDEFINED = "native/vec.hpp:32:5: runtime error: signed integer overflow: 2147483647 + 1 cannot be represented"
+UNDEFINED = "native/common/vec.hpp:32:5: runtime error: signed integer overflow: 2147483647 + 1 cannot be represented"
 
 
 def ours(*blocks: str) -> list[str]:

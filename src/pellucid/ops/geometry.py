@@ -1,7 +1,7 @@
 """Sizes of pictures on their way through a network: the only copy of this arithmetic in the project.
 
 Every argument that is a size has its limit here, and every product of sizes: within them no formula leaves int64, and
-no array is asked for that no machine has. The compiled kernels check theirs again (native/checks.cpp).
+no array is asked for that no machine has. The compiled kernels check theirs again (native/runtime/checks.cpp).
 
 Letters: N batch, H W height and width, C input channels, O output channels, KH KW kernel, PH PW pooling window,
 SH SW stride, DH DW dilation, OH OW output, G groups. A `Pair` is (rows, columns); `Pads` is

@@ -1,0 +1,259 @@
+// The one inner loop of convolution and dense, in all directions: a matrix product whose left rows are gathered.
+//
+//     out[m][j] (+)= sum over k of rows[m][offset[k]] * panel[k][j]
+//
+// rows[m] is a pointer (a pixel of a picture, a row of a batch, one tap of a kernel), offset a table of int32 that
+// all rows share, panel a matrix packed NV vectors wide, zero-padded on the right.
+//
+// Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
+// Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
+// live in integer registers, so R is also limited by those (15):
+//     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
+//     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)       4 x 3, 10 x 1
+//     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    2 x 3,  8 x 1
+// One vector wide, every multiply-add waits for a load of its own: 10 x 1 reaches 68 GFLOP/s where 6 x 2 reaches 102
+// (Zen 3, from L1), so dense layers end an odd number of vectors with a panel of three.
+// k goes by fours, so that counting is done once for 48 multiply-adds. On a core whose other half a neighbour used
+// (SimpleConvNet's dense layer then took 0.6 to 0.7 ms instead of 0.48, and nothing done about memory helped),
+// SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
+// tile of winograd/winograd.hpp, 0.91 and 0.97.
+// Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
+// its columns (100 as 104, not 112): the second broadcast costs what it spares (dense layers: dense/dots.hpp).
+// m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
+// sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
+// speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
+// cut.
+#pragma once
+#include "common/activation.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
+constexpr int kRows3 = PELLUCID_ROWS3;  // three
+constexpr int kRows1 = PELLUCID_ROWS1;  // rows of a tile one vector wide
+constexpr int64_t kWide = 2 * V;        // columns of a full panel
+constexpr int64_t kDepth = 256;         // k of a block
+
+struct Epilogue {
+    const float* bias;  // padded to whole panels, or null
+    int64_t activation;
+    float slope;
+};
+
+struct Tile {
+    const float* const* rows;
+    float* const* out;
+    const int32_t* offset;
+    int64_t depth;
+    const float* panel;
+    int64_t column;   // of the panel's first column in out
+    int64_t columns;  // valid ones, at most NV * V
+    bool first;       // start from zero, not from out
+    bool last;        // apply the epilogue
+    const Epilogue* epilogue;
+    bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
+};
+
+// The vectorised activations that do not fit in the tile's registers, over values just stored.
+template <typename F>
+PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
+    int64_t i = 0;
+    for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
+    if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
+}
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind) {
+    if (kind == kSigmoid) map_span(y, count, [](vf v) { return vsigmoid(v); });
+    else map_span(y, count, [](vf v) { return vtanh(v); });
+}
+
+template <int R, int NV>
+__attribute__((noinline)) void tile(const Tile& t) {
+    const float* p[R];
+    vf sum[R][NV];
+    // Lanes of the last vector; the ones before it are whole.
+    const int64_t tail = t.columns - (NV - 1) * V;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        p[r] = t.rows[r];
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
+    }
+    const int32_t* offset = t.offset;
+    const float* panel = t.panel;
+    const float* const end = panel + t.depth * (NV * V);
+#pragma GCC unroll 4
+    for (; panel != end; panel += NV * V) {
+        const int64_t o = *offset++;
+        vf b[NV];
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; ++v) b[v] = load(panel + v * V);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const vf a = broadcast(p[r][o]);
+#pragma GCC unroll 3
+            for (int v = 0; v < NV; ++v) sum[r][v] += a * b[v];
+        }
+    }
+    if (!t.first) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const float* y = t.out[r] + t.column;
+#pragma GCC unroll 3
+            for (int v = 0; v < NV - 1; ++v) sum[r][v] += load(y + v * V);
+            sum[r][NV - 1] += tail == V ? load(y + (NV - 1) * V) : load_partial(y + (NV - 1) * V, tail);
+        }
+    }
+    const Epilogue& e = *t.epilogue;
+    if (t.last) {
+        if (e.bias) {
+#pragma GCC unroll 3
+            for (int v = 0; v < NV; ++v) {
+                const vf bias = load(e.bias + t.column + v * V);
+#pragma GCC unroll 16
+                for (int r = 0; r < R; ++r) sum[r][v] += bias;
+            }
+        }
+        if (e.activation == kRelu) {
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 3
+                for (int v = 0; v < NV; ++v) sum[r][v] = rectified(sum[r][v]);
+        } else if (e.activation == kLeakyRelu) {
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 3
+                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.slope, sum[r][v]);
+        }
+    }
+    if (t.around) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 3
+            for (int v = 0; v < NV; ++v) store_around(t.out[r] + t.column + v * V, sum[r][v]);
+        return;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        float* y = t.out[r] + t.column;
+#pragma GCC unroll 3
+        for (int v = 0; v < NV - 1; ++v) store(y + v * V, sum[r][v]);
+        if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
+        else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
+    }
+    if (t.last && e.activation >= kSigmoid)
+        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation);
+}
+
+using TileFunction = void (*)(const Tile&);
+// Entry r is the tile of r rows; a table ends at the largest its instruction set uses.
+#define PELLUCID_TILES_2(NV) nullptr, tile<1, NV>, tile<2, NV>
+#define PELLUCID_TILES_4(NV) PELLUCID_TILES_2(NV), tile<3, NV>, tile<4, NV>
+#define PELLUCID_TILES_6(NV) PELLUCID_TILES_4(NV), tile<5, NV>, tile<6, NV>
+#define PELLUCID_TILES_8(NV) PELLUCID_TILES_6(NV), tile<7, NV>, tile<8, NV>
+#define PELLUCID_TILES_10(NV) PELLUCID_TILES_8(NV), tile<9, NV>, tile<10, NV>
+#define PELLUCID_TILES_12(NV) PELLUCID_TILES_10(NV), tile<11, NV>, tile<12, NV>
+#define PELLUCID_TILES_OF(R, NV) PELLUCID_TILES_##R(NV)
+#define PELLUCID_TILES(R, NV) PELLUCID_TILES_OF(R, NV)
+const TileFunction kTiles3[] = {PELLUCID_TILES(PELLUCID_ROWS3, 3)};
+const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
+const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
+
+// All m against one panel (or a block of its rows); t.rows and t.out are set here, tile by tile. before(out, r) is
+// called before each tile, of r rows (to fetch what will be needed).
+template <typename Before>
+PELLUCID_INLINE void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile& t, Before before) {
+    if (m == 0) return;
+    const int64_t vectors = ceil_div(t.columns, V);
+    const int64_t largest = vectors == 3 ? kRows3 : vectors == 2 ? kRows2 : kRows1;
+    const TileFunction* const tiles = vectors == 3 ? kTiles3 : vectors == 2 ? kTiles2 : kTiles1;
+    const int64_t count = ceil_div(m, largest);
+    const int64_t size = m / count, extra = m % count;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t r = size + (i < extra);
+        t.rows = rows;
+        t.out = out;
+        before(out, r);
+        tiles[r](t);
+        rows += r;
+        out += r;
+    }
+}
+inline void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile t) {
+    multiply_panel(m, rows, out, t, [](float* const*, int64_t) {});
+}
+
+// Packed matrix of `depth` x `columns`: panels of kWide columns one after another, the last V or kWide wide.
+constexpr int64_t panel_count(int64_t columns) { return ceil_div(columns, kWide); }
+constexpr int64_t packed_floats(int64_t depth, int64_t columns) { return depth * round_up(columns, V); }
+constexpr int64_t panel_columns(int64_t columns, int64_t panel) { return at_most(columns - panel * kWide, kWide); }
+constexpr int64_t panel_width(int64_t columns) { return round_up(columns, V); }
+
+// Rows of `columns` floats, a whole number of vectors or not, as rows of NV whole vectors.
+template <int NV>
+void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel) {
+    vi mask;  // what follows the columns is cut off
+    for (int64_t lane = 0; lane < V; ++lane) mask[lane] = (NV - 1) * V + lane < columns ? -1 : 0;
+    // Where whole vectors would reach beyond a row, every row but the last is followed by another one.
+    const int64_t whole = columns == NV * V ? depth : depth - 1;
+    for (int64_t k = 0; k < whole; ++k, source += stride, panel += NV * V) {
+#pragma GCC unroll 3
+        for (int v = 0; v < NV - 1; ++v) store(panel + v * V, load(source + v * V));
+        store(panel + (NV - 1) * V, floats(bits(load(source + (NV - 1) * V)) & mask));
+    }
+    if (whole == depth) return;
+    for (int64_t j = 0; j < NV * V; ++j) panel[j] = j < columns ? source[j] : 0.0f;
+}
+
+// panel[k][j] = source[k * row_stride + j * column_stride] for j < columns, 0 up to the width.
+inline void pack_panel(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+                       float* panel) {
+    const int64_t width = panel_width(columns);
+    if (depth > 0 && column_stride == 1 && width - columns <= row_stride) {
+        const auto pack = width == V ? pack_rows<1> : width == kWide ? pack_rows<2> : pack_rows<3>;
+        return pack(source, row_stride, depth, columns, panel);
+    }
+    for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += width) {
+        for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride];
+        for (int64_t j = columns; j < width; ++j) panel[j] = 0.0f;
+    }
+}
+
+struct Product {
+    int64_t m;
+    const float* const* rows;
+    float* const* out;
+    int64_t depth;
+    const int32_t* offset;
+    const float* packed;
+    int64_t columns;
+    bool accumulate;  // add to what out holds
+    Epilogue epilogue;
+    bool around = false;
+};
+
+// The panels first..last-1 of a packed product.
+inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) {
+    const int64_t blocks = at_least(ceil_div(p.depth, kDepth), 1);
+    for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t k = block * kDepth;
+        for (int64_t j = first_panel; j < last_panel; ++j) {
+            Tile t;
+            t.columns = panel_columns(p.columns, j);
+            t.column = j * kWide;
+            t.depth = at_most(p.depth - k, kDepth);
+            t.offset = p.offset + k;
+            t.panel = p.packed + j * kWide * p.depth + k * panel_width(t.columns);
+            t.first = block == 0 && !p.accumulate;
+            t.last = block == blocks - 1;
+            t.epilogue = &p.epilogue;
+            t.around = p.around;
+            multiply_panel(p.m, p.rows, p.out, t);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

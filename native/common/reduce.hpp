@@ -1,0 +1,93 @@
+// Sums over all axes but the last, with the same bits for any number of threads.
+//
+// The rows (pixels of all pictures) are cut into at most 64 shards by shape alone. A shard adds in double,
+// 64 rows at a time in registers (gradients sum to nearly nothing: in float too few digits would be left), and the
+// shards' sums are added in order.
+#pragma once
+#include "common/vec.hpp"
+#include "runtime/parallel.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int64_t kReduceShards = 64;
+constexpr int64_t kReduceRows = 64;
+
+// A vector of V doubles as two halves of a register each: as one double-width vector GCC keeps it in memory (8 times
+// slower).
+constexpr int kHalf = V / 2;
+typedef float vf_half __attribute__((vector_size(4 * kHalf)));
+typedef double vd_half __attribute__((vector_size(8 * kHalf)));
+struct vd {
+    vd_half low, high;
+};
+PELLUCID_INLINE vd widen(vf v) {
+    vf_half halves[2];
+    memcpy(halves, &v, sizeof v);
+    return {__builtin_convertvector(halves[0], vd_half), __builtin_convertvector(halves[1], vd_half)};
+}
+PELLUCID_INLINE void add_to(vd& sum, vd a) {
+    sum.low += a.low;
+    sum.high += a.high;
+}
+PELLUCID_INLINE void add_product(vd& sum, vd a, vd b) {
+    sum.low += a.low * b.low;
+    sum.high += a.high * b.high;
+}
+
+constexpr int64_t reduce_shards(int64_t rows) {
+    return at_most(at_least(ceil_div(rows, 2 * kReduceRows), 1), kReduceShards);
+}
+// Doubles that a sum of `sums` quantities over `columns` columns needs.
+constexpr int64_t reduce_doubles(int64_t sums, int64_t columns) { return kReduceShards * sums * round_up(columns, V); }
+
+// What is summed: terms.add(row, column, lanes, sums) in a struct T with `static constexpr int sums`.
+template <typename T>
+struct Reduction {
+    const T& terms;
+    int64_t rows, columns, shards;
+    double* partial;  // (shards, sums, columns rounded up)
+};
+
+template <typename T>
+void reduce_shard(void* context, int64_t shard, Arena&) {
+    const Reduction<T>& r = *static_cast<const Reduction<T>*>(context);
+    const int64_t begin = r.rows * shard / r.shards, end = r.rows * (shard + 1) / r.shards;
+    const int64_t width = round_up(r.columns, V);
+    double* partial = r.partial + shard * T::sums * width;
+    memset(partial, 0, size_t(T::sums * width) * sizeof(double));
+    for (int64_t i = begin; i < end; i += kReduceRows)
+        for (int64_t c0 = 0; c0 < r.columns; c0 += V) {
+            const int64_t c = vector_start(c0, r.columns), lanes = at_most(r.columns - c, V);
+            vd sum[T::sums] = {};
+            // A whole vector wherever the rows after it are there to be read, which are many where columns are few; what
+            // they say of other columns is not used.
+            const int64_t stop = at_most(i + kReduceRows, end);
+            const int64_t beyond = lanes == V ? 0 : ceil_div(c + V - r.columns, r.columns);
+            const int64_t whole = at_least(at_most(stop, r.rows - beyond), i);
+            int64_t row = i;
+            for (; row < whole; ++row) r.terms.add(row, c, V, sum);
+            for (; row < stop; ++row) r.terms.add(row, c, lanes, sum);
+            for (int s = 0; s < T::sums; ++s) {
+                double lane_sums[V];
+                memcpy(lane_sums, &sum[s], sizeof lane_sums);
+                for (int64_t lane = c0 - c; lane < lanes; ++lane) partial[s * width + c + lane] += lane_sums[lane];
+            }
+        }
+}
+
+// result[s][c]: returns the first shard's partial sums, now totals, `round_up(columns, V)` apart.
+template <typename T>
+const double* reduce_rows(const T& terms, int64_t rows, int64_t columns, double* memory) {
+    Reduction<T> r{terms, rows, columns, reduce_shards(rows), memory};
+    parallel_for(r.shards, double(rows * columns * T::sums), reduce_shard<T>, &r);
+    const int64_t size = T::sums * round_up(columns, V);
+    for (int64_t shard = 1; shard < r.shards; ++shard)
+        for (int64_t i = 0; i < size; ++i) memory[i] += memory[shard * size + i];
+    return memory;
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

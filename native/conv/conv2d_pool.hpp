@@ -1,0 +1,69 @@
+// What convolution with pooling keeps for its gradient: one byte for each pooled number.
+#pragma once
+#include "common/activation.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int kWindowTaps = 255;         // places 0..254 fit in a byte beside
+constexpr int32_t kRouteless = 255;      // no gradient comes this way: a ReLU gave zero
+
+// By powers of two: a memcpy of unknown length is a call.
+PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
+    if (lanes == V) {
+        memcpy(p, &v, V);
+        return;
+    }
+    uint8_t buffer[V];
+    memcpy(buffer, &v, V);
+    const uint8_t* from = buffer;
+    if (V > 8 && (lanes & 8)) {
+        memcpy(p, from, 8);
+        p += 8;
+        from += 8;
+    }
+    if (V > 4 && (lanes & 4)) {
+        memcpy(p, from, 4);
+        p += 4;
+        from += 4;
+    }
+    if (lanes & 2) {
+        memcpy(p, from, 2);
+        p += 2;
+        from += 2;
+    }
+    if (lanes & 1) *p = *from;
+}
+
+PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) memcpy(&bytes, p, V);
+    else memcpy(&bytes, p, size_t(lanes));
+    return widen_bytes(bytes);
+}
+
+// The larger of best and v, and whose it is: the first of equals, the first NaN wins and stays.
+PELLUCID_INLINE void take_larger(vf v, vi index, vf& best, vi& winner) {
+    const vi better = ~(v <= best) & (best == best);
+    best = select(better, v, best);
+    winner = (better & index) | (~better & winner);
+}
+
+// The largest of a 2x2 window without whose; NaN stays: a pair of numbers is ordered, one comparison for two.
+PELLUCID_INLINE vf largest(const vf (&w)[4]) {
+    const vi numbers = ((w[0] < w[1]) | (w[0] >= w[1])) & ((w[2] < w[3]) | (w[2] >= w[3]));
+    return select(numbers, vmax(vmax(w[3], w[2]), vmax(w[1], w[0])), broadcast(__builtin_nanf("")));
+}
+
+// sum / taps; by multiplication where that gives the same bits.
+struct Mean {
+    float taps, reciprocal;
+    explicit Mean(int64_t count)
+        : taps(float(count)), reciprocal((count & (count - 1)) == 0 ? 1.0f / float(count) : 0.0f) {}
+    PELLUCID_INLINE vf operator()(vf sum) const { return reciprocal != 0.0f ? sum * reciprocal : sum / taps; }
+};
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

@@ -1,0 +1,218 @@
+// Softmax, its joint loss with cross-entropy, losses that are means over a picture's numbers (binary cross-entropy from
+// logits, squared and absolute error), and the running totals of an epoch. Rows are short (classes), so one row is one
+// loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
+#include "common/vec.hpp"
+#include "runtime/arguments.hpp"
+#include "runtime/parallel.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int64_t kRows = 16;
+
+// The index NumPy's argmax gives: the first largest, or the first NaN.
+int64_t argmax(const float* row, int64_t count) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < count; ++i)
+        if (row[i] > row[best] || (row[i] != row[i] && row[best] == row[best])) best = i;
+    return best;
+}
+
+// out = exp(row - largest); returns the sum. NaN in the row makes everything NaN.
+double exponentials(const float* row, int64_t count, float largest, float* out) {
+    for (int64_t i = 0; i < count; i += V) {
+        const int64_t lanes = at_most(count - i, V);
+        if (lanes == V) store(out + i, vexp(load(row + i) - largest));
+        else store_partial(out + i, vexp(load_partial(row + i, lanes) - largest), lanes);
+    }
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += double(out[i]);
+    return sum;
+}
+
+void softmax_rows(void* context, int64_t task, Arena&) {
+    const Softmax& a = *static_cast<const Softmax*>(context);
+    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+        const float* x = a.x + n * a.K;
+        float* y = a.y + n * a.K;
+        const double sum = exponentials(x, a.K, x[argmax(x, a.K)], y);
+        const float scale = float(1.0 / sum);
+        for (int64_t i = 0; i < a.K; ++i) y[i] *= scale;
+    }
+}
+
+void softmax(const void* arguments, Context&) {
+    const Softmax& a = *static_cast<const Softmax*>(arguments);
+    if (a.K == 0) return;
+    parallel_for(ceil_div(a.N, kRows), 8.0 * double(a.N * a.K), softmax_rows, const_cast<Softmax*>(&a));
+}
+
+void softmax_backward_rows(void* context, int64_t task, Arena&) {
+    const SoftmaxBackward& a = *static_cast<const SoftmaxBackward*>(context);
+    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+        const float *dy = a.dy + n * a.K, *y = a.y + n * a.K;
+        double dot = 0;
+        for (int64_t i = 0; i < a.K; ++i) dot += double(dy[i]) * double(y[i]);
+        for (int64_t i = 0; i < a.K; ++i) a.dx[n * a.K + i] = y[i] * (dy[i] - float(dot));
+    }
+}
+
+void softmax_backward(const void* arguments, Context&) {
+    const SoftmaxBackward& a = *static_cast<const SoftmaxBackward*>(arguments);
+    parallel_for(ceil_div(a.N, kRows), 4.0 * double(a.N * a.K), softmax_backward_rows,
+                 const_cast<SoftmaxBackward*>(&a));
+}
+
+// ln of a double of at least 1 (a sum of exponentials, the largest of them 1).
+double logarithm(double x) {
+    double scale = 0;
+    while (x > 2.0) {
+        x *= 0.5;
+        scale += 1;
+    }
+    // atanh series of (x - 1) / (x + 1), |z| <= 1/3: 12 terms reach 1e-13.
+    const double z = (x - 1.0) / (x + 1.0), square = z * z;
+    double sum = 0, power = z;
+    for (int i = 1; i <= 25; i += 2) {
+        sum += power / i;
+        power *= square;
+    }
+    return 2.0 * sum + scale * 0.69314718055994530942;
+}
+
+struct LossJob {
+    const SoftmaxCrossEntropy& a;
+    int64_t* status;
+};
+
+void loss_rows(void* context, int64_t task, Arena& arena) {
+    const LossJob& job = *static_cast<const LossJob*>(context);
+    const SoftmaxCrossEntropy& a = job.a;
+    float* p = static_cast<float*>(arena_reserve(arena, size_t(a.K) * sizeof(float)));
+    const double spread = a.label_smoothing / double(a.K), keep = 1.0 - a.label_smoothing;
+    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+        const float* z = a.logits + n * a.K;
+        const float* target = a.targets ? a.targets + n * a.K : nullptr;
+        const int64_t label = target ? 0 : a.labels[n];
+        if (!target && (label < 0 || label >= a.K)) {
+            __atomic_store_n(job.status, kLabelOutOfRange, __ATOMIC_RELAXED);
+            continue;
+        }
+        const int64_t best = argmax(z, a.K);
+        const double sum = exponentials(z, a.K, z[best], p);
+        const double log_sum = sum == sum && sum < 1e300 ? logarithm(sum) : sum;
+        const double top = double(z[best]) + log_sum;
+        double loss = 0;
+        for (int64_t i = 0; i < a.K; ++i) {  // a target of 0 adds nothing, not even 0 * inf
+            const double t = (target ? double(target[i]) : double(i == label)) * keep + spread;
+            if (t != 0) loss += t * (top - double(z[i]));
+        }
+        a.losses[n] = float(loss);
+        if (a.hits) a.hits[n] = float(best == (target ? argmax(target, a.K) : label));
+        if (!a.dlogits) continue;
+        const double scale = (a.weights ? double(a.weights[n]) : 1.0) / double(a.N);
+        for (int64_t i = 0; i < a.K; ++i) {
+            const double t = (target ? double(target[i]) : double(i == label)) * keep + spread;
+            a.dlogits[n * a.K + i] = float(scale * (double(p[i]) / sum - t));
+        }
+    }
+}
+
+void softmax_cross_entropy(const void* arguments, Context& context) {
+    const SoftmaxCrossEntropy& a = *static_cast<const SoftmaxCrossEntropy*>(arguments);
+    LossJob job{a, &context.status};
+    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), loss_rows, &job);
+}
+
+// ln(1 + e) for e in [0, 1] to the last digit also where 1 + e is 1: Goldberg 1991, theorem 4.
+PELLUCID_INLINE vf log_of_one_plus(vf e) {
+    const vf u = 1.0f + e, rest = u - 1.0f;
+    return select(rest == 0.0f, e, vlog(u) * (e / select(rest == 0.0f, u, rest)));
+}
+
+// Loss and derivative of each lane.
+PELLUCID_INLINE vf judged(int64_t kind, vf z, vf t, vf& derivative) {
+    const vf difference = z - t;
+    if (kind == kSquaredError) {
+        derivative = 2.0f * difference;
+        return difference * difference;
+    }
+    if (kind == kAbsoluteError) {
+        const vf one = broadcast(1.0f);
+        derivative = select(difference > 0.0f, one, select(difference < 0.0f, -one, difference));  // 0 and NaN stay
+        return vabs(difference);
+    }
+    derivative = vsigmoid(z) - t;
+    return rectified(z) - z * t + log_of_one_plus(vexp(-vabs(z)));
+}
+
+float hits_of(const float* z, const float* t, int64_t count, int64_t accuracy) {
+    if (accuracy == kNoHits) return 0.0f;
+    if (accuracy == kCategorical) return float(argmax(z, count) == argmax(t, count));
+    int64_t right = 0;
+    for (int64_t i = 0; i < count; ++i) right += (z[i] > 0.0f) == (t[i] > 0.5f);
+    return float(double(right) / double(count));
+}
+
+void elementwise_rows(void* context, int64_t task, Arena&) {
+    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(context);
+    const float keep = float(1.0 - a.label_smoothing), spread = float(a.label_smoothing / 2);
+    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+        const float *z = a.prediction + n * a.K, *t = a.targets + n * a.K;
+        const float scale = float((a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(a.K)));
+        double loss = 0;
+        for (int64_t i = 0; i < a.K; i += V) {
+            const int64_t lanes = at_most(a.K - i, V);
+            vf derivative, wanted = load_lanes(t + i, lanes);
+            if (a.label_smoothing != 0.0) wanted = wanted * keep + spread;
+            const vf each = judged(a.KIND, load_lanes(z + i, lanes), wanted, derivative);
+            for (int64_t lane = 0; lane < lanes; ++lane) loss += double(each[lane]);
+            if (a.dprediction) store_lanes(a.dprediction + n * a.K + i, derivative * scale, lanes);
+        }
+        a.losses[n] = float(loss / double(a.K));
+        if (a.hits) a.hits[n] = hits_of(z, t, a.K, a.ACCURACY);
+    }
+}
+
+void elementwise_loss(const void* arguments, Context&) {
+    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(arguments);
+    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), elementwise_rows,
+                 const_cast<ElementwiseLoss*>(&a));
+}
+
+void accumulate(const void* arguments, Context&) {
+    const Accumulate& a = *static_cast<const Accumulate*>(arguments);
+    double loss = 0, hits = 0;
+    for (int64_t n = 0; n < a.N; ++n) {
+        loss += double(a.losses[n]) * (a.weights ? double(a.weights[n]) : 1.0);
+        if (a.hits) hits += double(a.hits[n]);
+    }
+    a.totals[0] += loss;
+    a.totals[1] += hits;
+    a.totals[2] += double(a.N);
+}
+
+// Put before the optimizer, it keeps a loss that is no number from reaching the parameters.
+void stop_unless_finite(const void* arguments, Context& context) {
+    const StopUnlessFinite& a = *static_cast<const StopUnlessFinite*>(arguments);
+    for (int64_t i = 0; i < a.COUNT; ++i)
+        if (!(a.x[i] - a.x[i] == 0.0)) context.status = kNotFinite;
+}
+
+const Kernel kKernels[] = {
+    {"softmax", softmax, nullptr},
+    {"softmax_backward", softmax_backward, nullptr},
+    {"softmax_cross_entropy", softmax_cross_entropy, nullptr},
+    {"elementwise_loss", elementwise_loss, nullptr},
+    {"accumulate", accumulate, nullptr},
+    {"stop_unless_finite", stop_unless_finite, nullptr},
+};
+
+}  // namespace
+
+extern const Family loss_family;
+const Family loss_family = {kKernels, 6};
+
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

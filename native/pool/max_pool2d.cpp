@@ -1,0 +1,163 @@
+// Max pooling, with the index of the winner; forward and backward.
+//
+// Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
+// pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
+// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter
+// way.
+#include "pool/pool2d.hpp"
+#include "runtime/parallel.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int kTaps = 255;  // an index is one byte
+struct Tap {
+    int64_t at;     // of its channel 0
+    int32_t index;  // in the window
+};
+
+void max_band(void* context, int64_t task, Arena&) {
+    const Job<MaxPool2d>& job = *static_cast<const Job<MaxPool2d>*>(context);
+    const MaxPool2d& a = job.a;
+    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
+    const float* x = a.x + n * a.H * a.W * a.C;
+    const int64_t last = at_most(first + job.bands.rows, a.OH);
+    const int64_t size = (a.N - n) * a.H * a.W * a.C, stop = (n * a.OH + last) * a.OW * a.C;
+    for (int64_t oy = first; oy < last; ++oy) {
+        const int64_t y0 = oy * a.SH - a.TOP;
+        const Range rows = inside(y0, a.PH, a.H);
+        for (int64_t ox = 0; ox < a.OW; ++ox) {
+            const int64_t x0 = ox * a.SW - a.LEFT;
+            const Range columns = inside(x0, a.PW, a.W);
+            const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
+            Tap taps[kTaps];
+            int count = 0;
+            for (int64_t i = rows.begin; i < rows.end; ++i)
+                for (int64_t j = columns.begin; j < columns.end; ++j)
+                    taps[count++] = {((y0 + i) * a.W + x0 + j) * a.C, int32_t(i * a.PW + j)};
+            const int64_t space = stop - at;
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), room = size - taps[count - 1].at - c;
+                const int64_t lanes = lanes_of(a.C, c, room, space - c);
+                vf best = broadcast(-__builtin_inff());
+                vi winner = vi{} + (count ? taps[0].index : 0);
+                for (int t = 0; t < count; ++t) {
+                    const vf v = load_lanes(x + taps[t].at + c, lanes);
+                    const vi better = ~(v <= best) & (best == best);  // the first NaN wins and stays
+                    best = select(better, v, best);
+                    winner = (better & taps[t].index) | (~better & winner);
+                }
+                store_lanes(a.y + at + c, best, lanes);
+                const vb bytes = narrow(winner);
+                if (lanes == V) memcpy(a.argmax + at + c, &bytes, V);
+                else memcpy(a.argmax + at + c, &bytes, size_t(lanes));
+            }
+        }
+    }
+}
+
+void max_pool2d(const void* arguments, Context&) {
+    const MaxPool2d& a = *static_cast<const MaxPool2d*>(arguments);
+    Job<MaxPool2d> job{a, bands_of(a.OH, a.OW * a.C * a.PH * a.PW)};
+    parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), max_band, &job);
+}
+
+// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Task = (image,
+// row of windows, and what is left below them).
+template <typename Arguments, typename Share>
+PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
+    const int64_t bands = ceil_div(a.H, a.PH), n = task / bands, oy = task % bands;
+    const int64_t first = oy * a.PH, rows = at_most(a.PH, a.H - first);
+    float* dx = a.dx + (n * a.H + first) * a.W * a.C;
+    float* const stop = dx + rows * a.W * a.C;
+    if (oy >= a.OH) {
+        memset(dx, 0, size_t(stop - dx) * sizeof(float));
+        return;
+    }
+    const int64_t left = (a.W - a.OW * a.PW) * a.C, total = a.N * a.OH * a.OW * a.C;
+    for (int64_t i = 0; i < rows; ++i) {
+        int64_t at = (n * a.OH + oy) * a.OW * a.C;
+        for (int64_t ox = 0; ox < a.OW; ++ox, at += a.C)
+            for (int64_t j = 0; j < a.PW; ++j, dx += a.C)
+                for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                    const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, total - at - c, stop - dx - c);
+                    store_lanes(dx + c, share(at + c, lanes, int32_t(i * a.PW + j)), lanes);
+                }
+        memset(dx, 0, size_t(left) * sizeof(float));
+        dx += left;
+    }
+}
+
+PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) memcpy(&bytes, p, V);
+    else
+        for (int64_t lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
+    return widen_bytes(bytes);
+}
+
+void max_spread(void* context, int64_t task, Arena&) {
+    const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(context);
+    const float* dy = a.dy;
+    const uint8_t* argmax = a.argmax;
+    spread(a, task, [=](int64_t at, int64_t lanes, int32_t index) {
+        return floats(bits(load_lanes(dy + at, lanes)) & (load_places(argmax + at, lanes) == index));
+    });
+}
+
+void max_backward_band(void* context, int64_t task, Arena&) {
+    const Job<MaxPool2dBackward>& job = *static_cast<const Job<MaxPool2dBackward>*>(context);
+    const MaxPool2dBackward& a = job.a;
+    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
+    for (int64_t y = first; y < at_most(first + job.bands.rows, a.H); ++y) {
+        const Range rows = windows_of(y + a.TOP, a.PH, a.SH, a.OH);
+        for (int64_t x = 0; x < a.W; ++x) {
+            const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
+            float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
+            Tap taps[kTaps];  // the windows that hold this pixel, and its index in each
+            int count = 0;
+            for (int64_t oy = rows.begin; oy < rows.end; ++oy)
+                for (int64_t ox = columns.begin; ox < columns.end; ++ox)
+                    taps[count++] = {((n * a.OH + oy) * a.OW + ox) * a.C,
+                                     int32_t((y + a.TOP - oy * a.SH) * a.PW + x + a.LEFT - ox * a.SW)};
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
+                vf sum = vf{};
+                for (int t = 0; t < count; ++t) {
+                    const int64_t at = taps[t].at + c;
+                    vb bytes = vb{};
+                    if (lanes == V) memcpy(&bytes, a.argmax + at, V);
+                    else memcpy(&bytes, a.argmax + at, size_t(lanes));
+                    const vi mine = widen_bytes(bytes) == taps[t].index;
+                    sum += select(mine, load_lanes(a.dy + at, lanes), vf{});
+                }
+                store_lanes(dx + c, sum, lanes);
+            }
+        }
+    }
+}
+
+void max_pool2d_backward(const void* arguments, Context&) {
+    const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(arguments);
+    if (side_by_side(a)) {
+        parallel_for(a.N * ceil_div(a.H, a.PH), double(a.N * a.H * a.W * a.C), max_spread,
+                     const_cast<MaxPool2dBackward*>(&a));
+        return;
+    }
+    Job<MaxPool2dBackward> job{a, bands_of(a.H, a.W * a.C)};
+    parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), max_backward_band, &job);
+}
+
+const Kernel kKernels[] = {
+    {"max_pool2d", max_pool2d, nullptr},
+    {"max_pool2d_backward", max_pool2d_backward, nullptr},
+};
+
+}  // namespace
+
+extern const Family pool2d_family;
+const Family pool2d_family = {kKernels, 2};
+
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid

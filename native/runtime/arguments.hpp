@@ -1,0 +1,273 @@
+// What every kernel is given: one struct a kernel, each field 8 bytes (a pointer, an int64_t or a double).
+//
+// A struct is declared once, as a list of ARRAY(type, name, extent), SIZE(name) and REAL(name). The list becomes the C++
+// struct here, and in runtime/registry.cpp the table that Python fills fields by and the extents that arrays must have: how
+// many entries a kernel reads or writes, by the sizes; an array of `maybe(extent)` may be null. runtime/checks.cpp says what
+// sizes may be. The field N is always the number of examples; a program may run any kernel with a smaller N than it was
+// built for. An ARRAY that is not const is written. Letters are those of the Python docstrings.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#define PELLUCID_CONV_SIZES(SIZE)                                                                                     \
+    SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(O) SIZE(KH) SIZE(KW) SIZE(SH) SIZE(SW) SIZE(DH) SIZE(DW)   \
+    SIZE(TOP) SIZE(LEFT) SIZE(GROUPS)
+#define PELLUCID_POOL_SIZES(SIZE)                                                                                     \
+    SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(PH) SIZE(PW) SIZE(SH) SIZE(SW) SIZE(TOP) SIZE(LEFT)
+
+#define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)     \
+    SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+#define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * OH * OW * O)                                      \
+    ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+// QH, QW: pooled rows and columns; PSH ... PLEFT: strides and padding of the pooling, POOL: 0 max, 1 average.
+#define PELLUCID_WINDOW_SIZES(SIZE)                                                                                   \
+    SIZE(QH) SIZE(QW) SIZE(PH) SIZE(PW) SIZE(PSH) SIZE(PSW) SIZE(PTOP) SIZE(PLEFT)
+#define PELLUCID_CONV2D_POOL(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O)                                               \
+    ARRAY(uint8_t, argmax, maybe(N * QH * QW * O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL)   \
+    SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
+    ARRAY(const float, y, N * QH * QW * O) ARRAY(const uint8_t, argmax, N * QH * QW * O)                              \
+    ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE)         \
+    PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
+    ARRAY(const float, dy, N * QH * QW * O) ARRAY(const float, y, N * QH * QW * O)                                    \
+    ARRAY(const uint8_t, argmax, N * QH * QW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)              \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM)             \
+    SIZE(ACTIVATION) REAL(slope)
+// Average pooling whose map is kept as planes (N, O, OH, OW), for the gradient.
+#define PELLUCID_CONV2D_POOL_MAP(ARRAY, SIZE, REAL)                                                                   \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O) ARRAY(float, map, N * OH * OW * O)            \
+    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                   \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
+    ARRAY(const float, map, N * OH * OW * O) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
+    ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const float, dy, N * INNER * C) ARRAY(float, dbias, C) SIZE(N) SIZE(INNER) SIZE(C)
+
+#define PELLUCID_DENSE(ARRAY, SIZE, REAL)                                                                             \
+    ARRAY(const float, x, N * INPUTS) ARRAY(const float, kernel, INPUTS * UNITS)                                      \
+    ARRAY(const float, bias, maybe(UNITS)) ARRAY(float, y, N * UNITS) SIZE(N) SIZE(INPUTS) SIZE(UNITS)                \
+    SIZE(ACTIVATION) REAL(slope)
+#define PELLUCID_DENSE_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                              \
+    ARRAY(const float, dy, N * UNITS) ARRAY(const float, kernel, INPUTS * UNITS) ARRAY(float, dx, N * INPUTS)         \
+    SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+#define PELLUCID_DENSE_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, x, N * INPUTS) ARRAY(const float, dy, N * UNITS) ARRAY(float, dkernel, INPUTS * UNITS)         \
+    SIZE(N) SIZE(INPUTS) SIZE(UNITS)
+
+#define PELLUCID_MAX_POOL2D(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) ARRAY(uint8_t, argmax, N * OH * OW * C)     \
+    PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_MAX_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(const uint8_t, argmax, N * OH * OW * C)                             \
+    ARRAY(float, dx, N * H * W * C) PELLUCID_POOL_SIZES(SIZE)
+#define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) PELLUCID_POOL_SIZES(SIZE)
+// y: the map that was pooled, where an activation gave it, or null; dbias: sum of dx over all pixels, or null.
+#define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(const float, y, maybe(N * H * W * C))                               \
+    ARRAY(float, dx, N * H * W * C) ARRAY(float, dbias, maybe(C)) PELLUCID_POOL_SIZES(SIZE) SIZE(ACTIVATION)          \
+    REAL(slope)
+#define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) SIZE(N) SIZE(INNER) SIZE(C)
+#define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
+    ARRAY(const float, dy, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)
+
+#define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
+#define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
+    SIZE(INNER) SIZE(KIND) REAL(slope)
+#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x, N * K) ARRAY(float, y, N * K) SIZE(N) SIZE(K)
+#define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
+    ARRAY(const float, dy, N * K) ARRAY(const float, y, N * K) ARRAY(float, dx, N * K) SIZE(N) SIZE(K)
+#define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
+    ARRAY(const float, logits, N * K) ARRAY(const int32_t, labels, maybe(N))                                          \
+    ARRAY(const float, targets, maybe(N * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)           \
+    ARRAY(float, hits, maybe(N)) ARRAY(float, dlogits, maybe(N * K)) SIZE(N) SIZE(K) REAL(label_smoothing)
+#define PELLUCID_ELEMENTWISE_LOSS(ARRAY, SIZE, REAL)                                                                  \
+    ARRAY(const float, prediction, N * K) ARRAY(const float, targets, N * K) ARRAY(const float, weights, maybe(N))    \
+    ARRAY(float, losses, N) ARRAY(float, hits, maybe(N)) ARRAY(float, dprediction, maybe(N * K)) SIZE(N) SIZE(K)      \
+    SIZE(KIND) SIZE(ACCURACY) REAL(label_smoothing)
+#define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, losses, N) ARRAY(const float, hits, maybe(N)) ARRAY(const float, weights, maybe(N))            \
+    ARRAY(double, totals, 3) SIZE(N)
+#define PELLUCID_STOP_UNLESS_FINITE(ARRAY, SIZE, REAL) ARRAY(const double, x, COUNT) SIZE(COUNT)
+
+#define PELLUCID_DROPOUT(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) ARRAY(const uint32_t, counter, 2) SIZE(N)             \
+    SIZE(INNER) SIZE(LAYER) REAL(rate)
+#define PELLUCID_LOCAL_RESPONSE_NORM(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * INNER * C) ARRAY(float, scale, N * INNER * C) SIZE(N)    \
+    SIZE(INNER) SIZE(C) SIZE(WINDOW) REAL(alpha) REAL(beta) REAL(k)
+#define PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                      \
+    ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, y, N * INNER * C)   \
+    ARRAY(const float, scale, N * INNER * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)              \
+    SIZE(WINDOW) REAL(alpha) REAL(beta)
+#define PELLUCID_BATCH_NORM(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
+    ARRAY(float, y, N * INNER * C) ARRAY(float, mean, C) ARRAY(float, variance, C) SIZE(N) SIZE(INNER) SIZE(C)        \
+    REAL(epsilon)
+#define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
+    ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
+    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, y, N * INNER * C) SIZE(N) SIZE(INNER)    \
+    SIZE(C) REAL(epsilon)
+#define PELLUCID_BATCH_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C)           \
+    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, dx, maybe(N * INNER * C))                \
+    ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+#define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
+    ARRAY(const float, value, COUNT) ARRAY(float, running, COUNT) SIZE(COUNT) REAL(momentum)
+
+#define PELLUCID_SGD(ARRAY, SIZE, REAL)                                                                               \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, velocity, maybe(COUNT))                   \
+    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(NESTEROV) REAL(momentum) REAL(weight_decay)
+#define PELLUCID_ADAM(ARRAY, SIZE, REAL)                                                                              \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, m, COUNT) ARRAY(float, v, COUNT)          \
+    ARRAY(const double, control, 3) SIZE(COUNT) SIZE(DECOUPLED) REAL(beta1) REAL(beta2) REAL(epsilon)                 \
+    REAL(weight_decay)
+#define PELLUCID_ADAGRAD(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(const double, control, 3) SIZE(COUNT) REAL(epsilon) REAL(weight_decay)
+#define PELLUCID_RMSPROP(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(float, velocity, maybe(COUNT)) ARRAY(float, mean, maybe(COUNT)) ARRAY(const double, control, 3)             \
+    SIZE(COUNT) REAL(rho) REAL(momentum) REAL(epsilon) REAL(weight_decay)
+#define PELLUCID_ADADELTA(ARRAY, SIZE, REAL)                                                                          \
+    ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, square, COUNT)                            \
+    ARRAY(float, delta, COUNT) ARRAY(const double, control, 3) SIZE(COUNT) REAL(rho) REAL(epsilon)                    \
+    REAL(weight_decay)
+#define PELLUCID_ADD_PENALTY(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, param, COUNT) ARRAY(float, grad, COUNT) ARRAY(double, totals, maybe(3)) SIZE(N) SIZE(COUNT)    \
+    REAL(l1) REAL(l2)
+#define PELLUCID_CLIP_BY_VALUE(ARRAY, SIZE, REAL) ARRAY(float, grad, COUNT) SIZE(COUNT) REAL(limit)
+#define PELLUCID_CLIP_BY_NORM(ARRAY, SIZE, REAL) ARRAY(float, grad, COUNT) SIZE(COUNT) REAL(limit)
+
+#define PELLUCID_GATHER(ARRAY, SIZE, REAL)                                                                            \
+    ARRAY(const uint8_t, bytes, maybe(COUNT * INNER * C)) ARRAY(const float, floats, maybe(COUNT * INNER * C))        \
+    ARRAY(const int64_t, indices, INDICES) ARRAY(float, out, N * INNER * C) ARRAY(const float, scale, C)              \
+    ARRAY(const float, offset, C) ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)            \
+    SIZE(INNER) SIZE(C)
+#define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const int32_t, labels, COUNT) ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N)                 \
+    ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)
+#define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL)                                                                         \
+    ARRAY(const float, x, A * B * C) ARRAY(float, y, A * B * C) SIZE(A) SIZE(B) SIZE(C)
+#define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
+#define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
+
+// KERNEL(struct, name, fields): the name is the one Python and the kernel tables use.
+#define PELLUCID_KERNELS(KERNEL)                                                                                      \
+    KERNEL(Conv2d, conv2d, PELLUCID_CONV2D)                                                                           \
+    KERNEL(Conv2dBackwardInput, conv2d_backward_input, PELLUCID_CONV2D_BACKWARD_INPUT)                                \
+    KERNEL(Conv2dBackwardKernel, conv2d_backward_kernel, PELLUCID_CONV2D_BACKWARD_KERNEL)                             \
+    KERNEL(Conv2dPool, conv2d_pool, PELLUCID_CONV2D_POOL)                                                             \
+    KERNEL(Conv2dPoolBackwardKernel, conv2d_pool_backward_kernel, PELLUCID_CONV2D_POOL_BACKWARD_KERNEL)               \
+    KERNEL(Conv2dPoolBackwardInput, conv2d_pool_backward_input, PELLUCID_CONV2D_POOL_BACKWARD_INPUT)                  \
+    KERNEL(Conv2dPoolMap, conv2d_pool_map, PELLUCID_CONV2D_POOL_MAP)                                                  \
+    KERNEL(Conv2dPoolMapBackwardKernel, conv2d_pool_map_backward_kernel, PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL)    \
+    KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
+    KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \
+    KERNEL(DenseBackwardInput, dense_backward_input, PELLUCID_DENSE_BACKWARD_INPUT)                                   \
+    KERNEL(DenseBackwardKernel, dense_backward_kernel, PELLUCID_DENSE_BACKWARD_KERNEL)                                \
+    KERNEL(MaxPool2d, max_pool2d, PELLUCID_MAX_POOL2D)                                                                \
+    KERNEL(MaxPool2dBackward, max_pool2d_backward, PELLUCID_MAX_POOL2D_BACKWARD)                                      \
+    KERNEL(AvgPool2d, avg_pool2d, PELLUCID_AVG_POOL2D)                                                                \
+    KERNEL(AvgPool2dBackward, avg_pool2d_backward, PELLUCID_AVG_POOL2D_BACKWARD)                                      \
+    KERNEL(GlobalAvgPool2d, global_avg_pool2d, PELLUCID_GLOBAL_AVG_POOL2D)                                            \
+    KERNEL(GlobalAvgPool2dBackward, global_avg_pool2d_backward, PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD)                  \
+    KERNEL(Activation, activation, PELLUCID_ACTIVATION)                                                               \
+    KERNEL(ActivationBackward, activation_backward, PELLUCID_ACTIVATION_BACKWARD)                                     \
+    KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
+    KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
+    KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
+    KERNEL(ElementwiseLoss, elementwise_loss, PELLUCID_ELEMENTWISE_LOSS)                                              \
+    KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
+    KERNEL(StopUnlessFinite, stop_unless_finite, PELLUCID_STOP_UNLESS_FINITE)                                         \
+    KERNEL(Dropout, dropout, PELLUCID_DROPOUT)                                                                        \
+    KERNEL(LocalResponseNorm, local_response_norm, PELLUCID_LOCAL_RESPONSE_NORM)                                      \
+    KERNEL(LocalResponseNormBackward, local_response_norm_backward, PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD)            \
+    KERNEL(BatchNorm, batch_norm, PELLUCID_BATCH_NORM)                                                                \
+    KERNEL(BatchNormInference, batch_norm_inference, PELLUCID_BATCH_NORM_INFERENCE)                                   \
+    KERNEL(BatchNormBackward, batch_norm_backward, PELLUCID_BATCH_NORM_BACKWARD)                                      \
+    KERNEL(UpdateRunning, update_running, PELLUCID_UPDATE_RUNNING)                                                    \
+    KERNEL(Sgd, sgd, PELLUCID_SGD)                                                                                    \
+    KERNEL(Adam, adam, PELLUCID_ADAM)                                                                                 \
+    KERNEL(Adagrad, adagrad, PELLUCID_ADAGRAD)                                                                        \
+    KERNEL(Rmsprop, rmsprop, PELLUCID_RMSPROP)                                                                        \
+    KERNEL(Adadelta, adadelta, PELLUCID_ADADELTA)                                                                     \
+    KERNEL(AddPenalty, add_penalty, PELLUCID_ADD_PENALTY)                                                             \
+    KERNEL(ClipByValue, clip_by_value, PELLUCID_CLIP_BY_VALUE)                                                        \
+    KERNEL(ClipByNorm, clip_by_norm, PELLUCID_CLIP_BY_NORM)                                                           \
+    KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
+    KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
+    KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
+    KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
+    KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
+
+namespace pellucid {
+
+#define PELLUCID_ARRAY(type, name, extent) type* name;
+#define PELLUCID_SIZE(name) int64_t name;
+#define PELLUCID_REAL(name) double name;
+#define PELLUCID_STRUCT(Struct, name, FIELDS)                   \
+    struct Struct {                                             \
+        FIELDS(PELLUCID_ARRAY, PELLUCID_SIZE, PELLUCID_REAL)    \
+    };
+PELLUCID_KERNELS(PELLUCID_STRUCT)
+#undef PELLUCID_ARRAY
+#undef PELLUCID_SIZE
+#undef PELLUCID_REAL
+#undef PELLUCID_STRUCT
+
+// Numbers of the activations, as native.py sends them.
+enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
+
+// KIND of an elementwise loss, and its ACCURACY: which answers are hits.
+enum : int64_t { kBinaryCrossEntropy = 0, kSquaredError = 1, kAbsoluteError = 2 };
+enum : int64_t { kNoHits = 0, kCategorical = 1, kBinary = 2 };
+// ALGORITHM of a convolution; kChoose lets conv/choice.hpp decide.
+enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWinogradRows = 4, kNarrow = 5 };
+
+// What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
+// of the third.
+enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3, kOutOfMemory = 4 };
+
+struct Context {
+    void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined
+    int64_t status;
+    void* prepared = nullptr;  // what prepare() made
+    uint8_t* out_of_range = nullptr;  // a byte for each picture, for run_guarded
+    int64_t recomputed = 0;           // pictures that run_guarded computed again
+};
+
+struct Kernel {
+    const char* name;
+    void (*run)(const void* arguments, Context& context);
+    int64_t (*workspace_bytes)(const void* arguments);  // null: none. Never falls when N grows.
+    int64_t (*algorithm)(const void* arguments) = nullptr;  // which one runs, where a kernel has several
+    // What follows from the weights alone, in memory of its own: made before every run, or, where the weights stay as
+    // they are, once. Its size depends on N as built; a run with a smaller N may leave it unread.
+    int64_t (*prepared_bytes)(const void* arguments) = nullptr;
+    void (*prepare)(const void* arguments, void* prepared) = nullptr;
+};
+
+// The kernels of one source file for one instruction set: the only symbol that file's object exports.
+struct Family {
+    const Kernel* kernels;
+    int64_t count;
+};
+
+}  // namespace pellucid

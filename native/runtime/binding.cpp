@@ -1,0 +1,328 @@
+// The Python module: steps, programs, threads, instruction sets. Shapes are checked by ops/native; element types,
+// contiguity, writability and, whoever calls, that sizes are sane and arrays as long as they say (runtime/checks.cpp) here, since
+// here the pointers are taken.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <new>
+#include <thread>
+
+#include "runtime/parallel.hpp"
+#include "runtime/program.hpp"
+
+namespace nb = nanobind;
+
+namespace pellucid {
+namespace {
+
+struct Refusal : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+std::string chosen_set;
+
+const char* type_name(char letter) {
+    switch (letter) {
+        case 'f': return "float32";
+        case 'd': return "float64";
+        case 'i': return "int32";
+        case 'l': return "int64";
+        case 'I': return "uint32";
+        default: return "uint8";
+    }
+}
+
+// Whether a buffer's format string is the type; 'l' and 'q' are both int64 where long has 8 bytes.
+bool same_type(const char* format, Py_ssize_t itemsize, char letter) {
+    if (!format || format[0] == 0) return letter == 'B';
+    if (*format == '@' || *format == '=' || *format == '<') ++format;
+    if (format[0] == 0 || format[1] != 0) return false;
+    switch (letter) {
+        case 'l': return itemsize == 8 && (*format == 'l' || *format == 'q');
+        case 'i': return itemsize == 4 && (*format == 'i' || *format == 'l');
+        case 'I': return itemsize == 4 && (*format == 'I' || *format == 'L');
+        default: return *format == letter;
+    }
+}
+
+// A bound kernel that keeps its arrays alive.
+struct Step : BoundKernel {
+    Step(const std::string& name, nb::dict values) {
+        signature = find_signature(name);
+        if (!signature) throw Refusal("there is no kernel named '" + name + "'");
+        kernel = find_kernel(chosen_set, name);
+        if (!kernel) throw Refusal("kernel '" + name + "' is missing from instruction set '" + chosen_set + "'");
+        if (int64_t(nb::len(values)) != signature->count)
+            throw Refusal("kernel '" + name + "' takes " + std::to_string(signature->count) + " fields, got " +
+                          std::to_string(nb::len(values)));
+        arguments.resize(size_t(signature->count));
+        std::vector<int64_t> entries;
+        for (int64_t i = 0; i < signature->count; ++i) {
+            const Field& field = signature->fields[i];
+            PyObject* value = PyDict_GetItemString(values.ptr(), field.name);
+            if (!value) throw Refusal("kernel '" + name + "' was not given its field '" + field.name + "'");
+            arguments[size_t(i)] = word_of(field, value, entries);
+        }
+        const std::string wrong = objection(*this, entries);
+        if (!wrong.empty()) throw Refusal(name + ": " + wrong);
+    }
+
+    uint64_t word_of(const Field& field, PyObject* value, std::vector<int64_t>& entries) {
+        uint64_t word = 0;
+        if (field.kind == Kind::size) {
+            int overflow = 0;
+            const long long size = PyLong_AsLongLongAndOverflow(value, &overflow);
+            if (size == -1 && PyErr_Occurred()) throw nb::python_error();
+            if (size < 0 || overflow) throw refusal(field, "must be a size from 0 to below 2^63");
+            word = uint64_t(size);
+        } else if (field.kind == Kind::real) {
+            const double real = PyFloat_AsDouble(value);
+            if (real == -1.0 && PyErr_Occurred()) throw nb::python_error();
+            static_assert(sizeof real == sizeof word, "a field takes 8 bytes");
+            memcpy(&word, &real, sizeof word);
+        } else if (value == Py_None) {
+            entries.push_back(0);
+        } else {
+            word = uint64_t(reinterpret_cast<uintptr_t>(pointer_of(field, value, entries)));
+            arrays.push_back(nb::borrow(value));
+        }
+        return word;
+    }
+
+    void* pointer_of(const Field& field, PyObject* value, std::vector<int64_t>& entries) {
+        Py_buffer view;
+        const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (field.writable ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(value, &view, flags) != 0) {
+            PyErr_Clear();
+            throw refusal(field, std::string(field.writable ? "must be a writable" : "must be a") + " C-contiguous array");
+        }
+        const bool fits = same_type(view.format, view.itemsize, field.type);
+        void* data = view.buf;
+        const Py_ssize_t itemsize = std::max<Py_ssize_t>(view.itemsize, 1);
+        const bool aligned = reinterpret_cast<uintptr_t>(data) % size_t(itemsize) == 0;
+        entries.push_back(int64_t(view.len / itemsize));
+        PyBuffer_Release(&view);
+        if (!fits) throw refusal(field, std::string("must be ") + type_name(field.type));
+        if (!aligned) throw refusal(field, "must lie at a multiple of its element's size");
+        return data;
+    }
+
+    Refusal refusal(const Field& field, const std::string& what) const {
+        return Refusal(std::string(signature->name) + ": '" + field.name + "' " + what);
+    }
+
+    void expect_all() const {
+        if (missing) throw Refusal(std::string(signature->name) + " cannot run without '" + missing + "'");
+    }
+
+    std::vector<nb::object> arrays;
+};
+
+// The whole numbers a step was given, by name: what its cost follows from.
+nb::dict sizes_of(const Step& step) {
+    nb::dict sizes;
+    for (int64_t i = 0; i < step.signature->count; ++i)
+        if (step.signature->fields[i].kind == Kind::size)
+            sizes[step.signature->fields[i].name] = int64_t(step.arguments[size_t(i)]);
+    return sizes;
+}
+
+// Calls work() without the GIL. A thread that asks for it while Python ends is ended by unwinding its stack, which would
+// abort the process on its way through C++: such a thread waits here for the end.
+template <typename Work>
+void without_gil(const Work& work) {
+    struct Release {
+        PyThreadState* const state = PyEval_SaveThread();
+        ~Release() {
+            try {
+                PyEval_RestoreThread(state);
+            } catch (...) {
+                for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+            }
+        }
+    } release;
+    work();
+}
+
+// A program's work, and what there is to say after it.
+template <typename Work>
+void perform(const Work& work) {
+    without_gil(work);
+    const int wanted = take_wanted_threads();
+    if (wanted == 0) return;
+    const std::string text = "only " + std::to_string(num_threads()) + " of " + std::to_string(wanted) +
+                             " threads could be started; going on with those. The system allows no more threads or no "
+                             "more memory (see ulimit -u, ulimit -v, and the limits of the container)";
+    if (PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) != 0) PyErr_WriteUnraisable(nullptr);  // the work stands
+}
+
+void check(const Outcome& outcome) {
+    if (outcome.status == kOutOfMemory) {
+        PyErr_Format(PyExc_MemoryError, "no memory for the working space of kernel '%s'", outcome.kernel);
+        throw nb::python_error();
+    }
+    if (outcome.status == kIndexOutOfRange)
+        throw Refusal(std::string(outcome.kernel) + ": an index lies outside its array");
+    if (outcome.status == kLabelOutOfRange)
+        throw Refusal(std::string(outcome.kernel) + ": a label lies outside the classes");
+}
+
+// The changes that a list of (array, values) describes; holds their memory until it goes.
+struct Changes {
+    Changes(const nb::sequence& pairs, int64_t count) {
+        for (nb::handle pair : pairs) {
+            const Py_buffer &memory = take(pair[0]), &values = take(pair[1]);
+            const size_t bytes = size_t(memory.len);
+            if (count < 0 || (bytes ? size_t(values.len) % bytes || size_t(values.len) / bytes != size_t(count) : values.len))
+                throw Refusal("run_steps: an array of " + std::to_string(bytes) + " bytes was given values of " +
+                              std::to_string(values.len) + " bytes for " + std::to_string(count) + " runs");
+            list.push_back({static_cast<char*>(memory.buf), static_cast<char*>(values.buf), bytes});
+        }
+    }
+
+    struct View {
+        explicit View(PyObject* array) {
+            if (PyObject_GetBuffer(array, &buffer, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) == 0) return;
+            PyErr_Clear();
+            throw Refusal("run_steps: what changes from run to run must be writable C-contiguous arrays");
+        }
+        View(const View&) = delete;
+        View& operator=(const View&) = delete;
+        ~View() { PyBuffer_Release(&buffer); }
+        Py_buffer buffer;
+    };
+
+    const Py_buffer& take(const nb::object& array) {
+        views.push_back(std::make_unique<View>(array.ptr()));
+        return views.back()->buffer;
+    }
+
+    std::vector<Change> list;
+    std::vector<std::unique_ptr<View>> views;
+};
+
+struct Program {
+    Program(std::vector<const Step*> given, bool fixed_weights)
+        : data(std::vector<const BoundKernel*>(given.begin(), given.end()), fixed_weights) {
+        for (const Step* step : given) {
+            step->expect_all();
+            arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
+        }
+    }
+
+    void expect_batch(int64_t n) const {
+        if (n > data.largest_batch() && n >= 0 && data.largest_batch() >= 0)
+            throw Refusal("a program built for N = " + std::to_string(data.largest_batch()) + " cannot run N = " +
+                          std::to_string(n));
+    }
+
+    // How many of `count` runs ended well: fewer where a number was not finite.
+    int64_t run_steps(int64_t n, int64_t count, const nb::sequence& before, const nb::sequence& after) {
+        expect_batch(n);
+        if (count < 0 || count > INT32_MAX) throw Refusal("run_steps: cannot make " + std::to_string(count) + " runs");
+        const Changes in(before, count), out(after, count);
+        Outcome outcome;
+        int64_t done = 0;
+        perform([&] { outcome = data.run_steps(n, count, in.list, out.list, done); });
+        check(outcome);
+        return done;
+    }
+
+    // False if a step ended it because a number was not finite.
+    bool run(int64_t n) {
+        expect_batch(n);
+        Outcome outcome;
+        perform([&] { outcome = data.run(n); });
+        check(outcome);
+        return outcome.status != kNotFinite;
+    }
+
+    ProgramData data;
+    std::vector<nb::object> arrays;
+};
+
+void run_step(const Step& step) {
+    step.expect_all();
+    Outcome outcome;
+    perform([&] { outcome = run_once(step); });
+    check(outcome);
+}
+
+void use(const std::string& name) {
+    for (const std::string& present : instruction_sets())
+        if (present == name) {
+            chosen_set = name;
+            return;
+        }
+    std::string known;
+    for (const std::string& present : instruction_sets()) known += (known.empty() ? "" : ", ") + present;
+    bool built = false;
+    for (const std::string& each : built_instruction_sets()) built = built || each == name;
+    throw Refusal("instruction set '" + name + "' " +
+                  (built ? "is not one this machine has" : "is unknown") + "; here: " + known);
+}
+
+// name -> [(field, kind, offset)], for tests and for whoever wants to look.
+nb::dict kernel_fields() {
+    static const char* const kinds[] = {"array", "size", "real"};
+    nb::dict all;
+    int64_t count = 0;
+    const Signature* table = signatures(count);
+    for (int64_t i = 0; i < count; ++i) {
+        nb::list fields;
+        for (int64_t f = 0; f < table[i].count; ++f)
+            fields.append(nb::make_tuple(table[i].fields[f].name, kinds[int(table[i].fields[f].kind)], 8 * f));
+        all[table[i].name] = fields;
+    }
+    return all;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    static PyObject* backend_error =
+        nb::object(nb::module_::import_("pellucid.errors").attr("BackendError")).release().ptr();
+    nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+        try {
+            std::rethrow_exception(p);
+        } catch (const Refusal& refusal) {
+            PyErr_SetString(backend_error, refusal.what());
+        } catch (const std::bad_alloc&) {
+            PyErr_SetString(PyExc_MemoryError, "no memory for the working space of the kernels");
+        }
+    });
+    chosen_set = instruction_sets().front();
+    prepare_threads();
+    nb::set_leak_warnings(false);  // at exit, a thread that Python has ended still holds what it worked on
+
+    nb::class_<Step>(m, "Step")
+        .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"))
+        .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
+        .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
+        .def_prop_ro("sizes", &sizes_of)
+        .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
+        .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
+    nb::class_<Program>(m, "Program")
+        .def(nb::init<std::vector<const Step*>, bool>(), nb::arg("steps"), nb::arg("fixed_weights") = false)
+        .def("refresh", [](Program& p) { without_gil([&] { p.data.refresh(); }); })
+        .def("run", &Program::run, nb::arg("n") = -1)
+        .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"))
+        .def("__len__", [](const Program& p) { return p.data.size(); })
+        .def_prop_ro("batch", [](const Program& p) { return p.data.largest_batch(); })
+        .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });
+    m.def("run", &run_step, nb::arg("step"));
+    m.def("kernel_fields", &kernel_fields);
+    m.def("instruction_sets", &instruction_sets);
+    m.def("instruction_set", [] { return chosen_set; });
+    m.def("use_instruction_set", &use, nb::arg("name"));
+    m.def("available_cores", &available_cores);
+    m.def("recomputed", &recomputed);
+    m.def("num_threads", &num_threads);
+    m.def("set_num_threads", [](int count) { without_gil([&] { set_num_threads(count); }); }, nb::arg("count"));
+}
+
+}  // namespace pellucid

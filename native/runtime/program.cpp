@@ -1,0 +1,176 @@
+#include "runtime/program.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "runtime/parallel.hpp"
+
+namespace pellucid {
+
+namespace {
+#if defined(PELLUCID_EXACT_MEMORY)
+constexpr size_t kRounding = 64;
+bool suits(int64_t held, int64_t bytes) { return bytes == 0 || held == (bytes + 63) / 64 * 64; }
+#else
+constexpr size_t kRounding = 4096;
+bool suits(int64_t held, int64_t bytes) { return bytes <= held; }
+#endif
+
+thread_local int64_t num_recomputed = 0;
+
+int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// A kernel's two calls, either left out where it is null; false where there was no memory for its tasks.
+struct Call {
+    void (*prepare)(const void*, void*);
+    void (*run)(const void*, Context&);
+    const void* arguments;
+    Context* context;
+};
+bool made(Call call) {
+    return with_memory(
+        [](void* what) {
+            const Call& c = *static_cast<const Call*>(what);
+            if (c.prepare) c.prepare(c.arguments, c.context->prepared);
+            if (c.run) c.run(c.arguments, *c.context);
+        },
+        &call);
+}
+}  // namespace
+
+int64_t recomputed() { return num_recomputed; }
+
+RunLock::RunLock() : side_(new Side{forks(), {}}) {}
+
+void RunLock::lock() {
+    Side* side = side_.load();
+    if (side->forks != forks()) {
+        Side* const fresh = new Side{forks(), {}};
+        if (side_.compare_exchange_strong(side, fresh)) side = fresh;  // the other stays: nobody can unlock it
+        else delete fresh;
+    }
+    side->mutex.lock();
+}
+
+void RunLock::unlock() { side_.load()->mutex.unlock(); }
+
+void* Workspace::reserve(int64_t bytes) {
+    if (!suits(bytes_, bytes)) {
+        std::free(data_);
+        data_ = nullptr;
+        bytes_ = 0;
+        const size_t rounded = (size_t(bytes) + kRounding - 1) / kRounding * kRounding;
+        data_ = std::aligned_alloc(64, rounded);
+        if (!data_) throw std::bad_alloc();
+        bytes_ = int64_t(rounded);
+    }
+    return data_;
+}
+
+void Workspace::release_above(int64_t bytes) {
+    if (bytes_ <= bytes) return;
+    std::free(data_);
+    data_ = nullptr;
+    bytes_ = 0;
+}
+
+Workspace::~Workspace() { std::free(data_); }
+
+Outcome run_once(const BoundKernel& bound) {
+    constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training (5 MB) would be held all along
+    thread_local Workspace workspace;
+    const int64_t own = whole_lines(bound.workspace_bytes());
+    char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
+    Context context{memory, kOk, memory + own};
+    const bool whole = made({bound.kernel->prepare, bound.kernel->run, bound.arguments.data(), &context});
+    num_recomputed += context.recomputed;
+    workspace.release_above(kKept);
+    return {whole ? context.status : int64_t(kOutOfMemory), bound.kernel->name};
+}
+
+ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights) : fixed_(fixed_weights) {
+    for (const BoundKernel* step : steps) {
+        Entry entry{step->kernel, arguments_.size(), -1, step->built_batch(), 0};
+        if (entry.built >= 0) {
+            entry.batch = int64_t(entry.first) + step->signature->batch;
+            largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
+        }
+        arguments_.insert(arguments_.end(), step->arguments.begin(), step->arguments.end());
+        int64_t bytes = step->workspace_bytes();
+        if (fixed_) {
+            entry.prepared = size_t(prepared_bytes_);
+            prepared_bytes_ += whole_lines(step->prepared_bytes());
+        } else {
+            entry.prepared = size_t(whole_lines(bytes));
+            bytes = whole_lines(bytes) + step->prepared_bytes();
+        }
+        workspace_bytes_ = std::max(workspace_bytes_, bytes);
+        steps_.push_back(entry);
+    }
+    workspace_.reserve(workspace_bytes_);
+    prepared_.reserve(prepared_bytes_);
+}
+
+void ProgramData::refresh() {
+    std::lock_guard<RunLock> lock(running_);
+    stale_ = true;
+}
+
+// Some 50 us: other threads shorten it by little, and one that the system has put to sleep with a task in hand, or that
+// cannot run because another library's threads spin, lets the caller wait for milliseconds.
+constexpr double kAlone = 2e6;
+
+Outcome ProgramData::run(int64_t n) {
+    std::lock_guard<RunLock> lock(running_);
+    if (!fixed_) return run_held(n);
+    const bool packs = stale_;
+    const WorkCount count(n == counted_ && work_ < kAlone);
+    const Outcome outcome = run_held(n);
+    if (!packs && outcome.status == kOk) {
+        counted_ = n;
+        work_ = count.work();
+    }
+    return outcome;
+}
+
+Outcome ProgramData::run_held(int64_t n) {
+    char* const memory = static_cast<char*>(workspace_.reserve(0));
+    char* const prepared = fixed_ ? static_cast<char*>(prepared_.reserve(0)) : memory;
+    for (const Entry& entry : steps_) {
+        uint64_t* const arguments = arguments_.data() + entry.first;
+        uint64_t* const batch = entry.batch < 0 ? nullptr : &arguments_[size_t(entry.batch)];
+        const auto prepare = entry.kernel->prepare;
+        Context context{memory, kOk, prepared + entry.prepared};
+        bool whole = true;
+        if (batch) *batch = uint64_t(entry.built);
+        if (prepare && fixed_ && stale_) whole = made({prepare, nullptr, arguments, &context});
+        if (batch && n >= 0) *batch = uint64_t(n);
+        if (whole) whole = made({fixed_ ? nullptr : prepare, entry.kernel->run, arguments, &context});
+        num_recomputed += context.recomputed;
+        if (!whole) return {kOutOfMemory, entry.kernel->name};
+        if (context.status != kOk) return {context.status, entry.kernel->name};
+    }
+    stale_ = false;
+    return {};
+}
+
+Outcome ProgramData::run_steps(int64_t n, int64_t count, const std::vector<Change>& before,
+                               const std::vector<Change>& after, int64_t& done) {
+    std::lock_guard<RunLock> lock(running_);
+    for (done = 0; done < count; ++done) {
+        for (const Change& c : before) std::memcpy(c.memory, c.values + size_t(done) * c.bytes, c.bytes);
+        const Outcome outcome = run_held(n);
+        if (outcome.status == kOutOfMemory) {
+            if (done == 0) return outcome;
+            for (const Change& c : after) std::memcpy(c.memory, c.values + size_t(done - 1) * c.bytes, c.bytes);
+            return {};  // this run is as if it had not begun; whoever tries it again is told
+        }
+        for (const Change& c : after) std::memcpy(c.values + size_t(done) * c.bytes, c.memory, c.bytes);
+        if (outcome.status != kOk) return outcome;
+    }
+    return {};
+}
+
+}  // namespace pellucid

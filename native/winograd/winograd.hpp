@@ -1,0 +1,299 @@
+// Winograd's minimal filtering, F(m x m, 3 x 3): what its files share.
+//
+//     y = A^T [ (G g G^T) * (B^T d B) ] A        Source: Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
+//                                                Networks", section 4.
+//
+// A tile of m x m outputs needs a window d of P x P inputs, P = m + 2. Windows (B^T d B), kernels (G g G^T) and
+// results are P*P numbers a channel, the points; at each point all tiles and channels are one matrix product. With m =
+// 4 a product has 36 / 16 multiplications an output instead of 9 (4 times fewer), with m = 2 16 / 4 (2.25 times). For
+// 5x5 kernels F(2x2, 5x5) has the windows and points of F(4x4, 3x3): 36 / 4 instead of 25 (2.8 times).
+//
+// Transforms (winograd/transforms.hpp): a vector of channels at a time, columns then rows, the half-done P x P vectors in
+// a buffer on the stack (36 do not fit in registers). Windows that leave the picture are copied with zeros around them
+// first. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never used.
+//
+// Layout of transformed numbers: blocks of channels > points > tiles > channels of the block, so that a product reads
+// its rows in order. Points are 64 bytes further apart than they need be: at a power of two all 36 fall into one set
+// of the cache.
+//
+// Product: the register tiles of common/gather_gemm.hpp (R rows x NV vectors, 6 x 2 with AVX2, 12 x 2 with AVX-512), but rows
+// at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products. From L1 and L2
+// it runs at the limit of the machine's arithmetic (106 of about 100 GFLOP/s measured). k goes by fours, as there.
+//
+// A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd/range.hpp. A result
+// whose own field is zero is zero (zero_fields), whatever the rest of its window is.
+#pragma once
+#include "conv/conv2d.hpp"
+#include "winograd/unpool.hpp"
+#include "winograd/range.hpp"
+#include "winograd/transforms.hpp"
+
+namespace pellucid {
+namespace PELLUCID_ISA_NAMESPACE {
+namespace {
+
+// half[i][j] = T applied to the columns of from[i * row + j * pixel], one vector of channels.
+template <typename T>
+PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t pixel, vf (&half)[T::to][T::from]) {
+#pragma GCC unroll 8
+    for (int j = 0; j < T::from; ++j) {
+        vf in[T::from], out[T::to];
+#pragma GCC unroll 8
+        for (int i = 0; i < T::from; ++i) in[i] = load(from + i * row + j * pixel);
+        T::apply(in, out);
+#pragma GCC unroll 8
+        for (int i = 0; i < T::to; ++i) half[i][j] = out[i];
+    }
+}
+
+// Both axes, to points that lie `point` apart; `each(i, j, v)` sees them.
+template <typename T, typename Each>
+PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point, Each each) {
+    vf half[T::to][T::from];
+    transform_columns<T>(from, row, pixel, half);
+#pragma GCC unroll 8
+    for (int i = 0; i < T::to; ++i) {
+        vf out[T::to];
+        T::apply(half[i], out);
+#pragma GCC unroll 8
+        for (int j = 0; j < T::to; ++j) {
+            store(to + (i * T::to + j) * point, out[j]);
+            each(i, j, out[j]);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------ tiles
+
+// Pictures, and the windows cut out of them: tile (i, j) of a picture starts at row i * step - top, column j * step -
+// left (step: of the transform), which may lie outside. C channels of the `pixel` that a pixel has, from `data` on.
+struct Windows {
+    const float* data;
+    int64_t N, H, W, C;
+    int64_t pixel;
+    int64_t readable;      // floats from `data` on
+    int64_t down, across;  // tiles of a picture
+    int64_t top, left;
+    Pooled pooled;         // where the pictures are known by their pooling alone; `data` is null then
+    uint8_t* out_of_range;  // a byte for each picture
+    float range;            // what to watch for (winograd/range.hpp); 0: overflow alone
+};
+
+// Group g's C channels of whole pictures.
+inline Windows windows_of(const float* data, int64_t N, int64_t H, int64_t W, int64_t C, int64_t groups, int64_t g) {
+    Windows w{};
+    w.data = data + g * C;
+    w.N = N;
+    w.H = H;
+    w.W = W;
+    w.C = C;
+    w.pixel = groups * C;
+    w.readable = N * H * W * w.pixel - g * C;
+    return w;
+}
+
+// Group g of the gradient that a pooled convolution passes back.
+template <typename Arguments>
+Windows unpooled_windows(const Arguments& a, int64_t g) {
+    Windows w{};
+    w.N = a.N;
+    w.C = a.O / a.GROUPS;
+    w.pooled = pooled_of(a, g);
+    return w;
+}
+
+// Channels in blocks of `width` (a multiple of V; the last one narrower), `points` x `tiles` of them.
+struct Layout {
+    int64_t channels, width, blocks;
+    int64_t point;  // floats between points
+    int64_t block;  // floats between blocks
+};
+
+inline Layout layout_of(int64_t channels, int64_t width, int64_t points, int64_t tiles) {
+    Layout l{channels, width, ceil_div(channels, width), 0, 0};
+    l.point = tiles * at_most(width, round_up(channels, V)) + 16;
+    l.block = l.point * points;
+    return l;
+}
+constexpr int64_t block_channels(const Layout& l, int64_t b) { return at_most(l.channels - b * l.width, l.width); }
+constexpr int64_t block_row(const Layout& l, int64_t b) { return round_up(block_channels(l, b), V); }
+
+constexpr int64_t kLine = 16;  // floats of a cache line
+
+// Fetches the lines of PIXELS pixels in each of ROWS rows. The prefetcher of the processor does not follow 36 pixels
+// that are C channels apart: without this, forward is 5 to 15 % slower.
+template <int ROWS, int PIXELS>
+PELLUCID_INLINE void prefetch_pixels(const float* from, int64_t row, int64_t pixel) {
+#pragma GCC unroll 16
+    for (int i = 0; i < ROWS; ++i)
+#pragma GCC unroll 8
+        for (int k = 0; k < PIXELS; ++k) __builtin_prefetch(from + i * row + k * pixel, 1);
+}
+
+constexpr int64_t scratch_floats(int64_t size, int64_t channels) { return size * size * channels + V; }
+
+// By lanes, the largest magnitude of what a pooled pixel's C channels pass back.
+inline vi largest_passed(const Pooled& p, int64_t at, int64_t C) {
+    vi most = vi{};
+    for (int64_t c0 = 0; c0 < C; c0 += V) {
+        const int64_t c = vector_start(c0, C);
+        most = larger(most, bits(passed_back(p, at + c, at_most(C - c, V))) & kMagnitude);
+    }
+    return most;
+}
+
+// Marks picture n if the largest magnitudes seen of it are too large for the transform.
+inline void mark_range(const Windows& w, int64_t n, vi seen) {
+    const int32_t most = largest_lane(seen);
+    if (w.range == 0.0f) {
+        if (most < kHuge) return;
+    } else if (w.data) {
+        const float* const picture = w.data + n * w.H * w.W * w.pixel;
+        const auto largest = [&](int64_t i) { return largest_channels(picture + i * w.pixel, w.C); };
+        if (in_range(most, w.range, w.H, w.W, largest)) return;
+    } else {
+        const Pooled& p = w.pooled;
+        const auto largest = [&](int64_t i) { return largest_passed(p, (n * p.QH * p.QW + i) * p.pixel, w.C); };
+        if (in_range(most, w.range, p.QH, p.QW, largest)) return;
+    }
+    __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
+}
+
+// The results of a window whose fields hold nothing but zeros, a bit each. What the window's other numbers leave there
+// are roundings, and at zero an activation's slope is not what it is beside it: with black borders and biases of zero
+// the gradient of a bias would be wrong in its first digit. Each field has one of the few pixels asked first.
+template <typename T>
+uint32_t zero_fields(const float* from, int64_t row, int64_t pixel, int64_t C) {
+    constexpr int K = T::from - T::step + 1;
+    const auto is_zero = [&](int i, int j) {
+        const float* const p = from + i * row + j * pixel;
+        return p[0] == 0.0f && largest_lane(largest_channels(p, C)) == 0;
+    };
+    bool some = false;
+    for (int i = K - 1; i < T::from; i += K)
+        for (int j = K - 1; j < T::from; j += K) some = some || is_zero(i, j);
+    if (!some) return 0;
+    uint32_t zeros[T::from] = {}, fields = 0;
+    for (int i = 0; i < T::from; ++i)
+        for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(i, j)) << j;
+    for (int y = 0; y < T::step; ++y)
+        for (int x = 0; x < T::step; ++x) {
+            uint32_t field = (1u << K) - 1;
+            for (int i = 0; i < K; ++i) field &= zeros[y + i] >> x;
+            fields |= uint32_t(field == (1u << K) - 1) << (y * T::step + x);
+        }
+    return fields;
+}
+
+// Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`, and its
+// zero_fields go to zeros[place], unless that is null.
+template <typename T>
+void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
+                       float* scratch, uint32_t* zeros = nullptr) {
+    const int64_t reach = round_up(w.C, V);
+    int64_t picture = -1;
+    vi most = vi{};  // of what is watched of the picture
+    for (int64_t t = first; t < first + count; ++t, ++place) {
+        const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
+        if (n != picture) {
+            if (picture >= 0) mark_range(w, picture, most);
+            picture = n;
+            most = vi{};
+        }
+        const int64_t y = within / w.across * T::step - w.top, x = within % w.across * T::step - w.left;
+        const int64_t start = ((n * w.H + y) * w.W + x) * w.pixel;
+        const float *from = scratch, *ahead = scratch;  // ahead: what the next window does not share with this one
+        int64_t row = T::from * w.C, pixel = w.C;
+        if (!w.data) {
+            unpooled_window(w.pooled, w.C, n, y, x, T::from, scratch);
+        } else if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
+                   start + (T::from - 1) * (w.W + 1) * w.pixel + reach > w.readable) {
+            copy_window(w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
+        } else {
+            from = w.data + start;
+            row = w.W * w.pixel;
+            pixel = w.pixel;
+            ahead = from + T::from * pixel;
+        }
+        if (zeros) zeros[place] = zero_fields<T>(from, row, pixel, w.C);
+        for (int64_t b = 0; b < l.blocks; ++b) {
+            const int64_t stride = block_row(l, b);
+            float* block = to + b * l.block + place * stride;
+            for (int64_t c = 0; c < stride; c += V) {
+                if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, row, pixel);
+                const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
+                transform_to<T>(from + b * l.width + c, row, pixel, block + c, l.point, [&](int i, int j, vf v) {
+                    if (T::watched(i) && T::watched(j)) most = larger(most, bits(v) & magnitude);
+                });
+            }
+        }
+    }
+    if (picture >= 0) mark_range(w, picture, most);
+}
+
+// --------------------------------------------------------------------------------------------------------- products
+
+// out[r][j] (+)= sum over k of a[r * row + k * step] * b[k][j], R rows of NV vectors. Rows of `out` and `b` are NV
+// vectors long. Adjacent: row = 1, else step = 1.
+template <int R, int NV, bool Adjacent>
+__attribute__((noinline)) void tile(const float* a, int64_t stride, const float* b, int64_t depth, float* out,
+                                    bool accumulate) {
+    const float* p[R];
+    vf sum[R][NV];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        p[r] = a + (Adjacent ? r : r * stride);
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) sum[r][v] = vf{};
+    }
+    const float* const end = b + depth * (NV * V);
+#pragma GCC unroll 4
+    for (int64_t k = 0; b != end; b += NV * V, k += Adjacent ? stride : 1) {
+        vf panel[NV];
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) panel[v] = load(b + v * V);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const vf x = broadcast(Adjacent ? a[k + r] : p[r][k]);
+#pragma GCC unroll 2
+            for (int v = 0; v < NV; ++v) sum[r][v] += x * panel[v];
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) {
+            float* y = out + (r * NV + v) * V;
+            store(y, accumulate ? load(y) + sum[r][v] : sum[r][v]);
+        }
+}
+
+using ProductTile = void (*)(const float*, int64_t, const float*, int64_t, float*, bool);
+#define PELLUCID_PRODUCTS_4(NV, A) nullptr, tile<1, NV, A>, tile<2, NV, A>, tile<3, NV, A>, tile<4, NV, A>
+#define PELLUCID_PRODUCTS_6(NV, A) PELLUCID_PRODUCTS_4(NV, A), tile<5, NV, A>, tile<6, NV, A>
+#define PELLUCID_PRODUCTS_8(NV, A) PELLUCID_PRODUCTS_6(NV, A), tile<7, NV, A>, tile<8, NV, A>
+#define PELLUCID_PRODUCTS_10(NV, A) PELLUCID_PRODUCTS_8(NV, A), tile<9, NV, A>, tile<10, NV, A>
+#define PELLUCID_PRODUCTS_12(NV, A) PELLUCID_PRODUCTS_10(NV, A), tile<11, NV, A>, tile<12, NV, A>
+#define PELLUCID_PRODUCTS_OF(R, NV, A) PELLUCID_PRODUCTS_##R(NV, A)
+#define PELLUCID_PRODUCTS(R, NV, A) PELLUCID_PRODUCTS_OF(R, NV, A)
+
+// m rows in tiles of nearly equal size.
+template <bool Adjacent>
+inline void multiply_rows(int64_t m, const float* a, int64_t stride, const float* b, int64_t depth, int64_t width,
+                          float* out, bool accumulate) {
+    static const ProductTile wide[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS2, 2, Adjacent)};
+    static const ProductTile narrow[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS1, 1, Adjacent)};
+    const bool two = width > V;
+    const ProductTile* const tiles = two ? wide : narrow;
+    const int64_t count = ceil_div(m, two ? kRows2 : kRows1), size = m / count, extra = m % count;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t rows = size + (i < extra);
+        tiles[rows](a, stride, b, depth, out, accumulate);
+        a += rows * (Adjacent ? 1 : stride);
+        out += rows * width;
+    }
+}
+
+}  // namespace
+}  // namespace PELLUCID_ISA_NAMESPACE
+}  // namespace pellucid
