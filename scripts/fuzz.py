@@ -48,7 +48,6 @@ from fuzz_changes import changed, described, description_of
 with atheris.instrument_imports(include=["pellucid"]):
     from fuzz_folders import Folders
 
-    from pellucid import checkpoint, model_file, safe_pickle
     from pellucid import layers as L
     from pellucid.cli import main, report, resume
     from pellucid.cli.judge import judged
@@ -57,8 +56,10 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid.cli.train_setup import fraction
     from pellucid.datasets import cifar, idx
     from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
-    from pellucid.inside import Inside
+    from pellucid.files import safe_pickle, tensor_file
+    from pellucid.files.inside import Inside
     from pellucid.model import Model
+    from pellucid.model import file as model_file
     from pellucid.train.doctor import in_language, read_findings
     from pellucid.train.snapshots import read_snapshot
     from pellucid.visualise import curves_figure, held_name, read_log
@@ -125,7 +126,7 @@ def mutated_json(data: bytes, max_size: int, seed: int) -> bytes:
 
 def read_header(data: bytes) -> None:
     FILE.write_bytes(wrapped(data))
-    checkpoint.read(FILE)
+    tensor_file.read(FILE)
 
 
 def read_file(data: bytes) -> None:

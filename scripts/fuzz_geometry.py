@@ -53,9 +53,11 @@ from wild_networks import (
     use,
 )
 
-from pellucid import checkpoint, layers, model_file, ops, scratch
+from pellucid import layers, ops, scratch
 from pellucid.errors import PellucidError, shown
+from pellucid.files import tensor_file
 from pellucid.model import Sequential
+from pellucid.model import file as model_file
 from pellucid.ops import dispatch, geometry, native
 from pellucid.ops.native import runtime
 
@@ -77,7 +79,7 @@ def fuzz_files(rng: Random) -> str:
         facts[part] = changed(facts[part], rng)
     tensors = {f"{layer.name}/{name}": array for layer in model.layers for name, array in
                (layer.params | layer.state).items()}  # fmt: skip
-    checkpoint.write(FILE, tensors, facts)
+    tensor_file.write(FILE, tensors, facts)
     return use(model_file.load(FILE), rng, train=rng.random() < 0.3)
 
 

@@ -12,7 +12,8 @@ from commands import Command
 from PIL import Image
 from screen import Screen
 
-from pellucid import datasets, progress
+from pellucid import _progress as progress
+from pellucid import datasets
 from pellucid.cli import main
 
 os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import pellucid
-from pellucid import atomic
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.files import atomic
 
 
 def write(path: Path, content: bytes = b"whole") -> None:
@@ -118,7 +118,7 @@ def test_a_pipe_and_a_device_are_written_into_and_stay(tmp_path: Path) -> None:
 
 def test_the_output_of_this_process_is_no_file_to_replace(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pellucid.atomic import replacing\n"
+        "import os, sys; from pellucid.files.atomic import replacing\n"
         "print('before', flush=True)\n"
         "with replacing('/dev/stdout') as file: file.write(b'whole\\n')\n"
         "print('after')"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid import checkpoint
 from pellucid.errors import CheckpointError, PellucidError
+from pellucid.files import tensor_file
 
 TENSORS = {
     "conv1.kernel": np.arange(2 * 3 * 1 * 4, dtype=np.float32).reshape(2, 3, 1, 4) / 7,
@@ -31,10 +31,10 @@ METADATA = {
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, TENSORS, METADATA)
-    tensors, metadata = checkpoint.read(path)
+    tensor_file.write(path, TENSORS, METADATA)
+    tensors, metadata = tensor_file.read(path)
     assert metadata == METADATA
-    assert checkpoint.read_metadata(path) == METADATA
+    assert tensor_file.read_metadata(path) == METADATA
     assert tensors.keys() == TENSORS.keys()
     for name, array in TENSORS.items():
         assert tensors[name].dtype == array.dtype and tensors[name].shape == array.shape, name
@@ -46,7 +46,7 @@ def test_the_safetensors_library_reads_it(tmp_path: Path) -> None:
     library = pytest.importorskip("safetensors")
     numpy_side = pytest.importorskip("safetensors.numpy")
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, TENSORS, METADATA)
+    tensor_file.write(path, TENSORS, METADATA)
     theirs = numpy_side.load_file(path)
     assert theirs.keys() == TENSORS.keys()
     for name, array in TENSORS.items():
@@ -58,8 +58,8 @@ def test_the_safetensors_library_reads_it(tmp_path: Path) -> None:
 def test_arrays_need_not_be_contiguous_or_little_endian(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     base = np.arange(12, dtype=np.float32).reshape(3, 4)
-    checkpoint.write(path, {"t": base.T, "s": base[:, ::2], "big": base.astype(">f4")}, {})
-    tensors, _ = checkpoint.read(path)
+    tensor_file.write(path, {"t": base.T, "s": base[:, ::2], "big": base.astype(">f4")}, {})
+    tensors, _ = tensor_file.read(path)
     np.testing.assert_array_equal(tensors["t"], base.T)
     np.testing.assert_array_equal(tensors["s"], base[:, ::2])
     np.testing.assert_array_equal(tensors["big"], base)
@@ -67,13 +67,13 @@ def test_arrays_need_not_be_contiguous_or_little_endian(tmp_path: Path) -> None:
 
 def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        checkpoint.write(tmp_path / name, TENSORS, METADATA)
+        tensor_file.write(tmp_path / name, TENSORS, METADATA)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_wide_items_are_aligned(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, {"byte": np.ones(3, np.uint8), "double": np.ones(2)}, {})
+    tensor_file.write(path, {"byte": np.ones(3, np.uint8), "double": np.ones(2)}, {})
     raw = path.read_bytes()
     length = int.from_bytes(raw[:8], "little")
     assert length % 8 == 0
@@ -99,7 +99,7 @@ def test_what_has_no_place_is_refused_and_nothing_is_left(
 ) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(CheckpointError) as caught:
-        checkpoint.write(path, tensors, metadata)
+        tensor_file.write(path, tensors, metadata)
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
     assert os.listdir(tmp_path) == []
 

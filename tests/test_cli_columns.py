@@ -16,9 +16,9 @@ import typer
 from commands import Command
 
 from pellucid import Conv2D, Input, ReLU, Sequential
+from pellucid._text import say, text_columns
 from pellucid.cli import output
 from pellucid.cli.app import app
-from pellucid.text import say, text_columns
 
 WIDTH = 80
 LONGEST_HELP = 75

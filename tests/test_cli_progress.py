@@ -10,9 +10,9 @@ import pytest
 from commands import Command
 from screen import Screen, appears
 
-from pellucid import progress
+from pellucid import _progress as progress
+from pellucid._progress import WorkBar
 from pellucid.cli.progress import working
-from pellucid.progress import WorkBar
 
 
 def test_counted_work_has_a_bar_that_goes(screen: Screen) -> None:

@@ -13,7 +13,7 @@ from commands import Command
 from PIL import Image
 
 from pellucid import datasets
-from pellucid.model_file import load
+from pellucid.model.file import load
 
 
 def table(file: Path) -> list[list[str]]:

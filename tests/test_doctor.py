@@ -14,8 +14,8 @@ import pellucid
 from pellucid import datasets, optimizers, zoo
 from pellucid import layers as L
 from pellucid.datasets.transforms import augmentation
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.train import Checkpoints, Diagnosed, JsonLog, TrainConfig, Trainer, run_training
 from pellucid.train.doctor import RULES, Doctor, read_findings
 from pellucid.train.doctor.record import in_language

@@ -12,8 +12,8 @@ from pellucid import layers as L
 from pellucid import optimizers
 from pellucid.errors import ConfigError
 from pellucid.initializers import RandomNormal
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.ops import native
 
 X, Y = bars()

@@ -12,8 +12,8 @@ from doctor_cases import bars, network, rules, said
 
 from pellucid import losses, optimizers
 from pellucid.errors import DivergedError
-from pellucid.inputs import make_examples
 from pellucid.layers import L2
+from pellucid.model.inputs import make_examples
 from pellucid.train import Diagnosed, EpochEnded, Examples, TrainingStarted
 from pellucid.train.doctor import RULES, Doctor, chart
 from pellucid.train.doctor.chart import chance_loss

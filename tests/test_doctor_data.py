@@ -9,8 +9,8 @@ from doctor_cases import bars, network, rules, said
 from pellucid import datasets
 from pellucid import layers as L
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.train import TrainConfig, Trainer
 from pellucid.train.doctor import Doctor
 from pellucid.train.doctor.duplicates import shared_rows

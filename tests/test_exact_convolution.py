@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid import checkpoint
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inputs import make_examples
+from pellucid.files import tensor_file
 from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
+from pellucid.model.inputs import make_examples
 from pellucid.ops import native
 from pellucid.plan import InferencePlan, TrainingPlan
 from pellucid.train.examples import make_feed
@@ -113,11 +113,11 @@ def test_files_keep_it_and_older_ones_load(tmp_path: Path) -> None:
     for exact in (True, False):
         network(exact_convolution=exact).save(tmp_path / "model.safetensors")
         assert pellucid.load(tmp_path / "model.safetensors").exact_convolution is exact
-    tensors, facts = checkpoint.read(tmp_path / "model.safetensors")
+    tensors, facts = tensor_file.read(tmp_path / "model.safetensors")
     del facts["exact_convolution"]
-    checkpoint.write(tmp_path / "old.safetensors", tensors, facts)
+    tensor_file.write(tmp_path / "old.safetensors", tensors, facts)
     assert pellucid.load(tmp_path / "old.safetensors").exact_convolution is False
-    checkpoint.write(tmp_path / "wrong.safetensors", tensors, {**facts, "exact_convolution": "no"})
+    tensor_file.write(tmp_path / "wrong.safetensors", tensors, {**facts, "exact_convolution": "no"})
     with pytest.raises(CheckpointError, match="exact_convolution: expected true or false, got 'no'"):
         pellucid.load(tmp_path / "wrong.safetensors")
 

@@ -161,7 +161,7 @@ def test_a_network_of_nan_says_nothing() -> None:
     with pytest.raises(DataError, match="no finite"):
         depth_figure(model)
     figure_bytes(dissect_figure(model, PICTURE, "conv"), "png")
-    from pellucid.tracing import trace
+    from pellucid.model.tracing import trace
 
     figure = histograms_figure(layer_histograms(trace(model, PICTURE[None])))
     assert "conv: no finite value" in [ax.get_title() for ax in figure.axes]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid import Dense, LeakyReLU, ScaledTanh, Sequential, checkpoint, initializers, load, losses, schedules
+from pellucid import Dense, LeakyReLU, ScaledTanh, Sequential, initializers, load, losses, schedules
 from pellucid.errors import CheckpointError, ConfigError, DataError, DivergedError, PellucidError
+from pellucid.files import tensor_file
 from pellucid.optimizers import SGD, Adagrad, Adam, RMSprop
 
 X = np.linspace(0, 1, 32, dtype=np.float32).reshape(8, 4)
@@ -70,9 +71,9 @@ def test_infinity_stays_what_it_is() -> None:
 
 def test_weights_of_a_file_beyond_float32(tmp_path: Path) -> None:
     network().save(tmp_path / "m.safetensors")
-    tensors, facts = checkpoint.read(tmp_path / "m.safetensors")
+    tensors, facts = tensor_file.read(tmp_path / "m.safetensors")
     tensors["dense/kernel"] = np.full((4, 3), 1e300)
-    checkpoint.write(tmp_path / "m.safetensors", tensors, {k: v for k, v in facts.items() if k != "format_version"})
+    tensor_file.write(tmp_path / "m.safetensors", tensors, {k: v for k, v in facts.items() if k != "format_version"})
     with pytest.raises(CheckpointError, match=r"m\.safetensors: .*kernel must be numbers that float32 can hold"):
         load(tmp_path / "m.safetensors")
 

@@ -14,7 +14,7 @@ from small_model import fit
 from pellucid import layers as L
 from pellucid import zoo
 from pellucid.errors import ConfigError
-from pellucid.inputs import make_examples
+from pellucid.model.inputs import make_examples
 from pellucid.ops import native
 from pellucid.train import (
     EpochStarted,

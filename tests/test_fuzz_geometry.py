@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from fuzz_geometry import run_input
 
-from pellucid import checkpoint, initializers, layers, losses, model_file, ops, optimizers, schedules, scratch
+from pellucid import initializers, layers, losses, ops, optimizers, schedules, scratch
 from pellucid.cli.app import main
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, ShapeError, shown
+from pellucid.files import tensor_file
 from pellucid.model import Sequential
+from pellucid.model import file as model_file
 from pellucid.ops import geometry
 
 HUGE = (2**31, 2**60 + 1, 2**62, 2**62 - 1, 2**63, 10**30, 10**5000)
@@ -93,7 +95,7 @@ def test_a_file_cannot_say_what_a_layer_refuses(tmp_path: Path, argument: str, n
     facts = {"kind": "model", **model_file.facts_of(model)}
     facts["layers"][0][argument] = [[number, 0], [0, 0]] if argument == "padding" else [1, number]
     arrays = {f"{layer.name}/{name}": array for layer in model.layers for name, array in layer.params.items()}
-    checkpoint.write(tmp_path / "model.safetensors", arrays, facts)
+    tensor_file.write(tmp_path / "model.safetensors", arrays, facts)
     with pytest.raises(CheckpointError, match=argument):
         model_file.load(tmp_path / "model.safetensors")
 

@@ -175,14 +175,14 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
 
 @pytest.mark.parametrize("reads", [[[-1], [1]], [[-1], [-1]], [[-1], []], [[-1], [5]], [[-1]], [[-2], [0]]])
 def test_files_whose_layers_read_what_is_not_there_are_refused(reads: list[list[int]], tmp_path: Path) -> None:
-    from pellucid import checkpoint
+    from pellucid.files import tensor_file
 
     x = inputs = Input((4, 4, 1))
     for layer in (layers.Flatten(), layers.Dense(2)):
         x = layer(x)
     Model(inputs, x).save(tmp_path / "m.safetensors")
-    tensors, facts = checkpoint.read(tmp_path / "m.safetensors")
-    checkpoint.write(tmp_path / "m.safetensors", tensors, {**facts, "reads": reads})
+    tensors, facts = tensor_file.read(tmp_path / "m.safetensors")
+    tensor_file.write(tmp_path / "m.safetensors", tensors, {**facts, "reads": reads})
     with pytest.raises(CheckpointError):
         pellucid.load(tmp_path / "m.safetensors")
 

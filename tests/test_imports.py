@@ -51,9 +51,9 @@ def test_the_files_that_the_page_names_exist() -> None:
 
 
 def part_of(module: str) -> str:
-    """The part a dotted name belongs to: pellucid.ops.api.conv is of ops, pellucid.model_file of model."""
+    """The part a dotted name belongs to: pellucid.ops.api.conv is of ops."""
     name = module.split(".")[1] if "." in module else ""
-    return {"__main__": "cli", "model_file": "model"}.get(name, name)
+    return {"__main__": "cli"}.get(name, name)
 
 
 def dotted(path: Path) -> str:

@@ -19,7 +19,7 @@ from pellucid import visualise as V
 from pellucid._language import language
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.visualise.labels import KOREAN, LAYER_WORDS
 
 SOURCE = Path(pellucid.__file__).parent

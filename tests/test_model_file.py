@@ -11,10 +11,11 @@ import pytest
 from small_model import fit, pictures, small
 
 import pellucid
-from pellucid import checkpoint, optimizers, zoo
 from pellucid import layers as L
+from pellucid import optimizers, zoo
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
+from pellucid.files import tensor_file
 from pellucid.model import Sequential
 
 
@@ -137,5 +138,5 @@ def test_a_model_trained_on_pictures_with_nan_can_still_be_saved(tmp_path: Path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pellucid.load(tmp_path / "m.safetensors")
-    _, facts = checkpoint.read(tmp_path / "m.safetensors")
+    _, facts = tensor_file.read(tmp_path / "m.safetensors")
     json.dumps(facts, allow_nan=False)

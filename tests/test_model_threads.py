@@ -20,7 +20,7 @@ from pellucid import Sequential, layers
 from pellucid._locks import Turns
 from pellucid.errors import ConfigError
 from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
-from pellucid.parameters import FlatParameters
+from pellucid.layers.parameters import FlatParameters
 from pellucid.plan import TrainingPlan
 from pellucid.train.events import BatchEnded, Event
 
@@ -76,7 +76,7 @@ def test_parameters_are_laid_out_by_one_thread(monkeypatch: pytest.MonkeyPatch) 
             super().__init__(*arguments)
 
     model.build((8, 8, 1))
-    monkeypatch.setattr("pellucid.network.FlatParameters", Slow)
+    monkeypatch.setattr("pellucid.model.network.FlatParameters", Slow)
     assert not at_once(*[lambda: found.append(model.parameters)] * 3)
     assert meeting.count == 1 and all(each is found[0] for each in found)
 
@@ -272,7 +272,7 @@ import os, signal, sys, threading, time
 import numpy as np
 from pellucid import Sequential
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten
-from pellucid.progress import WorkBar
+from pellucid._progress import WorkBar
 
 class Screen:
     closed, encoding = False, "utf-8"

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pellucid import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, Sequential, zoo
-from pellucid.notebook import html
+from pellucid._notebook import html
 from pellucid.train import Evaluation, History
 
 EVIL = "<b onclick='x'>&\"</td><script>"
@@ -202,7 +202,7 @@ def test_other_objects_are_left_to_others() -> None:
 
 def test_nothing_heavy_is_loaded() -> None:
     code = (
-        "import sys, pellucid; before = 'pellucid.notebook' in sys.modules;"
+        "import sys, pellucid; before = 'pellucid._notebook' in sys.modules;"
         "m = pellucid.Sequential([pellucid.Conv2D(2, 3, input_shape=(8, 8, 1))]); m._repr_html_();"
         "print(before, [n for n in ('matplotlib', 'PIL', 'rich', 'IPython') if n in sys.modules])"
     )

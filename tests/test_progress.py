@@ -16,11 +16,13 @@ from screen import Screen, appears
 from small_model import compiled, pictures
 
 import pellucid
-from pellucid import checkpoint, datasets, progress
+from pellucid import _progress as progress
+from pellucid import datasets
+from pellucid._progress import WorkBar
 from pellucid.datasets.archive import unpack
 from pellucid.errors import ConfigError
+from pellucid.files import tensor_file
 from pellucid.model import Sequential
-from pellucid.progress import WorkBar
 from pellucid.train import BatchEnded, EpochEnded, Event
 
 
@@ -111,7 +113,7 @@ def test_unpacking_and_fitting_tell_how_far_they_are(tmp_path: Path) -> None:
 
 
 def test_files_that_take_long_show_themselves(screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = checkpoint.write, checkpoint.read
+    own = tensor_file.write, tensor_file.read
 
     def slow(call: Callable[..., Any], what: str) -> Callable[..., Any]:
         def wait(*arguments: Any) -> Any:
@@ -121,7 +123,7 @@ def test_files_that_take_long_show_themselves(screen: Screen, tmp_path: Path, mo
         return wait
 
     for name, call, what in zip(("write", "read"), own, ("writing", "reading"), strict=True):
-        monkeypatch.setattr(checkpoint, name, slow(call, f"{what} {tmp_path}"[:40]))
+        monkeypatch.setattr(tensor_file, name, slow(call, f"{what} {tmp_path}"[:40]))
     compiled().save(tmp_path / "m.safetensors")
     pellucid.load(tmp_path / "m.safetensors")
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets
+from pellucid._progress import WorkBar
 from pellucid.cli.report import read_run
-from pellucid.progress import WorkBar
 from pellucid.report import LANGUAGES, make_report
 from pellucid.report.page import Page
 from pellucid.report.words import _SENTENCES, Words

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pellucid import safe_pickle
 from pellucid.errors import DataError
+from pellucid.files import safe_pickle
 
 
 def plain():

@@ -10,11 +10,12 @@ import pytest
 from small_model import small
 
 import pellucid
-from pellucid import Dense, checkpoint
+from pellucid import Dense
 from pellucid.cli.run import read_record
 from pellucid.cli.run_record import RECORD, RESUMABLE
 from pellucid.errors import CheckpointError
-from pellucid.schema import FLAG, TEXT, Maybe, Misfit, Values, check, either, number, whole
+from pellucid.files import tensor_file
+from pellucid.files.schema import FLAG, TEXT, Maybe, Misfit, Values, check, either, number, whole
 from pellucid.train.resume import FACTS, training_facts
 
 SPEC = {
@@ -68,7 +69,7 @@ def test_what_a_training_writes_fits_its_descriptions(run_folder: Path) -> None:
     (kept, *_) = sorted((run_folder / "checkpoints").glob("*.safetensors"))
     from pellucid.train.checkpoints import Saved
 
-    saved = Saved(kept, *checkpoint.read(kept))
+    saved = Saved(kept, *tensor_file.read(kept))
     assert training_facts(saved).keys() == FACTS.keys()
 
 
@@ -109,10 +110,10 @@ def test_a_models_facts_are_checked_when_it_is_read(tmp_path: Path) -> None:
     model = small()
     model.compile("adam", "categorical_crossentropy")
     model.save(tmp_path / "m.safetensors")
-    tensors, facts = checkpoint.read(tmp_path / "m.safetensors")
+    tensors, facts = tensor_file.read(tmp_path / "m.safetensors")
     pellucid.load(tmp_path / "m.safetensors")
     for change in WRONG_FACTS.values():
-        checkpoint.write(tmp_path / "w.safetensors", tensors, {**facts, **change})
+        tensor_file.write(tmp_path / "w.safetensors", tensors, {**facts, **change})
         with pytest.raises(CheckpointError, match=r"w\.safetensors: the description of the model cannot be followed"):
             pellucid.load(tmp_path / "w.safetensors")
 
@@ -121,9 +122,9 @@ def test_a_negative_variance_is_refused(tmp_path: Path) -> None:
     from pellucid import BatchNorm, Input, Sequential
 
     Sequential([Input((4, 4, 2)), BatchNorm(name="norm")]).save(tmp_path / "m.safetensors")
-    tensors, facts = checkpoint.read(tmp_path / "m.safetensors")
+    tensors, facts = tensor_file.read(tmp_path / "m.safetensors")
     tensors["norm/variance"][1] = -0.5
-    checkpoint.write(tmp_path / "m.safetensors", tensors, facts)
+    tensor_file.write(tmp_path / "m.safetensors", tensors, facts)
     with pytest.raises(CheckpointError, match="norm/variance holds negative numbers"):
         pellucid.load(tmp_path / "m.safetensors")
     assert np.isfinite(tensors["norm/variance"]).all()
@@ -169,13 +170,13 @@ def test_a_model_file_larger_than_the_memory_is_refused_at_once(tmp_path: Path) 
         except OSError:
             pytest.skip("no such file here")
     with pytest.raises(CheckpointError, match="takes 35184372088832 bytes of memory"):
-        checkpoint.read(tmp_path / "m.safetensors")
+        tensor_file.read(tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize("end", ["[]", "5", '{"event": "end", "reason": [1]}', '{"event": "end", "best_epoch": {}}'])
 def test_an_end_that_is_none_is_passed_over(end: str, tmp_path: Path) -> None:
     from pellucid.cli.report import _last_event
-    from pellucid.inside import Inside
+    from pellucid.files.inside import Inside
 
     (tmp_path / "log.jsonl").write_text(f"{end}\n")
     assert _last_event(Inside(tmp_path) / "log.jsonl") == {}

@@ -11,7 +11,7 @@ from pellucid import ops, optimizers, scratch, zoo
 from pellucid.exercises import check_edge_kernel, two_halves
 from pellucid.layers import Activation, AvgPool2D, Conv1D, Conv2D, Dense, Flatten, Layer, MaxPool2D
 from pellucid.model import Sequential
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 
 RNG = np.random.default_rng(5)
 

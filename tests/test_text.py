@@ -11,8 +11,8 @@ import pytest
 from rich.cells import cell_len
 from screen import Screen
 
+from pellucid._text import csv_text, json_text, printable, say
 from pellucid.cli.output import write_table
-from pellucid.text import csv_text, json_text, printable, say
 
 STEERING = [
     "\x00",

@@ -8,7 +8,7 @@ import pytest
 import pellucid
 from pellucid import Sequential, layers, visualise, zoo
 from pellucid.errors import ConfigError, DataError, ShapeError
-from pellucid.tracing import Trace, trace
+from pellucid.model.tracing import Trace, trace
 
 
 def pictures(n: int = 4, size: int = 8, channels: int = 3, seed: int = 0) -> np.ndarray:

@@ -14,8 +14,8 @@ import pellucid
 from pellucid import layers as L
 from pellucid import optimizers, zoo
 from pellucid.errors import ConfigError, DivergedError
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.ops import backend
 from pellucid.train import (
     BatchEnded,

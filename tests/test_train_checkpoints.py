@@ -69,7 +69,7 @@ def test_at_most_a_twentieth_of_the_time(
         clock.now += cost_s
         written.append(clock.now)
 
-    monkeypatch.setattr("pellucid.checkpoint.write", write)
+    monkeypatch.setattr("pellucid.files.tensor_file.write", write)
     kept = Checkpoints(tmp_path, every_s=60)
     start = clock.now
     kept.write({}, {}, epochs=0, steps=0)

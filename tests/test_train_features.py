@@ -11,8 +11,8 @@ from frozen_models import LABELS, NETWORKS, PICTURES, RNG, Recorder, frozen, las
 from small_model import fit
 
 from pellucid import layers as L
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.plan import base_depth
 from pellucid.train import (
     BatchEnded,

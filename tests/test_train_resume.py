@@ -13,10 +13,10 @@ from small_model import StopAt, compiled, fitted, pictures, small
 
 from pellucid import layers as L
 from pellucid import ops, optimizers, schedules
-from pellucid.atomic import make_folder
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inputs import make_examples
+from pellucid.files.atomic import make_folder
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.train import (
     BatchEnded,
     Checkpoints,

@@ -12,8 +12,8 @@ from small_model import compiled, pictures, small
 import pellucid
 from pellucid import optimizers
 from pellucid.errors import DivergedError
-from pellucid.inputs import make_examples
 from pellucid.model import Sequential
+from pellucid.model.inputs import make_examples
 from pellucid.train import (
     BatchEnded,
     EpochEnded,

@@ -11,7 +11,7 @@ import pytest
 from pellucid import Sequential, zoo
 from pellucid import layers as L
 from pellucid.errors import ConfigError
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.visualise import Dissection, dissect, dissect_figure
 from pellucid.visualise.dissection import dissect_step
 from pellucid.visualise.dissection_figure import draw_dissection, strongest

@@ -8,7 +8,7 @@ import pytest
 from pellucid import Sequential, layers
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers.graph import Graph
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.visualise import ascend, depth_figure, found_figure, made_figure, top_pictures
 from pellucid.visualise.excitation import blurred, cut
 from pellucid.visualise.excitement import depth_layers

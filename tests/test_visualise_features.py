@@ -11,7 +11,7 @@ from pellucid import Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, Sequentia
 from pellucid import layers as L
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.exercises import two_halves
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.visualise import (
     chained_panels,
     channel_panels,

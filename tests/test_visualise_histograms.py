@@ -11,7 +11,7 @@ import pytest
 from pellucid import Conv2D, Dense, Flatten, Sequential
 from pellucid import layers as L
 from pellucid.errors import CheckpointError, ConfigError, DataError
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.train.snapshots import histogram
 from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
 from pellucid.visualise.histograms import Histogram, UnitStates, histogram_of

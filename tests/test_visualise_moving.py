@@ -11,7 +11,7 @@ from PIL import Image
 
 from pellucid import Sequential, layers
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.tracing import trace
+from pellucid.model.tracing import trace
 from pellucid.visualise import (
     Animation,
     kernel_network,

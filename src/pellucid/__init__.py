@@ -16,7 +16,6 @@ adopt(sys.modules[__name__])
 
 if TYPE_CHECKING:  # the same names for editors and type checkers; a test compares the lists
     from pellucid import (
-        checkpoint,
         convert,
         datasets,
         errors,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         plan,
         schedules,
         scratch,
-        tracing,
         train,
         transfer,
         visualise,
@@ -87,9 +85,9 @@ if TYPE_CHECKING:  # the same names for editors and type checkers; a test compar
         check_gradients,
     )
     from pellucid.model import Model, Sequential, set_exact_convolution
-    from pellucid.model_file import load
+    from pellucid.model.file import load
+    from pellucid.model.tracing import trace
     from pellucid.ops import num_threads, set_num_threads
-    from pellucid.tracing import trace
 
     __version__: str
 
@@ -142,7 +140,6 @@ __all__ = [
     "ZeroPadding2D",
     "__version__",
     "check_gradients",
-    "checkpoint",
     "convert",
     "datasets",
     "errors",
@@ -162,7 +159,6 @@ __all__ = [
     "set_exact_convolution",
     "set_num_threads",
     "trace",
-    "tracing",
     "train",
     "transfer",
     "visualise",
@@ -171,7 +167,6 @@ __all__ = [
 
 _SUBMODULES = frozenset(
     [
-        "checkpoint",
         "convert",
         "datasets",
         "errors",
@@ -186,7 +181,6 @@ _SUBMODULES = frozenset(
         "plan",
         "schedules",
         "scratch",
-        "tracing",
         "train",
         "transfer",
         "visualise",
@@ -205,11 +199,11 @@ _HOME = {
     "ShapeError": "pellucid.errors",
     "Model": "pellucid.model",
     "Sequential": "pellucid.model",
-    "load": "pellucid.model_file",
+    "load": "pellucid.model.file",
     "num_threads": "pellucid.ops",
     "set_exact_convolution": "pellucid.model",
     "set_num_threads": "pellucid.ops",
-    "trace": "pellucid.tracing",
+    "trace": "pellucid.model.tracing",
 }
 
 

@@ -17,7 +17,7 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
-from pellucid.text import printable
+from pellucid._text import printable
 
 __all__ = [
     "BackendError",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import DataError
 from pellucid.ops import Array, real_array
 from pellucid.ops.geometry import whole

@@ -14,8 +14,8 @@ import pytest
 from small_model import compiled, pictures, small
 
 import pellucid
-from pellucid import checkpoint
 from pellucid.errors import CheckpointError, PellucidError
+from pellucid.files import tensor_file
 
 Cases = Callable[[int], None]
 
@@ -40,15 +40,15 @@ def test_cut_or_changed_anywhere_it_is_passed_over(kept: Path, cases: Cases) -> 
     """Every cut is noticed; a changed bit is noticed, or was in the padding."""
     whole = kept.read_bytes()
     rng = np.random.default_rng(2)
-    honest, _ = checkpoint.read(kept)
+    honest, _ = tensor_file.read(kept)
     for length in rng.choice(len(whole), 100, replace=False).tolist():
         kept.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match=r"epoch-001\.safetensors"):
-            checkpoint.read(kept)
+            tensor_file.read(kept)
     for bit in rng.choice(len(whole) * 8, 200, replace=False).tolist():
         kept.write_bytes(whole[: bit // 8] + bytes([whole[bit // 8] ^ 1 << bit % 8]) + whole[bit // 8 + 1 :])
         try:
-            tensors, _ = checkpoint.read(kept)
+            tensors, _ = tensor_file.read(kept)
         except CheckpointError:
             continue
         assert all(np.array_equal(tensors[name], array, equal_nan=True) for name, array in honest.items())
@@ -66,7 +66,7 @@ WRONG: tuple[object, ...] = (None, -1, 10**12, 1e308, "x", [], {}, [[1]])
 
 def test_what_it_tells_of_the_training_may_be_anything(kept: Path, cases: Cases) -> None:
     """Every field with every kind of value: one error of ours, or training goes on. A billion epochs are not."""
-    tensors, facts = checkpoint.read(kept)
+    tensors, facts = tensor_file.read(kept)
     outcomes: Counter[str] = Counter()
     places = [place for place in leaves(facts["training"]) if place[0] != "settings"] + [()]
     for place in places:
@@ -76,7 +76,7 @@ def test_what_it_tells_of_the_training_may_be_anything(kept: Path, cases: Cases)
             for key in keys[:-1]:
                 inner = inner[key]
             inner[keys[-1]] = value
-            checkpoint.write(kept, tensors, changed)
+            tensor_file.write(kept, tensors, changed)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -91,12 +91,12 @@ def test_what_it_tells_of_the_training_may_be_anything(kept: Path, cases: Cases)
 
 def test_a_checkpoint_without_an_array_or_with_another_is_refused(kept: Path, cases: Cases) -> None:
     """Or it is gone on from: the last gradients are for pictures only."""
-    tensors, facts = checkpoint.read(kept)
+    tensors, facts = tensor_file.read(kept)
     refused = 0
     for name in tensors:
         for changed in (None, np.zeros((2, 3, 5), np.float32)):
             others = {key: array for key, array in tensors.items() if key != name}
-            checkpoint.write(kept, others if changed is None else {**others, name: changed}, facts)
+            tensor_file.write(kept, others if changed is None else {**others, name: changed}, facts)
             try:
                 trained(kept.parent, 1)
             except CheckpointError as error:
@@ -107,9 +107,9 @@ def test_a_checkpoint_without_an_array_or_with_another_is_refused(kept: Path, ca
 
 
 def test_weights_that_are_no_numbers_are_said(kept: Path) -> None:
-    tensors, facts = checkpoint.read(kept)
+    tensors, facts = tensor_file.read(kept)
     tensors["hidden/bias"][0] = np.nan
-    checkpoint.write(kept, tensors, facts)
+    tensor_file.write(kept, tensors, facts)
     with pytest.warns(UserWarning, match="NaN or infinite weights in hidden/bias"):
         pellucid.load(kept)
     with pytest.raises(CheckpointError, match="hidden/bias"):

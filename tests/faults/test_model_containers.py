@@ -12,13 +12,13 @@ import pytest
 from containers import craft, table_of, with_header
 from limits import needs_limits, read_within
 
-from pellucid import checkpoint
 from pellucid.errors import CheckpointError
+from pellucid.files import tensor_file
 
 
 def test_the_crafted_file_is_whole_when_nothing_is_planted(tmp_path: Path) -> None:
     path = craft(tmp_path / "m", table_of(a=("F32", [2], [0, 8]), b=("U8", [1], [8, 9])), b"\0" * 9)
-    tensors, _ = checkpoint.read(path)
+    tensors, _ = tensor_file.read(path)
     np.testing.assert_array_equal(tensors["a"], np.zeros(2, np.float32))
 
 
@@ -53,7 +53,7 @@ MALFORMED: list[tuple[str, Any, bytes, list[str]]] = [
 def test_each_malformed_table_is_refused_by_field(tmp_path: Path, table: Any, data: bytes, words: list[str]) -> None:
     path = craft(tmp_path / "m.safetensors", table, data)
     with pytest.raises(CheckpointError) as caught:
-        checkpoint.read(path)
+        tensor_file.read(path)
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
 
 
@@ -93,7 +93,7 @@ def test_each_malformed_header_is_refused(tmp_path: Path, raw: bytes, words: lis
     path = tmp_path / "m.safetensors"
     path.write_bytes(raw)
     with pytest.raises(CheckpointError) as caught:
-        checkpoint.read(path)
+        tensor_file.read(path)
     assert all(word in str(caught.value) for word in [str(path), *words]), str(caught.value)
     assert len(str(caught.value)) < 600
 
@@ -101,17 +101,17 @@ def test_each_malformed_header_is_refused(tmp_path: Path, raw: bytes, words: lis
 def test_a_newer_format_says_which_version_is_needed(tmp_path: Path) -> None:
     path = craft(tmp_path / "m", table_of(a=("F8_E4M3", [1], [0, 1])), b"1", inner='{"format_version":7}')
     with pytest.raises(CheckpointError, match=r"format version 7.*reads up to 1.*install a newer"):
-        checkpoint.read(path)
+        tensor_file.read(path)
 
 
 def test_truncation_at_every_byte_is_refused(tmp_path: Path, cases: Callable[[int], None]) -> None:
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, {"a": np.arange(5, dtype=np.float32)}, {"k": 1})
+    tensor_file.write(path, {"a": np.arange(5, dtype=np.float32)}, {"k": 1})
     raw = path.read_bytes()
     for length in range(len(raw)):
         path.write_bytes(raw[:length])
         with pytest.raises(CheckpointError):
-            checkpoint.read(path)
+            tensor_file.read(path)
     cases(len(raw))
 
 
@@ -119,7 +119,7 @@ def test_a_flipped_bit_anywhere_is_refused_or_harmless(tmp_path: Path, cases: Ca
     """Harmless: only the header's own punctuation and the padding may change, never what is read."""
     path = tmp_path / "m.safetensors"
     tensors = {"a": np.arange(5, dtype=np.float32)}
-    checkpoint.write(path, tensors, {"k": "ü"})
+    tensor_file.write(path, tensors, {"k": "ü"})
     raw = bytearray(path.read_bytes())
     refused = 0
     for bit in range(len(raw) * 8):
@@ -127,7 +127,7 @@ def test_a_flipped_bit_anywhere_is_refused_or_harmless(tmp_path: Path, cases: Ca
         path.write_bytes(raw)
         raw[bit // 8] ^= 1 << bit % 8
         try:
-            read, metadata = checkpoint.read(path)
+            read, metadata = tensor_file.read(path)
         except CheckpointError:
             refused += 1
         else:
@@ -139,12 +139,12 @@ def test_a_flipped_bit_anywhere_is_refused_or_harmless(tmp_path: Path, cases: Ca
 
 def test_a_changed_weight_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    checkpoint.write(path, {"a": np.arange(5, dtype=np.float32)}, {"k": 1})
+    tensor_file.write(path, {"a": np.arange(5, dtype=np.float32)}, {"k": 1})
     raw = path.read_bytes()
     path.write_bytes(raw[:-3] + bytes([raw[-3] ^ 1]) + raw[-2:])
     with pytest.raises(CheckpointError, match="changed or damaged"):
-        checkpoint.read(path)
-    assert checkpoint.read_metadata(path) == {"k": 1}
+        tensor_file.read(path)
+    assert tensor_file.read_metadata(path) == {"k": 1}
 
 
 @pytest.mark.parametrize("where", ["missing.safetensors", ".", "pipe"])
@@ -152,7 +152,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, where: str) -> None:
     if where == "pipe":
         os.mkfifo(tmp_path / where)
     with pytest.raises(CheckpointError, match=str(tmp_path)):
-        checkpoint.read(tmp_path / where)
+        tensor_file.read(tmp_path / where)
 
 
 @needs_limits
@@ -175,7 +175,9 @@ def test_no_header_takes_more_memory_than_its_own_length_many_times(
     with open(tmp_path / "hollow", "wb") as file:  # a terabyte that takes no room on the disk
         file.truncate(2**40)
     names = [*contents, "many", "claimed", "hollow"]
-    told = read_within(700, "from pellucid import checkpoint", "checkpoint.read", [tmp_path / name for name in names])
+    told = read_within(
+        700, "from pellucid.files import tensor_file", "tensor_file.read", [tmp_path / name for name in names]
+    )
     assert [name for name, text in zip(names, told, strict=True) if text == "read"] == ["many"], told
     assert all(text == "read" or text.startswith("CheckpointError") for text in told)
     cases(len(names))

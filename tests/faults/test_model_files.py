@@ -17,15 +17,15 @@ from limits import needs_limits, read_within
 from small_model import small
 
 import pellucid
-from pellucid import checkpoint
 from pellucid import layers as L
 from pellucid.errors import CheckpointError
+from pellucid.files import tensor_file
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
-    tensors, facts = checkpoint.read(path)
+    tensors, facts = tensor_file.read(path)
     change(tensors, facts)
-    checkpoint.write(path, tensors, facts)
+    tensor_file.write(path, tensors, facts)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_nothing_that_a_file_names_is_imported_run_or_fetched(
     model.compile("adam", "categorical_crossentropy")
     model.class_names = ("a", "b", "c")
     model.save(path)
-    tensors, facts = checkpoint.read(path)
+    tensors, facts = tensor_file.read(path)
     before = set(sys.modules)
     places = leaves(facts)
     assert len(places) > 20
@@ -149,7 +149,7 @@ def test_nothing_that_a_file_names_is_imported_run_or_fetched(
             for key in place[:-1]:
                 inner = inner[key]
             inner[place[-1]] = text
-            checkpoint.write(path, tensors, changed)
+            tensor_file.write(path, tensors, changed)
             try:
                 pellucid.load(path)
             except CheckpointError:
@@ -218,7 +218,7 @@ def test_a_flipped_bit_in_2000_places_is_refused_or_harmless(saved: Path, cases:
 
 
 def test_a_format_of_tomorrow_says_what_it_needs(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 9)
+    monkeypatch.setattr(tensor_file, "FORMAT_VERSION", 9)
     small().save(saved)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match=r"format version 9, this Pellucid reads up to 1; install a newer"):
@@ -230,7 +230,7 @@ def test_a_description_takes_no_more_memory_than_its_file_can_fill(
     saved: Path, tmp_path: Path, cases: Callable[[int], None]
 ) -> None:
     """What layers would take is known before it is taken: the process may grow by 200 MB."""
-    tensors, facts = checkpoint.read(saved)
+    tensors, facts = tensor_file.read(saved)
     dense = {"type": "Dense", "units": 500}
     wide = {"type": "Conv2D", "filters": 2**20, "kernel_size": 5}
     pool = {"type": "Subsampling2D", "pool_size": 2**12}
@@ -247,7 +247,7 @@ def test_a_description_takes_no_more_memory_than_its_file_can_fill(
         "scaling": {"preprocessing": {"size": [2**18, 2**18]}},
     }
     for name, change in changes.items():
-        checkpoint.write(tmp_path / name, tensors, {**facts, **change})
+        tensor_file.write(tmp_path / name, tensors, {**facts, **change})
     half = 240_000 * '{"type":"ReLU"},'
     text = json.dumps({"format_version": 1, **facts})
     inner = text[: text.index('"layers"')] + f'"layers": [{half}{{"type":"ReLU"}}]' + text[text.index(', "preproc') :]
@@ -259,7 +259,7 @@ def test_a_description_takes_no_more_memory_than_its_file_can_fill(
     (tmp_path / "million").write_bytes(million)
     names = [*changes, "half a million", "deep", "million"]
     paths = [tmp_path / name for name in names]
-    told = read_within(200, "from pellucid.model_file import load", "load", paths, warm=saved)
+    told = read_within(200, "from pellucid.model.file import load", "load", paths, warm=saved)
     assert all(text.startswith("CheckpointError") for text in told), "\n".join(told)
     assert "at most 1000 are read" in told[-3] and "nested too deeply" in told[-2] and "at most 10000000" in told[-1]
     cases(len(names))

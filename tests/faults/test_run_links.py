@@ -20,7 +20,7 @@ import pellucid
 from pellucid.cli import main, train_run
 from pellucid.cli.resume import resume
 from pellucid.errors import CheckpointError
-from pellucid.inside import MAX_TEXT_BYTES, Inside, read_bytes
+from pellucid.files.inside import MAX_TEXT_BYTES, Inside, read_bytes
 from pellucid.train import Checkpoints
 
 FILES = ("run.json", "log.jsonl", "model.safetensors", "last.safetensors", "report.html", "curves.png", "filters.png")

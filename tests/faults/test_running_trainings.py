@@ -27,14 +27,14 @@ SETTINGS = ("--batch-size", "8", "--limit", "240", "--test-limit", "60")
 ENDLESS = ("train", "--epochs", "100000", *SETTINGS)
 RUN_COMMAND = "import sys; from pellucid.cli import main; sys.exit(main(sys.argv[1:]))"
 SLOW_FLUSH = """
-import os, time, pellucid.atomic
+import os, time, pellucid.files.atomic
 class Slow:
     def __getattr__(self, name):
         return getattr(os, name)
     def fsync(self, handle):
         time.sleep(0.5)
         os.fsync(handle)
-pellucid.atomic.os = Slow()
+pellucid.files.atomic.os = Slow()
 """
 
 

@@ -22,9 +22,9 @@ from typing import Any
 from faulty import Fault, library, seen
 from fuzz_folders import CHECKPOINT_OPTIONS
 
-from pellucid import checkpoint
 from pellucid.cli import train_run
 from pellucid.cli.app import main
+from pellucid.files import tensor_file
 from pellucid.train import trainer
 
 EVERY_STEP = {"every_s": 0.0, "share": math.inf}
@@ -131,14 +131,14 @@ def whole_checkpoints(run: Path) -> int:
     """How many checkpoints a run folder holds. Errors: CheckpointError if one of them is not whole."""
     paths = list((run / "checkpoints").glob("*.safetensors"))
     for path in paths:
-        checkpoint.read(path)
+        tensor_file.read(path)
     return len(paths)
 
 
 def remains(run: Path) -> dict[str, Any]:
     """All that a finished run has left, without what a clock has measured and what resuming itself tells."""
     last = max((run / "checkpoints").glob("epoch-???.safetensors"))
-    tensors, facts = checkpoint.read(last)
+    tensors, facts = tensor_file.read(last)
     kept = {  # the log's lines hold times; the log itself is compared without them
         name: (array.dtype.str, array.tobytes()) for name, array in tensors.items() if name.count(":") < 3
     }

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
+from pellucid._text import say
 from pellucid.cli import bench, data, importing, judge, report, run_program, show, train
 from pellucid.cli.console import lasting_output
 from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
 from pellucid.errors import PellucidError
-from pellucid.text import say
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid._text import say
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
-from pellucid.text import say
 
 if TYPE_CHECKING:
     from pellucid.bench import KernelRate, Limits, Measurement

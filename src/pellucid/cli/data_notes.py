@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pellucid._text import say
 from pellucid.cli.output import note
-from pellucid.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
+from pellucid._text import clip, say
 from pellucid.cli.output import note, write_to_output
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, place_to_write
 from pellucid.errors import ConfigError, DataError
-from pellucid.inside import Inside, Place
-from pellucid.progress import WorkBar
-from pellucid.text import clip, say
+from pellucid.files.inside import Inside, Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,7 +94,7 @@ def network(run: str | Path | Inside) -> Model:
     Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
     """
     from pellucid import zoo
-    from pellucid.model_file import load
+    from pellucid.model.file import load
 
     path = Path(run) if isinstance(run, str) else run
     if not isinstance(run, str) or os.path.lexists(run) or path.suffix or path.name != run:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
 from pellucid.cli.progress import working
 from pellucid.cli.run import place_to_write
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
-from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.convert import Imported

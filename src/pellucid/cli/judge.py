@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
 from pellucid.cli.background import looks_inverted
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.cli.progress import working
 from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
-from pellucid.inside import Inside, Place
-from pellucid.progress import WorkBar
+from pellucid.files.inside import Inside, Place
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -48,7 +48,7 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a trained network: loss and accuracy on pictures that it has not learned from."""
-    from pellucid.model_file import load
+    from pellucid.model.file import load
 
     with working(f"reading {run}", quiet=as_json) as bar:
         model = load(find_model(run))
@@ -190,7 +190,7 @@ def answer(
 ) -> None:
     """What `predict` does; for a training that ends, into a place inside its run."""
     from pellucid.datasets import folder
-    from pellucid.model_file import load
+    from pellucid.model.file import load
 
     for table, option in ((out, "--out"), (csv, "--csv")):
         if table is not None:

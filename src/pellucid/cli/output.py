@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pellucid._numbers import percent as percent  # where the commands look for it
-from pellucid.atomic import replacing
+from pellucid._progress import is_terminal
+from pellucid._text import csv_text, json_text, printable, say
 from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
-from pellucid.inside import Place
-from pellucid.progress import is_terminal
-from pellucid.text import csv_text, json_text, printable, say
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Place
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from pellucid.atomic import replacing
 from pellucid.errors import PellucidError
+from pellucid.files.atomic import replacing
 
 _PILLOW = "PIL.ImageShow"
 

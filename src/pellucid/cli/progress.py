@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pellucid.progress import WorkBar
+from pellucid._progress import WorkBar
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.atomic import replacing
+from pellucid._progress import WorkBar
+from pellucid._text import say
 from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
@@ -27,10 +28,9 @@ from pellucid.cli.run import (
     title_of,
 )
 from pellucid.errors import ConfigError, PellucidError
-from pellucid.inside import Inside, read_bytes
-from pellucid.progress import WorkBar
-from pellucid.schema import TEXT, Misfit, check, whole
-from pellucid.text import say
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.schema import TEXT, Misfit, check, whole
 
 if TYPE_CHECKING:
     from pellucid.report import Run
@@ -75,7 +75,7 @@ def read_run(run: Path, bar: WorkBar, lang: str | None = None) -> Run:
 
     Errors: ConfigError for anything but a run folder; CheckpointError or DataError where a file of it is damaged.
     """
-    from pellucid.model_file import load
+    from pellucid.model.file import load
     from pellucid.report import Run
     from pellucid.train.doctor import read_findings
     from pellucid.visualise import read_log

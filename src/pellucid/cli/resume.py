@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._progress import WorkBar
+from pellucid._text import say
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import note
 from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable
@@ -18,10 +20,8 @@ from pellucid.cli.run_record import RESUMABLE, read_record
 from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import fit_schedule, load_data, prepare
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inside import Inside, read_bytes
-from pellucid.progress import WorkBar
-from pellucid.schema import whole
-from pellucid.text import say
+from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.schema import whole
 
 if TYPE_CHECKING:
     from pellucid.train import Checkpoints, Saved, TrainConfig
@@ -60,7 +60,7 @@ def _go_on(
     command: Sequence[str],
     quiet: bool,
 ) -> int | None:
-    from pellucid.model_file import model_of
+    from pellucid.model.file import model_of
     from pellucid.train import other_backend
     from pellucid.train.resume import training_facts
 
@@ -162,12 +162,12 @@ def _logged_epochs(log: Inside) -> int:
 
 def _check_best(file: Inside, best_epoch: int | None) -> None:
     """Say so where the best epoch's model is lost; another takes its place then."""
-    from pellucid import checkpoint
+    from pellucid.files import tensor_file
 
     if best_epoch is None:
         return
     try:
-        checkpoint.read(file)
+        tensor_file.read(file)
     except CheckpointError as error:
         note(f"{error}; the next better epoch, or the last one, takes its place")
         with contextlib.suppress(FileNotFoundError):

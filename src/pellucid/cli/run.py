@@ -8,12 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.atomic import replacing
+from pellucid._text import json_text
 from pellucid.cli.run_record import RUN_FILE as RUN_FILE
 from pellucid.cli.run_record import read_record as read_record
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inside import Inside, Place
-from pellucid.text import json_text
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Inside, Place
 
 MODEL_FILE, LAST_FILE, LOG_FILE = "model.safetensors", "last.safetensors", "log.jsonl"
 SNAPSHOTS = "snapshots"

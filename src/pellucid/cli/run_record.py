@@ -7,8 +7,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pellucid.errors import CheckpointError
-from pellucid.inside import Inside, read_bytes
-from pellucid.schema import FLAG, LIST, NAMES, OBJECT, TEXT, Kind, Maybe, Misfit, Values, check, either, number, whole
+from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.schema import (
+    FLAG,
+    LIST,
+    NAMES,
+    OBJECT,
+    TEXT,
+    Kind,
+    Maybe,
+    Misfit,
+    Values,
+    check,
+    either,
+    number,
+    whole,
+)
 
 RUN_FILE = "run.json"
 

@@ -12,7 +12,7 @@ from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
 from pellucid.cli.run import find_folder, first_snapshot
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.inside import Inside
+from pellucid.files.inside import Inside
 
 if TYPE_CHECKING:
     from pellucid.model import Model

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from pellucid._language import language
-from pellucid.atomic import replacing
+from pellucid._text import say
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import says
 from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.text import say
+from pellucid.files.atomic import replacing
 
 EXAMPLES = (
     "VGG-16 as a textbook draws it, as SVG:\n"

@@ -11,7 +11,7 @@ import typer
 from pellucid.cli.drawing import Lang, Out, write
 from pellucid.cli.output import CsvFile, Instead, check_table_name, told_as_table
 from pellucid.cli.run import LOG_FILE, RUN_FILE, read_record, title_of
-from pellucid.inside import Inside
+from pellucid.files.inside import Inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

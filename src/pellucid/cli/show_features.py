@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
 from pellucid.cli.drawing import Data, Drawn, ImageFile, Lang, LayerName, Out, default_file, network, picture, write
 from pellucid.cli.output import note, print_json
 from pellucid.cli.progress import working
 from pellucid.cli.run import SNAPSHOTS, find_folder, title_of
 from pellucid.errors import ConfigError
-from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Model
-    from pellucid.tracing import Trace
+    from pellucid.model.tracing import Trace
     from pellucid.visualise.dissection import Dissection
     from pellucid.visualise.labels import Labels
 
@@ -196,7 +196,7 @@ def _traced(run: Path, model: Model, kind: str, data: str | None, say: Labels) -
     import numpy as np
 
     from pellucid.cli.judge import held_out_data
-    from pellucid.tracing import trace
+    from pellucid.model.tracing import trace
 
     if kind == "weights":
         return trace(model, np.zeros((1, *model.input_shape), np.float32)), ""

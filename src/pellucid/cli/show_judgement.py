@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid._progress import WorkBar
 from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import CsvFile, Instead, check_table_name, note, percent, told_as_table
 from pellucid.errors import DataError
-from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset

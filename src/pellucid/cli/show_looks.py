@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid._language import language
+from pellucid._progress import WorkBar
 from pellucid.cli.drawing import (
     Drawn,
     ImageFile,
@@ -21,7 +22,6 @@ from pellucid.cli.drawing import (
     write,
 )
 from pellucid.errors import ConfigError, unknown_name
-from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     from pellucid.model import Model

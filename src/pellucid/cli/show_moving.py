@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
+from pellucid._text import say
 from pellucid.cli.drawing import STANDARD_OUTPUT, Drawn, ImageFile, Lang, LayerName, default_file, network, picture
 from pellucid.cli.output import note, write_to_output
 from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
-from pellucid.inside import Place
-from pellucid.progress import WorkBar
-from pellucid.text import say
+from pellucid.files.inside import Place
 
 if TYPE_CHECKING:
     from pellucid.model import Model

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pellucid._progress import WorkBar
+from pellucid._text import say
 from pellucid.cli.data_notes import tell_data
 from pellucid.cli.recipes import DATA, FOLDER_MODEL, MODEL, RESIZE, default_of, recipe_for
 from pellucid.cli.resume import refuse_others
@@ -26,8 +28,6 @@ from pellucid.cli.train_setup import (
     standardized,
 )
 from pellucid.cli.weights import begin_from, load_weights
-from pellucid.progress import WorkBar
-from pellucid.text import say
 
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._text import say
 from pellucid.cli.output import note, percent
 from pellucid.cli.progress import working
 from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, PICTURES, read_record, title_of
-from pellucid.inside import Inside, Place
-from pellucid.text import say
+from pellucid.files.inside import Inside, Place
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -95,7 +95,7 @@ def report(folder: Inside, dataset: Dataset, *, quiet: bool = False) -> None:
 
 def judge(file: Place, dataset: Dataset, *, quiet: bool = False) -> str:
     """A model file's result on the test pictures, in words."""
-    from pellucid.model_file import load
+    from pellucid.model.file import load
 
     with working(f"reading {file}", quiet=quiet) as bar:
         result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pellucid._text import say
 from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.output import note
 from pellucid.cli.run import ANSWERS_FILE, write_record
 from pellucid.cli.train_report import draw, report
 from pellucid.cli.train_setup import augment_for
-from pellucid.inside import Inside
-from pellucid.text import say
+from pellucid.files.inside import Inside
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset

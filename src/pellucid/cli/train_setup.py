@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._progress import WorkBar
 from pellucid.cli.recipes import FOLDER_MODEL, MODEL, Recipe
 from pellucid.cli.settings import divide
-from pellucid.progress import WorkBar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,7 +151,7 @@ def build(
     """
     from pellucid import transfer, zoo
     from pellucid.cli.background import border_mean
-    from pellucid.inputs import input_range
+    from pellucid.model.inputs import input_range
     from pellucid.zoo.changes import change_layers
 
     height, width, channels = dataset.image_shape
@@ -192,7 +192,7 @@ def augment_for(dataset: Dataset, config: TrainConfig) -> Augmentation | None:
 
 def prepare(network: Model, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
     """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
-    from pellucid.inputs import make_examples
+    from pellucid.model.inputs import make_examples
 
     augment_for(dataset, config)  # says what is wrong with its name before anything is written
     held = dataset.held_out

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._progress import WorkBar
+from pellucid._text import say
 from pellucid.cli.output import note
 from pellucid.cli.run import find_model
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.inside import Inside, Place, reading
-from pellucid.progress import WorkBar
-from pellucid.text import say
+from pellucid.files.inside import Inside, Place, reading
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -27,7 +27,7 @@ def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], 
     model: which network a file of another library is of. settings: what `--set` gave.
     Errors: CheckpointError if there is none, or if it is damaged; ConfigError if nobody says what the network is.
     """
-    from pellucid.model_file import load
+    from pellucid.model.file import load
 
     file = find_model(weights)
     source = load(file) if _is_ours(file) else _foreign(file, model, settings, bar)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid import safe_pickle
 from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
 from pellucid.errors import CheckpointError, ConfigError, DataError
+from pellucid.files import safe_pickle
 from pellucid.layers import Conv2D, Dense, Flatten, Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape

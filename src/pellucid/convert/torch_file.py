@@ -21,10 +21,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from pellucid import safe_pickle, safe_zip
 from pellucid.convert.source import Stored, as_float32, without_prefix
 from pellucid.convert.torch import TorchSource
 from pellucid.errors import DataError
+from pellucid.files import safe_pickle, safe_zip
 from pellucid.ops.geometry import Array, Shape
 
 MAX_PICKLE_BYTES = 16 << 20

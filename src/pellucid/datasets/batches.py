@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._display import Brief
 from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.labels import balanced_class_weights, class_labels, stratified_split
 from pellucid.datasets.transforms import Augmentation
-from pellucid.display import Brief
 from pellucid.errors import ConfigError, DataError
 
 __all__ = ["Batch", "Batches", "balanced_class_weights", "class_labels", "epoch_order", "stratified_split"]

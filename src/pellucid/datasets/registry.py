@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid._progress import work_bar
 from pellucid.datasets import cifar, digits, idx, listing
 from pellucid.datasets.archive import unpack
 from pellucid.datasets.dataset import Dataset, Split
@@ -19,7 +20,6 @@ from pellucid.datasets.download import Progress, alone, data_folders, fetch, off
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
 from pellucid.errors import ConfigError, DataError, unknown_name
-from pellucid.progress import work_bar
 
 Size = int | tuple[int, int]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pellucid._text import printable
 from pellucid.datasets.formats import is_picture
 from pellucid.errors import DataError
-from pellucid.text import printable
 
 _IGNORED = frozenset(
     {

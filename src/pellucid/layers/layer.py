@@ -12,9 +12,9 @@ import numpy as np
 
 from pellucid import initializers
 from pellucid._arguments import flag, plain, within, word
+from pellucid._display import Shown
 from pellucid._fixed import Fixed
 from pellucid._locks import building
-from pellucid.display import Shown
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic

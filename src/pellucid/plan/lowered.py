@@ -13,9 +13,9 @@ import numpy as np
 
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
+from pellucid.layers.parameters import FlatParameters
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, expect_memory
-from pellucid.parameters import FlatParameters
 from pellucid.plan.work import Work
 
 Backward = Callable[..., Sequence[Work]]

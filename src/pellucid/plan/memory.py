@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
 from pellucid.optimizers import Optimizer
-from pellucid.parameters import FlatParameters
 from pellucid.plan.feed import Feed
 from pellucid.plan.plans import InferencePlan, TrainingPlan
 

@@ -11,12 +11,12 @@ import numpy as np
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
-from pellucid.parameters import FlatParameters
 from pellucid.plan.base import base_depth
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed

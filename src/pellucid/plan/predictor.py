@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import FlatParameters
 from pellucid.ops.geometry import Array
 from pellucid.ops.memory import expect_memory
-from pellucid.parameters import FlatParameters
 from pellucid.plan.lowering import convolves_directly
 from pellucid.plan.plans import InferencePlan
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.layers import Layer
+from pellucid.layers.parameters import FlatParameters, Span
 from pellucid.layers.penalty import Penalty
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from pellucid.parameters import FlatParameters, Span
 from pellucid.plan.control import LOSS, RATE, STEP
 from pellucid.plan.work import Work
 

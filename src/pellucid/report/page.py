@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pellucid.text import markup
+from pellucid._text import markup
 from pellucid.visualise.figure import figure_bytes
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pellucid._numbers import percent
 from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
-from pellucid.inside import Place, reading
+from pellucid.files.inside import Place, reading
 from pellucid.metrics import calibration, confident_mistakes, confusion_matrix, precision, recall
 from pellucid.model import Model
 from pellucid.ops import Array

@@ -102,7 +102,7 @@ class SavedNetwork(LayeredNetwork):
 
         Errors: CheckpointError if it cannot be written; what stood there before then still does.
         """
-        from pellucid.atomic import replacing
+        from pellucid.files.atomic import replacing
 
         with replacing(file_name) as file:
             pickle.dump({key: np.array(value) for key, value in self.params.items()}, file)
@@ -113,7 +113,7 @@ class SavedNetwork(LayeredNetwork):
         Looked for where the process works, then beside the program that runs: the book looks beside its own module.
         Errors: DataError if it cannot be read, asks to run something, or holds other arrays than this network.
         """
-        from pellucid import safe_pickle
+        from pellucid.files import safe_pickle
 
         loaded = safe_pickle.load(found(Path(file_name)))
         wrong = _mismatches(loaded, self.params)

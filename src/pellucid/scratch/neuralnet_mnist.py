@@ -32,7 +32,7 @@ def init_network() -> dict[str, Array]:
     Looked for where the process works, then beside the program that runs: the book looks beside its own module.
     Errors: DataError if it is not there, cannot be read, or holds no such network.
     """
-    from pellucid import safe_pickle
+    from pellucid.files import safe_pickle
 
     places = [found(_FILE), found("ch03" / _FILE)]
     path = next((place for place in places if place.exists()), None)

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid._text import say
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.scratch.optimizers import OPTIMIZERS
-from pellucid.text import say
 
 __all__ = ["Trainer"]
 

@@ -15,11 +15,11 @@ try:
 except ImportError:  # no flock on this system
     fcntl = None  # type: ignore[assignment]
 
-from pellucid import checkpoint
-from pellucid.atomic import make_folder, remove_leftovers
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import CheckpointError
-from pellucid.inside import Inside, Place
+from pellucid.files import tensor_file
+from pellucid.files.atomic import make_folder, remove_leftovers
+from pellucid.files.inside import Inside, Place
 from pellucid.ops.geometry import Array
 
 KEPT = 2
@@ -94,7 +94,7 @@ class Checkpoints:
         """
         start = time.perf_counter()
         path = self.folder / (f"epoch-{epochs:03d}" + (f"-step-{steps:05d}" if steps else "") + ".safetensors")
-        checkpoint.write(path, tensors, facts)
+        tensor_file.write(path, tensors, facts)
         self._kept = [*(kept for kept in self._kept if kept != path), path][-self._keep :]
         with contextlib.suppress(OSError):  # what cannot be removed is no reason to stop
             for other in self._files():
@@ -110,7 +110,7 @@ class Checkpoints:
         while files:
             path = files.pop()
             try:
-                tensors, facts = checkpoint.read(path)
+                tensors, facts = tensor_file.read(path)
             except CheckpointError as error:
                 tell(f"passed over a checkpoint: {error}")
                 continue

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid._display import Brief
 from pellucid._locks import Turns
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.display import Brief
 from pellucid.ops.geometry import Array
 from pellucid.plan import Compiled, Feed
 

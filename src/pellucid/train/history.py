@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pellucid.display import Shown
+from pellucid._display import Shown
 from pellucid.errors import unknown_name
 from pellucid.ops import Array
 from pellucid.plan import COUNT, HITS, LOSS

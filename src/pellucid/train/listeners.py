@@ -14,12 +14,12 @@ import numpy as np
 
 from pellucid._locks import importing
 from pellucid._numbers import percent
-from pellucid.atomic import replacing
+from pellucid._progress import WorkBar, is_terminal
+from pellucid._text import json_line, printable, say
 from pellucid.errors import CheckpointError
-from pellucid.inside import Place, inside
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Place, inside
 from pellucid.ops.geometry import Array
-from pellucid.progress import WorkBar, is_terminal
-from pellucid.text import json_line, printable, say
 from pellucid.train.events import (
     BatchEnded,
     Diagnosed,

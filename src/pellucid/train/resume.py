@@ -16,9 +16,9 @@ import numpy as np
 
 from pellucid import ops
 from pellucid.errors import CheckpointError, ConfigError, shown
+from pellucid.files.schema import OBJECT, TEXT, Maybe, Misfit, check, either, number, whole
+from pellucid.layers.parameters import fill, tensors_of
 from pellucid.ops.geometry import Array, Shape
-from pellucid.parameters import fill, tensors_of
-from pellucid.schema import OBJECT, TEXT, Maybe, Misfit, check, either, number, whole
 from pellucid.train.checkpoints import Saved
 from pellucid.train.config import MAX_EPOCHS, TrainConfig
 from pellucid.train.events import Listener, Resumable

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from pellucid.atomic import make_folder, remove_leftovers
 from pellucid.errors import DataError
-from pellucid.inside import Inside, Place
+from pellucid.files.atomic import make_folder, remove_leftovers
+from pellucid.files.inside import Inside, Place
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.atomic import make_folder, replacing
 from pellucid.errors import CheckpointError, DataError
-from pellucid.inside import Inside, Place, reading
+from pellucid.files.atomic import make_folder, replacing
+from pellucid.files.inside import Inside, Place, reading
+from pellucid.files.safe_zip import read_npz
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import Segment
 from pellucid.ops.geometry import Array, Shape
-from pellucid.parameters import Segment
-from pellucid.safe_zip import read_npz
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
 from pellucid.train.examples import Trainable
 from pellucid.train.features import base_state

@@ -7,10 +7,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.atomic import replacing
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
-from pellucid.inside import Place
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Place
 from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number
 from pellucid.visualise.figure import BETWEEN, BLUE, VERMILION

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid import ops
+from pellucid._text import clip
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
-from pellucid.text import clip
 from pellucid.visualise.figure import INK
 from pellucid.visualise.labels import ENGLISH, Labels
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pellucid._text import clip, text_columns
 from pellucid.errors import unknown_name
 from pellucid.model import Model
-from pellucid.summary import short
-from pellucid.text import clip, text_columns
+from pellucid.model.summary import short
 from pellucid.visualise.blocks import draw_blocks
 from pellucid.visualise.canvas import Drawing, to_figure, to_svg
 from pellucid.visualise.labels import Labels

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number, percent
+from pellucid._text import in_lines
 from pellucid.datasets.download import Progress
 from pellucid.errors import DataError, unknown_name
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
-from pellucid.text import in_lines
 from pellucid.visualise.answers import as_shown, class_label, probabilities, show_picture, trained_note
 from pellucid.visualise.attribution import default_layer, grad_cam, input_gradient, occlusion, one_picture, saliency
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure

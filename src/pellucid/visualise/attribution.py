@@ -15,9 +15,9 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Conv2D, Layer
 from pellucid.model import Model
+from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
-from pellucid.tracing import Trace, trace
 from pellucid.visualise.answers import probabilities
 
 Classes = int | Sequence[int] | Array | None

@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pellucid._text import clip, text_columns
 from pellucid.model import Model
-from pellucid.summary import short
-from pellucid.text import clip, text_columns
+from pellucid.model.summary import short
 from pellucid.visualise.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
 from pellucid.visualise.figure import INK, VERMILION
 from pellucid.visualise.labels import Labels

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
-from pellucid.inside import Place, read_bytes
-from pellucid.schema import number, whole
+from pellucid.files.inside import Place, read_bytes
+from pellucid.files.schema import number, whole
 from pellucid.visualise.figure import BLUE, INK, VERMILION, new_figure, plain
 from pellucid.visualise.labels import Labels
 

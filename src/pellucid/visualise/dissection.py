@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from pellucid import layers as L
+from pellucid._display import Brief
 from pellucid._numbers import number
-from pellucid.display import Brief
 from pellucid.errors import ConfigError
 from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE, without_activation
 from pellucid.model import Model
+from pellucid.model.tracing import LayerTrace, trace
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import resolve_padding, window_start
-from pellucid.tracing import LayerTrace, trace
 from pellucid.visualise.labels import ENGLISH, Labels
 
 

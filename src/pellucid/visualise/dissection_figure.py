@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number
+from pellucid._text import clip
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.text import clip
 from pellucid.visualise.dissection import CURVES, Dissection, dissect
 from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.labels import Labels

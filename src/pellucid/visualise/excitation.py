@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._display import Brief
 from pellucid.datasets.download import Progress
-from pellucid.display import Brief
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Layer
 from pellucid.layers.activation import without_activation

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._text import text_columns
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError
 from pellucid.layers import Conv2D, Dense
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.text import text_columns
 from pellucid.visualise.answers import class_label, show_picture, trained_note
 from pellucid.visualise.excitation import Found, ascend, top_pictures
 from pellucid.visualise.figure import INK, new_figure

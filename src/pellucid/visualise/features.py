@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
 from pellucid.model import Model
+from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
-from pellucid.tracing import Trace, trace
 from pellucid.visualise.answers import as_shown
 from pellucid.visualise.figure import MAX_DRAWN
 from pellucid.visualise.filters import SCALES

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._numbers import number, percent
+from pellucid._text import clip
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
-from pellucid.text import clip
 from pellucid.visualise.features import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 from pellucid.visualise.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.labels import ENGLISH, Labels

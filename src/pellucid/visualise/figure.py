@@ -9,9 +9,9 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Literal
 
-from pellucid.atomic import replacing
 from pellucid.errors import ConfigError
-from pellucid.inside import Place
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from pellucid import layers as L
+from pellucid._display import Brief
 from pellucid._numbers import percent
-from pellucid.display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
-from pellucid.inside import Inside, Place
+from pellucid.files.inside import Inside, Place
 from pellucid.layers import Layer
+from pellucid.model.tracing import Trace
 from pellucid.ops import Array
-from pellucid.tracing import Trace
 from pellucid.train.snapshots import NUM_BINS, histogram, read_snapshot
 from pellucid.visualise.labels import ENGLISH, Labels
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from pellucid._numbers import percent
+from pellucid._text import clip, text_columns
 from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
-from pellucid.text import clip, text_columns
 from pellucid.visualise.answers import show_picture
 from pellucid.visualise.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
 from pellucid.visualise.labels import Labels

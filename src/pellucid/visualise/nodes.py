@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pellucid._text import clip
 from pellucid.errors import ConfigError
 from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, TableConv2D
 from pellucid.model import Model
 from pellucid.ops.geometry import Pair, Shape, output_size, resolve_padding
-from pellucid.text import clip
 from pellucid.visualise.canvas import Circle, Drawing, Item, Line, Point, Text, text_width
 from pellucid.visualise.figure import BLUE, INK, VERMILION
 from pellucid.visualise.labels import Labels

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
-from pellucid.text import clip, printable, text_columns
+from pellucid._text import clip, printable, text_columns
 
 SCREEN_DPI = 96
 FILLED = 0.98

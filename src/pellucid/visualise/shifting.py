@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._display import Brief
 from pellucid.datasets.download import Progress
-from pellucid.display import Brief
 from pellucid.errors import ConfigError
 from pellucid.model import Model
+from pellucid.model.tracing import trace
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
-from pellucid.tracing import trace
 from pellucid.visualise.answers import probabilities
 from pellucid.visualise.features import UNCHANGED
 

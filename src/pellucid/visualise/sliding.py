@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid._display import Brief
 from pellucid.datasets.download import Progress
-from pellucid.display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
 from pellucid.layers import AvgPool2D, Conv2D, MaxPool2D
 from pellucid.model import Model, Sequential
+from pellucid.model.tracing import trace
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
-from pellucid.tracing import trace
 from pellucid.visualise.dissection import Dissection, dissect_step
 from pellucid.visualise.labels import ENGLISH, Labels
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Layer
 from pellucid.ops import Array, Pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pellucid.errors import CheckpointError
-from pellucid.inside import Place, read_bytes
+from pellucid.files.inside import Place, read_bytes
 from pellucid.train.doctor.sentences import SENTENCES, sentence
 from pellucid.train.events import Diagnosed
 

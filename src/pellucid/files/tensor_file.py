@@ -19,7 +19,7 @@ Layout, all numbers little-endian:
 
 So the file opens in any safetensors reader, and ours notices a changed bit anywhere that matters. Every malformation
 is a CheckpointError that names the file and the field. Nothing in a file is executed, imported or used as a path, and
-no memory is taken beyond the length of the file. A file is written whole or not at all (`pellucid.atomic`).
+no memory is taken beyond the length of the file. A file is written whole or not at all (`pellucid.files.atomic`).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.atomic import replacing
+from pellucid._text import json_line
 from pellucid.errors import CheckpointError
-from pellucid.inside import Inside, Place, place_of, reading
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Inside, Place, place_of, reading
 from pellucid.ops.memory import machine_bytes
-from pellucid.text import json_line
 
 __all__ = [
     "FORMAT_VERSION",

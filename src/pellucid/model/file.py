@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid import checkpoint, layers, losses, optimizers
+from pellucid import layers, losses, optimizers
 from pellucid._arguments import flag, path_of
+from pellucid._progress import work_bar
+from pellucid._text import printable
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
+from pellucid.files import tensor_file
+from pellucid.files.inside import Inside, Place, reading
+from pellucid.files.schema import FLAG, INTEGER, OBJECT, TEXT, Kind, Maybe, check, number, whole
 from pellucid.initializers import Initializer
-from pellucid.inputs import names_fit
-from pellucid.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
+from pellucid.layers.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.losses import Loss
+from pellucid.model.inputs import names_fit
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
-from pellucid.parameters import MAX_LISTED, fill, tensors_of
-from pellucid.progress import work_bar
-from pellucid.schema import FLAG, INTEGER, OBJECT, TEXT, Kind, Maybe, check, number, whole
-from pellucid.text import printable
 from pellucid.train.resume import TRAINING
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def save(model: Model, path: Place) -> None:
     model.build()
     with work_bar("auto") as bar, model.turns.taken():  # a training waits, and all weights are of one step
         bar.busy(f"writing {path}")
-        checkpoint.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+        tensor_file.write(path, tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
 
 def facts_of(model: Model) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def load(
     with work_bar("auto") as bar:
         bar.busy(f"reading {path}")
         try:
-            tensors, facts = checkpoint.read(file)
+            tensors, facts = tensor_file.read(file)
         except CheckpointError as error:
             raise _foreign(file) or error from error
         return model_of(file, tensors, facts, custom_layers, strict=strict)
@@ -198,7 +199,7 @@ def to_bytes(model: Model) -> bytes:
     """What `save` writes. Errors: ConfigError for a model whose input's shape is not known yet."""
     model.build()
     with model.turns.taken():
-        return checkpoint.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
+        return tensor_file.to_bytes(tensors_of(model.layers), {"kind": "model", **facts_of(model)})
 
 
 def from_bytes(
@@ -211,7 +212,7 @@ def from_bytes(
 
     cls: a class of your own that derives from Model, which the model is to be of. compiled: as `model_of`.
     """
-    model = model_of("a pickled model", *checkpoint.from_bytes(data), custom_layers, compiled=compiled)
+    model = model_of("a pickled model", *tensor_file.from_bytes(data), custom_layers, compiled=compiled)
     if cls is not None:
         model.__class__ = cls
     return model

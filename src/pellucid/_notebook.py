@@ -11,12 +11,12 @@ from functools import singledispatch
 
 import numpy as np
 
+from pellucid._text import markup
 from pellucid.errors import PellucidError
 from pellucid.layers import Layer
 from pellucid.model import Model
+from pellucid.model.summary import Summary, by, short, size
 from pellucid.ops.geometry import Array
-from pellucid.summary import Summary, by, short, size
-from pellucid.text import markup
 from pellucid.train import Evaluation, History
 from pellucid.visualise.architecture import architecture_svg
 from pellucid.visualise.canvas import Drawing, Line, Text, to_svg

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from pellucid._arguments import flag
-from pellucid.display import Brief
+from pellucid._display import Brief
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
-from pellucid.inputs import build_for
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Cache
 from pellucid.model import Model
+from pellucid.model.inputs import build_for
 from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
 

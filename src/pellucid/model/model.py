@@ -8,22 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pellucid import model_file
 from pellucid._arguments import flag, path_of, several, verbosity
+from pellucid._display import Shown
 from pellucid._missing import missing
-from pellucid.display import Shown
+from pellucid._progress import work_bar
+from pellucid._text import printable, say
 from pellucid.errors import ConfigError, shown
-from pellucid.inputs import check_range, input_range, make_examples
-from pellucid.inside import Inside
+from pellucid.files.inside import Inside
 from pellucid.layers import LAYERS, Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, calls_behind
-from pellucid.network import Network
+from pellucid.model import file as model_file
+from pellucid.model.inputs import check_range, input_range, make_examples
+from pellucid.model.network import Network
+from pellucid.model.summary import MemorySummary, memory_of
 from pellucid.ops import Array, choose_direct_convolution
 from pellucid.ops.geometry import whole
-from pellucid.progress import work_bar
-from pellucid.summary import MemorySummary, memory_of
-from pellucid.text import printable, say
 from pellucid.train import (
     Checkpoints,
     Evaluation,

@@ -9,15 +9,15 @@ from itertools import zip_longest
 from typing import Any
 
 from pellucid import losses, optimizers
-from pellucid.display import Shown
+from pellucid._display import Shown
+from pellucid._text import printable, text_columns, wrapped
 from pellucid.errors import ConfigError
 from pellucid.layers.graph import INPUT, Graph, Visit
+from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
 from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
 from pellucid.optimizers import Optimizer
-from pellucid.parameters import FlatParameters
 from pellucid.plan import Memory, inference_memory, training_memory
-from pellucid.text import printable, text_columns, wrapped
 
 WIDTH = 80
 

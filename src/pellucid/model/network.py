@@ -12,18 +12,18 @@ import numpy as np
 from pellucid import losses, optimizers
 from pellucid._arguments import flag, record, several, verbosity
 from pellucid._locks import building
+from pellucid._progress import work_bar
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, shown
-from pellucid.inputs import build_for, check_range, names_for, scaling_for, standardize_images
 from pellucid.layers import Layer
+from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
+from pellucid.model.inputs import build_for, check_range, names_for, scaling_for, standardize_images
+from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, whole
 from pellucid.optimizers import Optimizer
-from pellucid.parameters import FlatParameters
 from pellucid.plan import Predictor
-from pellucid.progress import work_bar
-from pellucid.summary import Summary, summarize
 from pellucid.train import ACCURACY_NAMES
 
 PREDICT_BYTES = 256 * 2**20

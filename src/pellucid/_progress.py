@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, ClassVar
 
 from pellucid._arguments import verbosity
 from pellucid._locks import ForkLock, importing
-from pellucid.text import printable, say
+from pellucid._text import printable, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -1,4 +1,4 @@
-"""How objects show themselves in notebooks; what they show is drawn in `pellucid.notebook`, loaded when it is asked."""
+"""How objects show themselves in notebooks; `pellucid._notebook` draws what they show, and is loaded when asked."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def _brief(value: Any) -> str:
 
 
 def _drawn(kind: str, shown: Any) -> str | None:
-    drawn: str | None = getattr(importlib.import_module("pellucid.notebook"), kind)(shown)
+    drawn: str | None = getattr(importlib.import_module("pellucid._notebook"), kind)(shown)
     return drawn

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from pellucid.errors import CheckpointError
-from pellucid.inside import Inside
+from pellucid.files.inside import Inside
 
 _BESIDE = (".pellucid-", ".tmp")
 
