@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from pellucid.cli import main
-from pellucid.visualise.animation import palette_of
+from pellucid.visualise.drawing.animation import palette_of
 
 DOCS = Path(__file__).resolve().parent
 TRAIN = {

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pellucid import datasets
 from pellucid.visualise import write_figure
-from pellucid.visualise.figure import INK, new_figure, plain
+from pellucid.visualise.drawing.figure import INK, new_figure, plain
 
 __all__ = ["Digits", "digits", "draw_map", "finish", "new_figure", "options", "photographs", "plain"]
 

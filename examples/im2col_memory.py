@@ -16,7 +16,7 @@ import numpy as np
 from drawing import digits, finish, new_figure, options, plain
 
 from pellucid.scratch import Convolution, im2col
-from pellucid.visualise.figure import BLUE, INK, VERMILION
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION
 
 SIZES = (1, 3, 5, 7, 9, 11)
 FILTERS = 30

@@ -11,7 +11,7 @@ import numpy as np
 from drawing import digits, finish, new_figure, options, plain
 
 from pellucid.scratch import SimpleConvNet, Trainer, load_mnist
-from pellucid.visualise.figure import BLUE, INK, VERMILION
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION
 
 
 def data(quick: bool) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

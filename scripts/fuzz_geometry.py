@@ -305,7 +305,6 @@ def fuzz_settings(rng: Random) -> str:
 
 def fuzz_drawings(rng: Random) -> str:
     from pellucid import visualise
-    from pellucid.visualise import excitation, features, filters, sliding
 
     wild, model = Wild(rng, 2), small_model()
     x = np.random.default_rng(0).random((6, 6, 1), np.float32)
@@ -313,18 +312,18 @@ def fuzz_drawings(rng: Random) -> str:
     if kind == 0:
         visualise.occlusion(model, x, size=wild(2), stride=wild(2))
     elif kind == 1:
-        features.feature_grid(x, columns=wild(2), gap=wild(1), zoom=wild(2))
+        visualise.feature_grid(x, columns=wild(2), gap=wild(1), zoom=wild(2))
     elif kind == 2:
-        filters.filter_grid(x[:3, :3, :, None], columns=wild(1), zoom=wild(2))
+        visualise.filter_grid(x[:3, :3, :, None], columns=wild(1), zoom=wild(2))
     elif kind == 3:
         places = {"jitter": wild(1), "blur": wild(0.5), "seed": wild(0), "rate": wild(0.1)}
-        excitation.ascend(
+        visualise.ascend(
             model, model.layers[0].name, [0], steps=rng.choice((1, 2, 0, -1, 2**62, nested(), "3")), **places
         )
     elif kind == 4:
         visualise.shift_path(wild(3), wild(1))
     elif kind == 5:
-        sliding.slide_places((4, 4), frames=wild(3), every=wild(2))
+        visualise.slide_places((4, 4), frames=wild(3), every=wild(2))
     else:
         visualise.architecture_svg(model, scale=wild(1.0))
     return "run"

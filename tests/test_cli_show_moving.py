@@ -8,7 +8,7 @@ import pytest
 from commands import Command
 from PIL import Image
 
-from pellucid.visualise.animation import Animation
+from pellucid.visualise.drawing.animation import Animation
 
 
 def frames(path: Path) -> int:

@@ -16,7 +16,7 @@ import typer
 from commands import Command
 
 from pellucid.cli import app as application
-from pellucid.visualise import fonts
+from pellucid.visualise.drawing import fonts
 
 
 @pytest.mark.filterwarnings("always")
@@ -61,7 +61,7 @@ def test_a_font_that_came_after_matplotlibs_list_is_found(tmp_path: Path) -> Non
     told["ttflist"] = [entry for entry in told["ttflist"] if entry["name"] not in fonts.KOREAN_FONTS]
     (tmp_path / listed.name).write_text(json.dumps(told), "utf-8")
     assert font_manager.fontManager.ttflist
-    code = "from pellucid.visualise import fonts; print(fonts.korean_font())"
+    code = "from pellucid.visualise.drawing import fonts; print(fonts.korean_font())"
     env = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() in fonts.KOREAN_FONTS and done.stderr == ""

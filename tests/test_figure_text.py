@@ -27,8 +27,8 @@ from pellucid.visualise import (
     mistakes_figure,
     reliability_figure,
 )
-from pellucid.visualise.figure import figure_bytes
-from pellucid.visualise.fonts import prepare
+from pellucid.visualise.drawing.figure import figure_bytes
+from pellucid.visualise.drawing.fonts import prepare
 
 pytestmark = pytest.mark.filterwarnings("ignore:no Korean font")
 

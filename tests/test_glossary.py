@@ -13,7 +13,7 @@ import pytest
 from pellucid.exercises import MESSAGES
 from pellucid.report.words import _ENDINGS, _SENTENCES
 from pellucid.train.doctor.sentences import SENTENCES
-from pellucid.visualise.labels import KOREAN, LAYER_WORDS
+from pellucid.visualise.drawing.labels import KOREAN, LAYER_WORDS
 
 ROOT = Path(__file__).parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.ko.md"

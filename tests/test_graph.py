@@ -17,9 +17,9 @@ from pellucid import Input, Model, Sequential, layers
 from pellucid.errors import CheckpointError, ConfigError, ShapeError
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops.geometry import Array
-from pellucid.visualise.labels import Labels
-from pellucid.visualise.nodes import draw_nodes
-from pellucid.visualise.stages import note_words, stages_of
+from pellucid.visualise.architecture.data import blocks_of, note_words
+from pellucid.visualise.architecture.nodes import draw_nodes
+from pellucid.visualise.drawing.labels import Labels
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((10, 8, 6, 3), np.float32)
@@ -202,18 +202,18 @@ def test_freezing_everything_before_a_value_trains_what_is_behind_it() -> None:
 
 def test_drawings_say_what_is_read_from_elsewhere() -> None:
     model = residual()
-    stages = {stage.name: stage for stage in stages_of(model)}
-    assert stages["conv2d_1"].notes == ("+ stem", "ReLU")
-    assert stages["conv2d_3"].notes[:1] == ("from conv2d_1",)
-    assert [stage.name for stage in stages.values() if stage.apart] == ["conv2d_3"]
+    blocks = {block.name: block for block in blocks_of(model)}
+    assert blocks["conv2d_1"].notes == ("+ stem", "ReLU")
+    assert blocks["conv2d_3"].notes[:1] == ("from conv2d_1",)
+    assert [block.name for block in blocks.values() if block.apart] == ["conv2d_3"]
     text = str(model.outline())
     assert "from stem, conv2d_1" in text
     assert note_words("+ conv", Labels("ko")) == "+ conv"  # a layer's name is no word to translate
     assert note_words("from conv", Labels("ko")) == "conv에서"
     with pytest.raises(ConfigError, match="has branches"):
         draw_nodes(model)
-    for stage in stages_of(branches()):
-        assert stage.what
+    for block in blocks_of(branches()):
+        assert block.what
 
 
 # ------------------------------------------------------------------------------------------------------------- merging

@@ -20,7 +20,7 @@ from pellucid._language import language
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.model.tracing import trace
-from pellucid.visualise.labels import KOREAN, LAYER_WORDS
+from pellucid.visualise.drawing.labels import KOREAN, LAYER_WORDS
 
 SOURCE = Path(pellucid.__file__).parent
 ENGLISH_WORD = re.compile(r"[A-Za-z]{2,}")

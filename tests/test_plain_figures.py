@@ -13,7 +13,7 @@ from matplotlib.text import Text
 import pellucid
 from pellucid import Dense, Flatten, Input, Sequential
 from pellucid.cli import main
-from pellucid.visualise.figure import figure_bytes, new_figure
+from pellucid.visualise.drawing.figure import figure_bytes, new_figure
 
 NAMES = ("$x^$ $", "a\x1b[2J\x9b", "b\u202e\udcff", r"$\frac{$")
 

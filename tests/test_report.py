@@ -23,7 +23,8 @@ from pellucid.cli.report import read_run
 from pellucid.report import LANGUAGES, make_report
 from pellucid.report.page import Page
 from pellucid.report.words import _SENTENCES, Words
-from pellucid.visualise import curves_figure, fonts, held_name
+from pellucid.visualise import curves_figure, held_name
+from pellucid.visualise.drawing import fonts
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 

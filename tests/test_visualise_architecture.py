@@ -15,11 +15,11 @@ from pellucid import Conv1D, Conv2D, Dense, Flatten, Layer, MaxPool1D, MaxPool2D
 from pellucid.errors import ConfigError
 from pellucid.layers import BatchNorm, Dropout, GlobalAvgPool2D
 from pellucid.visualise import architecture_figure, architecture_svg, architecture_text
-from pellucid.visualise.architecture import architecture
-from pellucid.visualise.blocks import PAGE, draw_blocks
-from pellucid.visualise.canvas import Circle, Drawing, Line, Polygon, Text, bounds, text_width, to_svg
-from pellucid.visualise.nodes import Link, links_of
-from pellucid.visualise.stages import blocks_of, stages_of
+from pellucid.visualise.architecture.blocks import PAGE, draw_blocks
+from pellucid.visualise.architecture.data import blocks_of, columns_of
+from pellucid.visualise.architecture.figure import architecture
+from pellucid.visualise.architecture.nodes import Link, links_of
+from pellucid.visualise.drawing.canvas import Circle, Drawing, Line, Polygon, Text, bounds, text_width, to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL_HEAD = {"dense_units": 64}  # VGG and AlexNet without their hundred million weights
@@ -71,7 +71,7 @@ def test_the_numbers_are_the_networks(name: str) -> None:
     assert f"{model.count_params():,} parameters" in words[0]
     written = [int(text.split(" ")[0].replace(",", "")) for text in words if text.endswith(" params")]
     assert sum(written) == model.count_params()
-    shapes = {stage.name: stage.shape for stage in stages_of(model)}
+    shapes = {block.name: block.shape for block in blocks_of(model)}
     for row in model.outline().rows:
         if row.name in shapes:
             assert shapes[row.name] == row.output_shape
@@ -83,16 +83,16 @@ def test_the_numbers_are_the_networks(name: str) -> None:
 @pytest.mark.parametrize("name", ["vgg16", "cifar-net", "photo-net", "simple-convnet"])
 def test_boxes_are_in_proportion(name: str) -> None:
     sizes = fronts(drawing_of(name))
-    stages = {stage.name: stage for stage in stages_of(network(name)) if stage.is_map}
-    first = stages["input"]
+    blocks = {block.name: block for block in blocks_of(network(name)) if block.is_map}
+    first = blocks["input"]
     pixel = sizes["input"][0][1] / first.shape[0]
     root = sizes["conv1_1" if name == "vgg16" else "conv1"][0][0]
-    root /= math.sqrt(stages["conv1_1" if name == "vgg16" else "conv1"].shape[2])
-    for stage in stages.values():
-        for thick, height in sizes[stage.name]:
-            assert height == pytest.approx(max(pixel * stage.shape[0], 2))
-            assert thick == pytest.approx(max(root * math.sqrt(stage.shape[2]), 2))
-    bars = [(stage.shape[0], sizes[stage.name][0][1]) for stage in stages_of(network(name)) if not stage.is_map]
+    root /= math.sqrt(blocks["conv1_1" if name == "vgg16" else "conv1"].shape[2])
+    for block in blocks.values():
+        for thick, height in sizes[block.name]:
+            assert height == pytest.approx(max(pixel * block.shape[0], 2))
+            assert thick == pytest.approx(max(root * math.sqrt(block.shape[2]), 2))
+    bars = [(block.shape[0], sizes[block.name][0][1]) for block in blocks_of(network(name)) if not block.is_map]
     if len(bars) > 1:
         (units, length), (other_units, other_length) = bars[0], bars[-1]
         assert length / other_length == pytest.approx(math.sqrt(units / other_units))
@@ -114,22 +114,22 @@ def test_depth_is_in_proportion_to_the_width_of_the_map() -> None:
 
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_boxes_of_one_block_stay_out_of_the_next(name: str) -> None:
-    blocks = blocks_of(stages_of(network(name)))
-    place = {stage.name: number for number, block in enumerate(blocks) for stage in block.stages}
+    columns = columns_of(blocks_of(network(name)))
+    place = {block.name: number for number, column in enumerate(columns) for block in column.blocks}
     reach: dict[int, list[tuple[float, float, float, float]]] = {}
     for item in drawing_of(name).items:
         if isinstance(item, Polygon) and item.tip:
             reach.setdefault(place[item.tip.split(":")[0].split(" ")[0]], []).append(bounds([item]))
-    for number in range(len(blocks) - 1):
+    for number in range(len(columns) - 1):
         if min(box[1] for box in reach[number + 1]) > max(box[3] for box in reach[number]):
             continue  # on the next line
         right, left = max(box[2] for box in reach[number]), min(box[0] for box in reach[number + 1])
-        assert right + 4 <= left, blocks[number].stages[0].name
+        assert right + 4 <= left, columns[number].blocks[0].name
 
 
 def test_vgg_shrinks_block_by_block_and_names_its_layers_once() -> None:
-    blocks = blocks_of(stages_of(network("vgg16")))
-    assert [len(block.stages) for block in blocks] == [1, 3, 3, 4, 4, 4, 1, 1, 1]
+    columns = columns_of(blocks_of(network("vgg16")))
+    assert [len(column.blocks) for column in columns] == [1, 3, 3, 4, 4, 4, 1, 1, 1]
     words = [text.text for text in drawing_of("vgg16").texts]
     for expected in ("conv1_1-2", "conv5_1-3", "2 x conv 3x3", "3 x conv 3x3", "224x224x64", "14x14x512", "7x7x512"):
         assert expected in words
@@ -171,11 +171,11 @@ def test_what_follows_a_layer_is_written_with_it() -> None:
             Dense(2, activation="softmax", name="classes"),
         ]
     )
-    stages = stages_of(model)
-    assert [stage.name for stage in stages] == ["input", "conv", "mean", "classes"]
-    assert stages[1].notes == ("batch norm", "ReLU") and stages[1].what == "conv 3x3, stride 2"
-    assert stages[1].parameters == 4 * 9 + 4 + 16
-    assert stages[2].notes == ("dropout 0.3",) and stages[3].notes == ("softmax",)
+    blocks = blocks_of(model)
+    assert [block.name for block in blocks] == ["input", "conv", "mean", "classes"]
+    assert blocks[1].notes == ("batch norm", "ReLU") and blocks[1].what == "conv 3x3, stride 2"
+    assert blocks[1].parameters == 4 * 9 + 4 + 16
+    assert blocks[2].notes == ("dropout 0.3",) and blocks[3].notes == ("softmax",)
 
 
 class Twice(Layer):
@@ -366,9 +366,9 @@ def test_the_terminal_drawing_fits_80_columns_and_says_the_same(name: str) -> No
     drawn = architecture_text(model)
     lines = drawn.splitlines()
     assert max(map(len, lines)) <= 80
-    stages = stages_of(model)
-    assert drawn.count("┌") == len(stages)
-    assert drawn.count("▼") == sum(not stage.apart for stage in stages) - 1
+    blocks = blocks_of(model)
+    assert drawn.count("┌") == len(blocks)
+    assert drawn.count("▼") == sum(not block.apart for block in blocks) - 1
     told = [line.split("│")[-1].split() for line in lines if line.startswith("│")]
     assert sum(int(words[1].replace(",", "")) for words in told if len(words) == 2) == model.count_params()
     assert len({line.rindex("│") for line in lines if line.startswith("│")}) == 1

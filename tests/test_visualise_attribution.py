@@ -8,7 +8,7 @@ import pytest
 from pellucid import Sequential, layers
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.visualise import attention_figure, default_layer, grad_cam, input_gradient, occlusion, saliency
-from pellucid.visualise.attribution import enlarge
+from pellucid.visualise.attribution.data import enlarge
 
 RNG = np.random.default_rng(2)
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pellucid.errors import ConfigError, DataError
-from pellucid.visualise import Log, accuracy_figure, curves_figure, fonts, write_figure
-from pellucid.visualise.figure import figure_bytes, new_figure
+from pellucid.visualise import Log, accuracy_figure, curves_figure, write_figure
+from pellucid.visualise.drawing import fonts
+from pellucid.visualise.drawing.figure import figure_bytes, new_figure
 
 FIRST = Log(
     [1, 2, 3],

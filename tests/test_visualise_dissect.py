@@ -13,8 +13,8 @@ from pellucid import layers as L
 from pellucid.errors import ConfigError
 from pellucid.model.tracing import trace
 from pellucid.visualise import Dissection, dissect, dissect_figure
-from pellucid.visualise.dissection import dissect_step
-from pellucid.visualise.dissection_figure import draw_dissection, strongest
+from pellucid.visualise.dissection.data import dissect_step
+from pellucid.visualise.dissection.figure import draw_dissection, strongest
 
 PICTURE = np.random.default_rng(2).normal(size=(9, 7, 4)).astype(np.float32)
 TABLE = [[0, 1], [1, 2, 3], [0, 3], [2], [0, 1, 2, 3]]

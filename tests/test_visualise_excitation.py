@@ -10,9 +10,9 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.layers.graph import Graph
 from pellucid.model.tracing import trace
 from pellucid.visualise import ascend, depth_figure, found_figure, made_figure, top_pictures
-from pellucid.visualise.excitation import blurred, cut
-from pellucid.visualise.excitement import depth_layers
-from pellucid.visualise.views import view_of
+from pellucid.visualise.excitation.data import blurred, cut
+from pellucid.visualise.excitation.figure import depth_layers
+from pellucid.visualise.excitation.views import view_of
 
 RNG = np.random.default_rng(6)
 
@@ -104,7 +104,7 @@ def test_streaming_gives_what_one_pass_over_everything_gives(monkeypatch: pytest
     model, images = edges(), RNG.random((31, 14, 12, 1), dtype=np.float32)
     everything = model.layers[1](model.layers[0](images)).reshape(31, -1, 2).max(axis=1)
     order = np.argsort(-everything, axis=0, kind="stable")[:5].T
-    monkeypatch.setattr("pellucid.visualise.excitation.BATCH_BYTES", 4 * 12 * 10 * 2 * 4)
+    monkeypatch.setattr("pellucid.visualise.excitation.data.BATCH_BYTES", 4 * 12 * 10 * 2 * 4)
     assert top_pictures(model, images, "pool", 5).pictures.tolist() == order.tolist()
     assert top_pictures(model, images, "pool", 5, channels=1).pictures.tolist() == [order[1].tolist()]
 

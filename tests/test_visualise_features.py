@@ -21,7 +21,7 @@ from pellucid.visualise import (
     importance,
     small_grid,
 )
-from pellucid.visualise.features_figure import drawn_channels
+from pellucid.visualise.features.figure import drawn_channels
 
 MAPS = np.random.default_rng(0).random((3, 5, 7)).astype(np.float32)
 

@@ -14,8 +14,8 @@ from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.model.tracing import trace
 from pellucid.train.snapshots import histogram
 from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
-from pellucid.visualise.histograms import Histogram, UnitStates, histogram_of
-from pellucid.visualise.histograms_figure import drawn_epochs, outline, ridge
+from pellucid.visualise.histograms.data import Histogram, UnitStates, histogram_of
+from pellucid.visualise.histograms.figure import drawn_epochs, outline, ridge
 
 PICTURES = np.random.default_rng(0).random((6, 5, 5, 1)).astype(np.float32)
 

@@ -140,7 +140,7 @@ def test_mistakes_say_what_was_said_and_what_is() -> None:
 
 
 def test_pictures_go_into_axes_of_ones_own() -> None:
-    from pellucid.visualise.figure import new_figure
+    from pellucid.visualise.drawing.figure import new_figure
 
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pellucid.errors import ConfigError
-from pellucid.visualise.labels import KOREAN, Labels
+from pellucid.visualise.drawing.labels import KOREAN, Labels
 
 
 def test_every_label_has_the_same_places_in_every_language() -> None:

@@ -23,9 +23,9 @@ from pellucid.visualise import (
     slide_places,
     write_gif,
 )
-from pellucid.visualise.animation import save_gif
-from pellucid.visualise.figure import VERMILION
-from pellucid.visualise.sliding import KERNELS
+from pellucid.visualise.drawing.animation import save_gif
+from pellucid.visualise.drawing.figure import VERMILION
+from pellucid.visualise.sliding.data import KERNELS
 
 PICTURE = np.random.default_rng(7).integers(0, 256, (9, 8, 3), dtype=np.uint8)
 

@@ -18,10 +18,10 @@ from pellucid.model import Model
 from pellucid.model.summary import Summary, by, short, size
 from pellucid.ops.geometry import Array
 from pellucid.train import Evaluation, History
-from pellucid.visualise.architecture import architecture_svg
-from pellucid.visualise.canvas import Drawing, Line, Text, to_svg
-from pellucid.visualise.figure import BLUE, PALE, VERMILION
-from pellucid.visualise.filters import filter_grid
+from pellucid.visualise.architecture.figure import architecture_svg
+from pellucid.visualise.drawing.canvas import Drawing, Line, Text, to_svg
+from pellucid.visualise.drawing.figure import BLUE, PALE, VERMILION
+from pellucid.visualise.filters.data import filter_grid
 
 CELL = "padding:2px 10px;text-align:{}"
 NAMES = {"learning_rate": "learning rate", "images_per_s": "pictures a second"}

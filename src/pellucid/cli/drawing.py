@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pellucid.model import Model
     from pellucid.ops import Array
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
 STANDARD_OUTPUT = "-"
 FILE_NAME = 40
@@ -69,7 +69,7 @@ LayerName = Annotated[str | None, typer.Option("--layer", metavar="NAME", help="
 def write(figure: Figure, out: Path | None, default: Place) -> None:
     """Write a figure to `out`, or else to `default`, and say where; `-` is a PNG on standard output and no words."""
     from pellucid.visualise import write_figure
-    from pellucid.visualise.figure import figure_bytes
+    from pellucid.visualise.drawing.figure import figure_bytes
 
     if out is not None and str(out) == STANDARD_OUTPUT:
         with working("drawing"):
@@ -145,7 +145,7 @@ def picture(run: Path, model: Model, image: Path | None, say: Labels) -> tuple[A
 
 def _from_file(model: Model, image: Path, say: Labels) -> Array:
     from pellucid.datasets.pictures import probe, read_picture
-    from pellucid.visualise.stages import times
+    from pellucid.visualise.architecture.data import times
 
     fit = model.preprocessing
     height, width, channels = model.input_shape

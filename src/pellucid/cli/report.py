@@ -34,7 +34,7 @@ from pellucid.files.schema import TEXT, Misfit, check, whole
 
 if TYPE_CHECKING:
     from pellucid.report import Run
-    from pellucid.visualise.histograms import Snapshots
+    from pellucid.visualise.histograms.data import Snapshots
 
 EXAMPLES = (
     "Example:\n   pellucid report runs/simple-convnet-digits-001\n\n"
@@ -123,7 +123,7 @@ def _last_event(log: Inside) -> dict[str, Any]:
 
 def _snapshots(folder: Inside) -> Snapshots | None:
     """The histograms over the epochs; None, and a remark, where there are none or they are damaged."""
-    from pellucid.visualise.histograms import read_snapshots
+    from pellucid.visualise.histograms.data import read_snapshots
 
     try:
         return read_snapshots(folder)

@@ -131,7 +131,7 @@ def title_of(folder: Inside, lang: str | None = None) -> str:
     if not (folder / RUN_FILE).check().is_file():
         return folder.path.resolve().name
     told = read_record(folder)
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     return Labels(lang)("{model} on {data}", model=told["model"]["name"], data=told["data"]["name"])
 

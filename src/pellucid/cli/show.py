@@ -79,7 +79,7 @@ def draw_filters(
     """The figure of one layer's kernels; `run` is a run folder, a model file, or the name of a network."""
     from pellucid.visualise import filters_figure
     from pellucid.visualise.answers import trained_note
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     say = Labels(lang)
     model = network(run)

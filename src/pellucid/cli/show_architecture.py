@@ -39,7 +39,7 @@ def architecture(
 ) -> None:
     """Draw a network: its layers' shapes, kernels and parameters."""
     from pellucid.visualise import architecture_figure, architecture_svg, architecture_text
-    from pellucid.visualise.architecture import STYLES
+    from pellucid.visualise.architecture.figure import STYLES
 
     language(lang)
     if style not in STYLES:

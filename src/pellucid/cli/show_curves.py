@@ -47,7 +47,7 @@ def curves(
     --csv and --json have all that the logs hold.
     """
     from pellucid.visualise import curves_figure, held_name, read_log
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     wanted = None if what is None else [name.strip().lower() for name in what.split(",") if name.strip()]
     folders = [Inside(run if os.path.isdir(run) else run.parent) for run in runs]

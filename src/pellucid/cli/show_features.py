@@ -17,8 +17,8 @@ from pellucid.errors import ConfigError
 if TYPE_CHECKING:
     from pellucid.model import Model
     from pellucid.model.tracing import Trace
-    from pellucid.visualise.dissection import Dissection
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.dissection.data import Dissection
+    from pellucid.visualise.drawing.labels import Labels
 
 FEATURES_EXAMPLES = (
     "A test picture of the run's data, through all layers:\n"
@@ -66,7 +66,7 @@ def features(
 ) -> None:
     """Draw a picture on its way through the network; the channel that matters most for the answer is framed."""
     from pellucid.visualise import features_figure
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     say = Labels(lang)
     model = network(run)
@@ -91,7 +91,7 @@ def arithmetic(
 ) -> None:
     """Show how one number of a layer comes about: the patch, the kernel, the products, the sum."""
     from pellucid.visualise import dissect, draw_dissection
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     say = Labels(lang)
     position = None if at is None else _position(at)
@@ -120,8 +120,8 @@ def histograms(
 ) -> None:
     """Draw how the numbers of each layer are spread; dead and saturated units are counted."""
     from pellucid.visualise import histograms_figure, layer_histograms, read_snapshots, ridges_figure, unit_states
-    from pellucid.visualise.features import drawn_layers
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
+    from pellucid.visualise.features.data import drawn_layers
 
     say = Labels(lang)
     layers = None if layer is None else [layer]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Model
     from pellucid.ops import Array
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
 CONFUSION_EXAMPLES = (
     "Example:\n   pellucid show confusion runs/simple-convnet-digits-001\n\n"
@@ -177,7 +177,7 @@ def _judged(run: str, data: str | None, lang: str | None) -> Judged:
 
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise.answers import probabilities, trained_note
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.labels import Labels
 
     say = Labels(lang)
     model = network(run)

@@ -72,8 +72,8 @@ def attribution(
 
     --layer is that of Grad-CAM; --size and --stride, in pixels, are those of occlusion.
     """
-    from pellucid.visualise.attention import METHODS, attention_figure
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.attribution.figure import METHODS, attention_figure
+    from pellucid.visualise.drawing.labels import Labels
 
     say = Labels(lang)
     if method not in METHODS:
@@ -124,7 +124,7 @@ def excite(
     """Draw the pictures that excite channels most: of all layers by depth, or of one layer."""
     from pellucid.cli.judge import held_out_data
     from pellucid.visualise import depth_figure, found_figure, made_figure, top_pictures
-    from pellucid.visualise.excitement import ACROSS, count_channels
+    from pellucid.visualise.excitation.figure import ACROSS, count_channels
 
     language(lang)
     if channel is not None and layer is None:

@@ -18,8 +18,8 @@ from pellucid.files.inside import Place
 if TYPE_CHECKING:
     from pellucid.model import Model
     from pellucid.ops import Array
-    from pellucid.visualise.animation import Animation
-    from pellucid.visualise.labels import Labels
+    from pellucid.visualise.drawing.animation import Animation
+    from pellucid.visualise.drawing.labels import Labels
 
 SLIDE_EXAMPLES = (
     "The first convolution of a run, over a test picture:\n   pellucid show slide runs/simple-convnet-digits-001\n\n"
@@ -82,8 +82,8 @@ def slide(
     from pellucid.visualise import slide as slide_over
     from pellucid.visualise import slide_animation
     from pellucid.visualise.answers import trained_note
-    from pellucid.visualise.labels import Labels
-    from pellucid.visualise.sliding_figure import FPS
+    from pellucid.visualise.drawing.labels import Labels
+    from pellucid.visualise.sliding.figure import FPS
 
     say = Labels(lang)
     if run is None:
@@ -130,10 +130,10 @@ def shift(
     """
     from pellucid.visualise import shift as shift_over
     from pellucid.visualise import shift_animation, shift_path
-    from pellucid.visualise.labels import Labels
-    from pellucid.visualise.shifting import default_maps
-    from pellucid.visualise.shifting_figure import FPS
-    from pellucid.visualise.sliding import FRAMES
+    from pellucid.visualise.drawing.labels import Labels
+    from pellucid.visualise.shifting.data import default_maps
+    from pellucid.visualise.shifting.figure import FPS
+    from pellucid.visualise.sliding.data import FRAMES
 
     say = Labels(lang)
     model = network(run)
@@ -151,7 +151,7 @@ def write_moving(moving: Animation, out: Path | None, default: Place, scale: flo
     """Write a moving picture to `out`, or else to `default`, and say where; `-` is a GIF on standard output."""
     import io
 
-    from pellucid.visualise.animation import save_gif, write_gif
+    from pellucid.visualise.drawing.animation import save_gif, write_gif
 
     if out is not None and str(out) == STANDARD_OUTPUT:
         drawn = io.BytesIO()
@@ -169,8 +169,8 @@ def _kernel_alone(kernel: str, image: Path | None, say: Labels) -> tuple[Model, 
     """A network of that kernel, and a picture for it: a file made small, or the first digit of the package."""
     from pellucid import datasets
     from pellucid.datasets.pictures import probe, read_picture
-    from pellucid.visualise.sliding import kernel_network
-    from pellucid.visualise.stages import times
+    from pellucid.visualise.architecture.data import times
+    from pellucid.visualise.sliding.data import kernel_network
 
     pixels: Any
     if image is None:

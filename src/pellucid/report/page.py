@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pellucid._text import markup
-from pellucid.visualise.figure import figure_bytes
+from pellucid.visualise.drawing.figure import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,15 +24,16 @@ from pellucid.report.words import Words
 from pellucid.train import Diagnosed
 from pellucid.train.doctor import in_language
 from pellucid.visualise import Log, curves_figure, filters_figure
-from pellucid.visualise.answers import class_label, probabilities, show_picture
-from pellucid.visualise.architecture import architecture_svg
-from pellucid.visualise.curves import held_name
-from pellucid.visualise.features_figure import features_figure
-from pellucid.visualise.figure import new_figure
-from pellucid.visualise.histograms import Snapshots
-from pellucid.visualise.histograms_figure import ridges_figure
-from pellucid.visualise.judgement import confusion_figure, mistakes_figure, reliability_figure
-from pellucid.visualise.labels import Labels
+from pellucid.visualise.answers import class_label, probabilities
+from pellucid.visualise.architecture.figure import architecture_svg
+from pellucid.visualise.curves.data import held_name
+from pellucid.visualise.drawing.figure import new_figure
+from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.pictures import show_picture
+from pellucid.visualise.features.figure import features_figure
+from pellucid.visualise.histograms.data import Snapshots
+from pellucid.visualise.histograms.figure import ridges_figure
+from pellucid.visualise.judgement.figure import confusion_figure, mistakes_figure, reliability_figure
 
 SAMPLED_CLASSES, SAMPLES = 12, 6
 MISTAKES = 18

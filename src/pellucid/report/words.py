@@ -142,7 +142,7 @@ class Words:
     @property
     def in_pictures(self) -> str:
         """The language of labels in pictures, which need a font for it."""
-        from pellucid.visualise.fonts import korean_font
+        from pellucid.visualise.drawing.fonts import korean_font
 
         return "en" if self.lang == "ko" and korean_font() is None else self.lang
 

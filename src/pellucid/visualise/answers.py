@@ -1,8 +1,8 @@
-"""What a network answers: probabilities whatever it ends in, and what its classes and pictures look like to people."""
+"""What a network answers: probabilities whatever it ends in, and what its classes are called."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,7 @@ from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
-from pellucid.visualise.figure import INK
-from pellucid.visualise.labels import ENGLISH, Labels
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 CHUNK = 256
 """Pictures that are judged between two calls of `progress`."""
@@ -54,28 +50,3 @@ def class_label(model: Model, index: int, width: int = 24) -> str:
 def trained_note(model: Model, say: Labels = ENGLISH) -> str:
     """ ", not trained" for a network that never was, for titles; else nothing."""
     return "" if model.num_epochs or model.trained_on else say(", not trained")
-
-
-def as_shown(picture: Any) -> Array:
-    """A picture as Matplotlib draws it: values from 0 to 1, grey without the channel axis.
-
-    Floats beyond 0 to 1 are stretched from their least to their largest value; of other than 1 or 3 channels, the mean
-    is shown.
-    Shapes: (H,W,C) or (H,W) -> (H,W) or (H,W,3).
-    """
-    array = np.asarray(picture)
-    values = array / 255 if array.dtype == np.uint8 else array.astype(np.float64)
-    if values.size and (values.min() < 0 or values.max() > 1):
-        low, high = values.min(), values.max()
-        values = (values - low) / (high - low if high > low else 1)
-    if values.ndim == 3 and values.shape[2] != 3:
-        values = values.mean(axis=2)
-    return values
-
-
-def show_picture(axes: Axes, picture: Any, title: str = "", *, fontsize: float = 9) -> None:
-    """A picture without ticks, its title above it."""
-    axes.imshow(as_shown(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=fontsize, color=INK)
-    axes.set_xticks([])
-    axes.set_yticks([])

@@ -1,0 +1,329 @@
+"""The block drawing: a cuboid for maps, an upright bar for units, and what they are written below.
+
+Height and depth of a cuboid are in proportion to H and W, its thickness to the square root of the channels; a bar's
+length is in proportion to the square root of its units. The scales are as large as let the network fit a page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pellucid._text import clip, text_columns
+from pellucid.model import Model
+from pellucid.model.summary import short
+from pellucid.visualise.architecture.data import (
+    CONVOLUTION,
+    DENSE,
+    INPUT,
+    OTHER,
+    POOLING,
+    Block,
+    Column,
+    blocks_of,
+    columns_of,
+    names_of,
+    note_words,
+    times,
+)
+from pellucid.visualise.drawing.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
+from pellucid.visualise.drawing.figure import INK, VERMILION
+from pellucid.visualise.drawing.labels import Labels
+
+PAGE = 842.0, 595.0
+"""A4, lying: points."""
+MARGIN, GAP, BETWEEN, SMALL, HEAD = 18.0, 10.0, 3.0, 8.0, 13.0
+LEADING = 10.5
+MAX_DRAWN = 8
+"""Equal convolutions of one column that are drawn; the label counts them all."""
+MAX_LETTERS = 22
+FACES = (170.0, 140.0, 110.0, 85.0, 60.0)
+THICKNESS = (1.6, 1.25, 1.0, 0.8, 0.6, 0.45)
+SLANT = 0.3, 0.24
+"""How far right and up a cuboid's depth goes, in its width's scale."""
+LEAST = 2.0
+FILLS = {INPUT: "#FFFFFF", CONVOLUTION: "#BBDDF2", POOLING: "#F0905A", DENSE: "#F7E28B", OTHER: "#DDDDDD"}
+"""Grey print keeps them apart: luminance 1, 0.69, 0.40, 0.76; pooling is ruled too, and dense layers are bars."""
+_ABOVE_AND_BELOW = 2 * MARGIN + HEAD + 45
+"""Title and legend. Units: points."""
+RULED = {POOLING: VERMILION, OTHER: INK}
+KIND_WORDS = {
+    INPUT: "input",
+    CONVOLUTION: "convolution, with what follows it",
+    POOLING: "pooling",
+    DENSE: "fully connected",
+    OTHER: "other",
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Points for a pixel of a map, for the root of a channel, and for the root of a unit."""
+
+    pixel: float
+    channel: float
+    unit: float
+
+    def cuboid(self, block: Block) -> tuple[float, float, float, float]:
+        """(thickness, height, right, up) of one row of a block: its front, and where its depth goes."""
+        height, width, channels = block.size
+        depth = max(width * self.pixel, LEAST)
+        thick = max(self.channel * math.sqrt(channels / block.rows), LEAST)
+        return thick, max(height * self.pixel, LEAST), SLANT[0] * depth, SLANT[1] * depth
+
+    def bar(self, block: Block) -> tuple[float, float]:
+        """(width, length) of the bar of a row of units."""
+        return 9.0, max(self.unit * math.sqrt(block.size[2]), LEAST)
+
+
+@dataclass(frozen=True)
+class PlacedColumn:
+    """A column with its label, measured: `tall` is the height of one of its rows."""
+
+    column: Column
+    label: tuple[tuple[str, bool], ...]
+    drawn: float
+    tall: float
+    width: float
+
+
+def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
+    """The network as blocks on a page of at most A4, lying; a very long one goes on below.
+
+    lang: of the labels, "en" or "ko"; what layers are called stays as it is.
+    Errors: ConfigError for a model whose input's shape is not known, and for another language.
+    """
+    say, blocks = Labels(lang), blocks_of(model)
+    columns = columns_of(blocks)
+    bands, scale = _fit(blocks, columns, say)
+    wide = max(_wide(band) for band in bands)
+    parameters, macs = model.count_params(), sum(row.macs for row in model.outline().rows)
+    words = "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture"
+    title = say(words, name=clip(model.name, 60), parameters=parameters, macs=short(macs))
+    legend = _legend_lines(blocks, say)
+    across = max([wide, text_width(title, HEAD, bold=True), *map(_legend_width, legend)])
+    drawing = Drawing(across + 2 * MARGIN, 0, title)
+    drawing.add([Text(MARGIN, MARGIN + HEAD, title, HEAD, "start", bold=True)])
+    top = MARGIN + HEAD + 16
+    for number, band in enumerate(bands):
+        # spread over the width that is there, but never so far that the boxes lose each other
+        spread = min((across - _wide(band)) / max(len(band) - 1, 1), 24)
+        left = MARGIN + (across - _wide(band) - spread * (len(band) - 1)) / 2
+        top = _draw_band(drawing, band, scale, left, top, spread, first=number == 0, last=band is bands[-1]) + 12
+    for line in legend:
+        left = MARGIN
+        for kind, words in line:
+            if kind:
+                drawing.add(_front(rectangle(left, top, 12, 9), kind))
+            drawing.add([Text(left + (16 if kind else 0), top + 7.5, words, SMALL, "start")])
+            left += _entry_width(kind, words)
+        top += 13
+    drawing.height = top + MARGIN - 10
+    return drawing
+
+
+# Measuring
+
+
+def _fit(blocks: Sequence[Block], columns: Sequence[Column], say: Labels) -> tuple[list[list[PlacedColumn]], Scale]:
+    """The fewest bands, and of those the largest scale, that fit the page."""
+    largest = max(max(block.size[:2]) for block in blocks)
+    units = max((block.size[2] for block in blocks if not block.is_map), default=1)
+    tried = []
+    for face in FACES:
+        for channel in THICKNESS:
+            unit = min(3.0 * channel, 0.8 * face / math.sqrt(units))
+            scale = Scale(face / largest, channel, unit)
+            tried.append((_wrap([_measure(column, scale, say) for column in columns]), scale))
+    fits = [(bands, scale) for bands, scale in tried if sum(map(_height, bands)) + _ABOVE_AND_BELOW <= PAGE[1]]
+    return min(fits, key=lambda fit: len(fit[0])) if fits else tried[-1]
+
+
+def _wrap(columns: Sequence[PlacedColumn]) -> list[list[PlacedColumn]]:
+    bands: list[list[PlacedColumn]] = [[]]
+    for placed in columns:
+        if bands[-1] and _wide([*bands[-1], placed]) > PAGE[0] - 2 * MARGIN:
+            bands.append([])
+        bands[-1].append(placed)
+    return bands
+
+
+def _wide(band: Sequence[PlacedColumn]) -> float:
+    return sum(placed.width for placed in band) + GAP * (len(band) - 1)
+
+
+def _height(band: Sequence[PlacedColumn]) -> float:
+    return _boxes_height(band) + LEADING * max(len(placed.label) for placed in band) + 24
+
+
+def _boxes_height(band: Sequence[PlacedColumn]) -> float:
+    pitch = _pitch(band)
+    return max(max(placed.tall + (placed.column.rows - 1) * pitch for placed in band), 10)
+
+
+def _pitch(band: Sequence[PlacedColumn]) -> float:
+    """From the middle of one row of boxes to that of the next."""
+    return max((placed.tall for placed in band if placed.column.rows > 1), default=0.0) + 14
+
+
+def _measure(column: Column, scale: Scale, say: Labels) -> PlacedColumn:
+    label = _label(column, say)
+    start, drawn, tall = 0.0, 0.0, 0.0
+    for block in _shown(column):
+        if block.is_map:
+            thick, height, right, up = scale.cuboid(block)
+        else:
+            (thick, height), (right, up) = scale.bar(block), (0.0, 0.0)
+        drawn, tall = max(drawn, start + thick + right), max(tall, height + up)
+        start += thick + BETWEEN
+    return PlacedColumn(column, label, drawn, tall, max([drawn, *(text_width(t, SMALL, bold=b) for t, b in label)]))
+
+
+def _shown(column: Column) -> tuple[Block, ...]:
+    convolutions = [block for block in column.blocks if block.kind == CONVOLUTION]
+    return (*convolutions[:MAX_DRAWN], *(block for block in column.blocks if block.kind != CONVOLUTION))
+
+
+def _label(column: Column, say: Labels) -> tuple[tuple[str, bool], ...]:
+    """What is written under a column, and whether in bold: the equal layers, then the pooling behind them."""
+    lines: list[tuple[str, bool]] = []
+    parts = [[block for block in column.blocks if block.kind != POOLING]]
+    parts.append([block for block in column.blocks if block.kind == POOLING])
+    for part in filter(None, parts):
+        if lines:
+            lines.append(("", False))
+        block = part[0]
+        lines.append((clip(names_of(part) if block.kind != INPUT else say(INPUT), MAX_LETTERS), True))
+        if block.kind != INPUT:
+            many = f"{len(part)} x " if len(part) > 1 else ""
+            cut = (f"{MAX_DRAWN} drawn",) if len(part) > MAX_DRAWN else ()
+            lines += _folded(say.layer(f"{many}{block.what}"), [note_words(note, say) for note in (*cut, *block.notes)])
+        lines.append((times(block.shape), False))
+        if block.flattened:
+            lines.append((say("flatten to {count:,}", count=block.flattened), False))
+        parameters = sum(each.parameters for each in part)
+        if parameters:
+            lines.append((say("{count:,} params", count=parameters), False))
+    return tuple(lines)
+
+
+def _folded(what: str, notes: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """What a layer is on a line, its notes on as many as they need."""
+    head, _, tail = what.partition(", ")
+    yield clip(head, MAX_LETTERS), False
+    line = ""
+    for note in [*filter(None, [tail]), *notes]:
+        if line and text_columns(line) + text_columns(note) + 2 > 16:
+            yield clip(line, MAX_LETTERS), False
+            line = ""
+        line = f"{line}, {note}" if line else note
+    if line:
+        yield clip(line, MAX_LETTERS), False
+
+
+# Drawing
+
+
+def _draw_band(
+    drawing: Drawing,
+    band: Sequence[PlacedColumn],
+    scale: Scale,
+    left: float,
+    top: float,
+    spread: float,
+    *,
+    first: bool,
+    last: bool,
+) -> float:
+    """One line of blocks with labels and arrows; the y under it."""
+    pitch, boxes = _pitch(band), _boxes_height(band)
+    axis = top + boxes / 2
+    before: tuple[float, list[float]] | None = None if first else (left - GAP - 4, [axis])
+    for placed in band:
+        rows = placed.column.rows
+        middles = [axis + (row - (rows - 1) / 2) * pitch for row in range(rows)]
+        x = left + (placed.width - placed.drawn) / 2
+        if before is not None and not placed.column.blocks[0].apart:
+            drawing.add(_arrows(before, x, middles, placed.column.blocks[0].groups))
+        entry, ends = x, []
+        for middle in middles:
+            x = entry
+            for block in _shown(placed.column):
+                x, end = _draw_block(drawing, block, scale, x, middle)
+            ends.append(end)
+        before = max(ends) + 2, middles
+        for number, (words, bold) in enumerate(placed.label):
+            y = top + boxes + 14 + LEADING * number
+            drawing.add([Text(left + placed.width / 2, y, words, SMALL, bold=bold)] if words else [])
+        left += placed.width + GAP + spread
+    if not last and before is not None:
+        drawing.add(_arrows(before, before[0] + 12, [axis], 1))
+    return top + boxes + 14 + LEADING * max(len(placed.label) for placed in band)
+
+
+def _draw_block(drawing: Drawing, block: Block, scale: Scale, x: float, middle: float) -> tuple[float, float]:
+    """A cuboid or a bar; (where the next one starts, where an arrow may start)."""
+    tip = f"{block.name}: {block.what}, {times(block.shape)}" if block.kind != INPUT else f"input {times(block.shape)}"
+    tip += f", {block.parameters:,} parameters" if block.parameters else ""
+    if not block.is_map:
+        width, length = scale.bar(block)
+        drawing.add(_front(rectangle(x, middle - length / 2, width, length), block.kind, tip))
+        return x + width + BETWEEN, x + width
+    thick, height, right, up = scale.cuboid(block)
+    top = middle - height / 2 + up / 2
+    front = rectangle(x, top, thick, height)
+    lid = ((x, top), (x + right, top - up), (x + thick + right, top - up), (x + thick, top))
+    edge = x + thick
+    side = ((edge, top), (edge + right, top - up), (edge + right, top - up + height), (edge, top + height))
+    fill = FILLS[block.kind]
+    drawing.add([Polygon(lid, _shaded(fill, 1.06), tip=tip), Polygon(side, _shaded(fill, 0.86), tip=tip)])
+    drawing.add(_front(front, block.kind, tip))
+    return x + thick + BETWEEN, x + thick + right / 2
+
+
+def _front(corners: Sequence[Point], kind: str, tip: str = "") -> list[Item]:
+    """A face in the colour of its kind, ruled where the kind is."""
+    (left, top), _, (right, bottom), _ = corners
+    items: list[Item] = [Polygon(tuple(corners), FILLS[kind], tip=tip)]
+    if kind in RULED:
+        count = int((bottom - top) / 3)
+        items += [
+            Line(((left, top + 3 * place), (right, top + 3 * place)), RULED[kind], 0.5) for place in range(1, count + 1)
+        ]
+    return items
+
+
+def _arrows(before: tuple[float, list[float]], x: float, middles: Sequence[float], groups: int) -> list[Item]:
+    """From each row to each row that sees it: to its own alone where the convolution's groups are the rows."""
+    start, sources = before
+    return [
+        item
+        for i, source in enumerate(sources)
+        for j, target in enumerate(middles)
+        if not (i != j and len(sources) == len(middles) == groups)
+        for item in arrow((start, source), (x - 2, target))
+    ]
+
+
+def _shaded(colour: str, factor: float) -> str:
+    """A colour lighter (above 1) or darker."""
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{min(255, round(part * factor)):02X}" for part in parts)
+
+
+def _legend_lines(blocks: Sequence[Block], say: Labels) -> list[list[tuple[str, str]]]:
+    """What the colours mean, and in a second line what the sizes do."""
+    kinds = [kind for kind in KIND_WORDS if any(block.kind == kind for block in blocks)]
+    sizes = [say("boxes: height and depth in proportion to H and W, thickness to √channels")]
+    if any(not block.is_map for block in blocks):
+        sizes.append(say("bars: length in proportion to √units"))
+    return [[(kind, say(KIND_WORDS[kind])) for kind in kinds], [("", "; ".join(sizes))]]
+
+
+def _legend_width(line: Sequence[tuple[str, str]]) -> float:
+    return sum(_entry_width(*entry) for entry in line)
+
+
+def _entry_width(kind: str, words: str) -> float:
+    return (16 if kind else 0) + text_width(words, SMALL) + 18

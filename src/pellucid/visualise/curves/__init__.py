@@ -1,0 +1,1 @@
+"""The log of a run (`data`), and drawn (`figure`)."""

@@ -1,0 +1,168 @@
+"""The log of a run as curves, epoch by epoch: of one run, or of several compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.visualise.curves.data import Log
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.visualise.drawing.labels import Labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one panel draws: the log's series, its label with the unit, and what the values are multiplied by."""
+
+    series: str
+    label: str
+    factor: float = 1.0
+
+
+CURVES = {
+    "loss": Curve("loss", "loss"),
+    "accuracy": Curve("accuracy", "accuracy (%)", 100.0),
+    "learning-rate": Curve("learning_rate", "learning rate"),
+    "speed": Curve("images_per_s", "pictures a second"),
+}
+STANDARD = ("loss", "accuracy")
+RUN_COLOURS = (BLUE, VERMILION, INK, "#009E73", "#CC79A7", "#56B4E9")
+"""After Okabe & Ito 2008; in grey print the runs keep apart by their lines and marks."""
+RUN_LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)), (0, (10, 3)))
+RUN_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MARKED_EPOCHS = 40
+"""Longer runs are drawn without a mark at each epoch."""
+
+
+def curves_figure(
+    logs: Log | Mapping[str, Log],
+    what: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    held: str = "validation",
+    lang: str | None = None,
+) -> Figure:
+    """Curves of one log, or of several by their labels, a panel for each of `what`.
+
+    Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
+    and mark; validation is thick, training thin and without marks.
+    what: of loss, accuracy, learning-rate, speed; None for loss, and accuracy where it was measured.
+    held: what the pictures were that each epoch was judged on.
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Errors: ConfigError for an unknown curve or language, or no runs; DataError for a curve that no run has.
+    """
+    say = Labels(lang)
+    runs = {"": logs} if isinstance(logs, Log) else dict(logs)
+    if not runs:
+        raise ConfigError("curves need at least one run's log, got none")
+    wanted = _wanted(list(runs.values()), what)
+    rows = -(-len(wanted) // 2) if len(wanted) > 3 else 1
+    across = -(-len(wanted) // rows)
+    figure = new_figure(4.6 * across, 3.6 * rows)
+    panels = list(figure.subplots(rows, across, squeeze=False).flat)
+    for ax in panels[len(wanted) :]:
+        ax.remove()
+    for ax, curve in zip(panels, wanted, strict=False):
+        if len(runs) == 1:
+            _draw_one(ax, next(iter(runs.values())), curve, held, say)
+        else:
+            _draw_several(ax, runs, curve)
+        epochs = sorted({epoch for log in runs.values() for epoch in log.epochs})
+        _finish(ax, say(curve.label), epochs, say("epoch"))
+    head = title or (next(iter(runs)) if len(runs) == 1 else "")
+    if len(runs) > 1 and any(f"val_{curve.series}" in log.series for curve in wanted for log in runs.values()):
+        words = say("thick with marks: {held}; thin: training", held=say(held))
+        figure.supxlabel(words, fontsize=9, color=INK)
+    if head:
+        figure.suptitle(head, fontsize=12, color=INK)
+    return figure
+
+
+def accuracy_figure(
+    train: Sequence[float], test: Sequence[float], *, title: str = "", lang: str | None = None, axes: Axes | None = None
+) -> Figure:
+    """The plot of pages on CNNs: training and test accuracy, 0 to 1, for each epoch, the first being 1.
+
+    train, test: what a trainer lists, one number an epoch: `train_acc_list` and `test_acc_list` of scratch.Trainer.
+    Errors: DataError for lists of different lengths, or empty ones.
+    """
+    if len(train) != len(test) or not len(train):
+        raise DataError(f"an accuracy plot needs two lists of the same length, got {len(train)} and {len(test)} values")
+    say = Labels(lang)
+    ax = axes if axes is not None else new_figure(5.2, 3.8).subplots()
+    epochs = range(1, len(train) + 1)
+    few = len(train) <= MARKED_EPOCHS
+    ax.plot(epochs, train, "-", color=BLUE, label=say("train"), marker="o" if few else "", markersize=4, lw=1.6)
+    ax.plot(epochs, test, "--", color=VERMILION, label=say("test"), marker="s" if few else "", markersize=4, lw=1.6)
+    ax.set_ylim(0, 1.0)
+    ax.set_ylabel(say("accuracy"))
+    ax.set_xlabel(say("epoch"))
+    plain(ax)
+    ax.legend(frameon=False, fontsize=9, loc="lower right")
+    ax.locator_params(axis="x", integer=True)
+    if title:
+        ax.set_title(title, fontsize=12, color=INK)
+    drawn: Any = ax.figure
+    figure: Figure = drawn
+    return figure
+
+
+def _wanted(logs: Sequence[Log], what: Sequence[str] | None) -> list[Curve]:
+    """The panels to draw. Errors: as curves_figure."""
+    there = [name for name, curve in CURVES.items() if any(_has(log, curve) for log in logs)]
+    if what is None:
+        return [CURVES[name] for name in STANDARD if name in there or name == "loss"]
+    for name in what:
+        if name not in CURVES:
+            raise unknown_name("curve", name, CURVES)
+        if name not in there:
+            raise DataError(f"no run's log has {name}; there are {', '.join(there) or 'no curves'}")
+    return [CURVES[name] for name in dict.fromkeys(what)]
+
+
+def _has(log: Log, curve: Curve) -> bool:
+    return curve.series in log.series or f"val_{curve.series}" in log.series
+
+
+def _draw_one(ax: Axes, log: Log, curve: Curve, held: str, say: Labels) -> None:
+    few = len(log.epochs) <= MARKED_EPOCHS
+    styles = (("training", curve.series, BLUE, "-", "o"), (held, f"val_{curve.series}", VERMILION, "--", "s"))
+    for label, key, colour, line, marker in styles:
+        if key in log.series:
+            values = [value * curve.factor for value in log.series[key]]
+            mark = marker if few else ""
+            ax.plot(log.epochs, values, line, color=colour, label=say(label), marker=mark, markersize=3.5, lw=1.6)
+    if len(ax.lines) > 1 or curve.series in STANDARD:
+        ax.legend(frameon=False, fontsize=9)
+
+
+def _draw_several(ax: Axes, runs: Mapping[str, Log], curve: Curve) -> None:
+    for place, (name, log) in enumerate(runs.items()):
+        colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+        line, mark = RUN_LINES[place % len(RUN_LINES)], RUN_MARKS[place % len(RUN_MARKS)]
+        few = len(log.epochs) <= MARKED_EPOCHS
+        keys = [key for key in (f"val_{curve.series}", curve.series) if key in log.series]
+        for rank, key in enumerate(keys):
+            values = [value * curve.factor for value in log.series[key]]
+            drawn = ax.plot(log.epochs, values, linestyle=line, color=colour, lw=0.8 if rank else 1.8)[0]
+            if rank == 0:  # one entry a run
+                drawn.set_label(name)
+                drawn.set(marker=mark if few else "", markersize=4)
+    ax.legend(frameon=False, fontsize=8, handlelength=3.4)
+
+
+def _finish(ax: Axes, label: str, epochs: Sequence[int], across: str) -> None:
+    ax.set_ylabel(label)
+    ax.set_xlabel(across)
+    plain(ax)
+    ax.locator_params(axis="x", integer=True)
+    ax.ticklabel_format(axis="y", useOffset=False)  # a loss is read off the axis, not added up
+    if len(epochs) == 1:
+        ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    ax.margins(y=0.08)

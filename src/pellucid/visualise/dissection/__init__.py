@@ -1,0 +1,1 @@
+"""One number of a layer taken apart (`data`), and drawn (`figure`)."""

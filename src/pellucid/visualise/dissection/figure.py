@@ -1,0 +1,329 @@
+"""One output number of a layer as a figure: where it looked, with which weights, and how the sum adds up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid._numbers import number
+from pellucid._text import clip
+from pellucid.model import Model
+from pellucid.ops import Array
+from pellucid.visualise.dissection.data import CURVES, Dissection, dissect
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
+from pellucid.visualise.drawing.labels import Labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CHANNELS = 4
+"""Input channels drawn, those with the largest share of the sum; the others are added up."""
+WRITTEN = 7
+"""Windows up to this size have their numbers written in."""
+TERMS = 12
+"""Products of a dense layer, and classes of a softmax, that are drawn."""
+TIMES = "\N{MULTIPLICATION SIGN}"
+WINDOWS = ("convolution", "average", "sum", "max")
+
+
+def dissect_figure(
+    model: Model,
+    picture: Any,
+    layer: str | None = None,
+    position: Sequence[int] | None = None,
+    *,
+    title: str = "",
+    lang: str | None = None,
+) -> Figure:
+    """How one output number comes about: patch, kernel, products, and the sum as an equation.
+
+    Windows up to 7x7 have their numbers written in. Of many input channels, the four whose products add up to most are
+    drawn, and the sum of the others is said; of a dense layer, the twelve largest products.
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Errors: as `dissect`; ConfigError for another language.
+    """
+    trained = "" if model.trained_on else Labels(lang)(" (not trained)")
+    found = dissect(model, picture, layer, position)
+    return draw_dissection(found, title=f"{title or model.name}{trained}", lang=lang)
+
+
+def draw_dissection(what: Dissection, *, title: str = "", lang: str | None = None) -> Figure:
+    """The figure of a number that is taken apart already. lang: as dissect_figure."""
+    say = Labels(lang)
+    if what.kind in WINDOWS:
+        figure = _windows(what, say)
+    elif what.kind in ("dense", "distance", "softmax", "response norm"):
+        figure = _terms(what, say)
+    else:
+        figure = _one_value(what, say)
+    place = ", ".join(map(str, what.position))
+    if what.names:
+        place += f", {clip(what.names[what.position[-1]], 24)!r}"
+    shape = "x".join(map(str, what.output_shape))
+    shape = say("{count} units", count=shape) if len(what.output_shape) == 1 else shape
+    head = f"{title}: " if title else ""
+    head += say("number ({place}) of {layer}, {shape}", place=place, layer=what.layer, shape=shape)
+    figure.suptitle(f"{head}\n{say.layer(what.detail)}", fontsize=11, color=INK)
+    lines = [line for line in (_channel_sums(what, say), what.told(say)) if line]
+    figure.supxlabel("\n".join(lines), fontsize=11, color=INK)
+    return figure
+
+
+def strongest(what: Dissection, count: int = CHANNELS) -> tuple[list[int], list[float], float]:
+    """The places in `channels` whose products add up to most, their sums, and the sum of all the others."""
+    if what.products is None:
+        return [0], [], 0.0
+    sums = what.products.sum(axis=(0, 1))
+    order = [int(i) for i in np.argsort(-np.abs(sums), kind="stable")[:count]]
+    return order, [float(sums[i]) for i in order], float(sums.sum() - sums[order].sum())
+
+
+def _channel_sums(what: Dissection, say: Labels) -> str:
+    """The sum channel by channel, where there is more than one."""
+    if what.kind != "convolution" or len(what.channels) == 1:
+        return ""
+    order, sums, rest = strongest(what)
+    parts = [(value, say("channel {index}", index=what.channels[i])) for i, value in zip(order, sums, strict=True)]
+    others = len(what.channels) - len(order)
+    if others:
+        parts.append((rest, say("the other {count}", count=f"{others:,}")))
+    told = " ".join(f"{'-' if value < 0 else '+'} {number(abs(value))} ({whose})" for value, whose in parts)
+    return f"{told.removeprefix('+ ')} = {number(what.total or 0.0)}"
+
+
+def _windows(what: Dissection, say: Labels) -> Figure:
+    order, sums, _ = strongest(what)
+    height, width = what.patch.shape[:2]
+    columns = [(say("patch"), what.patch)]
+    if what.kernel is not None and what.products is not None:
+        columns += [(f"{TIMES} {say('kernel')}", what.kernel), (f"= {say('products')}", what.products)]
+    side = 0.44 * max(height, width) if max(height, width) <= WRITTEN else 2.2
+    wide, tall = max(1.7, side * width / max(height, width)), max(1.5, side * height / max(height, width))
+    figure = new_figure(2.3 + 2.5 + (wide + 0.35) * len(columns), max(2.4, (tall + 0.85) * len(order)) + 1.5)
+    ratios = [2.2, *[wide] * len(columns), 2.4]
+    places = figure.add_gridspec(len(order), len(columns) + 2, width_ratios=ratios)
+    limits = [(_limit(v := values[:, :, order]), bool((v < 0).any())) for _, values in columns]  # one for all rows
+    for row, index in enumerate(order):
+        where = figure.add_subplot(places[row, 0])
+        _input_panel(where, what, what.channels[index], say)
+        for column, ((name, values), (limit, signs)) in enumerate(zip(columns, limits, strict=True), 1):
+            ax = figure.add_subplot(places[row, column])
+            padding = None if values is what.kernel or what.inside is None else ~what.inside
+            _cells(ax, values[:, :, index], limit, signs, padding, say)
+            ax.set_title(name if row == 0 else "", fontsize=10, color=INK)
+            if values is what.products and sums:
+                ax.set_xlabel(say("sum {value}", value=number(sums[row])), fontsize=9, color=INK)
+            if values is what.patch and what.picked is not None:
+                _frame(ax, what.picked[1] - 0.5, what.picked[0] - 0.5, 1, 1)
+    _output_panel(figure.add_subplot(places[:, -1]), what, say)
+    return figure
+
+
+def _cells(ax: Axes, values: Array, limit: float, signs: bool, padding: Array | None, say: Labels) -> None:
+    """A small matrix in grey, 0 black or, with negative values around, mid-grey; its numbers in the cells."""
+    shown = values if padding is None else np.where(padding, np.nan, values)
+    low = -limit if signs else 0.0
+    ax.imshow(np.ma.masked_invalid(shown), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if max(values.shape) > WRITTEN:
+        _scale_label(ax, bool(low), limit, say)
+        return
+    for (row, column), value in np.ndenumerate(values):
+        padded = padding is not None and bool(padding[row, column])
+        bright = padded or (value - low) / (limit - low) > 0.5
+        text = say("pad") if padded and value != 0 else _number(float(value), limit)
+        ax.text(column, row, text, ha="center", va="center", fontsize=8, color="black" if bright else "white")
+
+
+def _input_panel(ax: Axes, what: Dissection, channel: int, say: Labels) -> None:
+    """The input's channel with the window framed."""
+    values = what.input if what.input.ndim == 3 else what.input[None]
+    _map(ax, values[:, :, channel], say)
+    if what.rows and what.columns:
+        top, left = what.rows[0] - 0.5, what.columns[0] - 0.5
+        _frame(ax, left, top, what.columns[-1] - what.columns[0] + 1, what.rows[-1] - what.rows[0] + 1)
+    ax.set_title(say("input, channel {index}", index=channel), fontsize=9, color=INK)
+
+
+def _output_panel(ax: Axes, what: Dissection, say: Labels) -> None:
+    """The layer's output with the number framed."""
+    output, at = what.output, what.position
+    if output.ndim == 1:
+        _units(ax, output, at[0], say)
+        ax.set_title(say("output: unit {index} of {count}", index=at[0], count=output.size), fontsize=9, color=INK)
+        return
+    if output.ndim == 2:
+        ax.plot(output[:, at[1]], color=BLUE, lw=1.2)
+        ax.plot([at[0]], [output[at]], "o", color=VERMILION)
+        plain(ax)
+        ax.tick_params(labelsize=8)
+        ax.locator_params(nbins=4)
+    else:
+        _map(ax, output[:, :, at[2]], say)
+        _frame(ax, at[1] - 0.5, at[0] - 0.5, 1, 1)
+    ax.set_title(say("output, channel {index}", index=at[-1]), fontsize=9, color=INK)
+
+
+def _terms(what: Dissection, say: Labels) -> Figure:
+    """Many products, or the numbers that softmax compares: the largest as bars, each written out."""
+    wanted = what.rivals is not None and what.kind != "softmax"
+    figure = new_figure(8.6 + 3.2 * wanted, 5.0)
+    axes = figure.subplots(1, 2 + wanted, width_ratios=[1.5, *[1] * (1 + wanted)])
+    if what.kind == "softmax" and what.rivals is not None:
+        _rivals_panel(axes[0], what, say)
+    else:
+        _products_panel(axes[0], what, say)
+        if wanted:
+            _rivals_panel(axes[1], what, say)
+    _output_panel(axes[-1], what, say)
+    return figure
+
+
+def _products_panel(ax: Axes, what: Dissection, say: Labels) -> None:
+    products = np.asarray(what.products).ravel()
+    patch, kernel = what.patch.ravel(), np.asarray(what.kernel).ravel()
+    order = np.argsort(-np.abs(products), kind="stable")[:TERMS]
+    sign = {"distance": "- (({a}) - ({b}))²", "response norm": "({a})²"}.get(what.kind, f"{{a}} {TIMES} {{b}}")
+    noun = "channel {index}" if what.channels else "input {index}"
+    names = [what.channels[i] if what.channels else i for i in order]
+    labels = [
+        f"{say(noun, index=name)}: {sign.format(a=f'{patch[i]:.3g}', b=f'{kernel[i]:.3g}')}"
+        for name, i in zip(names, order, strict=True)
+    ]
+    values = [float(products[i]) for i in order]
+    if products.size > len(order):
+        labels.append(say("the other {count}", count=f"{products.size - len(order):,}"))
+        values.append(float(products.sum() - products[order].sum()))
+    _bars(ax, labels, values, [BLUE if value >= 0 else VERMILION for value in values])
+    ax.set_title(
+        say("the largest {shown} of {count:,} products", shown=len(order), count=products.size), fontsize=9, color=INK
+    )
+
+
+def _rivals_panel(ax: Axes, what: Dissection, say: Labels) -> None:
+    rivals = np.asarray(what.rivals)
+    unit = what.position[-1]
+    order = [int(i) for i in np.argsort(-rivals, kind="stable")[:TERMS]]
+    if unit not in order:
+        order[-1] = unit
+    labels = [f"{_unit(what, i, say)}: e^{rivals[i]:.3g}" for i in order]
+    _bars(ax, labels, [float(rivals[i]) for i in order], [VERMILION if i == unit else BLUE for i in order])
+    words = (
+        "before softmax: the largest {shown} of {count}" if rivals.size > len(order) else "before softmax: all {count}"
+    )
+    ax.set_title(say(words, shown=len(order), count=rivals.size), fontsize=9, color=INK)
+
+
+def _unit(what: Dissection, index: int, say: Labels) -> str:
+    """A unit's class, where it stands for one; else its number."""
+    return clip(what.names[index], 18) if what.names else say("unit {index}", index=index)
+
+
+def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
+    places = np.arange(len(values))[::-1]
+    ax.barh(places, values, color=list(colours), height=0.7)
+    ax.axvline(0, color=INK, lw=0.8)
+    ax.set_yticks(places, list(labels), fontsize=8)
+    for place, value in zip(places, values, strict=True):
+        at = (max(value, 0.0), place)  # right of the line at 0: left of a bar are the labels
+        ax.annotate(number(value, 3), at, (3, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.margins(x=0.3)
+    ax.locator_params(axis="x", nbins=4)
+    ax.tick_params(labelsize=8)
+    for spine in ("top", "right"):
+        ax.spines[spine].set_visible(False)
+
+
+def _one_value(what: Dissection, say: Labels) -> Figure:
+    """A value through a curve, a norm, or unchanged: what it came from, and where it stands."""
+    figure = new_figure(8.6, 4.3)
+    axes = figure.subplots(1, 2)
+    if what.kind == "function" and what.activation in CURVES:
+        _curve(axes[0], what, say)
+    else:
+        ax = axes[0]
+        ax.bar([0, 1], [float(what.patch[0]), what.result], color=[BLUE, VERMILION], width=0.5)
+        ax.axhline(0, color=INK, lw=0.8)
+        ax.set_xticks([0, 1], [say("in"), say("out")], fontsize=9)
+        for place, value in enumerate((float(what.patch[0]), what.result)):
+            ax.annotate(number(value), (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9)
+        ax.margins(y=0.15)
+        plain(ax)
+        ax.set_title(say("the value going in and coming out"), fontsize=9, color=INK)
+    _output_panel(axes[1], what, say)
+    return figure
+
+
+def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
+    curve = CURVES[what.activation or ""]
+    reach = max(1.0, 1.3 * abs(what.before))
+    slope = what.result / what.before if what.activation == "leaky_relu" and what.before < 0 else 0.2
+    places = np.linspace(-reach, reach, 201)
+    ax.plot(places, [curve(float(z), slope) for z in places], color=BLUE, lw=1.8)
+    ax.plot([what.before], [what.result], "o", color=VERMILION, ms=8)
+    right = what.before > 0  # the words stand above the curve, on the side where it is lower
+    told, at = f"({number(what.before)}, {number(what.result)})", (what.before, what.result)
+    ax.annotate(
+        told, at, (-12 if right else 0, 10), textcoords="offset points", fontsize=9, ha="right" if right else "center"
+    )
+    ax.set_xlabel(say("in"), fontsize=9)
+    ax.set_ylabel(say("out"), fontsize=9)
+    ax.set_title(what.activation or "", fontsize=9, color=INK)
+    plain(ax)
+
+
+def _units(ax: Axes, output: Array, unit: int, say: Labels) -> None:
+    ax.bar(np.arange(output.size), output, color=BLUE, width=0.8 if output.size < 60 else 1.0)
+    ax.bar([unit], [output[unit]], color=VERMILION, width=max(0.8, output.size / 120))
+    ax.axhline(0, color=INK, lw=0.6)
+    ax.tick_params(labelsize=8)
+    ax.set_xlabel(say("unit"), fontsize=8)
+    plain(ax)
+    ax.locator_params(axis="x", integer=True)
+
+
+def _map(ax: Axes, values: Array, say: Labels) -> None:
+    limit = _limit(values)
+    low = -limit if (values < 0).any() else 0.0
+    ax.imshow(np.ma.masked_invalid(values), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
+    _scale_label(ax, bool(low), limit, say)
+    ax.tick_params(labelsize=8)
+    ax.locator_params(integer=True, nbins=4)
+    for axis, size in ((ax.yaxis, values.shape[0]), (ax.xaxis, values.shape[1])):
+        if size <= 2:  # too few for Matplotlib's whole numbers
+            axis.set_ticks(range(size))
+
+
+def _scale_label(ax: Axes, signs: bool, limit: float, say: Labels) -> None:
+    zero, white = say("mid-grey 0" if signs else "black 0"), say("white {limit:.3g}", limit=limit)
+    ax.set_xlabel(f"{zero}, {white}", fontsize=8, color=INK)
+
+
+def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(
+        Rectangle((left, top), width, height, fill=False, edgecolor=VERMILION, linewidth=2, clip_on=False)
+    )  # fmt: skip
+
+
+def _limit(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max(initial=0.0)) or 1.0
+
+
+def _number(value: float, limit: float) -> str:
+    """A cell's number, as short as its panel allows; all cells of a panel alike."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value) and abs(value) < 1000:  # what is no whole number has a point
+        return f"{value + 0.0:.0f}"
+    if limit >= 1000 or limit < 0.01:
+        return f"{value:.0e}"
+    text = f"{value:.0f}" if limit >= 100 else f"{value:.1f}" if limit >= 10 else f"{value:.2f}"
+    return text.removeprefix("-") if float(text) == 0 else text

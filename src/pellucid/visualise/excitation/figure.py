@@ -1,0 +1,211 @@
+"""The pictures that excite filters, drawn: by depth, one row a layer, or for one layer, one row a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid._text import text_columns
+from pellucid.datasets.download import Progress
+from pellucid.errors import ConfigError, DataError
+from pellucid.layers import Conv2D, Dense
+from pellucid.model import Model
+from pellucid.ops import Array
+from pellucid.visualise.answers import class_label, trained_note
+from pellucid.visualise.drawing.figure import INK, new_figure
+from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.pictures import show_picture
+from pellucid.visualise.excitation.data import Found, ascend, top_pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_LAYERS = 6
+ACROSS = 8
+"""Channels a row, and pictures a channel."""
+
+CELL = 1.05
+"""Width of a picture in inches."""
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """Pictures side by side, what they have in common, and what each is. Shapes: pictures (H,W,C) each."""
+
+    label: str
+    pictures: Sequence[Array]
+    captions: Sequence[str]
+
+
+def excitation_figure(rows: Sequence[PictureRow], *, title: str = "", note: str = "") -> Figure:
+    """Rows of pictures, each picture as wide as the others however many pixels it has; `note` stands below.
+
+    Errors: ConfigError without a picture; DataError where none has a finite value.
+    """
+    across = max((len(row.pictures) for row in rows), default=0)
+    if not across:
+        raise ConfigError("there are no pictures to draw; name a layer with channels")
+    if not any(np.isfinite(picture).any() for row in rows for picture in row.pictures):
+        raise DataError("the pictures hold no finite number: the network's weights are NaN or infinite")
+    labels = max(text_columns(line) for row in rows for line in row.label.split("\n"))
+    left = 0.075 * labels + 0.2
+    width = max(left + (CELL + 0.06) * across, 4.2)
+    figure = new_figure(width, (CELL + 0.28) * len(rows) + (0.5 if title else 0.1) + (0.35 if note else 0))
+    ratios = [left, *[CELL] * across]
+    for cells, row in zip(
+        figure.subplots(len(rows), across + 1, squeeze=False, width_ratios=ratios), rows, strict=True
+    ):
+        cells[0].text(1, 0.5, row.label, ha="right", va="center", fontsize=9, color=INK, transform=cells[0].transAxes)
+        for axes in cells:
+            axes.set_axis_off()
+        for axes, picture, caption in zip(cells[1:], row.pictures, row.captions, strict=False):
+            axes.set_axis_on()
+            show_picture(axes, picture, caption, fontsize=8)
+    if title:
+        figure.suptitle(title, fontsize=11, color=INK)
+    if note:
+        figure.supxlabel(note, fontsize=8, color=INK)
+    return figure
+
+
+def depth_figure(
+    model: Model,
+    *,
+    layers: Sequence[str] | None = None,
+    images: Any = None,
+    channels: int = ACROSS,
+    seed: int = 0,
+    lang: str | None = None,
+    progress: Progress | None = None,
+) -> Figure:
+    """What excites the first channels of layers from the first to the last: edges, then textures, then parts.
+
+    layers: by name; None for `depth_layers`. images: where to find the pictures; None to make them.
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Shapes: images (M,H,W,C), an array or Pictures.
+    Errors: as top_pictures and ascend.
+    """
+    say, rows = Labels(lang), []
+    for name in depth_layers(model) if layers is None else layers:
+        shown = range(min(channels, count_channels(model, name)))
+        if images is None:
+            pictures: Sequence[Array] = list(ascend(model, name, shown, seed=seed, progress=progress))
+        else:
+            found = top_pictures(model, images, name, 1, channels=shown, progress=progress)
+            pictures = [found.patch(images, channel, 0) for channel in shown]
+        rows.append(PictureRow(_layer_label(model, name, pictures, say), pictures, _captions(model, name, shown, say)))
+    title = "{model}: what excites its channels most, made by gradient ascent"
+    if images is not None:
+        title = "{model}: what excites its channels most, found among {count:,} pictures"
+    return excitation_figure(
+        rows,
+        title=say(title, model=model.name + trained_note(model, say), count=0 if images is None else len(images)),
+        note=say(
+            "each picture is what one unit sees within the picture, enlarged to the same width"
+            if images is None
+            else "each picture is what one unit sees, black beyond the edge, enlarged to the same width"
+        ),
+    )
+
+
+def made_figure(
+    model: Model,
+    layer: str,
+    channel: int | None = None,
+    *,
+    seed: int = 0,
+    count: int = 3 * ACROSS,
+    lang: str | None = None,
+    progress: Progress | None = None,
+) -> Figure:
+    """Pictures made for the first `count` channels of a layer; for one `channel`, from several starts."""
+    say, total = Labels(lang), count_channels(model, layer)
+    if channel is None:
+        shown = range(min(count, total))
+        pictures = list(ascend(model, layer, shown, seed=seed, progress=progress))
+        captions = _captions(model, layer, shown, say)
+        which = (
+            ""
+            if len(shown) == total
+            else ", " + say("first {shown} of {count} channels", shown=len(shown), count=total)
+        )
+    else:
+        seeds = range(seed, seed + ACROSS)
+        pictures = [ascend(model, layer, channel, seed=start, progress=progress)[0] for start in seeds]
+        captions = [say("start {index}", index=start) for start in seeds]
+        which = say(", {what} from {count} starts", what=_captions(model, layer, [channel], say)[0], count=ACROSS)
+    rows = [PictureRow("", pictures[i : i + ACROSS], captions[i : i + ACROSS]) for i in range(0, len(pictures), ACROSS)]
+    height, width = pictures[0].shape[:2]
+    title = say("{model}: made to excite {layer}", model=model.name + trained_note(model, say), layer=layer) + which
+    note = say("gradient ascent; each picture is {size} pixels", size=f"{height}x{width}")
+    return excitation_figure(rows, title=title, note=note)
+
+
+def found_figure(model: Model, found: Found, images: Any, *, lang: str | None = None) -> Figure:
+    """The pictures of a data set that excite channels of a layer most: one row a channel, the strongest first.
+
+    Shapes: images (M,H,W,C) as given to top_pictures.
+    """
+    say = Labels(lang)
+    names = _captions(model, found.layer, found.channels.tolist(), say)
+    per_row = len(found.values[0]) if len(names) > 1 else ACROSS
+    rows = []
+    for number, name in enumerate(names):
+        pictures = [found.patch(images, number, place) for place in range(found.values.shape[1])]
+        captions = [f"{value:.3g}" for value in found.values[number]]
+        for start in range(0, len(pictures), per_row):
+            part = slice(start, start + per_row)
+            rows.append(PictureRow(name if start == 0 else "", pictures[part], captions[part]))
+    height, width = rows[0].pictures[0].shape[:2]
+    return excitation_figure(
+        rows,
+        title=say(
+            "{model}: what excites {layer} most among {count:,} pictures",
+            model=model.name + trained_note(model, say),
+            layer=found.layer,
+            count=len(images),
+        ),
+        note=say(
+            "each picture is the {size} pixels that the unit sees, black beyond the edge; above it, its output",
+            size=f"{height}x{width}",
+        ),
+    )
+
+
+def depth_layers(model: Model, most: int = MOST_LAYERS) -> list[str]:
+    """The convolutions and the last dense layer; of more than `most`, evenly chosen ones, the first and last among
+    them.
+
+    Errors: ConfigError for a network without either.
+    """
+    model.build()
+    names = [layer.name for layer in model.layers if isinstance(layer, Conv2D)]
+    names += [layer.name for layer in model.layers if isinstance(layer, Dense)][-1:]
+    if not names:
+        raise ConfigError(f"{model.name} has no convolution and no dense layer that pictures could excite")
+    picks = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
+    return [names[index] for index in picks]
+
+
+def count_channels(model: Model, layer: str) -> int:
+    """The channels, or units, of a layer by name. Errors: ConfigError for a name that no layer has."""
+    return model.graph.up_to(model.get_layer(layer)).output_shape[-1]
+
+
+def _layer_label(model: Model, name: str, pictures: Sequence[Array], say: Labels) -> str:
+    seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
+    height, width = seen or pictures[0].shape[:2]  # behind Flatten, all of it
+    told = say("{count} channels", count=count_channels(model, name))
+    return f"{name}\n{told}\n{say('sees {size}', size=f'{height}x{width}')}"
+
+
+def _captions(model: Model, name: str, channels: Sequence[int], say: Labels) -> list[str]:
+    """Channel numbers; of the layer that gives the scores, class names."""
+    last = [layer.name for layer in model.layers if layer.params][-1:]
+    scores = (
+        [name] == last and len(model.output_shape) == 1 and count_channels(model, name) == model.output_shape[0] > 1
+    )
+    return [class_label(model, index, 14) if scores else say("channel {index}", index=index) for index in channels]

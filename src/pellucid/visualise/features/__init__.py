@@ -1,0 +1,1 @@
+"""The maps that layers make of a picture (`data`), and drawn (`figure`)."""

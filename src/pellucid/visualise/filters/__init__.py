@@ -1,0 +1,1 @@
+"""Kernels of convolutions: as one array of greys or colours (`data`), and drawn (`figure`)."""

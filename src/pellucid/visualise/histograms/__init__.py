@@ -1,0 +1,1 @@
+"""How numbers of a network are spread (`data`), and drawn (`figure`)."""

@@ -1,0 +1,158 @@
+"""Histograms of all layers as panels, and over training as ridges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pellucid._numbers import percent
+from pellucid.errors import DataError
+from pellucid.ops import Array
+from pellucid.ops.geometry import whole
+from pellucid.visualise.drawing.figure import BLUE, INK, MAX_DRAWN, VERMILION, new_figure, plain
+from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.histograms.data import Histogram, Snapshots, UnitStates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RIDGES = 20
+"""Of more epochs than this, every second, third ... is drawn, and the last."""
+OVERLAP = 2.0
+"""How high a ridge is, in distances between ridges."""
+SPIKE = 2.0
+"""A bin with the zeros of a ReLU, so many times as high as all others, is cut off and told in percent."""
+
+
+def histograms_figure(
+    found: Mapping[str, Histogram],
+    states: Mapping[str, UnitStates] | None = None,
+    *,
+    kind: str = "activations",
+    columns: int | None = None,
+    title: str = "",
+    lang: str | None = None,
+) -> Figure:
+    """A panel a layer or parameter: how many values lie where, on a logarithmic axis, and what is dead or saturated.
+
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Errors: DataError for nothing to draw; ConfigError for another language.
+    """
+    say = Labels(lang)
+    axes, figure = _panels(list(found), say(kind), columns, 1.75, title)
+    for ax, (name, one) in zip(axes, found.items(), strict=True):
+        ax.stairs(np.maximum(one.counts, 0.5), one.edges, fill=True, baseline=0.5, color=BLUE)
+        ax.set_yscale("log")
+        ax.set_ylim(0.5, max(10.0, 3.0 * float(one.counts.max(initial=1))))
+        ax.axvline(0, color=INK, lw=0.8, ls=":")
+        told = f"\n{states[name].told(say)}" if states and name in states and one.total else ""
+        words = "{name}: {count:,} values" if one.total else "{name}: no finite value"
+        ax.set_title(say(words, name=name, count=one.total) + told, fontsize=9, color=INK)
+        _value_axis(ax)
+    figure.supylabel(say("values in a bin (log)"), fontsize=9, color=INK)
+    return figure
+
+
+def ridges_figure(
+    snapshots: Snapshots,
+    kind: str = "weights",
+    layers: Sequence[str] | None = None,
+    *,
+    columns: int | None = None,
+    title: str = "",
+    lang: str | None = None,
+) -> Figure:
+    """How a layer's numbers spread over training: a ridge an epoch, the first at the bottom, in one panel a name.
+
+    A ridge's height is how many values lie in a bin, each ridge on its own scale: early weights lie so close together
+    that beside them all later ones would be flat. Where most values are the zeros of a ReLU, their bin is cut off at
+    the height of the next, and how many percent it holds stands beside the ridge.
+    lang: of the labels, "en" or "ko"; None for the locale's.
+    Errors: as Snapshots.of; ConfigError for another language.
+    """
+    say = Labels(lang)
+    series = snapshots.of(kind, layers)
+    axes, figure = _panels(list(series), say(kind), columns, 2.9, title)
+    shown = drawn_epochs(snapshots.epochs)
+    for ax, (name, every) in zip(axes, series.items(), strict=True):
+        ridges = {e: one for e, one in zip(snapshots.epochs, every, strict=True) if e in shown and one is not None}
+        _draw_ridges(ax, ridges, say)
+        ax.set_title(name, fontsize=9, color=INK)
+        _value_axis(ax)
+    figure.supylabel(say("epoch; height: values in a bin"), fontsize=9, color=INK)
+    return figure
+
+
+def drawn_epochs(epochs: Sequence[int]) -> list[int]:
+    """The first epoch, the last, and at most RIDGES in all, evenly spread."""
+    places = np.unique(np.linspace(0, len(epochs) - 1, min(RIDGES, len(epochs))).round().astype(int))
+    return [epochs[place] for place in places]
+
+
+def ridge(one: Histogram, edges: Array) -> Array:
+    """A histogram over other bins: values per bin, its counts spread evenly over each of its own.
+
+    Shapes: edges (B+1,) -> (B,).
+    """
+    below = np.concatenate([[0.0], np.cumsum(one.counts)])
+    return np.asarray(np.diff(np.interp(edges, one.edges, below)))
+
+
+def outline(one: Histogram, edges: Array) -> tuple[Array, float | None]:
+    """A ridge from 0 to 1 over bins, and, where the zeros of a ReLU are cut off, what share of all values they are.
+
+    Shapes: edges (B+1,) -> (B,).
+    """
+    heights = ridge(one, edges)
+    own = int(np.clip(np.searchsorted(one.edges, 0.0, "right") - 1, 0, len(one.counts) - 1))
+    holds = (edges[1:] > one.edges[own]) & (edges[:-1] < one.edges[own + 1])  # the bins with a part of that of 0
+    others = float(heights[~holds].max(initial=0.0))
+    if not one.edges[0] <= 0 <= one.edges[-1] or others <= 0 or float(heights.max()) <= SPIKE * others:
+        return heights / max(float(heights.max()), 1e-300), None
+    return np.minimum(heights / others, 1.0), float(one.counts[own]) / max(one.total, 1)
+
+
+def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram], say: Labels) -> None:
+    low = min(one.edges[0] for one in ridges.values())
+    high = max(one.edges[-1] for one in ridges.values())
+    edges = np.linspace(low, high, 129)
+    centres = (edges[:-1] + edges[1:]) / 2
+    order = list(ridges)
+    for place, epoch in reversed(list(enumerate(order))):  # the last epoch lies behind
+        heights, zeros = outline(ridges[epoch], edges)
+        line = place + OVERLAP * heights
+        ends = place in (0, len(order) - 1)
+        ax.fill_between(centres, place, line, facecolor="#D5E5F2", alpha=0.9, lw=0, zorder=2 * (len(order) - place))
+        colour = VERMILION if ends and place else BLUE
+        ax.plot(centres, line, color=colour, lw=1.6 if ends else 0.8, zorder=2 * (len(order) - place) + 1)
+        if zeros is not None and (ends or len(order) <= 6):
+            told = say("{share} at 0", share=percent(zeros, 0))
+            ax.text(edges[-1], place + 0.15, told, ha="right", fontsize=7, color=INK, zorder=3 * len(order))
+    ax.set_yticks(range(0, len(order), 1 + len(order) // 8), [str(e) for e in order[:: 1 + len(order) // 8]])
+    ax.set_ylim(-0.2, len(order) - 1 + OVERLAP + 0.2)
+
+
+def _panels(
+    names: Sequence[str], kind: str, columns: int | None, height: float, title: str
+) -> tuple[list[Axes], Figure]:
+    """One panel a name, in rows, those left over empty, and the figure with its title."""
+    if not names:
+        raise DataError(f"there are no {kind} to draw")
+    usual = {1: 1, 2: 2, 4: 2}.get(len(names), 3 if len(names) <= 9 else 4)
+    across = usual if columns is None else whole(columns, "columns", MAX_DRAWN)
+    down = -(-len(names) // across)
+    figure = new_figure(3.3 * across + 0.4, height * down + 0.9)
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    figure.suptitle(f"{title}: {kind}" if title else kind, fontsize=12, color=INK)
+    return axes[: len(names)], figure
+
+
+def _value_axis(ax: Axes) -> None:
+    plain(ax)
+    ax.tick_params(labelsize=8)
+    ax.locator_params(axis="x", nbins=5)

@@ -1,0 +1,1 @@
+"""How well classes are told apart, drawn (`figure`); the numbers are those of `pellucid.metrics`."""

@@ -1,0 +1,1 @@
+"""A picture moved step by step through a network (`data`), as a moving picture (`figure`)."""

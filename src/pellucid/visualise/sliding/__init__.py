@@ -1,0 +1,1 @@
+"""A kernel on its way over a picture (`data`), as a moving picture (`figure`)."""
