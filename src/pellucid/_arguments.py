@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from pellucid.errors import ConfigError, PellucidError, shown
+from pellucid.errors import ConfigError, PellucidError, shown, unknown_name
 
 Made = TypeVar("Made")
 
@@ -51,12 +51,21 @@ def word(value: Any, what: str) -> str:
     return value
 
 
-def made(cls: Callable[..., Any], arguments: dict[str, Any], what: str) -> Any:
+def made(cls: Callable[..., Made], arguments: dict[str, Any], what: str) -> Made:
     """What a stored config describes. Errors: ConfigError for arguments that there are not, or that are missing."""
     try:
         return cls(**arguments)
     except TypeError as error:
         raise ConfigError(f"{what}: these arguments do not make it: {' '.join(str(error).split()):.200}") from error
+
+
+def described(kind: str, config: Mapping[str, Any], classes: Mapping[str, type[Made]]) -> Made:
+    """What a stored config, {"type": the name of its class, ...}, describes. Errors: ConfigError where it does not."""
+    arguments = dict(config)
+    cls = classes.get(str(arguments.pop("type", None)))
+    if cls is None:
+        raise unknown_name(kind, config.get("type"), classes)
+    return made(cls, arguments, cls.__name__)
 
 
 def within(what: str, make: Callable[[Any], Made], given: Any) -> Made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pellucid._arguments import plain
@@ -17,7 +17,7 @@ class _Maker(type):
         given = cls._without_defaults(kwargs)
         try:
             made = super().__call__(*args, **given)
-        except TypeError:
+        except (TypeError, ConfigError):
             wrong = refused(cls, cls.__name__, args, given)
             if wrong is None:
                 raise
@@ -38,8 +38,23 @@ class _Maker(type):
 
     @property
     def __signature__(cls) -> inspect.Signature:  # or `help` would show the one above
-        signature = inspect.signature(type.__getattribute__(cls, "__init__"))
-        return signature.replace(parameters=[*signature.parameters.values()][1:])
+        return inspect.Signature(_parameters(cls.__mro__))
+
+
+def _parameters(classes: Sequence[type]) -> list[inspect.Parameter]:
+    """Those of the first constructor among these classes, without self.
+
+    `**named: Unpack[...]` stands for those that it hands on to the next one, by position too where there is a `*`.
+    """
+    place = next(place for place, cls in enumerate(classes) if "__init__" in vars(cls))
+    own = list(inspect.signature(vars(classes[place])["__init__"]).parameters.values())[1:]
+    if not own or not str(own[-1].annotation).startswith("Unpack["):
+        return own
+    named = {one.name: one for one in own if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+    handed_on = [one for one in _parameters(classes[place + 1 :]) if one.name not in named]
+    if own[-2].kind is not own[-2].VAR_POSITIONAL:
+        handed_on = [one.replace(kind=one.KEYWORD_ONLY) for one in handed_on]
+    return [*named.values(), *handed_on]
 
 
 def is_own(thing: object) -> bool:
@@ -49,10 +64,9 @@ def is_own(thing: object) -> bool:
 
 def config_of(thing: object) -> dict[str, Any]:
     """Its class and the constructor's arguments that it keeps, as JSON has them; of what JSON has not, the kind."""
-    names = [name for name in inspect.signature(type(thing).__init__).parameters if name != "self"]
-    return {
-        "type": type(thing).__name__,
-        **{name: _kept(getattr(thing, name)) for name in names if hasattr(thing, name)},
+    names = inspect.signature(type(thing)).parameters
+    return {"type": type(thing).__name__} | {
+        name: _kept(getattr(thing, name)) for name in names if hasattr(thing, name)
     }
 
 

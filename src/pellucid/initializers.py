@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pellucid._arguments import made, word
+from pellucid._arguments import described, word
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops import float32_array
 from pellucid.ops.geometry import LARGEST, Array, Shape, above_zero, number
@@ -353,11 +353,7 @@ def get(spec: InitializerLike) -> Initializer:
             raise unknown_name("initializer", spec, (*_NAMED, "xavier_normal", "xavier_uniform"))
         return found
     if isinstance(spec, Mapping):
-        arguments = dict(spec)
-        cls = _CLASSES.get(str(arguments.pop("type", None)))
-        if cls is None:
-            raise unknown_name("initializer", spec.get("type"), _CLASSES)
-        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
+        return described("initializer", spec, _CLASSES)
     if isinstance(spec, type) and issubclass(spec, Initializer):
         return spec()
     _expect_drawing(spec)

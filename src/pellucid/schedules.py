@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any
 
-from pellucid._arguments import made, within
+from pellucid._arguments import described, within
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import number, whole
 
 MAX_STEPS = 2**53
 """Steps of a schedule: their number divides exactly."""
 
-__all__ = [
-    "NAMES",
-    "Constant",
-    "Cosine",
-    "Schedule",
-    "Step",
-    "WarmUp",
-    "get",
-]
+__all__ = ["NAMES", "Constant", "Cosine", "Schedule", "Step", "WarmUp", "get"]
 
 
 class Schedule:
@@ -41,32 +33,37 @@ class Schedule:
         return {"type": type(self).__name__}
 
 
-def _check_rate(name: str, value: float) -> None:
-    number(value, name, 0.0)
+class _Formula(Schedule):
+    """One of those below. Errors: ConfigError unless its floats are rates and its whole numbers count steps."""
 
+    def __post_init__(self) -> None:
+        for name, kind in self._fields().items():
+            if kind == "int":
+                whole(getattr(self, name), f"{type(self).__name__}: {name}", MAX_STEPS)
+            elif kind == "float":
+                number(getattr(self, name), f"{type(self).__name__}: {name}", 0.0)
 
-def _check_steps(name: str, value: int) -> None:
-    whole(value, name, MAX_STEPS)
+    def config(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in self._fields()}
+        plain = {name: value.config() if isinstance(value, Schedule) else value for name, value in values.items()}
+        return {**super().config(), **plain}
+
+    def _fields(self) -> dict[str, str]:
+        return {one.name: str(one.type) for one in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Constant(Schedule):
+class Constant(_Formula):
     """rate(t) = value."""
 
     value: float
 
-    def __post_init__(self) -> None:
-        _check_rate("Constant: value", self.value)
-
     def __call__(self, step: int) -> float:
         return self.value
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "Constant", **asdict(self)}
-
 
 @dataclass(frozen=True)
-class Step(Schedule):
+class Step(_Formula):
     """rate(t) = initial * factor ** floor(t / every).
 
     Units: every in steps.
@@ -76,23 +73,15 @@ class Step(Schedule):
     every: int
     factor: float = 0.1
 
-    def __post_init__(self) -> None:
-        _check_rate("Step: initial", self.initial)
-        _check_rate("Step: factor", self.factor)
-        _check_steps("Step: every", self.every)
-
     def __call__(self, step: int) -> float:
         try:
             return float(self.initial * float(self.factor) ** (step // self.every))
         except OverflowError:  # of a factor above 1: a rate that no training outlives
             return math.inf
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "Step", **asdict(self)}
-
 
 @dataclass(frozen=True)
-class Cosine(Schedule):
+class Cosine(_Formula):
     """rate(t) = final + (initial - final) * (1 + cos(pi * min(t / steps, 1))) / 2.
 
     Units: steps is the length of the fall; afterwards the rate stays at `final`.
@@ -103,21 +92,13 @@ class Cosine(Schedule):
     steps: int
     final: float = 0.0
 
-    def __post_init__(self) -> None:
-        _check_rate("Cosine: initial", self.initial)
-        _check_rate("Cosine: final", self.final)
-        _check_steps("Cosine: steps", self.steps)
-
     def __call__(self, step: int) -> float:
         done = min(step / self.steps, 1.0)
         return self.final + (self.initial - self.final) * (1.0 + math.cos(math.pi * done)) / 2.0
 
-    def config(self) -> dict[str, Any]:
-        return {"type": "Cosine", **asdict(self)}
-
 
 @dataclass(frozen=True)
-class WarmUp(Schedule):
+class WarmUp(_Formula):
     """A climb, then another schedule: rate(t) = after(0) * (t + 1) / (steps + 1) for t < steps, else after(t - steps).
 
     Units: steps is the length of the climb. No step has rate 0.
@@ -129,16 +110,13 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "after", within("WarmUp: after", get, self.after))
-        _check_steps("WarmUp: steps", self.steps)
+        super().__post_init__()
 
     def __call__(self, step: int) -> float:
         after = get(self.after)
         if step < self.steps:
             return after(0) * (step + 1) / (self.steps + 1)
         return after(step - self.steps)
-
-    def config(self) -> dict[str, Any]:
-        return {"type": "WarmUp", "after": get(self.after).config(), "steps": self.steps}
 
 
 _CLASSES: dict[str, type[Schedule]] = {cls.__name__: cls for cls in (Constant, Step, Cosine, WarmUp)}
@@ -158,13 +136,7 @@ def get(
     if isinstance(spec, Schedule):
         return spec
     if isinstance(spec, Mapping):
-        arguments = dict(spec)
-        cls = _CLASSES.get(str(arguments.pop("type", None)))
-        if cls is None:
-            raise unknown_name("schedule", spec.get("type"), _CLASSES)
-        if "after" in arguments:
-            arguments["after"] = get(arguments["after"])
-        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
+        return described("schedule", spec, _CLASSES)
     if isinstance(spec, str):
         return _by_name(spec, learning_rate, steps)
     if isinstance(spec, bool) or not isinstance(spec, Real):
@@ -182,7 +154,7 @@ def _by_name(name: str, learning_rate: float | None, steps: int | None) -> Sched
         return Constant(learning_rate)
     if steps is None:
         raise ConfigError(f"the schedule {name!r} needs the number of steps of the run, got none")
-    _check_steps("steps", steps)
+    whole(steps, "steps", MAX_STEPS)
     if plain == "step":
         return Step(learning_rate, every=max(1, math.ceil(steps / 3)))
     if plain == "cosine":

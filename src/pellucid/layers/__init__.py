@@ -78,7 +78,7 @@ def from_config(config: Mapping[str, Any], custom_layers: Mapping[str, type[Laye
     known = {**LAYERS, **(custom_layers or {})}
     if name not in known:
         raise unknown_name("layer", name, known)
-    return made(known[name], arguments, name)  # type: ignore[no-any-return]
+    return made(known[name], arguments, name)
 
 
 __all__ = [

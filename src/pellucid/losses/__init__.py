@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid._arguments import made
+from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.losses.formulas import (
     CROSS_ENTROPIES,
@@ -79,9 +79,5 @@ def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
             raise unknown_name("loss", spec, NAMES)
         return known[name]()
     if isinstance(spec, Mapping):
-        arguments = dict(spec)
-        cls = _CLASSES.get(str(arguments.pop("type", None)))
-        if cls is None:
-            raise unknown_name("loss", spec.get("type"), _CLASSES)
-        return made(cls, arguments, cls.__name__)  # type: ignore[no-any-return]
+        return described("loss", spec, _CLASSES)
     raise ConfigError(f"a loss is a name or a Loss, got {shown(spec)}; known names: {', '.join(NAMES)}")

@@ -35,7 +35,14 @@ from pellucid.ops.api.normalization import (
     local_response_norm,
     local_response_norm_backward,
 )
-from pellucid.ops.api.optimizer import adadelta_update, adagrad_update, adam_update, rmsprop_update, sgd_update
+from pellucid.ops.api.optimizer import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    optimizer_update,
+    rmsprop_update,
+    sgd_update,
+)
 from pellucid.ops.api.pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -96,6 +103,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "num_threads",
+    "optimizer_update",
     "real_array",
     "recomputed",
     "recording",

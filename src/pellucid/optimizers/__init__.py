@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid._arguments import made
+from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from pellucid.optimizers.optimizer import Optimizer, Rate
@@ -33,8 +33,11 @@ __all__ = [
     "get",
 ]
 
-_CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW)}
-NAMES = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw")
+_MAKERS: dict[str, Callable[..., Optimizer]] = {
+    maker.__name__.lower(): maker for maker in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW)
+}
+_CLASSES: dict[str, type[Optimizer]] = {maker.__name__: maker for maker in _MAKERS.values() if isinstance(maker, type)}
+NAMES = tuple(_MAKERS)
 """Every optimizer `get` knows by name."""
 
 
@@ -49,19 +52,14 @@ def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | Non
     if isinstance(spec, type) and issubclass(spec, Optimizer):
         return spec() if learning_rate is None else spec(learning_rate)  # type: ignore[call-arg]
     if isinstance(spec, str):
-        name = spec.lower()
-        if name not in NAMES:
+        maker = _MAKERS.get(spec.lower())
+        if maker is None:
             raise unknown_name("optimizer", spec, NAMES)
-        makers: dict[str, Callable[..., Optimizer]] = {cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}
-        maker = {**makers, "momentum": Momentum, "nesterov": Nesterov}[name]
         return maker() if learning_rate is None else maker(learning_rate)
     if isinstance(spec, Mapping):
         arguments = dict(spec)
-        cls = _CLASSES.get(str(arguments.pop("type", None)))
-        if cls is None:
-            raise unknown_name("optimizer", spec.get("type"), _CLASSES)
         excluded = arguments.pop("no_decay", [])
-        optimizer: Optimizer = made(cls, arguments, cls.__name__)
+        optimizer = described("optimizer", arguments, _CLASSES)
         optimizer.exclude_from_weight_decay(excluded)
         return optimizer
     raise ConfigError(f"an optimizer is a name or an Optimizer, got {shown(spec)}; known names: {', '.join(NAMES)}")

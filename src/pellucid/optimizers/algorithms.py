@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any, Unpack
 
 import numpy as np
 
-from pellucid import ops
 from pellucid._arguments import flag
 from pellucid.ops import Array
-from pellucid.optimizers.optimizer import Optimizer, Rate
+from pellucid.optimizers.optimizer import Clipping, Common, Optimizer, Rate
 
 
 class SGD(Optimizer):
@@ -18,28 +17,26 @@ class SGD(Optimizer):
     Source: Sutskever et al. 2013, eqs. 1-4, as Keras arranges them.
     """
 
+    rule = "sgd"
+    moments = ("velocity",)
+
     def __init__(
         self,
         learning_rate: Rate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        *,
-        lr: float | None = None,
+        *common: float | None,
+        **named: Unpack[Common],
     ) -> None:
-        super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(learning_rate, *common, **named)
         self.momentum = self._number("momentum", momentum, 1.0)
         self.nesterov = flag(nesterov, "SGD: nesterov")
 
     def slots(self, size: int) -> dict[str, Array]:
-        return {"velocity": np.zeros(size, np.float32)} if self.momentum else {}
+        return super().slots(size) if self.momentum else {}
 
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        velocity = slots.get("velocity")
-        ops.sgd_update(p, grad, velocity, lr=lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=decay)
+    def options(self) -> dict[str, Any]:
+        return {"momentum": self.momentum, "nesterov": self.nesterov}
 
 
 def Momentum(learning_rate: Rate = 0.01, momentum: float = 0.9, *, lr: float | None = None) -> SGD:
@@ -58,27 +55,26 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan & Singer 2011, with Keras's epsilon.
     """
 
+    rule = "adagrad"
+    moments = ("square",)
+
     def __init__(
         self,
         learning_rate: Rate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        *,
-        lr: float | None = None,
+        *common: float | None,
+        **named: Unpack[Common],
     ) -> None:
-        super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(learning_rate, *common, **named)
         self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
         self.epsilon = self._number("epsilon", epsilon)
 
     def slots(self, size: int) -> dict[str, Array]:
         return {"square": np.full(size, self.initial_accumulator_value, np.float32)}
 
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        ops.adagrad_update(p, grad, slots["square"], lr=lr, epsilon=self.epsilon, weight_decay=decay)
+    def options(self) -> dict[str, Any]:
+        return {"epsilon": self.epsilon}
 
 
 class RMSprop(Optimizer):
@@ -87,6 +83,9 @@ class RMSprop(Optimizer):
     Source: Tieleman & Hinton 2012, lecture 6.5; centered: Graves 2013, eqs. 38-41.
     """
 
+    rule = "rmsprop"
+    moments = ("square", "velocity", "mean")
+
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -94,37 +93,21 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        *,
-        lr: float | None = None,
+        *common: float | None,
+        **named: Unpack[Common],
     ) -> None:
-        super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(learning_rate, *common, **named)
         self.rho = self._number("rho", rho, 1.0)
         self.momentum = self._number("momentum", momentum, 1.0)
         self.epsilon = self._number("epsilon", epsilon)
         self.centered = flag(centered, "RMSprop: centered")
 
     def slots(self, size: int) -> dict[str, Array]:
-        names = ["square", *(["velocity"] if self.momentum else []), *(["mean"] if self.centered else [])]
-        return {name: np.zeros(size, np.float32) for name in names}
+        unused = {"velocity": not self.momentum, "mean": not self.centered}
+        return {name: vector for name, vector in super().slots(size).items() if not unused.get(name)}
 
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        ops.rmsprop_update(
-            p,
-            grad,
-            slots["square"],
-            slots.get("velocity"),
-            slots.get("mean"),
-            lr=lr,
-            rho=self.rho,
-            momentum=self.momentum,
-            epsilon=self.epsilon,
-            centered=self.centered,
-            weight_decay=decay,
-        )
+    def options(self) -> dict[str, Any]:
+        return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
 
 
 class Adadelta(Optimizer):
@@ -133,29 +116,23 @@ class Adadelta(Optimizer):
     Source: Zeiler 2012, algorithm 1; the paper's lr is 1, Keras's 0.001.
     """
 
+    rule = "adadelta"
+    moments = ("square", "delta")
+
     def __init__(
         self,
         learning_rate: Rate = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        *,
-        lr: float | None = None,
+        *common: float | None,
+        **named: Unpack[Common],
     ) -> None:
-        super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(learning_rate, *common, **named)
         self.rho = self._number("rho", rho, 1.0)
         self.epsilon = self._number("epsilon", epsilon)
 
-    def slots(self, size: int) -> dict[str, Array]:
-        return {"square": np.zeros(size, np.float32), "delta": np.zeros(size, np.float32)}
-
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        ops.adadelta_update(
-            p, grad, slots["square"], slots["delta"], lr=lr, rho=self.rho, epsilon=self.epsilon, weight_decay=decay
-        )
+    def options(self) -> dict[str, Any]:
+        return {"rho": self.rho, "epsilon": self.epsilon}
 
 
 class Adam(Optimizer):
@@ -164,6 +141,8 @@ class Adam(Optimizer):
     Source: Kingma & Ba 2015, the efficient form at the end of section 2, which Keras uses.
     """
 
+    rule = "adam"
+    moments = ("m", "v")
     decoupled = False
 
     def __init__(
@@ -172,35 +151,16 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        lr: float | None = None,
+        **named: Unpack[Common],
     ) -> None:
-        super().__init__(learning_rate, lr, weight_decay, clipnorm, clipvalue, global_clipnorm)
+        super().__init__(learning_rate, **named)
         self.beta_1 = self._number("beta_1", beta_1, 1.0)
         self.beta_2 = self._number("beta_2", beta_2, 1.0)
         self.epsilon = self._number("epsilon", epsilon)
 
-    def slots(self, size: int) -> dict[str, Array]:
-        return {"m": np.zeros(size, np.float32), "v": np.zeros(size, np.float32)}
-
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        ops.adam_update(
-            p,
-            grad,
-            slots["m"],
-            slots["v"],
-            lr=lr,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            step=step,
-            weight_decay=decay,
-            decoupled=self.decoupled,
-        )
+    def options(self) -> dict[str, Any]:
+        rates = {"beta1": self.beta_1, "beta2": self.beta_2, "epsilon": self.epsilon}
+        return {**rates, "decoupled": self.decoupled}
 
 
 class AdamW(Adam):
@@ -218,20 +178,6 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        *,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        lr: float | None = None,
+        **named: Unpack[Clipping],
     ) -> None:
-        super().__init__(
-            learning_rate,
-            beta_1,
-            beta_2,
-            epsilon,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            lr=lr,
-        )
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **named)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from pellucid import schedules
+from pellucid import ops, schedules
 from pellucid._arguments import several, word
 from pellucid._fixed import Fixed, config_of
 from pellucid.errors import ConfigError, shown
@@ -20,8 +20,26 @@ Rate = float | Schedule | Mapping[str, Any]
 """A learning rate: a number, a schedule, or a schedule's config."""
 
 
+class Clipping(TypedDict, total=False):
+    """What every constructor takes besides the learning rate, weight decay and its own numbers."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    lr: float | None
+
+
+class Common(Clipping, total=False):
+    """The same with weight decay, where that has no place of its own."""
+
+    weight_decay: float | None
+
+
 class Optimizer(Fixed):
     """What all have: a learning rate or a schedule of it, weight decay, and clipping.
+
+    One of ours names its `rule`, an operation of `pellucid.ops`, with the moments and numbers that this takes; one of
+    your own may override `update` instead, and then trains without a kernel.
 
     Units: clipvalue bounds each entry of a gradient, clipnorm the length of each parameter's, global_clipnorm that of
     all together; at most one may be given.
@@ -36,14 +54,19 @@ class Optimizer(Fixed):
         )
     }
 
+    rule: ClassVar[str] = ""
+    moments: ClassVar[tuple[str, ...]] = ()
+    """Vectors beside the parameters that the rule changes, in its order; `slots` may leave some out."""
+
     def __init__(
         self,
         learning_rate: Rate,
-        lr: float | None = None,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        *,
+        lr: float | None = None,
     ) -> None:
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
@@ -83,6 +106,10 @@ class Optimizer(Fixed):
 
     def slots(self, size: int) -> dict[str, Array]:
         """Fresh moments for a vector of this size, by name."""
+        return {name: np.zeros(size, np.float32) for name in self.moments}
+
+    def options(self) -> dict[str, Any]:
+        """The numbers that the rule takes besides learning rate and weight decay, under its names for them."""
         return {}
 
     def update(
@@ -96,10 +123,14 @@ class Optimizer(Fixed):
         weight_decay: float = 0.0,
     ) -> None:
         """Change `param` and `slots` in place. Units: step counts from 1. Shapes: all 1-D of one size."""
-        self._step(param, grad, slots, learning_rate, step, weight_decay)
-
-    def _step(self, p: Array, grad: Array, slots: Mapping[str, Array], lr: float, step: int, decay: float) -> None:
-        raise NotImplementedError(f"{type(self).__name__} has no update")
+        if not self.rule:
+            raise NotImplementedError(f"{type(self).__name__} has no update")
+        missing = sorted(self.slots(0).keys() - slots.keys())
+        if missing:
+            raise ConfigError(f"{type(self).__name__}: update needs the moments that slots() gives, got no {missing}")
+        moments = {name: slots.get(name) for name in self.moments}
+        rates: dict[str, Any] = {"lr": learning_rate, "step": step, "weight_decay": weight_decay}
+        ops.optimizer_update(self.rule, param, grad, moments, **rates, **self.options())
 
     def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
         """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""

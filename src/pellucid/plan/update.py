@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pellucid._fixed import is_own
 from pellucid.layers import Layer
 from pellucid.layers.parameters import FlatParameters, Span
 from pellucid.layers.penalty import Penalty
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from pellucid.optimizers import Optimizer
 from pellucid.plan.control import LOSS, RATE, STEP
 from pellucid.plan.work import Work
 
@@ -89,9 +90,10 @@ def _update(
     grad = parameters.gradients[piece]
     moments = {name: vector[piece] for name, vector in slots.items()}
     decay = (optimizer.weight_decay or 0.0) if span.decay else 0.0
-    step = _native_step(optimizer, param, grad, moments, control, decay) if native.available else None
-    if step is not None:
-        return step
+    if native.available and not is_own(optimizer):  # one of a user's own may override anything
+        vectors = [moments.get(name) for name in optimizer.moments]
+        kernel = getattr(native, optimizer.rule)
+        return kernel(param, grad, *vectors, control, weight_decay=decay, **optimizer.options())  # type: ignore[no-any-return]
 
     def update(n: int) -> None:
         optimizer.update(
@@ -99,48 +101,3 @@ def _update(
         )
 
     return update
-
-
-def _native_step(
-    optimizer: Optimizer, param: Array, grad: Array, moments: dict[str, Array], control: Array, decay: float
-) -> native.Step | None:
-    """The kernel of an optimizer, None for one of the user's own; exact types, so that an override wins."""
-    if type(optimizer) is SGD:
-        velocity, momentum = moments.get("velocity"), optimizer.momentum
-        return native.sgd(
-            param, grad, velocity, control, momentum=momentum, nesterov=optimizer.nesterov, weight_decay=decay
-        )
-    if type(optimizer) is Adam or type(optimizer) is AdamW:
-        return native.adam(
-            param,
-            grad,
-            moments["m"],
-            moments["v"],
-            control,
-            beta1=optimizer.beta_1,
-            beta2=optimizer.beta_2,
-            epsilon=optimizer.epsilon,
-            weight_decay=decay,
-            decoupled=optimizer.decoupled,
-        )
-    if type(optimizer) is Adagrad:
-        return native.adagrad(param, grad, moments["square"], control, epsilon=optimizer.epsilon, weight_decay=decay)
-    if type(optimizer) is RMSprop:
-        return native.rmsprop(
-            param,
-            grad,
-            moments["square"],
-            moments.get("velocity"),
-            moments.get("mean"),
-            control,
-            rho=optimizer.rho,
-            momentum=optimizer.momentum,
-            epsilon=optimizer.epsilon,
-            weight_decay=decay,
-        )
-    if type(optimizer) is Adadelta:
-        square, delta = moments["square"], moments["delta"]
-        return native.adadelta(
-            param, grad, square, delta, control, rho=optimizer.rho, epsilon=optimizer.epsilon, weight_decay=decay
-        )
-    return None

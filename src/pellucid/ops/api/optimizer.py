@@ -5,6 +5,9 @@ Weight decay adds weight_decay * p to the gradient, except where it is decoupled
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pellucid.errors import ConfigError
@@ -29,8 +32,28 @@ def _vectors(op: str, **values: Array | None) -> tuple[Array | None, ...]:
     return tuple(values.values())
 
 
-def _control(lr: float, step: int = 1) -> Array:
-    return np.array([lr, step, 1.0])
+def optimizer_update(
+    rule: str,
+    param: Array,
+    grad: Array,
+    moments: Mapping[str, Array | None],
+    *,
+    lr: float,
+    step: int = 1,
+    weight_decay: float = 0.0,
+    **options: Any,
+) -> None:
+    """The step of any optimizer by its rule, such as "adam": its moments in its order, then the numbers it takes.
+
+    Shapes: all (parameters,); param and moments are changed.
+    Errors: ShapeError or ConfigError if they do not match; ConfigError if step is below 1.
+    """
+    op = f"{rule}_update"
+    if step < 1:
+        raise ConfigError(f"{op}: step counts from 1, got {step}")
+    arrays = _vectors(op, param=param, grad=grad, **moments)
+    control = np.array([lr, step, 1.0])
+    run(rule, *arrays, control, checked=arrays, weight_decay=weight_decay, **options)
 
 
 def sgd_update(
@@ -53,9 +76,8 @@ def sgd_update(
         raise ConfigError(
             f"sgd_update: momentum {momentum} needs a velocity, got None; give a vector of zeros at first"
         )
-    arrays = _vectors("sgd_update", param=param, grad=grad, velocity=velocity)
-    options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-    run("sgd", *arrays, _control(lr), checked=arrays, **options)
+    rates: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    optimizer_update("sgd", param, grad, {"velocity": velocity}, nesterov=nesterov, **rates)
 
 
 def adam_update(
@@ -80,11 +102,8 @@ def adam_update(
     Errors: ShapeError or ConfigError if they do not match; ConfigError if step is below 1.
     Source: Kingma & Ba 2015, end of section 2 (epsilon as there); Loshchilov & Hutter 2019, algorithm 2.
     """
-    if step < 1:
-        raise ConfigError(f"adam_update: step counts from 1, got {step}")
-    arrays = _vectors("adam_update", param=param, grad=grad, m=m, v=v)
-    options = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon, "weight_decay": weight_decay, "decoupled": decoupled}
-    run("adam", *arrays, _control(lr, step), checked=arrays, **options)
+    rates: dict[str, Any] = {"lr": lr, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "weight_decay": weight_decay}
+    optimizer_update("adam", param, grad, {"m": m, "v": v}, step=step, decoupled=decoupled, **rates)
 
 
 def adagrad_update(
@@ -96,8 +115,8 @@ def adagrad_update(
     Errors: ShapeError or ConfigError if they do not match.
     Source: Duchi, Hazan & Singer 2011, figure 1 (diagonal).
     """
-    arrays = _vectors("adagrad_update", param=param, grad=grad, square=square)
-    run("adagrad", *arrays, _control(lr), checked=arrays, epsilon=epsilon, weight_decay=weight_decay)
+    rates: dict[str, Any] = {"lr": lr, "epsilon": epsilon, "weight_decay": weight_decay}
+    optimizer_update("adagrad", param, grad, {"square": square}, **rates)
 
 
 def rmsprop_update(
@@ -126,10 +145,9 @@ def rmsprop_update(
     if (momentum and velocity is None) or (centered and mean is None):
         lacking = "momentum needs a velocity" if velocity is None and momentum else "centered needs a mean"
         raise ConfigError(f"rmsprop_update: {lacking}, got None; give a vector of zeros at first")
-    used = {"velocity": velocity if momentum else None, "mean": mean if centered else None}
-    arrays = _vectors("rmsprop_update", param=param, grad=grad, square=square, **used)
-    options = {"rho": rho, "momentum": momentum, "epsilon": epsilon, "weight_decay": weight_decay}
-    run("rmsprop", *arrays, _control(lr), checked=arrays, **options)
+    moments = {"square": square, "velocity": velocity if momentum else None, "mean": mean if centered else None}
+    rates: dict[str, Any] = {"lr": lr, "rho": rho, "epsilon": epsilon, "weight_decay": weight_decay}
+    optimizer_update("rmsprop", param, grad, moments, momentum=momentum, **rates)
 
 
 def adadelta_update(
@@ -149,5 +167,5 @@ def adadelta_update(
     Errors: ShapeError or ConfigError if they do not match.
     Source: Zeiler 2012, algorithm 1.
     """
-    arrays = _vectors("adadelta_update", param=param, grad=grad, square=square, delta=delta)
-    run("adadelta", *arrays, _control(lr), checked=arrays, rho=rho, epsilon=epsilon, weight_decay=weight_decay)
+    rates: dict[str, Any] = {"lr": lr, "rho": rho, "epsilon": epsilon, "weight_decay": weight_decay}
+    optimizer_update("adadelta", param, grad, {"square": square, "delta": delta}, **rates)
