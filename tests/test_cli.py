@@ -14,7 +14,6 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets, optimizers, zoo
-from pellucid.cli.recipes import RECIPES, recipe_for
 from pellucid.cli.settings import divide, parse
 from pellucid.cli.train_setup import settle
 from pellucid.errors import CheckpointError, ConfigError
@@ -58,27 +57,32 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     for name in (*zoo.NAMES, *datasets.names()):
         assert name in told, name
-    listed = re.search(r"(adam, .*?)\. Default: adam[.;]", told)
+    listed = re.search(r"(adam, .*?)\. Default: adam\*\.", told)
     assert listed is not None
     assert sorted(re.split(", | or ", listed[1])) == sorted(optimizers.NAMES)
 
 
-def test_the_helps_defaults_are_those_of_the_recipes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_helps_defaults_are_those_of_the_usual_recipe(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)
-    lines = command("train", "--help")[1].splitlines()
-    fields = {"epochs": "epochs", "batch-size": "batch_size", "optimizer": "optimizer", "loss": "loss"}
-    for option, field in {**fields, "augment": "augment", "lr": "learning_rate", "standardize": "standardize"}.items():
-        told = re.search(rf"--{option} .*Default: (.*?)\.? *│", "\n".join(lines))
-        assert told is not None, option
-        usual, *others = told[1].split("; ")
-        said = {name: words for each in others for names, words in [each.split(": ")] for name in names.split(", ")}
-        for name in zoo.NAMES:
-            recipe = recipe_for(name, "mnist")
-            plain = {"learning_rate": "by the optimizer", **recipe.optimizer_settings} | vars(recipe)
-            expected = (
-                {True: "yes", False: "no"}.get(plain[field], plain[field]) if field == "standardize" else plain[field]
-            )
-            assert said.get(name, usual) == str(expected), (option, name)
+    told = command("train", "--help")[1]
+    usual = zoo.Recipe()
+    expected = {name: getattr(usual, name) for name in ("epochs", "batch_size", "optimizer", "loss", "augment")}
+    for field, value in {**expected, "lr": "the optimizer's", "standardize": "no"}.items():
+        option = field.replace("_", "-")
+        assert re.search(rf"--{option} .*Default: {re.escape(str(value))}\*\. *│", told), option
+    assert "* unless the network's own recipe says otherwise: pellucid summary MODEL" in told
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.NAMES if not name.startswith(("vgg", "alexnet"))])
+def test_a_networks_summary_tells_its_recipe(command: Command, name: str) -> None:
+    recipe = zoo.recipe(name)
+    told = command("summary", name)[1].splitlines()[-1]
+    assert told == f"recipe: {recipe}"
+    for value in (f"{recipe.epochs} epochs", f"batch size {recipe.batch_size}", recipe.optimizer, recipe.loss):
+        assert value in told
+    for name, value in {**recipe.of_optimizer, "schedule": recipe.schedule, "augmentation": recipe.augment}.items():
+        assert (f"{name} {value}" in told) == (value not in (None, "none"))
+    assert ("standardized" in told) == recipe.standardize
 
 
 def test_the_helps_other_defaults_are_those_that_are_taken(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +240,7 @@ def test_settings_of_layers_and_of_the_loss(command: Command, tmp_path: Path) ->
 
 
 def test_what_is_said_goes_before_the_recipe() -> None:
-    recipe = recipe_for("lenet5-published", "mnist")
+    recipe = zoo.recipe("lenet5-published", "mnist")
     _, optimizer, loss, schedule = settle("lenet5-published", None, None, None, {}, recipe)
     assert (optimizer.learning_rate, type(loss).__name__, schedule) == (0.005, "MAPCriterion", "cosine")
     said = {"rubbish_penalty": 7, "schedule": "step", "momentum": 0.9, "codes": "random"}
@@ -245,7 +249,6 @@ def test_what_is_said_goes_before_the_recipe() -> None:
     assert (optimizer.config()["type"], optimizer.learning_rate) == ("SGD", optimizers.get("sgd").learning_rate)
     _, optimizer, loss, _ = settle("lenet5-published", "Adam", 0.25, "mse", {}, recipe)
     assert (optimizer.learning_rate, type(loss).__name__) == (0.25, "MeanSquaredError")
-    assert set(RECIPES) <= set(zoo.NAMES)
 
 
 def test_pictures_are_standardized_by_those_trained_on(command: Command, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ app = typer.Typer(
     "Then:   pellucid show filters runs/simple-convnet-digits-001\n\n"
     "Every command explains itself with examples:   pellucid train --help",
 )
-app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("train", cls=train.Command, epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
 app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
 app.command("summary", epilog=show.SUMMARY_EXAMPLES)(show.summary)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid._text import say
 from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks, show_moving
 from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
 from pellucid.cli.output import JsonFlag, print_json
@@ -46,11 +47,15 @@ def summary(
     as_json: JsonFlag = False,
 ) -> None:
     """Print a network's layers: output shapes, kernels, parameters, multiply-accumulates, receptive fields, memory."""
+    from pellucid import zoo
+
     model = network(what)
     if as_json:
         print_json(model.summary_data(batch_size))
     else:
         model.summary(print_fn=print, batch_size=batch_size)
+        if what in zoo.NAMES:
+            say(f"recipe: {zoo.recipe(what)}", prose=True)
 
 
 @app.command("filters", epilog=FILTERS_EXAMPLES)

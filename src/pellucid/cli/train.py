@@ -10,7 +10,6 @@ import typer
 from pellucid._progress import WorkBar
 from pellucid._text import say
 from pellucid.cli.data_notes import tell_data
-from pellucid.cli.recipes import DATA, FOLDER_MODEL, MODEL, RESIZE, default_of, recipe_for
 from pellucid.cli.resume import refuse_others
 from pellucid.cli.resume import resume as resume_run
 from pellucid.cli.run import CHECKPOINTS, check_unused, make_run_folder
@@ -18,6 +17,10 @@ from pellucid.cli.settings import parse
 from pellucid.cli.train_report import record
 from pellucid.cli.train_run import train_in
 from pellucid.cli.train_setup import (
+    DATA,
+    FOLDER_MODEL,
+    MODEL,
+    RESIZE,
     absolute,
     build,
     fit_schedule,
@@ -41,7 +44,20 @@ EXAMPLES = (
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
 """The panels of `--help`."""
-RATE = default_of("optimizer_settings", "learning_rate", usual="by the optimizer")
+
+
+class Command(typer.core.TyperCommand):
+    """The command, whose help is completed only where it is asked for: the networks are not imported before."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Fill in the networks there are, and the usual recipe."""
+        from pellucid import zoo
+
+        names, usual = f"{', '.join(zoo.NAMES[:-1])} or {zoo.NAMES[-1]}", vars(zoo.Recipe())
+        for parameter in self.params:
+            told: Any = parameter
+            told.help = told.help and told.help.format(networks=names, **usual)
+        super().format_help(ctx, formatter)
 
 
 def train(
@@ -50,8 +66,7 @@ def train(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="simple-convnet, lenet5, lenet5-published, cifar-net, convnetjs-cifar10, alexnet, alexnet-owt, vgg11, "
-            f"vgg13, vgg16, vgg19, photo-net or resnet20. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
+            help=f"{{networks}}. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
             show_default=False,
         ),
     ] = None,
@@ -74,32 +89,27 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", rich_help_panel=LEARNING, help=f"Passes over the pictures. Default: {default_of('epochs')}."
-        ),
+        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Passes over the pictures. Default: {epochs}*."),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", rich_help_panel=LEARNING, help=f"Pictures in a step. Default: {default_of('batch_size')}."
-        ),
+        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Pictures in a step. Default: {batch_size}*."),
     ] = None,
     optimizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             rich_help_panel=LEARNING,
-            help="adam, adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta. "
-            f"Default: {default_of('optimizer')}.",
+            help="adam, adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta. Default: {optimizer}*.",
         ),
     ] = None,
     lr: Annotated[
         float | None,
-        typer.Option(metavar="X", rich_help_panel=LEARNING, help=f"Learning rate. Default: {RATE}."),
+        typer.Option(metavar="X", rich_help_panel=LEARNING, help="Learning rate. Default: the optimizer's*."),
     ] = None,
     loss: Annotated[
         str | None,
-        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help=f"mse, mae ... Default: {default_of('loss')}."),
+        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help="mse, mae ... Default: {loss}*."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -131,7 +141,7 @@ def train(
         typer.Option(
             metavar="KIND",
             rich_help_panel=PICTURES,
-            help=f"standard: shifted, mirrored. Default: {default_of('augment')}.",
+            help="standard: shifted, mirrored. Default: {augment}*.",
         ),
     ] = None,
     standardize: Annotated[
@@ -139,7 +149,7 @@ def train(
         typer.Option(
             "--standardize/--no-standardize",
             rich_help_panel=SWITCHES,
-            help=f"To mean 0, deviation 1. Default: {default_of('standardize', usual='no')}.",
+            help="To mean 0, deviation 1. Default: no*.",
         ),
     ] = None,
     class_weight: Annotated[
@@ -216,8 +226,11 @@ def train(
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
-    """Train a network, and leave a run folder: best and last model, log, curves."""
-    from pellucid import ops
+    """Train a network, and leave a run folder: best and last model, log, curves.
+
+    * unless the network's own recipe says otherwise: pellucid summary MODEL
+    """
+    from pellucid import ops, zoo
     from pellucid.datasets.listing import missing
     from pellucid.errors import ConfigError
     from pellucid.train import Checkpoints, TrainConfig
@@ -238,7 +251,7 @@ def train(
     with WorkBar(quiet=quiet) as bar:
         source = load_weights(weights, model, given, bar) if weights is not None else None
     builder, name = naming(model, data, source)
-    recipe = recipe_for(name, data)
+    recipe = zoo.recipe(name, data) if name in zoo.NAMES else zoo.Recipe()
     config = TrainConfig(
         epochs=recipe.epochs if epochs is None else epochs,
         batch_size=recipe.batch_size if batch_size is None else batch_size,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid._progress import WorkBar
-from pellucid.cli.recipes import FOLDER_MODEL, MODEL, Recipe
 from pellucid.cli.settings import divide
 
 if TYPE_CHECKING:
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from pellucid.model import Model
     from pellucid.optimizers import Optimizer
     from pellucid.train import Examples, TrainConfig
+    from pellucid.zoo import Recipe
+
+DATA, MODEL, FOLDER_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "crop"
+"""What is trained on what, and how pictures of other shapes are fitted, where nothing is said."""
 
 NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
@@ -53,12 +56,14 @@ def settle(
     from pellucid import losses, optimizers, zoo
 
     of_network = [] if model is None else list(zoo.options_of(model))
-    usual_settings = {key: value for key, value in recipe.settings.items() if model or key == "schedule"}
-    settings = {**usual_settings, **given}
+    settings = {**(recipe.settings if model else {}), "schedule": recipe.schedule, **given}
     optimizer, loss = optimizer or recipe.optimizer, loss or recipe.loss
     usual = optimizers.get(optimizer).config()
     if optimizer.lower() == recipe.optimizer:
-        usual |= recipe.optimizer_settings
+        usual |= {
+            **({} if recipe.learning_rate is None else {"learning_rate": recipe.learning_rate}),
+            **recipe.optimizer_settings,
+        }
     judge = losses.get(loss).config()
     owners = [
         (model or "the network", [*of_network, *(key for key in settings if "." in key)]),

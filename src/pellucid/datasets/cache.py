@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +40,6 @@ STALE_PART_S = 24 * 3600
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Store(Protocol):
-    """Pictures by number, wherever they are."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    def read(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]: ...
 
 
 class FileStore:
@@ -89,6 +81,10 @@ class DecodingStore:
         for target, picture in zip(out, pictures, strict=True):
             target[...] = picture
         return out
+
+
+Store = FileStore | DecodingStore
+"""Pictures by number, wherever they are."""
 
 
 class StoredPictures:

@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from pellucid.errors import ConfigError
 from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Layer
+from pellucid.layers.stack import Stack
 from pellucid.ops import Array, Shape
 
 TOLERANCE = 1e-6
@@ -21,23 +22,6 @@ SHRINK = 32.0
 ENTRIES = 256
 """At most this many entries of each array are tried, chosen by the seed."""
 BATCH = 3
-
-
-class Networked(Protocol):
-    """What is asked of a model here."""
-
-    @property
-    def graph(self) -> Graph: ...
-
-
-class Differentiable(Protocol):
-    """What is asked of a loss here."""
-
-    def value_and_gradient(self, targets: Array, logits: Array, weights: Array) -> tuple[Array, Array]: ...
-
-
-LossFunction = Callable[[Array, Array, Array], tuple[Array, Array]]
-"""function(targets, logits, weights) -> (losses, dlogits), as a loss's `value_and_gradient` is."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +65,7 @@ class GradientCheck:
 
 
 def check_gradients(
-    subject: Layer | Networked | LossFunction | Differentiable,
+    subject: object,
     input_shape: Shape | None = None,
     *,
     seed: int = 0,
@@ -91,6 +75,7 @@ def check_gradients(
 ) -> GradientCheck:
     """Compare a layer's, a whole network's or a loss's gradients with central differences, (L(v + h) - L(v - h)) / 2h.
 
+    subject: a Layer, a model, a loss, or a function(targets, logits, weights) -> (losses, dlogits).
     L is the sum of the outputs times fixed random numbers; for a loss, the mean of its losses times random weights.
     The layer is copied and its numbers turned to float64, so it stays as it is; a layer not yet built is built, and its
     parameters moved off their start. Inputs are a shuffled ladder whose rungs are equally far apart and miss zero, so
@@ -104,7 +89,7 @@ def check_gradients(
     rng = np.random.default_rng(seed)
     if not epsilon > 0:
         raise ConfigError(f"check_gradients: epsilon must be above 0, got {epsilon}")
-    graph: Graph | None = None if isinstance(subject, Layer) else getattr(subject, "graph", None)
+    graph = subject.graph if isinstance(subject, Stack) else None
     if input_shape is None:
         if graph is None:
             raise ConfigError("check_gradients: say the input's shape, without the batch axis")
@@ -179,7 +164,7 @@ def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, 
 
 
 def _loss_problem(subject: Any, x: Array, rng: np.random.Generator) -> Problem:
-    function: LossFunction = getattr(subject, "value_and_gradient", subject)
+    function = getattr(subject, "value_and_gradient", subject)
     targets = rng.random(x.shape)
     targets /= targets.sum(axis=-1, keepdims=True)
     weights = rng.uniform(0.5, 1.5, (BATCH,))

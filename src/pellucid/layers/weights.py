@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError
 from pellucid.ops import Array
 
-
-class Holder(Protocol):
-    """What is asked of a layer here."""
-
-    name: str
-    built: bool
-
-    def write(self, name: str, value: Any) -> None:
-        """Write a new value into the array of this name."""
+if TYPE_CHECKING:
+    from pellucid.layers.layer import Layer
 
 
 class Weights(MutableMapping[str, Array]):
@@ -27,7 +20,7 @@ class Weights(MutableMapping[str, Array]):
     Errors: ConfigError for a name more or less than the layer was built with; as `Layer.set_weights` for a value.
     """
 
-    def __init__(self, layer: Holder, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, layer: Layer, arrays: Mapping[str, Array]) -> None:
         self._layer = weakref.ref(layer)
         self._arrays = dict(arrays)
 
@@ -62,6 +55,6 @@ class Weights(MutableMapping[str, Array]):
         shapes = (f"{name} {'x'.join(map(str, array.shape))}" for name, array in self._arrays.items())
         return f"<{', '.join(shapes) or 'no arrays'}>"
 
-    def _other_names(self, layer: Holder, name: str) -> ConfigError:
+    def _other_names(self, layer: Layer, name: str) -> ConfigError:
         names = ", ".join(self._arrays) or "none"
         return ConfigError(f"{layer.name!r} was built with the arrays {names}: {name!r} cannot be added or taken away")

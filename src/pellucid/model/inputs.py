@@ -7,7 +7,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,41 +15,20 @@ from pellucid._arguments import several, within, word
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
-from pellucid.layers import Layer, Softmax
-from pellucid.layers.graph import Graph
+from pellucid.layers import Softmax
 from pellucid.layers.stack import channels_last
-from pellucid.losses import Loss
 from pellucid.ops import Array, Shape, float32_array, real_array, words_of
 from pellucid.ops.geometry import number
 from pellucid.plan import accuracy_kind
 from pellucid.train import Examples
 
+if TYPE_CHECKING:
+    from pellucid.model.network import Network
+
 MAX_LEVEL = 255
 
 NUM_SAMPLED = 1000
 """Pictures looked at to learn the range of their values."""
-
-
-class Receiver(Protocol):
-    """What is asked of a model here."""
-
-    name: str
-    seed: int
-    class_names: tuple[str, ...] | None
-
-    @property
-    def loss(self) -> Loss: ...
-    @property
-    def input_shape(self) -> Shape: ...
-    @property
-    def output_shape(self) -> Shape: ...
-    @property
-    def built(self) -> bool: ...
-    @property
-    def graph(self) -> Graph: ...
-    @property
-    def layers(self) -> Sequence[Layer]: ...
-    def build(self, input_shape: Sequence[int | None] | None = None) -> None: ...
 
 
 def standardize_images(x: Any, input_shape: Shape | None, name: str) -> Any:
@@ -125,7 +104,7 @@ def _hint(given: Shape, expected: Shape) -> str:
     return "resize them, or build the model for this input_shape"
 
 
-def build_for(model: Receiver, x: Any) -> Any:
+def build_for(model: Network, x: Any) -> Any:
     """Pictures in the model's form; builds the model for them where nobody has said the shape of its input.
 
     Shapes: (M, H, W) builds for (H, W, 1), unless the first layer takes two axes.
@@ -146,7 +125,7 @@ def build_for(model: Receiver, x: Any) -> Any:
 
 
 def make_examples(
-    model: Receiver,
+    model: Network,
     x: Any,
     y: Any,
     class_weight: Mapping[int, float] | str | None,
@@ -188,7 +167,7 @@ def make_examples(
         raise
 
 
-def _refuse_softmax_of_one(model: Receiver) -> None:
+def _refuse_softmax_of_one(model: Network) -> None:
     """Such a layer gives 1 for every picture, and no gradient."""
     for visit in model.graph.walk():
         layer, shape = visit.layer, visit.output_shape
@@ -200,7 +179,7 @@ def _refuse_softmax_of_one(model: Receiver) -> None:
             )
 
 
-def _validation(model: Receiver, given: tuple[Any, ...]) -> Examples:
+def _validation(model: Network, given: tuple[Any, ...]) -> Examples:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {shown(given)}")
     images = standardize_images(given[0], model.input_shape, f"{model.name}, validation_data")
@@ -223,13 +202,13 @@ def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Ex
     return _select(examples, kept), _select(examples, held)
 
 
-def _targets(model: Receiver, images: Any, y: Any, *, named: bool = False) -> Array:
+def _targets(model: Network, images: Any, y: Any, *, named: bool = False) -> Array:
     words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
     labels = y if words is None else _numbered(model, words, named=named)
     return np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
 
 
-def _numbered(model: Receiver, words: Sequence[str], *, named: bool) -> Array:
+def _numbered(model: Network, words: Sequence[str], *, named: bool) -> Array:
     """Labels that are words as class numbers; in training the words, sorted, become the model's class names."""
     units = math.prod(model.output_shape)
     if model.class_names is None and named:
@@ -263,7 +242,7 @@ def _sample_weights(given: Any, count: int) -> Array | None:
     return np.ascontiguousarray(weights)
 
 
-def _class_factors(model: Receiver, targets: Array, class_weight: Mapping[int, float] | str) -> Array:
+def _class_factors(model: Network, targets: Array, class_weight: Mapping[int, float] | str) -> Array:
     """The weight of each picture's class. Shapes: (M,) float32."""
     kind = accuracy_kind(model.loss.joint_activation, targets)
     units = int(np.prod(model.output_shape))

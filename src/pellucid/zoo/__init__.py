@@ -12,55 +12,34 @@ from typing import Any
 from pellucid.errors import unknown_name
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
-from pellucid.zoo.alexnet import alexnet
-from pellucid.zoo.alexnet_owt import alexnet_owt
 from pellucid.zoo.changes import change_layers
-from pellucid.zoo.cifar_net import cifar_net
-from pellucid.zoo.convnetjs import convnetjs_cifar10
-from pellucid.zoo.lenet import lenet5, lenet5_published
-from pellucid.zoo.photo_net import photo_net
-from pellucid.zoo.resnet_cifar import resnet20
-from pellucid.zoo.simple_convnet import simple_convnet
-from pellucid.zoo.vgg import vgg11, vgg13, vgg16, vgg19
+from pellucid.zoo.recipes import NETWORKS
+from pellucid.zoo.recipes import Recipe as Recipe
 
-__all__ = [
-    "BUILDERS",
-    "NAMES",
-    "alexnet",
-    "alexnet_owt",
-    "build",
-    "cifar_net",
-    "convnetjs_cifar10",
-    "lenet5",
-    "lenet5_published",
-    "options_of",
-    "photo_net",
-    "resnet20",
-    "simple_convnet",
-    "vgg11",
-    "vgg13",
-    "vgg16",
-    "vgg19",
-]
+# A line a network, the small ones first: the order of NAMES.
+# isort: off
+from pellucid.zoo.simple_convnet import simple_convnet as simple_convnet
+from pellucid.zoo.lenet import lenet5 as lenet5, lenet5_published as lenet5_published
+from pellucid.zoo.cifar_net import cifar_net as cifar_net
+from pellucid.zoo.convnetjs import convnetjs_cifar10 as convnetjs_cifar10
+from pellucid.zoo.alexnet import alexnet as alexnet
+from pellucid.zoo.alexnet_owt import alexnet_owt as alexnet_owt
+from pellucid.zoo.vgg import vgg11 as vgg11, vgg13 as vgg13, vgg16 as vgg16, vgg19 as vgg19
+from pellucid.zoo.photo_net import photo_net as photo_net
+from pellucid.zoo.resnet_cifar import resnet20 as resnet20
 
-BUILDERS: dict[str, Callable[..., Model]] = {
-    "simple-convnet": simple_convnet,
-    "lenet5": lenet5,
-    "lenet5-published": lenet5_published,
-    "cifar-net": cifar_net,
-    "convnetjs-cifar10": convnetjs_cifar10,
-    "alexnet": alexnet,
-    "alexnet-owt": alexnet_owt,
-    "vgg11": vgg11,
-    "vgg13": vgg13,
-    "vgg16": vgg16,
-    "vgg19": vgg19,
-    "photo-net": photo_net,
-    "resnet20": resnet20,
-}
+# isort: on
+
+BUILDERS: dict[str, Callable[..., Model]] = {name: network.builder for name, network in NETWORKS.items()}
 
 NAMES = tuple(BUILDERS)
 """What the command line calls them; underscores and capitals are accepted too."""
+
+__all__ = tuple(
+    sorted(
+        ["BUILDERS", "NAMES", "Recipe", "build", "options_of", "recipe"] + [made.__name__ for made in BUILDERS.values()]
+    )
+)
 
 
 def standard_name(name: str) -> str:
@@ -69,6 +48,16 @@ def standard_name(name: str) -> str:
     if plain not in BUILDERS:
         raise unknown_name("model", name, NAMES)
     return plain
+
+
+def recipe(name: str, data: str | None = None) -> Recipe:
+    """How the network of this name is trained unless something else is said; data: on this data set, by name.
+
+    >>> print(recipe("cifar-net"))
+    20 epochs, batch size 64, adam, categorical_crossentropy, schedule cosine, standardized
+    """
+    found = NETWORKS[standard_name(name)].recipe
+    return found if data is None else found.for_data(data)
 
 
 def channels_of(name: str) -> int:

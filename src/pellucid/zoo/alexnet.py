@@ -18,10 +18,12 @@ from pellucid.layers import (
 )
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 NORMALIZATIONS = ("lrn", "batch", "none")
 
 
+@network("alexnet", Recipe())
 def alexnet(
     input_shape: Shape = (227, 227, 3),
     classes: int = 1000,

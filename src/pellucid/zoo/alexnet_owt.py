@@ -5,8 +5,10 @@ from __future__ import annotations
 from pellucid.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 
+@network("alexnet-owt", Recipe())
 def alexnet_owt(
     input_shape: Shape = (224, 224, 3),
     classes: int = 1000,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pellucid.layers import Activation, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPool2D
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 
+@network("cifar-net", Recipe(batch_size=64, schedule="cosine", standardize=True))
 def cifar_net(
     input_shape: Shape = (32, 32, 3),
     classes: int = 10,

@@ -7,11 +7,13 @@ from pellucid.initializers import Constant
 from pellucid.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPool2D
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 SCALING = Preprocessing(mean=(0.5,))
 """Pixels from -0.5 to 0.5, as the demo has them."""
 
 
+@network("convnetjs-cifar10", Recipe(schedule="cosine"))
 def convnetjs_cifar10(input_shape: Shape = (32, 32, 3), classes: int = 10, *, seed: int = 0) -> Sequential:
     """Three times 5x5 convolution (16, 20, 20 filters), ReLU and 2x2 max pooling; softmax; 22,466 parameters.
 

@@ -19,6 +19,7 @@ from pellucid.layers import (
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.bitmaps import HEIGHT, WIDTH, digit_bitmaps
+from pellucid.zoo.recipes import Recipe, network
 
 TABLE_I = (
     *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)),  # three neighbours, round and round
@@ -32,6 +33,7 @@ PUBLISHED_SCALING = Preprocessing(mean=(0.1 / 1.275,), std=(1 / 1.275,))
 """Paper (0) becomes -0.1 and ink (255) 1.175, so that inputs have mean near 0 and variance near 1: section II-B."""
 
 
+@network("lenet5", Recipe(learning_rate=0.002, schedule="cosine"))
 def lenet5(
     input_shape: Shape = (28, 28, 1),
     classes: int = 10,
@@ -63,6 +65,7 @@ def lenet5(
     )
 
 
+@network("lenet5-published", Recipe(batch_size=64, learning_rate=0.005, loss="map_criterion", schedule="cosine"))
 def lenet5_published(
     input_shape: Shape = (28, 28, 1),
     classes: int = 10,

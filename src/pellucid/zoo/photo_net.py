@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool2D, Input, Layer, MaxPool2D, ReLU
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 FILTERS = (16, 32, 64, 128, 128)
 
 
+# batch norm's last epochs are restless unless the learning rate falls to zero
+@network("photo-net", Recipe(augment="standard", schedule="cosine"))
 def photo_net(
     input_shape: Shape = (128, 128, 3),
     classes: int = 2,

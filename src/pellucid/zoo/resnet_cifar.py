@@ -7,8 +7,21 @@ from pellucid.layers.penalty import L2
 from pellucid.layers.symbolic import Symbolic
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 
+@network(
+    "resnet20",
+    Recipe(
+        batch_size=128,
+        optimizer="sgd",
+        learning_rate=0.1,
+        optimizer_settings={"momentum": 0.9},
+        schedule="cosine",
+        augment="standard",
+        standardize=True,
+    ),
+)
 def resnet20(
     input_shape: Shape = (32, 32, 3),
     classes: int = 10,

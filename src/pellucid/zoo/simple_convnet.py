@@ -10,12 +10,15 @@ from pellucid.initializers import Initializer, RandomNormal
 from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Input, MaxPool2D
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape, above_zero
+from pellucid.zoo.recipes import Recipe, network
 
 SCALED = {"he": "he_normal", "relu": "he_normal", "xavier": "glorot_normal", "sigmoid": "glorot_normal"}
 """The book's words for a start; every initializer's own name is taken too."""
 POOLINGS = {"max": MaxPool2D, "average": AvgPool2D}
 
 
+# digits of 8 x 8 are small for kernels of 5 x 5
+@network("simple-convnet", Recipe(on={"digits": {"pad": 2, "weight_init_std": "he"}}))
 def simple_convnet(
     input_shape: Shape = (28, 28, 1),
     classes: int = 10,

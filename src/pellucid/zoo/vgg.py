@@ -5,6 +5,7 @@ from __future__ import annotations
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPool2D, ReLU
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
+from pellucid.zoo.recipes import Recipe, network
 
 CONFIGURATIONS = {
     "vgg11": (1, 1, 2, 2, 2),
@@ -47,6 +48,7 @@ def _vgg(
     return Sequential(layers, name=name, seed=seed)
 
 
+@network("vgg11", Recipe())
 def vgg11(
     input_shape: Shape = (224, 224, 3),
     classes: int = 1000,
@@ -62,6 +64,7 @@ def vgg11(
     )
 
 
+@network("vgg13", Recipe())
 def vgg13(
     input_shape: Shape = (224, 224, 3),
     classes: int = 1000,
@@ -77,6 +80,7 @@ def vgg13(
     )
 
 
+@network("vgg16", Recipe())
 def vgg16(
     input_shape: Shape = (224, 224, 3),
     classes: int = 1000,
@@ -98,6 +102,7 @@ def vgg16(
     )
 
 
+@network("vgg19", Recipe())
 def vgg19(
     input_shape: Shape = (224, 224, 3),
     classes: int = 1000,
