@@ -90,7 +90,7 @@ def _whole_numbers(p: Pool, rng: np.random.Generator) -> Arguments:
 def _max_backward(p: Pool, rng: np.random.Generator) -> Arguments:
     """Places that a real forward pass gives: inside the picture."""
     y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8 if math.prod(p.pool_size) <= 255 else np.int32)
-    reference.max_pool2d(normal(rng, p.x), y, argmax, **p.options)
+    reference.pool.max_pool2d(normal(rng, p.x), y, argmax, **p.options)
     return (normal(rng, p.y), argmax, p.x), p.options
 
 
@@ -116,7 +116,7 @@ def _routed(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> tuple[Argu
     small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3])) if kind == "tanh" else 0.3  # 1 - y^2 must not cancel
     x, kernel, bias = normal(rng, c.x), normal(rng, c.kernel_shape, small), normal(rng, (c.filters,), small)
     y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8)
-    reference.conv2d_pool(x, kernel, bias, y, argmax, **options)
+    reference.conv_pool.conv2d_pool(x, kernel, bias, y, argmax, **options)
     dy = (normal(rng, p.y) * (rng.random(p.y) > 0.3)).astype(np.float32)
     return ((x, dy, y, argmax, c.kernel_shape), options), ((dy, y, argmax, kernel, c.x), options)
 
@@ -194,7 +194,7 @@ def _routed_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generato
 def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:
     x = normal(rng, shape, 3.0)
     y = np.empty_like(x)
-    reference.activation(x, y, kind, slope=slope)
+    reference.nonlinear.activation(x, y, kind, slope=slope)
     return (normal(rng, shape), y, kind), {"slope": slope}
 
 
@@ -265,7 +265,7 @@ def _lrn_backward(shape: Shape, options: dict[str, Any], rng: np.random.Generato
     full = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0, **options}
     x = normal(rng, shape, 2.0)
     y, scale = np.empty_like(x), np.empty_like(x)
-    reference.local_response_norm(x, y, scale, **full)
+    reference.normalization.local_response_norm(x, y, scale, **full)
     del full["k"]
     return (normal(rng, shape), x, y, scale), full
 

@@ -11,10 +11,11 @@ import time
 import pytest
 
 from pellucid import bench
-from pellucid.bench.kernels import TABLE, measure_line
+from pellucid.bench.kernels import measure_call
 from pellucid.cli.bench import show_step
 from pellucid.errors import ConfigError
 from pellucid.ops import native
+from pellucid.ops.table import TABLE
 
 pytestmark = pytest.mark.skipif(not native.available, reason="no compiled kernels")
 
@@ -42,14 +43,14 @@ def test_an_error_in_the_process_is_the_callers() -> None:
 
 
 def test_every_registered_kernel_is_in_the_table() -> None:
-    assert {line.kernel for line in TABLE} == set(bench.kernel_names())
+    assert {op.kernel for op in TABLE.values() if op.typical} == set(bench.kernel_names())
 
 
 @pytest.mark.parametrize("kernel", ["conv2d", "adam", "fma_probe"])
 def test_a_kernel_is_measured_beside_the_limit(kernel: str) -> None:
-    line = next(line for line in TABLE if line.kernel == kernel)
-    rate = measure_line(line, bench.Limits(gflops=100.0, gbytes=10.0))
-    assert rate.kernel == line.kernel and rate.ms > 0
+    op = TABLE[kernel]
+    rate = measure_call(op, op.typical[0], bench.Limits(gflops=100.0, gbytes=10.0))
+    assert rate.kernel == kernel and rate.ms > 0
     assert rate.share == pytest.approx(max(rate.gflops / 100, rate.gbytes / 10))
     flops, num_bytes = {
         # 25 multiply-adds for each of 100 x 24 x 24 x 30 results

@@ -20,6 +20,7 @@ from sizes import SAME3
 
 from pellucid.ops import native, reference
 from pellucid.ops.geometry import NO_PADS, Array
+from pellucid.ops.table import row
 
 Kind = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
@@ -168,7 +169,7 @@ def test_winograd_of_any_data(name: str, kind: str) -> None:
         extra = (None,) if op == "conv2d" else ()
         got, exact = np.empty(shape, np.float32), np.empty(shape)
         native.run(getattr(native, op)(*arrays, *extra, got, **c.options, algorithm=algorithm))
-        getattr(reference, op)(*wide, exact, **c.options)
+        row(op).twin(*wide, exact, **c.options)
         assert largest_excess(got, exact, (terms + ROUNDINGS) / 2 * EPS * size) <= 1, op
 
 
@@ -200,8 +201,8 @@ def test_pooled_convolutions_of_any_data(name: str, kind: str) -> None:
     x, kernel = filled((np.empty(c.x), np.empty(c.kernel_shape)), kind)
     wide_x, wide_kernel = x.astype(np.float64), kernel.astype(np.float64)
     exact, size = np.empty(c.y), np.empty(c.y)
-    reference.conv2d(wide_x, wide_kernel, None, exact, **c.options)
-    reference.conv2d(abs(wide_x), abs(wide_kernel), None, size, **c.options)
+    reference.conv.conv2d(wide_x, wide_kernel, None, exact, **c.options)
+    reference.conv.conv2d(abs(wide_x), abs(wide_kernel), None, size, **c.options)
     terms = float(kernel[..., 0].size)
     if matrices is not None:
         terms = (5 if c.grey else c.x[3]) + ROUNDINGS

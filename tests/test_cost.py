@@ -36,7 +36,7 @@ def test_pooled_convolution_counts_no_unpooled_map() -> None:
         zeros(3, 2, 6, 8),
         None,
         zeros(4, 3, 3, 8),
-        None,
+        np.zeros((4, 3, 3, 8), np.uint8),
         convolution={"strides": (1, 1), "padding": ((0, 0), (0, 0))},
         pooling={"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
     )

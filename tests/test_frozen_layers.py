@@ -16,6 +16,7 @@ from pellucid import zoo
 from pellucid.errors import ConfigError
 from pellucid.model.inputs import make_examples
 from pellucid.ops import native
+from pellucid.ops.table import TABLE
 from pellucid.train import (
     EpochStarted,
     Event,
@@ -38,9 +39,9 @@ def test_no_way_back_enters_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return step
 
-    for name in dir(native):
+    for name in TABLE:
         if "_backward" in name:
-            monkeypatch.setattr(native, name, counting(name))
+            monkeypatch.setattr(native, name, counting(name), raising=False)
 
     def backward_steps(depth: int) -> list[str]:
         model = frozen(zoo.vgg11((32, 32, 3), 3, dense_units=8), depth)

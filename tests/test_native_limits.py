@@ -90,7 +90,7 @@ def honest_fields(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
 def test_extreme_sizes_are_refused_or_harmless(fields: dict[str, dict[str, Any]]) -> None:
     refused = 0
     for name, given in fields.items():
-        sizes = [field for field, kind, _ in native.runtime._native.kernel_fields()[name] if kind == "size"]
+        sizes = [field for field, kind, *_ in native.runtime._native.kernel_fields()[name] if kind == "size"]
         for field in sizes:
             for value in EXTREMES:
                 try:

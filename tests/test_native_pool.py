@@ -29,7 +29,7 @@ def test_avg_pool2d_backward_through_an_activation(shape: tuple[int, ...], kind:
     dy = rng.normal(size=geometry.pool2d_shape(shape, *pool.values())).astype(np.float32)
     expected, wanted = np.empty(shape), np.empty(shape[-1])
     options = {**pool, "activation": kind, "slope": 0.1}
-    reference.avg_pool2d_backward(dy.astype(np.float64), expected, y=y.astype(np.float64), dbias=wanted, **options)
+    reference.pool.avg_pool2d_backward(dy.astype(np.float64), expected, y=y.astype(np.float64), dbias=wanted, **options)
     for in_place in (False, True):
         given = y.copy()
         dx, dbias = given if in_place else np.empty(shape, np.float32), np.empty(shape[-1], np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 import warnings
 from collections.abc import Callable
@@ -13,8 +12,9 @@ import pytest
 
 from pellucid import ops
 from pellucid.errors import BackendError, ConfigError, DataError, ShapeError
-from pellucid.ops import dispatch, reference
+from pellucid.ops import dispatch, native, reference
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import TABLE
 
 F = np.float32
 PLAIN: dict[str, Any] = {"strides": (1, 1), "padding": ((0, 0), (0, 0))}
@@ -266,22 +266,31 @@ def test_the_number_of_threads_is_a_whole_number_within_reason(given: Any) -> No
     ops.set_num_threads(np.int64(before))
 
 
-def test_every_kernel_has_a_twin_with_the_same_arguments() -> None:
+def test_every_kernel_has_a_row_and_is_given_all_of_its_fields() -> None:
     if not dispatch.native.available:
         pytest.skip("there are no kernels")
-    native = {name: getattr(dispatch.native, name) for name in dispatch.native.__all__}
-    # stop_unless_finite ends a program and means nothing alone
-    kernels = [
-        name
-        for name, found in native.items()
-        if inspect.isfunction(found) and found.__annotations__["return"] == "Step" and name != "stop_unless_finite"
-    ]
-    assert len(kernels) > 30
-    for name in kernels:
-        kernel, twin = (inspect.signature(getattr(module, name)) for module in (dispatch.native, reference))
-        # how the kernel works is no business of the truth
-        shared = {key: value for key, value in kernel.parameters.items() if key != "algorithm"}
-        assert shared == dict(twin.parameters), name
+    rows = {found.kernel: found for found in TABLE.values() if found.kernel}
+    assert set(rows) == set(native.signatures())
+    for op in rows.values():
+        signature = native.signatures()[op.kernel]
+        named = {field for name in op.parameters for field in _names(op.fields.get(name, name))} | set(op.fixed)
+        windows = {"strides", "padding", "dilation", "groups", "pool_size", "convolution", "pooling"}
+        sizes = {name.lower() for name in signature.sizes} | set(signature.sizes)
+        assert named <= {*signature.arrays, *signature.reals, *sizes, *windows}, op.name
+        assert {*signature.arrays} <= named, op.name
+        assert {*signature.reals} - named <= {"label_smoothing"}, op.name
+
+
+def test_words_of_a_choice_are_those_that_the_reference_has_formulas_for() -> None:
+    if not dispatch.native.available:
+        pytest.skip("there are no kernels")
+    assert native.choices()["ACTIVATION"] == ["linear", *reference.nonlinear.ACTIVATIONS]
+    losses = [op.name for op in TABLE.values() if op.kernel == "elementwise_loss"]
+    assert native.choices()["LOSS"] == losses == [TABLE[name].fixed["LOSS"] for name in losses]
+
+
+def _names(fields: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (fields,) if isinstance(fields, str) else fields
 
 
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +356,7 @@ def test_large_logits_neither_overflow_nor_lose_the_loss(dtype: type) -> None:
 )
 def test_threefry_known_answers(key: tuple[int, int], counter: tuple[int, int], words: tuple[int, int]) -> None:
     """Source: kat_vectors of Random123 (Salmon et al. 2011)."""
-    found = reference.threefry(key, *(np.array([word], np.uint32) for word in counter))
+    found = reference.random.threefry(key, *(np.array([word], np.uint32) for word in counter))
     assert tuple(int(word[0]) for word in found) == words
 
 
@@ -356,7 +365,7 @@ def test_dropout_draws_words_as_documented() -> None:
     y = ops.dropout(x, 0.5, (seed, step, layer))
     words = []
     for i in range(5):
-        both = reference.threefry((9, layer), np.array([i // 2], np.uint32), np.array([step], np.uint32))
+        both = reference.random.threefry((9, layer), np.array([i // 2], np.uint32), np.array([step], np.uint32))
         words.append(int(both[i % 2][0]))
     np.testing.assert_array_equal(y, [2.0 if word >= 2**31 else 0.0 for word in words])
 

@@ -95,7 +95,7 @@ def test_conv2d_and_pooling(sampled: tuple[Conv, Pool, str]) -> None:
     # The places may differ from float64's where two pixels nearly tie, so they are judged by what they stand for.
     taps = math.prod(c.kernel_shape[:3])
     z = np.empty(c.y)
-    reference.conv2d(x.astype(float), kernel.astype(float), bias.astype(float), z, **c.options)
+    reference.conv.conv2d(x.astype(float), kernel.astype(float), bias.astype(float), z, **c.options)
     sizes = ops.conv2d_max_pool2d(abs(x).astype(float), abs(kernel).astype(float), abs(bias).astype(float), **options)
     best = ops.max_pool2d(z, **p.options)[0]
     if kind != "linear":
@@ -158,7 +158,7 @@ SPECIAL = np.array(
 def test_max_pool2d_of_any_values(p: Pool, seed: int) -> None:
     x = np.random.default_rng(seed).choice(SPECIAL, p.x)
     y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8)
-    reference.max_pool2d(x, y, argmax, **p.options)
+    reference.pool.max_pool2d(x, y, argmax, **p.options)
     got_y, got_argmax = ops.max_pool2d(x, **p.options)
     np.testing.assert_array_equal(got_y, y)
     np.testing.assert_array_equal(got_argmax, argmax)
@@ -174,7 +174,7 @@ def test_activations_of_any_values(kind: str) -> None:
     x = np.concatenate([SPECIAL, np.linspace(-110, 110, 3001, dtype=np.float32)])
     expected = np.empty(x.shape)
     with np.errstate(all="ignore"):
-        reference.activation(x.astype(np.float64), expected, kind, slope=0.3)
+        reference.nonlinear.activation(x.astype(np.float64), expected, kind, slope=0.3)
         compare(ops.activation(x, kind, slope=0.3), expected)
 
 
@@ -184,5 +184,5 @@ def test_softmax_of_any_values(k: int, seed: int) -> None:
     x = np.random.default_rng(seed).choice(SPECIAL, (50, k))
     expected = np.empty(x.shape)
     with np.errstate(all="ignore"):
-        reference.softmax(x.astype(np.float64), expected)
+        reference.nonlinear.softmax(x.astype(np.float64), expected)
         compare(ops.softmax(x), expected)

@@ -12,6 +12,7 @@ from pellucid import layers as L
 from pellucid import losses, optimizers
 from pellucid.model import Sequential
 from pellucid.ops import backend, native, reference
+from pellucid.ops.table import row
 from pellucid.plan import HITS, LOSS, Feed, TrainingPlan
 
 pytestmark = pytest.mark.skipif(backend().name != "native", reason="the kernels are not built")
@@ -104,7 +105,7 @@ def test_clipping_kernels_agree_with_their_twins(count: int) -> None:
     for op, limit in (("clip_by_value", 0.5), ("clip_by_norm", 3.0), ("clip_by_norm", 1e6)):
         got, expected = start.copy(), start.astype(np.float64)
         native.run(getattr(native, op)(got, limit=limit))
-        getattr(reference, op)(expected, limit=limit)
+        row(op).twin(expected, limit=limit)
         np.testing.assert_allclose(got, expected, rtol=1e-6)
     got[0] = np.nan
     native.run(native.clip_by_value(got, limit=0.5))
@@ -118,7 +119,7 @@ def test_the_penalty_kernel_agrees_with_its_twin(count: int) -> None:
     param[0] = 0
     expected, totals, wanted = grad.astype(np.float64), np.ones(3), np.ones(3)
     options = {"l1": 0.1, "l2": 0.02, "pictures": 7}
-    reference.add_penalty(param.astype(np.float64), expected, wanted, **options)
+    reference.optimizer.add_penalty(param.astype(np.float64), expected, wanted, **options)
     native.run(native.add_penalty(param, grad, totals, **options))
     np.testing.assert_allclose(grad, expected, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(totals, wanted, rtol=1e-6)

@@ -190,7 +190,7 @@ def test_bias_and_activation_ride_on_the_way_out(algorithm: str, kind: str) -> N
     y, plain, expected = (np.empty(c.y, np.float32) for _ in range(3))
     native.run(native.conv2d(x, kernel, bias, y, **options, activation=kind, slope=0.3, algorithm=algorithm))
     native.run(native.conv2d(x, kernel, bias, plain, **options, algorithm=algorithm))
-    reference.activation(plain, expected, kind, slope=0.3)
+    reference.nonlinear.activation(plain, expected, kind, slope=0.3)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)  # the compiler may fuse the bias differently
 
 

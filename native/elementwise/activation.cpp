@@ -57,12 +57,12 @@ void run_span(Span span, double cost, Task task) {
 
 void activation(const void* arguments, Context&) {
     const Activation& a = *static_cast<const Activation*>(arguments);
-    run_span({a.x, a.x, a.y, a.N * a.INNER, a.KIND, float(a.slope)}, a.KIND >= kSigmoid ? 8 : 1, forward_block);
+    run_span({a.x, a.x, a.y, a.N * a.INNER, a.ACTIVATION, float(a.slope)}, a.ACTIVATION >= kSigmoid ? 8 : 1, forward_block);
 }
 
 void activation_backward(const void* arguments, Context&) {
     const ActivationBackward& a = *static_cast<const ActivationBackward*>(arguments);
-    run_span({a.dy, a.y, a.dx, a.N * a.INNER, a.KIND, float(a.slope)}, 1, backward_block);
+    run_span({a.dy, a.y, a.dx, a.N * a.INNER, a.ACTIVATION, float(a.slope)}, 1, backward_block);
 }
 
 void add(const void* arguments, Context&) {

@@ -159,25 +159,25 @@ void elementwise_rows(void* context, int64_t task, Arena&) {
     const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(context);
     const float keep = float(1.0 - a.label_smoothing), spread = float(a.label_smoothing / 2);
     for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
-        const float *z = a.prediction + n * a.K, *t = a.targets + n * a.K;
-        const float scale = float((a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(a.K)));
+        const float *z = a.prediction + n * a.INNER, *t = a.targets + n * a.INNER;
+        const float scale = float((a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(a.INNER)));
         double loss = 0;
-        for (int64_t i = 0; i < a.K; i += V) {
-            const int64_t lanes = at_most(a.K - i, V);
+        for (int64_t i = 0; i < a.INNER; i += V) {
+            const int64_t lanes = at_most(a.INNER - i, V);
             vf derivative, wanted = load_lanes(t + i, lanes);
             if (a.label_smoothing != 0.0) wanted = wanted * keep + spread;
-            const vf each = judged(a.KIND, load_lanes(z + i, lanes), wanted, derivative);
+            const vf each = judged(a.LOSS, load_lanes(z + i, lanes), wanted, derivative);
             for (int64_t lane = 0; lane < lanes; ++lane) loss += double(each[lane]);
-            if (a.dprediction) store_lanes(a.dprediction + n * a.K + i, derivative * scale, lanes);
+            if (a.dprediction) store_lanes(a.dprediction + n * a.INNER + i, derivative * scale, lanes);
         }
-        a.losses[n] = float(loss / double(a.K));
-        if (a.hits) a.hits[n] = hits_of(z, t, a.K, a.ACCURACY);
+        a.losses[n] = float(loss / double(a.INNER));
+        if (a.hits) a.hits[n] = hits_of(z, t, a.INNER, a.ACCURACY);
     }
 }
 
 void elementwise_loss(const void* arguments, Context&) {
     const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(arguments);
-    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), elementwise_rows,
+    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.INNER), elementwise_rows,
                  const_cast<ElementwiseLoss*>(&a));
 }
 

@@ -228,7 +228,7 @@ int64_t batch_norm_backward_workspace(const void* arguments) {
 void update_running(const void* arguments, Context&) {
     const UpdateRunning& a = *static_cast<const UpdateRunning*>(arguments);
     const float keep = float(a.momentum), take = float(1.0 - a.momentum);
-    for (int64_t i = 0; i < a.COUNT; ++i) a.running[i] = keep * a.running[i] + take * a.value[i];
+    for (int64_t i = 0; i < a.COUNT; ++i) a.running_mean[i] = keep * a.running_mean[i] + take * a.mean[i];
 }
 
 void bias_backward(const void* arguments, Context& context) {

@@ -46,11 +46,11 @@
 // Average pooling whose map is kept as planes (N, O, OH, OW), for the gradient.
 #define PELLUCID_CONV2D_POOL_MAP(ARRAY, SIZE, REAL)                                                                   \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
-    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O) ARRAY(float, map, N * OH * OW * O)            \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O) ARRAY(float, map, N * O * OH * OW)            \
     PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                   \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
-    ARRAY(const float, map, N * OH * OW * O) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
+    ARRAY(const float, map, N * O * OH * OW) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
     ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy, N * INNER * C) ARRAY(float, dbias, C) SIZE(N) SIZE(INNER) SIZE(C)
@@ -85,10 +85,10 @@
     ARRAY(const float, dy, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)
 
 #define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(KIND) REAL(slope)
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
-    SIZE(INNER) SIZE(KIND) REAL(slope)
+    SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x, N * K) ARRAY(float, y, N * K) SIZE(N) SIZE(K)
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
     ARRAY(const float, dy, N * K) ARRAY(const float, y, N * K) ARRAY(float, dx, N * K) SIZE(N) SIZE(K)
@@ -97,9 +97,9 @@
     ARRAY(const float, targets, maybe(N * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)           \
     ARRAY(float, hits, maybe(N)) ARRAY(float, dlogits, maybe(N * K)) SIZE(N) SIZE(K) REAL(label_smoothing)
 #define PELLUCID_ELEMENTWISE_LOSS(ARRAY, SIZE, REAL)                                                                  \
-    ARRAY(const float, prediction, N * K) ARRAY(const float, targets, N * K) ARRAY(const float, weights, maybe(N))    \
-    ARRAY(float, losses, N) ARRAY(float, hits, maybe(N)) ARRAY(float, dprediction, maybe(N * K)) SIZE(N) SIZE(K)      \
-    SIZE(KIND) SIZE(ACCURACY) REAL(label_smoothing)
+    ARRAY(const float, prediction, N * INNER) ARRAY(const float, targets, N * INNER)                                  \
+    ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N) ARRAY(float, hits, maybe(N))                        \
+    ARRAY(float, dprediction, maybe(N * INNER)) SIZE(N) SIZE(INNER) SIZE(LOSS) SIZE(ACCURACY) REAL(label_smoothing)
 #define PELLUCID_ACCUMULATE(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, losses, N) ARRAY(const float, hits, maybe(N)) ARRAY(const float, weights, maybe(N))            \
     ARRAY(double, totals, 3) SIZE(N)
@@ -128,7 +128,7 @@
     ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, dx, maybe(N * INNER * C))                \
     ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
 #define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
-    ARRAY(const float, value, COUNT) ARRAY(float, running, COUNT) SIZE(COUNT) REAL(momentum)
+    ARRAY(const float, mean, COUNT) ARRAY(float, running_mean, COUNT) SIZE(COUNT) REAL(momentum)
 
 #define PELLUCID_SGD(ARRAY, SIZE, REAL)                                                                               \
     ARRAY(float, param, COUNT) ARRAY(const float, grad, COUNT) ARRAY(float, velocity, maybe(COUNT))                   \
@@ -163,7 +163,7 @@
     ARRAY(const int32_t, labels, COUNT) ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N)                 \
     ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)
 #define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL)                                                                         \
-    ARRAY(const float, x, A * B * C) ARRAY(float, y, A * B * C) SIZE(A) SIZE(B) SIZE(C)
+    ARRAY(const float, x, A * B * C) ARRAY(float, y, B * A * C) SIZE(A) SIZE(B) SIZE(C)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
@@ -217,6 +217,26 @@
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 
+// Fields of type SIZE that hold a choice: CHOICE(name, word). Kernels compare the name's number, Python gives the word;
+// runtime/registry.cpp tells it of them. A new choice goes to the end of its list.
+#define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
+    CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
+    CHOICE(kTanh, "tanh")
+#define PELLUCID_LOSSES(CHOICE)                                                                                       \
+    CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
+    CHOICE(kAbsoluteError, "mean_absolute_error")
+// Which answers of an elementwise loss are hits.
+#define PELLUCID_ACCURACIES(CHOICE) CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
+#define PELLUCID_POOLINGS(CHOICE) CHOICE(kMax, "max") CHOICE(kAverage, "average")
+// Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3),
+// "winograd_rows" F(4,5) along rows, for one channel before pooling. "narrow" is what conv2d_pool_map says where it pays.
+#define PELLUCID_ALGORITHMS(CHOICE)                                                                                   \
+    CHOICE(kChoose, "auto") CHOICE(kDirect, "direct") CHOICE(kWinograd4, "winograd") CHOICE(kWinograd2, "winograd2")  \
+    CHOICE(kWinogradRows, "winograd_rows") CHOICE(kNarrow, "narrow")
+#define PELLUCID_CHOICES(FIELD)                                                                                       \
+    FIELD(ACTIVATION, PELLUCID_ACTIVATIONS) FIELD(LOSS, PELLUCID_LOSSES) FIELD(ACCURACY, PELLUCID_ACCURACIES)         \
+    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS)
+
 namespace pellucid {
 
 #define PELLUCID_ARRAY(type, name, extent) type* name;
@@ -232,14 +252,11 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 #undef PELLUCID_REAL
 #undef PELLUCID_STRUCT
 
-// Numbers of the activations, as native.py sends them.
-enum : int64_t { kLinear = 0, kRelu = 1, kLeakyRelu = 2, kSigmoid = 3, kTanh = 4 };
-
-// KIND of an elementwise loss, and its ACCURACY: which answers are hits.
-enum : int64_t { kBinaryCrossEntropy = 0, kSquaredError = 1, kAbsoluteError = 2 };
-enum : int64_t { kNoHits = 0, kCategorical = 1, kBinary = 2 };
-// ALGORITHM of a convolution; kChoose lets conv/choice.hpp decide.
-enum : int64_t { kChoose = 0, kDirect = 1, kWinograd4 = 2, kWinograd2 = 3, kWinogradRows = 4, kNarrow = 5 };
+#define PELLUCID_NUMBER(name, word) name,
+#define PELLUCID_ENUM(FIELD, CHOICES) enum : int64_t { CHOICES(PELLUCID_NUMBER) };
+PELLUCID_CHOICES(PELLUCID_ENUM)
+#undef PELLUCID_NUMBER
+#undef PELLUCID_ENUM
 
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.

@@ -122,7 +122,16 @@ struct Step : BoundKernel {
     std::vector<nb::object> arrays;
 };
 
-// The whole numbers a step was given, by name: what its cost follows from.
+// The arrays that a step was given, by name.
+nb::list arrays_of(const Step& step) {
+    nb::list names;
+    for (int64_t i = 0; i < step.signature->count; ++i)
+        if (step.signature->fields[i].kind == Kind::array && step.arguments[size_t(i)])
+            names.append(step.signature->fields[i].name);
+    return names;
+}
+
+// The whole numbers a step was given, by name: what its cost follows from, with the arrays there are.
 nb::dict sizes_of(const Step& step) {
     nb::dict sizes;
     for (int64_t i = 0; i < step.signature->count; ++i)
@@ -266,7 +275,7 @@ void use(const std::string& name) {
                   (built ? "is not one this machine has" : "is unknown") + "; here: " + known);
 }
 
-// name -> [(field, kind, offset)], for tests and for whoever wants to look.
+// kernel -> [(field, kind, element type, writable, extent)]: what Python makes a step's fields by.
 nb::dict kernel_fields() {
     static const char* const kinds[] = {"array", "size", "real"};
     nb::dict all;
@@ -274,9 +283,20 @@ nb::dict kernel_fields() {
     const Signature* table = signatures(count);
     for (int64_t i = 0; i < count; ++i) {
         nb::list fields;
-        for (int64_t f = 0; f < table[i].count; ++f)
-            fields.append(nb::make_tuple(table[i].fields[f].name, kinds[int(table[i].fields[f].kind)], 8 * f));
+        for (const Field* f = table[i].fields; f != table[i].fields + table[i].count; ++f)
+            fields.append(nb::make_tuple(f->name, kinds[int(f->kind)], type_name(f->type), f->writable, f->extent));
         all[table[i].name] = fields;
+    }
+    return all;
+}
+
+// size -> its words in the order of their numbers, where it holds a choice.
+nb::dict field_choices() {
+    nb::dict all;
+    for (const Choices& each : choices()) {
+        nb::list words;
+        for (const char* word : each.words) words.append(word);
+        all[each.field] = words;
     }
     return all;
 }
@@ -304,6 +324,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
         .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
         .def_prop_ro("sizes", &sizes_of)
+        .def_prop_ro("arrays", &arrays_of)
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
@@ -316,6 +337,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });
     m.def("run", &run_step, nb::arg("step"));
     m.def("kernel_fields", &kernel_fields);
+    m.def("field_choices", &field_choices);
     m.def("instruction_sets", &instruction_sets);
     m.def("instruction_set", [] { return chosen_set; });
     m.def("use_instruction_set", &use, nb::arg("name"));

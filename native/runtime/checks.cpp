@@ -22,13 +22,14 @@ constexpr Limit kLimits[] = {
     {"KW", 1, kSide}, {"PH", 1, kSide}, {"PW", 1, kSide}, {"SH", 1, kSide}, {"SW", 1, kSide}, {"PSH", 1, kSide},
     {"PSW", 1, kSide}, {"DH", 1, kSide}, {"DW", 1, kSide}, {"TOP", 0, kNumbers}, {"LEFT", 0, kNumbers},
     {"PTOP", 0, kSide}, {"PLEFT", 0, kSide}, {"WINDOW", 1, kSide}, {"INPUTS", 1, kNumbers}, {"UNITS", 1, kNumbers},
-    {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"ALGORITHM", kChoose, kNarrow},
-    {"ACTIVATION", kLinear, kTanh}, {"KIND", 0, kTanh}, {"ACCURACY", kNoHits, kBinary}, {"POOL", 0, 1},
-    {"NESTEROV", 0, 1}, {"DECOUPLED", 0, 1},
+    {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"NESTEROV", 0, 1},
+    {"DECOUPLED", 0, 1},
 };
 constexpr Limit kAny = {"", 0, kEntries};  // N, INNER, COUNT, INDICES, TASKS, A, B
 
-const Limit& limit_of(const char* name) {
+Limit limit_of(const char* name) {
+    for (const Choices& each : choices())
+        if (std::strcmp(each.field, name) == 0) return {name, 0, int64_t(each.words.size()) - 1};
     for (const Limit& limit : kLimits)
         if (std::strcmp(limit.name, name) == 0) return limit;
     return kAny;
@@ -151,9 +152,8 @@ std::string size_objection(const Sizes& s) {
     }
     if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= (Count(s["INPUTS"]) * s["UNITS"]).value))
         return "rows or weights are too many for the compiled kernel";
-    if ((s.is("softmax_cross_entropy") || s.is("elementwise_loss")) && s["K"] < 1 && s["N"] > 0)
-        return "there must be at least one number a picture";
-    if (s.is("elementwise_loss") && s["KIND"] > kAbsoluteError) return "there is no such loss";
+    const char* const numbers = s.is("softmax_cross_entropy") ? "K" : s.is("elementwise_loss") ? "INNER" : nullptr;
+    if (numbers && s[numbers] < 1 && s["N"] > 0) return "there must be at least one number a picture";
     return "";
 }
 
@@ -168,7 +168,7 @@ std::string objection(BoundKernel& step, const std::vector<int64_t>& entries) {
     const Signature& signature = *step.signature;
     for (int64_t i = 0; i < signature.count; ++i) {
         const Field& field = signature.fields[i];
-        const Limit& limit = limit_of(field.name);
+        const Limit limit = limit_of(field.name);
         const int64_t size = int64_t(step.arguments[size_t(i)]);
         if (field.kind == Kind::size && (size < limit.least || size > limit.most))
             return quoted(field.name) + "must be from " + std::to_string(limit.least) + " to " +

@@ -19,7 +19,15 @@ struct Field {
     Kind kind;
     char type;      // of an array: f float32, d float64, i int32, l int64, I uint32, B uint8
     bool writable;  // of an array
+    const char* extent;  // of an array: its axes' product, as arguments.hpp writes it
 };
+
+// A size that holds a choice: the words that Python gives, each at its number.
+struct Choices {
+    const char* field;
+    std::vector<const char*> words;
+};
+const std::vector<Choices>& choices();
 
 // The fields of a kernel, in the order of its struct; field i lies at byte 8 * i.
 struct Signature {

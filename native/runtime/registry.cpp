@@ -23,9 +23,9 @@ template <typename T> struct ArrayField<const T> {
     static constexpr bool writable = false;
 };
 
-#define PELLUCID_ARRAY(type, name, extent) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable},
-#define PELLUCID_SIZE(name) {#name, Kind::size, 0, false},
-#define PELLUCID_REAL(name) {#name, Kind::real, 0, false},
+#define PELLUCID_ARRAY(type, name, extent) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable, #extent},
+#define PELLUCID_SIZE(name) {#name, Kind::size, 0, false, ""},
+#define PELLUCID_REAL(name) {#name, Kind::real, 0, false, ""},
 #define PELLUCID_FIELDS(Struct, name, FIELDS) \
     const Field name##_fields[] = {FIELDS(PELLUCID_ARRAY, PELLUCID_SIZE, PELLUCID_REAL)}; \
     static_assert(sizeof(Struct) == 8 * (sizeof(name##_fields) / sizeof(Field)), "every field takes 8 bytes");
@@ -54,6 +54,13 @@ int64_t find_batch(const Field* fields, int64_t count) {
 const Signature all_signatures[] = {PELLUCID_KERNELS(PELLUCID_SIGNATURE)};
 
 }  // namespace
+
+const std::vector<Choices>& choices() {
+#define PELLUCID_WORD(name, word) word,
+#define PELLUCID_WORDS(FIELD, CHOICES) {#FIELD, {CHOICES(PELLUCID_WORD)}},
+    static const std::vector<Choices> all = {PELLUCID_CHOICES(PELLUCID_WORDS)};
+    return all;
+}
 
 const Signature* signatures(int64_t& count) {
     count = int64_t(sizeof(all_signatures) / sizeof(Signature));

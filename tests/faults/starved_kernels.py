@@ -18,8 +18,6 @@ import steps
 
 from pellucid.ops import native
 
-Build = Callable[[steps.Arrays], steps.Built]
-
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 taken = (ctypes.c_void_p * 2**20)()
@@ -43,20 +41,20 @@ def starving(work: Callable[[], object]) -> bool:
             libc.free(taken[i])
 
 
-def results(build: Build) -> list[bytes]:
+def results(build: steps.Build) -> list[bytes]:
     step, outputs = build(steps.Arrays(9))
     native.run(step)
     return [out.tobytes() for out in outputs]
 
 
-def meet(build: Build, expected: list[bytes], alone: bool, found: list[str]) -> None:
+def meet(build: steps.Build, expected: list[bytes], alone: bool, found: list[str]) -> None:
     step, outputs = build(steps.Arrays(9))
     program = native.Program([step])
     if alone:  # with threads of its own, which have no scratch yet, while this one has
         native.set_num_threads(1)
         results(build)
         native.set_num_threads(3)
-        results(steps.fma_probe)
+        results(steps.BUILDS["fma_probe"])
     if starving(program.run):
         found.append(step.kernel)
         program.run()

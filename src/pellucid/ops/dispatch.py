@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import BackendError, ConfigError, ShapeError, shown, unknown_name
-from pellucid.ops import native, reference
+from pellucid.errors import BackendError, ConfigError, ShapeError, shown
+from pellucid.ops import native
 from pellucid.ops.geometry import (
     Array,
     Convolution,
@@ -25,6 +25,7 @@ from pellucid.ops.geometry import (
     standardize_padding,
     whole,
 )
+from pellucid.ops.table import row
 
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
@@ -106,36 +107,34 @@ def backend_of(op: str, *arrays: Array | None) -> str:
 
     Errors: ConfigError for an unknown operation; BackendError if PELLUCID_REQUIRE_NATIVE is set and there are none.
     """
-    kernel = op.removesuffix("_update")
-    if not hasattr(reference, kernel):
-        raise unknown_name("operation", op, reference.__all__)
+    found = row(op.removesuffix("_update"))
     if not native.available:
         _announce_missing_native()
         return "reference"
-    if not hasattr(native, kernel):
+    if not found.kernel:
         return "reference"
-    wide_window = kernel.startswith("max_pool2d")
     for array in arrays:
         if array is not None and (
             array.size == 0
             or (array.dtype.kind == "f" and array.dtype != np.float32)
-            or (wide_window and array.dtype == np.int32)
+            or array.dtype.name in found.reference_dtypes
         ):
             return "reference"
     return "native"
 
 
-def run(kernel: str, *args: Any, checked: tuple[Array | None, ...] | None = None, **options: Any) -> None:
-    """Runs a kernel, or its twin in the reference, on arguments that fit; the arrays in `checked` decide which."""
+def run(op: str, *args: Any, checked: tuple[Array | None, ...] | None = None, **options: Any) -> None:
+    """Runs an operation's kernel, or its twin in the reference, on arguments that fit; the arrays in `checked` decide
+    which."""
     arrays = tuple(arg for arg in args if isinstance(arg, np.ndarray)) if checked is None else checked
-    chosen = backend_of(kernel, *arrays)
+    chosen = backend_of(op, *arrays)
     calls = _recorder.get()
     if calls is not None:
-        calls.append((kernel, chosen))
+        calls.append((op, chosen))
     if chosen == "native":
-        native.run(getattr(native, kernel)(*args, **options))
+        native.run(native.step(row(op), args, options))
     else:
-        getattr(reference, kernel)(*args, **options)
+        row(op).twin(*args, **options)
 
 
 def array(op: str, name: str, value: object, dtype: np.dtype[Any] | None = None) -> Array:

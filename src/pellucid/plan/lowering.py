@@ -99,7 +99,7 @@ def _added(total: Array, more: Array) -> Work:
     """total += more."""
     if native.available:
         return native.add(more, total)
-    return lambda n: reference.add(more[:n], total[:n])
+    return lambda n: reference.data.add(more[:n], total[:n])
 
 
 def convolves_directly(graph: Graph) -> bool:

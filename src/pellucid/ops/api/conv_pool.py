@@ -11,7 +11,7 @@ from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.ops import dispatch, geometry
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
-from pellucid.ops.reference import KINDS
+from pellucid.ops.reference.nonlinear import ACTIVATIONS
 
 _TAPS = 255
 NO_ROUTE = 255
@@ -28,8 +28,8 @@ class _Options(TypedDict):
 def _checked(op: str, convolution: Convolution, pooling: Pooling, activation: str, slope: float) -> _Options:
     """Errors: ConfigError for an unknown activation, a negative slope, or a window whose places overflow a byte."""
     convolution, pooling = dispatch.convolution(**convolution), dispatch.pooling(**pooling)
-    if activation != "linear" and activation not in KINDS:
-        raise unknown_name("activation", activation, ("linear", *KINDS))
+    if activation != "linear" and activation not in ACTIVATIONS:
+        raise unknown_name("activation", activation, ("linear", *ACTIVATIONS))
     if not slope >= 0:
         raise ConfigError(f"{op}: slope must be at least 0, got {slope}")
     height, width = pooling["pool_size"]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
 from pellucid.ops.geometry import Array
-from pellucid.ops.reference import KINDS
+from pellucid.ops.reference.nonlinear import formula
 
 
 def _check_kind(kind: str, slope: float) -> None:
-    if kind not in KINDS:
-        raise unknown_name("activation", kind, KINDS)
+    formula(kind)
     if not slope >= 0:
         raise ConfigError(f"activation: slope must be at least 0, got {slope}; with less the gradient is lost")
 

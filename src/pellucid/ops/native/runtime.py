@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import BackendError, ConfigError
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array
 
 try:
     import pellucid.ops._native as _native  # named in full, so that the reason is the true one
@@ -29,7 +29,6 @@ else:
     available = True
     reason = ""
 
-_ACTIVATIONS = {"linear": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
 MAX_POOL_TAPS = 255  # a window's place of the maximum is one byte
 MAX_THREADS = 1024  # more than any machine gains from; each takes a stack and its share of scratch memory
 
@@ -74,6 +73,21 @@ def _apply_environment() -> None:
 
 if available:
     _apply_environment()
+
+
+def kernel_fields() -> dict[str, list[tuple[str, str, str, bool, str]]]:
+    """Of every kernel that is compiled in: (name, "array", "size" or "real", element type, whether written, axes)."""
+    return _native.kernel_fields() if available else {}
+
+
+def field_choices() -> dict[str, list[str]]:
+    """The words of each size that is a choice, in the order of their numbers."""
+    return _native.field_choices() if available else {}
+
+
+def bound(kernel: str, fields: dict[str, object]) -> Step:
+    """Errors: BackendError for fields that the kernel cannot take."""
+    return _native.Step(kernel, fields)
 
 
 def run(step: Step) -> None:
@@ -142,39 +156,3 @@ class Program:
     @property
     def workspace_bytes(self) -> int:
         return self._program.workspace_bytes
-
-
-def step(kernel: str, /, **fields: object) -> Step:
-    if not available:
-        raise BackendError(f"no compiled kernels: {reason}")
-    return _native.Step(kernel, fields)
-
-
-def expect_shape(kernel: str, shape: Shape, /, **arrays: Array | None) -> None:
-    """Errors: BackendError unless every array that is given has this shape."""
-    for name, array in arrays.items():
-        if array is not None and array.shape != tuple(shape):
-            raise BackendError(f"{kernel}: {name} must have shape {tuple(shape)}, got {array.shape}")
-
-
-def expect_axes(kernel: str, count: int, /, **arrays: Array) -> None:
-    for name, array in arrays.items():
-        if array.ndim != count:
-            raise BackendError(f"{kernel}: {name} must have {count} axes, got shape {array.shape}")
-
-
-def inner(array: Array) -> int:
-    """Entries of one example."""
-    return array.size // array.shape[0] if array.ndim and array.shape[0] else 0
-
-
-def activation_code(kernel: str, kind: str) -> int:
-    if kind not in _ACTIVATIONS:
-        raise BackendError(f"{kernel}: unknown activation {kind!r}; known: {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[kind]
-
-
-def pixels(kernel: str, x: Array) -> dict[str, int]:
-    if x.ndim < 2 or x.shape[-1] == 0:
-        raise BackendError(f"{kernel}: expected (N, ..., C) with C of at least 1, got shape {x.shape}")
-    return {"N": x.shape[0], "INNER": inner(x) // x.shape[-1], "C": x.shape[-1]}

@@ -13,10 +13,12 @@ from numpy.lib.stride_tricks import as_strided
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.reference.nonlinear import activation as activate
+from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, call, op
 
 _COLUMN_BYTES = 64 << 20
 
 
+@op(kernel="")
 def zero_pad2d(x: Array, y: Array, *, padding: Pads) -> None:
     """y is x with rows and columns of zeros around each picture."""
     (top, _), (left, _) = padding
@@ -53,6 +55,14 @@ def _blocks(pictures: int, bytes_each: int) -> Iterator[slice]:
     return (slice(start, min(start + step, pictures)) for start in range(0, pictures, step))
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[
+        call("100 x 28x28x1, 5x5, 30", x=(100, 28, 28, 1), kernel=(5, 5, 1, 30), bias=None, **VALID),
+        call("16 x 56x56x64, 3x3, 64", x=MAP, kernel=(3, 3, 64, 64), **SAME3),
+        call("16 x 56x56x64, 1x1, 64", x=MAP, kernel=(1, 1, 64, 64), **VALID),
+    ],
+)
 def conv2d(
     x: Array,
     kernel: Array,
@@ -83,6 +93,10 @@ def conv2d(
         activate(y, y, activation, slope=slope)
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[call("16 x 56x56x64, 3x3, 64", dx=MAP, kernel=(3, 3, 64, 64), **SAME3)],
+)
 def conv2d_backward_input(
     dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
 ) -> None:
@@ -105,6 +119,10 @@ def conv2d_backward_input(
         dx[block] = dsource[:, top : top + h, left : left + w]
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[call("16 x 56x56x64, 3x3, 64", x=MAP, dkernel=(3, 3, 64, 64), **SAME3)],
+)
 def conv2d_backward_kernel(
     x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pellucid.ops import geometry
@@ -11,11 +14,26 @@ from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.reference.nonlinear import activation_backward
 from pellucid.ops.reference.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from pellucid.ops.table import CONVOLUTION_FLOPS, HALVED, POOLED, SAME3, SAME5, call, op
 
 NO_ROUTE = 255
 """In argmax: no gradient comes this way, for a ReLU gave zero."""
 
 
+def _argmax_of_average(values: Mapping[str, Any]) -> str | None:
+    if not values["average"] or values["argmax"] is None:
+        return None
+    return f"an average has no argmax, got one of shape {values['argmax'].shape}"
+
+
+@op(
+    fields={"average": "POOL"},
+    flops=CONVOLUTION_FLOPS,
+    refuse=_argmax_of_average,
+    typical=[
+        call("100 x 28x28x1, 5x5, 30, max 2x2", x=(100, 28, 28, 1), kernel=(5, 5, 1, 30), activation="relu", **POOLED)
+    ],
+)
 def conv2d_pool(
     x: Array,
     kernel: Array,
@@ -66,6 +84,12 @@ def _unpooled(
     return dz
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[
+        call("100 x 28x28x1, 5x5, 30, max 2x2", x=(100, 28, 28, 1), dkernel=(5, 5, 1, 30), activation="relu", **POOLED)
+    ],
+)
 def conv2d_pool_backward_kernel(
     x: Array,
     dy: Array,
@@ -87,6 +111,15 @@ def conv2d_pool_backward_kernel(
         bias_backward(dz, dbias)
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[
+        call(
+            "32 x 16x16x36, 3x3, 72, max 2x2", dx=(32, 16, 16, 36), kernel=(3, 3, 36, 72),
+            convolution=SAME3, pooling=HALVED, activation="relu",
+        )
+    ],
+)  # fmt: skip
 def conv2d_pool_backward_input(
     dy: Array,
     y: Array,
@@ -105,6 +138,15 @@ def conv2d_pool_backward_input(
     conv2d_backward_input(dz, kernel, dx, **convolution)
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[
+        call(
+            "100 x 28x28x1, 5x5, 6, mean 2x2", x=(100, 28, 28, 1), kernel=(5, 5, 1, 6),
+            convolution=SAME5, pooling=HALVED, activation="sigmoid",
+        )
+    ],
+)  # fmt: skip
 def conv2d_pool_map(
     x: Array,
     kernel: Array,
@@ -126,6 +168,15 @@ def conv2d_pool_map(
     map[...] = z.transpose(0, 3, 1, 2)
 
 
+@op(
+    flops=CONVOLUTION_FLOPS,
+    typical=[
+        call(
+            "100 x 28x28x1, 5x5, 6, mean 2x2", x=(100, 28, 28, 1), dkernel=(5, 5, 1, 6),
+            convolution=SAME5, pooling=HALVED, activation="sigmoid",
+        )
+    ],
+)  # fmt: skip
 def conv2d_pool_map_backward_kernel(
     x: Array,
     dy: Array,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import LONG, call, op
 
 
 def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
@@ -12,22 +13,29 @@ def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
     return indices[start : start + count]
 
 
+@op(
+    fields={"source": ("bytes", "floats")},
+    typical=[call("1000 x 28x28x1 of uint8", source=(10_000, 28, 28, 1), indices=(10_000,), out=(1000, 28, 28, 1))],
+)
 def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None = None) -> None:
     """out[i] = source[indices[cursor + i]] * scale + offset, a scale and an offset for each channel."""
     np.multiply(source[_chosen(indices, len(out), cursor)], scale, out=out)
     out += offset
 
 
+@op(typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,))])
 def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> None:
     """out[i] = labels[indices[cursor + i]]."""
     out[...] = labels[_chosen(indices, len(out), cursor)]
 
 
+@op(typical=[call("30x144x100", x=(30, 144, 100))])
 def swap_axes(x: Array, y: Array) -> None:
     """y[b,a,c] = x[a,b,c]."""
     y[...] = x.transpose(1, 0, 2)
 
 
+@op(passes={"totals": 2}, typical=[call("1000", losses=(1000,), weights=None)])
 def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> None:
     """totals += (sum of weights * losses, sum of hits, number of pictures), in float64."""
     weighted = losses if weights is None else losses.astype(np.float64) * weights
@@ -36,6 +44,7 @@ def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals:
     totals[2] += len(losses)
 
 
+@op(fixed={"factor": 0.999}, typical=[call("64 x 4000", out=(64,), rounds=4000)])
 def fma_probe(out: Array, rounds: int) -> None:
     """out[task] = sum over 12 chains of what `rounds` times x = 0.999 x + 0.001 makes of task, task + 1, ..."""
     factor, term = np.float32(0.999), np.float32(1 - 0.999)
@@ -45,6 +54,12 @@ def fma_probe(out: Array, rounds: int) -> None:
     out[...] = chains.sum(axis=1)
 
 
+@op(passes={"y": 2}, typical=[call("64 x 56x56x64", x=LONG)])
 def add(x: Array, y: Array) -> None:
     """y += x."""
     y += x
+
+
+@op(typical=[call("3", x=(3,))])
+def stop_unless_finite(x: Array) -> None:
+    """Ends a program where x (float64) holds NaN or an infinity, before the steps behind it; alone it does nothing."""

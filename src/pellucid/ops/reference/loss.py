@@ -6,8 +6,13 @@ import numpy as np
 
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.nonlinear import sigmoid
+from pellucid.ops.table import call, op
 
 
+@op(
+    fields={"targets": ("labels", "targets")},
+    typical=[call("1024 x 1000", logits=(1024, 1000), targets=(1024,), weights=None)],
+)
 def softmax_cross_entropy(
     logits: Array,
     targets: Array,
@@ -39,6 +44,12 @@ def softmax_cross_entropy(
         dlogits[...] = _weighted(np.exp(log_p) - wanted, weights) / n
 
 
+@op(
+    kernel="elementwise_loss",
+    fields={"logits": "prediction", "dlogits": "dprediction"},
+    fixed={"LOSS": "binary_cross_entropy"},
+    typical=[call("binary cross-entropy, 1024 x 1000", logits=(1024, 1000), weights=None, hits=None)],
+)
 def binary_cross_entropy(
     logits: Array,
     targets: Array,
@@ -59,6 +70,7 @@ def binary_cross_entropy(
     _finish(each, sigmoid(logits) - wanted, logits, targets, weights, losses, hits, dlogits, accuracy)
 
 
+@op(kernel="elementwise_loss", fixed={"LOSS": "mean_squared_error"})
 def mean_squared_error(
     prediction: Array,
     targets: Array,
@@ -75,6 +87,7 @@ def mean_squared_error(
     _finish(each, 2 * difference, prediction, targets, weights, losses, hits, dprediction, accuracy)
 
 
+@op(kernel="elementwise_loss", fixed={"LOSS": "mean_absolute_error"})
 def mean_absolute_error(
     prediction: Array,
     targets: Array,

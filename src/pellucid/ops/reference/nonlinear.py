@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from pellucid.errors import unknown_name
 from pellucid.ops.geometry import Array
-
-KINDS = ("relu", "leaky_relu", "sigmoid", "tanh")
+from pellucid.ops.table import LONG, call, op
 
 
 def sigmoid(x: Array) -> Array:
@@ -16,40 +18,52 @@ def sigmoid(x: Array) -> Array:
     return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
 
 
+@dataclass(frozen=True)
+class Formula:
+    """An activation f(x, slope), and its gradient df(dy, y, slope) by the result y."""
+
+    f: Callable[[Array, float], Array]
+    df: Callable[[Array, Array, float], Array]
+
+
+ACTIVATIONS = {
+    "relu": Formula(lambda x, slope: np.maximum(x, 0), lambda dy, y, slope: np.where(y > 0, dy, 0)),
+    "leaky_relu": Formula(
+        lambda x, slope: np.where(x > 0, x, x * slope), lambda dy, y, slope: np.where(y > 0, dy, dy * slope)
+    ),
+    "sigmoid": Formula(lambda x, slope: sigmoid(x), lambda dy, y, slope: dy * y * (1 - y)),
+    "tanh": Formula(lambda x, slope: np.tanh(x), lambda dy, y, slope: dy * (1 - y * y)),
+}
+"""By the words of arguments.hpp, all but "linear"; a NaN stays one."""
+
+
+def formula(kind: str) -> Formula:
+    """Errors: ConfigError for an unknown activation."""
+    if kind not in ACTIVATIONS:
+        raise unknown_name("activation", kind, tuple(ACTIVATIONS))
+    return ACTIVATIONS[kind]
+
+
+@op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", x=LONG, kind="relu")])
 def activation(x: Array, y: Array, kind: str, *, slope: float = 0.0) -> None:
-    """relu max(x, 0); leaky_relu x if x > 0 else slope*x; sigmoid 1/(1+exp(-x)); tanh. y may be x. NaN stays NaN."""
-    if kind == "relu":
-        np.maximum(x, 0, out=y)
-    elif kind == "leaky_relu":
-        y[...] = np.where(x > 0, x, x * slope)
-    elif kind == "sigmoid":
-        y[...] = sigmoid(x)
-    elif kind == "tanh":
-        np.tanh(x, out=y)
-    else:
-        raise unknown_name("activation", kind, KINDS)
+    """y = f(x), relu max(x, 0), leaky_relu x if x > 0 else slope*x, sigmoid 1/(1+exp(-x)) or tanh. y may be x."""
+    y[...] = formula(kind).f(x, slope)
 
 
+@op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", dy=LONG, kind="relu")])
 def activation_backward(dy: Array, y: Array, dx: Array, kind: str, *, slope: float = 0.0) -> None:
     """dx = dy * f'(x) by y: relu [y > 0]; leaky_relu 1 or slope; sigmoid y(1-y); tanh 1-y^2. dx may be dy."""
-    if kind == "relu":
-        dx[...] = np.where(y > 0, dy, 0)
-    elif kind == "leaky_relu":
-        dx[...] = np.where(y > 0, dy, dy * slope)
-    elif kind == "sigmoid":
-        dx[...] = dy * y * (1 - y)
-    elif kind == "tanh":
-        dx[...] = dy * (1 - y * y)
-    else:
-        raise unknown_name("activation", kind, KINDS)
+    dx[...] = formula(kind).df(dy, y, slope)
 
 
+@op(typical=[call("1024 x 1000", x=(1024, 1000))])
 def softmax(x: Array, y: Array) -> None:
     """y = exp(x - max) / sum of exp(x - max), over the last axis. y may be x."""
     np.exp(x - x.max(axis=-1, keepdims=True), out=y)
     y /= y.sum(axis=-1, keepdims=True)
 
 
+@op(typical=[call("1024 x 1000", dy=(1024, 1000))])
 def softmax_backward(dy: Array, y: Array, dx: Array) -> None:
     """dx = y * (dy - sum of dy*y), over the last axis. dx may be dy."""
     dx[...] = y * (dy - (dy * y).sum(axis=-1, keepdims=True))

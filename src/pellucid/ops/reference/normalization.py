@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import LONG, call, op
 
 
 def _channel_sum(x: Array, before: int, after: int) -> Array:
@@ -17,12 +18,17 @@ def _channel_sum(x: Array, before: int, after: int) -> Array:
     return total
 
 
+@op(
+    fields={"size": "WINDOW"},
+    typical=[call("64 x 56x56x64, 5", x=LONG, size=5, alpha=1e-4, beta=0.75, k=2.0)],
+)
 def local_response_norm(x: Array, y: Array, scale: Array, *, size: int, alpha: float, beta: float, k: float) -> None:
     """scale = k + alpha * (sum of x^2 over `size` neighbouring channels); y = x / scale^beta."""
     scale[...] = k + alpha * _channel_sum(x * x, size // 2, (size - 1) // 2)
     y[...] = x * scale**-beta
 
 
+@op(fields={"size": "WINDOW"}, typical=[call("64 x 56x56x64, 5", x=LONG, size=5, alpha=1e-4, beta=0.75)])
 def local_response_norm_backward(
     dy: Array, x: Array, y: Array, scale: Array, dx: Array, *, size: int, alpha: float, beta: float
 ) -> None:
@@ -35,6 +41,7 @@ def _all_but_last(x: Array) -> tuple[int, ...]:
     return tuple(range(x.ndim - 1))
 
 
+@op(passes={"x": 2}, typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
 def batch_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, variance: Array, *, epsilon: float) -> None:
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the batch's own mean and biased variance."""
     mean[...] = x.mean(axis=_all_but_last(x), dtype=np.float64)
@@ -42,6 +49,7 @@ def batch_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, varia
     batch_norm_inference(x, gamma, beta, mean, variance, y, epsilon=epsilon)
 
 
+@op(typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
 def batch_norm_inference(
     x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, y: Array, *, epsilon: float
 ) -> None:
@@ -49,6 +57,7 @@ def batch_norm_inference(
     y[...] = (x - mean) * (gamma / np.sqrt(variance + epsilon)) + beta
 
 
+@op(passes={"dy": 2, "x": 2}, typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
 def batch_norm_backward(
     dy: Array,
     x: Array,
@@ -72,6 +81,7 @@ def batch_norm_backward(
         dx[...] = gamma * inverse * (dy - dbeta / rows - xhat * (dgamma / rows))
 
 
+@op(passes={"running_mean": 2}, typical=[call("512", mean=(512,), momentum=0.99)])
 def update_running(mean: Array, running_mean: Array, *, momentum: float) -> None:
     """running = momentum * running + (1 - momentum) * new."""
     running_mean[...] = momentum * running_mean + (1 - momentum) * mean

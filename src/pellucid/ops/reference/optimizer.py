@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import PARAMETERS, call, op
 
 
 def _gradient(param: Array, grad: Array, control: Array, weight_decay: float) -> Array:
@@ -18,6 +19,7 @@ def _gradient(param: Array, grad: Array, control: Array, weight_decay: float) ->
     return scaled + weight_decay * param if weight_decay else scaled
 
 
+@op(passes={"param": 2, "velocity": 2}, typical=[call("16,000,000", param=PARAMETERS, momentum=0.9)])
 def sgd(
     param: Array,
     grad: Array,
@@ -38,6 +40,10 @@ def sgd(
     param += momentum * velocity - step if nesterov else velocity
 
 
+@op(
+    passes={"param": 2, "m": 2, "v": 2},
+    typical=[call("16,000,000", param=PARAMETERS, beta1=0.9, beta2=0.999, epsilon=1e-7)],
+)
 def adam(
     param: Array,
     grad: Array,
@@ -62,6 +68,7 @@ def adam(
     param -= alpha * m / (np.sqrt(v) + epsilon)
 
 
+@op(passes={"param": 2, "square": 2}, typical=[call("16,000,000", param=PARAMETERS, epsilon=1e-7)])
 def adagrad(
     param: Array, grad: Array, square: Array, control: Array, *, epsilon: float, weight_decay: float = 0.0
 ) -> None:
@@ -71,6 +78,10 @@ def adagrad(
     param -= float(control[0]) * g / np.sqrt(square + epsilon)
 
 
+@op(
+    passes={"param": 2, "square": 2, "velocity": 2, "mean": 2},
+    typical=[call("16,000,000", param=PARAMETERS, velocity=None, mean=None, rho=0.9, momentum=0.0, epsilon=1e-7)],
+)
 def rmsprop(
     param: Array,
     grad: Array,
@@ -102,6 +113,10 @@ def rmsprop(
     param -= step
 
 
+@op(
+    passes={"param": 2, "square": 2, "delta": 2},
+    typical=[call("16,000,000", param=PARAMETERS, rho=0.95, epsilon=1e-7)],
+)
 def adadelta(
     param: Array,
     grad: Array,
@@ -121,6 +136,11 @@ def adadelta(
     param += float(control[0]) * step
 
 
+@op(
+    fields={"pictures": "N"},
+    passes={"grad": 2, "totals": 2},
+    typical=[call("16,000,000", param=PARAMETERS, l1=0.0, l2=1e-4, pictures=1)],
+)
 def add_penalty(param: Array, grad: Array, totals: Array | None, *, l1: float, l2: float, pictures: int) -> None:
     """grad += l1 * sign(p) + 2 * l2 * p; totals[0] += pictures * (l1 * sum|p| + l2 * sum p^2), in float64."""
     grad += l1 * np.sign(param) + (2 * l2) * param
@@ -129,11 +149,13 @@ def add_penalty(param: Array, grad: Array, totals: Array | None, *, l1: float, l
         totals[0] += pictures * (l1 * np.abs(wide).sum() + l2 * np.square(wide).sum())
 
 
+@op(passes={"grad": 2}, typical=[call("16,000,000", grad=PARAMETERS, limit=3.0)])
 def clip_by_value(grad: Array, *, limit: float) -> None:
     """Every entry to -limit .. limit."""
     np.clip(grad, -limit, limit, out=grad)
 
 
+@op(passes={"grad": 3}, typical=[call("16,000,000", grad=PARAMETERS, limit=1e-3)])
 def clip_by_norm(grad: Array, *, limit: float) -> None:
     """grad *= limit / |grad| where that is below 1.
 

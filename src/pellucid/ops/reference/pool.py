@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pellucid.ops.geometry import Array, Pads, Pair, Shape
 from pellucid.ops.reference.conv import padded, tap
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation_backward
+from pellucid.ops.table import HALVED, LONG, POOLING_FLOPS, call, op
 
 
 def _taps(x_shape: Shape, size: Pair, pool_size: Pair, strides: Pair, padding: Pads) -> Iterator[tuple[int, Pair]]:
@@ -26,6 +28,11 @@ def _inside(x_shape: tuple[int, ...], padding: Pads) -> Array:
     return padded(np.ones((1, *x_shape[1:3], 1), np.bool_), padding)
 
 
+@op(
+    flops=POOLING_FLOPS,
+    reference_dtypes=("int32",),  # a place in a window of more than 255 taps
+    typical=[call("64 x 56x56x64, 2x2", x=LONG, **HALVED)],
+)
 def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
     """y[n,i,j,c] = max over (a,b) of x[n, i*SH + a - top, j*SW + b - left, c]; argmax = a*PW + b of the first such.
 
@@ -44,6 +51,7 @@ def max_pool2d(x: Array, y: Array, argmax: Array, *, pool_size: Pair, strides: P
         found |= better
 
 
+@op(flops=POOLING_FLOPS, reference_dtypes=("int32",), typical=[call("64 x 56x56x64, 2x2", dx=LONG, **HALVED)])
 def max_pool2d_backward(dy: Array, argmax: Array, dx: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
     """dx = dy added to the pixel each window picked."""
     (top, _), (left, _) = padding
@@ -62,6 +70,7 @@ def _counts(x_shape: tuple[int, ...], size: Pair, pool_size: Pair, strides: Pair
     return total
 
 
+@op(flops=POOLING_FLOPS, typical=[call("64 x 56x56x64, 2x2", x=LONG, **HALVED)])
 def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
     """y[n,i,j,c] = mean of the window's pixels; padding is not counted."""
     source, size = padded(x, padding), (y.shape[1], y.shape[2])
@@ -71,6 +80,16 @@ def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: P
     y /= _counts(x.shape, size, pool_size, strides, padding).astype(y.dtype)
 
 
+def _lacks_what_was_pooled(values: Mapping[str, Any]) -> str | None:
+    kind, y = values["activation"], values["y"]
+    return f"the gradient of {kind!r} needs y, which it gave" if kind != "linear" and y is None else None
+
+
+@op(
+    flops=POOLING_FLOPS,
+    refuse=_lacks_what_was_pooled,
+    typical=[call("64 x 56x56x64, 2x2", dx=LONG, y=None, dbias=None, **HALVED)],
+)
 def avg_pool2d_backward(
     dy: Array,
     dx: Array,
@@ -102,11 +121,13 @@ def avg_pool2d_backward(
     dx[...] = gradient
 
 
+@op(typical=[call("64 x 56x56x64", x=LONG)])
 def global_avg_pool2d(x: Array, y: Array) -> None:
     """y[n,c] = mean over the picture."""
     y[...] = x.mean(axis=(1, 2), dtype=np.float64)
 
 
+@op(typical=[call("64 x 56x56x64", dx=LONG)])
 def global_avg_pool2d_backward(dy: Array, dx: Array) -> None:
     """dx[n,i,j,c] = dy[n,c] / (H * W)."""
     dx[...] = (dy / (dx.shape[1] * dx.shape[2]))[:, None, None, :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import LONG, call, op
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -39,6 +40,7 @@ def keep_mask(count: int, rate: float, *, seed: int, step: int, layer: int) -> A
     return np.asarray(np.stack(words, axis=-1).reshape(-1)[:count] >= np.uint32(int(rate * 2**32)))
 
 
+@op(typical=[call("0.25, 64 x 56x56x64", x=LONG, rate=0.25, layer=3)])
 def dropout(x: Array, y: Array, rate: float, counter: Array, layer: int) -> None:
     """y = x / (1 - rate) where kept, else 0; counter = (seed, step). y may be x; on dy it is its own backward."""
     keep = keep_mask(x.size, rate, seed=int(counter[0]), step=int(counter[1]), layer=layer).reshape(x.shape)
