@@ -18,7 +18,6 @@ import pytest
 from pellucid import layers
 from pellucid.errors import ShapeError
 from pellucid.layers import Layer, check_gradients, from_config
-from pellucid.plan import is_steady
 
 
 @dataclass(frozen=True)
@@ -260,7 +259,7 @@ def test_a_frozen_layer_called_steady_gives_in_training_what_it_gives_in_use(row
     layer, x = built(row), batch(row)
     layer.trainable = False
     same = np.array_equal(layer.forward(x, training=True, key=KEY)[0], layer.forward(x)[0])
-    if is_steady(layer):
+    if layer.steady:
         assert same
     else:
         assert type(layer).__name__ == "Dropout" and not same

@@ -9,13 +9,12 @@ from pellucid import ops
 from pellucid._arguments import within
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.traits import Nonlinearity
 from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number
 
 Kind = TypeVar("Kind", bound=Layer)
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
-LEAKY_ACTIVATION_SLOPE = 0.2
-"""Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
 
 
 def standardize_activation(activation: object) -> str | None:
@@ -36,42 +35,46 @@ def standardize_activation(activation: object) -> str | None:
     return None if name == "linear" else name
 
 
-def activate(z: Array, kind: str | None, *, slope: float = LEAKY_ACTIVATION_SLOPE, out: Array | None = None) -> Array:
-    """y = f(z), into `out` where given; softmax runs over the last axis."""
-    if kind is None:
+def activate(z: Array, how: Nonlinearity | None, *, out: Array | None = None) -> Array:
+    """y = f(z), into `out` where given; softmax runs over the last axis. Without amplitude and steepness."""
+    if how is None:
         return z
-    if kind == "softmax":
+    if how.kind == "softmax":
         return ops.softmax(z, out=out)
-    return ops.activation(z, kind, slope=slope, out=out)
+    return ops.activation(z, how.kind, slope=how.slope, out=out)
 
 
-def activate_backward(dy: Array, y: Array, kind: str | None, *, slope: float = LEAKY_ACTIVATION_SLOPE) -> Array:
+def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
     """dz from dy and y = f(z)."""
-    if kind is None:
+    if how is None:
         return dy
-    if kind == "softmax":
+    if how.kind == "softmax":
         return ops.softmax_backward(dy, y)
-    return ops.activation_backward(dy, y, kind, slope=slope)
+    return ops.activation_backward(dy, y, how.kind, slope=how.slope)
 
 
-class _Elementwise(Layer):
-    """y = f(x); what the activations below have in common. Its cache is y."""
+class Elementwise(Layer):
+    """y = f(x), f its nonlinearity; what the activations below have in common. Its cache is y.
 
-    def _kind(self) -> str | None:
-        raise NotImplementedError
+    Shapes: any, unchanged.
+    """
 
-    def _slope(self) -> float:
-        return LEAKY_ACTIVATION_SLOPE
+    role = "activation"
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        how = self.nonlinearity
+        return () if how is None else (how.word,)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        y = activate(x, self._kind(), slope=self._slope())
+        y = activate(x, self.nonlinearity)
         return y, y
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        return activate_backward(dy, cache, self._kind(), slope=self._slope()) if need_dx else None, {}
+        return activate_backward(dy, cache, self.nonlinearity) if need_dx else None, {}
 
 
-class Activation(_Elementwise):
+class Activation(Elementwise):
     """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "sigmoid", "tanh", "softmax" (last axis), "linear".
 
     Shapes: any, unchanged.
@@ -89,25 +92,21 @@ class Activation(_Elementwise):
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.activation = within("Activation: activation", standardize_activation, activation)
 
-    def _kind(self) -> str | None:
-        return self.activation
-
     def detail(self) -> str:
         return self.activation or "linear"
 
 
-class ReLU(_Elementwise):
+class ReLU(Elementwise):
     """y = max(x, 0); the gradient at 0 is 0. NaN stays NaN.
 
     Shapes: any, unchanged.
     Source: Nair & Hinton 2010.
     """
 
-    def _kind(self) -> str | None:
-        return "relu"
+    nonlinearity = Nonlinearity("relu")
 
 
-class LeakyReLU(_Elementwise):
+class LeakyReLU(Elementwise):
     """y = x where x > 0, else negative_slope * x.
 
     Shapes: any, unchanged.
@@ -126,37 +125,33 @@ class LeakyReLU(_Elementwise):
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
 
-    def _kind(self) -> str | None:
-        return "leaky_relu"
-
-    def _slope(self) -> float:
-        return self.negative_slope
+    @property
+    def nonlinearity(self) -> Nonlinearity:
+        return Nonlinearity("leaky_relu", self.negative_slope)
 
     def detail(self) -> str:
         return f"{self.negative_slope:g}"
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(Elementwise):
     """y = 1 / (1 + exp(-x)).
 
     Shapes: any, unchanged.
     """
 
-    def _kind(self) -> str | None:
-        return "sigmoid"
+    nonlinearity = Nonlinearity("sigmoid")
 
 
-class Tanh(_Elementwise):
+class Tanh(Elementwise):
     """y = tanh(x).
 
     Shapes: any, unchanged.
     """
 
-    def _kind(self) -> str | None:
-        return "tanh"
+    nonlinearity = Nonlinearity("tanh")
 
 
-class ScaledTanh(_Elementwise):
+class ScaledTanh(Elementwise):
     """y = amplitude * tanh(slope * x); with the paper's numbers f(1) = 1 and f(-1) = -1, where the curve bends most.
 
     Shapes: any, unchanged.
@@ -177,6 +172,14 @@ class ScaledTanh(_Elementwise):
         self.amplitude = above_zero(amplitude, "ScaledTanh: amplitude")
         self.slope = above_zero(slope, "ScaledTanh: slope")
 
+    @property
+    def nonlinearity(self) -> Nonlinearity:
+        return Nonlinearity("tanh", amplitude=self.amplitude, steepness=self.slope)
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return ("scaled tanh",)
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         scaled = x * x.dtype.type(self.slope)
         tanh = ops.activation(scaled, "tanh", out=scaled)
@@ -193,14 +196,13 @@ class ScaledTanh(_Elementwise):
         return f"{self.amplitude:g} tanh({self.slope:.4g}x)"
 
 
-class Softmax(_Elementwise):
+class Softmax(Elementwise):
     """y = exp(x) / sum of exp(x) over the last axis.
 
     Shapes: any, unchanged.
     """
 
-    def _kind(self) -> str | None:
-        return "softmax"
+    nonlinearity = Nonlinearity("softmax")
 
 
 def without_activation(layer: Kind) -> Kind:

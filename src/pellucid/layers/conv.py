@@ -12,15 +12,15 @@ from pellucid._arguments import flag, within
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
-from pellucid.layers.layer import Cache, Key, Layer
-from pellucid.layers.one_row import OneRow, width, width_padding
+from pellucid.layers.layer import Cache, Key
+from pellucid.layers.one_row import OneRow
 from pellucid.layers.penalty import Penalty, standardize_penalty
-from pellucid.layers.window import check_window, describe_padding, describe_strides
-from pellucid.ops import Array, Pads, Pair, Shape
-from pellucid.ops.geometry import conv2d_macs, pair, resolve_padding, standardize_padding, whole
+from pellucid.layers.window import Windowed, describe_padding, describe_strides
+from pellucid.ops import Array, Pair, Shape
+from pellucid.ops.geometry import Convolution, conv2d_macs, whole
 
 
-class Conv2D(Layer):
+class Conv2D(Windowed):
     """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
 
     The field says convolution; the operation is cross-correlation: the kernel is not flipped. Kernels 3x3 and 5x5 of
@@ -34,6 +34,8 @@ class Conv2D(Layer):
     Errors: ConfigError for arguments; ShapeError for a wrong channel count, or a picture smaller than the kernel.
     Source: LeCun et al. 1998, section II-A; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
     """
+
+    role = "convolution"
 
     def __init__(
         self,
@@ -56,10 +58,10 @@ class Conv2D(Layer):
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         where = type(self).__name__
         self.filters = whole(filters, f"{where}: filters")
-        self.kernel_size = pair(kernel_size, f"{where}: kernel_size")
-        self.strides = pair(strides, f"{where}: strides")
-        self.padding = standardize_padding(padding, f"{where}: padding")
-        self.dilation_rate = pair(dilation_rate, f"{where}: dilation_rate")
+        self.kernel_size = self._size_of(kernel_size, "kernel_size")
+        self.strides = self._size_of(strides, "strides")
+        self.padding = self._padding_of(padding)
+        self.dilation_rate = self._size_of(dilation_rate, "dilation_rate")
         self.groups = whole(groups, f"{where}: groups")
         if self.filters % self.groups:
             raise ConfigError(
@@ -83,34 +85,23 @@ class Conv2D(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         return self._map_shape(input_shape)
 
+    def options(self, input_shape: Shape) -> Convolution:
+        """What `ops.conv2d` takes beside arrays. Shapes: input_shape (H,W,C)."""
+        pads = self.pads(input_shape)
+        return {"strides": self.strides, "padding": pads, "dilation": self.dilation_rate, "groups": self.groups}
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
         with ops.direct_convolution(self.exact_convolution):
-            z = ops.conv2d(
-                x,
-                self._kernel(),
-                self.params.get("bias"),
-                strides=self.strides,
-                padding=self._pads(x.shape[1:]),
-                dilation=self.dilation_rate,
-                groups=self.groups,
-            )
-        y = activate(z, self.activation, out=z)
+            z = ops.conv2d(x, self._kernel(), self.params.get("bias"), **self.options(x.shape[1:]))
+        y = activate(z, self.nonlinearity, out=z)
         return y, (x, y)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, y = cache
-        dz = activate_backward(dy, y, self.activation)
+        dz = activate_backward(dy, y, self.nonlinearity)
         with ops.direct_convolution(self.exact_convolution):
-            dkernel = ops.conv2d_backward_kernel(
-                x,
-                dz,
-                self._kernel().shape,
-                strides=self.strides,
-                padding=self._pads(x.shape[1:]),
-                dilation=self.dilation_rate,
-                groups=self.groups,
-            )
+            dkernel = ops.conv2d_backward_kernel(x, dz, self._kernel().shape, **self.options(x.shape[1:]))
         grads = {"dkernel": self._as_stored(dkernel)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
@@ -118,19 +109,11 @@ class Conv2D(Layer):
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
         x, y = cache
-        return self._input_gradient(activate_backward(dy, y, self.activation), x.shape)
+        return self._input_gradient(activate_backward(dy, y, self.nonlinearity), x.shape)
 
     def _input_gradient(self, dz: Array, x_shape: Shape) -> Array:
         with ops.direct_convolution(self.exact_convolution):
-            return ops.conv2d_backward_input(
-                dz,
-                self._kernel(),
-                x_shape,
-                strides=self.strides,
-                padding=self._pads(x_shape[1:]),
-                dilation=self.dilation_rate,
-                groups=self.groups,
-            )
+            return ops.conv2d_backward_input(dz, self._kernel(), x_shape, **self.options(x_shape[1:]))
 
     def macs(self, input_shape: Shape) -> int:
         return conv2d_macs(self._map_shape(input_shape), self._kernel().shape)
@@ -150,7 +133,23 @@ class Conv2D(Layer):
         groups = f", groups {self.groups}" if self.groups > 1 else ""
         return with_activation(f"{window}, {describe_padding(self.padding)}{spread}{groups}", self.activation)
 
-    # How the kernel is kept: a layer that keeps it in another form overrides these
+    @property
+    def caption(self) -> tuple[str, ...]:
+        spread = "" if self.dilation_rate == (1, 1) else f"dilation {self._size_words(self.dilation_rate)}"
+        groups = f"{self.groups} groups" if self.groups > 1 else ""
+        what = f"conv {self._size_words(self.kernel_size)}{describe_strides(self.strides)}"
+        return (what, *filter(None, (spread, groups)))
+
+    # Which channels a filter sees, and how the kernel is kept: a layer that keeps it in another form overrides these
+
+    def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
+        each = channels // self.groups
+        first = channel // (self.filters // self.groups) * each
+        return tuple(range(first, first + each))
+
+    def filter_kernel(self, channel: int) -> Array:
+        """The weights of one filter, for the channels it sees. Shapes: (KH,KW,C')."""
+        return self._kernel()[..., channel]
 
     def _kernel_shape(self, channels: int) -> Shape:
         return (*self.kernel_size, channels // self.groups, self.filters)
@@ -171,15 +170,10 @@ class Conv2D(Layer):
         """The input channels that the kernel is made for; None before it is."""
         return self.params["kernel"].shape[-2] * self.groups if self.params else None
 
-    def _pads(self, input_shape: Shape) -> Pads:
-        size = input_shape[0], input_shape[1]
-        return resolve_padding(self.padding, size, self.kernel_size, self.strides, self.dilation_rate)
-
     def _map_shape(self, input_shape: Shape) -> Shape:
         """(OH,OW,O) for pictures (H,W,C)."""
         self._check_channels(input_shape)
-        pads = self._pads(input_shape)
-        return check_window(self, input_shape, self.filters, self.kernel_size, self.strides, pads, self.dilation_rate)
+        return self._fit(input_shape, self.filters)
 
     def _check_channels(self, input_shape: Shape) -> None:
         self.check_rank(input_shape, "H, W, C", "add the missing axes, e.g. a last axis of 1 for grey pictures")
@@ -206,41 +200,6 @@ class Conv1D(OneRow, Conv2D):
     Units: kernel_size, strides, padding, dilation_rate in samples; padding a word, a number, or (left, right).
     Errors: as Conv2D.
     """
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: str | int | Sequence[int] = "valid",
-        *,
-        dilation_rate: int | Sequence[int] = 1,
-        groups: int = 1,
-        activation: str | None = None,
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: Any = None,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
-    ) -> None:
-        super().__init__(
-            filters,
-            (1, width(kernel_size, "Conv1D: kernel_size")),
-            (1, width(strides, "Conv1D: strides")),
-            width_padding(padding, "Conv1D: padding"),
-            dilation_rate=(1, width(dilation_rate, "Conv1D: dilation_rate")),
-            groups=groups,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-            input_shape=input_shape,
-            trainable=trainable,
-        )
 
     def _kernel_shape(self, channels: int) -> Shape:
         return super()._kernel_shape(channels)[1:]

@@ -26,6 +26,9 @@ class Dense(Layer):
         length other than the one it was built for.
     """
 
+    role = "dense"
+    caption = ("dense",)
+
     def __init__(
         self,
         units: int,
@@ -62,19 +65,19 @@ class Dense(Layer):
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
         z = ops.dense(x, self.params["kernel"], self.params.get("bias"))
-        y = activate(z, self.activation, out=z)
+        y = activate(z, self.nonlinearity, out=z)
         return y, (x, y)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, y = cache
-        dz = activate_backward(dy, y, self.activation)
+        dz = activate_backward(dy, y, self.nonlinearity)
         grads = {"dkernel": ops.dense_backward_kernel(x, dz)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
         return ops.dense_backward_input(dz, self.params["kernel"]) if need_dx else None, grads
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
-        return ops.dense_backward_input(activate_backward(dy, cache[1], self.activation), self.params["kernel"])
+        return ops.dense_backward_input(activate_backward(dy, cache[1], self.nonlinearity), self.params["kernel"])
 
     def macs(self, input_shape: Shape) -> int:
         return dense_macs((self.units,), self.params["kernel"].shape)

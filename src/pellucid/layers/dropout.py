@@ -22,6 +22,8 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014, section 10 (scaled while training); Salmon et al. 2011 (Threefry).
     """
 
+    role = "dropout"
+
     def __init__(
         self,
         rate: float,
@@ -32,6 +34,14 @@ class Dropout(Layer):
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
         self.rate = number(rate, "Dropout: rate", 0.0, 1.0)
+
+    @property
+    def drop_rate(self) -> float:
+        return self.rate
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"dropout {self.rate:g}",)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         if not training or self.rate == 0.0:

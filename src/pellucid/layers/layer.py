@@ -18,8 +18,9 @@ from pellucid._locks import building
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic
+from pellucid.layers.traits import Traits
 from pellucid.layers.weights import Weights
-from pellucid.ops import Array, Pair, Shape, float32_array, real_array
+from pellucid.ops import Array, Shape, float32_array, real_array
 from pellucid.ops.geometry import expect_weights, standardize_shape
 
 Cache = Any
@@ -29,8 +30,9 @@ Key = tuple[int, int, int]
 """(seed, step, layer index): where a pass draws its random numbers from."""
 
 
-class Layer(Fixed, Shown):
-    """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more.
+class Layer(Traits, Fixed, Shown):
+    """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more;
+    what it is for those who draw, judge or convert a network is in `Traits`.
 
     Parameters live in `params`, numbers that are not trained (running means) in `state`; of a pass nothing is kept, so
     one layer serves many threads. Shapes given to `build` and `output_shape` are without the batch axis.
@@ -169,10 +171,6 @@ class Layer(Fixed, Shown):
     def macs(self, input_shape: Shape) -> int:
         """Multiply-accumulates for one picture; layers without a kernel count none."""
         return 0
-
-    def window(self) -> tuple[Pair, Pair, Pair] | None:
-        """(kernel, strides, dilation) of the window each output looks through; None where it sees one place."""
-        return None
 
     # What all layers share
 

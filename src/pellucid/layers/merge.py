@@ -17,6 +17,7 @@ class Merge(Layer):
     """What merging layers share. Shapes: a list of two or more values, which must have one shape."""
 
     merges: ClassVar[bool] = True
+    role = "merge"
 
     def output_shape(self, input_shape: Any) -> Shape:
         shapes = self._several(input_shape)
@@ -44,6 +45,8 @@ class Add(Merge):
     Source: He, Zhang, Ren & Sun 2016, "Deep Residual Learning", equation 1.
     """
 
+    caption = ("+",)
+
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape([each.shape[1:] for each in x])
         total = x[0] + x[1]
@@ -60,6 +63,8 @@ class Multiply(Merge):
 
     Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...).
     """
+
+    caption = ("*",)
 
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape([each.shape[1:] for each in x])

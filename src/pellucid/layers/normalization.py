@@ -26,6 +26,13 @@ class BatchNorm(Layer):
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
     """
 
+    role = "batch norm"
+    caption = ("batch norm",)
+
+    @property
+    def steady(self) -> bool:
+        return super().steady and not self.trainable
+
     def __init__(
         self,
         *,
@@ -116,6 +123,9 @@ class LocalResponseNorm(Layer):
     Errors: ConfigError for arguments; ShapeError for anything but pictures.
     Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3.
     """
+
+    role = "response norm"
+    caption = ("LRN",)
 
     def __init__(
         self,

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
-from pellucid.layers.layer import Cache, Key, Layer
-from pellucid.ops import Array, Pads, Shape
-from pellucid.ops.geometry import MAX_SIDE, standardize_padding, whole
+from pellucid.layers.layer import Cache, Key
+from pellucid.layers.window import Windowed
+from pellucid.ops import Array, Pair, Shape
+from pellucid.ops.geometry import MAX_SIDE, Padding, standardize_padding, whole
 
 
-class OneRow(Layer):
+class OneRow(Windowed):
     """Put before a 2-D layer among the bases, it gives that layer's 1-D form: (N,W,C) goes in as (N,1,W,C).
 
     Inside, kernels, strides and pads stay pairs whose first half is 1 (or no padding).
     """
+
+    def _size_of(self, value: Any, argument: str) -> Pair:
+        return 1, width(value, f"{type(self).__name__}: {argument}")
+
+    def _padding_of(self, value: Any) -> Padding:
+        return width_padding(value, f"{type(self).__name__}: padding")
+
+    def _size_words(self, size: Pair) -> str:
+        return str(size[1])
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_series(input_shape)
@@ -55,16 +65,15 @@ def width(value: int | Sequence[int], name: str) -> int:
     return whole(bare, name, MAX_SIDE)
 
 
-def width_padding(padding: str | int | Sequence[int], name: str) -> str | Pads:
+def width_padding(padding: str | int | Sequence[int], name: str) -> Padding:
     """Padding along the width alone: a word, a number for both ends, or (left, right). Errors: ConfigError."""
     if isinstance(padding, str):
-        return padding
+        return standardize_padding(padding, name)
     ends = (padding, padding) if isinstance(padding, int | np.integer) else padding
     try:
-        pads = standardize_padding(((0, 0), ends), name)
+        return standardize_padding(((0, 0), ends), name)
     except ConfigError:
         raise ConfigError(
             f'{name} must be "valid", "same", a number of samples or (left, right), none negative, '
             f"none above {MAX_SIDE:,}, got {shown(padding)}"
         ) from None
-    return cast(Pads, pads)

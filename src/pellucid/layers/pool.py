@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pellucid import ops
 from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer
-from pellucid.layers.one_row import OneRow, width, width_padding
-from pellucid.layers.window import check_window, describe_padding, describe_strides
-from pellucid.ops import Array, Pads, Pair, Shape
-from pellucid.ops.geometry import pair, resolve_padding, standardize_padding
+from pellucid.layers.one_row import OneRow
+from pellucid.layers.window import Windowed, describe_padding, describe_strides
+from pellucid.ops import Array, Pair, Shape
+from pellucid.ops.geometry import Pooling
 
 
-class Pool2D(Layer):
-    """A window sliding over each channel by itself: what all pooling layers have in common."""
+class Pool(Layer):
+    """What all pooling has in common: of many numbers of a channel it makes one."""
+
+    role = "pooling"
+    reduction: ClassVar[str]
+    """ "max", "mean" or "sum"."""
+
+    def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
+        return (channel,)
+
+
+class Pool2D(Pool, Windowed):
+    """A window sliding over each channel by itself."""
 
     def __init__(
         self,
@@ -28,15 +39,15 @@ class Pool2D(Layer):
         trainable: bool = True,
     ) -> None:
         super().__init__(name=name, input_shape=input_shape, trainable=trainable)
-        where = type(self).__name__
-        self.pool_size = pair(pool_size, f"{where}: pool_size")
-        self.strides = self.pool_size if strides is None else pair(strides, f"{where}: strides")
-        self.padding = standardize_padding(padding, f"{where}: padding")
+        self.pool_size = self._size_of(pool_size, "pool_size")
+        self.strides = self.pool_size if strides is None else self._size_of(strides, "strides")
+        self.padding = self._padding_of(padding)
         if not isinstance(self.padding, str):
             for pads, size in zip(self.padding, self.pool_size, strict=True):
                 if max(pads) >= size:
+                    rows, columns = self.pool_size
                     raise ConfigError(
-                        f"{where}: padding must be smaller than the window {self.pool_size[0]}x{self.pool_size[1]}, "
+                        f"{type(self).__name__}: padding must be smaller than the window {rows}x{columns}, "
                         f"got {shown(padding)}; a window of nothing but padding has no value"
                     )
 
@@ -47,16 +58,23 @@ class Pool2D(Layer):
         return self.pool_size, self.strides, (1, 1)
 
     def detail(self) -> str:
-        strides = "" if self.strides == self.pool_size else describe_strides(self.strides) or ", stride 1"
-        return f"{self.pool_size[0]}x{self.pool_size[1]}{strides}, {describe_padding(self.padding)}"
+        return f"{self.pool_size[0]}x{self.pool_size[1]}{self._step()}, {describe_padding(self.padding)}"
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"{self.reduction} pool {self._size_words(self.pool_size)}{self._step()}",)
+
+    def _step(self) -> str:
+        return "" if self.strides == self.pool_size else describe_strides(self.strides) or ", stride 1"
+
+    def options(self, input_shape: Shape) -> Pooling:
+        """What `ops.max_pool2d` takes beside arrays. Shapes: input_shape (H,W,C)."""
+        return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.pads(input_shape)}
 
     def _map_shape(self, input_shape: Shape) -> Shape:
         """(OH,OW,C) for pictures (H,W,C)."""
         self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
-        return check_window(self, input_shape, input_shape[2], self.pool_size, self.strides, self._pads(input_shape))
-
-    def _pads(self, input_shape: Shape) -> Pads:
-        return resolve_padding(self.padding, (input_shape[0], input_shape[1]), self.pool_size, self.strides)
+        return self._fit(input_shape, input_shape[2])
 
 
 class MaxPool2D(Pool2D):
@@ -68,19 +86,18 @@ class MaxPool2D(Pool2D):
     Source: Scherer, Muller & Behnke 2010; ties go to the first in row order.
     """
 
+    reduction = "max"
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
-        pads = self._pads(x.shape[1:])
-        y, argmax = ops.max_pool2d(x, pool_size=self.pool_size, strides=self.strides, padding=pads)
+        y, argmax = ops.max_pool2d(x, **self.options(x.shape[1:]))
         return y, (argmax, x.shape)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
         argmax, x_shape = cache
-        pads = self._pads(x_shape[1:])
-        dx = ops.max_pool2d_backward(dy, argmax, x_shape, pool_size=self.pool_size, strides=self.strides, padding=pads)
-        return dx, {}
+        return ops.max_pool2d_backward(dy, argmax, x_shape, **self.options(x_shape[1:])), {}
 
 
 class AvgPool2D(Pool2D):
@@ -92,29 +109,38 @@ class AvgPool2D(Pool2D):
     Source: LeCun et al. 1998, section II-B, without its coefficients; TensorFlow's rule for padding.
     """
 
+    reduction = "mean"
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
-        pads = self._pads(x.shape[1:])
-        return ops.avg_pool2d(x, pool_size=self.pool_size, strides=self.strides, padding=pads), x.shape
+        return ops.avg_pool2d(x, **self.options(x.shape[1:])), x.shape
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
-        pads = self._pads(cache[1:])
-        dx = ops.avg_pool2d_backward(dy, cache, pool_size=self.pool_size, strides=self.strides, padding=pads)
-        return dx, {}
+        return ops.avg_pool2d_backward(dy, cache, **self.options(cache[1:])), {}
 
 
-class GlobalAvgPool2D(Layer):
+class GlobalPool2D(Pool):
+    """One number of each channel for the whole picture."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
+        return (input_shape[2],)
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"global {self.reduction} pool",)
+
+
+class GlobalAvgPool2D(GlobalPool2D):
     """Mean of each channel over the whole picture: y[n,c] = mean over (i,j) of x[n,i,j,c].
 
     Shapes: x (N,H,W,C) -> y (N,C).
     Source: Lin, Chen & Yan 2014 (Network in Network), section 3.2.
     """
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
-        return (input_shape[2],)
+    reduction = "mean"
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
@@ -132,25 +158,6 @@ class MaxPool1D(OneRow, MaxPool2D):
     Errors: as MaxPool2D.
     """
 
-    def __init__(
-        self,
-        pool_size: int | Sequence[int] = 2,
-        strides: int | Sequence[int] | None = None,
-        padding: str | int | Sequence[int] = "valid",
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
-    ) -> None:
-        super().__init__(
-            (1, width(pool_size, "MaxPool1D: pool_size")),
-            None if strides is None else (1, width(strides, "MaxPool1D: strides")),
-            width_padding(padding, "MaxPool1D: padding"),
-            name=name,
-            input_shape=input_shape,
-            trainable=trainable,
-        )
-
 
 class AvgPool1D(OneRow, AvgPool2D):
     """Mean of each stretch: y[n,j,c] = mean over b of x[n, j*S+b, c]; an AvgPool2D one pixel high.
@@ -159,22 +166,3 @@ class AvgPool1D(OneRow, AvgPool2D):
     Units: pool_size, strides (None: pool_size), padding (a word, a number, or (left, right)) in samples.
     Errors: as AvgPool2D.
     """
-
-    def __init__(
-        self,
-        pool_size: int | Sequence[int] = 2,
-        strides: int | Sequence[int] | None = None,
-        padding: str | int | Sequence[int] = "valid",
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
-    ) -> None:
-        super().__init__(
-            (1, width(pool_size, "AvgPool1D: pool_size")),
-            None if strides is None else (1, width(strides, "AvgPool1D: strides")),
-            width_padding(padding, "AvgPool1D: padding"),
-            name=name,
-            input_shape=input_shape,
-            trainable=trainable,
-        )

@@ -26,6 +26,9 @@ class RBF(Layer):
     Source: LeCun, Bottou, Bengio & Haffner 1998, section II-B, equation 7.
     """
 
+    role = "distance"
+    caption = ("RBF units",)
+
     def __init__(
         self,
         units: int,

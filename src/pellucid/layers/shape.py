@@ -11,7 +11,7 @@ from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.symbolic import Symbolic
 from pellucid.layers.window import describe_padding
-from pellucid.ops import Array, Shape
+from pellucid.ops import Array, Pads, Shape
 from pellucid.ops.geometry import expect_numbers, padded_shape, standardize_padding, standardize_shape
 
 
@@ -21,6 +21,8 @@ class Input(Layer, Symbolic):
     Shapes: shape is without the batch axis; x (N, *shape) -> x.
     Errors: ConfigError for sizes below 1; ShapeError for pictures of another shape.
     """
+
+    role = "input"
 
     def __init__(self, shape: Sequence[int], *, name: str | None = None, trainable: bool = True) -> None:
         self.shape = standardize_shape(shape, "Input: shape")
@@ -50,6 +52,8 @@ class Flatten(Layer):
     Shapes: x (N,...) -> y (N,inputs), inputs the product of the rest; a view, nothing is copied.
     """
 
+    role = "flatten"
+
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
 
@@ -68,6 +72,9 @@ class ZeroPadding2D(Layer):
     Errors: ConfigError for padding that is negative or a word.
     """
 
+    role = "padding"
+    caption = ("zero padding",)
+
     def __init__(
         self,
         padding: int | Sequence[Any] = 1,
@@ -83,6 +90,9 @@ class ZeroPadding2D(Layer):
                 f"ZeroPadding2D: padding must be pixels, got {shown(padding)}; a convolution takes the word itself"
             )
         self.padding = pads
+
+    def pads(self, input_shape: Shape) -> Pads:
+        return self.padding
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_rank(input_shape, "H, W, C", "add the missing axes")

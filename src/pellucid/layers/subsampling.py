@@ -27,6 +27,8 @@ class Subsampling2D(Pool2D):
     Source: LeCun, Bottou, Bengio & Haffner 1998, section II-B, layers S2 and S4.
     """
 
+    reduction = "sum"
+
     def __init__(
         self,
         pool_size: int | Sequence[int] = 2,
@@ -52,9 +54,13 @@ class Subsampling2D(Pool2D):
         }
         self.built = True
 
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (super().caption[0].replace("sum pool", "subsampling"),)
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
-        sums = ops.avg_pool2d(x, pool_size=self.pool_size, strides=self.strides, padding=self._pads(x.shape[1:]))
+        sums = ops.avg_pool2d(x, **self.options(x.shape[1:]))
         sums *= sums.dtype.type(math.prod(self.pool_size))
         y = sums * self.params["kernel"]
         y += self.params["bias"]
@@ -66,7 +72,5 @@ class Subsampling2D(Pool2D):
         if not need_dx:
             return None, grads
         taps = self.params["kernel"].dtype.type(math.prod(self.pool_size))
-        pads = self._pads(x_shape[1:])
         shared = dy * (self.params["kernel"] * taps)
-        dx = ops.avg_pool2d_backward(shared, x_shape, pool_size=self.pool_size, strides=self.strides, padding=pads)
-        return dx, grads
+        return ops.avg_pool2d_backward(shared, x_shape, **self.options(x_shape[1:])), grads

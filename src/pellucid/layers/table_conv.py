@@ -77,6 +77,16 @@ class TableConv2D(Conv2D):
     def detail(self) -> str:
         return f"{super().detail()}, {len(self.inputs)} of {self.filters * self._built_channels()}"
 
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (*super().caption, f"{len(self.inputs)} of {self.filters * self._built_channels()} links")
+
+    def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
+        return self.table[channel]
+
+    def filter_kernel(self, channel: int) -> Array:
+        return self.params["kernel"][:, :, self.outputs == channel]
+
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
         expect_weights((*self.kernel_size, channels, self.filters), self.place())
         shapes = [(*self.kernel_size, len(seen), 1) for seen in self.table]

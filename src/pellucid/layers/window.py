@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pellucid.errors import ShapeError
 from pellucid.layers.layer import Layer
-from pellucid.ops import Pads, Pair, Shape
-from pellucid.ops.geometry import Padding, expect_numbers, least_input, output_size, padded_shape
+from pellucid.ops import Pair, Shape
+from pellucid.ops.geometry import (
+    Padding,
+    expect_numbers,
+    least_input,
+    output_size,
+    padded_shape,
+    pair,
+    standardize_padding,
+)
 
 
-def check_window(
-    layer: Layer, input_shape: Shape, channels: int, window: Pair, strides: Pair, pads: Pads, dilation: Pair = (1, 1)
-) -> Shape:
-    """(OH, OW, channels) for pictures (H, W, C).
+class Windowed(Layer):
+    """A layer whose window slides over pictures. Its sizes are pairs, (rows, columns); a series' first is 1."""
 
-    Errors: ShapeError naming the layer, where the window does not fit or a picture grows too large.
-    """
-    size = input_shape[0], input_shape[1]
-    least = least_input(window, pads, dilation)
-    if size[0] < least[0] or size[1] < least[1]:
-        raise ShapeError(
-            f"{layer.place()} needs at least {least[0]}x{least[1]} input, got {size[0]}x{size[1]}{layer.source()}; "
-            'use padding="same", a smaller kernel, or a larger picture'
-        )
-    expect_numbers(padded_shape(input_shape, pads), f"{layer.place()}: its padded input")
-    shape = *output_size(size, window, strides, pads, dilation), channels
-    expect_numbers(shape, f"{layer.place()}: its output")
-    return shape
+    strides: Pair
+    padding: Padding
+
+    def window(self) -> tuple[Pair, Pair, Pair]:
+        raise NotImplementedError
+
+    def _fit(self, input_shape: Shape, channels: int) -> Shape:
+        """(OH, OW, channels) for pictures (H, W, C).
+
+        Errors: ShapeError naming the layer, where the window does not fit or a picture grows too large.
+        """
+        size = input_shape[0], input_shape[1]
+        (window, strides, dilation), pads = self.window(), self.pads(input_shape)
+        least = least_input(window, pads, dilation)
+        if size[0] < least[0] or size[1] < least[1]:
+            raise ShapeError(
+                f"{self.place()} needs at least {least[0]}x{least[1]} input, got {size[0]}x{size[1]}{self.source()}; "
+                'use padding="same", a smaller kernel, or a larger picture'
+            )
+        expect_numbers(padded_shape(input_shape, pads), f"{self.place()}: its padded input")
+        shape = *output_size(size, window, strides, pads, dilation), channels
+        expect_numbers(shape, f"{self.place()}: its output")
+        return shape
+
+    # How sizes are given and written: a series has one number where pictures have two
+
+    def _size_of(self, value: Any, argument: str) -> Pair:
+        """An argument as a pair. Errors: ConfigError."""
+        return pair(value, f"{type(self).__name__}: {argument}")
+
+    def _padding_of(self, value: Any) -> Padding:
+        """The argument `padding` as pads or a word. Errors: ConfigError."""
+        return standardize_padding(value, f"{type(self).__name__}: padding")
+
+    def _size_words(self, size: Pair) -> str:
+        """A size in a caption: "3x3"; of a series "3"."""
+        return f"{size[0]}x{size[1]}"
 
 
 def describe_padding(padding: Padding) -> str:

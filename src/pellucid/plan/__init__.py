@@ -6,7 +6,7 @@ it together; `memory` asks them what they take; `node` says what a lowered patte
 that a step only passes through.
 """
 
-from pellucid.plan.base import base_depth, is_steady
+from pellucid.plan.base import base_depth
 from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
@@ -30,7 +30,6 @@ __all__ = [
     "accuracy_kind",
     "base_depth",
     "inference_memory",
-    "is_steady",
     "penalty_loss",
     "training_memory",
 ]

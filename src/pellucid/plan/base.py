@@ -6,7 +6,6 @@ network that only predicts (two buffers in turn, no records for a way back), and
 
 from __future__ import annotations
 
-from pellucid.layers import LAYERS, BatchNorm, Dropout, Layer
 from pellucid.layers.graph import Graph
 
 
@@ -17,19 +16,7 @@ def base_depth(graph: Graph) -> int:
     """
     depth = 0
     for number, node in enumerate(graph.nodes, start=1):
-        if (node.layer.trainable and node.layer.params) or not is_steady(node.layer):
+        if (node.layer.trainable and node.layer.params) or not node.layer.steady:
             break
         depth = number if graph.cuts(number) else depth
     return depth
-
-
-def is_steady(layer: Layer) -> bool:
-    """Whether a layer that is not trained gives in training what it gives in use.
-
-    A frozen batch norm takes its running statistics; dropout draws anew in each step, unless its rate is 0.
-    """
-    if type(layer) is BatchNorm:
-        return not layer.trainable
-    if type(layer) is Dropout:
-        return layer.rate == 0
-    return LAYERS.get(type(layer).__name__) is type(layer)  # a layer of one's own may do as it likes in training

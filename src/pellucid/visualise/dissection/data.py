@@ -17,7 +17,8 @@ from pellucid import layers as L
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
-from pellucid.layers.activation import LEAKY_ACTIVATION_SLOPE, without_activation
+from pellucid.layers.activation import without_activation
+from pellucid.layers.traits import LEAKY_SLOPE
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, trace
 from pellucid.ops import Array, Pair, Shape
@@ -198,7 +199,7 @@ def _convolution(layer: L.Conv2D, x: Array, at: Sequence[int]) -> Parts:
     patch = window["patch"][:, :, list(channels)]
     summed = _weighted(layer, patch, kernel, at[2])
     rivals = _rivals(layer, x, at[:2]) if layer.activation == "softmax" else None
-    activated = _activated(summed["before"], layer.activation, LEAKY_ACTIVATION_SLOPE, rivals)
+    activated = _activated(summed["before"], layer.activation, LEAKY_SLOPE, rivals)
     return {**window, "kind": "convolution", "channels": channels, **summed, **activated}
 
 
@@ -206,7 +207,7 @@ def _dense(layer: L.Dense, x: Array, at: Sequence[int]) -> Parts:
     kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
     summed = _weighted(layer, x, kernel, at[0])
     rivals = _rivals(layer, x, ()) if layer.activation == "softmax" else None
-    activated = _activated(summed["before"], layer.activation, LEAKY_ACTIVATION_SLOPE, rivals)
+    activated = _activated(summed["before"], layer.activation, LEAKY_SLOPE, rivals)
     return {"kind": "dense", **summed, **activated}
 
 
@@ -381,7 +382,7 @@ _WAYS: tuple[tuple[type[L.Layer], Callable[[Any, Array, Sequence[int]], Parts]],
     (L.Sigmoid, lambda layer, x, at: _function("sigmoid", 0.0, x, at)),
     (L.Tanh, lambda layer, x, at: _function("tanh", 0.0, x, at)),
     (L.Softmax, lambda layer, x, at: _function("softmax", 0.0, x, at)),
-    (L.Activation, lambda layer, x, at: _function(layer.activation, LEAKY_ACTIVATION_SLOPE, x, at)),
+    (L.Activation, lambda layer, x, at: _function(layer.activation, LEAKY_SLOPE, x, at)),
     (L.ScaledTanh, _scaled_tanh),
     (L.BatchNorm, _batch_norm),
     (L.LocalResponseNorm, _response_norm),

@@ -1,0 +1,82 @@
+"""What a layer says of itself, for whoever draws, judges, converts or plans it: so nobody else asks for its class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pellucid.ops.geometry import NO_PADS, Pads, Pair, Shape, resolve_padding
+
+LEAKY_SLOPE = 0.2
+"""Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """y = amplitude * f(steepness * z) for each number z; softmax compares those of the last axis.
+
+    kind: which f, by its name in `ACTIVATIONS`. slope: of leaky_relu below 0.
+    """
+
+    kind: str
+    slope: float = LEAKY_SLOPE
+    amplitude: float = 1.0
+    steepness: float = 1.0
+
+    @property
+    def word(self) -> str:
+        """Its name as one writes it for readers: "ReLU" for relu."""
+        return {"relu": "ReLU", "leaky_relu": "leaky ReLU"}.get(self.kind, self.kind)
+
+
+class Traits:
+    """What follows has an answer for every layer; a class says otherwise where it knows better.
+
+    A layer of one's own has sensible answers without a line: it is drawn as a box with its class's name, passes no
+    place for another's, and is not taken for what it may not be.
+    """
+
+    role: ClassVar[str] = "other"
+    """What it does, in a word: "convolution", "pooling", "dense", "distance", "activation", "batch norm", "response
+    norm", "dropout", "flatten", "padding", "input", "merge", or "other"."""
+
+    @property
+    def nonlinearity(self) -> Nonlinearity | None:
+        """What acts on its result last, or all that it is; None for nothing. By default what `activation` names."""
+        activation = getattr(self, "activation", None)
+        return Nonlinearity(activation) if isinstance(activation, str) and activation != "linear" else None
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        """What a drawing calls it, then what it notes below, without the nonlinearity: ("conv 3x3", "2 groups")."""
+        return (type(self).__name__,)
+
+    @property
+    def drop_rate(self) -> float:
+        """The share of the numbers that it makes 0 while training, drawn anew in each step."""
+        return 0.0
+
+    @property
+    def custom(self) -> bool:
+        """Whether it is a layer of somebody's own, which may compute anything, whatever it inherits."""
+        return not type(self).__module__.startswith("pellucid.")
+
+    @property
+    def steady(self) -> bool:
+        """Whether it gives in training what it gives in use, as long as it is not trained."""
+        return not self.custom and self.drop_rate == 0
+
+    def window(self) -> tuple[Pair, Pair, Pair] | None:
+        """(kernel, strides, dilation) of the window each output looks through; None where it sees one place."""
+        return None
+
+    def pads(self, input_shape: Shape) -> Pads:
+        """The border laid around pictures (H, W, ...) before its window slides. Units: pixels."""
+        window = self.window()
+        if window is None:
+            return NO_PADS
+        return resolve_padding(getattr(self, "padding", "valid"), (input_shape[0], input_shape[1]), *window)
+
+    def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
+        """Which of its input's `channels` a channel of its output, or a unit, is computed from."""
+        return tuple(range(channels))
