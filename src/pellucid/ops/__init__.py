@@ -8,112 +8,65 @@ Results go to `out=` where it is given; arrays that are already right are never 
 geometry: sizes; api: the operations; dispatch: how they are run; reference: the NumPy truth; native: the kernels.
 """
 
-from __future__ import annotations
+from types import ModuleType as _Module
 
-from pellucid.ops.api.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel, zero_pad2d
-from pellucid.ops.api.conv_pool import (
-    conv2d_avg_pool2d,
-    conv2d_avg_pool2d_map,
-    conv2d_avg_pool2d_map_backward_kernel,
-    conv2d_max_pool2d,
-    conv2d_max_pool2d_backward_input,
-    conv2d_max_pool2d_backward_kernel,
-)
-from pellucid.ops.api.data import gather, swap_axes
-from pellucid.ops.api.linear import bias_backward, dense, dense_backward_input, dense_backward_kernel
-from pellucid.ops.api.loss import (
-    binary_cross_entropy,
-    mean_absolute_error,
-    mean_squared_error,
-    softmax_cross_entropy,
-)
-from pellucid.ops.api.nonlinear import activation, activation_backward, softmax, softmax_backward
-from pellucid.ops.api.normalization import (
-    batch_norm,
-    batch_norm_backward,
-    batch_norm_inference,
-    local_response_norm,
-    local_response_norm_backward,
-)
-from pellucid.ops.api.optimizer import (
-    adadelta_update,
-    adagrad_update,
-    adam_update,
-    optimizer_update,
-    rmsprop_update,
-    sgd_update,
-)
-from pellucid.ops.api.pool import (
-    avg_pool2d,
-    avg_pool2d_backward,
-    global_avg_pool2d,
-    global_avg_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
-)
-from pellucid.ops.api.random import dropout
-from pellucid.ops.dispatch import Backend, backend, backend_of, num_threads, recomputed, recording, set_num_threads
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
-from pellucid.ops.given import float32_array, real_array, words_of
-from pellucid.ops.native import choose_direct_convolution, direct_convolution
+from pellucid.ops.api.conv import conv2d as conv2d
+from pellucid.ops.api.conv import conv2d_backward_input as conv2d_backward_input
+from pellucid.ops.api.conv import conv2d_backward_kernel as conv2d_backward_kernel
+from pellucid.ops.api.conv import zero_pad2d as zero_pad2d
+from pellucid.ops.api.conv_pool import conv2d_avg_pool2d as conv2d_avg_pool2d
+from pellucid.ops.api.conv_pool import conv2d_avg_pool2d_map as conv2d_avg_pool2d_map
+from pellucid.ops.api.conv_pool import conv2d_avg_pool2d_map_backward_kernel as conv2d_avg_pool2d_map_backward_kernel
+from pellucid.ops.api.conv_pool import conv2d_max_pool2d as conv2d_max_pool2d
+from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_input as conv2d_max_pool2d_backward_input
+from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_kernel as conv2d_max_pool2d_backward_kernel
+from pellucid.ops.api.data import gather as gather
+from pellucid.ops.api.data import swap_axes as swap_axes
+from pellucid.ops.api.linear import bias_backward as bias_backward
+from pellucid.ops.api.linear import dense as dense
+from pellucid.ops.api.linear import dense_backward_input as dense_backward_input
+from pellucid.ops.api.linear import dense_backward_kernel as dense_backward_kernel
+from pellucid.ops.api.loss import binary_cross_entropy as binary_cross_entropy
+from pellucid.ops.api.loss import mean_absolute_error as mean_absolute_error
+from pellucid.ops.api.loss import mean_squared_error as mean_squared_error
+from pellucid.ops.api.loss import softmax_cross_entropy as softmax_cross_entropy
+from pellucid.ops.api.nonlinear import activation as activation
+from pellucid.ops.api.nonlinear import activation_backward as activation_backward
+from pellucid.ops.api.nonlinear import softmax as softmax
+from pellucid.ops.api.nonlinear import softmax_backward as softmax_backward
+from pellucid.ops.api.normalization import batch_norm as batch_norm
+from pellucid.ops.api.normalization import batch_norm_backward as batch_norm_backward
+from pellucid.ops.api.normalization import batch_norm_inference as batch_norm_inference
+from pellucid.ops.api.normalization import local_response_norm as local_response_norm
+from pellucid.ops.api.normalization import local_response_norm_backward as local_response_norm_backward
+from pellucid.ops.api.optimizer import adadelta_update as adadelta_update
+from pellucid.ops.api.optimizer import adagrad_update as adagrad_update
+from pellucid.ops.api.optimizer import adam_update as adam_update
+from pellucid.ops.api.optimizer import optimizer_update as optimizer_update
+from pellucid.ops.api.optimizer import rmsprop_update as rmsprop_update
+from pellucid.ops.api.optimizer import sgd_update as sgd_update
+from pellucid.ops.api.pool import avg_pool2d as avg_pool2d
+from pellucid.ops.api.pool import avg_pool2d_backward as avg_pool2d_backward
+from pellucid.ops.api.pool import global_avg_pool2d as global_avg_pool2d
+from pellucid.ops.api.pool import global_avg_pool2d_backward as global_avg_pool2d_backward
+from pellucid.ops.api.pool import max_pool2d as max_pool2d
+from pellucid.ops.api.pool import max_pool2d_backward as max_pool2d_backward
+from pellucid.ops.api.random import dropout as dropout
+from pellucid.ops.dispatch import Backend as Backend
+from pellucid.ops.dispatch import backend as backend
+from pellucid.ops.dispatch import backend_of as backend_of
+from pellucid.ops.dispatch import num_threads as num_threads
+from pellucid.ops.dispatch import recomputed as recomputed
+from pellucid.ops.dispatch import recording as recording
+from pellucid.ops.dispatch import set_num_threads as set_num_threads
+from pellucid.ops.geometry import Array as Array
+from pellucid.ops.geometry import Pads as Pads
+from pellucid.ops.geometry import Pair as Pair
+from pellucid.ops.geometry import Shape as Shape
+from pellucid.ops.given import float32_array as float32_array
+from pellucid.ops.given import real_array as real_array
+from pellucid.ops.given import words_of as words_of
+from pellucid.ops.native import choose_direct_convolution as choose_direct_convolution
+from pellucid.ops.native import direct_convolution as direct_convolution
 
-__all__ = [
-    "Array",
-    "Backend",
-    "Pads",
-    "Pair",
-    "Shape",
-    "activation",
-    "activation_backward",
-    "adadelta_update",
-    "adagrad_update",
-    "adam_update",
-    "avg_pool2d",
-    "avg_pool2d_backward",
-    "backend",
-    "backend_of",
-    "batch_norm",
-    "batch_norm_backward",
-    "batch_norm_inference",
-    "bias_backward",
-    "binary_cross_entropy",
-    "choose_direct_convolution",
-    "conv2d",
-    "conv2d_avg_pool2d",
-    "conv2d_avg_pool2d_map",
-    "conv2d_avg_pool2d_map_backward_kernel",
-    "conv2d_backward_input",
-    "conv2d_backward_kernel",
-    "conv2d_max_pool2d",
-    "conv2d_max_pool2d_backward_input",
-    "conv2d_max_pool2d_backward_kernel",
-    "dense",
-    "dense_backward_input",
-    "dense_backward_kernel",
-    "direct_convolution",
-    "dropout",
-    "float32_array",
-    "gather",
-    "global_avg_pool2d",
-    "global_avg_pool2d_backward",
-    "local_response_norm",
-    "local_response_norm_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "mean_absolute_error",
-    "mean_squared_error",
-    "num_threads",
-    "optimizer_update",
-    "real_array",
-    "recomputed",
-    "recording",
-    "rmsprop_update",
-    "set_num_threads",
-    "sgd_update",
-    "softmax",
-    "softmax_backward",
-    "softmax_cross_entropy",
-    "swap_axes",
-    "words_of",
-    "zero_pad2d",
-]
+__all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))
