@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -20,8 +19,6 @@ from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan
 from pellucid.plan.lowering import strip_head
 from pellucid.plan.patterns import PATTERNS
 from pellucid.plan.settings import convolution
-from pellucid.plan.work import Sequence as WorkSequence
-from pellucid.plan.work import Work
 
 NETWORKS = {
     "simple_convnet": lambda: zoo.simple_convnet((12, 10, 1), weight_init_std="he"),
@@ -299,49 +296,37 @@ def test_a_training_step_is_one_native_program_and_allocates_nothing(name: str) 
     assert peak < 4096, f"a step allocated: peak {peak} bytes"
 
 
-def kernels_of(monkeypatch: pytest.MonkeyPatch, model: Sequential) -> list[str]:
+def kernels_of(model: Sequential) -> list[str]:
     """The kernels of a training step, in order."""
-    steps: list[str] = []
-
-    class Recorded(WorkSequence):
-        def __init__(self, work: Iterable[Work]) -> None:
-            work = list(work)
-            steps.extend(item.kernel for item in work if isinstance(item, native.Step))
-            super().__init__(work)
-
-    monkeypatch.setattr("pellucid.plan.plans.WorkSequence", Recorded)
     model.compile("adam", "sparse_categorical_crossentropy")
-    training_plan(model, make_feed(model, *examples(model)))
-    return steps
+    return [step.kernel for step in training_plan(model, make_feed(model, *examples(model))).steps]
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
 @pytest.mark.parametrize("name", ["simple_convnet", "pooled_tanh_layer"])
-def test_no_step_sees_an_unpooled_map(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = kernels_of(monkeypatch, NETWORKS[name]())
+def test_no_step_sees_an_unpooled_map(name: str) -> None:
+    steps = kernels_of(NETWORKS[name]())
     assert "conv2d_pool" in steps
     assert "conv2d_pool_backward_kernel" in steps
     assert not {"conv2d", "max_pool2d", "max_pool2d_backward", "conv2d_backward_kernel"} & set(steps)
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
-def test_averages_of_the_pictures_themselves_are_merged_with_their_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_averages_of_the_pictures_themselves_are_merged_with_their_convolution() -> None:
     """LeNet's first pooling; behind the second, the convolution's input wants a gradient too."""
-    steps = kernels_of(monkeypatch, zoo.build("lenet5"))
+    steps = kernels_of(zoo.build("lenet5"))
     assert steps.count("conv2d_pool_map") == steps.count("conv2d_pool_map_backward_kernel") == 1
     assert steps.count("avg_pool2d") == steps.count("avg_pool2d_backward") == 1
 
 
 @pytest.mark.skipif(backend().name != "native", reason="looks at native programs")
 @pytest.mark.parametrize(("pool", "merged"), [(L.MaxPool2D(2), True), (L.MaxPool2D(3, strides=2), False)])
-def test_behind_winograd_only_pooling_that_its_tiles_hold_is_merged(
-    pool: L.Layer, merged: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_behind_winograd_only_pooling_that_its_tiles_hold_is_merged(pool: L.Layer, merged: bool) -> None:
     conv = L.Conv2D(64, 3, padding="same", activation="relu")
     model = Sequential([L.Input((16, 16, 64)), conv, pool, L.Flatten(), L.Dense(10)])
     x = np.zeros((1, 16, 16, 64), np.float32)
     assert native.conv2d_choice(x, conv.params["kernel"], **convolution(conv, x)) == "winograd"
-    steps = kernels_of(monkeypatch, model)
+    steps = kernels_of(model)
     assert steps.count("conv2d_pool") == merged
     assert steps.count("conv2d") == steps.count("max_pool2d") == (not merged)
 

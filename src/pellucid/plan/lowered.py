@@ -14,6 +14,7 @@ import numpy as np
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.parameters import FlatParameters
+from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, expect_memory
 from pellucid.plan.work import Work
@@ -78,6 +79,8 @@ class Context:
     somebody still reads them, and records nobody reads in another; 0 in training, where backward reads what forward
     wrote. reading: the arrays that the pattern being lowered reads, kept: those that later ones read, so its outputs go
     elsewhere. finish: work for after the backward pass (running statistics). exact: convolutions are computed directly.
+    prepare: steps that make `folded` weights, which stand for a layer's own, of parameters and of running `statistics`;
+    they run once for each state of these.
     """
 
     capacity: int
@@ -93,6 +96,9 @@ class Context:
     reading: Sequence[Array] = ()
     kept: Sequence[Array] = ()
     exact: bool = False
+    prepare: list[native.Step] = field(default_factory=list)
+    folded: dict[tuple[str, str], Array] = field(default_factory=dict)
+    statistics: list[Array] = field(default_factory=list)
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns. Errors: MemoryError where the plan would take more than is free."""
@@ -134,7 +140,9 @@ class Context:
         return self.records.array(shape, dtype)
 
     def parameter(self, layer: Layer, name: str) -> Array | None:
-        """The live parameter of a layer, or None where the layer has none of that name."""
+        """The live parameter of a layer, or what it was folded into; None where the layer has none of that name."""
+        if (layer.name, name) in self.folded:
+            return self.folded[layer.name, name]
         segment = self.parameters.of(layer).get(name)
         return None if segment is None else self.parameters.view(segment)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -38,6 +39,7 @@ from pellucid.layers import (
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.convolution import lower_conv2d
+from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
@@ -52,12 +54,14 @@ def match(context: Context, layers: Sequence[Layer], before: Sequence[Lowered]) 
     """The longest pattern at the head of `layers`, of which the first reads the values of `before`."""
     context.reading = [value.y for value in before]
     if native.available:
+        row = fold(context, tuple(layers), before[0])
         for types, lower in PATTERNS:
-            head = tuple(layers[: len(types)])
+            head = row[: len(types)]
             if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
                 lowered = lower(context, head, *before)
                 if lowered is not None:
-                    return lowered
+                    taken = len(lowered.layers) + len(layers) - len(row)
+                    return replace(lowered, layers=tuple(layers[:taken]))
                 context.reading = [value.y for value in before]
     return lower_by_layer(context, layers[0], *before)
 
@@ -276,9 +280,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
     if context.training and not norm.trainable:
         return None
     channels = x.shape[-1]
-    gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
-    gamma = context.constant(channels, 1) if gamma is None else gamma
-    beta = context.constant(channels, 0) if beta is None else beta
+    gamma, beta = gamma_beta(context, norm)
     running_mean, running_variance = norm.state["mean"], norm.state["variance"]
     y = context.output(x.shape[1:])
     if not context.training:

@@ -57,11 +57,12 @@ class InferencePlan:
         self._context = _context(graph, parameters, capacity, training=False)
         lowered = lower(self._context, graph, self.inputs)
         self.outputs = lowered[-1].y
-        self._work = WorkSequence(_forward(lowered), fixed_weights=True)
+        self._work = WorkSequence(_forward(lowered), fixed_weights=True, prepare=self._context.prepare)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
         """Bytes of buffers and workspaces, parameters not counted."""
         self.version = -1
         """Of the weights it was last run with, for whoever keeps the plan."""
+        self._statistics = _joined(())
 
     @property
     def exact(self) -> bool:
@@ -71,6 +72,12 @@ class InferencePlan:
     def refresh(self) -> None:
         """The weights may have changed since the last run: forget what was made of them."""
         self._work.refresh()
+        self._statistics = _joined(self._context.statistics)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the running statistics, which anybody may write into, are those of the last `refresh`."""
+        return np.array_equal(self._statistics, _joined(self._context.statistics))
 
     def run(self, n: int) -> Array:
         """Outputs for the first n pictures in `inputs`; a view that the next run overwrites."""
@@ -100,7 +107,9 @@ class EvaluationPlan:
         lowered = lower(self._context, strip_head(graph, loss.joint_activation), feed.inputs)
         self._outputs = lowered[-1].y
         judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
-        self._work = WorkSequence([*feed.work(), *_forward(lowered), *judge], fixed_weights=True)
+        self._work = WorkSequence(
+            [*feed.work(), *_forward(lowered), *judge], fixed_weights=True, prepare=self._context.prepare
+        )
 
     def run(self, n: int) -> Array:
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation, until
@@ -127,7 +136,7 @@ class FeaturePlan:
         self._context = _context(graph, parameters, feed.capacity, training=False)
         lowered = lower(self._context, graph, feed.inputs)
         self.outputs = lowered[-1].y
-        self._work = WorkSequence([*feed.work(), *_forward(lowered)], fixed_weights=True)
+        self._work = WorkSequence([*feed.work(), *_forward(lowered)], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
         """Outputs for the next n pictures of the feed; a view that the next run overwrites."""
@@ -162,6 +171,7 @@ class TrainingPlan:
         self._context.counter[0] = seed
         body = strip_head(graph, loss.joint_activation)
         frozen, rest = body.split(base_depth(body))
+        self._frozen, self._version = frozen.layers, -1
         self._base = _context(frozen, parameters, feed.capacity, training=False)
         base = lower(self._base, frozen, feed.inputs)
         lowered = lower(self._context, rest, base[-1].y)
@@ -173,7 +183,8 @@ class TrainingPlan:
             graph.layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity
         )
         self._work = WorkSequence(
-            [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update]
+            [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update],
+            prepare=self._base.prepare,
         )
 
     @classmethod
@@ -207,11 +218,20 @@ class TrainingPlan:
 
         Returns False, with the parameters left as they were, when the loss is not a finite number.
         """
+        self._prepare()
         self._context.counter[1] = step
         self.control[RATE] = learning_rate
         self.control[STEP] = step + 1
         self.control[GRADIENT_SCALE] = 1
         return self._work.run(n)
+
+    def _prepare(self) -> None:
+        """Make anew what was made of frozen weights, where somebody has written into these."""
+        version = sum([layer.version for layer in self._frozen])
+        if version != self._version:
+            self._work.refresh()
+            self._work.prepare()
+            self._version = version
 
     @property
     def runs_alone(self) -> bool:
@@ -228,6 +248,7 @@ class TrainingPlan:
         program, count = self._work.program, len(learning_rates)
         if program is None:
             raise ConfigError("this plan needs the interpreter between its programs; run it step by step")
+        self._prepare()
         steps = np.arange(step, step + count)
         counters = np.empty((count, 2), np.uint32)
         counters[:, 0], counters[:, 1] = self._context.counter[0], steps
@@ -259,6 +280,10 @@ class TrainingPlan:
     def num_stages(self) -> int:
         """Calls one step makes into native programs and Python layers; 1 where everything is native."""
         return self._work.num_stages
+
+
+def _joined(arrays: Sequence[Array]) -> Array:
+    return np.concatenate(arrays) if arrays else np.empty(0, np.float32)
 
 
 def _forward(lowered: Sequence[Lowered]) -> list[Work]:

@@ -39,7 +39,7 @@ class Predictor:
         Shapes: images (M, *graph.input_shape) -> (M, ...).
         """
         plan = self._take(graph, parameters, capacity)
-        if plan.version != version:
+        if plan.version != version or not plan.is_current:
             plan.refresh()
             plan.version = version
         expect_memory(len(images) * plan.outputs[:1].nbytes, "the answers")

@@ -15,15 +15,20 @@ Work = native.Step | Call
 class Sequence:
     """Runs work items in order, consecutive native steps in a single call that releases the GIL once.
 
-    fixed_weights: no step changes a parameter; `refresh` says that somebody else has.
+    fixed_weights: no step changes a parameter; `refresh` says that somebody else has. prepare: steps that make
+    something of weights, done before the first run and the first one after `refresh`, for no batch.
     Shapes: the programs are built for a batch of N; `run(n)` does the first n <= N pictures.
     """
 
-    def __init__(self, work: Iterable[Work], *, fixed_weights: bool = False) -> None:
+    def __init__(
+        self, work: Iterable[Work], *, fixed_weights: bool = False, prepare: list[native.Step] | None = None
+    ) -> None:
         self._fixed_weights = fixed_weights
+        self._prepare = native.Program(prepare) if prepare else None
+        self._stale = True
         self._stages: list[Call] = []
         self._programs: list[native.Program] = []
-        self.workspace_bytes = 0
+        self.workspace_bytes = self._prepare.workspace_bytes if self._prepare else 0
         self.steps: list[native.Step] = []
         pending: list[native.Step] = []
         for item in work:
@@ -55,11 +60,19 @@ class Sequence:
 
     def refresh(self) -> None:
         """The weights may have changed since the last run."""
+        self._stale = True
         for program in self._programs:
             program.refresh()
 
+    def prepare(self) -> None:
+        """Make of the weights what is made of them once, unless that is done."""
+        if self._stale and self._prepare:
+            self._prepare.run()
+        self._stale = False
+
     def run(self, n: int) -> bool:
         """Do everything for the first n pictures; False if a stage ended the run because a number was not finite."""
+        self.prepare()
         for stage in self._stages:  # noqa: SIM110 - a generator takes longer than a small stage of Python
             if stage(n) is False:
                 return False
