@@ -1,9 +1,9 @@
 """How it gets fast: layers say what is computed, a plan decides how.
 
-`lowering` walks the layers and makes nodes, `patterns` holds the table of what runs natively and together, `folding`
-takes batch norm into the weights before it, `feed` brings batches in, `loss` and `update` end a step, `work` joins consecutive native steps to programs, and `plans` puts
-it together; `memory` asks them what they take; `node` says what a lowered pattern is; `base` finds the frozen layers
-that a step only passes through.
+`lowering` walks the layers, `patterns` holds the table of what runs natively and together, `lowered` says what a
+lowered pattern is, `folding` takes batch norm into the weights before it, `feed` brings batches in, `loss` and `update`
+end a step, `work` joins consecutive native steps to programs, and `plans` puts it together; `memory` asks them what
+they take; `base` finds the frozen layers that a step only passes through.
 """
 
 from pellucid.plan.base import base_depth
