@@ -34,9 +34,7 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
         return layers
     first, norm = layers[0], layers[1]
     linear = type(first) is Conv2D or (type(first) is Dense and before.y.ndim == 2)
-    if not linear or cast("Conv2D | Dense", first).activation not in (None, "linear"):
-        return layers
-    if norm.trainable and not first.trainable:
+    if not linear or first.nonlinearity is not None or (norm.trainable and not first.trainable):
         return layers
     kernel, bias = cast(Array, context.parameter(first, "kernel")), context.parameter(first, "bias")
     channels = kernel.shape[-1]
