@@ -10,6 +10,7 @@ Verdict too, never an error.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from pellucid import ops
 from pellucid._language import language
 from pellucid.errors import ConfigError
-from pellucid.layers import Conv2D, Dense, Layer, from_config
+from pellucid.layers import Layer, from_config
 from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import NO_PADS, output_size, pair, resolve_padding
 
@@ -274,16 +275,15 @@ def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang
         return Verdict(True, say["right"].format(how=f"{sizes} = {right:,}"))
     slips: dict[str, tuple[int, ...]] = {}
     filling: dict[str, Any] = {"unit": "unit"}
-    if isinstance(twin, Conv2D):
-        window, filters = int(np.prod(twin.kernel_size)), twin.filters
-        positions = int(np.prod(twin.output_shape(input_shape))) // filters
-        channels = input_shape[-1] // twin.groups
+    window, filters = twin.window(), twin.output_shape(input_shape)[-1]
+    if "bias" in twin.params:
+        slips["no bias"] = (right - filters,)
+    if window is not None and twin.role == "convolution":
+        taps, positions = math.prod(window[0]), math.prod(twin.output_shape(input_shape)) // filters
+        channels = len(twin.channels_seen(0, input_shape[-1]))
         filling = {"unit": "filter", "channels": channels, "positions": f"{positions:,}"}
-        slips["no channels"] = (window * filters, (window + 1) * filters) if channels > 1 else ()
-        slips["no bias"] = (right - filters,) if twin.use_bias else ()
+        slips["no channels"] = (taps * filters, (taps + 1) * filters) if channels > 1 else ()
         slips["positions"] = (right * positions, (right - filters) * positions)
-    elif isinstance(twin, Dense) and twin.use_bias:
-        slips["no bias"] = (right - twin.units,)
     if language(lang) == "ko":
         filling["unit"] = {"filter": "필터", "unit": "노드"}[filling["unit"]]
     hint = next((say[name].format(**filling) for name, values in slips.items() if answer in values), "")

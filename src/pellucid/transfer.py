@@ -20,7 +20,7 @@ import numpy as np
 
 from pellucid import layers as layer_types
 from pellucid.errors import ConfigError, ShapeError, unknown_name
-from pellucid.layers import Dense, Flatten, GlobalAvgPool2D, Layer
+from pellucid.layers import Layer
 from pellucid.model import Model, assemble
 from pellucid.ops.geometry import Shape
 
@@ -72,8 +72,7 @@ class Frozen:
 
 def features_depth(model: Model) -> int | None:
     """How many layers find features: up to the first flatten or global pooling; None where there is none."""
-    ends = (i for i, layer in enumerate(model.layers, start=1) if isinstance(layer, Flatten | GlobalAvgPool2D))
-    return next(ends, None)
+    return next((visit.number + 1 for visit in model.graph.walk() if visit.ends_maps), None)
 
 
 def take_weights(model: Model, source: Model) -> Taken:
@@ -164,7 +163,7 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
     configs: list[dict[str, Any]] = [{**layer.config(), "trainable": True} for layer in source.layers]
     if classes is not None and source.output_shape != (classes,):
         last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
-        if last < 0 or type(source.layers[last]) is not Dense:
+        if last < 0 or source.layers[last].role != "dense":
             kind = type(source.layers[last]).__name__ if source.layers else "nothing"
             raise ConfigError(
                 f"{source.name} ends in {kind}, not in Dense, and has outputs {source.output_shape}; "
@@ -195,12 +194,14 @@ def _fresh(
 
 def _classes_differ(model: Model, source: Model, layer: Layer) -> str:
     """That nothing but the number of outputs keeps the last layer from fitting; "" where something else does."""
-    here, there = layer, next((other for other in source.layers if other.name == layer.name), None)
-    if type(here) is not Dense or type(there) is not Dense or here.units == there.units:
+    there = next((other for other in source.layers if other.name == layer.name), None)
+    if there is None or layer.role != "dense" or there.role != "dense":
         return ""
-    same_inputs = np.shape(here.params["kernel"])[0] == np.shape(there.params["kernel"])[0]
+    (inputs, units), (their_inputs, their_units) = (np.shape(each.params["kernel"]) for each in (layer, there))
     last = layer is [each for each in model.layers if each.weights][-1]
-    return f"{here.units} classes here, {there.units} there" if same_inputs and last else ""
+    return (
+        f"{units} classes here, {their_units} there" if inputs == their_inputs and last and units != their_units else ""
+    )
 
 
 def _unused(source: Model, names: set[str]) -> tuple[str, ...]:

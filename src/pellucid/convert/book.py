@@ -16,12 +16,16 @@ import numpy as np
 from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files import safe_pickle
-from pellucid.layers import Conv2D, Dense, Flatten, Layer
+from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
 PICKLE_START = b"\x80"
 """Of every pickle since protocol 2; Python 3 has never written an older one by itself."""
+
+
+KINDS = ("convolution", "dense")
+"""What the book has of layers with weights."""
 
 
 class BookFile(Source):
@@ -61,7 +65,7 @@ class BookFile(Source):
                     reverse = reverse and not turn
                     found.append(Wanted(layer, name, f"{letter}{number}", sizes, _reversed if turn else arrange, head))
                 flattened = None
-            if isinstance(layer, Flatten):
+            if layer.role == "flatten":
                 head, flattened = True, visit.input_shape
         self._head = {item.tensor for item in found if item.in_head}
         return found
@@ -91,7 +95,7 @@ def _arrays(layer: Layer, flattened: Shape | None) -> Sequence[tuple[str, str, S
     """
     kernel, bias = layer.params.get("kernel"), layer.params.get("bias")
     groups = getattr(layer, "groups", 1)
-    if kernel is None or bias is None or groups != 1 or not isinstance(layer, Conv2D | Dense) or kernel.ndim == 3:
+    if kernel is None or bias is None or groups != 1 or layer.role not in KINDS or kernel.ndim == 3:
         raise ConfigError(f"{layer.place()}: the book's files hold plain convolutions and dense layers, with biases")
     if kernel.ndim == 4:
         return (

@@ -26,7 +26,7 @@ import numpy as np
 
 from pellucid.convert.source import Arrange, Source, Stored, Wanted
 from pellucid.errors import ConfigError
-from pellucid.layers import Conv2D, Flatten, GlobalAvgPool2D, Layer
+from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array
 
@@ -112,11 +112,11 @@ class KerasFile(Source):
             if type(layer).__name__ not in _CLASS_NAMES:
                 kind = type(layer).__name__
                 raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from Keras's files")
-        flattened = [isinstance(layer, Flatten | GlobalAvgPool2D) for layer in model.layers]
-        first = next((layer for layer in own if isinstance(layer, Conv2D)), None)
+        ends = [visit.ends_maps for visit in model.graph.walk()]
+        first = next((layer for layer in own if layer.role == "convolution"), None)
         found: list[Wanted] = []
         for layer, (twin, arrays) in zip(own, _twins(own, self), strict=True):
-            in_head = any(flattened[: layer.position])
+            in_head = any(ends[: layer.position])
             for i, (name, array) in enumerate((layer.params | layer.state).items()):
                 turn = blue_first and layer is first and name == "kernel" and array.shape[2] == 3
                 arrange: Arrange = _reversed if turn else np.asarray

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pellucid.convert.source import Source, Wanted
 from pellucid.errors import CheckpointError
-from pellucid.layers import Dense
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 
@@ -58,12 +57,13 @@ def _other_classes(head: Sequence[Wanted], source: Source) -> bool:
     """Whether the file's last dense layer differs in nothing but how many classes it tells apart."""
     layer = head[-1].layer if head else None
     last = [item for item in head if item.layer is layer]
-    if not isinstance(layer, Dense) or any(item.tensor not in source.tensors for item in last):
+    if layer is None or layer.role != "dense" or any(item.tensor not in source.tensors for item in last):
         return False
+    units = layer.params["kernel"].shape[-1]
     given = [source.tensors[item.tensor].shape for item in last]
     sizes = {size for shape, item in zip(given, last, strict=True) for size in set(shape) - set(item.shape)}
     return len(sizes) == 1 and all(
-        any(shape == (*item.shape[:axis], *sizes, *item.shape[axis + 1 :]) for axis in _axes(item.shape, layer.units))
+        any(shape == (*item.shape[:axis], *sizes, *item.shape[axis + 1 :]) for axis in _axes(item.shape, units))
         for shape, item in zip(given, last, strict=True)
     )
 

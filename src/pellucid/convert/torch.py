@@ -18,7 +18,7 @@ import numpy as np
 
 from pellucid.convert.source import Arrange, Source, Wanted
 from pellucid.errors import ConfigError
-from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer
+from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
@@ -56,13 +56,13 @@ class TorchSource(Source):
                 found.append(
                     Wanted(layer, name, f"{part}{number}.{tensor}", sizes, _reversed if turn else arrange, head)
                 )
-            if isinstance(layer, Flatten | GlobalAvgPool2D):
+            if visit.ends_maps:
                 head = True
-                flattened = visit.input_shape if isinstance(layer, Flatten) else None
+                flattened = visit.input_shape if layer.role == "flatten" else None
                 part, number = (part, number + 1) if single else ("classifier.", 0)
             else:
-                number += 2 if layer.params and getattr(layer, "activation", None) is not None else 1
-            if isinstance(layer, Dense):
+                number += 2 if layer.params and layer.nonlinearity is not None else 1
+            if layer.role == "dense":
                 flattened = None
         return found
 
@@ -77,10 +77,10 @@ def _arrays(layer: Layer, flattened: Shape | None) -> list[tuple[str, str, Shape
     arrays = layer.params | layer.state
     if not arrays:
         return []
-    if isinstance(layer, BatchNorm):
+    if layer.role == "batch norm":
         return [(name, _BATCH_NORM[name], array.shape, np.asarray) for name, array in arrays.items()]
     kernel = arrays.get("kernel")
-    if kernel is None or not isinstance(layer, Conv2D | Dense) or kernel.ndim not in (2, 4):
+    if kernel is None or layer.role not in ("convolution", "dense") or kernel.ndim not in (2, 4):
         raise ConfigError(f"{layer.place()}: weights of a {type(layer).__name__} cannot be read from PyTorch's files")
     found: list[tuple[str, str, Shape, Arrange]]
     if kernel.ndim == 4:

@@ -36,6 +36,16 @@ class Visit:
         """Of the value it reads, or the first of them."""
         return self.input_shapes[0]
 
+    @property
+    def keeps_place(self) -> bool:
+        """Whether number (i, j) of what it gives belongs to (i, j) of what it reads, as far as shapes tell."""
+        return self.layer.window() is None and all(shape == self.output_shape for shape in self.input_shapes)
+
+    @property
+    def ends_maps(self) -> bool:
+        """Whether maps end here and a row of numbers begins: up to here features are found, the rest is the head."""
+        return self.layer.role == "flatten" or len(self.output_shape) == 1 < len(self.input_shape)
+
 
 @dataclass(frozen=True)
 class Graph:

@@ -135,10 +135,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "name": model.name,
         "seed": model.seed,
         "input_shape": list(model.input_shape),
-        "layers": [
-            layer.config() if type(layer) in layers.LAYERS.values() else {**layer.config(), "own": True}
-            for layer in model.layers
-        ],
+        "layers": [{**layer.config(), "own": True} if layer.custom else layer.config() for layer in model.layers],
         "preprocessing": model.preprocessing.to_config(),
         "class_names": None if names is None else list(names),
         "trained_on": model.trained_on,

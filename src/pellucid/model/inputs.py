@@ -15,7 +15,6 @@ from pellucid._arguments import several, within, word
 from pellucid.datasets.batches import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
-from pellucid.layers import Softmax
 from pellucid.layers.stack import channels_last
 from pellucid.ops import Array, Shape, float32_array, real_array, words_of
 from pellucid.ops.geometry import number
@@ -171,8 +170,8 @@ def _refuse_softmax_of_one(model: Network) -> None:
     """Such a layer gives 1 for every picture, and no gradient."""
     for visit in model.graph.walk():
         layer, shape = visit.layer, visit.output_shape
-        softmax = isinstance(layer, Softmax) or getattr(layer, "activation", None) == "softmax"
-        if softmax and shape[-1] == 1:
+        how = layer.nonlinearity
+        if how is not None and how.kind == "softmax" and shape[-1] == 1:
             raise ConfigError(
                 f"{layer.place()}: a softmax over one unit is 1 for every picture, so nothing can be learned; "
                 'use activation="sigmoid" with loss="binary_crossentropy", or one unit a class'

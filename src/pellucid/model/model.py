@@ -15,7 +15,7 @@ from pellucid._progress import work_bar
 from pellucid._text import printable, say
 from pellucid.errors import ConfigError, shown
 from pellucid.files.inside import Inside
-from pellucid.layers import LAYERS, Input, Layer
+from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import file as model_file
@@ -266,7 +266,7 @@ class Model(Network, Shown):
 
         Classes of one's own go along, too, and must be found by their names.
         """
-        own = {type(layer).__name__: type(layer) for layer in self.layers if type(layer) not in LAYERS.values()}
+        own = {type(layer).__name__: type(layer) for layer in self.layers if layer.custom}
         kind = None if type(self) is Sequential else type(self)
         chosen = (self._optimizer, self._loss)
         compiled = chosen if model_file.own_of({"compiled": self.compiled_config()}) else None

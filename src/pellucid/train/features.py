@@ -21,7 +21,7 @@ import numpy as np
 from pellucid.datasets.batches import Batches
 from pellucid.datasets.cache import SPARE_BYTES, limit_bytes
 from pellucid.datasets.download import cache_folder
-from pellucid.layers import Dropout, Layer
+from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty
@@ -81,7 +81,7 @@ def stage_of(
         tell(FeaturesNotKept("frozen layers run in every epoch: the pictures are augmented"))
         return whole
     if barrier:
-        why = "draws anew in each step" if type(barrier) is Dropout else "may do something else in training than in use"
+        why = "draws anew in each step" if barrier.drop_rate > 0 else "may do something else in training than in use"
         tell(FeaturesNotKept(f"frozen layers from {barrier.name!r} on run in every epoch: it {why}"))
     if not frozen:
         return whole

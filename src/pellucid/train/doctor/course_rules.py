@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from pellucid._numbers import percent
-from pellucid.layers import BatchNorm
 from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array
 from pellucid.train.doctor.chart import Chart, Finding
@@ -215,8 +215,8 @@ def _spoiled_by_batch_norm(chart: Chart) -> float | None:
     return used if used is not None and used > max(late + BEHIND * chart.chance, 2 * late) else None
 
 
-def _trained_norms(chart: Chart) -> list[BatchNorm]:
-    return [layer for layer in chart.model.layers if isinstance(layer, BatchNorm) and layer.trainable]
+def _trained_norms(chart: Chart) -> list[Any]:
+    return [layer for layer in chart.model.layers if layer.role == "batch norm" and layer.trainable]
 
 
 def waiting(chart: Chart) -> Finding | None:

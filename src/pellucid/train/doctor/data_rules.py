@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pellucid._numbers import percent
-from pellucid.layers import BatchNorm
 from pellucid.losses import MeanAbsoluteError, MeanSquaredError
 from pellucid.train.doctor.chart import Chart, Finding, class_counts
 from pellucid.train.doctor.duplicates import shared_rows
@@ -55,7 +54,7 @@ def pictures_not_scaled(chart: Chart) -> Finding | None:
     """
     x = chart.probes
     finite = x[np.isfinite(x)]
-    if not finite.size or isinstance(chart.model.layers[0], BatchNorm):
+    if not finite.size or chart.model.layers[0].role == "batch norm":
         return None
     size = float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))
     values = {"low": f"{finite.min():.4g}", "high": f"{finite.max():.4g}"}

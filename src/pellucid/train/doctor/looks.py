@@ -8,22 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.layers import BatchNorm, Flatten, Layer, ReLU, ScaledTanh, Sigmoid, Softmax, Tanh
+from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.ops import recomputed
 from pellucid.ops.geometry import Array
 
 SATURATED = 0.98
 """|2 y - 1| of a sigmoid, |y| of a tanh: beyond, less than a twenty-fifth of the slope in the middle is left."""
-
-ALONE: dict[type[Layer], str] = {
-    ReLU: "relu",
-    Sigmoid: "sigmoid",
-    Tanh: "tanh",
-    ScaledTanh: "tanh",
-    Softmax: "softmax",
-}
-"""Layers that are nothing but an activation."""
 
 
 @dataclass(frozen=True)
@@ -53,38 +44,38 @@ def through(graph: Graph, x: Array, *, own_statistics: bool = True) -> tuple[lis
     outputs: list[Output] = []
 
     def each(number: int, layer: Layer, read: Any) -> Array | None:
-        if not type(layer).__module__.startswith("pellucid."):
+        if layer.custom:
             return None
         before = recomputed()
-        y = np.asarray(layer.forward(read, training=own_statistics and isinstance(layer, BatchNorm))[0])
+        y = np.asarray(layer.forward(read, training=own_statistics and layer.role == "batch norm")[0])
         outputs.append(replace(_seen(layer, y), recomputed=recomputed() - before))
         return y
 
     return outputs, graph.run(x, each)
 
 
-def activation_of(layer: Layer) -> str | None:
-    """The activation that a layer is or ends in."""
-    return ALONE.get(type(layer)) or getattr(layer, "activation", None)
+def kind_of(layer: Layer) -> str | None:
+    """The activation that a layer is or ends in, by name."""
+    return None if layer.nonlinearity is None else layer.nonlinearity.kind
 
 
 def last_activation(layers: Sequence[Layer]) -> str | None:
     """The activation that a network ends in, with nothing behind it but a change of shape; None for a linear end."""
     for layer in reversed(layers):
-        if activation_of(layer) is not None or type(layer) is not Flatten:
-            return activation_of(layer)
+        if layer.role != "flatten":
+            return kind_of(layer)
     return None
 
 
 def _seen(layer: Layer, y: Array) -> Output:
-    kind, rows = activation_of(layer), y.reshape(-1, y.shape[-1])
+    how, rows = layer.nonlinearity, y.reshape(-1, y.shape[-1])
     several = rows.shape[1] > 1
-    if kind == "relu":
+    if how is not None and how.kind == "relu":
         return Output(layer, len(y), dead=float(np.mean(~rows.any(axis=0))) if several else None)
-    if kind not in ("sigmoid", "tanh"):
+    if how is None or how.kind not in ("sigmoid", "tanh"):
         return Output(layer, len(y))
     # how far from the middle, from -1 to 1
-    level = 2 * rows - 1 if kind == "sigmoid" else rows / (layer.amplitude if isinstance(layer, ScaledTanh) else 1)
+    level = 2 * rows - 1 if how.kind == "sigmoid" else rows / how.amplitude
     stuck = (level > SATURATED).all(axis=0) | (level < -SATURATED).all(axis=0)
     return Output(
         layer,

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from pellucid._numbers import percent
-from pellucid.layers import Activation, BatchNorm, Dropout, Layer
+from pellucid.layers import Layer
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowering import strip_head
 from pellucid.train.doctor.chart import Chart, Finding
-from pellucid.train.doctor.looks import Output, activation_of, last_activation
+from pellucid.train.doctor.looks import Output, kind_of, last_activation
 
 MIN_BATCH = 8
 """Pictures that batch norm takes its mean and variance from. Wu and He 2018, figure 1: the error of ResNet-50 is flat
@@ -36,7 +36,7 @@ SQUASHED = ("softmax", "sigmoid", "tanh")
 
 def small_batch(chart: Chart) -> Finding | None:
     """Batch norm's mean and variance of a few pictures are mostly noise."""
-    norm = next((layer for layer in chart.model.layers if isinstance(layer, BatchNorm) and layer.trainable), None)
+    norm = next((layer for layer in chart.model.layers if layer.role == "batch norm" and layer.trainable), None)
     size = min(chart.batch_size, len(chart.examples))
     return (
         None if norm is None or size >= MIN_BATCH else Finding("small-batch", {"layer": norm.name, "size": str(size)})
@@ -52,7 +52,7 @@ def scores_squashed(chart: Chart) -> Finding | None:
     body = strip_head(chart.model.graph, joint).layers
     squashing = _last_activations(body)
     if joint is not None and last_activation(body) == "relu":
-        last = next(layer for layer in reversed(body) if activation_of(layer) == "relu")
+        last = next(layer for layer in reversed(body) if kind_of(layer) == "relu")
         return Finding("scores-squashed", {"layer": last.name, "kind": "relu", "joint": joint})
     if joint is None:
         softmaxes = [layer for layer, kind in squashing if kind == "softmax"]
@@ -70,9 +70,9 @@ def dropout_high(chart: Chart) -> Finding | None:
     """What is left of so many numbers is mostly noise, and made larger by as much as is dropped."""
     noise: dict[tuple[str, float, int], float] = {}
     for visit in chart.model.graph.walk():
-        layer, count = visit.layer, math.prod(visit.input_shape)
-        if isinstance(layer, Dropout):
-            noise[layer.name, layer.rate, count] = layer.rate / (1 - layer.rate) / count
+        layer, rate, count = visit.layer, visit.layer.drop_rate, math.prod(visit.input_shape)
+        if rate > 0:
+            noise[layer.name, rate, count] = rate / (1 - rate) / count
     if sum(noise.values()) < DROPOUT_NOISE:
         return None
     name, rate, count = max(noise, key=lambda key: noise[key])
@@ -127,7 +127,7 @@ def wide_range(chart: Chart) -> Finding | None:
 def has_sigmoids(layers: Sequence[Layer]) -> bool:
     """Whether a layer before the last weighted one is a sigmoid or tanh: such networks start slowly."""
     last = max((i for i, layer in enumerate(layers) if layer.params), default=0)
-    return any(activation_of(layer) in ("sigmoid", "tanh") for layer in layers[:last])
+    return any(kind_of(layer) in ("sigmoid", "tanh") for layer in layers[:last])
 
 
 def _share(sentence: str, share: float, output: Output) -> Finding:
@@ -138,10 +138,10 @@ def _last_activations(layers: Sequence[Layer]) -> list[tuple[Layer, str]]:
     """The squashing activations behind the last weights, the last first; layers that only reshape are passed over."""
     found = []
     for layer in reversed(layers):
-        kind = activation_of(layer)
+        kind = kind_of(layer)
         if kind in SQUASHED:
             found.append((layer, kind))
-        elif kind is not None or type(layer) is Activation:
+        elif layer.role == "activation" or kind is not None:
             break
         if layer.params:
             break
