@@ -9,3 +9,8 @@ cmake=$("$python" -c 'import cmake, os; print(os.path.join(cmake.CMAKE_BIN_DIR, 
     -DPython_EXECUTABLE="$("$python" -c 'import sys; print(sys.executable)')" \
     -DPELLUCID_OUTPUT="$PWD/src/pellucid/ops" "$@" >/dev/null
 "$cmake" --build build/develop --parallel "${JOBS:-2}"
+# what the module holds, for type checkers; nothing can be imported where NumPy is missing
+if "$python" -c 'import numpy' 2>/dev/null; then
+    "$python" -m nanobind.stubgen --quiet --import src --module pellucid.ops._native \
+        --output-file src/pellucid/ops/_native.pyi
+fi

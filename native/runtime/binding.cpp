@@ -320,24 +320,28 @@ NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // at exit, a thread that Python has ended still holds what it worked on
 
     nb::class_<Step>(m, "Step")
-        .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"))
+        .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"),
+             nb::sig("def __init__(self, kernel: str, values: dict[str, object]) -> None"))
         .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
         .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
-        .def_prop_ro("sizes", &sizes_of)
-        .def_prop_ro("arrays", &arrays_of)
+        .def_prop_ro("sizes", &sizes_of, nb::sig("def sizes(self) -> dict[str, int]"))
+        .def_prop_ro("arrays", &arrays_of, nb::sig("def arrays(self) -> list[str]"))
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
         .def(nb::init<std::vector<const Step*>, bool>(), nb::arg("steps"), nb::arg("fixed_weights") = false)
         .def("refresh", [](Program& p) { without_gil([&] { p.data.refresh(); }); })
         .def("run", &Program::run, nb::arg("n") = -1)
-        .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"))
+        .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"),
+             nb::sig("def run_steps(self, n: int, count: int, before: Sequence[tuple[object, object]], "
+                     "after: Sequence[tuple[object, object]]) -> int"))
         .def("__len__", [](const Program& p) { return p.data.size(); })
         .def_prop_ro("batch", [](const Program& p) { return p.data.largest_batch(); })
         .def_prop_ro("workspace_bytes", [](const Program& p) { return p.data.workspace_bytes(); });
     m.def("run", &run_step, nb::arg("step"));
-    m.def("kernel_fields", &kernel_fields);
-    m.def("field_choices", &field_choices);
+    m.def("kernel_fields", &kernel_fields,
+          nb::sig("def kernel_fields() -> dict[str, list[tuple[str, str, str, bool, str]]]"));
+    m.def("field_choices", &field_choices, nb::sig("def field_choices() -> dict[str, list[str]]"));
     m.def("instruction_sets", &instruction_sets);
     m.def("instruction_set", [] { return chosen_set; });
     m.def("use_instruction_set", &use, nb::arg("name"));
