@@ -80,7 +80,8 @@ def data(network: str, batch: int) -> tuple[Any, Any]:
 def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
     """Our training plan, as fit makes it, fed with pictures for so many steps."""
     from pellucid import ops, zoo
-    from pellucid.plan import Feed, TrainingPlan
+    from pellucid.plan import Feed
+    from pellucid.train import training_plan as plan_of
 
     ops.set_num_threads(task.threads)
     shape, classes = SHAPES[task.network]
@@ -89,7 +90,7 @@ def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
     model.compile("adam", "categorical_crossentropy")
     ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
     feed = Feed(x, y, None, capacity=task.batch, picture=shape, scale=ones, offset=zeros)
-    return TrainingPlan.of(model, feed, seed=0, accuracy="categorical")
+    return plan_of(model, feed, seed=0, accuracy="categorical")
 
 
 def make_pellucid(task: Task) -> Made:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import layers as L
+from pellucid import train
 from pellucid.model import Sequential
 from pellucid.plan import Feed, TrainingPlan
 from pellucid.train import Event, History, Listener, Stop
@@ -43,7 +44,7 @@ def fit(model: Sequential, *data: object, **options: object) -> History:
 
 def training_plan(model: Sequential, feed: Feed, seed: int = 3, accuracy: str | None = "categorical") -> TrainingPlan:
     """The step of training that a compiled model takes."""
-    return TrainingPlan.of(model, feed, seed=seed, accuracy=accuracy)
+    return train.training_plan(model, feed, seed=seed, accuracy=accuracy)
 
 
 class StopAt:

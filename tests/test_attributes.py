@@ -203,9 +203,9 @@ WRONG_VALUES: dict[str, tuple[object, ...]] = {
     "class_names": (5, "abc", ["a"] * 3, ["a", "b"], list("abcd"), ["a", "b", 3], ["a", "b", ""], {"a": 1}),
     "preprocessing": (5, None, "crop", {"scale": 1}, Preprocessing(mean=(0.1, 0.2))),
     "trained_on": (5, None, "mnist", []),
-    "slots": (5, None, []),
-    "optimizer_step": (-1, 2**63, "x", 0.5),
-    "num_epochs": (-1, 2**63, "x", None),
+    "optimizer_state.slots": (5, None, []),
+    "optimizer_state.step": (-1, 2**63, "x", 0.5),
+    "optimizer_state.num_epochs": (-1, 2**63, "x", None),
     "exact_convolution": (5, "yes", None),
     "trainable": (5, "yes", None),
 }
@@ -214,11 +214,13 @@ WRONG_VALUES: dict[str, tuple[object, ...]] = {
 def test_what_is_set_on_a_model_is_checked_when_it_is_set() -> None:
     model = network()
     for name, values in WRONG_VALUES.items():
-        before = getattr(model, name)
+        within, _, last = name.rpartition(".")
+        owner = getattr(model, within) if within else model
+        before = getattr(owner, last)
         for value in values:
-            with pytest.raises(ConfigError, match=name.removesuffix("s")):
-                setattr(model, name, value)
-        assert getattr(model, name) is before, name
+            with pytest.raises(ConfigError, match=last.removesuffix("s")):
+                setattr(owner, last, value)
+        assert getattr(owner, last) is before, name
     model.class_names, model.seed = ["a", "b", "c"], np.int64(3)  # type: ignore[assignment]
     assert (model.class_names, model.seed) == (("a", "b", "c"), 3)
     one = Sequential([Dense(1, input_shape=(4,))])

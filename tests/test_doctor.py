@@ -101,7 +101,7 @@ def test_training_is_the_same_to_the_last_bit_with_and_without(scale: float, aug
     (one, first), (two, second) = ends
     for name, with_doctor, without in [
         ("parameters", one.parameters.vector, two.parameters.vector),
-        *((f"slot {key}", one.slots[key], two.slots[key]) for key in one.slots),
+        *((f"slot {key}", value, two.optimizer_state.slots[key]) for key, value in one.optimizer_state.slots.items()),
         *((f"weights {i}", a, b) for i, (a, b) in enumerate(zip(one.get_weights(), two.get_weights(), strict=True))),
     ]:
         assert with_doctor.tobytes() == without.tobytes(), name

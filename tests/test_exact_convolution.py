@@ -14,8 +14,9 @@ from pellucid.files import tensor_file
 from pellucid.layers import Conv2D, Dense, Flatten, MaxPool2D
 from pellucid.model.inputs import make_examples
 from pellucid.ops import native
-from pellucid.plan import InferencePlan, TrainingPlan
-from pellucid.train.examples import make_feed
+from pellucid.plan import InferencePlan
+from pellucid.train import training_plan
+from pellucid.train.feeding import make_feed
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 X = np.random.default_rng(0).normal(size=(12, 14, 14, 8)).astype(np.float32)
@@ -51,7 +52,7 @@ def algorithms(model: pellucid.Sequential) -> set[str]:
     feed = make_feed(model, examples, 4, staged=False)
     plans = (
         InferencePlan(model.graph, model.parameters, capacity=4),
-        TrainingPlan.of(model, feed, seed=0, accuracy="categorical"),
+        training_plan(model, feed, seed=0, accuracy="categorical"),
     )
     steps = [step for plan in plans for step in plan.steps]
     return {native.conv2d_algorithm(step) for step in steps} - {"auto", "narrow"}

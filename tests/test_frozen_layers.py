@@ -47,7 +47,7 @@ def test_no_way_back_enters_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
         model = frozen(zoo.vgg11((32, 32, 3), 3, dense_units=8), depth)
         examples, _ = make_examples(model, np.zeros((4, 32, 32, 3), np.uint8), np.arange(4) % 3, None, None)
         made.clear()
-        Trainer(model, examples, TrainConfig(1, 4))._make_plan()
+        Trainer(model, examples, TrainConfig(1, 4))._staging.make_plan()
         return [name for name in made if name.endswith(("kernel", "input"))]
 
     everything, last_block, head_alone = (backward_steps(depth) for depth in (0, 10, 14))

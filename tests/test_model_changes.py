@@ -23,7 +23,7 @@ RNG = np.random.default_rng(3)
 def momentum_of(model: Sequential, name: str) -> np.ndarray:
     parameters = model.parameters
     segment = next(s for s in parameters.segments if s.key == f"{name}/kernel")
-    return parameters.slot(model.slots["m"], segment).copy()
+    return parameters.slot(model.optimizer_state.slots["m"], segment).copy()
 
 
 def test_moments_stay_with_the_layers_that_stay() -> None:
@@ -49,8 +49,8 @@ def test_new_layers_start_with_the_optimizers_own_moments() -> None:
     model.pop()
     model.add(L.Dense(3, name="new"))
     segment = next(s for s in model.parameters.segments if s.key == "new/kernel")
-    (name,) = model.slots
-    np.testing.assert_array_equal(model.parameters.slot(model.slots[name], segment), 0.25)
+    (name,) = model.optimizer_state.slots
+    np.testing.assert_array_equal(model.parameters.slot(model.optimizer_state.slots[name], segment), 0.25)
 
 
 def test_frozen_layers_stay_and_thawed_ones_move() -> None:

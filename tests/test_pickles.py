@@ -90,7 +90,10 @@ def test_training_goes_on_alike_in_a_copy(way: Callable[[Any], Any], frozen: boo
     again = way(model)
     for one in (model, again):
         one.fit(X, WORDS, verbose=0, doctor=False, epochs=2, batch_size=5)
-    assert again.num_epochs == model.num_epochs and again.optimizer_step == model.optimizer_step
+    assert (
+        again.optimizer_state.num_epochs == model.optimizer_state.num_epochs
+        and again.optimizer_state.step == model.optimizer_state.step
+    )
     assert all(map(np.array_equal, model.get_weights(), again.get_weights()))
 
 

@@ -63,7 +63,7 @@ def test_events_come_in_order_with_their_numbers() -> None:
     end = told[-1]
     assert isinstance(end, TrainingEnded) and end.reason == "all epochs done"
     assert end.num_epochs == 2 and end.best_epoch == history.best_epoch
-    assert model.num_epochs == 2 and model.optimizer_step == 6
+    assert model.optimizer_state.num_epochs == 2 and model.optimizer_state.step == 6
 
 
 def test_an_epochs_loss_is_the_mean_over_pictures_not_batches() -> None:
@@ -212,7 +212,7 @@ def test_a_listener_stops_training(kind: type, batches: int, epochs: int) -> Non
     model = compiled()
     history = fit(model, x, y, batch_size=8, epochs=5, callbacks=stop, validation_data=(x[:9], y[:9]))
     assert Counter(type(e) for e in told)[BatchEnded] == batches
-    assert len(history.epoch) == epochs == model.num_epochs, "an epoch that was stopped has not ended"
+    assert len(history.epoch) == epochs == model.optimizer_state.num_epochs, "an epoch that was stopped has not ended"
     assert isinstance(told[-1], TrainingEnded) and told[-1].reason == "enough"
     assert told[-1].num_epochs == epochs
 
@@ -262,14 +262,14 @@ class Patient:
 
 @pytest.mark.skipif(backend().name != "native", reason="stretches are for native programs")
 def test_stretches_of_steps_give_the_same_bits_as_single_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.train.trainer.STRETCH_S", 1.0)
+    monkeypatch.setattr("pellucid.train.stepping.STRETCH_S", 1.0)
     x, y = pictures(90)
     histories, weights, patient = [], [], Patient()
     for callbacks in (patient, lambda event: None):
         model = compiled(optimizers.Adam(pellucid.schedules.Step(0.01, 3, 0.5)), with_dropout())
         histories.append(fit(model, x, y, batch_size=8, epochs=3, callbacks=callbacks))
         weights.append(model.get_weights())
-        assert model.optimizer_step == 36
+        assert model.optimizer_state.step == 36
     for name in ("loss", "accuracy", "learning_rate"):
         assert histories[0][name] == histories[1][name]
     for a, b in zip(*weights, strict=True):
@@ -281,7 +281,7 @@ def test_stretches_of_steps_give_the_same_bits_as_single_steps(monkeypatch: pyte
 
 @pytest.mark.skipif(backend().name != "native", reason="stretches are for native programs")
 def test_a_stretch_ends_before_a_loss_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.train.trainer.STRETCH_S", 1.0)
+    monkeypatch.setattr("pellucid.train.stepping.STRETCH_S", 1.0)
     (x, y), weights = pictures(64), []
     x[43, 2, 2, 1] = np.nan
     for callbacks in (Patient(), lambda event: None):
@@ -289,7 +289,7 @@ def test_a_stretch_ends_before_a_loss_that_is_no_number(monkeypatch: pytest.Monk
         with pytest.raises(DivergedError, match=r"loss became nan at step 6 \(epoch 1, batch 6\)"):
             fit(model, x, y, batch_size=8, shuffle=False, callbacks=callbacks)
         weights.append(model.get_weights())
-        assert model.optimizer_step == 5
+        assert model.optimizer_state.step == 5
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -102,8 +102,8 @@ def outcome(done: Trainer, history: History) -> dict[str, Any]:
     model = done.model
     return {
         "weights": [array.tobytes() for array in model.get_weights()],
-        "slots": {name: vector.tobytes() for name, vector in model.slots.items()},
-        "counts": (model.optimizer_step, model.num_epochs),
+        "slots": {name: vector.tobytes() for name, vector in model.optimizer_state.slots.items()},
+        "counts": (model.optimizer_state.step, model.optimizer_state.num_epochs),
         "history": (history.history, history.epoch, history.best_epoch),
     }
 
@@ -128,7 +128,7 @@ def test_ends_with_the_same_bits_wherever_it_was_stopped(case: str, tmp_path: Pa
         assert saved is not None
         second = trainer(case, Checkpoints(folder), [])
         second.resume(saved)
-        assert second.model.optimizer_step == first.model.optimizer_step
+        assert second.model.optimizer_state.step == first.model.optimizer_state.step
         assert outcome(second, second.run()) == expected, f"stopped by {stop}"
 
 

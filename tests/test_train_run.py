@@ -99,7 +99,7 @@ def test_an_interrupted_run_keeps_its_last_step(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, model, listeners=[interrupt])
-    assert model.optimizer_step == 5
+    assert model.optimizer_state.step == 5
     last, best = pellucid.load(tmp_path / "last.safetensors"), pellucid.load(tmp_path)
     np.testing.assert_array_equal(last.parameters.vector, model.parameters.vector)
     assert np.any(best.parameters.vector != last.parameters.vector)

@@ -53,7 +53,7 @@ def test_a_large_network_predicts_and_learns(name: str, side: int, shown: int, c
     model.compile(optimizers.SGD(rate, momentum=0.9), "categorical_crossentropy")
     history = model.fit(moved, labels, batch_size=len(moved), epochs=STEPS, verbose=0)
     losses = history["loss"]
-    assert len(losses) == model.optimizer_step == STEPS
+    assert len(losses) == model.optimizer_state.step == STEPS
     assert losses[0] > 0.8 * np.log(1000) and np.mean(losses[-3:]) < 0.5 * losses[0], losses
     after = model.predict(pictures)
     assert after[:, :shown].sum(axis=1).min() > 0.5, "the few of a thousand classes that were shown"

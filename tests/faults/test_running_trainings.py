@@ -302,7 +302,7 @@ def watch(event):
 
 settings = {"batch_size": 4, "epochs": epochs, "verbose": 0, "validation_data": (x[:200], y[:200])}
 model.fit(x[:count], y[:count], **settings, callbacks=watch, resume=sys.argv[1])
-print(model.optimizer_step, *resident)
+print(model.optimizer_state.step, *resident)
 """
 
 

@@ -24,6 +24,7 @@ from pellucid.errors import BackendError, ConfigError
 from pellucid.model import Model
 from pellucid.ops import native
 from pellucid.plan import Feed, InferencePlan, TrainingPlan
+from pellucid.train import training_plan
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def measure(job: Job) -> Measurement:
     plan: TrainingPlan | InferencePlan
     if job.work == "train":
         step, plan = _training(model, job.batch)
-        moments = sum(slot.nbytes for slot in model.slots.values())
+        moments = sum(slot.nbytes for slot in model.optimizer_state.slots.values())
         kept = parameters.vector.nbytes + parameters.gradients.nbytes + moments
     elif job.work == "infer":
         step, plan = _inference(model, job.batch)
@@ -161,7 +162,7 @@ def _training(model: Model, batch: int) -> tuple[Callable[[], object], TrainingP
     pictures, labels = _random(shape, model.output_shape[-1], batch)
     scale, offset = model.preprocessing.scale_offset(shape[-1])
     feed = Feed(pictures, labels, None, capacity=batch, picture=shape, scale=scale, offset=offset)
-    plan = TrainingPlan.of(model, feed, seed=0, accuracy="categorical")
+    plan = training_plan(model, feed, seed=0, accuracy="categorical")
     number = iter(range(sys.maxsize))
     return lambda: plan.run(batch, step=next(number), learning_rate=1e-4), plan
 

@@ -62,9 +62,7 @@ class Model(Network, Shown):
     fit together, at the layer that does not fit.
     """
 
-    assignable = frozenset(
-        {"name", "seed", "class_names", "preprocessing", "trained_on", "slots", "optimizer_step", "num_epochs"}
-    )
+    assignable = frozenset({"name", "seed", "class_names", "preprocessing", "trained_on"})
     instead: ClassVar[dict[str, str]] = {
         "optimizer": "is chosen by compile(optimizer, loss)",
         "loss": "is chosen by compile(optimizer, loss)",
@@ -277,7 +275,7 @@ class Model(Network, Shown):
         self.build()
         with self.turns.taken():
             data = model_file.to_bytes(self)
-            more |= {name: copy.deepcopy(getattr(self, name)) for name in ("slots", "optimizer_step", "num_epochs")}
+            more["_optimizer_state"] = copy.deepcopy(self.optimizer_state)
         return model_file.from_bytes, (data, own, kind, compiled), more
 
 

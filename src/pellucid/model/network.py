@@ -24,7 +24,7 @@ from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, whole
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Predictor
-from pellucid.train import ACCURACY_NAMES
+from pellucid.train import ACCURACY_NAMES, OptimizerState
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
@@ -38,9 +38,6 @@ class Network(Stack):
         "class_names": lambda model, value: names_for(model, value),
         "preprocessing": lambda model, value: scaling_for(model, value),
         "trained_on": lambda model, value: record(value, f"{model.name}: trained_on"),
-        "slots": lambda model, value: record(value, f"{model.name}: slots"),
-        "optimizer_step": lambda model, value: whole(value, f"{model.name}: optimizer_step", 2**62, least=0),
-        "num_epochs": lambda model, value: whole(value, f"{model.name}: num_epochs", 2**62, least=0),
     }
 
     def __init__(self, name: str, *, seed: int, exact_convolution: bool) -> None:
@@ -49,9 +46,7 @@ class Network(Stack):
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None
         self.trained_on: dict[str, Any] = {}
-        self.slots: dict[str, Array] = {}
-        self.optimizer_step = 0
-        self.num_epochs = 0
+        self._optimizer_state = OptimizerState()
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self._metric_names = ACCURACY_NAMES[:1]
@@ -86,8 +81,9 @@ class Network(Stack):
                 return current
             old, new = self._parameters, FlatParameters(self.layers)
             if old is not None:
-                fresh = self.optimizer.slots(new.gradients.size) if self.slots else {}
-                self.slots = new.carry_over(self.slots, old, fresh)
+                slots = self.optimizer_state.slots
+                fresh = self.optimizer.slots(new.gradients.size) if slots else {}
+                self.optimizer_state.slots = new.carry_over(slots, old, fresh)
             new.bind()
             self._parameters, self._laid_out = new, True
             self._predictor.forget()
@@ -184,7 +180,7 @@ class Network(Stack):
         self.turns.expect_own(self.name, "compiled")
         self._optimizer, self._loss = chosen
         self._metric_names = tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
-        self.slots, self.optimizer_step = {}, 0
+        self.optimizer_state.restart()
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -217,15 +213,17 @@ class Network(Stack):
         named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
         return {**chosen, **named}
 
+    @property
+    def optimizer_state(self) -> OptimizerState:
+        """What the optimizer has come to; `fit` goes on from there."""
+        return self._optimizer_state
+
     def prepare_slots(self) -> None:
         """Make the optimizer's moments fit the trainable parameters, keeping those there are."""
         with self.turns.taken(), building:
-            self._prepare_slots()
-
-    def _prepare_slots(self) -> None:
-        size = self.parameters.gradients.size
-        if not self.slots or next(iter(self.slots.values())).size != size:
-            self.slots = self.optimizer.slots(size)
+            size, state = self.parameters.gradients.size, self.optimizer_state
+            if not state.slots or next(iter(state.slots.values())).size != size:
+                state.slots = self.optimizer.slots(size)
 
     # Inside
 

@@ -11,7 +11,7 @@ from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
 from pellucid.plan.memory import Memory, inference_memory, training_memory
-from pellucid.plan.plans import Compiled, EvaluationPlan, FeaturePlan, InferencePlan, TrainingPlan
+from pellucid.plan.plans import EvaluationPlan, FeaturePlan, InferencePlan, TrainingPlan
 from pellucid.plan.predictor import Predictor
 from pellucid.plan.update import penalty_loss
 
@@ -19,7 +19,6 @@ __all__ = [
     "COUNT",
     "HITS",
     "LOSS",
-    "Compiled",
     "EvaluationPlan",
     "FeaturePlan",
     "Feed",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
@@ -26,26 +24,6 @@ from pellucid.plan.lowering import backward_work, convolves_directly, lower, str
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work
-
-
-class Compiled(Protocol):
-    """What a training plan needs of a model."""
-
-    slots: dict[str, Array]
-
-    @property
-    def graph(self) -> Graph: ...
-    @property
-    def layers(self) -> Sequence[Layer]: ...
-    @property
-    def parameters(self) -> FlatParameters: ...
-    @property
-    def loss(self) -> Loss: ...
-    @property
-    def optimizer(self) -> Optimizer: ...
-
-    def prepare_slots(self) -> None:
-        """Make the optimizer's moments fit the trainable parameters."""
 
 
 class InferencePlan:
@@ -185,32 +163,6 @@ class TrainingPlan:
         self._work = WorkSequence(
             [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update],
             prepare=self._base.prepare,
-        )
-
-    @classmethod
-    def of(
-        cls,
-        model: Compiled,
-        feed: Feed,
-        *,
-        seed: int,
-        accuracy: str | None,
-        graph: Graph | None = None,
-    ) -> TrainingPlan:
-        """The step that a compiled model takes; makes the optimizer's slots where they are missing.
-
-        graph: the last layers alone, where the feed holds what goes into them. Default: all.
-        """
-        model.prepare_slots()
-        return cls(
-            model.graph if graph is None else graph,
-            model.parameters,
-            loss=model.loss,
-            optimizer=model.optimizer,
-            slots=model.slots,
-            feed=feed,
-            seed=seed,
-            accuracy=accuracy,
         )
 
     def run(self, n: int, *, step: int, learning_rate: float) -> bool:

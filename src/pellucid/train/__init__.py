@@ -1,7 +1,9 @@
 """Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), what a run leaves (`run`).
 
-`checkpoints` keeps a folder of checkpoints, `resume` says what is in one. What frozen layers give is computed once
-(`features`)."""
+How far it is, is a value (`state`). Beside the loop: batches come within reach (`feeding`), are stepped through
+(`stepping`) and judged (`judging`); what is run is renewed between epochs (`staging`), and what frozen layers give is
+computed once (`features`). `keeping` says when a checkpoint is due, `checkpoints` keeps their folder, `resume` says
+what is in one."""
 
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
@@ -25,10 +27,13 @@ from pellucid.train.events import (
 )
 from pellucid.train.examples import Examples
 from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
+from pellucid.train.judging import evaluate
 from pellucid.train.listeners import JsonLog, Progress
 from pellucid.train.resume import other_backend
 from pellucid.train.run import fit_resumable, new_run_folder, run_training
-from pellucid.train.trainer import Trainer, evaluate
+from pellucid.train.staging import training_plan
+from pellucid.train.state import OptimizerState, TrainingState
+from pellucid.train.trainer import Trainer
 
 __all__ = [
     "ACCURACY_NAMES",
@@ -47,6 +52,7 @@ __all__ = [
     "History",
     "JsonLog",
     "Listener",
+    "OptimizerState",
     "PicturesJudged",
     "Progress",
     "Resumable",
@@ -56,6 +62,7 @@ __all__ = [
     "Trainer",
     "TrainingEnded",
     "TrainingStarted",
+    "TrainingState",
     "evaluate",
     "fit_resumable",
     "named",
@@ -63,4 +70,5 @@ __all__ = [
     "other_backend",
     "run_training",
     "standardize_listeners",
+    "training_plan",
 ]

@@ -9,8 +9,9 @@ import numpy as np
 
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import Array, number, whole
-from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted, Weighted
+from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted
 from pellucid.train.history import ACCURACY_NAMES
+from pellucid.train.trainable import Trainable
 
 
 class EarlyStopping:
@@ -40,7 +41,7 @@ class EarlyStopping:
         self._monitor = monitor
         self._min_delta, self._patience = number(min_delta, "min_delta", 0.0), whole(patience, "patience")
         self._restore = restore_best_weights
-        self._model: Weighted | None = None
+        self._model: Trainable | None = None
         self._weights: list[Array] | None = None
         self._best, self._waited = math.inf, 0
         self._resumed = False

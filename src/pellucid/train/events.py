@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
 
 from pellucid._arguments import several
 from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import Array
+from pellucid.train.trainable import Trainable
 
 __all__ = [
     "STRETCH_S",
@@ -26,20 +27,9 @@ __all__ = [
     "Stop",
     "TrainingEnded",
     "TrainingStarted",
-    "Weighted",
     "standardize_listeners",
     "wants_every_batch",
 ]
-
-
-class Weighted(Protocol):
-    """What a listener may ask of the model that is trained."""
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights."""
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write all weights."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class TrainingStarted:
     num_samples: int
     num_validation_samples: int
     batch_size: int
-    model: Weighted = field(repr=False, compare=False)
+    model: Trainable = field(repr=False, compare=False)
     first_batch: int = 0
 
 
@@ -189,15 +179,23 @@ Listener = Callable[[Event], Stop | None]
 about STRETCH_S; if all are, such a stretch runs as one call that leaves the interpreter to other threads."""
 
 
-@runtime_checkable
-class Resumable(Protocol):
-    """A listener that remembers something from epoch to epoch, and goes on where it was in a resumed run."""
+class Resumable(ABC):
+    """A listener that remembers something from epoch to epoch, and goes on where it was in a resumed run.
 
+    One that has these two methods is one; it need not derive from this class.
+    """
+
+    @abstractmethod
     def state(self) -> Mapping[str, Array]:
         """What it remembers, as arrays of numbers by name."""
 
+    @abstractmethod
     def resume(self, state: Mapping[str, Array]) -> None:
         """Remember what `state` gave; called before `TrainingStarted`."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        return hasattr(other, "state") and hasattr(other, "resume")
 
 
 STRETCH_S = 0.1

@@ -27,7 +27,9 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty
 from pellucid.plan import FeaturePlan, base_depth
 from pellucid.train.events import Event, FeaturesComputed, FeaturesNotKept
-from pellucid.train.examples import Examples, Trainable, make_feed
+from pellucid.train.examples import Examples
+from pellucid.train.feeding import make_feed
+from pellucid.train.trainable import Trainable
 
 MEMORY_BYTES = 2**30
 """What is kept in memory at most, of training and held-out pictures together; more goes to a file."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,10 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.train.checkpoints import Saved
 from pellucid.train.config import MAX_EPOCHS, TrainConfig
 from pellucid.train.events import Listener, Resumable
-from pellucid.train.examples import Examples, Trainable, fingerprint
+from pellucid.train.examples import Examples, fingerprint
 from pellucid.train.history import History
+from pellucid.train.state import TrainingState
+from pellucid.train.trainable import Trainable
 
 TRAINING = "training:"
 """How the names of tensors begin that belong to the training and not to the model."""
@@ -55,22 +56,6 @@ ADDED = {"exact_convolution": False}
 """Settings that older checkpoints do not name, as they were then."""
 
 
-@dataclass
-class Place:
-    """How far a training is. epoch: finished ones, and the number of the one in hand; batch: its steps that are done.
-
-    totals: sums over the pictures of that epoch so far; learning_rate: of the last step.
-    Units: elapsed_s of that epoch's steps; waited_s of it for pictures.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    totals: Array = field(default_factory=lambda: np.zeros(3))
-    learning_rate: float = 0.0
-    elapsed_s: float = 0.0
-    waited_s: float = 0.0
-
-
 def settings_of(
     model: Trainable, examples: Examples, validation: Examples | None, config: TrainConfig
 ) -> dict[str, Any]:
@@ -91,9 +76,7 @@ def settings_of(
 def pack(
     model: Trainable,
     settings: Mapping[str, Any],
-    place: Place,
-    history: History,
-    best: tuple[float, float],
+    state: TrainingState,
     listeners: Sequence[Listener],
     *,
     gradients: bool,
@@ -101,10 +84,10 @@ def pack(
     """(tensors, facts) of a checkpoint. gradients: keep those of the last step, which a snapshot is still to show."""
     tensors: dict[str, Array] = dict(tensors_of(model.layers))
     own = {
-        "totals": place.totals,
-        "best": np.array(best),
-        **{f"slot:{name}": vector for name, vector in model.slots.items()},
-        **{f"history:{name}": np.array(values, np.float64) for name, values in history.history.items()},
+        "totals": state.totals,
+        "best": np.array(state.best),
+        **{f"slot:{name}": vector for name, vector in state.optimizer.slots.items()},
+        **{f"history:{name}": np.array(values, np.float64) for name, values in state.history.history.items()},
     }
     if gradients:
         own["gradients"] = model.parameters.gradients
@@ -114,17 +97,13 @@ def pack(
     tensors |= {f"{TRAINING}{name}": array for name, array in own.items()}
     backend = ops.backend()
     training = {
-        "epoch": place.epoch,
-        "batch": place.batch,
-        "learning_rate": place.learning_rate,
-        "elapsed_s": place.elapsed_s,
-        "waited_s": place.waited_s,
-        "optimizer_step": model.optimizer_step,
-        "num_epochs": model.num_epochs,
+        **{name: getattr(state, name) for name in ("epoch", "batch", RATE, "elapsed_s", "waited_s")},
+        "optimizer_step": state.optimizer.step,
+        "num_epochs": state.optimizer.num_epochs,
         "next_learning_rate": model.optimizer.config()[RATE],
         "frozen": [layer.name for layer in model.layers if not layer.trainable],
-        "best_epoch": history.best_epoch,
-        "history": list(history.history),
+        "best_epoch": state.history.best_epoch,
+        "history": list(state.history.history),
         "listeners": list(remembering),
         "settings": dict(settings),
         "backend": {"name": backend.name, "instruction_set": backend.instruction_set},
@@ -136,11 +115,12 @@ def unpack(
     saved: Saved,
     model: Trainable,
     settings: Mapping[str, Any],
+    state: TrainingState,
     listeners: Sequence[Listener],
     *,
     rescheduled: bool,
-) -> tuple[Place, History, tuple[float, float]]:
-    """Fill the model and the listeners from a checkpoint; what `pack` was given.
+) -> None:
+    """Fill the model, the state of its training and the listeners from a checkpoint, with what `pack` was given.
 
     rescheduled: the learning rate is the optimizer's own from now on, and not that of the checkpoint.
     Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for a file that holds
@@ -151,27 +131,28 @@ def unpack(
     try:
         if not rescheduled and told["next_learning_rate"] != settings[RATE]:  # a listener had changed it
             model.optimizer.learning_rate = told["next_learning_rate"]
-        return _unpack(saved, told, model, listeners)
+        _unpack(saved, told, model, state, listeners)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         why = f"{error!r:.300}"
         raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {why}") from error
 
 
 def _unpack(
-    saved: Saved, told: Mapping[str, Any], model: Trainable, listeners: Sequence[Listener]
-) -> tuple[Place, History, tuple[float, float]]:
+    saved: Saved, told: Mapping[str, Any], model: Trainable, state: TrainingState, listeners: Sequence[Listener]
+) -> None:
     own = {name[len(TRAINING) :]: array for name, array in saved.tensors.items() if name.startswith(TRAINING)}
     weights = {name: array for name, array in saved.tensors.items() if not name.startswith(TRAINING)}
     fill(model.layers, weights, saved.path)
     for layer in model.layers:
         layer.trainable = layer.name not in told["frozen"]
-    model.slots = {}
+    optimizer = state.optimizer
+    optimizer.restart()
     model.prepare_slots()
-    for name, vector in model.slots.items():
+    for name, vector in optimizer.slots.items():
         vector[...] = _fitting(own, f"slot:{name}", vector.shape)
     if "gradients" in own:
         model.parameters.gradients[...] = _fitting(own, "gradients", model.parameters.gradients.shape)
-    model.optimizer_step, model.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
+    optimizer.step, optimizer.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
     model.touch()
     epoch, batch = int(told["epoch"]), int(told["batch"])
     history = History()
@@ -184,16 +165,13 @@ def _unpack(
     for key, listener in _remembering(listeners).items():
         if key in told["listeners"]:
             listener.resume({name[len(key) :]: array for name, array in own.items() if name.startswith(key)})
-    place = Place(
-        epoch,
-        batch,
-        _fitting(own, "totals", Place().totals.shape),
-        float(told["learning_rate"]),
-        float(told["elapsed_s"]),
-        float(told["waited_s"]),
+    state.epoch, state.batch, state.history = epoch, batch, history
+    state.totals = _fitting(own, "totals", state.totals.shape)
+    state.learning_rate, state.elapsed_s, state.waited_s = (
+        float(told[name]) for name in (RATE, "elapsed_s", "waited_s")
     )
     accuracy, loss = _fitting(own, "best", (2,)).tolist()
-    return place, history, (accuracy, loss)
+    state.best = accuracy, loss
 
 
 def _fitting(own: Mapping[str, Array], name: str, shape: Shape) -> Array:

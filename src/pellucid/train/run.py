@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from pellucid.errors import DataError
 from pellucid.files.atomic import make_folder, remove_leftovers
@@ -14,7 +14,6 @@ from pellucid.files.inside import Inside, Place
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor
-from pellucid.train.doctor.chart import Examined
 from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
@@ -22,6 +21,7 @@ from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
 from pellucid.train.resume import other_backend
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
+from pellucid.train.trainable import Trainable
 from pellucid.train.trainer import Trainer
 
 MODEL_FILE = "model.safetensors"
@@ -29,13 +29,6 @@ LAST_FILE = "last.safetensors"
 LOG_FILE = "log.jsonl"
 SNAPSHOT_FOLDER = "snapshots"
 CHECKPOINT_FOLDER = "checkpoints"
-
-
-class Savable(Examined, Protocol):
-    """A model that the trainer can train and the run can keep."""
-
-    def save(self, path: Place) -> None:
-        """Write the model file."""
 
 
 def new_run_folder(root: Path, name: str) -> Path:
@@ -57,7 +50,7 @@ class SaveBest:
 
     every_batch: ClassVar[bool] = False
 
-    model: Savable
+    model: Trainable
     path: Place
 
     def __call__(self, event: Event) -> None:
@@ -66,7 +59,7 @@ class SaveBest:
 
 
 def run_training(
-    model: Savable,
+    model: Trainable,
     examples: Examples,
     validation: Examples | None,
     config: TrainConfig,

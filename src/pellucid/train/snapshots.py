@@ -18,8 +18,8 @@ from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import Segment
 from pellucid.ops.geometry import Array, Shape
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
-from pellucid.train.examples import Trainable
 from pellucid.train.features import base_state
+from pellucid.train.trainable import Trainable
 
 NUM_BINS = 64
 NUM_PROBES = 32

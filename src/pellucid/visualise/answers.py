@@ -49,4 +49,4 @@ def class_label(model: Model, index: int, width: int = 24) -> str:
 
 def trained_note(model: Model, say: Labels = ENGLISH) -> str:
     """ ", not trained" for a network that never was, for titles; else nothing."""
-    return "" if model.num_epochs or model.trained_on else say(", not trained")
+    return "" if model.optimizer_state.num_epochs or model.trained_on else say(", not trained")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array
 from pellucid.plan import accuracy_kind, penalty_loss
 from pellucid.plan.lowering import strip_head
 from pellucid.train.doctor.looks import Output, through
 from pellucid.train.events import BatchEnded, EpochEnded
-from pellucid.train.examples import Examples, Trainable
+from pellucid.train.examples import Examples
 from pellucid.train.features import base_state
 from pellucid.train.snapshots import num_probes
+from pellucid.train.trainable import Trainable
 
 NUM_WEIGHTS = 4096
 """Of each kernel so many weights, evenly spaced, are remembered from the start, to see how far training moves them."""
@@ -61,18 +62,6 @@ class Finding:
 
     sentence: str
     values: Mapping[str, str] = field(default_factory=dict)
-
-
-class Examined(Trainable, Protocol):
-    """What the doctor asks of a model."""
-
-    class_names: tuple[str, ...] | None
-
-    @property
-    def output_shape(self) -> Shape: ...
-
-    def scaled(self, images: Any) -> Array:
-        """Pictures as the first layer gets them."""
 
 
 @dataclass
@@ -136,7 +125,7 @@ class Chart:
     another one in each epoch.
     """
 
-    model: Examined
+    model: Trainable
     examples: Examples
     validation: Examples | None
     test: Any = None
@@ -226,7 +215,7 @@ class Chart:
         self.__dict__.pop("probes", None)
 
 
-def class_counts(model: Examined, examples: Examples) -> Array | None:
+def class_counts(model: Trainable, examples: Examples) -> Array | None:
     """How many pictures each class has; None where targets are no classes. Shapes: (classes,)."""
     targets, units = examples.targets, model.output_shape
     kind = accuracy_kind(model.loss.joint_activation, targets)

@@ -230,7 +230,7 @@ def waiting(chart: Chart) -> Finding | None:
 
 def _rate(chart: Chart) -> float:
     """The learning rate of the latest step."""
-    return chart.model.optimizer.learning_rate_at(max(chart.model.optimizer_step - 1, 0))
+    return chart.model.optimizer.learning_rate_at(max(chart.model.optimizer_state.step - 1, 0))
 
 
 def _distance(now: Array, start: Array) -> float:

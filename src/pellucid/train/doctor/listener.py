@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.ops.geometry import Array
 from pellucid.train.doctor import course_rules, data_rules, network_rules
-from pellucid.train.doctor.chart import Chart, Course, Examined, Finding
+from pellucid.train.doctor.chart import Chart, Course, Finding
 from pellucid.train.doctor.sentences import sentence
 from pellucid.train.events import (
     BatchEnded,
@@ -24,6 +24,7 @@ from pellucid.train.events import (
     TrainingStarted,
 )
 from pellucid.train.examples import Examples
+from pellucid.train.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Doctor:
 
     def __init__(
         self,
-        model: Examined,
+        model: Trainable,
         examples: Examples,
         validation: Examples | None = None,
         *,

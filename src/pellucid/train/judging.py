@@ -1,0 +1,67 @@
+"""How good a model is: over examples, after an epoch, and whether that was the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pellucid.datasets.batches import Batches
+from pellucid.layers.graph import Graph
+from pellucid.ops.geometry import Array
+from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
+from pellucid.train.examples import Examples
+from pellucid.train.feeding import make_feed
+from pellucid.train.history import means
+from pellucid.train.state import TrainingState
+from pellucid.train.trainable import Trainable
+
+
+def evaluate(
+    model: Trainable,
+    examples: Examples,
+    batch_size: int,
+    *,
+    accuracy: str | None = None,
+    graph: Graph | None = None,
+    tell: Callable[[int, Array], object] | None = None,
+) -> dict[str, float]:
+    """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
+
+    accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
+    alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
+    that batch's outputs, as `EvaluationPlan.run` gives them.
+    """
+    batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
+    feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
+    accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
+    plan = EvaluationPlan(
+        model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
+    )
+    starts = range(0, len(examples), batch_size)
+    pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
+    for start in starts:
+        if not batches.in_memory:
+            feed.stage(next(pictures).images)
+        feed.seek(start)
+        n = min(batch_size, len(examples) - start)
+        outputs = plan.run(n)
+        if tell is not None:
+            tell(start + n, outputs)
+    logs = means(plan.totals, accuracy)
+    logs["loss"] += penalty_loss(model.layers)
+    return logs
+
+
+def improves(state: TrainingState, logs: dict[str, float], *, held_out: bool) -> bool:
+    """Whether an epoch is the best so far, which the state then knows: higher accuracy, among equals lower loss.
+
+    held_out: judged on held-out pictures.
+    """
+    prefix = "val_" if held_out else ""
+    loss = logs[f"{prefix}loss"]
+    score = (logs.get(f"{prefix}accuracy", 0.0), -loss if np.isfinite(loss) else -np.inf)
+    better = score > state.best
+    state.best = max(score, state.best)
+    return better

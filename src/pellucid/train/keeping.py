@@ -1,0 +1,62 @@
+"""A training is kept: a checkpoint where one is due, and none twice of the same place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.errors import CheckpointError
+from pellucid.train.checkpoints import Checkpoints, Saved
+from pellucid.train.events import Listener
+from pellucid.train.resume import pack, unpack
+from pellucid.train.state import TrainingState
+from pellucid.train.trainable import Trainable
+
+
+class Keeper:
+    """Writes the checkpoints of a training, and brings it back to one.
+
+    checkpoints: None keeps nothing. settings: gives what must stay for a training that goes on, see `settings_of`; it
+    is asked once, before the first step.
+    """
+
+    def __init__(
+        self,
+        model: Trainable,
+        checkpoints: Checkpoints | None,
+        settings: Callable[[], dict[str, Any]],
+        listeners: tuple[Listener, ...],
+        num_steps: int,
+    ) -> None:
+        self._model, self._checkpoints, self._listeners, self._num_steps = model, checkpoints, listeners, num_steps
+        self._ask, self._settings = settings, dict[str, Any]()
+        self._kept: tuple[int, int] | None = None
+
+    def keep(self, state: TrainingState) -> float:
+        """Write a checkpoint, unless there is one of this very place. Units: the seconds it took."""
+        place = state.epoch, state.batch
+        if self._checkpoints is None or self._kept == place:
+            return 0.0
+        start = time.perf_counter()
+        whole = state.batch == self._num_steps  # a snapshot is still to show the last step's gradients
+        tensors, facts = pack(self._model, self._fixed(), state, self._listeners, gradients=whole)
+        self._checkpoints.write(tensors, facts, epochs=state.epoch, steps=state.batch)
+        self._kept = place
+        return time.perf_counter() - start
+
+    def keep_if_due(self, state: TrainingState, *, epoch_ended: bool) -> float:
+        """As `keep`, where there is time for it."""
+        due = self._checkpoints is not None and self._checkpoints.due(epoch_ended=epoch_ended)
+        return self.keep(state) if due else 0.0
+
+    def bring_back(self, saved: Saved, state: TrainingState, *, rescheduled: bool) -> None:
+        """Fill model, listeners and state from a checkpoint. Errors: as `unpack`."""
+        unpack(saved, self._model, self._fixed(), state, self._listeners, rescheduled=rescheduled)
+        if state.batch > self._num_steps:
+            raise CheckpointError(f"{saved.path}: batch {state.batch} of an epoch of {self._num_steps}")
+        self._kept = state.epoch, state.batch
+
+    def _fixed(self) -> dict[str, Any]:
+        self._settings = self._settings or self._ask()
+        return self._settings

@@ -1,0 +1,65 @@
+"""A model, as far as training asks for one: the packages of models come after this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pellucid._locks import Turns
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.files.inside import Place
+from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import FlatParameters
+from pellucid.losses import Loss
+from pellucid.ops.geometry import Array, Shape
+from pellucid.optimizers import Optimizer
+from pellucid.train.state import OptimizerState
+
+
+class Trainable(Protocol):
+    """What is asked of a model."""
+
+    name: str
+    class_names: tuple[str, ...] | None
+    preprocessing: Preprocessing
+    turns: Turns
+    exact_convolution: bool
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+    @property
+    def parameters(self) -> FlatParameters: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def optimizer_state(self) -> OptimizerState: ...
+    @property
+    def metric_names(self) -> tuple[str, ...]: ...
+    @property
+    def output_shape(self) -> Shape: ...
+
+    def prepare_slots(self) -> None:
+        """Make the optimizer's moments fit the trainable parameters."""
+
+    def touch(self) -> None:
+        """Say that the parameters have changed."""
+
+    def scaled(self, images: Any) -> Array:
+        """Pictures as the first layer gets them."""
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write all weights."""
+
+    def facts(self) -> dict[str, Any]:
+        """All of it but its tensors, as plain data."""
+
+    def save(self, path: Place) -> None:
+        """Write the model file."""
