@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 SIDE, BRIGHT = 50, 10.0
-"""Seed 002's picture: 50 x 50, 10 on the bright half and 0 on the other, plus noise of standard deviation 1."""
+"""The picture of two halves: 50 x 50, 10 on the bright half and 0 on the other, plus noise of standard deviation 1."""
 CLEAR = 5.0
 """How many standard deviations of noise an answer must reach to be seen among 2,401 of them."""
 LEAK = 0.1
@@ -143,7 +143,7 @@ class EdgeVerdict(Verdict):
 
 
 def two_halves(*, seed: int | None = 0) -> Array:
-    """Seed 002's picture: 10 on the left half, 0 on the right, plus noise of standard deviation 1 (None: no noise).
+    """Two halves, 10 on the left and 0 on the right, plus noise of standard deviation 1 (None: no noise).
 
     Shapes: (50,50) float32. The exercise turns it: `two_halves().T` is bright above and dark below.
     """
@@ -155,7 +155,7 @@ def two_halves(*, seed: int | None = 0) -> Array:
 
 
 def check_edge_kernel(kernel: Any, *, lang: str | None = None) -> EdgeVerdict:
-    """Does this 2x2 kernel find the edge of seed 002's picture turned by 90 degrees, bright above and dark below?
+    """Does this 2x2 kernel find the edge in a picture of two halves turned by 90 degrees, bright above and dark below?
 
     It is judged by what it answers: at least 5 times the noise along the edge, and at most a tenth of that on an even
     surface. Every multiple of [[1, 1], [-1, -1]], of either sign, passes.
@@ -167,7 +167,6 @@ def check_edge_kernel(kernel: Any, *, lang: str | None = None) -> EdgeVerdict:
 
     Shapes: kernel (2,2), or with axes of 1, as (2,2,1,1).
     Errors: ConfigError for an unknown language; a kernel of any kind gets a verdict.
-    Source: seed 002.
     """
     say = MESSAGES[language(lang)]
     try:
@@ -195,10 +194,10 @@ def check_edge_kernel(kernel: Any, *, lang: str | None = None) -> EdgeVerdict:
     else:
         reason = "passed"
     remarks = {"negative": edge < 0, "faint": abs(edge) < 0.9 * BRIGHT * gain, "both": abs(across) > LEAK * abs(edge)}
-    told = [reason, *(name for name, applies in remarks.items() if applies and reason == "passed")]
+    parts = [reason, *(name for name, applies in remarks.items() if applies and reason == "passed")]
     values = {"edge": edge, "flat": flat, "across": across, "gain": gain, "total": float(unit.sum())}
     values = {name: value * largest if abs(value) > ROUNDING else 0.0 for name, value in values.items()}
-    message = "".join(say[name].format(clear=abs(edge) / gain, **values) for name in told)
+    message = "".join(say[name].format(clear=abs(edge) / gain, **values) for name in parts)
     with np.errstate(over="ignore"):
         response = _response(two_halves().T, unit) * largest
     return EdgeVerdict(reason == "passed", message, values["edge"], values["flat"], response)
@@ -223,7 +222,6 @@ def check_output_size(
     Units: pixels; one number stands for rows and columns alike.
     Errors: ConfigError for a language, kernel, stride or padding that makes no sense; ShapeError where the window does
         not fit. An answer of any kind gets a verdict.
-    Source: seed 000, output size.
     """
     say = MESSAGES[language(lang)]
     sizes, windows, steps = pair(size, "size"), pair(kernel, "kernel"), pair(strides, "strides")
@@ -262,7 +260,6 @@ def check_parameter_count(answer: Any, layer: Layer, input_shape: Shape, *, lang
 
     Shapes: input_shape without the batch axis. The layer itself is left as it is.
     Errors: ConfigError for a language; ShapeError for an input that does not fit. An answer of any kind gets a verdict.
-    Source: seed 001, which leaves out channels and biases; seed 002, sparsity and sharing.
     """
     say = MESSAGES[language(lang)]
     twin = from_config(layer.config(), {type(layer).__name__: type(layer)})

@@ -11,7 +11,7 @@ from pellucid.convert.source import Source
 from pellucid.convert.torch_file import LEGACY_START, LegacyTorchFile, ZipTorchFile
 from pellucid.errors import CheckpointError
 
-KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras), .pkl (the book of seed 000)"
+KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras), .pkl (Deep Learning from Scratch)"
 
 _NO_WEIGHTS = (
     (b"<", "is a web page, not a file of weights; the download went wrong"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.datasets.download import Progress
+from pellucid.datasets.download import Progress, arriving
 from pellucid.errors import DataError
 
 MAX_MEMBERS = 10_000
@@ -38,7 +36,8 @@ def unpack(
                 if progress is not None:
                     progress(packed.tell(), size, f"unpacking {archive.name}")
 
-            with tarfile.open(fileobj=_limited(unpacked, max_bytes, tell), mode="r|") as tar:
+            stream: Any = _Limited(unpacked, max_bytes, tell)  # of which tarfile asks no more than to read
+            with tarfile.open(fileobj=stream, mode="r|") as tar:
                 for count, member in enumerate(tar):
                     if count >= MAX_MEMBERS:
                         raise tarfile.ReadError(f"more than {MAX_MEMBERS} members")
@@ -59,28 +58,17 @@ def unpack(
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     source = tar.extractfile(member)
     assert source is not None  # a regular file has contents
-    try:
-        with partial.open("wb") as file:
-            while piece := source.read(1 << 20):
-                file.write(piece)
-            if file.tell() != member.size:
-                raise tarfile.ReadError(f"{target.name} is cut short")
-        partial.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    with arriving(target) as partial, partial.open("wb") as file:
+        while piece := source.read(1 << 20):
+            file.write(piece)
+        if file.tell() != member.size:
+            raise tarfile.ReadError(f"{target.name} is cut short")
 
 
 class _TooLong(Exception):
     """More came out of an archive than it may hold."""
-
-
-def _limited(file: gzip.GzipFile, max_bytes: int, tell: Callable[[], None]) -> Any:
-    """A stream in tarfile's sense, which asks of it no more than to read."""
-    return _Limited(file, max_bytes, tell)
 
 
 class _Limited:

@@ -77,16 +77,11 @@ def read_python(path: Path) -> Part:
 
 def read_parts(folder: Path) -> tuple[Part, Part]:
     """Training and test part from a folder of either layout."""
-    binary = holds(folder, BINARY_FILES)
+    binary = all((folder / name).is_file() for name in BINARY_FILES)
     files = [folder / name for name in (BINARY_FILES if binary else PYTHON_FILES)]
     parts = [read_binary(file) if binary else read_python(file) for file in files]
     images, labels = zip(*parts[:5], strict=True)
     return (np.concatenate(images), np.concatenate(labels)), parts[5]
-
-
-def holds(folder: Path, files: tuple[str, ...]) -> bool:
-    """Whether all these files are in the folder."""
-    return all((folder / name).is_file() for name in files)
 
 
 def _pictures(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pellucid.datasets.labels import stratified_split
 from pellucid.errors import ConfigError, DataError, shown
 
+KerasPair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Rows = int | slice | NDArray[np.int64]
 
 
@@ -132,3 +133,16 @@ class Dataset:
         """The same set with a stratified fraction of the training pictures moved to `validation`."""
         train, held = stratified_split(self.train.labels, fraction, seed)
         return replace(self, train=self.train.select(train), validation=self.train.select(held))
+
+
+def keras_pairs(dataset: Dataset) -> tuple[KerasPair, KerasPair]:
+    """((x_train, y_train), (x_test, y_test)) in the shapes of Keras's own modules.
+
+    Shapes: pictures (N,H,W) and labels (N,) where they are grey, else (N,H,W,3) and (N,1); all uint8.
+    """
+
+    def pair(split: Split) -> KerasPair:
+        images, labels = np.asarray(split.images), split.labels.astype(np.uint8)
+        return (images[..., 0], labels) if images.shape[3] == 1 else (images, labels[:, None])
+
+    return pair(dataset.train), pair(dataset.test)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pellucid.datasets.dataset import Dataset, Split
+from pellucid.datasets.dataset import Dataset, KerasPair, Split, keras_pairs
 
 __all__ = ["load", "load_data"]
 
@@ -16,8 +15,6 @@ SOURCE = (
     "Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, UCI Machine Learning Repository 1998, "
     "doi:10.24432/C50P49, CC BY 4.0; the 1,797 pictures of its test set, values 0 to 16 scaled to 0 to 255"
 )
-
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def load() -> Dataset:
@@ -38,10 +35,6 @@ def load() -> Dataset:
     )
 
 
-def load_data() -> tuple[Pair, Pair]:
+def load_data() -> tuple[KerasPair, KerasPair]:
     """((x_train, y_train), (x_test, y_test)) as Keras gives them: pictures (N,8,8), labels (N,), uint8."""
-    data = load()
-    return (
-        (np.asarray(data.train.images)[..., 0], data.train.labels.astype(np.uint8)),
-        (np.asarray(data.test.images)[..., 0], data.test.labels.astype(np.uint8)),
-    )
+    return keras_pairs(load())

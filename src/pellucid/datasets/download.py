@@ -136,6 +136,18 @@ def alone(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[Non
             os.close(handle)
 
 
+@contextlib.contextmanager
+def arriving(target: Path) -> Iterator[Path]:
+    """A place beside a file that takes the file's name when the block ends well, and vanishes when it does not."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
 def _download(url: str, remote: Remote, part: Path, progress: Progress | None) -> None:
     """Make `part` the whole file. Errors: _Failed, after which `part` holds only what may be continued."""
     for attempt in range(ATTEMPTS):

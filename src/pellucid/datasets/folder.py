@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,26 +29,30 @@ HELD_OUT_FRACTION = 0.2
 PARTS = ("train", "validation", "test")
 
 
-def load_folder(
-    root: Path,
-    *,
-    size: int | tuple[int, int] | None = None,
-    resize: str = "crop",
-    channels: int | None = None,
-    validation: float | str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    class_names: Sequence[str] | None = None,
-    files: Mapping[str, Sequence[str]] | None = None,
-    whole: bool = False,
-    progress: Progress | None = None,
-) -> Dataset:
-    """The pictures of a folder; `datasets.load` explains the arguments.
+@dataclass(frozen=True)
+class Request:
+    """How a folder is to be read; `datasets.load` explains each."""
+
+    size: int | tuple[int, int] | None = None
+    resize: str = "crop"
+    channels: int | None = None
+    validation: float | str | os.PathLike[str] | None = None
+    seed: int = 0
+    class_names: Sequence[str] | None = None
+    files: Mapping[str, Sequence[str]] | None = None
+    whole: bool = False
+
+
+def load_folder(root: Path, request: Request, progress: Progress | None = None) -> Dataset:
+    """The pictures of a folder.
 
     Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
     `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
     """
+    validation, class_names, files, whole = request.validation, request.class_names, request.files, request.whole
     # Wrong arguments are found before any file is opened.
-    fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, resize)
+    size, channels = request.size, request.channels
+    fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, request.resize)
     other = Path(validation).expanduser() if isinstance(validation, str | os.PathLike) else None
     fraction = None if isinstance(validation, str | os.PathLike) else validation
     listing = list_folder(root)
@@ -57,7 +61,7 @@ def load_folder(
     _check_known(root, entries, names, own=class_names is None)
     if not entries:
         raise DataError(f"{root}: no pictures; expected files of type {known_types()} in one sub-folder a class")
-    built = _built(root, entries, size, resize, channels, progress)
+    built = _built(root, entries, request, progress)
     skipped = sorted([*listing.skipped, *((entries[row].name, reason) for row, reason in built.failures.items())])
     kept = [entries[row] for row in built.kept]
     if not kept:
@@ -76,7 +80,7 @@ def load_folder(
         if "validation" in parts and fraction is not None:
             raise ConfigError(f"{root} has its own validation part; leave validation={fraction} out")
         if "validation" not in parts and other is None and ("test" not in parts or fraction is not None):
-            parts |= _held_out(root, parts["train"], everything.labels, fraction, seed)
+            parts |= _held_out(root, parts["train"], everything.labels, fraction, request.seed)
     if class_names is None and not whole:
         _check_classes(root, names, everything.labels[parts["train"]])
     own_held = "validation" in parts and "validation" not in listing.classes
@@ -191,17 +195,11 @@ def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]
     return entries
 
 
-def _built(
-    root: Path,
-    entries: list[Entry],
-    size: int | tuple[int, int] | None,
-    resize: str,
-    channels: int | None,
-    progress: Progress | None,
-) -> Built:
+def _built(root: Path, entries: list[Entry], request: Request, progress: Progress | None) -> Built:
     """The entries' pictures, from the cache or newly decoded."""
     paths = [entry.path for entry in entries]
     marks = [(entry.name, *_size_and_time(entry.path)) for entry in entries]
+    size, resize, channels = request.size, request.resize, request.channels
     name = cache.key(marks, {"size": size, "resize": resize, "channels": channels})
     found = cache.find(name, len(entries))
     if found is not None:
@@ -277,13 +275,6 @@ def _foreign(root: Path, rule: Fitting, names: tuple[str, ...], progress: Progre
     """Another folder's pictures as a validation part; its file names are absolute, to tell them from this folder's."""
     if not root.is_dir():
         raise missing(root, hint="validation is a fraction or a folder with one sub-folder a class")
-    other = load_folder(
-        root,
-        size=rule.size,
-        resize=rule.resize,
-        channels=rule.channels,
-        class_names=names,
-        whole=True,
-        progress=progress,
-    ).test
+    request = Request(rule.size, rule.resize, rule.channels, class_names=names, whole=True)
+    other = load_folder(root, request, progress).test
     return replace(other, files=[(root.resolve() / name).as_posix() for name in other.files or []])

@@ -16,7 +16,7 @@ from pellucid._progress import work_bar
 from pellucid.datasets import cifar, digits, idx, listing
 from pellucid.datasets.archive import unpack
 from pellucid.datasets.dataset import Dataset, Split
-from pellucid.datasets.download import Progress, alone, data_folders, fetch, offline
+from pellucid.datasets.download import Progress, alone, arriving, data_folders, fetch, offline
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
 from pellucid.errors import ConfigError, DataError, unknown_name
@@ -56,19 +56,8 @@ def load(
     with _telling(progress) as tell:
         name = canonical(data) if isinstance(data, str) else None
         if name is None:
-            path = _as_folder(data)
-            return folder.load_folder(
-                path,
-                size=size,
-                resize=resize,
-                channels=channels,
-                validation=validation,
-                seed=seed,
-                class_names=class_names,
-                files=files,
-                whole=whole,
-                progress=tell,
-            )
+            request = folder.Request(size, resize, channels, validation, seed, class_names, files, whole)
+            return folder.load_folder(_as_folder(data), request, tell)
         if files is not None:
             raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
         dataset = load_named(name, progress=tell)
@@ -136,20 +125,16 @@ def _files(place: Path, layout: Sequence[str]) -> list[Path]:
 
 
 def _copy(info: Known, place: Path, target: Path, progress: Progress | None) -> Path:
-    files = next(files for layout in info.layouts if (files := _files(place, layout)))
-    partial = target / f".{info.name}.{os.getpid()}.part"
+    files = next(filter(None, (_files(place, layout) for layout in info.layouts)))
     try:
         target.mkdir(parents=True, exist_ok=True)
         for done, file in enumerate(files, 1):
-            shutil.copyfile(file, partial)
-            partial.replace(target / file.name)
+            with arriving(target / file.name) as partial:
+                shutil.copyfile(file, partial)
             if progress is not None:
                 progress(done, len(files), f"copying {info.name}")
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return target
 
 
@@ -162,12 +147,10 @@ def _as_folder(data: str | os.PathLike[str]) -> Path:
     path = Path(data).expanduser()
     if path.is_dir():
         return path
-    if path.exists():
-        raise DataError(
-            f"{path} is a file; data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
-        )
-    text = os.fspath(data)
     what = f"data is a name ({', '.join(KNOWN)}) or a folder with one sub-folder a class"
+    if path.exists():
+        raise DataError(f"{path} is a file; {what}")
+    text = os.fspath(data)
     beside = listing.missing(path, hint=what)
     is_a_name = isinstance(data, str) and not any(mark in text for mark in ("/", "\\", ".", "~"))
     unknown = unknown_name("data set", data, KNOWN)
@@ -233,10 +216,8 @@ def _fitted(
     from pellucid.datasets.pictures import fit_array, fitting
 
     rule = fitting(size if size is not None else dataset.image_shape[:2], channels or dataset.image_shape[2], resize)
-
     if rule.shape == dataset.image_shape:
         return dataset
-
     total = len(dataset.train) + len(dataset.test)
 
     def refit(split: Split, before: int) -> Split:

@@ -1,9 +1,9 @@
-"""The code of the book that seed 000 follows, under its own names, on Pellucid's kernels.
+"""The code of the book Deep Learning from Scratch, under its own names, on Pellucid's kernels.
 
-Programs of the book and of the page run untouched under `pellucid run PROGRAM.py`; `book.MODULES` says what stands for
-which of their modules. Pictures are (N, C, H, W), layers keep what their backward pass needs, and random numbers come
-from np.random: nowhere else in this project. Where the book's code is wrong, this is right, and the docstring says what
-differs. `np` is among the names, since the book's programs take it from a star import.
+Programs of the book, and of pages that teach by it, run untouched under `pellucid run PROGRAM.py`; `book.MODULES` says
+what stands for which of their modules. Pictures are (N, C, H, W), layers keep what their backward pass needs, and
+random numbers come from np.random: nowhere else in this project. Where the book's code is wrong, this is right, and the
+docstring says what differs. `np` is among the names, since the book's programs take it from a star import.
 
 layers.py, losses.py, normalization.py: the layers; functions.py: what they compute; columns.py: im2col and back;
 gradient.py: gradients by differences; optimizers.py; trainer.py; network.py: what the networks share;

@@ -43,13 +43,13 @@ def conv_output_size(input_size: float, filter_size: float, stride: float = 1, p
 def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:
     """Each window as a row: col[(n*OH+i)*OW + j, (c*FH+a)*FW + b] = x[n, c, i*stride + a - pad, j*stride + b - pad].
 
-    Differs from the page: float32 stays float32.
+    Differs from the book: float32 stays float32.
 
     >>> import numpy as np
     >>> im2col(np.random.rand(10, 3, 7, 7), 5, 5).shape
     (90, 75)
 
-    Nine windows in each of ten pictures; 75 = 3 * 5 * 5 is the size of a filter (the page says: of the data).
+    Nine windows in each of ten pictures; 75 = 3 * 5 * 5 is the size of a filter.
 
     Shapes: input_data (N,C,H,W) -> (N*OH*OW, C*FH*FW).
     Units: stride and pad in pixels; pad is of zeros.
@@ -67,7 +67,7 @@ def im2col(input_data: Any, filter_h: int, filter_w: int, stride: int = 1, pad: 
 def col2im(col: Any, input_shape: Shape, filter_h: int, filter_w: int, stride: int = 1, pad: int = 0) -> Array:
     """Each row added back to the pixels its window saw; where windows overlap, pixels hold sums: im2col's transpose.
 
-    Differs from the page: float32 stays float32.
+    Differs from the book: float32 stays float32.
 
     Shapes: col (N*OH*OW, C*FH*FW), input_shape (N,C,H,W) -> (N,C,H,W).
     Units: as im2col.

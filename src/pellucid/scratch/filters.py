@@ -1,4 +1,4 @@
-"""Filters drawn as the page draws them."""
+"""Filters drawn as the book's programs draw them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DPI = 100
 
 def filter_show(filters: Array, nx: int = 8, margin: int = 3, scale: int = 10) -> None:
     """Shows the first channel of each filter as a grey picture, nx in a row: its smallest weight black, its largest
-    white, as the page's text has it (the page's program draws it the other way round, and ignores margin and scale).
+    white. The book's own ignores margin and scale.
 
     Draws a new figure of Matplotlib's pyplot and shows it. For all channels, one scale, or a file:
     `pellucid.visualise.filters_figure`.

@@ -128,9 +128,8 @@ class Convolution:
 class Pooling:
     """y[n,c,i,j] = max over (a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad].
 
-    Differs from the page: its output size forgets `pad`, and its padding of zeros beats negative values. Here padding
-    counts in the size and is never picked. The stride is 2 when not given, as in the book's published code; the page's
-    class has 1, but every program of either gives it.
+    Differs from the book: its output size forgets `pad`, and its padding of zeros beats negative values. Here padding
+    counts in the size and is never picked. The stride is 2 when not given; every program of the book gives it.
 
     Shapes: x (N,C,H,W) -> y, arg_max (N,C,OH,OW), OH = (H + 2*pad - pool_h) // stride + 1.
     Units: all arguments in pixels. arg_max is the place in the window, a*pool_w + b; the first one on ties.

@@ -26,16 +26,15 @@ class SimpleConvNet(SavedNetwork):
     """conv - relu - pool 2x2 - affine - relu - affine - softmax.
 
     `params` holds W1, b1, W2, b2, W3, b3; `layers` the six layers by name, in order; `last_layer` the loss. What stands
-    in `params` counts: it may be changed in place or replaced. In float32 the six layers run as one native
-    program.
+    in `params` counts: it may be changed in place or replaced. In float32 the six layers run as one native program.
     weight_init_std: the standard deviation of the first weights, or "he" ("relu") for sqrt(2 / inputs), or "xavier"
     ("sigmoid") for sqrt(1 / inputs).
-    Weights are drawn from np.random, in the page's order, and kept in float32; a pass works in the dtype of x.
+    Weights are drawn from np.random, in the book's order, and kept in float32; a pass works in the dtype of x.
 
-    Differs from the page: its weights are float64, which takes twice the memory and a conversion in every pass (weights
+    Differs from the book: its weights are float64, which takes twice the memory and a conversion in every pass (weights
     that are put into `params` keep their dtype); an odd map is pooled to its half rounded down, as the layer does it
-    (the page halves before it rounds, and gets too many weights); pictures need not be square; `accuracy` counts the
-    last, smaller batch; the words for weight_init_std do what the page's docstring says; a pickle is read without
+    (the book halves before it rounds, and gets too many weights); pictures need not be square; `accuracy` counts the
+    last, smaller batch; the words for weight_init_std do what the book's comments say; a pickle is read without
     running it.
 
     Shapes: input_dim (C,H,W); W1 (FN,C,FH,FW), W2 (FN*PH*PW, hidden_size), W3 (hidden_size, output_size).

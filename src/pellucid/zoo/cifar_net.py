@@ -1,4 +1,4 @@
-"""The CIFAR-10 network of seed 003: three blocks of convolution, pooling and dropout."""
+"""A CIFAR-10 network as a lecture has it: three blocks of convolution, pooling and dropout."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def cifar_net(
 ) -> Sequential:
     """n, 2n and 4n filters 3x3, each with ReLU, max pooling and dropout; dense 16n; softmax. 1,451,314 parameters.
 
-    Differs from the page: the third convolution has padding "same" too, as its comment says, so that 4x4x144 = 2,304
-    numbers are flattened (the page says 2024).
-    Source: seed 003, after S. Oh's lecture 22 on CNNs, Korea University.
+    Differs from the lecture's code: the third convolution has padding "same" too, so that 4x4x144 = 2,304 numbers are
+    flattened.
+    Source: S. Oh, lecture 22 on CNNs, Korea University.
     """
     blocks: list[Layer] = [Input(input_shape)]
     for number, factor in enumerate((1, 2, 4), start=1):

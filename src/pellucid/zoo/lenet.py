@@ -46,7 +46,7 @@ def lenet5(
     This is the form that courses teach; `lenet5_published` is the paper's.
     Differs from LeNet-5 as published: plain sigmoids for scaled tanh, pooling without trained coefficients, every map
     of the third layer connected to every one below, softmax for radial basis functions, padding 2 for 32x32 pictures.
-    Source: LeCun, Bottou, Bengio & Haffner 1998, section II-B; the taught form as in seed 000.
+    Source: LeCun, Bottou, Bengio & Haffner 1998, section II-B.
     """
     return Sequential(
         [

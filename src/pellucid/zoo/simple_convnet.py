@@ -1,4 +1,4 @@
-"""The small network of seed 000: convolution, ReLU, max pooling, and two dense layers; every choice is an argument."""
+"""The small network of Deep Learning from Scratch: convolution, pooling, two dense layers; every choice an argument."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def simple_convnet(
     Arguments have the book's names. pad: a number, "same" or "valid". pooling: "max" or "average"; a pool_stride below
     pool_size overlaps, None sets windows side by side. weight_init_std: a standard deviation, an initializer's name, or
     "he" ("relu") or "xavier" ("sigmoid"), which the book's docstring offers and its code lacks.
-    Differs from the page: pictures need not be square, and an odd map is pooled as the layer itself rounds it.
-    Source: K. Saitoh, Deep Learning from Scratch, 2016, chapter 7, as seed 000 follows it.
+    Differs from the book: pictures need not be square, and an odd map is pooled as the layer itself rounds it.
+    Source: K. Saitoh, Deep Learning from Scratch, 2016, chapter 7.
     """
     if pooling not in POOLINGS:
         raise unknown_name("pooling", pooling, POOLINGS)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPool2D, ReLU
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.recipes import Recipe, network
 
-CONFIGURATIONS = {
-    "vgg11": (1, 1, 2, 2, 2),
-    "vgg13": (2, 2, 2, 2, 2),
-    "vgg16": (2, 2, 3, 3, 3),
-    "vgg19": (2, 2, 4, 4, 4),
-}
-"""Convolutions in each of the five blocks: columns A, B, D and E of the paper's table 1."""
+Options = ParamSpec("Options")
 
 WIDTHS = (64, 128, 256, 512, 512)
+"""Filters of the convolutions in each of the five blocks."""
 
 
 def _vgg(
-    name: str, input_shape: Shape, classes: int, *, batch_norm: bool, dropout: float, dense_units: int, seed: int
+    name: str,
+    convolutions: tuple[int, ...],
+    input_shape: Shape = (224, 224, 3),
+    classes: int = 1000,
+    *,
+    batch_norm: bool = False,
+    dropout: float = 0.5,
+    dense_units: int = 4096,
+    seed: int = 0,
 ) -> Sequential:
     layers: list[Layer] = [Input(input_shape)]
-    for block, (count, width) in enumerate(zip(CONFIGURATIONS[name], WIDTHS, strict=True), start=1):
+    for block, (count, width) in enumerate(zip(convolutions, WIDTHS, strict=True), start=1):
         for number in range(1, count + 1):
             place = f"{block}_{number}"
             layers.append(
@@ -48,71 +55,37 @@ def _vgg(
     return Sequential(layers, name=name, seed=seed)
 
 
-@network("vgg11", Recipe())
-def vgg11(
-    input_shape: Shape = (224, 224, 3),
-    classes: int = 1000,
-    *,
-    batch_norm: bool = False,
-    dropout: float = 0.5,
-    dense_units: int = 4096,
-    seed: int = 0,
-) -> Sequential:
-    """Configuration A: 8 convolutions; 132,863,336 parameters. Source and deviations: see `vgg16`."""
-    return _vgg(
-        "vgg11", input_shape, classes, batch_norm=batch_norm, dropout=dropout, dense_units=dense_units, seed=seed
-    )
+def _column(
+    build: Callable[Concatenate[str, tuple[int, ...], Options], Sequential],
+    name: str,
+    convolutions: tuple[int, ...],
+    doc: str,
+) -> Callable[Options, Sequential]:
+    """The builder of a column of the paper's table 1. convolutions: how many in each of the five blocks."""
+
+    def column(*args: Options.args, **kwargs: Options.kwargs) -> Sequential:
+        return build(name, convolutions, *args, **kwargs)
+
+    arguments = list(inspect.signature(build).parameters.values())[2:]
+    column.__name__ = column.__qualname__ = name
+    column.__doc__ = doc
+    column.__dict__["__signature__"] = inspect.Signature(arguments)
+    return network(name, Recipe())(column)
 
 
-@network("vgg13", Recipe())
-def vgg13(
-    input_shape: Shape = (224, 224, 3),
-    classes: int = 1000,
-    *,
-    batch_norm: bool = False,
-    dropout: float = 0.5,
-    dense_units: int = 4096,
-    seed: int = 0,
-) -> Sequential:
-    """Configuration B: 10 convolutions; 133,047,848 parameters. Source and deviations: see `vgg16`."""
-    return _vgg(
-        "vgg13", input_shape, classes, batch_norm=batch_norm, dropout=dropout, dense_units=dense_units, seed=seed
-    )
-
-
-@network("vgg16", Recipe())
-def vgg16(
-    input_shape: Shape = (224, 224, 3),
-    classes: int = 1000,
-    *,
-    batch_norm: bool = False,
-    dropout: float = 0.5,
-    dense_units: int = 4096,
-    seed: int = 0,
-) -> Sequential:
+_AS = "Source and deviations: see `vgg16`."
+vgg11 = _column(_vgg, "vgg11", (1, 1, 2, 2, 2), f"Configuration A: 8 convolutions; 132,863,336 parameters. {_AS}")
+vgg13 = _column(_vgg, "vgg13", (2, 2, 2, 2, 2), f"Configuration B: 10 convolutions; 133,047,848 parameters. {_AS}")
+vgg16 = _column(
+    _vgg,
+    "vgg16",
+    (2, 2, 3, 3, 3),
     """Configuration D: 13 convolutions and 3 dense layers; 138,357,544 parameters.
 
     batch_norm puts batch normalisation between each convolution and its ReLU, which the paper does not have.
     Differs from the paper: weights start as He et al. 2015 have them, where the paper first trains a shallower network;
     pixels are 0 to 1, where the paper takes the mean colour off them.
     Source: Simonyan & Zisserman 2015, table 1; dropout 0.5 after the first two dense layers, section 3.1.
-    """
-    return _vgg(
-        "vgg16", input_shape, classes, batch_norm=batch_norm, dropout=dropout, dense_units=dense_units, seed=seed
-    )
-
-
-@network("vgg19", Recipe())
-def vgg19(
-    input_shape: Shape = (224, 224, 3),
-    classes: int = 1000,
-    *,
-    batch_norm: bool = False,
-    dropout: float = 0.5,
-    dense_units: int = 4096,
-    seed: int = 0,
-) -> Sequential:
-    """Configuration E: 16 convolutions; 143,667,240 parameters. Source and deviations: see `vgg16`."""
-    return _vgg(
-        "vgg19", input_shape, classes, batch_norm=batch_norm, dropout=dropout, dense_units=dense_units, seed=seed
-    )
+    """,
+)
+vgg19 = _column(_vgg, "vgg19", (2, 2, 4, 4, 4), f"Configuration E: 16 convolutions; 143,667,240 parameters. {_AS}")
