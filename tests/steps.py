@@ -20,6 +20,10 @@ AWKWARD: dict[str, Shape] = {
     "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (1001,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
     "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,),
 }  # fmt: skip
+SMALL: dict[str, Shape] = {
+    "N": (2,), "INNER": (4,), "C": (2,), "(C / GROUPS)": (2,), "K": (8,), "COUNT": (16,), "INPUTS": (8,), "UNITS": (3,),
+    "H": (6,), "W": (6,), "KH": (3,), "KW": (3,), "O": (4,), "A": (2,), "B": (3,), "TASKS": (2,), "INDICES": (16,),
+}  # fmt: skip
 
 Built = tuple[Any, list[Array]]
 
@@ -73,11 +77,15 @@ class Build:
         return found.step, found.results
 
 
-def _typical(op: Op) -> dict[str, Any]:
+def typical(op: Op, letters: dict[str, Shape]) -> Build:
+    """The row's first call, at other sizes."""
     values = op.typical[0].values
     fields = signatures()[op.kernel].arrays
-    shapes = {name: fields[op.fields.get(name, name)].shape(AWKWARD) for name in op.arrays if values.get(name)}
-    return {name: value for name, value in values.items() if name not in op.arrays} | shapes
+    names = {name: op.fields.get(name, name) for name in op.arrays if values.get(name)}
+    shapes = {
+        name: fields[field if isinstance(field, str) else field[0]].shape(letters) for name, field in names.items()
+    }
+    return Build(op, op.name, {name: value for name, value in values.items() if name not in op.arrays} | shapes)
 
 
 POOL: Pooling = {"pool_size": (3, 2), "strides": (2, 2), "padding": ((1, 0), (0, 1))}
@@ -173,7 +181,7 @@ OTHERS: Variants = {
 
 NAMED = CONVOLUTIONS | POOLINGS | OTHERS
 BUILDS = {name: Build(row(op), name, values) for name, (op, values) in NAMED.items()} | {
-    op.name: Build(op, op.name, _typical(op))
+    op.name: typical(op, AWKWARD)
     for op in TABLE.values()
     if op.typical and op.name not in NAMED and op.kernel in signatures()
 }

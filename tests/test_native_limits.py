@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steps import SMALL, Arrays, typical
 
 from pellucid.errors import BackendError
 from pellucid.ops import native
+from pellucid.ops.table import TABLE
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the compiled kernels are missing")
 
@@ -22,66 +24,15 @@ def zeros(*shape: int, dtype: Any = np.float32) -> Any:
     return np.zeros(shape, dtype)
 
 
-def make_honest_steps() -> None:
-    """Makes one small step of every kind; whoever listens sees the fields."""
-    x, kernel, y, places = zeros(2, 6, 6, 2), zeros(3, 3, 2, 4), zeros(2, 4, 4, 4), zeros(2, 2, 2, 4, dtype=np.uint8)
-    pooled, rows, flat = zeros(2, 2, 2, 4), zeros(2, 8), zeros(16)
-    merged: dict[str, Any] = {"convolution": CONV, "pooling": POOL}
-    native.conv2d(x, kernel, None, y, **CONV)
-    native.conv2d_backward_input(y, kernel, x, **CONV)
-    native.conv2d_backward_kernel(x, y, kernel, **CONV)
-    native.conv2d_pool(x, kernel, None, pooled, places, **merged)
-    native.conv2d_pool_backward_kernel(x, pooled, pooled, places, kernel, None, **merged)
-    native.conv2d_pool_backward_input(pooled, pooled, places, kernel, x, **merged)
-    native.conv2d_pool_map(x, kernel, None, pooled, zeros(2, 4, 4, 4), **merged)
-    native.conv2d_pool_map_backward_kernel(x, pooled, zeros(2, 4, 4, 4), kernel, None, **merged)
-    native.max_pool2d(y, pooled, places, **POOL)
-    native.max_pool2d_backward(pooled, places, y, **POOL)
-    native.avg_pool2d(y, pooled, **POOL)
-    native.avg_pool2d_backward(pooled, y, **POOL)
-    native.global_avg_pool2d(y, zeros(2, 4))
-    native.global_avg_pool2d_backward(zeros(2, 4), y)
-    native.dense(rows, zeros(8, 3), None, zeros(2, 3))
-    native.dense_backward_input(zeros(2, 3), zeros(8, 3), rows)
-    native.dense_backward_kernel(rows, zeros(2, 3), zeros(8, 3))
-    native.bias_backward(y, zeros(4))
-    native.activation(rows, rows, "relu")
-    native.activation_backward(rows, rows, rows, "relu")
-    native.softmax(rows, rows)
-    native.softmax_backward(rows, rows, rows)
-    native.softmax_cross_entropy(rows, zeros(2, dtype=np.int32), None, zeros(2), None, None)
-    native.mean_squared_error(rows, rows, None, zeros(2), None, None)
-    native.dropout(rows, rows, 0.5, zeros(2, dtype=np.uint32), 0)
-    native.local_response_norm(y, y, y, size=5, alpha=1.0, beta=1.0, k=1.0)
-    native.local_response_norm_backward(y, y, y, y, y, size=5, alpha=1.0, beta=1.0)
-    native.batch_norm(y, zeros(4), zeros(4), y, zeros(4), zeros(4), epsilon=1.0)
-    native.batch_norm_inference(y, zeros(4), zeros(4), zeros(4), zeros(4), y, epsilon=1.0)
-    native.batch_norm_backward(y, y, zeros(4), zeros(4), zeros(4), y, zeros(4), zeros(4), epsilon=1.0)
-    native.update_running(zeros(4), zeros(4), momentum=0.5)
-    native.sgd(flat, flat, None, zeros(3, dtype=np.float64))
-    native.adam(flat, flat, flat, flat, zeros(3, dtype=np.float64), beta1=0.9, beta2=0.9, epsilon=1.0)
-    native.adagrad(flat, flat, flat, zeros(3, dtype=np.float64), epsilon=1.0)
-    native.rmsprop(flat, flat, flat, None, None, zeros(3, dtype=np.float64), rho=0.9, momentum=0.0, epsilon=1.0)
-    native.adadelta(flat, flat, flat, flat, zeros(3, dtype=np.float64), rho=0.9, epsilon=1.0)
-    native.add_penalty(flat, flat, None, l1=0.1, l2=0.1, pictures=1)
-    native.clip_by_value(flat, limit=1.0)
-    native.clip_by_norm(flat, limit=1.0)
-    native.accumulate(zeros(2), None, None, zeros(3, dtype=np.float64))
-    native.stop_unless_finite(zeros(2, dtype=np.float64))
-    native.gather(zeros(4, 2, 3), zeros(2, dtype=np.int64), zeros(2, 2, 3), zeros(3), zeros(3))
-    native.gather_labels(zeros(4, dtype=np.int32), zeros(2, dtype=np.int64), zeros(2, dtype=np.int32))
-    native.swap_axes(zeros(2, 3, 4), zeros(3, 2, 4))
-    native.add(rows, rows)
-    native.fma_probe(zeros(2), 3)
-
-
 @pytest.fixture(name="fields")
 def honest_fields(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """What one small step of every kernel was given."""
     seen: dict[str, dict[str, Any]] = {}
     make = native.runtime._native.Step
     monkeypatch.setattr(native.runtime._native, "Step", lambda name, given: make(name, seen.setdefault(name, given)))
-    make_honest_steps()
+    for op in TABLE.values():
+        if op.typical:
+            typical(op, SMALL)(Arrays(2))
     monkeypatch.undo()
     assert set(seen) == set(native.runtime._native.kernel_fields())
     return seen
