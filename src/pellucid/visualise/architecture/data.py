@@ -7,32 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pellucid.layers import (
-    RBF,
-    Activation,
-    Add,
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    LocalResponseNorm,
-    MaxPool2D,
-    Multiply,
-    ReLU,
-    ScaledTanh,
-    Sigmoid,
-    Softmax,
-    Subsampling2D,
-    TableConv2D,
-    Tanh,
-    ZeroPadding2D,
-)
-from pellucid.layers.window import describe_strides
+from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 from pellucid.visualise.drawing.labels import Labels
@@ -41,7 +16,11 @@ INPUT, CONVOLUTION, POOLING, DENSE, OTHER = "input", "convolution", "pooling", "
 MAX_ROWS = 4
 """Groups of a convolution that are drawn apart; more are only written."""
 
-ACTIVATION_WORDS = {"relu": "ReLU", "leaky_relu": "leaky ReLU"}
+KINDS = {"convolution": CONVOLUTION, "pooling": POOLING, "dense": DENSE, "distance": DENSE}
+"""Of boxes, by their layers' roles; all others are OTHER."""
+
+NOTED = ("activation", "batch norm", "response norm", "dropout", "merge")
+"""Roles of layers that are written under the box before, as long as they keep every number's place."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +81,15 @@ def blocks_of(model: Model) -> tuple[Block, ...]:
         layer, output = visit.layer, visit.output_shape
         read = sorted({boxes[i] for i in visit.inputs})
         last = blocks[read[-1]]
-        others = tuple(f"{_SIGNS.get(type(layer), 'and')} {blocks[i].name}" for i in read[:-1])
-        note = _note(layer) if len(visit.inputs) == 1 else "" if type(layer) in _SIGNS else None
+        joins = visit.keeps_place and layer.role in NOTED
+        sign = layer.caption[0] if joins and layer.merges else "and"
+        others = tuple(f"{sign} {blocks[i].name}" for i in read[:-1])
         boxes[visit.number] = read[-1]
-        if isinstance(layer, Flatten):
+        if layer.role == "flatten":
             blocks[read[-1]] = replace(last, flattened=output[0])
-        elif note is not None:
-            notes = (*last.notes, *filter(None, [note]), *others)
+        elif joins:
+            own = () if layer.merges else layer.caption
+            notes = (*last.notes, *own, *others)
             blocks[read[-1]] = replace(last, notes=notes, parameters=last.parameters + layer.count_params())
         else:
             made = _block(layer, output)
@@ -155,76 +136,21 @@ def times(shape: Sequence[int]) -> str:
 
 
 def _block(layer: Layer, output: Shape) -> Block:
-    kind, what, groups = OTHER, type(layer).__name__, 1
-    notes: list[str] = []
-    if isinstance(layer, Conv2D):
-        kind, groups = CONVOLUTION, layer.groups
-        what = f"conv {_window(layer.kernel_size, len(output))}{describe_strides(layer.strides)}"
-        if layer.dilation_rate != (1, 1):
-            notes.append(f"dilation {_window(layer.dilation_rate, len(output))}")
-        if groups > 1:
-            notes.append(f"{groups} groups")
-        if isinstance(layer, TableConv2D):
-            notes.append(layer.detail().rpartition(", ")[2] + " links")
-    elif isinstance(layer, MaxPool2D | AvgPool2D | Subsampling2D):
-        kind = POOLING
-        word = next((word for kind_of, word in _POOLING if isinstance(layer, kind_of)), "pooling")
-        strides = "" if layer.strides == layer.pool_size else describe_strides(layer.strides) or ", stride 1"
-        what = f"{word} {_window(layer.pool_size, len(output))}{strides}"
-    elif isinstance(layer, GlobalAvgPool2D):
-        kind, what = POOLING, "global mean pool"
-    elif isinstance(layer, Dense | RBF):
-        kind, what = DENSE, "dense" if isinstance(layer, Dense) else "RBF units"
-    elif isinstance(layer, ZeroPadding2D):
-        what = "zero padding"
-    activation = getattr(layer, "activation", None)
-    if isinstance(activation, str):
-        notes.append(ACTIVATION_WORDS.get(activation, activation))
+    what, *notes = layer.caption
+    if layer.nonlinearity is not None:
+        notes.append(layer.nonlinearity.word)
+    kind, groups = KINDS.get(layer.role, OTHER), getattr(layer, "groups", 1)
     return Block(layer.name, kind, output, what, tuple(notes), layer.count_params(), groups)
-
-
-def _window(size: tuple[int, int], axes: int) -> str:
-    return str(size[1]) if axes == 2 else f"{size[0]}x{size[1]}"
-
-
-def _note(layer: Layer) -> str | None:
-    """What a small layer adds to the box before it: "" for nothing worth a word, None for a box of its own."""
-    if isinstance(layer, Dropout):
-        return f"dropout {layer.rate:g}"
-    if isinstance(layer, Activation):
-        return ACTIVATION_WORDS.get(layer.activation or "", layer.activation or "")
-    for kinds, words in _NOTES:
-        if isinstance(layer, kinds):
-            return words
-    return None
 
 
 def note_words(note: str, say: Labels) -> str:
     """A note in the language of the labels; the names of layers in it stay as they are."""
     how, _, name = note.partition(" ")
-    if how in _SIGNS.values():
+    if re.fullmatch(r"[^\w ]", how):  # the sign of a sum or product
         return note
     if name and how == "from":
         return say("from {name}", name=name)
     return say("and {name}", name=name) if name and how == "and" else say.layer(note)
-
-
-_SIGNS: dict[type[Layer], str] = {Add: "+", Multiply: "*"}
-_POOLING: tuple[tuple[type[Layer], str], ...] = (
-    (MaxPool2D, "max pool"),
-    (AvgPool2D, "mean pool"),
-    (Subsampling2D, "subsampling"),
-)
-_NOTES: tuple[tuple[type[Layer], str], ...] = (
-    (BatchNorm, "batch norm"),
-    (LocalResponseNorm, "LRN"),
-    (ReLU, "ReLU"),
-    (LeakyReLU, "leaky ReLU"),
-    (Sigmoid, "sigmoid"),
-    (ScaledTanh, "scaled tanh"),
-    (Tanh, "tanh"),
-    (Softmax, "softmax"),
-)
 
 
 def _in_rows(blocks: Sequence[Block]) -> list[Block]:

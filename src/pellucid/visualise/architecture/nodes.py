@@ -14,9 +14,9 @@ import numpy as np
 
 from pellucid._text import clip
 from pellucid.errors import ConfigError
-from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, TableConv2D
+from pellucid.layers import Layer
 from pellucid.model import Model
-from pellucid.ops.geometry import Pair, Shape, output_size, resolve_padding
+from pellucid.ops.geometry import Pads, Pair, Shape, output_size
 from pellucid.visualise.architecture.data import blocks_of, times
 from pellucid.visualise.drawing.canvas import Circle, Drawing, Item, Line, Point, Text, text_width
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION
@@ -74,23 +74,20 @@ def links_of(layer: Layer, input_shape: Shape) -> tuple[Link, ...]:
     Errors: ConfigError for another layer.
     """
     height, width, channels = (1, *input_shape) if len(input_shape) == 2 else input_shape
-    outputs = layer.output_shape(input_shape)
+    outputs, window = layer.output_shape(input_shape), layer.window()
     filters = outputs[-1]
-    if isinstance(layer, Conv2D) and not isinstance(layer, TableConv2D):
-        kernel, dilation, part = layer.kernel_size, layer.dilation_rate, channels // layer.groups
-        first = [o // (filters // layer.groups) * part for o in range(filters)]
-    elif isinstance(layer, MaxPool2D | AvgPool2D):
-        kernel, dilation, part, first = layer.pool_size, (1, 1), 1, list(range(filters))
-    else:
+    seen = [layer.channels_seen(o, channels) for o in range(filters)]
+    part, kernel = len(seen[0]), layer.params.get("kernel")
+    as_usual = all(len(each) == part for each in seen) and (kernel is None or kernel.shape[-2:] == (part, filters))
+    if window is None or not as_usual:
         raise ConfigError(f"{layer.place()}: its connections are not drawn one by one; take the style blocks")
-    weighs = isinstance(layer, Conv2D)
     found = []
-    for (i, j), (a, b), (y, x) in _windows((height, width), kernel, layer.strides, layer.padding, dilation):
+    for (i, j), (a, b), (y, x) in _windows((height, width), window, layer.pads((height, width))):
         for o in range(filters):
             target = (i * outputs[-2] + j) * filters + o
             for c in range(part):
-                weight = ((a * kernel[1] + b) * part + c) * filters + o if weighs else 0
-                found.append(Link((y * width + x) * channels + first[o] + c, target, weight))
+                weight = ((a * window[0][1] + b) * part + c) * filters + o if layer.role == "convolution" else 0
+                found.append(Link((y * width + x) * channels + seen[o][c], target, weight))
     return tuple(found)
 
 
@@ -105,9 +102,9 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
     for visit in model.graph.walk():
         own, before, shape = visit.layer, visit.input_shape, visit.output_shape
-        if isinstance(own, Dense | Conv2D | MaxPool2D | AvgPool2D):
+        if own.role == "dense" or own.window() is not None:
             arrays.append((shape, own, before))
-        elif not isinstance(own, Flatten) and shape != before:
+        elif own.role != "flatten" and shape != before:
             raise ConfigError(f"{own.place()} is not drawn node by node; take the style blocks")
     columns = [_column(shape, layer) for shape, layer, _ in arrays]
     notes = {block.name: block.notes for block in blocks_of(model)}
@@ -153,11 +150,9 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     return drawing
 
 
-def _windows(
-    size: Pair, kernel: Pair, strides: Pair, padding: object, dilation: Pair
-) -> Iterator[tuple[Pair, Pair, Pair]]:
+def _windows(size: Pair, window: tuple[Pair, Pair, Pair], pads: Pads) -> Iterator[tuple[Pair, Pair, Pair]]:
     """(output place, kernel place, input place), without those in the padding."""
-    pads = resolve_padding(padding, size, kernel, strides, dilation)
+    kernel, strides, dilation = window
     for i, j, a, b in np.ndindex(*output_size(size, kernel, strides, pads, dilation), *kernel):
         y, x = i * strides[0] + a * dilation[0] - pads[0][0], j * strides[1] + b * dilation[1] - pads[1][0]
         if 0 <= y < size[0] and 0 <= x < size[1]:
@@ -190,7 +185,7 @@ def _column(shape: Shape, layer: Layer | None) -> NodeColumn:
 
 def _lines(layer: Layer, before: Shape, sources: NodeColumn, targets: NodeColumn) -> tuple[list[Item], set[int]]:
     """The connections that are drawn, and the units whose windows are."""
-    if isinstance(layer, Dense):
+    if layer.role == "dense":
         pairs = ((start, end) for start in sources.places.values() for end in targets.places.values())
         return [Line(pair, "#8A8A8A", 0.5) for pair in pairs], set()
     links = links_of(layer, before)
@@ -202,7 +197,7 @@ def _lines(layer: Layer, before: Shape, sources: NodeColumn, targets: NodeColumn
         marked = {outputs[0], outputs[len(outputs) - channels]}  # a channel's first and last
         strong = {link for link in links if link.target in marked}
     weights = sorted({link.weight for link in strong})
-    styled = isinstance(layer, Conv2D) and len(weights) <= len(STYLES)
+    styled = layer.role == "convolution" and len(weights) <= len(STYLES)
     lines: list[Item] = []
     if len(links) <= 1000:
         lines += [
@@ -228,7 +223,7 @@ def _words(
     inputs, outputs = math.prod(before), math.prod(shape)
     weights = layer.params["kernel"].size if "kernel" in layer.params else 0
     biases = layer.params["bias"].size if "bias" in layer.params else 0
-    if isinstance(layer, Dense):
+    if layer.role == "dense":
         lines.append(f"{inputs:,} x {outputs:,} = " + say("{count:,} weights", count=weights))
     else:
         lines.append(say("{count:,} connections", count=len(links_of(layer, before))))
@@ -240,7 +235,7 @@ def _words(
 
 def _legend(layers: Sequence[Layer | None], marked: bool, say: Labels) -> list[str]:
     lines = []
-    if any(isinstance(layer, Conv2D) for layer in layers):
+    if any(layer is not None and layer.role == "convolution" for layer in layers):
         lines.append(say("Lines to a convolution: the same style is the same weight."))
     if marked:
         lines.append(say("Filled units: those whose windows are drawn strong; the others' are faint."))

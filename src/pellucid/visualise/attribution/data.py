@@ -13,7 +13,6 @@ import numpy as np
 
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.layers import Conv2D, Layer
 from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
@@ -89,19 +88,16 @@ def default_layer(model: Model) -> str:
 
     Errors: ConfigError for a network without such a convolution.
     """
-    chosen = None
-    shapes = []
-    for visit in model.graph.walk():
-        shape = visit.output_shape
-        shapes.append(shape)
-        if isinstance(visit.layer, Conv2D) and len(shape) == 3 and shape[0] * shape[1] > 1:
-            chosen = visit.number
+    visits = list(model.graph.walk())
+    maps = [visit for visit in visits if len(visit.output_shape) == 3 and visit.output_shape[:2] != (1, 1)]
+    chosen = next((visit for visit in reversed(maps) if visit.layer.role == "convolution"), None)
     if chosen is None:
         raise ConfigError(f"{model.name} has no convolution with maps to draw; use the gradient or occlusion")
-    # what follows value by value belongs to it: normalisation, activation, dropout
-    while chosen + 1 < len(shapes) and _is_pointwise(model.layers[chosen + 1], shapes[chosen], shapes[chosen + 1]):
-        chosen += 1
-    return model.layers[chosen].name
+    for visit in visits[chosen.number + 1 :]:  # what follows number by number belongs to it: normalisation, activation
+        if not visit.keeps_place:
+            break
+        chosen = visit
+    return chosen.layer.name
 
 
 def occlusion(
@@ -194,7 +190,3 @@ def _checked(classes: Any, count: int, name: str) -> Array:
 def _starts(length: int, size: int, stride: int) -> list[int]:
     """Where rectangles begin along one side; the last one ends with the picture."""
     return sorted({*range(0, length - size, stride), length - size})
-
-
-def _is_pointwise(layer: Layer, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-    return before == after and layer.window() is None

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import layers as L
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
+from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm, ZeroPadding2D
 from pellucid.layers.activation import without_activation
-from pellucid.layers.traits import LEAKY_SLOPE
+from pellucid.layers.traits import Nonlinearity
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, trace
-from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import resolve_padding, window_start
+from pellucid.ops import Array, Pads, Pair, Shape
+from pellucid.ops.geometry import window_start
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 
@@ -115,7 +115,7 @@ def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequ
     """
     seen = trace(model, np.asarray(picture)[None])
     if layer is None:
-        convolutions = [step.name for step in seen if isinstance(step.layer, L.Conv2D)]
+        convolutions = [step.name for step in seen if step.layer.role == "convolution"]
         layer = (convolutions or list(seen.names))[0]
     names = tuple(model.class_names or ()) if seen[layer].name == seen.names[-1] else ()
     return dissect_step(seen[layer], position, names)
@@ -124,14 +124,16 @@ def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequ
 def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names: Sequence[str] = ()) -> Dissection:
     """The same of one layer of a trace, for its first picture; `names` are those of the layer's units."""
     layer, x, y = step.layer, np.asarray(step.input[0], np.float64), step.output[0]
-    take_apart = next((way for kind, way in _WAYS if type(layer) is kind), None)
+    take_apart = None if layer.custom else _PARTS.get(layer.role)  # who inherits a layer may compute something else
     if take_apart is None:
-        known = sorted(kind.__name__ for kind, _ in _WAYS)
+        known = sorted(name for name, kind in LAYERS.items() if kind.role in _PARTS)
         raise ConfigError(f"{layer.place()} cannot be taken apart; these layers can: {', '.join(known)}")
     at = _checked(layer, position, y)
-    one_row = isinstance(layer, L.Conv1D | L.MaxPool1D | L.AvgPool1D)  # (W, C) as a picture one pixel high
+    one_row = x.ndim == 2 and layer.window() is not None  # (W, C) as a picture one pixel high
     parts = take_apart(layer, x[None] if one_row else x, (0, *at) if one_row else at)
     parts = {"before": parts.get("total", 0.0), **parts}
+    if layer.nonlinearity is not None:
+        parts |= _activated(layer, layer.nonlinearity, x, at, parts["before"])
     parts.setdefault("result", parts["before"])
     return Dissection(
         layer=layer.name,
@@ -146,7 +148,7 @@ def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names:
     )
 
 
-def _checked(layer: L.Layer, position: Sequence[int] | None, y: Array) -> tuple[int, ...]:
+def _checked(layer: Layer, position: Sequence[int] | None, y: Array) -> tuple[int, ...]:
     if position is None:
         finite = np.where(np.isfinite(y), y, -np.inf)
         return tuple(int(i) for i in np.unravel_index(int(finite.argmax()), y.shape))
@@ -165,11 +167,9 @@ def _checked(layer: L.Layer, position: Sequence[int] | None, y: Array) -> tuple[
 # Windows
 
 
-def _window(
-    x: Array, at: Sequence[int], padding: Any, kernel: Pair, strides: Pair, dilation: Pair, fill: float
-) -> Parts:
+def _window(x: Array, at: Sequence[int], window: tuple[Pair, Pair, Pair], pads: Pads, fill: float) -> Parts:
     """The patch under a window, all channels, with its padding filled in. Shapes: patch (KH,KW,C)."""
-    pads = resolve_padding(padding, (x.shape[0], x.shape[1]), kernel, strides, dilation)
+    kernel, strides, dilation = window
     first = window_start((at[0], at[1]), strides, pads)
     rows, columns = (first[axis] + dilation[axis] * np.arange(kernel[axis]) for axis in (0, 1))
     inside = ((rows >= 0) & (rows < x.shape[0]))[:, None] & ((columns >= 0) & (columns < x.shape[1]))
@@ -182,36 +182,20 @@ def _window(
     }
 
 
-def _seen_by(layer: L.Conv2D, channels: int, filter_index: int) -> tuple[tuple[int, ...], Array]:
-    """The input channels that a filter sees, and its weights for them. Shapes: (KH,KW,C')."""
-    kernel = np.asarray(layer.params["kernel"], np.float64)
-    if isinstance(layer, L.TableConv2D):
-        return layer.table[filter_index], kernel[:, :, layer.outputs == filter_index]
-    own = kernel.reshape(*layer.kernel_size, *kernel.shape[-2:])[..., filter_index]
-    each = channels // layer.groups
-    first = filter_index // (layer.filters // layer.groups) * each
-    return tuple(range(first, first + each)), own
+def _convolution(layer: Any, x: Array, at: Sequence[int]) -> Parts:
+    window = _window(x, at, layer.window(), layer.pads(x.shape), 0.0)
+    channels = layer.channels_seen(at[2], x.shape[2])
+    kernel = np.asarray(layer.filter_kernel(at[2]), np.float64)
+    summed = _weighted(layer, window["patch"][:, :, list(channels)], kernel, at[2])
+    return {**window, "kind": "convolution", "channels": channels, **summed}
 
 
-def _convolution(layer: L.Conv2D, x: Array, at: Sequence[int]) -> Parts:
-    window = _window(x, at, layer.padding, layer.kernel_size, layer.strides, layer.dilation_rate, 0.0)
-    channels, kernel = _seen_by(layer, x.shape[2], at[2])
-    patch = window["patch"][:, :, list(channels)]
-    summed = _weighted(layer, patch, kernel, at[2])
-    rivals = _rivals(layer, x, at[:2]) if layer.activation == "softmax" else None
-    activated = _activated(summed["before"], layer.activation, LEAKY_SLOPE, rivals)
-    return {**window, "kind": "convolution", "channels": channels, **summed, **activated}
-
-
-def _dense(layer: L.Dense, x: Array, at: Sequence[int]) -> Parts:
+def _dense(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
     kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
-    summed = _weighted(layer, x, kernel, at[0])
-    rivals = _rivals(layer, x, ()) if layer.activation == "softmax" else None
-    activated = _activated(summed["before"], layer.activation, LEAKY_SLOPE, rivals)
-    return {"kind": "dense", **summed, **activated}
+    return {"kind": "dense", **_weighted(layer, x, kernel, at[0])}
 
 
-def _weighted(layer: L.Layer, patch: Array, kernel: Array, unit: int) -> Parts:
+def _weighted(layer: Layer, patch: Array, kernel: Array, unit: int) -> Parts:
     products = patch * kernel
     bias = float(layer.params["bias"][unit]) if "bias" in layer.params else None
     total = float(products.sum())
@@ -221,25 +205,26 @@ def _weighted(layer: L.Layer, patch: Array, kernel: Array, unit: int) -> Parts:
     }  # fmt: skip
 
 
-def _rivals(layer: L.Conv2D | L.Dense, x: Array, place: Sequence[int]) -> Array:
+def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], before: float) -> Parts:
+    """What a layer's nonlinearity makes of one number, of which it has `before`."""
+    if how.kind == "softmax":
+        rivals = _rivals(layer, x, at)
+        return {"activation": how.kind, "rivals": rivals, "result": _softmax(before, rivals)}
+    if (how.amplitude, how.steepness) == (1, 1):
+        return {"activation": how.kind, "result": CURVES[how.kind](before, how.slope)}
+    numbers = {"amplitude": f"{how.amplitude:g}", "slope": number(how.steepness), "value": number(before)}
+    result = how.amplitude * CURVES[how.kind](how.steepness * before, how.slope)
+    return {"note": (f"{{amplitude}} · {how.kind}({{slope}} · {{value}})", numbers), "result": result}
+
+
+def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:
     """What goes into a softmax at one place: the outputs of the layer without it. Shapes: (K,)."""
+    if layer.role == "activation":
+        return np.asarray(x[tuple(at[:-1])])
     logits = without_activation(layer)
     logits.params = {name: np.asarray(values, np.float64) for name, values in layer.params.items()}
-    if isinstance(layer, L.Conv1D):  # which takes the series itself, of which x is a picture
-        z, _ = logits.forward(np.ascontiguousarray(x))
-        return np.asarray(z[0, place[1]])
     z, _ = logits.forward(np.ascontiguousarray(x[None]))
-    return np.asarray(z[(0, *place)])
-
-
-def _activated(before: float, kind: str | None, slope: float, rivals: Array | None = None) -> Parts:
-    if kind is None:
-        return {"result": before}
-    if kind == "softmax":
-        if rivals is None:
-            raise ConfigError("softmax compares several numbers, got one")
-        return {"activation": kind, "rivals": rivals, "result": _softmax(before, rivals)}
-    return {"activation": kind, "result": CURVES[kind](before, slope)}
+    return np.asarray(z[(0, *at[:-1])])
 
 
 def _softmax(value: float, rivals: Array) -> float:
@@ -261,51 +246,30 @@ CURVES: dict[str, Callable[[float, float], float]] = {
 
 
 def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
-    window = _window(x, at, layer.padding, layer.pool_size, layer.strides, (1, 1), math.nan)
-    patch = window["patch"][:, :, at[2] : at[2] + 1]
-    inside = window["inside"][:, :, None]
-    told: Parts = {**window, "patch": patch, "channels": (at[2],)}
-    if isinstance(layer, L.MaxPool2D):
+    channel, place = at[-1], at[:-1] or (0, 0)
+    whole = (x.shape[0], x.shape[1]), (1, 1), (1, 1)
+    window = _window(x, place, layer.window() or whole, layer.pads(x.shape), math.nan)
+    patch, inside = window["patch"][:, :, channel : channel + 1], window["inside"][:, :, None]
+    found: Parts = {**window, "patch": patch, "channels": (channel,)}
+    if layer.reduction == "max":
         picked = np.unravel_index(int(np.where(inside, patch, -np.inf).argmax()), patch.shape)
         value = float(patch[picked])
-        return {**told, "kind": "max", "picked": tuple(int(i) for i in picked), "before": value}
-    factor = float(layer.params["kernel"][at[2]]) if isinstance(layer, L.Subsampling2D) else 1 / int(inside.sum())
-    kernel = np.where(inside, factor, 0.0)
-    summed = _weighted(layer, np.where(inside, patch, 0.0), kernel, at[2])
-    return {**told, "kind": "sum" if isinstance(layer, L.Subsampling2D) else "average", **summed, "patch": patch}
-
-
-def _global_average(layer: L.GlobalAvgPool2D, x: Array, at: Sequence[int]) -> Parts:
-    patch = x[:, :, at[0] : at[0] + 1]
-    kernel = np.full(patch.shape, 1 / (x.shape[0] * x.shape[1]))
-    return {
-        **_weighted(layer, patch, kernel, at[0]),
-        "kind": "average", "channels": (at[0],), "rows": tuple(range(x.shape[0])),
-        "columns": tuple(range(x.shape[1])), "inside": np.ones(x.shape[:2], bool),
-    }  # fmt: skip
+        return {**found, "kind": "max", "picked": tuple(int(i) for i in picked), "before": value}
+    factor = float(layer.params["kernel"][channel]) if layer.params else 1 / int(inside.sum())
+    summed = _weighted(layer, np.where(inside, patch, 0.0), np.where(inside, factor, 0.0), channel)
+    return {**found, "kind": "average" if layer.reduction == "mean" else "sum", **summed, "patch": patch}
 
 
 # One value in, or the values beside it
 
 
-def _function(kind: str | None, slope: float, x: Array, at: Sequence[int]) -> Parts:
-    value = float(x[tuple(at)])
-    rivals = x[tuple(at[:-1])] if kind == "softmax" else None
-    told: Parts = {"kind": "softmax" if rivals is not None else "function", "patch": np.array([value]), "before": value}
-    if kind is None:
-        return {**told, "kind": "copy"}
-    return {**told, **_activated(value, kind, slope, rivals)}
+def _function(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
+    value, how = float(x[tuple(at)]), layer.nonlinearity
+    kind = "copy" if how is None else "softmax" if how.kind == "softmax" else "function"
+    return {"kind": kind, "patch": np.array([value]), "before": value}
 
 
-def _scaled_tanh(layer: L.ScaledTanh, x: Array, at: Sequence[int]) -> Parts:
-    value = float(x[tuple(at)])
-    numbers = {"amplitude": f"{layer.amplitude:g}", "slope": number(layer.slope), "value": number(value)}
-    note = ("{amplitude} · tanh({slope} · {value})", numbers)
-    result = layer.amplitude * math.tanh(layer.slope * value)
-    return {"kind": "function", "patch": np.array([value]), "before": value, "result": result, "note": note}
-
-
-def _batch_norm(layer: L.BatchNorm, x: Array, at: Sequence[int]) -> Parts:
+def _batch_norm(layer: BatchNorm, x: Array, at: Sequence[int]) -> Parts:
     c, value = at[-1], float(x[tuple(at)])
     mean, variance = (float(layer.state[name][c]) for name in ("mean", "variance"))
     gamma, beta = (float(layer.params[n][c]) if n in layer.params else d for n, d in (("gamma", 1.0), ("beta", 0.0)))
@@ -322,7 +286,7 @@ def _batch_norm(layer: L.BatchNorm, x: Array, at: Sequence[int]) -> Parts:
     }  # fmt: skip
 
 
-def _response_norm(layer: L.LocalResponseNorm, x: Array, at: Sequence[int]) -> Parts:
+def _response_norm(layer: LocalResponseNorm, x: Array, at: Sequence[int]) -> Parts:
     first = max(0, at[2] - layer.size // 2)
     channels = tuple(range(first, min(x.shape[2], at[2] - layer.size // 2 + layer.size)))
     beside, value = x[at[0], at[1], list(channels)], float(x[tuple(at)])
@@ -339,7 +303,7 @@ def _response_norm(layer: L.LocalResponseNorm, x: Array, at: Sequence[int]) -> P
     }  # fmt: skip
 
 
-def _distance(layer: L.RBF, x: Array, at: Sequence[int]) -> Parts:
+def _distance(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
     kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
     products = -np.square(x - kernel)
     note = ("minus the sum of {count} squared distances", {"count": str(products.size)})
@@ -354,7 +318,7 @@ def _copy(x: Array, source: Sequence[int] | None) -> Parts:
     return {"kind": "copy", "patch": np.array([value]), "before": value}
 
 
-def _padded(layer: L.ZeroPadding2D, x: Array, at: Sequence[int]) -> Parts:
+def _padded(layer: ZeroPadding2D, x: Array, at: Sequence[int]) -> Parts:
     row, column = at[0] - layer.padding[0][0], at[1] - layer.padding[1][0]
     inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
     return _copy(x, (row, column, at[2]) if inside else None)
@@ -365,29 +329,16 @@ def _signed(value: float) -> str:
     return f"({number(value)})" if value < 0 else number(value)
 
 
-_WAYS: tuple[tuple[type[L.Layer], Callable[[Any, Array, Sequence[int]], Parts]], ...] = (
-    (L.Conv2D, _convolution),
-    (L.Conv1D, _convolution),
-    (L.TableConv2D, _convolution),
-    (L.Dense, _dense),
-    (L.RBF, _distance),
-    (L.MaxPool2D, _pooling),
-    (L.MaxPool1D, _pooling),
-    (L.AvgPool2D, _pooling),
-    (L.AvgPool1D, _pooling),
-    (L.Subsampling2D, _pooling),
-    (L.GlobalAvgPool2D, _global_average),
-    (L.ReLU, lambda layer, x, at: _function("relu", 0.0, x, at)),
-    (L.LeakyReLU, lambda layer, x, at: _function("leaky_relu", layer.negative_slope, x, at)),
-    (L.Sigmoid, lambda layer, x, at: _function("sigmoid", 0.0, x, at)),
-    (L.Tanh, lambda layer, x, at: _function("tanh", 0.0, x, at)),
-    (L.Softmax, lambda layer, x, at: _function("softmax", 0.0, x, at)),
-    (L.Activation, lambda layer, x, at: _function(layer.activation, LEAKY_SLOPE, x, at)),
-    (L.ScaledTanh, _scaled_tanh),
-    (L.BatchNorm, _batch_norm),
-    (L.LocalResponseNorm, _response_norm),
-    (L.Dropout, lambda layer, x, at: _copy(x, at)),
-    (L.Flatten, lambda layer, x, at: _copy(x, [int(i) for i in np.unravel_index(at[0], x.shape)])),
-    (L.ZeroPadding2D, _padded),
-)
-"""How each layer is taken apart. By exact type: a subclass may compute something else."""
+_PARTS: dict[str, Callable[[Any, Array, Sequence[int]], Parts]] = {
+    "convolution": _convolution,
+    "dense": _dense,
+    "distance": _distance,
+    "pooling": _pooling,
+    "activation": _function,
+    "batch norm": _batch_norm,
+    "response norm": _response_norm,
+    "dropout": lambda layer, x, at: _copy(x, at),
+    "flatten": lambda layer, x, at: _copy(x, [int(i) for i in np.unravel_index(at[0], x.shape)]),
+    "padding": _padded,
+}
+"""How a layer is taken apart, by its role."""

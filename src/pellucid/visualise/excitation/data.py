@@ -228,7 +228,7 @@ def _boxes(view: View | None, places: Array, input_shape: Shape) -> Array:
 
 
 def _without_activation(layer: Layer) -> Layer:
-    if getattr(layer, "activation", None) is None or not layer.params:
+    if layer.nonlinearity is None or not layer.params:
         return layer
     return without_activation(layer)
 

@@ -11,7 +11,6 @@ import numpy as np
 from pellucid._text import text_columns
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError
-from pellucid.layers import Conv2D, Dense
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.visualise.answers import class_label, trained_note
@@ -182,8 +181,8 @@ def depth_layers(model: Model, most: int = MOST_LAYERS) -> list[str]:
     Errors: ConfigError for a network without either.
     """
     model.build()
-    names = [layer.name for layer in model.layers if isinstance(layer, Conv2D)]
-    names += [layer.name for layer in model.layers if isinstance(layer, Dense)][-1:]
+    names = [layer.name for layer in model.layers if layer.role == "convolution"]
+    names += [layer.name for layer in model.layers if layer.role == "dense"][-1:]
     if not names:
         raise ConfigError(f"{model.name} has no convolution and no dense layer that pictures could excite")
     picks = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)

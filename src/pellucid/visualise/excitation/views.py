@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pellucid.errors import ConfigError
-from pellucid.layers import ZeroPadding2D
 from pellucid.layers.graph import INPUT, Graph
-from pellucid.ops.geometry import NO_PADS, Pair, ReceptiveField, Shape, resolve_padding, window_start
+from pellucid.ops.geometry import Pair, ReceptiveField, Shape, window_start
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels, bottom and right behind the last; may reach beyond the picture."""
@@ -47,13 +46,9 @@ def view_of(graph: Graph) -> View | None:
         if len(seen) < len(read) or len(visit.output_shape) != 3:
             views[visit.number] = None
             continue
-        layer, (shape, field, start) = visit.layer, _union(seen)
-        window, pads = layer.window(), NO_PADS
-        if window is not None:
-            pads = resolve_padding(getattr(layer, "padding", "valid"), (shape[0], shape[1]), *window)
-        elif isinstance(layer, ZeroPadding2D):
-            pads = layer.padding
-        first = window_start((0, 0), (1, 1) if window is None else window[1], pads)
+        shape, field, start = _union(seen)
+        window = visit.layer.window()
+        first = window_start((0, 0), (1, 1) if window is None else window[1], visit.layer.pads(shape))
         start = (start[0] + first[0] * field.jump[0], start[1] + first[1] * field.jump[1])
         field = field.step(*window) if window is not None else field
         views[visit.number] = View(field, start, visit.output_shape)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid._display import Brief
 from pellucid.errors import ConfigError, ShapeError, unknown_name
-from pellucid.layers import Dropout, Flatten, Layer, ZeroPadding2D
+from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
@@ -19,8 +19,8 @@ from pellucid.visualise.drawing.figure import MAX_DRAWN
 from pellucid.visualise.drawing.pictures import as_shown
 from pellucid.visualise.filters.data import SCALES
 
-UNCHANGED = (Dropout, Flatten, ZeroPadding2D)
-"""Layers that show in use what the layer before them showed."""
+UNCHANGED = ("dropout", "flatten", "padding")
+"""Roles of layers that show in use what the layer before them showed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,7 +174,7 @@ def _of_the_answer(scores: Array) -> Array:
 
 def drawn_layers(layers: Sequence[Layer]) -> tuple[str, ...]:
     """The names of the layers whose output is worth a look: all that change what they get."""
-    return tuple(layer.name for layer in layers if not isinstance(layer, UNCHANGED))
+    return tuple(layer.name for layer in layers if layer.role not in UNCHANGED)
 
 
 def class_scores(seen: Trace) -> Array | None:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid import layers as L
 from pellucid._display import Brief
 from pellucid._numbers import percent
 from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
 from pellucid.files.inside import Inside, Place
-from pellucid.layers import Layer
 from pellucid.model.tracing import Trace
 from pellucid.ops import Array
 from pellucid.train.snapshots import NUM_BINS, histogram, read_snapshot
@@ -102,28 +100,20 @@ def unit_states(seen: Trace) -> dict[str, UnitStates]:
     """
     found: dict[str, UnitStates] = {}
     for step in seen:
-        kind, amplitude = _activation(step.layer)
+        how = step.layer.nonlinearity
         flat = step.output.reshape(-1, step.output.shape[-1])
-        if kind == "relu":
+        if how is None or how.kind not in ("relu", "sigmoid", "tanh"):
+            continue
+        if how.kind == "relu":
             found[step.name] = UnitStates(flat.shape[1], dead=int((flat == 0).all(axis=0).sum()))
-        elif kind in ("sigmoid", "tanh"):
-            if kind == "sigmoid":
-                beyond = (flat > SATURATED) | (flat < 1 - SATURATED)
-            else:
-                beyond = np.abs(flat) > SATURATED * amplitude
-            stuck = int(beyond.all(axis=0).sum())
-            found[step.name] = UnitStates(flat.shape[1], stuck=stuck, saturated=float(beyond.mean()))
+            continue
+        if how.kind == "sigmoid":
+            beyond = (flat > SATURATED) | (flat < 1 - SATURATED)
+        else:
+            beyond = np.abs(flat) > SATURATED * how.amplitude
+        stuck = int(beyond.all(axis=0).sum())
+        found[step.name] = UnitStates(flat.shape[1], stuck=stuck, saturated=float(beyond.mean()))
     return found
-
-
-def _activation(layer: Layer) -> tuple[str | None, float]:
-    """The curve that a layer's output went through last, and its amplitude."""
-    if isinstance(layer, L.ScaledTanh):
-        return "tanh", layer.amplitude
-    kinds: dict[type[Layer], str] = {L.ReLU: "relu", L.Sigmoid: "sigmoid", L.Tanh: "tanh"}
-    if type(layer) in kinds:
-        return kinds[type(layer)], 1.0
-    return (layer.activation, 1.0) if isinstance(layer, L.Activation | L.Conv2D | L.Dense) else (None, 1.0)
 
 
 # Over training

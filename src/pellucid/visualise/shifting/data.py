@@ -92,7 +92,7 @@ def default_maps(model: Model) -> str:
     chosen = ""
     for visit in model.graph.walk():
         shape = visit.output_shape
-        if len(shape) == 3 and shape[0] * shape[1] > 1 and not isinstance(visit.layer, UNCHANGED):
+        if len(shape) == 3 and shape[0] * shape[1] > 1 and visit.layer.role not in UNCHANGED:
             chosen = visit.layer.name
     if not chosen:
         raise ConfigError(f"{model.name} has no layer with maps to draw")

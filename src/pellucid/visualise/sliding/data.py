@@ -11,7 +11,7 @@ import numpy as np
 from pellucid._display import Brief
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, ShapeError, unknown_name
-from pellucid.layers import AvgPool2D, Conv2D, MaxPool2D
+from pellucid.layers import Conv2D
 from pellucid.model import Model, Sequential
 from pellucid.model.tracing import trace
 from pellucid.ops import Array, Pair
@@ -107,14 +107,12 @@ def slide(
     Errors: ShapeError and DataError as `trace`; ConfigError for a layer without a window, or an unknown channel.
     """
     seen = trace(model, np.asarray(picture)[None])
-    windows = (Conv2D, MaxPool2D, AvgPool2D)
-    first = next((one.name for one in seen if isinstance(one.layer, Conv2D)), seen[0].name)
+    slides = [one.name for one in seen if one.layer.window() is not None and one.output.ndim == 4]
+    first = next((one.name for one in seen if one.layer.role == "convolution"), seen[0].name)
     step = seen[first if layer is None else layer]
-    if not isinstance(step.layer, windows) or step.output.ndim != 4:
-        names = [one.name for one in seen if isinstance(one.layer, windows) and one.output.ndim == 4]
-        raise ConfigError(
-            f"{step.layer.place()} has no window that slides over a picture; layers with one: {', '.join(names) or '-'}"
-        )
+    if step.name not in slides:
+        with_one = ", ".join(slides) or "-"
+        raise ConfigError(f"{step.layer.place()} has no window that slides over a picture; layers with one: {with_one}")
     output = step.output[0]
     count = output.shape[2]
     chosen = int(np.unravel_index(int(np.nan_to_num(output).argmax()), output.shape)[2]) if channel is None else channel
