@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from pellucid import Input, Model, Sequential, layers
 from pellucid.errors import CheckpointError, ConfigError, ShapeError
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops.geometry import Array
+from pellucid.plan import frozen_nodes
 from pellucid.visualise.architecture.data import blocks_of, note_words
 from pellucid.visualise.architecture.nodes import draw_nodes
 from pellucid.visualise.drawing.labels import Labels
@@ -163,7 +166,7 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
         Model(Input((8, 6, 3)), a)
     with pytest.raises(ConfigError, match=r"inputs must be one pellucid\.Input"):
         Model(X, a)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="outputs must be one value"):
+    with pytest.raises(ConfigError, match="outputs must be one value or a list"):
         Model(inputs, X)
     with pytest.raises(ConfigError, match="both must be values of a network"):
         _ = a + 1
@@ -304,12 +307,141 @@ def test_random_graphs_agree_with_their_layers(model: Model) -> None:
         np.testing.assert_allclose(taken[key], gradient, rtol=5e-3, atol=2e-3 * largest, err_msg=key)
 
 
+# ----------------------------------------------------------------------------------------------------- several outputs
+
+
+def forked(*, seed: int = 0) -> Model:
+    """The answer first, then a map amid the network that is read on and could be overwritten, and that answer again."""
+    inputs = Input((8, 6, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="map")(inputs)
+    y = layers.Dense(4, name="scores")(layers.GlobalAvgPool2D()(layers.ReLU()(x)))
+    return Model(inputs, [y, x, y], seed=seed)
+
+
+def each_output(model: Model, x: Array) -> list[Array]:
+    kept: list[Array] = model.graph.run(x, lambda number, layer, read: layer.forward(read)[0])
+    return kept
+
+
+def test_several_outputs_are_predicted_as_a_list(tmp_path: Path) -> None:
+    model = forked()
+    wanted = each_output(model, X)
+    assert [y.shape for y in wanted] == [(10, 4), (10, 8, 6, 8), (10, 4)]
+    model.save(tmp_path / "m.safetensors")
+    inputs = Input((8, 6, 3))
+    outer = Model(inputs, forked()(inputs)[:2])
+    twins = [model, pellucid.load(tmp_path / "m.safetensors"), pickle.loads(pickle.dumps(model)), copy.copy(model)]
+    for twin in (*twins, pellucid.transfer.like(model)):
+        for mine, theirs in zip(twin(X), wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    for twin in (*twins, outer):
+        for batch_size in (None, 3):
+            for mine, theirs in zip(twin.predict(X, batch_size), wanted, strict=twin is not outer):
+                np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    assert pellucid.trace(model, X)["map"].output.shape == wanted[1].shape
+    assert re.search(r"scores .*output 1", str(model.outline())) and "output 2" in str(model.outline())
+    assert "-> 4 and (8, 6, 8) and 4" in repr(model)
+    assert pellucid.check_gradients(model).ok
+
+
+def test_one_output_is_trained_and_judged() -> None:
+    model = forked()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    for work in (
+        lambda: model.fit(X, Y),
+        lambda: model.evaluate(X, Y),
+        lambda: pellucid.trace(model, X, Y),
+        lambda: pellucid.trace(model, X).outputs,
+        lambda: model.output_shape,
+    ):
+        with pytest.raises(
+            ConfigError, match="gives 3 outputs, 'scores' and 'map' and 'scores', which predict returns"
+        ):
+            work()
+    with pytest.raises(ConfigError, match="outputs must be one value or a list"):
+        Model(Input((8, 6, 3)), [])
+
+
+@pytest.mark.parametrize("outputs", [[3], [0], [-1], [], ["a"], 1])
+def test_outputs_that_are_not_there_are_refused(outputs: Any, tmp_path: Path) -> None:
+    from pellucid.files import tensor_file
+
+    forked().save(tmp_path / "m.safetensors")
+    tensors, facts = tensor_file.read(tmp_path / "m.safetensors")
+    assert facts["outputs"] == [3, 0, 3]
+    tensor_file.write(tmp_path / "m.safetensors", tensors, {**facts, "outputs": [0, 4] if outputs == [3] else outputs})
+    if outputs == []:
+        assert pellucid.load(tmp_path / "m.safetensors").output_shape == (4,)
+        return
+    with pytest.raises(CheckpointError):
+        pellucid.load(tmp_path / "m.safetensors")
+
+
+# --------------------------------------------------------------------------------------------------------------- frozen
+
+
+def frozen_networks() -> dict[str, tuple[Model, list[str], str | None]]:
+    """Networks, the layers frozen in each, and the last of those whose value is kept."""
+    inputs = Input((8, 6, 3))
+    a = layers.Conv2D(4, 3, padding="same", name="a")(inputs)
+    b = layers.Conv2D(4, 1, name="trained")(inputs)
+    c = layers.BatchNorm(name="c")(layers.Conv2D(4, 1, name="b")(a))
+    end = layers.Dense(4)(layers.Flatten()(layers.Add()([layers.ReLU()(c), b])))
+    beside = Model(inputs, end)
+    inputs = Input((8, 6, 3))
+    x = layers.Conv2D(4, 1, name="stem")(inputs)
+    y = layers.Conv2D(4, 3, padding="same", name="left")(x)
+    z = layers.Add()([x, y])
+    z = layers.Add()([layers.Conv2D(4, 3, padding="same")(z), z, layers.Conv2D(4, 1, name="right")(z)])
+    several = Model(inputs, layers.Dense(4)(layers.GlobalAvgPool2D()(z)))
+    return {
+        "beside": (beside, ["a", "b", "c"], None),
+        "block": (residual(), ["stem", "conv2d", "conv2d_1"], "relu"),
+        "several": (several, ["stem", "left", "right"], "add"),
+    }
+
+
+@pytest.mark.parametrize("name", ["beside", "block", "several"])
+def test_what_nothing_trained_feeds_is_computed_once_or_as_in_use(name: str) -> None:
+    """The same bits, kept or not; only what is frozen stays as it is."""
+    results, kept, told = [], [], []
+    for cache in (True, False):
+        model, names, end = frozen_networks()[name]
+        for each in names:
+            model.get_layer(each).trainable = False
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        before = [model.get_layer(each).get_weights() for each in names]
+
+        def listen(event: Any) -> None:
+            if isinstance(event, pellucid.train.FeaturesComputed):
+                kept.append(event.layer)
+            if isinstance(event, pellucid.train.FeaturesNotKept):
+                told.append(event.text)
+
+        history = model.fit(
+            X, Y, 4, 3, verbose=0, callbacks=[listen], cache_features=cache, validation_data=(X, Y), doctor=False
+        )
+        results.append((model.parameters.vector, history["val_loss"]))
+        for each, weights in zip(names, before, strict=True):
+            for mine, theirs in zip(model.get_layer(each).get_weights(), weights, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(results[0][0], results[1][0])
+    assert results[0][1] == results[1][1]
+    assert set(kept) == ({end} if end else set())
+    alone = {"beside": "'a' on", "several": "'right' on"}.get(name)
+    assert told == (
+        [] if alone is None else [f"frozen layers from {alone} run in every epoch: several values go on from them"]
+    )
+    frozen = frozen_nodes(model.graph)
+    assert {"beside": 4, "block": 5, "several": 4}[name] == len(frozen)
+
+
 def test_the_parts_of_a_graph() -> None:
     graph = residual().graph
     stem = graph.layers[0]
     assert graph.up_to(stem).layers == [stem]
-    assert graph.cuts(1) and not graph.cuts(2)
-    head, rest = graph.split(1)
+    assert [number for number in range(len(graph.nodes)) if graph.cuts(number)] == [0, 3, 4, 7, 8, 9, 10]
+    head, rest = graph.split(0)
     assert head.output_shape == rest.input_shape == (8, 6, 8)
     assert rest.output_shape == graph.output_shape == (4,)
     assert Graph.chain([], (3,)).output_shape == (3,)

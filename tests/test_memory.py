@@ -112,7 +112,7 @@ def test_outputs_in_turn_are_those_of_the_layers() -> None:
     for n in (6, 2, 5):
         x = RNG.normal(size=(n, 12, 10, 3)).astype(np.float32)
         plan.inputs[:n] = x
-        np.testing.assert_allclose(plan.run(n), model(x), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(plan.run(n)[0], model(x), rtol=1e-4, atol=1e-6)
         np.testing.assert_array_equal(plan.inputs[:n], x)
 
 

@@ -153,7 +153,7 @@ def test_inference_and_evaluation_agree_with_layers(name: str) -> None:
     np.testing.assert_allclose(model.predict(x, batch_size=CAPACITY), y, **TOLERANCE)
     plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
     plan.inputs[:2] = x[:2]
-    np.testing.assert_allclose(plan.run(2), y[:2], **TOLERANCE)
+    np.testing.assert_allclose(plan.run(2)[0], y[:2], **TOLERANCE)
 
     feed = make_feed(model, x, targets)
     judge = EvaluationPlan(model.graph, model.parameters, loss=model.loss, feed=feed, accuracy="categorical")
@@ -345,5 +345,5 @@ def test_merged_and_unmerged_give_the_same_bits_forward(
             monkeypatch.setattr("pellucid.plan.patterns.PATTERNS", [row for row in PATTERNS if pool not in row[0][1:]])
         plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
         plan.inputs[...] = x
-        results.append(plan.run(CAPACITY).copy())
+        results.append(plan.run(CAPACITY)[0].copy())
     np.testing.assert_array_equal(*results)

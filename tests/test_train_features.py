@@ -13,7 +13,7 @@ from small_model import fit
 from pellucid import layers as L
 from pellucid.model import Sequential
 from pellucid.model.inputs import make_examples
-from pellucid.plan import base_depth
+from pellucid.plan import frozen_nodes
 from pellucid.train import (
     BatchEnded,
     EpochEnded,
@@ -152,7 +152,7 @@ def test_a_layer_of_ones_own_is_never_in_the_base() -> None:
             return y + (np.random.default_rng(key).random() if training else 0), cache
 
     model = frozen(Sequential([L.Conv2D(4, 3, input_shape=(16, 12, 3)), Noisy(), L.Flatten(), L.Dense(3)]), 2)
-    assert base_depth(model.graph) == 1
+    assert frozen_nodes(model.graph) == [0]
     drawn = Sequential([Noisy(input_shape=(16, 12, 3)), L.Conv2D(4, 3), L.Flatten(), L.Dense(3)])
     seen = Recorder()
     fit(frozen(drawn, 2), PICTURES, LABELS, epochs=2, callbacks=seen)

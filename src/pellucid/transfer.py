@@ -172,7 +172,7 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
         configs[last]["units"] = classes
     made = [layer_types.from_config({k: v for k, v in config.items() if k != "input_shape"}) for config in configs]
     shape = source.input_shape if input_shape is None else input_shape
-    return assemble(shape, made, source.reads, source.name, seed=seed)
+    return assemble(shape, made, source.reads, source.name, outputs=source.graph.outputs, seed=seed)
 
 
 def _fresh(

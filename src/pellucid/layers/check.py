@@ -152,12 +152,15 @@ def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, 
         gradients.update({f"d{layer.name}/{key.removeprefix('d')}": value for key, value in grads.items()})
         return dx
 
-    y = np.asarray(graph.run(x, forward))
-    projection: Array = rng.standard_normal(y.shape)
-    gradients["dx"] = graph.back(projection, backward)
+    def answers() -> list[Array]:
+        found = graph.run(x, forward)
+        return found if isinstance(found, list) else [found]
+
+    projections: list[Array] = [rng.standard_normal(y.shape) for y in answers()]
+    gradients["dx"] = graph.back(projections, backward)
 
     def objective() -> float:
-        return float(np.sum(np.asarray(graph.run(x, forward)) * projection))
+        return float(sum(np.sum(y * projection) for y, projection in zip(answers(), projections, strict=True)))
 
     values = {f"{layer.name}/{key}": value for layer in graph.layers for key, value in layer.params.items()}
     return f"a network of {len(graph.nodes)} layers", {"x": x, **values}, gradients, objective

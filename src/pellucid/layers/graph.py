@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from pellucid.errors import ConfigError
 from pellucid.layers.layer import Layer
 from pellucid.ops.geometry import Array, Shape
+
+T = TypeVar("T")
 
 INPUT = -1
 """The number under which nodes read what goes into the network."""
@@ -49,19 +52,19 @@ class Visit:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order: each reads only what comes before it. output: the number of the node that answers.
+    """Nodes in topological order: each reads only what comes before it. outputs: the numbers of those that answer.
 
     Shapes: input_shape without the batch axis.
     """
 
     input_shape: Shape
     nodes: tuple[Node, ...]
-    output: int
+    outputs: tuple[int, ...]
 
     @classmethod
     def chain(cls, layers: Sequence[Layer], input_shape: Shape) -> Graph:
         """Layers in a row: each reads what the one before gives."""
-        return cls(input_shape, tuple(Node(layer, (i - 1,)) for i, layer in enumerate(layers)), len(layers) - 1)
+        return cls(input_shape, tuple(Node(layer, (i - 1,)) for i, layer in enumerate(layers)), (len(layers) - 1,))
 
     @property
     def layers(self) -> list[Layer]:
@@ -72,6 +75,17 @@ class Graph:
     def is_chain(self) -> bool:
         """Whether each layer reads what the one before gives, and nothing else."""
         return all(node.inputs == (number - 1,) for number, node in enumerate(self.nodes))
+
+    @property
+    def output(self) -> int:
+        """The number of the node that answers. Errors: ConfigError where several do."""
+        if len(self.outputs) > 1:
+            names = " and ".join(repr(self.nodes[i].layer.name) for i in self.outputs)
+            raise ConfigError(
+                f"this network gives {len(self.outputs)} outputs, {names}, which predict returns as a list; what "
+                "trains, judges or explains answers needs a Model with one (Concatenate joins several)"
+            )
+        return self.outputs[0]
 
     @property
     def last(self) -> Layer | None:
@@ -86,10 +100,11 @@ class Graph:
             shapes[number] = node.layer.output_of(read)
             yield Visit(number, node.inputs, node.layer, read, shapes[number])
 
-    def run(self, x: Array, each: Callable[[int, Layer, Any], Array | None]) -> Array | None:
+    def run(self, x: Array, each: Callable[[int, Layer, Any], Array | None]) -> Any:
         """What comes out for a batch, where each(number, layer, read) gives what a layer does; None ends it there.
 
-        Shapes: x (N, *input_shape); read (N, ...), for a layer that merges a list of such.
+        Shapes: x (N, *input_shape); read (N, ...), for a layer that merges a list of such; what comes out (N, ...), a
+        list of such for several outputs.
         """
         values, readers = {INPUT: x}, self.readers()
         for number, node in enumerate(self.nodes):
@@ -99,17 +114,24 @@ class Graph:
                 return None
             values[number] = y
             for i in node.inputs:  # let go of what nobody reads any more
-                if i != self.output and readers[i][-1] == number:
+                if i not in self.outputs and readers[i][-1] == number:
                     values.pop(i, None)
-        return values[self.output]
+        return self.answers(values)
 
-    def back(self, dy: Array, each: Callable[[int, Layer, Array], Any]) -> Array | None:
+    def answers(self, values: Mapping[int, T]) -> T | list[T]:
+        """What belongs to the output, of what belongs to each node; a list where there are several."""
+        found = [values[number] for number in self.outputs]
+        return found[0] if len(found) == 1 else found
+
+    def back(self, dy: Any, each: Callable[[int, Layer, Array], Any]) -> Array | None:
         """The gradient of what goes in, from that of what comes out, where each(number, layer, dy) gives a layer's dx.
 
-        A dx of None goes no further. Gradients of a value that several layers read are added, the last reader's first;
-        None where none arrives.
+        dy: a list for several outputs. A dx of None goes no further. Gradients of a value that several layers read are
+        added, the last reader's first; None where none arrives.
         """
-        gradients = {self.output: dy}
+        gradients: dict[int, Array] = {}
+        for number, d in zip(self.outputs, dy if isinstance(dy, list) else [dy], strict=True):
+            gradients[number] = gradients[number] + d if number in gradients else d
         for number in range(len(self.nodes) - 1, -1, -1):
             if number not in gradients:
                 continue
@@ -122,9 +144,9 @@ class Graph:
 
     @property
     def output_shape(self) -> Shape:
-        """What comes out for one picture."""
-        shapes = [self.input_shape, *(visit.output_shape for visit in self.walk())]
-        return shapes[self.output + 1]
+        """What comes out for one picture. Errors: ConfigError where several outputs do."""
+        number = self.output
+        return self.input_shape if number == INPUT else next(v for v in self.walk() if v.number == number).output_shape
 
     def readers(self) -> dict[int, list[int]]:
         """For each value the nodes that read it, in order; what answers is read by nobody unless by a node too."""
@@ -144,25 +166,36 @@ class Graph:
 
     def up_to(self, layer: Layer) -> Graph:
         """The part that one layer's answer needs."""
-        output = next(number for number, node in enumerate(self.nodes) if node.layer is layer)
-        needed = {output}
-        for number in range(output, -1, -1):
-            if number in needed:
-                needed.update(self.nodes[number].inputs)
-        kept = sorted(needed - {INPUT})
-        places = {INPUT: INPUT, **{number: place for place, number in enumerate(kept)}}
-        nodes = [Node(self.nodes[i].layer, tuple(places[j] for j in self.nodes[i].inputs)) for i in kept]
-        return Graph(self.input_shape, tuple(nodes), places[output])
+        number = next(number for number, node in enumerate(self.nodes) if node.layer is layer)
+        return self._part(self.input_shape, self._needed(number), INPUT, (number,))
 
-    def split(self, depth: int) -> tuple[Graph, Graph]:
-        """The first nodes, and the rest, which reads nothing of them but the value of the last. See `cuts`."""
-        head = Graph(self.input_shape, self.nodes[:depth], depth - 1)
-        rest = [replace(node, inputs=tuple(i - depth for i in node.inputs)) for node in self.nodes[depth:]]
-        return head, Graph(head.output_shape, tuple(rest), self.output - depth)
+    def split(self, number: int) -> tuple[Graph, Graph]:
+        """The part that one node's value needs, and the rest, which reads nothing of it but that value. See `cuts`."""
+        needed = self._needed(number)
+        head = self._part(self.input_shape, needed, INPUT, (number,))
+        rest = [i for i in range(len(self.nodes)) if i not in needed]
+        return head, self._part(head.output_shape, rest, number, self.outputs)
 
-    def cuts(self, depth: int) -> bool:
-        """Whether one value alone, the last of the first nodes, goes from them to the rest."""
-        return all(i >= depth - 1 for node in self.nodes[depth:] for i in node.inputs)
+    def cuts(self, number: int) -> bool:
+        """Whether the rest of the network reads this value alone of all that it is made from, and no picture."""
+        needed = set(self._needed(number))
+        inside = {INPUT, *needed} - {number}
+        rest = [node for i, node in enumerate(self.nodes) if i not in needed]
+        return inside.isdisjoint(self.outputs) and all(inside.isdisjoint(node.inputs) for node in rest)
+
+    def _needed(self, number: int) -> list[int]:
+        """The nodes that a value is made from, with its own, in order."""
+        needed = {number}
+        for i in range(number, -1, -1):
+            if i in needed:
+                needed.update(self.nodes[i].inputs)
+        return sorted(needed - {INPUT})
+
+    def _part(self, input_shape: Shape, kept: Sequence[int], source: int, outputs: Sequence[int]) -> Graph:
+        """These nodes as a graph, of which one value goes in."""
+        places = {source: INPUT, **{number: place for place, number in enumerate(kept)}}
+        nodes = [replace(self.nodes[i], inputs=tuple(places[j] for j in self.nodes[i].inputs)) for i in kept]
+        return Graph(input_shape, tuple(nodes), tuple(places[i] for i in outputs))
 
     def with_last(self, layer: Layer) -> Graph:
         """The same with another layer in place of the one that answers."""
@@ -172,4 +205,4 @@ class Graph:
 
     def without_last(self) -> Graph:
         """The same without the layer that answers: the value it reads is the answer. Nobody else may read it."""
-        return Graph(self.input_shape, self.nodes[: self.output], self.nodes[self.output].inputs[0])
+        return Graph(self.input_shape, self.nodes[: self.output], self.nodes[self.output].inputs)

@@ -54,6 +54,8 @@ class Stack(Fixed):
         self.name, self.seed = name, seed
         self._layers = Row()
         self._nodes: tuple[Node, ...] = ()
+        self._outputs: tuple[int, ...] = ()
+        """The numbers of the nodes that answer; without any the last."""
         self._input_shape: Shape | None = None
         self._graph: Graph | None = None
         self._all_built = False
@@ -123,7 +125,7 @@ class Stack(Fixed):
         layer, self._layers, self._nodes = self._layers[-1], Row(self._layers[:-1]), self._nodes[:-1]
         if layer.params:
             layer.bind({name: np.array(array) for name, array in layer.params.items()})
-        layer.owner, layer.position, layer.fed_by = None, None, ()
+        layer.owner, layer.position, layer.fed_by, self._outputs = None, None, (), ()
         if not self.layers and layer.input_shape is not None:
             self._input_shape = None
         self._changes += layer.version  # which counts no longer: the sum must not fall
@@ -188,7 +190,7 @@ class Stack(Fixed):
 
     @property
     def output_shape(self) -> Shape:
-        """What comes out for one picture."""
+        """What comes out for one picture. Errors: ConfigError for a model with several outputs."""
         self.build()
         return self.graph.output_shape
 
@@ -198,7 +200,7 @@ class Stack(Fixed):
         graph = self._graph
         if graph is None:
             self.build()
-            graph = self._graph = Graph(self._input_shape or (), self._nodes, len(self._nodes) - 1)
+            graph = self._graph = Graph(self._input_shape or (), self._nodes, self._outputs or (len(self._nodes) - 1,))
         return graph
 
     @property
@@ -248,7 +250,7 @@ class Stack(Fixed):
         y = real_array(x, f"{self.name}: its input")
         if not self.built:
             self.build(y.shape[1:] if self._input_shape is None else None)
-        return np.asarray(self.graph.run(y, lambda number, layer, read: layer(read)))
+        return self.graph.run(y, lambda number, layer, read: layer(read))
 
     def _handed_over(self, x: Any) -> Any:
         """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""
@@ -262,7 +264,7 @@ class Stack(Fixed):
             self.detach()
         for number, node in enumerate(graph.nodes):
             values[number] = call(node.layer, [values[i] for i in node.inputs])
-        return values[graph.output]
+        return graph.answers(values)
 
     def _build_nodes(self, nodes: Sequence[Node], input_shape: Shape, first: int = 0) -> None:
         """Make the weights of those from `first` on that have none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError, shown
@@ -62,18 +63,19 @@ def call(layer: Layer, x: Any) -> Value:
     return Value(layer.output_of([value.shape for value in given]), layer, tuple(given))
 
 
-def calls_behind(output: Any, source: Symbolic, model: str) -> list[Value]:
-    """All that an output is computed from, in the order of the calls.
+def calls_behind(outputs: Sequence[Any], source: Symbolic, model: str) -> list[Value]:
+    """All that the outputs are computed from, in the order of the calls.
 
     Errors: ConfigError for what is no such value, and for values of another input.
     """
-    if not isinstance(output, Value):
-        raise ConfigError(
-            f"{model}: outputs must be one value, what a layer gave that was called on inputs, got {shown(output)}; "
-            "merge several by Concatenate"
-        )
+    for output in outputs:
+        if not isinstance(output, Value):
+            raise ConfigError(
+                f"{model}: outputs must be one value or a list of them, what layers gave that were called on inputs, "
+                f"got {shown(output)}"
+            )
     found: dict[int, Value] = {}
-    todo: list[Symbolic] = [output]
+    todo: list[Symbolic] = list(outputs)
     while todo:
         value = todo.pop()
         if isinstance(value, Value) and value.order not in found:

@@ -71,9 +71,11 @@ FACTS = {
     "compiled": Maybe({"optimizer": OBJECT, "loss": OBJECT}),
     "exact_convolution?": FLAG,
     "reads?": [[whole(INPUT)]],
+    "outputs?": [whole()],
 }
 """All of a model but its tensors and its kind, as `facts_of` gives it. reads: of each layer, the numbers of those it
-reads, -1 for the pictures; without it each reads the one before."""
+reads, -1 for the pictures; without it each reads the one before. outputs: the numbers of those that answer, where it is
+not the last alone."""
 
 KINDS = ("model", "checkpoint")
 """What a model can be read from: a checkpoint holds one, and a training beside it."""
@@ -122,7 +124,9 @@ def save(model: Model, path: Place) -> None:
 
 def facts_of(model: Model) -> dict[str, Any]:
     """All of a model but its tensors, as plain data. Class names that do not fit its outputs are left out, and said."""
-    names = model.class_names if names_fit(model.class_names, model.output_shape[-1]) else None
+    names = model.class_names
+    if names is not None and not names_fit(names, model.output_shape[-1]):
+        names = None
     if names != model.class_names:
         import warnings
 
@@ -142,6 +146,7 @@ def facts_of(model: Model) -> dict[str, Any]:
         "compiled": model.compiled_config(),
         "exact_convolution": model.exact_convolution,
         **({} if model.reads is None else {"reads": model.reads}),
+        **({"outputs": list(model.graph.outputs)} if len(model.graph.outputs) > 1 else {}),
     }
 
 
@@ -293,6 +298,7 @@ def _assemble(made: list[Layer], facts: Mapping[str, Any], limit: int) -> Model:
         made,
         facts.get("reads"),
         facts["name"],
+        outputs=facts.get("outputs", ()),
         seed=facts["seed"],
         exact_convolution=facts.get("exact_convolution", False),
     )
@@ -307,11 +313,12 @@ def own_of(facts: Mapping[str, Any]) -> str:
     return " and ".join(f"{role} {told.get('type')!r}" for role, told in compiled.items() if "own" in told)
 
 
-def _expect_graph(reads: list[list[int]], count: int) -> None:
-    """Errors: CheckpointError unless each layer reads layers before it, and all but the last are read."""
+def _expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None:
+    """Errors: CheckpointError unless each layer reads layers before it, and all that do not answer are read."""
     read = {number for inputs in reads for number in inputs}
     in_order = all(inputs and max(inputs) < number for number, inputs in enumerate(reads))
-    if len(reads) != count or not in_order or not set(range(count - 1)) <= read:
+    in_order = in_order and all(number < count for number in outputs)
+    if len(reads) != count or not in_order or not set(range(count)) <= read.union(outputs):
         raise CheckpointError("which layer reads which is not told for a network; it was changed")
 
 
@@ -320,7 +327,8 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
     if len(facts["layers"]) > MAX_LAYERS:
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
     if "reads" in facts:
-        _expect_graph(facts["reads"], len(facts["layers"]))
+        count = len(facts["layers"])
+        _expect_graph(facts["reads"], facts.get("outputs") or [count - 1], count)
     made = []
     for config in facts["layers"]:
         if config.get("own") and config.get("type") not in (custom_layers or {}):

@@ -55,7 +55,8 @@ class Model(Network, Shown):
         x = ReLU()(x + Conv2D(16, 3, padding="same")(x))
         model = Model(inputs, Dense(10, activation="softmax")(GlobalAvgPool2D()(x)))
 
-    Layers stand in the order in which they were called.
+    Layers stand in the order in which they were called. Of several outputs, Model(inputs, [a, b]), `predict` gives a
+    list; training, judging and explaining take one.
     Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
     predict, floats are left alone.
     Errors: ConfigError for a layer that belongs to another model or a name used twice; ShapeError where layers do not
@@ -84,16 +85,16 @@ class Model(Network, Shown):
         exact_convolution: bool = False,
     ) -> None:
         super().__init__("model" if name is None else name, seed=seed, exact_convolution=exact_convolution)
-        inputs, outputs = (
-            one[0] if isinstance(one, list | tuple) and len(one) == 1 else one for one in (inputs, outputs)
-        )
+        inputs = inputs[0] if isinstance(inputs, list | tuple) and len(inputs) == 1 else inputs
+        answers = list(outputs) if isinstance(outputs, list | tuple) and outputs else [outputs]
         if not isinstance(inputs, Input):
             raise ConfigError(f"{self.name}: inputs must be one pellucid.Input((H, W, C)), got {shown(inputs)}")
         self.attach(inputs, ())
         numbers: dict[Symbolic, int] = {inputs: INPUT}
-        for number, value in enumerate(calls_behind(outputs, inputs, self.name)):
+        for number, value in enumerate(calls_behind(answers, inputs, self.name)):
             self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
             numbers[value] = number
+        self._outputs = tuple(numbers[value] for value in answers)
 
     @property
     def reads(self) -> list[list[int]] | None:
@@ -255,7 +256,9 @@ class Model(Network, Shown):
         count = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}"
         if not self.built:
             return f"<{type(self).__name__} {self.name!r}: {count}, not built>"
-        out = self.output_shape[0] if len(self.output_shape) == 1 else self.output_shape
+        shapes = {visit.number: visit.output_shape for visit in self.graph.walk()}
+        answers = (shapes[number] for number in self.graph.outputs)
+        out = " and ".join(str(shape[0] if len(shape) == 1 else shape) for shape in answers)
         numbers = f"{self.count_params():,} parameters"
         return f"<{type(self).__name__} {self.name!r}: {count}, {self.input_shape} -> {out}, {numbers}>"
 
@@ -328,17 +331,22 @@ def assemble(
     reads: Sequence[Sequence[int]] | None,
     name: str,
     *,
+    outputs: Sequence[int] = (),
     seed: int = 0,
     exact_convolution: bool = False,
 ) -> Model:
-    """A network of these layers. reads: as `Model.reads`. Errors: as `Model` and `Sequential`."""
+    """A network of these layers. reads: as `Model.reads`. outputs: the numbers of those that answer; none for the last.
+
+    Errors: as `Model` and `Sequential`.
+    """
     inputs = Input(input_shape)
     if reads is None:
         return Sequential([inputs, *layers], name, seed=seed, exact_convolution=exact_convolution)
     values: dict[int, Symbolic] = {INPUT: inputs}
     for number, (layer, read) in enumerate(zip(layers, reads, strict=True)):
         values[number] = layer([values[i] for i in read])
-    return Model(inputs, values[len(layers) - 1], name, seed=seed, exact_convolution=exact_convolution)
+    answers = [values[i] for i in outputs or (len(layers) - 1,)]
+    return Model(inputs, answers, name, seed=seed, exact_convolution=exact_convolution)
 
 
 def set_exact_convolution(model: Model | bool, exact: bool = True) -> None:

@@ -115,10 +115,10 @@ class Network(Stack):
         floats += offset
         return np.asarray(floats)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Array:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
         """Outputs for every picture; while another thread trains, with the weights of that moment.
 
-        Shapes: x (M, H, W, C) -> (M, classes).
+        Shapes: x (M, H, W, C) -> (M, classes); a list of such, in order, from a model with several outputs.
         verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
         """
         verbose, images = verbosity(verbose), build_for(self, x)
@@ -140,13 +140,13 @@ class Network(Stack):
 
             return self._answer(images, scaled, capacity)
 
-    def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
+    def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
         if self.turns.elsewhere:  # all answers are of one step's weights
             with self.turns.taken():
                 return self._answer_now(images, prepare, capacity)
         return self._answer_now(images, prepare, capacity)
 
-    def _answer_now(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Array:
+    def _answer_now(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
         return self._predictor.run(
             self.graph, self.parameters, images, prepare, capacity=capacity, version=self.version
         )

@@ -196,7 +196,7 @@ def summarize(name: str, graph: Graph) -> Summary:
                 layer.name,
                 type(layer).__name__,
                 output,
-                ", ".join(filter(None, (layer.detail(), _told_reads(graph, visit)))),
+                ", ".join(filter(None, (layer.detail(), _told_reads(graph, visit), _told_output(graph, visit.number)))),
                 layer.count_params(),
                 sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
@@ -213,6 +213,11 @@ def _told_reads(graph: Graph, visit: Visit) -> str:
     if visit.inputs == (visit.number - 1,):
         return ""
     return "from " + ", ".join("input" if i == INPUT else graph.nodes[i].layer.name for i in visit.inputs)
+
+
+def _told_output(graph: Graph, number: int) -> str:
+    """Which output a layer gives, where there are several."""
+    return f"output {graph.outputs.index(number) + 1}" if number in graph.outputs and len(graph.outputs) > 1 else ""
 
 
 def by(shape: Shape) -> str:

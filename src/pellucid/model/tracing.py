@@ -81,8 +81,8 @@ class Trace(Brief, Sequence[LayerTrace]):
 
     @property
     def outputs(self) -> Array:
-        """What the network says. Shapes: (N, ...)."""
-        return self.steps[-1].output
+        """What the network says, where it has one output. Shapes: (N, ...)."""
+        return self.steps[self.model.graph.output].output
 
     @property
     def names(self) -> tuple[str, ...]:

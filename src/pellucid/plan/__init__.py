@@ -3,10 +3,10 @@
 `lowering` walks the layers, `patterns` holds the table of what runs natively and together, `lowered` says what a
 lowered pattern is, `folding` takes batch norm into the weights before it, `feed` brings batches in, `loss` and `update`
 end a step, `work` joins consecutive native steps to programs, and `plans` puts it together; `memory` asks them what
-they take; `base` finds the frozen layers that a step only passes through.
+they take; `base` finds what nothing trained feeds.
 """
 
-from pellucid.plan.base import base_depth
+from pellucid.plan.base import frozen_nodes, split_base
 from pellucid.plan.control import COUNT, HITS, LOSS
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import accuracy_kind
@@ -27,8 +27,9 @@ __all__ = [
     "Predictor",
     "TrainingPlan",
     "accuracy_kind",
-    "base_depth",
+    "frozen_nodes",
     "inference_memory",
     "penalty_loss",
+    "split_base",
     "training_memory",
 ]

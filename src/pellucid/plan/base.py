@@ -1,22 +1,25 @@
-"""The base of a network whose first layers are frozen: what a training step only passes through.
+"""The base of a network: what no layer being trained feeds, which a training step only passes through.
 
 A base has nothing to train and gives in training what it gives in use. So no gradient enters it, it is lowered like a
-network that only predicts (two buffers in turn, no records for a way back), and its outputs can be kept.
+network that only predicts (outputs share memory, no records for a way back), and what it gives can be kept.
 """
 
 from __future__ import annotations
 
-from pellucid.layers.graph import Graph
+from pellucid.layers.graph import INPUT, Graph
 
 
-def base_depth(graph: Graph) -> int:
-    """How many leading nodes make the base: frozen or without parameters, and the same in training as in use.
+def frozen_nodes(graph: Graph) -> list[int]:
+    """The nodes of the base, in order: frozen or without parameters, the same in training as in use, fed by such."""
+    found: list[int] = []
+    for number, node in enumerate(graph.nodes):
+        trained = node.layer.trainable and bool(node.layer.params)
+        if not trained and node.layer.steady and all(i == INPUT or i in found for i in node.inputs):
+            found.append(number)
+    return found
 
-    The rest reads one value of them alone.
-    """
-    depth = 0
-    for number, node in enumerate(graph.nodes, start=1):
-        if (node.layer.trainable and node.layer.params) or not node.layer.steady:
-            break
-        depth = number if graph.cuts(number) else depth
-    return depth
+
+def split_base(graph: Graph) -> tuple[Graph, Graph]:
+    """The base as far as one value alone goes on from it, and all that is behind; without such a value, no layers."""
+    end = next((number for number in reversed(frozen_nodes(graph)) if graph.cuts(number)), INPUT)
+    return graph.split(end)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pellucid.layers import Layer
-from pellucid.layers.graph import INPUT
 from pellucid.layers.parameters import FlatParameters
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
@@ -35,7 +34,7 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into the first dx where it lies. number: of the graph's node whose value y is; reads: of those it is made from.
+    dy into the first dx where it lies. reads: the numbers of the graph's nodes that it is made from.
     """
 
     layers: tuple[Layer, ...]
@@ -44,7 +43,6 @@ class Lowered:
     backward: Backward = _no_backward
     needs_output: bool = False
     in_place: bool = False
-    number: int = INPUT
     reads: tuple[int, ...] = ()
 
 

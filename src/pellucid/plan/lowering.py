@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from pellucid.layers import Activation, Dense, Sigmoid, Softmax
@@ -20,59 +20,65 @@ from pellucid.plan.patterns import match
 from pellucid.plan.work import Work
 
 
-def lower(context: Context, graph: Graph, x: Array) -> list[Lowered]:
-    """What a graph is lowered to whose input buffer is x, in order; the first stands for the input itself."""
+def lower(
+    context: Context, graph: Graph, given: Mapping[int, Array], numbers: Iterable[int] | None = None
+) -> dict[int, Lowered]:
+    """What nodes of a graph are lowered to, under the number of the last of each pattern, in order.
+
+    given: where the values lie that these nodes read and that are computed elsewhere, the pictures under INPUT; they
+    come first in the answer. numbers: of the nodes, in order; None: all.
+    """
     readers = graph.readers()
-    values = {INPUT: Lowered((), x, needs_output=True)}
-    done: set[int] = set()
+    values = {number: Lowered((), y, needs_output=True) for number, y in given.items()}
+    left = list(range(len(graph.nodes)) if numbers is None else numbers)
+    inside, done = set(left), set[int]()
     with native.direct_convolution(context.exact):
-        for number, node in enumerate(graph.nodes):
+        for number in left:
+            node = graph.nodes[number]
             if number in done:
                 continue
-            row = _row(graph, readers, number)
+            row = _row(graph, readers, number, inside)
             before = [values[i] for i in node.inputs]
             done.add(number)
             context.kept = [
-                value.y for i, value in values.items() if i == graph.output or not done.issuperset(readers[i])
+                value.y for i, value in values.items() if i in graph.outputs or not done.issuperset(readers[i])
             ]
             lowered = match(context, [graph.nodes[i].layer for i in row], before)
             row = row[: len(lowered.layers)]
             last = row[-1]
-            several = len(readers[last]) > 1 or (last == graph.output and bool(readers[last]))
-            values[last] = replace(
-                lowered, number=last, reads=node.inputs, needs_output=lowered.needs_output or several
-            )
+            several = len(readers[last]) > 1 or (last in graph.outputs and bool(readers[last]))
+            values[last] = replace(lowered, reads=node.inputs, needs_output=lowered.needs_output or several)
             done.update(row)
-    return list(values.values())
+    return values
 
 
-def _row(graph: Graph, readers: dict[int, list[int]], number: int) -> list[int]:
+def _row(graph: Graph, readers: dict[int, list[int]], number: int, inside: Set[int]) -> list[int]:
     """A node and those behind it, as long as each reads nothing but the one before, and nobody else reads that."""
     row = [number]
-    while row[-1] != graph.output and len(readers[row[-1]]) == 1:
+    while row[-1] not in graph.outputs and len(readers[row[-1]]) == 1:
         reader = readers[row[-1]][0]
-        if graph.nodes[reader].inputs != (row[-1],):
+        if reader not in inside or graph.nodes[reader].inputs != (row[-1],):
             break
         row.append(reader)
     return row
 
 
-def backward_work(context: Context, graph: Graph, lowered: Sequence[Lowered], dy: Array) -> list[Work]:
+def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], dy: Array) -> list[Work]:
     """The way back: from the gradient of the last output to every trainable parameter, and no further.
 
     A gradient between layers lies in an area of its own until it has been passed on. Those of a value that several
     layers read are added, the last reader's first.
     """
     trained = graph.trained()
-    shapes = {value.number: value.y.shape for value in lowered}
-    wanted = {value.number: value.number != INPUT and trained[value.number] for value in lowered}
+    shapes = {number: value.y.shape for number, value in lowered.items()}
+    wanted = {number: number != INPUT and trained[number] for number in lowered}
     largest = max((math.prod(shapes[number]) for number, want in wanted.items() if want), default=0)
     gradients = {graph.output: dy}
     work: list[Work] = []
-    for value in reversed(lowered):
-        if not wanted[value.number] or value.number not in gradients:
+    for number, value in reversed(lowered.items()):
+        if not wanted[number] or number not in gradients:
             continue
-        dy = gradients.pop(value.number)
+        dy = gradients.pop(number)
         taken = [dy, *gradients.values()]
         passed: list[Array | None] = []
         for i in value.reads:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pellucid.errors import ConfigError
-from pellucid.layers.graph import Graph
+from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
-from pellucid.plan.base import base_depth
+from pellucid.plan.base import frozen_nodes
 from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
@@ -33,8 +33,8 @@ class InferencePlan:
         self.capacity, self.parameters = capacity, parameters
         self.inputs = aligned_empty((capacity, *graph.input_shape))
         self._context = _context(graph, parameters, capacity, training=False)
-        lowered = lower(self._context, graph, self.inputs)
-        self.outputs = lowered[-1].y
+        lowered = lower(self._context, graph, {INPUT: self.inputs})
+        self.outputs = [lowered[number].y for number in graph.outputs]
         self._work = WorkSequence(_forward(lowered), fixed_weights=True, prepare=self._context.prepare)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
         """Bytes of buffers and workspaces, parameters not counted."""
@@ -57,10 +57,10 @@ class InferencePlan:
         """Whether the running statistics, which anybody may write into, are those of the last `refresh`."""
         return np.array_equal(self._statistics, _joined(self._context.statistics))
 
-    def run(self, n: int) -> Array:
-        """Outputs for the first n pictures in `inputs`; a view that the next run overwrites."""
+    def run(self, n: int) -> list[Array]:
+        """Each output for the first n pictures in `inputs`; views that the next run overwrites."""
         self._work.run(n)
-        return self.outputs[:n]
+        return [output[:n] for output in self.outputs]
 
     @property
     def steps(self) -> list[native.Step]:
@@ -82,8 +82,9 @@ class EvaluationPlan:
         self.feed = feed
         self.totals = np.zeros(3)
         self._context = _context(graph, parameters, feed.capacity, training=False)
-        lowered = lower(self._context, strip_head(graph, loss.joint_activation), feed.inputs)
-        self._outputs = lowered[-1].y
+        body = strip_head(graph, loss.joint_activation)
+        lowered = lower(self._context, body, {INPUT: feed.inputs})
+        self._outputs = lowered[body.output].y
         judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence(
             [*feed.work(), *_forward(lowered), *judge], fixed_weights=True, prepare=self._context.prepare
@@ -112,8 +113,8 @@ class FeaturePlan:
     def __init__(self, graph: Graph, parameters: FlatParameters, *, feed: Feed) -> None:
         self.feed = feed
         self._context = _context(graph, parameters, feed.capacity, training=False)
-        lowered = lower(self._context, graph, feed.inputs)
-        self.outputs = lowered[-1].y
+        lowered = lower(self._context, graph, {INPUT: feed.inputs})
+        self.outputs = lowered[graph.output].y
         self._work = WorkSequence([*feed.work(), *_forward(lowered)], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
@@ -125,7 +126,7 @@ class FeaturePlan:
 class TrainingPlan:
     """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels.
 
-    Frozen layers at the beginning (see `base`) run as in use, in buffers of their own, and have no way back.
+    What nothing trained feeds (see `base`) runs as in use, in buffers of its own, and has no way back.
     """
 
     def __init__(
@@ -148,15 +149,16 @@ class TrainingPlan:
         self._context = _context(graph, parameters, feed.capacity, training=True)
         self._context.counter[0] = seed
         body = strip_head(graph, loss.joint_activation)
-        frozen, rest = body.split(base_depth(body))
-        self._frozen, self._version = frozen.layers, -1
-        self._base = _context(frozen, parameters, feed.capacity, training=False)
-        base = lower(self._base, frozen, feed.inputs)
-        lowered = lower(self._context, rest, base[-1].y)
-        logits = lowered[-1].y
+        frozen = frozen_nodes(body)
+        rest = [number for number in range(len(body.nodes)) if number not in frozen]
+        self._frozen, self._version = [body.nodes[number].layer for number in frozen], -1
+        self._base = _context(body, parameters, feed.capacity, training=False)
+        base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
+        lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
+        logits = lowered[body.output].y
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
-        back = backward_work(self._context, rest, lowered, gradient)
+        back = backward_work(self._context, body, lowered, gradient)
         update = update_work(
             graph.layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity
         )
@@ -238,8 +240,8 @@ def _joined(arrays: Sequence[Array]) -> Array:
     return np.concatenate(arrays) if arrays else np.empty(0, np.float32)
 
 
-def _forward(lowered: Sequence[Lowered]) -> list[Work]:
-    return [work for value in lowered for work in value.forward]
+def _forward(lowered: Mapping[int, Lowered]) -> list[Work]:
+    return [work for value in lowered.values() for work in value.forward]
 
 
 def _context(graph: Graph, parameters: FlatParameters, capacity: int, *, training: bool) -> Context:

@@ -33,24 +33,25 @@ class Predictor:
         *,
         capacity: int,
         version: int,
-    ) -> Array:
+    ) -> Any:
         """Outputs of `prepare(images[a:b])`, batch by batch. version: of the weights; another one is another state.
 
-        Shapes: images (M, *graph.input_shape) -> (M, ...).
+        Shapes: images (M, *graph.input_shape) -> (M, ...), a list of such for several outputs.
         """
         plan = self._take(graph, parameters, capacity)
         if plan.version != version or not plan.is_current:
             plan.refresh()
             plan.version = version
-        expect_memory(len(images) * plan.outputs[:1].nbytes, "the answers")
-        outputs = np.empty((len(images), *plan.outputs.shape[1:]), np.float32)
+        expect_memory(sum(len(images) * out[:1].nbytes for out in plan.outputs), "the answers")
+        answers = [np.empty((len(images), *out.shape[1:]), np.float32) for out in plan.outputs]
         for start in range(0, len(images), capacity):
             batch = prepare(images[start : start + capacity])
             plan.inputs[: len(batch)] = batch
-            outputs[start : start + len(batch)] = plan.run(len(batch))
+            for answer, given in zip(answers, plan.run(len(batch)), strict=True):
+                answer[start : start + len(batch)] = given
         if plan.memory_bytes <= KEPT_BYTES:
             self._idle[:] = [plan]
-        return outputs
+        return answers[0] if len(answers) == 1 else answers
 
     def forget(self) -> None:
         """Let go of the kept plan."""

@@ -1,7 +1,9 @@
-"""Outputs of the frozen first layers, computed once for all epochs.
+"""Outputs of frozen layers, computed once for all epochs.
 
 What the base of a network gives for a picture is the same in every epoch. Where each picture comes as it is (no
 augmentation), it is computed once, and the epochs run the layers behind it alone: the same steps, with the same bits.
+One value is kept of each picture: where branches leave the base by several, what lies behind the last single one is
+computed in every step.
 Up to MEMORY_BYTES the outputs are kept in memory, beyond that in a file without a name, which the system removes with
 the last reader, however that ends.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -25,7 +27,7 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty
-from pellucid.plan import FeaturePlan, base_depth
+from pellucid.plan import FeaturePlan, frozen_nodes, split_base
 from pellucid.train.events import Event, FeaturesComputed, FeaturesNotKept
 from pellucid.train.examples import Examples
 from pellucid.train.feeding import make_feed
@@ -51,7 +53,7 @@ class Stage:
 
 def base_state(graph: Graph) -> tuple[tuple[Layer, int], ...]:
     """The base and the versions of its weights: while they stay, so do its outputs."""
-    return tuple((layer, layer.version) for layer in graph.layers[: base_depth(graph)])
+    return tuple((layer, layer.version) for layer in split_base(graph)[0].layers)
 
 
 def stage_of(
@@ -73,18 +75,16 @@ def stage_of(
     """
     graph = model.graph
     whole = Stage(graph, examples, validation)
-    depth = base_depth(graph)
-    base, rest = graph.split(depth)
-    barrier = _barrier(graph.layers, depth)
+    base, rest = split_base(graph)
+    limits = _limits(graph, base)
     frozen = any(layer.params for layer in base.layers)
-    if epochs < 2 or not (barrier or frozen):
+    if epochs < 2 or not (limits or frozen):
         return whole  # nothing is frozen, or nothing would be used twice
     if augmented:
         tell(FeaturesNotKept("frozen layers run in every epoch: the pictures are augmented"))
         return whole
-    if barrier:
-        why = "draws anew in each step" if barrier.drop_rate > 0 else "may do something else in training than in use"
-        tell(FeaturesNotKept(f"frozen layers from {barrier.name!r} on run in every epoch: it {why}"))
+    for limit in limits:
+        tell(FeaturesNotKept(f"frozen layers from {limit}"))
     if not frozen:
         return whole
     shape, macs = base.output_shape, sum(visit.layer.macs(visit.input_shape) for visit in base.walk())
@@ -173,10 +173,20 @@ def _onto(file: IO[bytes]) -> Callable[[Array], object]:
     return lambda outputs: file.write(outputs.data)
 
 
-def _barrier(layers: Sequence[Layer], depth: int) -> Layer | None:
-    """The layer that ends the base although frozen weights come behind it; None where a trained one ends it."""
-    frozen_end = next((i for i, layer in enumerate(layers) if layer.trainable and layer.params), len(layers))
-    return layers[depth] if any(layer.params for layer in layers[depth:frozen_end]) else None
+def _limits(graph: Graph, base: Graph) -> list[str]:
+    """Why frozen weights lie behind the base: the layers that end it, and what is wrong with them."""
+    trained, kept, steady = graph.trained(), {id(layer) for layer in base.layers}, set(frozen_nodes(graph))
+    behind = [i for i, layer in enumerate(graph.layers) if not trained[i] and id(layer) not in kept]
+    unsteady = [i for i in behind if i not in steady]
+    found = []
+    if any(graph.layers[i].params for i in unsteady):
+        first = graph.layers[unsteady[0]]
+        why = "draws anew in each step" if first.drop_rate > 0 else "may do something else in training than in use"
+        found.append(f"{first.name!r} on run in every epoch: it {why}")
+    branching = next((i for i in behind if i in steady and graph.layers[i].params), None)
+    if branching is not None:
+        found.append(f"{graph.layers[branching].name!r} on run in every epoch: several values go on from them")
+    return found
 
 
 def _no_file(num_bytes: int, macs_per_byte: float, folder: Path) -> str:

@@ -17,6 +17,7 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import Segment
 from pellucid.ops.geometry import Array, Shape
+from pellucid.plan import split_base
 from pellucid.train.events import EpochEnded, Event, TrainingStarted
 from pellucid.train.features import base_state
 from pellucid.train.trainable import Trainable
@@ -86,7 +87,7 @@ class Snapshots:
     def _activations(self, graph: Graph) -> Mapping[str, Array]:
         """The histograms of all outputs; those of frozen first layers are kept while these stay as they are."""
         state = base_state(graph)
-        base, rest = graph.split(len(state))
+        base, rest = split_base(graph)
         if self._base is None or self._base[0] != state:
             self._base = state, *_through(base, self._probes)
         _, x, made = self._base

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array
-from pellucid.plan import accuracy_kind, penalty_loss
+from pellucid.plan import accuracy_kind, penalty_loss, split_base
 from pellucid.plan.lowering import strip_head
 from pellucid.train.doctor.looks import Output, through
 from pellucid.train.events import BatchEnded, EpochEnded
@@ -197,7 +197,7 @@ class Chart:
         """Run the probes through the layers; through frozen first ones only where these have changed."""
         graph = self.model.graph
         state = base_state(graph)
-        base, rest = graph.split(len(state))
+        base, rest = split_base(graph)
         if self._base is None or self._base[0] != state:
             self._base = state, *through(base, self.probes)
         _, outputs, x = self._base
