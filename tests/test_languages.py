@@ -235,13 +235,12 @@ def test_what_show_prints_beside_a_figure_is_in_its_language(
     if not asked:
         monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pellucid.cli.show_features.TRACE_BYTES", 100_000)
+    monkeypatch.setattr("pellucid.visualise.histograms.TRACE_BYTES", 100_000)
     from PIL import Image
 
     Image.new("L", (300, 200)).save("0.png")
-    for part in ("features", "judgement"):
-        monkeypatch.setattr(f"pellucid.cli.show_{part}.write", lambda *_: None)  # drawing takes long
-    monkeypatch.setattr("pellucid.cli.show_moving.write_moving", lambda *_: None)
+    for writer in ("write", "write_moving"):
+        monkeypatch.setattr(f"pellucid.cli.show.{writer}", lambda *_: None)  # drawing takes long
     shown: list[list[Any]] = [
         ["mistakes", run_folder, "--csv", "0.csv"],
         ["confusion", run_folder, "--csv", "1.csv"],
@@ -285,7 +284,7 @@ def test_nobody_but_one_function_knows_the_languages() -> None:
 def test_every_label_has_its_korean() -> None:
     used = {
         node.args[0].value
-        for path in (SOURCE / "visualise").glob("*.py")
+        for path in (SOURCE / "visualise").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)

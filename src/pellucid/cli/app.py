@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pellucid._text import say
-from pellucid.cli import bench, data, importing, judge, report, run_program, show, train
+from pellucid.cli import bench, data, importing, judge, report, run_program, show, summary, train
 from pellucid.cli.console import lasting_output
 from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
@@ -34,7 +34,7 @@ app = typer.Typer(
 app.command("train", cls=train.Command, epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
 app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
-app.command("summary", epilog=show.SUMMARY_EXAMPLES)(show.summary)
+app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)

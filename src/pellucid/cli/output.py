@@ -33,7 +33,6 @@ GAP = 3
 CsvFile = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there too, a .csv or a .json.")
 ]
-Instead = Annotated[bool, typer.Option("--json", help="Print it as JSON instead of drawing.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -132,28 +131,6 @@ def check_table_name(out: Place, option: str = "--out") -> None:
     """Errors: ConfigError if no table can be written under this name. Asked before the work is done."""
     if out.suffix.lower() not in TABLES:
         raise ConfigError(f"{option} {out}: expected a name that ends in {' or '.join(TABLES)}; rename it")
-
-
-def told_as_table(
-    header: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    csv: Path | None,
-    as_json: bool,
-    written: str,
-    records: Any = None,
-) -> bool:
-    """Of a command that draws: write the table behind the figure to `csv`, or print it; True where that is all.
-
-    Numbers that are none (NaN) stay empty, and are null in JSON. written: what a note says of the file.
-    records: what --json prints; None for an object of each row.
-    """
-    rows = [[None if isinstance(cell, float) and cell != cell else cell for cell in row] for row in rows]
-    if csv is not None:
-        write_table(csv, header, rows)
-        note(written)
-    if as_json:
-        print_json([dict(zip(header, row, strict=True)) for row in rows] if records is None else records)
-    return as_json
 
 
 def write_table(out: Place, header: Sequence[str], rows: Iterable[Sequence[object]], records: Any = None) -> None:

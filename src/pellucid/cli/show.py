@@ -1,114 +1,152 @@
-"""`pellucid summary` and `pellucid show curves | filters`."""
+"""`pellucid show WHAT`: a command for each registered picture, with its options, its help and its examples."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 from pellucid._text import say
-from pellucid.cli import show_architecture, show_curves, show_features, show_judgement, show_looks, show_moving
-from pellucid.cli.drawing import Drawn, Lang, Out, default_file, network, write
-from pellucid.cli.output import JsonFlag, print_json
-from pellucid.cli.run import find_folder, first_snapshot
-from pellucid.errors import ConfigError, unknown_name
-from pellucid.files.inside import Inside
+from pellucid.cli.drawing import Lang, default_file, write, write_moving
+from pellucid.cli.output import CsvFile, check_table_name, note, print_json, says, write_table
+from pellucid.cli.run import place_to_write
+from pellucid.errors import ConfigError
+from pellucid.files.atomic import replacing
 
 if TYPE_CHECKING:
-    from pellucid.model import Model
+    from pellucid.cli.source import RunSource
+    from pellucid.visualise.registry import Option, Picture, Shown, Table
 
-SUMMARY_EXAMPLES = (
-    "Example:\n   pellucid summary simple-convnet\n   pellucid summary runs/simple-convnet-digits-001 --json"
-)
-FILTERS_EXAMPLES = (
-    "The first convolution of a run, before and after training:\n"
-    "   pellucid show filters runs/simple-convnet-digits-001\n\n"
-    "Another layer, each filter on its own scale, as SVG:\n"
-    "   pellucid show filters RUN --layer conv2 --scale each --out conv2.svg\n\n"
-    "The strongest filters first, under their own numbers:\n"
-    "   pellucid show filters RUN --sort norm"
-)
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf; - writes a PNG to standard output."),
+]
+Gif = Annotated[Path | None, typer.Option("--out", metavar="FILE.gif", help="Where to; - writes to standard output.")]
+Instead = Annotated[bool, typer.Option("--json", help="Print it as JSON instead of drawing.")]
+
+
+class Pictures(TyperGroup):
+    """The commands, made when somebody asks for them: to import everything that draws takes a third of a second."""
+
+    @property
+    def commands(self) -> Any:
+        """By name, in the order of the list."""
+        return self._made
+
+    @commands.setter
+    def commands(self, value: object) -> None:
+        """What Typer has collected: nothing."""
+
+    @cached_property
+    def _made(self) -> dict[str, Any]:
+        from pellucid.visualise.pictures import PICTURES
+
+        made = typer.Typer()
+        for picture in PICTURES:
+            made.command(picture.name, epilog=picture.examples)(command_of(picture))
+        group: Any = typer.main.get_command(made)
+        return dict(group.commands)
+
 
 app = typer.Typer(
+    cls=Pictures,
     no_args_is_help=True,
     help="Draw what a network has learned.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-show_features.register(app)
-show_looks.register(app)
-show_judgement.register(app)
-show_moving.register(app)
 
 
-def summary(
-    what: Annotated[str, typer.Argument(metavar="MODEL|RUN", help="A network's name, a run folder or a model file.")],
-    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Pictures in a step, for the memory.")] = 32,
-    as_json: JsonFlag = False,
-) -> None:
-    """Print a network's layers: output shapes, kernels, parameters, multiply-accumulates, receptive fields, memory."""
-    from pellucid import zoo
-
-    model = network(what)
-    if as_json:
-        print_json(model.summary_data(batch_size))
-    else:
-        model.summary(print_fn=print, batch_size=batch_size)
-        if what in zoo.NAMES:
-            say(f"recipe: {zoo.recipe(what)}", prose=True)
-
-
-@app.command("filters", epilog=FILTERS_EXAMPLES)
-def filters(
-    run: Drawn,
-    layer: Annotated[
-        str | None, typer.Option("--layer", metavar="NAME", help="Default: the first convolution.")
-    ] = None,
-    scale: Annotated[
-        str, typer.Option("--scale", metavar="common|each", help="One scale for all, or each its own.")
-    ] = "common",
-    sort: Annotated[
-        str | None,
-        typer.Option("--sort", metavar="norm|similarity", help="The largest first, or alike ones side by side."),
-    ] = None,
-    lang: Lang = None,
-    out: Out = None,
-) -> None:
-    """Draw the kernels of a convolution; of a run, before and after training side by side."""
-    write(draw_filters(run, layer, scale, sort, lang), out, default_file(Path(run), "filters"))
-
-
-def draw_filters(
-    run: str | Path | Inside, layer: str | None, scale: str, sort: str | None = None, lang: str | None = None
-) -> Any:
-    """The figure of one layer's kernels; `run` is a run folder, a model file, or the name of a network."""
-    from pellucid.visualise import filters_figure
-    from pellucid.visualise.answers import trained_note
-    from pellucid.visualise.drawing.labels import Labels
-
-    say = Labels(lang)
-    model = network(run)
-    kernels = _kernels(model)
-    if not kernels:
-        raise ConfigError(f"{run}: the network has no convolution, so there are no filters to draw")
-    first = next(iter(kernels))
-    name = layer or first
-    if name not in kernels:
-        raise unknown_name("convolution", name, kernels)
-    folder = find_folder(run if isinstance(run, Inside) else Path(run)) if model.trained_on else None
-    before = first_snapshot(folder) if folder and name == first else None  # snapshots keep the first one alone
-    title = f"{name}{trained_note(model, say)}"
-    return filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort, lang=lang)
-
-
-def _kernels(model: Model) -> dict[str, Any]:
-    """The kernels of all convolutions, by layer name, in order."""
-    return {
-        layer.name: layer.params["kernel"]
-        for layer in model.layers
-        if "kernel" in layer.params and layer.params["kernel"].ndim == 4
+def command_of(picture: Picture) -> Callable[..., None]:
+    """A function that Typer makes a command of: what the picture takes, its options, --lang, its tables, --out."""
+    takes = picture.takes
+    kind: Any = list[Path] if takes.several else str | None if takes.optional else str
+    first: Any = Annotated[kind, typer.Argument(metavar=takes.metavar, help=takes.help)]
+    hints = get_type_hints(picture.make, include_extras=True)
+    own = {
+        name: (_as_typer(hints[name]), parameter.default)
+        for name, parameter in list(inspect.signature(picture.make).parameters.items())[1:]
     }
+    tables: dict[str, Any] = {"csv": (CsvFile, None), "as_json": (Instead, False)} if picture.tables else {}
+    required = inspect.Parameter.empty
+    options = {"run": (first, None if takes.optional else required), **own, "lang": (Lang, None), **tables}
+    options["out"] = (Gif if picture.moving else Out, None)
+
+    def command(run: Any, lang: str | None, out: Path | None, **given: Any) -> None:
+        from pellucid.cli.source import RunSource
+
+        csv, as_json = (given.pop(name, None) if name in tables else None for name in ("csv", "as_json"))
+        if csv is not None:
+            check_table_name(csv, "--csv")
+        sources = [RunSource(one, lang) for one in (run if takes.several else [run])]
+        shown = picture.make(sources if takes.several else sources[0], **given)
+        _deliver(picture, shown, sources[0], out, csv, bool(as_json))
+
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+            for name, (annotation, default) in options.items()
+        ]
+    )
+    command.__annotations__ = {name: annotation for name, (annotation, _) in options.items()}
+    command.__doc__ = picture.make.__doc__
+    return command
 
 
-show_architecture.register(app)
-show_curves.register(app)
+def _as_typer(hint: Any) -> Any:
+    """An Annotated with an Option, with Typer's own in its place."""
+    option: Option = hint.__metadata__[0]
+    told: dict[str, Any] = {"metavar": option.metavar, "help": option.help, "min": option.least, "max": option.most}
+    return Annotated[hint.__origin__, typer.Option(option.flag, callback=option.check, **told)]
+
+
+def _deliver(
+    picture: Picture, shown: Shown, source: RunSource, out: Path | None, csv: Path | None, as_json: bool
+) -> None:
+    """Write, print or say what a picture shows: its table instead of the figure where that was asked for."""
+    if shown.records is not None:
+        print_json(shown.records)
+        return
+    if shown.text is not None:
+        if out is not None:
+            raise ConfigError(f"--out {out}: the style text is printed; redirect it, or take the style blocks")
+        say(shown.text(not says("┌─▼…")))
+        return
+    if shown.table is not None and _as_table(shown.table, source, csv, as_json):
+        return
+    for line in shown.notes:
+        note(line)
+    if shown.draw is None:
+        return
+    if shown.svg is not None and out is not None and out.suffix.lower() == ".svg":
+        with replacing(place_to_write(out)) as file:
+            file.write(shown.svg().encode())
+        say(str(out))
+        return
+    place: Any = shown.file
+    if isinstance(place, str):
+        place = default_file(Path(source.what), place, ".gif" if picture.moving else ".png")
+    drawn: Any = shown.draw()
+    if picture.moving:
+        write_moving(drawn, out, place, shown.scale)
+    else:
+        write(drawn, out, place)
+
+
+def _as_table(table: Table, source: RunSource, csv: Path | None, as_json: bool) -> bool:
+    """Write the table behind the figure to `csv`, or print it; True where that is all.
+
+    Numbers that are none (NaN) stay empty, and are null in JSON.
+    """
+    rows = [[None if isinstance(cell, float) and cell != cell else cell for cell in row] for row in table.rows]
+    if csv is not None:
+        write_table(csv, table.header, rows)
+        note(source.say(table.said, count=len(rows), file=csv))
+    if as_json:
+        objects = [dict(zip(table.header, row, strict=True)) for row in rows]
+        print_json(objects if table.records is None else table.records)
+    return as_json

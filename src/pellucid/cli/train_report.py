@@ -67,16 +67,17 @@ def record(
 
 def draw(folder: Inside, *, quiet: bool = False) -> None:
     """The run's two pictures, as far as there is something to draw."""
-    from pellucid.cli.show import draw_filters
+    from pellucid.cli.source import RunSource
     from pellucid.errors import PellucidError
     from pellucid.visualise import curves_figure, held_name, read_log, write_figure
+    from pellucid.visualise.filters import show_filters
 
     try:
         with working("drawing curves and filters", quiet=quiet):
             held = held_name(read_record(folder))
             curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
             write_figure(curves, folder / PICTURES[0])
-            write_figure(draw_filters(folder, None, "common"), folder / PICTURES[1])
+            write_figure(show_filters.figure(RunSource(folder)), folder / PICTURES[1])
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         note(f"no picture drawn: {error}")
 

@@ -16,7 +16,7 @@ from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
 from pellucid.files.inside import Place, reading
-from pellucid.metrics import calibration, confident_mistakes, confusion_matrix, precision, recall
+from pellucid.metrics import confident_mistakes, precision, recall
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.report.page import Page
@@ -33,7 +33,9 @@ from pellucid.visualise.drawing.pictures import show_picture
 from pellucid.visualise.features.figure import features_figure
 from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
-from pellucid.visualise.judgement.figure import confusion_figure, mistakes_figure, reliability_figure
+from pellucid.visualise.judgement.figure import mistakes_figure
+from pellucid.visualise.pictures import PICTURES
+from pellucid.visualise.registry import Judged, Picture, Source
 
 SAMPLED_CLASSES, SAMPLES = 12, 6
 MISTAKES = 18
@@ -206,8 +208,8 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
     if run.dataset.held_out is run.dataset.test:
         last = run.log.series.get("val_accuracy", [float("nan")])[-1]
         page.paragraph(words.say("flattered", last=percent(last)))
-    matrix = confusion_matrix(labels, said, len(names))
-    page.figure(confusion_figure(matrix, names, lang=words.in_pictures), words.say("confusion"))
+    first, *others = [picture for picture in PICTURES if picture.caption is not None]
+    _draw(page, words, run, table, first)
     per_class = zip(
         names,
         np.bincount(labels, minlength=len(names)),
@@ -223,7 +225,27 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
         [words.say(key) for key in ("class", "pictures", "precision", "recall")], rows[:LISTED_CLASSES], right=(1, 2, 3)
     )
     page.paragraph(words.say("judged"))
-    page.figure(reliability_figure(calibration(labels, table), lang=words.in_pictures), words.say("reliability"))
+    for picture in others:
+        _draw(page, words, run, table, picture)
+
+
+class _Answers(Source):
+    """Answers that are there already."""
+
+    def __init__(self, seen: Judged, lang: str) -> None:
+        super().__init__(lang=lang)
+        self._seen = seen
+
+    def judged(self, data: str | None = None) -> Judged:
+        """The answers; the pictures need no title on the page."""
+        return self._seen
+
+
+def _draw(page: Page, words: Words, run: Run, table: Array, picture: Picture) -> None:
+    """A registered picture of the answers, with its caption."""
+    seen = Judged(run.model, run.dataset, table, title="")
+    figure = picture.figure(_Answers(seen, words.in_pictures))
+    page.figure(figure, words.pick(picture.caption or ("", "")))
 
 
 def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:

@@ -76,16 +76,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "chosen: {last}.",
         "남긴 에포크를 바로 이 이미지들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
     ),
-    "confusion": (
-        "Rows: what the pictures show. Columns: what the network said.",
-        "행은 실제 클래스, 열은 신경망의 답입니다.",
-    ),
-    "reliability": (
-        "How often the network is right when it says so surely. On the diagonal it means what it says; below, it is "
-        "too sure.",
-        "신경망이 확신한 만큼 실제로 맞는지 보여 줍니다. "
-        "대각선 위에 있으면 말한 그대로이고, 그 아래는 지나친 확신입니다.",
-    ),
     "mistakes": ("Mistakes", "오답"),
     "mistakes told": (
         "The {count} mistakes that the network was surest of, of {all:,} in all.",
@@ -156,4 +146,8 @@ class Words:
 
     def say(self, key: str, /, **values: object) -> str:
         """A sentence with its places filled."""
-        return _SENTENCES[key][LANGUAGES.index(self.lang)].format(**values)
+        return self.pick(_SENTENCES[key]).format(**values)
+
+    def pick(self, both: tuple[str, str]) -> str:
+        """The one of two sentences that is in this language."""
+        return both[LANGUAGES.index(self.lang)]

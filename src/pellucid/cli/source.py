@@ -1,0 +1,146 @@
+"""What a picture is drawn of, on the command line: a run, a model file or the name of a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid._progress import WorkBar
+from pellucid._text import clip
+from pellucid.cli.data_notes import tell_left_out
+from pellucid.cli.drawing import network
+from pellucid.cli.judge import held_out_data
+from pellucid.cli.output import note
+from pellucid.cli.progress import working
+from pellucid.cli.run import (
+    LOG_FILE,
+    RUN_FILE,
+    SNAPSHOTS,
+    find_folder,
+    first_snapshot,
+    read_record,
+    title_of,
+)
+from pellucid.datasets import Dataset
+from pellucid.datasets.pictures import probe, read_picture
+from pellucid.errors import ConfigError, DataError
+from pellucid.files.inside import Inside
+from pellucid.model import Model
+from pellucid.ops import Array
+from pellucid.visualise.answers import class_label
+from pellucid.visualise.architecture.data import times
+from pellucid.visualise.curves.data import Log, read_log
+from pellucid.visualise.histograms.data import Snapshots, read_snapshots
+from pellucid.visualise.registry import Judged, Source
+
+FILE_NAME = 40
+"""Columns of a picture's name in a title."""
+
+
+class RunSource(Source):
+    """Reads what RUN|MODEL names, once each, with a bar for what takes long."""
+
+    def __init__(self, what: str | Path | Inside | None, lang: str | None = None) -> None:
+        super().__init__("" if what is None else str(what), lang)
+        self._named = what
+
+    @cached_property
+    def model(self) -> Model:
+        """What `network` reads or makes."""
+        return network(self._named or "")
+
+    @property
+    def place(self) -> Inside:
+        """The folder that it is or lies in."""
+        path = Path(self.what)
+        return Inside(path if os.path.isdir(path) else path.parent)
+
+    @property
+    def folder(self) -> Inside | None:
+        """See `find_folder`."""
+        return find_folder(self._named if isinstance(self._named, Inside) else Path(self.what))
+
+    @property
+    def title(self) -> str:
+        """See `title_of`."""
+        return title_of(self.place, self.lang)
+
+    def record(self) -> Mapping[str, Any]:
+        """run.json; empty where there is none."""
+        return read_record(self.place) if (self.place / RUN_FILE).check().is_file() else {}
+
+    def log(self) -> Log:
+        """Of the run folder, or the file that was named itself."""
+        return read_log(self.place / LOG_FILE if os.path.isdir(self.what) else Path(self.what))
+
+    def before_training(self) -> Array | None:
+        """See `first_snapshot`."""
+        return None if self.folder is None else first_snapshot(self.folder)
+
+    def snapshots(self) -> Snapshots:
+        """Of the run folder."""
+        folder = self.place / SNAPSHOTS
+        with self.working(f"reading {folder}"):
+            return read_snapshots(folder)
+
+    @contextmanager
+    def working(self, what: str = "") -> Iterator[WorkBar]:
+        """A bar: of what nobody can count, or without words of what counts itself."""
+        with working(what) if what else WorkBar() as bar:
+            yield bar
+
+    def note(self, text: str) -> None:
+        """On standard error."""
+        note(text)
+
+    def held_out(self, data: str | None = None) -> Dataset:
+        """See `held_out_data`."""
+        with WorkBar() as bar:
+            return held_out_data(Path(self.what), self.model, data, bar)
+
+    def judged(self, data: str | None = None) -> Judged:
+        """The network's answers, what was left out said. Errors: DataError where any is NaN."""
+        seen = super().judged(data)
+        tell_left_out(seen.data.skipped)
+        lost = int(np.isnan(seen.answers).any(axis=1).sum())
+        if lost:
+            raise DataError(
+                f"{self.what}: the network answers NaN for {lost:,} of {len(seen.answers):,} pictures, so nothing can "
+                "be judged; train again with a smaller --lr, or take an earlier checkpoint"
+            )
+        return seen
+
+    def picture(self, image: Path | None = None) -> tuple[Array, str]:
+        """One picture at the network's size, and what it is called: a file's name, or "test picture 0 of mnist".
+
+        A file of another size is fitted as at training, which a note says.
+        Shapes: (H, W, C) uint8.
+        Errors: DataError for a file that is no picture, or data that cannot be loaded; ConfigError without any data.
+        """
+        if image is not None:
+            return self._from_file(image), clip(image.name, FILE_NAME)
+        if self.folder is None and not self.model.trained_on.get("data"):
+            raise ConfigError(f"{self.what}: nothing says which data belong to it; name a picture with --image FILE")
+        dataset = self.held_out()
+        if not len(dataset.test):
+            raise DataError(f"{self.what}: its data hold no test picture; name one with --image")
+        first: Any = dataset.test.images[:1]
+        truth = class_label(self.model, int(dataset.test.labels[0]))
+        words = "test picture {index} of {data}, {answer!r}"
+        return first[0], self.say(words, index=0, data=dataset.name, answer=truth)
+
+    def _from_file(self, image: Path) -> Array:
+        fit = self.model.preprocessing
+        height, width, channels = self.model.input_shape
+        wanted = fit.size or (height, width)
+        size = probe(image).size
+        if size != wanted:
+            fitted = "{file}: {size}, fitted to {wanted} ({fit}) as at training"
+            note(self.say(fitted, file=image, size=times(size), wanted=times(wanted), fit=fit.resize))
+        return read_picture(image, wanted, channels, fit.resize)

@@ -1,0 +1,31 @@
+"""The pictures that there are, in the order in which `pellucid show --help` lists them."""
+
+from __future__ import annotations
+
+from pellucid.visualise.architecture import show_architecture
+from pellucid.visualise.attribution import show_attribution
+from pellucid.visualise.curves import show_curves
+from pellucid.visualise.dissection import show_arithmetic
+from pellucid.visualise.excitation import show_excite
+from pellucid.visualise.features import show_features
+from pellucid.visualise.filters import show_filters
+from pellucid.visualise.histograms import show_histograms
+from pellucid.visualise.judgement import show_calibration, show_confusion, show_mistakes
+from pellucid.visualise.shifting import show_shift
+from pellucid.visualise.sliding import show_slide
+
+PICTURES = (
+    show_features,
+    show_arithmetic,
+    show_histograms,
+    show_attribution,
+    show_excite,
+    show_confusion,
+    show_calibration,
+    show_mistakes,
+    show_slide,
+    show_shift,
+    show_filters,
+    show_architecture,
+    show_curves,
+)
