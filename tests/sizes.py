@@ -6,6 +6,8 @@ from typing import Any
 
 from case import Conv, Pool
 
+from pellucid import ops
+
 SAME3 = ((1, 1), (1, 1))
 
 CONVS = (
@@ -128,7 +130,7 @@ BLOCKS = (
 LOGITS = ((1, 2), (3, 10), (100, 10), (5, 45), (2, 1000), (7, 16))
 # flat vectors of parameters
 VECTORS = (1, 7, 8, 15, 16, 33, 1000)
-ACTIVATIONS = (("relu", 0.0), ("leaky_relu", 0.3), ("leaky_relu", 0.0), ("sigmoid", 0.0), ("tanh", 0.0))
+ACTIVATIONS = (*((kind, 0.3 if slope else 0.0) for kind, slope in ops.ACTIVATIONS.items()), ("leaky_relu", 0.0))
 LRNS: tuple[dict[str, Any], ...] = (
     {},
     {"size": 3, "alpha": 0.1, "beta": 0.5, "k": 1.0},

@@ -14,7 +14,7 @@ from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number
 
 Kind = TypeVar("Kind", bound=Layer)
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
+ACTIVATIONS = ("linear", *ops.ACTIVATIONS, "softmax")
 
 
 def standardize_activation(activation: object) -> str | None:

@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pellucid import ops
 from pellucid.ops.geometry import NO_PADS, Pads, Pair, Shape, resolve_padding
-
-LEAKY_SLOPE = 0.2
-"""Slope of activation="leaky_relu". Keras has 0.2 there and 0.3 in its LeakyReLU layer; so do we."""
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
     """y = amplitude * f(steepness * z) for each number z; softmax compares those of the last axis.
 
-    kind: which f, by its name in `ACTIVATIONS`. slope: of leaky_relu below 0.
+    kind: which f, by its name in `ACTIVATIONS`. own_slope: of leaky_relu below 0, where it is not the usual one.
     """
 
     kind: str
-    slope: float = LEAKY_SLOPE
+    own_slope: float | None = None
     amplitude: float = 1.0
     steepness: float = 1.0
+
+    @property
+    def slope(self) -> float:
+        """What the function takes beside the number; 0 for those that take nothing."""
+        return ops.ACTIVATIONS.get(self.kind, 0.0) if self.own_slope is None else self.own_slope
 
     @property
     def word(self) -> str:

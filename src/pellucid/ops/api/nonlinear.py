@@ -5,7 +5,11 @@ from __future__ import annotations
 from pellucid.errors import ConfigError
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.reference.nonlinear import ACTIVATIONS as FORMULAS
 from pellucid.ops.reference.nonlinear import formula
+
+ACTIVATIONS = {kind: one.slope for kind, one in FORMULAS.items()}
+"""The activations of each number by itself, with the slope that each has where none is given."""
 
 
 def _check_kind(kind: str, slope: float) -> None:

@@ -20,16 +20,19 @@ def sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Formula:
-    """An activation f(x, slope), and its gradient df(dy, y, slope) by the result y."""
+    """An activation f(x, slope), its gradient df(dy, y, slope) by the result y, and the slope where none is given."""
 
     f: Callable[[Array, float], Array]
     df: Callable[[Array, Array, float], Array]
+    slope: float = 0.0
 
 
 ACTIVATIONS = {
     "relu": Formula(lambda x, slope: np.maximum(x, 0), lambda dy, y, slope: np.where(y > 0, dy, 0)),
     "leaky_relu": Formula(
-        lambda x, slope: np.where(x > 0, x, x * slope), lambda dy, y, slope: np.where(y > 0, dy, dy * slope)
+        lambda x, slope: np.where(x > 0, x, x * slope),
+        lambda dy, y, slope: np.where(y > 0, dy, dy * slope),
+        slope=0.2,  # Keras has 0.2 in activation="leaky_relu" and 0.3 in its LeakyReLU layer; so do we
     ),
     "sigmoid": Formula(lambda x, slope: sigmoid(x), lambda dy, y, slope: dy * y * (1 - y)),
     "tanh": Formula(lambda x, slope: np.tanh(x), lambda dy, y, slope: dy * (1 - y * y)),
