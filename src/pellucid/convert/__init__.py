@@ -14,13 +14,4 @@ from pellucid.convert.scaling import SCALINGS
 from pellucid.convert.source import Source
 from pellucid.convert.weights import Imported, import_model, import_weights
 
-__all__ = [
-    "PUBLISHED",
-    "SCALINGS",
-    "Imported",
-    "Published",
-    "Source",
-    "import_model",
-    "import_weights",
-    "open_weights",
-]
+__all__ = ["PUBLISHED", "SCALINGS", "Imported", "Published", "Source", "import_model", "import_weights", "open_weights"]

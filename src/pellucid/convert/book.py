@@ -7,13 +7,12 @@ Affine (inputs, units) as ours, but behind a Flatten the inputs are counted in o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, from_oihw, from_rows
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files import safe_pickle
 from pellucid.layers import Layer
@@ -51,19 +50,16 @@ class BookFile(Source):
         self.tensors = {name: Stored(value.shape, value.dtype.name) for name, value in self._values.items()}
         self._head: set[str] = set()
 
-    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
+    def _wanted(self, model: Model) -> list[Wanted]:
         found: list[Wanted] = []
         number, head = 0, False
         flattened: Shape | None = None
-        reverse = blue_first and model.input_shape[-1] == 3
         for visit in model.graph.walk():
             layer = visit.layer
             if layer.params or layer.state:
                 number += 1
                 for name, letter, sizes, arrange in _arrays(layer, flattened):
-                    turn = reverse and len(sizes) == 4
-                    reverse = reverse and not turn
-                    found.append(Wanted(layer, name, f"{letter}{number}", sizes, _reversed if turn else arrange, head))
+                    found.append(Wanted(layer, name, f"{letter}{number}", sizes, arrange, head))
                 flattened = None
             if layer.role == "flatten":
                 head, flattened = True, visit.input_shape
@@ -77,9 +73,6 @@ class BookFile(Source):
         dense = [name for name, stored in self.tensors.items() if len(stored.shape) == 2]
         last = max(dense, key=lambda name: (len(name), name), default=None)  # W10 comes after W9
         return None if last is None else self.tensors[last].shape[1]
-
-    def has_batch_norm(self) -> bool:
-        return False
 
     def read(self, name: str) -> Array:
         return as_float32(self._values[name])
@@ -99,27 +92,13 @@ def _arrays(layer: Layer, flattened: Shape | None) -> Sequence[tuple[str, str, S
         raise ConfigError(f"{layer.place()}: the book's files hold plain convolutions and dense layers, with biases")
     if kernel.ndim == 4:
         return (
-            ("kernel", "W", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), _from_oihw),
+            ("kernel", "W", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw),
             ("bias", "b", bias.shape, np.asarray),
         )
-    return (("kernel", "W", kernel.shape, _from_flattened(flattened)), ("bias", "b", bias.shape, np.asarray))
+    return (("kernel", "W", kernel.shape, _from_columns(flattened)), ("bias", "b", bias.shape, np.asarray))
 
 
-def _from_oihw(kernel: Array) -> Array:
-    return kernel.transpose(2, 3, 1, 0)
-
-
-def _reversed(kernel: Array) -> Array:
-    return _from_oihw(kernel)[:, :, ::-1]
-
-
-def _from_flattened(picture: Shape | None) -> Arrange:
-    """Affine weights; their inputs may be a picture (H, W, C) that was flattened channels first."""
-    if picture is None or len(picture) != 3:
-        return np.asarray
-    height, width, channels = picture
-
-    def arrange(weight: Array) -> Array:
-        return weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(math.prod(picture), -1)
-
-    return arrange
+def _from_columns(picture: Shape | None) -> Arrange:
+    """Affine weights (inputs, units); a picture (H, W, C) among the inputs was flattened channels first."""
+    arrange = from_rows(picture)
+    return lambda weight: arrange(weight.T)

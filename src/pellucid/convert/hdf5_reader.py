@@ -176,10 +176,10 @@ def serve(path: str) -> None:
 
         np.seterr(over="ignore")
         with h5py.File(path, "r") as file:
-            told = index(file)
-            out.write(json.dumps(told).encode() + b"\n")
+            listed = index(file)
+            out.write(json.dumps(listed).encode() + b"\n")
             out.flush()
-            known = {array["path"] for layer in told["layers"] for array in layer["arrays"]}
+            known = {array["path"] for layer in listed["layers"] for array in layer["arrays"]}
             for line in sys.stdin.buffer:
                 name = json.loads(line)
                 if name not in known:

@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.convert.source import Arrange, Source, Stored, Wanted
+from pellucid.convert.source import Source, Stored, Wanted
 from pellucid.errors import ConfigError
+from pellucid.files.reading import fill
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array
@@ -80,15 +81,15 @@ class KerasFile(Source):
             self.close()
             raise
 
-    def _index(self, told: dict[str, Any]) -> tuple[str, tuple[KerasLayer, ...]]:
+    def _index(self, index: dict[str, Any]) -> tuple[str, tuple[KerasLayer, ...]]:
         layers = []
         try:
-            for layer in told["layers"]:
+            for layer in index["layers"]:
                 for array in layer["arrays"]:
                     shape = tuple(int(size) for size in array["shape"])
                     self.tensors[str(array["path"])] = Stored(shape, str(array["dtype"]))
                 layers.append(KerasLayer(str(layer["name"]), tuple(str(array["path"]) for array in layer["arrays"])))
-            return str(told["style"]), tuple(layers)
+            return str(index["style"]), tuple(layers)
         except (KeyError, TypeError, ValueError) as error:
             self.refuse(f"its reader gave an index that makes no sense ({error})", error)
 
@@ -103,7 +104,7 @@ class KerasFile(Source):
     def has_batch_norm(self) -> bool:
         return any("moving_mean" in name or "batch_normalization" in name for name in self.tensors)
 
-    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
+    def _wanted(self, model: Model) -> list[Wanted]:
         """As Source says. Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and
         number; and else by their order.
         """
@@ -113,15 +114,12 @@ class KerasFile(Source):
                 kind = type(layer).__name__
                 raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from Keras's files")
         ends = [visit.ends_maps for visit in model.graph.walk()]
-        first = next((layer for layer in own if layer.role == "convolution"), None)
         found: list[Wanted] = []
         for layer, (twin, arrays) in zip(own, _twins(own, self), strict=True):
             in_head = any(ends[: layer.position])
             for i, (name, array) in enumerate((layer.params | layer.state).items()):
-                turn = blue_first and layer is first and name == "kernel" and array.shape[2] == 3
-                arrange: Arrange = _reversed if turn else np.asarray
                 tensor = arrays[i] if i < len(arrays) else f"{twin}/{name}"
-                found.append(Wanted(layer, name, tensor, array.shape, arrange, in_head))
+                found.append(Wanted(layer, name, tensor, array.shape, np.asarray, in_head))
         return found
 
     def read(self, name: str) -> Array:
@@ -132,34 +130,28 @@ class KerasFile(Source):
             self._process.stdin.flush()
         except OSError as error:
             self.refuse(f"{name}: the process that reads it has ended", error)
-        told = self._answer()
-        if told.get("bytes") != expected:
-            self.refuse(f"{name}: expected {expected} bytes, its reader has {told.get('bytes')!r}")
+        answer = self._answer()
+        if answer.get("bytes") != expected:
+            self.refuse(f"{name}: expected {expected} bytes, its reader has {answer.get('bytes')!r}")
         numbers = np.empty(self.tensors[name].shape, np.dtype("<f4"))
-        view, done = numbers.reshape(-1).view(np.uint8).data, 0
-        with self._limited():
-            while done < expected:
-                count = self._process.stdout.readinto(view[done:])  # type: ignore[union-attr]
-                if not count:
-                    self.refuse(f"{name}: ended after {done} of {expected} bytes; use another copy of the file")
-                done += count
+        with _Deadline(self._process):
+            done = fill(self._process.stdout, numbers.reshape(-1).view(np.uint8).data)
+        if done < expected:
+            self.refuse(f"{name}: ended after {done} of {expected} bytes; use another copy of the file")
         return numbers
 
     def _answer(self) -> dict[str, Any]:
         """One line of the process's, or its refusal."""
         assert self._process.stdout is not None
-        with self._limited():
+        with _Deadline(self._process):
             line = self._process.stdout.readline(MAX_INDEX_BYTES)
         try:
-            told = json.loads(line)
+            answer = json.loads(line)
         except ValueError as error:
             self.refuse("could not be read within the limits of memory and time; is it damaged?", error)
-        if not isinstance(told, dict) or "error" in told:
-            self.refuse(str(told.get("error") if isinstance(told, dict) else told))
-        return told
-
-    def _limited(self) -> _Deadline:
-        return _Deadline(self._process)
+        if not isinstance(answer, dict) or "error" in answer:
+            self.refuse(str(answer.get("error") if isinstance(answer, dict) else answer))
+        return answer
 
     def close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
@@ -220,7 +212,3 @@ def _vgg_name(name: str) -> str:
     ('block3_conv1', 'predictions')
     """
     return _VGG_HEAD.get(name) or re.sub(r"^conv(\d+)_(\d+)$", r"block\1_conv\2", name)
-
-
-def _reversed(kernel: Array) -> Array:
-    return kernel[:, :, ::-1]

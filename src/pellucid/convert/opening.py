@@ -1,4 +1,4 @@
-"""Which reader a file of weights needs, told by how it begins."""
+"""Which reader a file of weights needs, by how it begins."""
 
 from __future__ import annotations
 

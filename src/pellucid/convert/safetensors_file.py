@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pellucid.convert.source import Stored, as_float32, without_prefix
+from pellucid.convert.source import Stored, as_float32
 from pellucid.convert.torch import TorchSource
-from pellucid.convert.torch_file import PREFIXES
 from pellucid.ops.geometry import Array
 
 
@@ -32,10 +31,7 @@ class SafetensorsFile(TorchSource):
             self.refuse(f"is no whole safetensors file ({error}); use another copy of the file", error)
         if "pellucid" in metadata:
             self.refuse("is a Pellucid model file already; use it as it is")
-        self._names, prefix = without_prefix(stored, PREFIXES)
-        if prefix:
-            self.notes.append(f"the prefix {prefix!r} was taken off every name")
-        self.tensors = {name: stored[old] for name, old in self._names.items()}
+        self._names = self._index(stored)
 
     def read(self, name: str) -> Array:
         if self.tensors[name].dtype == "bfloat16":

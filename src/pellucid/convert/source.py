@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -70,13 +71,22 @@ class Source(abc.ABC):
         self.tensors: dict[str, Stored] = {}
         self.notes: list[str] = []
 
-    @abc.abstractmethod
     def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         """For every weight of a model, the array of the file it comes from, whether the file has it or not.
 
         blue_first: turn the first kernel's channels round, because the file's network saw blue, green, red.
         Errors: ConfigError for a layer with weights that such files have in no form known here.
         """
+        items = self._wanted(model)
+        first = next((place for place, item in enumerate(items) if len(item.shape) == 4), None)
+        if blue_first and first is not None and items[first].layer.params["kernel"].shape[2] == 3:
+            arrange = items[first].arrange
+            items[first] = replace(items[first], arrange=lambda kernel: arrange(kernel)[:, :, ::-1])
+        return items
+
+    @abc.abstractmethod
+    def _wanted(self, model: Model) -> list[Wanted]:
+        """The same with channels in the file's order, in the order of the model."""
 
     @abc.abstractmethod
     def is_spare(self, name: str, *, no_top: bool) -> bool:
@@ -86,9 +96,9 @@ class Source(abc.ABC):
     def num_classes(self) -> int | None:
         """How many classes the last dense layer tells apart; None where there is no dense layer."""
 
-    @abc.abstractmethod
     def has_batch_norm(self) -> bool:
         """Whether the network has batch normalisation."""
+        return False
 
     @abc.abstractmethod
     def read(self, name: str) -> Array:
@@ -114,6 +124,24 @@ def as_float32(values: Array) -> Array:
     """Numbers of any precision as float32; what is too large becomes infinite, without a warning."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(values, np.float32)
+
+
+def from_oihw(kernel: Array) -> Array:
+    """Filters (O, C, KH, KW) as kernels (KH, KW, C, O)."""
+    return kernel.transpose(2, 3, 1, 0)
+
+
+def from_rows(picture: Shape | None) -> Arrange:
+    """Dense weights (units, inputs) as (inputs, units); a picture (H, W, C) among them was flattened channels first."""
+    if picture is None or len(picture) != 3:
+        return np.transpose
+    height, width, channels = picture
+
+    def arrange(weight: Array) -> Array:
+        channels_last = from_oihw(weight.reshape(-1, channels, height, width))
+        return channels_last.reshape(math.prod(picture), -1)
+
+    return arrange
 
 
 def without_prefix(tensors: Mapping[str, Stored], prefixes: tuple[str, ...]) -> tuple[dict[str, str], str]:

@@ -11,16 +11,19 @@ Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our orde
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
-from pellucid.convert.source import Arrange, Source, Wanted
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, from_oihw, from_rows, without_prefix
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.model import Model
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Shape
+
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+"""What DataParallel, torch.compile and wrapping modules put before every name."""
 
 _BATCH_NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 
@@ -29,6 +32,14 @@ class TorchSource(Source):
     """A state dict, wherever it was kept."""
 
     framework = "torch"
+
+    def _index(self, stored: Mapping[str, Stored]) -> dict[str, str]:
+        """Fill `tensors`, without the prefix that wrappers put before every name: new name -> name in the file."""
+        names, prefix = without_prefix(stored, PREFIXES)
+        if prefix:
+            self.notes.append(f"the prefix {prefix!r} was taken off every name")
+        self.tensors = {name: stored[old] for name, old in names.items()}
+        return names
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         # batch normalisation counts its batches
@@ -42,20 +53,15 @@ class TorchSource(Source):
     def has_batch_norm(self) -> bool:
         return any(name.endswith("running_mean") for name in self.tensors)
 
-    def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
+    def _wanted(self, model: Model) -> list[Wanted]:
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         found: list[Wanted] = []
         part, number, head = "" if single else "features.", 0, False
         flattened: Shape | None = None
-        reverse = blue_first and model.input_shape[-1] == 3
         for visit in model.graph.walk():
             layer = visit.layer
             for name, tensor, sizes, arrange in _arrays(layer, flattened):
-                turn = reverse and len(sizes) == 4
-                reverse = reverse and not turn
-                found.append(
-                    Wanted(layer, name, f"{part}{number}.{tensor}", sizes, _reversed if turn else arrange, head)
-                )
+                found.append(Wanted(layer, name, f"{part}{number}.{tensor}", sizes, arrange, head))
             if visit.ends_maps:
                 head = True
                 flattened = visit.input_shape if layer.role == "flatten" else None
@@ -84,34 +90,9 @@ def _arrays(layer: Layer, flattened: Shape | None) -> list[tuple[str, str, Shape
         raise ConfigError(f"{layer.place()}: weights of a {type(layer).__name__} cannot be read from PyTorch's files")
     found: list[tuple[str, str, Shape, Arrange]]
     if kernel.ndim == 4:
-        found = [("kernel", "weight", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), _from_oihw)]
+        found = [("kernel", "weight", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw)]
     else:
-        found = [("kernel", "weight", kernel.shape[::-1], _from_flattened(flattened))]
+        found = [("kernel", "weight", kernel.shape[::-1], from_rows(flattened))]
     if "bias" in arrays:
         found.append(("bias", "bias", arrays["bias"].shape, np.asarray))
     return found
-
-
-def _from_oihw(kernel: Array) -> Array:
-    return kernel.transpose(2, 3, 1, 0)
-
-
-def _transposed(weight: Array) -> Array:
-    return weight.T
-
-
-def _reversed(kernel: Array) -> Array:
-    return _from_oihw(kernel)[:, :, ::-1]
-
-
-def _from_flattened(picture: Shape | None) -> Arrange:
-    """Dense weights; their inputs may be a picture (H, W, C) that was flattened channels first."""
-    if picture is None or len(picture) != 3:
-        return _transposed
-    height, width, channels = picture
-
-    def arrange(weight: Array) -> Array:
-        channels_last = weight.reshape(-1, channels, height, width).transpose(2, 3, 1, 0)
-        return channels_last.reshape(math.prod(picture), -1)
-
-    return arrange

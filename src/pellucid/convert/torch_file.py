@@ -21,10 +21,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from pellucid.convert.source import Stored, as_float32, without_prefix
+from pellucid.convert.source import Stored, as_float32
 from pellucid.convert.torch import TorchSource
 from pellucid.errors import DataError
 from pellucid.files import safe_pickle, safe_zip
+from pellucid.files.reading import fill
 from pellucid.ops.geometry import Array, Shape
 
 MAX_PICKLE_BYTES = 16 << 20
@@ -42,8 +43,6 @@ LEGACY_START = b"\x80\x02\x8a\x0a" + _LEGACY_MAGIC.to_bytes(10, "little")
 
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights", "params")
 """Where training programs keep the state dict in a checkpoint."""
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
-"""What DataParallel, torch.compile and wrapping modules put before every name."""
 
 _RESAVE = "save the weights alone in PyTorch: torch.save(model.state_dict(), 'weights.pth')"
 
@@ -179,11 +178,7 @@ class _TorchFile(TorchSource):
         if where:
             self.notes.append(f"the state dict was found under {where!r}")
         named = {name: Stored(tensor.shape, tensor.storage.kind.dtype) for name, tensor in found.items()}
-        names, prefix = without_prefix(named, PREFIXES)
-        if prefix:
-            self.notes.append(f"the prefix {prefix!r} was taken off every name")
-        self._views = {name: found[old] for name, old in names.items()}
-        self.tensors = {name: named[old] for name, old in names.items()}
+        self._views = {name: found[old] for name, old in self._index(named).items()}
 
     def _parse(self, data: bytes | io.BytesIO) -> Any:
         words = safe_pickle.Vocabulary(_CALLS, _VALUES, self._storage)
@@ -205,7 +200,9 @@ class _TorchFile(TorchSource):
         try:
             with self._opened(tensor.storage) as file:
                 _skip(file, tensor.offset * kind.size)
-                _fill(file, raw)
+                done = fill(file, raw.data)
+            if done < len(raw):
+                raise EOFError(f"{done} of {len(raw)} bytes before the file ended")
         except safe_zip.ZIP_ERRORS as error:
             self.refuse(f"the numbers of {name!r} cannot be read ({error}); use another copy of the file", error)
         numbers: Array = raw.view(kind.code)
@@ -231,12 +228,12 @@ class ZipTorchFile(_TorchFile):
         except DataError as error:
             self.refuse(str(error).removeprefix(f"{path}: "), error)
         try:
-            self._index()
+            self._read_directory()
         except BaseException:
             self.close()
             raise
 
-    def _index(self) -> None:
+    def _read_directory(self) -> None:
         members = {info.filename: info for info in self._archive.infolist()}
         pickles = [name for name in members if re.fullmatch(r"[^/]+/data\.pkl", name)]
         if "config.json" in members and "model.weights.h5" in members:
@@ -359,14 +356,3 @@ def _skip(file: IO[bytes], count: int) -> None:
         if not step:
             raise EOFError("the file ends before them")
         count -= step
-
-
-def _fill(file: IO[bytes], target: Array) -> None:
-    view = target.data
-    done = 0
-    while done < len(view):
-        chunk = file.read(min(len(view) - done, 1 << 20))
-        if not chunk:
-            raise EOFError(f"{done} of {len(view)} bytes before the file ended")
-        view[done : done + len(chunk)] = chunk
-        done += len(chunk)

@@ -56,7 +56,7 @@ def import_weights(
 ) -> Imported:
     """Fill a model with the weights in a file of PyTorch's or Keras's, and give it their scaling of pictures.
 
-    The kind of file is told by its content. no_top: leave the layers behind the flattening as they are; the last dense
+    The kind of file is known by its content. no_top: leave the layers behind the flattening as they are; the last dense
     layer is left in any case where the file's was made for another number of classes, and all of them where the file
     has none: `fresh` names them. scaling: "torchvision", "caffe" or "plain"; None: as published for such a network.
     Errors: CheckpointError for a file that cannot be read, and one that lists every array that does not fit;

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import DataError
 from pellucid.files import safe_pickle
+from pellucid.files.reading import opened
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 BINARY_FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
@@ -30,9 +31,7 @@ def read_binary(path: Path) -> Part:
     Shapes: (N,32,32,3) uint8 and (N,).
     Errors: DataError if the length is not a whole number of records, or is far too long, or a label is above 9.
     """
-    try:
-        if path.exists() and not path.is_file():  # a pipe has no length, and opening it would wait
-            raise DataError(f"{path}: is no file")
+    with opened(path) as file:
         length = path.stat().st_size
         if length == 0 or length % _RECORD:
             raise DataError(
@@ -40,9 +39,7 @@ def read_binary(path: Path) -> Part:
             )
         if length > MAX_PICTURES * _RECORD:
             raise DataError(f"{path}: length: {length // _RECORD} pictures, at most {MAX_PICTURES} are read from one")
-        data = np.fromfile(path, dtype=np.uint8, count=length)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        data = np.fromfile(file, dtype=np.uint8, count=length)
     if len(data) != length:
         raise DataError(f"{path}: length: expected {length} bytes, got {len(data)}")
     records = data.reshape(-1, _RECORD)

@@ -6,15 +6,15 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import DataError
+from pellucid.files.reading import fill, opened
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_CHUNK = 1 << 20
 # Deflate cannot pack more than 1,032 bytes into one, so a longer claim is false and needs no reading.
 _DEFLATE_LIMIT = 1032
 
@@ -31,24 +31,20 @@ def read_idx(path: Path, *, ndim: int | None = None, max_bytes: int = MAX_BYTES)
     Errors: DataError naming the file and the field: magic number, type, number of dimensions, sizes, length.
     Source: Y. LeCun, C. Cortes, C. Burges: "The MNIST database", section "The IDX file format".
     """
-    try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
-            raise DataError(f"{path}: is no file")
-        with path.open("rb") as file:
+    with opened(path) as file:
+        try:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             length = path.stat().st_size
             if not packed:
                 return _read(file, path, ndim, length, max_bytes)
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read(cast(BinaryIO, unpacked), path, ndim, length * _DEFLATE_LIMIT, max_bytes)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}); delete it and fetch it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+                return _read(cast(IO[bytes], unpacked), path, ndim, length * _DEFLATE_LIMIT, max_bytes)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: damaged gzip file ({error}); delete it and fetch it again") from error
 
 
-def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int, max_bytes: int) -> NDArray[Any]:
+def _read(file: IO[bytes], path: Path, ndim: int | None, limit: int, max_bytes: int) -> NDArray[Any]:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0":
         raise DataError(
@@ -74,13 +70,7 @@ def _read(file: BinaryIO, path: Path, ndim: int | None, limit: int, max_bytes: i
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
         raise DataError(f"{path}: sizes: the header promises {described}; at most {max_bytes} bytes are expected")
     values = np.empty(shape, dtype)
-    target, done = values.reshape(-1).view(np.uint8).data, 0
-    while done < expected_bytes:
-        piece = file.read(min(_CHUNK, expected_bytes - done))
-        if not piece:
-            break
-        target[done : done + len(piece)] = piece
-        done += len(piece)
+    done = fill(file, values.reshape(-1).view(np.uint8).data)
     if done < expected_bytes or file.read(1):
         got = f"only {done}" if done < expected_bytes else "more"
         raise DataError(f"{path}: length: the header promises {described}, {expected_bytes} bytes, but {got} follow it")

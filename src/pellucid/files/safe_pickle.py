@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DataError
+from pellucid.files.reading import opened
 
 EXPANSION = 4
 """The arrays of an honest pickle take at most this many times its length, copies made on the way included."""
@@ -99,14 +100,10 @@ class _Refused(Exception):
 
 def load(path: Path) -> Any:
     """The data in a pickle file of at most MAX_BYTES. See `loads`."""
-    try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
-            raise DataError(f"{path}: is no file")
+    with opened(path) as file:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise DataError(f"{path}: takes {size} bytes, at most {MAX_BYTES} are read from a pickle")
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        data = file.read()
     return loads(data, name=str(path))
 
 

@@ -42,6 +42,7 @@ from pellucid._text import json_line
 from pellucid.errors import CheckpointError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside, Place, place_of, reading
+from pellucid.files.reading import fill
 from pellucid.ops.memory import machine_bytes
 
 __all__ = [
@@ -256,12 +257,9 @@ def _covered(text: str, table: Mapping[str, Any]) -> bytes:
 
 def _fill(path: Place | str, file: IO[bytes], view: memoryview, field: str) -> None:
     """Read exactly len(view) bytes into view."""
-    done = 0
-    while done < len(view):
-        count = file.readinto(view[done:])  # type: ignore[attr-defined]  # IO[bytes] of open() is a BufferedReader
-        if not count:
-            _refuse(path, field, f"{len(view)} bytes", f"{done} before the file ended")
-        done += count
+    done = fill(file, view)
+    if done < len(view):
+        _refuse(path, field, f"{len(view)} bytes", f"{done} before the file ended")
 
 
 def _read_header(path: Place | str, file: IO[bytes]) -> _Header:
