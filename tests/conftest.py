@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from commands import Command
+from picture_files import write_pets
 from PIL import Image
 from screen import Screen
 
@@ -49,6 +50,19 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index = int(np.flatnonzero(test.labels == digit)[0])
         Image.fromarray(np.asarray(test.images)[index, :, :, 0]).save(folder / f"{digit}.png")
     return folder
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where decoded pictures are kept, for one test alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "pellucid" / "pictures"
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A folder of two classes."""
+    return write_pets(tmp_path / "pets")
 
 
 @pytest.fixture

@@ -8,22 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import write, write_pets
+from picture_files import write
 
 from pellucid import datasets
 from pellucid.datasets import folder
 from pellucid.errors import ConfigError, DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pellucid" / "pictures"
-
-
-@pytest.fixture
-def pets(tmp_path):
-    return write_pets(tmp_path / "pets")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def names(split):

@@ -23,9 +23,7 @@ TRAIN, VALIDATION, TEST = _TRAIN.split(), _VALIDATION.split(), _TEST.split()
 RUBBISH = (".DS_Store", "__MACOSX/pred/._0.png", "Thumbs.db", "@eaDir/0.png", "pred/.hidden.png", "pred/Thumbs.db")
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

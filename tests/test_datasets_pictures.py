@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import write, write_pets
+from picture_files import write
 from PIL import Image
 
 from pellucid import datasets
@@ -19,16 +19,7 @@ from pellucid.datasets.pictures import Probe, fit_array, fitting, probe
 from pellucid.datasets.sizes import fitting_of, size_line
 from pellucid.errors import ConfigError, DataError
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pellucid" / "pictures"
-
-
-@pytest.fixture
-def pets(tmp_path):
-    return write_pets(tmp_path / "pets")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 # pixels -------------------------------------------------------------------------------------------------------------
@@ -246,7 +237,7 @@ def test_pictures_are_decoded_once(pets, own_cache, monkeypatch):
     first = datasets.load(pets, size=8, progress=lambda done, total, what: seen.append((done, total, what)))
     assert seen[0] == (1, 30, "looking at pictures") and seen[-1] == (30, 30, "reading pictures")
     assert sorted(path.suffix for path in own_cache.iterdir()) == [".json", ".u8"]
-    for name in ("decode", "decode_told"):
+    for name in ("decode", "decode_with_numbers"):
         monkeypatch.setattr(cache, name, None)
     again = datasets.load(pets, size=8)
     assert np.array_equal(first.train.images[:], again.train.images[:])

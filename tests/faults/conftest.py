@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mirrors import Server, serving
 
 FOLDER = Path(__file__).parent.name
 
@@ -28,6 +29,15 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[int], Non
         record_property("cases", count)
 
     return tried
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Mirrors on this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("PELLUCID_OFFLINE", raising=False)
+    with serving() as mirrors:
+        yield mirrors
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

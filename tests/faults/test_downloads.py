@@ -6,27 +6,19 @@ import hashlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mirrors import DATA, Server, honest, names_in, ranged, remote, send, serving
+from mirrors import DATA, Server, honest, names_in, ranged, remote, send
 
 from pellucid.datasets import download
 from pellucid.datasets.download import fetch
 from pellucid.errors import DataError
 
 HTML = b"<!DOCTYPE html><html><body>Please accept our terms</body></html>"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("PELLUCID_OFFLINE", raising=False)
-    with serving() as told:
-        yield told
 
 
 # What a mirror may do, and what is said of it ------------------------------------------------------------------------

@@ -9,27 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mirrors import Server, archive, names_in, ranged, remote, serving
+from mirrors import Server, archive, names_in, ranged, remote
 
 from pellucid import datasets
 from pellucid.cli import main
 from pellucid.datasets import cifar, sources
 from pellucid.datasets.download import alone, cache_folder, fetch
 from pellucid.errors import DataError
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("PELLUCID_OFFLINE", raising=False)
-    with serving() as told:
-        yield told
 
 
 @pytest.fixture

@@ -163,61 +163,64 @@ def test_killed_at_random_moments(
     cases(kills)
 
 
-def chosen(calls: str, only: str, kind: str, request: pytest.FixtureRequest) -> list[int]:
-    """Numbers from 1 of the calls in `only`: all, or a seeded few."""
-    count = sum(call in only for call in calls)
-    if option(request, "--every-call", False):
-        return list(range(1, count + 1))
-    return sorted((1 + np.random.default_rng([count, len(kind)]).permutation(count)[:FEW]).tolist())
+@dataclass(frozen=True)
+class Trial:
+    """One of the commands, run again and again with something wrong each time."""
+
+    server: Server
+    command: tuple[str, ...]
+    finished: Finished
+    folder: Path
+    every_call: bool
+
+    def chosen(self, only: str, kind: str, calls: str | None = None) -> list[int]:
+        """Numbers from 1 of the calls in `only`: all, or a seeded few."""
+        count = sum(call in only for call in calls or self.finished.calls)
+        if self.every_call:
+            return list(range(1, count + 1))
+        return sorted((1 + np.random.default_rng([count, len(kind)]).permutation(count)[:FEW]).tolist())
+
+    def run(self, name: object, fault: Fault) -> tuple[Path, Outcome]:
+        """The command into a new folder."""
+        run = self.folder / str(name)
+        return run, self.server.run(*self.command, "--out", run, run=run, fault=fault)
+
+    def expect_the_end(self, run: Path) -> None:
+        expect_the_end(self.server, self.command, run, self.finished)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.fixture(params=COMMANDS)
+def trial(request: pytest.FixtureRequest, server: Server, finished: dict[str, Finished], tmp_path: Path) -> Trial:
+    every_call = option(request, "--every-call", False)
+    return Trial(server, COMMANDS[request.param], finished[request.param], tmp_path, every_call)
+
+
 @pytest.mark.parametrize(("kind", "only"), [("die", ""), ("tear", WRITES)])
-def test_killed_at_a_call(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Cases,
-    name: str,
-    kind: str,
-    only: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    places = chosen(finished[name].calls, only or ALL, kind, request)
+def test_killed_at_a_call(trial: Trial, cases: Cases, kind: str, only: str) -> None:
+    places = trial.chosen(only or ALL, kind)
     for at in places:
-        run = tmp_path / str(at)
-        killed = server.run(*COMMANDS[name], "--out", run, run=run, fault=Fault(kind, at, only=only))
+        run, killed = trial.run(at, Fault(kind, at, only=only))
         assert killed.status == -9, killed
-        expect_the_end(server, COMMANDS[name], run, finished[name])
+        trial.expect_the_end(run)
     cases(len(places))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", ["die", "fail"])
-def test_killed_while_going_on(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Cases,
-    name: str,
-    kind: str,
-    request: pytest.FixtureRequest,
-) -> None:
+def test_killed_while_going_on(trial: Trial, cases: Cases, kind: str) -> None:
     """A run that was killed amid its first epoch, and the run that goes on killed too, or a call of it failing."""
-    begun = tmp_path / "begun"
-    calls = finished[name].calls
-    step = [match.end() for match in re.finditer("rf", calls)][5]
-    assert server.run(*COMMANDS[name], "--out", begun, run=begun, fault=Fault("die", step + 4)).status == -9
-    whole = Path(shutil.copytree(begun, tmp_path / "whole"))
-    resumed = server.run("train", "--resume", whole, "--quiet", run=whole)
+    step = [match.end() for match in re.finditer("rf", trial.finished.calls)][5]
+    begun, killed = trial.run("begun", Fault("die", step + 4))
+    assert killed.status == -9
+    whole = Path(shutil.copytree(begun, trial.folder / "whole"))
+    resumed = trial.server.run("train", "--resume", whole, "--quiet", run=whole)
     assert resumed.status == 0
-    places = chosen(resumed.calls, ALL, kind, request)
+    places = trial.chosen(ALL, kind, resumed.calls)
     for at in places:
-        run = Path(shutil.copytree(begun, tmp_path / str(at)))
+        run = Path(shutil.copytree(begun, trial.folder / str(at)))
         letter = resumed.calls[at - 1]
-        again = server.run("train", "--resume", run, "--quiet", run=run, fault=failure(letter, at, kind))
+        again = trial.server.run("train", "--resume", run, "--quiet", run=run, fault=failure(letter, at, kind))
         assert again.status == -9 if kind == "die" else again.status == 1 or letter in EXCUSED, (at, again)
-        expect_the_end(server, COMMANDS[name], run, finished[name])
+        trial.expect_the_end(run)
     cases(len(places))
 
 
@@ -233,64 +236,37 @@ def expect_one_line(failed: Outcome, number: int) -> None:
     assert "cannot be written" in last or "cannot be made" in last, last
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_failing_call_is_one_line_and_damages_nothing(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Cases,
-    name: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    calls = finished[name].calls
+def test_a_failing_call_is_one_line_and_damages_nothing(trial: Trial, cases: Cases) -> None:
+    calls = trial.finished.calls
     first = calls.index("ow") + 1  # of the first checkpoint: nothing has begun, and the place is free again
-    places = sorted({first, *chosen(calls, ALL, "fail", request)})
+    places = sorted({first, *trial.chosen(ALL, "fail")})
     for at in places:
-        run, fault = tmp_path / str(at), failure(calls[at - 1], at)
-        failed = server.run(*COMMANDS[name], "--out", run, run=run, fault=fault)
+        fault = failure(calls[at - 1], at)
+        run, failed = trial.run(at, fault)
         if failed.status == 0 and calls[at - 1] in EXCUSED:
-            assert_same(remains(run), finished[name].remains)
+            assert_same(remains(run), trial.finished.remains)
             continue
         expect_one_line(failed, fault.errno)
         assert not list(run.rglob("*.tmp")), "what is half-written is removed"
-        expect_the_end(server, COMMANDS[name], run, finished[name])
+        trial.expect_the_end(run)
     cases(len(places))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_disk_that_is_full_from_a_call_on(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Cases,
-    name: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    places = chosen(finished[name].calls, WRITES, "full", request)
+def test_a_disk_that_is_full_from_a_call_on(trial: Trial, cases: Cases) -> None:
+    places = trial.chosen(WRITES, "full")
     for at in places:
-        run = tmp_path / str(at)
-        fault = Fault("fail", at, errno=errno.ENOSPC, only=WRITES, persists=True)
-        failed = server.run(*COMMANDS[name], "--out", run, run=run, fault=fault)
+        run, failed = trial.run(at, Fault("fail", at, errno=errno.ENOSPC, only=WRITES, persists=True))
         expect_one_line(failed, errno.ENOSPC)
         assert not list(run.rglob("*.tmp"))
-        expect_the_end(server, COMMANDS[name], run, finished[name])
+        trial.expect_the_end(run)
     cases(len(places))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_write_that_takes_only_half_is_continued(
-    server: Server,
-    finished: dict[str, Finished],
-    tmp_path: Path,
-    cases: Cases,
-    name: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    places = chosen(finished[name].calls, WRITES, "short", request)
+def test_a_write_that_takes_only_half_is_continued(trial: Trial, cases: Cases) -> None:
+    places = trial.chosen(WRITES, "short")
     for at in places:
-        run = tmp_path / str(at)
-        done = server.run(*COMMANDS[name], "--out", run, run=run, fault=Fault("short", at, only=WRITES))
+        run, done = trial.run(at, Fault("short", at, only=WRITES))
         assert done.status == 0, done
-        assert_same(remains(run), finished[name].remains)
+        assert_same(remains(run), trial.finished.remains)
         shutil.rmtree(run)
     cases(len(places))
