@@ -55,8 +55,8 @@ def _(shown: Model) -> str:
     drawn = svg(shown)
     if drawn is None:
         rows = [[layer.name, type(layer).__name__, layer.detail()] for layer in shown.layers]
-        told = "not built: give the first layer input_shape=(H, W, C), or call build" if rows else "no layers yet"
-        return _titled(shown.name, told) + (_table(("layer", "type", "arguments"), rows) if rows else "")
+        words = "not built: give the first layer input_shape=(H, W, C), or call build" if rows else "no layers yet"
+        return _titled(shown.name, words) + (_table(("layer", "type", "arguments"), rows) if rows else "")
     responsive = drawn.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
     return f"<div>{responsive}</div>{html(shown.outline())}"
 
@@ -71,9 +71,9 @@ def _(shown: Summary) -> str:
         rows.append([row.name + frozen, row.type, by(row.output_shape), row.kernel, count, work, sees])
     rows.append(["total", "", "", "", f"{shown.parameters:,}", short(shown.macs), ""])
     head = ("layer", "type", "output", "kernel", "parameters", "MACs", "sees")
-    told = f"{shown.parameters:,} parameters, of which {shown.trainable_parameters:,} are trained; "
-    told += f"MACs and {size(shown.activation_bytes)} of activations for one picture"
-    return _titled(shown.name, told) + _table(head, rows, right=(2, 4, 5, 6), total=True)
+    words = f"{shown.parameters:,} parameters, of which {shown.trainable_parameters:,} are trained; "
+    words += f"MACs and {size(shown.activation_bytes)} of activations for one picture"
+    return _titled(shown.name, words) + _table(head, rows, right=(2, 4, 5, 6), total=True)
 
 
 @html.register
@@ -98,7 +98,7 @@ def _(shown: History) -> str:
         return _titled("history", "no epoch yet")
     names = list(shown.history)
     best = "" if shown.best_epoch is None else f", the best was {shown.best_epoch + 1}"
-    chosen = [place for place in range(epochs) if _is_told(place, epochs, shown.epoch[place] == shown.best_epoch)]
+    chosen = [place for place in range(epochs) if _in_table(place, epochs, shown.epoch[place] == shown.best_epoch)]
     rows = []
     for place in chosen:
         mark = " (best)" if shown.epoch[place] == shown.best_epoch else ""
@@ -119,8 +119,8 @@ def _(shown: Evaluation) -> str:
 # Parts
 
 
-def _titled(name: str, told: str) -> str:
-    return f"<div><b>{markup(name)}</b>: {markup(told)}</div>"
+def _titled(name: str, words: str) -> str:
+    return f"<div><b>{markup(name)}</b>: {markup(words)}</div>"
 
 
 def _table(
@@ -139,7 +139,7 @@ def _table(
     return f"<table><thead>{line(head, 'th')}</thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def _is_told(place: int, epochs: int, best: bool) -> bool:
+def _in_table(place: int, epochs: int, best: bool) -> bool:
     return best or epochs <= MAX_EPOCHS or place < 3 or place >= epochs - MAX_EPOCHS + 4
 
 

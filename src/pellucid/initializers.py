@@ -302,31 +302,16 @@ _NAMED: dict[str, Initializer] = {
     "constant": Constant(),
     "random_normal": RandomNormal(),
     "random_uniform": RandomUniform(),
-    "glorot_normal": glorot_normal(),
-    "glorot_uniform": glorot_uniform(),
-    "he_normal": he_normal(),
-    "he_uniform": he_uniform(),
-    "lecun_normal": lecun_normal(),
-    "lecun_uniform": lecun_uniform(),
+    **{
+        make.__name__: make()
+        for make in (glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform)
+    },
     "fan_in_uniform": FanInUniform(),
     "random_signs": RandomSigns(),
 }
 NAMES = tuple(_NAMED)
 """Every initializer `get` knows by name."""
-_CLASSES: dict[str, type[Initializer]] = {
-    cls.__name__: cls
-    for cls in (
-        Zeros,
-        Ones,
-        Constant,
-        RandomNormal,
-        RandomUniform,
-        RandomSigns,
-        FanInUniform,
-        VarianceScaling,
-        FromFunction,
-    )
-}
+_CLASSES = {cls.__name__: cls for cls in (*map(type, _NAMED.values()), FromFunction)}
 
 
 def _plain(name: str) -> str:

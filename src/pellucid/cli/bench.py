@@ -1,4 +1,4 @@
-"""`pellucid bench`: how fast the seed networks run on this machine, and how near each kernel is to its limit."""
+"""`pellucid bench`: how fast well-known networks run on this machine, and how near each kernel is to its limit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bench(
     threads: Annotated[int | None, typer.Option(metavar="N", help="Default: every core this process may use.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Measure training and inference of the seed networks, and each kernel beside the machine's limits."""
+    """Measure training and inference of well-known networks, and each kernel beside the machine's limits."""
     from pellucid import bench as measuring
     from pellucid import zoo
 
@@ -78,7 +78,7 @@ def bench(
 def show_step(found: Measurement, *, every: bool) -> None:
     """What each kernel takes of a step, run by itself."""
     limits, total = found.limits, sum(time.ms for time in found.kernels)
-    say(f"{found.network}, {found.work}: kernels one by one\n{told(limits)}")
+    say(f"{found.network}, {found.work}: kernels one by one\n{limits_line(limits)}")
     shown = [time for time in found.kernels if every or time.ms >= LEAST_SHARE * total]
     rows = [
         (
@@ -106,7 +106,7 @@ def show_kernels(limits: Limits, rates: Sequence[KernelRate], *, json: bool) -> 
     if json:
         print_json({"limits": asdict(limits), "kernels": [asdict(rate) for rate in rates]})
         return
-    say(told(limits))
+    say(limits_line(limits))
     rows = [
         (rate.kernel, rate.size, f"{rate.ms:.3f}", f"{rate.gflops:.0f}", f"{rate.gbytes:.1f}", f"{rate.share:.0%}")
         for rate in rates
@@ -114,7 +114,7 @@ def show_kernels(limits: Limits, rates: Sequence[KernelRate], *, json: bool) -> 
     print_table(("kernel", "size", "ms", "GFLOP/s", "GB/s", "of limit"), rows, right=(2, 3, 4, 5))
 
 
-def told(limits: Limits) -> str:
+def limits_line(limits: Limits) -> str:
     """What the machine can do; kernels go by the limit they are nearest to."""
     return (
         f"limits here {limits.gflops:.0f} GFLOP/s (multiply-adds), {limits.gbytes:.0f} GB/s (adding long arrays)\n"

@@ -36,28 +36,23 @@ def import_file(
         Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5, the book's .pkl.")
     ],
     name: Annotated[
-        str,
-        typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, vgg16_bn, alexnet-owt, ..."),
+        str, typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, vgg16_bn, alexnet-owt, ...")
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
     classes: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew."),
+        int | None, typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew.")
     ] = None,
     size: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Side of the pictures; a new one needs --no-top."),
+        int | None, typer.Option(metavar="N", min=1, help="Side of the pictures; a new one needs --no-top.")
     ] = None,
     no_top: Annotated[bool, typer.Option("--no-top", help="The dense layers start anew, from --seed.")] = False,
     classes_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Names of the classes, one a line, or as Keras's JSON."),
+        Path | None, typer.Option(metavar="FILE", help="Names of the classes, one a line, or as Keras's JSON.")
     ] = None,
     scaling: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="Of the pictures: torchvision, caffe or plain (by 255). Default: as published.",
+            metavar="NAME", help="Of the pictures: torchvision, caffe or plain (by 255). Default: as published."
         ),
     ] = None,
     settings: Annotated[
@@ -95,7 +90,7 @@ def import_file(
     if as_json:
         print_json({**report.to_json(), **facts(model), "out": str(out)})
         return
-    print_table(["import", ""], told(report, model, out))
+    print_table(["import", ""], report_rows(report, model, out))
     if report.fresh:
         note(f"{', '.join(report.fresh)}: not from the file; train before you trust an answer")
     elif names is None:
@@ -113,7 +108,7 @@ def facts(model: Model) -> dict[str, Any]:
     }
 
 
-def told(report: Imported, model: Model, out: Path) -> list[list[str]]:
+def report_rows(report: Imported, model: Model, out: Path) -> list[list[str]]:
     """The report in lines."""
     (height, width, channels), fit = model.input_shape, model.preprocessing
     rows = [
@@ -125,7 +120,7 @@ def told(report: Imported, model: Model, out: Path) -> list[list[str]]:
     rows += [["", text] for text in report.notes]
     rows += [
         ["network", f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} classes"],
-        ["pictures", f"{height} x {width} x {channels}, {fit.resize}, {fit.told()} ({report.scaling})"],
+        ["pictures", f"{height} x {width} x {channels}, {fit.resize}, {fit.in_words()} ({report.scaling})"],
         ["starts anew", ", ".join(report.fresh) or "nothing"],
         ["written", str(out)],
     ]

@@ -154,13 +154,13 @@ def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkB
         if not isinstance(name, str) or name not in datasets.names():
             raise ConfigError(f"{run}: no run folder says which data belong to it; say what to judge it on with --data")
         return datasets.load(name, **shape)
-    told = read_record(folder)["data"]
-    if told.get("held_out"):
-        return datasets.load(told["held_out"], class_names=model.class_names, whole=True, **shape)
-    if told.get("folder"):
-        held = {"test": told["files"]["test"]}
-        return datasets.load(told["load"], class_names=model.class_names, files=held, **shape)
-    return datasets.load(told["load"], **shape)
+    kept = read_record(folder)["data"]
+    if kept.get("held_out"):
+        return datasets.load(kept["held_out"], class_names=model.class_names, whole=True, **shape)
+    if kept.get("folder"):
+        held = {"test": kept["files"]["test"]}
+        return datasets.load(kept["load"], class_names=model.class_names, files=held, **shape)
+    return datasets.load(kept["load"], **shape)
 
 
 def predict(

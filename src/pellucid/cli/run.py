@@ -130,10 +130,10 @@ def title_of(folder: Inside, lang: str | None = None) -> str:
     """What a picture of a run is called: "MODEL on DATA", or the folder's name where no record says it."""
     if not (folder / RUN_FILE).check().is_file():
         return folder.path.resolve().name
-    told = read_record(folder)
+    record = read_record(folder)
     from pellucid.visualise.drawing.labels import Labels
 
-    return Labels(lang)("{model} on {data}", model=told["model"]["name"], data=told["data"]["name"])
+    return Labels(lang)("{model} on {data}", model=record["model"]["name"], data=record["data"]["name"])
 
 
 def _plain(data: str) -> str:

@@ -28,8 +28,7 @@ RUN_FILE = "run.json"
 
 _PIXELS = whole(1, 2**20)
 _SIZE = either(
-    _PIXELS,
-    Kind("[height, width]", lambda v: isinstance(v, list) and len(v) == 2 and all(map(_PIXELS.fits, v))),
+    _PIXELS, Kind("[height, width]", lambda v: isinstance(v, list) and len(v) == 2 and all(map(_PIXELS.fits, v)))
 )
 _SEED = whole(0, 2**32 - 1)
 

@@ -309,7 +309,7 @@ def train(
         if shown:
             say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()), prose=True)
         if weights is None and network.preprocessing.mean is not None:
-            say(f"pictures {network.preprocessing.told()}", prose=True)
+            say(f"pictures {network.preprocessing.in_words()}", prose=True)
         status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
     if status is not None:
         raise typer.Exit(status)

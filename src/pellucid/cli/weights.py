@@ -97,7 +97,7 @@ def take(network: Model, source: Model, weights: Path) -> Taken:
     parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
     if source.input_shape[:2] != (height, width):
         parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
-    say(f"pictures {', '.join(parts)}, {network.preprocessing.told()}, as the weights learned them", prose=True)
+    say(f"pictures {', '.join(parts)}, {network.preprocessing.in_words()}, as the weights learned them", prose=True)
     return taken
 
 

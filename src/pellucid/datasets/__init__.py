@@ -1,4 +1,4 @@
-"""Data sets: the named ones, folders of pictures, and the way from a file to a batch.
+"""Data sets: the named ones, folders of pictures, and the path from a file to a batch.
 
 registry.py loads by name or path; sources.py lists the names; download.py finds and fetches files.
 idx.py and cifar.py read formats; folder.py, pictures.py and cache.py read folders of pictures.

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 from pellucid._locks import ForkLock
 from pellucid.datasets.dataset import Rows
 from pellucid.datasets.download import Progress, cache_folder
-from pellucid.datasets.pictures import Fitting, decode, decode_told
+from pellucid.datasets.pictures import Fitting, decode, decode_with_numbers
 from pellucid.errors import ConfigError, DataError
+from pellucid.files.reading import fill
 
 FORMAT = 3
 DEFAULT_LIMIT_BYTES = 20_000_000_000
@@ -55,14 +56,10 @@ class FileStore:
         out = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         record = math.prod(self.shape[1:])
         for row, target in zip(rows.tolist(), out, strict=True):
-            view = memoryview(target.reshape(-1))
             with self._lock:
                 self._file.seek(row * record)
-                while len(view):
-                    count = self._file.readinto(view)
-                    if not count:
-                        raise DataError(f"{self._file.name}: shorter than expected; delete it and start again")
-                    view = view[count:]
+                if fill(self._file, memoryview(target.reshape(-1))) < record:
+                    raise DataError(f"{self._file.name}: shorter than expected; delete it and start again")
         return out
 
 
@@ -248,7 +245,7 @@ def limit_bytes() -> int:
 
 def _decoded(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None] | str:
     try:
-        pixels, depth = decode_told(path, rule)
+        pixels, depth = decode_with_numbers(path, rule)
         return np.ascontiguousarray(pixels), depth
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")

@@ -34,9 +34,9 @@ def grey_of(image: Image.Image) -> tuple[Image.Image, str | None]:
     from PIL import Image
 
     values = np.asarray(image)
-    told: str | None
+    numbers: str | None
     if image.mode == "F":
-        pixels, told = _of_floats(values)
+        pixels, numbers = _of_floats(values)
     else:
         if image.mode == "L":
             values = values.view(np.int8)
@@ -44,13 +44,13 @@ def grey_of(image: Image.Image) -> tuple[Image.Image, str | None]:
             values = values.view(np.uint32)
         values = values.astype(np.int64)
         lowest = min(int(values.min()), 0)  # signed numbers begin at their smallest
-        pixels, told = _of_bits(values - lowest, _own_bits(image, int(values.max()) - lowest))
+        pixels, numbers = _of_bits(values - lowest, _own_bits(image, int(values.max()) - lowest))
     tags = getattr(image, "tag_v2", {})
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         pixels = 255 - pixels
     if _CLEAR in image.info:
         pixels[values == image.info[_CLEAR]] = 255
-    return Image.fromarray(pixels), told
+    return Image.fromarray(pixels), numbers
 
 
 def has_two_bytes(image: Image.Image) -> bool:
@@ -85,12 +85,12 @@ def colour_of(high: Image.Image, low: NDArray[np.uint8]) -> tuple[Image.Image, s
     colours = 4 if high.mode == "CMYK" else 3
     values, alpha = both[..., :colours], both[..., colours:]
     bits = _bits(int(values.max()))
-    pixels, told = _of_bits(values, bits)
+    pixels, numbers = _of_bits(values, bits)
     if _CLEAR in high.info:
         pixels[(values == high.info[_CLEAR]).all(axis=-1)] = 255
     opacity = alpha >> ((bits if alpha.max(initial=0) < 1 << bits else 16) - 8)
     whole = np.concatenate([pixels, opacity.astype(np.uint8)], axis=-1)
-    return Image.frombytes(high.mode, high.size, whole.tobytes()), told
+    return Image.frombytes(high.mode, high.size, whole.tobytes()), numbers
 
 
 def correct(image: Image.Image) -> None:
@@ -153,8 +153,8 @@ def _bits(most: int) -> int:
 
 
 def _of_bits(values: NDArray[np.int64], bits: int) -> tuple[NDArray[np.uint8], str | None]:
-    told = None if bits in (16, 8) and not (bits == 8 and values.any()) else f"numbers of {bits} bits"
-    return np.clip(values >> (bits - 8), 0, 255).astype(np.uint8), told
+    numbers = None if bits in (16, 8) and not (bits == 8 and values.any()) else f"numbers of {bits} bits"
+    return np.clip(values >> (bits - 8), 0, 255).astype(np.uint8), numbers
 
 
 def _of_floats(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
@@ -163,5 +163,5 @@ def _of_floats(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     start, end = (0.0, 1.0 if high <= 1 else 255.0) if low >= 0 and high <= 255 else (low, high)
     scaled = np.nan_to_num((values.astype(np.float64) - start) / (end - start), nan=0.0, posinf=1.0, neginf=0.0)
-    told = f"floating-point numbers, taken from {start:.6g} to {end:.6g}"
-    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8), told
+    numbers = f"floating-point numbers, taken from {start:.6g} to {end:.6g}"
+    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8), numbers

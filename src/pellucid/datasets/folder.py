@@ -121,17 +121,17 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
 def _parts_line(listing: Listing, train: Split, validation: Split | None, test: Split | None, held_out: bool) -> str:
     """What was taken for what."""
 
-    def told(part: str) -> str:
+    def source(part: str) -> str:
         folders = [name for name in listing.taken.get(part, []) if name != "."]
         return f" ({', '.join(folders)}/)" if folders else ""
 
-    said = [f"training: {len(train):,} pictures{told('train')}"]
+    said = [f"training: {len(train):,} pictures{source('train')}"]
     if validation is not None and validation is not test:
-        said.append(f"validation: {len(validation):,}{' held out of them' if held_out else told('validation')}")
+        said.append(f"validation: {len(validation):,}{' held out of them' if held_out else source('validation')}")
     if test is not None and len(test):
         what = "validation and test" if validation is test else "test"
         own = held_out and validation is test
-        said.append(f"{what}: {len(test):,}{' held out of them' if own else told('test') or told('validation')}")
+        said.append(f"{what}: {len(test):,}{' held out of them' if own else source('test') or source('validation')}")
     said += [f"no labels: {count:,} ({listing.name(path)}/)" for path, count in listing.unlabelled]
     return "; ".join(said)
 

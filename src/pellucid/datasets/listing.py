@@ -56,7 +56,7 @@ class Listing:
     def pass_over(self, folder: Folder, reason: str) -> None:
         """List a folder's own files, without those below it, as skipped."""
         self.skipped += [(self.name(path), reason) for path in folder.pictures]
-        self.skipped += [(self.name(path), told if "link" in told else reason) for path, told in folder.others]
+        self.skipped += [(self.name(path), own if "link" in own else reason) for path, own in folder.others]
 
 
 def list_folder(root: Path) -> Listing:
@@ -217,7 +217,7 @@ def _list_classes(listing: Listing, split: str, level: Folder, folders: list[Fol
     listing.classes.setdefault(split, [])
     for folder in folders:
         files = [other for below in folder.walk() for other in below.others]
-        if not folder.count and files and all(_says_nothing(path, told) for path, told in files):
+        if not folder.count and files and all(_says_nothing(path, reason) for path, reason in files):
             listing.skipped.append((listing.name(folder.path), "holds no pictures"))
             continue
         if _holds_the_others(folder, filled):

@@ -98,10 +98,10 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
 
     A JPEG is decoded at a half, quarter or eighth of its size where at least twice the wanted size is left.
     """
-    return decode_told(path, rule)[0]
+    return decode_with_numbers(path, rule)[0]
 
 
-def decode_told(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
+def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what the file's numbers are where they are neither of 8 nor of 16 bits."""
     with _opened(path) as image:
         if image.format in ("JPEG", "MPO"):
@@ -110,8 +110,8 @@ def decode_told(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | Non
             width, height = (max(1, math.ceil(side * wanted)) for side in image.size)
             image.draft("RGB" if rule.channels == 3 else "L", (width, height))
         with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
-            plain, told = _eight_bits(path, image)
-            return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), told
+            plain, numbers = _eight_bits(path, image)
+            return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), numbers
 
 
 def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:

@@ -21,11 +21,11 @@ def class_line(names: Sequence[str], labels: NDArray[np.int64]) -> str:
     '10 classes: 0 (1), 1 (2), 2 (3), 3 (4), ..., 9 (10); smallest 0 (1), largest 9 (10)'
     """
     counts = np.bincount(labels, minlength=len(names))
-    told = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
-    shown, ends = ", ".join(told), ""
-    if len(told) > MOST_CLASSES_NAMED:
-        shown = ", ".join([*told[: MOST_CLASSES_NAMED // 2], "...", told[-1]])
-        ends = f"; smallest {told[int(counts.argmin())]}, largest {told[int(counts.argmax())]}"
+    named = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
+    shown, ends = ", ".join(named), ""
+    if len(named) > MOST_CLASSES_NAMED:
+        shown = ", ".join([*named[: MOST_CLASSES_NAMED // 2], "...", named[-1]])
+        ends = f"; smallest {named[int(counts.argmin())]}, largest {named[int(counts.argmax())]}"
     return f"{len(names)} class{'es' if len(names) != 1 else ''}: {shown}{ends}"
 
 
@@ -34,13 +34,13 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
 
     labels: of the pictures to learn from; held: of those to judge by, perhaps none.
     """
-    told = []
+    warnings = []
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(bare(name), []).append(name)
     for group in alike.values():
         if len(group) > 1:
-            told.append(
+            warnings.append(
                 f"{len(group)} classes have almost the same name, {', '.join(map(repr, group))}: if they are one, put "
                 "their pictures into one folder"
             )
@@ -48,28 +48,25 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
     single = [name for name, many, few in zip(names, counts, judged, strict=True) if many == 1 and few == 0]
     unjudged = [name for name, many, few in zip(names, counts, judged, strict=True) if many > 1 and few == 0]
     if single:
-        told.append(f"one picture alone in {_few(single)}: it is learned and never judged; add some")
+        warnings.append(f"one picture alone in {_few(single)}: it is learned and never judged; add some")
     if unjudged and len(held):
-        told.append(f"no picture to judge by in {_few(unjudged)}: its result says nothing about it")
-    return told
+        warnings.append(f"no picture to judge by in {_few(unjudged)}: its result says nothing about it")
+    return warnings
 
 
 def copy_warnings(
-    files: Sequence[str],
-    labels: NDArray[np.int64],
-    hashes: Sequence[str],
-    parts: Mapping[str, NDArray[np.int64]],
+    files: Sequence[str], labels: NDArray[np.int64], hashes: Sequence[str], parts: Mapping[str, NDArray[np.int64]]
 ) -> list[str]:
     """Pictures that are alike to the last bit though their classes differ, or that are learned from and judged by."""
     alike: dict[str, list[int]] = {}
     for row, one in enumerate(hashes):
         alike.setdefault(one, []).append(row)
     groups = [rows for rows in alike.values() if len(rows) > 1]
-    told = []
+    warnings = []
     torn = [rows for rows in groups if len({int(labels[row]) for row in rows}) > 1]
     if torn:
         pairs = [(rows[0], next(row for row in rows if labels[row] != labels[rows[0]])) for rows in torn]
-        told.append(
+        warnings.append(
             f"{len(torn):,} picture{'s lie' if len(torn) > 1 else ' lies'} in two classes, {_pairs(files, pairs)}: "
             "keep the right one of each"
         )
@@ -83,11 +80,11 @@ def copy_warnings(
             if part_of.get(row) == part
         ]
         if leaks:
-            told.append(
+            warnings.append(
                 f"{len(leaks):,} of {len(parts[part]):,} {part} pictures are learned from too, {_pairs(files, leaks)}: "
                 "the result flatters; take the copies out"
             )
-    return told
+    return warnings
 
 
 def _pairs(files: Sequence[str], pairs: Sequence[tuple[int, int]]) -> str:

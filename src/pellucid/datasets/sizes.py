@@ -44,11 +44,11 @@ def size_line(probes: Sequence[Probe], rule: Fitting) -> str:
     smallest, largest = (
         pick((found.size for found in probes), key=lambda size: size[0] * size[1]) for pick in (min, max)
     )
-    span = f"pictures {_told(smallest)}" + (f" to {_told(largest)}" if smallest != largest else "")
-    taken = "as they are" if smallest == largest == rule.size else f"at {_told(rule.size)}"
+    sizes = f"pictures {_by(smallest)}" + (f" to {_by(largest)}" if smallest != largest else "")
+    taken = "as they are" if smallest == largest == rule.size else f"at {_by(rule.size)}"
     kept = statistics.mean(_kept(found.size, rule.size) for found in probes)
     cut = f", cropped to {percent(kept, 0)} of what they show" if rule.resize == "crop" and kept < LEAST_KEPT else ""
-    return f"{span} are taken {taken}, in {'grey' if rule.channels == 1 else 'colour'}{cut}"
+    return f"{sizes} are taken {taken}, in {'grey' if rule.channels == 1 else 'colour'}{cut}"
 
 
 def _kept(size: tuple[int, int], wanted: tuple[int, int]) -> float:
@@ -69,11 +69,11 @@ def _size_of(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     enlarged = round(height * scale), round(width * scale)
     if max(enlarged) > LARGEST_OWN_SIZE and min(height, width) < LEAST_STRIP:
         raise DataError(
-            f"pictures {_told(sizes[0])} are too narrow to be enlarged: say which size they are to have, such as "
+            f"pictures {_by(sizes[0])} are too narrow to be enlarged: say which size they are to have, such as "
             'size=32 with resize="stretch"'
         )
     return min(enlarged[0], LARGEST_OWN_SIZE), min(enlarged[1], LARGEST_OWN_SIZE)
 
 
-def _told(size: tuple[int, int]) -> str:
+def _by(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"

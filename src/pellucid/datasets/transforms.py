@@ -67,10 +67,10 @@ class Preprocessing:
         std = np.broadcast_to(np.asarray(self.std or (1.0,), dtype=np.float64), (channels,))
         return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
 
-    def told(self, say: Callable[[str], str] = str) -> str:
+    def in_words(self, say: Callable[[str], str] = str) -> str:
         """What happens to pixel values, in words; `say` may put these into another language.
 
-        >>> Preprocessing(mean=(0.49, 0.48, 0.45), std=(0.25,)).told()
+        >>> Preprocessing(mean=(0.49, 0.48, 0.45), std=(0.25,)).in_words()
         '0 to 1, less mean 0.49 0.48 0.45, by deviation 0.25'
         """
         words = [say("0 to 255" if self.scale == 1 else "0 to 1")]
@@ -108,11 +108,7 @@ class Standardize:
 
     @classmethod
     def fit(
-        cls,
-        images: NDArray[np.uint8] | Pictures,
-        *,
-        chunk: int = 256,
-        progress: Progress | None = None,
+        cls, images: NDArray[np.uint8] | Pictures, *, chunk: int = 256, progress: Progress | None = None
     ) -> Standardize:
         """Measure uint8 pictures, `chunk` at a time, exactly (in whole numbers).
 

@@ -18,7 +18,15 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import above_zero
 
 
-class CategoricalCrossentropy(Loss):
+class _Crossentropy(Loss):
+    """What the cross-entropies are given."""
+
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+        self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
+        self.label_smoothing = _smoothing(label_smoothing)
+
+
+class CategoricalCrossentropy(_Crossentropy):
     """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; t one-hot, smoothed to t * (1 - s) + s / K.
 
     Labels may be integers (N,) or (N,1), one-hot rows, or rows of probabilities.
@@ -30,10 +38,6 @@ class CategoricalCrossentropy(Loss):
     """
 
     joint_activation = "softmax"
-
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
-        self.label_smoothing = _smoothing(label_smoothing)
 
     def scores(self, predictions: Array) -> Array:
         """Logarithms of probabilities, kept off 0 and 1 as in Keras; with from_logits the predictions are scores."""
@@ -127,7 +131,7 @@ class MAPCriterion(CategoricalCrossentropy):
         return losses, np.ascontiguousarray(dlogits[:, :-1])
 
 
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(_Crossentropy):
     """losses[n] = mean over units of -(t * log p + (1 - t) * log(1 - p)), p = sigmoid(logits).
 
     Smoothing s takes t to t * (1 - s) + s / 2.
@@ -140,10 +144,6 @@ class BinaryCrossentropy(Loss):
     """
 
     joint_activation = "sigmoid"
-
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
-        self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
-        self.label_smoothing = _smoothing(label_smoothing)
 
     def scores(self, predictions: Array) -> Array:
         """log(p / (1 - p)), p kept off 0 and 1 as in Keras; with from_logits the predictions are scores."""

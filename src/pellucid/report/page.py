@@ -68,8 +68,8 @@ class Page:
 
         def cells(tag: str, values: Sequence[object]) -> str:
             kinds = (' class="right"' if place in right else "" for place in range(len(values)))
-            told = (markup(str(value)) for value in values)
-            return "".join(f"<{tag}{kind}>{value}</{tag}>" for kind, value in zip(kinds, told, strict=True))
+            escaped = (markup(str(value)) for value in values)
+            return "".join(f"<{tag}{kind}>{value}</{tag}>" for kind, value in zip(kinds, escaped, strict=True))
 
         head = f"<thead><tr>{cells('th', heads)}</tr></thead>" if any(heads) else ""
         body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
@@ -85,8 +85,8 @@ class Page:
         self._figure(re.sub(r"^.*?(?=<svg)", "", svg, count=1, flags=re.DOTALL), caption)
 
     def _figure(self, inside: str, caption: str) -> None:
-        told = f"<figcaption>{markup(caption)}</figcaption>" if caption else ""
-        self._parts.append(f"<figure>{inside}{told}</figure>")
+        below = f"<figcaption>{markup(caption)}</figcaption>" if caption else ""
+        self._parts.append(f"<figure>{inside}{below}</figure>")
 
     def text(self) -> str:
         """The page."""

@@ -119,13 +119,13 @@ def _data(page: Page, words: Words, run: Run) -> None:
     page.heading(words.say("data"))
     page.paragraph(
         words.say(
-            "data told",
+            "data and scaling",
             name=dataset.name,
             parts=", ".join(f"{count:,} {words.say(part)}" for part, count in counts.items()),
             height=height,
             width=width,
             colour=words.say("grey" if channels == 1 else "colour"),
-            scaling=model.preprocessing.told(words.say),
+            scaling=model.preprocessing.in_words(words.say),
         )
     )
     rows = [np.flatnonzero(dataset.test.labels == k)[:SAMPLES] for k in range(len(dataset.class_names))]
@@ -175,14 +175,14 @@ def _training(page: Page, words: Words, run: Run) -> None:
     page.figure(figure, words.say("curves", held=words.say(held), best=best))
     optimizer = training.get("optimizer", {})
     rate = optimizer.get("learning_rate")
-    told = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
+    rate_words = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
     speeds = [value for value in series.get("images_per_s", []) if value == value]
     times = [value for value in series.get("elapsed_s", []) if value == value]
     rows: list[tuple[str, object]] = [
         (words.say("epochs"), f"{len(run.log.epochs)} / {training.get('epochs', '?')}"),
         (words.say("batch"), training.get("batch_size", "?")),
         (words.say("optimizer"), optimizer.get("type", "?")),
-        (words.say("rate"), told),
+        (words.say("rate"), rate_words),
         (words.say("loss"), training.get("loss", "?")),
         (words.say("augment"), training.get("augment", "?")),
         (words.say("seed"), training.get("seed", "?")),
@@ -197,8 +197,8 @@ def _training(page: Page, words: Words, run: Run) -> None:
     if weights:
         page.paragraph(words.say("started from", weights=weights))
     if run.advice:
-        told = [(said.epoch, in_language(said, words.lang)) for said in run.advice]
-        page.table((words.say("after epoch"), words.say("doctor")), told, right=(0,))
+        advice = [(said.epoch, in_language(said, words.lang)) for said in run.advice]
+        page.table((words.say("after epoch"), words.say("doctor")), advice, right=(0,))
 
 
 def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
@@ -258,7 +258,7 @@ def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
     picks = confident_mistakes(labels, table, MISTAKES)
     names = run.dataset.class_names
     figure = mistakes_figure(run.dataset.test.images[picks], labels[picks], table[picks], names, lang=words.in_pictures)
-    page.figure(figure, words.say("mistakes told", count=len(picks), all=wrong))
+    page.figure(figure, words.say("surest mistakes", count=len(picks), all=wrong))
 
 
 def _inside(page: Page, words: Words, run: Run) -> None:
@@ -291,7 +291,7 @@ def _again(page: Page, words: Words, run: Run) -> None:
     versions, backend = run.record.get("versions", {}), run.record.get("backend", {})
     page.heading(words.say("again"))
     page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))
-    page.paragraph(words.say("again told"))
+    page.paragraph(words.say("same numbers"))
     rows = [(name, value) for name, value in (*versions.items(), *backend.items())]
     page.table(("", ""), [*rows, (words.say("model file"), _digest(run.model_file))])
 

@@ -16,7 +16,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "minutes": ("{minutes} min {seconds:02} s", "{minutes}분 {seconds:02}초"),
     "hours": ("{hours} h {minutes:02} min", "{hours}시간 {minutes:02}분"),
     "data": ("Data", "데이터"),
-    "data told": (
+    "data and scaling": (
         "{name}: {parts}. Pictures of {height} x {width}, {colour}; to the network: {scaling}.",
         "{name}: {parts}. {height} x {width} {colour} 이미지이며, 신경망에는 이렇게 들어갑니다: {scaling}.",
     ),
@@ -77,16 +77,13 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "남긴 에포크를 바로 이 이미지들로 골랐으므로 성적이 조금 후합니다. 고르지 않은 마지막 에포크는 {last}입니다.",
     ),
     "mistakes": ("Mistakes", "오답"),
-    "mistakes told": (
+    "surest mistakes": (
         "The {count} mistakes that the network was surest of, of {all:,} in all.",
         "모두 {all:,}개의 오답 가운데 가장 확신한 {count}개입니다.",
     ),
     "none wrong": ("None: every test picture is right.", "없습니다. 테스트 이미지가 모두 정답입니다."),
     "inside": ("What it learned", "학습한 내용"),
-    "filters": (
-        "Kernels of {layer}{before}: mid-grey is 0.",
-        "{layer}의 커널{before}. 중간 회색이 0입니다.",
-    ),
+    "filters": ("Kernels of {layer}{before}: mid-grey is 0.", "{layer}의 커널{before}. 중간 회색이 0입니다."),
     "before and after": (", before and after training", ", 학습 전과 후"),
     "features": (
         "Test picture {number} ({truth}) on its way through the network.",
@@ -97,7 +94,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "에포크에 따른 계층별 가중치 분포입니다. 앞쪽이 처음이고, 높이의 눈금은 저마다 다릅니다.",
     ),
     "again": ("Do it again", "다시 해 보기"),
-    "again told": (
+    "same numbers": (
         "The same command with the same version, instruction set and data gives the same numbers, whatever the number "
         "of threads.",
         "같은 버전, 같은 명령어 집합, 같은 데이터로 같은 명령을 실행하면 스레드 수와 관계없이 같은 숫자가 나옵니다.",

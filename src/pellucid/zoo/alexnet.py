@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.initializers import Constant, RandomNormal
-from pellucid.layers import (
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Input,
-    Layer,
-    LocalResponseNorm,
-    MaxPool2D,
-    ReLU,
-)
+from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, LocalResponseNorm, MaxPool2D, ReLU
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.recipes import Recipe, network
@@ -95,7 +84,5 @@ def alexnet(
             ReLU(name=f"relu{number}"),
             Dropout(dropout, name=f"dropout{number}"),
         ]
-    layers.append(
-        Dense(classes, activation="softmax", kernel_initializer=RandomNormal(stddev=0.01), name="fc8"),
-    )
+    layers.append(Dense(classes, activation="softmax", kernel_initializer=RandomNormal(stddev=0.01), name="fc8"))
     return Sequential(layers, name="alexnet", seed=seed)

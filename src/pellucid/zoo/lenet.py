@@ -35,11 +35,7 @@ PUBLISHED_SCALING = Preprocessing(mean=(0.1 / 1.275,), std=(1 / 1.275,))
 
 @network("lenet5", Recipe(learning_rate=0.002, schedule="cosine"))
 def lenet5(
-    input_shape: Shape = (28, 28, 1),
-    classes: int = 10,
-    *,
-    activation: str = "sigmoid",
-    seed: int = 0,
+    input_shape: Shape = (28, 28, 1), classes: int = 10, *, activation: str = "sigmoid", seed: int = 0
 ) -> Sequential:
     """6 and 16 filters 5x5 with average pooling, dense 120 and 84, softmax; 61,706 parameters for MNIST.
 
@@ -67,11 +63,7 @@ def lenet5(
 
 @network("lenet5-published", Recipe(batch_size=64, learning_rate=0.005, loss="map_criterion", schedule="cosine"))
 def lenet5_published(
-    input_shape: Shape = (28, 28, 1),
-    classes: int = 10,
-    *,
-    codes: str | None = None,
-    seed: int = 0,
+    input_shape: Shape = (28, 28, 1), classes: int = 10, *, codes: str | None = None, seed: int = 0
 ) -> Sequential:
     """C1, S2, C3, S4, C5, F6 and the RBF output of the paper; 60,000 trained parameters and 840 fixed ones for MNIST.
 
