@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 import pellucid
+from pellucid import layers
 from pellucid.train import events
 
 SOURCE = Path(pellucid.__file__).parent
@@ -140,17 +141,20 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(pellucid)
 
 
-def test_type_checkers_see_the_same_names() -> None:
-    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
-    checked = next(node for node in tree.body if isinstance(node, ast.If))
-    homes: dict[str, str] = {}
-    for node in checked.body:
-        if isinstance(node, ast.ImportFrom):
-            homes.update((alias.name, str(node.module)) for alias in node.names)
-    assert sorted([*homes, "__version__"]) == sorted(pellucid.__all__)
-    for name, home in homes.items():
-        elsewhere = "pellucid" if name in pellucid._SUBMODULES else "pellucid.layers"
-        assert pellucid._HOME.get(name, elsewhere) == home
+@pytest.mark.parametrize(("file", "owner"), [("__init__.pyi", pellucid), ("layers/__init__.py", layers)])
+def test_type_checkers_see_the_same_names(file: str, owner: ModuleType) -> None:
+    """Of what a file imports they take for public what it imports "as" itself, or all of a module."""
+    seen: set[str] = set()
+    for path in (SOURCE / file, SOURCE / "layers" / "names.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                assert [alias.name for alias in node.names] != ["*"] or node.module == "pellucid.layers.names"
+                seen |= {alias.name for alias in node.names if alias.asname == alias.name}
+            elif isinstance(node, ast.FunctionDef):
+                seen.add(node.name)
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                seen |= {str(one.id) for one in getattr(node, "targets", None) or [node.target]}
+    assert sorted(seen - {"NAMES"}) == sorted(owner.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

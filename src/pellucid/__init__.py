@@ -1,210 +1,28 @@
 """Pellucid: convolutional networks you can see through, and train faster on an ordinary computer than anywhere else.
 
-The public names; each is loaded on first use, so that `import pellucid` costs next to nothing.
+The public names stand in __init__.pyi; each is loaded on first use, so that `import pellucid` costs next to nothing.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid._missing import missing
 from pellucid._modules import adopt, explained
 
 adopt(sys.modules[__name__])
 
-if TYPE_CHECKING:  # the same names for editors and type checkers; a test compares the lists
-    from pellucid import (
-        convert,
-        datasets,
-        errors,
-        exercises,
-        initializers,
-        layers,
-        losses,
-        metrics,
-        model,
-        ops,
-        optimizers,
-        plan,
-        schedules,
-        scratch,
-        train,
-        transfer,
-        visualise,
-        zoo,
-    )
-    from pellucid.errors import (
-        BackendError,
-        CheckpointError,
-        ConfigError,
-        DataError,
-        DivergedError,
-        PellucidError,
-        ShapeError,
-    )
-    from pellucid.layers import (
-        RBF,
-        Activation,
-        Add,
-        AveragePooling1D,
-        AveragePooling2D,
-        AvgPool1D,
-        AvgPool2D,
-        BatchNorm,
-        BatchNormalization,
-        Concatenate,
-        Conv1D,
-        Conv2D,
-        Convolution1D,
-        Convolution2D,
-        Dense,
-        Dropout,
-        Flatten,
-        GlobalAveragePooling2D,
-        GlobalAvgPool2D,
-        Input,
-        InputLayer,
-        Layer,
-        LeakyReLU,
-        LocalResponseNorm,
-        MaxPool1D,
-        MaxPool2D,
-        MaxPooling1D,
-        MaxPooling2D,
-        Multiply,
-        ReLU,
-        ScaledTanh,
-        Sigmoid,
-        Softmax,
-        Subsampling2D,
-        TableConv2D,
-        Tanh,
-        ZeroPadding2D,
-        check_gradients,
-    )
-    from pellucid.model import Model, Sequential, set_exact_convolution
-    from pellucid.model.file import load
-    from pellucid.model.tracing import trace
-    from pellucid.ops import num_threads, set_num_threads
 
-    __version__: str
+def _homes() -> dict[str, str]:
+    """Where each public name lives, layers apart: of lines "from HOME import NAME as NAME"."""
+    with open(f"{__file__.removesuffix('c')}i", encoding="utf-8") as stub:
+        lines = [line.split() for line in stub]
+    return {line[3]: line[1] for line in lines if len(line) == 6 and line[0] == "from"}
 
-__all__ = [
-    "RBF",
-    "Activation",
-    "Add",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "BackendError",
-    "BatchNorm",
-    "BatchNormalization",
-    "CheckpointError",
-    "Concatenate",
-    "ConfigError",
-    "Conv1D",
-    "Conv2D",
-    "Convolution1D",
-    "Convolution2D",
-    "DataError",
-    "Dense",
-    "DivergedError",
-    "Dropout",
-    "Flatten",
-    "GlobalAveragePooling2D",
-    "GlobalAvgPool2D",
-    "Input",
-    "InputLayer",
-    "Layer",
-    "LeakyReLU",
-    "LocalResponseNorm",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Model",
-    "Multiply",
-    "PellucidError",
-    "ReLU",
-    "ScaledTanh",
-    "Sequential",
-    "ShapeError",
-    "Sigmoid",
-    "Softmax",
-    "Subsampling2D",
-    "TableConv2D",
-    "Tanh",
-    "ZeroPadding2D",
-    "__version__",
-    "check_gradients",
-    "convert",
-    "datasets",
-    "errors",
-    "exercises",
-    "initializers",
-    "layers",
-    "load",
-    "losses",
-    "metrics",
-    "model",
-    "num_threads",
-    "ops",
-    "optimizers",
-    "plan",
-    "schedules",
-    "scratch",
-    "set_exact_convolution",
-    "set_num_threads",
-    "trace",
-    "train",
-    "transfer",
-    "visualise",
-    "zoo",
-]
 
-_SUBMODULES = frozenset(
-    [
-        "convert",
-        "datasets",
-        "errors",
-        "exercises",
-        "initializers",
-        "layers",
-        "losses",
-        "metrics",
-        "model",
-        "ops",
-        "optimizers",
-        "plan",
-        "schedules",
-        "scratch",
-        "train",
-        "transfer",
-        "visualise",
-        "zoo",
-    ]
-)
-
-# where the other names live; what is not here is a layer
-_HOME = {
-    "BackendError": "pellucid.errors",
-    "CheckpointError": "pellucid.errors",
-    "ConfigError": "pellucid.errors",
-    "DataError": "pellucid.errors",
-    "DivergedError": "pellucid.errors",
-    "PellucidError": "pellucid.errors",
-    "ShapeError": "pellucid.errors",
-    "Model": "pellucid.model",
-    "Sequential": "pellucid.model",
-    "load": "pellucid.model.file",
-    "num_threads": "pellucid.ops",
-    "set_exact_convolution": "pellucid.model",
-    "set_num_threads": "pellucid.ops",
-    "trace": "pellucid.model.tracing",
-}
+_HOMES = _homes()
 
 
 def _version() -> str:
@@ -215,20 +33,24 @@ def _version() -> str:
         return "0+unknown"  # run from its source folder, not installed
 
 
-if not TYPE_CHECKING:  # a type checker would take every misspelt name for granted
+def _found(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name in _HOMES:
+        home = importlib.import_module(_HOMES[name])
+        return importlib.import_module(f"pellucid.{name}") if home is sys.modules[__name__] else getattr(home, name)
+    layers = {} if name.startswith("_") and name != "__all__" else importlib.import_module("pellucid.layers").NAMES
+    if name == "__all__":
+        return sorted([*_HOMES, *layers, "__version__"])
+    if name in layers:
+        return layers[name]
+    raise missing("module 'pellucid'", name, sys.modules[__name__])
 
-    def __getattr__(name: str) -> Any:
-        if name not in __all__:
-            raise missing("module 'pellucid'", name, sys.modules[__name__])
-        if name in _SUBMODULES:
-            return importlib.import_module(f"pellucid.{name}")
-        if name == "__version__":
-            value: Any = _version()
-        else:
-            value = explained(getattr(importlib.import_module(_HOME.get(name, "pellucid.layers")), name))
-        globals()[name] = value  # next time without a detour
-        return value
+
+def __getattr__(name: str) -> Any:
+    value = globals()[name] = explained(_found(name))  # next time without a detour
+    return value
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return list(__getattr__("__all__"))

@@ -1,0 +1,39 @@
+"""The public names, once: for type checkers and editors, and for __init__.py, which finds them here."""
+
+from pellucid import convert as convert
+from pellucid import datasets as datasets
+from pellucid import errors as errors
+from pellucid import exercises as exercises
+from pellucid import initializers as initializers
+from pellucid import layers as layers
+from pellucid import losses as losses
+from pellucid import metrics as metrics
+from pellucid import model as model
+from pellucid import ops as ops
+from pellucid import optimizers as optimizers
+from pellucid import plan as plan
+from pellucid import schedules as schedules
+from pellucid import scratch as scratch
+from pellucid import train as train
+from pellucid import transfer as transfer
+from pellucid import visualise as visualise
+from pellucid import zoo as zoo
+from pellucid.errors import BackendError as BackendError
+from pellucid.errors import CheckpointError as CheckpointError
+from pellucid.errors import ConfigError as ConfigError
+from pellucid.errors import DataError as DataError
+from pellucid.errors import DivergedError as DivergedError
+from pellucid.errors import PellucidError as PellucidError
+from pellucid.errors import ShapeError as ShapeError
+from pellucid.layers import Layer as Layer
+from pellucid.layers import check_gradients as check_gradients
+from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
+from pellucid.model import Model as Model
+from pellucid.model import Sequential as Sequential
+from pellucid.model import set_exact_convolution as set_exact_convolution
+from pellucid.model.file import load as load
+from pellucid.model.tracing import trace as trace
+from pellucid.ops import num_threads as num_threads
+from pellucid.ops import set_num_threads as set_num_threads
+
+__version__: str

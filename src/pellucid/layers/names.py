@@ -1,0 +1,39 @@
+"""Every layer by its name, a line each; below, the long names that Keras has for some. `pellucid` gives all of them."""
+
+from pellucid.layers.activation import Activation as Activation
+from pellucid.layers.activation import LeakyReLU as LeakyReLU
+from pellucid.layers.activation import ReLU as ReLU
+from pellucid.layers.activation import ScaledTanh as ScaledTanh
+from pellucid.layers.activation import Sigmoid as Sigmoid
+from pellucid.layers.activation import Softmax as Softmax
+from pellucid.layers.activation import Tanh as Tanh
+from pellucid.layers.conv import Conv1D as Conv1D
+from pellucid.layers.conv import Conv2D as Conv2D
+from pellucid.layers.dense import Dense as Dense
+from pellucid.layers.dropout import Dropout as Dropout
+from pellucid.layers.merge import Add as Add
+from pellucid.layers.merge import Concatenate as Concatenate
+from pellucid.layers.merge import Multiply as Multiply
+from pellucid.layers.normalization import BatchNorm as BatchNorm
+from pellucid.layers.normalization import LocalResponseNorm as LocalResponseNorm
+from pellucid.layers.pool import AvgPool1D as AvgPool1D
+from pellucid.layers.pool import AvgPool2D as AvgPool2D
+from pellucid.layers.pool import GlobalAvgPool2D as GlobalAvgPool2D
+from pellucid.layers.pool import MaxPool1D as MaxPool1D
+from pellucid.layers.pool import MaxPool2D as MaxPool2D
+from pellucid.layers.radial import RBF as RBF
+from pellucid.layers.shape import Flatten as Flatten
+from pellucid.layers.shape import Input as Input
+from pellucid.layers.shape import ZeroPadding2D as ZeroPadding2D
+from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
+from pellucid.layers.table_conv import TableConv2D as TableConv2D
+
+AveragePooling1D = AvgPool1D
+AveragePooling2D = AvgPool2D
+BatchNormalization = BatchNorm
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+GlobalAveragePooling2D = GlobalAvgPool2D
+InputLayer = Input
+MaxPooling1D = MaxPool1D
+MaxPooling2D = MaxPool2D
