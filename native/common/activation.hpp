@@ -1,10 +1,8 @@
 // The activations of a vector, and dy times their derivative. NaN stays NaN.
 #pragma once
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
@@ -20,6 +18,21 @@ PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, float slope) {
     return kind == kSigmoid ? dy * (y * (1.0f - y)) : kind == kTanh ? dy * (1.0f - y * y) : dy;
 }
 
+// with(KIND as a type): a loop that knows its activation.
+template <int64_t KIND>
+struct Constant {
+    static constexpr int64_t value = KIND;
+};
+template <typename With>
+PELLUCID_INLINE void with_activation(int64_t kind, const With& with) {
+    switch (kind) {
+        case kRelu: return with(Constant<kRelu>{});
+        case kLeakyRelu: return with(Constant<kLeakyRelu>{});
+        case kSigmoid: return with(Constant<kSigmoid>{});
+        case kTanh: return with(Constant<kTanh>{});
+        default: return with(Constant<kLinear>{});
+    }
+}
+
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

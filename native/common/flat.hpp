@@ -1,16 +1,13 @@
 // How kernels go through flat vectors (parameters, gradients, moments): task = 16 K numbers, a vector at a time.
 #pragma once
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
-#include "runtime/parallel.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBlock = 16384;
 
-// f(i, lanes) for every vector of the task's block.
+// f(i, lanes) for every vector of block `task`.
 template <typename F>
 PELLUCID_INLINE void each_vector(int64_t task, int64_t count, F f) {
     const int64_t end = at_most((task + 1) * kBlock, count);
@@ -19,6 +16,11 @@ PELLUCID_INLINE void each_vector(int64_t task, int64_t count, F f) {
     if (i < end) f(i, end - i);
 }
 
+// The same of all blocks, shared out; `cost`: operations a number.
+template <typename F>
+void each_vector_of_all(int64_t count, double cost, const F& f) {
+    parallel_for(ceil_div(count, kBlock), cost * double(count), [=](int64_t task) { each_vector(task, count, f); });
+}
+
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -26,8 +26,7 @@
 #pragma once
 #include "common/activation.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kRows2 = PELLUCID_ROWS2;  // rows of a tile two vectors wide
@@ -255,5 +254,4 @@ inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) 
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -4,11 +4,9 @@
 // 64 rows at a time in registers (gradients sum to nearly nothing: in float too few digits would be left), and the
 // shards' sums are added in order.
 #pragma once
-#include "common/vec.hpp"
-#include "runtime/parallel.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kReduceShards = 64;
@@ -42,33 +40,24 @@ constexpr int64_t reduce_shards(int64_t rows) {
 // Doubles that a sum of `sums` quantities over `columns` columns needs.
 constexpr int64_t reduce_doubles(int64_t sums, int64_t columns) { return kReduceShards * sums * round_up(columns, V); }
 
-// What is summed: terms.add(row, column, lanes, sums) in a struct T with `static constexpr int sums`.
+// partial (sums, columns rounded up) = what terms.add(row, column, lanes, sums) adds for the rows [begin, end) of `rows`;
+// terms is a struct T with `static constexpr int sums`.
 template <typename T>
-struct Reduction {
-    const T& terms;
-    int64_t rows, columns, shards;
-    double* partial;  // (shards, sums, columns rounded up)
-};
-
-template <typename T>
-void reduce_shard(void* context, int64_t shard, Arena&) {
-    const Reduction<T>& r = *static_cast<const Reduction<T>*>(context);
-    const int64_t begin = r.rows * shard / r.shards, end = r.rows * (shard + 1) / r.shards;
-    const int64_t width = round_up(r.columns, V);
-    double* partial = r.partial + shard * T::sums * width;
+void reduce_shard(const T& terms, int64_t begin, int64_t end, int64_t rows, int64_t columns, double* partial) {
+    const int64_t width = round_up(columns, V);
     memset(partial, 0, size_t(T::sums * width) * sizeof(double));
     for (int64_t i = begin; i < end; i += kReduceRows)
-        for (int64_t c0 = 0; c0 < r.columns; c0 += V) {
-            const int64_t c = vector_start(c0, r.columns), lanes = at_most(r.columns - c, V);
+        for (int64_t c0 = 0; c0 < columns; c0 += V) {
+            const int64_t c = vector_start(c0, columns), lanes = at_most(columns - c, V);
             vd sum[T::sums] = {};
             // A whole vector wherever the rows after it are there to be read, which are many where columns are few; what
             // they say of other columns is not used.
             const int64_t stop = at_most(i + kReduceRows, end);
-            const int64_t beyond = lanes == V ? 0 : ceil_div(c + V - r.columns, r.columns);
-            const int64_t whole = at_least(at_most(stop, r.rows - beyond), i);
+            const int64_t beyond = lanes == V ? 0 : ceil_div(c + V - columns, columns);
+            const int64_t whole = at_least(at_most(stop, rows - beyond), i);
             int64_t row = i;
-            for (; row < whole; ++row) r.terms.add(row, c, V, sum);
-            for (; row < stop; ++row) r.terms.add(row, c, lanes, sum);
+            for (; row < whole; ++row) terms.add(row, c, V, sum);
+            for (; row < stop; ++row) terms.add(row, c, lanes, sum);
             for (int s = 0; s < T::sums; ++s) {
                 double lane_sums[V];
                 memcpy(lane_sums, &sum[s], sizeof lane_sums);
@@ -80,14 +69,15 @@ void reduce_shard(void* context, int64_t shard, Arena&) {
 // result[s][c]: returns the first shard's partial sums, now totals, `round_up(columns, V)` apart.
 template <typename T>
 const double* reduce_rows(const T& terms, int64_t rows, int64_t columns, double* memory) {
-    Reduction<T> r{terms, rows, columns, reduce_shards(rows), memory};
-    parallel_for(r.shards, double(rows * columns * T::sums), reduce_shard<T>, &r);
-    const int64_t size = T::sums * round_up(columns, V);
-    for (int64_t shard = 1; shard < r.shards; ++shard)
+    const int64_t shards = reduce_shards(rows), size = T::sums * round_up(columns, V);
+    parallel_for(shards, double(rows * columns * T::sums), [&](int64_t shard) {
+        const int64_t begin = rows * shard / shards, end = rows * (shard + 1) / shards;
+        reduce_shard(terms, begin, end, rows, columns, memory + shard * size);
+    });
+    for (int64_t shard = 1; shard < shards; ++shard)
         for (int64_t i = 0; i < size; ++i) memory[i] += memory[shard * size + i];
     return memory;
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

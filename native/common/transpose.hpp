@@ -2,8 +2,7 @@
 #pragma once
 #include "common/vec.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kGroup = 4;  // floats of a row that are transposed at a time
@@ -74,5 +73,4 @@ PELLUCID_INLINE void load_transposed(const float* from, int64_t stride, vf (&w)[
 #endif
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -11,8 +11,7 @@
 
 #define PELLUCID_INLINE inline __attribute__((always_inline))
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int V = PELLUCID_VECTOR;  // floats in a vector
@@ -142,8 +141,8 @@ PELLUCID_INLINE vf vabs(vf x) { return floats(bits(x) & 0x7fffffff); }
 
 // Between ints and bytes by way of shorts: in one go, GCC takes the vector apart lane by lane.
 typedef int16_t vs __attribute__((vector_size(2 * V)));
-PELLUCID_INLINE vb narrow(vi x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vb); }
-PELLUCID_INLINE vi widen_bytes(vb x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vi); }
+PELLUCID_INLINE vb to_bytes(vi x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vb); }
+PELLUCID_INLINE vi from_bytes(vb x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vi); }
 
 PELLUCID_INLINE vf vsqrt(vf x) {
     vf y;
@@ -235,18 +234,5 @@ PELLUCID_INLINE vf vtanh(vf x) {
     return select(magnitude < 0.625f, small, select(x != x, x, signed_large));
 }
 
-// Hands out aligned pieces of one block of memory; with base null it only counts.
-struct Pieces {
-    char* base;
-    int64_t used;
-    template <typename T>
-    T* take(int64_t count) {
-        T* p = reinterpret_cast<T*>(base + used);
-        used += round_up(count * int64_t(sizeof(T)), 64);
-        return p;
-    }
-};
-
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -2,17 +2,14 @@
 //
 // In padded coordinates i = q * SH + phase. The taps that reach such rows are those with kh * DH = phase + SH * t, and
 // they read dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of dy
-// with a part of the taps: the product of common/gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase, output
-// channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is copied with
-// zeros around where the gather would leave it. Few channels or a wide border: conv/backward_input_scatter.cpp, where it pays. Task =
-// (image, group, phase, band of q, share of the panels).
+// with a part of the taps: the product of common/gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase,
+// output channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is
+// copied with zeros around where the gather would leave it. Task = (image, group, phase, band of q, share of the
+// panels). Few channels or a wide border: conv/backward_input_scatter.cpp, where it pays.
 #include "conv/conv2d.hpp"
-#include "conv/choice.hpp"
 #include "winograd/range.hpp"
-#include "runtime/parallel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBandPixels = 512;
@@ -51,10 +48,9 @@ struct Plan {
     int64_t group_floats;  // packed weights of one group, all phases
     float* packed;
     int32_t* offset;
-    int64_t bytes;
 };
 
-Plan plan_of(const Conv2dBackwardInput& a, void* workspace) {
+Plan plan_of(const Conv2dBackwardInput& a, Memory& memory) {
     Plan p;
     p.outputs = a.O / a.GROUPS;
     p.columns = a.C / a.GROUPS;
@@ -67,11 +63,9 @@ Plan plan_of(const Conv2dBackwardInput& a, void* workspace) {
         p.bands = at_most(p.bands * 2, most);
     p.shares = at_most(p.panels, ceil_div(kTasks, at_least(a.N * a.GROUPS * p.pairs * p.bands, 1)));
     p.group_floats = packed_floats(a.KH * a.KW * p.outputs, p.columns);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.pair = pieces.take<Pair>(p.pairs);
-    p.packed = pieces.take<float>(a.GROUPS * p.group_floats);
-    p.offset = pieces.take<int32_t>(a.KH * a.KW * p.outputs);
-    p.bytes = pieces.used;
+    p.pair = memory.take<Pair>(p.pairs);
+    p.packed = memory.take<float>(a.GROUPS * p.group_floats);
+    p.offset = memory.take<int32_t>(a.KH * a.KW * p.outputs);
     return p;
 }
 
@@ -99,14 +93,7 @@ void describe_phases(const Conv2dBackwardInput& a, const Plan& p) {
     }
 }
 
-struct Job {
-    const Conv2dBackwardInput& a;
-    const Plan& p;
-};
-
-void pack(void* context, int64_t task, Arena&) {
-    const Conv2dBackwardInput& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
+void pack(const Conv2dBackwardInput& a, const Plan& p, int64_t task) {
     const int64_t j = task % p.panels;
     task /= p.panels;
     const Pair& pair = p.pair[task % p.pairs];
@@ -122,9 +109,7 @@ void pack(void* context, int64_t task, Arena&) {
         }
 }
 
-void band(void* context, int64_t task, Arena& arena) {
-    const Conv2dBackwardInput& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
+void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& arena) {
     const int64_t share = task % p.shares;
     task /= p.shares;
     const int64_t index = task % p.bands;
@@ -137,68 +122,57 @@ void band(void* context, int64_t task, Arena& arena) {
     if (q1 <= q0 || width <= 0) return;
     const int64_t y0 = q0 - pair.h.reach, x0 = pair.w.begin - pair.w.reach;
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* copy = pieces.take<float>(pair.copied ? (q1 - y0) * pair.row : 0);
-        const float** from = pieces.take<const float*>((q1 - q0) * width);
-        float** to = pieces.take<float*>((q1 - q0) * width);
-        if (pass == 0) continue;
-        const float* dy = a.dy + n * a.OH * a.OW * a.O + g * p.outputs;
-        if (pair.copied && pair.depth > 0) {
-            copy_window(dy, a.OH, a.OW, a.O, p.outputs, y0, q1 - y0, x0, width + pair.w.reach, copy);
-            dy = copy;
-        } else {
-            dy += y0 * pair.row + x0 * pair.pixel;
-        }
-        int64_t m = 0;
-        for (int64_t q = q0; q < q1; ++q)
-            for (int64_t r = 0; r < width; ++r, ++m) {
-                const int64_t y = q * a.SH + pair.h.phase - a.TOP;
-                const int64_t x = (pair.w.begin + r) * a.SW + pair.w.phase - a.LEFT;
-                from[m] = dy + (q - q0) * pair.row + r * pair.pixel;
-                to[m] = a.dx + ((n * a.H + y) * a.W + x) * a.C + g * p.columns;
-            }
-        Product product;
-        product.m = m;
-        product.rows = from;
-        product.out = to;
-        product.depth = pair.depth;
-        product.offset = pair.offset;
-        product.packed = pair.packed + g * p.group_floats;
-        product.columns = p.columns;
-        product.accumulate = false;
-        product.epilogue = {nullptr, kLinear, 0.0f};
-        multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
+    float* copy;
+    const float** from;
+    float** to;
+    take(arena, piece(copy, pair.copied ? (q1 - y0) * pair.row : 0), piece(from, (q1 - q0) * width),
+         piece(to, (q1 - q0) * width));
+    const float* dy = a.dy + n * a.OH * a.OW * a.O + g * p.outputs;
+    if (pair.copied && pair.depth > 0) {
+        copy_window(dy, a.OH, a.OW, a.O, p.outputs, y0, q1 - y0, x0, width + pair.w.reach, copy);
+        dy = copy;
+    } else {
+        dy += y0 * pair.row + x0 * pair.pixel;
     }
+    int64_t m = 0;
+    for (int64_t q = q0; q < q1; ++q)
+        for (int64_t r = 0; r < width; ++r, ++m) {
+            const int64_t y = q * a.SH + pair.h.phase - a.TOP;
+            const int64_t x = (pair.w.begin + r) * a.SW + pair.w.phase - a.LEFT;
+            from[m] = dy + (q - q0) * pair.row + r * pair.pixel;
+            to[m] = a.dx + ((n * a.H + y) * a.W + x) * a.C + g * p.columns;
+        }
+    Product product;
+    product.m = m;
+    product.rows = from;
+    product.out = to;
+    product.depth = pair.depth;
+    product.offset = pair.offset;
+    product.packed = pair.packed + g * p.group_floats;
+    product.columns = p.columns;
+    product.accumulate = false;
+    product.epilogue = {nullptr, kLinear, 0.0f};
+    multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
 }
 
-void backward_input(const void* arguments, Context& context) {
-    const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[1], backward_input);
-    if (spans_pay(a)) return conv2d_spans_family.kernels[0].run(arguments, context);
-    const Plan p = plan_of(a, context.workspace);
+void backward_input(const Conv2dBackwardInput& a, const Plan& p) {
     describe_phases(a, p);
-    Job job{a, p};
     const double weights = double(a.KH * a.KW * p.columns) * double(a.O);
-    parallel_for(a.GROUPS * p.pairs * p.panels, weights, pack, &job);
-    parallel_for(a.N * a.GROUPS * p.pairs * p.bands * p.shares, double(a.N * a.OH * a.OW) * weights, band, &job);
+    parallel_for(a.GROUPS * p.pairs * p.panels, weights, [&](int64_t task) { pack(a, p, task); });
+    parallel_for(a.N * a.GROUPS * p.pairs * p.bands * p.shares, double(a.N * a.OH * a.OW) * weights,
+                 [&](int64_t task, Arena& arena) { band(a, p, task, arena); });
 }
 
-int64_t workspace_bytes(const void* arguments) {
-    const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[1], workspace_bytes);
-    if (spans_pay(a)) return conv2d_spans_family.kernels[0].workspace_bytes(arguments);
-    return plan_of(a, nullptr).bytes;
+constexpr Kernel direct = kernel<plan_of, backward_input>();
+constexpr Kernel winograd =
+    guarded<Conv2dBackwardInput, kernels::winograd_conv2d_backward_input, kernels::conv2d_backward_input>();
+const Kernel& choose(const Conv2dBackwardInput& a) {
+    if (algorithm_of(a) != kDirect) return winograd;
+    return scatter_pays(a) ? kernels::scatter_conv2d_backward_input : direct;
 }
-
-const Kernel kKernels[] = {
-    {"conv2d_backward_input", backward_input, workspace_bytes, algorithm_number<Conv2dBackwardInput>}};
 
 }  // namespace
 
-extern const Family conv2d_input_family;
-const Family conv2d_input_family = {kKernels, 1};
+const Kernel kernels::conv2d_backward_input = chosen<Conv2dBackwardInput, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

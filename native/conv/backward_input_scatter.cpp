@@ -1,31 +1,24 @@
-// Convolution, gradient of its input, where input channels are few or the border is large: spans added into rows.
+// Convolution, gradient of its input, where input channels are few or the border is large: dy is scattered.
 //
-// The gather of conv/backward_input.cpp gives a pixel of dx one vector of channels (6 of 8 lanes work for 6 channels), and
-// multiplies the zeros around dy (a 10x10 dy under a 14x14 dx: half of all products). Here dy is scattered instead.
-// One pixel (oy, ox) of dy and one row kh of the kernel give dx a span of KW * C floats, contiguous in NHWC:
+// The gather of conv/backward_input.cpp gives a pixel of dx one vector of channels (6 of 8 lanes work for 6 channels),
+// and multiplies the zeros around dy (a 10x10 dy under a 14x14 dx: half of all products). Here one pixel (oy, ox) of dy
+// and one row kh of the kernel give dx a span of KW * C floats, contiguous in NHWC:
 //
 //     dx[oy*SH + kh*DH - TOP, (ox*SW - LEFT ...) + KW pixels, all channels] += dy[oy, ox, :] . kernel[kh, :, :, :]^T
 //
 // so vectors run over (kw, c), nothing but true products is computed, and only the last vector of a span has idle
 // lanes.
 //
-// Loop order: kh > panel of two vectors of the span > tile of rows oy > ox > o. Register tile: as in common/gather_gemm.hpp,
-// R pixels x 2 vectors; its pixels lie in R rows of dy, above each other, so that their spans do not overlap, and the
-// next tile's spans, which do, are read long after these are stored. Lanes past the end of a span are cut off, since
-// the next pixel's gradient lies there. Spans are added in a buffer of the thread (rows of dx with borders), which the
-// rows that lie inside are copied from. Task = (image, group, band of rows of dx). A sum's order is kh, then ox, then
-// o.
-//
-// Measured (Zen 3, one thread, ms, beside the gather): 5x5, 16 -> 6 channels, 100 x 14x14: 0.62 for 2.2 (77 GFLOP/s of
-// true products); median of 400 shapes where it is chosen 2.7 times faster, 12 times for one channel and stride 2,
-// where the gather has a vector of 8 for one number. Where channels fill their vectors and nothing is left out (36 ->
-// 45, stride 2) the additions into rows lose up to 20 %: conv/choice.hpp.
+// Loop order: kh > panel of two vectors of the span > tile of rows oy > ox > o. Register tile: as in
+// common/gather_gemm.hpp, R pixels x 2 vectors; its pixels lie in R rows of dy, above each other, so that their spans
+// do not overlap, and the next tile's spans, which do, are read long after these are stored. Lanes past the end of a
+// span are cut off, since the next pixel's gradient lies there. Spans are added in a buffer of the thread (rows of dx
+// with borders), which the rows that lie inside are copied from. Task = (image, group, band of rows of dx). A sum's
+// order is kh, then ox, then o.
 #include "conv/choice.hpp"
 #include "conv/conv2d.hpp"
-#include "runtime/parallel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBufferFloats = 24 << 10;  // of a band with its borders: beside dy in L2, mostly in L1
@@ -36,10 +29,9 @@ struct Plan {
     int64_t rows, bands;                     // of dx
     int64_t kernel_floats;                   // one packed row of the kernel
     float* packed;                           // (group, kh)
-    int64_t bytes;
 };
 
-Plan plan_of(const Conv2dBackwardInput& a, void* workspace) {
+Plan plan_of(const Conv2dBackwardInput& a, Memory& memory) {
     Plan p;
     p.outputs = a.O / a.GROUPS;
     p.columns = a.C / a.GROUPS;
@@ -51,20 +43,11 @@ Plan plan_of(const Conv2dBackwardInput& a, void* workspace) {
     p.rows = ceil_div(a.H, p.bands);
     p.bands = ceil_div(a.H, p.rows);
     p.kernel_floats = packed_floats(p.outputs, p.span);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.packed = pieces.take<float>(a.GROUPS * a.KH * p.kernel_floats);
-    p.bytes = pieces.used;
+    p.packed = memory.take<float>(a.GROUPS * a.KH * p.kernel_floats);
     return p;
 }
 
-struct Job {
-    const Conv2dBackwardInput& a;
-    const Plan& p;
-};
-
-void pack(void* context, int64_t task, Arena&) {
-    const Conv2dBackwardInput& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
+void pack(const Conv2dBackwardInput& a, const Plan& p, int64_t task) {
     const int64_t g = task / a.KH, kh = task % a.KH;
     const float* from = a.kernel + kh * p.span * a.O + g * p.outputs;
     for (int64_t j = 0; j < p.panels; ++j)
@@ -72,7 +55,7 @@ void pack(void* context, int64_t task, Arena&) {
                    p.packed + task * p.kernel_floats + j * kWide * p.outputs);
 }
 
-namespace spans {  // its tiles carry the names that those of common/gather_gemm.hpp have
+namespace scatter {  // its tiles carry the names that those of common/gather_gemm.hpp have
 
 struct Spans {
     const float* dy;   // of the first row and pixel
@@ -125,7 +108,7 @@ using TileFunction = void (*)(const Spans&);
 const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
 const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 
-}  // namespace spans
+}  // namespace scatter
 
 // The rows of dy that reach rows [y0, y1) of dx by row kh of the kernel.
 struct Rows {
@@ -138,17 +121,15 @@ Rows rows_reaching(const Conv2dBackwardInput& a, int64_t kh, int64_t y0, int64_t
     return {begin, last < 0 ? begin : at_least(at_most(last / a.SH + 1, a.OH), begin)};
 }
 
-void band(void* context, int64_t task, Arena& arena) {
-    const Conv2dBackwardInput& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
+void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& arena) {
     const int64_t y0 = task % p.bands * p.rows, y1 = at_most(y0 + p.rows, a.H);
     task /= p.bands;
     const int64_t g = task % a.GROUPS, n = task / a.GROUPS;
-    const size_t bytes = size_t((y1 - y0) * p.pitch) * sizeof(float);
-    float* const buffer = static_cast<float*>(arena_reserve(arena, bytes));
-    memset(buffer, 0, bytes);
+    float* buffer;
+    take(arena, piece(buffer, (y1 - y0) * p.pitch));
+    memset(buffer, 0, size_t((y1 - y0) * p.pitch) * sizeof(float));
     const float* dy = a.dy + n * a.OH * a.OW * a.O + g * p.outputs;
-    spans::Spans s;
+    scatter::Spans s;
     s.dy_row = a.OW * a.O;
     s.dy_pixel = a.O;
     s.out_row = a.SH * p.pitch;
@@ -169,7 +150,7 @@ void band(void* context, int64_t task, Arena& arena) {
                 const int64_t r = ceil_div(rows.end - oy, tiles);
                 s.dy = dy + oy * s.dy_row;
                 s.out = buffer + (oy * a.SH + kh * a.DH - a.TOP - y0) * p.pitch + j * kWide;
-                (wide ? spans::kTiles2 : spans::kTiles1)[r](s);
+                (wide ? scatter::kTiles2 : scatter::kTiles1)[r](s);
                 oy += r;
             }
         }
@@ -184,25 +165,15 @@ void band(void* context, int64_t task, Arena& arena) {
     }
 }
 
-void backward_input(const void* arguments, Context& context) {
-    const Conv2dBackwardInput& a = *static_cast<const Conv2dBackwardInput*>(arguments);
-    const Plan p = plan_of(a, context.workspace);
-    Job job{a, p};
+void backward_input(const Conv2dBackwardInput& a, const Plan& p) {
     const double weights = double(a.KH * p.span) * double(a.O);
-    parallel_for(a.GROUPS * a.KH, weights, pack, &job);
-    parallel_for(a.N * a.GROUPS * p.bands, double(a.N * a.OH * a.OW) * weights, band, &job);
+    parallel_for(a.GROUPS * a.KH, weights, [&](int64_t task) { pack(a, p, task); });
+    parallel_for(a.N * a.GROUPS * p.bands, double(a.N * a.OH * a.OW) * weights,
+                 [&](int64_t task, Arena& arena) { band(a, p, task, arena); });
 }
-
-int64_t workspace_bytes(const void* arguments) {
-    return plan_of(*static_cast<const Conv2dBackwardInput*>(arguments), nullptr).bytes;
-}
-
-const Kernel kKernels[] = {{"conv2d_backward_input", backward_input, workspace_bytes}};
 
 }  // namespace
 
-extern const Family conv2d_spans_family;
-const Family conv2d_spans_family = {kKernels, 1};
+const Kernel kernels::scatter_conv2d_backward_input = kernel<plan_of, backward_input>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -5,17 +5,12 @@
 // for its ends; a Winograd tile costs its products (36 or 16 a pair of channels) and the transforms of its vectors of
 // channels, whether it lies in the picture wholly or by one pixel. So Winograd loses where channels are few (3 -> 64),
 // and F(4x4) loses to F(2x2) at 1, 2, 5 and 6 pixels. 5x5 kernels have F(2x2, 5x5) only, on one channel
-// F(4, 5) along rows. Where it estimates a gain under 10 %, direct it is: that has the smaller error.
-//
-// Constants fitted to 31 shapes measured with AVX2 on Zen 3 (1 to 512 channels, 1 to 56 pixels, all three directions):
-// of 93 choices 4 lose more than 10 % to the best, all at 1 to 3 pixels or 3 to 4 channels. For the other instruction
-// sets only the number of vectors differs.
+// F(4, 5) along rows. Where it estimates a gain under 10 %, direct it is: that has the smaller error. The constants are
+// fitted to measurements (docs/kernels.md); for the instruction sets only the number of vectors differs.
 #pragma once
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 struct Costs {
@@ -26,7 +21,7 @@ constexpr Costs kGradient4 = {22, 170, 150}, kGradient2 = {9, 70, 60};
 constexpr Costs kForward5 = {20, 190, 200}, kGradient5 = {22, 150, 150};
 constexpr double kLeastGain = 0.9;
 
-// 5x5 with fewer channels than this on either side has better direct ways (narrow, spans, gathered gradients).
+// 5x5 with fewer channels than this on either side: the direct algorithms for few channels are faster.
 constexpr int64_t kLeastChannels5 = 8;
 
 template <typename Arguments>
@@ -69,13 +64,13 @@ constexpr int64_t choose_gradient(int64_t K, int64_t H, int64_t W, int64_t from,
 // The gradient of the kernel behind 2x2 pooling: "direct" gathers what came through (conv/conv2d_pool_backward_kernel.cpp), about
 // 0.7 of the pooled numbers behind a ReLU and dropout: 1.3 cycles a vector while the rows it reads (those of 128 pooled
 // pixels) lie near L1, else 2.3. Winograd has to promise a quarter less: it does the same work whatever came through.
-constexpr int64_t choose_routed(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
+constexpr int64_t choose_pooled_gradient(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
     const int64_t rows = 2 * at_most(at_least(256 / W, 1), H / 2) + 2;
     const double vector = (rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3) * kLoadLanes / V;
-    const double routed = 0.7 * double(H / 2 * (W / 2) * to) * double(K * ceil_div(K * from, kLoadLanes)) * vector;
+    const double gathered = 0.7 * double(H / 2 * (W / 2) * to) * double(K * ceil_div(K * from, kLoadLanes)) * vector;
     const double winograd = K == 5 ? winograd_cycles(kGradient5, 2, H, W, from, to)
                                    : winograd_cycles(kGradient4, 4, H, W, from, to);
-    return winograd < 0.75 * routed ? int64_t(kWinograd4) : int64_t(kDirect);
+    return winograd < 0.75 * gathered ? int64_t(kWinograd4) : int64_t(kDirect);
 }
 
 // Pooling whose windows lie wholly in a tile, and in the map (padding below and on the right shows in QH and QW).
@@ -122,74 +117,67 @@ inline int64_t algorithm_of(const Conv2dPoolBackwardInput& a) {
 inline int64_t algorithm_of(const Conv2dPoolBackwardKernel& a) {
     if (a.ALGORITHM != kChoose) return a.ALGORITHM;
     if (!winograd_applies(a) || !pools_by_two(a)) return kDirect;
-    return choose_routed(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
+    return choose_pooled_gradient(a.KH, 2 * a.QH, 2 * a.QW, a.C / a.GROUPS, a.O / a.GROUPS);
 }
-// What the direct algorithm's other ways take, in cycles, fitted to 325 to 400 shapes measured likewise (1 to 36
-// channels to 4 to 45, kernels 3 to 7, strides 1 and 2, 10 to 48 pixels), each both ways, interleaved. The ratio of the two is
-// estimated within 15 % (standard deviation).
+
+// What direct algorithms for few channels take, in cycles, beside the gather product.
 constexpr double tile_product(int64_t channels, double single) {  // of a pixel and tap: a tile one vector wide, or two
     return double(ceil_div(channels, V) % 2) * single + double(ceil_div(channels, V) / 2);
 }
 
-// Gradient of the input: gather dy for each pixel of dx, or add spans. A tile has at most as many rows as dy.
-inline bool spans_pay(const Conv2dBackwardInput& a) {
+// Gradient of the input: dy scattered, or gathered for each pixel of dx. A tile has at most as many rows as dy.
+inline bool scatter_pays(const Conv2dBackwardInput& a) {
     const int64_t outputs = a.O / a.GROUPS, columns = a.C / a.GROUPS, span = a.KW * columns;
     if (a.DW != 1 || outputs > 256) return false;
     const double wait = a.OH < 4 ? 4.0 / double(at_least(a.OH, 1)) : 1.0;
-    const double spans = double(a.OH * a.OW * a.KH) * (double(outputs) * tile_product(span, 0.72) * wait +
+    const double scatter = double(a.OH * a.OW * a.KH) * (double(outputs) * tile_product(span, 0.72) * wait +
                                                        1.9 * double(ceil_div(span, V))) +
                          1.5 * double(a.H);
     const double taps = double(a.KH * a.KW) / double(a.SH * a.SW);
     const double gather = double(a.H * a.W) * (taps * double(outputs) * tile_product(columns, 0.77) +
                                                9 * double(ceil_div(columns, 2 * V)));
-    return spans < 0.8 * gather;
+    return scatter < 0.8 * gather;
 }
 
-// A row of results with vectors over pixels (`narrow`) or over output channels (`wide`); x is taken apart into planes.
+// A row of results with vectors over pixels (for few filters) or over output channels; x is taken apart into planes.
 struct RowCosts {
-    double product, tile, transposed, plane, row;  // of the narrow way
-    double single, wide_tile;                      // of the wide one
+    double product, tile, transposed, plane, row;  // over pixels
+    double single, channel_tile;                   // over channels
 };
 constexpr RowCosts kForwardRow = {0.57, 143, 31, 3.4, 160, 0.61, 29};
 constexpr RowCosts kGradientRow = {0.38, 7.5, 34, 1.8, 2, 0.65, 5.5};
 
 template <typename Arguments>
-bool narrow_pays(const Arguments& a, const RowCosts& c, double tiles) {
+bool few_filters_pay(const Arguments& a, const RowCosts& c, double tiles) {
     const int64_t depth = a.KH * a.KW * a.C, vectors = ceil_div(a.OW, V);
     if (a.GROUPS != 1 || depth > 256 || depth < 8) return false;
     const double planes = a.C * a.SW == 1 ? 0 : c.plane * double(a.C * a.SW) * double(a.SH * a.OW);
-    const double narrow = c.product * double(depth * vectors * a.O) +
+    const double pixels = c.product * double(depth * vectors * a.O) +
                           c.tile * tiles + c.transposed * double(vectors * ceil_div(a.O, V)) + planes + c.row;
-    const double wide = double(a.OW) * (double(depth) * tile_product(a.O, c.single) +
-                                        c.wide_tile * double(ceil_div(a.O, 2 * V)));
-    return narrow < kLeastGain * wide;
+    const double channels = double(a.OW) * (double(depth) * tile_product(a.O, c.single) +
+                                        c.channel_tile * double(ceil_div(a.O, 2 * V)));
+    return pixels < kLeastGain * channels;
 }
-inline bool narrow_pays(const Conv2d& a) {
-    return narrow_pays(a, kForwardRow, double(ceil_div(a.O, 6) * ceil_div(a.OW, 2 * V)));
+inline bool few_filters_pay(const Conv2d& a) {
+    return few_filters_pay(a, kForwardRow, double(ceil_div(a.O, 6) * ceil_div(a.OW, 2 * V)));
 }
-inline bool narrow_pays(const Conv2dBackwardKernel& a) {
-    return narrow_pays(a, kGradientRow, double(a.KH * a.KW * a.C * a.O) / 12);  // each goes through all rows
+inline bool few_filters_pay(const Conv2dBackwardKernel& a) {
+    return few_filters_pay(a, kGradientRow, double(a.KH * a.KW * a.C * a.O) / 12);  // each goes through all rows
 }
 
-// Beside a map in planes, which narrow kernels alone write and read.
+// Beside a map in planes, which the kernels for few filters alone write and read.
 inline int64_t algorithm_of(const Conv2dPoolMap& a) {
     const double tiles = double(ceil_div(a.O, 6) * ceil_div(a.OW, 2 * V));
     const double sums = double(a.KH * a.KW * a.C * a.O) / 12;
-    return narrow_pays(a, kForwardRow, tiles) && narrow_pays(a, kGradientRow, sums) ? kNarrow : kDirect;
+    return few_filters_pay(a, kForwardRow, tiles) && few_filters_pay(a, kGradientRow, sums) ? kFewFilters : kDirect;
 }
 
-template <typename Arguments>
-int64_t algorithm_number(const void* arguments) {
-    return algorithm_of(*static_cast<const Arguments*>(arguments));
-}
-
-// Kernels of winograd/winograd.cpp and winograd/backward_kernel.cpp: forward, to input, both pooled; to the kernel, and pooled.
 }  // namespace
-extern const Family winograd_family;
-extern const Family winograd_kernel_family;
-extern const Family winograd_rows_family;  // forward, pooled
-extern const Family conv2d_spans_family;   // gradient of the input
-extern const Family conv2d_narrow_family;  // forward
-extern const Family conv2d_narrow_kernel_family;
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+
+namespace kernels {  // those that a choice names, and nobody else
+extern const Kernel few_filters_conv2d, few_filters_conv2d_backward_kernel, scatter_conv2d_backward_input;
+extern const Kernel winograd_conv2d, winograd_conv2d_backward_input, winograd_conv2d_backward_kernel;
+extern const Kernel winograd_conv2d_pool, winograd_conv2d_pool_backward_input, winograd_conv2d_pool_backward_kernel;
+extern const Kernel winograd_rows_conv2d_pool;
+}  // namespace kernels
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

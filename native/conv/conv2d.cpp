@@ -11,17 +11,12 @@
 // sums its images in order into its own kernel-sized buffer, and the buffers are added in order. Where such a buffer
 // is large there are fewer shards (8 MB in all), and the kernel's entries are cut instead.
 //
-// Measured (Zen 3, one thread, limit 100 GFLOP/s): 3x3, 64 -> 64: 91 forward in place and 91 through padded copies,
-// 76 for the kernel's gradient; 5x5, 1 -> 30: 66 and 56, where a tile is only 25 steps long and its ends weigh more.
 // Few output channels leave lanes idle: conv/few_filters.cpp and conv/few_filters_backward_kernel.cpp, where they pay.
-#include "conv/conv2d.hpp"
-#include "conv/choice.hpp"
-#include "winograd/range.hpp"
-#include "runtime/parallel.hpp"
 #include "common/shards.hpp"
+#include "conv/conv2d.hpp"
+#include "winograd/range.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBandBytes = 192 << 10;    // of x under a band: stays in L2 beside a block of panels
@@ -35,8 +30,8 @@ struct ForwardPlan : Weights {
     int64_t rows, bands, shares;
 };
 
-ForwardPlan forward_plan(const Conv2d& a, void* workspace) {
-    ForwardPlan p{weights_of(a, workspace), view_of(a), 0, 0, 0};
+ForwardPlan forward_plan(const Conv2d& a, Memory& memory) {
+    ForwardPlan p{weights_of(a, memory), view_of(a), 0, 0, 0};
     p.rows = at_most(at_least(kBandBytes / at_least(4 * a.SH * p.view.row, 1), 1), a.OH);
     while (a.N * a.GROUPS * ceil_div(a.OH, p.rows) < kTasks && p.rows > 1 && p.rows * a.OW >= 16 * kRows2)
         p.rows = ceil_div(p.rows, 2);
@@ -45,15 +40,7 @@ ForwardPlan forward_plan(const Conv2d& a, void* workspace) {
     return p;
 }
 
-struct ForwardJob {
-    const Conv2d& a;
-    const ForwardPlan& p;
-};
-
-void forward_band(void* context, int64_t task, Arena& arena) {
-    const ForwardJob& job = *static_cast<const ForwardJob*>(context);
-    const Conv2d& a = job.a;
-    const ForwardPlan& p = job.p;
+void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& arena) {
     const int64_t share = task % p.shares;
     task /= p.shares;
     const int64_t band = task % p.bands;
@@ -61,55 +48,46 @@ void forward_band(void* context, int64_t task, Arena& arena) {
     const int64_t g = task % a.GROUPS, n = task / a.GROUPS;
     const int64_t first = band * p.rows, rows = at_most(a.OH - first, p.rows);
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {  // count, then take
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* copy = pieces.take<float>(copy_floats(a, p.view, rows));
-        const float** from = pieces.take<const float*>(rows * a.OW);
-        float** to = pieces.take<float*>(rows * a.OW);
-        if (pass == 0) continue;
-        const float* x = band_of(a, p.view, n, g, first, rows, copy);
-        float* y = a.y + ((n * a.OH + first) * a.OW) * a.O + g * p.columns;
-        int64_t m = 0;
-        for (int64_t oy = 0; oy < rows; ++oy)
-            for (int64_t ox = 0; ox < a.OW; ++ox, ++m) {
-                from[m] = x + oy * a.SH * p.view.row + ox * a.SW * p.view.pixel;
-                to[m] = y + m * a.O;
-            }
-        Product product;
-        product.m = m;
-        product.rows = from;
-        product.out = to;
-        product.depth = p.depth;
-        product.offset = p.offset;
-        product.packed = p.packed + g * packed_floats(p.depth, p.columns);
-        product.columns = p.columns;
-        product.accumulate = false;
-        // Few channels: the exponential runs over the band as one vector, not over a part of one for each pixel.
-        const bool later = a.ACTIVATION >= kSigmoid && a.GROUPS == 1 && p.shares == 1;
-        product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr,
-                            later ? kLinear : a.ACTIVATION, float(a.slope)};
-        multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
-        if (later) activate_span(y, m * a.O, a.ACTIVATION);
-    }
+    float* copy;
+    const float** from;
+    float** to;
+    take(arena, piece(copy, copy_floats(a, p.view, rows)), piece(from, rows * a.OW), piece(to, rows * a.OW));
+    const float* x = band_of(a, p.view, n, g, first, rows, copy);
+    float* y = a.y + ((n * a.OH + first) * a.OW) * a.O + g * p.columns;
+    int64_t m = 0;
+    for (int64_t oy = 0; oy < rows; ++oy)
+        for (int64_t ox = 0; ox < a.OW; ++ox, ++m) {
+            from[m] = x + oy * a.SH * p.view.row + ox * a.SW * p.view.pixel;
+            to[m] = y + m * a.O;
+        }
+    Product product;
+    product.m = m;
+    product.rows = from;
+    product.out = to;
+    product.depth = p.depth;
+    product.offset = p.offset;
+    product.packed = p.packed + g * packed_floats(p.depth, p.columns);
+    product.columns = p.columns;
+    product.accumulate = false;
+    // Few channels: the exponential runs over the band as one vector, not over a part of one for each pixel.
+    const bool later = a.ACTIVATION >= kSigmoid && a.GROUPS == 1 && p.shares == 1;
+    product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr, later ? kLinear : a.ACTIVATION,
+                        float(a.slope)};
+    multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
+    if (later) activate_span(y, m * a.O, a.ACTIVATION);
 }
 
-void forward(const void* arguments, Context& context) {
-    const Conv2d& a = *static_cast<const Conv2d*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[0], forward);
-    if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].run(arguments, context);
-    const ForwardPlan p = forward_plan(a, context.workspace);
+void forward(const Conv2d& a, const ForwardPlan& p) {
     pack_weights(a, p.view, p);
-    ForwardJob job{a, p};
-    parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O), forward_band,
-                 &job);
+    parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O),
+                 [&](int64_t task, Arena& arena) { forward_band(a, p, task, arena); });
 }
 
-int64_t forward_workspace(const void* arguments) {
-    const Conv2d& a = *static_cast<const Conv2d*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[0], forward_workspace);
-    if (narrow_pays(a)) return conv2d_narrow_family.kernels[0].workspace_bytes(arguments);
-    return forward_plan(a, nullptr).bytes;
+constexpr Kernel direct_forward = kernel<forward_plan, forward>();
+constexpr Kernel winograd_forward = guarded<Conv2d, kernels::winograd_conv2d, kernels::conv2d>();
+const Kernel& choose(const Conv2d& a) {
+    if (algorithm_of(a) != kDirect) return winograd_forward;
+    return few_filters_pay(a) ? kernels::few_filters_conv2d : direct_forward;
 }
 
 // ------------------------------------------------------------------------------------------ gradient of the kernel
@@ -122,10 +100,9 @@ struct KernelPlan {
     int64_t size;            // floats of the whole kernel
     int32_t* offset;
     float* sums;
-    int64_t bytes;
 };
 
-KernelPlan kernel_plan(const Conv2dBackwardKernel& a, void* workspace) {
+KernelPlan kernel_plan(const Conv2dBackwardKernel& a, Memory& memory) {
     KernelPlan p;
     p.view = view_of(a);
     p.depth = a.KH * a.KW * (a.C / a.GROUPS);
@@ -135,22 +112,12 @@ KernelPlan kernel_plan(const Conv2dBackwardKernel& a, void* workspace) {
     p.shards = at_most(at_most(a.N, kShards), at_least(kShardBytes / (4 * p.size), 1));
     p.shards = at_least(p.shards, 1);
     p.cuts = at_most(ceil_div(kTasks, p.shards * a.GROUPS), ceil_div(p.depth, 4 * kRows2));
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.offset = pieces.take<int32_t>(p.depth);
-    p.sums = p.shards > 1 ? pieces.take<float>(p.shards * p.size) : a.dkernel;
-    p.bytes = pieces.used;
+    p.offset = memory.take<int32_t>(p.depth);
+    p.sums = p.shards > 1 ? memory.take<float>(p.shards * p.size) : a.dkernel;
     return p;
 }
 
-struct KernelJob {
-    const Conv2dBackwardKernel& a;
-    const KernelPlan& p;
-};
-
-void kernel_shard(void* context, int64_t task, Arena& arena) {
-    const KernelJob& job = *static_cast<const KernelJob*>(context);
-    const Conv2dBackwardKernel& a = job.a;
-    const KernelPlan& p = job.p;
+void backward_kernel_shard(const Conv2dBackwardKernel& a, const KernelPlan& p, int64_t task, Arena& arena) {
     const int64_t cut = task % p.cuts;
     task /= p.cuts;
     const int64_t g = task % a.GROUPS, shard = task / a.GROUPS;
@@ -158,77 +125,64 @@ void kernel_shard(void* context, int64_t task, Arena& arena) {
     float* sums = p.sums + shard * p.size + g * p.columns;
     bool accumulate = false;
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* copy = pieces.take<float>(copy_floats(a, p.view, p.rows));
-        const float** from = pieces.take<const float*>(k1 - k0);
-        float** to = pieces.take<float*>(k1 - k0);
-        int32_t* pixels = pieces.take<int32_t>(p.rows * a.OW);
-        float* packed = pieces.take<float>(packed_floats(p.rows * a.OW, p.columns));
-        if (pass == 0) continue;
-        int64_t m = 0;
-        for (int64_t oy = 0; oy < p.rows; ++oy)
-            for (int64_t ox = 0; ox < a.OW; ++ox)
-                pixels[m++] = int32_t(oy * a.SH * p.view.row + ox * a.SW * p.view.pixel);
-        for (int64_t k = k0; k < k1; ++k) to[k - k0] = sums + k * a.O;
-        for (int64_t n = a.N * shard / p.shards; n < a.N * (shard + 1) / p.shards; ++n)
-            for (int64_t first = 0; first < a.OH; first += p.rows) {
-                const int64_t rows = at_most(a.OH - first, p.rows);
-                const float* x = band_of(a, p.view, n, g, first, rows, copy);
-                for (int64_t k = k0; k < k1; ++k) from[k - k0] = x + p.offset[k];
-                const float* dy = a.dy + ((n * a.OH + first) * a.OW) * a.O + g * p.columns;
-                Product product;
-                product.m = k1 - k0;
-                product.rows = from;
-                product.out = to;
-                product.depth = rows * a.OW;
-                product.offset = pixels;
-                product.packed = packed;
-                product.columns = p.columns;
-                product.accumulate = accumulate;
-                product.epilogue = {nullptr, kLinear, 0.0f};
-                for (int64_t j = 0; j < panel_count(p.columns); ++j)
-                    pack_panel(dy + j * kWide, a.O, 1, product.depth, panel_columns(p.columns, j),
-                               packed + j * kWide * product.depth);
-                multiply(product, 0, panel_count(p.columns));
-                accumulate = true;
-            }
-    }
+    float *copy, *packed;
+    const float** from;
+    float** to;
+    int32_t* pixels;
+    take(arena, piece(copy, copy_floats(a, p.view, p.rows)), piece(from, k1 - k0), piece(to, k1 - k0),
+         piece(pixels, p.rows * a.OW), piece(packed, packed_floats(p.rows * a.OW, p.columns)));
+    int64_t m = 0;
+    for (int64_t oy = 0; oy < p.rows; ++oy)
+        for (int64_t ox = 0; ox < a.OW; ++ox)
+            pixels[m++] = int32_t(oy * a.SH * p.view.row + ox * a.SW * p.view.pixel);
+    for (int64_t k = k0; k < k1; ++k) to[k - k0] = sums + k * a.O;
+    for (int64_t n = a.N * shard / p.shards; n < a.N * (shard + 1) / p.shards; ++n)
+        for (int64_t first = 0; first < a.OH; first += p.rows) {
+            const int64_t rows = at_most(a.OH - first, p.rows);
+            const float* x = band_of(a, p.view, n, g, first, rows, copy);
+            for (int64_t k = k0; k < k1; ++k) from[k - k0] = x + p.offset[k];
+            const float* dy = a.dy + ((n * a.OH + first) * a.OW) * a.O + g * p.columns;
+            Product product;
+            product.m = k1 - k0;
+            product.rows = from;
+            product.out = to;
+            product.depth = rows * a.OW;
+            product.offset = pixels;
+            product.packed = packed;
+            product.columns = p.columns;
+            product.accumulate = accumulate;
+            product.epilogue = {nullptr, kLinear, 0.0f};
+            for (int64_t j = 0; j < panel_count(p.columns); ++j)
+                pack_panel(dy + j * kWide, a.O, 1, product.depth, panel_columns(p.columns, j),
+                           packed + j * kWide * product.depth);
+            multiply(product, 0, panel_count(p.columns));
+            accumulate = true;
+        }
 }
 
-void backward_kernel(const void* arguments, Context& context) {
-    const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_kernel_family.kernels[0], backward_kernel);
-    if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].run(arguments, context);
-    const KernelPlan p = kernel_plan(a, context.workspace);
+void backward_kernel(const Conv2dBackwardKernel& a, const KernelPlan& p) {
     if (a.N == 0) {
         memset(a.dkernel, 0, size_t(p.size) * sizeof(float));
         return;
     }
     entry_offsets(a, p.view, p.offset);
-    KernelJob job{a, p};
-    const double work = double(a.N * a.OH * a.OW) * double(p.size);
-    parallel_for(p.shards * a.GROUPS * p.cuts, work, kernel_shard, &job);
-    if (p.shards > 1) add_shards({p.sums, p.shards, p.size, a.dkernel});
+    parallel_for(p.shards * a.GROUPS * p.cuts, double(a.N * a.OH * a.OW) * double(p.size),
+                 [&](int64_t task, Arena& arena) { backward_kernel_shard(a, p, task, arena); });
+    if (p.shards > 1) add_shards(p.sums, p.shards, p.size, a.dkernel);
 }
 
-int64_t kernel_workspace(const void* arguments) {
-    const Conv2dBackwardKernel& a = *static_cast<const Conv2dBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_kernel_family.kernels[0], kernel_workspace);
-    if (narrow_pays(a)) return conv2d_narrow_kernel_family.kernels[0].workspace_bytes(arguments);
-    return kernel_plan(a, nullptr).bytes;
+constexpr Kernel direct_backward_kernel = kernel<kernel_plan, backward_kernel>();
+constexpr Kernel winograd_backward_kernel =
+    guarded<Conv2dBackwardKernel, kernels::winograd_conv2d_backward_kernel, kernels::conv2d_backward_kernel>();
+const Kernel& choose(const Conv2dBackwardKernel& a) {
+    if (algorithm_of(a) != kDirect) return winograd_backward_kernel;
+    return few_filters_pay(a) ? kernels::few_filters_conv2d_backward_kernel : direct_backward_kernel;
 }
-
-const Kernel kKernels[] = {
-    {"conv2d", forward, forward_workspace, algorithm_number<Conv2d>},
-    {"conv2d_backward_kernel", backward_kernel, kernel_workspace, algorithm_number<Conv2dBackwardKernel>},
-};
 
 }  // namespace
 
-extern const Family conv2d_family;
-const Family conv2d_family = {kKernels, 2};
+const Kernel kernels::conv2d = chosen<Conv2d, choose, algorithm_of>();
+const Kernel kernels::conv2d_backward_kernel =
+    chosen<Conv2dBackwardKernel, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

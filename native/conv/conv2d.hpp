@@ -2,10 +2,8 @@
 // the weights as the gather product reads them.
 #pragma once
 #include "common/gather_gemm.hpp"
-#include "runtime/parallel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kTasks = 16;  // tasks worth having, for machines of up to about 8 threads
@@ -82,35 +80,18 @@ struct Weights {
     int64_t depth, columns, panels;  // of one group
     float *packed, *bias;            // for each group its panels; the bias up to whole panels
     int32_t* offset;                 // of the kernel's entries
-    int64_t bytes;
 };
 
 template <typename Arguments>
-Weights weights_of(const Arguments& a, void* workspace) {
+Weights weights_of(const Arguments& a, Memory& memory) {
     Weights w;
     w.depth = a.KH * a.KW * (a.C / a.GROUPS);
     w.columns = a.O / a.GROUPS;
     w.panels = panel_count(w.columns);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    w.packed = pieces.take<float>(a.GROUPS * packed_floats(w.depth, w.columns));
-    w.bias = pieces.take<float>(a.GROUPS * round_up(w.columns, kWide));
-    w.offset = pieces.take<int32_t>(w.depth);
-    w.bytes = pieces.used;
+    w.packed = memory.take<float>(a.GROUPS * packed_floats(w.depth, w.columns));
+    w.bias = memory.take<float>(a.GROUPS * round_up(w.columns, kWide));
+    w.offset = memory.take<int32_t>(w.depth);
     return w;
-}
-
-template <typename Arguments>
-struct WeightsJob {
-    const Arguments& a;
-    const Weights& w;
-};
-
-template <typename Arguments>
-void pack_weights_panel(void* context, int64_t task, Arena&) {
-    const auto& [a, w] = *static_cast<const WeightsJob<Arguments>*>(context);
-    const int64_t g = task / w.panels, j = task % w.panels;
-    pack_panel(a.kernel + g * w.columns + j * kWide, a.O, 1, w.depth, panel_columns(w.columns, j),
-               w.packed + g * packed_floats(w.depth, w.columns) + j * kWide * w.depth);
 }
 
 template <typename Arguments>
@@ -122,10 +103,12 @@ void pack_weights(const Arguments& a, const View& v, const Weights& w) {
             for (int64_t j = 0; j < padded; ++j)
                 w.bias[g * padded + j] = j < w.columns ? a.bias[g * w.columns + j] : 0.0f;
     }
-    WeightsJob<Arguments> job{a, w};
-    parallel_for(a.GROUPS * w.panels, double(w.depth * a.O), pack_weights_panel<Arguments>, &job);
+    parallel_for(a.GROUPS * w.panels, double(w.depth * a.O), [&](int64_t task) {
+        const int64_t g = task / w.panels, j = task % w.panels;
+        pack_panel(a.kernel + g * w.columns + j * kWide, a.O, 1, w.depth, panel_columns(w.columns, j),
+                   w.packed + g * packed_floats(w.depth, w.columns) + j * kWide * w.depth);
+    });
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,35 +1,25 @@
 // Convolution + bias + activation + pooling in one pass: the unpooled map is never written to memory.
 //
 // A task goes down the pooled rows of one picture (and group), a few at a time. The rows of the convolution they need
-// are made by the gather product (common/gather_gemm.hpp: loop order and register tile) in a buffer of the thread, and pooled
-// from there while they lie in L1 or L2. Rows that the next windows share (3x3 windows, stride 2) stay in the buffer;
-// only where a task begins are they computed again. The buffer's channels are padded to whole vectors, so that tiles
-// never store a part of a vector. The sums are those of conv2d, bit by bit.
+// are made by the gather product (common/gather_gemm.hpp: loop order and register tile) in a buffer of the thread, and
+// pooled from there while they lie in L1 or L2. Rows that the next windows share (3x3 windows, stride 2) stay in the
+// buffer; only where a task begins are they computed again. The buffer's channels are padded to whole vectors, so that
+// tiles never store a part of a vector. The sums are those of conv2d, bit by bit.
 //
 // Maximum: the activation comes after it (all of them rise, so it is the same, with a quarter of the work for 2x2), and
-// the winner's place in its window is kept as one byte; kRouteless where a ReLU gave zero, since no gradient goes there.
-//
-// Measured against convolution and pooling as two steps, with the winners' places (Zen 3, one thread, ms): 5x5, 1 -> 30,
-// 100 x 28x28: 1.65 for 2.4; 3x3, 3 -> 36, 128 x 32x32: 5.2 for 7.6; 36 -> 72 at 16x16: 17.3 for 18.5. So pooling costs
-// what its comparisons do. Two pictures of AlexNet's first layer lose 5 to 15 %.
-//
-// Short sums (up to 256 terms) under 2x2 windows without padding never see the buffer: a register tile is the four pixels
-// of one window (quad below). 5x5, 1 -> 30 then takes 1.38 ms, 1.16 where nobody asks for the places. On one channel
-// winograd/rows.cpp is faster.
-//
+// the winner's place in its window is kept as one byte; kNoPlace where a ReLU gave zero, since no gradient goes there.
 // Average: the activation is in the tiles' epilogue. Task = (image, group, band of pooled rows, share of the panels).
+//
+// Short sums (up to 256 terms) under 2x2 windows without padding never see the buffer: a register tile is the four
+// pixels of one window (quad below). On one channel winograd/rows.cpp is faster.
 #include "conv/conv2d.hpp"
-#include "conv/choice.hpp"
-#include "winograd/range.hpp"
 #include "conv/conv2d_pool.hpp"
-#include "runtime/parallel.hpp"
+#include "winograd/range.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kBufferBytes = 160 << 10;  // of convolved rows: L2, beside the panels. 12, 24 and 48 KB were no faster
-                                             // for few channels and 30 % slower for 96 -> 256
+constexpr int64_t kBufferBytes = 160 << 10;  // of convolved rows: L2, beside the panels
 
 struct Plan : Weights {
     View view;
@@ -38,8 +28,8 @@ struct Plan : Weights {
     int64_t bands, shares;
 };
 
-Plan plan_of(const Conv2dPool& a, void* workspace) {
-    Plan p{weights_of(a, workspace), view_of(a), 0, 0, 0, 0};
+Plan plan_of(const Conv2dPool& a, Memory& memory) {
+    Plan p{weights_of(a, memory), view_of(a), 0, 0, 0, 0};
     p.width = round_up(p.columns, V);
     const int64_t rows = kBufferBytes / (4 * a.OW * p.width);
     p.step = at_most(rows < a.PH ? 1 : (rows - a.PH) / a.PSH + 1, a.QH);
@@ -50,11 +40,6 @@ Plan plan_of(const Conv2dPool& a, void* workspace) {
     if (p.shares == 1) p.shares = at_most(p.panels, ceil_div(kTasks, at_least(a.N * a.GROUPS * p.bands, 1)));
     return p;
 }
-
-struct Job {
-    const Conv2dPool& a;
-    const Plan& p;
-};
 
 // One window: its taps in the buffer, the channels [begin, end) of its picture's pixel.
 struct Window {
@@ -94,8 +79,8 @@ PELLUCID_INLINE void pool_max(const Window& w) {
         if (kind != kLinear) best = activated(best, kind, slope);
         store_lanes(y + c, best, lanes);
         if (PLACES) {
-            if (kind == kRelu) winner |= ~(best > 0.0f) & kRouteless;
-            store_bytes(argmax + c, narrow(winner), lanes);
+            if (kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
+            store_bytes(argmax + c, to_bytes(winner), lanes);
         }
     }
 }
@@ -165,8 +150,8 @@ __attribute__((noinline)) void quad(const Quad& q) {
         const int64_t lanes = at_most(q.columns - v * V, V);
         store_lanes(q.y + v * V, best, lanes);
         if (!PLACES) continue;
-        if (q.kind == kRelu) winner |= ~(best > 0.0f) & kRouteless;
-        store_bytes(q.argmax + v * V, narrow(winner), lanes);
+        if (q.kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
+        store_bytes(q.argmax + v * V, to_bytes(winner), lanes);
     }
 }
 
@@ -207,130 +192,126 @@ void pool_row(const Conv2dPool& a, const Plan& p, const float* rows, int64_t bas
     }
 }
 
-void band(void* context, int64_t task, Arena& arena) {
-    const Conv2dPool& a = static_cast<const Job*>(context)->a;
-    const Plan& p = static_cast<const Job*>(context)->p;
-    const int64_t share = task % p.shares;
-    task /= p.shares;
-    const int64_t index = task % p.bands;
-    task /= p.bands;
-    const int64_t g = task % a.GROUPS, n = task / a.GROUPS;
-    const int64_t first_panel = p.panels * share / p.shares, last_panel = p.panels * (share + 1) / p.shares;
-    const int64_t most = at_most((p.step - 1) * a.PSH + a.PH, a.OH);
+// What a task does: pooled rows [begin, end) of a picture's group, the channels of some panels.
+struct Band {
+    int64_t n, g, begin, end, first_panel, last_panel;
+    int64_t at(const Conv2dPool& a, const Plan& p, int64_t q) const {  // of row q in y
+        return (n * a.QH + q) * a.QW * a.O + g * p.columns;
+    }
+};
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {  // count, then take
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* buffer = pieces.take<float>(most * a.OW * p.width);
-        float* copy = pieces.take<float>(copy_floats(a, p.view, most));
-        const float** from = pieces.take<const float*>(most * a.OW);
-        float** to = pieces.take<float*>(most * a.OW);
-        if (pass == 0) continue;
-        Product product;
-        product.rows = from;
-        product.out = to;
-        product.depth = p.depth;
-        product.offset = p.offset;
-        product.packed = p.packed + g * packed_floats(p.depth, p.columns);
-        product.columns = p.width;
-        product.accumulate = false;
-        product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr,
-                            a.POOL ? a.ACTIVATION : kLinear, float(a.slope)};
-        Window w;
-        w.begin = first_panel * kWide;
-        w.end = at_most(last_panel * kWide, p.columns);
-        w.kind = a.ACTIVATION;
-        w.slope = float(a.slope);
-        const int64_t end = a.QH * (index + 1) / p.bands;
-        if (in_registers(a, p)) {
-            for (int64_t row = a.QH * index / p.bands; row < end; ++row) {
-                const float* x = band_of(a, p.view, n, g, 2 * row, 2, copy);
-                const int64_t below = a.SH * p.view.row, beside = a.SW * p.view.pixel;
-                const int64_t at = ((n * a.QH + row) * a.QW) * a.O + g * p.columns;
-                for (int64_t j = first_panel; j < last_panel; ++j) {
-                    Quad q;
-                    q.offset = p.offset;
-                    q.depth = p.depth;
-                    q.panel = product.packed + j * kWide * p.depth;
-                    q.bias = product.epilogue.bias ? product.epilogue.bias + j * kWide : nullptr;
-                    q.columns = panel_columns(p.columns, j);
-                    q.kind = a.ACTIVATION;
-                    q.slope = float(a.slope);
-                    void (*const multiply)(const Quad&) =
-                        q.columns > V ? (a.argmax ? quad<2, true> : quad<2, false>) : a.argmax ? quad<1, true> : quad<1, false>;
-                    for (int64_t r = 0; r < a.QW; ++r) {
-                        const float* corner = x + 2 * r * beside;
-                        q.pixel[0] = corner;
-                        q.pixel[1] = corner + beside;
-                        q.pixel[2] = corner + below;
-                        q.pixel[3] = corner + below + beside;
-                        q.y = a.y + at + r * a.O + j * kWide;
-                        q.argmax = a.argmax ? a.argmax + at + r * a.O + j * kWide : nullptr;
-                        multiply(q);
-                    }
-                }
-            }
-            return;
-        }
-        int64_t base = 0, done = 0;  // the buffer holds rows [base, done)
-        for (int64_t q = a.QH * index / p.bands; q < end; q += p.step) {
-            const int64_t pooled = at_most(end - q, p.step);
-            const int64_t low = at_least(q * a.PSH - a.PTOP, 0);
-            const int64_t high = at_most((q + pooled - 1) * a.PSH - a.PTOP + a.PH, a.OH);
-            if (done > low)
-                memmove(buffer, buffer + (low - base) * a.OW * p.width, size_t((done - low) * a.OW * p.width) * 4);
-            else
-                done = low;
-            base = low;
-            if (high > done) {
-                const float* x = band_of(a, p.view, n, g, done, high - done, copy);
-                float* out = buffer + (done - base) * a.OW * p.width;
-                product.m = 0;
-                for (int64_t oy = 0; oy < high - done; ++oy)
-                    for (int64_t ox = 0; ox < a.OW; ++ox, ++product.m) {
-                        from[product.m] = x + oy * a.SH * p.view.row + ox * a.SW * p.view.pixel;
-                        to[product.m] = out + product.m * p.width;
-                    }
-                multiply(product, first_panel, last_panel);
-                done = high;
-            }
-            for (int64_t i = q; i < q + pooled; ++i) {
-                const int64_t at = ((n * a.QH + i) * a.QW) * a.O + g * p.columns;
-                w.y = a.y + at;
-                // Few channels are stored as a whole vector, which the next window overwrites; not those of groups.
-                w.space = p.columns < V && a.GROUPS == 1 ? (end - i) * a.QW * a.O : 0;
-                w.argmax = a.argmax ? a.argmax + at : nullptr;
-                pool_row(a, p, buffer, base, i, w);
+Band band_of(const Conv2dPool& a, const Plan& p, int64_t task) {
+    const int64_t share = task % p.shares, index = task / p.shares % p.bands, rest = task / p.shares / p.bands;
+    return {rest / a.GROUPS, rest % a.GROUPS, a.QH * index / p.bands, a.QH * (index + 1) / p.bands,
+            p.panels * share / p.shares, p.panels * (share + 1) / p.shares};
+}
+
+void band_of_quads(const Conv2dPool& a, const Plan& p, const Band& band, Arena& arena) {
+    float* copy;
+    take(arena, piece(copy, copy_floats(a, p.view, at_most(a.OH, 2))));
+    const float* const packed = p.packed + band.g * packed_floats(p.depth, p.columns);
+    const float* const bias = a.bias ? p.bias + band.g * round_up(p.columns, kWide) : nullptr;
+    const int64_t below = a.SH * p.view.row, beside = a.SW * p.view.pixel;
+    for (int64_t row = band.begin; row < band.end; ++row) {
+        const float* x = band_of(a, p.view, band.n, band.g, 2 * row, 2, copy);
+        for (int64_t j = band.first_panel; j < band.last_panel; ++j) {
+            Quad q;
+            q.offset = p.offset;
+            q.depth = p.depth;
+            q.panel = packed + j * kWide * p.depth;
+            q.bias = bias ? bias + j * kWide : nullptr;
+            q.columns = panel_columns(p.columns, j);
+            q.kind = a.ACTIVATION;
+            q.slope = float(a.slope);
+            void (*const multiply)(const Quad&) = q.columns > V ? (a.argmax ? quad<2, true> : quad<2, false>)
+                                                                : (a.argmax ? quad<1, true> : quad<1, false>);
+            int64_t at = band.at(a, p, row) + j * kWide;
+            for (int64_t r = 0; r < a.QW; ++r, at += a.O) {
+                const float* corner = x + 2 * r * beside;
+                q.pixel[0] = corner;
+                q.pixel[1] = corner + beside;
+                q.pixel[2] = corner + below;
+                q.pixel[3] = corner + below + beside;
+                q.y = a.y + at;
+                q.argmax = a.argmax ? a.argmax + at : nullptr;
+                multiply(q);
             }
         }
     }
 }
 
-const Kernel& winograd_way(const Conv2dPool& a) {
-    return algorithm_of(a) == kWinogradRows ? winograd_rows_family.kernels[0] : winograd_family.kernels[2];
+void band_by_buffer(const Conv2dPool& a, const Plan& p, const Band& band, Arena& arena) {
+    const int64_t most = at_most((p.step - 1) * a.PSH + a.PH, a.OH), pitch = a.OW * p.width;
+    float *buffer, *copy;
+    const float** from;
+    float** to;
+    take(arena, piece(buffer, most * pitch), piece(copy, copy_floats(a, p.view, most)), piece(from, most * a.OW),
+         piece(to, most * a.OW));
+    Product product;
+    product.rows = from;
+    product.out = to;
+    product.depth = p.depth;
+    product.offset = p.offset;
+    product.packed = p.packed + band.g * packed_floats(p.depth, p.columns);
+    product.columns = p.width;
+    product.accumulate = false;
+    product.epilogue = {a.bias ? p.bias + band.g * round_up(p.columns, kWide) : nullptr,
+                        a.POOL ? a.ACTIVATION : kLinear, float(a.slope)};
+    Window w;
+    w.begin = band.first_panel * kWide;
+    w.end = at_most(band.last_panel * kWide, p.columns);
+    w.kind = a.ACTIVATION;
+    w.slope = float(a.slope);
+    int64_t base = 0, done = 0;  // the buffer holds rows [base, done)
+    for (int64_t q = band.begin; q < band.end; q += p.step) {
+        const int64_t pooled = at_most(band.end - q, p.step);
+        const int64_t low = at_least(q * a.PSH - a.PTOP, 0);
+        const int64_t high = at_most((q + pooled - 1) * a.PSH - a.PTOP + a.PH, a.OH);
+        if (done > low) memmove(buffer, buffer + (low - base) * pitch, size_t((done - low) * pitch) * sizeof(float));
+        else done = low;
+        base = low;
+        if (high > done) {
+            const float* x = band_of(a, p.view, band.n, band.g, done, high - done, copy);
+            float* out = buffer + (done - base) * pitch;
+            product.m = 0;
+            for (int64_t oy = 0; oy < high - done; ++oy)
+                for (int64_t ox = 0; ox < a.OW; ++ox, ++product.m) {
+                    from[product.m] = x + oy * a.SH * p.view.row + ox * a.SW * p.view.pixel;
+                    to[product.m] = out + product.m * p.width;
+                }
+            multiply(product, band.first_panel, band.last_panel);
+            done = high;
+        }
+        for (int64_t i = q; i < q + pooled; ++i) {
+            w.y = a.y + band.at(a, p, i);
+            // Few channels are stored as a whole vector, which the next window overwrites; not those of groups.
+            w.space = p.columns < V && a.GROUPS == 1 ? (band.end - i) * a.QW * a.O : 0;
+            w.argmax = a.argmax ? a.argmax + band.at(a, p, i) : nullptr;
+            pool_row(a, p, buffer, base, i, w);
+        }
+    }
 }
 
-void conv2d_pool(const void* arguments, Context& context) {
-    const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_way(a), conv2d_pool);
-    const Plan p = plan_of(a, context.workspace);
+void convolve_and_pool(const Conv2dPool& a, const Plan& p) {
     pack_weights(a, p.view, p);
-    Job job{a, p};
-    parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O), band, &job);
+    const bool quads = in_registers(a, p);
+    parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O),
+                 [&](int64_t task, Arena& arena) {
+                     const Band band = band_of(a, p, task);
+                     quads ? band_of_quads(a, p, band, arena) : band_by_buffer(a, p, band, arena);
+                 });
 }
 
-int64_t workspace_bytes(const void* arguments) {
-    const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_way(a), workspace_bytes);
-    return plan_of(a, nullptr).bytes;
+constexpr Kernel direct = kernel<plan_of, convolve_and_pool>();
+constexpr Kernel winograd = guarded<Conv2dPool, kernels::winograd_conv2d_pool, kernels::conv2d_pool>();
+constexpr Kernel winograd_rows = guarded<Conv2dPool, kernels::winograd_rows_conv2d_pool, kernels::conv2d_pool>();
+const Kernel& choose(const Conv2dPool& a) {
+    const int64_t algorithm = algorithm_of(a);
+    return algorithm == kDirect ? direct : algorithm == kWinogradRows ? winograd_rows : winograd;
 }
-
-const Kernel kKernels[] = {{"conv2d_pool", conv2d_pool, workspace_bytes, algorithm_number<Conv2dPool>}};
 
 }  // namespace
 
-extern const Family conv2d_pool_family;
-const Family conv2d_pool_family = {kKernels, 1};
+const Kernel kernels::conv2d_pool = chosen<Conv2dPool, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

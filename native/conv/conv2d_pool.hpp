@@ -2,12 +2,11 @@
 #pragma once
 #include "common/activation.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kWindowTaps = 255;         // places 0..254 fit in a byte beside
-constexpr int32_t kRouteless = 255;      // no gradient comes this way: a ReLU gave zero
+constexpr int32_t kNoPlace = 255;      // of a zero that a ReLU gave: no pixel gets its gradient
 
 // By powers of two: a memcpy of unknown length is a call.
 PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
@@ -40,7 +39,7 @@ PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
     vb bytes = vb{};
     if (lanes == V) memcpy(&bytes, p, V);
     else memcpy(&bytes, p, size_t(lanes));
-    return widen_bytes(bytes);
+    return from_bytes(bytes);
 }
 
 // The larger of best and v, and whose it is: the first of equals, the first NaN wins and stays.
@@ -65,5 +64,4 @@ struct Mean {
 };
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

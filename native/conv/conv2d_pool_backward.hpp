@@ -4,14 +4,12 @@
 // KH segments of KW * C floats (of C floats, KH * KW of them, where columns are dilated). Both gradients are the sums
 // of conv/sparse_sum.hpp; the unpooled gradient exists nowhere. A block of pooled rows is done at a time.
 #pragma once
+#include "common/reduce.hpp"
 #include "conv/conv2d.hpp"
 #include "conv/conv2d_pool.hpp"
-#include "runtime/parallel.hpp"
-#include "common/reduce.hpp"
 #include "conv/sparse_sum.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBlockPixels = 128;     // pooled pixels of a block: the lists are long, what they read still in L2
@@ -92,7 +90,7 @@ void derive(const Arguments& a, const Segments& s, int64_t first, int64_t count,
         for (int64_t i = 0; i < count; ++i, at += a.O) {
             vf v = load_lanes(a.dy + at, lanes);
             if (kind == kRelu) {
-                v = floats(bits(v) & (load_places(a.argmax + at, lanes) != kRouteless));
+                v = floats(bits(v) & (load_places(a.argmax + at, lanes) != kNoPlace));
             } else if (kind != kLinear) {
                 v = derived(v, load_lanes(a.y + at, lanes), kind, slope);
             }
@@ -128,5 +126,4 @@ PELLUCID_INLINE void copy_pixels(const float* from, int64_t stride, int64_t coun
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,43 +1,27 @@
-// Convolution with max pooling, backward: gradient of the input straight from the pooled dy (conv/conv2d_pool_backward.hpp).
+// Convolution with max pooling, backward: gradient of the input straight from the pooled dy
+// (conv/conv2d_pool_backward.hpp).
 //
 // window(p, o) of dx += dy[p][o] * kernel[..][o], o innermost: a list for each p and place in its window, of the
 // channels that won there; the sum over them is added to dx once. A task takes a picture (of a group) from top to
 // bottom in a buffer of rows of dx; those that no further window reaches are written out.
-//
-// Against the dense product alone, run in turn (Zen 3, one thread, ms; 128 pictures behind a dropout of 1/4): 3x3,
-// 36 -> 72 at 16x16 9.3 for 21.9; 72 -> 144 at 8x8 9.2 for 17.6. Lists are short here (channels / places), so their
-// ends weigh more.
-#include "conv/choice.hpp"
-#include "winograd/range.hpp"
 #include "conv/conv2d_pool_backward.hpp"
+#include "winograd/range.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-struct InputPlan {
+struct Plan {
     Segments s;
     float* weights;  // (O, slots), zero where a segment is padded
-    int64_t bytes;
 };
 
-InputPlan input_plan(const Conv2dPoolBackwardInput& a, void* workspace) {
-    InputPlan p;
-    p.s = segments_of(a);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.weights = pieces.take<float>(a.O * p.s.slots);
-    p.bytes = pieces.used;
-    return p;
+Plan plan_of(const Conv2dPoolBackwardInput& a, Memory& memory) {
+    const Segments s = segments_of(a);
+    return {s, memory.take<float>(a.O * s.slots)};
 }
 
-struct InputJob {
-    const Conv2dPoolBackwardInput& a;
-    const InputPlan& p;
-};
-
-void transpose(void* context, int64_t task, Arena&) {
-    const Conv2dPoolBackwardInput& a = static_cast<const InputJob*>(context)->a;
-    const InputPlan& p = static_cast<const InputJob*>(context)->p;
+// kOutputs of the weights' rows.
+void transpose(const Conv2dPoolBackwardInput& a, const Plan& p, int64_t task) {
     const Segments& s = p.s;
     const int64_t first = task * kOutputs, last = at_most(first + kOutputs, a.O);
     memset(p.weights + first * s.slots, 0, size_t((last - first) * s.slots) * sizeof(float));
@@ -50,7 +34,8 @@ void transpose(void* context, int64_t task, Arena&) {
     }
 }
 
-struct Routed {
+// What comes to one pixel of the convolution.
+struct Arrived {
     Entries entries;
     int64_t at;  // of the pixel's window in the buffer
 };
@@ -70,108 +55,94 @@ void write_rows(const Conv2dPoolBackwardInput& a, const View& v, int64_t n, int6
     }
 }
 
-void input_picture(void* context, int64_t task, Arena& arena) {
-    const Conv2dPoolBackwardInput& a = static_cast<const InputJob*>(context)->a;
-    const InputPlan& p = static_cast<const InputJob*>(context)->p;
+void picture(const Conv2dPoolBackwardInput& a, const Plan& p, int64_t n, int64_t g, Arena& arena) {
     const Segments& s = p.s;
-    const int64_t g = task % a.GROUPS, n = task / a.GROUPS;
     const int64_t taps = a.PH * a.PW, pixels = s.rows * a.QW, width = round_up(s.columns, V);
     int32_t table[kWindowTaps + 1];
     place_offsets(a, s.view, table);
     const float* weights = p.weights + g * s.columns * s.slots;
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {  // count, then take
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* buffer = pieces.take<float>(copy_floats(a, s.view, most_rows(a, s.rows)) + V);
-        float* dz = pieces.take<float>(pixels * width);
-        Entry* sorted = pieces.take<Entry>((taps + 1) * s.columns + V);  // of one pixel, by place
-        Entry* memory = pieces.take<Entry>(pixels * s.columns + V);
-        Routed* routed = pieces.take<Routed>(at_most(taps, s.columns) * pixels);
-        if (pass == 0) continue;
-        int64_t base = 0, end = 0, written = 0;  // padded rows in the buffer; rows of dx that are done
-        for (int64_t q = 0; q < a.QH; q += s.rows) {
-            const int64_t rows = at_most(a.QH - q, s.rows);
-            const Rows under = rows_under(a, q, rows);
-            const int64_t low = under.low * a.SH, high = low + band_height(a, under.high - under.low);
-            const int64_t done = at_most(at_least(low - a.TOP, written), a.H);
-            write_rows(a, s.view, n, g, buffer, base, end, written, done);
-            written = done;
-            if (end > low) memmove(buffer, buffer + (low - base) * s.view.row, size_t((end - low) * s.view.row) * 4);
-            else end = low;
-            base = low;
-            if (high > end) {
-                memset(buffer + (end - base) * s.view.row, 0, size_t((high - end) * s.view.row) * sizeof(float));
-                end = high;
-            }
-
-            const int64_t pixel = (n * a.QH + q) * a.QW;
-            derive(a, s, pixel, rows * a.QW, g, dz, nullptr);
-            int64_t lists = 0;
-            Entry* end_of_lists = memory;
-            for (int64_t i = 0; i < rows * a.QW; ++i) {
-                const uint8_t* place = a.argmax + (pixel + i) * a.O + g * s.columns;
-                const float* from = dz + i * width;
-                int32_t length[kWindowTaps + 1];
-                for (int64_t t = 0; t <= taps; ++t) length[t] = 0;
-                for (int64_t o = 0; o < s.columns; ++o) {
-                    const int64_t t = at_most(place[o], taps);  // what has no route is zero, and does not count
-                    sorted[t * s.columns + length[t]] = {int32_t(o * s.slots), from[o]};
-                    length[t] += int32_t(counts(from[o]));
-                }
-                const int64_t where = corner(a, s.view, q + i / a.QW, i % a.QW, under.low);
-                for (int64_t t = 0; t < taps; ++t) {
-                    if (length[t] == 0) continue;
-                    const Entry* entry = sorted + t * s.columns;
-                    for (int64_t k = 0; k < length[t]; k += V / 2) memcpy(end_of_lists + k, entry + k, 4 * V);
-                    routed[lists++] = {{end_of_lists, length[t]}, where + table[t]};
-                    end_of_lists += length[t];
-                }
-            }
-            const Cuts& c = s.cuts;
-            for (int64_t piece = 0; piece < c.pieces; ++piece)
-                for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
-                    const int64_t begin = c.segments * piece / c.pieces, stop = c.segments * (piece + 1) / c.pieces;
-                    const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
-                    const float* from[kSumSegments];
-                    int64_t target[kSumSegments];
-                    for (int64_t i = begin; i < stop; ++i) {
-                        from[i - begin] = weights + i * s.padded + v0 * kLoadLanes;
-                        target[i - begin] = segment_offset(a, s, i) + v0 * kLoadLanes;
-                    }
-                    const SumFunction sum = kSums[stop - begin][v1 - v0];
-                    for (int64_t k = 0; k < lists; ++k) {
-                        float* to[kSumSegments];
-                        for (int64_t i = 0; i < stop - begin; ++i) to[i] = buffer + routed[k].at + target[i];
-                        sum(routed[k].entries, from, to);
-                    }
-                }
+    float *buffer, *dz;
+    Entry *sorted, *memory;  // of one pixel, by place; of all
+    Arrived* arrived;
+    take(arena, piece(buffer, copy_floats(a, s.view, most_rows(a, s.rows)) + V), piece(dz, pixels * width),
+         piece(sorted, (taps + 1) * s.columns + V), piece(memory, pixels * s.columns + V),
+         piece(arrived, at_most(taps, s.columns) * pixels));
+    int64_t base = 0, end = 0, written = 0;  // padded rows in the buffer; rows of dx that are done
+    for (int64_t q = 0; q < a.QH; q += s.rows) {
+        const int64_t rows = at_most(a.QH - q, s.rows);
+        const Rows under = rows_under(a, q, rows);
+        const int64_t low = under.low * a.SH, high = low + band_height(a, under.high - under.low);
+        const int64_t done = at_most(at_least(low - a.TOP, written), a.H);
+        write_rows(a, s.view, n, g, buffer, base, end, written, done);
+        written = done;
+        if (end > low) memmove(buffer, buffer + (low - base) * s.view.row, size_t((end - low) * s.view.row) * 4);
+        else end = low;
+        base = low;
+        if (high > end) {
+            memset(buffer + (end - base) * s.view.row, 0, size_t((high - end) * s.view.row) * sizeof(float));
+            end = high;
         }
-        write_rows(a, s.view, n, g, buffer, base, end, written, a.H);
+
+        const int64_t pixel = (n * a.QH + q) * a.QW;
+        derive(a, s, pixel, rows * a.QW, g, dz, nullptr);
+        int64_t lists = 0;
+        Entry* end_of_lists = memory;
+        for (int64_t i = 0; i < rows * a.QW; ++i) {
+            const uint8_t* place = a.argmax + (pixel + i) * a.O + g * s.columns;
+            const float* from = dz + i * width;
+            int32_t length[kWindowTaps + 1];
+            for (int64_t t = 0; t <= taps; ++t) length[t] = 0;
+            for (int64_t o = 0; o < s.columns; ++o) {
+                const int64_t t = at_most(place[o], taps);  // what has no place is zero, and does not count
+                sorted[t * s.columns + length[t]] = {int32_t(o * s.slots), from[o]};
+                length[t] += int32_t(counts(from[o]));
+            }
+            const int64_t where = corner(a, s.view, q + i / a.QW, i % a.QW, under.low);
+            for (int64_t t = 0; t < taps; ++t) {
+                if (length[t] == 0) continue;
+                const Entry* entry = sorted + t * s.columns;
+                for (int64_t k = 0; k < length[t]; k += V / 2) memcpy(end_of_lists + k, entry + k, 4 * V);
+                arrived[lists++] = {{end_of_lists, length[t]}, where + table[t]};
+                end_of_lists += length[t];
+            }
+        }
+        const Cuts& c = s.cuts;
+        for (int64_t piece = 0; piece < c.pieces; ++piece)
+            for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
+                const int64_t begin = c.segments * piece / c.pieces, stop = c.segments * (piece + 1) / c.pieces;
+                const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
+                const float* from[kSumSegments];
+                int64_t target[kSumSegments];
+                for (int64_t i = begin; i < stop; ++i) {
+                    from[i - begin] = weights + i * s.padded + v0 * kLoadLanes;
+                    target[i - begin] = segment_offset(a, s, i) + v0 * kLoadLanes;
+                }
+                const SumFunction sum = kSums[stop - begin][v1 - v0];
+                for (int64_t k = 0; k < lists; ++k) {
+                    float* to[kSumSegments];
+                    for (int64_t i = 0; i < stop - begin; ++i) to[i] = buffer + arrived[k].at + target[i];
+                    sum(arrived[k].entries, from, to);
+                }
+            }
     }
+    write_rows(a, s.view, n, g, buffer, base, end, written, a.H);
 }
 
-void backward_input(const void* arguments, Context& context) {
-    const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_family.kernels[3], backward_input);
-    const InputPlan p = input_plan(a, context.workspace);
-    InputJob job{a, p};
-    parallel_for(ceil_div(a.O, kOutputs), double(a.O * p.s.slots), transpose, &job);
-    parallel_for(a.N * a.GROUPS, double(a.N * a.QH * a.QW * a.O) * double(p.s.slots), input_picture, &job);
+void backward_input(const Conv2dPoolBackwardInput& a, const Plan& p) {
+    parallel_for(ceil_div(a.O, kOutputs), double(a.O * p.s.slots), [&](int64_t task) { transpose(a, p, task); });
+    parallel_for(a.N * a.GROUPS, double(a.N * a.QH * a.QW * a.O) * double(p.s.slots),
+                 [&](int64_t task, Arena& arena) { picture(a, p, task / a.GROUPS, task % a.GROUPS, arena); });
 }
 
-int64_t input_workspace(const void* arguments) {
-    const Conv2dPoolBackwardInput& a = *static_cast<const Conv2dPoolBackwardInput*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_family.kernels[3], input_workspace);
-    return input_plan(a, nullptr).bytes;
-}
-
-const Kernel kKernels[] = {{"conv2d_pool_backward_input", backward_input, input_workspace, algorithm_number<Conv2dPoolBackwardInput>}};
+constexpr Kernel direct = kernel<plan_of, backward_input>();
+constexpr Kernel winograd = guarded<Conv2dPoolBackwardInput, kernels::winograd_conv2d_pool_backward_input,
+                                    kernels::conv2d_pool_backward_input>();
+const Kernel& choose(const Conv2dPoolBackwardInput& a) { return algorithm_of(a) == kDirect ? direct : winograd; }
 
 }  // namespace
 
-extern const Family conv2d_routed_input_family;
-const Family conv2d_routed_input_family = {kKernels, 1};
+const Kernel kernels::conv2d_pool_backward_input =
+    chosen<Conv2dPoolBackwardInput, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,22 +1,15 @@
-// Convolution with max pooling, backward: gradients of the kernel and the bias straight from the pooled dy (conv/conv2d_pool_backward.hpp).
+// Convolution with max pooling, backward: gradients of the kernel and the bias straight from the pooled dy
+// (conv/conv2d_pool_backward.hpp).
 //
 // For each output channel o, dkernel[..][o] += sum over p of dy[p][o] * window(p, o) of x. A task takes a share of the
 // images; for a block of pooled rows it copies the rows of x with their padding, makes the list (window, dy) of each
 // channel, zeros left out, and then goes through the segments, for each through all channels, so that what is read
-// again and again lies in L1 or L2. The bias is summed in double. Shares are added in order, and (o, slot) turned into
-// (slot, o).
-//
-// Against the four steps it replaces (pooling, activation and bias backward, dense product), run in turn (Zen 3, one
-// thread, best of 20 or more, ms): 5x5, 1 -> 30, 100 x 28x28: 1.5 for 2.9; 3x3 on 128 pictures behind a dropout of 1/4:
-// 3 -> 36 at 32x32 3.6 for 10.7, 36 -> 72 at 16x16 7.0 for 25.9, 72 -> 144 at 8x8 6.5 for 20.7. What bounds it is
-// loads: the inner loop by itself does 50 to 80 GFLOP/s, least for windows of one channel, where it uses 5 lanes of 8.
-// Blocks of 16, 32, 64 and 128 pixels were equally fast but for one channel, where 128 is best.
-#include "conv/choice.hpp"
+// again and again lies in L1 or L2. What bounds it is loads. The bias is summed in double. Shares are added in order,
+// and (o, slot) turned into (slot, o).
 #include "conv/conv2d_pool_backward.hpp"
 #include "winograd/range.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kShardBytes = 8 << 20;  // of all shards of a gradient
@@ -42,30 +35,22 @@ const float* padded_band(const Arguments& a, const View& v, int64_t n, int64_t g
     return copy;
 }
 
-struct KernelPlan {
+struct Plan {
     Segments s;
     int64_t shards, cuts;  // of the images; of the channels
     float* sums;           // (shards, O, slots)
     double* bias;          // (shards, O)
-    int64_t bytes;
 };
 
-KernelPlan kernel_plan(const Conv2dPoolBackwardKernel& a, void* workspace) {
-    KernelPlan p;
+Plan plan_of(const Conv2dPoolBackwardKernel& a, Memory& memory) {
+    Plan p;
     p.s = segments_of(a);
     p.shards = at_least(at_most(at_most(a.N, kTasks), kShardBytes / (4 * a.O * p.s.slots)), 1);
     p.cuts = at_most(ceil_div(kTasks, p.shards * a.GROUPS), ceil_div(p.s.columns, kOutputs));
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.sums = pieces.take<float>(p.shards * a.O * p.s.slots);
-    p.bias = pieces.take<double>(p.shards * a.O);
-    p.bytes = pieces.used;
+    p.sums = memory.take<float>(p.shards * a.O * p.s.slots);
+    p.bias = memory.take<double>(p.shards * a.O);
     return p;
 }
-
-struct KernelJob {
-    const Conv2dPoolBackwardKernel& a;
-    const KernelPlan& p;
-};
 
 // The lists of R channels from `place` and `dz` on: R lists at once, so that a pixel's corner is read once.
 template <int R>
@@ -84,9 +69,7 @@ PELLUCID_INLINE void make_lists(const uint8_t* place, int64_t O, const float* dz
     for (int r = 0; r < R; ++r) lists[r] = {memory + r * stride, to[r] - (memory + r * stride)};
 }
 
-void kernel_share(void* context, int64_t task, Arena& arena) {
-    const Conv2dPoolBackwardKernel& a = static_cast<const KernelJob*>(context)->a;
-    const KernelPlan& p = static_cast<const KernelJob*>(context)->p;
+void share(const Conv2dPoolBackwardKernel& a, const Plan& p, int64_t task, Arena& arena) {
     const Segments& s = p.s;
     const int64_t cut = task % p.cuts;
     task /= p.cuts;
@@ -101,62 +84,57 @@ void kernel_share(void* context, int64_t task, Arena& arena) {
     place_offsets(a, s.view, table);
 
     const int64_t pixels = s.rows * a.QW;
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {  // count, then take
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* copy = pieces.take<float>(copy_floats(a, s.view, most_rows(a, s.rows)) + V);  // the last load reaches out
-        float* dz = pieces.take<float>(pixels * round_up(s.columns, V));
-        int32_t* corners = pieces.take<int32_t>(pixels);
-        Entry* memory = pieces.take<Entry>((last - first) * (pixels + 1));  // one is written past the end
-        Entries* lists = pieces.take<Entries>(last - first);
-        if (pass == 0) continue;
-        for (int64_t n = a.N * shard / p.shards; n < a.N * (shard + 1) / p.shards; ++n)
-            for (int64_t q = 0; q < a.QH; q += s.rows) {
-                const int64_t rows = at_most(a.QH - q, s.rows), count = rows * a.QW;
-                const Rows under = rows_under(a, q, rows);
-                const float* x = padded_band(a, s.view, n, g, under.low, under.high - under.low, copy);
-                for (int64_t i = 0; i < rows; ++i)
-                    for (int64_t r = 0; r < a.QW; ++r)
-                        corners[i * a.QW + r] = int32_t(corner(a, s.view, q + i, r, under.low));
-                const int64_t pixel = (n * a.QH + q) * a.QW, width = round_up(s.columns, V);
-                derive(a, s, pixel, count, g, dz, cut == 0 ? bias : nullptr);
-                for (int64_t o = first; o < last;) {
-                    const uint8_t* place = a.argmax + pixel * a.O + o;
-                    const float* from = dz + o - g * s.columns;
-                    Entry* to = memory + (o - first) * (pixels + 1);
-                    Entries* list = lists + (o - first);
-                    if (o + 4 <= last) {
-                        make_lists<4>(place, a.O, from, width, corners, table, count, to, pixels + 1, list);
-                        o += 4;
-                    } else {
-                        make_lists<1>(place, a.O, from, width, corners, table, count, to, pixels + 1, list);
-                        ++o;
+    float *copy, *dz;  // of x: the last load reaches out
+    int32_t* corners;
+    Entry* memory;  // of a channel's list one is written past the end
+    Entries* lists;
+    take(arena, piece(copy, copy_floats(a, s.view, most_rows(a, s.rows)) + V),
+         piece(dz, pixels * round_up(s.columns, V)), piece(corners, pixels), piece(memory, (last - first) * (pixels + 1)),
+         piece(lists, last - first));
+    for (int64_t n = a.N * shard / p.shards; n < a.N * (shard + 1) / p.shards; ++n)
+        for (int64_t q = 0; q < a.QH; q += s.rows) {
+            const int64_t rows = at_most(a.QH - q, s.rows), count = rows * a.QW;
+            const Rows under = rows_under(a, q, rows);
+            const float* x = padded_band(a, s.view, n, g, under.low, under.high - under.low, copy);
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t r = 0; r < a.QW; ++r)
+                    corners[i * a.QW + r] = int32_t(corner(a, s.view, q + i, r, under.low));
+            const int64_t pixel = (n * a.QH + q) * a.QW, width = round_up(s.columns, V);
+            derive(a, s, pixel, count, g, dz, cut == 0 ? bias : nullptr);
+            for (int64_t o = first; o < last;) {
+                const uint8_t* place = a.argmax + pixel * a.O + o;
+                const float* from = dz + o - g * s.columns;
+                Entry* to = memory + (o - first) * (pixels + 1);
+                Entries* list = lists + (o - first);
+                if (o + 4 <= last) {
+                    make_lists<4>(place, a.O, from, width, corners, table, count, to, pixels + 1, list);
+                    o += 4;
+                } else {
+                    make_lists<1>(place, a.O, from, width, corners, table, count, to, pixels + 1, list);
+                    ++o;
+                }
+            }
+            const Cuts& c = s.cuts;
+            for (int64_t piece = 0; piece < c.pieces; ++piece)
+                for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
+                    const int64_t begin = c.segments * piece / c.pieces, end = c.segments * (piece + 1) / c.pieces;
+                    const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
+                    const float* from[kSumSegments];
+                    float* to[kSumSegments];
+                    for (int64_t i = begin; i < end; ++i)
+                        from[i - begin] = x + segment_offset(a, s, i) + v0 * kLoadLanes;
+                    const SumFunction sum = kSums[end - begin][v1 - v0];
+                    for (int64_t o = first; o < last; ++o) {
+                        for (int64_t i = begin; i < end; ++i)
+                            to[i - begin] = sums + o * s.slots + i * s.padded + v0 * kLoadLanes;
+                        sum(lists[o - first], from, to);
                     }
                 }
-                const Cuts& c = s.cuts;
-                for (int64_t piece = 0; piece < c.pieces; ++piece)
-                    for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
-                        const int64_t begin = c.segments * piece / c.pieces, end = c.segments * (piece + 1) / c.pieces;
-                        const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
-                        const float* from[kSumSegments];
-                        float* to[kSumSegments];
-                        for (int64_t i = begin; i < end; ++i)
-                            from[i - begin] = x + segment_offset(a, s, i) + v0 * kLoadLanes;
-                        const SumFunction sum = kSums[end - begin][v1 - v0];
-                        for (int64_t o = first; o < last; ++o) {
-                            for (int64_t i = begin; i < end; ++i)
-                                to[i - begin] = sums + o * s.slots + i * s.padded + v0 * kLoadLanes;
-                            sum(lists[o - first], from, to);
-                        }
-                    }
-            }
-    }
+        }
 }
 
 // Adds the shards up, and turns (o, slot) into (slot, o).
-void kernel_reduce(void* context, int64_t task, Arena&) {
-    const Conv2dPoolBackwardKernel& a = static_cast<const KernelJob*>(context)->a;
-    const KernelPlan& p = static_cast<const KernelJob*>(context)->p;
+void reduce(const Conv2dPoolBackwardKernel& a, const Plan& p, int64_t task) {
     const Segments& s = p.s;
     const int64_t first = task * kOutputs, last = at_most(first + kOutputs, a.O), size = a.O * s.slots;
     for (int64_t shard = 1; shard < p.shards; ++shard)
@@ -177,28 +155,20 @@ void kernel_reduce(void* context, int64_t task, Arena&) {
     }
 }
 
-void backward_kernel(const void* arguments, Context& context) {
-    const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return run_guarded(a, context, winograd_kernel_family.kernels[1], backward_kernel);
-    const KernelPlan p = kernel_plan(a, context.workspace);
-    KernelJob job{a, p};
-    const double work = double(a.N * a.QH * a.QW * a.O) * double(p.s.slots);
-    parallel_for(p.shards * a.GROUPS * p.cuts, work, kernel_share, &job);
-    parallel_for(ceil_div(a.O, kOutputs), double(p.shards * a.O * p.s.slots), kernel_reduce, &job);
+void backward_kernel(const Conv2dPoolBackwardKernel& a, const Plan& p) {
+    parallel_for(p.shards * a.GROUPS * p.cuts, double(a.N * a.QH * a.QW * a.O) * double(p.s.slots),
+                 [&](int64_t task, Arena& arena) { share(a, p, task, arena); });
+    parallel_for(ceil_div(a.O, kOutputs), double(p.shards * a.O * p.s.slots), [&](int64_t task) { reduce(a, p, task); });
 }
 
-int64_t kernel_workspace(const void* arguments) {
-    const Conv2dPoolBackwardKernel& a = *static_cast<const Conv2dPoolBackwardKernel*>(arguments);
-    if (algorithm_of(a) != kDirect) return guarded_bytes(a, winograd_kernel_family.kernels[1], kernel_workspace);
-    return kernel_plan(a, nullptr).bytes;
-}
-
-const Kernel kKernels[] = {{"conv2d_pool_backward_kernel", backward_kernel, kernel_workspace, algorithm_number<Conv2dPoolBackwardKernel>}};
+constexpr Kernel direct = kernel<plan_of, backward_kernel>();
+constexpr Kernel winograd = guarded<Conv2dPoolBackwardKernel, kernels::winograd_conv2d_pool_backward_kernel,
+                                    kernels::conv2d_pool_backward_kernel>();
+const Kernel& choose(const Conv2dPoolBackwardKernel& a) { return algorithm_of(a) == kDirect ? direct : winograd; }
 
 }  // namespace
 
-extern const Family conv2d_routed_kernel_family;
-const Family conv2d_routed_kernel_family = {kKernels, 1};
+const Kernel kernels::conv2d_pool_backward_kernel =
+    chosen<Conv2dPoolBackwardKernel, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

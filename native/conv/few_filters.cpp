@@ -3,32 +3,23 @@
 // 6 channels fill 6 lanes of 8 (of 16 with AVX-512), and a tile one vector wide needs one broadcast a product. With
 // pixels in the lanes a row of 28 fills 28 of 32, a vector of x serves every output channel, and the weights are the
 // broadcasts. The band's rows of x are first taken apart into planes (conv/few_filters.hpp; for one channel a copy with
-// borders), the results of a row put together again by transposing V x V.
+// borders), the results of a row put together again by transposing V x V. A row's ends and its transposition cost as
+// much as 30 taps of 6 channels: conv/choice.hpp weighs it.
 //
 // Loop order: row oy > block of at most 6 channels > group of vectors of pixels > tap (kh, kw, c) > channel. Register
 // tile, channels x vectors: AVX-512 6 x 4 (24 accumulators + 4 + 1), AVX2 6 x 2 or 4 x 3 (12 + 3 + 1), baseline 6 x 2.
 // Weights are read as they lie, (tap, channel), and sums run over taps in their order, with the bias last: bit for bit
 // the sums of conv/conv2d.cpp. Sigmoid and tanh run over a band's finished NHWC rows. Task = (image, band of rows).
 //
-// Measured (Zen 3, one thread, 100 x 28x28, 5x5, ms, beside vectors of channels): 1 -> 6: 0.47 for 0.64; 3 -> 6: 1.15
-// for 1.63; 6 -> 6: 2.2 for 3.7; but 1 -> 12: 1.07 for 0.86, since 12 channels fill 3/4 of their lanes and two blocks
-// go through a row. A row's ends and its transposition cost as much as 30 taps of 6 channels, so narrow pictures (10
-// pixels) lose by 2: conv/choice.hpp weighs it. Not tried further, by count: x repeated once a channel so that lanes
-// are (pixel, channel) needs an unaligned load for each product, half of which cross a cache line (all, with AVX-512).
-//
 // conv2d_pool_map: average pooling behind it, as training needs it. The activations stay in planes, (channel, row,
-// pixel), for conv/few_filters_backward_kernel.cpp to read; the windows' sums are made from a row's planes while they lie in L1, and
-// only they are put together again. LeNet's first layer (100 x 28x28x1 -> 6, sigmoid, 2x2), two threads, with its gradient:
-// 0.80 ms where convolution, pooling, its way back and the kernel's gradient take 0.91 in steps of their own, and 1.2 for
-// 1.5 while neighbours use the cache. A window's rows follow each other without gaps, so
-// that the sigmoid runs over 56 pixels, and not over twice 32.
+// pixel), for conv/few_filters_backward_kernel.cpp to read; the windows' sums are made from a row's planes while they
+// lie in L1, and only they are put together again. A window's rows follow each other without gaps, so that the sigmoid
+// runs over 56 pixels, and not over twice 32.
 #include "conv/choice.hpp"
-#include "conv/few_filters.hpp"
 #include "conv/conv2d_pool.hpp"
-#include "runtime/parallel.hpp"
+#include "conv/few_filters.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 namespace few {
 
@@ -93,41 +84,35 @@ __attribute__((noinline)) void tile(const Row& t) {
 }
 
 using TileFunction = void (*)(const Row&);
-#define PELLUCID_NARROW(O)                                                                                          \
+#define PELLUCID_TILES_OF_FEW(O)                                                                                          \
     {nullptr, tile<O, 1>, tile<O, 2>, vectors_of(O) < 3 ? nullptr : tile<O, (vectors_of(O) < 3 ? 1 : 3)>,           \
      vectors_of(O) < 4 ? nullptr : tile<O, (vectors_of(O) < 4 ? 1 : 4)>}
 const TileFunction kTiles[kChannels + 1][5] = {
-    {}, PELLUCID_NARROW(1), PELLUCID_NARROW(2), PELLUCID_NARROW(3),
-    PELLUCID_NARROW(4), PELLUCID_NARROW(5), PELLUCID_NARROW(6),
+    {}, PELLUCID_TILES_OF_FEW(1), PELLUCID_TILES_OF_FEW(2), PELLUCID_TILES_OF_FEW(3),
+    PELLUCID_TILES_OF_FEW(4), PELLUCID_TILES_OF_FEW(5), PELLUCID_TILES_OF_FEW(6),
 };
 
 struct Plan {
     Planes planes;
     int64_t depth, bands;
     int32_t* offset;
-    int64_t bytes;
 };
 
 // Bands of whole windows, so many rows high.
+constexpr int64_t window_rows(const Conv2d&) { return 1; }
+constexpr int64_t window_rows(const Conv2dPoolMap& a) { return a.PH; }
+
 template <typename Arguments>
-Plan plan_of(const Arguments& a, int64_t window, void* workspace) {
+Plan plan_of(const Arguments& a, Memory& memory) {
     Plan p;
     p.depth = a.KH * a.KW * a.C;
     const int64_t most = band_rows(a, 0, kBandFloats);
     const int64_t bands = at_most(at_least(ceil_div(a.OH, most), ceil_div(kTasks, at_least(a.N, 1))), a.OH);
-    p.planes = planes_of(a, round_up(ceil_div(a.OH, bands), window));
+    p.planes = planes_of(a, round_up(ceil_div(a.OH, bands), window_rows(a)));
     p.bands = ceil_div(a.OH, p.planes.rows);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.offset = pieces.take<int32_t>(p.depth);
-    p.bytes = pieces.used;
+    p.offset = memory.take<int32_t>(p.depth);
     return p;
 }
-
-template <typename Arguments>
-struct Job {
-    const Arguments& a;
-    const Plan& p;
-};
 
 // A task's picture, rows, and memory: planes of x, and so many floats for results.
 struct Band {
@@ -136,16 +121,10 @@ struct Band {
 };
 
 template <typename Arguments>
-Band band_of(const Job<Arguments>& job, int64_t task, int64_t results, Arena& arena) {
-    const auto& [a, p] = job;
+Band band_of(const Arguments& a, const Plan& p, int64_t task, int64_t results, Arena& arena) {
     const int64_t first = task % p.bands * p.planes.rows;
     Band b{task / p.bands, first, at_most(a.OH - first, p.planes.rows), nullptr, nullptr};
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        b.x = pieces.take<float>(plane_floats(a, p.planes));
-        b.results = pieces.take<float>(results);
-    }
+    take(arena, piece(b.x, plane_floats(a, p.planes)), piece(b.results, results));
     fill_planes(a, p.planes, a.x + b.n * a.H * a.W * a.C, first, b.rows, b.x);
     return b;
 }
@@ -182,11 +161,9 @@ void activate(float* y, int64_t count, int64_t kind, float slope) {
     if (i < count) store_partial(y + i, activated(load_partial(y + i, count - i), kind, slope), count - i);
 }
 
-void band(void* context, int64_t task, Arena& arena) {
-    const Job<Conv2d>& job = *static_cast<const Job<Conv2d>*>(context);
-    const auto& [a, p] = job;
+void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
     const int64_t width = p.planes.width;
-    const Band b = band_of(job, task, a.O * width, arena);
+    const Band b = band_of(a, p, task, a.O * width, arena);
     float* const y = a.y + (b.n * a.OH + b.first) * a.OW * a.O;
     float* const stop = y + b.rows * a.OW * a.O;
     for (int64_t oy = 0; oy < b.rows; ++oy) {
@@ -207,16 +184,6 @@ void keep(float* results, int64_t count, float slope, int64_t space, float* map)
     }
 }
 
-constexpr auto keep_of(int64_t kind) {
-    switch (kind) {
-        case kRelu: return keep<kRelu>;
-        case kLeakyRelu: return keep<kLeakyRelu>;
-        case kSigmoid: return keep<kSigmoid>;
-        case kTanh: return keep<kTanh>;
-        default: return keep<kLinear>;
-    }
-}
-
 // means = those of one row of windows of one channel, whose pixels' rows follow each other.
 void join_windows(const Conv2dPoolMap& a, const float* pixels, int64_t width, const Mean& mean, float* means) {
     if (a.PH == 2 && a.PW == 2) {
@@ -234,59 +201,45 @@ void join_windows(const Conv2dPoolMap& a, const float* pixels, int64_t width, co
     }
 }
 
-void pooled_band(void* context, int64_t task, Arena& arena) {
-    const Job<Conv2dPoolMap>& job = *static_cast<const Job<Conv2dPoolMap>*>(context);
-    const auto& [a, p] = job;
+void band(const Conv2dPoolMap& a, const Plan& p, int64_t task, Arena& arena) {
     // The rows of a window follow each other without gaps, as in the map; what is written behind one, the next
     // overwrites. Vectors of pairs reach up to 2V behind the last.
     const int64_t width = p.planes.width, plane = a.PH * a.OW + 3 * V, pooled = a.QW * a.O;
-    const Band b = band_of(job, task, a.O * (plane + width), arena);
+    const Band b = band_of(a, p, task, a.O * (plane + width), arena);
     float* const means = b.results + a.O * plane;
-    const auto keep = keep_of(a.ACTIVATION);
     const Mean mean(a.PH * a.PW);
     const int64_t last = at_most((b.first + b.rows) / a.PH, a.QH);  // pooled row
     float* const stop = a.y + (b.n * a.QH + last) * pooled;
     for (int64_t oy = 0; oy < b.rows; oy += a.PH) {
         const int64_t rows = at_most(b.rows - oy, a.PH), q = (b.first + oy) / a.PH;
         for (int64_t i = 0; i < rows; ++i) convolve_row(a, p, b, oy + i, b.results + i * a.OW, plane);
-        for (int64_t o = 0; o < a.O; ++o)
-            keep(b.results + o * plane, rows * a.OW, float(a.slope), (b.rows - oy) * a.OW,
-                 a.map + ((b.n * a.O + o) * a.OH + b.first + oy) * a.OW);
+        with_activation(a.ACTIVATION, [&](auto kind) {
+            for (int64_t o = 0; o < a.O; ++o)
+                keep<kind.value>(b.results + o * plane, rows * a.OW, float(a.slope), (b.rows - oy) * a.OW,
+                                 a.map + ((b.n * a.O + o) * a.OH + b.first + oy) * a.OW);
+        });
         if (q >= last) continue;
         for (int64_t o = 0; o < a.O; ++o) join_windows(a, b.results + o * plane, width, mean, means + o * width);
         interleave(means, width, a.QW, a.O, a.y + (b.n * a.QH + q) * pooled, stop);
     }
 }
 
-template <typename Arguments, int64_t WINDOW(const Arguments&), void BAND(void*, int64_t, Arena&)>
-void forward(const void* arguments, Context& context) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    const Plan p = plan_of(a, WINDOW(a), context.workspace);
+template <typename Arguments>
+void forward(const Arguments& a, const Plan& p) {
     plane_offsets(a, p.planes, p.offset);
-    Job<Arguments> job{a, p};
-    parallel_for(a.N * p.bands, double(a.N * a.OH * a.OW) * double(p.depth * a.O), BAND, &job);
+    parallel_for(a.N * p.bands, double(a.N * a.OH * a.OW) * double(p.depth * a.O),
+                 [&](int64_t task, Arena& arena) { band(a, p, task, arena); });
 }
-
-template <typename Arguments, int64_t WINDOW(const Arguments&)>
-int64_t workspace_bytes(const void* arguments) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    return plan_of(a, WINDOW(a), nullptr).bytes;
-}
-
-int64_t no_window(const Conv2d&) { return 1; }
-int64_t window_rows(const Conv2dPoolMap& a) { return a.PH; }
-
-const Kernel kKernels[] = {
-    {"conv2d_narrow", forward<Conv2d, no_window, band>, workspace_bytes<Conv2d, no_window>},
-    {"conv2d_pool_map", forward<Conv2dPoolMap, window_rows, pooled_band>, workspace_bytes<Conv2dPoolMap, window_rows>,
-     algorithm_number<Conv2dPoolMap>},
-};
 
 }  // namespace few
+
+// conv2d_pool_map runs in any case; its number tells whether it is worth asking for.
+constexpr Kernel pool_map = kernel<few::plan_of<Conv2dPoolMap>, few::forward<Conv2dPoolMap>>();
+const Kernel& choose(const Conv2dPoolMap&) { return pool_map; }
+
 }  // namespace
 
-extern const Family conv2d_narrow_family;
-const Family conv2d_narrow_family = {few::kKernels, 2};
+const Kernel kernels::few_filters_conv2d = kernel<few::plan_of<Conv2d>, few::forward<Conv2d>>();
+const Kernel kernels::conv2d_pool_map = chosen<Conv2dPoolMap, choose, algorithm_of>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -3,8 +3,7 @@
 #pragma once
 #include "conv/conv2d.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // Rows of a band of x as planes: (channel, ox mod SW, row, ox / SW), zero outside the picture. Tap (kh, kw, c) of
@@ -220,5 +219,4 @@ inline void deinterleave(const float* x, int64_t pixels, int64_t channels, const
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -6,25 +6,20 @@
 // to a vector for each pair (tap, channel), whose lanes are summed up at the very end. Neither operand is a broadcast.
 //
 // Loop order: image > band of rows > block of channels > block of taps > row > vector of pixels > tap > channel.
-// Register tile, taps x channels: AVX-512 4 x 6 (24 accumulators + 6 + 1 of 32), AVX2 4 x 3 (12 + 3 + 1 of 16), baseline
-// 3 x 3. With AVX-512 nearly every load of x crosses a line and counts twice, so taps are few: LeNet's 25 taps x 6
-// channels as 5 x 3 (6 x 4 cut evenly) took 0.40 ms, as 4 x 6 they take 0.30 (Zen 4, two threads). A band's planes
-// stay in L1. The shards of images, as many as shape says, each add to vectors of their own; these are added in
-// order. Task = shard.
-//
-// Measured (Zen 3, one thread): 5x5, 1 -> 6, 100 x 28x28: 0.44 ms, 0.64 with channels in the lanes.
+// Register tile, taps x channels: AVX-512 4 x 6 (24 accumulators + 6 + 1 of 32), AVX2 4 x 3 (12 + 3 + 1 of 16),
+// baseline 3 x 3. With AVX-512 nearly every load of x crosses a line and counts twice, so taps are few. A band's planes
+// stay in L1. The shards of images, as many as shape says, each add to vectors of their own; these are added in order.
+// Task = shard.
 //
 // conv2d_pool_map_backward_kernel: the same behind an activation and average pooling, from the map's planes and the
 // gradient of the pooled means: each pixel's dz = its window's share * f'(map) is made where a row of planes is wanted,
 // so that the unpooled gradient is never written; its sum over pixels is the bias's gradient.
-#include "conv/choice.hpp"
-#include "conv/few_filters.hpp"
-#include "conv/conv2d_pool.hpp"
-#include "runtime/parallel.hpp"
 #include "common/shards.hpp"
+#include "conv/choice.hpp"
+#include "conv/conv2d_pool.hpp"
+#include "conv/few_filters.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 namespace few {
 
@@ -83,17 +78,17 @@ __attribute__((noinline)) void tile(const Band& b) {
 
 using TileFunction = void (*)(const Band&);
 #if PELLUCID_VECTOR == 16
-#define PELLUCID_NARROW(T) {nullptr, tile<T, 1>, tile<T, 2>, tile<T, 3>, tile<T, 4>, tile<T, 5>, tile<T, 6>}
+#define PELLUCID_TILES_OF_FEW(T) {nullptr, tile<T, 1>, tile<T, 2>, tile<T, 3>, tile<T, 4>, tile<T, 5>, tile<T, 6>}
 #else
-#define PELLUCID_NARROW(T) {nullptr, tile<T, 1>, tile<T, 2>, tile<T, 3>}
+#define PELLUCID_TILES_OF_FEW(T) {nullptr, tile<T, 1>, tile<T, 2>, tile<T, 3>}
 #endif
 const TileFunction kTiles[kTaps + 1][kChannels + 1] = {
     {},
-    PELLUCID_NARROW(1),
-    PELLUCID_NARROW(2),
-    PELLUCID_NARROW(3),
+    PELLUCID_TILES_OF_FEW(1),
+    PELLUCID_TILES_OF_FEW(2),
+    PELLUCID_TILES_OF_FEW(3),
 #if PELLUCID_VECTOR >= 8
-    PELLUCID_NARROW(4),
+    PELLUCID_TILES_OF_FEW(4),
 #endif
 };
 
@@ -104,32 +99,26 @@ struct Plan {
     int32_t* offset;
     float* sums;
     double* bias;  // sums of dz, (shard, channel), where they are wanted
-    int64_t bytes;
 };
 
 // Bands of whole windows, so many rows high.
+constexpr int64_t window_rows(const Conv2dBackwardKernel&) { return 1; }
+constexpr int64_t window_rows(const Conv2dPoolMapBackwardKernel& a) { return a.PH; }
+
 template <typename Arguments>
-Plan plan_of(const Arguments& a, int64_t window, void* workspace) {
+Plan plan_of(const Arguments& a, Memory& memory) {
     Plan p;
     p.depth = a.KH * a.KW * a.C;
     p.size = p.depth * a.O * V;
     const int64_t most = band_rows(a, a.O * round_up(a.OW, V), kBandFloats);
-    p.planes = planes_of(a, round_up(ceil_div(a.OH, ceil_div(a.OH, most)), window));
+    p.planes = planes_of(a, round_up(ceil_div(a.OH, ceil_div(a.OH, most)), window_rows(a)));
     p.bands = ceil_div(a.OH, p.planes.rows);
     p.shards = at_least(at_most(at_most(a.N, kShards), kShardBytes / (4 * p.size)), 1);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.offset = pieces.take<int32_t>(p.depth);
-    p.sums = pieces.take<float>(p.shards * p.size);
-    p.bias = pieces.take<double>(p.shards * a.O);
-    p.bytes = pieces.used;
+    p.offset = memory.take<int32_t>(p.depth);
+    p.sums = memory.take<float>(p.shards * p.size);
+    p.bias = memory.take<double>(p.shards * a.O);
     return p;
 }
-
-template <typename Arguments>
-struct Job {
-    const Arguments& a;
-    const Plan& p;
-};
 
 // Rows first .. first + rows - 1 of picture n's gradient as planes, zero behind a row's pixels.
 struct Rows {
@@ -138,8 +127,7 @@ struct Rows {
     int64_t plane, width;  // floats of a plane, of a row
 };
 
-void take_rows(const Job<Conv2dBackwardKernel>& job, int64_t, const Rows& r, float*) {
-    const Conv2dBackwardKernel& a = job.a;
+void take_rows(const Conv2dBackwardKernel& a, const Rows& r, float*, double*) {
     const float* const stop = a.dy + a.N * a.OH * a.OW * a.O;
     for (int64_t row = 0; row < r.rows; ++row)
         deinterleave(a.dy + ((r.n * a.OH + r.first + row) * a.OW) * a.O, a.OW, a.O, stop, r.plane,
@@ -199,21 +187,10 @@ void derive_row(const Derived& d) {
     }
 }
 
-constexpr auto derive_row_of(int64_t kind) {
-    switch (kind) {
-        case kRelu: return derive_row<kRelu>;
-        case kLeakyRelu: return derive_row<kLeakyRelu>;
-        case kSigmoid: return derive_row<kSigmoid>;
-        case kTanh: return derive_row<kTanh>;
-        default: return derive_row<kLinear>;
-    }
-}
-
-void take_rows(const Job<Conv2dPoolMapBackwardKernel>& job, int64_t shard, const Rows& r, float* scratch) {
-    const Conv2dPoolMapBackwardKernel& a = job.a;
+// Adds the sums of dz over the pixels to bias.
+void take_rows(const Conv2dPoolMapBackwardKernel& a, const Rows& r, float* scratch, double* bias) {
     const float* const stop = a.dy + a.N * a.QH * a.QW * a.O;
     const int64_t width = r.width, map_plane = a.OH * a.OW;
-    const auto derive = derive_row_of(a.ACTIVATION);
     float *const means = scratch, *const shares = means + a.O * width, *const sums = shares + a.O * width;
     Derived d{shares, width, nullptr, map_plane, a.map + a.N * a.O * map_plane, nullptr, r.plane, a.O, a.QW * a.PW,
               float(a.slope), sums};
@@ -230,29 +207,23 @@ void take_rows(const Job<Conv2dPoolMapBackwardKernel>& job, int64_t shard, const
             for (int64_t o = 0; o < a.O; ++o) share_out(a, means + o * width, width, shares + o * width);
         }
         d.map = a.map + r.n * a.O * map_plane + y * a.OW;
-        derive(d);
+        with_activation(a.ACTIVATION, [&](auto kind) { derive_row<kind.value>(d); });
     }
     for (int64_t o = 0; o < a.O; ++o)
-        for (int64_t lane = 0; lane < V; ++lane) job.p.bias[shard * a.O + o] += double(sums[o * V + lane]);
+        for (int64_t lane = 0; lane < V; ++lane) bias[o] += double(sums[o * V + lane]);
 }
 
 template <typename Arguments>
-void shard(void* context, int64_t task, Arena& arena) {
-    const Job<Arguments>& job = *static_cast<const Job<Arguments>*>(context);
-    const auto& [a, p] = job;
+void shard(const Arguments& a, const Plan& p, int64_t task, Arena& arena) {
     const Planes& planes = p.planes;
     const int64_t plane = planes.rows * planes.width;  // of dy
-    float *x = nullptr, *dy = nullptr, *scratch = nullptr;
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        x = pieces.take<float>(plane_floats(a, planes));
-        dy = pieces.take<float>(a.O * plane);
-        scratch = pieces.take<float>(a.O * (2 * planes.width + V));
-    }
+    float *x, *dy, *scratch;
+    take(arena, piece(x, plane_floats(a, planes)), piece(dy, a.O * plane),
+         piece(scratch, a.O * (2 * planes.width + V)));
     float* const sums = p.sums + task * p.size;
     memset(sums, 0, size_t(p.size) * sizeof(float));
-    for (int64_t o = 0; o < a.O; ++o) p.bias[task * a.O + o] = 0;
+    double* const bias = p.bias + task * a.O;
+    for (int64_t o = 0; o < a.O; ++o) bias[o] = 0;
     const int64_t channel_blocks = ceil_div(a.O, kChannels), tap_blocks = ceil_div(p.depth, kTaps);
     Band b;
     b.x_row = a.SH * planes.pitch;
@@ -263,7 +234,7 @@ void shard(void* context, int64_t task, Arena& arena) {
         for (int64_t first = 0; first < a.OH; first += planes.rows) {
             b.rows = at_most(planes.rows, a.OH - first);
             fill_planes(a, planes, a.x + n * a.H * a.W * a.C, first, b.rows, x);
-            take_rows(job, task, {n, first, b.rows, dy, plane, planes.width}, scratch);
+            take_rows(a, {n, first, b.rows, dy, plane, planes.width}, scratch, bias);
             b.x = x;
             for (int64_t i = 0; i < channel_blocks; ++i) {
                 const int64_t o = a.O * i / channel_blocks, channels = a.O * (i + 1) / channel_blocks - o;
@@ -278,15 +249,11 @@ void shard(void* context, int64_t task, Arena& arena) {
         }
 }
 
-int64_t window_rows(const Conv2dBackwardKernel&) { return 1; }
-int64_t window_rows(const Conv2dPoolMapBackwardKernel& a) { return a.PH; }
 float* bias_gradient(const Conv2dBackwardKernel&) { return nullptr; }
 float* bias_gradient(const Conv2dPoolMapBackwardKernel& a) { return a.dbias; }
 
 template <typename Arguments>
-void backward_kernel(const void* arguments, Context& context) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    const Plan p = plan_of(a, window_rows(a), context.workspace);
+void backward_kernel(const Arguments& a, const Plan& p) {
     const int64_t entries = p.depth * a.O;
     float* const dbias = bias_gradient(a);
     if (a.N == 0) {
@@ -295,9 +262,9 @@ void backward_kernel(const void* arguments, Context& context) {
         return;
     }
     plane_offsets(a, p.planes, p.offset);
-    Job<Arguments> job{a, p};
-    parallel_for(p.shards, double(a.N * a.OH * a.OW) * double(entries), shard<Arguments>, &job);
-    add_shards({p.sums, p.shards, p.size, p.sums});
+    parallel_for(p.shards, double(a.N * a.OH * a.OW) * double(entries),
+                 [&](int64_t task, Arena& arena) { shard(a, p, task, arena); });
+    add_shards(p.sums, p.shards, p.size, p.sums);
     for (int64_t i = 0; i < entries; ++i) {
         float lanes[V];
         store(lanes, load(p.sums + i * V));
@@ -312,23 +279,13 @@ void backward_kernel(const void* arguments, Context& context) {
     }
 }
 
-template <typename Arguments>
-int64_t workspace_bytes(const void* arguments) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    return plan_of(a, window_rows(a), nullptr).bytes;
-}
-
-const Kernel kKernels[] = {
-    {"conv2d_narrow_backward_kernel", backward_kernel<Conv2dBackwardKernel>, workspace_bytes<Conv2dBackwardKernel>},
-    {"conv2d_pool_map_backward_kernel", backward_kernel<Conv2dPoolMapBackwardKernel>,
-     workspace_bytes<Conv2dPoolMapBackwardKernel>},
-};
-
 }  // namespace few
+
 }  // namespace
 
-extern const Family conv2d_narrow_kernel_family;
-const Family conv2d_narrow_kernel_family = {few::kKernels, 2};
+const Kernel kernels::few_filters_conv2d_backward_kernel =
+    kernel<few::plan_of<Conv2dBackwardKernel>, few::backward_kernel<Conv2dBackwardKernel>>();
+const Kernel kernels::conv2d_pool_map_backward_kernel =
+    kernel<few::plan_of<Conv2dPoolMapBackwardKernel>, few::backward_kernel<Conv2dPoolMapBackwardKernel>>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -9,13 +9,11 @@
 // they are few, even and odd entries have their own, since each waits 4 cycles for its last sum.
 //
 // Vectors are of 8 floats with AVX-512 too: rows begin anywhere, so nearly every load of 16 crosses a line of the
-// cache, of 8 half of them, and a segment of 5 floats fills 16 lanes worse. 5x5, 1 -> 30, 100 x 28x28 took 0.84 ms with
-// 16 and takes 0.58 with 8 (Zen 4, two threads).
+// cache, of 8 half of them, and a segment of 5 floats fills 16 lanes worse.
 #pragma once
-#include "common/vec.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 typedef float vw __attribute__((vector_size(4 * kLoadLanes)));
@@ -40,7 +38,7 @@ struct Entries {
 };
 
 template <int S, int NV>
-__attribute__((noinline)) void routed_sum(const Entries& e, const float* const* rows, float* const* out) {
+__attribute__((noinline)) void sparse_sum(const Entries& e, const float* const* rows, float* const* out) {
     constexpr int SETS = 2 * S * NV <= kSumVectors ? 2 : 1;
     vw sum[SETS][S][NV];
     const float* p[S];
@@ -85,7 +83,7 @@ __attribute__((noinline)) void routed_sum(const Entries& e, const float* const* 
 using SumFunction = void (*)(const Entries&, const float* const*, float* const*);
 template <int S, int NV>
 constexpr SumFunction sum_function() {
-    if constexpr (S * NV <= kSumVectors) return routed_sum<S, NV>;
+    if constexpr (S * NV <= kSumVectors) return sparse_sum<S, NV>;
     else return nullptr;
 }
 #define PELLUCID_SUMS(S)                                                                                              \
@@ -109,5 +107,4 @@ inline Cuts cuts_of(int64_t segments, int64_t vectors) {
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

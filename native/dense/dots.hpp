@@ -1,20 +1,16 @@
-// The last columns of a dense layer, where up to 4 are left behind whole vectors: lanes run along k there, not along the
-// columns, or they would cost a vector mostly empty (100 columns as 112 with AVX-512).
+// The last columns of a dense layer, where up to 4 are left behind whole vectors: lanes run along k there, not along
+// the columns, or they would cost a vector mostly empty (100 columns as 112 with AVX-512).
 //
 //     sums[n][c][lane] = sum over k = lane, lane + V, ... of in[n][k] * matrix[k][c]      then the lanes are added
 //
 // Loop order: tiles of 6 examples (3 with AVX2) x 4 columns > vectors of k. The columns are packed as [c][k], 4 always,
-// zeros where there are fewer. k comes in blocks of 256 where the columns before are multiplied by blocks (dense/packed.hpp),
-// else at once: the lanes' sums, and so the bits, are the same.
-//
-// 4320 -> 100 for 100 examples, Zen 4, one thread: 0.87 of the time with AVX-512 (0.95 ms), 0.96 with AVX2.
+// zeros where there are fewer. k comes in blocks of 256 where the columns before are multiplied by blocks
+// (dense/packed.hpp), else at once: the lanes' sums, and so the bits, are the same.
 #pragma once
 #include "common/gather_gemm.hpp"
-#include "runtime/parallel.hpp"
 #include "common/transpose.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kFewPanels = 16;         // from so many on, strips of panels are work enough for all threads
@@ -121,24 +117,21 @@ struct Dots {
     const float* packed;
 };
 
-inline void dots_task(void* context, int64_t task, Arena& arena) {
-    const Dots& d = *static_cast<const Dots*>(context);
-    const int64_t n0 = task * kDotRows, rows = at_most(d.N - n0, int64_t(kDotRows)), dots = dotted(d.m);
-    float* const sums = static_cast<float*>(arena_reserve(arena, size_t(dot_sums(rows)) * sizeof(float)));
-    const float* from[kDotRows];
-    float* to[kDotRows];
-    for (int64_t n = 0; n < rows; ++n) {
-        from[n] = d.in + (n0 + n) * d.m.depth;
-        to[n] = d.out + (n0 + n) * d.m.columns;
-    }
-    multiply_dots(rows, from, d.m.depth, d.packed, d.m.depth, sums, true);
-    finish_dots(sums, rows, to, d.m.columns - dots, dots, d.epilogue);
-}
-
-inline void run_dots(Dots d) {
-    parallel_for(ceil_div(d.N, int64_t(kDotRows)), double(d.N * d.m.depth) * double(kDots), dots_task, &d);
+inline void run_dots(const Dots& d) {
+    parallel_for(ceil_div(d.N, int64_t(kDotRows)), double(d.N * d.m.depth) * double(kDots), [&](int64_t task, Arena& arena) {
+        const int64_t n0 = task * kDotRows, rows = at_most(d.N - n0, int64_t(kDotRows)), dots = dotted(d.m);
+        float* sums;
+        take(arena, piece(sums, dot_sums(rows)));
+        const float* from[kDotRows];
+        float* to[kDotRows];
+        for (int64_t n = 0; n < rows; ++n) {
+            from[n] = d.in + (n0 + n) * d.m.depth;
+            to[n] = d.out + (n0 + n) * d.m.columns;
+        }
+        multiply_dots(rows, from, d.m.depth, d.packed, d.m.depth, sums, true);
+        finish_dots(sums, rows, to, d.m.columns - dots, dots, d.epilogue);
+    });
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -4,19 +4,10 @@
 // Loop order: bands of rows (tasks) > blocks of 256 k > panels > register tiles. A band's results, 17 x 100, stay in L1
 // while the packed weights, 1.8 MB for 4320 -> 100, pass from L3 once a band: 8 GB/s at 16 rows.
 // Columns behind the last whole vector: dense/dots.hpp.
-//
-// 4320 -> 100 for 100 examples, Zen 3, two threads: 0.48 ms with weights packed before, 0.56 with packing. Lost:
-// tasks that share the depth, each packing its own block of k and leaving a partial sum to be joined (0.56, 17 or 20
-// shares, and nothing to be saved by packing before); bands of 12, 25 and 50 rows (0.50, 0.48, 0.48); blocks of 128
-// k, the next panel fetched during this one (in a burst or a line a step), the next k of the examples (0 to 5 %
-// slower each).
 #pragma once
 #include "dense/dots.hpp"
-#include "runtime/parallel.hpp"
-#include "common/transpose.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kLine = 16;              // floats in a line of the cache
@@ -90,28 +81,18 @@ inline void pack_strip(const Matrix& m, int64_t c0, int64_t columns, int64_t k, 
 
 constexpr int64_t panel_floats(const Matrix& m) { return kDepth * round_up(m.columns - dotted(m), V); }
 // The last columns first (see pack_dots), then the panels.
-inline int64_t packed_bytes(const Matrix& m) {
-    return (ceil_div(m.depth, kDepth) * panel_floats(m) + dot_floats(m)) * int64_t(sizeof(float));
-}
-
-struct Packing {
-    const Matrix& m;
-    float* packed;
-};
-
-inline void pack_block(void* context, int64_t block, Arena& arena) {
-    const auto& [m, packed] = *static_cast<const Packing*>(context);
-    const int64_t k = block * kDepth;
-    const int64_t room = m.transposed ? kTail * kCopyStride : 0;
-    float* const copy = static_cast<float*>(arena_reserve(arena, size_t(room) * sizeof(float)));
-    const int64_t depth = at_most(m.depth - k, kDepth), columns = m.columns - dotted(m);
-    pack_strip(m, 0, columns, k, depth, copy, packed + dot_floats(m) + block * panel_floats(m));
-    pack_dots(m, k, depth, packed);
+inline int64_t packed_floats(const Matrix& m) {
+    return ceil_div(m.depth, kDepth) * panel_floats(m) + dot_floats(m);
 }
 
 inline void pack_matrix(const Matrix& m, float* packed) {
-    Packing job{m, packed};
-    parallel_for(ceil_div(m.depth, kDepth), double(m.depth * m.columns), pack_block, &job);
+    parallel_for(ceil_div(m.depth, kDepth), double(m.depth * m.columns), [&](int64_t block, Arena& arena) {
+        const int64_t k = block * kDepth, depth = at_most(m.depth - k, kDepth), columns = m.columns - dotted(m);
+        float* copy;
+        take(arena, piece(copy, m.transposed ? kTail * kCopyStride : 0));
+        pack_strip(m, 0, columns, k, depth, copy, packed + dot_floats(m) + block * panel_floats(m));
+        pack_dots(m, k, depth, packed);
+    });
 }
 
 // out (N, columns) = in (N, depth) . matrix, packed.
@@ -122,60 +103,55 @@ struct PackedProduct {
     int64_t N;
     const float* packed;
     Epilogue epilogue;
-    int64_t bands;
 };
 
-inline void packed_band(void* context, int64_t band, Arena& arena) {
-    const PackedProduct& p = *static_cast<const PackedProduct*>(context);
-    const int64_t n0 = p.N * band / p.bands, rows = p.N * (band + 1) / p.bands - n0;
+// Examples n0 .. n0 + rows - 1.
+inline void packed_band(const PackedProduct& p, int64_t n0, int64_t rows, Arena& arena) {
     const int64_t blocks = at_least(ceil_div(p.m.depth, kDepth), 1), dots = dotted(p.m);
     const int64_t columns = p.m.columns - dots, width = round_up(columns, V);
     const bool together = one_set(p.m.depth);
 
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* in = pieces.take<float>(together ? rows * kDepth : 0);
-        float* bias = pieces.take<float>(width);
-        float* sums = pieces.take<float>(dots ? dot_sums(rows) : 0);
-        const float** from = pieces.take<const float*>(rows);
-        float** to = pieces.take<float*>(rows);
-        if (pass == 0) continue;
-        for (int64_t i = 0; i < width; ++i) bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[i] : 0.0f;
-        const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
-        for (int64_t n = 0; n < rows; ++n) to[n] = p.out + (n0 + n) * p.m.columns;
-        for (int64_t block = 0; block < blocks; ++block) {
-            const int64_t k = block * kDepth;
-            Tile t;
-            t.offset = kIota;
-            t.depth = at_most(p.m.depth - k, kDepth);
-            t.first = block == 0;
-            t.last = block == blocks - 1;
-            t.epilogue = &epilogue;
-            for (int64_t n = 0; n < rows; ++n) {
-                from[n] = p.in + (n0 + n) * p.m.depth + k;
-                if (together) {
-                    copy_floats(from[n], t.depth, in + n * kDepth);
-                    from[n] = in + n * kDepth;
-                }
+    float *in, *bias, *sums;
+    const float** from;
+    float** to;
+    take(arena, piece(in, together ? rows * kDepth : 0), piece(bias, width), piece(sums, dots ? dot_sums(rows) : 0),
+         piece(from, rows), piece(to, rows));
+    for (int64_t i = 0; i < width; ++i) bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[i] : 0.0f;
+    const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
+    for (int64_t n = 0; n < rows; ++n) to[n] = p.out + (n0 + n) * p.m.columns;
+    for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t k = block * kDepth;
+        Tile t;
+        t.offset = kIota;
+        t.depth = at_most(p.m.depth - k, kDepth);
+        t.first = block == 0;
+        t.last = block == blocks - 1;
+        t.epilogue = &epilogue;
+        for (int64_t n = 0; n < rows; ++n) {
+            from[n] = p.in + (n0 + n) * p.m.depth + k;
+            if (together) {
+                copy_floats(from[n], t.depth, in + n * kDepth);
+                from[n] = in + n * kDepth;
             }
-            for (t.column = 0; t.column < columns; t.column += t.columns) {
-                t.panel = p.packed + dot_floats(p.m) + block * panel_floats(p.m) + t.column * kDepth;
-                t.columns = next_columns(columns - t.column);
-                multiply_panel(rows, from, to, t);
-            }
-            if (dots) multiply_dots(rows, from, t.depth, p.packed + k, p.m.depth, sums, t.first);
         }
-        if (dots) finish_dots(sums, rows, to, columns, dots, p.epilogue);
+        for (t.column = 0; t.column < columns; t.column += t.columns) {
+            t.panel = p.packed + dot_floats(p.m) + block * panel_floats(p.m) + t.column * kDepth;
+            t.columns = next_columns(columns - t.column);
+            multiply_panel(rows, from, to, t);
+        }
+        if (dots) multiply_dots(rows, from, t.depth, p.packed + k, p.m.depth, sums, t.first);
     }
+    if (dots) finish_dots(sums, rows, to, columns, dots, p.epilogue);
 }
 
-inline void multiply_packed(PackedProduct p) {
-    const int64_t rows = p.m.depth * p.m.columns <= kSmallMatrix ? kPackedRows : kLargeRows;
-    p.bands = at_least(at_most(p.N / rows, kPackedBands), 1);
-    parallel_for(p.bands, double(p.N * p.m.depth) * double(p.m.columns), packed_band, &p);
+inline void multiply_packed(const PackedProduct& p) {
+    const int64_t least = p.m.depth * p.m.columns <= kSmallMatrix ? kPackedRows : kLargeRows;
+    const int64_t bands = at_least(at_most(p.N / least, kPackedBands), 1);
+    parallel_for(bands, double(p.N * p.m.depth) * double(p.m.columns), [&](int64_t band, Arena& arena) {
+        const int64_t n0 = p.N * band / bands;
+        packed_band(p, n0, p.N * (band + 1) / bands - n0, arena);
+    });
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

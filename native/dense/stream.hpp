@@ -13,27 +13,17 @@
 // are fetched row by row. Few wide strips are shared out by blocks of k, whose sums are added in order at the end.
 //
 // To the input, a row of weights is a column of the matrix: strips of rows > runs of 32768 / N k > 16 rows (8 without
-// AVX) > blocks of 256 k > groups of 4 k > examples. A block is copied together first, since rows 4 KB apart share a set of
-// L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
+// AVX) > blocks of 256 k > groups of 4 k > examples. A block is copied together first, since rows 4 KB apart share a set
+// of L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
 // registers.
 //
 // Every sum runs over k in order within a block of 256 and over the blocks in order, as in the product for many
-// examples, so a result does not depend on how many there are. The last columns are those of dense/dots.hpp for both.
-//
-// Zen 3, one thread, against packing one panel of 16 columns at a time (64 bytes of each row): 25088 -> 4096 for 4
-// examples 102 -> 29 ms forward and 104 -> 43 to the input, 9216 -> 4096 for 16 46 -> 19 and 50 -> 22, where plain
-// reading of the weights takes 28 and 10. Lost: strips of 128 columns (64 ms: no prefetcher follows 512 bytes of each
-// row); 16 rows transposed where they lie, at a stride of 16 KB (56 ms). Packing strips of 4 panels (dense/dense.cpp) is 1.2
-// to 1.35 times slower at 24 to 48 examples, and as fast or faster from 64 on.
-//
-// Zen 4, two threads, AVX-512: 32 rows copied together fill L1; 16 take 25088 -> 4096 for 4 examples from 22.7 to
-// 17.7 ms to the input, 9216 -> 4096 for 16 from 12.6 to 9.5.
+// examples, so a result does not depend on how many there are.
+// The last columns are those of dense/dots.hpp for both.
 #pragma once
-#include "dense/packed.hpp"
 #include "dense/zeros.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kStreamed = 48;      // examples at most
@@ -92,17 +82,19 @@ PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t la
 }
 
 constexpr int64_t kPackGroups = 64;
-void stream_pack(void* context, int64_t task, Arena&) {
-    const Stream& s = *static_cast<const Stream*>(context);
-    const int64_t end = at_most((task + 1) * kPackGroups, ceil_div(s.m.depth, kGroup));
-    for (int64_t n = 0; n < s.N; ++n)
-        for (int64_t g = task * kPackGroups; g < end; ++g) {
-            const float* from = s.in + n * s.m.depth + g * kGroup;
-            float* to = s.packed + (g * s.N + n) * kGroup;
-            if ((g + 1) * kGroup <= s.m.depth) memcpy(to, from, kGroup * sizeof(float));
-            else
-                for (int64_t q = 0; q < kGroup; ++q) to[q] = g * kGroup + q < s.m.depth ? from[q] : 0.0f;
-        }
+void pack_examples(const Stream& s) {
+    const int64_t groups = ceil_div(s.m.depth, kGroup);
+    parallel_for(ceil_div(groups, kPackGroups), double(s.N * s.m.depth), [&](int64_t task) {
+        const int64_t end = at_most((task + 1) * kPackGroups, groups);
+        for (int64_t n = 0; n < s.N; ++n)
+            for (int64_t g = task * kPackGroups; g < end; ++g) {
+                const float* from = s.in + n * s.m.depth + g * kGroup;
+                float* to = s.packed + (g * s.N + n) * kGroup;
+                if ((g + 1) * kGroup <= s.m.depth) memcpy(to, from, kGroup * sizeof(float));
+                else
+                    for (int64_t q = 0; q < kGroup; ++q) to[q] = g * kGroup + q < s.m.depth ? from[q] : 0.0f;
+            }
+    });
 }
 
 // Adds the sums of one pair of vectors (or one vector) to the output, or puts them there.
@@ -162,21 +154,15 @@ PELLUCID_INLINE void strip_rows_of_one(const float* from, int64_t stride, int64_
     for (int v = 0; v < NV; ++v) store(sum + v * V, s[v]);
 }
 
-void stream_strip(void* context, int64_t task, Arena& arena) {
-    const Stream& s = *static_cast<const Stream*>(context);
+void stream_strip(const Stream& s, int64_t task, Arena& arena) {
     const int64_t strip = task % s.strips, chunk = task / s.strips, blocks = ceil_div(s.m.depth, kDepth);
     const int64_t c0 = strip * s.strip, columns = at_most(s.columns - c0, s.strip), width = round_up(columns, V);
     const int64_t b0 = blocks * chunk / s.chunks, b1 = blocks * (chunk + 1) / s.chunks;
     const int64_t k0 = b0 * kDepth, k1 = at_most(b1 * kDepth, s.m.depth);
-    Pieces pieces{nullptr, 0};
-    float *sums = nullptr, *copy = nullptr;
-    int32_t* some = nullptr;
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        sums = pieces.take<float>(s.N * width);
-        copy = pieces.take<float>(kVisit * width);
-        some = pieces.take<int32_t>(s.sparse ? k1 - k0 + kRowsAhead + 1 : 0);
-    }
+    float *sums, *copy;
+    int32_t* some;
+    take(arena, piece(sums, s.N * width), piece(copy, kVisit * width),
+         piece(some, s.sparse ? k1 - k0 + kRowsAhead + 1 : 0));
     const int64_t count = s.sparse && width == columns ? list_some(s.x, k0, k1, some) : k1 - k0;
     const bool sparse = s.sparse && width == columns && 4 * count < 3 * (k1 - k0);
     const int32_t* next = some;
@@ -232,23 +218,18 @@ void stream_strip(void* context, int64_t task, Arena& arena) {
 }
 
 // The sums of the blocks of k in order: the same bits as one task that adds them as it goes.
-struct Join {
-    const float* partial;  // (blocks, N, columns)
-    float* out;
-    int64_t N, row, columns, blocks;  // row: floats between those of out
-    Epilogue epilogue;
-};
-void join_row(void* context, int64_t n, Arena&) {
-    const Join& c = *static_cast<const Join*>(context);
-    for (int64_t j = 0; j < c.columns; j += V) {
-        const int64_t lanes = at_most(c.columns - j, V);
-        const float* from = c.partial + n * c.columns + j;
-        vf total = load_lanes(from, lanes);
-        for (int64_t b = 1; b < c.blocks; ++b) total += load_lanes(from + b * c.N * c.columns, lanes);
-        store_lanes(c.out + n * c.row + j, finish(c.epilogue, total, c.epilogue.bias + j, lanes), lanes);
-    }
+void join_blocks(const Stream& s) {
+    const int64_t blocks = ceil_div(s.m.depth, kDepth);
+    parallel_for(s.N, double(s.N * s.columns) * double(blocks), [&](int64_t n) {
+        for (int64_t j = 0; j < s.columns; j += V) {
+            const int64_t lanes = at_most(s.columns - j, V);
+            const float* from = s.partial + n * s.columns + j;
+            vf total = load_lanes(from, lanes);
+            for (int64_t b = 1; b < blocks; ++b) total += load_lanes(from + b * s.N * s.columns, lanes);
+            store_lanes(s.out + n * s.m.columns + j, finish(s.epilogue, total, s.epilogue.bias + j, lanes), lanes);
+        }
+    });
 }
-inline void run_join(Join& c) { parallel_for(c.N, double(c.N * c.columns) * double(c.blocks), join_row, &c); }
 
 // Each group of 4 k fetches its share of 2V rows x 256 floats, in the order of memory; `next` is where the rows that
 // are multiplied go on, or where the next ones begin.
@@ -298,11 +279,10 @@ void multiply_rows_few(const float* copy, int64_t depth, const float* x, float* 
         for (int v = 0; v < kRowVectors; ++v) store(sum + (n * kRowVectors + v) * V, s[n][v]);
 }
 
-void stream_rows(void* context, int64_t task, Arena& arena) {
-    const Stream& s = *static_cast<const Stream*>(context);
+void stream_rows(const Stream& s, int64_t task, Arena& arena) {
     constexpr int64_t most = kRowVectors * V;
-    float* sum = static_cast<float*>(arena_reserve(arena, size_t(most * (s.N + kCopyStride)) * sizeof(float)));
-    float* copy = sum + s.N * most;
+    float *sum, *copy;
+    take(arena, piece(sum, s.N * most), piece(copy, most * kCopyStride));
     const int64_t end = at_most((task + 1) * s.strip, s.columns);
     for (int64_t run = 0; run < s.m.depth; run += s.run)
         for (int64_t i = task * s.strip; i < end; i += most) {
@@ -336,61 +316,48 @@ void stream_rows(void* context, int64_t task, Arena& arena) {
 constexpr bool partial_fits(int64_t blocks, int64_t N, int64_t columns) {
     return blocks * N * columns <= kPartialFloats;
 }
-inline float* take_partial(Pieces& pieces, int64_t blocks, int64_t N, int64_t columns) {
-    return pieces.take<float>(blocks > 1 ? at_most(blocks * N * columns, kPartialFloats) : 0);
-}
-
-// Plans the work and takes what it needs of the workspace; with a base of null it only counts.
-inline void plan_stream(Stream& s, Pieces& pieces) {
-    const int64_t blocks = at_least(ceil_div(s.m.depth, kDepth), 1);
-    s.columns = s.m.columns - dotted(s.m);
-    s.dots = pieces.take<float>(s.m.transposed ? dot_floats(s.m) : 0);
-    s.packed = pieces.take<float>(s.N * round_up(s.m.depth, kGroup));
+// How the work is shared out, and what it needs of the workspace.
+inline Stream stream_of(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue, Memory& memory) {
+    Stream s{};
+    s.in = in;
+    s.out = out;
+    s.m = m;
+    s.N = N;
+    s.epilogue = epilogue;
+    const int64_t blocks = at_least(ceil_div(m.depth, kDepth), 1);
+    s.columns = m.columns - dotted(m);
+    s.dots = memory.take<float>(m.transposed ? dot_floats(m) : 0);
+    s.packed = memory.take<float>(N * round_up(m.depth, kGroup));
     s.chunks = 1;
     if (s.columns == 0) {
         s.strips = 0;
-    } else if (s.m.transposed) {
-        s.run = at_least(kRunFloats / s.N / kDepth * kDepth, kDepth);
+    } else if (m.transposed) {
+        s.run = at_least(kRunFloats / N / kDepth * kDepth, kDepth);
         s.strip = at_most(at_least(round_up(ceil_div(s.columns, kStreamTasks), 2 * V), 2 * V), 8 * V);
         s.strips = ceil_div(s.columns, s.strip);
     } else {
-        s.strip = at_least(kSumFloats / s.N, kStripLeast);
+        s.strip = at_least(kSumFloats / N, kStripLeast);
         s.strips = ceil_div(s.columns, s.strip);
         s.strip = round_up(ceil_div(s.columns, s.strips), 2 * V);
         s.strips = ceil_div(s.columns, s.strip);
-        s.partial = take_partial(pieces, blocks, s.N, s.columns);
-        if (partial_fits(blocks, s.N, s.columns)) s.chunks = at_least(at_most(kStreamTasks / s.strips, blocks), 1);
+        s.partial = memory.take<float>(blocks > 1 ? at_most(blocks * N * s.columns, kPartialFloats) : 0);
+        if (partial_fits(blocks, N, s.columns)) s.chunks = at_least(at_most(kStreamTasks / s.strips, blocks), 1);
     }
+    return s;
 }
 
 // dots: the last columns, packed; null for it to pack them itself. finite: the weights are known to be.
-inline void run_stream(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue,
-                       void* workspace, const float* dots, bool finite) {
-    Stream s{in, out, m, N, epilogue, 0, nullptr, nullptr, nullptr, nullptr, finite && N == 1 && !m.transposed, 0, 0, 0, 0};
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    plan_stream(s, pieces);
-    const double work = double(s.N * s.m.depth) * double(s.columns);
-    s.x = N == 1 && m.depth % kGroup == 0 ? in : s.packed;
-    if (s.x == s.packed)
-        parallel_for(ceil_div(s.m.depth, kGroup * kPackGroups), double(s.N * s.m.depth), stream_pack, &s);
-    parallel_for(s.strips * s.chunks, work, s.m.transposed ? stream_rows : stream_strip, &s);
-    if (s.chunks > 1) {
-        Join join{s.partial, s.out, s.N, s.m.columns, s.columns, ceil_div(s.m.depth, kDepth), s.epilogue};
-        run_join(join);
-    }
+inline void run_stream(Stream s, const float* dots, bool finite) {
+    s.sparse = finite && s.N == 1 && !s.m.transposed;
+    s.x = s.N == 1 && s.m.depth % kGroup == 0 ? s.in : s.packed;
+    if (s.x == s.packed) pack_examples(s);
+    parallel_for(s.strips * s.chunks, double(s.N * s.m.depth) * double(s.columns), [&](int64_t task, Arena& arena) {
+        s.m.transposed ? stream_rows(s, task, arena) : stream_strip(s, task, arena);
+    });
+    if (s.chunks > 1) join_blocks(s);
     if (!dots) pack_dots(s.m, 0, s.m.depth, s.dots);
     if (dotted(s.m)) run_dots({s.in, s.out, s.m, s.N, s.epilogue, dots ? dots : s.dots});
 }
 
-inline int64_t stream_workspace(int64_t N, const Matrix& m) {
-    Stream s{};
-    s.N = at_least(at_most(N, kStreamed), 1);
-    s.m = m;
-    Pieces pieces{nullptr, 0};
-    plan_stream(s, pieces);
-    return pieces.used;
-}
-
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,10 +1,10 @@
-// Behind a ReLU many numbers are zero. A single example's rows of weights that meet zeros are not read at all, where the
-// weights are known to be finite: 0 * w adds nothing to a sum then, and the bits stay. Forward, one example, weights kept.
+// Behind a ReLU many numbers are zero. A single example's rows of weights that meet zeros are not read at all, where
+// the weights are known to be finite: 0 * w adds nothing to a sum then, and the bits stay. Forward, one example,
+// weights kept.
 #pragma once
 #include "dense/packed.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // sum += x[k] * row k of the weights, for these k; so many entries behind them may be read.
@@ -52,5 +52,4 @@ inline void add_some(const float* weights, int64_t stride, const float* x, const
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -2,15 +2,9 @@
 // counter (i / 2, step), so that any thread can make any part and the backward pass makes the same mask again.
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". Vectors run over counters,
 // four of them at a time: 20 rounds of one are a chain, each step of which waits for the last. Task = 8 K elements.
-//
-// Measured (Zen 3, one thread): 0.92 ns a number with 4 chains, 0.97 with 3, 1.3 with 2; 1.7 with one and the words
-// put in order lane by lane.
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
-#include "runtime/parallel.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kChains = 4;
@@ -66,8 +60,7 @@ PELLUCID_INLINE void interleave(vu x0, vu x1, vu* words) {
         words[half] = (vu)(__builtin_convertvector(first[half], vl) | __builtin_convertvector(second[half], vl) << 32);
 }
 
-void dropout_block(void* context, int64_t task, Arena&) {
-    const Dropout& a = *static_cast<const Dropout*>(context);
+void drop_block(const Dropout& a, int64_t task) {
     const int64_t begin = task * kBlock, end = at_most(begin + kBlock, a.N * a.INNER);
     const uint32_t limit = uint32_t(uint64_t(a.rate * 4294967296.0)), key0 = a.counter[0], step = a.counter[1];
     const float scale = float(1.0 / (1.0 - a.rate));
@@ -93,18 +86,13 @@ void dropout_block(void* context, int64_t task, Arena&) {
     }
 }
 
-void dropout(const void* arguments, Context&) {
-    const Dropout& a = *static_cast<const Dropout*>(arguments);
+void run_dropout(const Dropout& a) {
     const int64_t count = a.N * a.INNER;
-    parallel_for(ceil_div(count, kBlock), 20.0 * double(count), dropout_block, const_cast<Dropout*>(&a));
+    parallel_for(ceil_div(count, kBlock), 20.0 * double(count), [&](int64_t task) { drop_block(a, task); });
 }
-
-const Kernel kKernels[] = {{"dropout", dropout, nullptr}};
 
 }  // namespace
 
-extern const Family dropout_family;
-const Family dropout_family = {kKernels, 1};
+const Kernel kernels::dropout = kernel<run_dropout>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,12 +1,9 @@
 // Softmax, its joint loss with cross-entropy, losses that are means over a picture's numbers (binary cross-entropy from
 // logits, squared and absolute error), and the running totals of an epoch. Rows are short (classes), so one row is one
 // loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows.
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
-#include "runtime/parallel.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kRows = 16;
@@ -31,37 +28,33 @@ double exponentials(const float* row, int64_t count, float largest, float* out) 
     return sum;
 }
 
-void softmax_rows(void* context, int64_t task, Arena&) {
-    const Softmax& a = *static_cast<const Softmax*>(context);
-    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+// row(n) for each of N rows, or row(n, scratch) with room for `room` numbers; `cost`: operations of one.
+template <typename Row>
+void each_row(int64_t N, double cost, int64_t room, const Row& row) {
+    parallel_for(ceil_div(N, kRows), cost * double(N), [=](int64_t task, Arena& arena) {
+        float* scratch;
+        take(arena, piece(scratch, room));
+        for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, N); ++n) call(row, scratch, n);
+    });
+}
+
+void run_softmax(const Softmax& a) {
+    if (a.K == 0) return;
+    each_row(a.N, 8.0 * double(a.K), 0, [&](int64_t n) {
         const float* x = a.x + n * a.K;
         float* y = a.y + n * a.K;
-        const double sum = exponentials(x, a.K, x[argmax(x, a.K)], y);
-        const float scale = float(1.0 / sum);
+        const float scale = float(1.0 / exponentials(x, a.K, x[argmax(x, a.K)], y));
         for (int64_t i = 0; i < a.K; ++i) y[i] *= scale;
-    }
+    });
 }
 
-void softmax(const void* arguments, Context&) {
-    const Softmax& a = *static_cast<const Softmax*>(arguments);
-    if (a.K == 0) return;
-    parallel_for(ceil_div(a.N, kRows), 8.0 * double(a.N * a.K), softmax_rows, const_cast<Softmax*>(&a));
-}
-
-void softmax_backward_rows(void* context, int64_t task, Arena&) {
-    const SoftmaxBackward& a = *static_cast<const SoftmaxBackward*>(context);
-    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+void run_softmax_backward(const SoftmaxBackward& a) {
+    each_row(a.N, 4.0 * double(a.K), 0, [&](int64_t n) {
         const float *dy = a.dy + n * a.K, *y = a.y + n * a.K;
         double dot = 0;
         for (int64_t i = 0; i < a.K; ++i) dot += double(dy[i]) * double(y[i]);
         for (int64_t i = 0; i < a.K; ++i) a.dx[n * a.K + i] = y[i] * (dy[i] - float(dot));
-    }
-}
-
-void softmax_backward(const void* arguments, Context&) {
-    const SoftmaxBackward& a = *static_cast<const SoftmaxBackward*>(arguments);
-    parallel_for(ceil_div(a.N, kRows), 4.0 * double(a.N * a.K), softmax_backward_rows,
-                 const_cast<SoftmaxBackward*>(&a));
+    });
 }
 
 // ln of a double of at least 1 (a sum of exponentials, the largest of them 1).
@@ -81,23 +74,15 @@ double logarithm(double x) {
     return 2.0 * sum + scale * 0.69314718055994530942;
 }
 
-struct LossJob {
-    const SoftmaxCrossEntropy& a;
-    int64_t* status;
-};
-
-void loss_rows(void* context, int64_t task, Arena& arena) {
-    const LossJob& job = *static_cast<const LossJob*>(context);
-    const SoftmaxCrossEntropy& a = job.a;
-    float* p = static_cast<float*>(arena_reserve(arena, size_t(a.K) * sizeof(float)));
+void run_softmax_cross_entropy(const SoftmaxCrossEntropy& a, Context& context) {
     const double spread = a.label_smoothing / double(a.K), keep = 1.0 - a.label_smoothing;
-    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+    each_row(a.N, 16.0 * double(a.K), a.K, [=, &a, &context](int64_t n, float* p) {
         const float* z = a.logits + n * a.K;
         const float* target = a.targets ? a.targets + n * a.K : nullptr;
         const int64_t label = target ? 0 : a.labels[n];
         if (!target && (label < 0 || label >= a.K)) {
-            __atomic_store_n(job.status, kLabelOutOfRange, __ATOMIC_RELAXED);
-            continue;
+            __atomic_store_n(&context.status, kLabelOutOfRange, __ATOMIC_RELAXED);
+            return;
         }
         const int64_t best = argmax(z, a.K);
         const double sum = exponentials(z, a.K, z[best], p);
@@ -110,19 +95,13 @@ void loss_rows(void* context, int64_t task, Arena& arena) {
         }
         a.losses[n] = float(loss);
         if (a.hits) a.hits[n] = float(best == (target ? argmax(target, a.K) : label));
-        if (!a.dlogits) continue;
+        if (!a.dlogits) return;
         const double scale = (a.weights ? double(a.weights[n]) : 1.0) / double(a.N);
         for (int64_t i = 0; i < a.K; ++i) {
             const double t = (target ? double(target[i]) : double(i == label)) * keep + spread;
             a.dlogits[n * a.K + i] = float(scale * (double(p[i]) / sum - t));
         }
-    }
-}
-
-void softmax_cross_entropy(const void* arguments, Context& context) {
-    const SoftmaxCrossEntropy& a = *static_cast<const SoftmaxCrossEntropy*>(arguments);
-    LossJob job{a, &context.status};
-    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.K), loss_rows, &job);
+    });
 }
 
 // ln(1 + e) for e in [0, 1] to the last digit also where 1 + e is 1: Goldberg 1991, theorem 4.
@@ -155,10 +134,9 @@ float hits_of(const float* z, const float* t, int64_t count, int64_t accuracy) {
     return float(double(right) / double(count));
 }
 
-void elementwise_rows(void* context, int64_t task, Arena&) {
-    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(context);
+void run_elementwise_loss(const ElementwiseLoss& a) {
     const float keep = float(1.0 - a.label_smoothing), spread = float(a.label_smoothing / 2);
-    for (int64_t n = task * kRows; n < at_most((task + 1) * kRows, a.N); ++n) {
+    each_row(a.N, 16.0 * double(a.INNER), 0, [=, &a](int64_t n) {
         const float *z = a.prediction + n * a.INNER, *t = a.targets + n * a.INNER;
         const float scale = float((a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(a.INNER)));
         double loss = 0;
@@ -172,17 +150,10 @@ void elementwise_rows(void* context, int64_t task, Arena&) {
         }
         a.losses[n] = float(loss / double(a.INNER));
         if (a.hits) a.hits[n] = hits_of(z, t, a.INNER, a.ACCURACY);
-    }
+    });
 }
 
-void elementwise_loss(const void* arguments, Context&) {
-    const ElementwiseLoss& a = *static_cast<const ElementwiseLoss*>(arguments);
-    parallel_for(ceil_div(a.N, kRows), 16.0 * double(a.N * a.INNER), elementwise_rows,
-                 const_cast<ElementwiseLoss*>(&a));
-}
-
-void accumulate(const void* arguments, Context&) {
-    const Accumulate& a = *static_cast<const Accumulate*>(arguments);
+void run_accumulate(const Accumulate& a) {
     double loss = 0, hits = 0;
     for (int64_t n = 0; n < a.N; ++n) {
         loss += double(a.losses[n]) * (a.weights ? double(a.weights[n]) : 1.0);
@@ -194,25 +165,18 @@ void accumulate(const void* arguments, Context&) {
 }
 
 // Put before the optimizer, it keeps a loss that is no number from reaching the parameters.
-void stop_unless_finite(const void* arguments, Context& context) {
-    const StopUnlessFinite& a = *static_cast<const StopUnlessFinite*>(arguments);
+void run_stop_unless_finite(const StopUnlessFinite& a, Context& context) {
     for (int64_t i = 0; i < a.COUNT; ++i)
         if (!(a.x[i] - a.x[i] == 0.0)) context.status = kNotFinite;
 }
 
-const Kernel kKernels[] = {
-    {"softmax", softmax, nullptr},
-    {"softmax_backward", softmax_backward, nullptr},
-    {"softmax_cross_entropy", softmax_cross_entropy, nullptr},
-    {"elementwise_loss", elementwise_loss, nullptr},
-    {"accumulate", accumulate, nullptr},
-    {"stop_unless_finite", stop_unless_finite, nullptr},
-};
-
 }  // namespace
 
-extern const Family loss_family;
-const Family loss_family = {kKernels, 6};
+const Kernel kernels::softmax = kernel<run_softmax>();
+const Kernel kernels::softmax_backward = kernel<run_softmax_backward>();
+const Kernel kernels::softmax_cross_entropy = kernel<run_softmax_cross_entropy>();
+const Kernel kernels::elementwise_loss = kernel<run_elementwise_loss>();
+const Kernel kernels::accumulate = kernel<run_accumulate>();
+const Kernel kernels::stop_unless_finite = kernel<run_stop_unless_finite>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

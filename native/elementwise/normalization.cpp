@@ -3,11 +3,9 @@
 // LRN: a pixel's channels lie side by side, so a window of channels is a handful of shifted loads from a padded row;
 // sums are taken afresh for each channel (a running sum would drift). Batch norm: two passes for mean and variance
 // (common/reduce.hpp), then one elementwise pass. Vectors run over channels throughout. Task = a block of pixels.
-#include "runtime/arguments.hpp"
 #include "common/reduce.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBlockFloats = 16384;
@@ -24,7 +22,8 @@ struct Row {
 
 Row padded_row(Arena& arena, int64_t channels, int64_t before, int64_t after) {
     const int64_t count = before + round_up(channels, V) + after + V;
-    float* row = static_cast<float*>(arena_reserve(arena, size_t(count) * sizeof(float)));
+    float* row;
+    take(arena, piece(row, count));
     memset(row, 0, size_t(count) * sizeof(float));
     return {row, before, after};
 }
@@ -35,8 +34,7 @@ PELLUCID_INLINE vf window_sum(const Row& row, int64_t c) {
     return sum;
 }
 
-void lrn_block(void* context, int64_t task, Arena& arena) {
-    const LocalResponseNorm& a = *static_cast<const LocalResponseNorm*>(context);
+void lrn_block(const LocalResponseNorm& a, int64_t task, Arena& arena) {
     const int64_t rows = block_rows(a.C), total = a.N * a.INNER;
     const Row row = padded_row(arena, a.C, a.WINDOW / 2, (a.WINDOW - 1) / 2);
     for (int64_t i = task * rows; i < at_most((task + 1) * rows, total); ++i) {
@@ -51,15 +49,13 @@ void lrn_block(void* context, int64_t task, Arena& arena) {
     }
 }
 
-void local_response_norm(const void* arguments, Context&) {
-    const LocalResponseNorm& a = *static_cast<const LocalResponseNorm*>(arguments);
-    parallel_for(ceil_div(a.N * a.INNER, block_rows(a.C)), 10.0 * double(a.N * a.INNER * a.C), lrn_block,
-                 const_cast<LocalResponseNorm*>(&a));
+void run_local_response_norm(const LocalResponseNorm& a) {
+    parallel_for(ceil_div(a.N * a.INNER, block_rows(a.C)), 10.0 * double(a.N * a.INNER * a.C),
+                 [&](int64_t task, Arena& arena) { lrn_block(a, task, arena); });
 }
 
 // dx[j] = dy[j] scale[j]^-beta - 2 alpha beta x[j] * sum of dy[i] y[i] / scale[i] over the i whose window holds j.
-void lrn_backward_block(void* context, int64_t task, Arena& arena) {
-    const LocalResponseNormBackward& a = *static_cast<const LocalResponseNormBackward*>(context);
+void lrn_backward_block(const LocalResponseNormBackward& a, int64_t task, Arena& arena) {
     const int64_t rows = block_rows(a.C), total = a.N * a.INNER;
     const Row row = padded_row(arena, a.C, (a.WINDOW - 1) / 2, a.WINDOW / 2);
     const float factor = float(2.0 * a.alpha * a.beta);
@@ -74,37 +70,12 @@ void lrn_backward_block(void* context, int64_t task, Arena& arena) {
     }
 }
 
-void local_response_norm_backward(const void* arguments, Context&) {
-    const LocalResponseNormBackward& a = *static_cast<const LocalResponseNormBackward*>(arguments);
-    parallel_for(ceil_div(a.N * a.INNER, block_rows(a.C)), 10.0 * double(a.N * a.INNER * a.C), lrn_backward_block,
-                 const_cast<LocalResponseNormBackward*>(&a));
+void run_local_response_norm_backward(const LocalResponseNormBackward& a) {
+    parallel_for(ceil_div(a.N * a.INNER, block_rows(a.C)), 10.0 * double(a.N * a.INNER * a.C),
+                 [&](int64_t task, Arena& arena) { lrn_backward_block(a, task, arena); });
 }
 
 // ------------------------------------------------------------------------------------------------ batch normalisation
-
-// out[row][c] = (in[row][c] - centre[c]) * slope[c] + shift[c] - other[row][c] * pull[c]; `other` may be absent.
-struct Affine {
-    const float *in, *other;
-    float* out;
-    const float *centre, *slope, *shift, *pull;
-    int64_t rows, columns;
-};
-
-void affine_block(void* context, int64_t task, Arena&) {
-    const Affine& a = *static_cast<const Affine*>(context);
-    const int64_t rows = block_rows(a.columns);
-    for (int64_t i = task * rows; i < at_most((task + 1) * rows, a.rows); ++i)
-        for (int64_t c0 = 0; c0 < a.columns; c0 += V) {
-            const int64_t c = vector_start(c0, a.columns), lanes = at_most(a.columns - c, V), at = i * a.columns + c;
-            vf v = (load_lanes(a.in + at, lanes) - load(a.centre + c)) * load(a.slope + c) + load(a.shift + c);
-            if (a.other) v -= (load_lanes(a.other + at, lanes)) * load(a.pull + c);
-            store_lanes(a.out + at, v, lanes);
-        }
-}
-
-void run_affine(Affine a) {
-    parallel_for(ceil_div(a.rows, block_rows(a.columns)), 3.0 * double(a.rows * a.columns), affine_block, &a);
-}
 
 // Per-channel tables, padded to whole vectors.
 struct Tables {
@@ -112,18 +83,28 @@ struct Tables {
     double* sums;
 };
 
-Tables tables_of(int64_t channels, int64_t sums, void* workspace, int64_t* bytes) {
-    const int64_t width = round_up(channels, V);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    Tables t;
-    t.centre = pieces.take<float>(width);
-    t.slope = pieces.take<float>(width);
-    t.shift = pieces.take<float>(width);
-    t.pull = pieces.take<float>(width);
-    t.sums = pieces.take<double>(reduce_doubles(sums, channels));
-    if (bytes) *bytes = pieces.used;
-    else memset(workspace, 0, size_t(4 * round_up(4 * width, 64)));
-    return t;
+template <typename Arguments, int SUMS>
+Tables tables_of(const Arguments& a, Memory& memory) {
+    const int64_t width = round_up(a.C, V);
+    return {memory.take<float>(width), memory.take<float>(width), memory.take<float>(width), memory.take<float>(width),
+            memory.take<double>(reduce_doubles(SUMS, a.C))};
+}
+void clear(const Tables& t, int64_t channels) {
+    for (int64_t c = 0; c < round_up(channels, V); ++c) t.centre[c] = t.slope[c] = t.shift[c] = t.pull[c] = 0;
+}
+
+// out[row][c] = (in[row][c] - centre[c]) * slope[c] + shift[c] - other[row][c] * pull[c]; `other` may be absent.
+void transform(const float* in, const float* other, float* out, const Tables& t, int64_t rows, int64_t columns) {
+    const int64_t block = block_rows(columns);
+    parallel_for(ceil_div(rows, block), 3.0 * double(rows * columns), [=, &t](int64_t task) {
+        for (int64_t i = task * block; i < at_most((task + 1) * block, rows); ++i)
+            for (int64_t c0 = 0; c0 < columns; c0 += V) {
+                const int64_t c = vector_start(c0, columns), lanes = at_most(columns - c, V), at = i * columns + c;
+                vf v = (load_lanes(in + at, lanes) - load(t.centre + c)) * load(t.slope + c) + load(t.shift + c);
+                if (other) v -= load_lanes(other + at, lanes) * load(t.pull + c);
+                store_lanes(out + at, v, lanes);
+            }
+    });
 }
 
 struct Sum {
@@ -159,11 +140,10 @@ struct Gradients {
 
 double inverse_deviation(float variance, double epsilon) { return 1.0 / __builtin_sqrt(double(variance) + epsilon); }
 
-void batch_norm(const void* arguments, Context& context) {
-    const BatchNorm& a = *static_cast<const BatchNorm*>(arguments);
+void run_batch_norm(const BatchNorm& a, const Tables& t) {
     const int64_t rows = a.N * a.INNER;
     if (rows == 0) return;
-    const Tables t = tables_of(a.C, 1, context.workspace, nullptr);
+    clear(t, a.C);
     const double* sums = reduce_rows(Sum{a.x, a.C}, rows, a.C, t.sums);
     for (int64_t c = 0; c < a.C; ++c) a.mean[c] = t.centre[c] = float(sums[c] / double(rows));
     sums = reduce_rows(SquaredDeviation{a.x, t.centre, a.C}, rows, a.C, t.sums);
@@ -172,89 +152,59 @@ void batch_norm(const void* arguments, Context& context) {
         t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
         t.shift[c] = a.beta[c];
     }
-    run_affine({a.x, nullptr, a.y, t.centre, t.slope, t.shift, nullptr, rows, a.C});
+    transform(a.x, nullptr, a.y, t, rows, a.C);
 }
 
-int64_t batch_norm_workspace(const void* arguments) {
-    int64_t bytes = 0;
-    tables_of(static_cast<const BatchNorm*>(arguments)->C, 1, nullptr, &bytes);
-    return bytes;
-}
-
-void batch_norm_inference(const void* arguments, Context& context) {
-    const BatchNormInference& a = *static_cast<const BatchNormInference*>(arguments);
-    const Tables t = tables_of(a.C, 0, context.workspace, nullptr);
+void run_batch_norm_inference(const BatchNormInference& a, const Tables& t) {
+    clear(t, a.C);
     for (int64_t c = 0; c < a.C; ++c) {
         t.centre[c] = a.mean[c];
         t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
         t.shift[c] = a.beta[c];
     }
-    run_affine({a.x, nullptr, a.y, t.centre, t.slope, t.shift, nullptr, a.N * a.INNER, a.C});
-}
-
-int64_t inference_workspace(const void* arguments) {
-    int64_t bytes = 0;
-    tables_of(static_cast<const BatchNormInference*>(arguments)->C, 0, nullptr, &bytes);
-    return bytes;
+    transform(a.x, nullptr, a.y, t, a.N * a.INNER, a.C);
 }
 
 // dx = gamma * inv * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * inv.
-void batch_norm_backward(const void* arguments, Context& context) {
-    const BatchNormBackward& a = *static_cast<const BatchNormBackward*>(arguments);
+void run_batch_norm_backward(const BatchNormBackward& a, const Tables& t) {
     const int64_t rows = a.N * a.INNER, width = round_up(a.C, V);
-    const Tables t = tables_of(a.C, 2, context.workspace, nullptr);
+    clear(t, a.C);
     for (int64_t c = 0; c < a.C; ++c) t.centre[c] = a.mean[c];
     const double* sums = reduce_rows(Gradients{a.dy, a.x, t.centre, a.C}, rows, a.C, t.sums);
     for (int64_t c = 0; c < a.C; ++c) {
         const double inverse = inverse_deviation(a.variance[c], a.epsilon), scale = double(a.gamma[c]) * inverse;
         a.dbeta[c] = float(sums[c]);
         a.dgamma[c] = float(sums[width + c] * inverse);
-        // (dy - mean(dy)) * scale - (x - mean) * pull, written for the affine pass over dy with `other` = x:
+        // (dy - mean(dy)) * scale - (x - mean) * pull, written for a transform of dy with `other` = x:
         const double pull = scale * inverse * inverse * sums[width + c] / double(rows);
         t.pull[c] = float(pull);
         t.slope[c] = float(scale);
         t.centre[c] = float(sums[c] / double(rows));
         t.shift[c] = float(pull * double(a.mean[c]));
     }
-    if (a.dx) run_affine({a.dy, a.x, a.dx, t.centre, t.slope, t.shift, t.pull, rows, a.C});
+    if (a.dx) transform(a.dy, a.x, a.dx, t, rows, a.C);
 }
 
-int64_t batch_norm_backward_workspace(const void* arguments) {
-    int64_t bytes = 0;
-    tables_of(static_cast<const BatchNormBackward*>(arguments)->C, 2, nullptr, &bytes);
-    return bytes;
-}
-
-void update_running(const void* arguments, Context&) {
-    const UpdateRunning& a = *static_cast<const UpdateRunning*>(arguments);
+void run_update_running(const UpdateRunning& a) {
     const float keep = float(a.momentum), take = float(1.0 - a.momentum);
     for (int64_t i = 0; i < a.COUNT; ++i) a.running_mean[i] = keep * a.running_mean[i] + take * a.mean[i];
 }
 
-void bias_backward(const void* arguments, Context& context) {
-    const BiasBackward& a = *static_cast<const BiasBackward*>(arguments);
-    const double* sums = reduce_rows(Sum{a.dy, a.C}, a.N * a.INNER, a.C, static_cast<double*>(context.workspace));
+double* bias_sums(const BiasBackward& a, Memory& memory) { return memory.take<double>(reduce_doubles(1, a.C)); }
+
+void run_bias_backward(const BiasBackward& a, double* memory) {
+    const double* sums = reduce_rows(Sum{a.dy, a.C}, a.N * a.INNER, a.C, memory);
     for (int64_t c = 0; c < a.C; ++c) a.dbias[c] = float(sums[c]);
 }
 
-int64_t bias_workspace(const void* arguments) {
-    return reduce_doubles(1, static_cast<const BiasBackward*>(arguments)->C) * int64_t(sizeof(double));
-}
-
-const Kernel kKernels[] = {
-    {"local_response_norm", local_response_norm, nullptr},
-    {"local_response_norm_backward", local_response_norm_backward, nullptr},
-    {"batch_norm", batch_norm, batch_norm_workspace},
-    {"batch_norm_inference", batch_norm_inference, inference_workspace},
-    {"batch_norm_backward", batch_norm_backward, batch_norm_backward_workspace},
-    {"update_running", update_running, nullptr},
-    {"bias_backward", bias_backward, bias_workspace},
-};
-
 }  // namespace
 
-extern const Family normalization_family;
-const Family normalization_family = {kKernels, 7};
+const Kernel kernels::local_response_norm = kernel<run_local_response_norm>();
+const Kernel kernels::local_response_norm_backward = kernel<run_local_response_norm_backward>();
+const Kernel kernels::batch_norm = kernel<tables_of<BatchNorm, 1>, run_batch_norm>();
+const Kernel kernels::batch_norm_inference = kernel<tables_of<BatchNormInference, 0>, run_batch_norm_inference>();
+const Kernel kernels::batch_norm_backward = kernel<tables_of<BatchNormBackward, 2>, run_batch_norm_backward>();
+const Kernel kernels::update_running = kernel<run_update_running>();
+const Kernel kernels::bias_backward = kernel<bias_sums, run_bias_backward>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -2,15 +2,13 @@
 // number, gradient scale) is read from control[0..2] when the step runs. Memory bound; task = 16 K parameters.
 #include "common/flat.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-void sgd_block(void* context, int64_t task, Arena&) {
-    const Sgd& a = *static_cast<const Sgd*>(context);
+void run_sgd(const Sgd& a) {
     const float rate = float(a.control[0]), scale = float(a.control[2]);
     const float momentum = float(a.momentum), decay = float(a.weight_decay);
-    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+    each_vector_of_all(a.COUNT, 3.0, [=, &a](int64_t i, int64_t lanes) {
         vf p = load_lanes(a.param + i, lanes);
         vf g = load_lanes(a.grad + i, lanes) * scale;
         if (decay != 0.0f) g += decay * p;
@@ -25,11 +23,6 @@ void sgd_block(void* context, int64_t task, Arena&) {
     });
 }
 
-void sgd(const void* arguments, Context&) {
-    const Sgd& a = *static_cast<const Sgd*>(arguments);
-    parallel_for(ceil_div(a.COUNT, kBlock), 3.0 * double(a.COUNT), sgd_block, const_cast<Sgd*>(&a));
-}
-
 double power(double base, int64_t exponent) {
     double result = 1;
     for (; exponent > 0; exponent >>= 1, base *= base)
@@ -37,18 +30,14 @@ double power(double base, int64_t exponent) {
     return result;
 }
 
-struct AdamJob {
-    const Adam& a;
-    float rate;  // with both bias corrections in it
-};
-
-void adam_block(void* context, int64_t task, Arena&) {
-    const AdamJob& job = *static_cast<const AdamJob*>(context);
-    const Adam& a = job.a;
+void run_adam(const Adam& a) {
+    const int64_t step = int64_t(a.control[1]);
+    const double correction = __builtin_sqrt(1.0 - power(a.beta2, step)) / (1.0 - power(a.beta1, step));
+    const float rate = float(a.control[0] * correction);  // with both bias corrections in it
     const float scale = float(a.control[2]), beta1 = float(a.beta1), beta2 = float(a.beta2);
     const float rest1 = float(1.0 - a.beta1), rest2 = float(1.0 - a.beta2), epsilon = float(a.epsilon);
-    const float decay = float(a.weight_decay), shrink = float(a.control[0] * a.weight_decay), rate = job.rate;
-    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+    const float decay = float(a.weight_decay), shrink = float(a.control[0] * a.weight_decay);
+    each_vector_of_all(a.COUNT, 8.0, [=, &a](int64_t i, int64_t lanes) {
         vf p = load_lanes(a.param + i, lanes);
         vf g = load_lanes(a.grad + i, lanes) * scale;
         if (decay != 0.0f) {
@@ -63,14 +52,6 @@ void adam_block(void* context, int64_t task, Arena&) {
     });
 }
 
-void adam(const void* arguments, Context&) {
-    const Adam& a = *static_cast<const Adam*>(arguments);
-    const int64_t step = int64_t(a.control[1]);
-    const double correction = __builtin_sqrt(1.0 - power(a.beta2, step)) / (1.0 - power(a.beta1, step));
-    AdamJob job{a, float(a.control[0] * correction)};
-    parallel_for(ceil_div(a.COUNT, kBlock), 8.0 * double(a.COUNT), adam_block, &job);
-}
-
 PELLUCID_INLINE vf gradient(const float* param, const float* grad, const double* control, double weight_decay, int64_t i,
                             int64_t lanes) {
     vf g = load_lanes(grad + i, lanes) * float(control[2]);
@@ -78,10 +59,9 @@ PELLUCID_INLINE vf gradient(const float* param, const float* grad, const double*
     return g;
 }
 
-void adagrad_block(void* context, int64_t task, Arena&) {
-    const Adagrad& a = *static_cast<const Adagrad*>(context);
+void run_adagrad(const Adagrad& a) {
     const float rate = float(a.control[0]), epsilon = float(a.epsilon);
-    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+    each_vector_of_all(a.COUNT, 6.0, [=, &a](int64_t i, int64_t lanes) {
         const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
         const vf s = load_lanes(a.square + i, lanes) + g * g;
         store_lanes(a.square + i, s, lanes);
@@ -89,16 +69,10 @@ void adagrad_block(void* context, int64_t task, Arena&) {
     });
 }
 
-void adagrad(const void* arguments, Context&) {
-    const Adagrad& a = *static_cast<const Adagrad*>(arguments);
-    parallel_for(ceil_div(a.COUNT, kBlock), 6.0 * double(a.COUNT), adagrad_block, const_cast<Adagrad*>(&a));
-}
-
-void rmsprop_block(void* context, int64_t task, Arena&) {
-    const Rmsprop& a = *static_cast<const Rmsprop*>(context);
+void run_rmsprop(const Rmsprop& a) {
     const float rate = float(a.control[0]), rho = float(a.rho), rest = float(1.0 - a.rho);
     const float momentum = float(a.momentum), epsilon = float(a.epsilon);
-    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+    each_vector_of_all(a.COUNT, 8.0, [=, &a](int64_t i, int64_t lanes) {
         const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
         vf s = rho * load_lanes(a.square + i, lanes) + rest * (g * g);
         store_lanes(a.square + i, s, lanes);
@@ -116,15 +90,9 @@ void rmsprop_block(void* context, int64_t task, Arena&) {
     });
 }
 
-void rmsprop(const void* arguments, Context&) {
-    const Rmsprop& a = *static_cast<const Rmsprop*>(arguments);
-    parallel_for(ceil_div(a.COUNT, kBlock), 8.0 * double(a.COUNT), rmsprop_block, const_cast<Rmsprop*>(&a));
-}
-
-void adadelta_block(void* context, int64_t task, Arena&) {
-    const Adadelta& a = *static_cast<const Adadelta*>(context);
+void run_adadelta(const Adadelta& a) {
     const float rate = float(a.control[0]), rho = float(a.rho), rest = float(1.0 - a.rho), epsilon = float(a.epsilon);
-    each_vector(task, a.COUNT, [&](int64_t i, int64_t lanes) {
+    each_vector_of_all(a.COUNT, 10.0, [=, &a](int64_t i, int64_t lanes) {
         const vf g = gradient(a.param, a.grad, a.control, a.weight_decay, i, lanes);
         const vf s = rho * load_lanes(a.square + i, lanes) + rest * (g * g), d = load_lanes(a.delta + i, lanes);
         const vf u = vsqrt(d + epsilon) / vsqrt(s + epsilon) * g;
@@ -134,20 +102,12 @@ void adadelta_block(void* context, int64_t task, Arena&) {
     });
 }
 
-void adadelta(const void* arguments, Context&) {
-    const Adadelta& a = *static_cast<const Adadelta*>(arguments);
-    parallel_for(ceil_div(a.COUNT, kBlock), 10.0 * double(a.COUNT), adadelta_block, const_cast<Adadelta*>(&a));
-}
-
-const Kernel kKernels[] = {
-    {"sgd", sgd, nullptr},         {"adam", adam, nullptr},         {"adagrad", adagrad, nullptr},
-    {"rmsprop", rmsprop, nullptr}, {"adadelta", adadelta, nullptr},
-};
-
 }  // namespace
 
-extern const Family optimizer_family;
-const Family optimizer_family = {kKernels, 5};
+const Kernel kernels::sgd = kernel<run_sgd>();
+const Kernel kernels::adam = kernel<run_adam>();
+const Kernel kernels::adagrad = kernel<run_adagrad>();
+const Kernel kernels::rmsprop = kernel<run_rmsprop>();
+const Kernel kernels::adadelta = kernel<run_adadelta>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

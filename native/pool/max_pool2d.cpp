@@ -2,13 +2,11 @@
 //
 // Vectors run over channels; the last vector is moved back to end at the last channel. Backward is a gather: every
 // pixel of dx visits the windows that contain it, so that rows can be shared out to threads, nothing is added twice,
-// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) have a shorter
-// way.
+// and dx need not be cleared first. Task = (image, band of rows). Windows side by side (2x2, stride 2) need no
+// such search.
 #include "pool/pool2d.hpp"
-#include "runtime/parallel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kTaps = 255;  // an index is one byte
@@ -17,12 +15,9 @@ struct Tap {
     int32_t index;  // in the window
 };
 
-void max_band(void* context, int64_t task, Arena&) {
-    const Job<MaxPool2d>& job = *static_cast<const Job<MaxPool2d>*>(context);
-    const MaxPool2d& a = job.a;
-    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
+// Rows first .. last - 1 of picture n's result.
+void max_rows(const MaxPool2d& a, int64_t n, int64_t first, int64_t last) {
     const float* x = a.x + n * a.H * a.W * a.C;
-    const int64_t last = at_most(first + job.bands.rows, a.OH);
     const int64_t size = (a.N - n) * a.H * a.W * a.C, stop = (n * a.OH + last) * a.OW * a.C;
     for (int64_t oy = first; oy < last; ++oy) {
         const int64_t y0 = oy * a.SH - a.TOP;
@@ -49,7 +44,7 @@ void max_band(void* context, int64_t task, Arena&) {
                     winner = (better & taps[t].index) | (~better & winner);
                 }
                 store_lanes(a.y + at + c, best, lanes);
-                const vb bytes = narrow(winner);
+                const vb bytes = to_bytes(winner);
                 if (lanes == V) memcpy(a.argmax + at + c, &bytes, V);
                 else memcpy(a.argmax + at + c, &bytes, size_t(lanes));
             }
@@ -57,17 +52,25 @@ void max_band(void* context, int64_t task, Arena&) {
     }
 }
 
-void max_pool2d(const void* arguments, Context&) {
-    const MaxPool2d& a = *static_cast<const MaxPool2d*>(arguments);
-    Job<MaxPool2d> job{a, bands_of(a.OH, a.OW * a.C * a.PH * a.PW)};
-    parallel_for(a.N * job.bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), max_band, &job);
+void run_max_pool2d(const MaxPool2d& a) {
+    const Bands bands = bands_of(a.OH, a.OW * a.C * a.PH * a.PW);
+    parallel_for(a.N * bands.count, double(a.N * a.OH * a.OW * a.C * a.PH * a.PW), [&](int64_t task) {
+        const int64_t first = task % bands.count * bands.rows;
+        max_rows(a, task / bands.count, first, at_most(first + bands.rows, a.OH));
+    });
 }
 
-// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Task = (image,
-// row of windows, and what is left below them).
-template <typename Arguments, typename Share>
-PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
-    const int64_t bands = ceil_div(a.H, a.PH), n = task / bands, oy = task % bands;
+PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) memcpy(&bytes, p, V);
+    else
+        for (int64_t lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
+    return from_bytes(bytes);
+}
+
+// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Row of windows oy,
+// or what is left below them, of picture n.
+void backward_side_by_side(const MaxPool2dBackward& a, int64_t n, int64_t oy) {
     const int64_t first = oy * a.PH, rows = at_most(a.PH, a.H - first);
     float* dx = a.dx + (n * a.H + first) * a.W * a.C;
     float* const stop = dx + rows * a.W * a.C;
@@ -82,35 +85,17 @@ PELLUCID_INLINE void spread(const Arguments& a, int64_t task, Share share) {
             for (int64_t j = 0; j < a.PW; ++j, dx += a.C)
                 for (int64_t c0 = 0; c0 < a.C; c0 += V) {
                     const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, total - at - c, stop - dx - c);
-                    store_lanes(dx + c, share(at + c, lanes, int32_t(i * a.PW + j)), lanes);
+                    const vi mine = load_places(a.argmax + at + c, lanes) == int32_t(i * a.PW + j);
+                    store_lanes(dx + c, floats(bits(load_lanes(a.dy + at + c, lanes)) & mine), lanes);
                 }
         memset(dx, 0, size_t(left) * sizeof(float));
         dx += left;
     }
 }
 
-PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
-    vb bytes = vb{};
-    if (lanes == V) memcpy(&bytes, p, V);
-    else
-        for (int64_t lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
-    return widen_bytes(bytes);
-}
-
-void max_spread(void* context, int64_t task, Arena&) {
-    const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(context);
-    const float* dy = a.dy;
-    const uint8_t* argmax = a.argmax;
-    spread(a, task, [=](int64_t at, int64_t lanes, int32_t index) {
-        return floats(bits(load_lanes(dy + at, lanes)) & (load_places(argmax + at, lanes) == index));
-    });
-}
-
-void max_backward_band(void* context, int64_t task, Arena&) {
-    const Job<MaxPool2dBackward>& job = *static_cast<const Job<MaxPool2dBackward>*>(context);
-    const MaxPool2dBackward& a = job.a;
-    const int64_t n = task / job.bands.count, first = task % job.bands.count * job.bands.rows;
-    for (int64_t y = first; y < at_most(first + job.bands.rows, a.H); ++y) {
+// Rows first .. last - 1 of picture n's gradient.
+void backward_rows(const MaxPool2dBackward& a, int64_t n, int64_t first, int64_t last) {
+    for (int64_t y = first; y < last; ++y) {
         const Range rows = windows_of(y + a.TOP, a.PH, a.SH, a.OH);
         for (int64_t x = 0; x < a.W; ++x) {
             const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
@@ -126,10 +111,7 @@ void max_backward_band(void* context, int64_t task, Arena&) {
                 vf sum = vf{};
                 for (int t = 0; t < count; ++t) {
                     const int64_t at = taps[t].at + c;
-                    vb bytes = vb{};
-                    if (lanes == V) memcpy(&bytes, a.argmax + at, V);
-                    else memcpy(&bytes, a.argmax + at, size_t(lanes));
-                    const vi mine = widen_bytes(bytes) == taps[t].index;
+                    const vi mine = load_places(a.argmax + at, lanes) == taps[t].index;
                     sum += select(mine, load_lanes(a.dy + at, lanes), vf{});
                 }
                 store_lanes(dx + c, sum, lanes);
@@ -138,26 +120,23 @@ void max_backward_band(void* context, int64_t task, Arena&) {
     }
 }
 
-void max_pool2d_backward(const void* arguments, Context&) {
-    const MaxPool2dBackward& a = *static_cast<const MaxPool2dBackward*>(arguments);
+void run_max_pool2d_backward(const MaxPool2dBackward& a) {
+    const double work = double(a.N * a.H * a.W * a.C);
     if (side_by_side(a)) {
-        parallel_for(a.N * ceil_div(a.H, a.PH), double(a.N * a.H * a.W * a.C), max_spread,
-                     const_cast<MaxPool2dBackward*>(&a));
+        const int64_t rows = ceil_div(a.H, a.PH);
+        parallel_for(a.N * rows, work, [&](int64_t task) { backward_side_by_side(a, task / rows, task % rows); });
         return;
     }
-    Job<MaxPool2dBackward> job{a, bands_of(a.H, a.W * a.C)};
-    parallel_for(a.N * job.bands.count, 2.0 * double(a.N * a.H * a.W * a.C), max_backward_band, &job);
+    const Bands bands = bands_of(a.H, a.W * a.C);
+    parallel_for(a.N * bands.count, 2.0 * work, [&](int64_t task) {
+        const int64_t first = task % bands.count * bands.rows;
+        backward_rows(a, task / bands.count, first, at_most(first + bands.rows, a.H));
+    });
 }
-
-const Kernel kKernels[] = {
-    {"max_pool2d", max_pool2d, nullptr},
-    {"max_pool2d_backward", max_pool2d_backward, nullptr},
-};
 
 }  // namespace
 
-extern const Family pool2d_family;
-const Family pool2d_family = {kKernels, 2};
+const Kernel kernels::max_pool2d = kernel<run_max_pool2d>();
+const Kernel kernels::max_pool2d_backward = kernel<run_max_pool2d_backward>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -1,10 +1,8 @@
 // What the files of pooling share: which pixels a window has, which windows a pixel, and how many lanes may be used.
 #pragma once
-#include "common/vec.hpp"
-#include "runtime/arguments.hpp"
+#include "common/kernel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBandFloats = 16384;
@@ -37,12 +35,6 @@ PELLUCID_INLINE int64_t lanes_of(int64_t channels, int64_t c, int64_t room, int6
     return room >= V && space >= V ? V : at_most(channels - c, V);
 }
 
-template <typename Arguments>
-struct Job {
-    const Arguments& a;
-    Bands bands;
-};
-
 // Windows side by side, each inside the picture: every pixel has one window at most.
 template <typename Arguments>
 bool side_by_side(const Arguments& a) {
@@ -50,5 +42,4 @@ bool side_by_side(const Arguments& a) {
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

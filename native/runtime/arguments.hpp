@@ -168,7 +168,7 @@
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
 
-// KERNEL(struct, name, fields): the name is the one Python and the kernel tables use.
+// All kernels, KERNEL(struct, name, fields): the name is the one that Python uses, and in C++ kernels::name.
 #define PELLUCID_KERNELS(KERNEL)                                                                                      \
     KERNEL(Conv2d, conv2d, PELLUCID_CONV2D)                                                                           \
     KERNEL(Conv2dBackwardInput, conv2d_backward_input, PELLUCID_CONV2D_BACKWARD_INPUT)                                \
@@ -229,10 +229,10 @@
 #define PELLUCID_ACCURACIES(CHOICE) CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
 #define PELLUCID_POOLINGS(CHOICE) CHOICE(kMax, "max") CHOICE(kAverage, "average")
 // Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3),
-// "winograd_rows" F(4,5) along rows, for one channel before pooling. "narrow" is what conv2d_pool_map says where it pays.
+// "winograd_rows" F(4,5) along rows, for one channel before pooling. "few_filters" says that conv2d_pool_map pays.
 #define PELLUCID_ALGORITHMS(CHOICE)                                                                                   \
     CHOICE(kChoose, "auto") CHOICE(kDirect, "direct") CHOICE(kWinograd4, "winograd") CHOICE(kWinograd2, "winograd2")  \
-    CHOICE(kWinogradRows, "winograd_rows") CHOICE(kNarrow, "narrow")
+    CHOICE(kWinogradRows, "winograd_rows") CHOICE(kFewFilters, "few_filters")
 #define PELLUCID_CHOICES(FIELD)                                                                                       \
     FIELD(ACTIVATION, PELLUCID_ACTIVATIONS) FIELD(LOSS, PELLUCID_LOSSES) FIELD(ACCURACY, PELLUCID_ACCURACIES)         \
     FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS)
@@ -266,25 +266,19 @@ struct Context {
     void* workspace;  // as many bytes as workspace_bytes() said, 64-byte aligned, contents undefined
     int64_t status;
     void* prepared = nullptr;  // what prepare() made
-    uint8_t* out_of_range = nullptr;  // a byte for each picture, for run_guarded
-    int64_t recomputed = 0;           // pictures that run_guarded computed again
+    uint8_t* out_of_range = nullptr;  // a byte for each picture (winograd/range.hpp)
+    int64_t recomputed = 0;           // pictures that were computed again, directly
 };
 
+// One entry of an instruction set's table: how a kernel is run, whatever its arguments are.
 struct Kernel {
-    const char* name;
     void (*run)(const void* arguments, Context& context);
-    int64_t (*workspace_bytes)(const void* arguments);  // null: none. Never falls when N grows.
+    int64_t (*workspace_bytes)(const void* arguments) = nullptr;  // null: none. Never falls when N grows.
     int64_t (*algorithm)(const void* arguments) = nullptr;  // which one runs, where a kernel has several
     // What follows from the weights alone, in memory of its own: made before every run, or, where the weights stay as
     // they are, once. Its size depends on N as built; a run with a smaller N may leave it unread.
     int64_t (*prepared_bytes)(const void* arguments) = nullptr;
     void (*prepare)(const void* arguments, void* prepared) = nullptr;
-};
-
-// The kernels of one source file for one instruction set: the only symbol that file's object exports.
-struct Family {
-    const Kernel* kernels;
-    int64_t count;
 };
 
 }  // namespace pellucid

@@ -54,8 +54,7 @@ struct Step : BoundKernel {
     Step(const std::string& name, nb::dict values) {
         signature = find_signature(name);
         if (!signature) throw Refusal("there is no kernel named '" + name + "'");
-        kernel = find_kernel(chosen_set, name);
-        if (!kernel) throw Refusal("kernel '" + name + "' is missing from instruction set '" + chosen_set + "'");
+        kernel = find_kernel(chosen_set, signature);
         if (int64_t(nb::len(values)) != signature->count)
             throw Refusal("kernel '" + name + "' takes " + std::to_string(signature->count) + " fields, got " +
                           std::to_string(nb::len(values)));

@@ -87,12 +87,12 @@ Outcome run_once(const BoundKernel& bound) {
     const bool whole = made({bound.kernel->prepare, bound.kernel->run, bound.arguments.data(), &context});
     num_recomputed += context.recomputed;
     workspace.release_above(kKept);
-    return {whole ? context.status : int64_t(kOutOfMemory), bound.kernel->name};
+    return {whole ? context.status : int64_t(kOutOfMemory), bound.signature->name};
 }
 
 ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights) : fixed_(fixed_weights) {
     for (const BoundKernel* step : steps) {
-        Entry entry{step->kernel, arguments_.size(), -1, step->built_batch(), 0};
+        Entry entry{step->kernel, step->signature->name, arguments_.size(), -1, step->built_batch(), 0};
         if (entry.built >= 0) {
             entry.batch = int64_t(entry.first) + step->signature->batch;
             largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
@@ -149,8 +149,8 @@ Outcome ProgramData::run_held(int64_t n) {
         if (batch && n >= 0) *batch = uint64_t(n);
         if (whole) whole = made({fixed_ ? nullptr : prepare, entry.kernel->run, arguments, &context});
         num_recomputed += context.recomputed;
-        if (!whole) return {kOutOfMemory, entry.kernel->name};
-        if (context.status != kOk) return {context.status, entry.kernel->name};
+        if (!whole) return {kOutOfMemory, entry.name};
+        if (context.status != kOk) return {context.status, entry.name};
     }
     stale_ = false;
     return {};

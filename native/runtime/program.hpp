@@ -44,7 +44,7 @@ const Signature* find_signature(const std::string& name);
 // Instruction sets built into this library that this machine has, best first; the tables of one of them.
 std::vector<std::string> instruction_sets();
 std::vector<std::string> built_instruction_sets();
-const Kernel* find_kernel(const std::string& isa, const std::string& name);
+const Kernel* find_kernel(const std::string& isa, const Signature* signature);
 
 // A kernel bound to its arguments. Whoever makes it keeps the arrays alive.
 struct BoundKernel {
@@ -133,6 +133,7 @@ private:
     Outcome run_held(int64_t n);
     struct Entry {
         const Kernel* kernel;
+        const char* name;
         size_t first;   // in arguments_
         int64_t batch;  // index of N in arguments_, or -1
         int64_t built;

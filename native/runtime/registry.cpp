@@ -73,32 +73,23 @@ const Signature* find_signature(const std::string& name) {
     return nullptr;
 }
 
-#define PELLUCID_FAMILIES(FAMILY) \
-    FAMILY(conv2d_family) FAMILY(conv2d_input_family) FAMILY(conv2d_pool_family) \
-    FAMILY(conv2d_narrow_family) FAMILY(conv2d_narrow_kernel_family) \
-    FAMILY(conv2d_routed_kernel_family) FAMILY(conv2d_routed_input_family) \
-    FAMILY(dense_family) FAMILY(activation_family) FAMILY(pool2d_family) FAMILY(avg_pool2d_family) \
-    FAMILY(loss_family) FAMILY(normalization_family) FAMILY(dropout_family) FAMILY(gradient_family) \
-    FAMILY(optimizer_family) FAMILY(gather_family) FAMILY(swap_axes_family) \
-    FAMILY(probe_family)
-
-#define PELLUCID_DECLARE(family) extern const Family family;
-#define PELLUCID_ADDRESS(family) &PELLUCID_SET::family,
+#define PELLUCID_DECLARE(Struct, name, FIELDS) extern const Kernel name;
+#define PELLUCID_ADDRESS(Struct, name, FIELDS) &PELLUCID_SET::kernels::name,
 
 #if defined(PELLUCID_X86)
-namespace avx512 { PELLUCID_FAMILIES(PELLUCID_DECLARE) }
-namespace avx2 { PELLUCID_FAMILIES(PELLUCID_DECLARE) }
+namespace avx512::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
+namespace avx2::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
 #endif
-namespace baseline { PELLUCID_FAMILIES(PELLUCID_DECLARE) }
+namespace baseline::kernels { PELLUCID_KERNELS(PELLUCID_DECLARE) }
 
 namespace {
 
 #if defined(PELLUCID_X86)
 #define PELLUCID_SET avx512
-const Family* const avx512_families[] = {PELLUCID_FAMILIES(PELLUCID_ADDRESS)};
+const Kernel* const avx512_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
 #undef PELLUCID_SET
 #define PELLUCID_SET avx2
-const Family* const avx2_families[] = {PELLUCID_FAMILIES(PELLUCID_ADDRESS)};
+const Kernel* const avx2_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
 #undef PELLUCID_SET
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -112,28 +103,26 @@ bool has_avx512() {
 }
 #endif
 #define PELLUCID_SET baseline
-const Family* const baseline_families[] = {PELLUCID_FAMILIES(PELLUCID_ADDRESS)};
+const Kernel* const baseline_kernels[] = {PELLUCID_KERNELS(PELLUCID_ADDRESS)};
 #undef PELLUCID_SET
 bool always() { return true; }
 
 struct InstructionSet {
     const char* name;
     bool (*present)();
-    const Family* const* families;
-    size_t count;
+    const Kernel* const* kernels;  // in the order of all_signatures
 };
 
-#define PELLUCID_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 const InstructionSet sets[] = {  // best first; an emulated set is never the best
 #if defined(PELLUCID_X86)
 #if !defined(PELLUCID_EMULATE_AVX512)
-    {"avx512", has_avx512, avx512_families, PELLUCID_COUNT(avx512_families)},
+    {"avx512", has_avx512, avx512_kernels},
 #endif
-    {"avx2", has_avx2, avx2_families, PELLUCID_COUNT(avx2_families)},
+    {"avx2", has_avx2, avx2_kernels},
 #endif
-    {"baseline", always, baseline_families, PELLUCID_COUNT(baseline_families)},
+    {"baseline", always, baseline_kernels},
 #if defined(PELLUCID_X86) && defined(PELLUCID_EMULATE_AVX512)
-    {"avx512", has_avx512, avx512_families, PELLUCID_COUNT(avx512_families)},
+    {"avx512", has_avx512, avx512_kernels},
 #endif
 };
 
@@ -152,13 +141,9 @@ std::vector<std::string> built_instruction_sets() {
     return names;
 }
 
-const Kernel* find_kernel(const std::string& isa, const std::string& name) {
-    for (const InstructionSet& set : sets) {
-        if (isa != set.name) continue;
-        for (size_t f = 0; f < set.count; ++f)
-            for (int64_t k = 0; k < set.families[f]->count; ++k)
-                if (name == set.families[f]->kernels[k].name) return &set.families[f]->kernels[k];
-    }
+const Kernel* find_kernel(const std::string& isa, const Signature* signature) {
+    for (const InstructionSet& set : sets)
+        if (isa == set.name) return set.kernels[signature - all_signatures];
     return nullptr;
 }
 

@@ -3,8 +3,7 @@
 #pragma once
 #include "winograd/winograd.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // Pictures of H x W pixels, of which (pooled) only a quarter is written; `pixel` channels a pixel.
@@ -92,8 +91,8 @@ __attribute__((noinline)) void write_pooled(const float* m, int64_t point, vf bi
             const int64_t at = i * c.row + k * c.pixel, lanes = WHOLE ? int64_t(V) : c.lanes;
             store_lanes(c.to + at, best, lanes);
             if (!c.argmax) continue;
-            if (HOW == kRectify) winner |= ~(best > 0.0f) & kRouteless;
-            store_bytes(c.argmax + at, narrow(winner), lanes);
+            if (HOW == kRectify) winner |= ~(best > 0.0f) & kNoPlace;
+            store_bytes(c.argmax + at, to_bytes(winner), lanes);
         }
     }
 }
@@ -140,5 +139,4 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -6,20 +6,15 @@
 // windows are transformed, the largest of a few of their points is taken along (`watched` of each transform: every pixel
 // is in one of them, and a constant cancels in none) and compared with what the picture is like: the mean of 64 of its
 // pixels, each by its largest channel, without the 5 largest, or a line of small maps (up to 8). A picture that
-// exceeds kRange times that is computed again, directly, by itself (run_guarded), so its bits do not depend on its
+// exceeds kRange times that is computed again, directly, by itself (Guarded), so its bits do not depend on its
 // batch; the gradient of the kernel, where one picture or its gradient exceeds kGradientRange, whole: its sums over all
 // tiles hide more. What stays below costs at most 3 * 10^-4 of the
-// results' root mean square. Pictures of CIFAR-10 reach 24 times, a network's maps 7, photographs 3.
-//
-// Measured (Zen 4, AVX-512, one thread, least of 60 interleaved runs): -2 to +3 % of a call, 0 in the mean of 30 shapes;
-// all 64 pixels of every picture asked, 5 % of 36 -> 72 at 16 x 16. A picture computed again takes 5 times as long or more.
+// results' root mean square.
 #pragma once
-#include "runtime/arguments.hpp"
-#include "conv/conv2d.hpp"
+#include "conv/choice.hpp"
 #include "conv/conv2d_pool.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr float kRange = 256, kGradientRange = 64 * kRange;
@@ -178,35 +173,42 @@ inline bool only_picture(Conv2dPoolBackwardInput& a, int64_t n) {
 inline bool only_picture(Conv2dBackwardKernel&, int64_t) { return false; }
 inline bool only_picture(Conv2dPoolBackwardKernel&, int64_t) { return false; }
 
-// Runs `fast`, which sets a byte for each picture out of range, then what those need by `direct`.
-template <typename Arguments>
-void run_guarded(const Arguments& a, Context& context, const Kernel& fast, void (*direct)(const void*, Context&)) {
-    const int64_t bytes = round_up(a.N, 64);
-    char* const workspace = static_cast<char*>(context.workspace);
-    Context inner = context;
-    inner.workspace = workspace + bytes;
-    inner.out_of_range = static_cast<uint8_t*>(context.workspace);
-    memset(inner.out_of_range, 0, size_t(bytes));
-    fast.run(&a, inner);
-    for (int64_t n = 0; n < a.N; ++n) {
-        if (!inner.out_of_range[n]) continue;
-        Arguments again = a;
+// Runs FAST, which sets a byte for each picture out of range, then what those need by WHOLE with the direct algorithm.
+template <typename A, const Kernel& FAST, const Kernel& WHOLE>
+struct Guarded {
+    static A directly(const A& a) {
+        A again = a;
         again.ALGORITHM = kDirect;
-        const bool one = only_picture(again, n);
-        direct(&again, inner);
-        ++context.recomputed;
-        if (!one) return;
+        return again;
     }
-}
-
-template <typename Arguments>
-int64_t guarded_bytes(const Arguments& a, const Kernel& fast, int64_t (*direct)(const void*)) {
-    Arguments again = a;
-    again.ALGORITHM = kDirect;
-    only_picture(again, 0);
-    return round_up(a.N, 64) + at_least(fast.workspace_bytes(&a), direct(&again));
+    static void run(const void* arguments, Context& context) {
+        const A& a = *static_cast<const A*>(arguments);
+        Context inner = context;
+        Memory memory{context.workspace};
+        inner.out_of_range = memory.take<uint8_t>(a.N);
+        inner.workspace = memory.take<char>(0);
+        memset(inner.out_of_range, 0, size_t(a.N));
+        FAST.run(&a, inner);
+        for (int64_t n = 0; n < a.N; ++n) {
+            if (!inner.out_of_range[n]) continue;
+            A again = directly(a);
+            const bool one = only_picture(again, n);
+            WHOLE.run(&again, inner);
+            ++context.recomputed;
+            if (!one) return;
+        }
+    }
+    static int64_t workspace_bytes(const void* arguments) {
+        const A& a = *static_cast<const A*>(arguments);
+        A again = directly(a);
+        only_picture(again, 0);
+        return round_up(a.N, 64) + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
+    }
+};
+template <typename A, const Kernel& FAST, const Kernel& WHOLE>
+constexpr Kernel guarded() {
+    return {Guarded<A, FAST, WHOLE>::run, Guarded<A, FAST, WHOLE>::workspace_bytes};
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -3,13 +3,13 @@
 //
 // Four neighbours in a row of results are, for each row of the kernel, 8 products of transformed numbers where direct
 // convolution has 20; the kernel's 5 rows are summed before the one transform back. With its 16 operations that makes 14
-// for a result, not 25. Along both axes, F(2x2, 5x5) needs 25 again, 64 of 100 for the way back: with one channel only
+// for a result, not 25. Along both axes, F(2x2, 5x5) needs 25 again, 64 of 100 for the transform back: with one channel only
 // rows are left to sum.
 //
 // Loop order: bands of pictures (and shares of the output channels, where those are few) > vectors of tiles > threes of
 // output channels > 8 points > the 6 rows of the picture under 2 rows of results. Lanes are tiles, 4 pixels wide: 2 rows of
 // results x 3 channels are 6 accumulators (chains of 5, but those of the next point are ready), and each vector of the
-// picture serves both rows. The sums of all points, 48 vectors, pass through L1; the way back, bias, pooling and
+// picture serves both rows. The sums of all points, 48 vectors, pass through L1; the transform back, bias, pooling and
 // activation happen in registers. Then tiles x channels are transposed to pixels x channels.
 //
 // The transformed picture is v[point][parity of the row][row / 2 * tiles + tile], so what a pair of rows needs lies in the
@@ -19,20 +19,13 @@
 // 512, 1 -> 16: 9.4 ms, without bands 13.3).
 //
 // Pictures out of range (winograd/range.hpp) are found here by all of their pixels, of which a band needs few registers.
-//
-// 5x5, 1 -> 30, 100 x 28x28, Zen 3, one thread: 0.81 ms where the register tiles of conv/conv2d_pool.cpp take 1.16 (0.96 and
-// 1.41 with places kept). Of it 0.38 are the products (17 cycles a point, 15 at least), 0.24 the way back and pooling,
-// 0.10 storing pixels, 0.05 the way there. Lost: five channels together (0.95). Baseline 1.6 times as fast.
-// Zen 4, AVX-512, without places: 0.74, 0.67 with `largest` and ReLU by vmax, 0.60 with two pictures side by side.
-#include "conv/conv2d.hpp"
-#include "conv/choice.hpp"
-#include "conv/conv2d_pool.hpp"
 #include "common/transpose.hpp"
+#include "conv/conv2d.hpp"
+#include "conv/conv2d_pool.hpp"
 #include "winograd/range.hpp"
 #include "winograd/transforms.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int kTaps = 5, kTile = 4, kPoints = 8;
@@ -51,7 +44,6 @@ struct Plan {
     int64_t stride;  // floats of one parity of one point of a band, to which the last vectors reach
     int64_t bands, shares;
     float* kernel;   // [output channel][point][row]
-    int64_t bytes;
 };
 
 // How many pictures of so many tiles leave the fewest lanes empty.
@@ -62,7 +54,7 @@ int64_t pictures_together(int64_t N, int64_t tiles) {
     return best;
 }
 
-Plan plan_of(const Conv2dPool& a, void* workspace) {
+Plan plan_of(const Conv2dPool& a, Memory& memory) {
     Plan p;
     p.tiles = ceil_div(2 * a.QW, kTile);
     p.rows = at_most(at_least(kBandFloats / (2 * kPlanes * p.tiles), kLeastRows), a.QH);
@@ -75,17 +67,9 @@ Plan plan_of(const Conv2dPool& a, void* workspace) {
     const int64_t pictures = p.bands == 1 ? pictures_together(a.N, p.rows * p.tiles) : 1;
     p.groups = ceil_div(a.N, pictures);
     p.stride = round_up((p.rows + kTaps / 2) * pictures * p.tiles + V, V);
-    Pieces pieces{static_cast<char*>(workspace), 0};
-    p.kernel = pieces.take<float>(a.O * kPoints * kTaps);
-    p.bytes = pieces.used;
+    p.kernel = memory.take<float>(a.O * kPoints * kTaps);
     return p;
 }
-
-struct Job {
-    const Conv2dPool& a;
-    const Plan& p;
-    uint8_t* out_of_range;
-};
 
 void transform_kernel(const Conv2dPool& a, float* to) {
     for (int64_t c = 0; c < a.O; c += V)
@@ -208,7 +192,7 @@ __attribute__((noinline)) void block(const Block& b) {
             if (b.kind != kLinear) best = activated(best, b.kind, b.slope);
             store(b.y + (2 * c + half) * V, best);
             if (!PLACES) continue;
-            if (b.kind == kRelu) winner |= ~(best > 0.0f) & kRouteless;
+            if (b.kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
             store(b.places + (2 * c + half) * V, floats(winner));
         }
     }
@@ -227,85 +211,68 @@ void write_pixels(const Conv2dPool& a, const int64_t (&at)[2][V], const float* s
                 for (int64_t i = 0; i < kGroup; ++i) {
                     const int64_t pixel = at[half][tile + i];
                     if (pixel < 0) continue;
-                    if (PLACES) store_bytes(a.argmax + pixel + first + c, narrow(bits(w[i][0])), lanes);
+                    if (PLACES) store_bytes(a.argmax + pixel + first + c, to_bytes(bits(w[i][0])), lanes);
                     else store_lanes(a.y + pixel + first + c, w[i][0], lanes);
                 }
             }
     }
 }
 
-void band(void* context, int64_t task, Arena& arena) {
-    const auto& [a, p, out_of_range] = *static_cast<const Job*>(context);
+void band(const Conv2dPool& a, const Plan& p, uint8_t* out_of_range, int64_t task, Arena& arena) {
     const int64_t group = task / p.shares / p.bands, band = task / p.shares % p.bands, share = task % p.shares;
     const int64_t n0 = a.N * group / p.groups, pictures = a.N * (group + 1) / p.groups - n0;
     const int64_t q0 = a.QH * band / p.bands, q1 = a.QH * (band + 1) / p.bands, tiles = pictures * p.tiles;
     const int64_t first = a.O * share / p.shares, channels = a.O * (share + 1) / p.shares - first;
     const int64_t staged = at_least(channels, V) * 2 * V;
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* v = pieces.take<float>(2 * kPlanes * p.stride);
-        float* row = pieces.take<float>(kTile * (round_up(p.tiles, V) + 1));
-        float* y = pieces.take<float>(staged);
-        float* places = pieces.take<float>(a.argmax ? staged : 0);
-        if (pass == 0) continue;
-        for (int64_t n = n0; band + share == 0 && n < n0 + pictures; ++n)
-            out_of_range[n] = exceeds_range(a.x + n * a.H * a.W, a.H, a.W);
-        const int64_t rows = 2 * (q1 - q0) + kTaps - 1;
-        for (int64_t r = 0; r < rows; ++r)
-            for (int64_t n = 0; n < pictures; ++n)
-                transform_row(a, p, n0 + n, q0, r, row, v + r % 2 * p.stride + r / 2 * tiles + n * p.tiles);
-        for (int64_t i = 0; i < 2 * kPlanes; ++i)  // lanes that nobody asks for
-            store(v + i * p.stride + rows / 2 * tiles, vf{});
-        int64_t q = q0, n = 0, tile = 0;
-        for (int64_t i = 0; i < (q1 - q0) * tiles; i += V) {
-            int64_t at[2][V];  // of the tile's two pixels in y, or -1
-            for (int64_t lane = 0; lane < V; ++lane) {
-                for (int64_t half = 0; half < 2; ++half) {
-                    const int64_t x = 2 * tile + half;
-                    at[half][lane] = q < q1 && x < a.QW ? (((n0 + n) * a.QH + q) * a.QW + x) * a.O : -1;
-                }
-                if (++tile < p.tiles) continue;
-                tile = 0;
-                if (++n < pictures) continue;
-                n = 0;
-                ++q;
+    float *v, *row, *y, *places;
+    take(arena, piece(v, 2 * kPlanes * p.stride), piece(row, kTile * (round_up(p.tiles, V) + 1)), piece(y, staged),
+         piece(places, a.argmax ? staged : 0));
+    for (int64_t n = n0; band + share == 0 && n < n0 + pictures; ++n)
+        out_of_range[n] = exceeds_range(a.x + n * a.H * a.W, a.H, a.W);
+    const int64_t rows = 2 * (q1 - q0) + kTaps - 1;
+    for (int64_t r = 0; r < rows; ++r)
+        for (int64_t n = 0; n < pictures; ++n)
+            transform_row(a, p, n0 + n, q0, r, row, v + r % 2 * p.stride + r / 2 * tiles + n * p.tiles);
+    for (int64_t i = 0; i < 2 * kPlanes; ++i)  // lanes that nobody asks for
+        store(v + i * p.stride + rows / 2 * tiles, vf{});
+    int64_t q = q0, n = 0, tile = 0;
+    for (int64_t i = 0; i < (q1 - q0) * tiles; i += V) {
+        int64_t at[2][V];  // of the tile's two pixels in y, or -1
+        for (int64_t lane = 0; lane < V; ++lane) {
+            for (int64_t half = 0; half < 2; ++half) {
+                const int64_t x = 2 * tile + half;
+                at[half][lane] = q < q1 && x < a.QW ? (((n0 + n) * a.QH + q) * a.QW + x) * a.O : -1;
             }
-            vf keep[2][kTile];
-            const bool zeros = find_zeros(v + 2 * kPoints * p.stride + i, p.stride, tiles, keep);
-            for (int64_t c = 0; c < channels; c += kTogether) {
-                const Block b{v + i, p.stride, tiles, p.kernel + (first + c) * kPoints * kTaps,
-                              a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, float(a.slope),
-                              y + 2 * c * V, places + 2 * c * V, zeros ? keep[0] : nullptr};
-                const int64_t together = at_most(channels - c, kTogether);
-                if (a.argmax) together == 3 ? block<3, true>(b) : together == 2 ? block<2, true>(b) : block<1, true>(b);
-                else together == 3 ? block<3, false>(b) : together == 2 ? block<2, false>(b) : block<1, false>(b);
-            }
-            write_pixels<false>(a, at, y, first, channels);
-            if (a.argmax) write_pixels<true>(a, at, places, first, channels);
+            if (++tile < p.tiles) continue;
+            tile = 0;
+            if (++n < pictures) continue;
+            n = 0;
+            ++q;
         }
+        vf keep[2][kTile];
+        const bool zeros = find_zeros(v + 2 * kPoints * p.stride + i, p.stride, tiles, keep);
+        for (int64_t c = 0; c < channels; c += kTogether) {
+            const Block b{v + i, p.stride, tiles, p.kernel + (first + c) * kPoints * kTaps,
+                          a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, float(a.slope),
+                          y + 2 * c * V, places + 2 * c * V, zeros ? keep[0] : nullptr};
+            const int64_t together = at_most(channels - c, kTogether);
+            if (a.argmax) together == 3 ? block<3, true>(b) : together == 2 ? block<2, true>(b) : block<1, true>(b);
+            else together == 3 ? block<3, false>(b) : together == 2 ? block<2, false>(b) : block<1, false>(b);
+        }
+        write_pixels<false>(a, at, y, first, channels);
+        if (a.argmax) write_pixels<true>(a, at, places, first, channels);
     }
 }
 
-void pooled(const void* arguments, Context& context) {
-    const Conv2dPool& a = *static_cast<const Conv2dPool*>(arguments);
-    const Plan p = plan_of(a, context.workspace);
+void run(const Conv2dPool& a, const Plan& p, Context& context) {
     transform_kernel(a, p.kernel);
-    Job job{a, p, context.out_of_range};
-    const double work = double(a.N * a.OH * a.OW) * double(kTaps * kPoints / kTile * a.O);
-    parallel_for(p.groups * p.bands * p.shares, work, band, &job);
+    uint8_t* const out_of_range = context.out_of_range;
+    parallel_for(p.groups * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(kTaps * kPoints / kTile * a.O),
+                 [&](int64_t task, Arena& arena) { band(a, p, out_of_range, task, arena); });
 }
-
-int64_t workspace_bytes(const void* arguments) {
-    return plan_of(*static_cast<const Conv2dPool*>(arguments), nullptr).bytes;
-}
-
-const Kernel kKernels[] = {{"conv2d_pool", pooled, workspace_bytes}};
 
 }  // namespace
 
-extern const Family winograd_rows_family;
-const Family winograd_rows_family = {kKernels, 1};
+const Kernel kernels::winograd_rows_conv2d_pool = kernel<plan_of, run>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

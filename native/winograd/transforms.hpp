@@ -1,9 +1,9 @@
-// The transforms of Winograd's minimal filtering along one axis, F(m, r): what winograd/winograd.hpp applies to columns, then rows.
+// The transforms of Winograd's minimal filtering along one axis, F(m, r): what winograd/winograd.hpp applies to
+// columns, then rows.
 #pragma once
 #include "common/vec.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // One axis of each transform; `from` and `to` are the lengths, `step` the distance of windows.
@@ -250,5 +250,4 @@ struct F2 {
 };
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -7,8 +7,7 @@
 #pragma once
 #include "conv/conv2d_pool.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // What a pooled convolution left for its gradient (conv/conv2d_pool.hpp), from a group's first channel on.
@@ -29,7 +28,7 @@ Pooled pooled_of(const Arguments& a, int64_t g) {
 // What comes through at a pooled pixel's channels.
 inline vf passed_back(const Pooled& p, int64_t at, int64_t lanes) {
     const vf g = load_lanes(p.dy + at, lanes);
-    if (p.kind == kRelu) return floats(bits(g) & (load_places(p.argmax + at, lanes) != kRouteless));
+    if (p.kind == kRelu) return floats(bits(g) & (load_places(p.argmax + at, lanes) != kNoPlace));
     return p.kind == kLinear ? g : derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
 }
 
@@ -47,7 +46,7 @@ inline void spread(const Pooled& p, int64_t at, int64_t C, const Targets& target
         const int64_t c = vector_start(c0, C), lanes = at_most(C - c, V);
         vf g = load_lanes(p.dy + at + c, lanes);
         if (p.kind != kLinear && p.kind != kRelu) g = derived(g, load_lanes(p.y + at + c, lanes), p.kind, p.slope);
-        const vi winner = load_places(p.argmax + at + c, lanes);  // kRouteless is no place
+        const vi winner = load_places(p.argmax + at + c, lanes);  // kNoPlace is no place
 #pragma GCC unroll 4
         for (int i = 0; i < COUNT; ++i) store_lanes(targets.to[i] + c, floats(bits(g) & (winner == place[i])), lanes);
     }
@@ -77,5 +76,4 @@ inline void unpooled_window(const Pooled& p, int64_t C, int64_t n, int64_t y0, i
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

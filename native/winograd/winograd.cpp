@@ -1,7 +1,7 @@
-// Convolution 3x3 or 5x5, stride 1, by Winograd's minimal filtering (winograd/winograd.hpp): forward, and backward to the input, which
-// is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and KH - 1 - pads of padding. Groups
-// run one after another. With max pooling 2x2 the pooling is part of the way out (winograd/output.hpp), and backward
-// reads the pooled gradient (winograd/unpool.hpp).
+// Convolution 3x3 or 5x5, stride 1, by Winograd's minimal filtering (winograd/winograd.hpp): forward, and backward to
+// the input, which is the same with dy for x, the kernel turned by 180 degrees with its channels swapped, and KH - 1 -
+// pads of padding. Groups run one after another. With max pooling 2x2 the pooling is part of the transform back
+// (winograd/output.hpp), and backward reads the pooled gradient (winograd/unpool.hpp).
 //
 // Two loop orders, one arithmetic (the same bits):
 // Few channels (transformed kernel U up to kStoredBytes): U is made once a call, and stays in L3. Task = block of
@@ -11,36 +11,11 @@
 // Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles
 //     tiles of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task =
 //     panel of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of
-//     the work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7). Few tiles go this way too, where there
-//     are more panels than blocks of tiles to share out.
-//
-// Measured, direct-equivalent GFLOP/s (Zen 3, one thread, limit about 100; direct in brackets):
-//                          forward      to the input
-//     128 x 16x16  36 ->  72   213 (85)     204 (75)
-//     128 x  8x8   72 -> 144   276 (94)     256 (88)
-//       4 x 56x56  64 ->  64   262 (91)     260 (93)
-//       4 x 28x28 256 -> 256   283 (83)     263 (81)
-//       4 x 14x14 512 -> 512   222 (84)     197 (73)
-//       4 x  7x7  512 -> 512   154 (68)     127 (62)
-// 5x5 (ms, direct in brackets, forward and to the input): 16 x 27x27 96 -> 256 in 2 groups: 51 (93), 43 (87); 32 x 28x28
-// 32 -> 64: 14 (28), 14 (28); 4 x 14x14 256 -> 256: 14 (33), 16 (34).
-// With max pooling, against convolution and pooling as two steps (ms): 128 x 16x16 36 -> 72: 7.1 for 9.2; 128 x 8x8
-// 72 -> 144: 6.3 for 8.8; 1 x 224x224 64 -> 64: 16.6 for 18.0. To the input, against the gradient gathered from what
-// came through: 8.3 for 9.3, 6.2 for 9.2, 16.9 for 17.7.
-// Of the time at 64 -> 64, products take 60 %, windows 15 %, results 12 %.
-// Two threads, against U made anew for each 128 tiles (ms, forward and to the input): 4 x 112x112 128 -> 128: 26
-// (32), 30 (37), and the second thread gains 2.0 (1.65); 4 x 56x56 128 -> 256: 14.3 (14.9), 13.3 (15.1); but 256 ->
-// 256 (9.4 MB of U): 30.8 (30.1), 33.3 (30.6). Few tiles that go together, against blocks of them: 1 x 28x28 64 ->
-// 64: 0.18 (0.21); 4 x 8x8 72 -> 144: 0.16 (0.23).
-// Tried and lost: blocks of 512 KB and more (5 to 20 %); many channels' way for 64 -> 64 (20 %); blocks of 128 input
-// channels (25 to 40 % at 256 and 512 channels: U leaves L2); prefetching the lines that windows are written to (5 %);
-// one function for whole and cut tiles (5 %).
+//     the work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7). Few tiles go likewise, where there are
+//     more panels than blocks of tiles to share out.
 #include "winograd/output.hpp"
-#include "conv/choice.hpp"
-#include "runtime/parallel.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kDepthLimit = 72;                       // input channels of a block
@@ -120,11 +95,10 @@ struct Plan {
     int64_t u_point, u_block;
     float *u, *windows;       // in the workspace, one or the other: U if stored, else transformed windows and
     uint32_t* zeros;          // their zero_fields
-    int64_t bytes;
 };
 
 template <typename F>
-Plan plan_of(const Work& w, void* workspace) {
+Plan plan_group(const Work& w, Memory& memory) {
     Plan p;
     const int64_t C = w.windows.C;
     p.total = w.windows.N * w.windows.down * w.windows.across;
@@ -142,11 +116,11 @@ Plan plan_of(const Work& w, void* workspace) {
     p.stored = storable && !few;
     if (!p.stored) p.tiles = kDeepTiles;
     // A program made for many pictures may run with few of them, so there is memory for either.
-    Pieces kernels{static_cast<char*>(workspace), 0}, windows = kernels;
-    p.u = kernels.take<float>(storable ? p.panels * p.chunks * p.u_block : 0);
-    p.windows = windows.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
-    p.zeros = windows.take<uint32_t>(at_most(kDeepTiles, p.total));
-    p.bytes = at_least(kernels.used, windows.used);
+    Memory instead = memory;
+    p.u = memory.take<float>(storable ? p.panels * p.chunks * p.u_block : 0);
+    p.windows = instead.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
+    p.zeros = instead.take<uint32_t>(at_most(kDeepTiles, p.total));
+    memory.used = at_least(memory.used, instead.used);
     return p;
 }
 
@@ -163,20 +137,23 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
         transform_to<typename F::Kernel>(taps + i, K * size, size, u + i, p.u_point, [](int, int, vf) {});
 }
 
-template <typename F>
-struct Job {
-    const Work& w;
-    const Plan& p;
-    int64_t first, count;  // tiles that go together (many channels)
+// Tiles that go together.
+struct Tiles {
+    int64_t first, count;
     Layout layout;
 };
 
-// Panel j of `count` tiles whose windows are transformed. u: memory for a block of U, unless it is stored.
 template <typename F>
-void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const Layout& layout, const float* windows,
-                        const uint32_t* zeros, int64_t j, float* taps, float* u, float* m) {
-    const Plan& p = job.p;
-    const Work& w = job.w;
+Tiles tiles_of(const Work& w, const Plan& p, int64_t part, int64_t parts) {
+    const int64_t first = p.total * part / parts, count = p.total * (part + 1) / parts - first;
+    return {first, count, layout_of(w.windows.C, p.depth, F::points, count)};
+}
+
+// Panel j of tiles whose windows are transformed. u: memory for a block of U, unless it is stored.
+template <typename F>
+void multiply_and_write(const Work& w, const Plan& p, const Tiles& tiles, const float* windows, const uint32_t* zeros,
+                        int64_t j, float* taps, float* u, float* m) {
+    const auto& [first, count, layout] = tiles;
     const int64_t width = panel_width(panel_columns(w.O, j));
     const int64_t point = count * width + 16;
     for (int64_t chunk = 0; chunk < p.chunks; ++chunk) {
@@ -191,80 +168,57 @@ void multiply_and_write(const Job<F>& job, int64_t first, int64_t count, const L
     write_tiles<F>(w.out, w.windows, first, count, w.O, w.bias, j, m, point, zeros);
 }
 
-// One of the calls below: which block of U.
 template <typename F>
-void make_u(void* context, int64_t task, Arena& arena) {
-    const Job<F>& job = *static_cast<const Job<F>*>(context);
-    const Plan& p = job.p;
-    float* taps = static_cast<float*>(arena_reserve(arena, size_t(F::kernel * F::kernel * p.depth * kWide) * sizeof(float)));
-    transform_kernel<F>(job.w, p, task / p.chunks, task % p.chunks, taps, p.u + task * p.u_block);
+void tile_block(const Work& w, const Plan& p, const Tiles& tiles, Arena& arena) {
+    float *scratch, *windows, *m;
+    uint32_t* zeros;
+    take(arena, piece(scratch, scratch_floats(F::window, w.windows.C)),
+         piece(windows, tiles.layout.block * tiles.layout.blocks), piece(m, (tiles.count * kWide + 16) * F::points),
+         piece(zeros, tiles.count));
+    transform_windows<typename F::Input>(w.windows, tiles.first, tiles.count, 0, tiles.layout, windows, scratch, zeros);
+    for (int64_t j = 0; j < p.panels; ++j)
+        multiply_and_write<F>(w, p, tiles, windows, zeros, j, nullptr, nullptr, m);
+}
+
+// kGroup of the tiles, from `place` on.
+template <typename F>
+void deep_windows(const Work& w, const Plan& p, const Tiles& tiles, int64_t place, Arena& arena) {
+    float* scratch;
+    take(arena, piece(scratch, scratch_floats(F::window, w.windows.C)));
+    transform_windows<typename F::Input>(w.windows, tiles.first + place, at_most(tiles.count - place, kGroup), place,
+                                         tiles.layout, p.windows, scratch, p.zeros);
 }
 
 template <typename F>
-void tile_block(void* context, int64_t task, Arena& arena) {
-    const Job<F>& job = *static_cast<const Job<F>*>(context);
-    const Plan& p = job.p;
-    const int64_t blocks = ceil_div(p.total, p.tiles);
-    const int64_t first = p.total * task / blocks, count = p.total * (task + 1) / blocks - first;
-    const Layout layout = layout_of(job.w.windows.C, p.depth, F::points, count);
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {  // count, then take
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* scratch = pieces.take<float>(scratch_floats(F::window, job.w.windows.C));
-        float* windows = pieces.take<float>(layout.block * layout.blocks);
-        float* m = pieces.take<float>((count * kWide + 16) * F::points);
-        uint32_t* zeros = pieces.take<uint32_t>(count);
-        if (pass == 0) continue;
-        transform_windows<typename F::Input>(job.w.windows, first, count, 0, layout, windows, scratch, zeros);
-        for (int64_t j = 0; j < p.panels; ++j)
-            multiply_and_write<F>(job, first, count, layout, windows, zeros, j, nullptr, nullptr, m);
-    }
+void deep_panel(const Work& w, const Plan& p, const Tiles& tiles, int64_t j, Arena& arena) {
+    float *taps, *u, *m;
+    take(arena, piece(taps, F::kernel * F::kernel * p.depth * kWide), piece(u, p.u_block),
+         piece(m, (tiles.count * kWide + 16) * F::points));
+    multiply_and_write<F>(w, p, tiles, p.windows, p.zeros, j, taps, u, m);
 }
 
 template <typename F>
-void deep_windows(void* context, int64_t task, Arena& arena) {
-    const Job<F>& job = *static_cast<const Job<F>*>(context);
-    const Windows& w = job.w.windows;
-    float* scratch = static_cast<float*>(
-        arena_reserve(arena, size_t(scratch_floats(F::window, w.C)) * sizeof(float)));
-    const int64_t place = task * kGroup;
-    transform_windows<typename F::Input>(w, job.first + place, at_most(job.count - place, kGroup), place, job.layout,
-                                         job.p.windows, scratch, job.p.zeros);
-}
-
-template <typename F>
-void deep_panel(void* context, int64_t task, Arena& arena) {
-    const Job<F>& job = *static_cast<const Job<F>*>(context);
-    const Plan& p = job.p;
-    Pieces pieces{nullptr, 0};
-    for (int pass = 0; pass < 2; ++pass) {
-        if (pass == 1) pieces = Pieces{static_cast<char*>(arena_reserve(arena, size_t(pieces.used))), 0};
-        float* taps = pieces.take<float>(F::kernel * F::kernel * p.depth * kWide);
-        float* u = pieces.take<float>(p.u_block);
-        float* m = pieces.take<float>((job.count * kWide + 16) * F::points);
-        if (pass == 1) multiply_and_write<F>(job, job.first, job.count, job.layout, p.windows, p.zeros, task, taps, u, m);
-    }
-}
-
-template <typename F>
-void run(const Work& w, void* workspace) {
-    const Plan p = plan_of<F>(w, workspace);
+void run_group(const Work& w, const Plan& p) {
     if (p.total == 0) return;
-    Job<F> job{w, p, 0, 0, {}};
     const double products = double(F::points * w.windows.C) * double(w.O);
+    const int64_t parts = ceil_div(p.total, p.tiles);
     if (p.stored) {
-        parallel_for(p.panels * p.chunks, products, make_u<F>, &job);
-        parallel_for(ceil_div(p.total, p.tiles), products * double(p.total), tile_block<F>, &job);
+        parallel_for(p.panels * p.chunks, products, [&](int64_t task, Arena& arena) {
+            float* taps;
+            take(arena, piece(taps, F::kernel * F::kernel * p.depth * kWide));
+            transform_kernel<F>(w, p, task / p.chunks, task % p.chunks, taps, p.u + task * p.u_block);
+        });
+        parallel_for(parts, products * double(p.total), [&](int64_t part, Arena& arena) {
+            tile_block<F>(w, p, tiles_of<F>(w, p, part, parts), arena);
+        });
         return;
     }
-    const int64_t rounds = ceil_div(p.total, p.tiles);
-    for (int64_t i = 0; i < rounds; ++i) {
-        job.first = p.total * i / rounds;
-        job.count = p.total * (i + 1) / rounds - job.first;
-        job.layout = layout_of(w.windows.C, p.depth, F::points, job.count);
-        parallel_for(ceil_div(job.count, kGroup), double(job.count * F::points * w.windows.C * 4), deep_windows<F>,
-                     &job);
-        parallel_for(p.panels, products * double(job.count), deep_panel<F>, &job);
+    for (int64_t part = 0; part < parts; ++part) {
+        const Tiles tiles = tiles_of<F>(w, p, part, parts);
+        parallel_for(ceil_div(tiles.count, kGroup), double(tiles.count * F::points * w.windows.C * 4),
+                     [&](int64_t task, Arena& arena) { deep_windows<F>(w, p, tiles, task * kGroup, arena); });
+        parallel_for(p.panels, products * double(tiles.count),
+                     [&](int64_t j, Arena& arena) { deep_panel<F>(w, p, tiles, j, arena); });
     }
 }
 
@@ -276,43 +230,32 @@ Work cut_work(const Arguments& a, int64_t g) {  // into tiles
     return w;
 }
 
-template <typename F, typename Arguments>
-void run_groups(const Arguments& a, const Context& context) {
-    for (int64_t g = 0; g < a.GROUPS; ++g) {
-        Work w = cut_work<F>(a, g);
-        w.windows.out_of_range = context.out_of_range;
-        w.windows.range = F::spreads ? kRange : 0.0f;
-        run<F>(w, context.workspace);
-    }
+template <typename Arguments>
+Plan plan_of(const Arguments& a, Memory& memory) {  // the same for every group
+    Plan p;
+    with_tiles(a, [&](auto f) { p = plan_group<decltype(f)>(cut_work<decltype(f)>(a, 0), memory); });
+    return p;
 }
 
 template <typename Arguments>
-void run_any(const void* arguments, Context& context) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (a.KH == 5) run_groups<F5>(a, context);
-    else if (algorithm_of(a) == kWinograd2) run_groups<F2>(a, context);
-    else run_groups<F4>(a, context);
+void run(const Arguments& a, const Plan& p, Context& context) {
+    with_tiles(a, [&](auto f) {
+        using F = decltype(f);
+        for (int64_t g = 0; g < a.GROUPS; ++g) {
+            Work w = cut_work<F>(a, g);
+            w.windows.out_of_range = context.out_of_range;
+            w.windows.range = F::spreads ? kRange : 0.0f;
+            run_group<F>(w, p);
+        }
+    });
 }
-
-template <typename Arguments>
-int64_t workspace_bytes(const void* arguments) {
-    const Arguments& a = *static_cast<const Arguments*>(arguments);
-    if (a.KH == 5) return plan_of<F5>(cut_work<F5>(a, 0), nullptr).bytes;
-    if (algorithm_of(a) == kWinograd2) return plan_of<F2>(cut_work<F2>(a, 0), nullptr).bytes;
-    return plan_of<F4>(cut_work<F4>(a, 0), nullptr).bytes;
-}
-
-const Kernel kKernels[] = {
-    {"conv2d", run_any<Conv2d>, workspace_bytes<Conv2d>},
-    {"conv2d_backward_input", run_any<Conv2dBackwardInput>, workspace_bytes<Conv2dBackwardInput>},
-    {"conv2d_pool", run_any<Conv2dPool>, workspace_bytes<Conv2dPool>},
-    {"conv2d_pool_backward_input", run_any<Conv2dPoolBackwardInput>, workspace_bytes<Conv2dPoolBackwardInput>},
-};
 
 }  // namespace
 
-extern const Family winograd_family;
-const Family winograd_family = {kKernels, 4};
+const Kernel kernels::winograd_conv2d = kernel<plan_of<Conv2d>, run<Conv2d>>();
+const Kernel kernels::winograd_conv2d_backward_input = kernel<plan_of<Conv2dBackwardInput>, run<Conv2dBackwardInput>>();
+const Kernel kernels::winograd_conv2d_pool = kernel<plan_of<Conv2dPool>, run<Conv2dPool>>();
+const Kernel kernels::winograd_conv2d_pool_backward_input =
+    kernel<plan_of<Conv2dPoolBackwardInput>, run<Conv2dPoolBackwardInput>>();
 
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -16,21 +16,27 @@
 // its rows in order. Points are 64 bytes further apart than they need be: at a power of two all 36 fall into one set
 // of the cache.
 //
-// Product: the register tiles of common/gather_gemm.hpp (R rows x NV vectors, 6 x 2 with AVX2, 12 x 2 with AVX-512), but rows
-// at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products. From L1 and L2
-// it runs at the limit of the machine's arithmetic (106 of about 100 GFLOP/s measured). k goes by fours, as there.
+// Product: the register tiles of common/gather_gemm.hpp (R rows x NV vectors, 6 x 2 with AVX2, 12 x 2 with AVX-512),
+// but rows at a fixed distance: 36 times as many tables of pointers would cost as much as 3 % of the products.
 //
 // A NaN, an infinity or a number far beyond the others spoils the whole tile of results: winograd/range.hpp. A result
 // whose own field is zero is zero (zero_fields), whatever the rest of its window is.
 #pragma once
 #include "conv/conv2d.hpp"
-#include "winograd/unpool.hpp"
 #include "winograd/range.hpp"
 #include "winograd/transforms.hpp"
+#include "winograd/unpool.hpp"
 
-namespace pellucid {
-namespace PELLUCID_ISA_NAMESPACE {
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
+
+// with(F): the algorithm's tiles for these arguments.
+template <typename Arguments, typename With>
+void with_tiles(const Arguments& a, const With& with) {
+    if (a.KH == 5) with(F5{});
+    else if (algorithm_of(a) == kWinograd2) with(F2{});
+    else with(F4{});
+}
 
 // half[i][j] = T applied to the columns of from[i * row + j * pixel], one vector of channels.
 template <typename T>
@@ -120,8 +126,8 @@ constexpr int64_t block_row(const Layout& l, int64_t b) { return round_up(block_
 
 constexpr int64_t kLine = 16;  // floats of a cache line
 
-// Fetches the lines of PIXELS pixels in each of ROWS rows. The prefetcher of the processor does not follow 36 pixels
-// that are C channels apart: without this, forward is 5 to 15 % slower.
+// Fetches the lines of PIXELS pixels in each of ROWS rows: the prefetcher of the processor does not follow 36 pixels
+// that are C channels apart.
 template <int ROWS, int PIXELS>
 PELLUCID_INLINE void prefetch_pixels(const float* from, int64_t row, int64_t pixel) {
 #pragma GCC unroll 16
@@ -282,9 +288,9 @@ template <bool Adjacent>
 inline void multiply_rows(int64_t m, const float* a, int64_t stride, const float* b, int64_t depth, int64_t width,
                           float* out, bool accumulate) {
     static const ProductTile wide[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS2, 2, Adjacent)};
-    static const ProductTile narrow[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS1, 1, Adjacent)};
+    static const ProductTile single[] = {PELLUCID_PRODUCTS(PELLUCID_ROWS1, 1, Adjacent)};
     const bool two = width > V;
-    const ProductTile* const tiles = two ? wide : narrow;
+    const ProductTile* const tiles = two ? wide : single;
     const int64_t count = ceil_div(m, two ? kRows2 : kRows1), size = m / count, extra = m % count;
     for (int64_t i = 0; i < count; ++i) {
         const int64_t rows = size + (i < extra);
@@ -295,5 +301,4 @@ inline void multiply_rows(int64_t m, const float* a, int64_t stride, const float
 }
 
 }  // namespace
-}  // namespace PELLUCID_ISA_NAMESPACE
-}  // namespace pellucid
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE

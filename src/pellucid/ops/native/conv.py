@@ -25,4 +25,4 @@ def conv2d_pool_map_pays(x: Array, kernel: Array, *, convolution: Convolution, p
     if convolution.get("groups", 1) != 1 or not geometry.windows_side_by_side(unpooled, **pooling):
         return False
     shapes, windows = {"x": x.shape, "kernel": kernel.shape}, {"convolution": convolution, "pooling": pooling}
-    return conv2d_algorithm(unbound(row("conv2d_pool_map"), shapes, windows)) == "narrow"
+    return conv2d_algorithm(unbound(row("conv2d_pool_map"), shapes, windows)) == "few_filters"
