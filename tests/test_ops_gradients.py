@@ -5,20 +5,24 @@ For y = f(x) and random r, g = backward(r) must satisfy (r . f(x + h d) - r . f(
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from case import Conv, Pool
-from sizes import BLOCKS, CONVS, DENSES, LOGITS, LRNS, POOLS
+from agreement import call, changed
+from case import Case
+from cases import CASES
+from sizes import BLOCKS, LOGITS
 
 from pellucid import ops
 from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.table import TABLE, row
 
 STEP = 1e-5
 BOUND = 1e-6
-SMALL_CONVS = [c for c in CONVS if np.prod(c.x) * np.prod(c.kernel) < 200_000]
 
 
 @pytest.fixture
@@ -39,76 +43,46 @@ def agrees(f: Callable[[Array], Array], x: Array, dx: Array, r: Array, rng: np.r
         assert abs(np.vdot(dx, d) - numeric) <= BOUND * size
 
 
-@pytest.mark.parametrize("c", SMALL_CONVS, ids=lambda c: c.name)
-def test_conv2d(c: Conv, rng: np.random.Generator) -> None:
-    x, k, b, r = (rng.standard_normal(s) for s in (c.x, c.kernel_shape, (c.filters,), c.y))
-    dx = ops.conv2d_backward_input(r, k, c.x, **c.options)
-    dk = ops.conv2d_backward_kernel(x, r, c.kernel_shape, **c.options)
-    agrees(lambda v: ops.conv2d(v, k, b, **c.options), x, dx, r, rng)
-    agrees(lambda v: ops.conv2d(x, v, b, **c.options), k, dk, r, rng)
-    agrees(lambda v: ops.conv2d(x, k, v, **c.options), b, ops.bias_backward(r), r, rng)
+def backwards(op: str) -> list[str]:
+    """The operations that take a gradient through this one."""
+    return [name for name in ops.__all__ if re.fullmatch(f"{op}_backward(_input|_kernel)?", name)]
 
 
-@pytest.mark.parametrize("n,i,u", DENSES)
-def test_dense(n: int, i: int, u: int, rng: np.random.Generator) -> None:
-    x, k, b, r = (rng.standard_normal(s) for s in ((n, i), (i, u), (u,), (n, u)))
-    agrees(lambda v: ops.dense(v, k, b), x, ops.dense_backward_input(r, k), r, rng)
-    agrees(lambda v: ops.dense(x, v, b), k, ops.dense_backward_kernel(x, r), r, rng)
-    agrees(lambda v: ops.dense(x, k, v), b, ops.bias_backward(r), r, rng)
+def named(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, in float64."""
+    return changed(inspect.signature(getattr(ops, op)).bind(*args, **options).arguments, np.float64)
 
 
-@pytest.mark.parametrize("p", POOLS, ids=lambda p: p.name)
-def test_pools(p: Pool, rng: np.random.Generator) -> None:
-    # all values apart by more than the step moves them, so that no maximum changes place
-    x, r = rng.permutation(np.arange(np.prod(p.x, dtype=int)) * 0.01).reshape(p.x), rng.standard_normal(p.y)
-    y, argmax = ops.max_pool2d(x, **p.options)
-    assert y.shape == p.y
-    dx = ops.max_pool2d_backward(r, argmax, p.x, **p.options)
-    agrees(lambda v: ops.max_pool2d(v, **p.options)[0], x, dx, r, rng)
-    agrees(lambda v: ops.avg_pool2d(v, **p.options), x, ops.avg_pool2d_backward(r, p.x, **p.options), r, rng)
+def is_smooth(case: Case) -> bool:
+    """Whether numbers are apart by more than the step moves them, and one pass is quick."""
+    return not case.name.endswith(("-ties", "-10000")) and case.macs < 25e6
 
 
-@pytest.mark.parametrize("shape", [s for s in BLOCKS if len(s) == 4])
-def test_global_avg_pool2d(shape: Shape, rng: np.random.Generator) -> None:
-    x, r = rng.standard_normal(shape), rng.standard_normal((shape[0], shape[3]))
-    agrees(ops.global_avg_pool2d, x, ops.global_avg_pool2d_backward(r, shape), r, rng)
+@pytest.mark.parametrize("case", [c for c in CASES if c.op in TABLE and backwards(c.op) and is_smooth(c)], ids=str)
+def test_backward(case: Case, rng: np.random.Generator) -> None:
+    """What a backward operation takes has the names of what the forward one takes and gives."""
+    given = named(case.op, *case.arguments())
+    given["x"] += np.sign(given["x"]) * 0.01  # away from a kink at zero
+    if case.op == "max_pool2d":  # no maximum may change place
+        given["x"] = rng.permutation(np.arange(given["x"].size) * 0.01).reshape(given["x"].shape)
 
+    def forward(**changes: Array) -> tuple[Array, ...]:
+        return call(case.op, (), given | changes)
 
-@pytest.mark.parametrize("shape", BLOCKS)
-@pytest.mark.parametrize("kind,slope", [("relu", 0.0), ("leaky_relu", 0.3), ("sigmoid", 0.0), ("tanh", 0.0)])
-def test_activation(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> None:
-    x, r = rng.standard_normal(shape), rng.standard_normal(shape)
-    x += np.sign(x) * 0.01  # away from the kink at zero
-    y = ops.activation(x, kind, slope=slope)
-    dx = ops.activation_backward(r, y, kind, slope=slope)
-    agrees(lambda v: ops.activation(v, kind, slope=slope), x, dx, r, rng)
-
-
-@pytest.mark.parametrize("shape", LOGITS)
-def test_softmax(shape: Shape, rng: np.random.Generator) -> None:
-    x, r = rng.standard_normal(shape), rng.standard_normal(shape)
-    agrees(ops.softmax, x, ops.softmax_backward(r, ops.softmax(x)), r, rng)
-
-
-@pytest.mark.parametrize("shape", BLOCKS)
-@pytest.mark.parametrize("options", LRNS, ids=str)
-def test_local_response_norm(options: dict[str, Any], shape: Shape, rng: np.random.Generator) -> None:
-    x, r = rng.standard_normal(shape) * 2, rng.standard_normal(shape)
-    y, scale = ops.local_response_norm(x, **options)
-    backward = {key: value for key, value in options.items() if key != "k"}
-    dx = ops.local_response_norm_backward(r, x, y, scale, **backward)
-    agrees(lambda v: ops.local_response_norm(v, **options)[0], x, dx, r, rng)
-
-
-@pytest.mark.parametrize("shape", [s for s in BLOCKS if np.prod(s[:-1]) > 1])
-def test_batch_norm(shape: Shape, rng: np.random.Generator) -> None:
-    x, r = rng.standard_normal(shape) * 2 + 1, rng.standard_normal(shape)
-    gamma, beta = rng.standard_normal(shape[-1:]), rng.standard_normal(shape[-1:])
-    _, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=1e-3)
-    dx, dgamma, dbeta = ops.batch_norm_backward(r, x, gamma, mean, variance, epsilon=1e-3)
-    agrees(lambda v: ops.batch_norm(v, gamma, beta, epsilon=1e-3)[0], x, dx, r, rng)
-    agrees(lambda v: ops.batch_norm(x, v, beta, epsilon=1e-3)[0], gamma, dgamma, r, rng)
-    agrees(lambda v: ops.batch_norm(x, gamma, v, epsilon=1e-3)[0], beta, dbeta, r, rng)
+    results = forward()
+    r = rng.standard_normal(results[0].shape)
+    made = [name for name in row(case.op).arrays if name not in given and name != "bias"]
+    known = given | dict(zip(made, results, strict=True)) | {"dy": r}
+    known |= {"input_shape": given["x"].shape, "kernel_shape": np.shape(given.get("kernel"))}
+    for op in backwards(case.op):
+        wanted = inspect.signature(getattr(ops, op)).parameters
+        gradients = call(op, (), {name: known[name] for name in wanted if name in known})
+        names = [name for name in row(op).arrays if name not in wanted and name not in row(op).defaults]
+        for name, gradient in zip(names, gradients, strict=True):
+            value = name.removeprefix("d")
+            agrees(lambda v, value=value: forward(**{value: v})[0], given[value], gradient, r, rng)
+    if "bias" in given:
+        agrees(lambda v: forward(bias=v)[0], given["bias"], ops.bias_backward(r), r, rng)
 
 
 @pytest.mark.parametrize("shape", LOGITS)
