@@ -51,15 +51,15 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid import layers as L
     from pellucid.cli import main, report, resume
     from pellucid.cli.judge import judged
-    from pellucid.cli.run import read_record, title_of
-    from pellucid.cli.run_record import RESUMABLE
-    from pellucid.cli.train_setup import fraction
     from pellucid.datasets import cifar, idx
     from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
     from pellucid.files import safe_pickle, tensor_file
     from pellucid.files.inside import Inside
     from pellucid.model import Model
     from pellucid.model import file as model_file
+    from pellucid.runs.folder import read_record, title_of
+    from pellucid.runs.record import RESUMABLE
+    from pellucid.runs.setup import fraction
     from pellucid.train.doctor import in_language, read_findings
     from pellucid.train.snapshots import read_snapshot
     from pellucid.visualise import curves_figure, held_name, read_log

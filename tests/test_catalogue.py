@@ -87,7 +87,7 @@ def test_a_row_works_from_python(row: Row) -> None:
 def test_a_row_works_from_the_command_line(
     row: Row, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet: None)  # pictures are tested elsewhere
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)  # pictures are tested elsewhere
     status, _, err = command("train", *row.command, *QUICK, "--out", tmp_path / "run")
     assert status == 0, err
     model = pellucid.load(tmp_path / "run")

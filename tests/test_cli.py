@@ -14,9 +14,9 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets, optimizers, zoo
-from pellucid.cli.settings import divide, parse
-from pellucid.cli.train_setup import settle
+from pellucid.cli.settings import parse
 from pellucid.errors import CheckpointError, ConfigError
+from pellucid.runs.setup import divide, settle
 
 COMMANDS = [
     ["train"],
@@ -57,7 +57,7 @@ def test_help_names_the_networks_optimizers_and_data_there_are(command: Command)
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     for name in (*zoo.NAMES, *datasets.names()):
         assert name in told, name
-    listed = re.search(r"(adam, .*?)\. Default: adam\*\.", told)
+    listed = re.search(r"((?:\w+, )+\w+ or \w+)\. Default: adam\*\.", told)
     assert listed is not None
     assert sorted(re.split(", | or ", listed[1])) == sorted(optimizers.NAMES)
 
@@ -86,8 +86,8 @@ def test_a_networks_summary_tells_its_recipe(command: Command, name: str) -> Non
 
 
 def test_the_helps_other_defaults_are_those_that_are_taken(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.cli.train_setup import naming
     from pellucid.datasets.sizes import DEFAULT_SIZE, LEAST_SIZE
+    from pellucid.runs.setup import naming
 
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
     folder, other = naming(None, str(Path(__file__).parent), None)[1], naming(None, "mnist", None)[1]
@@ -347,7 +347,7 @@ def test_a_damaged_model_is_one_line(command: Command, run_folder: Path, tmp_pat
 
 
 def test_run_records_that_are_damaged_are_named(command: Command, run_folder: Path, tmp_path: Path) -> None:
-    from pellucid.cli.run import read_record
+    from pellucid.runs.folder import read_record
 
     for text in ("{", "[]"):
         (tmp_path / "run.json").write_text(text)

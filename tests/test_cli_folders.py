@@ -22,7 +22,7 @@ FEW = ("--epochs", 1, "--batch-size", 8, "--out", "run")
 def beside(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)
 
 
 def fill(root: Path, size=(28, 28), count=5, mode="L"):

@@ -13,7 +13,7 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets
-from pellucid.cli.background import border_mean, looks_inverted
+from pellucid.model.background import border_mean, looks_inverted
 
 
 def test_evaluate_agrees_with_counting(command: Command, run_folder: Path) -> None:

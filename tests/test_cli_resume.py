@@ -23,7 +23,7 @@ SMALL = ("--limit", "100", "--test-limit", "50", "--batch-size", "25", "--quiet"
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the second that Matplotlib takes."""
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def blocks(name: str, kind: str) -> list[str]:
 
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)
     for line in [line for block in blocks("resume.md", "console") for line in block.splitlines()]:
         assert main(shlex.split(line)[2:]) == 0, line
     told = capfd.readouterr().err

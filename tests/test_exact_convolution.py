@@ -136,7 +136,7 @@ def test_a_training_goes_on_as_it_began(tmp_path: Path) -> None:
 def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.cli import main
 
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)
     run, short = str(tmp_path / "run"), ["--limit", "40", "--test-limit", "10", "--quiet"]
     assert main(["train", *short, "--epochs", "1", "--exact-convolution", "--out", run]) == 0
     assert main(["train", "--resume", run, "--epochs", "2", "--quiet"]) == 0

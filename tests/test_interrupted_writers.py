@@ -17,8 +17,8 @@ from small_model import small
 
 from pellucid import datasets, visualise
 from pellucid.cli import main
-from pellucid.cli.run import write_record
 from pellucid.datasets.archive import unpack
+from pellucid.runs.folder import write_record
 from pellucid.scratch import SimpleConvNet
 from pellucid.train import TrainingStarted
 from pellucid.train.snapshots import Snapshots

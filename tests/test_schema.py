@@ -11,11 +11,11 @@ from small_model import small
 
 import pellucid
 from pellucid import Dense
-from pellucid.cli.run import read_record
-from pellucid.cli.run_record import RECORD, RESUMABLE
 from pellucid.errors import CheckpointError
 from pellucid.files import tensor_file
 from pellucid.files.schema import FLAG, TEXT, Maybe, Misfit, Values, check, either, number, whole
+from pellucid.runs.folder import read_record
+from pellucid.runs.record import RECORD, RESUMABLE
 from pellucid.train.resume import FACTS, training_facts
 
 SPEC = {

@@ -35,5 +35,7 @@ from pellucid.model.file import load as load
 from pellucid.model.tracing import trace as trace
 from pellucid.ops import num_threads as num_threads
 from pellucid.ops import set_num_threads as set_num_threads
+from pellucid.runs.resume import resume_run as resume_run
+from pellucid.runs.run import train_run as train_run
 
 __version__: str

@@ -121,6 +121,11 @@ def say(text: str, file: IO[str] | None = None, *, prose: bool = False) -> None:
         print(lines.encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)
 
 
+def note(text: str) -> None:
+    """A remark for the person at the terminal; programs that read standard output do not see it."""
+    say(text, sys.stderr, prose=True)
+
+
 def json_text(value: Any, *, indent: int = 1) -> str:
     r"""One JSON document; what `printable` spells out stands as \uXXXX, from which every reader has it back.
 

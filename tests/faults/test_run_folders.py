@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.cli import train_run
+from pellucid.runs import run as train_run
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(SCRIPTS))
-        patch.setattr(train_run, "draw", lambda folder, quiet=False: None)  # a second of Matplotlib
+        patch.setattr(train_run, "draw", lambda *_: None)  # a second of Matplotlib
         import fuzz_folders
 
         patch.setattr(fuzz_folders, "COMMANDS", fuzz_folders.COMMANDS[:4])  # those that draw nothing

@@ -17,10 +17,11 @@ from PIL import Image
 from small_model import small
 
 import pellucid
-from pellucid.cli import main, train_run
-from pellucid.cli.resume import resume
+from pellucid.cli import main
 from pellucid.errors import CheckpointError
 from pellucid.files.inside import MAX_TEXT_BYTES, Inside, read_bytes
+from pellucid.runs import run as train_run
+from pellucid.runs.resume import resume
 from pellucid.train import Checkpoints
 
 FILES = ("run.json", "log.jsonl", "model.safetensors", "last.safetensors", "report.html", "curves.png", "filters.png")
@@ -196,7 +197,7 @@ def test_leftovers_are_removed_and_what_they_lead_to_stays(
     (run / "snapshots" / ".pellucid-1.tmp").symlink_to(outside)
     os.mkfifo(run / "checkpoints" / ".pellucid-1.tmp")
     before = contents(outside)
-    monkeypatch.setattr(train_run, "draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr(train_run, "draw", lambda *_: None)
     assert main(["train", "--resume", str(run), "-q"]) == 0
     assert contents(outside) == before and not list(run.rglob("*.tmp"))
 

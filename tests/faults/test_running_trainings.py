@@ -41,7 +41,7 @@ pellucid.files.atomic.os = Slow()
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the second that Matplotlib takes, of which nothing here depends."""
-    monkeypatch.setattr("pellucid.cli.train_run.draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr("pellucid.runs.run.draw", lambda *_: None)
 
 
 @contextlib.contextmanager

@@ -16,9 +16,10 @@ from fuzz_folders import CHECKPOINT_OPTIONS, TRAIN
 from trainings import EVERY_STEP, assert_same, remains
 
 from pellucid import Sequential, load
-from pellucid.cli import main, train_run
+from pellucid.cli import main
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten
 from pellucid.plan import EvaluationPlan, TrainingPlan
+from pellucid.runs import run as train_run
 from pellucid.train import Checkpoints, History, JsonLog, trainer
 from pellucid.train.doctor import Doctor
 from pellucid.train.snapshots import Snapshots
@@ -129,7 +130,7 @@ def test_a_fit_keeps_what_it_has_learned_and_goes_on(tmp_path: Path, cases: Call
 def test_a_run_goes_on_where_memory_ran_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cases: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr(train_run, "draw", lambda folder, quiet=False: None)
+    monkeypatch.setattr(train_run, "draw", lambda *_: None)
     command = [*TRAIN[:-1], "--epochs", "2", TRAIN[-1]]
     assert main([*command, str(tmp_path / "whole")]) == 0
     expected = remains(tmp_path / "whole")

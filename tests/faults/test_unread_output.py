@@ -12,7 +12,8 @@ import pytest
 from fuzz_folders import SMALL
 from trainings import assert_same, remains
 
-from pellucid.cli import main, train_run
+from pellucid.cli import main
+from pellucid.runs import run as train_run
 from pellucid.train import JsonLog
 from pellucid.train.events import EpochEnded, Event, TrainingEnded, TrainingStarted
 
@@ -60,7 +61,7 @@ def read_until(moment: str, command: list[str], patch: pytest.MonkeyPatch) -> tu
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, dict[str, Any]]]:
     """What a run that is read to its end leaves, after so many epochs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_run, "draw", lambda folder, quiet=False: None)
+        patch.setattr(train_run, "draw", lambda *_: None)
         run = tmp_path_factory.mktemp("undisturbed") / "run"
         assert main([*TRAIN, str(run)]) == 0
         after = remains(run)

@@ -22,9 +22,9 @@ from typing import Any
 from faulty import Fault, library, seen
 from fuzz_folders import CHECKPOINT_OPTIONS
 
-from pellucid.cli import train_run
 from pellucid.cli.app import main
 from pellucid.files import tensor_file
+from pellucid.runs import run as train_run
 from pellucid.train import trainer
 
 EVERY_STEP = {"every_s": 0.0, "share": math.inf}
@@ -87,7 +87,7 @@ class Server:
 def _serve() -> None:
     CHECKPOINT_OPTIONS.update(EVERY_STEP)
     trainer.STRETCH_S = 0.0  # one step, and then the next
-    train_run.draw = lambda folder, quiet=False: None  # a second of Matplotlib, of which nothing here depends
+    train_run.draw = lambda *_: None  # a second of Matplotlib, of which nothing here depends
     with (
         tempfile.TemporaryDirectory() as folder,
         contextlib.redirect_stdout(io.StringIO()),

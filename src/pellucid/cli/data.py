@@ -9,9 +9,9 @@ import typer
 
 from pellucid._progress import WorkBar
 from pellucid._text import say
-from pellucid.cli.data_notes import tell_warnings
 from pellucid.cli.output import JsonFlag, print_json, print_table
 from pellucid.cli.progress import working
+from pellucid.runs.data_notes import tell_warnings
 
 if TYPE_CHECKING:
     from pellucid.datasets import Known

@@ -13,8 +13,8 @@ from pellucid._progress import WorkBar
 from pellucid._text import say
 from pellucid.cli.output import write_to_output
 from pellucid.cli.progress import working
-from pellucid.cli.run import find_model, place_to_write
 from pellucid.files.inside import Inside, Place
+from pellucid.runs.folder import find_model, place_to_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -30,6 +30,9 @@ def in_flags(text: str, words: Sequence[str]) -> str:
 def as_flags(text: str, options: Iterable[str]) -> str:
     """A message with `name=value` written as a flag: one of `options`, else by --set where that is one of them.
 
+    >>> as_flags('standardize=True: leave it out, or resume_run("runs/a")', ["--standardize", "--resume"])
+    '--standardize: leave it out, or --resume runs/a'
+
     >>> as_flags('say size=32 with resize="stretch"', ["--size", "--resize"])
     'say --size 32 with --resize stretch'
     >>> as_flags('use class_weight="balanced" (--class-weight balanced)', ["--class-weight"])
@@ -45,12 +48,12 @@ def as_flags(text: str, options: Iterable[str]) -> str:
         name, value = found[1], found[2].strip("\"'")
         option = f"--{_RENAMED.get(name, name).replace('_', '-')}"
         if option in known:
-            return f"{option} {value}"
+            return option if value == "True" else f"{option} {value}"
         if "--set" not in known:
             return found[0]
         return f"--set {'LAYER.' if name in _of_layers() else ''}{name}={value}"
 
-    reworded = _ARGUMENT.sub(flag, text)
+    reworded = re.sub(r'resume_run\("([^"]*)"\)', r"--resume \1", _ARGUMENT.sub(flag, text))
     return re.sub(r"(--[a-z-]+ [^\s()]+) ?\(\1\)", r"\1", reworded)
 
 

@@ -11,9 +11,9 @@ import typer
 from pellucid._progress import WorkBar
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
 from pellucid.cli.progress import working
-from pellucid.cli.run import place_to_write
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
+from pellucid.runs.folder import place_to_write
 
 if TYPE_CHECKING:
     from pellucid.convert import Imported

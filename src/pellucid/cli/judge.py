@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid._progress import WorkBar
-from pellucid.cli.background import looks_inverted
-from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.cli.progress import working
-from pellucid.cli.run import find_folder, find_model, read_record
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
+from pellucid.model.background import looks_inverted
+from pellucid.runs.data_notes import tell_left_out
+from pellucid.runs.folder import find_folder, find_model, read_record
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset

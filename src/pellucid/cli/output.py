@@ -17,10 +17,11 @@ import typer
 from pellucid._numbers import percent as percent  # where the commands look for it
 from pellucid._progress import is_terminal
 from pellucid._text import csv_text, json_text, printable, say
-from pellucid.cli.run import place_to_write
+from pellucid._text import note as note
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place
+from pellucid.runs.folder import place_to_write
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -97,11 +98,6 @@ def _least_width(table: Table, whole: Sequence[int]) -> int:
             cell_len(part) for cell in cells for part in ([cell] if index in whole else cell.split() or [""])
         )
     return least
-
-
-def note(text: str) -> None:
-    """A remark for the person at the terminal; programs that read standard output do not see it."""
-    say(text, sys.stderr, prose=True)
 
 
 @contextmanager

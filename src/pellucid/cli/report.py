@@ -17,7 +17,11 @@ from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.cli.progress import working
-from pellucid.cli.run import (
+from pellucid.errors import ConfigError, PellucidError
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.schema import TEXT, Misfit, check, whole
+from pellucid.runs.folder import (
     LOG_FILE,
     SNAPSHOTS,
     find_folder,
@@ -27,10 +31,6 @@ from pellucid.cli.run import (
     read_record,
     title_of,
 )
-from pellucid.errors import ConfigError, PellucidError
-from pellucid.files.atomic import replacing
-from pellucid.files.inside import Inside, read_bytes
-from pellucid.files.schema import TEXT, Misfit, check, whole
 
 if TYPE_CHECKING:
     from pellucid.report import Run

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.errors import ConfigError, shown
 
 MAX_LENGTH, MAX_DEPTH = 2000, 4
 """Of a value: characters, and lists in lists."""
@@ -33,22 +33,6 @@ def parse(settings: Sequence[str]) -> dict[str, Any]:
             )
         parsed[key] = _value(key, value.strip())
     return parsed
-
-
-def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str]]]) -> list[dict[str, Any]]:
-    """The settings of each owner: the first that has an argument of that name.
-
-    Errors: ConfigError with the nearest right name if nobody has it.
-    """
-    shares: list[dict[str, Any]] = [{} for _ in owners]
-    names = [set(arguments) for _, arguments in owners]
-    for key, value in settings.items():
-        place = next((index for index, known in enumerate(names) if key in known), None)
-        if place is None:
-            kind = "setting of " + " or ".join(owner for owner, _ in owners)
-            raise unknown_name(kind, key, set().union(*names))
-        shares[place][key] = value
-    return shares
 
 
 def _value(key: str, text: str) -> Any:

@@ -14,9 +14,9 @@ from typer.core import TyperGroup
 from pellucid._text import say
 from pellucid.cli.drawing import Lang, default_file, write, write_moving
 from pellucid.cli.output import CsvFile, check_table_name, note, print_json, says, write_table
-from pellucid.cli.run import place_to_write
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
+from pellucid.runs.folder import place_to_write
 
 if TYPE_CHECKING:
     from pellucid.cli.source import RunSource

@@ -13,12 +13,18 @@ import numpy as np
 
 from pellucid._progress import WorkBar
 from pellucid._text import clip
-from pellucid.cli.data_notes import tell_left_out
 from pellucid.cli.drawing import network
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.cli.progress import working
-from pellucid.cli.run import (
+from pellucid.datasets import Dataset
+from pellucid.datasets.pictures import probe, read_picture
+from pellucid.errors import ConfigError, DataError
+from pellucid.files.inside import Inside
+from pellucid.model import Model
+from pellucid.ops import Array
+from pellucid.runs.data_notes import tell_left_out
+from pellucid.runs.folder import (
     LOG_FILE,
     RUN_FILE,
     SNAPSHOTS,
@@ -27,12 +33,6 @@ from pellucid.cli.run import (
     read_record,
     title_of,
 )
-from pellucid.datasets import Dataset
-from pellucid.datasets.pictures import probe, read_picture
-from pellucid.errors import ConfigError, DataError
-from pellucid.files.inside import Inside
-from pellucid.model import Model
-from pellucid.ops import Array
 from pellucid.visualise.answers import class_label
 from pellucid.visualise.architecture.data import times
 from pellucid.visualise.curves.data import Log, read_log

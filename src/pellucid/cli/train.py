@@ -1,36 +1,35 @@
-"""`pellucid train`: data, a network and settings become a run folder."""
+"""`pellucid train`: the command line's words for `train_run` and `resume_run`."""
 
 from __future__ import annotations
 
+import inspect
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import typer
 
 from pellucid._progress import WorkBar
-from pellucid._text import say
-from pellucid.cli.data_notes import tell_data
-from pellucid.cli.resume import refuse_others
-from pellucid.cli.resume import resume as resume_run
-from pellucid.cli.run import CHECKPOINTS, check_unused, make_run_folder
+from pellucid._text import note, say
+from pellucid.cli.flags import in_flags
+from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.settings import parse
-from pellucid.cli.train_report import record
-from pellucid.cli.train_run import train_in
-from pellucid.cli.train_setup import (
-    DATA,
-    FOLDER_MODEL,
-    MODEL,
-    RESIZE,
-    absolute,
-    build,
-    fit_schedule,
-    load_data,
-    naming,
-    prepare,
-    settle,
-    standardized,
-)
-from pellucid.cli.weights import begin_from, load_weights
+from pellucid.errors import ConfigError
+from pellucid.files.inside import Inside
+from pellucid.runs.console import Console
+from pellucid.runs.data_notes import tell_data
+from pellucid.runs.folder import ANSWERS_FILE, read_record
+from pellucid.runs.resume import resume_run
+from pellucid.runs.run import Run, train_run
+from pellucid.runs.setup import DATA, FOLDER_MODEL, MODEL, RESIZE
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.train import Event, Listener
 
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
@@ -46,273 +45,197 @@ PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", 
 """The panels of `--help`."""
 
 
+class Option(NamedTuple):
+    """An option: its value's type and name, the help's text and panel ("": the first one), other names than its own."""
+
+    kind: Any
+    metavar: str | None
+    help: str
+    panel: str = PICTURES
+    names: tuple[str, ...] = ()
+
+
+OPTIONS = {
+    "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
+    "validation": Option(str, "FOLDER|X", "Judged on: a folder, or a share such as 0.1."),
+    "epochs": Option(int, "N", "Passes over the pictures. Default: {epochs}*.", LEARNING),
+    "batch_size": Option(int, "N", "Pictures in a step. Default: {batch_size}*.", LEARNING),
+    "optimizer": Option(str, "NAME", "{optimizers}. Default: {optimizer}*.", LEARNING),
+    "learning_rate": Option(float, "X", "Learning rate. Default: the optimizer's*.", LEARNING, ("--lr",)),
+    "loss": Option(str, "NAME", "mse, mae ... Default: {loss}*.", LEARNING),
+    "settings": Option(
+        list[str],
+        "KEY=X",
+        "An argument of network, optimizer or loss, or one of a layer: LAYER.KEY=X. Repeatable.",
+        LEARNING,
+        ("--set",),
+    ),
+    "size": Option(int, "N", "Their side. Default: as they are, 32 to 128."),
+    "resize": Option(str, "RULE", f"crop, center, pad or stretch. Default: {RESIZE}."),
+    "augment": Option(str, "KIND", "standard: shifted, mirrored. Default: {augment}*."),
+    "standardize": Option(
+        bool,
+        None,
+        "To mean 0, deviation 1. Default: no*.",
+        SWITCHES,
+        ("--standardize/--no-standardize",),
+    ),
+    "class_weight": Option(str, "balanced", "Rare classes count as much as common ones.", LEARNING),
+    "patience": Option(int, "N", "Stop after N epochs without a better one.", LEARNING),
+    "weights": Option(
+        Path, "FILE|RUN", "A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.", START
+    ),
+    "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
+    "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
+    "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
+    "limit": Option(int, "N", "Train on the first N pictures only."),
+    "test_limit": Option(int, "N", "Test on the first N pictures only."),
+    "predict": Option(Path, "FOLDER", "What these are, in the end: RUN/answers.csv."),
+    "threads": Option(int, "N", "Default: every core this process may use.", ""),
+    "resume": Option(Path, "RUN", "Go on with a stopped run; --epochs counts all.", START),
+    "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),
+    "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
+    "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
+}
+"""What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
+
+
 class Command(typer.core.TyperCommand):
     """The command, whose help is completed only where it is asked for: the networks are not imported before."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Fill in the networks there are, and the usual recipe."""
-        from pellucid import zoo
+        """Fill in the networks and optimizers there are, and the usual recipe."""
+        from pellucid import optimizers, zoo
 
-        names, usual = f"{', '.join(zoo.NAMES[:-1])} or {zoo.NAMES[-1]}", vars(zoo.Recipe())
+        told = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
         for parameter in self.params:
-            told: Any = parameter
-            told.help = told.help and told.help.format(networks=names, **usual)
+            option: Any = parameter
+            option.help = option.help and option.help.format(**told)
         super().format_help(ctx, formatter)
 
 
-def train(
-    context: typer.Context,
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help=f"{{networks}}. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="DATA",
-            show_default=False,
-            rich_help_panel=PICTURES,
-            help=f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class.",
-        ),
-    ] = DATA,
-    validation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER|X",
-            rich_help_panel=PICTURES,
-            help="Judged on: a folder, or a share such as 0.1.",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Passes over the pictures. Default: {epochs}*."),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Pictures in a step. Default: {batch_size}*."),
-    ] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=LEARNING,
-            help="adam, adamw, sgd, momentum, nesterov, adagrad, rmsprop or adadelta. Default: {optimizer}*.",
-        ),
-    ] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option(metavar="X", rich_help_panel=LEARNING, help="Learning rate. Default: the optimizer's*."),
-    ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", rich_help_panel=LEARNING, help="mse, mae ... Default: {loss}*."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=X",
-            rich_help_panel=LEARNING,
-            help="An argument of network, optimizer or loss, or one of a layer: LAYER.KEY=X. Repeatable.",
-        ),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=PICTURES,
-            help="Their side. Default: as they are, 32 to 128.",
-        ),
-    ] = None,
-    resize: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RULE",
-            rich_help_panel=PICTURES,
-            help=f"crop, center, pad or stretch. Default: {RESIZE}.",
-        ),
-    ] = None,
-    augment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            rich_help_panel=PICTURES,
-            help="standard: shifted, mirrored. Default: {augment}*.",
-        ),
-    ] = None,
-    standardize: Annotated[
-        bool | None,
-        typer.Option(
-            "--standardize/--no-standardize",
-            rich_help_panel=SWITCHES,
-            help="To mean 0, deviation 1. Default: no*.",
-        ),
-    ] = None,
-    class_weight: Annotated[
-        str | None,
-        typer.Option(metavar="balanced", rich_help_panel=LEARNING, help="Rare classes count as much as common ones."),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(metavar="N", rich_help_panel=LEARNING, help="Stop after N epochs without a better one."),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|RUN",
-            rich_help_panel=START,
-            help="A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.",
-        ),
-    ] = None,
-    freeze: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=START,
-            help="Do not train: features, a layer, or 'conv1*'.",
-        ),
-    ] = None,
-    exact_convolution: Annotated[
-        bool,
-        typer.Option(
-            "--exact-convolution",
-            rich_help_panel=SWITCHES,
-            help="Never Winograd's: slower.",
-        ),
-    ] = False,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N", rich_help_panel=LEARNING, help="Same seed, same bits. Default: 0.", show_default=False
-        ),
-    ] = 0,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", rich_help_panel=PICTURES, help="Train on the first N pictures only.")
-    ] = None,
-    test_limit: Annotated[
-        int | None, typer.Option(metavar="N", rich_help_panel=PICTURES, help="Test on the first N pictures only.")
-    ] = None,
-    predict: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            rich_help_panel=PICTURES,
-            help="What these are, in the end: RUN/answers.csv.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Default: every core this process may use."),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            rich_help_panel=START,
-            help="Go on with a stopped run; --epochs counts all.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="Run folder. Default: runs/MODEL-DATA-NNN."),
-    ] = None,
-    doctor: Annotated[
-        bool,
-        typer.Option("--doctor/--no-doctor", rich_help_panel=SWITCHES, help="Say what is wrong.", show_default=False),
-    ] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
-) -> None:
+def listed(names: Sequence[str]) -> str:
+    """Names in a row.
+
+    >>> listed(["a", "b", "c"])
+    'a, b or c'
+    """
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+@dataclass
+class Spoken:
+    """What the screen hears: the doctor in the command line's words, always, and all the rest unless it is quiet."""
+
+    every_batch: ClassVar[bool] = False
+
+    screen: Listener
+    quiet: bool
+
+    def __call__(self, event: Event) -> None:
+        from pellucid.train import Diagnosed
+
+        if isinstance(event, Diagnosed):
+            self.screen(replace(event, text=in_flags(event.text, ("train",))))
+        elif not self.quiet:
+            self.screen(event)
+
+
+class CommandConsole(Console):
+    """The command's: results on standard output, quiet or not, and a signal that ends the training after a step."""
+
+    def __init__(self, quiet: bool, told: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.quiet, self.told = quiet, told
+        self.interrupt = Interrupt()
+
+    @property
+    def stopped(self) -> bool:  # type: ignore[override]
+        """Whether a signal came."""
+        return self.interrupt.status is not None
+
+    def note(self, text: str) -> None:
+        """A remark, with arguments as flags."""
+        note(in_flags(text, ("train",)))
+
+    def option(self, name: str) -> str:
+        """As a flag."""
+        return f"--{name}"
+
+    def data(self, dataset: Dataset, *, known: bool = False) -> None:
+        """Its classes in any case."""
+        if known:
+            super().data(dataset, known=True)
+        else:
+            tell_data(dataset, quiet=self.quiet)
+
+    def bar(self) -> WorkBar:
+        """A bar on standard error."""
+        return WorkBar(quiet=self.quiet)
+
+    @contextmanager
+    def watching(self) -> Iterator[list[Listener]]:
+        """The signals, and the screen."""
+        from pellucid.train import Progress
+
+        with self.interrupt, Progress(sys.stderr) as progress:
+            yield [self.interrupt, Spoken(progress, self.quiet)]
+
+
+def train(context: typer.Context, **given: Any) -> None:
     """Train a network, and leave a run folder: best and last model, log, curves.
 
     * unless the network's own recipe says otherwise: pellucid summary MODEL
     """
-    from pellucid import ops, zoo
+    from pellucid import ops
     from pellucid.datasets.listing import missing
-    from pellucid.errors import ConfigError
-    from pellucid.train import Checkpoints, TrainConfig
 
+    predict, threads, resume, quiet = (given.pop(name) for name in ("predict", "threads", "resume", "quiet"))
     if predict is not None and not predict.exists():
         raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
-    if resume is not None:
-        refuse_others(_given(context, "resume", "epochs", "threads", "quiet"))
-        status = resume_run(resume, epochs, command=context.obj, quiet=quiet)
-        if status is not None:
-            raise typer.Exit(status)
-        return
-    if standardize and weights is not None:
-        raise ConfigError("--standardize: pictures are scaled as they were for the weights; leave one of the two out")
-    given = parse(settings or [])
-    with WorkBar(quiet=quiet) as bar:
-        source = load_weights(weights, model, given, bar) if weights is not None else None
-    builder, name = naming(model, data, source)
-    recipe = zoo.recipe(name, data) if name in zoo.NAMES else zoo.Recipe()
-    config = TrainConfig(
-        epochs=recipe.epochs if epochs is None else epochs,
-        batch_size=recipe.batch_size if batch_size is None else batch_size,
-        seed=seed,
-        patience=patience,
-        augment=augment or recipe.augment,
-        class_weight=class_weight,
+    told: dict[str, Any] = {"command": list(context.obj)}
+    if resume is None:
+        told["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
+        console = CommandConsole(quiet, told)
+        run = train_run(**{**given, "settings": parse(given["settings"] or [])}, console=console)
+    else:
+        _refuse_others(_given(context, "resume", "epochs", "threads", "quiet"))
+        console = CommandConsole(quiet, told)
+        run = resume_run(resume, given["epochs"], console=console)
+    if console.stopped:
+        done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
+        note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
+        raise typer.Exit(console.interrupt.status or 0)
+    _answer(run)
+
+
+def _parameters() -> Iterator[inspect.Parameter]:
+    """Those that the parser is to see."""
+    yield inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    argument = typer.Argument(
+        metavar="MODEL",
+        help=f"{{networks}}. Default: {FOLDER_MODEL} for a folder, else {MODEL}.",
+        show_default=False,
     )
-    model_settings, chosen_optimizer, chosen_loss, schedule = settle(builder, optimizer, lr, loss, given, recipe)
-    rule = resize or (source.preprocessing.resize if source else RESIZE)
-    learned_size = (source.input_shape[0], source.input_shape[1]) if source else None
-    loading: dict[str, Any] = {
-        "data": absolute(data),
-        "size": learned_size if size is None else size,
-        "channels": source.input_shape[-1] if source else None,
-        "resize": rule,
-        "validation": absolute(validation),
-        "seed": seed,
-        "limit": limit,
-        "test_limit": test_limit,
-    }
-    with WorkBar(quiet=quiet) as bar:
-        dataset = load_data(**loading, bar=bar)
-    tell_data(dataset, quiet=quiet)
-    network = build(builder, dataset, rule, seed, model_settings, source)
-    if standardize or (standardize is None and source is None and recipe.standardize):
-        with WorkBar(quiet=quiet) as bar:
-            network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
-    network.exact_convolution |= exact_convolution
-    start = begin_from(network, source, weights, freeze or [])
-    del source  # as large as the network, and no longer needed
-    learning_rate = chosen_optimizer.learning_rate_at(0)
-    fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
-    network.compile(chosen_optimizer, chosen_loss)
-    examples = prepare(network, dataset, config)
-    folder = make_run_folder(out, name, data)  # only now: whatever is wrong with the arguments has been said
-    training = {
-        **config.to_json(),
-        "optimizer": network.optimizer.config(),
-        "loss": loss or recipe.loss,
-        "schedule": schedule,
-        "learning_rate": learning_rate,
-        "doctor": doctor,
-    }
-    checkpoints = Checkpoints(folder / CHECKPOINTS)
-    with checkpoints.locked():
-        check_unused(folder)  # somebody else may have been quicker
-        told = record(context.obj, name, model_settings, network, dataset, loading, start, training)
-        told["predict"] = None if predict is None else absolute(str(predict))
-        say(
-            f"{name} ({network.count_params():,} parameters) on {dataset.name}: {len(dataset.train):,} pictures",
-            prose=True,
+    arguments = inspect.signature(train_run).parameters
+    rows: dict[str, tuple[Any, Any]] = {"model": (str, argument)}
+    for name, option in OPTIONS.items():
+        names = option.names or (f"--{name.replace('_', '-')}",)
+        made = typer.Option(
+            *names, metavar=option.metavar, help=option.help, rich_help_panel=option.panel or None, show_default=False
         )
-        shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
-        if shown:
-            say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()), prose=True)
-        if weights is None and network.preprocessing.mean is not None:
-            say(f"pictures {network.preprocessing.in_words()}", prose=True)
-        status = train_in(folder, checkpoints, network, dataset, examples, config, told, quiet=quiet, doctor=doctor)
-    if status is not None:
-        raise typer.Exit(status)
+        rows[name] = option.kind, made
+    for name, (kind, told) in rows.items():
+        default = arguments[name].default if name in arguments else False if kind is bool else None
+        wanted = kind | None if default is None else kind
+        yield inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[wanted, told]
+        )
+
+
+train.__signature__ = inspect.Signature(list(_parameters()))  # type: ignore[attr-defined]
 
 
 def _given(context: typer.Context, *besides: str) -> list[str]:
@@ -326,3 +249,25 @@ def _given(context: typer.Context, *besides: str) -> list[str]:
         and source.name == "COMMANDLINE"
     ]
     return [parameter.opts[0] if parameter.param_type_name == "option" else "MODEL" for parameter in chosen]
+
+
+def _refuse_others(given: Sequence[str]) -> None:
+    """Errors: ConfigError if --resume came with what the run has decided already."""
+    if given:
+        raise ConfigError(
+            f"--resume: the run's own settings are used; leave {', '.join(given)} out "
+            "(--epochs, --threads and --quiet can be given with it)"
+        )
+
+
+def _answer(run: Run) -> None:
+    """Answer for the pictures that were asked for, or say how those without labels are answered for."""
+    from pellucid.cli.judge import answer
+
+    folder = Inside(run.folder)
+    asked = read_record(folder).get("predict")
+    if asked is not None:
+        answer(folder, [Path(asked)], out=folder / ANSWERS_FILE)
+        return
+    for place, _ in run.dataset.unlabelled:
+        say(f"next: pellucid predict {shlex.quote(str(folder))} {shlex.quote(place)} --out answers.csv")

@@ -19,7 +19,8 @@ from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import file as model_file
-from pellucid.model.inputs import check_range, input_range, make_examples
+from pellucid.model.background import facts_of_pictures
+from pellucid.model.inputs import check_range, make_examples
 from pellucid.model.network import Network
 from pellucid.model.summary import MemorySummary, memory_of
 from pellucid.ops import Array, choose_direct_convolution
@@ -148,7 +149,8 @@ class Model(Network, Shown):
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
         )
-        self.trained_on.setdefault("range", input_range(examples.images))
+        for name, fact in facts_of_pictures(examples.images).items():
+            self.trained_on.setdefault(name, fact)
         if verbose:
             listeners.append(Progress(sys.stdout, bar=verbose != 2))
         watching = Doctor(self, examples, held, shuffled=config.shuffle, tell=tuple(listeners)) if watched else None

@@ -1,23 +1,32 @@
-"""What `pellucid train` leaves and says: the run's record, its pictures, and how good it became."""
+"""What a run leaves and says: its record, its pictures, and how good it became."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid._text import say
-from pellucid.cli.output import note, percent
-from pellucid.cli.progress import working
-from pellucid.cli.run import LAST_FILE, LOG_FILE, MODEL_FILE, PICTURES, read_record, title_of
+from pellucid._numbers import percent
 from pellucid.files.inside import Inside, Place
+from pellucid.runs.console import Console
+from pellucid.runs.folder import (
+    LAST_FILE,
+    LOG_FILE,
+    MODEL_FILE,
+    PICTURES,
+    find_model,
+    first_snapshot,
+    read_record,
+    title_of,
+)
+from pellucid.runs.record import installed_version
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Model
+    from pellucid.ops import Array
 
 
 def record(
-    command: list[str],
     name: str,
     settings: dict[str, Any],
     network: Model,
@@ -26,8 +35,7 @@ def record(
     start: dict[str, Any],
     training: dict[str, Any],
 ) -> dict[str, Any]:
-    """What made this run, as it goes into run.json. command: the words behind `pellucid`. start: the weights it began
-    with, and what was frozen.
+    """What made this run, as it goes into run.json. start: the weights it began with, and what was frozen.
 
     `held_out` names the folder that --validation gave, where its pictures are the test part too.
     """
@@ -36,7 +44,6 @@ def record(
     import numpy as np
 
     from pellucid import ops
-    from pellucid.cli.version import installed_version
 
     backend = ops.backend()
     parts = {"train": dataset.train, "test": dataset.test}
@@ -45,7 +52,6 @@ def record(
     validation = loading["validation"]
     elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
     return {
-        "command": command,
         "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
         "data": {
             "name": dataset.name,
@@ -65,40 +71,51 @@ def record(
     }
 
 
-def draw(folder: Inside, *, quiet: bool = False) -> None:
+def draw(folder: Inside, console: Console) -> None:
     """The run's two pictures, as far as there is something to draw."""
-    from pellucid.cli.source import RunSource
     from pellucid.errors import PellucidError
+    from pellucid.model.file import load
     from pellucid.visualise import curves_figure, held_name, read_log, write_figure
     from pellucid.visualise.filters import show_filters
+    from pellucid.visualise.registry import Source
+
+    class Kept(Source):
+        @property
+        def model(self) -> Model:
+            return load(find_model(folder))
+
+        def before_training(self) -> Array | None:
+            return first_snapshot(folder)
 
     try:
-        with working("drawing curves and filters", quiet=quiet):
+        with console.bar() as bar:
+            bar.busy("drawing curves and filters")
             held = held_name(read_record(folder))
             curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
             write_figure(curves, folder / PICTURES[0])
-            write_figure(show_filters.figure(RunSource(folder)), folder / PICTURES[1])
+            write_figure(show_filters.figure(Kept(str(folder))), folder / PICTURES[1])
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
-        note(f"no picture drawn: {error}")
+        console.note(f"no picture drawn: {error}")
 
 
-def report(folder: Inside, dataset: Dataset, *, quiet: bool = False) -> None:
+def report(folder: Inside, dataset: Dataset, console: Console) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
     """
-    say(f"test {judge(folder / MODEL_FILE, dataset, quiet=quiet)} on {len(dataset.test):,} pictures", prose=True)
+    console.say(f"test {judge(folder / MODEL_FILE, dataset, console)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
-        say(f"last {judge(folder / LAST_FILE, dataset, quiet=quiet)} after the last epoch", prose=True)
-        note("(the epoch kept is the best on these same pictures; --validation 0.1 chooses it on others)")
-    say(f"run {folder}", prose=True)
+        console.say(f"last {judge(folder / LAST_FILE, dataset, console)} after the last epoch")
+        console.note("(the epoch kept is the best on these same pictures; validation=0.1 chooses it on others)")
+    console.say(f"run {folder}")
 
 
-def judge(file: Place, dataset: Dataset, *, quiet: bool = False) -> str:
+def judge(file: Place, dataset: Dataset, console: Console) -> str:
     """A model file's result on the test pictures, in words."""
     from pellucid.model.file import load
 
-    with working(f"reading {file}", quiet=quiet) as bar:
+    with console.bar() as bar:
+        bar.busy(f"reading {file}")
         result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
     loss = f"loss {result['loss']:.4f}"
     return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss

@@ -1,11 +1,10 @@
-"""What the commands say of a data set: its classes, its parts, what was left out, and what is likely a mistake."""
+"""What is said of a data set: its classes, its parts, what was left out, and what is likely a mistake."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pellucid._text import say
-from pellucid.cli.output import note
+from pellucid._text import note, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

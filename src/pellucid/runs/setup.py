@@ -1,14 +1,14 @@
-"""What `pellucid train` sets up before it trains: settings, data, and a network for both."""
+"""What a run sets up before it trains: settings, data, and a network for both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid._progress import WorkBar
-from pellucid.cli.settings import divide
+from pellucid.errors import ConfigError, shown, unknown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +30,17 @@ NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 
-def naming(model: str | None, data: str, source: Model | None) -> tuple[str | None, str]:
-    """The builder's name, None where the layers come with the weights of `source`, and what the network is called."""
+def naming(model: str | Model | None, data: str, source: Model | None) -> tuple[str | None, str]:
+    """The builder's name, None where the layers are there or come with the weights of `source`; the network's name."""
     from pellucid import zoo
+    from pellucid.model import Model
 
     if model is None and source is not None:
         return None, source.name
+    if isinstance(model, Model):
+        return None, model.name
+    if model is not None and not isinstance(model, str):
+        raise ConfigError(f"model must be a network's name or a Model, got {shown(model)}")
     name = zoo.standard_name(model or (FOLDER_MODEL if Path(data).is_dir() else MODEL))
     return name, name
 
@@ -83,6 +88,22 @@ def settle(
     )
 
 
+def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str]]]) -> list[dict[str, Any]]:
+    """The settings of each owner: the first that has an argument of that name.
+
+    Errors: ConfigError with the nearest right name if nobody has it.
+    """
+    shares: list[dict[str, Any]] = [{} for _ in owners]
+    names = [set(arguments) for _, arguments in owners]
+    for key, value in settings.items():
+        place = next((index for index, known in enumerate(names) if key in known), None)
+        if place is None:
+            kind = "setting of " + " or ".join(owner for owner, _ in owners)
+            raise unknown_name(kind, key, set().union(*names))
+        shares[place][key] = value
+    return shares
+
+
 def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None:
     """Let the learning rate follow a schedule by name over a run of so many steps, from where it stands.
 
@@ -101,7 +122,7 @@ def absolute(place: str | None) -> str | None:
 
 
 def load_data(
-    data: str,
+    data: str | Dataset,
     *,
     size: int | tuple[int, int] | None,
     channels: int | None,
@@ -117,14 +138,19 @@ def load_data(
 
     bar.busy("reading pictures")
     share = fraction(validation)
-    named = not Path(data).is_dir()
+    named = not isinstance(data, str) or not Path(data).is_dir()
     if named and validation is not None and share is None:
         held_folder: float | str | None = validation  # refused by load, with the reason
     else:
         held_folder = None if named else share if share is not None else validation
-    dataset = datasets.load(
-        data, size=size, channels=channels, resize=resize, validation=held_folder, seed=seed, progress=bar
-    )
+    if isinstance(data, str):
+        dataset = datasets.load(
+            data, size=size, channels=channels, resize=resize, validation=held_folder, seed=seed, progress=bar
+        )
+    elif held_folder is None:
+        dataset = data
+    else:
+        raise ConfigError(f"validation must be a share such as 0.1 where data is a Dataset, got {held_folder!r}")
     watched_is_test = dataset.validation is dataset.test
     if limit is not None:
         dataset = replace(dataset, train=dataset.train.take(limit))
@@ -147,35 +173,39 @@ def fraction(validation: str | None) -> float | None:
 
 
 def build(
-    model: str | None, dataset: Dataset, resize: str, seed: int, settings: dict[str, Any], source: Model | None
+    model: str | Model | None,
+    dataset: Dataset,
+    resize: str,
+    seed: int,
+    settings: dict[str, Any],
+    source: Model | None,
 ) -> Model:
     """The network for this data, with the data's names and background in it.
 
-    model: its name; None for one with the layers of `source`. source: the network whose weights it will take, and for
-    which pictures are scaled.
+    model: its name, or itself; None for one with the layers of `source`. source: the network whose weights it will
+    take, and for which pictures are scaled.
     """
     from pellucid import transfer, zoo
-    from pellucid.cli.background import border_mean
-    from pellucid.model.inputs import input_range
+    from pellucid.model.background import facts_of_pictures
     from pellucid.zoo.changes import change_layers
 
-    height, width, channels = dataset.image_shape
+    height, width, channels = shape = dataset.image_shape
     classes = len(dataset.class_names)
-    if model is None and source is not None:
-        network = transfer.like(source, input_shape=(height, width, channels), classes=classes, seed=seed)
+    if isinstance(model, str):
+        network = zoo.build(model, input_shape=shape, classes=classes, seed=seed, options=settings)
+    elif model is not None:
+        model.build(None if model.built else shape)
+        network = change_layers(model, settings) if settings else model
+    elif source is not None:
+        network = transfer.like(source, input_shape=shape, classes=classes, seed=seed)
         network = change_layers(network, settings) if settings else network
-    else:
-        network = zoo.build(
-            model or "", input_shape=(height, width, channels), classes=classes, seed=seed, options=settings
-        )
     scaling = (network if source is None else source).preprocessing
     network.preprocessing = replace(scaling, size=(height, width), resize=resize, channels=channels)
     network.class_names = tuple(dataset.class_names)
     network.trained_on = {
         "data": dataset.name,
         "pictures": len(dataset.train),
-        "range": input_range(dataset.train.images),
-        "background": border_mean(dataset.train.images[:256]),
+        **facts_of_pictures(dataset.train.images),
     }
     return network
 

@@ -115,3 +115,13 @@ def read_record(folder: Path | Inside, besides: Any = None) -> dict[str, Any]:
     except Misfit as error:
         raise CheckpointError(f"{path}: {error}; it was changed or damaged") from error
     return record
+
+
+def installed_version() -> str:
+    """The version of the installed package, or a remark that it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pellucid")
+    except PackageNotFoundError:
+        return "(run from its source folder, not installed)"

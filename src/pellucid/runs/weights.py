@@ -1,4 +1,4 @@
-"""`--weights` and `--freeze`: a network that starts from another's weights, and what of it is not trained."""
+"""A network that starts from another's weights, and what of it is not trained."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid._progress import WorkBar
-from pellucid._text import say
-from pellucid.cli.output import note
-from pellucid.cli.run import find_model
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.inside import Inside, Place, reading
+from pellucid.runs.console import Console
+from pellucid.runs.folder import find_model
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -21,18 +20,19 @@ SHOWN = 6
 """Layers that are named one by one; of more, the first and the last."""
 
 
-def load_weights(weights: Path, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Model:
+def load_weights(weights: Path, model: str | Model | None, settings: Mapping[str, Any], console: Console) -> Model:
     """The trained network in a run folder, a Pellucid model file, or a file of PyTorch's or Keras's.
 
-    model: which network a file of another library is of. settings: what `--set` gave.
+    model: which network a file of another library is of. settings: those of the run.
     Errors: CheckpointError if there is none, or if it is damaged; ConfigError if nobody says what the network is.
     """
     from pellucid.model.file import load
 
     file = find_model(weights)
-    source = load(file) if _is_ours(file) else _foreign(file, model, settings, bar)
+    with console.bar() as bar:
+        source = load(file) if _is_ours(file) else _foreign(file, model, settings, console, bar)
     if len(source.input_shape) != 3:
-        raise CheckpointError(f"--weights {file}: its network takes {source.input_shape}, not pictures (H, W, C)")
+        raise CheckpointError(f'weights="{file}": its network takes {source.input_shape}, not pictures (H, W, C)')
     return source
 
 
@@ -42,7 +42,7 @@ def _is_ours(file: Place) -> bool:
         return b'"pellucid"' in opened.read(64)
 
 
-def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: WorkBar) -> Model:
+def _foreign(file: Place, model: object, settings: Mapping[str, Any], console: Console, bar: WorkBar) -> Model:
     """The network of a file from elsewhere, without the layers that the file has no weights for.
 
     Of a network that is set to be another than the published one, its features alone.
@@ -51,29 +51,31 @@ def _foreign(file: Place, model: str | None, settings: Mapping[str, Any], bar: W
     from pellucid.convert import import_model
 
     if isinstance(file, Inside):
-        raise CheckpointError(f"--weights {file}: is no Pellucid model file; was it changed or damaged?")
-    if model is None:
+        raise CheckpointError(f'weights="{file}": is no Pellucid model file; was it changed or damaged?')
+    if not isinstance(model, str):
         raise ConfigError(
-            f"--weights {file}: is no Pellucid model file, so it does not say what network it is of; name the network, "
+            f'weights="{file}": is no Pellucid model file, so it does not say what network it is of; name the network, '
             f"as in `pellucid train vgg16 --weights {file.name}`"
         )
     known = zoo.options_of(model)
     options = {key: value for key, value in settings.items() if key in known or "." in key}
     source, report = import_model(file, model, options=options, no_top=bool(options), progress=bar)
     for text in report.notes:
-        note(text)
+        console.note(text)
     while any(layer.name in report.fresh for layer in source.layers):
         source.detach()
     return source
 
 
-def begin_from(network: Model, source: Model | None, weights: Path | None, names: Sequence[str]) -> dict[str, Any]:
+def begin_from(
+    network: Model, source: Model | None, weights: Path | None, names: Sequence[str], console: Console
+) -> dict[str, Any]:
     """Take the weights, freeze the layers named, say both, and tell it in a run's words.
 
     Errors: ShapeError where the weights belong to another network; ConfigError as `freeze`.
     """
-    taken = None if source is None or weights is None else take(network, source, weights)
-    frozen = freeze(network, names, taken) if names else None
+    taken = None if source is None or weights is None else take(network, source, weights, console)
+    frozen = freeze(network, names, taken, console) if names else None
     return {
         "weights": None if weights is None else str(weights.resolve()),
         "taken": list(taken.taken) if taken else [],
@@ -82,7 +84,7 @@ def begin_from(network: Model, source: Model | None, weights: Path | None, names
     }
 
 
-def take(network: Model, source: Model, weights: Path) -> Taken:
+def take(network: Model, source: Model, weights: Path, console: Console) -> Taken:
     """Fill the network, and say what was taken and how pictures are scaled.
 
     Errors: ShapeError where the weights belong to another network.
@@ -90,18 +92,18 @@ def take(network: Model, source: Model, weights: Path) -> Taken:
     from pellucid.transfer import take_weights
 
     taken = take_weights(network, source)
-    say(f"weights {weights}: {taken}", prose=True)
+    console.say(f"weights {weights}: {taken}")
     if taken.unused:
-        say(f"not used of them: {', '.join(taken.unused)}", prose=True)
+        console.say(f"not used of them: {', '.join(taken.unused)}")
     height, width, channels = network.input_shape
     parts = [f"{height} x {width}", "grey" if channels == 1 else "colour"]
     if source.input_shape[:2] != (height, width):
         parts[0] += f" (the weights learned {source.input_shape[0]} x {source.input_shape[1]})"
-    say(f"pictures {', '.join(parts)}, {network.preprocessing.in_words()}, as the weights learned them", prose=True)
+    console.say(f"pictures {', '.join(parts)}, {network.preprocessing.in_words()}, as the weights learned them")
     return taken
 
 
-def freeze(network: Model, names: Sequence[str], taken: Taken | None) -> Frozen:
+def freeze(network: Model, names: Sequence[str], taken: Taken | None, console: Console) -> Frozen:
     """Freeze layers, and say which, and how many parameters are trained.
 
     Errors: ConfigError for an unknown layer, for one that starts anew, or if nothing is left to train.
@@ -112,18 +114,17 @@ def freeze(network: Model, names: Sequence[str], taken: Taken | None) -> Frozen:
     blank = [name for name in (taken.fresh if taken else ()) if name in chosen]
     if blank:
         raise ConfigError(
-            f"--freeze {' '.join(names)}: {', '.join(blank)} would start anew and stay so, as the weights do not fill "
+            f'freeze="{" ".join(names)}": {", ".join(blank)} would start anew and stay so, as the weights do not fill '
             "it; freeze other layers"
         )
     result = transfer.freeze(network, names)
     layers = "layer" if len(result.frozen) == 1 else "layers"
-    say(
-        f"frozen {listed(result.frozen)}: {len(result.frozen)} {layers}, {result.frozen_parameters:,} parameters",
-        prose=True,
+    console.say(
+        f"frozen {listed(result.frozen)}: {len(result.frozen)} {layers}, {result.frozen_parameters:,} parameters"
     )
-    say(f"trained {listed(result.trained)}: {result.trained_parameters:,} parameters", prose=True)
+    console.say(f"trained {listed(result.trained)}: {result.trained_parameters:,} parameters")
     if taken is None:
-        note("(no --weights: the frozen layers keep their random start)")
+        console.note(f"(no {console.option('weights')}: the frozen layers keep their random start)")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Run folders and model files: what `RUN` means on the command line."""
+"""Run folders and model files: what a run consists of, and what names one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid._text import json_text
-from pellucid.cli.run_record import RUN_FILE as RUN_FILE
-from pellucid.cli.run_record import read_record as read_record
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside, Place
+from pellucid.runs.record import RUN_FILE as RUN_FILE
+from pellucid.runs.record import read_record as read_record
 
 MODEL_FILE, LAST_FILE, LOG_FILE = "model.safetensors", "last.safetensors", "log.jsonl"
 SNAPSHOTS = "snapshots"
@@ -50,9 +50,11 @@ def check_unused(out: Path | Inside) -> None:
     if folder.kind() is None:
         return
     if folder.is_dir() and (folder / RUN_FILE).is_file():
-        raise ConfigError(f"--out {out}: holds a run already; choose another name, or go on with it: --resume {out}")
+        raise ConfigError(
+            f'out="{out}": holds a run already; choose another name, or go on with it: resume_run("{out}")'
+        )
     if not folder.is_dir() or any(name != CHECKPOINTS and not name.endswith(".tmp") for name in folder.names()):
-        raise ConfigError(f"--out {out}: already exists and is not an empty folder; choose another name")
+        raise ConfigError(f'out="{out}": already exists and is not an empty folder; choose another name')
 
 
 def find_model(run: Path | Inside) -> Place:

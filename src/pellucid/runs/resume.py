@@ -1,4 +1,4 @@
-"""`pellucid train --resume RUN`: a run goes on from its newest whole checkpoint."""
+"""A run goes on from its newest whole checkpoint."""
 
 from __future__ import annotations
 
@@ -11,43 +11,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid._progress import WorkBar
-from pellucid._text import say
-from pellucid.cli.data_notes import tell_left_out
-from pellucid.cli.output import note
-from pellucid.cli.run import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable
-from pellucid.cli.run_record import RESUMABLE, read_record
-from pellucid.cli.train_run import train_in
-from pellucid.cli.train_setup import fit_schedule, load_data, prepare
+from pellucid._arguments import path_of
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.inside import Inside, read_bytes
 from pellucid.files.schema import whole
+from pellucid.runs.console import Console
+from pellucid.runs.folder import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable
+from pellucid.runs.record import RESUMABLE, read_record
+from pellucid.runs.run import Run, go
+from pellucid.runs.setup import fit_schedule, load_data, prepare
 
 if TYPE_CHECKING:
-    from pellucid.train import Checkpoints, Saved, TrainConfig
+    from pellucid.datasets import Dataset
+    from pellucid.train import Checkpoints, Listener, Saved, TrainConfig
 
 
 EPOCH = whole(1, 10**6)
 
 
-def resume(run: Path, epochs: int | None, *, command: Sequence[str], quiet: bool) -> int | None:
-    """Go on with a run, to `epochs` epochs in all where that is given; the exit status of a signal that ended it.
+def resume_run(
+    folder: str | Path,
+    epochs: int | None = None,
+    *,
+    data: Dataset | None = None,
+    verbose: int | str = "auto",
+    callbacks: Listener | Sequence[Listener] | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Go on with a run, to `epochs` epochs in all where that is given: to the same bits as if it had never stopped.
 
+    data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. verbose, callbacks,
+    console: as in `train_run`.
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
     from pellucid.train import Checkpoints
 
-    folder = _run_folder(run)
-    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    console, run = console or Console(verbose, callbacks), path_of(folder, "resume_run: folder")
+    place = _run_folder(run)
+    checkpoints = Checkpoints(place / CHECKPOINTS)
     with checkpoints.locked():
-        record = read_record(folder, RESUMABLE)
-        saved = checkpoints.newest(note)
+        record = read_record(place, RESUMABLE)
+        saved = checkpoints.newest(console.note)
         if saved is None:
             raise CheckpointError(
-                f"{checkpoints.folder}: holds no whole checkpoint; --weights {run} starts a new run from its best epoch"
+                f'{checkpoints.folder}: holds no whole checkpoint; weights="{run}" starts a new run from its best epoch'
             )
-        return _go_on(folder, checkpoints, saved, record, epochs, command=command, quiet=quiet)
+        return _go_on(place, checkpoints, saved, record, epochs, data, console)
 
 
 def _go_on(
@@ -56,10 +66,9 @@ def _go_on(
     saved: Saved,
     record: dict[str, Any],
     epochs: int | None,
-    *,
-    command: Sequence[str],
-    quiet: bool,
-) -> int | None:
+    data: Dataset | None,
+    console: Console,
+) -> Run:
     from pellucid.model.file import model_of
     from pellucid.train import other_backend
     from pellucid.train.resume import training_facts
@@ -69,34 +78,35 @@ def _go_on(
     config = _config(training, epochs)
     finished = max(place["epoch"], _logged_epochs(folder / LOG_FILE))
     if config.epochs < finished:
-        raise ConfigError(f"--epochs {epochs}: {folder} has finished {finished} already; give as many or more")
+        raise ConfigError(f"epochs={epochs}: {folder} has finished {finished} already; give as many or more")
     network = model_of(saved.path, saved.tensors, saved.facts)
-    with WorkBar(quiet=quiet) as bar:
-        dataset = load_data(**_loading(record["data"]["loading"]), bar=bar)
-    tell_left_out(dataset.skipped)
+    with console.bar() as bar:
+        loading = _loading(record["data"]["loading"])
+        dataset = load_data(**(loading if data is None else {**loading, "data": data}), bar=bar)
+    console.data(dataset, known=True)
     rescheduled = config.epochs != training["epochs"] and training["schedule"] is not None
     steps_per_epoch = -(-len(dataset.train) // config.batch_size)
     if rescheduled:
         network.optimizer.learning_rate = training["learning_rate"]
         fit_schedule(network.optimizer, training["schedule"], config.epochs * steps_per_epoch)
     examples = prepare(network, dataset, config)
-    _check_best(folder / MODEL_FILE, place["best_epoch"])
+    _check_best(folder / MODEL_FILE, place["best_epoch"], console)
     difference = other_backend(saved)
     if difference:
-        note(difference)
+        console.note(difference)
     done = f"epoch {place['epoch']}" + (f" and {place['batch']} of {steps_per_epoch} steps" if place["batch"] else "")
-    say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}", prose=True)
+    console.say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
     if rescheduled:
-        say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on", prose=True)
+        console.say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
     if place["epoch"] == config.epochs:
-        note(f"(all {config.epochs} epochs are done; --epochs N trains on)")
-    resumed = {"command": list(command), "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}
+        console.note(f"(all {config.epochs} epochs are done; epochs=N trains on)")
+    resumed = {**console.told, "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}
     told = {
         **record,
         "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
         "resumed": [*record.get("resumed", []), resumed],
     }
-    return train_in(
+    return go(
         folder,
         checkpoints,
         network,
@@ -104,20 +114,10 @@ def _go_on(
         examples,
         config,
         told,
-        quiet=quiet,
-        doctor=training["doctor"],
+        console,
         resume=saved,
         rescheduled=rescheduled,
     )
-
-
-def refuse_others(given: Sequence[str]) -> None:
-    """Errors: ConfigError if --resume came with what the run has decided already."""
-    if given:
-        raise ConfigError(
-            f"--resume: the run's own settings are used; leave {', '.join(given)} out "
-            "(--epochs, --threads and --quiet can be given with it)"
-        )
 
 
 def _run_folder(run: Path) -> Inside:
@@ -126,11 +126,10 @@ def _run_folder(run: Path) -> Inside:
     folder = Inside(run)
     if not folder.is_dir() or not (folder / RUN_FILE).check().is_file():
         again = f"begin it again: pellucid train --out {shlex.quote(str(run))}"
-        again = f"begin it again: pellucid train --out {shlex.quote(str(run))}"
         hint = again if os.path.isdir(run) else "name its folder"
         raise CheckpointError(f"{run}: holds no {RUN_FILE}, so no training has begun there; {hint}")
     if not (folder / CHECKPOINTS).check("folder").is_dir():
-        raise CheckpointError(f"{run}: holds no checkpoints; --weights {run} starts a new run from its best epoch")
+        raise CheckpointError(f'{run}: holds no checkpoints; weights="{run}" starts a new run from its best epoch')
     check_writable(folder)
     return folder
 
@@ -160,7 +159,7 @@ def _logged_epochs(log: Inside) -> int:
     return last
 
 
-def _check_best(file: Inside, best_epoch: int | None) -> None:
+def _check_best(file: Inside, best_epoch: int | None, console: Console) -> None:
     """Say so where the best epoch's model is lost; another takes its place then."""
     from pellucid.files import tensor_file
 
@@ -169,6 +168,6 @@ def _check_best(file: Inside, best_epoch: int | None) -> None:
     try:
         tensor_file.read(file)
     except CheckpointError as error:
-        note(f"{error}; the next better epoch, or the last one, takes its place")
+        console.note(f"{error}; the next better epoch, or the last one, takes its place")
         with contextlib.suppress(FileNotFoundError):
             file.unlink()

@@ -1,0 +1,66 @@
+"""Who speaks for a run: its results, its remarks, and how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pellucid._arguments import verbosity
+from pellucid._progress import WorkBar, work_bar
+from pellucid._text import note, say
+from pellucid.runs.data_notes import tell_data, tell_left_out
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.train import Listener
+
+
+class Console:
+    """What a run called from Python has to say, as `verbose` wants it: 0 nothing, 1 and "auto" a bar, 2 plain lines.
+
+    told: what run.json holds besides. stopped: somebody asked to stop, so nothing is drawn or judged any more.
+    """
+
+    told: Mapping[str, Any] = {}
+    stopped = False
+
+    def __init__(self, verbose: int | str = "auto", callbacks: Listener | Sequence[Listener] | None = None) -> None:
+        from pellucid.train import standardize_listeners
+
+        self.verbose = verbosity(verbose)
+        self._callbacks = standardize_listeners(callbacks)
+
+    def say(self, text: str) -> None:
+        """A result, or what is being done."""
+        if self.verbose:
+            say(text, prose=True)
+
+    def note(self, text: str) -> None:
+        """A remark, in the words of Python: name=value."""
+        if self.verbose:
+            note(text)
+
+    def option(self, name: str) -> str:
+        """What an argument is called."""
+        return name
+
+    def data(self, dataset: Dataset, *, known: bool = False) -> None:
+        """What a data set is; known: no more than what was left out of it."""
+        if self.verbose and known:
+            tell_left_out(dataset.skipped)
+        elif self.verbose:
+            tell_data(dataset)
+
+    def bar(self) -> WorkBar:
+        """For work of which can be said how far it is."""
+        return work_bar(self.verbose)
+
+    @contextmanager
+    def watching(self) -> Iterator[list[Listener]]:
+        """Who listens while the block trains."""
+        from pellucid.train import Progress
+
+        with Progress(sys.stdout, bar=self.verbose != 2) as progress:
+            yield [*self._callbacks, *([progress] if self.verbose else [])]

@@ -1,0 +1,230 @@
+"""A run: a network is trained on a data set and leaves a folder. `train_run` is `pellucid train` for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pellucid._arguments import path_of
+from pellucid._display import Shown
+from pellucid.errors import ConfigError
+from pellucid.files.inside import Inside
+from pellucid.runs.console import Console
+from pellucid.runs.folder import CHECKPOINTS, check_unused, make_run_folder, write_record
+from pellucid.runs.report import draw, record, report
+from pellucid.runs.setup import (
+    DATA,
+    RESIZE,
+    absolute,
+    augment_for,
+    build,
+    fit_schedule,
+    load_data,
+    naming,
+    prepare,
+    settle,
+    standardized,
+)
+from pellucid.runs.weights import begin_from, load_weights
+
+if TYPE_CHECKING:
+    from pellucid.datasets import Dataset
+    from pellucid.model import Model
+    from pellucid.train import Checkpoints, Event, Examples, History, Listener, Saved, TrainConfig
+
+
+@dataclass(repr=False)
+class Run(Shown):
+    """What a run came to. model: as the last epoch left it; the best epoch's is `pellucid.load(run.folder)`."""
+
+    folder: Path
+    model: Model
+    history: History
+    dataset: Dataset
+    config: TrainConfig
+
+    def __repr__(self) -> str:
+        return f"<Run {str(self.folder)!r}: {len(self.history.epoch)} of {self.config.epochs} epochs>"
+
+
+@dataclass
+class RecordWriter:
+    """Writes run.json when training starts: the first checkpoint stands by then, so a run that has one can go on."""
+
+    every_batch: ClassVar[bool] = False
+
+    folder: Inside
+    record: Mapping[str, Any]
+
+    def __call__(self, event: Event) -> None:
+        from pellucid.train import TrainingStarted
+
+        if isinstance(event, TrainingStarted):
+            write_record(self.folder, dict(self.record))
+
+
+def train_run(
+    model: str | Model | None = None,
+    data: str | Path | Dataset = DATA,
+    *,
+    validation: str | Path | float | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    loss: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    size: int | tuple[int, int] | None = None,
+    resize: str | None = None,
+    augment: str | None = None,
+    standardize: bool | None = None,
+    class_weight: str | None = None,
+    patience: int | None = None,
+    weights: str | Path | None = None,
+    freeze: str | Sequence[str] | None = None,
+    exact_convolution: bool = False,
+    seed: int = 0,
+    limit: int | None = None,
+    test_limit: int | None = None,
+    out: str | Path | None = None,
+    doctor: bool = True,
+    verbose: int | str = "auto",
+    callbacks: Listener | Sequence[Listener] | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Train a network on a data set and leave a run folder, as `pellucid train` does; `resume_run` goes on with it.
+
+    What is left out is as the network's recipe has it, see `pellucid.zoo.recipe`.
+
+    model: a network's name in `pellucid.zoo`, or a model, which keeps the optimizer and loss it was compiled with
+    unless others are named; None: photo-net for a folder, else simple-convnet. data: a data set's name, a folder with a
+    sub-folder a class, or a Dataset. validation: what is judged after each epoch, a folder or a share such as 0.1;
+    None: the test pictures. settings: arguments of network, optimizer or loss by their names, "schedule", and of
+    layers: {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files.
+    augment: "standard" or "none". standardize: bring each channel to mean 0 and deviation 1. class_weight: "balanced".
+    patience: stop after so many epochs without a better one. weights: a run, or a file, whose weights it begins with.
+    freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
+    runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
+    Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
+    """
+    from pellucid import zoo
+    from pellucid.datasets import Dataset
+    from pellucid.train import Checkpoints, TrainConfig
+
+    console = console or Console(verbose, callbacks)
+    if standardize and weights is not None:
+        raise ConfigError(
+            "standardize=True: pictures are scaled as they were for the weights; leave one of the two out"
+        )
+    given = dict(settings or {})
+    source = None if weights is None else load_weights(path_of(weights, "weights"), model, given, console)
+    data_name = data.name if isinstance(data, Dataset) else str(data)
+    builder, name = naming(model, data_name, source)
+    recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
+    config = TrainConfig(
+        epochs=recipe.epochs if epochs is None else epochs,
+        batch_size=recipe.batch_size if batch_size is None else batch_size,
+        seed=seed,
+        patience=patience,
+        augment=augment or recipe.augment,
+        class_weight=class_weight,
+    )
+    model_settings, chosen_optimizer, chosen_loss, schedule = settle(
+        builder, optimizer, learning_rate, loss, given, recipe
+    )
+    like = source if model is None or isinstance(model, str) or not model.built else model
+    rule = resize or (like.preprocessing.resize if like else RESIZE)
+    loading: dict[str, Any] = {
+        "data": absolute(data_name),
+        "size": (like.input_shape[0], like.input_shape[1]) if size is None and like else size,
+        "channels": like.input_shape[-1] if like else None,
+        "resize": rule,
+        "validation": None if validation is None else absolute(str(validation)),
+        "seed": seed,
+        "limit": limit,
+        "test_limit": test_limit,
+    }
+    with console.bar() as bar:
+        dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)
+    console.data(dataset)
+    network = build(model if builder is None else builder, dataset, rule, seed, model_settings, source)
+    if standardize or (standardize is None and source is None and recipe.standardize):
+        with console.bar() as bar:
+            network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
+    network.exact_convolution |= exact_convolution
+    names = [freeze] if isinstance(freeze, str) else list(freeze or ())
+    start = begin_from(network, source, None if weights is None else path_of(weights, "weights"), names, console)
+    del source, like  # as large as the network, and no longer needed
+    chosen = optimizer or loss or learning_rate or any("." not in key and key != "schedule" for key in given)
+    kept = network is model and network.compiled_config() is not None and not chosen
+    if kept:
+        chosen_optimizer, chosen_loss = network.optimizer, network.loss
+    rate = chosen_optimizer.learning_rate_at(0)
+    fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
+    network.compile(chosen_optimizer, chosen_loss)
+    examples = prepare(network, dataset, config)
+    place = None if out is None else path_of(out, "out")
+    folder = make_run_folder(place, name, data_name)  # only now: whatever is wrong with the arguments has been said
+    training = {
+        **config.to_json(),
+        "optimizer": network.optimizer.config(),
+        "loss": network.loss.config()["type"] if kept else loss or recipe.loss,
+        "schedule": schedule,
+        "learning_rate": rate,
+        "doctor": doctor,
+    }
+    checkpoints = Checkpoints(folder / CHECKPOINTS)
+    with checkpoints.locked():
+        check_unused(folder)  # somebody else may have been quicker
+        told = record(name, model_settings, network, dataset, loading, start, training)
+        parameters = f"{network.count_params():,} parameters"
+        console.say(f"{name} ({parameters}) on {dataset.name}: {len(dataset.train):,} pictures")
+        shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
+        if shown:
+            console.say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
+        if weights is None and network.preprocessing.mean is not None:
+            console.say(f"pictures {network.preprocessing.in_words()}")
+        return go(folder, checkpoints, network, dataset, examples, config, {**console.told, **told}, console)
+
+
+def go(
+    folder: Inside,
+    checkpoints: Checkpoints,
+    network: Model,
+    dataset: Dataset,
+    examples: tuple[Examples, Examples | None],
+    config: TrainConfig,
+    record: Mapping[str, Any],
+    console: Console,
+    *,
+    resume: Saved | None = None,
+    rescheduled: bool = False,
+) -> Run:
+    """Train, and unless somebody stopped it draw and judge.
+
+    folder: locked by whoever calls. resume, rescheduled: as in `run_training`.
+    """
+    from pellucid.train import run_training
+
+    with console.watching() as listeners:
+        history = run_training(
+            network,
+            *examples,
+            config,
+            folder,
+            augment=augment_for(dataset, config),
+            listeners=listeners,
+            about={"data": dataset.name},
+            doctor=record["training"]["doctor"],
+            test=None if dataset.held_out is dataset.test else dataset.test.images,
+            checkpoints=checkpoints,
+            resume=resume,
+            rescheduled=rescheduled,
+            first=[RecordWriter(folder, record)],
+        )
+    if not console.stopped:
+        draw(folder, console)
+        report(folder, dataset, console)
+    return Run(folder.path, network, history, dataset, config)
