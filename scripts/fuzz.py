@@ -49,7 +49,7 @@ with atheris.instrument_imports(include=["pellucid"]):
     from fuzz_folders import Folders
 
     from pellucid import layers as L
-    from pellucid.cli import main, report, resume
+    from pellucid.cli import main, report
     from pellucid.cli.judge import judged
     from pellucid.datasets import cifar, idx
     from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
@@ -57,6 +57,7 @@ with atheris.instrument_imports(include=["pellucid"]):
     from pellucid.files.inside import Inside
     from pellucid.model import Model
     from pellucid.model import file as model_file
+    from pellucid.runs import resume
     from pellucid.runs.folder import read_record, title_of
     from pellucid.runs.record import RESUMABLE
     from pellucid.runs.setup import fraction

@@ -22,7 +22,7 @@ from unittest import mock
 from fuzz_changes import changed, described, description_of
 
 from pellucid.cli import main
-from pellucid.train import trainer
+from pellucid.train import stepping
 from pellucid.train.checkpoints import Checkpoints
 
 SMALL = "--limit 16 --test-limit 8 --epochs 1 -q --out"
@@ -126,7 +126,7 @@ def interrupted_run(folder: Path) -> None:
 
     with (
         mock.patch.object(Checkpoints, "write", writing),
-        mock.patch.object(trainer, "STRETCH_S", 0.0),
+        mock.patch.object(stepping, "STRETCH_S", 0.0),
         mock.patch.dict(CHECKPOINT_OPTIONS, {"every_s": 0.0, "share": float("inf")}),
     ):
         assert main([*TRAIN, str(folder)]) == 130

@@ -21,7 +21,7 @@ from pellucid.cli import main
 from pellucid.errors import CheckpointError
 from pellucid.files.inside import MAX_TEXT_BYTES, Inside, read_bytes
 from pellucid.runs import run as train_run
-from pellucid.runs.resume import resume
+from pellucid.runs.resume import resume_run
 from pellucid.train import Checkpoints
 
 FILES = ("run.json", "log.jsonl", "model.safetensors", "last.safetensors", "report.html", "curves.png", "filters.png")
@@ -181,7 +181,7 @@ def test_a_run_that_goes_on_stays_inside(
         run, outside = arranged(begun, folder, place, kind)
         before, inside = contents(outside), sorted(os.listdir(run))
         with pytest.raises(CheckpointError, match=re.escape(str(run / place))):
-            resume(run, None, command=[], quiet=True)
+            resume_run(run, verbose=0)
         assert contents(outside) == before and sorted(os.listdir(run)) == inside, place
 
 
