@@ -20,7 +20,7 @@ from pellucid.cli import main
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten
 from pellucid.plan import EvaluationPlan, TrainingPlan
 from pellucid.runs import run as train_run
-from pellucid.train import Checkpoints, History, JsonLog, trainer
+from pellucid.train import Checkpoints, History, JsonLog, stepping
 from pellucid.train.doctor import Doctor
 from pellucid.train.snapshots import Snapshots
 
@@ -71,7 +71,7 @@ def ending(patch: pytest.MonkeyPatch, place: tuple[Any, str, int]) -> None:
 @pytest.fixture
 def stepwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """One step a stretch, and a checkpoint after each."""
-    monkeypatch.setattr(trainer, "STRETCH_S", 0.0)
+    monkeypatch.setattr(stepping, "STRETCH_S", 0.0)
     for option, value in EVERY_STEP.items():
         monkeypatch.setitem(CHECKPOINT_OPTIONS, option, value)
 
@@ -154,7 +154,7 @@ def test_a_run_goes_on_where_memory_ran_out(
 
 def test_steps_that_end_early_are_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where memory ran out after some steps of a stretch, the others come in the next one, to the same bits."""
-    monkeypatch.setattr(trainer, "STRETCH_S", 10.0)
+    monkeypatch.setattr(stepping, "STRETCH_S", 10.0)
     twin, model, counts = network(), network(), []
     train(twin)
     work = TrainingPlan.run_steps

@@ -25,7 +25,7 @@ from fuzz_folders import CHECKPOINT_OPTIONS
 from pellucid.cli.app import main
 from pellucid.files import tensor_file
 from pellucid.runs import run as train_run
-from pellucid.train import trainer
+from pellucid.train import stepping
 
 EVERY_STEP = {"every_s": 0.0, "share": math.inf}
 """A checkpoint after every step, so that most kills come while one is written, and the same calls in every run."""
@@ -86,7 +86,7 @@ class Server:
 
 def _serve() -> None:
     CHECKPOINT_OPTIONS.update(EVERY_STEP)
-    trainer.STRETCH_S = 0.0  # one step, and then the next
+    stepping.STRETCH_S = 0.0  # one step, and then the next
     train_run.draw = lambda *_: None  # a second of Matplotlib, of which nothing here depends
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -19,7 +19,6 @@ from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError
-from pellucid.files.inside import Inside
 from pellucid.runs.console import Console
 from pellucid.runs.data_notes import tell_data
 from pellucid.runs.folder import ANSWERS_FILE, read_record
@@ -264,7 +263,7 @@ def _answer(run: Run) -> None:
     """Answer for the pictures that were asked for, or say how those without labels are answered for."""
     from pellucid.cli.judge import answer
 
-    folder = Inside(run.folder)
+    folder = run.place
     asked = read_record(folder).get("predict")
     if asked is not None:
         answer(folder, [Path(asked)], out=folder / ANSWERS_FILE)

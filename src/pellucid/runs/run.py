@@ -39,11 +39,16 @@ if TYPE_CHECKING:
 class Run(Shown):
     """What a run came to. model: as the last epoch left it; the best epoch's is `pellucid.load(run.folder)`."""
 
-    folder: Path
+    place: Inside
     model: Model
     history: History
     dataset: Dataset
     config: TrainConfig
+
+    @property
+    def folder(self) -> Path:
+        """Where it all is."""
+        return self.place.path
 
     def __repr__(self) -> str:
         return f"<Run {str(self.folder)!r}: {len(self.history.epoch)} of {self.config.epochs} epochs>"
@@ -227,4 +232,4 @@ def go(
     if not console.stopped:
         draw(folder, console)
         report(folder, dataset, console)
-    return Run(folder.path, network, history, dataset, config)
+    return Run(folder, network, history, dataset, config)
