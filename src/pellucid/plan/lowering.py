@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from pellucid.layers import Activation, Dense, Sigmoid, Softmax
 from pellucid.layers.activation import without_activation
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.ops import native, reference
@@ -122,9 +121,9 @@ def strip_head(graph: Graph, joint: str | None) -> Graph:
     last = graph.last
     if last is None or joint is None:
         return graph
-    alone = {"softmax": Softmax, "sigmoid": Sigmoid}[joint]
-    if type(last) is alone or (type(last) is Activation and last.activation == joint):
+    ends_in_it = last.nonlinearity is not None and last.nonlinearity.kind == joint and not last.custom
+    if ends_in_it and last.role == "activation":
         return graph.without_last()
-    if type(last) is Dense and last.activation == joint:
+    if ends_in_it and last.role == "dense":
         return graph.with_last(without_activation(last))
     return graph
