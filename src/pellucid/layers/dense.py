@@ -18,7 +18,25 @@ from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import dense_macs, whole
 
 
-class Dense(Layer):
+class Units(Layer):
+    """A row of units, each of which sees every input through a column of the kernel (inputs,units)."""
+
+    units: int
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
+        if self.params and input_shape[0] != self.params["kernel"].shape[0]:
+            raise ShapeError(
+                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
+                f"{self.source()}; give pictures of the size it was built for, or build a new layer"
+            )
+        return (self.units,)
+
+    def macs(self, input_shape: Shape) -> int:
+        return dense_macs((self.units,), self.params["kernel"].shape)
+
+
+class Dense(Units):
     """Every unit sees every input: y = f(x @ kernel + bias).
 
     Shapes: x (N,inputs) -> y (N,units); kernel (inputs,units), bias (units,).
@@ -58,10 +76,6 @@ class Dense(Layer):
         self.params = params
         self.built = True
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        check_inputs(self, input_shape)
-        return (self.units,)
-
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
         z = ops.dense(x, self.params["kernel"], self.params.get("bias"))
@@ -79,21 +93,8 @@ class Dense(Layer):
     def backward_input(self, dy: Array, cache: Cache) -> Array:
         return ops.dense_backward_input(activate_backward(dy, cache[1], self.nonlinearity), self.params["kernel"])
 
-    def macs(self, input_shape: Shape) -> int:
-        return dense_macs((self.units,), self.params["kernel"].shape)
-
     def penalties(self) -> dict[str, Penalty]:
         return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
 
     def detail(self) -> str:
         return with_activation(str(self.units), self.activation)
-
-
-def check_inputs(layer: Layer, input_shape: Shape) -> None:
-    """Errors: ShapeError unless the input is rows, as long as those a kernel (inputs, units) was built for."""
-    layer.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
-    if layer.params and input_shape[0] != layer.params["kernel"].shape[0]:
-        raise ShapeError(
-            f"{layer.place()} was built for {layer.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
-            f"{layer.source()}; give pictures of the size it was built for, or build a new layer"
-        )

@@ -9,13 +9,13 @@ import numpy as np
 from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
-from pellucid.layers.dense import check_inputs
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.dense import Units
+from pellucid.layers.layer import Cache, Key
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import dense_macs, whole
+from pellucid.ops.geometry import whole
 
 
-class RBF(Layer):
+class RBF(Units):
     """Minus the squared distance to each unit's point: y[n,k] = -sum over j of (x[n,j] - kernel[j,k])^2.
 
     The paper's sign turned: the nearest class has the largest output, as everywhere else, and Softmax() behind it gives
@@ -47,10 +47,6 @@ class RBF(Layer):
         self.params = {"kernel": self.draw("kernel_initializer", (input_shape[0], self.units), rng)}
         self.built = True
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        check_inputs(self, input_shape)
-        return (self.units,)
-
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
         kernel = self.params["kernel"]
@@ -68,9 +64,6 @@ class RBF(Layer):
             return None, {"dkernel": dkernel}
         dx = 2 * (ops.dense_backward_input(dy, kernel) - x * dy.sum(axis=1, keepdims=True))
         return dx, {"dkernel": dkernel}
-
-    def macs(self, input_shape: Shape) -> int:
-        return dense_macs((self.units,), self.params["kernel"].shape)
 
     def detail(self) -> str:
         return str(self.units)
