@@ -26,13 +26,14 @@ struct Constant {
 template <typename With>
 PELLUCID_INLINE void with_activation(int64_t kind, const With& with) {
     switch (kind) {
-        case kRelu: return with(Constant<kRelu>{});
-        case kLeakyRelu: return with(Constant<kLeakyRelu>{});
-        case kSigmoid: return with(Constant<kSigmoid>{});
-        case kTanh: return with(Constant<kTanh>{});
-        default: return with(Constant<kLinear>{});
+#define PELLUCID_CASE(name, word) case name: return with(Constant<name>{});
+        PELLUCID_ACTIVATIONS(PELLUCID_CASE)
+#undef PELLUCID_CASE
     }
 }
+
+// Whether it needs more registers than a tile of results leaves: those with an exponential, from sigmoid on.
+constexpr bool runs_behind(int64_t kind) { return kind >= kSigmoid; }
 
 }  // namespace
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -55,16 +55,17 @@ struct Tile {
     bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
 };
 
-// The vectorised activations that do not fit in the tile's registers, over values just stored.
+// An activation over values just stored: of those that do not fit in the tile's registers.
 template <typename F>
 PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
     int64_t i = 0;
     for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
     if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
 }
-__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind) {
-    if (kind == kSigmoid) map_span(y, count, [](vf v) { return vsigmoid(v); });
-    else map_span(y, count, [](vf v) { return vtanh(v); });
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope) {
+    with_activation(kind, [=](auto known) {
+        map_span(y, count, [slope, known](vf v) { return activated(v, known.value, slope); });
+    });
 }
 
 template <int R, int NV>
@@ -141,8 +142,8 @@ __attribute__((noinline)) void tile(const Tile& t) {
         if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
         else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
     }
-    if (t.last && e.activation >= kSigmoid)
-        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation);
+    if (t.last && runs_behind(e.activation))
+        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation, e.slope);
 }
 
 using TileFunction = void (*)(const Tile&);

@@ -70,11 +70,11 @@ void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& ar
     product.columns = p.columns;
     product.accumulate = false;
     // Few channels: the exponential runs over the band as one vector, not over a part of one for each pixel.
-    const bool later = a.ACTIVATION >= kSigmoid && a.GROUPS == 1 && p.shares == 1;
+    const bool later = runs_behind(a.ACTIVATION) && a.GROUPS == 1 && p.shares == 1;
     product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr, later ? kLinear : a.ACTIVATION,
                         float(a.slope)};
     multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
-    if (later) activate_span(y, m * a.O, a.ACTIVATION);
+    if (later) activate_span(y, m * a.O, a.ACTIVATION, float(a.slope));
 }
 
 void forward(const Conv2d& a, const ForwardPlan& p) {

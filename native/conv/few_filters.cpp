@@ -153,14 +153,6 @@ void convolve_row(const Arguments& a, const Plan& p, const Band& b, int64_t oy, 
     }
 }
 
-void activate(float* y, int64_t count, int64_t kind, float slope) {
-    if (kind == kLinear) return;
-    if (kind >= kSigmoid) return activate_span(y, count, kind);
-    int64_t i = 0;
-    for (; i + V <= count; i += V) store(y + i, activated(load(y + i), kind, slope));
-    if (i < count) store_partial(y + i, activated(load_partial(y + i, count - i), kind, slope), count - i);
-}
-
 void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
     const int64_t width = p.planes.width;
     const Band b = band_of(a, p, task, a.O * width, arena);
@@ -170,7 +162,7 @@ void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
         convolve_row(a, p, b, oy, b.results, width);
         interleave(b.results, width, a.OW, a.O, y + oy * a.OW * a.O, stop);
     }
-    activate(y, stop - y, a.ACTIVATION, float(a.slope));
+    if (a.ACTIVATION != kLinear) activate_span(y, stop - y, a.ACTIVATION, float(a.slope));
 }
 
 // map = results = f(results), `space` floats of map being free to write.

@@ -17,7 +17,7 @@ void map(const float* a, const float* b, float* out, int64_t count, double cost,
 void run_activation(const Activation& a) {
     const float slope = float(a.slope);
     with_activation(a.ACTIVATION, [&](auto kind) {
-        map(a.x, a.x, a.y, a.N * a.INNER, a.ACTIVATION >= kSigmoid ? 8 : 1,
+        map(a.x, a.x, a.y, a.N * a.INNER, runs_behind(a.ACTIVATION) ? 8 : 1,
             [=](vf x, vf) { return activated(x, kind.value, slope); });
     });
 }

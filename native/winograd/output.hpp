@@ -17,7 +17,7 @@ struct Output {
 };
 
 __attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, float slope) {
-    *v = kind == kSigmoid ? vsigmoid(*v) : kind == kTanh ? vtanh(*v) : select(*v < 0.0f, *v * slope, *v);
+    *v = activated(*v, kind, slope);
 }
 
 // One vector of channels of one tile: the transform back, bias, activation; `to` is the tile's corner. With WHOLE all
