@@ -117,20 +117,20 @@ struct Dots {
     const float* packed;
 };
 
-inline void run_dots(const Dots& d) {
-    parallel_for(ceil_div(d.N, int64_t(kDotRows)), double(d.N * d.m.depth) * double(kDots), [&](int64_t task, Arena& arena) {
-        const int64_t n0 = task * kDotRows, rows = at_most(d.N - n0, int64_t(kDotRows)), dots = dotted(d.m);
-        float* sums;
-        take(arena, piece(sums, dot_sums(rows)));
-        const float* from[kDotRows];
-        float* to[kDotRows];
-        for (int64_t n = 0; n < rows; ++n) {
-            from[n] = d.in + (n0 + n) * d.m.depth;
-            to[n] = d.out + (n0 + n) * d.m.columns;
-        }
-        multiply_dots(rows, from, d.m.depth, d.packed, d.m.depth, sums, true);
-        finish_dots(sums, rows, to, d.m.columns - dots, dots, d.epilogue);
-    });
+inline int64_t dot_tasks(const Dots& d) { return dotted(d.m) ? ceil_div(d.N, int64_t(kDotRows)) : 0; }
+
+inline void dots_task(const Dots& d, int64_t task, Arena& arena) {
+    const int64_t n0 = task * kDotRows, rows = at_most(d.N - n0, int64_t(kDotRows)), dots = dotted(d.m);
+    float* sums;
+    take(arena, piece(sums, dot_sums(rows)));
+    const float* from[kDotRows];
+    float* to[kDotRows];
+    for (int64_t n = 0; n < rows; ++n) {
+        from[n] = d.in + (n0 + n) * d.m.depth;
+        to[n] = d.out + (n0 + n) * d.m.columns;
+    }
+    multiply_dots(rows, from, d.m.depth, d.packed, d.m.depth, sums, true);
+    finish_dots(sums, rows, to, d.m.columns - dots, dots, d.epilogue);
 }
 
 }  // namespace

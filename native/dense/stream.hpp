@@ -346,17 +346,21 @@ inline Stream stream_of(const float* in, float* out, const Matrix& m, int64_t N,
     return s;
 }
 
-// dots: the last columns, packed; null for it to pack them itself. finite: the weights are known to be.
+// The last columns are tasks beside those of the strips. dots: these columns, packed; null for it to pack them itself.
+// finite: the weights are known to be.
 inline void run_stream(Stream s, const float* dots, bool finite) {
     s.sparse = finite && s.N == 1 && !s.m.transposed;
     s.x = s.N == 1 && s.m.depth % kGroup == 0 ? s.in : s.packed;
     if (s.x == s.packed) pack_examples(s);
-    parallel_for(s.strips * s.chunks, double(s.N * s.m.depth) * double(s.columns), [&](int64_t task, Arena& arena) {
-        s.m.transposed ? stream_rows(s, task, arena) : stream_strip(s, task, arena);
+    if (!dots) pack_dots(s.m, 0, s.m.depth, s.dots);
+    const Dots last{s.in, s.out, s.m, s.N, s.epilogue, dots ? dots : s.dots};
+    const int64_t tasks = s.strips * s.chunks;
+    parallel_for(tasks + dot_tasks(last), double(s.N * s.m.depth) * double(s.columns), [&](int64_t task, Arena& arena) {
+        if (task >= tasks) dots_task(last, task - tasks, arena);
+        else if (s.m.transposed) stream_rows(s, task, arena);
+        else stream_strip(s, task, arena);
     });
     if (s.chunks > 1) join_blocks(s);
-    if (!dots) pack_dots(s.m, 0, s.m.depth, s.dots);
-    if (dotted(s.m)) run_dots({s.in, s.out, s.m, s.N, s.epilogue, dots ? dots : s.dots});
 }
 
 }  // namespace

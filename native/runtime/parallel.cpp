@@ -35,6 +35,12 @@ constexpr double kInlineWork = 30000.0;  // below this a wake-up costs more than
 // 100 us; after 50 us of looking, the workers slept in most of them, and a step of scratch's SimpleConvNet took 13.7 ms
 // where it takes 12.1 with 300 us and 11.2 with 1000. A lowered program leaves no gaps.
 constexpr int kSpinMicroseconds = 1000;
+// One that the system has put to sleep with a task in hand, or that cannot run because another library's threads spin,
+// lets the caller wait for milliseconds. So many small programs then go without others.
+constexpr int kAlonePrograms = 2000;
+constexpr int kLooks = 2000;  // some 50 us, before the time is looked at
+constexpr int kPatienceMicroseconds = 300;
+constexpr int kRapidMicroseconds = 300;  // between small programs that are worth waking a worker for
 constexpr uint64_t kOpen = uint64_t(1) << 32;
 constexpr uint64_t kActiveMask = kOpen - 1;
 
@@ -50,7 +56,7 @@ struct OwnedArena : Arena {
     OwnedArena() : Arena{nullptr, 0} {}
     ~OwnedArena() { std::free(data); }
     double work = 0;     // of the calls of parallel_for on this thread, see WorkCount
-    bool alone = false;
+    bool small = false, alone = false, rapid = false;  // see WorkCount
     std::jmp_buf* escape = nullptr;  // where this thread goes on when there is no memory
 };
 
@@ -130,13 +136,22 @@ struct Pool {
         }
         take_tasks(0);
         state.fetch_and(~kOpen);
-        for (int spins = 0; (state.load(std::memory_order_acquire) & kActiveMask) != 0; ++spins) {
-            if (spins < 2000) pause_cpu();
-            else std::this_thread::yield();
-        }
+        waited = !join();
         bool whole = shares[0].undone < 0;
         for (size_t s = 1; s < count && whole; ++s) whole = shares[s].undone < 0 || perform(shares[s].undone);
         return whole;
+    }
+
+    // Waits for the workers inside; whether that was within patience.
+    bool join() {
+        const auto inside = [this] { return (state.load(std::memory_order_acquire) & kActiveMask) != 0; };
+        for (int looks = 0; looks < kLooks; ++looks) {
+            if (!inside()) return true;
+            pause_cpu();
+        }
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::microseconds(kPatienceMicroseconds);
+        while (inside()) std::this_thread::yield();
+        return std::chrono::steady_clock::now() < limit;
     }
 
     bool perform(int64_t i) {
@@ -207,6 +222,7 @@ struct Pool {
     alignas(64) std::atomic<uint64_t> state{0};
     std::vector<Share> shares;  // one a thread
     bool backwards = false;
+    bool waited = false;  // for a worker, in the last job
     Task task = nullptr;
     void* context = nullptr;
 };
@@ -217,6 +233,8 @@ struct Global {
     std::atomic<bool> busy{false};
     Pool* pool = nullptr;
     std::atomic<int> threads{0};
+    std::atomic<int64_t> small_ended{0};  // when the last small program did, in ticks of the clock
+    std::atomic<int> alone{0};   // programs that are still to go without other threads
     std::atomic<int> wanted{0};  // that many were asked for, and fewer came
 };
 std::atomic<int64_t> num_forks{0};
@@ -291,9 +309,14 @@ void parallel_for(int64_t tasks, double work, Task run, void* context) {
         bool begun = false, whole = true;
         {
             const Hold hold(g);
-            Pool* const pool = hold.held ? pool_of(g) : nullptr;
+            const bool wakes = !arena.small || arena.rapid || (g.pool && g.pool->sleepers.load() == 0);
+            Pool* const pool = hold.held && wakes ? pool_of(g) : nullptr;
             begun = pool != nullptr;
             if (begun) whole = pool->run(tasks, run, context);
+            if (begun && pool->waited && arena.small) {
+                g.alone.store(kAlonePrograms, std::memory_order_relaxed);
+                arena.alone = true;
+            }
         }
         if (!whole) leave(arena);
         if (begun) return;
@@ -301,12 +324,25 @@ void parallel_for(int64_t tasks, double work, Task run, void* context) {
     for (int64_t i = 0; i < tasks; ++i) run(context, i, arena);
 }
 
-WorkCount::WorkCount(bool alone) {
-    thread_arena.work = 0;
-    thread_arena.alone = alone;
+namespace {
+using Clock = std::chrono::steady_clock;
+constexpr int64_t kRapid = Clock::duration(std::chrono::microseconds(kRapidMicroseconds)).count();
+int64_t clock_ticks() { return Clock::now().time_since_epoch().count(); }
+}  // namespace
+
+WorkCount::WorkCount(bool small) {
+    OwnedArena& arena = thread_arena;
+    arena.work = 0;
+    arena.small = small;
+    arena.rapid = small && clock_ticks() - global->small_ended.load(std::memory_order_relaxed) < kRapid;
+    arena.alone = small && global->alone.load(std::memory_order_relaxed) > 0 &&
+                  global->alone.fetch_sub(1, std::memory_order_relaxed) > 0;
 }
 
-WorkCount::~WorkCount() { thread_arena.alone = false; }
+WorkCount::~WorkCount() {
+    if (thread_arena.small) global->small_ended.store(clock_ticks(), std::memory_order_relaxed);
+    thread_arena.small = thread_arena.alone = false;
+}
 
 double WorkCount::work() const { return thread_arena.work; }
 

@@ -24,9 +24,11 @@ using Task = void (*)(void* context, int64_t task, Arena& arena);
 // `work` (rough number of operations in all) lets small jobs run on the calling thread.
 void parallel_for(int64_t tasks, double work, Task run, void* context);
 
-// While it lives, the work of this thread's calls of parallel_for is added up; alone: none of them uses other threads.
+// While it lives, the work of this thread's calls of parallel_for is added up. small: other threads shorten it by some
+// microseconds. It wakes none that sleeps unless the last small one has just ended, and it goes without them for a while
+// after one of them let it wait.
 struct WorkCount {
-    explicit WorkCount(bool alone);
+    explicit WorkCount(bool small);
     WorkCount(const WorkCount&) = delete;
     WorkCount& operator=(const WorkCount&) = delete;
     ~WorkCount();

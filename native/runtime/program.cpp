@@ -118,15 +118,13 @@ void ProgramData::refresh() {
     stale_ = true;
 }
 
-// Some 50 us: other threads shorten it by little, and one that the system has put to sleep with a task in hand, or that
-// cannot run because another library's threads spin, lets the caller wait for milliseconds.
-constexpr double kAlone = 2e6;
+constexpr double kSmall = 2e6;  // work of some 50 us
 
 Outcome ProgramData::run(int64_t n) {
     std::lock_guard<RunLock> lock(running_);
     if (!fixed_) return run_held(n);
     const bool packs = stale_;
-    const WorkCount count(n == counted_ && work_ < kAlone);
+    const WorkCount count(n == counted_ && work_ < kSmall);
     const Outcome outcome = run_held(n);
     if (!packs && outcome.status == kOk) {
         counted_ = n;

@@ -32,8 +32,8 @@ constexpr int kTaps = 5, kTile = 4, kPoints = 8;
 constexpr int kPlanes = kPoints + 1;  // and behind the points which of a tile's results have a pixel that is not zero
 constexpr int kRows = kTaps + 1;    // of the picture under two rows of results
 constexpr int64_t kTogether = 3;    // output channels
-constexpr int64_t kLeastShare = 8;  // output channels that are worth transforming the picture for
-constexpr int64_t kLeastRows = 8;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
+constexpr int64_t kLeastShare = 30; // output channels that are worth transforming the picture for
+constexpr int64_t kLeastRows = 6;   // pooled rows of a band that are worth transforming 4 rows of the picture twice for
 constexpr int64_t kBandFloats = 32 << 10;  // of a band's transformed rows
 constexpr int64_t kMostPictures = 4;       // of a task
 

@@ -27,8 +27,10 @@ def flag(value: Any, what: str) -> bool:
 
 def verbosity(value: Any) -> int | str:
     """How much is printed. Errors: ConfigError for anything but 0, 1, 2 and "auto"."""
-    if isinstance(value, int | str | np.integer) and value in (0, 1, 2, "auto"):
-        return value if isinstance(value, str) else int(value)
+    if isinstance(value, str) and value == "auto":
+        return value
+    if isinstance(value, int | np.integer) and value in (0, 1, 2):
+        return int(value)
     raise ConfigError(f'verbose must be 0, 1, 2 or "auto", got {shown(value)}')
 
 

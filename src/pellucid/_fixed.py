@@ -93,12 +93,16 @@ class Fixed(metaclass=_Maker):
     """Keras's arguments that are taken where they change nothing: whether a value is such a one."""
     instead: ClassVar[dict[str, str]] = {}
     """What to do instead of setting an attribute, for those that people try."""
+    last_change: ClassVar[object] = object()
+    """Another object after each change of an attribute of any of them: whoever keeps what was made of layers and models
+    asks for it before, and need not look at them again while it is the same."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_made" in self.__dict__ and not name.startswith("_") and name not in self.assignable:
             self._expect_property(name)
         check = self.checks.get(name)
         super().__setattr__(name, value if check is None else check(self, value))
+        Fixed.last_change = object()
 
     def __delattr__(self, name: str) -> None:
         if "_made" in self.__dict__ and not name.startswith("_"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +21,17 @@ Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uin
 RESIZE_RULES = ("crop", "center", "pad", "stretch")
 MAX_FITTED_PIXELS = 1 << 26
 """The largest size a picture is brought to, 8192 x 8192, whoever asks for it."""
+
+
+@functools.lru_cache(maxsize=64)  # asked before each prediction
+def _scale_offset(
+    scale: float, mean: tuple[float, ...], std: tuple[float, ...], channels: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    spread = np.broadcast_to(np.asarray(std, np.float64), (channels,))
+    found = (scale / spread).astype(np.float32), (-np.asarray(mean, np.float64) / spread).astype(np.float32)
+    for array in found:
+        array.flags.writeable = False
+    return found
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Preprocessing:
     def scale_offset(self, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The same as one multiplication and one addition a channel: y = x * scale + offset, for ops.gather.
 
-        Shapes: both (C,) float32.
+        Shapes: both (C,) float32, read-only.
         Errors: ConfigError if mean or std has neither one number nor one a channel.
         """
         for what, values in (("mean", self.mean), ("std", self.std)):
@@ -63,9 +75,7 @@ class Preprocessing:
                 raise ConfigError(
                     f"preprocessing {what} has {len(values)} numbers, but the pictures have {channels} channels"
                 )
-        mean = np.broadcast_to(np.asarray(self.mean or (0.0,), dtype=np.float64), (channels,))
-        std = np.broadcast_to(np.asarray(self.std or (1.0,), dtype=np.float64), (channels,))
-        return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
+        return _scale_offset(self.scale, tuple(self.mean or (0.0,)), tuple(self.std or (1.0,)), channels)
 
     def in_words(self, say: Callable[[str], str] = str) -> str:
         """What happens to pixel values, in words; `say` may put these into another language.

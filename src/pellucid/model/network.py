@@ -16,6 +16,7 @@ from pellucid._progress import work_bar
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.layers import Layer
+from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
@@ -108,8 +109,10 @@ class Network(Stack):
         return self._as_floats(standardize_images(images, self._input_shape, self.name))
 
     def _as_floats(self, pictures: Any) -> Array:
+        if pictures.dtype == np.float32:
+            return np.asarray(pictures)
         if pictures.dtype != np.uint8:
-            return np.ascontiguousarray(pictures, np.float32)
+            return np.asarray(pictures, np.float32)
         scale, offset = self.preprocessing.scale_offset(pictures.shape[-1])
         floats = pictures * scale
         floats += offset
@@ -147,9 +150,10 @@ class Network(Stack):
         return self._answer_now(images, prepare, capacity)
 
     def _answer_now(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
-        return self._predictor.run(
-            self.graph, self.parameters, images, prepare, capacity=capacity, version=self.version
-        )
+        return self._predictor.run(self._state, images, prepare, capacity=capacity)
+
+    def _state(self) -> tuple[Graph, FlatParameters, int]:
+        return self.graph, self.parameters, self.version
 
     def outline(self) -> Summary:
         """Rows and totals as an object whose `str()` is the table."""

@@ -55,7 +55,8 @@ class InferencePlan:
     @property
     def is_current(self) -> bool:
         """Whether the running statistics, which anybody may write into, are those of the last `refresh`."""
-        return np.array_equal(self._statistics, _joined(self._context.statistics))
+        statistics = self._context.statistics
+        return not statistics or np.array_equal(self._statistics, _joined(statistics))
 
     def run(self, n: int) -> list[Array]:
         """Each output for the first n pictures in `inputs`; views that the next run overwrites."""

@@ -87,12 +87,10 @@ def top_pictures(
     for start in range(0, len(images), capacity):
         chunk = np.asarray(images[start : start + capacity])
         outputs = predictor.run(
-            graph,
-            model.parameters,
+            lambda: (graph, model.parameters, model.version),
             chunk,
             model.scaled,
             capacity=min(capacity, len(images)),
-            version=model.version,
         )
         flat = outputs.reshape(len(chunk), -1, outputs.shape[-1])[:, :, picks]
         places = flat.argmax(axis=1)
