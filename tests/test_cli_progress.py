@@ -11,8 +11,7 @@ from commands import Command
 from screen import Screen, appears
 
 from pellucid import _progress as progress
-from pellucid._progress import WorkBar
-from pellucid.cli.progress import working
+from pellucid._progress import WorkBar, working
 
 
 def test_counted_work_has_a_bar_that_goes(screen: Screen) -> None:

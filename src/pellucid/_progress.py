@@ -9,6 +9,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, ClassVar
 
@@ -156,6 +158,14 @@ def work_bar(verbose: int | str) -> WorkBar:
     alone = threading.current_thread() is threading.main_thread()
     shown = bool(verbose) and alone and (verbose != "auto" or is_terminal(sys.stderr))
     return WorkBar(quiet=not shown, after_s=LONG_S)
+
+
+@contextmanager
+def working(what: str, *, quiet: bool = False) -> Iterator[WorkBar]:
+    """A block of work that nobody can count, shown if it takes long; the bar may be given on to what can be."""
+    with WorkBar(quiet=quiet) as bar:
+        bar.busy(what)
+        yield bar
 
 
 def is_terminal(file: IO[str] | None) -> bool:

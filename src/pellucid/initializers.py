@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 
+Fan = Literal["fan_in", "fan_out", "fan_avg"]
+
 CUT_NORMAL_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at -2 and 2."""
 
@@ -167,7 +169,7 @@ class VarianceScaling(Initializer):
     """
 
     scale: float = 1.0
-    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    mode: Fan = "fan_in"
     distribution: Literal["normal", "uniform"] = "normal"
 
     def __post_init__(self) -> None:
@@ -266,34 +268,25 @@ def _cut_normal(shape: Shape, rng: np.random.Generator) -> Array:
     return np.asarray(z.reshape(shape))
 
 
-def glorot_normal() -> VarianceScaling:
-    """Normal, variance 2 / (fan_in + fan_out). Source: Glorot & Bengio 2010."""
-    return VarianceScaling(1.0, "fan_avg", "normal")
+def _scaled(name: str, scale: float, mode: Fan, doc: str) -> Callable[[], VarianceScaling]:
+    """A published start under its name, which ends in the distribution."""
+
+    def start() -> VarianceScaling:
+        return VarianceScaling(scale, mode, "uniform" if name.endswith("uniform") else "normal")
+
+    start.__name__ = start.__qualname__ = name
+    start.__doc__ = doc
+    return start
 
 
-def glorot_uniform() -> VarianceScaling:
-    """Uniform within sqrt(6 / (fan_in + fan_out)). Source: Glorot & Bengio 2010, eq. 16."""
-    return VarianceScaling(1.0, "fan_avg", "uniform")
-
-
-def he_normal() -> VarianceScaling:
-    """Normal, variance 2 / fan_in. Source: He et al. 2015, eq. 10."""
-    return VarianceScaling(2.0, "fan_in", "normal")
-
-
-def he_uniform() -> VarianceScaling:
-    """Uniform within sqrt(6 / fan_in). Source: He et al. 2015."""
-    return VarianceScaling(2.0, "fan_in", "uniform")
-
-
-def lecun_normal() -> VarianceScaling:
-    """Normal, variance 1 / fan_in. Source: LeCun et al. 1998, section 4.6."""
-    return VarianceScaling(1.0, "fan_in", "normal")
-
-
-def lecun_uniform() -> VarianceScaling:
-    """Uniform within sqrt(3 / fan_in). Source: LeCun et al. 1998, section 4.6."""
-    return VarianceScaling(1.0, "fan_in", "uniform")
+_GLOROT, _LECUN = "Source: Glorot & Bengio 2010, eq. 16.", "Source: LeCun et al. 1998, section 4.6."
+_HE = "Source: He et al. 2015, eq. 10."
+glorot_normal = _scaled("glorot_normal", 1.0, "fan_avg", f"Normal, variance 2 / (fan_in + fan_out). {_GLOROT}")
+glorot_uniform = _scaled("glorot_uniform", 1.0, "fan_avg", f"Uniform within sqrt(6 / (fan_in + fan_out)). {_GLOROT}")
+he_normal = _scaled("he_normal", 2.0, "fan_in", f"Normal, variance 2 / fan_in. {_HE}")
+he_uniform = _scaled("he_uniform", 2.0, "fan_in", f"Uniform within sqrt(6 / fan_in). {_HE}")
+lecun_normal = _scaled("lecun_normal", 1.0, "fan_in", f"Normal, variance 1 / fan_in. {_LECUN}")
+lecun_uniform = _scaled("lecun_uniform", 1.0, "fan_in", f"Uniform within sqrt(3 / fan_in). {_LECUN}")
 
 
 _NAMED: dict[str, Initializer] = {

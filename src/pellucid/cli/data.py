@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid._text import say
 from pellucid.cli.output import JsonFlag, print_json, print_table
-from pellucid.cli.progress import working
 from pellucid.runs.data_notes import tell_warnings
 
 if TYPE_CHECKING:

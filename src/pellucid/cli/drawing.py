@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid._text import say
 from pellucid.cli.output import write_to_output
-from pellucid.cli.progress import working
 from pellucid.files.inside import Inside, Place
 from pellucid.runs.folder import find_model, place_to_write
 

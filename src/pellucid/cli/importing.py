@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
-from pellucid.cli.progress import working
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
 from pellucid.runs.folder import place_to_write

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
-from pellucid.cli.progress import working
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model.background import looks_inverted

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid._text import say
 from pellucid.cli.drawing import Lang
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
-from pellucid.cli.progress import working
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside, read_bytes

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid._progress import WorkBar
+from pellucid._progress import WorkBar, working
 from pellucid._text import clip
 from pellucid.cli.drawing import network
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
-from pellucid.cli.progress import working
 from pellucid.datasets import Dataset
 from pellucid.datasets.pictures import probe, read_picture
 from pellucid.errors import ConfigError, DataError

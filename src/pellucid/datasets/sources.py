@@ -17,17 +17,8 @@ from pellucid.datasets.download import Remote
 from pellucid.errors import unknown_name
 
 TEN_DIGITS = tuple(str(digit) for digit in range(10))
-FASHION_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+FASHION_NAMES = tuple(
+    ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
 )
 
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -46,15 +37,8 @@ _CIFAR_MIRRORS = (
     "https://cave.cs.toronto.edu/kriz",
     "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10",
 )
-
-
 _CIFAR_FOLDERS = (
-    "cifar-10-batches-bin",
-    "cifar-10/cifar-10-batches-bin",
-    "cifar10/cifar-10-batches-bin",
-    "cifar-10-batches-py",
-    "cifar-10/cifar-10-batches-py",
-    "cifar10/cifar-10-batches-py",
+    *(f"{parent}cifar-10-batches-{form}" for form in ("bin", "py") for parent in ("", "cifar-10/", "cifar10/")),
     "cifar-10",
     "cifar10",
 )
@@ -82,9 +66,21 @@ class Known:
     remotes: tuple[Remote, ...] = ()
 
 
-def _idx_remotes(hashes: tuple[tuple[str, int], ...], mirrors: tuple[str, ...]) -> tuple[Remote, ...]:
+def _in_idx(
+    name: str,
+    title: str,
+    source: str,
+    class_names: tuple[str, ...],
+    folders: tuple[str, ...],
+    hashes: tuple[tuple[str, int], ...],
+    mirrors: tuple[str, ...],
+    system_folders: tuple[Path, ...] = (),
+) -> Known:
+    """A set of MNIST's form. hashes: SHA-256 and length in bytes of each file, gzipped."""
     named = zip(IDX_FILES, hashes, strict=True)
-    return tuple(Remote(f"{name}.gz", sha256, num_bytes, mirrors) for name, (sha256, num_bytes) in named)
+    remotes = tuple(Remote(f"{file}.gz", sha256, num_bytes, mirrors) for file, (sha256, num_bytes) in named)
+    shape, layouts = (28, 28, 1), (IDX_FILES,)
+    return Known(name, title, source, class_names, shape, 60000, 10000, folders, system_folders, layouts, remotes)
 
 
 KNOWN = {
@@ -99,46 +95,34 @@ KNOWN = {
             num_train=1437,
             num_test=360,
         ),
-        Known(
-            name="mnist",
-            title="handwritten digits",
-            source="MNIST, Y. LeCun, C. Cortes and C. Burges, http://yann.lecun.com/exdb/mnist, CC BY-SA 3.0",
-            class_names=TEN_DIGITS,
-            shape=(28, 28, 1),
-            num_train=60000,
-            num_test=10000,
-            folders=("mnist", "MNIST", "MNIST/raw", "mnist/raw"),
-            layouts=(IDX_FILES,),
-            remotes=_idx_remotes(
-                (
-                    ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422),
-                    ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881),
-                    ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877),
-                    ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542),
-                ),
-                _MNIST_MIRRORS,
+        _in_idx(
+            "mnist",
+            "handwritten digits",
+            "MNIST, Y. LeCun, C. Cortes and C. Burges, http://yann.lecun.com/exdb/mnist, CC BY-SA 3.0",
+            TEN_DIGITS,
+            ("mnist", "MNIST", "MNIST/raw", "mnist/raw"),
+            (
+                ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9912422),
+                ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28881),
+                ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1648877),
+                ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542),
             ),
+            _MNIST_MIRRORS,
         ),
-        Known(
-            name="fashion-mnist",
-            title="articles of clothing",
-            source="Fashion-MNIST, H. Xiao, K. Rasul and R. Vollgraf 2017, Zalando SE, MIT licence",
-            class_names=FASHION_NAMES,
-            shape=(28, 28, 1),
-            num_train=60000,
-            num_test=10000,
-            folders=("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
-            system_folders=(Path("/usr/share/datasets/fashion-mnist"),),  # Debian's package dataset-fashion-mnist
-            layouts=(IDX_FILES,),
-            remotes=_idx_remotes(
-                (
-                    ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
-                    ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
-                    ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),
-                    ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148),
-                ),
-                _FASHION_MIRRORS,
+        _in_idx(
+            "fashion-mnist",
+            "articles of clothing",
+            "Fashion-MNIST, H. Xiao, K. Rasul and R. Vollgraf 2017, Zalando SE, MIT licence",
+            FASHION_NAMES,
+            ("fashion-mnist", "fashion_mnist", "FashionMNIST", "FashionMNIST/raw"),
+            (
+                ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26421880),
+                ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29515),
+                ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4422102),
+                ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5148),
             ),
+            _FASHION_MIRRORS,
+            system_folders=(Path("/usr/share/datasets/fashion-mnist"),),  # Debian's package dataset-fashion-mnist
         ),
         Known(
             name="cifar10",
