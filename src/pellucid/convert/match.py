@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pellucid.convert.source import Source, Wanted
 from pellucid.errors import CheckpointError
 from pellucid.model import Model
-from pellucid.ops.geometry import Shape
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,13 @@ def _other_classes(head: Sequence[Wanted], source: Source) -> bool:
     given = [source.tensors[item.tensor].shape for item in last]
     sizes = {size for shape, item in zip(given, last, strict=True) for size in set(shape) - set(item.shape)}
     return len(sizes) == 1 and all(
-        any(shape == (*item.shape[:axis], *sizes, *item.shape[axis + 1 :]) for axis in _axes(item.shape, units))
+        any(
+            shape == (*item.shape[:axis], *sizes, *item.shape[axis + 1 :])
+            for axis, own in enumerate(item.shape)
+            if own == units
+        )
         for shape, item in zip(given, last, strict=True)
     )
-
-
-def _axes(shape: Shape, size: int) -> list[int]:
-    return [axis for axis, own in enumerate(shape) if own == size]
 
 
 def _listed(what: str, items: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -210,7 +210,9 @@ def build(
                     file = None
         facts = [*facts, *(f"{count:,} pictures hold {depth}" for depth, count in depths.most_common())]
         if file is not None and len(failures) < len(paths):
-            built = _finish(folder, name, part, file, rule, failures, facts, hashes, len(paths))
+            index = {"format": FORMAT, "entries": len(paths), **asdict(rule)}
+            index |= {"failures": failures, "facts": facts, "hashes": hashes}
+            built = _finish(folder, name, part, file, index)
             if built is not None:
                 return built
     kept = [row for row in candidates if row not in failures]
@@ -251,28 +253,8 @@ def _decoded(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None] 
         return str(error).removeprefix(f"{path}: ")
 
 
-def _finish(
-    folder: Path,
-    name: str,
-    part: Path,
-    file: Any,
-    rule: Fitting,
-    failures: dict[int, str],
-    facts: list[str],
-    hashes: list[str],
-    num_entries: int,
-) -> Built | None:
+def _finish(folder: Path, name: str, part: Path, file: Any, index: Mapping[str, Any]) -> Built | None:
     """Give the raw file its name, then write the index; None if the disk refuses."""
-    index = {
-        "format": FORMAT,
-        "entries": num_entries,
-        "size": list(rule.size),
-        "channels": rule.channels,
-        "resize": rule.resize,
-        "failures": failures,
-        "facts": facts,
-        "hashes": hashes,
-    }
     index_part = part.with_suffix(".json.part")
     try:
         file.close()
@@ -283,7 +265,7 @@ def _finish(
         return None
     finally:
         _remove(index_part)
-    return find(name, num_entries)
+    return find(name, index["entries"])
 
 
 def _make_room(folder: Path, needed: int) -> bool:

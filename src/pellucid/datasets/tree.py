@@ -94,7 +94,7 @@ def read_tree(root: Path) -> Folder:
             seen.add(reached)
             child = Folder(path)
             links += _read(child, seen)
-            _insert(parent, child)
+            parent.folders = sorted([*parent.folders, child], key=lambda folder: folder.path)
         except OSError as error:
             parent.others.append((path, f"cannot be read ({error.strerror or error})"))
     return top
@@ -133,10 +133,6 @@ def _read(folder: Folder, seen: set[tuple[int, int]]) -> list[tuple[Folder, Path
             except OSError as error:
                 folder.others.append((path, f"cannot be read ({error.strerror or error})"))
     return links
-
-
-def _insert(parent: Folder, child: Folder) -> None:
-    parent.folders = sorted([*parent.folders, child], key=lambda folder: folder.path)
 
 
 def _identity(path: Path) -> tuple[int, int]:

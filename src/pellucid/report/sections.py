@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -77,20 +77,11 @@ def make_report(run: Run, *, lang: str | None = None, progress: Progress | None 
     words = Words(lang)
     page = Page(run.title, lang=words.lang)
     table = probabilities(run.model, run.dataset.test.images, progress=progress)
-    parts: list[Callable[[], None]] = [
-        lambda: _lead(page, words, run, table),
-        lambda: _data(page, words, run),
-        lambda: _network(page, words, run),
-        lambda: _training(page, words, run),
-        lambda: _judgement(page, words, run, table),
-        lambda: _mistakes(page, words, run, table),
-        lambda: _inside(page, words, run),
-        lambda: _again(page, words, run),
-    ]
+    parts = (_lead, _data, _network, _training, _judgement, _mistakes, _inside, _again)
     for number, part in enumerate(parts):
         if progress is not None:
             progress(number, len(parts), "writing the page")
-        part()
+        part(page, words, run, table)
     return page.text()
 
 
@@ -112,7 +103,7 @@ def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
     )
 
 
-def _data(page: Page, words: Words, run: Run) -> None:
+def _data(page: Page, words: Words, run: Run, table: Array) -> None:
     dataset, model = run.dataset, run.model
     height, width, channels = model.input_shape
     counts = run.record.get("data", {}).get("pictures", {})
@@ -144,7 +135,7 @@ def _data(page: Page, words: Words, run: Run) -> None:
     page.figure(figure, words.say("samples"))
 
 
-def _network(page: Page, words: Words, run: Run) -> None:
+def _network(page: Page, words: Words, run: Run, table: Array) -> None:
     outline, labels = run.model.outline(), Labels(words.lang)
     page.heading(words.say("network"))
     page.drawing(
@@ -166,7 +157,7 @@ def _network(page: Page, words: Words, run: Run) -> None:
     page.table(heads, cells, right=(3, 4))
 
 
-def _training(page: Page, words: Words, run: Run) -> None:
+def _training(page: Page, words: Words, run: Run, table: Array) -> None:
     training, series = run.record.get("training", {}), run.log.series
     page.heading(words.say("training"))
     held = held_name(run.record)
@@ -261,7 +252,7 @@ def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
     page.figure(figure, words.say("surest mistakes", count=len(picks), all=wrong))
 
 
-def _inside(page: Page, words: Words, run: Run) -> None:
+def _inside(page: Page, words: Words, run: Run, table: Array) -> None:
     model = run.model
     page.heading(words.say("inside"))
     kernels = ((layer.name, layer.params["kernel"]) for layer in model.layers if "kernel" in layer.params)
@@ -287,7 +278,7 @@ def _inside(page: Page, words: Words, run: Run) -> None:
         page.figure(figure, words.say("histograms"))
 
 
-def _again(page: Page, words: Words, run: Run) -> None:
+def _again(page: Page, words: Words, run: Run, table: Array) -> None:
     versions, backend = run.record.get("versions", {}), run.record.get("backend", {})
     page.heading(words.say("again"))
     page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))

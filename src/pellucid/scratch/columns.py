@@ -19,9 +19,8 @@ from pellucid.ops.geometry import (
     output_size,
     pair,
     picture_shape,
-    standardize_padding,
 )
-from pellucid.scratch.layout import as_floats, expect_pictures
+from pellucid.scratch.layout import as_floats, expect_pictures, pads_of
 
 __all__ = ["col2im", "conv_output_size", "im2col"]
 
@@ -93,9 +92,7 @@ def col2im(col: Any, input_shape: Shape, filter_h: int, filter_w: int, stride: i
 def _sizes(shape: Shape, filter_h: int, filter_w: int, stride: int, pad: int) -> tuple[Pair, Pair, Pads, Pair]:
     """Window, strides and pads, checked, and (OH, OW)."""
     window, strides = pair((filter_h, filter_w), "filter_h, filter_w"), pair(stride, "stride")
-    pads = standardize_padding(pad, "pad")
-    if isinstance(pads, str):
-        raise ConfigError(f"pad must be a number of pixels, got {pad!r}")
+    pads = pads_of(pad)
     expect_numbers((shape[1], shape[2] + sum(pads[0]), shape[3] + sum(pads[1])), "the padded picture")
     size = output_size((shape[2], shape[3]), window, strides, pads)
     expect_total((shape[0], shape[1], *size, *window), "columns")

@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.errors import ConfigError
 from pellucid.ops import Array
 from pellucid.scratch.layers import Affine, Convolution, Dropout, Pooling, Relu
-from pellucid.scratch.network import SavedNetwork, drawn, homes, share_right
+from pellucid.scratch.network import SavedNetwork, drawn, homes
 from pellucid.scratch.simple_convnet import conv_settings, convolved, halved
 
 __all__ = ["DeepConvNet"]
@@ -86,7 +86,3 @@ class DeepConvNet(SavedNetwork):
     def loss(self, x: Any, t: Any) -> float:
         """Mean cross-entropy of a batch in training."""
         return self.last_layer.forward(self.predict(x, train_flg=True), t)
-
-    def accuracy(self, x: Any, t: Any, batch_size: int = 100) -> float:
-        """The share of pictures whose largest score, with nothing dropped, is that of t, a label or a row."""
-        return share_right(lambda part: self.predict(part, train_flg=False), x, t, batch_size)

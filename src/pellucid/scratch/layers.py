@@ -17,7 +17,7 @@ from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import Convolution as Window
 from pellucid.ops.geometry import Pooling as PoolingWindow
-from pellucid.ops.geometry import conv2d_shape, pair, standardize_padding
+from pellucid.ops.geometry import conv2d_shape, pair
 from pellucid.scratch.columns import im2col
 from pellucid.scratch.layout import (
     as_floats,
@@ -27,6 +27,7 @@ from pellucid.scratch.layout import (
     lies_as_nhwc,
     like_memory,
     no_forward_yet,
+    pads_of,
     to_nchw,
     to_nhwc,
 )
@@ -34,14 +35,6 @@ from pellucid.scratch.layout import (
 __all__ = ["Affine", "Convolution", "Dropout", "Pooling", "Relu", "Sigmoid"]
 
 Replay = Callable[[], object] | None
-
-
-def _pads(pad: int) -> ops.Pads:
-    """Errors: ConfigError unless pad is a number of pixels."""
-    pads = standardize_padding(pad, "pad")
-    if isinstance(pads, str):
-        raise ConfigError(f"pad must be a number of pixels, got {pad!r}")
-    return pads
 
 
 class Convolution:
@@ -82,7 +75,7 @@ class Convolution:
 
     def window(self) -> Window:
         """Stride and padding as the kernels take them."""
-        return {"strides": pair(self.stride, "stride"), "padding": _pads(self.pad)}
+        return {"strides": pair(self.stride, "stride"), "padding": pads_of(self.pad)}
 
     def operands(self, x: Any) -> tuple[Array, Array, Array]:
         """x (N,H,W,C), the kernel (FH,FW,C,FN) and the bias, in the dtype of x."""
@@ -146,7 +139,7 @@ class Pooling:
     def window(self) -> PoolingWindow:
         """Sizes, stride and padding as the kernels take them."""
         size = pair((self.pool_h, self.pool_w), "pool_h, pool_w")
-        return {"pool_size": size, "strides": pair(self.stride, "stride"), "padding": _pads(self.pad)}
+        return {"pool_size": size, "strides": pair(self.stride, "stride"), "padding": pads_of(self.pad)}
 
     @property
     def x(self) -> Array | None:

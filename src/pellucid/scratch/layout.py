@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.ops import Array, Shape
+from pellucid.ops import Array, Pads, Shape
+from pellucid.ops.geometry import standardize_padding
 
 _least: ContextVar[type[np.floating[Any]]] = ContextVar("pellucid_scratch_precision", default=np.float32)
 
@@ -46,6 +47,14 @@ def as_floats(layer: object, x: Any) -> Array:
 
 def _name(layer: object) -> str:
     return str(getattr(layer, "__name__", type(layer).__name__))
+
+
+def pads_of(pad: int) -> Pads:
+    """Errors: ConfigError unless pad is a number of pixels."""
+    pads = standardize_padding(pad, "pad")
+    if isinstance(pads, str):
+        raise ConfigError(f"pad must be a number of pixels, got {pad!r}")
+    return pads
 
 
 def bias_of(layer: object, b: Any, number: int, kind: str, dtype: np.dtype[Any]) -> Array:

@@ -13,8 +13,7 @@ import numpy as np
 from pellucid.errors import unknown_name
 from pellucid.ops import Array
 from pellucid.scratch.layers import Affine, Dropout, Relu, Sigmoid
-from pellucid.scratch.layout import as_floats
-from pellucid.scratch.network import LayeredNetwork, drawn, share_right
+from pellucid.scratch.network import PlainNetwork, drawn
 from pellucid.scratch.normalization import BatchNormalization
 
 __all__ = ["MultiLayerNet", "MultiLayerNetExtend"]
@@ -25,7 +24,7 @@ Stage = tuple[str, Any, dict[str, Array]]
 """A layer's kind, the layer, and its parameters."""
 
 
-class MultiLayerNet(LayeredNetwork):
+class MultiLayerNet(PlainNetwork):
     """affine - activation, once for each of hidden_size_list, affine - softmax.
 
     `params` holds W1, b1, W2, b2, ... in float64, drawn from np.random as the book draws them; `layers` Affine1,
@@ -73,17 +72,9 @@ class MultiLayerNet(LayeredNetwork):
         """What stands behind a hidden Affine layer."""
         yield "Activation_function", activation, {}
 
-    def predict(self, x: Any) -> Array:
-        """Scores (N, output_size), before softmax."""
-        return self._scores(in_precision_of(self.params, x))
-
     def loss(self, x: Any, t: Any) -> float:
         """Mean cross-entropy of a batch, and the weights' decay."""
         return super().loss(x, t) + self._decay()
-
-    def accuracy(self, x: Any, t: Any) -> float:
-        """The share of examples whose largest score is that of t, a label or a row."""
-        return share_right(self.predict, x, t, max(len(x), 1))
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:
         """The gradient of every parameter by back-propagation."""
@@ -140,7 +131,7 @@ class MultiLayerNetExtend(MultiLayerNet):
 
     def predict(self, x: Any, train_flg: bool = False) -> Array:
         """Scores (N, output_size), before softmax."""
-        return self._scores(in_precision_of(self.params, x), train_flg)
+        return self._scores(self._in_precision(x), train_flg)
 
     def loss(self, x: Any, t: Any, train_flg: bool = False) -> float:
         """Mean cross-entropy of a batch, and the weights' decay."""
@@ -159,9 +150,3 @@ class MultiLayerNetExtend(MultiLayerNet):
 
     def _training_loss(self, x: Any, t: Any) -> float:
         return self.loss(x, t, train_flg=True)
-
-
-def in_precision_of(params: Mapping[str, Array], x: Any) -> Array:
-    """x in the dtype that NumPy has for it together with the parameters."""
-    rows = as_floats(LayeredNetwork.predict, x)
-    return rows.astype(np.result_type(rows, *params.values()), copy=False)

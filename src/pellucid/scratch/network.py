@@ -90,6 +90,22 @@ class LayeredNetwork:
                 setattr(self.layers[place], name, self.params[key])
 
 
+class PlainNetwork(LayeredNetwork):
+    """One whose passes are in the dtype that NumPy has for x and the weights together, and that is judged at once."""
+
+    def predict(self, x: Any) -> Array:
+        """Scores (N, output_size), before softmax."""
+        return self._scores(self._in_precision(x))
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """The share of examples whose largest score is that of t, a label or a row."""
+        return share_right(self.predict, x, t, max(len(x), 1))
+
+    def _in_precision(self, x: Any) -> Array:
+        rows = as_floats(self.predict, x)
+        return rows.astype(np.result_type(rows, *self.params.values()), copy=False)
+
+
 class SavedNetwork(LayeredNetwork):
     """One that is kept as a pickle, and is judged in batches."""
 

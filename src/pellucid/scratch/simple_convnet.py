@@ -12,8 +12,9 @@ import numpy as np
 
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.ops import Array
-from pellucid.ops.geometry import output_size, pair, standardize_padding
+from pellucid.ops.geometry import output_size, pair
 from pellucid.scratch.layers import Affine, Convolution, Pooling, Relu
+from pellucid.scratch.layout import pads_of
 from pellucid.scratch.network import SavedNetwork, drawn, homes
 from pellucid.scratch.program import WholeNetwork
 
@@ -110,10 +111,8 @@ def conv_settings(name: str, given: Mapping[str, int], default: Mapping[str, int
 
 def convolved(size: tuple[int, int], conv: Mapping[str, int]) -> tuple[int, int]:
     """Height and width behind a convolution."""
-    pads = standardize_padding(conv["pad"], "pad")
-    if isinstance(pads, str):
-        raise ConfigError(f"pad must be a number of pixels, got {conv['pad']!r}")
-    return output_size(size, pair(conv["filter_size"], "filter_size"), pair(conv["stride"], "stride"), pads)
+    window, strides = pair(conv["filter_size"], "filter_size"), pair(conv["stride"], "stride")
+    return output_size(size, window, strides, pads_of(conv["pad"]))
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from pellucid.ops import Array
 from pellucid.scratch.layers import Affine, Relu
 from pellucid.scratch.losses import SoftmaxWithLoss
-from pellucid.scratch.multi_layer_net import in_precision_of
-from pellucid.scratch.network import LayeredNetwork, drawn, homes, share_right
+from pellucid.scratch.network import PlainNetwork, drawn, homes
 
 __all__ = ["TwoLayerNet"]
 
 
-class TwoLayerNet(LayeredNetwork):
+class TwoLayerNet(PlainNetwork):
     """affine - relu - affine - softmax.
 
     `params` holds W1, b1, W2, b2 in float64, drawn from np.random as the book draws them; `layers` Affine1, Relu1 and
@@ -45,11 +43,3 @@ class TwoLayerNet(LayeredNetwork):
 
     def _activation(self) -> Any:
         return Relu()
-
-    def predict(self, x: Any) -> Array:
-        """Scores (N, output_size), before softmax."""
-        return self._scores(in_precision_of(self.params, x))
-
-    def accuracy(self, x: Any, t: Any) -> float:
-        """The share of examples whose largest score is that of t, a label or a row."""
-        return share_right(self.predict, x, t, max(len(x), 1))
