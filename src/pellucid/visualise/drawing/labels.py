@@ -35,7 +35,7 @@ KOREAN: dict[str, str] = {
 """Korean by the English words, of what several pictures say; each registers its own. Layers keep their names."""
 
 LAYER_WORDS = {
-    "global mean pool": "전역 평균 풀링",
+    "global": "전역",
     "max pool": "최대 풀링",
     "mean pool": "평균 풀링",
     "subsampling": "서브샘플링",
