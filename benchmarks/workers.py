@@ -123,7 +123,7 @@ def launch_probe(threads: int) -> Worker:
     """A worker that runs the multiply-add loop."""
     probe = launch("probe", ["contenders.py", "probe", "simple-convnet", "infer", "1", str(threads)], threads)
     if not probe.ready():
-        raise SystemExit("there are no compiled kernels to measure with; see scripts/build_native.sh")
+        raise SystemExit("there are no compiled kernels to measure with; see scripts/build")
     return probe
 
 

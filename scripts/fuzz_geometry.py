@@ -12,7 +12,7 @@ must be right too, not only not crash. PART is one or several of (all, in turn, 
     settings arguments of fit, predict, memory and the command line
     drawings sizes, strides and zooms of what is drawn
 
-It needs nothing but Pellucid and NumPy, so it also runs under sanitizers (scripts/sanitize.sh) and with every
+It needs nothing but Pellucid and NumPy, so it also runs under sanitizers (scripts/sanitize) and with every
 instruction set (PELLUCID_ISA). An input is a function of the seed and its number: `--first N --inputs 1` runs it alone.
 """
 

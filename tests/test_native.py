@@ -43,7 +43,7 @@ def threads() -> Any:
 
 
 def test_the_stub_says_what_the_module_holds(tmp_path: Path) -> None:
-    """Built by scripts/build_native.sh; compared as Python reads it, since generators differ in white space."""
+    """Built by scripts/build; compared as Python reads it, since generators differ in white space."""
     pytest.importorskip("nanobind")
     made = tmp_path / "made.pyi"
     words = ["-m", "nanobind.stubgen", "--quiet", "--module", "pellucid.ops._native", "--output-file", str(made)]

@@ -69,6 +69,6 @@ def test_what_is_linked_is_there(name: str) -> None:
 
 
 def test_the_gate_runs_the_readmes_own_test_command(text: str) -> None:
-    marked = re.search(r"<!-- the test command -->\n```sh\n(.*)\n```", text)
-    assert marked is not None and "pytest" in marked[1]
-    assert "<!-- the test command -->" in (ROOT / ".ci" / "run").read_text()
+    assert "scripts/test\n" in blocks(text, "sh")
+    assert re.search(r"^scripts/test\b", (ROOT / "scripts" / "check").read_text(), re.MULTILINE)
+    assert re.search(r"^scripts/check$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
