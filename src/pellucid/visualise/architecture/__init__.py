@@ -26,6 +26,7 @@ WORDS = {
         "상자: 높이와 깊이는 H와 W에, 두께는 √채널 수에 비례"
     ),
     "bars: length in proportion to √units": "막대: 길이는 √유닛 수에 비례",
+    "lines above the boxes: values that a box further on reads too": "상자 위의 선: 더 뒤의 상자도 읽는 값",
     "{name}: {count:,} parameters, node by node": "{name}: 매개변수 {count:,}개, 노드별로",
     "number {unit} of {shape}": "{shape} 중 {unit}번",
     "{count:,} weights": "가중치 {count:,}개",

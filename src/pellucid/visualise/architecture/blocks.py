@@ -7,7 +7,7 @@ length is in proportion to the square root of its units. The scales are as large
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pellucid._text import clip, text_columns
@@ -27,7 +27,32 @@ from pellucid.visualise.architecture.data import (
     note_words,
     times,
 )
-from pellucid.visualise.drawing.canvas import Drawing, Item, Line, Point, Polygon, Text, arrow, rectangle, text_width
+from pellucid.visualise.architecture.skips import (
+    DOT,
+    LIFT,
+    STEM,
+    SUM,
+    WAY,
+    Skip,
+    Spot,
+    draw_merge,
+    draw_skip,
+    levels_of,
+    lift_of,
+    skips_of,
+)
+from pellucid.visualise.drawing.canvas import (
+    Circle,
+    Drawing,
+    Item,
+    Line,
+    Point,
+    Polygon,
+    Text,
+    arrow,
+    rectangle,
+    text_width,
+)
 from pellucid.visualise.drawing.figure import INK, VERMILION
 from pellucid.visualise.drawing.labels import Labels
 
@@ -87,6 +112,16 @@ class PlacedColumn:
     tall: float
     width: float
 
+    @property
+    def first(self) -> Block:
+        """What comes into it comes into this one."""
+        return self.column.blocks[0]
+
+    @property
+    def last(self) -> Block:
+        """What it gives is what this one gives."""
+        return self.column.blocks[-1]
+
 
 def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
     """The network as blocks on a page of at most A4, lying; a very long one goes on below.
@@ -95,8 +130,8 @@ def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
     Errors: ConfigError for a model whose input's shape is not known, and for another language.
     """
     say, blocks = Labels(lang), blocks_of(model)
-    columns = columns_of(blocks)
-    bands, scale = _fit(blocks, columns, say)
+    skips = skips_of(blocks)
+    bands, scale = _fit(blocks, columns_of(blocks), skips, say)
     wide = max(_wide(band) for band in bands)
     parameters, macs = model.count_params(), sum(row.macs for row in model.outline().rows)
     words = "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture"
@@ -106,11 +141,16 @@ def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
     drawing = Drawing(across + 2 * MARGIN, 0, title)
     drawing.add([Text(MARGIN, MARGIN + HEAD, title, HEAD, "start", bold=True)])
     top = MARGIN + HEAD + 16
-    for number, band in enumerate(bands):
+    begin = 0
+    for band in bands:
         # spread over the width that is there, but never so far that the boxes lose each other
         spread = min((across - _wide(band)) / max(len(band) - 1, 1), 24)
         left = MARGIN + (across - _wide(band) - spread * (len(band) - 1)) / 2
-        top = _draw_band(drawing, band, scale, left, top, spread, first=number == 0, last=band is bands[-1]) + 12
+        end = begin + sum(len(placed.column.blocks) for placed in band)
+        levels = levels_of(skips, begin, end - 1)
+        ends = begin == 0, end == len(blocks) or blocks[end].apart
+        top = _draw_band(drawing, band, scale, (left, top), spread, levels, begin, ends) + 12
+        begin = end
     for line in legend:
         left = MARGIN
         for kind, words in line:
@@ -126,7 +166,9 @@ def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
 # Measuring
 
 
-def _fit(blocks: Sequence[Block], columns: Sequence[Column], say: Labels) -> tuple[list[list[PlacedColumn]], Scale]:
+def _fit(
+    blocks: Sequence[Block], columns: Sequence[Column], skips: Sequence[Skip], say: Labels
+) -> tuple[list[list[PlacedColumn]], Scale]:
     """The fewest bands, and of those the largest scale, that fit the page."""
     largest = max(max(block.size[:2]) for block in blocks)
     units = max((block.size[2] for block in blocks if not block.is_map), default=1)
@@ -136,7 +178,7 @@ def _fit(blocks: Sequence[Block], columns: Sequence[Column], say: Labels) -> tup
             unit = min(3.0 * channel, 0.8 * face / math.sqrt(units))
             scale = Scale(face / largest, channel, unit)
             tried.append((_wrap([_measure(column, scale, say) for column in columns]), scale))
-    fits = [(bands, scale) for bands, scale in tried if sum(map(_height, bands)) + _ABOVE_AND_BELOW <= PAGE[1]]
+    fits = [(bands, scale) for bands, scale in tried if _heights(bands, skips) + _ABOVE_AND_BELOW <= PAGE[1]]
     return min(fits, key=lambda fit: len(fit[0])) if fits else tried[-1]
 
 
@@ -153,8 +195,14 @@ def _wide(band: Sequence[PlacedColumn]) -> float:
     return sum(placed.width for placed in band) + GAP * (len(band) - 1)
 
 
-def _height(band: Sequence[PlacedColumn]) -> float:
-    return _boxes_height(band) + LEADING * max(len(placed.label) for placed in band) + 24
+def _heights(bands: Sequence[Sequence[PlacedColumn]], skips: Sequence[Skip]) -> float:
+    height, begin = 0.0, 0
+    for band in bands:
+        end = begin + sum(len(placed.column.blocks) for placed in band)
+        height += lift_of(levels_of(skips, begin, end - 1)) + _boxes_height(band) + 24
+        height += LEADING * max(len(placed.label) for placed in band)
+        begin = end
+    return height
 
 
 def _boxes_height(band: Sequence[PlacedColumn]) -> float:
@@ -177,6 +225,9 @@ def _measure(column: Column, scale: Scale, say: Labels) -> PlacedColumn:
             (thick, height), (right, up) = scale.bar(block), (0.0, 0.0)
         drawn, tall = max(drawn, start + thick + right), max(tall, height + up)
         start += thick + BETWEEN
+    last = column.blocks[-1]
+    drawn += (2 * SUM + STEM if last.merges else 0) + (2 * STEM if last.branches else 0)
+    drawn += STEM + 4 if column.blocks[0].entries else 0
     return PlacedColumn(column, label, drawn, tall, max([drawn, *(text_width(t, SMALL, bold=b) for t, b in label)]))
 
 
@@ -229,47 +280,65 @@ def _draw_band(
     drawing: Drawing,
     band: Sequence[PlacedColumn],
     scale: Scale,
-    left: float,
-    top: float,
+    corner: Point,
     spread: float,
-    *,
-    first: bool,
-    last: bool,
+    levels: Mapping[Skip, int],
+    number: int,
+    ends: tuple[bool, bool],
 ) -> float:
-    """One line of blocks with labels and arrows; the y under it."""
-    pitch, boxes = _pitch(band), _boxes_height(band)
+    """Blocks side by side, the first with this number, their labels and arrows; the y under it.
+
+    ends: whether nothing comes into them from the band before, and nothing goes on to the next.
+    """
+    (left, top), edge = corner, corner[0] - GAP
+    pitch, boxes, top = _pitch(band), _boxes_height(band), corner[1] + lift_of(levels)
     axis = top + boxes / 2
-    before: tuple[float, list[float]] | None = None if first else (left - GAP - 4, [axis])
+    spots: dict[int, Spot] = {}
+    before: tuple[float, list[float]] | None = None if ends[0] else (left - GAP - 4, [axis])
     for placed in band:
-        rows = placed.column.rows
+        rows, first, last = placed.column.rows, placed.first, placed.last
         middles = [axis + (row - (rows - 1) / 2) * pitch for row in range(rows)]
-        x = left + (placed.width - placed.drawn) / 2
-        if before is not None and not placed.column.blocks[0].apart:
-            drawing.add(_arrows(before, x, middles, placed.column.blocks[0].groups))
-        entry, ends = x, []
+        entry = left + (placed.width - placed.drawn) / 2 + (STEM + 4 if first.entries else 0)
+        if before is not None and not first.apart:
+            drawing.add(_arrows(before, entry, middles, first.groups))
+        stops, right = [], entry
         for middle in middles:
             x = entry
             for block in _shown(placed.column):
-                x, end = _draw_block(drawing, block, scale, x, middle)
-            ends.append(end)
-        before = max(ends) + 2, middles
-        for number, (words, bold) in enumerate(placed.label):
-            y = top + boxes + 14 + LEADING * number
+                x, stop, right = _draw_block(drawing, block, scale, x, middle)
+            stops.append(stop)
+        before = max(stops) + 2, middles
+        merge = right + STEM + SUM
+        if last.merges:
+            drawing.add(_arrows(before, merge - SUM + 2, [axis], 1))
+            drawing.add(draw_merge(merge, axis, last))
+            before, right = (merge + SUM, [axis]), merge + SUM
+        leave = right + STEM
+        if last.branches:
+            drawing.add([Line(((before[0], axis), (leave, axis)), WAY), Circle(leave, axis, DOT, WAY, WAY)])
+            before = leave, [axis]
+        for _ in placed.column.blocks:
+            spots[number] = Spot(entry - STEM - 4, merge, leave)
+            number += 1
+        for line, (words, bold) in enumerate(placed.label):
+            y = top + boxes + 14 + LEADING * line
             drawing.add([Text(left + placed.width / 2, y, words, SMALL, bold=bold)] if words else [])
         left += placed.width + GAP + spread
-    if not last and before is not None:
+    if not ends[1] and before is not None:
         drawing.add(_arrows(before, before[0] + 12, [axis], 1))
+    for skip, level in levels.items():
+        drawing.add(draw_skip(skip, top - LIFT * (level + 0.5), axis, spots, (edge, left - spread)))
     return top + boxes + 14 + LEADING * max(len(placed.label) for placed in band)
 
 
-def _draw_block(drawing: Drawing, block: Block, scale: Scale, x: float, middle: float) -> tuple[float, float]:
-    """A cuboid or a bar; (where the next one starts, where an arrow may start)."""
+def _draw_block(drawing: Drawing, block: Block, scale: Scale, x: float, middle: float) -> tuple[float, float, float]:
+    """A cuboid or a bar; (where the next one starts, where an arrow may start, how far right it reaches)."""
     tip = f"{block.name}: {block.what}, {times(block.shape)}" if block.kind != INPUT else f"input {times(block.shape)}"
     tip += f", {block.parameters:,} parameters" if block.parameters else ""
     if not block.is_map:
         width, length = scale.bar(block)
         drawing.add(_front(rectangle(x, middle - length / 2, width, length), block.kind, tip))
-        return x + width + BETWEEN, x + width
+        return x + width + BETWEEN, x + width, x + width
     thick, height, right, up = scale.cuboid(block)
     top = middle - height / 2 + up / 2
     front = rectangle(x, top, thick, height)
@@ -279,7 +348,7 @@ def _draw_block(drawing: Drawing, block: Block, scale: Scale, x: float, middle: 
     fill = FILLS[block.kind]
     drawing.add([Polygon(lid, _shaded(fill, 1.06), tip=tip), Polygon(side, _shaded(fill, 0.86), tip=tip)])
     drawing.add(_front(front, block.kind, tip))
-    return x + thick + BETWEEN, x + thick + right / 2
+    return x + thick + BETWEEN, x + thick + right / 2, x + thick + right
 
 
 def _front(corners: Sequence[Point], kind: str, tip: str = "") -> list[Item]:
@@ -318,6 +387,8 @@ def _legend_lines(blocks: Sequence[Block], say: Labels) -> list[list[tuple[str, 
     sizes = [say("boxes: height and depth in proportion to H and W, thickness to √channels")]
     if any(not block.is_map for block in blocks):
         sizes.append(say("bars: length in proportion to √units"))
+    if any(block.branches for block in blocks):
+        sizes.append(say("lines above the boxes: values that a box further on reads too"))
     return [[(kind, say(KIND_WORDS[kind])) for kind in kinds], [("", "; ".join(sizes))]]
 
 

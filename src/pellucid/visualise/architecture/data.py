@@ -30,6 +30,8 @@ class Block:
     shape: what the box gives, before a Flatten. parameters: of all its layers. rows: in how many it is drawn, since
     the groups before or behind it each see a part of its channels. flattened: how long the row is that a Flatten behind
     it makes, else 0. apart: it does not read the box before it, but the one that its notes name.
+    entries, merges: the numbers of boxes that it reads besides the one before it, and of those that are merged with
+    what it gives, as its notes say. branches: something else than the next box reads it.
     """
 
     name: str
@@ -42,6 +44,9 @@ class Block:
     rows: int = 1
     flattened: int = 0
     apart: bool = False
+    entries: tuple[int, ...] = ()
+    merges: tuple[int, ...] = ()
+    branches: bool = False
 
     @property
     def is_map(self) -> bool:
@@ -90,18 +95,24 @@ def blocks_of(model: Model) -> tuple[Block, ...]:
         elif joins:
             own = () if layer.merges else layer.caption
             notes = (*last.notes, *own, *others)
-            blocks[read[-1]] = replace(last, notes=notes, parameters=last.parameters + layer.count_params())
+            parameters, merges = last.parameters + layer.count_params(), (*last.merges, *read[:-1])
+            blocks[read[-1]] = replace(last, notes=notes, parameters=parameters, merges=merges)
         else:
             made = _block(layer, output)
             apart = read[-1] != len(blocks) - 1
             others = (*others, f"from {last.name}") if apart else others
-            blocks.append(replace(made, notes=(*made.notes, *others), apart=apart))
+            entries = tuple(i for i in read if i != len(blocks) - 1)
+            blocks.append(replace(made, notes=(*made.notes, *others), apart=apart, entries=entries))
             boxes[visit.number] = len(blocks) - 1
-    return tuple(_in_rows(blocks))
+    read_far = {source for block in blocks for source in (*block.entries, *block.merges)}
+    return tuple(_in_rows([replace(block, branches=place in read_far) for place, block in enumerate(blocks)]))
 
 
 def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
-    """Equal convolutions in a row and the pooling behind them as one column, everything else alone."""
+    """Equal convolutions in a row and the pooling behind them as one column, everything else alone.
+
+    Boxes are alone too where another way begins or ends between them.
+    """
     columns: list[list[Block]] = []
     for block in blocks:
         last = columns[-1] if columns else []
@@ -110,7 +121,7 @@ def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
             joins = replace(block, name="", parameters=0) == replace(last[-1], name="", parameters=0)
         elif block.kind != POOLING or not block.is_map:
             joins = False
-        if joins:
+        if joins and not (last[-1].branches or last[-1].merges or block.entries or block.merges):
             last.append(block)
         else:
             columns.append([block])
