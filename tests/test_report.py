@@ -199,3 +199,10 @@ def test_every_sentence_has_the_same_places_in_every_language() -> None:
         places = [sorted(re.findall(r"{(\w+)", sentence)) for sentence in sentences]
         assert len(sentences) == len(LANGUAGES) and all(each == places[0] for each in places), key
     assert Words("ko").say("data") == "데이터"
+
+
+def test_shapes_stay_on_one_line(pages: dict[str, str]) -> None:
+    for text in pages.values():
+        assert (
+            re.search(r'<td class="whole">\d+ x \d+ x \d+</td>', text) and "td.whole { white-space: nowrap; }" in text
+        )

@@ -29,6 +29,7 @@ figcaption { font-size: 0.9rem; color: #444; max-width: 46rem; margin-top: 0.3re
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.92rem; margin: 0.6rem 0; }
 th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid #eee; vertical-align: top; }
 th { font-weight: 600; } .right { text-align: right; font-variant-numeric: tabular-nums; }
+td.whole { white-space: nowrap; }
 pre { background: #f5f5f5; padding: 0.7rem 0.9rem; overflow-x: auto; font-size: 0.88rem; }
 @media print { nav { display: none; } figure, table { break-inside: avoid; } body { max-width: none; } }
 """
@@ -63,11 +64,20 @@ class Page:
         """Lines to be copied as they are."""
         self._parts.append(f"<pre>{markup(lines)}</pre>")
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-        """A table; `right` numbers the columns that hold numbers."""
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        right: Sequence[int] = (),
+        whole: Sequence[int] = (),
+    ) -> None:
+        """A table; `right` numbers the columns that hold numbers, `whole` those whose cells stay on one line."""
 
         def cells(tag: str, values: Sequence[object]) -> str:
-            kinds = (' class="right"' if place in right else "" for place in range(len(values)))
+            kinds = [
+                ' class="right"' if n in right else ' class="whole"' if n in whole else "" for n in range(len(heads))
+            ]
             escaped = (markup(str(value)) for value in values)
             return "".join(f"<{tag}{kind}>{value}</{tag}>" for kind, value in zip(kinds, escaped, strict=True))
 

@@ -154,7 +154,7 @@ def _network(page: Page, words: Words, run: Run, table: Array) -> None:
         )
         for row in outline.rows
     ]
-    page.table(heads, cells, right=(3, 4))
+    page.table(heads, cells, right=(3, 4), whole=(1, 5))
 
 
 def _training(page: Page, words: Words, run: Run, table: Array) -> None:

@@ -40,7 +40,6 @@ WORDS = {
         "채운 유닛: 윈도우를 진하게 그린 유닛이며, 나머지는 흐리게 그렸습니다."
     ),
     "flatten to {count:,}": "펼쳐서 {count:,}",
-    "from {name}": "{name}에서",
     "and {name}": "및 {name}",
     "{count:,} params": "매개변수 {count:,}",
 }

@@ -159,8 +159,6 @@ def note_words(note: str, say: Labels) -> str:
     how, _, name = note.partition(" ")
     if re.fullmatch(r"[^\w ]", how):  # the sign of a sum or product
         return note
-    if name and how == "from":
-        return say("from {name}", name=name)
     return say("and {name}", name=name) if name and how == "and" else say.layer(note)
 
 

@@ -28,6 +28,8 @@ KOREAN: dict[str, str] = {
     "unit {index}": "유닛 {index}",
     "kernel": "커널",
     "input": "입력",
+    "from {name}": "{name}에서",
+    "output {index}": "출력 {index}",
     "test picture {index} of {data}, {answer!r}": "{data}의 테스트 이미지 {index}, {answer!r}",
     "{model} on {data}": "{model}, 데이터 {data}",
     "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
@@ -57,6 +59,9 @@ LAYER_WORDS = {
 """What layers say of themselves, by the English words; longer ones first."""
 _KINDS = re.compile(r"\b(" + "|".join(LAYER_WORDS) + r")\b")
 
+_READS = re.compile(r"(.*?)(?:(?:, |^)from (.*?))?(?:(?:, |^)output (\d+))?")
+"""What a layer is, what it reads if not the one before, and which output it gives if there are several."""
+
 
 class Labels:
     """Labels in one language; in that of the locale where none is named.
@@ -75,12 +80,21 @@ class Labels:
         return (KOREAN[english] if self.lang == "ko" else english).format(**values)
 
     def layer(self, detail: str) -> str:
-        """What a layer says of itself; names of arguments and functions stay as they are.
+        """What a layer says of itself; names of layers, arguments and functions stay as they are.
 
         >>> Labels("ko").layer("max pool 2x2, stride 2, relu")
         '최대 풀링 2x2, 스트라이드 2, relu'
+        >>> Labels("ko").layer("3x3, padding 1, from conv, pool, output 2")
+        '3x3, 패딩 1, conv, pool에서, 출력 2'
         """
-        return _KINDS.sub(lambda found: LAYER_WORDS[found[0]], detail) if self.lang == "ko" else detail
+        if self.lang != "ko":
+            return detail
+        said = _READS.fullmatch(detail)
+        what, names, output = said.groups() if said else (detail, None, None)
+        parts = [_KINDS.sub(lambda found: LAYER_WORDS[found[0]], what)]
+        parts += [self("from {name}", name=self("input") if names == "input" else names)] if names else []
+        parts += [self("output {index}", index=output)] if output else []
+        return ", ".join(filter(None, parts))
 
 
 ENGLISH = Labels("en")
