@@ -9,8 +9,7 @@ import pytest
 
 from pellucid import layers, visualise
 from pellucid.errors import ConfigError
-from pellucid.layers import Conv2D, Dense, Flatten, Layer
-from pellucid.layers.traits import Nonlinearity
+from pellucid.layers import Conv2D, Dense, Flatten, Layer, Nonlinearity
 from pellucid.model import Sequential
 from pellucid.model.tracing import trace
 from pellucid.train.doctor.looks import through
