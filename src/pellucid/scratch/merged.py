@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -18,16 +18,8 @@ from pellucid.scratch.layout import gradient_of, to_nchw, to_nhwc
 MAX_TAPS = 255  # the kernel keeps a window's winner in one byte
 
 
-class Backward(Protocol):
-    """What goes back through a pass."""
-
-    def backward(self, dout: Any) -> Any: ...
-
-
-class Link(Backward, Protocol):
-    """What a chain of layers is made of."""
-
-    def forward(self, x: Any) -> Array: ...
+Link = Any
+"""A layer, or several as one: forward(x), and backward(dout)."""
 
 
 class Settings(TypedDict):

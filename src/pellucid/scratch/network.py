@@ -18,7 +18,7 @@ from pellucid.scratch.gradient import numerical_gradient
 from pellucid.scratch.layers import Dropout
 from pellucid.scratch.layout import as_floats
 from pellucid.scratch.losses import SoftmaxWithLoss
-from pellucid.scratch.merged import Backward, links
+from pellucid.scratch.merged import Link, links
 from pellucid.scratch.normalization import BatchNormalization
 
 __all__ = ["LayeredNetwork"]
@@ -37,7 +37,7 @@ class LayeredNetwork:
         self.layers: Any = layers
         self.last_layer = SoftmaxWithLoss()
         self._homes = homes
-        self._chain: Sequence[Backward] | None = None
+        self._chain: Sequence[Link] | None = None
 
     def _scores(self, x: Any, train_flg: bool | None = None) -> Array:
         """What the layers make of x. train_flg: for those that work otherwise in training; None: as they do unasked."""
@@ -64,7 +64,7 @@ class LayeredNetwork:
         self._chain = None
         self._training_loss(x, t)
         # without a chain somebody's own `predict` ran, through the layers themselves
-        chain: Sequence[Backward] = self._in_order() if self._chain is None else self._chain
+        chain: Sequence[Link] = self._in_order() if self._chain is None else self._chain
         dout: Any = self.last_layer.backward()
         for link in reversed(chain):
             dout = link.backward(dout)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
+from pellucid.errors import ShapeError
 from pellucid.ops import Array, native
 from pellucid.ops.geometry import conv2d_shape, pool2d_shape
 from pellucid.ops.memory import aligned_empty
@@ -23,25 +23,57 @@ def _fits(weights: Any) -> bool:
     return isinstance(weights, np.ndarray) and weights.dtype == np.float32 and weights.flags.c_contiguous
 
 
-@dataclass(eq=False)
 class _Bound:
-    """The arrays and programs for one size of batch, one way of convolving, and weights that lie where they lie."""
+    """The arrays and programs for one size of batch, one way of convolving, and weights that lie where they lie.
 
-    weights: tuple[Array, ...]
-    settings: Settings
-    x: Array
-    kernel: Array
-    bias: Array
-    y: Array
-    by_pixel: Array
-    hidden: Array
-    scores: Array
-    dscores: Array
-    gradients: tuple[Array, ...]
-    dby_pixel: Array
-    judge: native.Program
-    forward: native.Program
-    backward: native.Program
+    Errors: ShapeError where the weights do not fit the map, which the layers say better.
+    """
+
+    def __init__(self, rows: Array, kernel: Array, weights: tuple[Array, ...], settings: Settings) -> None:
+        W1, b1, W2, b2 = self.weights = weights
+        self.settings = settings
+        unpooled = conv2d_shape(rows.shape, kernel.shape, **settings["convolution"])
+        n, height, width, filters = pooled = pool2d_shape(unpooled, **settings["pooling"])
+        inputs, hidden, units = height * width * filters, W1.shape[1], W2.shape[1]
+        if W1.shape[0] != inputs or W2.shape[0] != hidden or b1.shape != (hidden,) or b2.shape != (units,):
+            raise ShapeError(f"weights {W1.shape}, {W2.shape} do not fit {inputs} numbers")
+        self.x, self.kernel, self.bias = (
+            aligned_empty(rows.shape),
+            aligned_empty(kernel.shape),
+            aligned_empty((filters,)),
+        )
+        self.y, dy, routes = aligned_empty(pooled), aligned_empty(pooled), aligned_empty(pooled, np.uint8)
+        by_channel = W1.reshape(filters, height * width, hidden)
+        by_pixel, self.dby_pixel = (aligned_empty((height * width, filters, hidden)) for _ in range(2))
+        self.by_pixel, dmatrix = by_pixel.reshape(inputs, hidden), self.dby_pixel.reshape(inputs, hidden)
+        self.hidden, dh = aligned_empty((n, hidden)), aligned_empty((n, hidden))
+        self.scores, self.dscores = aligned_empty((n, units)), aligned_empty((n, units))
+        dkernel, dbias, dh_bias = aligned_empty(kernel.shape), aligned_empty((filters,)), aligned_empty((hidden,))
+        dW2, db2 = aligned_empty(W2.shape), aligned_empty(b2.shape)
+        self.gradients = (dkernel, dbias, dh_bias, dW2, db2)
+        flat, dflat = self.y.reshape(n, inputs), dy.reshape(n, inputs)
+        judge, forward = (
+            [  # never Winograd's algorithm: see Convolution
+                native.conv2d_pool(self.x, self.kernel, self.bias, self.y, places, algorithm="direct", **settings),
+                native.swap_axes(by_channel, by_pixel),
+                native.dense(flat, self.by_pixel, b1, self.hidden, activation="relu", slope=0.0),
+                native.dense(self.hidden, W2, b2, self.scores),
+            ]
+            for places in (None, routes)
+        )
+        backward = [
+            native.dense_backward_kernel(self.hidden, self.dscores, dW2),
+            native.bias_backward(self.dscores, db2),
+            native.dense_backward_input(self.dscores, W2, dh),
+            native.activation_backward(dh, self.hidden, dh, "relu", slope=0.0),
+            native.dense_backward_kernel(flat, dh, dmatrix),
+            native.bias_backward(dh, dh_bias),
+            native.dense_backward_input(dh, self.by_pixel, dflat),
+            native.conv2d_pool_backward_kernel(
+                self.x, dy, self.y, routes, dkernel, dbias, algorithm="direct", **settings
+            ),
+        ]
+        self.judge, self.forward, self.backward = map(native.Program, (judge, forward, backward))
 
 
 class WholeNetwork:
@@ -86,8 +118,10 @@ class WholeNetwork:
             or bound.settings != settings
             or any(a is not b for a, b in zip(bound.weights, weights, strict=True))
         ):
-            bound = self._bound = _bind(rows, kernel, weights, settings)
-            if bound is None:
+            try:
+                bound = self._bound = _Bound(rows, kernel, weights, settings)
+            except ShapeError:
+                self._bound = None
                 return None
         bound.x[...], bound.kernel[...], bound.bias[...] = rows, kernel, bias
         (bound.forward if back else bound.judge).run()
@@ -117,75 +151,3 @@ class WholeNetwork:
 
     def _typed(self) -> tuple[Convolution, Relu, Pooling, Affine, Relu, Affine]:
         return cast("tuple[Convolution, Relu, Pooling, Affine, Relu, Affine]", self.layers)
-
-
-def _bind(rows: Array, kernel: Array, weights: tuple[Array, ...], settings: Settings) -> _Bound | None:
-    """Arrays and programs; None where the weights do not fit the map, which the layers say better."""
-    W1, b1, W2, b2 = weights
-    unpooled = conv2d_shape(rows.shape, kernel.shape, **settings["convolution"])
-    n, height, width, filters = pooled = pool2d_shape(unpooled, **settings["pooling"])
-    inputs, hidden, units = height * width * filters, W1.shape[1], W2.shape[1]
-    if W1.shape[0] != inputs or W2.shape[0] != hidden or b1.shape != (hidden,) or b2.shape != (units,):
-        return None
-
-    x, y, dy = (
-        aligned_empty(rows.shape, np.float32),
-        aligned_empty(pooled, np.float32),
-        aligned_empty(pooled, np.float32),
-    )
-    own_kernel, bias = aligned_empty(kernel.shape, np.float32), aligned_empty((filters,), np.float32)
-    routes = aligned_empty(pooled, np.uint8)
-    by_channel = W1.reshape(filters, height * width, hidden)
-    by_pixel, dby_pixel = (aligned_empty((height * width, filters, hidden), np.float32) for _ in range(2))
-    matrix, dmatrix = by_pixel.reshape(inputs, hidden), dby_pixel.reshape(inputs, hidden)
-    h, dh = (aligned_empty((n, hidden), np.float32) for _ in range(2))
-    scores, dscores = (aligned_empty((n, units), np.float32) for _ in range(2))
-    dkernel, dbias = aligned_empty(kernel.shape, np.float32), aligned_empty((filters,), np.float32)
-    dh_bias, dW2, db2 = (
-        aligned_empty((hidden,), np.float32),
-        aligned_empty(W2.shape, np.float32),
-        aligned_empty(b2.shape, np.float32),
-    )
-    flat, dflat = y.reshape(n, inputs), dy.reshape(n, inputs)
-
-    judge, forward = (
-        native.Program(
-            [  # never Winograd's algorithm: see Convolution
-                native.conv2d_pool(x, own_kernel, bias, y, places, algorithm="direct", **settings),
-                native.swap_axes(by_channel, by_pixel),
-                native.dense(flat, matrix, b1, h, activation="relu", slope=0.0),
-                native.dense(h, W2, b2, scores),
-            ]
-        )
-        for places in (None, routes)
-    )
-    backward = native.Program(
-        [
-            native.dense_backward_kernel(h, dscores, dW2),
-            native.bias_backward(dscores, db2),
-            native.dense_backward_input(dscores, W2, dh),
-            native.activation_backward(dh, h, dh, "relu", slope=0.0),
-            native.dense_backward_kernel(flat, dh, dmatrix),
-            native.bias_backward(dh, dh_bias),
-            native.dense_backward_input(dh, matrix, dflat),
-            native.conv2d_pool_backward_kernel(x, dy, y, routes, dkernel, dbias, algorithm="direct", **settings),
-        ]
-    )
-    gradients = (dkernel, dbias, dh_bias, dW2, db2)
-    return _Bound(
-        weights=weights,
-        settings=settings,
-        x=x,
-        kernel=own_kernel,
-        bias=bias,
-        y=y,
-        by_pixel=matrix,
-        hidden=h,
-        scores=scores,
-        dscores=dscores,
-        gradients=gradients,
-        dby_pixel=dby_pixel,
-        judge=judge,
-        forward=forward,
-        backward=backward,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +19,6 @@ __all__ = ["Trainer"]
 OPTIMIZER_PARAM: Mapping[str, Any] = MappingProxyType({"lr": 0.01})
 
 
-class Network(Protocol):
-    """What a trainer needs of a network."""
-
-    @property
-    def params(self) -> dict[str, Array]: ...
-    def gradient(self, x: Any, t: Any) -> Mapping[str, Array]: ...
-    def loss(self, x: Any, t: Any) -> float: ...
-    def accuracy(self, x: Any, t: Any) -> float: ...
-
-
 class Trainer:
     """Trains for `epochs`, each of which shows every picture once, in an order drawn from np.random.
 
@@ -40,6 +30,7 @@ class Trainer:
     twice; judges after the first step of an epoch instead of the last; and knows RMSprop only as "rmsprpo", which is
     taken too. The last batch of an epoch may be smaller. `train` goes on where an interrupted one stopped.
 
+    network: of ours, or of one's own: `params`, `gradient(x, t)`, `loss(x, t)` and `accuracy(x, t)`.
     optimizer: SGD, Momentum, Nesterov, AdaGrad, RMSprop or Adam, in any case; optimizer_param are its arguments.
     Errors: ConfigError for an unknown optimizer or argument, or counts below 1; ShapeError if there are not as many
         labels as pictures.
@@ -47,7 +38,7 @@ class Trainer:
 
     def __init__(
         self,
-        network: Network,
+        network: Any,
         x_train: Array,
         t_train: Array,
         x_test: Array,
