@@ -11,7 +11,7 @@ import pytest
 from small_model import training_plan
 
 from pellucid import layers as L
-from pellucid import zoo
+from pellucid import optimizers, zoo
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.ops import backend, native
@@ -164,9 +164,7 @@ def test_inference_and_evaluation_agree_with_layers(name: str) -> None:
     assert judge.totals[HITS] == np.sum(y.argmax(-1) == targets)
 
 
-@pytest.mark.parametrize(
-    "optimizer", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw"]
-)
+@pytest.mark.parametrize("optimizer", optimizers.NAMES)
 def test_optimizer_in_the_plan_is_the_optimizer(optimizer: str) -> None:
     model = NETWORKS["lrn_and_averages"]()
     model.compile(optimizer, "sparse_categorical_crossentropy")
