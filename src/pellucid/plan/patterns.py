@@ -15,7 +15,7 @@ import numpy as np
 
 from pellucid.errors import ShapeError
 from pellucid.layers import (
-    Activation,
+    LAYERS,
     Add,
     AvgPool2D,
     BatchNorm,
@@ -25,17 +25,14 @@ from pellucid.layers import (
     Flatten,
     GlobalAvgPool2D,
     Layer,
-    LeakyReLU,
     LocalResponseNorm,
     MaxPool2D,
-    ReLU,
     ScaledTanh,
-    Sigmoid,
     Softmax,
     Subsampling2D,
     TableConv2D,
-    Tanh,
 )
+from pellucid.layers.activation import Elementwise
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.convolution import lower_conv2d
@@ -46,7 +43,12 @@ from pellucid.plan.pooled_convolution import lower_conv2d_pool
 from pellucid.plan.settings import activation_behind, activation_of, pooling
 from pellucid.plan.work import Work
 
-ACTIVATIONS = (Activation, ReLU, LeakyReLU, Sigmoid, Tanh)
+ACTIVATIONS = tuple(
+    cls
+    for cls in LAYERS.values()
+    if issubclass(cls, Elementwise) and cls.forward is Elementwise.forward and cls is not Softmax
+)
+"""Layers that are an activation and nothing else."""
 POOLINGS = (MaxPool2D, AvgPool2D)
 
 
