@@ -8,23 +8,8 @@ what is in one."""
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.early_stopping import EarlyStopping
-from pellucid.train.events import (
-    BatchEnded,
-    Diagnosed,
-    EpochEnded,
-    EpochStarted,
-    EvaluationStarted,
-    Event,
-    FeaturesComputed,
-    FeaturesNotKept,
-    Listener,
-    PicturesJudged,
-    Resumable,
-    Stop,
-    TrainingEnded,
-    TrainingStarted,
-    standardize_listeners,
-)
+from pellucid.train.events import *  # noqa: F403 (its names are listed there)
+from pellucid.train.events import __all__ as _events
 from pellucid.train.examples import Examples
 from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
 from pellucid.train.judging import evaluate
@@ -36,32 +21,19 @@ from pellucid.train.state import OptimizerState, TrainingState
 from pellucid.train.trainer import Trainer
 
 __all__ = [
+    *_events,
     "ACCURACY_NAMES",
-    "BatchEnded",
     "Checkpoints",
-    "Diagnosed",
     "EarlyStopping",
-    "EpochEnded",
-    "EpochStarted",
     "Evaluation",
-    "EvaluationStarted",
-    "Event",
     "Examples",
-    "FeaturesComputed",
-    "FeaturesNotKept",
     "History",
     "JsonLog",
-    "Listener",
     "OptimizerState",
-    "PicturesJudged",
     "Progress",
-    "Resumable",
     "Saved",
-    "Stop",
     "TrainConfig",
     "Trainer",
-    "TrainingEnded",
-    "TrainingStarted",
     "TrainingState",
     "evaluate",
     "fit_resumable",
@@ -69,6 +41,5 @@ __all__ = [
     "new_run_folder",
     "other_backend",
     "run_training",
-    "standardize_listeners",
     "training_plan",
 ]

@@ -42,7 +42,8 @@ class Feeder:
     """Feeds training examples in an order that goes by the epochs the model has seen: a second `fit` repeats none."""
 
     def __init__(self, examples: Examples, config: TrainConfig, augment: Any) -> None:
-        self._count, self._config = len(examples), config
+        self.count, self._config = len(examples), config
+        self.batch_size = config.batch_size
         self._batches = Batches(
             examples.images,
             examples.targets,
@@ -64,14 +65,14 @@ class Feeder:
     def reorder(self, feed: Feed, epoch: int) -> None:
         """Put the feed into the order of this epoch."""
         config = self._config
-        feed.reorder(epoch_order(self._count, seed=config.seed, epoch=epoch, shuffle=config.shuffle))
+        feed.reorder(epoch_order(self.count, seed=config.seed, epoch=epoch, shuffle=config.shuffle))
 
     def batches(self, feed: Feed, state: TrainingState) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
 
         The time that reading and augmenting kept the steps waiting is added to the state.
         """
-        count, size, epoch = self._count, self._config.batch_size, state.optimizer.num_epochs
+        count, size, epoch = self.count, self.batch_size, state.optimizer.num_epochs
         self.reorder(feed, epoch)
         starts = range(state.batch * size, count, size)
         if self.in_memory:

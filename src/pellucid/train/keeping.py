@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pellucid.errors import CheckpointError
@@ -14,49 +16,45 @@ from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
 
 
+@dataclass
 class Keeper:
     """Writes the checkpoints of a training, and brings it back to one.
 
-    checkpoints: None keeps nothing. settings: gives what must stay for a training that goes on, see `settings_of`; it
-    is asked once, before the first step.
+    checkpoints: None keeps nothing. settings: gives what must stay for a training that goes on (`settings_of`), as it
+    is before the first step. num_steps: of an epoch.
     """
 
-    def __init__(
-        self,
-        model: Trainable,
-        checkpoints: Checkpoints | None,
-        settings: Callable[[], dict[str, Any]],
-        listeners: tuple[Listener, ...],
-        num_steps: int,
-    ) -> None:
-        self._model, self._checkpoints, self._listeners, self._num_steps = model, checkpoints, listeners, num_steps
-        self._ask, self._settings = settings, dict[str, Any]()
-        self._kept: tuple[int, int] | None = None
+    model: Trainable
+    checkpoints: Checkpoints | None
+    settings: Callable[[], dict[str, Any]]
+    listeners: tuple[Listener, ...]
+    num_steps: int
+    _kept: tuple[int, int] | None = None
 
     def keep(self, state: TrainingState) -> float:
         """Write a checkpoint, unless there is one of this very place. Units: the seconds it took."""
         place = state.epoch, state.batch
-        if self._checkpoints is None or self._kept == place:
+        if self.checkpoints is None or self._kept == place:
             return 0.0
         start = time.perf_counter()
-        whole = state.batch == self._num_steps  # a snapshot is still to show the last step's gradients
-        tensors, facts = pack(self._model, self._fixed(), state, self._listeners, gradients=whole)
-        self._checkpoints.write(tensors, facts, epochs=state.epoch, steps=state.batch)
+        whole = state.batch == self.num_steps  # a snapshot is still to show the last step's gradients
+        tensors, facts = pack(self.model, self._fixed, state, self.listeners, gradients=whole)
+        self.checkpoints.write(tensors, facts, epochs=state.epoch, steps=state.batch)
         self._kept = place
         return time.perf_counter() - start
 
     def keep_if_due(self, state: TrainingState, *, epoch_ended: bool) -> float:
         """As `keep`, where there is time for it."""
-        due = self._checkpoints is not None and self._checkpoints.due(epoch_ended=epoch_ended)
+        due = self.checkpoints is not None and self.checkpoints.due(epoch_ended=epoch_ended)
         return self.keep(state) if due else 0.0
 
     def bring_back(self, saved: Saved, state: TrainingState, *, rescheduled: bool) -> None:
         """Fill model, listeners and state from a checkpoint. Errors: as `unpack`."""
-        unpack(saved, self._model, self._fixed(), state, self._listeners, rescheduled=rescheduled)
-        if state.batch > self._num_steps:
-            raise CheckpointError(f"{saved.path}: batch {state.batch} of an epoch of {self._num_steps}")
+        unpack(saved, self.model, self._fixed, state, self.listeners, rescheduled=rescheduled)
+        if state.batch > self.num_steps:
+            raise CheckpointError(f"{saved.path}: batch {state.batch} of an epoch of {self.num_steps}")
         self._kept = state.epoch, state.batch
 
+    @cached_property
     def _fixed(self) -> dict[str, Any]:
-        self._settings = self._settings or self._ask()
-        return self._settings
+        return self.settings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,59 +37,57 @@ def training_plan(
     )
 
 
+@dataclass
 class Staging:
     """The layers that train, on pictures or on what the frozen ones before them give; their feeder and their plan."""
 
-    def __init__(
-        self,
-        model: Trainable,
-        examples: Examples,
-        validation: Examples | None,
-        config: TrainConfig,
-        augment: Any,
-        folder: Path | None,
-    ) -> None:
-        self._model, self._examples, self._validation, self._config = model, examples, validation, config
-        self._augment, self._folder = augment, folder
-        self._base: object = None
-        self.accuracy = accuracy_kind(model.loss.joint_activation, examples.targets)
+    model: Trainable
+    examples: Examples
+    validation: Examples | None
+    config: TrainConfig
+    augment: Any
+    folder: Path | None
+
+    def __post_init__(self) -> None:
+        self.accuracy = accuracy_kind(self.model.loss.joint_activation, self.examples.targets)
         """What counts as right."""
-        self._enter(Stage(model.graph, examples, validation))
+        self._base: object = None
+        self._enter(Stage(self.model.graph, self.examples, self.validation))
 
     def make_plan(self) -> TrainingPlan:
         """A plan for the steps as they are now."""
-        feed = make_feed(self._model, self.now.examples, self._config.batch_size, staged=not self.feeder.in_memory)
-        return training_plan(self._model, feed, seed=self._config.seed, accuracy=self.accuracy, graph=self.now.graph)
+        feed = make_feed(self.model, self.now.examples, self.config.batch_size, staged=not self.feeder.in_memory)
+        return training_plan(self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph)
 
     def renewed(self, plan: TrainingPlan, epochs: int, tell: Callable[[Event], bool]) -> TrainingPlan:
         """The plan for the next epoch: the one there is, as long as nobody froze, thawed or changed a layer.
 
         epochs: how many are to come. tell: hands an event to whoever listens; its answer False ends the work.
         """
-        parameters = self._model.parameters  # laid out anew after such a change
+        parameters = self.model.parameters  # laid out anew after such a change
         changed = self._renew(epochs, tell)
         return self.make_plan() if changed or parameters is not plan.parameters else plan
 
     def _renew(self, epochs: int, tell: Callable[[Event], bool]) -> bool:
         """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""
-        base = base_state(self._model.graph)
-        if base == self._base or not self._config.cache_features:
+        base = base_state(self.model.graph)
+        if base == self._base or not self.config.cache_features:
             return False
         self._base = base
         stage = stage_of(
-            self._model,
-            self._examples,
-            self._validation,
-            batch_size=self._config.batch_size,
+            self.model,
+            self.examples,
+            self.validation,
+            batch_size=self.config.batch_size,
             epochs=epochs,
-            augmented=self._augment is not None,
-            folder=self._folder,
+            augmented=self.augment is not None,
+            folder=self.folder,
             tell=tell,
         )
-        changed = stage.examples is not self.now.examples
-        if changed:
-            self._enter(stage)
-        return changed
+        if stage.examples is self.now.examples:
+            return False
+        self._enter(stage)
+        return True
 
     def _enter(self, stage: Stage) -> None:
-        self.now, self.feeder = stage, Feeder(stage.examples, self._config, self._augment)
+        self.now, self.feeder = stage, Feeder(stage.examples, self.config, self.augment)

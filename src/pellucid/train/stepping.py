@@ -53,23 +53,18 @@ def one_by_one(model: Trainable, plan: TrainingPlan, feeder: Feeder, state: Trai
         yield Steps(batch + 1, 1, n, rate)
 
 
-def in_stretches(
-    model: Trainable, plan: TrainingPlan, feeder: Feeder, state: TrainingState, *, samples: int, batch_size: int
-) -> Iterator[Steps]:
-    """The same steps, with the same bits, as many in a call as take about STRETCH_S.
-
-    samples: pictures of an epoch.
-    """
-    optimizer = state.optimizer
+def in_stretches(model: Trainable, plan: TrainingPlan, feeder: Feeder, state: TrainingState) -> Iterator[Steps]:
+    """The same steps, with the same bits, as many in a call as take about STRETCH_S."""
+    optimizer, samples, size = state.optimizer, feeder.count, feeder.batch_size
     feeder.reorder(plan.feed, optimizer.num_epochs)
     batch, steps = state.batch, 1
-    while batch * batch_size < samples:
-        n = min(batch_size, samples - batch * batch_size)  # the last batch may be smaller: a stretch of its own
-        steps = max(1, min(steps, (samples - batch * batch_size) // batch_size))
+    while batch * size < samples:
+        n = min(size, samples - batch * size)  # the last batch may be smaller: a stretch of its own
+        steps = max(1, min(steps, (samples - batch * size) // size))
         rates = [model.optimizer.learning_rate_at(optimizer.step + i) for i in range(steps)]
         start = time.perf_counter()
         with _stepping(model):
-            done, totals = plan.run_steps(n, position=batch * batch_size, step=optimizer.step, learning_rates=rates)
+            done, totals = plan.run_steps(n, position=batch * size, step=optimizer.step, learning_rates=rates)
             optimizer.step += done
         each_s = (time.perf_counter() - start) / max(done, 1)
         if done < steps and not np.isfinite(totals[done]).all():

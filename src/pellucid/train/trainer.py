@@ -125,8 +125,7 @@ class Trainer:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""
         feeder = self._staging.feeder
         if plan.runs_alone and feeder.in_memory and not any(map(wants_every_batch, self.listeners)):
-            samples, size = len(self.examples), self.config.batch_size
-            return in_stretches(self.model, plan, feeder, self.state, samples=samples, batch_size=size)
+            return in_stretches(self.model, plan, feeder, self.state)
         return one_by_one(self.model, plan, feeder, self.state)
 
     def _stepped(self, steps: Steps) -> None:
