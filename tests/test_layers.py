@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pellucid
 from pellucid import layers
 from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.layers import (
@@ -109,6 +110,28 @@ def test_conv1d_is_conv2d_one_pixel_high() -> None:
     one.set_weights([two.weights[0][0], two.weights[1]])
     np.testing.assert_array_equal(one(x), two(x[:, None])[:, 0])
     assert MaxPool1D(2)(np.arange(6).reshape(1, 6, 1)).ravel().tolist() == [1, 3, 5]
+
+
+@pytest.mark.parametrize("size", [(4, 3), (20, 15)])  # 300 places are more than a byte tells apart
+def test_global_max_pooling_gives_the_largest_and_its_gradient_to_the_first(size: tuple[int, int]) -> None:
+    layer = pellucid.GlobalMaxPooling2D()
+    x = np.random.default_rng(4).integers(-9, 9, (3, *size, 2)).astype(np.float32)  # with ties
+    x[1, 2, 1, 0] = np.nan
+    y, cache = layer.forward(x)
+    np.testing.assert_array_equal(y, x.max(axis=(1, 2)))
+    dx, _ = layer.backward(np.array([[1, 2], [3, 4], [5, 6]], np.float32), cache)
+    expected = np.zeros_like(x).reshape(3, -1, 2)
+    for n, c in np.ndindex(3, 2):
+        expected[n, x[n, :, :, c].argmax(), c] = 2 * n + c + 1
+    np.testing.assert_array_equal(dx, expected.reshape(x.shape))
+    model = pellucid.Sequential([pellucid.Conv2D(4, 3, input_shape=(*size, 2)), layer, pellucid.Dense(2, "softmax")])
+    pictures = np.nan_to_num(x)
+    seen = pellucid.trace(model, pictures)
+    np.testing.assert_allclose(model.predict(pictures), seen.outputs, rtol=1e-5)
+    assert "global max pool" in pellucid.visualise.architecture_text(model)
+    assert pellucid.transfer.features_depth(model) == 2  # it ends the maps
+    found = pellucid.visualise.dissect(model, pictures[0], layer.name)
+    assert found.kind == "max" and found.result == pytest.approx(found.computed, rel=1e-6)
 
 
 def test_dropout_scales_and_replays() -> None:

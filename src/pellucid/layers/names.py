@@ -19,6 +19,7 @@ from pellucid.layers.normalization import LocalResponseNorm as LocalResponseNorm
 from pellucid.layers.pool import AvgPool1D as AvgPool1D
 from pellucid.layers.pool import AvgPool2D as AvgPool2D
 from pellucid.layers.pool import GlobalAvgPool2D as GlobalAvgPool2D
+from pellucid.layers.pool import GlobalMaxPool2D as GlobalMaxPool2D
 from pellucid.layers.pool import MaxPool1D as MaxPool1D
 from pellucid.layers.pool import MaxPool2D as MaxPool2D
 from pellucid.layers.radial import RBF as RBF
@@ -34,6 +35,7 @@ BatchNormalization = BatchNorm
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 GlobalAveragePooling2D = GlobalAvgPool2D
+GlobalMaxPooling2D = GlobalMaxPool2D
 InputLayer = Input
 MaxPooling1D = MaxPool1D
 MaxPooling2D = MaxPool2D

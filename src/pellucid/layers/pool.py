@@ -11,7 +11,7 @@ from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.one_row import OneRow
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
 from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import Pooling
+from pellucid.ops.geometry import NO_PADS, Pooling
 
 
 class Pool(Layer):
@@ -148,6 +148,30 @@ class GlobalAvgPool2D(GlobalPool2D):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return ops.global_avg_pool2d_backward(dy, cache) if need_dx else None, {}
+
+
+class GlobalMaxPool2D(GlobalPool2D):
+    """Largest value of each channel in the whole picture: y[n,c] = max over (i,j) of x[n,i,j,c].
+
+    Shapes: x (N,H,W,C) -> y (N,C). The gradient goes to the first of several largest, in row order.
+    Source: Oquab, Bottou, Laptev & Sivic 2015, section 3.
+    """
+
+    reduction = "max"
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        y, argmax = ops.max_pool2d(x, **_whole(x.shape))
+        return y[:, 0, 0], (argmax, x.shape)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        argmax, x_shape = cache
+        return ops.max_pool2d_backward(dy[:, None, None], argmax, x_shape, **_whole(x_shape)) if need_dx else None, {}
+
+
+def _whole(x_shape: Shape) -> Pooling:
+    """A window as large as the picture. Shapes: x_shape (N,H,W,C)."""
+    return {"pool_size": (x_shape[1], x_shape[2]), "strides": (1, 1), "padding": NO_PADS}
 
 
 class MaxPool1D(OneRow, MaxPool2D):
