@@ -110,7 +110,7 @@ def _pools() -> Iterator[Case]:
         yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
 
 
-def _routed(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
+def _pooled_backward(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
     """Arguments of both gradients, on what a forward pass gives; a third of dy is zero, as behind a dropout."""
     options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
     small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3])) if kind == "tanh" else 0.3  # 1 - y^2 must not cancel
@@ -149,7 +149,7 @@ def _pooled_convs() -> Iterator[Case]:
             rows = sum_bound(math.prod(c.y[:3])) + 3
             windows = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))  # that share a pixel
             fan = sum_bound(fan_out * windows) + 3
-            to_kernel, to_input = (partial(_routed_part, c, p, kind, i) for i in range(2))
+            to_kernel, to_input = (partial(_pooled_backward_part, c, p, kind, i) for i in range(2))
             back = c.bounds if in_tiles else {}
             how, bound = back.get("conv2d_backward_kernel", ("linear", rows))
             yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, how, bound, macs)
@@ -187,8 +187,8 @@ def _mapped_convs() -> Iterator[Case]:
             yield Case("conv2d_avg_pool2d_map_backward_kernel", f"{name}-{kind}", backward, "linear", rows, macs)
 
 
-def _routed_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generator) -> Arguments:
-    return _routed(c, p, kind, rng)[part]
+def _pooled_backward_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generator) -> Arguments:
+    return _pooled_backward(c, p, kind, rng)[part]
 
 
 def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:

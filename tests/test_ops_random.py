@@ -121,7 +121,7 @@ def test_conv2d_and_pooling(sampled: tuple[Conv, Pool, str]) -> None:
     check(average, call("conv2d_avg_pool2d", *average.arguments()))
 
 
-def routed(p: Pool, rng: np.random.Generator) -> Arguments:
+def max_backward(p: Pool, rng: np.random.Generator) -> Arguments:
     x = rng.standard_normal(p.x).astype(np.float32)
     argmax = ops.max_pool2d(x, **p.options)[1]
     return (rng.standard_normal(p.y).astype(np.float32), argmax, p.x), p.options
@@ -133,7 +133,7 @@ def test_pools(p: Pool) -> None:
     taps = math.prod(p.pool_size)
     agree("avg_pool2d", given(p.x, **p.options), taps)
     agree("avg_pool2d_backward", given(p.y, rest=[p.x], **p.options), taps)
-    agree("max_pool2d_backward", partial(routed, p), taps)
+    agree("max_pool2d_backward", partial(max_backward, p), taps)
     forward = Case("max_pool2d", "random", given(p.x, **p.options), "exact")
     check(forward, call("max_pool2d", *forward.arguments()))
 

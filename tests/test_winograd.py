@@ -142,10 +142,10 @@ def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
     windows = unpooled[:, : 2 * h, : 2 * w].reshape(n, h, 2, w, 2, o).transpose(2, 4, 0, 1, 3, 5).reshape(4, *shape)
     close = {"rtol": 1e-5, "atol": 1e-5}  # the compiler may fuse the bias differently
     np.testing.assert_allclose(y, windows.max(axis=0), **close)
-    routed = argmax != 255
-    assert (routed == (y > 0)).all() if kind == "relu" else routed.all()
-    named = np.take_along_axis(windows, np.where(routed, argmax, 0)[None].astype(np.int64), axis=0)[0]
-    np.testing.assert_allclose(named[routed], y[routed], **close)
+    placed = argmax != 255
+    assert (placed == (y > 0)).all() if kind == "relu" else placed.all()
+    named = np.take_along_axis(windows, np.where(placed, argmax, 0)[None].astype(np.int64), axis=0)[0]
+    np.testing.assert_allclose(named[placed], y[placed], **close)
 
     dy = normal(rng, shape)
     made = {

@@ -66,10 +66,10 @@ def agrees(c: Conv, kind: str) -> None:
     native.run(native.conv2d(*args, unpooled, **c.options, activation=kind, slope=0.3, algorithm="direct"))
     n, h, w, o = y.shape
     windows = unpooled[:, : 2 * h, : 2 * w].reshape(n, h, 2, w, 2, o).transpose(2, 4, 0, 1, 3, 5).reshape(4, *y.shape)
-    routed = argmax != 255
-    assert (routed == (y > 0)).all() if kind == "relu" else routed.all()
-    named = np.take_along_axis(windows, np.where(routed, argmax, 0)[None].astype(np.int64), axis=0)[0]
-    np.testing.assert_allclose(named[routed], y[routed], rtol=1e-4, atol=3e-5)
+    placed = argmax != 255
+    assert (placed == (y > 0)).all() if kind == "relu" else placed.all()
+    named = np.take_along_axis(windows, np.where(placed, argmax, 0)[None].astype(np.int64), axis=0)[0]
+    np.testing.assert_allclose(named[placed], y[placed], rtol=1e-4, atol=3e-5)
     plain = np.empty_like(y)
     native.run(step_of(c, args, plain, None, kind))
     np.testing.assert_array_equal(plain, y)

@@ -46,6 +46,7 @@ from pellucid.ops.api.optimizer import adam_update as adam_update
 from pellucid.ops.api.optimizer import optimizer_update as optimizer_update
 from pellucid.ops.api.optimizer import rmsprop_update as rmsprop_update
 from pellucid.ops.api.optimizer import sgd_update as sgd_update
+from pellucid.ops.api.pool import MAX_POOL_TAPS as MAX_POOL_TAPS
 from pellucid.ops.api.pool import avg_pool2d as avg_pool2d
 from pellucid.ops.api.pool import avg_pool2d_backward as avg_pool2d_backward
 from pellucid.ops.api.pool import global_avg_pool2d as global_avg_pool2d

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.errors import ShapeError
 from pellucid.layers import (
     LAYERS,
@@ -203,7 +204,7 @@ def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) 
 def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Max pooling; training keeps each window's winner as one byte."""
     pool, x = cast(MaxPool2D, layers[0]), before.y
-    if math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
+    if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
         return None
     settings = pooling(pool, x.shape)
     y = context.output(pool.output_shape(x.shape[1:]))

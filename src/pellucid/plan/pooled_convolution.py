@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
@@ -31,7 +32,7 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
     if kernel is None or activation is None or activation[0] == "softmax":
         return None
-    if math.prod(pool.pool_size) > native.MAX_POOL_TAPS:
+    if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
         return None
     x, (kind, slope) = before.y, activation
     average = type(pool) is AvgPool2D

@@ -15,9 +15,6 @@ from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.scratch.layers import Convolution, Pooling, Relu
 from pellucid.scratch.layout import gradient_of, to_nchw, to_nhwc
 
-MAX_TAPS = 255  # the kernel keeps a window's winner in one byte
-
-
 Link = Any
 """A layer, or several as one: forward(x), and backward(dout)."""
 
@@ -40,7 +37,7 @@ def links(layers: Iterable[Link]) -> list[Link]:
         three = left[:3]
         if [type(layer) for layer in three] == [Convolution, Relu, Pooling]:
             conv, relu, pool = cast(tuple[Convolution, Relu, Pooling], three)
-            if pool.pool_h * pool.pool_w <= MAX_TAPS:
+            if pool.pool_h * pool.pool_w <= ops.MAX_POOL_TAPS:
                 found.append(ConvReluPool(conv, relu, pool, first=not found))
                 del left[:3]
                 continue

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.errors import ShapeError
 from pellucid.ops import Array, native
 from pellucid.ops.geometry import conv2d_shape, pool2d_shape
 from pellucid.ops.memory import aligned_empty
 from pellucid.scratch.layers import Affine, Convolution, Pooling, Relu
 from pellucid.scratch.layout import gradient_of
-from pellucid.scratch.merged import MAX_TAPS, OneByOne, Settings
+from pellucid.scratch.merged import OneByOne, Settings
 
 _TYPES = (Convolution, Relu, Pooling, Affine, Relu, Affine)
 
@@ -94,7 +95,7 @@ class WholeNetwork:
             return False
         pool, *affines = found[2], found[3], found[5]
         weights = [array for affine in affines for array in (affine.W, affine.b)]
-        return pool.pool_h * pool.pool_w <= MAX_TAPS and all(map(_fits, weights))
+        return pool.pool_h * pool.pool_w <= ops.MAX_POOL_TAPS and all(map(_fits, weights))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"layers": self.layers, "_bound": None}  # programs are made again, not copied

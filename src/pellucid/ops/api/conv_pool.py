@@ -12,10 +12,7 @@ from pellucid.ops import dispatch, geometry
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.reference.nonlinear import ACTIVATIONS
-
-_TAPS = 255
-NO_ROUTE = 255
-"""In argmax: a ReLU gave zero here, so no gradient comes this way."""
+from pellucid.ops.reference.pool import MAX_POOL_TAPS, NO_PLACE
 
 
 class _Options(TypedDict):
@@ -33,8 +30,10 @@ def _checked(op: str, convolution: Convolution, pooling: Pooling, activation: st
     if not slope >= 0:
         raise ConfigError(f"{op}: slope must be at least 0, got {slope}")
     height, width = pooling["pool_size"]
-    if height * width > _TAPS:
-        raise ConfigError(f"{op}: a window may have {_TAPS} taps, got {height}x{width}; pool in a step of its own")
+    if height * width > MAX_POOL_TAPS:
+        raise ConfigError(
+            f"{op}: a window may have {MAX_POOL_TAPS} taps, got {height}x{width}; pool in a step of its own"
+        )
     return {"convolution": convolution, "pooling": pooling, "activation": activation, "slope": slope}
 
 
@@ -105,7 +104,7 @@ def conv2d_avg_pool2d(
     return y
 
 
-def _routes(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: Pooling) -> Array:
+def _places(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: Pooling) -> Array:
     """argmax, checked.
 
     Errors: ShapeError or DataError if dy, y or argmax is not what conv2d_max_pool2d gives.
@@ -115,9 +114,9 @@ def _routes(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: 
     expect_shape(op, "argmax", argmax, shape, "it is conv2d_max_pool2d's second result")
     argmax = np.ascontiguousarray(argmax, np.uint8)
     taps = math.prod(pooling["pool_size"])
-    if (argmax + np.uint8(1)).max(initial=0) > taps:  # one pass over so many bytes: NO_ROUTE, 255, becomes 0
-        wrong = argmax[(argmax >= taps) & (argmax != NO_ROUTE)]
-        raise DataError(f"{op}: argmax holds {wrong[0]}, but taps count 0 to {taps - 1}, and {NO_ROUTE} is no route")
+    if (argmax + np.uint8(1)).max(initial=0) > taps:  # one pass over so many bytes: NO_PLACE, 255, becomes 0
+        wrong = argmax[(argmax >= taps) & (argmax != NO_PLACE)]
+        raise DataError(f"{op}: argmax holds {wrong[0]}, but taps count 0 to {taps - 1}, and {NO_PLACE} is no place")
     return argmax
 
 
@@ -143,7 +142,7 @@ def conv2d_max_pool2d_backward_kernel(
     options = _checked(op, convolution, pooling, activation, slope)
     x, dy, y = arrays(op, x=x, dy=dy, y=y)
     shape = _pooled_shape(x.shape, kernel_shape, options)
-    argmax = _routes(op, dy, y, argmax, shape, options["pooling"])
+    argmax = _places(op, dy, y, argmax, shape, options["pooling"])
     dkernel = result(op, tuple(kernel_shape), (x, dy, y, argmax), out)
     dbias = np.empty(shape[3:], x.dtype)
     run("conv2d_pool_backward_kernel", x, dy, y, argmax, dkernel, dbias, **options)
@@ -172,7 +171,7 @@ def conv2d_max_pool2d_backward_input(
     options = _checked(op, convolution, pooling, activation, slope)
     dy, y, kernel = arrays(op, dy=dy, y=y, kernel=kernel)
     shape = _pooled_shape(input_shape, kernel.shape, options)
-    argmax = _routes(op, dy, y, argmax, shape, options["pooling"])
+    argmax = _places(op, dy, y, argmax, shape, options["pooling"])
     dx = result(op, tuple(input_shape), (dy, y, argmax, kernel), out)
     run("conv2d_pool_backward_input", dy, y, argmax, kernel, dx, **options)
     return dx

@@ -10,13 +10,14 @@ from pellucid.errors import DataError
 from pellucid.ops import geometry
 from pellucid.ops.dispatch import array, expect_axes, expect_shape, pooling, result, run
 from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.reference.pool import MAX_POOL_TAPS as MAX_POOL_TAPS
 
 _DY_HINT = "it is the gradient of the pooling's output"
 
 
 def argmax_dtype(pool_size: Pair) -> type[np.uint8] | type[np.int32]:
     """What holds a place in a window: uint8 up to 255 taps, else int32."""
-    return np.uint8 if pool_size[0] * pool_size[1] <= 255 else np.int32
+    return np.uint8 if pool_size[0] * pool_size[1] <= MAX_POOL_TAPS else np.int32
 
 
 def max_pool2d(

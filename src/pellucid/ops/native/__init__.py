@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pellucid.ops import reference as reference  # fills the table
+from pellucid.ops import reference  # noqa: F401 (fills the table)
 from pellucid.ops.native.algorithm import (
     choose_direct_convolution,
     conv2d_algorithm,
@@ -22,7 +22,6 @@ from pellucid.ops.native.algorithm import (
 from pellucid.ops.native.conv import conv2d_choice, conv2d_pool_map_pays
 from pellucid.ops.native.cost import Cost, cost
 from pellucid.ops.native.runtime import (
-    MAX_POOL_TAPS,
     MAX_THREADS,
     Program,
     Step,
@@ -39,7 +38,6 @@ from pellucid.ops.native.signature import choices, signatures
 from pellucid.ops.native.steps import step, step_maker
 
 __all__ = [
-    "MAX_POOL_TAPS",
     "MAX_THREADS",
     "Cost",
     "Program",

@@ -29,7 +29,6 @@ else:
     available = True
     reason = ""
 
-MAX_POOL_TAPS = 255  # a window's place of the maximum is one byte
 MAX_THREADS = 1024  # more than any machine gains from; each takes a stack and its share of scratch memory
 
 

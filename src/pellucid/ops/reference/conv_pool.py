@@ -13,11 +13,8 @@ from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_ba
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.reference.nonlinear import activation_backward
-from pellucid.ops.reference.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from pellucid.ops.reference.pool import NO_PLACE, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from pellucid.ops.table import CONVOLUTION_FLOPS, HALVED, POOLED, SAME3, SAME5, call, op
-
-NO_ROUTE = 255
-"""In argmax: no gradient comes this way, for a ReLU gave zero."""
 
 
 def _argmax_of_average(values: Mapping[str, Any]) -> str | None:
@@ -63,7 +60,7 @@ def conv2d_pool(
     if activation != "linear":
         activate(y, y, activation, slope=slope)
     if activation == "relu":
-        places[~(y > 0)] = NO_ROUTE
+        places[~(y > 0)] = NO_PLACE
 
 
 def _unpooled(

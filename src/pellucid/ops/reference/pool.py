@@ -13,6 +13,11 @@ from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation_backward
 from pellucid.ops.table import HALVED, LONG, POOLING_FLOPS, call, op
 
+MAX_POOL_TAPS = 255
+"""Of a window whose place of the maximum is kept in one byte, as kernels do; above, the reference takes int32."""
+NO_PLACE = 255
+"""In such a byte behind a ReLU that gave zero: no gradient goes there."""
+
 
 def _taps(x_shape: Shape, size: Pair, pool_size: Pair, strides: Pair, padding: Pads) -> Iterator[tuple[int, Pair]]:
     """The taps that lie on the picture in some window, and their places in it; the others see nothing but padding."""
