@@ -28,8 +28,14 @@ SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 SHAPE, BATCH, CLASSES = (8, 6, 4), 5, 3
-ONE = ("conv", "conv", "relu", "leaky", "tanh", "linear", "max", "average", "halve", "norm", "flatten")
-TWO = ("add", "add", "multiply", "concatenate")
+MERGES = ("add", "multiply", "concatenate")
+# What follows one another; some of it runs together where nobody else reads what lies between.
+RUNS = (
+    *((kind,) for kind in ("conv", "relu", "leaky", "tanh", "linear", "max", "average", "halve", "norm", "flatten")),
+    *((kind,) for kind in MERGES),
+    *(("conv", *behind) for behind in (("norm",), ("norm", "relu"), ("norm", "leaky", "halve"), ("relu", "halve"))),
+    *(("conv", *behind) for behind in (("add",), ("norm", "add", "relu"), ("add", "tanh"), ("norm", "add", "halve"))),
+)
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,15 @@ def plans(draw: st.DrawFn, *, dropout: bool = False) -> Plan:
     """Values read several times, merged, overwritten where possible, and answered amid the graph."""
     shapes: list[tuple[int, ...]] = [SHAPE]
     rows: list[tuple[str, tuple[int, ...], dict[str, Any]]] = []
-    for _ in range(draw(st.integers(2, 10))):
-        kind = draw(st.sampled_from([*ONE, *TWO, *(["dropout"] if dropout else [])]))
-        one = draw(st.integers(max(0, len(shapes) - 3), len(shapes) - 1))
+    runs = draw(st.lists(st.sampled_from([*RUNS, *([("dropout",)] if dropout else [])]), min_size=2, max_size=7))
+    for kind, first in ((kind, place == 0) for run in runs for place, kind in enumerate(run)):
+        one = draw(st.integers(max(0, len(shapes) - 3), len(shapes) - 1)) if first else len(shapes) - 1
         reads, options = [one], {}
         same = shapes[one][:-1] if kind == "concatenate" else shapes[one]
-        if kind in TWO:
+        if kind in MERGES:
             like = [i for i, shape in enumerate(shapes) if (shape[:-1] if kind == "concatenate" else shape) == same]
             reads.append(draw(st.sampled_from(like)))
-        if len(shapes[one]) == 1 and kind not in ("relu", "tanh", "linear", *TWO):
+        if len(shapes[one]) == 1 and kind not in ("relu", "tanh", "linear", *MERGES):
             kind, options = "dense", {"units": draw(st.sampled_from([4, 9]))}
         elif kind == "conv":
             options = {
