@@ -55,16 +55,17 @@ struct Tile {
     bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
 };
 
-// An activation over values just stored: of those that do not fit in the tile's registers.
-template <typename F>
-PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
-    int64_t i = 0;
-    for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
-    if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
-}
-__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope) {
+// y = f(y), or f(y + addend), over values just stored: sums, and activations that do not fit in the tile's registers.
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope,
+                                             const float* addend = nullptr) {
     with_activation(kind, [=](auto known) {
-        map_span(y, count, [slope, known](vf v) { return activated(v, known.value, slope); });
+        const auto finish = [=](int64_t i, int64_t lanes) {
+            const vf v = load_lanes(y + i, lanes);
+            store_lanes(y + i, activated(addend ? v + load_lanes(addend + i, lanes) : v, known.value, slope), lanes);
+        };
+        int64_t i = 0;
+        for (; i + V <= count; i += V) finish(i, V);
+        if (i < count) finish(i, count - i);
     });
 }
 

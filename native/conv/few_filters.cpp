@@ -162,7 +162,8 @@ void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
         convolve_row(a, p, b, oy, b.results, width);
         interleave(b.results, width, a.OW, a.O, y + oy * a.OW * a.O, stop);
     }
-    if (a.ACTIVATION != kLinear) activate_span(y, stop - y, a.ACTIVATION, float(a.slope));
+    if (a.addend || a.ACTIVATION != kLinear)
+        activate_span(y, stop - y, a.ACTIVATION, float(a.slope), a.addend ? a.addend + (y - a.y) : nullptr);
 }
 
 // map = results = f(results), `space` floats of map being free to write.

@@ -17,7 +17,8 @@
 
 #define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
-    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)     \
+    ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O)                                               \
+    ARRAY(const float, addend, maybe(N * OH * OW * O)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                      \
     SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \

@@ -14,6 +14,7 @@ struct Output {
     int64_t H, W, pixel;
     int64_t activation;
     float slope;
+    const float* addend = nullptr;  // pictures like data, added before the activation; none where pooled
 };
 
 __attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, float slope) {
@@ -29,6 +30,7 @@ struct Corner {
     int64_t activation;
     float slope;
     uint32_t zeros;  // zero_fields of the tile
+    const float* addend;
 };
 
 // Roundings become zero where there is nothing else; NaN stays.
@@ -38,7 +40,7 @@ PELLUCID_INLINE void clear_roundings(vf* results, uint32_t zeros) {
     for (int k = 0; k < N; ++k)
         if (zeros >> k & 1) results[k] *= 0.0f;
 }
-enum { kNone, kRectify, kOther };
+enum { kNone, kRectify, kOther, kAdd };
 
 template <typename F, int HOW, bool WHOLE>
 __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bias, const Corner& c) {
@@ -56,6 +58,11 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
             vf z = out[k] + bias;
             if (HOW == kRectify) z = rectified(z);
             if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
+            if (HOW == kAdd && (WHOLE || k < c.pixels)) {
+                z += load_lanes(c.addend + i * c.row + k * c.pixel, WHOLE ? int64_t(V) : c.lanes);
+                if (c.activation == kRelu) z = rectified(z);
+                else if (c.activation != kLinear) activate_slowly(&z, c.activation, c.slope);
+            }
             if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
             else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
         }
@@ -110,7 +117,8 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
                  int64_t j, const float* m, int64_t point, const uint32_t* zeros) {
     Write write[2];
     for (int whole = 0; whole < 2; ++whole)
-        write[whole] = out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
+        write[whole] = out.addend                ? (whole ? write_vector<F, kAdd, true> : write_vector<F, kAdd, false>)
+                       : out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
                        : out.activation == kRelu ? write_function<F, kRectify>(out.pooled, whole)
                                                  : write_function<F, kOther>(out.pooled, whole);
     const int64_t shrink = out.pooled ? 2 : 1, size = F::tile / shrink, H = out.H / shrink, W = out.W / shrink;
@@ -118,7 +126,7 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     vf bias[2] = {};
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0};
+    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0, nullptr};
     for (int64_t t = first; t < first + count; ++t) {
         const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
         const int64_t y = within / s.across * size, x = within % s.across * size;
@@ -128,12 +136,14 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
         c.to = out.data + at;
         c.zeros = zeros[t - first];
         c.argmax = out.argmax ? out.argmax + at : nullptr;
+        c.addend = out.addend ? out.addend + at : nullptr;
         if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         else prefetch_pixels<F::tile, F::tile>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
             c.lanes = at_most(columns - v * V, V);
             write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);
             if (c.argmax) c.argmax += V;
+            if (c.addend) c.addend += V;
         }
     }
 }

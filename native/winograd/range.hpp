@@ -144,6 +144,7 @@ inline bool exceeds_range(const float* picture, int64_t H, int64_t W) {
 inline bool only_picture(Conv2d& a, int64_t n) {
     a.x += n * a.H * a.W * a.C;
     a.y += n * a.OH * a.OW * a.O;
+    if (a.addend) a.addend += n * a.OH * a.OW * a.O;
     a.N = 1;
     return true;
 }

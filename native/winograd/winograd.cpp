@@ -70,7 +70,11 @@ Work input_work(const Arguments& a, const Windows& windows, int64_t g) {
     return w;
 }
 
-Work work_of(const Conv2d& a, int64_t g) { return forward_work(a, g); }
+Work work_of(const Conv2d& a, int64_t g) {
+    Work w = forward_work(a, g);
+    w.out.addend = a.addend ? a.addend + g * (a.O / a.GROUPS) : nullptr;
+    return w;
+}
 Work work_of(const Conv2dPool& a, int64_t g) {
     Work w = forward_work(a, g);
     w.out.pooled = true;

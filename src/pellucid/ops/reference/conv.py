@@ -61,6 +61,7 @@ def _blocks(pictures: int, bytes_each: int) -> Iterator[slice]:
         call("100 x 28x28x1, 5x5, 30", x=(100, 28, 28, 1), kernel=(5, 5, 1, 30), bias=None, **VALID),
         call("16 x 56x56x64, 3x3, 64", x=MAP, kernel=(3, 3, 64, 64), **SAME3),
         call("16 x 56x56x64, 1x1, 64", x=MAP, kernel=(1, 1, 64, 64), **VALID),
+        call("the same + addend", x=MAP, kernel=(1, 1, 64, 64), bias=None, addend=None, activation="relu", **VALID),
     ],
 )
 def conv2d(
@@ -75,8 +76,12 @@ def conv2d(
     groups: int = 1,
     activation: str = "linear",
     slope: float = 0.0,
+    addend: Array | None = None,
 ) -> None:
-    """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o]."""
+    """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o].
+
+    addend: added to that, like y, before the activation.
+    """
     kh, kw, cg, o = kernel.shape
     _, oh, ow, _ = y.shape
     og = o // groups
@@ -89,6 +94,8 @@ def conv2d(
             y[block, ..., g * og : (g + 1) * og] = (columns @ weights).reshape(-1, oh, ow, og)
     if bias is not None:
         y += bias
+    if addend is not None:
+        y += addend
     if activation != "linear":
         activate(y, y, activation, slope=slope)
 
