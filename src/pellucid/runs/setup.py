@@ -65,10 +65,7 @@ def settle(
     optimizer, loss = optimizer or recipe.optimizer, loss or recipe.loss
     usual = optimizers.get(optimizer).config()
     if optimizer.lower() == recipe.optimizer:
-        usual |= {
-            **({} if recipe.learning_rate is None else {"learning_rate": recipe.learning_rate}),
-            **recipe.optimizer_settings,
-        }
+        usual |= recipe.of_optimizer
     judge = losses.get(loss).config()
     owners = [
         (model or "the network", [*of_network, *(key for key in settings if "." in key)]),

@@ -126,8 +126,7 @@ class Progress:
             case BatchEnded():
                 self._batch(event)
             case EvaluationStarted():
-                if self._bar is not None and self._task is not None:
-                    self._bar.update(self._task, numbers=f"judging {event.num_samples:,} held-out pictures")
+                self._show(numbers=f"judging {event.num_samples:,} held-out pictures")
             case PicturesJudged():
                 self._judged(event)
             case EpochEnded():
@@ -178,12 +177,9 @@ class Progress:
         if now - self._drawn_s >= (REDRAW_S if self._bar is not None else 100 * REDRAW_S) or finished:
             self._drawn_s = now
             left = (now - self._epoch_start_s) * (event.total - event.done) / event.done
-            if self._bar is not None and self._task is not None:
-                numbers = f"pictures through the frozen layers  {duration(left)} left"
-                self._bar.update(
-                    self._task, description="once", completed=event.done, total=event.total, numbers=numbers
-                )
-            elif not finished and now - self._epoch_start_s > 50 * REDRAW_S:
+            numbers = f"pictures through the frozen layers  {duration(left)} left"
+            shown = self._show(description="once", completed=event.done, total=event.total, numbers=numbers)
+            if not shown and not finished and now - self._epoch_start_s > 50 * REDRAW_S:
                 self._line(f"frozen layers: {event.done:,}/{event.total:,} pictures  {duration(left)} left")
         if finished:
             place = "memory" if event.in_memory else "a temporary file"
@@ -205,18 +201,22 @@ class Progress:
         speed = self._seen / max(now - self._epoch_start_s, 1e-9)
         left = (now - self._start_s) * (self._total - self._done) / (self._done - self._before)
         numbers = f"{describe(event.logs)}  {speed:,.0f} images/s  {duration(left)} left"
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=event.batch + 1, numbers=numbers)
-        elif not last and now - self._epoch_start_s > 50 * REDRAW_S:
+        shown = self._show(completed=event.batch + 1, numbers=numbers)
+        if not shown and not last and now - self._epoch_start_s > 50 * REDRAW_S:
             self._line(f"epoch {event.epoch + 1}/{self._epochs}  batch {event.batch + 1}/{self._steps}  {numbers}")
 
     def _judged(self, event: PicturesJudged) -> None:
         now = time.perf_counter()
-        if self._bar is not None and self._task is not None and now - self._drawn_s >= REDRAW_S:
+        words = "held-out pictures, being judged"
+        if now - self._drawn_s >= REDRAW_S and self._show(completed=event.done, total=event.total, numbers=words):
             self._drawn_s = now
-            self._bar.update(
-                self._task, completed=event.done, total=event.total, numbers="held-out pictures, being judged"
-            )
+
+    def _show(self, **fields: Any) -> bool:
+        """Draw the bar anew, where there is one."""
+        if self._bar is None or self._task is None:
+            return False
+        self._bar.update(self._task, **fields)
+        return True
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
@@ -258,48 +258,22 @@ class JsonLog:
     def __call__(self, event: Event) -> None:
         match event:
             case TrainingStarted():
-                self._start(
-                    {
-                        "event": "start",
-                        "epochs": event.epochs,
-                        "steps_per_epoch": event.steps_per_epoch,
-                        "samples": event.num_samples,
-                        "validation_samples": event.num_validation_samples,
-                        "batch_size": event.batch_size,
-                        **self._about,
-                    }
-                )
+                self._start(event)
             case EpochEnded():
                 self._write(
-                    {
-                        "event": "epoch",
-                        "epoch": event.epoch + 1,
-                        **event.logs,
-                        "learning_rate": event.learning_rate,
-                        "elapsed_s": round(event.elapsed_s, 4),
-                        "images_per_s": round(event.images_per_s, 1),
-                        "improved": event.improved,
-                    }
+                    "epoch",
+                    epoch=event.epoch + 1,
+                    **event.logs,
+                    learning_rate=event.learning_rate,
+                    elapsed_s=round(event.elapsed_s, 4),
+                    images_per_s=round(event.images_per_s, 1),
+                    improved=event.improved,
                 )
             case Diagnosed():
-                self._write(
-                    {
-                        "event": "diagnosis",
-                        "epoch": event.epoch,
-                        "rule": event.rule,
-                        "text": event.text,
-                        "values": dict(event.values),
-                    }
-                )
+                values = dict(event.values)
+                self._write("diagnosis", epoch=event.epoch, rule=event.rule, text=event.text, values=values)
             case TrainingEnded():
-                self._write(
-                    {
-                        "event": "end",
-                        "reason": event.reason,
-                        "epochs": event.num_epochs,
-                        "best_epoch": event.best_epoch + 1,
-                    }
-                )
+                self._write("end", reason=event.reason, epochs=event.num_epochs, best_epoch=event.best_epoch + 1)
 
     def state(self) -> Mapping[str, Array]:
         """The lines so far."""
@@ -309,14 +283,21 @@ class JsonLog:
         """Have these lines between start and end."""
         self._lines = [f"{line}\n" for line in bytes(state["lines"]).decode().split("\n")[:-1]]
 
-    def _start(self, entry: Mapping[str, Any]) -> None:
-        self._head = _line(entry)
+    def _start(self, event: TrainingStarted) -> None:
+        entry = {
+            "epochs": event.epochs,
+            "steps_per_epoch": event.steps_per_epoch,
+            "samples": event.num_samples,
+            "validation_samples": event.num_validation_samples,
+            "batch_size": event.batch_size,
+        }
+        self._head = _line("start", {**entry, **self._about})
         with replacing(self._path) as file:
             file.write("".join([self._head, *self._lines]).encode())
 
-    def _write(self, entry: Mapping[str, Any]) -> None:
-        line = _line(entry)
-        if entry["event"] != "end":
+    def _write(self, kind: str, **entry: Any) -> None:
+        line = _line(kind, entry)
+        if kind != "end":
             self._lines.append(line)
         try:
             with os.fdopen(self._path.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
@@ -327,11 +308,12 @@ class JsonLog:
             raise CheckpointError(f"{self._path}: cannot be written: {error.strerror or error}") from error
         if shared:  # the file has another name elsewhere, which keeps what it has
             with replacing(self._path) as file:
-                file.write("".join([self._head, *self._lines, *([line] if entry["event"] == "end" else [])]).encode())
+                file.write("".join([self._head, *self._lines, *([line] if kind == "end" else [])]).encode())
 
 
-def _line(entry: Mapping[str, Any]) -> str:
-    plain = {  # JSON has no NaN and no infinity
+def _line(kind: str, entry: Mapping[str, Any]) -> str:
+    """An entry as JSON, which has no NaN and no infinity."""
+    plain = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in entry.items()
     }
-    return json_line(plain) + "\n"
+    return json_line({"event": kind, **plain}) + "\n"

@@ -52,6 +52,9 @@ FACTS = {
 }
 """What a checkpoint tells of its training, as `pack` writes it."""
 
+COUNTED = ("epoch", "batch", RATE, "elapsed_s", "waited_s")
+"""What of a training's state is a number."""
+
 ADDED = {"exact_convolution": False}
 """Settings that older checkpoints do not name, as they were then."""
 
@@ -97,7 +100,7 @@ def pack(
     tensors |= {f"{TRAINING}{name}": array for name, array in own.items()}
     backend = ops.backend()
     training = {
-        **{name: getattr(state, name) for name in ("epoch", "batch", RATE, "elapsed_s", "waited_s")},
+        **{name: getattr(state, name) for name in COUNTED},
         "optimizer_step": state.optimizer.step,
         "num_epochs": state.optimizer.num_epochs,
         "next_learning_rate": model.optimizer.config()[RATE],
@@ -154,7 +157,7 @@ def _unpack(
         model.parameters.gradients[...] = _fitting(own, "gradients", model.parameters.gradients.shape)
     optimizer.step, optimizer.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
     model.touch()
-    epoch, batch = int(told["epoch"]), int(told["batch"])
+    epoch = int(told["epoch"])
     history = History()
     history.history = {name: _fitting(own, f"history:{name}", (epoch,)).tolist() for name in told["history"]}
     best = told["best_epoch"]
@@ -165,11 +168,9 @@ def _unpack(
     for key, listener in _remembering(listeners).items():
         if key in told["listeners"]:
             listener.resume({name[len(key) :]: array for name, array in own.items() if name.startswith(key)})
-    state.epoch, state.batch, state.history = epoch, batch, history
-    state.totals = _fitting(own, "totals", state.totals.shape)
-    state.learning_rate, state.elapsed_s, state.waited_s = (
-        float(told[name]) for name in (RATE, "elapsed_s", "waited_s")
-    )
+    for name in COUNTED:
+        setattr(state, name, type(getattr(state, name))(told[name]))
+    state.history, state.totals = history, _fitting(own, "totals", state.totals.shape)
     accuracy, loss = _fitting(own, "best", (2,)).tolist()
     state.best = accuracy, loss
 

@@ -42,24 +42,10 @@ class Trainable(Protocol):
     def metric_names(self) -> tuple[str, ...]: ...
     @property
     def output_shape(self) -> Shape: ...
-
-    def prepare_slots(self) -> None:
-        """Make the optimizer's moments fit the trainable parameters."""
-
-    def touch(self) -> None:
-        """Say that the parameters have changed."""
-
-    def scaled(self, images: Any) -> Array:
-        """Pictures as the first layer gets them."""
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights."""
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Write all weights."""
-
-    def facts(self) -> dict[str, Any]:
-        """All of it but its tensors, as plain data."""
-
-    def save(self, path: Place) -> None:
-        """Write the model file."""
+    def prepare_slots(self) -> None: ...
+    def touch(self) -> None: ...
+    def scaled(self, images: Any) -> Array: ...
+    def get_weights(self) -> list[Array]: ...
+    def set_weights(self, weights: Sequence[Any]) -> None: ...
+    def facts(self) -> dict[str, Any]: ...
+    def save(self, path: Place) -> None: ...
