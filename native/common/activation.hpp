@@ -5,9 +5,16 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
+// slope * (exp(v) - 1) for v <= 0, exact near 0 too: exp(v) - 1 = 2 t / (1 - t) with t = tanh(v / 2).
+PELLUCID_INLINE vf elu_below(vf v, float slope) {
+    const vf t = vtanh(v * 0.5f);
+    return slope * (2.0f * t / (1.0f - t));
+}
+
 PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
     if (kind == kRelu) return rectified(v);
     if (kind == kLeakyRelu) return select(v < 0.0f, v * slope, v);
+    if (kind == kElu) return select(v > 0.0f, v, elu_below(v, slope));
     return kind == kSigmoid ? vsigmoid(v) : kind == kTanh ? vtanh(v) : v;
 }
 
@@ -15,6 +22,7 @@ PELLUCID_INLINE vf activated(vf v, int64_t kind, float slope) {
 PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, float slope) {
     if (kind == kRelu) return select(y > 0.0f, dy, vf{});
     if (kind == kLeakyRelu) return select(y > 0.0f, dy, dy * slope);
+    if (kind == kElu) return select(y > 0.0f, dy, dy * (y + slope));
     return kind == kSigmoid ? dy * (y * (1.0f - y)) : kind == kTanh ? dy * (1.0f - y * y) : dy;
 }
 

@@ -222,7 +222,7 @@
 // runtime/registry.cpp tells it of them. A new choice goes to the end of its list.
 #define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
     CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
-    CHOICE(kTanh, "tanh")
+    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu")
 #define PELLUCID_LOSSES(CHOICE)                                                                                       \
     CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
     CHOICE(kAbsoluteError, "mean_absolute_error")

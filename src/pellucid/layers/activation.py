@@ -75,7 +75,7 @@ class Elementwise(Layer):
 
 
 class Activation(Elementwise):
-    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "sigmoid", "tanh", "softmax" (last axis), "linear".
+    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "elu", "sigmoid", "tanh", "softmax" (last axis), "linear".
 
     Shapes: any, unchanged.
     Errors: ConfigError for an unknown name.
@@ -131,6 +131,33 @@ class LeakyReLU(Elementwise):
 
     def detail(self) -> str:
         return f"{self.negative_slope:g}"
+
+
+class ELU(Elementwise):
+    """y = x where x > 0, else alpha * (exp(x) - 1).
+
+    Shapes: any, unchanged.
+    Errors: ConfigError for a negative alpha.
+    Source: Clevert, Unterthiner & Hochreiter 2016, equation 15.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        name: str | None = None,
+        input_shape: Sequence[int] | None = None,
+        trainable: bool = True,
+    ) -> None:
+        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        self.alpha = number(alpha, "ELU: alpha", 0.0)
+
+    @property
+    def nonlinearity(self) -> Nonlinearity:
+        return Nonlinearity("elu", self.alpha)
+
+    def detail(self) -> str:
+        return f"{self.alpha:g}"
 
 
 class Sigmoid(Elementwise):

@@ -1,5 +1,6 @@
 """Every layer by its name, a line each; below, the long names that Keras has for some. `pellucid` gives all of them."""
 
+from pellucid.layers.activation import ELU as ELU
 from pellucid.layers.activation import Activation as Activation
 from pellucid.layers.activation import LeakyReLU as LeakyReLU
 from pellucid.layers.activation import ReLU as ReLU

@@ -36,6 +36,11 @@ ACTIVATIONS = {
     ),
     "sigmoid": Formula(lambda x, slope: sigmoid(x), lambda dy, y, slope: dy * y * (1 - y)),
     "tanh": Formula(lambda x, slope: np.tanh(x), lambda dy, y, slope: dy * (1 - y * y)),
+    "elu": Formula(
+        lambda x, slope: np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0))),
+        lambda dy, y, slope: np.where(y > 0, dy, dy * (y + slope)),
+        slope=1.0,
+    ),
 }
 """By the words of arguments.hpp, all but "linear"; a NaN stays one."""
 
