@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid import ops
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
@@ -38,6 +39,7 @@ class Dissection(Brief):
     Shapes: patch, kernel, products the same: (KH,KW,C') for windows, C' the channels that this number sees, by number
         in `channels`; (inputs,) for rows of numbers; (1,) for one value. inside (KH,KW): False on the padding, which
         holds 0, and NaN under pooling. rivals (K,): the numbers that softmax compares, None for other activations.
+    slope: what the activation takes beside the number, see `ops.activation`.
     Units: rows, columns: the places of the window in the layer's input, below 0 or beyond it on the padding.
     """
 
@@ -55,6 +57,7 @@ class Dissection(Brief):
     total: float | None = None
     bias: float | None = None
     activation: str | None = None
+    slope: float = 0.0
     rivals: Array | None = None
     channels: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
@@ -211,10 +214,14 @@ def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], bef
         rivals = _rivals(layer, x, at)
         return {"activation": how.kind, "rivals": rivals, "result": _softmax(before, rivals)}
     if (how.amplitude, how.steepness) == (1, 1):
-        return {"activation": how.kind, "result": CURVES[how.kind](before, how.slope)}
+        return {"activation": how.kind, "slope": how.slope, "result": _curve(how, before)}
     numbers = {"amplitude": f"{how.amplitude:g}", "slope": number(how.steepness), "value": number(before)}
-    result = how.amplitude * CURVES[how.kind](how.steepness * before, how.slope)
+    result = how.amplitude * _curve(how, how.steepness * before)
     return {"note": (f"{{amplitude}} · {how.kind}({{slope}} · {{value}})", numbers), "result": result}
+
+
+def _curve(how: Nonlinearity, value: float) -> float:
+    return float(ops.activation(np.array([value]), how.kind, slope=how.slope)[0])
 
 
 def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:
@@ -230,19 +237,6 @@ def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:
 def _softmax(value: float, rivals: Array) -> float:
     largest = float(rivals.max())
     return math.exp(value - largest) / float(np.exp(rivals - largest).sum())
-
-
-def _sigmoid(z: float) -> float:
-    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-
-
-CURVES: dict[str, Callable[[float, float], float]] = {
-    "relu": lambda z, slope: max(z, 0.0),
-    "leaky_relu": lambda z, slope: z if z > 0 else slope * z,
-    "sigmoid": lambda z, slope: _sigmoid(z),
-    "tanh": lambda z, slope: math.tanh(z),
-}
-"""The activations of one value and a slope, by name."""
 
 
 def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid import ops
 from pellucid._numbers import number
 from pellucid._text import clip
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.visualise.dissection.data import CURVES, Dissection, dissect
+from pellucid.visualise.dissection.data import Dissection, dissect
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 
@@ -243,7 +244,7 @@ def _one_value(what: Dissection, say: Labels) -> Figure:
     """A value through a curve, a norm, or unchanged: what it came from, and where it stands."""
     figure = new_figure(8.6, 4.3)
     axes = figure.subplots(1, 2)
-    if what.kind == "function" and what.activation in CURVES:
+    if what.kind == "function" and what.activation in ops.ACTIVATIONS:
         _curve(axes[0], what, say)
     else:
         ax = axes[0]
@@ -260,11 +261,9 @@ def _one_value(what: Dissection, say: Labels) -> Figure:
 
 
 def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
-    curve = CURVES[what.activation or ""]
     reach = max(1.0, 1.3 * abs(what.before))
-    slope = what.result / what.before if what.activation == "leaky_relu" and what.before < 0 else 0.2
     places = np.linspace(-reach, reach, 201)
-    ax.plot(places, [curve(float(z), slope) for z in places], color=BLUE, lw=1.8)
+    ax.plot(places, ops.activation(places, what.activation or "", slope=what.slope), color=BLUE, lw=1.8)
     ax.plot([what.before], [what.result], "o", color=VERMILION, ms=8)
     right = what.before > 0  # the words stand above the curve, on the side where it is lower
     told, at = f"({number(what.before)}, {number(what.result)})", (what.before, what.result)
