@@ -1,4 +1,4 @@
-"""End to end: the seed's MNIST run by Pellucid's command, and the same run in PyTorch; whole processes, wall time.
+"""End to end: the usual MNIST run by Pellucid's command, and the same run in PyTorch; whole processes, wall time.
 
     python benchmarks/mnist_run.py [--epochs 20] [--repeats 1] [--write]
 

@@ -1,4 +1,4 @@
-"""The seed's MNIST run in PyTorch, as a careful user writes it for a CPU: one file, whole process.
+"""The usual MNIST run in PyTorch, as a careful user writes it for a CPU: one file, whole process.
 
     python benchmarks/mnist_torch.py [--epochs 20] [--threads 2] [--data FOLDER]
 

@@ -67,6 +67,15 @@ def _start(text: str, width: int) -> str:
     return text
 
 
+def few(words: Sequence[str], most: int = 3, more: str = " ...") -> str:
+    """The first of some words, and a sign of it where there are more.
+
+    >>> few(["a", "b", "c", "d"]), few(["a", "b"])
+    ('a, b, c ...', 'a, b')
+    """
+    return ", ".join(words[:most]) + (more if len(words) > most else "")
+
+
 def in_lines(text: str, width: int, *, whole: bool = False) -> str:
     """Text in lines of at most `width` columns, broken between words; a longer word loses its middle, or stays whole.
 

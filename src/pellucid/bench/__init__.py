@@ -1,7 +1,7 @@
 """How fast it is here.
 
-networks.py measures whole steps of the seed networks; kernels.py every registered kernel at one typical size; limits.py
-what the machine can do, which both stand beside.
+networks.py measures whole steps of well-known networks; kernels.py every registered kernel at one typical size;
+limits.py what the machine can do, which both stand beside.
 """
 
 from __future__ import annotations

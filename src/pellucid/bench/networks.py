@@ -1,4 +1,4 @@
-"""Whole steps of the seed networks, and what each kernel takes of them.
+"""Whole steps of well-known networks, and what each kernel takes of them.
 
 Every network is measured in a process of its own, so that its peak memory is its own. The machine's limits are
 measured in the same process just before.

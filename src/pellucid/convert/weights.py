@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid import zoo
+from pellucid._arguments import plain
 from pellucid.convert.match import match
 from pellucid.convert.opening import open_weights
 from pellucid.convert.published import PUBLISHED
@@ -43,7 +44,7 @@ class Imported:
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return dict(plain(asdict(self)))
 
 
 def import_weights(

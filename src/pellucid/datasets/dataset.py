@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._text import few
 from pellucid.datasets.labels import stratified_split
 from pellucid.errors import ConfigError, DataError, shown
 
@@ -123,10 +124,7 @@ class Dataset:
         groups: dict[str, list[str]] = {}
         for name, reason in self.skipped:
             groups.setdefault(reason.partition(" (")[0], []).append(name)
-        lines = [
-            f"{len(group)} x {reason}: {', '.join(group[:3])}{' ...' if len(group) > 3 else ''}"
-            for reason, group in groups.items()
-        ]
+        lines = [f"{len(group)} x {reason}: {few(group)}" for reason, group in groups.items()]
         return "\n".join([f"{len(self.skipped)} files left out", *lines]) if lines else ""
 
     def with_validation(self, fraction: float, *, seed: int) -> Dataset:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._text import few
 from pellucid.datasets import cache
 from pellucid.datasets.cache import Built, StoredPictures
 from pellucid.datasets.dataset import Dataset, Split
@@ -190,8 +191,8 @@ def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]
     entries = [entry for entry in listing.entries if entry.name in wanted]
     missing = sorted(wanted - {entry.name for entry in entries})
     if missing:
-        few = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
-        raise DataError(f"{listing.root}: {len(missing)} of {len(wanted)} files of the stored split are gone: {few}")
+        files_gone = f"{len(missing)} of {len(wanted)} files of the stored split are gone"
+        raise DataError(f"{listing.root}: {files_gone}: {few(missing)}")
     return entries
 
 

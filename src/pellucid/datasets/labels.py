@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._text import few
 from pellucid.errors import ConfigError, DataError
 
 
@@ -88,11 +89,11 @@ def matched_labels(
     """
     unknown = [name for name in names if name not in wanted]
     if unknown:
-        few = ", ".join(map(repr, wanted[:20])) + (", ..." if len(wanted) > 20 else "")
+        names_known = few([repr(name) for name in wanted], 20, ", ...")
         near = [(name, other) for name in unknown for other in wanted if bare(name) == bare(other)]
         hint = f"{near[0][0]!r} may be {near[0][1]!r}, but names must be the same. " if near else ""
         raise DataError(
-            f"unknown classes {', '.join(map(repr, unknown))}; {known} {few}. {hint}"
+            f"unknown classes {', '.join(map(repr, unknown))}; {known} {names_known}. {hint}"
             "Rename the sub-folders, or leave these out"
         )
     table = np.array([list(wanted).index(name) for name in names], dtype=np.int64)

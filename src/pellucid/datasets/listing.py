@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pellucid._text import few
 from pellucid.datasets.formats import known_types
 from pellucid.datasets.parts import are_pieces, only_holds, part_and_rest, part_of, says_no_class
 from pellucid.datasets.tree import A_RUN, Folder, normalised, read_tree
@@ -209,7 +210,7 @@ def _list_classes(listing: Listing, split: str, level: Folder, folders: list[Fol
     for folder in filled:
         _check_no_set_of_its_own(folder, alone=len(filled) == 1)
     if are_pieces([folder.name for folder in filled]):
-        names = ", ".join(repr(folder.name) for folder in filled[:3]) + (" ..." if len(filled) > 3 else "")
+        names = few([repr(folder.name) for folder in filled])
         raise DataError(
             f"{level.path}: by their names {names} are pieces of one set, or pictures and their masks, and no classes; "
             "give a folder with one sub-folder a class, or rename these if they are the classes"
@@ -235,9 +236,9 @@ def _check_no_set_of_its_own(folder: Folder, *, alone: bool) -> None:
     """Errors: DataError if a "class" holds a training part, or several folders under a name that says no class."""
     parted = any(part_of(child.name) == "train" and _holds_classes(child) for child in folder.filled)
     if parted or (not alone and len(folder.filled) > 1 and not folder.pictures and only_holds(folder.name)):
-        few = ", ".join(child.name for child in folder.filled[:3]) + (", ..." if len(folder.filled) > 3 else "")
+        held = few([child.name for child in folder.filled], more=", ...")
         raise DataError(
-            f"{folder.path}: holds folders of its own ({few}), so it is no class among those beside it; give it alone "
+            f"{folder.path}: holds folders of its own ({held}), so it is no class among those beside it; give it alone "
             "as the data, or rename it if it is a class"
         )
 
@@ -265,8 +266,8 @@ def no_classes(folder: Folder, level: Folder, wanted: str = "CLASS/") -> DataErr
     ]
     hint = ""
     if "" not in starts and 1 < len(starts) <= len(pictures) // 2:
-        few = ", ".join(map(repr, sorted(starts)[:3])) + (", ..." if len(starts) > 3 else "")
-        hint = f"; the file names begin with {few}: if these are the classes, sort them by that"
+        begun = few([repr(start) for start in sorted(starts)], more=", ...")
+        hint = f"; the file names begin with {begun}: if these are the classes, sort them by that"
     elif tables:
         hint = f"; {tables[0]} beside them is not read"
     return DataError(
@@ -289,14 +290,13 @@ def _check_no_level_too_high(level: Folder, classes: list[Folder]) -> None:
     common, every = set.intersection(*held), set.union(*held)
     if len(common) < 2 or 2 * len(common) < len(every):
         return
-    few = ", ".join(sorted(common)[:4]) + (", ..." if len(common) > 4 else "")
-    names = ", ".join(repr(folder.name) for folder in deep[:3]) + (" ..." if len(deep) > 3 else "")
+    both, names = few(sorted(common), 4, ", ..."), few([repr(folder.name) for folder in deep])
     if part := next((child.name for child in deep[0].filled if part_of(child.name) == "train"), None):
         raise DataError(
-            f"{level.path}: {names} hold the parts ({few}), which belong above the classes: {part}/{deep[0].name}, "
+            f"{level.path}: {names} hold the parts ({both}), which belong above the classes: {part}/{deep[0].name}, "
             f"{part}/{deep[1].name}"
         )
     raise DataError(
-        f"{level.path}: {names} hold the same sub-folders ({few}), so they are no classes; if they are parts of a data "
-        f"set, name them train/, validation/ and test/, else give one folder of classes, such as {deep[0].path}"
+        f"{level.path}: {names} hold the same sub-folders ({both}), so they are no classes; if they are parts of a "
+        f"data set, name them train/, validation/ and test/, else give one folder of classes, such as {deep[0].path}"
     )

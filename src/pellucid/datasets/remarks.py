@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._text import few
 from pellucid.datasets.labels import bare
 
 MOST_CLASSES_NAMED = 8
@@ -45,8 +46,8 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
                 "their pictures into one folder"
             )
     counts, judged = (np.bincount(rows, minlength=len(names)) for rows in (labels, held))
-    single = [name for name, many, few in zip(names, counts, judged, strict=True) if many == 1 and few == 0]
-    unjudged = [name for name, many, few in zip(names, counts, judged, strict=True) if many > 1 and few == 0]
+    single = [name for name, own, seen in zip(names, counts, judged, strict=True) if own == 1 and seen == 0]
+    unjudged = [name for name, own, seen in zip(names, counts, judged, strict=True) if own > 1 and seen == 0]
     if single:
         warnings.append(f"one picture alone in {_few(single)}: it is learned and never judged; add some")
     if unjudged and len(held):
@@ -88,8 +89,8 @@ def copy_warnings(
 
 
 def _pairs(files: Sequence[str], pairs: Sequence[tuple[int, int]]) -> str:
-    return ", ".join(f"{files[a]} = {files[b]}" for a, b in pairs[:3]) + (" ..." if len(pairs) > 3 else "")
+    return few([f"{files[a]} = {files[b]}" for a, b in pairs])
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return few([repr(name) for name in names], 5, f" and {len(names) - 5} more")

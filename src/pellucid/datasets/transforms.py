@@ -96,17 +96,15 @@ class Preprocessing:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Preprocessing:
         """Errors: ConfigError for an entry that is unknown or has the wrong type."""
-        known = {name: config[name] for name in cls.__dataclass_fields__ if name in config}
-        if set(config) - set(known):
-            raise ConfigError(f"preprocessing has unknown entries {sorted(set(config) - set(known))}")
-        tuples: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
-        }
-        for name, value in tuples.items():
+        unknown = sorted(set(config) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ConfigError(f"preprocessing has unknown entries {unknown}")
+        values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in config.items()}
+        for name, value in values.items():
             numbers = value if isinstance(value, tuple) else (value,)
             if name != "resize" and not all(isinstance(v, (int, float)) or v is None for v in numbers):
                 raise ConfigError(f"preprocessing {name} must hold numbers, got {config[name]!r}")
-        return cls(**tuples)
+        return cls(**values)
 
 
 @dataclass(frozen=True)
