@@ -63,14 +63,15 @@ app = typer.Typer(
 
 def command_of(picture: Picture) -> Callable[..., None]:
     """A function that Typer makes a command of: what the picture takes, its options, --lang, its tables, --out."""
+    from pellucid.visualise.registry import JudgedData
+
     takes = picture.takes
     kind: Any = list[Path] if takes.several else str | None if takes.optional else str
     first: Any = Annotated[kind, typer.Argument(metavar=takes.metavar, help=takes.help)]
     hints = get_type_hints(picture.make, include_extras=True)
-    own = {
-        name: (_as_typer(hints[name]), parameter.default)
-        for name, parameter in list(inspect.signature(picture.make).parameters.items())[1:]
-    }
+    parameters = list(inspect.signature(picture.make).parameters.items())[1:]
+    own = {"data": (_as_typer(JudgedData), None)} if picture.judges else {}
+    own |= {name: (_as_typer(hints[name]), parameter.default) for name, parameter in parameters}
     tables: dict[str, Any] = {"csv": (CsvFile, None), "as_json": (Instead, False)} if picture.tables else {}
     required = inspect.Parameter.empty
     options = {"run": (first, None if takes.optional else required), **own, "lang": (Lang, None), **tables}
@@ -83,7 +84,7 @@ def command_of(picture: Picture) -> Callable[..., None]:
         if csv is not None:
             check_table_name(csv, "--csv")
         sources = [RunSource(one, lang) for one in (run if takes.several else [run])]
-        shown = picture.make(sources if takes.several else sources[0], **given)
+        shown = picture.make(sources, **given) if takes.several else picture.of(sources[0], **given)
         _deliver(picture, shown, sources[0], out, csv, bool(as_json))
 
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

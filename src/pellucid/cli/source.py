@@ -43,7 +43,7 @@ FILE_NAME = 40
 
 
 class RunSource(Source):
-    """Reads what RUN|MODEL names, once each, with a bar for what takes long."""
+    """Reads what RUN|MODEL names, with a bar for what takes long. log: of the folder, or the file named itself."""
 
     def __init__(self, what: str | Path | Inside | None, lang: str | None = None) -> None:
         super().__init__("" if what is None else str(what), lang)
@@ -51,55 +51,44 @@ class RunSource(Source):
 
     @cached_property
     def model(self) -> Model:
-        """What `network` reads or makes."""
         return network(self._named or "")
 
     @property
     def place(self) -> Inside:
-        """The folder that it is or lies in."""
         path = Path(self.what)
         return Inside(path if os.path.isdir(path) else path.parent)
 
     @property
     def folder(self) -> Inside | None:
-        """See `find_folder`."""
         return find_folder(self._named if isinstance(self._named, Inside) else Path(self.what))
 
     @property
     def title(self) -> str:
-        """See `title_of`."""
         return title_of(self.place, self.lang)
 
     def record(self) -> Mapping[str, Any]:
-        """run.json; empty where there is none."""
         return read_record(self.place) if (self.place / RUN_FILE).check().is_file() else {}
 
     def log(self) -> Log:
-        """Of the run folder, or the file that was named itself."""
         return read_log(self.place / LOG_FILE if os.path.isdir(self.what) else Path(self.what))
 
     def before_training(self) -> Array | None:
-        """See `first_snapshot`."""
         return None if self.folder is None else first_snapshot(self.folder)
 
     def snapshots(self) -> Snapshots:
-        """Of the run folder."""
         folder = self.place / SNAPSHOTS
         with self.working(f"reading {folder}"):
             return read_snapshots(folder)
 
     @contextmanager
     def working(self, what: str = "") -> Iterator[WorkBar]:
-        """A bar: of what nobody can count, or without words of what counts itself."""
         with working(what) if what else WorkBar() as bar:
             yield bar
 
     def note(self, text: str) -> None:
-        """On standard error."""
         note(text)
 
     def held_out(self, data: str | None = None) -> Dataset:
-        """See `held_out_data`."""
         with WorkBar() as bar:
             return held_out_data(Path(self.what), self.model, data, bar)
 

@@ -35,7 +35,7 @@ from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
 from pellucid.visualise.judgement.figure import mistakes_figure
 from pellucid.visualise.pictures import PICTURES
-from pellucid.visualise.registry import Judged, Picture, Source
+from pellucid.visualise.registry import Judged, Picture
 
 SAMPLED_CLASSES, SAMPLES = 12, 6
 MISTAKES = 18
@@ -220,23 +220,11 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
         _draw(page, words, run, table, picture)
 
 
-class _Answers(Source):
-    """Answers that are there already."""
-
-    def __init__(self, seen: Judged, lang: str) -> None:
-        super().__init__(lang=lang)
-        self._seen = seen
-
-    def judged(self, data: str | None = None) -> Judged:
-        """The answers; the pictures need no title on the page."""
-        return self._seen
-
-
 def _draw(page: Page, words: Words, run: Run, table: Array, picture: Picture) -> None:
     """A registered picture of the answers, with its caption."""
-    seen = Judged(run.model, run.dataset, table, title="")
-    figure = picture.figure(_Answers(seen, words.in_pictures))
-    page.figure(figure, words.pick(picture.caption or ("", "")))
+    shown = picture.make(Judged(run.model, run.dataset, table, lang=words.in_pictures))
+    if shown.draw is not None:
+        page.figure(shown.draw(), words.pick(picture.caption or ("", "")))
 
 
 def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:

@@ -65,6 +65,7 @@ ImageFile = Annotated[
     Option("--image", "FILE", "A picture. Default: the first test picture of the run's data.", check=one_picture),
 ]
 DATA_OF_RUN = "Default: the pictures that the run held out"
+JudgedData = Annotated[str | None, Option("--data", "NAME|FOLDER", f"{DATA_OF_RUN}.")]
 LayerName = Annotated[str | None, Option("--layer", "NAME", "A layer, as `pellucid summary` says.")]
 Frames = Annotated[int | None, Option("--frames", "N", "At most so many frames. Default: 100.", 1, 600)]
 Scale = Annotated[float, Option("--scale", "X", "How much larger: 2 for a projector.", 0.25, 4)]
@@ -139,7 +140,7 @@ class Source:
             dataset = self.held_out(data)
             answers = probabilities(model, dataset.test.images, progress=progress)
         title = self.say("{model} on {data}", model=model.name, data=dataset.name) + trained_note(model, self.say)
-        return Judged(model, dataset, answers, title)
+        return Judged(model, dataset, answers, title, self.what, self.lang)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,14 @@ class Judged:
     model: Model
     data: Dataset
     answers: Array
-    title: str
+    title: str = ""
+    what: str = ""
+    lang: str | None = None
+
+    @property
+    def say(self) -> Labels:
+        """In the language of all words."""
+        return Labels(self.lang)
 
     @property
     def labels(self) -> Array:
@@ -199,22 +207,27 @@ class Shown:
 class Picture:
     """A picture that can be asked for by name.
 
-    make: `make(source, **options)`; its options are its parameters, each an Annotated with an Option, its first line
-    of help its docstring. tables: whether it has --csv and --json. moving: a GIF. caption: in the report, in English
-    and Korean; None for none there.
+    make: `make(source, **options)`; its options are its parameters, each an Annotated with an Option, its help is its
+    docstring. judges: it takes Judged for a source, of the pictures that --data names. tables: whether it has --csv
+    and --json. moving: a GIF. caption: in the report, in English and Korean; None for none there.
     """
 
     name: str
     make: Callable[..., Shown]
     examples: str
     takes: Argument = NETWORK
+    judges: bool = False
     tables: bool = False
     moving: bool = False
     caption: tuple[str, str] | None = None
 
+    def of(self, source: Source, **options: Any) -> Shown:
+        """What it shows of a source."""
+        return self.make(source.judged(options.pop("data", None)) if self.judges else source, **options)
+
     def figure(self, source: Source, **options: Any) -> Any:
         """The figure, or the Animation; None for nothing to draw."""
-        draw = self.make(source, **options).draw
+        draw = self.of(source, **options).draw
         return None if draw is None else draw()
 
 
@@ -223,6 +236,7 @@ def picture(
     examples: str,
     *,
     takes: Argument = NETWORK,
+    judges: bool = False,
     tables: bool = False,
     moving: bool = False,
     caption: tuple[str, str] | None = None,
@@ -230,4 +244,4 @@ def picture(
 ) -> Callable[[Callable[..., Shown]], Picture]:
     """Register a function as a picture, see Picture. words: Korean by English, of what is written in it."""
     KOREAN.update(words or {})
-    return lambda make: Picture(name, make, examples, takes, tables, moving, caption)
+    return lambda make: Picture(name, make, examples, takes, judges, tables, moving, caption)

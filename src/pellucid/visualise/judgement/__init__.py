@@ -9,7 +9,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid._numbers import percent
 from pellucid.visualise.judgement.figure import confusion_figure, mistakes_figure, reliability_figure
-from pellucid.visualise.registry import DATA_OF_RUN, Judged, Option, Shown, Source, Table, picture
+from pellucid.visualise.registry import Judged, Option, Shown, Table, picture
 
 CONFUSION_EXAMPLES = """Example:
    pellucid show confusion runs/simple-convnet-digits-001
@@ -20,7 +20,6 @@ CALIBRATION_EXAMPLES = """Example:
    pellucid show calibration runs/simple-convnet-digits-001 --bins 10"""
 MISTAKES_EXAMPLES = """Example:
    pellucid show mistakes runs/simple-convnet-digits-001 --count 12"""
-Data = Annotated[str | None, Option("--data", "NAME|FOLDER", f"{DATA_OF_RUN}.")]
 
 WORDS = {
     "taken for": "신경망의 답",
@@ -56,6 +55,7 @@ WORDS = {
 @picture(
     "confusion",
     CONFUSION_EXAMPLES,
+    judges=True,
     tables=True,
     words=WORDS,
     caption=(
@@ -64,12 +64,10 @@ WORDS = {
     ),
 )
 def show_confusion(
-    source: Source,
-    data: Data = None,
+    seen: Judged,
     rows: Annotated[bool, Option("--rows", None, "Percent of each row instead of counts.")] = False,
 ) -> Shown:
     """Draw what is taken for what, with precision and recall of each class."""
-    seen = source.judged(data)
     matrix = metrics.confusion_matrix(seen.labels, seen.answers, seen.answers.shape[1])
     table = Table(
         ["is / taken for", *seen.names],
@@ -78,7 +76,7 @@ def show_confusion(
         {"classes": list(seen.names), "pictures": matrix.tolist()},
     )
     return Shown(
-        lambda: confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title, lang=source.lang),
+        lambda: confusion_figure(matrix, seen.model.class_names, normalise=rows, title=seen.title, lang=seen.lang),
         "confusion",
         table,
     )
@@ -87,6 +85,7 @@ def show_confusion(
 @picture(
     "calibration",
     CALIBRATION_EXAMPLES,
+    judges=True,
     tables=True,
     caption=(
         "How often the network is right when it says so surely. On the diagonal it means what it says; below, it is "
@@ -96,40 +95,36 @@ def show_confusion(
     ),
 )
 def show_calibration(
-    source: Source,
-    data: Data = None,
+    seen: Judged,
     bins: Annotated[int, Option("--bins", "N", "Bins of confidence.", 1, 100)] = 15,
 ) -> Shown:
     """Draw how often answers are right at each confidence, with the expected calibration error."""
-    seen = source.judged(data)
     found = metrics.calibration(seen.labels, seen.answers, bins)
     columns = (found.edges[:-1], found.edges[1:], found.counts, found.accuracy, found.confidence)
     rows = [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     header = ("from", "to", "pictures", "accuracy", "confidence")
     return Shown(
-        lambda: reliability_figure(found, title=seen.title, lang=source.lang),
+        lambda: reliability_figure(found, title=seen.title, lang=seen.lang),
         "calibration",
         Table(header, rows, "{count} bins of confidence: {file}"),
     )
 
 
-@picture("mistakes", MISTAKES_EXAMPLES, tables=True)
+@picture("mistakes", MISTAKES_EXAMPLES, judges=True, tables=True)
 def show_mistakes(
-    source: Source,
-    data: Data = None,
+    seen: Judged,
     count: Annotated[int, Option("--count", "N", "At most so many.", 1, 120)] = 24,
 ) -> Shown:
     """Draw the pictures that were most confidently taken for the wrong class, and name them.
 
     --csv and --json list all mistakes: by file, or in data sets with a name by the number of the test picture from 0.
     """
-    seen, say = source.judged(data), source.say
-    test = seen.data.test
+    test, say = seen.data.test, seen.say
     listed = [_mistake(seen, int(row)) for row in metrics.confident_mistakes(test.labels, seen.answers, len(test))]
     table = Table(("picture", "is", "said", "probability"), listed, "{count} mistakes: {file}")
     if not listed:
         nothing = "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw"
-        return Shown(table=table, notes=[say(nothing, run=source.what, all=len(test), data=seen.data.name)])
+        return Shown(table=table, notes=[say(nothing, run=seen.what, all=len(test), data=seen.data.name)])
     picks = metrics.confident_mistakes(test.labels, seen.answers, count)
     called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
     notes = []
@@ -145,7 +140,7 @@ def show_mistakes(
     chosen, classes = test.select(picks), seen.model.class_names
     return Shown(
         lambda: mistakes_figure(
-            chosen.images[:], chosen.labels, seen.answers[picks], classes, title=title, names=called, lang=source.lang
+            chosen.images[:], chosen.labels, seen.answers[picks], classes, title=title, names=called, lang=seen.lang
         ),
         "mistakes",
         table,
