@@ -21,6 +21,8 @@ from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.model.tracing import trace
 from pellucid.visualise.drawing.labels import KOREAN, LAYER_WORDS
+from pellucid.visualise.precision_recall.data import precision_recall
+from pellucid.visualise.precision_recall.figure import precision_recall_figure
 
 SOURCE = Path(pellucid.__file__).parent
 ENGLISH_WORD = re.compile(r"[A-Za-z]{2,}")
@@ -110,6 +112,9 @@ FIGURES: dict[str, Callable[[Sequential], Any]] = {
     "accuracy": lambda m: V.accuracy_figure([0.1], [0.2], lang="ko"),
     "confusion": lambda m: V.confusion_figure(matrix(), normalise=True, lang="ko"),
     "calibration": lambda m: V.reliability_figure(calibrated(), lang="ko"),
+    "precision and recall": lambda m: precision_recall_figure(
+        precision_recall(LABELS, scores()), ["1", "2", "3"], lang="ko"
+    ),
     "mistakes": lambda m: V.mistakes_figure(PICTURES, LABELS, scores(), lang="ko"),
     "filters": lambda m: V.filters_figure(KERNEL, before=KERNEL, name="c1", sort="norm", lang="ko"),
     "grey filters": lambda m: V.filters_figure(KERNEL[:, :, :1], name="c1", scale="each", lang="ko"),

@@ -11,6 +11,7 @@ from pellucid.visualise.features import show_features
 from pellucid.visualise.filters import show_filters
 from pellucid.visualise.histograms import show_histograms
 from pellucid.visualise.judgement import show_calibration, show_confusion, show_mistakes
+from pellucid.visualise.precision_recall import show_precision_recall
 from pellucid.visualise.shifting import show_shift
 from pellucid.visualise.sliding import show_slide
 
@@ -22,6 +23,7 @@ PICTURES = (
     show_excite,
     show_confusion,
     show_calibration,
+    show_precision_recall,
     show_mistakes,
     show_slide,
     show_shift,
