@@ -106,10 +106,10 @@ class Command(typer.core.TyperCommand):
         """Fill in the networks and optimizers there are, and the usual recipe."""
         from pellucid import optimizers, zoo
 
-        told = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
+        words = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
         for parameter in self.params:
             option: Any = parameter
-            option.help = option.help and option.help.format(**told)
+            option.help = option.help and option.help.format(**words)
         super().format_help(ctx, formatter)
 
 
@@ -143,9 +143,9 @@ class Spoken:
 class CommandConsole(Console):
     """The command's: results on standard output, quiet or not, and a signal that ends the training after a step."""
 
-    def __init__(self, quiet: bool, told: Mapping[str, Any]) -> None:
+    def __init__(self, quiet: bool, facts: Mapping[str, Any]) -> None:
         super().__init__()
-        self.quiet, self.told = quiet, told
+        self.quiet, self.facts = quiet, facts
         self.interrupt = Interrupt()
 
     @property
@@ -194,14 +194,14 @@ def train(context: typer.Context, **given: Any) -> None:
         raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
-    told: dict[str, Any] = {"command": list(context.obj)}
+    facts: dict[str, Any] = {"command": list(context.obj)}
     if resume is None:
-        told["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
-        console = CommandConsole(quiet, told)
+        facts["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
+        console = CommandConsole(quiet, facts)
         run = train_run(**{**given, "settings": parse(given["settings"] or [])}, console=console)
     else:
         _refuse_others(_given(context, "resume", "epochs", "threads", "quiet"))
-        console = CommandConsole(quiet, told)
+        console = CommandConsole(quiet, facts)
         run = resume_run(resume, given["epochs"], console=console)
     if console.stopped:
         done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
@@ -226,11 +226,11 @@ def _parameters() -> Iterator[inspect.Parameter]:
             *names, metavar=option.metavar, help=option.help, rich_help_panel=option.panel or None, show_default=False
         )
         rows[name] = option.kind, made
-    for name, (kind, told) in rows.items():
+    for name, (kind, declared) in rows.items():
         default = arguments[name].default if name in arguments else False if kind is bool else None
         wanted = kind | None if default is None else kind
         yield inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[wanted, told]
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[wanted, declared]
         )
 
 

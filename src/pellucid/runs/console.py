@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class Console:
     """What a run called from Python has to say, as `verbose` wants it: 0 nothing, 1 and "auto" a bar, 2 plain lines.
 
-    told: what run.json holds besides. stopped: somebody asked to stop, so nothing is drawn or judged any more.
+    facts: what run.json holds besides. stopped: somebody asked to stop, so nothing is drawn or judged any more.
     """
 
-    told: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = {}
     stopped = False
 
     def __init__(self, verbose: int | str = "auto", callbacks: Listener | Sequence[Listener] | None = None) -> None:

@@ -101,7 +101,7 @@ def draw(folder: Inside, console: Console) -> None:
 def report(folder: Inside, dataset: Dataset, console: Console) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
-    Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is told too.
+    Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is said too.
     """
     console.say(f"test {judge(folder / MODEL_FILE, dataset, console)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:

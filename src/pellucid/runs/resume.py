@@ -100,8 +100,8 @@ def _go_on(
         console.say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
     if place["epoch"] == config.epochs:
         console.note(f"(all {config.epochs} epochs are done; epochs=N trains on)")
-    resumed = {**console.told, "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}
-    told = {
+    resumed = {**console.facts, "epoch": place["epoch"], "batch": place["batch"], "epochs": config.epochs}
+    renewed = {
         **record,
         "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
         "resumed": [*record.get("resumed", []), resumed],
@@ -113,7 +113,7 @@ def _go_on(
         dataset,
         examples,
         config,
-        told,
+        renewed,
         console,
         resume=saved,
         rescheduled=rescheduled,
@@ -134,9 +134,9 @@ def _run_folder(run: Path) -> Inside:
     return folder
 
 
-def _loading(told: Mapping[str, Any]) -> dict[str, Any]:
-    size = told["size"]
-    return {**told, "size": tuple(size) if isinstance(size, list) else size}
+def _loading(written: Mapping[str, Any]) -> dict[str, Any]:
+    size = written["size"]
+    return {**written, "size": tuple(size) if isinstance(size, list) else size}
 
 
 def _config(training: Mapping[str, Any], epochs: int | None) -> TrainConfig:

@@ -125,6 +125,8 @@ def train_run(
         )
     given = dict(settings or {})
     source = None if weights is None else load_weights(path_of(weights, "weights"), model, given, console)
+
+    # What is asked for, by the recipe where nothing is said.
     data_name = data.name if isinstance(data, Dataset) else str(data)
     builder, name = naming(model, data_name, source)
     recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
@@ -139,6 +141,8 @@ def train_run(
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(
         builder, optimizer, learning_rate, loss, given, recipe
     )
+
+    # The pictures, in the size that the network has or wants.
     like = source if model is None or isinstance(model, str) or not model.built else model
     rule = resize or (like.preprocessing.resize if like else RESIZE)
     loading: dict[str, Any] = {
@@ -154,6 +158,8 @@ def train_run(
     with console.bar() as bar:
         dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)
     console.data(dataset)
+
+    # The network for them.
     network = build(model if builder is None else builder, dataset, rule, seed, model_settings, source)
     if standardize or (standardize is None and source is None and recipe.standardize):
         with console.bar() as bar:
@@ -170,8 +176,9 @@ def train_run(
     fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
     network.compile(chosen_optimizer, chosen_loss)
     examples = prepare(network, dataset, config)
-    place = None if out is None else path_of(out, "out")
-    folder = make_run_folder(place, name, data_name)  # only now: whatever is wrong with the arguments has been said
+
+    # The folder, only now: whatever is wrong with the arguments has been said.
+    folder = make_run_folder(None if out is None else path_of(out, "out"), name, data_name)
     training = {
         **config.to_json(),
         "optimizer": network.optimizer.config(),
@@ -183,7 +190,7 @@ def train_run(
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     with checkpoints.locked():
         check_unused(folder)  # somebody else may have been quicker
-        told = record(name, model_settings, network, dataset, loading, start, training)
+        written = record(name, model_settings, network, dataset, loading, start, training)
         parameters = f"{network.count_params():,} parameters"
         console.say(f"{name} ({parameters}) on {dataset.name}: {len(dataset.train):,} pictures")
         shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
@@ -191,7 +198,7 @@ def train_run(
             console.say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
         if weights is None and network.preprocessing.mean is not None:
             console.say(f"pictures {network.preprocessing.in_words()}")
-        return go(folder, checkpoints, network, dataset, examples, config, {**console.told, **told}, console)
+        return go(folder, checkpoints, network, dataset, examples, config, {**console.facts, **written}, console)
 
 
 def go(

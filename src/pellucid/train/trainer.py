@@ -151,8 +151,8 @@ class Trainer:
             except _Stopped:
                 return False
         improved = improves(state, logs, held_out=bool(held))
-        told = {**named(logs, model.metric_names), "learning_rate": state.learning_rate}
-        state.history.append(state.epoch, told, improved=improved)
+        row = {**named(logs, model.metric_names), "learning_rate": state.learning_rate}
+        state.history.append(state.epoch, row, improved=improved)
         speed = state.totals[COUNT] / state.elapsed_s if state.elapsed_s else 0.0
         event = EpochEnded(state.epoch, logs, state.learning_rate, state.elapsed_s, speed, improved, state.waited_s)
         state.end_epoch()
