@@ -11,18 +11,11 @@
 //     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
 //     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)       4 x 3, 10 x 1
 //     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    2 x 3,  8 x 1
-// One vector wide, every multiply-add waits for a load of its own: 10 x 1 reaches 68 GFLOP/s where 6 x 2 reaches 102
-// (Zen 3, from L1), so dense layers end an odd number of vectors with a panel of three.
-// k goes by fours, so that counting is done once for 48 multiply-adds. On a core whose other half a neighbour used
-// (SimpleConvNet's dense layer then took 0.6 to 0.7 ms instead of 0.48, and nothing done about memory helped),
-// SimpleConvNet's inference takes 0.96 of the time (1.27 ms for 1.32), VGG-16's and cifar-net's, with the same in the
-// tile of winograd/winograd.hpp, 0.91 and 0.97.
-// Lost, with AVX-512 on Zen 4: blocks of 128 k, whose panels fill half of L1; a last vector half as wide where that holds
-// its columns (100 as 104, not 112): the second broadcast costs what it spares (dense layers: dense/dots.hpp).
-// m is cut into tiles of nearly equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own
-// sums). A broadcast must not be written 0 + a: that is an addition the compiler has to keep (-0), and it halved the
-// speed. Every out[m][j] is summed over k in the same order whatever the tile, so results do not depend on how m is
-// cut.
+// One vector wide, every multiply-add waits for a load of its own, so dense layers end an odd number of vectors with a
+// panel of three. k goes by fours, so that counting is done once for 48 multiply-adds. m is cut into tiles of nearly
+// equal size (25 rows are 5+5+5+5+5, not 6+6+6+6+1: a tile of one row waits on its own sums). A broadcast must not be
+// written 0 + a: that is an addition the compiler has to keep (-0), and it halved the speed. Every out[m][j] is summed
+// over k in the same order whatever the tile, so results do not depend on how m is cut.
 #pragma once
 #include "common/activation.hpp"
 

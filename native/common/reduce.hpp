@@ -40,8 +40,8 @@ constexpr int64_t reduce_shards(int64_t rows) {
 // Doubles that a sum of `sums` quantities over `columns` columns needs.
 constexpr int64_t reduce_doubles(int64_t sums, int64_t columns) { return kReduceShards * sums * round_up(columns, V); }
 
-// partial (sums, columns rounded up) = what terms.add(row, column, lanes, sums) adds for the rows [begin, end) of `rows`;
-// terms is a struct T with `static constexpr int sums`.
+// partial (sums, columns rounded up) = what terms.add(row, column, lanes, sums) adds for the rows [begin, end) of
+// `rows`; terms is a struct T with `static constexpr int sums`.
 template <typename T>
 void reduce_shard(const T& terms, int64_t begin, int64_t end, int64_t rows, int64_t columns, double* partial) {
     const int64_t width = round_up(columns, V);
@@ -50,8 +50,8 @@ void reduce_shard(const T& terms, int64_t begin, int64_t end, int64_t rows, int6
         for (int64_t c0 = 0; c0 < columns; c0 += V) {
             const int64_t c = vector_start(c0, columns), lanes = at_most(columns - c, V);
             vd sum[T::sums] = {};
-            // A whole vector wherever the rows after it are there to be read, which are many where columns are few; what
-            // they say of other columns is not used.
+            // A whole vector wherever the rows after it are there to be read, which are many where columns are few;
+            // what they say of other columns is not used.
             const int64_t stop = at_most(i + kReduceRows, end);
             const int64_t beyond = lanes == V ? 0 : ceil_div(c + V - columns, columns);
             const int64_t whole = at_least(at_most(stop, rows - beyond), i);

@@ -57,7 +57,7 @@ void pack(const Conv2dBackwardInput& a, const Plan& p, int64_t task) {
 
 namespace scatter {  // its tiles carry the names that those of common/gather_gemm.hpp have
 
-struct Spans {
+struct TileOfSpans {
     const float* dy;   // of the first row and pixel
     float* out;        // of its span, this panel
     int64_t dy_row, out_row, dy_pixel, out_pixel;  // strides
@@ -67,7 +67,7 @@ struct Spans {
 };
 
 template <int R, int NV>
-__attribute__((noinline)) void tile(const Spans& s) {
+__attribute__((noinline)) void tile(const TileOfSpans& s) {
     const float* p[R];
     vi mask;
     for (int64_t lane = 0; lane < V; ++lane) mask[lane] = lane < s.lanes ? -1 : 0;
@@ -104,7 +104,7 @@ __attribute__((noinline)) void tile(const Spans& s) {
     }
 }
 
-using TileFunction = void (*)(const Spans&);
+using TileFunction = void (*)(const TileOfSpans&);
 const TileFunction kTiles2[] = {PELLUCID_TILES(PELLUCID_ROWS2, 2)};
 const TileFunction kTiles1[] = {PELLUCID_TILES(PELLUCID_ROWS1, 1)};
 
@@ -129,7 +129,7 @@ void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& aren
     take(arena, piece(buffer, (y1 - y0) * p.pitch));
     memset(buffer, 0, size_t((y1 - y0) * p.pitch) * sizeof(float));
     const float* dy = a.dy + n * a.OH * a.OW * a.O + g * p.outputs;
-    scatter::Spans s;
+    scatter::TileOfSpans s;
     s.dy_row = a.OW * a.O;
     s.dy_pixel = a.O;
     s.out_row = a.SH * p.pitch;

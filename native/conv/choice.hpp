@@ -44,7 +44,7 @@ constexpr int64_t better(double direct, double four, double two) {
                                                            : int64_t(kWinograd4);
 }
 
-// From `from` to `to` channels with H x W results a picture; the gradient of the input likewise, the other way round.
+// From `from` to `to` channels with H x W results a picture; the gradient of the input likewise, from O to C.
 constexpr int64_t choose_forward(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
     const double direct = double(H * W) * (0.544 * double(K * K * from) + 9) * direct_vectors(to);
     if (K == 5)
@@ -58,12 +58,14 @@ constexpr int64_t choose_gradient(int64_t K, int64_t H, int64_t W, int64_t from,
         double(K * K * from) * direct_vectors(to) * (0.54 * double(H * W) + 40 * double(ceil_div(H * W, 256)));
     if (K == 5)
         return winograd_cycles(kGradient5, 2, H, W, from, to) > kLeastGain * direct ? kDirect : kWinograd4;
-    return better(direct, winograd_cycles(kGradient4, 4, H, W, from, to), winograd_cycles(kGradient2, 2, H, W, from, to));
+    return better(direct, winograd_cycles(kGradient4, 4, H, W, from, to),
+                  winograd_cycles(kGradient2, 2, H, W, from, to));
 }
 
-// The gradient of the kernel behind 2x2 pooling: "direct" gathers what came through (conv/conv2d_pool_backward_kernel.cpp), about
-// 0.7 of the pooled numbers behind a ReLU and dropout: 1.3 cycles a vector while the rows it reads (those of 128 pooled
-// pixels) lie near L1, else 2.3. Winograd has to promise a quarter less: it does the same work whatever came through.
+// The gradient of the kernel behind 2x2 pooling: "direct" gathers what came through
+// (conv/conv2d_pool_backward_kernel.cpp), about 0.7 of the pooled numbers behind a ReLU and dropout: 1.3 cycles a
+// vector while the rows it reads (those of 128 pooled pixels) lie near L1, else 2.3. Winograd has to promise a quarter
+// less: it does the same work whatever came through.
 constexpr int64_t choose_pooled_gradient(int64_t K, int64_t H, int64_t W, int64_t from, int64_t to) {
     const int64_t rows = 2 * at_most(at_least(256 / W, 1), H / 2) + 2;
     const double vector = (rows * (W + 2) * from * 4 <= 64 << 10 ? 1.3 : 2.3) * kLoadLanes / V;
@@ -93,10 +95,10 @@ inline int64_t algorithm_of(const Conv2dBackwardKernel& a) {
     return winograd_applies(a) ? choose_gradient(a.KH, a.OH, a.OW, a.C / a.GROUPS, a.O / a.GROUPS) : int64_t(kDirect);
 }
 // Winograd's along rows (winograd/rows.cpp) for grey pictures' 5x5 kernels. Cycles of a vector of tiles and an output
-// channel, of writing it, and of a row's transform, beside those of four pixels in registers (conv/conv2d_pool.cpp); fitted to
-// 1 to 64 filters on 8 to 64 pixels, where 1.0 to 4.6 is gained from 12 pixels on.
+// channel, of writing it, and of a row's transform, beside those of four pixels in registers (conv/conv2d_pool.cpp).
 inline bool rows_pay(const Conv2dPool& a) {
-    if (a.KH != 5 || a.KW != 5 || a.C != 1 || a.SH * a.SW * a.DH * a.DW != 1 || a.POOL || !pools_by_two(a)) return false;
+    if (a.KH != 5 || a.KW != 5 || a.C != 1 || a.SH * a.SW * a.DH * a.DW != 1) return false;
+    if (a.POOL || !pools_by_two(a)) return false;
     const int64_t tiles = ceil_div(a.QW, 2), vectors = ceil_div(a.O, V);
     const double rows = double(ceil_div(a.QH * tiles, V)) * double(72 * a.O + 10 * V * vectors) +
                         100 * double((2 * a.QH + 4) * ceil_div(tiles, V));

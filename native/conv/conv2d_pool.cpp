@@ -87,15 +87,16 @@ PELLUCID_INLINE void pool_max(const Window& w) {
 
 void pool_average(const Window& w) {
     for (int64_t c0 = w.begin; c0 < w.end; c0 += V) {
-        const int64_t c = w.begin + vector_start(c0 - w.begin, w.end - w.begin), lanes = w.space >= V ? V : at_most(w.end - c, V);
+        const int64_t c = w.begin + vector_start(c0 - w.begin, w.end - w.begin);
+        const int64_t lanes = w.space >= V ? V : at_most(w.end - c, V);
         vf sum = vf{};
         for (int64_t t = 0; t < w.taps; ++t) sum += load(w.rows + w.at[t] + c);
         store_lanes(w.y + c, sum / float(w.taps), lanes);
     }
 }
 
-// Short sums under 2x2 windows: the four pixels of a window are the rows of a register tile of NV vectors, pooled before
-// they leave the registers. Sums of one block of k, so they are those of conv2d.
+// Short sums under 2x2 windows: the four pixels of a window are the rows of a register tile of NV vectors, pooled
+// before they leave the registers. Sums of one block of k, so they are those of conv2d.
 struct Quad {
     const float* pixel[4];
     const int32_t* offset;

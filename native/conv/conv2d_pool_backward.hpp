@@ -30,7 +30,8 @@ Segments segments_of(const Arguments& a) {
     const int64_t channels = a.C / a.GROUPS, width = (a.OW - 1) * a.SW + (a.KW - 1) * a.DW + 1;
     const bool whole = a.DW == 1;
     // A load across two cache lines counts twice: whole vectors are worth up to 2 in 5 more of them.
-    const int64_t pixel = 5 * round_up(channels, kLoadLanes) <= 7 * channels ? round_up(channels, kLoadLanes) : channels;
+    const int64_t whole_pixel = round_up(channels, kLoadLanes);
+    const int64_t pixel = 5 * whole_pixel <= 7 * channels ? whole_pixel : channels;
     Segments s;
     s.view = {true, pixel, width * pixel, width};
     s.columns = a.O / a.GROUPS;

@@ -89,8 +89,8 @@ void share(const Conv2dPoolBackwardKernel& a, const Plan& p, int64_t task, Arena
     Entry* memory;  // of a channel's list one is written past the end
     Entries* lists;
     take(arena, piece(copy, copy_floats(a, s.view, most_rows(a, s.rows)) + V),
-         piece(dz, pixels * round_up(s.columns, V)), piece(corners, pixels), piece(memory, (last - first) * (pixels + 1)),
-         piece(lists, last - first));
+         piece(dz, pixels * round_up(s.columns, V)), piece(corners, pixels),
+         piece(memory, (last - first) * (pixels + 1)), piece(lists, last - first));
     for (int64_t n = a.N * shard / p.shards; n < a.N * (shard + 1) / p.shards; ++n)
         for (int64_t q = 0; q < a.QH; q += s.rows) {
             const int64_t rows = at_most(a.QH - q, s.rows), count = rows * a.QW;
@@ -158,7 +158,8 @@ void reduce(const Conv2dPoolBackwardKernel& a, const Plan& p, int64_t task) {
 void backward_kernel(const Conv2dPoolBackwardKernel& a, const Plan& p) {
     parallel_for(p.shards * a.GROUPS * p.cuts, double(a.N * a.QH * a.QW * a.O) * double(p.s.slots),
                  [&](int64_t task, Arena& arena) { share(a, p, task, arena); });
-    parallel_for(ceil_div(a.O, kOutputs), double(p.shards * a.O * p.s.slots), [&](int64_t task) { reduce(a, p, task); });
+    parallel_for(ceil_div(a.O, kOutputs), double(p.shards * a.O * p.s.slots),
+                 [&](int64_t task) { reduce(a, p, task); });
 }
 
 constexpr Kernel direct = kernel<plan_of, backward_kernel>();

@@ -84,8 +84,8 @@ __attribute__((noinline)) void tile(const Row& t) {
 }
 
 using TileFunction = void (*)(const Row&);
-#define PELLUCID_TILES_OF_FEW(O)                                                                                          \
-    {nullptr, tile<O, 1>, tile<O, 2>, vectors_of(O) < 3 ? nullptr : tile<O, (vectors_of(O) < 3 ? 1 : 3)>,           \
+#define PELLUCID_TILES_OF_FEW(O)                                                                                      \
+    {nullptr, tile<O, 1>, tile<O, 2>, vectors_of(O) < 3 ? nullptr : tile<O, (vectors_of(O) < 3 ? 1 : 3)>,             \
      vectors_of(O) < 4 ? nullptr : tile<O, (vectors_of(O) < 4 ? 1 : 4)>}
 const TileFunction kTiles[kChannels + 1][5] = {
     {}, PELLUCID_TILES_OF_FEW(1), PELLUCID_TILES_OF_FEW(2), PELLUCID_TILES_OF_FEW(3),
@@ -129,7 +129,8 @@ Band band_of(const Arguments& a, const Plan& p, int64_t task, int64_t results, A
     return b;
 }
 
-// y = row oy of the band, without the activation; its planes lie `plane` floats apart, and are written in whole vectors.
+// y = row oy of the band, without the activation; its planes lie `plane` floats apart, and are written in whole
+// vectors.
 template <typename Arguments>
 void convolve_row(const Arguments& a, const Plan& p, const Band& b, int64_t oy, float* y, int64_t plane) {
     const Planes& planes = p.planes;

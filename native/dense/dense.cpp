@@ -106,7 +106,9 @@ void run_strips(const Strips& p) {
 
 // How a product of a batch with a matrix is done, by its sizes, and what it needs of the workspace.
 enum class How { streamed, packed, strips };
-How how(int64_t N, const Matrix& m) { return N <= kStreamed ? How::streamed : few_columns(m) ? How::packed : How::strips; }
+How how(int64_t N, const Matrix& m) {
+    return N <= kStreamed ? How::streamed : few_columns(m) ? How::packed : How::strips;
+}
 
 Matrix matrix_of(const Dense& a) { return {a.kernel, a.UNITS, false, a.INPUTS, a.UNITS}; }
 Matrix matrix_of(const DenseBackwardInput& a) { return {a.kernel, a.UNITS, true, a.UNITS, a.INPUTS}; }

@@ -13,8 +13,8 @@
 // are fetched row by row. Few wide strips are shared out by blocks of k, whose sums are added in order at the end.
 //
 // To the input, a row of weights is a column of the matrix: strips of rows > runs of 32768 / N k > 16 rows (8 without
-// AVX) > blocks of 256 k > groups of 4 k > examples. A block is copied together first, since rows 4 KB apart share a set
-// of L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
+// AVX) > blocks of 256 k > groups of 4 k > examples. A block is copied together first, since rows 4 KB apart share a
+// set of L1, and the 8 registers are made from it by transposing squares of 4 x 4. Up to 4 examples keep their sums in
 // registers.
 //
 // Every sum runs over k in order within a block of 256 and over the blocks in order, as in the product for many
@@ -317,7 +317,8 @@ constexpr bool partial_fits(int64_t blocks, int64_t N, int64_t columns) {
     return blocks * N * columns <= kPartialFloats;
 }
 // How the work is shared out, and what it needs of the workspace.
-inline Stream stream_of(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue, Memory& memory) {
+inline Stream stream_of(const float* in, float* out, const Matrix& m, int64_t N, const Epilogue& epilogue,
+                        Memory& memory) {
     Stream s{};
     s.in = in;
     s.out = out;

@@ -42,8 +42,8 @@ inline int64_t list_some(const float* x, int64_t first, int64_t end, int32_t* li
 }
 
 // The same for `width` columns, whole vectors.
-inline void add_some(const float* weights, int64_t stride, const float* x, const int32_t* k, int64_t count, int64_t width,
-                     float* sums) {
+inline void add_some(const float* weights, int64_t stride, const float* x, const int32_t* k, int64_t count,
+                     int64_t width, float* sums) {
     int64_t j = 0;
     for (; j + 8 * V <= width; j += 8 * V) add_rows<8>(weights + j, stride, x, k, count, sums + j);
     for (; j + 6 * V <= width; j += 6 * V) add_rows<6>(weights + j, stride, x, k, count, sums + j);

@@ -52,8 +52,8 @@ void run_adam(const Adam& a) {
     });
 }
 
-PELLUCID_INLINE vf gradient(const float* param, const float* grad, const double* control, double weight_decay, int64_t i,
-                            int64_t lanes) {
+PELLUCID_INLINE vf gradient(const float* param, const float* grad, const double* control, double weight_decay,
+                            int64_t i, int64_t lanes) {
     vf g = load_lanes(grad + i, lanes) * float(control[2]);
     if (weight_decay != 0.0) g += float(weight_decay) * load_lanes(param + i, lanes);
     return g;

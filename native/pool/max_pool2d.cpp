@@ -68,8 +68,8 @@ PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
     return from_bytes(bytes);
 }
 
-// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Row of windows oy,
-// or what is left below them, of picture n.
+// Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Row of windows
+// oy, or what is left below them, of picture n.
 void backward_side_by_side(const MaxPool2dBackward& a, int64_t n, int64_t oy) {
     const int64_t first = oy * a.PH, rows = at_most(a.PH, a.H - first);
     float* dx = a.dx + (n * a.H + first) * a.W * a.C;

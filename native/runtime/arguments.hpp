@@ -1,10 +1,10 @@
 // What every kernel is given: one struct a kernel, each field 8 bytes (a pointer, an int64_t or a double).
 //
-// A struct is declared once, as a list of ARRAY(type, name, extent), SIZE(name) and REAL(name). The list becomes the C++
-// struct here, and in runtime/registry.cpp the table that Python fills fields by and the extents that arrays must have: how
-// many entries a kernel reads or writes, by the sizes; an array of `maybe(extent)` may be null. runtime/checks.cpp says what
-// sizes may be. The field N is always the number of examples; a program may run any kernel with a smaller N than it was
-// built for. An ARRAY that is not const is written. Letters are those of the Python docstrings.
+// A struct is declared once, as a list of ARRAY(type, name, extent), SIZE(name) and REAL(name). An ARRAY that is not
+// const is written; its extent says how many entries a kernel uses of it, by the sizes, and with `maybe(extent)` it may
+// be null. The field N is always the number of examples; a program may run any kernel with a smaller N than it was
+// built for. Letters are those of the Python docstrings. Here the list becomes the C++ struct, in runtime/registry.cpp
+// the table that Python fills fields by; runtime/checks.cpp says what sizes may be.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -219,7 +219,7 @@
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 
 // Fields of type SIZE that hold a choice: CHOICE(name, word). Kernels compare the name's number, Python gives the word;
-// runtime/registry.cpp tells it of them. A new choice goes to the end of its list.
+// runtime/registry.cpp lists them for it. A new choice goes to the end of its list.
 #define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
     CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
     CHOICE(kTanh, "tanh") CHOICE(kElu, "elu")
@@ -227,10 +227,12 @@
     CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
     CHOICE(kAbsoluteError, "mean_absolute_error")
 // Which answers of an elementwise loss are hits.
-#define PELLUCID_ACCURACIES(CHOICE) CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
+#define PELLUCID_ACCURACIES(CHOICE)                                                                                   \
+    CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
 #define PELLUCID_POOLINGS(CHOICE) CHOICE(kMax, "max") CHOICE(kAverage, "average")
-// Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2" F(2x2,3x3),
-// "winograd_rows" F(4,5) along rows, for one channel before pooling. "few_filters" says that conv2d_pool_map pays.
+// Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2"
+// F(2x2,3x3), "winograd_rows" F(4,5) along rows, for one channel before pooling. "few_filters" says that
+// conv2d_pool_map pays.
 #define PELLUCID_ALGORITHMS(CHOICE)                                                                                   \
     CHOICE(kChoose, "auto") CHOICE(kDirect, "direct") CHOICE(kWinograd4, "winograd") CHOICE(kWinograd2, "winograd2")  \
     CHOICE(kWinogradRows, "winograd_rows") CHOICE(kFewFilters, "few_filters")

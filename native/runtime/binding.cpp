@@ -1,6 +1,6 @@
-// The Python module: steps, programs, threads, instruction sets. Shapes are checked by ops/native; element types,
-// contiguity, writability and, whoever calls, that sizes are sane and arrays as long as they say (runtime/checks.cpp) here, since
-// here the pointers are taken.
+// The Python module: steps, programs, threads, instruction sets. Arrays are checked here, where their pointers are
+// taken: element types, contiguity, writability; runtime/checks.cpp compares their lengths with the sizes, and the
+// sizes with their limits. ops/native, which makes the fields, has seen to shapes.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -97,7 +97,8 @@ struct Step : BoundKernel {
         const int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (field.writable ? PyBUF_WRITABLE : 0);
         if (PyObject_GetBuffer(value, &view, flags) != 0) {
             PyErr_Clear();
-            throw refusal(field, std::string(field.writable ? "must be a writable" : "must be a") + " C-contiguous array");
+            throw refusal(field, std::string(field.writable ? "must be a writable" : "must be a") +
+                                     " C-contiguous array");
         }
         const bool fits = same_type(view.format, view.itemsize, field.type);
         void* data = view.buf;
@@ -139,8 +140,8 @@ nb::dict sizes_of(const Step& step) {
     return sizes;
 }
 
-// Calls work() without the GIL. A thread that asks for it while Python ends is ended by unwinding its stack, which would
-// abort the process on its way through C++: such a thread waits here for the end.
+// Calls work() without the GIL. A thread that asks for it while Python ends is ended by unwinding its stack, which
+// would abort the process on its way through C++: such a thread waits here for the end.
 template <typename Work>
 void without_gil(const Work& work) {
     struct Release {
@@ -185,7 +186,8 @@ struct Changes {
         for (nb::handle pair : pairs) {
             const Py_buffer &memory = take(pair[0]), &values = take(pair[1]);
             const size_t bytes = size_t(memory.len);
-            if (count < 0 || (bytes ? size_t(values.len) % bytes || size_t(values.len) / bytes != size_t(count) : values.len))
+            const size_t given = size_t(values.len);
+            if (count < 0 || (bytes ? given % bytes || given / bytes != size_t(count) : given))
                 throw Refusal("run_steps: an array of " + std::to_string(bytes) + " bytes was given values of " +
                               std::to_string(values.len) + " bytes for " + std::to_string(count) + " runs");
             list.push_back({static_cast<char*>(memory.buf), static_cast<char*>(values.buf), bytes});

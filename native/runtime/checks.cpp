@@ -8,7 +8,7 @@ namespace pellucid {
 namespace {
 
 constexpr int64_t kSide = int64_t(1) << 20;      // window, stride, dilation, padding: geometry.MAX_SIDE
-constexpr int64_t kNumbers = int64_t(1) << 30;   // of one example, a kernel, or what is copied of them: offsets are int32
+constexpr int64_t kNumbers = int64_t(1) << 30;   // of one example, a kernel, or a copy of them: offsets are int32
 constexpr int64_t kEntries = int64_t(1) << 46;   // of any array
 constexpr int64_t kWork = int64_t(1) << 62;      // products of entries and taps are counted in int64
 
@@ -42,9 +42,10 @@ class Sizes {
 public:
     explicit Sizes(BoundKernel& step) : step_(step) {}
     uint64_t* find(const char* name) const {
-        for (int64_t i = 0; i < step_.signature->count; ++i)
-            if (step_.signature->fields[i].kind == Kind::size && std::strcmp(step_.signature->fields[i].name, name) == 0)
-                return &step_.arguments[size_t(i)];
+        for (int64_t i = 0; i < step_.signature->count; ++i) {
+            const Field& field = step_.signature->fields[i];
+            if (field.kind == Kind::size && std::strcmp(field.name, name) == 0) return &step_.arguments[size_t(i)];
+        }
         return nullptr;
     }
     int64_t operator[](const char* name) const {
@@ -95,12 +96,14 @@ std::string convolution_objection(const Sizes& s) {
     const int64_t groups = s["GROUPS"];
     if (s["C"] % groups || s["O"] % groups) return "channels and filters do not divide into groups";
     const Count height = padded(s, kConvolution[0]), width = padded(s, kConvolution[1]);
-    const Count around = (Count(s["OH"]) + span_of(s, kConvolution[0])) * (Count(s["OW"]) + span_of(s, kConvolution[1]));
+    const Count rows = Count(s["OH"]) + span_of(s, kConvolution[0]);
+    const Count columns = Count(s["OW"]) + span_of(s, kConvolution[1]);
     const Count kernel = Count(s["KH"]) * s["KW"] * s["C"] * s["O"];
-    for (const Count count : {height * width * s["C"], around * s["O"], kernel})
+    for (const Count count : {height * width * s["C"], rows * columns * s["O"], kernel})
         if (kNumbers <= count.value)
-            return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" + std::to_string(s["C"]) +
-                   " with " + std::to_string(s["O"]) + " filters is too large for the compiled kernel";
+            return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" +
+                   std::to_string(s["C"]) + " with " + std::to_string(s["O"]) +
+                   " filters is too large for the compiled kernel";
     return "";
 }
 
@@ -150,7 +153,8 @@ std::string size_objection(const Sizes& s) {
         if (s["GROUPS"] != 1 || !beside)
             return "windows must lie side by side, without padding, behind a convolution in one group";
     }
-    if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= (Count(s["INPUTS"]) * s["UNITS"]).value))
+    const Count weights = Count(s["INPUTS"]) * s["UNITS"];
+    if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= weights.value))
         return "rows or weights are too many for the compiled kernel";
     const char* const numbers = s.is("softmax_cross_entropy") ? "K" : s.is("elementwise_loss") ? "INNER" : nullptr;
     if (numbers && s[numbers] < 1 && s["N"] > 0) return "there must be at least one number a picture";

@@ -5,11 +5,9 @@
 // left, and waits only for the workers that really entered: a worker the system has put to sleep delays nobody. A
 // second caller, or a nested call, finds the pool busy and runs its tasks itself.
 //
-// Each thread begins with a share of the tasks that lie side by side, the same of every job, and then takes what is left
-// of the others'. Tasks are mostly pictures in order, so that a thread finds in its own cache what it wrote in the job
-// before; and every second job goes through the shares from behind, since what was written last is there still. Against
-// one counter for all (Zen 3, two threads, medians of pairs): a training step of LeNet takes 0.79 of the time, of
-// SimpleConvNet 0.88, of cifar-net 0.89; without going backwards 0.83, 0.90 and 1.02. Inference gains 0 to 5 %.
+// Each thread begins with a share of the tasks that lie side by side, the same of every job, and then takes what is
+// left of the others'. Tasks are mostly pictures in order, so that a thread finds in its own cache what it wrote in the
+// job before; and every second job goes through the shares from behind, since what was written last is there still.
 #include "runtime/parallel.hpp"
 
 #include <atomic>
@@ -31,9 +29,8 @@ namespace pellucid {
 namespace {
 
 constexpr double kInlineWork = 30000.0;  // below this a wake-up costs more than it saves
-// A worker looks for the next job this long before it sleeps. Layers called one by one from Python leave gaps of some
-// 100 us; after 50 us of looking, the workers slept in most of them, and a step of scratch's SimpleConvNet took 13.7 ms
-// where it takes 12.1 with 300 us and 11.2 with 1000. A lowered program leaves no gaps.
+// A worker looks for the next job this long before it sleeps: layers called one by one from Python leave gaps of some
+// 100 us, a lowered program none.
 constexpr int kSpinMicroseconds = 1000;
 // One that the system has put to sleep with a task in hand, or that cannot run because another library's threads spin,
 // lets the caller wait for milliseconds. So many small programs then go without others.
@@ -247,7 +244,7 @@ void forget_after_fork() {
     num_forks.fetch_add(1);
 }
 
-// The pool is one caller's; let go of on every way out.
+// The pool is one caller's; let go of however it is left.
 struct Hold {
     explicit Hold(Global& g) : global(g), held(!g.busy.exchange(true, std::memory_order_acquire)) {}
     Hold(const Hold&) = delete;

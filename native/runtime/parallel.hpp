@@ -13,9 +13,9 @@ struct Arena {
 };
 
 // At least `bytes` bytes, 64-byte aligned, contents undefined; valid until the next call on the same arena.
-// Where there is no memory it does not return: the task is left where it stands, by longjmp, and done by another thread;
-// where that one has none either, the kernel is left and with_memory answers false. So a task reserves before it writes,
-// and nothing in a kernel may want a destructor.
+// Where there is no memory it does not return: the task is left where it stands, by longjmp, and done by another
+// thread; where that one has none either, the kernel is left and with_memory answers false. So a task reserves before
+// it writes, and nothing in a kernel may want a destructor.
 void* arena_reserve(Arena& arena, size_t bytes);
 
 using Task = void (*)(void* context, int64_t task, Arena& arena);

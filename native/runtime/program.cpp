@@ -79,7 +79,7 @@ void Workspace::release_above(int64_t bytes) {
 Workspace::~Workspace() { std::free(data_); }
 
 Outcome run_once(const BoundKernel& bound) {
-    constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training (5 MB) would be held all along
+    constexpr int64_t kKept = int64_t(1) << 20;  // more is given back: a look inside a training would be held all along
     thread_local Workspace workspace;
     const int64_t own = whole_lines(bound.workspace_bytes());
     char* const memory = static_cast<char*>(workspace.reserve(own + bound.prepared_bytes()));
@@ -163,7 +163,7 @@ Outcome ProgramData::run_steps(int64_t n, int64_t count, const std::vector<Chang
         if (outcome.status == kOutOfMemory) {
             if (done == 0) return outcome;
             for (const Change& c : after) std::memcpy(c.memory, c.values + size_t(done - 1) * c.bytes, c.bytes);
-            return {};  // this run is as if it had not begun; whoever tries it again is told
+            return {};  // this run is as if it had not begun; whoever tries it again gets the error
         }
         for (const Change& c : after) std::memcpy(c.values + size_t(done) * c.bytes, c.memory, c.bytes);
         if (outcome.status != kOk) return outcome;

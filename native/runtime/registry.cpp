@@ -23,7 +23,8 @@ template <typename T> struct ArrayField<const T> {
     static constexpr bool writable = false;
 };
 
-#define PELLUCID_ARRAY(type, name, extent) {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable, #extent},
+#define PELLUCID_ARRAY(type, name, extent) \
+    {#name, Kind::array, ArrayField<type>::letter, ArrayField<type>::writable, #extent},
 #define PELLUCID_SIZE(name) {#name, Kind::size, 0, false, ""},
 #define PELLUCID_REAL(name) {#name, Kind::real, 0, false, ""},
 #define PELLUCID_FIELDS(Struct, name, FIELDS) \

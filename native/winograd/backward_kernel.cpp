@@ -276,7 +276,8 @@ void run_pooled(const Conv2dPoolBackwardKernel& a, const PooledPlan& plan, Conte
 
 }  // namespace
 
-const Kernel kernels::winograd_conv2d_backward_kernel = kernel<plan_of<Conv2dBackwardKernel>, run<Conv2dBackwardKernel>>();
+const Kernel kernels::winograd_conv2d_backward_kernel =
+    kernel<plan_of<Conv2dBackwardKernel>, run<Conv2dBackwardKernel>>();
 const Kernel kernels::winograd_conv2d_pool_backward_kernel = kernel<pooled_plan, run_pooled>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

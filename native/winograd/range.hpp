@@ -2,14 +2,13 @@
 //
 // The roundings of F(4x4, 3x3) and of F(4, 5) along rows are relative to the largest number of a tile's window, not to
 // what a result sums: one pixel 10^4 times its neighbours costs the tile's other results 4 digits, a NaN or an infinity
-// all of them. (F(2x2) has no such results: each number of a window is in the sums of just those that need it.) So while
-// windows are transformed, the largest of a few of their points is taken along (`watched` of each transform: every pixel
-// is in one of them, and a constant cancels in none) and compared with what the picture is like: the mean of 64 of its
-// pixels, each by its largest channel, without the 5 largest, or a line of small maps (up to 8). A picture that
-// exceeds kRange times that is computed again, directly, by itself (Guarded), so its bits do not depend on its
+// all of them. (F(2x2) has no such results: each number of a window is in the sums of just those that need it.) So
+// while windows are transformed, the largest of a few of their points is taken along (`watched` of each transform:
+// every pixel is in one of them, and a constant cancels in none) and compared with what the picture is like: the mean
+// of 64 of its pixels, each by its largest channel, without the 5 largest, or a line of small maps (up to 8). A picture
+// that exceeds kRange times that is computed again, directly, by itself (Guarded), so its bits do not depend on its
 // batch; the gradient of the kernel, where one picture or its gradient exceeds kGradientRange, whole: its sums over all
-// tiles hide more. What stays below costs at most 3 * 10^-4 of the
-// results' root mean square.
+// tiles hide more. What stays below costs at most 3 * 10^-4 of the results' root mean square.
 #pragma once
 #include "conv/choice.hpp"
 #include "conv/conv2d_pool.hpp"
@@ -18,7 +17,7 @@ namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr float kRange = 256, kGradientRange = 64 * kRange;
-constexpr int64_t kSample = 64, kTop = 5, kMostTop = 8;  // pixels; those of them that do not count, at least and at most
+constexpr int64_t kSample = 64, kTop = 5, kMostTop = 8;  // pixels; those that do not count, at least and at most
 constexpr int64_t kQuick = 6;              // pixels that tell of most pictures
 constexpr int64_t kLargest = 32;           // of a picture of one channel, at most
 constexpr int32_t kMagnitude = 0x7fffffff;  // floats without sign are ordered as integers, NaN last
@@ -54,8 +53,8 @@ inline int32_t bits_of(float f) {
     return bits;
 }
 
-// As what numbers are like that are mostly zero, which tell nothing: the geometric mean of the others, as bits (their mean
-// is one of logarithms, nearly). A few that are bright hardly move it. `magnitude(i)` of each is asked.
+// As what numbers are like that are mostly zero, which tell nothing: the geometric mean of the others, as bits (their
+// mean is one of logarithms, nearly). A few that are bright hardly move it. `magnitude(i)` of each is asked.
 template <typename Magnitude>
 int32_t usual_of_few(int64_t count, Magnitude magnitude) {
     int64_t sum = 0, some = 0;
@@ -91,8 +90,9 @@ int32_t range_limit(float range, int64_t H, int64_t W, Largest largest) {
     return limit > 0 && limit < kHuge ? limit : kHuge;
 }
 
-// Whether `most`, the bits of a magnitude, is in range of a picture. The smallest of a few pixels, by channels, tells at
-// once of most, since no few bright ones or lines can be all of them; only else are more asked, at 10 times the price.
+// Whether `most`, the bits of a magnitude, is in range of a picture. The smallest of a few pixels, by channels, tells
+// at once of most, since no few bright ones or lines can be all of them; only else are more asked, at 10 times the
+// price.
 template <typename Largest>
 bool in_range(int32_t most, float range, int64_t H, int64_t W, Largest largest) {
     if (most >= kHuge) return false;
@@ -182,11 +182,12 @@ struct Guarded {
         again.ALGORITHM = kDirect;
         return again;
     }
+    static uint8_t* bytes_of(const A& a, Memory& memory) { return memory.take<uint8_t>(a.N); }
     static void run(const void* arguments, Context& context) {
         const A& a = *static_cast<const A*>(arguments);
-        Context inner = context;
         Memory memory{context.workspace};
-        inner.out_of_range = memory.take<uint8_t>(a.N);
+        Context inner = context;
+        inner.out_of_range = bytes_of(a, memory);
         inner.workspace = memory.take<char>(0);
         memset(inner.out_of_range, 0, size_t(a.N));
         FAST.run(&a, inner);
@@ -203,7 +204,9 @@ struct Guarded {
         const A& a = *static_cast<const A*>(arguments);
         A again = directly(a);
         only_picture(again, 0);
-        return round_up(a.N, 64) + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
+        Memory counted;
+        bytes_of(a, counted);
+        return counted.used + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
     }
 };
 template <typename A, const Kernel& FAST, const Kernel& WHOLE>

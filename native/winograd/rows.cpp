@@ -2,23 +2,23 @@
 // on grey pictures.
 //
 // Four neighbours in a row of results are, for each row of the kernel, 8 products of transformed numbers where direct
-// convolution has 20; the kernel's 5 rows are summed before the one transform back. With its 16 operations that makes 14
-// for a result, not 25. Along both axes, F(2x2, 5x5) needs 25 again, 64 of 100 for the transform back: with one channel only
-// rows are left to sum.
+// convolution has 20; the kernel's 5 rows are summed before the one transform back. With its 16 operations that makes
+// 14 for a result, not 25. Along both axes, F(2x2, 5x5) needs 25 again, 64 of 100 for the transform back: with one
+// channel only rows are left to sum.
 //
 // Loop order: bands of pictures (and shares of the output channels, where those are few) > vectors of tiles > threes of
-// output channels > 8 points > the 6 rows of the picture under 2 rows of results. Lanes are tiles, 4 pixels wide: 2 rows of
-// results x 3 channels are 6 accumulators (chains of 5, but those of the next point are ready), and each vector of the
-// picture serves both rows. The sums of all points, 48 vectors, pass through L1; the transform back, bias, pooling and
-// activation happen in registers. Then tiles x channels are transposed to pixels x channels.
+// output channels > 8 points > the 6 rows of the picture under 2 rows of results. Lanes are tiles, 4 pixels wide: 2
+// rows of results x 3 channels are 6 accumulators (chains of 5, but those of the next point are ready), and each vector
+// of the picture serves both rows. The sums of all points, 48 vectors, pass through L1; the transform back, bias,
+// pooling and activation happen in registers. Then tiles x channels are transposed to pixels x channels.
 //
-// The transformed picture is v[point][parity of the row][row / 2 * tiles + tile], so what a pair of rows needs lies in the
-// same lane of 6 vectors at fixed distances, and vectors run on from row to row: 24 x 24 results are 9 vectors of 8
+// The transformed picture is v[point][parity of the row][row / 2 * tiles + tile], so what a pair of rows needs lies in
+// the same lane of 6 vectors at fixed distances, and vectors run on from row to row: 24 x 24 results are 9 vectors of 8
 // tiles, not 12 with a quarter of each empty. Up to 4 small pictures share vectors, side by side: with 16 lanes two of
-// those are 9 vectors, one is 5. 6 KB for a picture of 28 x 28; a band's, up to 128 KB, stay in L2 (4 pictures of 512 x
-// 512, 1 -> 16: 9.4 ms, without bands 13.3).
+// those are 9 vectors, one is 5. 6 KB for a picture of 28 x 28; a band's, up to 128 KB, stay in L2.
 //
-// Pictures out of range (winograd/range.hpp) are found here by all of their pixels, of which a band needs few registers.
+// Pictures out of range (winograd/range.hpp) are found here by all of their pixels, of which a band needs few
+// registers.
 #include "common/transpose.hpp"
 #include "conv/conv2d.hpp"
 #include "conv/conv2d_pool.hpp"
@@ -76,7 +76,8 @@ void transform_kernel(const Conv2dPool& a, float* to) {
         for (int64_t row = 0; row < kTaps; ++row) {
             const int64_t lanes = at_most(a.O - c, V);
             vf g[kTaps], u[kPoints];
-            for (int64_t tap = 0; tap < kTaps; ++tap) g[tap] = load_lanes(a.kernel + (row * kTaps + tap) * a.O + c, lanes);
+            for (int64_t tap = 0; tap < kTaps; ++tap)
+                g[tap] = load_lanes(a.kernel + (row * kTaps + tap) * a.O + c, lanes);
             Kernel8::apply(g, u);
             for (int64_t lane = 0; lane < lanes; ++lane)
                 for (int64_t point = 0; point < kPoints; ++point)
@@ -200,7 +201,8 @@ __attribute__((noinline)) void block(const Block& b) {
 
 // Tiles x channels to pixels x channels: a vector of tiles, `channels` of them from `first` on.
 template <bool PLACES>
-void write_pixels(const Conv2dPool& a, const int64_t (&at)[2][V], const float* staged, int64_t first, int64_t channels) {
+void write_pixels(const Conv2dPool& a, const int64_t (&at)[2][V], const float* staged, int64_t first,
+                  int64_t channels) {
     for (int64_t c0 = 0; c0 < channels; c0 += V) {
         const int64_t c = vector_start(c0, channels), lanes = at_most(channels - c, V);
         for (int64_t half = 0; half < 2; ++half)

@@ -77,7 +77,7 @@ struct KernelGradient4 {  // G^T
 };
 struct F4 {
     static constexpr int tile = 4, kernel = 3, window = 6, points = 36;
-    static constexpr bool spreads = true;  // a number's roundings to results that do not need it; gradients of kernels always
+    static constexpr bool spreads = true;  // roundings to results that do not need the number (kernels' gradients: all)
     using Input = Input4;
     using Kernel = Kernel4;
     using Output = Output4;
@@ -85,9 +85,9 @@ struct F4 {
     using KernelGradient = KernelGradient4;
 };
 
-// F(4, 5) along rows (winograd/rows.cpp): 0, +-1, +-2, +-1/2 and infinity. Of all triples of 3/8, 1/2, 5/8, 3/4, 1, 5/4,
-// 3/2, 7/4, 2 and 5/2 these magnify roundings least, by simulation of 5 rows: root mean square 1.03, largest 8 units of
-// eps * the sum of absolute values; 1, 2, 3 magnify 8 times as much.
+// F(4, 5) along rows (winograd/rows.cpp): 0, +-1, +-2, +-1/2 and infinity. Of all triples of 3/8, 1/2, 5/8, 3/4, 1,
+// 5/4, 3/2, 7/4, 2 and 5/2 these magnify roundings least, by simulation of 5 rows: root mean square 1.03, largest 8
+// units of eps * the sum of absolute values; 1, 2, 3 magnify 8 times as much.
 struct Input8 {  // B^T: x (x^2 - 1) (x^2 - 4) (x^2 - 1/4), divided by each factor
     static constexpr int from = 8, to = 8, step = 4;
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
@@ -132,8 +132,8 @@ struct Output8 {  // A^T
     }
 };
 
-// F(2x2, 5x5): windows and points of F(4x4, 3x3), two pixels apart. Measured errors in units of eps * the largest sum of
-// absolute values: 1 to 5 forward, 1 to 7 to the input, 4 to 22 to the kernel (most where few tiles are summed).
+// F(2x2, 5x5): windows and points of F(4x4, 3x3), two pixels apart. Measured errors in units of eps * the largest sum
+// of absolute values: 1 to 5 forward, 1 to 7 to the input, 4 to 22 to the kernel (most where few tiles are summed).
 struct Input5 : Input4 {
     static constexpr int step = 2;
 };
