@@ -110,6 +110,7 @@ CONVOLUTIONS: Variants = {
         {"x": (9, 13, 17, 3), "kernel": (3, 2, 3, 45), "bias": None, "strides": (2, 2), "padding": NO_PADS,
          "activation": "tanh"},
     ),
+    "conv2d_addend": ("conv2d", {"x": (9, 13, 17, 6), "kernel": (3, 3, 6, 30), "addend": (9, 13, 17, 30), **SAME3}),
     "conv2d_few_filters": ("conv2d", {"x": (9, 21, 30, 1), "kernel": (5, 5, 1, 6), "activation": "sigmoid", **SAME5}),
     "conv2d_backward_input": (
         "conv2d_backward_input",
@@ -152,12 +153,14 @@ POOLINGS: Variants = {
     "max_pool2d_backward": ("max_pool2d_backward", {"dx": (9, 21, 23, 45), "argmax": PLACES, **POOL}),
     "avg_pool2d": ("avg_pool2d", {"x": (9, 21, 23, 45), **POOL}),
     "avg_pool2d_few": ("avg_pool2d", {"x": (9, 21, 23, 6), **SIDE_BY_SIDE}),
-    "avg_pool2d_backward": ("avg_pool2d_backward", {"dx": (9, 21, 23, 45), "y": None, "dbias": None, **POOL}),
+    "avg_pool2d_backward": ("avg_pool2d_backward", {"dx": (9, 21, 23, 45), **POOL}),
     "avg_pool2d_backward_activation": (
-        "avg_pool2d_backward", {"dx": (9, 21, 23, 6), "activation": "sigmoid", **SIDE_BY_SIDE},
+        "avg_pool2d_backward",
+        {"dx": (9, 21, 23, 6), "y": (9, 21, 23, 6), "dbias": (6,), "activation": "sigmoid", **SIDE_BY_SIDE},
     ),
     "avg_pool2d_backward_activation_overlapping": (
-        "avg_pool2d_backward", {"dx": (9, 21, 23, 45), "activation": "leaky_relu", "slope": 0.1, **POOL},
+        "avg_pool2d_backward",
+        {"dx": (9, 21, 23, 45), "y": (9, 21, 23, 45), "dbias": (45,), "activation": "leaky_relu", "slope": 0.1, **POOL},
     ),
 }  # fmt: skip
 _GATHERED = {"source": (40, 31, 17, 3), "indices": (40,), "out": (9, 31, 17, 3), "cursor": np.array([4])}

@@ -63,7 +63,7 @@ def made(op: Op, call: Call, draw: Draw, empty: Empty = lambda axis, shape: alig
         if name not in op.arrays:
             values[name] = value
     for name in op.arrays:
-        given = call.values.get(name, ())
+        given = call.values.get(name, op.defaults.get(name, ()))
         if isinstance(given, np.ndarray) or given is None:
             values[name] = given
         else:

@@ -26,7 +26,8 @@ Twin = TypeVar("Twin", bound=Callable[..., None])
 class Call:
     """A typical call: its size in words, and the arguments by name, arrays as shapes.
 
-    Only arrays from which the other shapes follow are named; of those that may be left out, only those that are not.
+    Named are arrays from which the other shapes follow, and those with a default that are to be there; None is one that
+    has no default, and is not to be there.
     """
 
     words: str

@@ -61,7 +61,7 @@ def _blocks(pictures: int, bytes_each: int) -> Iterator[slice]:
         call("100 x 28x28x1, 5x5, 30", x=(100, 28, 28, 1), kernel=(5, 5, 1, 30), bias=None, **VALID),
         call("16 x 56x56x64, 3x3, 64", x=MAP, kernel=(3, 3, 64, 64), **SAME3),
         call("16 x 56x56x64, 1x1, 64", x=MAP, kernel=(1, 1, 64, 64), **VALID),
-        call("the same + addend", x=MAP, kernel=(1, 1, 64, 64), bias=None, addend=None, activation="relu", **VALID),
+        call("the same + addend", x=MAP, kernel=(1, 1, 64, 64), addend=MAP, activation="relu", **VALID),
     ],
 )
 def conv2d(

@@ -15,7 +15,11 @@ def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
 
 @op(
     fields={"source": ("bytes", "floats")},
-    typical=[call("1000 x 28x28x1 of uint8", source=(10_000, 28, 28, 1), indices=(10_000,), out=(1000, 28, 28, 1))],
+    typical=[
+        call(
+            "1000 x 28x28x1 of uint8", source=(10_000, 28, 28, 1), indices=(10_000,), out=(1000, 28, 28, 1), cursor=(1,)
+        )
+    ],
 )
 def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None = None) -> None:
     """out[i] = source[indices[cursor + i]] * scale + offset, a scale and an offset for each channel."""
@@ -23,7 +27,7 @@ def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Arra
     out += offset
 
 
-@op(typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,))])
+@op(typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,), cursor=(1,))])
 def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> None:
     """out[i] = labels[indices[cursor + i]]."""
     out[...] = labels[_chosen(indices, len(out), cursor)]

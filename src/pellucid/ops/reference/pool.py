@@ -93,7 +93,7 @@ def _lacks_what_was_pooled(values: Mapping[str, Any]) -> str | None:
 @op(
     flops=POOLING_FLOPS,
     refuse=_lacks_what_was_pooled,
-    typical=[call("64 x 56x56x64, 2x2", dx=LONG, y=None, dbias=None, **HALVED)],
+    typical=[call("64 x 56x56x64, 2x2", dx=LONG, **HALVED)],
 )
 def avg_pool2d_backward(
     dy: Array,
