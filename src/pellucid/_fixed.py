@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -44,14 +45,17 @@ class _Maker(type):
 def _parameters(classes: Sequence[type]) -> list[inspect.Parameter]:
     """Those of the first constructor among these classes, without self.
 
-    `**named: Unpack[...]` stands for those that it hands on to the next one, by position too where there is a `*`.
+    `**named: Unpack[Names]` stands for what it hands on to the next one: the keys of that TypedDict, by position too
+    where there is a `*`.
     """
     place = next(place for place, cls in enumerate(classes) if "__init__" in vars(cls))
     own = list(inspect.signature(vars(classes[place])["__init__"]).parameters.values())[1:]
-    if not own or not str(own[-1].annotation).startswith("Unpack["):
+    kind, _, keys = str(own[-1].annotation if own else "").partition("[")
+    names = getattr(sys.modules[classes[place].__module__], keys[:-1], None) if kind == "Unpack" else None
+    if names is None:
         return own
     named = {one.name: one for one in own if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
-    handed_on = [one for one in _parameters(classes[place + 1 :]) if one.name not in named]
+    handed_on = [one for one in _parameters(classes[place + 1 :]) if one.name in names.__annotations__.keys() - named]
     if own[-2].kind is not own[-2].VAR_POSITIONAL:
         handed_on = [one.replace(kind=one.KEYWORD_ONLY) for one in handed_on]
     return [*named.values(), *handed_on]

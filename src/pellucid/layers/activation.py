@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 from pellucid import ops
 from pellucid._arguments import within
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
 from pellucid.ops import Array
 from pellucid.ops.geometry import above_zero, number
@@ -84,12 +83,9 @@ class Activation(Elementwise):
     def __init__(
         self,
         activation: str | None,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.activation = within("Activation: activation", standardize_activation, activation)
 
     def detail(self) -> str:
@@ -117,12 +113,9 @@ class LeakyReLU(Elementwise):
     def __init__(
         self,
         negative_slope: float = 0.3,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
 
     @property
@@ -144,12 +137,9 @@ class ELU(Elementwise):
     def __init__(
         self,
         alpha: float = 1.0,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.alpha = number(alpha, "ELU: alpha", 0.0)
 
     @property
@@ -190,12 +180,9 @@ class ScaledTanh(Elementwise):
         self,
         amplitude: float = 1.7159,
         slope: float = 2 / 3,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.amplitude = above_zero(amplitude, "ScaledTanh: amplitude")
         self.slope = above_zero(slope, "ScaledTanh: slope")
 

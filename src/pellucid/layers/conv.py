@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from pellucid import initializers, ops
-from pellucid._arguments import flag, within
+from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.initializers import InitializerLike
-from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
+from pellucid.layers.activation import activate, activate_backward, with_activation
 from pellucid.layers.layer import Cache, Key
 from pellucid.layers.one_row import OneRow
-from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.weighted import Weighted, WeightedNamed
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import Convolution, conv2d_macs, whole
 
 
-class Conv2D(Windowed):
+class Conv2D(Windowed, Weighted):
     """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
 
     The field says convolution; the operation is cross-correlation: the kernel is not flipped. Kernels 3x3 and 5x5 of
@@ -46,16 +44,9 @@ class Conv2D(Windowed):
         *,
         dilation_rate: int | Sequence[int] = 1,
         groups: int = 1,
-        activation: str | None = None,
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: Any = None,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[WeightedNamed],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         where = type(self).__name__
         self.filters = whole(filters, f"{where}: filters")
         self.kernel_size = self._size_of(kernel_size, "kernel_size")
@@ -68,11 +59,6 @@ class Conv2D(Windowed):
                 f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
                 f"choose a multiple of {self.groups}"
             )
-        self.activation = within(f"{where}: activation", standardize_activation, activation)
-        self.use_bias = flag(use_bias, f"{where}: use_bias")
-        self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
-        self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
-        self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
@@ -120,9 +106,6 @@ class Conv2D(Windowed):
 
     def window(self) -> tuple[Pair, Pair, Pair]:
         return self.kernel_size, self.strides, self.dilation_rate
-
-    def penalties(self) -> dict[str, Penalty]:
-        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
 
     def detail(self) -> str:
         rows, columns = self.dilation_rate

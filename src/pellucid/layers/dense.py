@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from pellucid import initializers, ops
-from pellucid._arguments import flag, within
+from pellucid import ops
 from pellucid.errors import ShapeError
 from pellucid.initializers import InitializerLike
-from pellucid.layers.activation import activate, activate_backward, standardize_activation, with_activation
-from pellucid.layers.layer import Cache, Key, Layer
-from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.activation import activate, activate_backward, with_activation
+from pellucid.layers.layer import Cache, Key, Layer, Named
+from pellucid.layers.weighted import Weighted
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import dense_macs, whole
 
@@ -36,7 +34,7 @@ class Units(Layer):
         return dense_macs((self.units,), self.params["kernel"].shape)
 
 
-class Dense(Units):
+class Dense(Units, Weighted):
     """Every unit sees every input: y = f(x @ kernel + bias).
 
     Shapes: x (N,inputs) -> y (N,units); kernel (inputs,units), bias (units,).
@@ -55,18 +53,10 @@ class Dense(Units):
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
         kernel_regularizer: Any = None,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, **named)
         self.units = whole(units, "Dense: units")
-        self.activation = within("Dense: activation", standardize_activation, activation)
-        self.use_bias = flag(use_bias, "Dense: use_bias")
-        self.kernel_initializer = within("Dense: kernel_initializer", initializers.get, kernel_initializer)
-        self.bias_initializer = within("Dense: bias_initializer", initializers.get, bias_initializer)
-        self.kernel_regularizer = within("Dense: kernel_regularizer", standardize_penalty, kernel_regularizer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
@@ -92,9 +82,6 @@ class Dense(Units):
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
         return ops.dense_backward_input(activate_backward(dy, cache[1], self.nonlinearity), self.params["kernel"])
-
-    def penalties(self) -> dict[str, Penalty]:
-        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
 
     def detail(self) -> str:
         return with_activation(str(self.units), self.activation)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 from pellucid import ops
 from pellucid.errors import ConfigError
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
 
@@ -27,12 +27,9 @@ class Dropout(Layer):
     def __init__(
         self,
         rate: float,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.rate = number(rate, "Dropout: rate", 0.0, 1.0)
 
     @property

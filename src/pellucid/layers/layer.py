@@ -6,7 +6,7 @@ import inspect
 import re
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -28,6 +28,14 @@ Cache = Any
 
 Key = tuple[int, int, int]
 """(seed, step, layer index): where a pass draws its random numbers from."""
+
+
+class Named(TypedDict, total=False):
+    """What every constructor takes by name."""
+
+    name: str | None
+    input_shape: Sequence[int] | None
+    trainable: bool
 
 
 class Layer(Traits, Fixed, Shown):
@@ -305,9 +313,7 @@ class Layer(Traits, Fixed, Shown):
         Errors: ConfigError for a layer of your own that keeps an argument under another name.
         """
         arguments: dict[str, Any] = {"type": type(self).__name__}
-        for argument in inspect.signature(type(self).__init__).parameters:
-            if argument == "self":
-                continue
+        for argument in inspect.signature(type(self)).parameters:
             if not hasattr(self, argument):
                 raise ConfigError(
                     f"{self.place()} does not keep its argument {argument!r}; "

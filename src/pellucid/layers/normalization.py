@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
 from pellucid._arguments import flag
 from pellucid.errors import ShapeError
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import MAX_SIDE, number, whole
 
@@ -40,11 +40,9 @@ class BatchNorm(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.momentum = number(momentum, "BatchNorm: momentum", 0.0, 1.0)
         self.epsilon = number(epsilon, "BatchNorm: epsilon", 0.0)
         self.center = flag(center, "BatchNorm: center")
@@ -133,12 +131,9 @@ class LocalResponseNorm(Layer):
         alpha: float = 1e-4,
         beta: float = 0.75,
         k: float = 2.0,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.size = whole(size, "LocalResponseNorm: size", MAX_SIDE)
         self.alpha = number(alpha, "LocalResponseNorm: alpha", 0.0)
         self.beta = number(beta, "LocalResponseNorm: beta", 0.0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from pellucid import ops
 from pellucid.errors import ConfigError, shown
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.one_row import OneRow
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
 from pellucid.ops import Array, Pair, Shape
@@ -33,12 +33,9 @@ class Pool2D(Pool, Windowed):
         pool_size: int | Sequence[int] = 2,
         strides: int | Sequence[int] | None = None,
         padding: str | int | Sequence[Any] = "valid",
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.pool_size = self._size_of(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else self._size_of(strides, "strides")
         self.padding = self._padding_of(padding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.dense import Units
-from pellucid.layers.layer import Cache, Key
+from pellucid.layers.layer import Cache, Key, Named
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import whole
 
@@ -33,12 +33,9 @@ class RBF(Units):
         self,
         units: int,
         kernel_initializer: InitializerLike = "random_signs",
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         self.units = whole(units, "RBF: units")
         self.kernel_initializer = within("RBF: kernel_initializer", initializers.get, kernel_initializer)
 

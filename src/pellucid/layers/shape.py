@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError, shown
-from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.symbolic import Symbolic
 from pellucid.layers.window import describe_padding
 from pellucid.ops import Array, Pads, Shape
@@ -78,12 +78,9 @@ class ZeroPadding2D(Layer):
     def __init__(
         self,
         padding: int | Sequence[Any] = 1,
-        *,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(**named)
         pads = standardize_padding(padding, "ZeroPadding2D: padding")
         if isinstance(pads, str):
             raise ConfigError(

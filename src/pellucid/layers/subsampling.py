@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
-from pellucid.layers.layer import Cache, Key
+from pellucid.layers.layer import Cache, Key, Named
 from pellucid.layers.pool import Pool2D
 from pellucid.ops import Array, Shape
 
@@ -36,11 +37,9 @@ class Subsampling2D(Pool2D):
         *,
         kernel_initializer: InitializerLike = "lecun_uniform",
         bias_initializer: InitializerLike = "zeros",
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[Named],
     ) -> None:
-        super().__init__(pool_size, strides, name=name, input_shape=input_shape, trainable=trainable)
+        super().__init__(pool_size, strides, **named)
         self.kernel_initializer = within("Subsampling2D: kernel_initializer", initializers.get, kernel_initializer)
         self.bias_initializer = within("Subsampling2D: bias_initializer", initializers.get, bias_initializer)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from pellucid.errors import ConfigError, shown
-from pellucid.initializers import InitializerLike
 from pellucid.layers.conv import Conv2D
+from pellucid.layers.weighted import WeightedNamed
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import conv2d_macs, expect_weights, whole
 
@@ -41,31 +41,10 @@ class TableConv2D(Conv2D):
         padding: str | int | Sequence[Any] = "valid",
         *,
         dilation_rate: int | Sequence[int] = 1,
-        activation: str | None = None,
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: Any = None,
-        name: str | None = None,
-        input_shape: Sequence[int] | None = None,
-        trainable: bool = True,
+        **named: Unpack[WeightedNamed],
     ) -> None:
         self.table = standardize_table(table, type(self).__name__)
-        super().__init__(
-            len(self.table),
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            name=name,
-            input_shape=input_shape,
-            trainable=trainable,
-        )
+        super().__init__(len(self.table), kernel_size, strides, padding, dilation_rate=dilation_rate, **named)
         # the input map and the filter of each connection, in the order in which the kernel keeps them
         self.inputs = np.array([channel for seen in self.table for channel in seen])
         self.outputs = np.repeat(np.arange(len(self.table)), [len(seen) for seen in self.table])

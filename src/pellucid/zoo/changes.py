@@ -54,7 +54,7 @@ def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """The config as one of another type of layer: arguments that both have are kept."""
     if not isinstance(kind, str) or kind not in LAYERS:
         raise unknown_name("layer", kind, LAYERS)
-    parameters = inspect.signature(LAYERS[kind].__init__).parameters
+    parameters = inspect.signature(LAYERS[kind]).parameters
     kept = {key: value for key, value in config.items() if key in parameters}
     missing = [
         name

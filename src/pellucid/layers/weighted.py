@@ -1,0 +1,46 @@
+"""What convolutions and dense layers share: how kernel and bias begin, what penalises them, what acts on the result."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from pellucid import initializers
+from pellucid._arguments import flag, within
+from pellucid.initializers import InitializerLike
+from pellucid.layers.activation import standardize_activation
+from pellucid.layers.layer import Layer, Named
+from pellucid.layers.penalty import Penalty, standardize_penalty
+
+
+class WeightedNamed(Named, total=False):
+    """What their constructors take by name, see `Weighted`."""
+
+    activation: str | None
+    use_bias: bool
+    kernel_initializer: InitializerLike
+    bias_initializer: InitializerLike
+    kernel_regularizer: Any
+
+
+class Weighted(Layer):
+    """A layer with a kernel, and a bias unless it is said to have none. Errors: ConfigError for arguments."""
+
+    def __init__(
+        self,
+        activation: str | None = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: Any = None,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(**named)
+        where = type(self).__name__
+        self.activation = within(f"{where}: activation", standardize_activation, activation)
+        self.use_bias = flag(use_bias, f"{where}: use_bias")
+        self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
+        self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
+        self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
+
+    def penalties(self) -> dict[str, Penalty]:
+        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
