@@ -18,17 +18,18 @@ def _of(*modules: str) -> tuple[str, ...]:
     return (_NUMPY, *(_HERE + module for module in modules))
 
 
+def _names(module: str, *names: str) -> tuple[str, ...]:
+    return (_NUMPY, *(f"{_HERE}{module}:{name} as {name}" for name in names))
+
+
 _FUNCTIONS = _of("functions", "losses")
 _LAYERS = (*_of("layers", "losses", "normalization", "columns"), *_FUNCTIONS)
 _LAYERED = (*_LAYERS, *_of("gradient"), *_SYSTEM, _ORDERED)
 _SAVED = (*_LAYERED, "pickle as pickle")
 _PLAIN_GRADIENT = f"{_HERE}gradient:numerical_gradient"
-_VALLEY = (*_of("optimizers", "valley"), *_SYSTEM, _ORDERED)
+_GATES = _names("chapters", "AND", "NAND", "OR", "XOR")
+_VALLEY = (*_of("optimizers"), *_names("chapters", "f", "df"), *_SYSTEM, _ORDERED)
 _TRAINED = (*_of("neuralnet_mnist", "mnist"), *_SYSTEM, "pickle as pickle")
-
-
-def _function(*names: str) -> tuple[str, ...]:
-    return (_NUMPY, *(f"{_HERE}functions:{name} as {name}" for name in names))
 
 
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -42,32 +43,32 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "common.trainer": (*_of("optimizers", "trainer"), *_SYSTEM),
         "common.util": _of("columns", "curves"),
         "dataset.mnist": (*_of("mnist"), "os as os", "gzip as gzip", "pickle as pickle"),
-        "ch01.man": _of("man"),
-        "ch02.and_gate": _of("gates"),
-        "ch02.nand_gate": _of("gates"),
-        "ch02.or_gate": _of("gates"),
-        "ch02.xor_gate": _of("gates"),
-        "ch03.mnist_show": (*_of("mnist_show", "mnist"), *_SYSTEM),
+        "ch01.man": _names("chapters", "Man"),
+        "ch02.and_gate": _GATES,
+        "ch02.nand_gate": _GATES,
+        "ch02.or_gate": _GATES,
+        "ch02.xor_gate": _GATES,
+        "ch03.mnist_show": (*_of("mnist"), *_names("chapters", "img_show"), *_SYSTEM),
         "ch03.neuralnet_mnist": _TRAINED,
         "ch03.neuralnet_mnist_batch": _TRAINED,
-        "ch03.relu": _function("relu"),
-        "ch03.sig_step_compare": _function("sigmoid", "step_function"),
-        "ch03.sigmoid": _function("sigmoid"),
-        "ch03.step_function": _function("step_function"),
+        "ch03.relu": _names("functions", "relu"),
+        "ch03.sig_step_compare": _names("functions", "sigmoid", "step_function"),
+        "ch03.sigmoid": _names("functions", "sigmoid"),
+        "ch03.step_function": _names("functions", "step_function"),
         "ch04.gradient_1d": _of("gradient_1d"),
         "ch04.gradient_2d": (*_of("gradient_2d"), f"{_PLAIN_GRADIENT} as _numerical_gradient_no_batch"),
         "ch04.gradient_method": _of("gradient_method"),
-        "ch04.gradient_simplenet": (*_of("gradient_simplenet", "gradient", "functions"), *_SYSTEM),
+        "ch04.gradient_simplenet": (*_of("gradient", "functions"), *_names("chapters", "simpleNet"), *_SYSTEM),
         "ch04.two_layer_net": (*_FUNCTIONS, *_of("gradient", "two_layer_net_sigmoid"), *_SYSTEM),
-        "ch05.layer_naive": _of("naive"),
+        "ch05.layer_naive": _names("chapters", "AddLayer", "MulLayer"),
         "ch05.two_layer_net": (*_LAYERED, *_of("two_layer_net")),
         "ch06.optimizer_compare_naive": _VALLEY,
         "ch06.show_optimizer_adagrad": _VALLEY,
         "ch06.show_optimizer_adam": _VALLEY,
         "ch06.show_optimizer_momentum": _VALLEY,
         "ch06.show_optimizer_sgd": _VALLEY,
-        "ch06.weight_init_activation_histogram": _of("activations"),
-        "ch07.apply_filter": _of("apply_filter"),
+        "ch06.weight_init_activation_histogram": (*_names("chapters", "ReLU", "tanh"), *_names("functions", "sigmoid")),
+        "ch07.apply_filter": _names("chapters", "filter_show"),
         "ch07.simple_convnet": (*_SAVED, *_of("simple_convnet")),
         "ch07.visualize_filter": _of("filters"),
         "ch08.deep_convnet": (*_SAVED, *_of("deep_convnet")),
