@@ -16,11 +16,12 @@ from pellucid import layers as L
 from pellucid.datasets.transforms import augmentation
 from pellucid.model import Sequential
 from pellucid.model.inputs import make_examples
-from pellucid.train import Checkpoints, Diagnosed, JsonLog, TrainConfig, Trainer, run_training
+from pellucid.runs.folder import CHECKPOINTS, LOG_FILE
+from pellucid.runs.training import run_training
+from pellucid.train import Checkpoints, Diagnosed, JsonLog, TrainConfig, Trainer
 from pellucid.train.doctor import RULES, Doctor, read_findings
 from pellucid.train.doctor.record import in_language
 from pellucid.train.doctor.sentences import SENTENCES
-from pellucid.train.run import CHECKPOINT_FOLDER, LOG_FILE
 
 X, Y = bars()
 
@@ -139,7 +140,7 @@ def test_a_run_keeps_it_in_its_log_and_does_not_say_it_again(tmp_path: Path) -> 
         examples, held = make_examples(model, X * 255, Y, None, None, validation_split=0.25)
         model.prepare_slots()
         keep = [lambda event: heard.append(event) if isinstance(event, Diagnosed) else None]
-        saved = None if epochs == 1 else Checkpoints(tmp_path / CHECKPOINT_FOLDER).newest(pytest.fail)
+        saved = None if epochs == 1 else Checkpoints(tmp_path / CHECKPOINTS).newest(pytest.fail)
         run_training(model, examples, held, TrainConfig(epochs, 16), tmp_path, listeners=keep, resume=saved)
     lines = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "diagnosis", "epoch", "epoch", "end"]

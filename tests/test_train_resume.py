@@ -17,6 +17,7 @@ from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.atomic import make_folder
 from pellucid.model import Sequential
 from pellucid.model.inputs import make_examples
+from pellucid.runs.training import run_training
 from pellucid.train import (
     BatchEnded,
     Checkpoints,
@@ -30,7 +31,6 @@ from pellucid.train import (
     TrainConfig,
     Trainer,
     other_backend,
-    run_training,
 )
 
 EPOCHS, BATCH = 4, 10

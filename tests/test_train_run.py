@@ -14,14 +14,14 @@ from pellucid import optimizers
 from pellucid.errors import DivergedError
 from pellucid.model import Sequential
 from pellucid.model.inputs import make_examples
+from pellucid.runs.folder import new_run_folder
+from pellucid.runs.training import run_training
 from pellucid.train import (
     BatchEnded,
     EpochEnded,
     Event,
     JsonLog,
     TrainConfig,
-    new_run_folder,
-    run_training,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid._text import json_text
-from pellucid.errors import CheckpointError, ConfigError
+from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside, Place
 from pellucid.runs.record import RUN_FILE as RUN_FILE
@@ -32,8 +32,6 @@ def make_run_folder(out: Path | None, model: str, data: str) -> Inside:
     Errors: ConfigError if `out` is a file or holds anything but what a run left that was killed before it began;
     CheckpointError if the folder cannot be made.
     """
-    from pellucid.train import new_run_folder
-
     try:
         if out is not None:
             check_unused(out)
@@ -42,6 +40,19 @@ def make_run_folder(out: Path | None, model: str, data: str) -> Inside:
         return Inside(new_run_folder(Path("runs"), f"{_plain(model)}-{_plain(data)}"))
     except OSError as error:
         raise CheckpointError(f"{out or 'runs'}: cannot be made: {error.strerror}; choose another --out") from error
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Make the first of root/name-001, -002, … that does not exist."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1_000_000):
+        folder = root / f"{name}-{number:03d}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise DataError(f"{root} holds a million runs called {name!r}; remove some, or give --out another folder")
 
 
 def check_unused(out: Path | Inside) -> None:

@@ -218,7 +218,7 @@ def go(
 
     folder: locked by whoever calls. resume, rescheduled: as in `run_training`.
     """
-    from pellucid.train import run_training
+    from pellucid.runs.training import run_training
 
     with console.watching() as listeners:
         history = run_training(

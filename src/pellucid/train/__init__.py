@@ -1,4 +1,4 @@
-"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`), what a run leaves (`run`).
+"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`).
 
 How far it is, is a value (`state`). Beside the loop: batches come within reach (`feeding`), are stepped through
 (`stepping`) and judged (`judging`); what is run is renewed between epochs (`staging`), and what frozen layers give is
@@ -14,8 +14,7 @@ from pellucid.train.examples import Examples
 from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
 from pellucid.train.judging import evaluate
 from pellucid.train.listeners import JsonLog, Progress
-from pellucid.train.resume import other_backend
-from pellucid.train.run import fit_resumable, new_run_folder, run_training
+from pellucid.train.resume import fit_resumable, other_backend
 from pellucid.train.staging import training_plan
 from pellucid.train.state import OptimizerState, TrainingState
 from pellucid.train.trainer import Trainer
@@ -38,8 +37,6 @@ __all__ = [
     "evaluate",
     "fit_resumable",
     "named",
-    "new_run_folder",
     "other_backend",
-    "run_training",
     "training_plan",
 ]

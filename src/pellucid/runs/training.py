@@ -1,16 +1,15 @@
-"""A run: training that leaves a folder with its best model, its last one, its log and a snapshot of every epoch."""
+"""A training in its folder: the best model is left there, the last one, the log and a snapshot of every epoch."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pellucid.errors import DataError
 from pellucid.files.atomic import make_folder, remove_leftovers
 from pellucid.files.inside import Inside, Place
+from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, LOG_FILE, MODEL_FILE, SNAPSHOTS
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor
@@ -19,29 +18,9 @@ from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
 from pellucid.train.history import History
 from pellucid.train.listeners import JsonLog
-from pellucid.train.resume import other_backend
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
 from pellucid.train.trainable import Trainable
 from pellucid.train.trainer import Trainer
-
-MODEL_FILE = "model.safetensors"
-LAST_FILE = "last.safetensors"
-LOG_FILE = "log.jsonl"
-SNAPSHOT_FOLDER = "snapshots"
-CHECKPOINT_FOLDER = "checkpoints"
-
-
-def new_run_folder(root: Path, name: str) -> Path:
-    """Make the first of root/name-001, -002, … that does not exist."""
-    root.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1_000_000):
-        folder = root / f"{name}-{number:03d}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise DataError(f"{root} holds a million runs called {name!r}; remove some, or give --out another folder")
 
 
 @dataclass
@@ -88,7 +67,7 @@ def run_training(
     run = out if isinstance(out, Inside) else Inside(out)
     keepers: list[Listener] = [
         JsonLog(run / LOG_FILE, {**config.to_json(), **(about or {})}),
-        Snapshots(run / SNAPSHOT_FOLDER, model, model.scaled(examples.images[:NUM_PROBES])),
+        Snapshots(run / SNAPSHOTS, model, model.scaled(examples.images[:NUM_PROBES])),
         SaveBest(model, run / MODEL_FILE),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
@@ -97,7 +76,7 @@ def run_training(
         )
     if config.patience is not None:
         keepers.append(EarlyStopping(patience=config.patience))
-    kept = checkpoints or Checkpoints(run / CHECKPOINT_FOLDER)
+    kept = checkpoints or Checkpoints(run / CHECKPOINTS)
     make_folder(kept.folder)
     begun = False
 
@@ -115,7 +94,7 @@ def run_training(
         folder=run.path,
         checkpoints=kept,
     )
-    for folder in (run, run / SNAPSHOT_FOLDER):
+    for folder in (run, run / SNAPSHOTS):
         if folder.is_dir():
             remove_leftovers(folder)
     if resume is not None:
@@ -131,22 +110,3 @@ def run_training(
             model.save(run / LAST_FILE)
             if not (run / MODEL_FILE).is_file():
                 model.save(run / MODEL_FILE)
-
-
-def fit_resumable(trainer: Trainer, checkpoints: Checkpoints) -> History:
-    """Train with checkpoints in a folder, and go on from the newest whole one there, if there is one.
-
-    Errors: CheckpointError if another process is training there; ConfigError if the training there is another one.
-    """
-    with checkpoints.locked():
-        saved = checkpoints.newest(_warn)
-        if saved is not None:
-            trainer.resume(saved)
-            difference = other_backend(saved)
-            if difference:
-                _warn(difference)
-        return trainer.run()
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=4)
