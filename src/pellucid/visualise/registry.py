@@ -1,6 +1,6 @@
 """How a picture is registered: once, beside its numbers and its drawing.
 
-`@picture(NAME, ...)` stands over a function of a Source and of the picture's own options. `pellucid show NAME`, its
+`@Picture(NAME, ...)` stands over a function of a Source and of the picture's own options. `pellucid show NAME`, its
 help, what --csv and --json give instead, and the report's section are made of that.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -205,21 +205,28 @@ class Shown:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that can be asked for by name.
+    """A picture that can be asked for by name, over the function that makes it: see the module's first lines.
 
     make: `make(source, **options)`; its options are its parameters, each an Annotated with an Option, its help is its
     docstring. judges: it takes Judged for a source, of the pictures that --data names. tables: whether it has --csv
-    and --json. moving: a GIF. caption: in the report, in English and Korean; None for none there.
+    and --json. moving: a GIF. caption: in the report, in English and Korean; None for none there. words: Korean by
+    English, of what is written in it.
     """
 
     name: str
-    make: Callable[..., Shown]
     examples: str
     takes: Argument = NETWORK
     judges: bool = False
     tables: bool = False
     moving: bool = False
     caption: tuple[str, str] | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+    make: Callable[..., Shown] = lambda source: Shown()
+
+    def __call__(self, make: Callable[..., Shown]) -> Picture:
+        """The same, made by this function."""
+        KOREAN.update(self.words)
+        return replace(self, make=make)
 
     def of(self, source: Source, **options: Any) -> Shown:
         """What it shows of a source."""
@@ -229,19 +236,3 @@ class Picture:
         """The figure, or the Animation; None for nothing to draw."""
         draw = self.of(source, **options).draw
         return None if draw is None else draw()
-
-
-def picture(
-    name: str,
-    examples: str,
-    *,
-    takes: Argument = NETWORK,
-    judges: bool = False,
-    tables: bool = False,
-    moving: bool = False,
-    caption: tuple[str, str] | None = None,
-    words: Mapping[str, str] | None = None,
-) -> Callable[[Callable[..., Shown]], Picture]:
-    """Register a function as a picture, see Picture. words: Korean by English, of what is written in it."""
-    KOREAN.update(words or {})
-    return lambda make: Picture(name, make, examples, takes, judges, tables, moving, caption)

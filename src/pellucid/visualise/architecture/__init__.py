@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pellucid.errors import unknown_name
 from pellucid.visualise.architecture.figure import STYLES, architecture_figure, architecture_svg, architecture_text
-from pellucid.visualise.registry import Option, Shown, Source, picture
+from pellucid.visualise.registry import Option, Picture, Shown, Source
 
 EXAMPLES = """VGG-16 as a textbook draws it, as SVG:
    pellucid show architecture vgg16 --out vgg16.svg
@@ -40,13 +40,14 @@ WORDS = {
         "채운 유닛: 윈도우를 진하게 그린 유닛이며, 나머지는 흐리게 그렸습니다."
     ),
     "flatten to {count:,}": "펼쳐서 {count:,}",
+    "to {names}": "{names}에",
     "and {name}": "및 {name}",
     "{count:,} params": "매개변수 {count:,}",
 }
 """Korean by English."""
 
 
-@picture("architecture", EXAMPLES, words=WORDS)
+@Picture("architecture", EXAMPLES, words=WORDS)
 def show_architecture(
     source: Source,
     style: Annotated[

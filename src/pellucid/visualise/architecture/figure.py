@@ -22,6 +22,8 @@ DRAWINGS = ("blocks", "nodes")
 STYLES = (*DRAWINGS, "text")
 INNER = 46
 """Letters inside a box of the text drawing."""
+ROOM = 50
+"""Letters beside an arrow of it, for the boxes further on that read a value too."""
 _LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
 
 
@@ -61,6 +63,10 @@ def architecture_text(model: Model, *, plain: bool = False, lang: str | None = N
     words = "{name}: {parameters:,} parameters, {macs} multiply-accumulates a picture"
     lines = [say(words, name=model.name, parameters=model.count_params(), macs=macs)]
     middle = INNER // 2
+    readers: dict[int, list[str]] = {}
+    for block in blocks:
+        for source in (*block.entries, *block.merges):
+            readers.setdefault(source, []).append(block.name)
     for place, block in enumerate(blocks):
         last = place == len(blocks) - 1
         ends = last or blocks[place + 1].apart  # nothing flows on to the box below
@@ -73,7 +79,9 @@ def architecture_text(model: Model, *, plain: bool = False, lang: str | None = N
             lines.append(f"{upright} {words}{gap} {upright}{beside if number == 0 else ''}".rstrip())
         lines.append(left_low + low + right_low)
         if not last:
-            lines.append("" if ends else " " * (middle + 1) + tip)
+            flow = " " * (middle + 1) + (" " if ends else tip)
+            told = say("to {names}", names=", ".join(readers[place])) if place in readers else ""
+            lines.append(f"{flow}  {clip(told, ROOM)}".rstrip())
     text = "\n".join(lines)
     return text.replace("…", "~").encode("ascii", "replace").decode() if plain else text
 

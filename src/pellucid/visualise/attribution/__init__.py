@@ -7,7 +7,7 @@ from typing import Annotated
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.ops.geometry import pair
 from pellucid.visualise.attribution.figure import METHODS, attention_figure
-from pellucid.visualise.registry import ImageFile, LayerName, Option, Shown, Source, picture
+from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
 EXAMPLES = """Where the evidence for the three most probable classes lies (Grad-CAM):
    pellucid show attribution runs/simple-convnet-mnist-001 --image seven.png
@@ -29,7 +29,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("attribution", EXAMPLES, words=WORDS)
+@Picture("attribution", EXAMPLES, words=WORDS)
 def show_attribution(
     source: Source,
     image: ImageFile = None,

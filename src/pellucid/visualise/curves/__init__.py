@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pellucid.files.inside import Inside
 from pellucid.visualise.curves.data import held_name
 from pellucid.visualise.curves.figure import curves_figure
-from pellucid.visualise.registry import Argument, Option, Shown, Source, Table, picture
+from pellucid.visualise.registry import Argument, Option, Picture, Shown, Source, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("curves", EXAMPLES, takes=TAKES, tables=True, words=WORDS)
+@Picture("curves", EXAMPLES, takes=TAKES, tables=True, words=WORDS)
 def show_curves(
     sources: Sequence[Source],
     what: Annotated[

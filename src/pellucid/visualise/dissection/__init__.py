@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pellucid.errors import ConfigError
 from pellucid.visualise.dissection.data import Dissection, dissect
 from pellucid.visualise.dissection.figure import draw_dissection
-from pellucid.visualise.registry import ImageFile, LayerName, Option, Shown, Source, picture
+from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
 EXAMPLES = """The largest number of the first convolution:
    pellucid show arithmetic runs/simple-convnet-digits-001
@@ -49,7 +49,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("arithmetic", EXAMPLES, words=WORDS)
+@Picture("arithmetic", EXAMPLES, words=WORDS)
 def show_arithmetic(
     source: Source,
     image: ImageFile = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pellucid.errors import ConfigError
 from pellucid.visualise.excitation.data import top_pictures
 from pellucid.visualise.excitation.figure import ACROSS, count_channels, depth_figure, found_figure, made_figure
-from pellucid.visualise.registry import LayerName, Option, Shown, Source, picture
+from pellucid.visualise.registry import LayerName, Option, Picture, Shown, Source
 
 EXAMPLES = """Pictures made for the first channels of each layer, from edges to parts:
    pellucid show excite runs/cifar-net-cifar10-001
@@ -45,7 +45,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("excite", EXAMPLES, words=WORDS)
+@Picture("excite", EXAMPLES, words=WORDS)
 def show_excite(
     source: Source,
     layer: LayerName = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pellucid.visualise.features.figure import features_figure
-from pellucid.visualise.registry import ImageFile, LayerName, Option, Shown, Source, picture
+from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
 EXAMPLES = """A test picture of the run's data, through all layers:
    pellucid show features runs/simple-convnet-digits-001
@@ -50,7 +50,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("features", EXAMPLES, words=WORDS)
+@Picture("features", EXAMPLES, words=WORDS)
 def show_features(
     source: Source,
     image: ImageFile = None,

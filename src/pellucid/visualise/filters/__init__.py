@@ -7,7 +7,7 @@ from typing import Annotated
 from pellucid.errors import ConfigError, unknown_name
 from pellucid.visualise.answers import trained_note
 from pellucid.visualise.filters.figure import filters_figure
-from pellucid.visualise.registry import Option, Shown, Source, picture
+from pellucid.visualise.registry import Option, Picture, Shown, Source
 
 EXAMPLES = """The first convolution of a run, before and after training:
    pellucid show filters runs/simple-convnet-digits-001
@@ -42,7 +42,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("filters", EXAMPLES, words=WORDS)
+@Picture("filters", EXAMPLES, words=WORDS)
 def show_filters(
     source: Source,
     layer: Annotated[str | None, Option("--layer", "NAME", "Default: the first convolution.")] = None,

@@ -12,7 +12,7 @@ from pellucid.model.tracing import Trace, trace
 from pellucid.visualise.features.data import drawn_layers
 from pellucid.visualise.histograms.data import layer_histograms, unit_states
 from pellucid.visualise.histograms.figure import histograms_figure, ridges_figure
-from pellucid.visualise.registry import DATA_OF_RUN, LayerName, Option, Shown, Source, picture
+from pellucid.visualise.registry import DATA_OF_RUN, LayerName, Option, Picture, Shown, Source
 
 EXAMPLES = """What each layer gives for test pictures, with dead and saturated units:
    pellucid show histograms runs/simple-convnet-digits-001
@@ -47,7 +47,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("histograms", EXAMPLES, words=WORDS)
+@Picture("histograms", EXAMPLES, words=WORDS)
 def show_histograms(
     source: Source,
     kind: Annotated[str, Option("--kind", "activations|weights|gradients", "Which numbers.")] = "activations",

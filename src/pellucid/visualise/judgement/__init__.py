@@ -9,7 +9,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid._numbers import percent
 from pellucid.visualise.judgement.figure import confusion_figure, mistakes_figure, reliability_figure
-from pellucid.visualise.registry import Judged, Option, Shown, Table, picture
+from pellucid.visualise.registry import Judged, Option, Picture, Shown, Table
 
 CONFUSION_EXAMPLES = """Example:
    pellucid show confusion runs/simple-convnet-digits-001
@@ -52,7 +52,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture(
+@Picture(
     "confusion",
     CONFUSION_EXAMPLES,
     judges=True,
@@ -82,7 +82,7 @@ def show_confusion(
     )
 
 
-@picture(
+@Picture(
     "calibration",
     CALIBRATION_EXAMPLES,
     judges=True,
@@ -110,7 +110,7 @@ def show_calibration(
     )
 
 
-@picture("mistakes", MISTAKES_EXAMPLES, judges=True, tables=True)
+@Picture("mistakes", MISTAKES_EXAMPLES, judges=True, tables=True)
 def show_mistakes(
     seen: Judged,
     count: Annotated[int, Option("--count", "N", "At most so many.", 1, 120)] = 24,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pellucid.visualise.precision_recall.data import precision_recall
 from pellucid.visualise.precision_recall.figure import precision_recall_figure
-from pellucid.visualise.registry import Judged, Shown, Table, picture
+from pellucid.visualise.registry import Judged, Picture, Shown, Table
 
 EXAMPLES = """Example:
    pellucid show precision-recall runs/simple-convnet-digits-001
@@ -20,7 +20,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture(
+@Picture(
     "precision-recall",
     EXAMPLES,
     judges=True,

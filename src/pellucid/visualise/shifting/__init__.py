@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pellucid.visualise.registry import Fps, Frames, ImageFile, LayerName, Option, Scale, Shown, Source, picture
+from pellucid.visualise.registry import Fps, Frames, ImageFile, LayerName, Option, Picture, Scale, Shown, Source
 from pellucid.visualise.shifting.data import default_maps, shift, shift_path
 from pellucid.visualise.shifting.figure import FPS, shift_animation
 from pellucid.visualise.sliding.data import FRAMES
@@ -37,7 +37,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("shift", EXAMPLES, moving=True, words=WORDS)
+@Picture("shift", EXAMPLES, moving=True, words=WORDS)
 def show_shift(
     source: Source,
     image: ImageFile = None,

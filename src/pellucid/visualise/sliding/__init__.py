@@ -19,10 +19,10 @@ from pellucid.visualise.registry import (
     ImageFile,
     LayerName,
     Option,
+    Picture,
     Scale,
     Shown,
     Source,
-    picture,
 )
 from pellucid.visualise.sliding.data import kernel_network, slide
 from pellucid.visualise.sliding.figure import FPS, slide_animation
@@ -56,7 +56,7 @@ WORDS = {
 """Korean by English."""
 
 
-@picture("slide", EXAMPLES, takes=TAKES, moving=True, words=WORDS)
+@Picture("slide", EXAMPLES, takes=TAKES, moving=True, words=WORDS)
 def show_slide(
     source: Source,
     image: ImageFile = None,
