@@ -166,6 +166,16 @@ def test_wrong_arrays_make_no_step() -> None:
     with pytest.raises(BackendError, match=r"an average has no argmax, got one of shape \(2, 2, 2, 4\)"):
         argmax = np.zeros((2, 2, 2, 4), np.uint8)
         native.conv2d_pool(x, kernel, None, a.out(2, 2, 4), argmax, **steps.POOLED, average=True)
+    with pytest.raises(BackendError, match=r"dbias must have shape \(4\), got \(5,\)"):
+        native.bias_backward(a.out(5, 5, 4), a.fixed(5))
+    with pytest.raises(BackendError, match=r"control must have shape \(3\), got \(4,\)"):
+        native.sgd(a.fixed(5), a.fixed(5), None, np.zeros(4))
+    with pytest.raises(BackendError, match=r"x must have shape \(N, INPUTS\), got \(2, 5, 5, 2\)"):
+        native.dense(x, a.fixed(50, 4), None, a.out(4))
+    with pytest.raises(TypeError, match="missing a required argument: 'dx'"):
+        native.dense_backward_input(a.out(4), a.fixed(50, 4))
+    with pytest.raises(TypeError, match="dense has one algorithm"):
+        native.dense(a.batch(50), a.fixed(50, 4), None, a.out(4), algorithm="direct")
     x.flags.writeable = False  # an input may be read-only
     native.run(native.conv2d(x, kernel, None, a.out(5, 5, 4), **SAME3))
 

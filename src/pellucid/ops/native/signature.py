@@ -136,7 +136,8 @@ def letters(kernel: str, shapes: Mapping[str, Shape], options: Mapping[str, Any]
     for name, one in arrays.items():
         if not set(given) & set(one.axes):
             for axis, part in one.parts(kernel, shapes[name]).items():
-                known.setdefault(axis, part)
+                if not axis.isdecimal():
+                    known.setdefault(axis, part)
     if given:
         shape = tuple(known[axis][0] for axis in "NHWC")
         if convolution is not None:
