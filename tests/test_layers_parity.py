@@ -9,6 +9,7 @@ import pytest
 
 from pellucid import layers
 from pellucid.layers import (
+    ELU,
     AvgPool2D,
     BatchNorm,
     Conv2D,
@@ -45,6 +46,7 @@ def test_layers_without_parameters_against_torch() -> None:
         (AvgPool2D(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
         (ReLU(), nn.ReLU()),
         (LeakyReLU(0.1), nn.LeakyReLU(0.1)),
+        (ELU(0.7), nn.ELU(0.7)),
         (layers.Sigmoid(), nn.Sigmoid()),
         (layers.Tanh(), nn.Tanh()),
         (layers.Softmax(), nn.Softmax(dim=1)),
