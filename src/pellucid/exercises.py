@@ -24,18 +24,9 @@ from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import NO_PADS, output_size, pair, resolve_padding
 
 __all__ = [
-    "CLEAR",
-    "LEAK",
-    "MESSAGES",
-    "MIDDLE",
-    "ROUNDING",
-    "EdgeVerdict",
-    "Verdict",
-    "check_edge_kernel",
-    "check_output_size",
-    "check_parameter_count",
-    "two_halves",
-]
+    "CLEAR", "LEAK", "MESSAGES", "MIDDLE", "ROUNDING", "EdgeVerdict", "Verdict", "check_edge_kernel",
+    "check_output_size", "check_parameter_count", "two_halves",
+]  # fmt: skip
 
 SIDE, BRIGHT = 50, 10.0
 """The picture of two halves: 50 x 50, 10 on the bright half and 0 on the other, plus noise of standard deviation 1."""

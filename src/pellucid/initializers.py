@@ -21,29 +21,10 @@ from pellucid.ops import float32_array
 from pellucid.ops.geometry import LARGEST, Array, Shape, above_zero, number
 
 __all__ = [
-    "CUT_NORMAL_STDDEV",
-    "NAMES",
-    "Constant",
-    "FanInUniform",
-    "FromFunction",
-    "Initializer",
-    "InitializerLike",
-    "Ones",
-    "RandomNormal",
-    "RandomSigns",
-    "RandomUniform",
-    "VarianceScaling",
-    "Zeros",
-    "config",
-    "fans",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-]
+    "CUT_NORMAL_STDDEV", "NAMES", "Constant", "FanInUniform", "FromFunction", "Initializer", "InitializerLike", "Ones",
+    "RandomNormal", "RandomSigns", "RandomUniform", "VarianceScaling", "Zeros", "config", "fans", "get",
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform",
+]  # fmt: skip
 
 
 Fan = Literal["fan_in", "fan_out", "fan_avg"]

@@ -17,19 +17,9 @@ from pellucid.ops import Array, real_array
 from pellucid.ops.geometry import whole
 
 __all__ = [
-    "MAX_CLASSES",
-    "THRESHOLD",
-    "Calibration",
-    "Mean",
-    "accuracy",
-    "calibration",
-    "classes_of",
-    "confident_mistakes",
-    "confusion_matrix",
-    "precision",
-    "recall",
-    "top_k",
-]
+    "MAX_CLASSES", "THRESHOLD", "Calibration", "Mean", "accuracy", "calibration", "classes_of", "confident_mistakes",
+    "confusion_matrix", "precision", "recall", "top_k",
+]  # fmt: skip
 
 MAX_CLASSES = 10_000
 """Classes of a confusion matrix, and bins of a calibration: each has a row."""

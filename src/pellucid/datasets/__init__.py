@@ -14,17 +14,6 @@ from pellucid.datasets.registry import fetch_named, load, locate, names
 from pellucid.datasets.sources import Known, known
 
 __all__ = [
-    "Dataset",
-    "Known",
-    "Pictures",
-    "Split",
-    "cifar10",
-    "digits",
-    "fashion_mnist",
-    "fetch_named",
-    "known",
-    "load",
-    "locate",
-    "mnist",
-    "names",
-]
+    "Dataset", "Known", "Pictures", "Split", "cifar10", "digits", "fashion_mnist", "fetch_named", "known", "load",
+    "locate", "mnist", "names",
+]  # fmt: skip

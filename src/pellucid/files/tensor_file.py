@@ -46,16 +46,9 @@ from pellucid.files.reading import fill
 from pellucid.ops.memory import machine_bytes
 
 __all__ = [
-    "FORMAT_VERSION",
-    "MAX_BYTES",
-    "MAX_DIMS",
-    "MAX_HEADER_BYTES",
-    "from_bytes",
-    "read",
-    "read_metadata",
-    "to_bytes",
+    "FORMAT_VERSION", "MAX_BYTES", "MAX_DIMS", "MAX_HEADER_BYTES", "from_bytes", "read", "read_metadata", "to_bytes",
     "write",
-]
+]  # fmt: skip
 
 Array = NDArray[Any]
 

@@ -28,18 +28,9 @@ from pellucid.losses.loss import Loss
 from pellucid.losses.targets import class_numbers
 
 __all__ = [
-    "CROSS_ENTROPIES",
-    "NAMES",
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "Loss",
-    "MAPCriterion",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "SparseCategoricalCrossentropy",
-    "class_numbers",
-    "get",
-]
+    "CROSS_ENTROPIES", "NAMES", "BinaryCrossentropy", "CategoricalCrossentropy", "Loss", "MAPCriterion",
+    "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy", "class_numbers", "get",
+]  # fmt: skip
 
 _CLASSES: dict[str, type[Loss]] = {
     cls.__name__: cls

@@ -18,20 +18,9 @@ from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, 
 from pellucid.optimizers.optimizer import Optimizer, Rate
 
 __all__ = [
-    "NAMES",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Momentum",
-    "Nesterov",
-    "Optimizer",
-    "RMSprop",
-    "Rate",
-    "from_config",
-    "get",
-]
+    "NAMES", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop", "Rate",
+    "from_config", "get",
+]  # fmt: skip
 
 _MAKERS: dict[str, Callable[..., Optimizer]] = {
     maker.__name__.lower(): maker for maker in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW)

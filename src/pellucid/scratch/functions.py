@@ -16,18 +16,9 @@ from pellucid.scratch.layout import as_floats
 from pellucid.scratch.losses import cross_entropy_error, softmax
 
 __all__ = [
-    "cross_entropy_error",
-    "identity_function",
-    "mean_squared_error",
-    "relu",
-    "relu_grad",
-    "sigmoid",
-    "sigmoid_grad",
-    "softmax",
-    "softmax_loss",
-    "step_function",
-    "sum_squared_error",
-]
+    "cross_entropy_error", "identity_function", "mean_squared_error", "relu", "relu_grad", "sigmoid", "sigmoid_grad",
+    "softmax", "softmax_loss", "step_function", "sum_squared_error",
+]  # fmt: skip
 
 
 def identity_function(x: Any) -> Any:

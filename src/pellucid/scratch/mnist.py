@@ -10,18 +10,9 @@ import numpy as np
 from pellucid.ops import Array
 
 __all__ = [
-    "dataset_dir",
-    "download_mnist",
-    "img_dim",
-    "img_size",
-    "init_mnist",
-    "key_file",
-    "load_mnist",
-    "save_file",
-    "test_num",
-    "train_num",
-    "url_base",
-]
+    "dataset_dir", "download_mnist", "img_dim", "img_size", "init_mnist", "key_file", "load_mnist", "save_file",
+    "test_num", "train_num", "url_base",
+]  # fmt: skip
 
 Part = tuple[Array, Array]
 

@@ -166,17 +166,8 @@ class Adam(Optimizer):
 
     def _move(self, key: str, param: Array, grad: Array) -> None:
         m, v = (remembered(memory, key, grad).reshape(-1) for memory in (self.m, self.v))
-        ops.adam_update(
-            param,
-            grad.reshape(-1),
-            m,
-            v,
-            lr=self.lr,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            epsilon=EPSILON,
-            step=self.iter,
-        )
+        rates: dict[str, Any] = {"lr": self.lr, "beta1": self.beta1, "beta2": self.beta2, "epsilon": EPSILON}
+        ops.adam_update(param, grad.reshape(-1), m, v, step=self.iter, **rates)
 
 
 OPTIMIZERS: Mapping[str, type[Optimizer]] = {
