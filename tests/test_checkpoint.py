@@ -52,7 +52,7 @@ def test_the_safetensors_library_reads_it(tmp_path: Path) -> None:
     for name, array in TENSORS.items():
         np.testing.assert_array_equal(theirs[name], array)
     with library.safe_open(path, "np") as opened:
-        assert json.loads(opened.metadata()["pellucid"]) == {"format_version": 1, **METADATA}
+        assert json.loads(opened.metadata()["pellucid"]) == {"format_version": tensor_file.FORMAT_VERSION, **METADATA}
 
 
 def test_arrays_need_not_be_contiguous_or_little_endian(tmp_path: Path) -> None:

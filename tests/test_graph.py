@@ -396,10 +396,3 @@ def test_the_parts_of_a_graph() -> None:
     assert rest.output_shape == graph.output_shape == (4,)
     assert Graph.chain([], (3,)).output_shape == (3,)
     assert graph.readers()[INPUT] == [0]
-
-
-def test_nobody_else_walks_along_a_network() -> None:
-    walked = re.compile(r"\bshape = \w+\.output_shape\(shape\)")
-    source = Path(pellucid.__file__).parent
-    found = [path.name for path in source.rglob("*.py") if walked.search(path.read_text("utf-8"))]
-    assert not found, "use model.graph.walk()"

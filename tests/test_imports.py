@@ -185,3 +185,9 @@ def test_a_public_module_lists_its_own_names_and_no_others(name: str) -> None:
         tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         made = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         assert {word for word in made if not word.startswith("_")} <= listed
+
+
+def test_nobody_but_the_graph_walks_along_a_network() -> None:
+    walked = re.compile(r"\bshape = \w+\.output_shape\(shape\)")
+    found = [path.name for path in FILES if walked.search(path.read_text("utf-8"))]
+    assert not found, "use model.graph.walk()"

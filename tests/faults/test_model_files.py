@@ -217,11 +217,20 @@ def test_a_flipped_bit_in_2000_places_is_refused_or_harmless(saved: Path, cases:
     cases(2000)
 
 
+def test_a_format_of_yesterday_is_read(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensor_file, "FORMAT_VERSION", 1)
+    model = small()
+    model.save(saved)
+    monkeypatch.undo()
+    for mine, theirs in zip(pellucid.load(saved).get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_a_format_of_tomorrow_says_what_it_needs(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensor_file, "FORMAT_VERSION", 9)
     small().save(saved)
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=r"format version 9, this Pellucid reads up to 1; install a newer"):
+    with pytest.raises(CheckpointError, match=r"format version 9, this Pellucid reads up to 2; install a newer"):
         pellucid.load(saved)
 
 

@@ -52,7 +52,8 @@ __all__ = [
 
 Array = NDArray[Any]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: layers in a row. 2: a model may say what its layers read; files of version 1 are read too."""
 MAX_HEADER_BYTES = 10_000_000
 MAX_DIMS = 8
 MAX_BYTES = 2**63 - 1
