@@ -16,6 +16,7 @@ from pellucid.ops import Array
 from pellucid.visualise.dissection.data import Dissection, dissect
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, frame, scale_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +120,7 @@ def _windows(what: Dissection, say: Labels) -> Figure:
             if values is what.products and sums:
                 ax.set_xlabel(say("sum {value}", value=number(sums[row])), fontsize=9, color=INK)
             if values is what.patch and what.picked is not None:
-                _frame(ax, what.picked[1] - 0.5, what.picked[0] - 0.5, 1, 1)
+                frame(ax, what.picked[1] - 0.5, what.picked[0] - 0.5, 1, 1, line=2)
     _output_panel(figure.add_subplot(places[:, -1]), what, say)
     return figure
 
@@ -129,10 +130,9 @@ def _cells(ax: Axes, values: Array, limit: float, signs: bool, padding: Array | 
     shown = values if padding is None else np.where(padding, np.nan, values)
     low = -limit if signs else 0.0
     ax.imshow(np.ma.masked_invalid(shown), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    bare(ax)
     if max(values.shape) > WRITTEN:
-        _scale_label(ax, bool(low), limit, say)
+        ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
         return
     for (row, column), value in np.ndenumerate(values):
         padded = padding is not None and bool(padding[row, column])
@@ -147,7 +147,7 @@ def _input_panel(ax: Axes, what: Dissection, channel: int, say: Labels) -> None:
     _map(ax, values[:, :, channel], say)
     if what.rows and what.columns:
         top, left = what.rows[0] - 0.5, what.columns[0] - 0.5
-        _frame(ax, left, top, what.columns[-1] - what.columns[0] + 1, what.rows[-1] - what.rows[0] + 1)
+        frame(ax, left, top, what.columns[-1] - what.columns[0] + 1, what.rows[-1] - what.rows[0] + 1, line=2)
     ax.set_title(say("input, channel {index}", index=channel), fontsize=9, color=INK)
 
 
@@ -155,7 +155,7 @@ def _output_panel(ax: Axes, what: Dissection, say: Labels) -> None:
     """The layer's output with the number framed."""
     output, at = what.output, what.position
     if output.ndim == 1:
-        _units(ax, output, at[0], say)
+        draw_units(ax, output, say, at[0])
         ax.set_title(say("output: unit {index} of {count}", index=at[0], count=output.size), fontsize=9, color=INK)
         return
     if output.ndim == 2:
@@ -166,7 +166,7 @@ def _output_panel(ax: Axes, what: Dissection, say: Labels) -> None:
         ax.locator_params(nbins=4)
     else:
         _map(ax, output[:, :, at[2]], say)
-        _frame(ax, at[1] - 0.5, at[0] - 0.5, 1, 1)
+        frame(ax, at[1] - 0.5, at[0] - 0.5, 1, 1, line=2)
     ax.set_title(say("output, channel {index}", index=at[-1]), fontsize=9, color=INK)
 
 
@@ -226,18 +226,9 @@ def _unit(what: Dissection, index: int, say: Labels) -> str:
 
 
 def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
-    places = np.arange(len(values))[::-1]
-    ax.barh(places, values, color=list(colours), height=0.7)
+    draw_bars(ax, labels, values, colours, [number(value, 3) for value in values])
     ax.axvline(0, color=INK, lw=0.8)
-    ax.set_yticks(places, list(labels), fontsize=8)
-    for place, value in zip(places, values, strict=True):
-        at = (max(value, 0.0), place)  # right of the line at 0: left of a bar are the labels
-        ax.annotate(number(value, 3), at, (3, 0), textcoords="offset points", va="center", fontsize=8)
-    ax.margins(x=0.3)
     ax.locator_params(axis="x", nbins=4)
-    ax.tick_params(labelsize=8)
-    for spine in ("top", "right"):
-        ax.spines[spine].set_visible(False)
 
 
 def _one_value(what: Dissection, say: Labels) -> Figure:
@@ -276,39 +267,16 @@ def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
     plain(ax)
 
 
-def _units(ax: Axes, output: Array, unit: int, say: Labels) -> None:
-    ax.bar(np.arange(output.size), output, color=BLUE, width=0.8 if output.size < 60 else 1.0)
-    ax.bar([unit], [output[unit]], color=VERMILION, width=max(0.8, output.size / 120))
-    ax.axhline(0, color=INK, lw=0.6)
-    ax.tick_params(labelsize=8)
-    ax.set_xlabel(say("unit"), fontsize=8)
-    plain(ax)
-    ax.locator_params(axis="x", integer=True)
-
-
 def _map(ax: Axes, values: Array, say: Labels) -> None:
     limit = _limit(values)
     low = -limit if (values < 0).any() else 0.0
     ax.imshow(np.ma.masked_invalid(values), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
-    _scale_label(ax, bool(low), limit, say)
+    ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
     ax.tick_params(labelsize=8)
     ax.locator_params(integer=True, nbins=4)
     for axis, size in ((ax.yaxis, values.shape[0]), (ax.xaxis, values.shape[1])):
         if size <= 2:  # too few for Matplotlib's whole numbers
             axis.set_ticks(range(size))
-
-
-def _scale_label(ax: Axes, signs: bool, limit: float, say: Labels) -> None:
-    zero, white = say("mid-grey 0" if signs else "black 0"), say("white {limit:.3g}", limit=limit)
-    ax.set_xlabel(f"{zero}, {white}", fontsize=8, color=INK)
-
-
-def _frame(ax: Axes, left: float, top: float, width: float, height: float) -> None:
-    from matplotlib.patches import Rectangle
-
-    ax.add_patch(
-        Rectangle((left, top), width, height, fill=False, edgecolor=VERMILION, linewidth=2, clip_on=False)
-    )  # fmt: skip
 
 
 def _limit(values: Array) -> float:

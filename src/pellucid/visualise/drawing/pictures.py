@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.ops import Array
 from pellucid.visualise.drawing.figure import INK
+from pellucid.visualise.drawing.panels import bare
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,5 +35,4 @@ def show_picture(axes: Axes, picture: Any, title: str = "", *, fontsize: float =
     """A picture without ticks, its title above it."""
     axes.imshow(as_shown(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_title(title, fontsize=fontsize, color=INK)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    bare(axes)

@@ -12,8 +12,9 @@ from pellucid._text import clip
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
-from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
+from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, frame, scale_words, without_spines
 from pellucid.visualise.features.data import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 
 if TYPE_CHECKING:
@@ -97,18 +98,10 @@ def draw_layer(
     if output.ndim == 3:
         _draw_maps(ax, layer, channels, scale, say)
     elif output.ndim == 1 and output.size <= BARS:
-        ax.bar(np.arange(output.size), output, color=BLUE, width=0.8 if output.size < 60 else 1.0)
-        ax.axhline(0, color=INK, lw=0.6)
-        ax.set_title(
-            say("{name}: {count} units", name=clip(layer.name, NAME), count=output.size),
-            fontsize=8.5,
-            color=INK,
-        )
+        draw_units(ax, output, say)
+        words = say("{name}: {count} units", name=clip(layer.name, NAME), count=output.size)
+        ax.set_title(words, fontsize=8.5, color=INK)
         ax.set_box_aspect(1)
-        ax.tick_params(labelsize=8)
-        plain(ax)
-        ax.locator_params(axis="x", integer=True)
-        ax.set_xlabel(say("unit"), fontsize=8)
     else:
         _draw_strip(ax, layer, say)
 
@@ -119,24 +112,15 @@ def answer_panel(
     """The most probable classes as bars, the largest on top, in words and numbers. Shapes: answer (K,)."""
     order = np.argsort(-answer, kind="stable")[:CLASSES]
     values = answer[order] * (100 if probabilities else 1)
-    places = np.arange(len(order))[::-1]
-    ax.barh(places, values, color=[VERMILION, *[BLUE] * (len(order) - 1)], height=0.7)
-    ax.set_yticks(places, [clip(names[k], 18) for k in order], fontsize=8)
-    for place, value in zip(places, values, strict=True):
-        text = percent(float(value) / 100, 1) if probabilities else number(float(value), 3)
-        ax.annotate(
-            text, (max(float(value), 0.0), float(place)), (3, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    ax.margins(x=0.3)
+    written = [percent(float(v) / 100, 1) if probabilities else number(float(v), 3) for v in values]
+    colours = [VERMILION, *[BLUE] * (len(order) - 1)]
+    draw_bars(ax, [clip(names[k], 18) for k in order], values.tolist(), colours, written)
     if probabilities:
         ax.set_xlim(0, 135 if values[0] > SMALL else 1.35 * max(float(values[0]), 1e-6))
     ax.locator_params(axis="x", nbins=3)
     ax.set_xlabel(say("probability (%)" if probabilities else "score"), fontsize=8)
     some = "answer: first {shown} of {classes} classes" if len(order) < answer.size else "answer: {classes} classes"
     ax.set_title(say(some, shown=len(order), classes=answer.size), fontsize=9, color=INK)
-    ax.tick_params(labelsize=8)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
 
 
 def class_names(model: Model, seen: Features) -> Sequence[str]:
@@ -149,8 +133,7 @@ def _draw_picture(ax: Axes, seen: Features, shape: tuple[int, ...], say: Labels)
         ax.plot(seen.picture)
     else:
         ax.imshow(seen.picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_xticks([])
-        ax.set_yticks([])
+        bare(ax)
     ax.set_title(say("picture: {shape}", shape="x".join(map(str, shape))), fontsize=9, color=INK)
 
 
@@ -164,8 +147,6 @@ def drawn_channels(layer: LayerFeatures, channels: int) -> list[int]:
 
 
 def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: Labels) -> None:
-    from matplotlib.patches import Rectangle
-
     height, width, count = layer.output.shape
     shown = drawn_channels(layer, channels)
     across = grid_columns(len(shown))
@@ -182,12 +163,7 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
     tall, wide = zoom * height + gap, zoom * width + gap
     if layer.most is not None:
         row, column = divmod(shown.index(layer.most), across)
-        ax.add_patch(
-            Rectangle(
-                (column * wide - gap / 2 - 0.5, row * tall - gap / 2 - 0.5),
-                wide, tall, fill=False, edgecolor=VERMILION, linewidth=2.2, clip_on=False,
-            )
-        )  # fmt: skip
+        frame(ax, column * wide - gap / 2 - 0.5, row * tall - gap / 2 - 0.5, wide, tall)
     for place, channel in enumerate(shown):
         if flat[channel] and across <= WRITTEN:
             row, column = divmod(place, across)
@@ -201,8 +177,7 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
     ax.set_yticks([row * tall + tall / 2 for row in range(len(firsts))], [str(shown[first]) for first in firsts])
     ax.set_xticks([])
     ax.tick_params(length=0, labelsize=8)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    without_spines(ax)
     shape = f"{height}x{width}x{count}"
     head = f"{clip(layer.name, BLOCK_LETTERS - len(shape))}: {shape}"
     ax.set_title(f"{head}\n{_which(shown, count, say)}", fontsize=8.5, color=INK)
@@ -254,10 +229,8 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
         aspect="auto" if output.ndim > 1 else None,
     )
     ax.set_title(told, fontsize=8.5, color=INK)
-    zero, white = say("mid-grey 0" if low else "black 0"), say("white {limit:.3g}", limit=limit)
-    ax.set_xlabel(f"{zero}, {white}", fontsize=8, color=INK)
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
+    bare(ax)
 
 
 def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures], say: Labels) -> str:

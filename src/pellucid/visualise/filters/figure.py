@@ -10,6 +10,7 @@ from pellucid.errors import ShapeError
 from pellucid.ops import Array
 from pellucid.visualise.drawing.figure import INK, grey, new_figure
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import without_spines
 from pellucid.visualise.filters.data import MAX_SLICES, SORTS, check_kernel, default_columns, filter_grid, filter_order
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ def _number(ax: Axes, kernel: Array, columns: int | None, zoom: int, order: Arra
     ax.set_xticks([(width - 1) / 2 + (width + 1) * i for i in range(len(places))][::skip_x], places[::skip_x])
     ax.set_yticks([(height - 1) / 2 + (height + 1) * i for i in range(len(rows))][::skip_y], rows[::skip_y])
     ax.tick_params(length=0, labelsize=8)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    without_spines(ax)
 
 
 def _corner_numbers(ax: Axes, order: Array, across: int, tall: int, wide: int) -> None:

@@ -15,6 +15,7 @@ from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.visualise.drawing.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import without_spines
 from pellucid.visualise.drawing.pictures import show_picture
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ def _margins(axes: Axes, counts: Array, say: Labels) -> None:
     above.set_xlabel(say("precision (%)"), fontsize=9)
     for margin in (beside, above):
         margin.tick_params(length=0)
-        for spine in margin.spines.values():
-            spine.set_visible(False)
+        without_spines(margin)
 
 
 def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from pellucid.visualise.answers import class_label, trained_note
 from pellucid.visualise.drawing.animation import Animation
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import bare
 from pellucid.visualise.drawing.pictures import as_shown, show_picture
 from pellucid.visualise.features.data import feature_grid, grid_columns
 from pellucid.visualise.shifting.data import ShiftFrame
@@ -47,10 +48,7 @@ def shift_animation(
     show_picture(left, frames[0].picture, say("the picture"), fontsize=10)
     picture = left.images[0]
     maps = middle.imshow(grids[0], cmap=grey("#FFFFFF"), vmin=0, vmax=1, interpolation="nearest")
-    middle.set_xticks([])
-    middle.set_yticks([])
-    for spine in middle.spines.values():
-        spine.set_visible(False)
+    bare(middle, spines=False)
     (height, width, drawn), count = frames[0].maps.shape, frames[0].count
     told = say("{name}: {count} maps of {size}", name=layer, count=count, size=f"{height}x{width}")
     told += say(", {drawn} of them", drawn=drawn) if drawn < count else ""

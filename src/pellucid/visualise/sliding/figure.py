@@ -8,14 +8,14 @@ import numpy as np
 
 from pellucid.ops import Array
 from pellucid.visualise.drawing.animation import Animation
-from pellucid.visualise.drawing.figure import INK, PALE, VERMILION, grey, new_figure
+from pellucid.visualise.drawing.figure import INK, PALE, grey, new_figure
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import bare, frame
 from pellucid.visualise.sliding.data import Slide
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.patches import Rectangle
 
 WRITTEN = 5
 """Windows up to this size have their numbers written in."""
@@ -35,8 +35,7 @@ class Matrix:
         self.span = span
         self.image = ax.imshow(self._pixels(values), cmap=grey(), vmin=span[0], vmax=span[1], interpolation="nearest")
         ax.set_title(title, fontsize=10, color=INK)
-        ax.set_xticks([])
-        ax.set_yticks([])
+        bare(ax)
         fits = written and values.ndim == 2 and max(values.shape) <= WRITTEN
         self.texts = {
             (row, column): ax.text(column, row, "", ha="center", va="center", fontsize=9)
@@ -103,23 +102,23 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS, lang: st
     )
     for ax, ends in ((axes[0], span), (axes[-1], after.span)):
         ax.set_xlabel(say("black {low:.3g}, white {high:.3g}", low=ends[0], high=ends[1]), fontsize=8, color=INK)
-    window, place, picked = _frame(axes[0]), _frame(axes[-1]), _frame(axes[1])
+    window, place, picked = (frame(ax, 0, 0, 0, 0) for ax in (axes[0], axes[-1], axes[1]))
     figure.suptitle(f"{f'{title}: ' if title else ''}{slide.layer}, {say.layer(slide.detail)}", fontsize=11, color=INK)
     words = figure.supxlabel(say("place"), fontsize=11, color=INK)
 
     def draw(index: int) -> None:
-        frame = slide[index]
-        patch.show(_drawn(frame.patch, shown))
-        if products is not None and frame.products is not None:
-            products.show(frame.products)
+        shot = slide[index]
+        patch.show(_drawn(shot.patch, shown))
+        if products is not None and shot.products is not None:
+            products.show(shot.products)
         after.show(slide.grown(index))
-        rows, columns = frame.rows, frame.columns
+        rows, columns = shot.rows, shot.columns
         window.set_bounds(columns[0] - 0.5, rows[0] - 0.5, columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
-        place.set_bounds(frame.place[1] - 0.5, frame.place[0] - 0.5, 1, 1)
-        if frame.picked is not None:
-            picked.set_bounds(frame.picked[1] - 0.5, frame.picked[0] - 0.5, 1, 1)
+        place.set_bounds(shot.place[1] - 0.5, shot.place[0] - 0.5, 1, 1)
+        if shot.picked is not None:
+            picked.set_bounds(shot.picked[1] - 0.5, shot.picked[0] - 0.5, 1, 1)
         words.set_text(
-            f"{say('row {row}, column {column}', row=frame.place[0], column=frame.place[1])}:  {frame.told(say)}"
+            f"{say('row {row}, column {column}', row=shot.place[0], column=shot.place[1])}:  {shot.told(say)}"
         )
 
     panels = [before, patch, after] if products is None else [before, patch, products, after]
@@ -160,14 +159,6 @@ def _make_room(ax: Axes, slide: Slide) -> None:
     ax.set_ylim(max(rows) + 0.5, min(rows) - 0.5)
     ax.set_xlim(min(columns) - 0.5, max(columns) + 0.5)
     ax.patch.set(hatch="////", edgecolor=PALE, linewidth=0)
-
-
-def _frame(ax: Axes) -> Rectangle:
-    from matplotlib.patches import Rectangle
-
-    frame = Rectangle((0, 0), 0, 0, fill=False, edgecolor=VERMILION, linewidth=2.2, clip_on=False)
-    ax.add_patch(frame)
-    return frame
 
 
 def _written(value: float, limit: float) -> str:

@@ -1,0 +1,74 @@
+"""What several panels show alike: bars with their numbers, a row of units, a frame, pixels without axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.ops import Array
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, plain
+from pellucid.visualise.drawing.labels import Labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
+
+WIDE_BARS = 60
+"""Of fewer units there is room between the bars."""
+
+
+def bare(ax: Axes, *, spines: bool = True) -> None:
+    """No ticks, and on demand no lines around the panel."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if not spines:
+        without_spines(ax)
+
+
+def without_spines(ax: Any, sides: Sequence[str] = ("left", "right", "top", "bottom")) -> None:
+    """No lines around the panel, or none at some sides."""
+    for side in sides:
+        ax.spines[side].set_visible(False)
+
+
+def frame(ax: Axes, left: float, top: float, width: float, height: float, *, line: float = 2.2) -> Rectangle:
+    """A rectangle around pixels, in vermilion; it may stand out of the panel."""
+    from matplotlib.patches import Rectangle
+
+    around = Rectangle((left, top), width, height, fill=False, edgecolor=VERMILION, linewidth=line, clip_on=False)
+    ax.add_patch(around)
+    return around
+
+
+def draw_units(ax: Axes, values: Array, say: Labels, marked: int | None = None) -> None:
+    """A row of units as bars, one of them marked. Shapes: values (K,)."""
+    ax.bar(np.arange(values.size), values, color=BLUE, width=0.8 if values.size < WIDE_BARS else 1.0)
+    if marked is not None:
+        ax.bar([marked], [values[marked]], color=VERMILION, width=max(0.8, values.size / 120))
+    ax.axhline(0, color=INK, lw=0.6)
+    ax.tick_params(labelsize=8)
+    ax.set_xlabel(say("unit"), fontsize=8)
+    plain(ax)
+    ax.locator_params(axis="x", integer=True)
+
+
+def draw_bars(
+    ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str], written: Sequence[str]
+) -> None:
+    """Bars to the right, the first on top, each with its number behind it; left of it are the labels."""
+    places = np.arange(len(values))[::-1]
+    ax.barh(places, values, color=list(colours), height=0.7)
+    ax.set_yticks(places, list(labels), fontsize=8)
+    for place, value, text in zip(places, values, written, strict=True):
+        at = (max(value, 0.0), float(place))
+        ax.annotate(text, at, (3, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.margins(x=0.3)
+    ax.tick_params(labelsize=8)
+    without_spines(ax, ("top", "right"))
+
+
+def scale_words(signs: bool, limit: float, say: Labels) -> str:
+    """What black or mid-grey is, and what white."""
+    return f"{say('mid-grey 0' if signs else 'black 0')}, {say('white {limit:.3g}', limit=limit)}"
