@@ -25,8 +25,8 @@ using Task = void (*)(void* context, int64_t task, Arena& arena);
 void parallel_for(int64_t tasks, double work, Task run, void* context);
 
 // While it lives, the work of this thread's calls of parallel_for is added up. small: other threads shorten it by some
-// microseconds. It wakes none that sleeps unless the last small one has just ended, and it goes without them for a while
-// after one of them let it wait.
+// microseconds. It wakes none that sleeps unless the last small one has just ended, and it goes without them for a
+// while after one of them let it wait.
 struct WorkCount {
     explicit WorkCount(bool small);
     WorkCount(const WorkCount&) = delete;
