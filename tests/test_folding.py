@@ -59,7 +59,21 @@ def test_a_norm_behind_a_linear_layer_is_no_step() -> None:
     assert kernels_of(small()) == ["conv2d_pool", "dense", "softmax"]
     assert kernels_of(small(use_bias=False)) == ["conv2d_pool", "dense", "softmax"]
     assert "batch_norm_inference" not in kernels_of(zoo.photo_net((32, 32, 3), 4))
-    assert "batch_norm_inference" not in kernels_of(zoo.resnet20())
+
+
+@native_only
+def test_a_residual_block_is_one_step_a_convolution() -> None:
+    """Convolution + folded batch norm + what is added + activation."""
+    kernels = kernels_of(zoo.resnet20())
+    assert kernels == ["conv2d"] * 21 + ["global_avg_pool2d", "dense", "softmax"]
+    sums: dict[int, Callable[[Any, Any], Any]] = {
+        0: lambda inputs, x: layers.Conv2D(3, 1)(x) + x,
+        1: lambda inputs, x: layers.Conv2D(3, 1, activation="relu")(x) + x,  # its own activation comes before the sum
+        2: lambda inputs, x: layers.Add()([layers.Conv2D(3, 1)(x), x, inputs]),
+    }
+    for count, make in sums.items():
+        inputs = layers.Input((9, 7, 3))
+        assert kernels_of(pellucid.Model(inputs, make(inputs, layers.Conv2D(3, 1)(inputs)))).count("add") == count
 
 
 @native_only

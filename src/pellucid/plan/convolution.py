@@ -1,4 +1,4 @@
-"""Convolution as native steps, with the activation behind it."""
+"""Convolution as native steps, with the activation behind it, and in use the sum with another value between them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,31 @@ from pellucid.plan.settings import activation_behind, convolution
 from pellucid.plan.work import Work
 
 
-def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """convolution + bias + activation: y = f(x * kernel + b)."""
+def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered) -> Lowered | None:
+    """convolution + bias + what is added + activation: y = f(x * kernel + b + addend)."""
     conv = layers[0]
     kernel = context.parameter(conv, "kernel")
-    return None if kernel is None else convolve(context, layers, before, kernel, context.gradient(conv, "kernel"))
+    if kernel is None or (added and (context.training or conv.nonlinearity is not None or len(added) > 1)):
+        return None
+    return convolve(context, layers, before, kernel, context.gradient(conv, "kernel"), *added)
 
 
 def convolve(
-    context: Context, layers: tuple[Layer, ...], before: Lowered, kernel: Array, dkernel: Array | None
+    context: Context,
+    layers: tuple[Layer, ...],
+    before: Lowered,
+    kernel: Array,
+    dkernel: Array | None,
+    added: Lowered | None = None,
 ) -> Lowered | None:
     """The same with a kernel from anywhere, and its gradient to anywhere."""
     conv = cast(Conv2D, layers[0])
-    activation = activation_behind(conv, layers[1:])
+    activation = activation_behind(conv, layers[1 if added is None else 2 :])
     if activation is None or activation[0] == "softmax":
         return None
     bias = context.parameter(conv, "bias")
     x, (kind, slope) = before.y, activation
-    settings = convolution(conv, x)
+    settings, addend = convolution(conv, x), None if added is None else added.y
     y = context.output(conv.output_shape(x.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -46,5 +53,5 @@ def convolve(
             work.append(native.conv2d_backward_input(dy, kernel, dx, **settings))
         return work
 
-    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, **settings)
+    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, addend=addend, **settings)
     return Lowered(layers, y, (step,), backward, needs_output=kind != "linear")

@@ -33,32 +33,39 @@ def lower(
     inside, done = set(left), set[int]()
     with native.direct_convolution(context.exact):
         for number in left:
-            node = graph.nodes[number]
             if number in done:
                 continue
-            row = _row(graph, readers, number, inside)
-            before = [values[i] for i in node.inputs]
+            row = _row(graph, readers, number, inside, values.keys())
             done.add(number)
             context.kept = [
                 value.y for i, value in values.items() if i in graph.outputs or not done.issuperset(readers[i])
             ]
-            lowered = match(context, [graph.nodes[i].layer for i in row], before)
+            before = [[values[i] for i in reads] for _, reads in row]
+            lowered = match(context, [graph.nodes[i].layer for i, _ in row], before)
             row = row[: len(lowered.layers)]
-            last = row[-1]
+            last = row[-1][0]
             several = len(readers[last]) > 1 or (last in graph.outputs and bool(readers[last]))
-            values[last] = replace(lowered, reads=node.inputs, needs_output=lowered.needs_output or several)
-            done.update(row)
+            read = tuple(i for _, reads in row for i in reads)
+            values[last] = replace(lowered, reads=read, needs_output=lowered.needs_output or several)
+            done.update(i for i, _ in row)
     return values
 
 
-def _row(graph: Graph, readers: dict[int, list[int]], number: int, inside: Set[int]) -> list[int]:
-    """A node and those behind it, as long as each reads nothing but the one before, and nobody else reads that."""
-    row = [number]
-    while row[-1] not in graph.outputs and len(readers[row[-1]]) == 1:
-        reader = readers[row[-1]][0]
-        if reader not in inside or graph.nodes[reader].inputs != (row[-1],):
+def _row(
+    graph: Graph, readers: dict[int, list[int]], number: int, inside: Set[int], known: Set[int]
+) -> list[tuple[int, tuple[int, ...]]]:
+    """A node and those behind it, as long as each alone reads the one before, and otherwise only what is known already.
+
+    With each comes what it reads besides the one before.
+    """
+    row = [(number, graph.nodes[number].inputs)]
+    while number not in graph.outputs and len(readers[number]) == 1:
+        reader = readers[number][0]
+        others = tuple(i for i in graph.nodes[reader].inputs if i != number)
+        if reader not in inside or not known >= set(others):
             break
-        row.append(reader)
+        row.append((reader, others))
+        number = reader
     return row
 
 

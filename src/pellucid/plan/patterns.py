@@ -53,20 +53,21 @@ ACTIVATIONS = tuple(
 POOLINGS = (MaxPool2D, AvgPool2D)
 
 
-def match(context: Context, layers: Sequence[Layer], before: Sequence[Lowered]) -> Lowered:
-    """The longest pattern at the head of `layers`, of which the first reads the values of `before`."""
-    context.reading = [value.y for value in before]
+def match(context: Context, layers: Sequence[Layer], before: Sequence[Sequence[Lowered]]) -> Lowered:
+    """The longest pattern at the head of `layers`. before: what each of them reads besides the layer before it."""
     if native.available:
-        row = fold(context, tuple(layers), before[0])
+        row = fold(context, tuple(layers), before[0][0])
+        folded = len(layers) - len(row)
         for types, lower in PATTERNS:
             head = row[: len(types)]
             if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
-                lowered = lower(context, head, *before)
+                read = [value for each in before[: len(types) + folded] for value in each]
+                context.reading = [value.y for value in read]
+                lowered = lower(context, head, *read)
                 if lowered is not None:
-                    taken = len(lowered.layers) + len(layers) - len(row)
-                    return replace(lowered, layers=tuple(layers[:taken]))
-                context.reading = [value.y for value in before]
-    return lower_by_layer(context, layers[0], *before)
+                    return replace(lowered, layers=tuple(layers[: len(lowered.layers) + folded]))
+    context.reading = [value.y for value in before[0]]
+    return lower_by_layer(context, layers[0], *before[0])
 
 
 def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
@@ -309,6 +310,8 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     *(((Conv2D, activation, pool), lower_conv2d_pool) for activation in ACTIVATIONS for pool in POOLINGS),
     *(((Conv2D, pool), lower_conv2d_pool) for pool in POOLINGS),
+    *(((Conv2D, Add, activation), lower_conv2d) for activation in ACTIVATIONS),
+    ((Conv2D, Add), lower_conv2d),
     *(((Conv2D, activation), lower_conv2d) for activation in ACTIVATIONS),
     *(((Dense, activation), lower_dense) for activation in ACTIVATIONS),
     ((Conv2D,), lower_conv2d),
