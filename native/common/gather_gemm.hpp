@@ -48,17 +48,34 @@ struct Tile {
     bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
 };
 
-// y = f(y), or f(y + addend), over values just stored: sums, and activations that do not fit in the tile's registers.
-__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope,
-                                             const float* addend = nullptr) {
+// An activation over values just stored: of those that do not fit in the tile's registers.
+template <typename F>
+PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
+    int64_t i = 0;
+    for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
+    if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
+}
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope) {
     with_activation(kind, [=](auto known) {
-        const auto finish = [=](int64_t i, int64_t lanes) {
-            const vf v = load_lanes(y + i, lanes);
-            store_lanes(y + i, activated(addend ? v + load_lanes(addend + i, lanes) : v, known.value, slope), lanes);
-        };
-        int64_t i = 0;
-        for (; i + V <= count; i += V) finish(i, V);
-        if (i < count) finish(i, count - i);
+        map_span(y, count, [slope, known](vf v) { return activated(v, known.value, slope); });
+    });
+}
+
+// y = f(y + addend) over values just stored: `columns` of each row, rows `stride` apart.
+inline __attribute__((noinline)) void activate_rows(float* y, const float* addend, int64_t rows, int64_t columns,
+                                                    int64_t stride, int64_t kind, float slope) {
+    if (columns == stride) columns = stride *= rows, rows = 1;
+    with_activation(kind, [=](auto known) {
+        for (int64_t r = 0; r < rows; ++r) {
+            const float* from = addend + r * stride;
+            float* to = y + r * stride;
+            int64_t i = 0;
+            for (; i + V <= columns; i += V)
+                store(to + i, activated(load(to + i) + load(from + i), known.value, slope));
+            if (i == columns) continue;
+            const vf sum = load_partial(to + i, columns - i) + load_partial(from + i, columns - i);
+            store_partial(to + i, activated(sum, known.value, slope), columns - i);
+        }
     });
 }
 

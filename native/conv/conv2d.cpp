@@ -70,18 +70,15 @@ void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& ar
     product.columns = p.columns;
     product.accumulate = false;
     // Few channels: the exponential runs over the band as one vector, not over a part of one for each pixel.
-    const bool whole = a.GROUPS == 1 && p.shares == 1, later = a.addend || (runs_behind(a.ACTIVATION) && whole);
+    const bool later = a.addend || (runs_behind(a.ACTIVATION) && a.GROUPS == 1 && p.shares == 1);
     product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr, later ? kLinear : a.ACTIVATION,
                         float(a.slope)};
     const int64_t j0 = p.panels * share / p.shares, j1 = p.panels * (share + 1) / p.shares;
     multiply(product, j0, j1);
-    if (!later) return;
-    const int64_t spans = whole ? 1 : m, c0 = j0 * kWide, count = at_most(j1 * kWide, p.columns) - c0;
-    for (int64_t i = 0; i < spans; ++i) {
-        float* const at = to[i] + c0;
-        activate_span(at, whole ? m * a.O : count, a.ACTIVATION, float(a.slope),
-                      a.addend ? a.addend + (at - a.y) : nullptr);
-    }
+    if (a.addend)
+        activate_rows(y + j0 * kWide, a.addend + (y - a.y) + j0 * kWide, m, at_most(j1 * kWide, p.columns) - j0 * kWide,
+                      a.O, a.ACTIVATION, float(a.slope));
+    else if (later) activate_span(y, m * a.O, a.ACTIVATION, float(a.slope));
 }
 
 void forward(const Conv2d& a, const ForwardPlan& p) {

@@ -163,8 +163,8 @@ void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
         convolve_row(a, p, b, oy, b.results, width);
         interleave(b.results, width, a.OW, a.O, y + oy * a.OW * a.O, stop);
     }
-    if (a.addend || a.ACTIVATION != kLinear)
-        activate_span(y, stop - y, a.ACTIVATION, float(a.slope), a.addend ? a.addend + (y - a.y) : nullptr);
+    if (a.addend) activate_rows(y, a.addend + (y - a.y), b.rows * a.OW, a.O, a.O, a.ACTIVATION, float(a.slope));
+    else if (a.ACTIVATION != kLinear) activate_span(y, stop - y, a.ACTIVATION, float(a.slope));
 }
 
 // map = results = f(results), `space` floats of map being free to write.

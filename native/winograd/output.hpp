@@ -30,7 +30,6 @@ struct Corner {
     int64_t activation;
     float slope;
     uint32_t zeros;  // zero_fields of the tile
-    const float* addend;
 };
 
 // Roundings become zero where there is nothing else; NaN stays.
@@ -40,7 +39,7 @@ PELLUCID_INLINE void clear_roundings(vf* results, uint32_t zeros) {
     for (int k = 0; k < N; ++k)
         if (zeros >> k & 1) results[k] *= 0.0f;
 }
-enum { kNone, kRectify, kOther, kAdd };
+enum { kNone, kRectify, kOther };
 
 template <typename F, int HOW, bool WHOLE>
 __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bias, const Corner& c) {
@@ -58,11 +57,6 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
             vf z = out[k] + bias;
             if (HOW == kRectify) z = rectified(z);
             if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
-            if (HOW == kAdd && (WHOLE || k < c.pixels)) {
-                z += load_lanes(c.addend + i * c.row + k * c.pixel, WHOLE ? int64_t(V) : c.lanes);
-                if (c.activation == kRelu) z = rectified(z);
-                else if (c.activation != kLinear) activate_slowly(&z, c.activation, c.slope);
-            }
             if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
             else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
         }
@@ -111,14 +105,28 @@ Write write_function(bool pooled, bool whole) {
     return whole ? write_vector<F, HOW, true> : write_vector<F, HOW, false>;
 }
 
+// y = f(y + addend) over some channels of tiles just written, along the rows of pixels, while they lie in L2.
+template <typename F>
+void add_to_tiles(const Output& out, const Windows& s, int64_t first, int64_t count, int64_t channel, int64_t columns) {
+    for (int64_t t = first, tiles; t < first + count; t += tiles) {
+        const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
+        const int64_t y = within / s.across * F::tile, x = within % s.across * F::tile;
+        tiles = at_most(s.across - within % s.across, first + count - t);
+        const int64_t rows = at_most(out.H - y, F::tile), pixels = at_most(out.W - x, tiles * F::tile);
+        for (int64_t i = 0; i < rows; ++i) {
+            const int64_t at = ((n * out.H + y + i) * out.W + x) * out.pixel + channel;
+            activate_rows(out.data + at, out.addend + at, pixels, columns, out.pixel, out.activation, out.slope);
+        }
+    }
+}
+
 // Panel j of O channels, tiles first .. first + count - 1, from the products m to the pictures.
 template <typename F>
 void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t count, int64_t O, const float* biases,
                  int64_t j, const float* m, int64_t point, const uint32_t* zeros) {
     Write write[2];
     for (int whole = 0; whole < 2; ++whole)
-        write[whole] = out.addend                ? (whole ? write_vector<F, kAdd, true> : write_vector<F, kAdd, false>)
-                       : out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
+        write[whole] = out.addend || out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
                        : out.activation == kRelu ? write_function<F, kRectify>(out.pooled, whole)
                                                  : write_function<F, kOther>(out.pooled, whole);
     const int64_t shrink = out.pooled ? 2 : 1, size = F::tile / shrink, H = out.H / shrink, W = out.W / shrink;
@@ -126,7 +134,7 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     vf bias[2] = {};
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0, nullptr};
+    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0};
     for (int64_t t = first; t < first + count; ++t) {
         const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
         const int64_t y = within / s.across * size, x = within % s.across * size;
@@ -136,16 +144,15 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
         c.to = out.data + at;
         c.zeros = zeros[t - first];
         c.argmax = out.argmax ? out.argmax + at : nullptr;
-        c.addend = out.addend ? out.addend + at : nullptr;
         if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         else prefetch_pixels<F::tile, F::tile>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
             c.lanes = at_most(columns - v * V, V);
             write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);
             if (c.argmax) c.argmax += V;
-            if (c.addend) c.addend += V;
         }
     }
+    if (out.addend) add_to_tiles<F>(out, s, first, count, j * kWide, columns);
 }
 
 }  // namespace
