@@ -27,6 +27,7 @@ from pellucid.ops.geometry import (
 )
 from pellucid.ops.table import row
 
+FLOAT = np.dtype(np.float32)
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
 _announced = False
@@ -116,8 +117,8 @@ def backend_of(op: str, *arrays: Array | None) -> str:
     for array in arrays:
         if array is not None and (
             array.size == 0
-            or (array.dtype.kind == "f" and array.dtype != np.float32)
-            or array.dtype.name in found.reference_dtypes
+            or (array.dtype.kind == "f" and array.dtype != FLOAT)
+            or (found.reference_dtypes and array.dtype.name in found.reference_dtypes)
         ):
             return "reference"
     return "native"
