@@ -188,7 +188,7 @@ def use(model: Sequential, rng: Random, *, train: bool) -> str:
     model.set_weights(start)
     with on_reference():
         twin = Sequential.__deepcopy__(model, {})
-        twin.num_epochs = 0
+        twin.optimizer_state.num_epochs = 0
         twin.compile("sgd", "mse")
         twin.fit(x, y, batch_size=len(x), verbose=0, doctor=False)
     for before, a, b in zip(start, mine, twin.get_weights(), strict=True):
