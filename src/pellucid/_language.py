@@ -19,8 +19,8 @@ def language(lang: str | None = None) -> str:
     Errors: ConfigError for a language that there is none of.
     """
     if lang is None:
-        told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-        spoken = told.lower().replace("-", "_").split(".")[0].split("_")[0]
+        locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+        spoken = locale.lower().replace("-", "_").split(".")[0].split("_")[0]
         return {"korean": "ko"}.get(spoken, spoken if spoken in LANGUAGES else "en")
     if lang not in LANGUAGES:
         raise unknown_name("language", lang, LANGUAGES)

@@ -23,7 +23,7 @@ class Merge(Layer):
         shapes = self._several(input_shape)
         for shape in shapes[1:]:
             if shape != shapes[0]:
-                raise ShapeError(f"{self.place()} needs values of one shape, got {self._told(shapes)}")
+                raise ShapeError(f"{self.place()} needs values of one shape, got {self._shown(shapes)}")
         return shapes[0]
 
     def _several(self, shapes: Any) -> list[Shape]:
@@ -31,11 +31,11 @@ class Merge(Layer):
             raise ShapeError(f"{self.place()} merges two values or more; call it on a list of them")
         return list(shapes)
 
-    def _told(self, shapes: Sequence[Shape]) -> str:
-        told = [f"(N, {', '.join(map(str, shape))})" for shape in shapes]
+    def _shown(self, shapes: Sequence[Shape]) -> str:
+        words = [f"(N, {', '.join(map(str, shape))})" for shape in shapes]
         if len(self.fed_by) == len(shapes):
-            told = [f"{one} from {name!r}" for one, name in zip(told, self.fed_by, strict=True)]
-        return " and ".join(told)
+            words = [f"{one} from {name!r}" for one, name in zip(words, self.fed_by, strict=True)]
+        return " and ".join(words)
 
 
 class Add(Merge):
@@ -104,7 +104,7 @@ class Concatenate(Merge):
         for shape in shapes:
             if len(shape) != len(first) or (*shape[:axis], *shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
                 raise ShapeError(
-                    f"{self.place()} needs values that differ along axis {self.axis} alone, got {self._told(shapes)}"
+                    f"{self.place()} needs values that differ along axis {self.axis} alone, got {self._shown(shapes)}"
                 )
         result = (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
         expect_numbers(result, f"{self.place()}: its output")

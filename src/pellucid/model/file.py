@@ -310,7 +310,7 @@ def _assemble(made: list[Layer], facts: Mapping[str, Any], limit: int) -> Model:
 def own_of(facts: Mapping[str, Any]) -> str:
     """The optimizer and loss of a file that are of a user's own classes, by kind and name: "loss 'Mine'"."""
     compiled = facts["compiled"] or {}
-    return " and ".join(f"{role} {told.get('type')!r}" for role, told in compiled.items() if "own" in told)
+    return " and ".join(f"{role} {given.get('type')!r}" for role, given in compiled.items() if "own" in given)
 
 
 def _expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None:

@@ -140,8 +140,8 @@ class MemorySummary:
     def to_json(self) -> dict[str, Any]:
         """Plain data: bytes of each kind and their total."""
         kinds = {"training": self.training, "inference": self.inference}
-        told = {name: asdict(memory) | {"total": memory.total} for name, memory in kinds.items() if memory is not None}
-        return {"batch_size": self.batch_size, "optimizer": self.optimizer, **told}
+        bytes_of = {name: asdict(one) | {"total": one.total} for name, one in kinds.items() if one is not None}
+        return {"batch_size": self.batch_size, "optimizer": self.optimizer, **bytes_of}
 
     def __str__(self) -> str:
         head = f"batches of {self.batch_size:,} take {size(self.inference.total)} to predict"
@@ -149,8 +149,8 @@ class MemorySummary:
             return head
         parts = asdict(self.training)
         parts["buffers"] += parts.pop("workspace")
-        told = ", ".join(f"{size(number)} {name}" for name, number in parts.items() if number)
-        return f"{head}, {size(self.training.total)} to train with {self.optimizer}:\n  {told}"
+        shares = ", ".join(f"{size(number)} {name}" for name, number in parts.items() if number)
+        return f"{head}, {size(self.training.total)} to train with {self.optimizer}:\n  {shares}"
 
 
 def memory_of(
@@ -196,7 +196,7 @@ def summarize(name: str, graph: Graph) -> Summary:
                 layer.name,
                 type(layer).__name__,
                 output,
-                ", ".join(filter(None, (layer.detail(), _told_reads(graph, visit), _told_output(graph, visit.number)))),
+                ", ".join(filter(None, (layer.detail(), _reads(graph, visit), _output(graph, visit.number)))),
                 layer.count_params(),
                 sum(array.size for array in layer.params.values()) if layer.trainable else 0,
                 layer.trainable,
@@ -208,14 +208,14 @@ def summarize(name: str, graph: Graph) -> Summary:
     return Summary(name, input_shape, tuple(rows))
 
 
-def _told_reads(graph: Graph, visit: Visit) -> str:
+def _reads(graph: Graph, visit: Visit) -> str:
     """What a layer reads that reads anything but the one before; else nothing."""
     if visit.inputs == (visit.number - 1,):
         return ""
     return "from " + ", ".join("input" if i == INPUT else graph.nodes[i].layer.name for i in visit.inputs)
 
 
-def _told_output(graph: Graph, number: int) -> str:
+def _output(graph: Graph, number: int) -> str:
     """Which output a layer gives, where there are several."""
     return f"output {graph.outputs.index(number) + 1}" if number in graph.outputs and len(graph.outputs) > 1 else ""
 

@@ -19,11 +19,11 @@ def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
     >>> named({"loss": 0.3, "val_accuracy": 0.9}, ["acc"])
     {'loss': 0.3, 'val_acc': 0.9}
     """
-    told: dict[str, float] = {}
+    logged: dict[str, float] = {}
     for key, value in logs.items():
         start, found, _ = key.partition(ACCURACY_NAMES[0])
-        told.update(dict.fromkeys((f"{start}{name}" for name in names) if found else (key,), value))
-    return told
+        logged.update(dict.fromkeys((f"{start}{name}" for name in names) if found else (key,), value))
+    return logged
 
 
 def means(totals: Array, accuracy: str | None) -> dict[str, float]:

@@ -133,25 +133,25 @@ def unpack(
     Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for a file that holds
     something else.
     """
-    told = training_facts(saved)
-    _check_same(saved, told["settings"], settings, {RATE} if rescheduled else set())
+    training = training_facts(saved)
+    _check_same(saved, training["settings"], settings, {RATE} if rescheduled else set())
     try:
-        if not rescheduled and told["next_learning_rate"] != settings[RATE]:  # a listener had changed it
-            model.optimizer.learning_rate = told["next_learning_rate"]
-        _unpack(saved, told, model, state, listeners)
+        if not rescheduled and training["next_learning_rate"] != settings[RATE]:  # a listener had changed it
+            model.optimizer.learning_rate = training["next_learning_rate"]
+        _unpack(saved, training, model, state, listeners)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         why = f"{error!r:.300}"
         raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {why}") from error
 
 
 def _unpack(
-    saved: Saved, told: Mapping[str, Any], model: Trainable, state: TrainingState, listeners: Sequence[Listener]
+    saved: Saved, training: Mapping[str, Any], model: Trainable, state: TrainingState, listeners: Sequence[Listener]
 ) -> None:
     own = {name[len(TRAINING) :]: array for name, array in saved.tensors.items() if name.startswith(TRAINING)}
     weights = {name: array for name, array in saved.tensors.items() if not name.startswith(TRAINING)}
     fill(model.layers, weights, saved.path)
     for layer in model.layers:
-        layer.trainable = layer.name not in told["frozen"]
+        layer.trainable = layer.name not in training["frozen"]
     optimizer = state.optimizer
     optimizer.restart()
     model.prepare_slots()
@@ -159,21 +159,21 @@ def _unpack(
         vector[...] = _fitting(own, f"slot:{name}", vector.shape)
     if "gradients" in own:
         model.parameters.gradients[...] = _fitting(own, "gradients", model.parameters.gradients.shape)
-    optimizer.step, optimizer.num_epochs = int(told["optimizer_step"]), int(told["num_epochs"])
+    optimizer.step, optimizer.num_epochs = int(training["optimizer_step"]), int(training["num_epochs"])
     model.touch()
-    epoch = int(told["epoch"])
+    epoch = int(training["epoch"])
     history = History()
-    history.history = {name: _fitting(own, f"history:{name}", (epoch,)).tolist() for name in told["history"]}
-    best = told["best_epoch"]
+    history.history = {name: _fitting(own, f"history:{name}", (epoch,)).tolist() for name in training["history"]}
+    best = training["best_epoch"]
     if (epoch and not history.history) or (best is not None and best >= epoch):
         raise ValueError(f"{epoch} epochs, {len(history.history)} histories, the best epoch {best}")
     history.epoch = list(range(epoch))
-    history.best_epoch = told["best_epoch"]
+    history.best_epoch = training["best_epoch"]
     for key, listener in _remembering(listeners).items():
-        if key in told["listeners"]:
+        if key in training["listeners"]:
             listener.resume({name[len(key) :]: array for name, array in own.items() if name.startswith(key)})
     for name in COUNTED:
-        setattr(state, name, type(getattr(state, name))(told[name]))
+        setattr(state, name, type(getattr(state, name))(training[name]))
     state.history, state.totals = history, _fitting(own, "totals", state.totals.shape)
     accuracy, loss = _fitting(own, "best", (2,)).tolist()
     state.best = accuracy, loss
@@ -199,14 +199,14 @@ def _remembering(listeners: Sequence[object]) -> dict[str, Resumable]:
 
 def training_facts(saved: Saved) -> Mapping[str, Any]:
     """What a checkpoint tells of its training. Errors: CheckpointError for a file that is no checkpoint."""
-    told = saved.facts.get("training")
-    if saved.facts.get("kind") != "checkpoint" or not isinstance(told, dict):
+    training = saved.facts.get("training")
+    if saved.facts.get("kind") != "checkpoint" or not isinstance(training, dict):
         raise CheckpointError(f"{saved.path}: is no checkpoint of a training, but {shown(saved.facts.get('kind'))}")
     try:
-        check(FACTS, told, "training")
+        check(FACTS, training, "training")
     except Misfit as error:
         raise CheckpointError(f"{saved.path}: {error}; it was changed or damaged") from error
-    return told
+    return training
 
 
 def other_backend(saved: Saved) -> str | None:

@@ -109,8 +109,8 @@ def read_snapshot(path: Place, *, filters: bool) -> Mapping[str, Array]:
         with reading(path) as file:
             return read_npz(file, limit, str(path))
     except DataError as error:
-        told = str(error).removeprefix(f"{path}: ")
-        raise CheckpointError(f"{path}: cannot be read: {told}") from error
+        why = str(error).removeprefix(f"{path}: ")
+        raise CheckpointError(f"{path}: cannot be read: {why}") from error
 
 
 def _through(graph: Graph, x: Array) -> tuple[Array, Mapping[str, Array]]:

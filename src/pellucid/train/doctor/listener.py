@@ -148,23 +148,23 @@ class Doctor:
     def state(self) -> Mapping[str, Array]:
         """What was said, and the chart as far as rules will read it."""
         chart = self._chart
-        told = {
+        facts = {
             "findings": [asdict(said) for said in self.findings],
             "course": asdict(chart.course),
             "at_start": chart.at_start,
         }
-        return {"told": np.frombuffer(json.dumps(told).encode(), np.uint8), **chart.start}
+        return {"told": np.frombuffer(json.dumps(facts).encode(), np.uint8), **chart.start}
 
     def resume(self, state: Mapping[str, Array]) -> None:
         """Know it again."""
-        told, chart = json.loads(bytes(state["told"])), self._chart
-        course = told["course"]
+        facts, chart = json.loads(bytes(state["told"])), self._chart
+        course = facts["course"]
         recent = [EpochEnded(**end) for end in course["recent"]]
         best = None if course["best"] is None else EpochEnded(**course["best"])
         chart.course = Course(**{**course, "recent": recent, "best": best, "_mark": tuple(course["_mark"])})
-        chart.at_start = told["at_start"]
+        chart.at_start = facts["at_start"]
         chart.start = {name: array for name, array in state.items() if name != "told"}
-        self.findings = [Diagnosed(**said) for said in told["findings"]]
+        self.findings = [Diagnosed(**said) for said in facts["findings"]]
         self._said = {said.rule.partition(".")[0] for said in self.findings}
 
     def _ask(self, rules: Sequence[Rule]) -> None:
