@@ -75,8 +75,8 @@ def test_dead_and_saturated_units_are_those_built_to_be() -> None:
     assert list(found) == ["conv", "gate", "tanh"]
     assert found["conv"] == UnitStates(4, dead=2)
     assert found["gate"] == UnitStates(3, stuck=2, saturated=pytest.approx(2 / 3))  # type: ignore[arg-type]
-    assert found["conv"].told() == "2 of 4 units dead"
-    assert found["gate"].told() == "66.7 % of values saturated, 2 of 3 units always"
+    assert found["conv"].in_words() == "2 of 4 units dead"
+    assert found["gate"].in_words() == "66.7 % of values saturated, 2 of 3 units always"
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ def architecture_text(model: Model, *, plain: bool = False, lang: str | None = N
         lines.append(left_low + low + right_low)
         if not last:
             flow = " " * (middle + 1) + (" " if ends else tip)
-            told = say("to {names}", names=", ".join(readers[place])) if place in readers else ""
-            lines.append(f"{flow}  {clip(told, ROOM)}".rstrip())
+            where = say("to {names}", names=", ".join(readers[place])) if place in readers else ""
+            lines.append(f"{flow}  {clip(where, ROOM)}".rstrip())
     text = "\n".join(lines)
     return text.replace("…", "~").encode("ascii", "replace").decode() if plain else text
 

@@ -75,9 +75,9 @@ class Dissection(Brief):
     @property
     def equation(self) -> str:
         """The whole way from the products to the result, in one line of numbers and English."""
-        return self.told(ENGLISH)
+        return self.in_words(ENGLISH)
 
-    def told(self, say: Labels) -> str:
+    def in_words(self, say: Labels) -> str:
         """The equation in a language."""
         result = number(self.result)
         if self.kind == "copy":
@@ -97,11 +97,11 @@ class Dissection(Brief):
         text = " ".join(parts)
         if self.activation is None:
             return text
-        told = f"{self.activation}({number(self.before)}) = {result}"
+        ending = f"{self.activation}({number(self.before)}) = {result}"
         if self.rivals is not None:
             rivals = say("sum of e^z over {count} values", count=self.rivals.size)
-            told = f"e^{number(self.before)} / {rivals} = {result}"
-        return f"{text}; {told}" if text else told
+            ending = f"e^{number(self.before)} / {rivals} = {result}"
+        return f"{text}; {ending}" if text else ending
 
 
 Parts = dict[str, Any]

@@ -70,7 +70,7 @@ def draw_dissection(what: Dissection, *, title: str = "", lang: str | None = Non
     head = f"{title}: " if title else ""
     head += say("number ({place}) of {layer}, {shape}", place=place, layer=what.layer, shape=shape)
     figure.suptitle(f"{head}\n{say.layer(what.detail)}", fontsize=11, color=INK)
-    lines = [line for line in (_channel_sums(what, say), what.told(say)) if line]
+    lines = [line for line in (_channel_sums(what, say), what.in_words(say)) if line]
     figure.supxlabel("\n".join(lines), fontsize=11, color=INK)
     return figure
 
@@ -93,8 +93,8 @@ def _channel_sums(what: Dissection, say: Labels) -> str:
     others = len(what.channels) - len(order)
     if others:
         parts.append((rest, say("the other {count}", count=f"{others:,}")))
-    told = " ".join(f"{'-' if value < 0 else '+'} {number(abs(value))} ({whose})" for value, whose in parts)
-    return f"{told.removeprefix('+ ')} = {number(what.total or 0.0)}"
+    text = " ".join(f"{'-' if value < 0 else '+'} {number(abs(value))} ({whose})" for value, whose in parts)
+    return f"{text.removeprefix('+ ')} = {number(what.total or 0.0)}"
 
 
 def _windows(what: Dissection, say: Labels) -> Figure:
@@ -257,9 +257,9 @@ def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
     ax.plot(places, ops.activation(places, what.activation or "", slope=what.slope), color=BLUE, lw=1.8)
     ax.plot([what.before], [what.result], "o", color=VERMILION, ms=8)
     right = what.before > 0  # the words stand above the curve, on the side where it is lower
-    told, at = f"({number(what.before)}, {number(what.result)})", (what.before, what.result)
+    text, at = f"({number(what.before)}, {number(what.result)})", (what.before, what.result)
     ax.annotate(
-        told, at, (-12 if right else 0, 10), textcoords="offset points", fontsize=9, ha="right" if right else "center"
+        text, at, (-12 if right else 0, 10), textcoords="offset points", fontsize=9, ha="right" if right else "center"
     )
     ax.set_xlabel(say("in"), fontsize=9)
     ax.set_ylabel(say("out"), fontsize=9)

@@ -108,9 +108,9 @@ def prepare(figure: Figure, *, as_text: bool) -> None:
         text.set_text(_WORDS.sub(number, text.get_text()))
     if not _state["warned"]:
         _state["warned"] = True
-        told = ", ".join(f"{label} is {words}" for words, label in numbers.items())
+        pairs = ", ".join(f"{label} is {words}" for words, label in numbers.items())
         warnings.warn(
-            f"no Korean font is installed, so figures write numbers for Korean words ({told}); "
+            f"no Korean font is installed, so figures write numbers for Korean words ({pairs}); "
             "install one, e.g. NanumGothic (Debian and Ubuntu: apt install fonts-nanum), or write SVG",
             RuntimeWarning,
             stacklevel=3,

@@ -36,16 +36,16 @@ def channel_panels(
 ) -> dict[Pair, Panel]:
     """The picture in the first row, the channels of a convolution below: two rows, a column a channel.
 
-    Of two channels, this is the 2x2 figure of seed 002: the picture above left, nothing above right.
+    Of two channels, this is a 2x2 figure: the picture above left, nothing above right.
     names: of the channels; None for their numbers. lang: of the titles, "en" or "ko"; None for the locale's.
     Shapes: picture (H,W), or (H,W,C).
     Errors: ShapeError where picture and layer do not fit; ConfigError for another number of names than of channels.
     """
     say = Labels(lang)
     pixels, maps = _through(layer, picture)
-    told = _names(names, maps.shape[2], say)
+    titles = _names(names, maps.shape[2], say)
     panels = {(0, 0): Panel(say("picture"), pixels)}
-    panels |= {(1, c): Panel(told[c], maps[:, :, c]) for c in range(len(told))}
+    panels |= {(1, c): Panel(titles[c], maps[:, :, c]) for c in range(len(titles))}
     return panels
 
 
@@ -55,19 +55,19 @@ def chained_panels(
     """The picture, the K channels of a convolution below it, and each of them through the same convolution again.
 
     Three rows of K * K columns; each map stands at the left end of those made from it. Of two channels, this is the 3x4
-    figure of seed 002, whose two middle maps below are the same: convolutions can be swapped.
+    figure whose two middle maps below are the same: convolutions can be swapped.
     Shapes: picture (H,W), or (H,W,1).
     Errors: as channel_panels; ShapeError for a layer that takes more than one channel.
     """
     say = Labels(lang)
     pixels, maps = _through(layer, picture)
-    told = _names(names, maps.shape[2], say)
+    titles = _names(names, maps.shape[2], say)
     panels = {(0, 0): Panel(say("picture"), pixels)}
-    for first, name in enumerate(told):
-        panels[1, first * len(told)] = Panel(name, maps[:, :, first])
+    for first, name in enumerate(titles):
+        panels[1, first * len(titles)] = Panel(name, maps[:, :, first])
         _, again = _through(layer, maps[:, :, first])
-        for second, then in enumerate(told):
-            panels[2, first * len(told) + second] = Panel(
+        for second, then in enumerate(titles):
+            panels[2, first * len(titles) + second] = Panel(
                 say("{first}, then {second}", first=name, second=then), again[:, :, second]
             )
     return panels

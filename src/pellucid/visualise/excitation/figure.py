@@ -197,8 +197,8 @@ def count_channels(model: Model, layer: str) -> int:
 def _layer_label(model: Model, name: str, pictures: Sequence[Array], say: Labels) -> str:
     seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
     height, width = seen or pictures[0].shape[:2]  # behind Flatten, all of it
-    told = say("{count} channels", count=count_channels(model, name))
-    return f"{name}\n{told}\n{say('sees {size}', size=f'{height}x{width}')}"
+    channels = say("{count} channels", count=count_channels(model, name))
+    return f"{name}\n{channels}\n{say('sees {size}', size=f'{height}x{width}')}"
 
 
 def _captions(model: Model, name: str, channels: Sequence[int], say: Labels) -> list[str]:

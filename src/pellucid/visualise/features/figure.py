@@ -181,13 +181,13 @@ def _draw_maps(ax: Axes, layer: LayerFeatures, channels: int, scale: str, say: L
     shape = f"{height}x{width}x{count}"
     head = f"{clip(layer.name, BLOCK_LETTERS - len(shape))}: {shape}"
     ax.set_title(f"{head}\n{_which(shown, count, say)}", fontsize=8.5, color=INK)
-    told = [] if layer.most is None else [say("framed: channel {index}", index=layer.most)]
+    words = [] if layer.most is None else [say("framed: channel {index}", index=layer.most)]
     if scale == "common":
         limit = float(np.abs(np.nan_to_num(layer.output, posinf=0, neginf=0)).max())
-        told.append(f"±{limit:.3g}" if signed(layer.output) else say("white {limit:.3g}", limit=limit))
+        words.append(f"±{limit:.3g}" if signed(layer.output) else say("white {limit:.3g}", limit=limit))
     elif signed(layer.output):
-        told.append(say("mid-grey 0"))
-    ax.set_xlabel(", ".join(told), fontsize=8, color=INK)
+        words.append(say("mid-grey 0"))
+    ax.set_xlabel(", ".join(words), fontsize=8, color=INK)
 
 
 def _which(shown: Sequence[int], count: int, say: Labels) -> str:
@@ -208,7 +208,7 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
         rows = np.full(-(-output.size // across) * across, np.nan, np.float32)
         rows[: output.size] = output
         image = rows.reshape(-1, across)
-        told = say(
+        words = say(
             "{name}:\n{count} units, {across} in a row",
             name=clip(layer.name, NAME),
             count=output.size,
@@ -216,7 +216,7 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
         )
     else:
         image, shape = output.reshape(len(output), -1).T, "x".join(map(str, output.shape))
-        told = say("{name}:\n{shape}, a row a channel", name=clip(layer.name, NAME), shape=shape)
+        words = say("{name}:\n{shape}, a row a channel", name=clip(layer.name, NAME), shape=shape)
     limit = float(np.abs(np.nan_to_num(image)).max()) or 1.0
     low = -limit if signed(image) else 0.0
     shown = np.ma.masked_invalid(image)
@@ -228,7 +228,7 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
         interpolation="nearest",
         aspect="auto" if output.ndim > 1 else None,
     )
-    ax.set_title(told, fontsize=8.5, color=INK)
+    ax.set_title(words, fontsize=8.5, color=INK)
     ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
     bare(ax)
 

@@ -75,8 +75,8 @@ def filters_figure(
         bar.ax.set_yticklabels(
             [f"{-limits[-1]:.3g}", "0", f"{limits[-1]:.3g}"] if one else [f"-{most}", "0", f"+{most}"]
         )
-        told = "weight, each side on its own scale" if ranged else "weight, one scale for all"
-        bar.set_label(say("weight, each filter on its own scale" if scale == "each" else told))
+        scales = "weight, each side on its own scale" if ranged else "weight, one scale for all"
+        bar.set_label(say("weight, each filter on its own scale" if scale == "each" else scales))
     words = "{name}: {filters} filters of {height} x {width} x {channels}"
     head = say(words, name=name, filters=filters, height=height, width=width, channels=channels)
     sides = (("{count} filters", filters), ("{count} channels", channels))

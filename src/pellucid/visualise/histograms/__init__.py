@@ -68,11 +68,11 @@ def show_histograms(
         return Shown(lambda: ridges_figure(snapshots, kind, layers, title=source.title, lang=source.lang), "ridges")
     model = source.model
     trained = "" if model.trained_on else source.say(" (not trained)")
-    seen, told = _traced(source, kind, data)
+    seen, what = _traced(source, kind, data)
     with source.working("counting"):
         states = unit_states(seen) if kind == "activations" else None
         counted = layer_histograms(seen, kind, layers)
-    title = f"{model.name}{trained}{told}"
+    title = f"{model.name}{trained}{what}"
     return Shown(lambda: histograms_figure(counted, states, kind=kind, title=title, lang=source.lang), "histograms")
 
 

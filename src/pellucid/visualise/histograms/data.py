@@ -56,7 +56,7 @@ class UnitStates(Brief):
     stuck: int | None = None
     saturated: float | None = None
 
-    def told(self, say: Labels = ENGLISH) -> str:
+    def in_words(self, say: Labels = ENGLISH) -> str:
         """In words, for a panel."""
         if self.dead is not None:
             return say("{dead} of {units} units dead", dead=self.dead, units=self.units)

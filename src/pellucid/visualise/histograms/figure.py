@@ -24,7 +24,7 @@ RIDGES = 20
 OVERLAP = 2.0
 """How high a ridge is, in distances between ridges."""
 SPIKE = 2.0
-"""A bin with the zeros of a ReLU, so many times as high as all others, is cut off and told in percent."""
+"""A bin with the zeros of a ReLU, so many times as high as all others, is cut off and said in percent."""
 
 
 def histograms_figure(
@@ -48,9 +48,9 @@ def histograms_figure(
         ax.set_yscale("log")
         ax.set_ylim(0.5, max(10.0, 3.0 * float(one.counts.max(initial=1))))
         ax.axvline(0, color=INK, lw=0.8, ls=":")
-        told = f"\n{states[name].told(say)}" if states and name in states and one.total else ""
+        text = f"\n{states[name].in_words(say)}" if states and name in states and one.total else ""
         words = "{name}: {count:,} values" if one.total else "{name}: no finite value"
-        ax.set_title(say(words, name=name, count=one.total) + told, fontsize=9, color=INK)
+        ax.set_title(say(words, name=name, count=one.total) + text, fontsize=9, color=INK)
         _value_axis(ax)
     figure.supylabel(say("values in a bin (log)"), fontsize=9, color=INK)
     return figure
@@ -129,8 +129,8 @@ def _draw_ridges(ax: Axes, ridges: Mapping[int, Histogram], say: Labels) -> None
         colour = VERMILION if ends and place else BLUE
         ax.plot(centres, line, color=colour, lw=1.6 if ends else 0.8, zorder=2 * (len(order) - place) + 1)
         if zeros is not None and (ends or len(order) <= 6):
-            told = say("{share} at 0", share=percent(zeros, 0))
-            ax.text(edges[-1], place + 0.15, told, ha="right", fontsize=7, color=INK, zorder=3 * len(order))
+            text = say("{share} at 0", share=percent(zeros, 0))
+            ax.text(edges[-1], place + 0.15, text, ha="right", fontsize=7, color=INK, zorder=3 * len(order))
     ax.set_yticks(range(0, len(order), 1 + len(order) // 8), [str(e) for e in order[:: 1 + len(order) // 8]])
     ax.set_ylim(-0.2, len(order) - 1 + OVERLAP + 0.2)
 

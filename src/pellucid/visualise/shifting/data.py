@@ -62,8 +62,8 @@ def shift(
     path = shift_path() if offsets is None else list(offsets)
     wrong = [offset for offset in path if abs(offset[0]) >= height or abs(offset[1]) >= width]
     if wrong or not path:
-        told = f"got {wrong[0]}" if wrong else "got none"
-        raise ConfigError(f"a picture of {height}x{width} can move by less than that, {told}")
+        got = f"got {wrong[0]}" if wrong else "got none"
+        raise ConfigError(f"a picture of {height}x{width} can move by less than that, {got}")
     frames: list[ShiftFrame] = []
     shown = layer or default_maps(model)
     step = trace(model, still[None])[shown]

@@ -50,9 +50,9 @@ def shift_animation(
     maps = middle.imshow(grids[0], cmap=grey("#FFFFFF"), vmin=0, vmax=1, interpolation="nearest")
     bare(middle, spines=False)
     (height, width, drawn), count = frames[0].maps.shape, frames[0].count
-    told = say("{name}: {count} maps of {size}", name=layer, count=count, size=f"{height}x{width}")
-    told += say(", {drawn} of them", drawn=drawn) if drawn < count else ""
-    middle.set_title(told, fontsize=10, color=INK)
+    title = say("{name}: {count} maps of {size}", name=layer, count=count, size=f"{height}x{width}")
+    title += say(", {drawn} of them", drawn=drawn) if drawn < count else ""
+    middle.set_title(title, fontsize=10, color=INK)
     change = middle.text(0.5, -0.02, "", ha="center", va="top", fontsize=10, color=INK, transform=middle.transAxes)
     places = np.arange(len(order))[::-1]
     bars = right.barh(places, 100 * answers[0][order], color=BLUE, height=0.7)
@@ -98,9 +98,9 @@ def _grids(frames: Sequence[ShiftFrame]) -> list[Array]:
 
 def _way(offset: tuple[int, int], say: Labels) -> str:
     """An offset in words: "moved left by 2 pixels"."""
-    told = [
+    moves = [
         say(f"{ways[by > 0]} by {{pixels}}", pixels=say("1 pixel" if abs(by) == 1 else "{count} pixels", count=abs(by)))
         for by, ways in zip(offset, (("up", "down"), ("left", "right")), strict=True)
         if by
     ]
-    return say("moved {way}", way=say(" and ").join(told)) if told else say("where it was")
+    return say("moved {way}", way=say(" and ").join(moves)) if moves else say("where it was")

@@ -46,14 +46,14 @@ class SlideFrame(Brief):
     products: Array | None
     picked: tuple[int, ...] | None
     result: float
-    told: Callable[[Labels], str]
+    in_words: Callable[[Labels], str]
     """The equation in a language."""
     filled: int
 
     @property
     def equation(self) -> str:
         """In English."""
-        return self.told(ENGLISH)
+        return self.in_words(ENGLISH)
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,6 +195,6 @@ def _frame(found: Dissection, filled: int) -> SlideFrame:
         products=None if found.products is None else found.products.sum(axis=2),
         picked=found.picked,
         result=found.result,
-        told=found.told,
+        in_words=found.in_words,
         filled=filled,
     )

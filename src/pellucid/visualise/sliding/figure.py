@@ -118,7 +118,7 @@ def slide_animation(slide: Slide, *, title: str = "", fps: float = FPS, lang: st
         if shot.picked is not None:
             picked.set_bounds(shot.picked[1] - 0.5, shot.picked[0] - 0.5, 1, 1)
         words.set_text(
-            f"{say('row {row}, column {column}', row=shot.place[0], column=shot.place[1])}:  {shot.told(say)}"
+            f"{say('row {row}, column {column}', row=shot.place[0], column=shot.place[1])}:  {shot.in_words(say)}"
         )
 
     panels = [before, patch, after] if products is None else [before, patch, products, after]
