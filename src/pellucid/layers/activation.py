@@ -110,11 +110,7 @@ class LeakyReLU(Elementwise):
     Source: Maas, Hannun & Ng 2013, section 2.
     """
 
-    def __init__(
-        self,
-        negative_slope: float = 0.3,
-        **named: Unpack[Named],
-    ) -> None:
+    def __init__(self, negative_slope: float = 0.3, **named: Unpack[Named]) -> None:
         super().__init__(**named)
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope", 0.0)
 
@@ -134,11 +130,7 @@ class ELU(Elementwise):
     Source: Clevert, Unterthiner & Hochreiter 2016, equation 15.
     """
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        **named: Unpack[Named],
-    ) -> None:
+    def __init__(self, alpha: float = 1.0, **named: Unpack[Named]) -> None:
         super().__init__(**named)
         self.alpha = number(alpha, "ELU: alpha", 0.0)
 

@@ -26,7 +26,23 @@ from pellucid.plan.work import Sequence as WorkSequence
 from pellucid.plan.work import Work
 
 
-class InferencePlan:
+class _Worked:
+    """What has work to do."""
+
+    _work: WorkSequence
+
+    @property
+    def steps(self) -> list[native.Step]:
+        """The native steps in order, for whoever measures them one by one."""
+        return self._work.steps
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes that kernels use inside a step."""
+        return self._work.workspace_bytes
+
+
+class InferencePlan(_Worked):
     """Pictures in, outputs out, for batches of up to `capacity`."""
 
     def __init__(self, graph: Graph, parameters: FlatParameters, *, capacity: int) -> None:
@@ -62,16 +78,6 @@ class InferencePlan:
         """Each output for the first n pictures in `inputs`; views that the next run overwrites."""
         self._work.run(n)
         return [output[:n] for output in self.outputs]
-
-    @property
-    def steps(self) -> list[native.Step]:
-        """The native steps in order, for whoever measures them one by one."""
-        return self._work.steps
-
-    @property
-    def workspace_bytes(self) -> int:
-        """Bytes that kernels use inside a step."""
-        return self._work.workspace_bytes
 
 
 class EvaluationPlan:
@@ -124,7 +130,7 @@ class FeaturePlan:
         return self.outputs[:n]
 
 
-class TrainingPlan:
+class TrainingPlan(_Worked):
     """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels.
 
     What nothing trained feeds (see `base`) runs as in use, in buffers of its own, and has no way back.
@@ -214,16 +220,6 @@ class TrainingPlan:
         before: list[tuple[Array, Array]] = [(cursor, cursors) for cursor in self.feed.cursors]
         before += [(self._context.counter, counters), (self.control, control)]
         return program.run_steps(n, count, before, [(self.totals, totals)]), totals
-
-    @property
-    def steps(self) -> list[native.Step]:
-        """The native steps in order, for whoever measures them one by one."""
-        return self._work.steps
-
-    @property
-    def workspace_bytes(self) -> int:
-        """Bytes that kernels use inside a step."""
-        return self._work.workspace_bytes
 
     @property
     def memory_bytes(self) -> int:
