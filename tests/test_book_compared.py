@@ -11,7 +11,7 @@ import pytest
 from book_modules import load, needs_book
 
 from pellucid import scratch
-from pellucid.scratch import gates, gradient_2d, naive, two_layer_net, two_layer_net_sigmoid
+from pellucid.scratch import chapters, gradient_2d, two_layer_net, two_layer_net_sigmoid
 from pellucid.scratch.book import MODULES
 
 pytestmark = needs_book
@@ -282,14 +282,14 @@ def test_simple_convnet() -> None:
 
 
 def test_gates_and_layers_of_numbers() -> None:
-    for name, function in (("and_gate", gates.AND), ("nand_gate", gates.NAND), ("or_gate", gates.OR)):
+    for name, function in (("and_gate", chapters.AND), ("nand_gate", chapters.NAND), ("or_gate", chapters.OR)):
         book = getattr(load(f"ch02.{name}"), function.__name__)
         for x1 in (0, 1, 0.3, -2):
             for x2 in (0, 1, 0.9):
                 assert function(x1, x2) == book(x1, x2)
     book = load("ch05.layer_naive")
     for name in ("MulLayer", "AddLayer"):
-        layers = getattr(naive, name)(), getattr(book, name)()
+        layers = getattr(chapters, name)(), getattr(book, name)()
         assert len({layer.forward(100, 1.1) for layer in layers}) == 1
         assert len({layer.backward(1.3) for layer in layers}) == 1
 
@@ -318,6 +318,6 @@ def test_every_name_of_its_modules_has_one_here(name: str) -> None:
     }
     here: set[str] = set()
     for module in MODULES[name]:
-        if " as " not in module:
-            here |= set(__import__(module, fromlist=["__all__"]).__all__)
+        owner, _, short = module.partition(" as ")
+        here |= {short} if short else set(__import__(owner, fromlist=["__all__"]).__all__)
     assert missing <= here

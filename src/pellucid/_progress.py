@@ -5,6 +5,8 @@ Where standard error is no terminal, a plain line comes every LINE_S instead.
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import sys
 import threading
@@ -28,6 +30,21 @@ LINE_S = 10.0
 
 LONG_S = 1.0
 """What a program calls is shown when it takes longer than this; it may call it in a loop."""
+
+
+@functools.cache
+def load_bars() -> None:
+    """Import what bars are drawn with, by drawing one to nowhere: a child that is forked amid an import waits for ever,
+    and rich imports some of its parts only when it draws."""
+    with importing:
+        from rich import progress as bars
+        from rich.console import Console
+
+        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
+        more = (bars.TaskProgressColumn(), bars.TimeRemainingColumn())
+        bar = bars.Progress(*columns, *more, console=Console(file=io.StringIO(), force_terminal=True))
+        bar.add_task("", total=1)
+        bar.console.print(bar)
 
 
 class WorkBar:
@@ -129,9 +146,9 @@ class WorkBar:
 
     @staticmethod
     def _begin() -> Progress:
-        with importing:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        load_bars()
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (
             TextColumn("{task.description}", markup=False),

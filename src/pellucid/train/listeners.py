@@ -12,9 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid._locks import importing
 from pellucid._numbers import percent
-from pellucid._progress import WorkBar, is_terminal
+from pellucid._progress import WorkBar, is_terminal, load_bars
 from pellucid._text import json_line, printable, say
 from pellucid.errors import CheckpointError
 from pellucid.files.atomic import replacing
@@ -147,11 +146,11 @@ class Progress:
         self._done, self._start_s = self._before, time.perf_counter()
         if not self._wants_bar or not is_terminal(file):
             return
-        with importing:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-            from rich.progress import Progress as RichProgress
-            from rich.table import Column
+        load_bars()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+        from rich.table import Column
 
         self._bar = RichProgress(
             TextColumn("{task.description}"),
