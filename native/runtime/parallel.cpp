@@ -10,6 +10,7 @@
 // job before; and every second job goes through the shares from behind, since what was written last is there still.
 #include "runtime/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -33,8 +34,9 @@ constexpr double kInlineWork = 30000.0;  // below this a wake-up costs more than
 // 100 us, a lowered program none.
 constexpr int kSpinMicroseconds = 1000;
 // One that the system has put to sleep with a task in hand, or that cannot run because another library's threads spin,
-// lets the caller wait for milliseconds. So many small programs then go without others.
-constexpr int kAlonePrograms = 2000;
+// lets the caller wait for milliseconds. So many small programs then go without others: few where that was a single
+// hiccup, twice as many each time where it comes again before so many have gone with them.
+constexpr int kLeastAlone = 32, kMostAlone = 4096, kOften = 1024;
 constexpr int kLooks = 2000;  // some 50 us, before the time is looked at
 constexpr int kPatienceMicroseconds = 300;
 constexpr int kRapidMicroseconds = 300;  // between small programs that are worth waking a worker for
@@ -231,7 +233,9 @@ struct Global {
     Pool* pool = nullptr;
     std::atomic<int> threads{0};
     std::atomic<int64_t> small_ended{0};  // when the last small program did, in ticks of the clock
-    std::atomic<int> alone{0};   // programs that are still to go without other threads
+    std::atomic<int> alone{0};   // small programs that are still to go without other threads
+    std::atomic<int> shared{0};  // and those that have gone with them since the last wait
+    int penalty = kLeastAlone;   // of whoever holds the pool
     std::atomic<int> wanted{0};  // that many were asked for, and fewer came
 };
 std::atomic<int64_t> num_forks{0};
@@ -311,7 +315,9 @@ void parallel_for(int64_t tasks, double work, Task run, void* context) {
             begun = pool != nullptr;
             if (begun) whole = pool->run(tasks, run, context);
             if (begun && pool->waited && arena.small) {
-                g.alone.store(kAlonePrograms, std::memory_order_relaxed);
+                const bool again = g.shared.exchange(0, std::memory_order_relaxed) < kOften;
+                g.penalty = again ? std::min(2 * g.penalty, kMostAlone) : kLeastAlone;
+                g.alone.store(g.penalty, std::memory_order_relaxed);
                 arena.alone = true;
             }
         }
@@ -334,6 +340,7 @@ WorkCount::WorkCount(bool small) {
     arena.rapid = small && clock_ticks() - global->small_ended.load(std::memory_order_relaxed) < kRapid;
     arena.alone = small && global->alone.load(std::memory_order_relaxed) > 0 &&
                   global->alone.fetch_sub(1, std::memory_order_relaxed) > 0;
+    if (small && !arena.alone) global->shared.fetch_add(1, std::memory_order_relaxed);
 }
 
 WorkCount::~WorkCount() {
