@@ -118,6 +118,7 @@ CAPTIONS: list[tuple[Layer, tuple[str, ...], tuple[str, ...]]] = [
     (layers.GlobalAvgPool2D(), ("global mean pool",), ("전역 평균 풀링",)),
     (layers.Dropout(0.25), ("dropout 0.25",), ("드롭아웃 0.25",)),
     (layers.LeakyReLU(), ("leaky ReLU",), ("leaky ReLU",)),
+    (layers.ELU(), ("ELU",), ("ELU",)),
     (layers.Activation("linear"), (), ()),
     (layers.Concatenate(), ("Concatenate",), ("Concatenate",)),
 ]

@@ -13,7 +13,7 @@ from pellucid.ops.geometry import NO_PADS, Pads, Pair, Shape, resolve_padding
 class Nonlinearity:
     """y = amplitude * f(steepness * z) for each number z; softmax compares those of the last axis.
 
-    kind: which f, by its name in `ACTIVATIONS`. own_slope: of leaky_relu below 0, where it is not the usual one.
+    kind: which f, by its name in `ACTIVATIONS`. own_slope: of leaky_relu and elu, where it is not the usual one.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Nonlinearity:
     @property
     def word(self) -> str:
         """Its name as one writes it for readers: "ReLU" for relu."""
-        return {"relu": "ReLU", "leaky_relu": "leaky ReLU"}.get(self.kind, self.kind)
+        return {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU"}.get(self.kind, self.kind)
 
 
 class Traits:

@@ -19,11 +19,12 @@ def _check_kind(kind: str, slope: float) -> None:
 
 
 def activation(x: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
-    """relu max(x, 0); leaky_relu x if x > 0 else slope * x; sigmoid 1 / (1 + exp(-x)); tanh. NaN stays NaN.
+    """relu max(x, 0); leaky_relu x if x > 0 else slope * x; elu x if x > 0 else slope * (exp(x) - 1); sigmoid
+    1 / (1 + exp(-x)); tanh. NaN stays NaN.
 
     Shapes: any; `out` may be x.
     Errors: ConfigError for an unknown kind or a negative slope.
-    Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU).
+    Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU); Clevert et al. 2016 (ELU).
     """
     _check_kind(kind, slope)
     x = array("activation", "x", x)
@@ -33,7 +34,8 @@ def activation(x: Array, kind: str, *, slope: float = 0.0, out: Array | None = N
 
 
 def activation_backward(dy: Array, y: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
-    """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; sigmoid y (1-y); tanh 1-y^2.
+    """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; elu 1 or
+    y + slope; sigmoid y (1-y); tanh 1-y^2.
 
     Shapes: dy as y; `out` may be dy.
     Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative slope.

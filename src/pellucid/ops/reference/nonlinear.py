@@ -54,13 +54,13 @@ def formula(kind: str) -> Formula:
 
 @op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", x=LONG, kind="relu")])
 def activation(x: Array, y: Array, kind: str, *, slope: float = 0.0) -> None:
-    """y = f(x), relu max(x, 0), leaky_relu x if x > 0 else slope*x, sigmoid 1/(1+exp(-x)) or tanh. y may be x."""
+    """y = f(x), f by its name in ACTIVATIONS. y may be x."""
     y[...] = formula(kind).f(x, slope)
 
 
 @op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", dy=LONG, kind="relu")])
 def activation_backward(dy: Array, y: Array, dx: Array, kind: str, *, slope: float = 0.0) -> None:
-    """dx = dy * f'(x) by y: relu [y > 0]; leaky_relu 1 or slope; sigmoid y(1-y); tanh 1-y^2. dx may be dy."""
+    """dx = dy * f'(x) by y = f(x), f by its name in ACTIVATIONS. dx may be dy."""
     dx[...] = formula(kind).df(dy, y, slope)
 
 
