@@ -114,7 +114,8 @@ def missing(path: Path, what: str = "folder", hint: str = "") -> DataError:
     while not place.parent.is_dir():
         place = place.parent
     try:
-        beside = sorted(child.name for child in place.parent.iterdir() if what != "folder" or child.is_dir())
+        shown = [child for child in place.parent.iterdir() if not child.name.startswith(".")]
+        beside = sorted(child.name for child in shown if what != "folder" or child.is_dir())
     except OSError:
         beside = []
     close = difflib.get_close_matches(place.name.lower(), [name.lower() for name in beside], n=3, cutoff=0.6)
