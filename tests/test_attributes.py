@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, optimizers
+from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, ops, optimizers
 from pellucid._missing import INSTEAD
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, ShapeError
@@ -160,6 +160,14 @@ def test_every_argument_of_every_layer_is_guarded_once_it_is_made() -> None:
 def test_help_shows_the_arguments() -> None:
     assert list(inspect.signature(Dropout).parameters) == ["rate", "name", "input_shape", "trainable"]
     assert list(inspect.signature(optimizers.SGD).parameters)[:2] == ["learning_rate", "momentum"]
+
+
+def test_signatures_of_operations_name_every_option() -> None:
+    functions = {name: inspect.signature(one) for name, one in vars(ops).items() if inspect.isfunction(one)}
+    unnamed = {name for name, one in functions.items() if any(p.kind is p.VAR_KEYWORD for p in one.parameters.values())}
+    assert unnamed == {"optimizer_update"}
+    assert list(functions["conv2d"].parameters)[2:] == ["bias", "strides", "padding", "dilation", "groups", "out"]
+    assert functions["conv2d_max_pool2d"].parameters["activation"].default == "linear"
 
 
 def test_a_layer_of_ones_own_sets_what_it_likes() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pellucid.ops.geometry import (
     Array,
     Convolution,
     Pads,
+    Pair,
     Pooling,
     Shape,
     expect_total,
@@ -27,6 +29,7 @@ from pellucid.ops.geometry import (
 )
 from pellucid.ops.table import row
 
+Function = TypeVar("Function", bound=Callable[..., object])
 FLOAT = np.dtype(np.float32)
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
 _reference_threads = 1
@@ -166,6 +169,15 @@ def expect_shape(op: str, name: str, value: Array, shape: Shape, hint: str) -> N
         raise ShapeError(f"{op}: {name} must have shape {tuple(shape)}, got {value.shape}; {hint}")
 
 
+def optional(op: str, name: str, value: Array | None, dtype: np.dtype[Any], shape: Shape, hint: str) -> Array | None:
+    """`value` as `array` gives it, of this shape; None where there is none."""
+    if value is None:
+        return None
+    found = array(op, name, value, dtype)
+    expect_shape(op, name, found, shape, hint)
+    return found
+
+
 def expect_axes(op: str, name: str, value: Array, axes: str) -> None:
     """Errors: ShapeError unless `value` has as many axes as `axes` names, e.g. "N, H, W, C"."""
     if value.ndim != axes.count(",") + 1:
@@ -213,13 +225,26 @@ def pads(padding: object) -> Pads:
     return found
 
 
-def convolution(strides: object, padding: object, dilation: object = (1, 1), groups: int = 1) -> Convolution:
+def options_of(check: Callable[..., object]) -> Callable[[Function], Function]:
+    """Of a function that hands its `**options` on to `check`: its signature has the keyword arguments of that."""
+
+    def described(function: Function) -> Function:
+        signature, taken = inspect.signature(function), inspect.signature(check).parameters.values()
+        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        every = sorted([*(one for one in taken if one.kind is one.KEYWORD_ONLY), *own], key=lambda one: one.kind)
+        function.__signature__ = signature.replace(parameters=every)  # type: ignore[attr-defined]
+        return function
+
+    return described
+
+
+def convolution(*, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1) -> Convolution:
     """Errors: ConfigError unless strides and dilation are pairs, padding is in pixels and groups a whole number."""
     padding, strides, dilation = pads(padding), pair(strides, "strides"), pair(dilation, "dilation")
     return {"strides": strides, "padding": padding, "dilation": dilation, "groups": whole(groups, "groups")}
 
 
-def pooling(pool_size: object, strides: object, padding: object) -> Pooling:
+def pooling(*, pool_size: Pair, strides: Pair, padding: Pads) -> Pooling:
     """Errors: ConfigError unless pool_size and strides are pairs and padding is in pixels."""
     padding, strides = pads(padding), pair(strides, "strides")
     return {"pool_size": pair(pool_size, "pool_size"), "strides": strides, "padding": padding}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, arrays, convolution, expect_shape, pads, result, run
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.dispatch import array, arrays, convolution, expect_shape, optional, options_of, pads, result, run
+from pellucid.ops.geometry import Array, Convolution, Pads, Shape
 
 _DY_HINT = "it is the gradient of conv2d's output"
 
 
+@options_of(convolution)
 def conv2d(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-    out: Array | None = None,
+    x: Array, kernel: Array, bias: Array | None = None, *, out: Array | None = None, **window: Unpack[Convolution]
 ) -> Array:
     """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o].
 
@@ -29,27 +24,18 @@ def conv2d(
     Errors: ShapeError if channels, groups, bias or sizes do not match; ConfigError for mixed dtypes.
     Source: LeCun et al. 1998; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
     """
-    window = convolution(strides, padding, dilation, groups)
+    window = convolution(**window)
     x, kernel = arrays("conv2d", x=x, kernel=kernel)
     shape = geometry.conv2d_shape(x.shape, kernel.shape, **window)
-    if bias is not None:
-        bias = array("conv2d", "bias", bias, x.dtype)
-        expect_shape("conv2d", "bias", bias, shape[3:], "one number for each filter")
+    bias = optional("conv2d", "bias", bias, x.dtype, shape[3:], "one number for each filter")
     y = result("conv2d", shape, (x, kernel, bias), out)
     run("conv2d", x, kernel, bias, y, **window)
     return y
 
 
+@options_of(convolution)
 def conv2d_backward_input(
-    dy: Array,
-    kernel: Array,
-    input_shape: Shape,
-    *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-    out: Array | None = None,
+    dy: Array, kernel: Array, input_shape: Shape, *, out: Array | None = None, **window: Unpack[Convolution]
 ) -> Array:
     """dx[n,h,w,c] = sum over every (i,j,o) and tap that saw it of dy[n,i,j,o] * kernel[a,b,c,o].
 
@@ -57,7 +43,7 @@ def conv2d_backward_input(
     Errors: ShapeError if dy is not what conv2d gives for input_shape; the others as conv2d.
     """
     op = "conv2d_backward_input"
-    window = convolution(strides, padding, dilation, groups)
+    window = convolution(**window)
     dy, kernel = arrays(op, dy=dy, kernel=kernel)
     shape = geometry.conv2d_shape(input_shape, kernel.shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
@@ -66,16 +52,9 @@ def conv2d_backward_input(
     return dx
 
 
+@options_of(convolution)
 def conv2d_backward_kernel(
-    x: Array,
-    dy: Array,
-    kernel_shape: Shape,
-    *,
-    strides: Pair,
-    padding: Pads,
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-    out: Array | None = None,
+    x: Array, dy: Array, kernel_shape: Shape, *, out: Array | None = None, **window: Unpack[Convolution]
 ) -> Array:
     """dkernel[a,b,c,o] = sum over (n,i,j) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * dy[n,i,j,o].
 
@@ -83,7 +62,7 @@ def conv2d_backward_kernel(
     Errors: ShapeError if dy is not what conv2d gives for x and kernel_shape; the others as conv2d.
     """
     op = "conv2d_backward_kernel"
-    window = convolution(strides, padding, dilation, groups)
+    window = convolution(**window)
     x, dy = arrays(op, x=x, dy=dy)
     shape = geometry.conv2d_shape(x.shape, kernel_shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.ops import dispatch, geometry
-from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
+from pellucid.ops.dispatch import arrays, expect_shape, optional, options_of, result, run
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.reference.nonlinear import ACTIVATIONS
 from pellucid.ops.reference.pool import MAX_POOL_TAPS, NO_PLACE
@@ -18,11 +18,13 @@ from pellucid.ops.reference.pool import MAX_POOL_TAPS, NO_PLACE
 class _Options(TypedDict):
     convolution: Convolution
     pooling: Pooling
-    activation: str
-    slope: float
+    activation: NotRequired[str]
+    slope: NotRequired[float]
 
 
-def _checked(op: str, convolution: Convolution, pooling: Pooling, activation: str, slope: float) -> _Options:
+def _checked(
+    op: str, *, convolution: Convolution, pooling: Pooling, activation: str = "linear", slope: float = 0.0
+) -> _Options:
     """Errors: ConfigError for an unknown activation, a negative slope, or a window whose places overflow a byte."""
     convolution, pooling = dispatch.convolution(**convolution), dispatch.pooling(**pooling)
     if activation != "linear" and activation not in ACTIVATIONS:
@@ -48,22 +50,12 @@ def _inputs(
     """x, kernel and bias, checked, and the shape of y."""
     x, kernel = arrays(op, x=x, kernel=kernel)
     shape = _pooled_shape(x.shape, kernel.shape, options)
-    if bias is not None:
-        bias = array(op, "bias", bias, x.dtype)
-        expect_shape(op, "bias", bias, shape[3:], "one number for each filter")
-    return x, kernel, bias, shape
+    return x, kernel, optional(op, "bias", bias, x.dtype, shape[3:], "one number for each filter"), shape
 
 
+@options_of(_checked)
 def conv2d_max_pool2d(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
-    out: Array | None = None,
+    x: Array, kernel: Array, bias: Array | None = None, *, out: Array | None = None, **options: Unpack[_Options]
 ) -> tuple[Array, Array]:
     """y, argmax = max_pool2d of activation(conv2d); argmax is 255 where a ReLU gave zero.
 
@@ -72,7 +64,7 @@ def conv2d_max_pool2d(
     Errors: as there; ConfigError for a window of more than 255 taps or an unknown activation.
     """
     op = "conv2d_max_pool2d"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
     y = result(op, shape, (x, kernel, bias), out)
     argmax = np.empty(shape, np.uint8)
@@ -80,16 +72,9 @@ def conv2d_max_pool2d(
     return y, argmax
 
 
+@options_of(_checked)
 def conv2d_avg_pool2d(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
-    out: Array | None = None,
+    x: Array, kernel: Array, bias: Array | None = None, *, out: Array | None = None, **options: Unpack[_Options]
 ) -> Array:
     """y = avg_pool2d of activation(conv2d).
 
@@ -97,7 +82,7 @@ def conv2d_avg_pool2d(
     Errors: as conv2d_max_pool2d.
     """
     op = "conv2d_avg_pool2d"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
     y = result(op, shape, (x, kernel, bias), out)
     run("conv2d_pool", x, kernel, bias, y, None, average=True, **options)
@@ -120,6 +105,7 @@ def _places(op: str, dy: Array, y: Array, argmax: Array, shape: Shape, pooling: 
     return argmax
 
 
+@options_of(_checked)
 def conv2d_max_pool2d_backward_kernel(
     x: Array,
     dy: Array,
@@ -127,11 +113,8 @@ def conv2d_max_pool2d_backward_kernel(
     argmax: Array,
     kernel_shape: Shape,
     *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
     out: Array | None = None,
+    **options: Unpack[_Options],
 ) -> tuple[Array, Array]:
     """dkernel, dbias = conv2d_backward_kernel and bias_backward of dy, brought to the pixels that argmax names.
 
@@ -139,7 +122,7 @@ def conv2d_max_pool2d_backward_kernel(
     Errors: ShapeError if dy, y or argmax is not as conv2d_max_pool2d's; DataError if argmax is no tap.
     """
     op = "conv2d_max_pool2d_backward_kernel"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     x, dy, y = arrays(op, x=x, dy=dy, y=y)
     shape = _pooled_shape(x.shape, kernel_shape, options)
     argmax = _places(op, dy, y, argmax, shape, options["pooling"])
@@ -149,6 +132,7 @@ def conv2d_max_pool2d_backward_kernel(
     return dkernel, dbias
 
 
+@options_of(_checked)
 def conv2d_max_pool2d_backward_input(
     dy: Array,
     y: Array,
@@ -156,11 +140,8 @@ def conv2d_max_pool2d_backward_input(
     kernel: Array,
     input_shape: Shape,
     *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
     out: Array | None = None,
+    **options: Unpack[_Options],
 ) -> Array:
     """dx = conv2d_backward_input of dy, brought to the pixels that argmax names.
 
@@ -168,7 +149,7 @@ def conv2d_max_pool2d_backward_input(
     Errors: as conv2d_max_pool2d_backward_kernel.
     """
     op = "conv2d_max_pool2d_backward_input"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     dy, y, kernel = arrays(op, dy=dy, y=y, kernel=kernel)
     shape = _pooled_shape(input_shape, kernel.shape, options)
     argmax = _places(op, dy, y, argmax, shape, options["pooling"])
@@ -188,16 +169,9 @@ def _map_shape(op: str, x_shape: Shape, kernel_shape: Shape, options: _Options) 
     return n, filters, height, width
 
 
+@options_of(_checked)
 def conv2d_avg_pool2d_map(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
-    out: Array | None = None,
+    x: Array, kernel: Array, bias: Array | None = None, *, out: Array | None = None, **options: Unpack[_Options]
 ) -> tuple[Array, Array]:
     """y = avg_pool2d of map, map = activation(conv2d) in planes: what the gradient needs of it.
 
@@ -205,7 +179,7 @@ def conv2d_avg_pool2d_map(
     Errors: as conv2d_max_pool2d; ConfigError where windows overlap, leave gaps or are padded, or for groups.
     """
     op = "conv2d_avg_pool2d_map"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     x, kernel, bias, shape = _inputs(op, x, kernel, bias, options)
     map = np.empty(_map_shape(op, x.shape, kernel.shape, options), x.dtype)
     y = result(op, shape, (x, kernel, bias), out)
@@ -213,17 +187,9 @@ def conv2d_avg_pool2d_map(
     return y, map
 
 
+@options_of(_checked)
 def conv2d_avg_pool2d_map_backward_kernel(
-    x: Array,
-    dy: Array,
-    map: Array,
-    kernel_shape: Shape,
-    *,
-    convolution: Convolution,
-    pooling: Pooling,
-    activation: str = "linear",
-    slope: float = 0.0,
-    out: Array | None = None,
+    x: Array, dy: Array, map: Array, kernel_shape: Shape, *, out: Array | None = None, **options: Unpack[_Options]
 ) -> tuple[Array, Array]:
     """dkernel, dbias = conv2d_backward_kernel and bias_backward of dy, brought through pooling and activation.
 
@@ -231,7 +197,7 @@ def conv2d_avg_pool2d_map_backward_kernel(
     Errors: as conv2d_avg_pool2d_map; ShapeError if dy or map is not as its results.
     """
     op = "conv2d_avg_pool2d_map_backward_kernel"
-    options = _checked(op, convolution, pooling, activation, slope)
+    options = _checked(op, **options)
     x, dy, map = arrays(op, x=x, dy=dy, map=map)
     expect_shape(op, "dy", dy, _pooled_shape(x.shape, kernel_shape, options), "it is the gradient of the pooled output")
     expect_shape(op, "map", map, _map_shape(op, x.shape, kernel_shape, options), "it is the second result")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.errors import ShapeError
-from pellucid.ops.dispatch import array, arrays, expect_axes, expect_shape, result, run
+from pellucid.ops.dispatch import array, arrays, expect_axes, expect_shape, optional, result, run
 from pellucid.ops.geometry import Array
 
 
@@ -21,9 +21,7 @@ def dense(x: Array, kernel: Array, bias: Array | None = None, *, out: Array | No
             f"dense: a kernel {kernel.shape} expects {kernel.shape[0]} inputs, got {x.shape[1]} in x {x.shape}; "
             "flatten the pictures, or build the kernel for this size"
         )
-    if bias is not None:
-        bias = array("dense", "bias", bias, x.dtype)
-        expect_shape("dense", "bias", bias, kernel.shape[1:], "one number for each unit")
+    bias = optional("dense", "bias", bias, x.dtype, kernel.shape[1:], "one number for each unit")
     y = result("dense", (x.shape[0], kernel.shape[1]), (x, kernel, bias), out)
     run("dense", x, kernel, bias, y)
     return y

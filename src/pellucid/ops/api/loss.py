@@ -7,16 +7,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, ShapeError
-from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, optional, result, run
 from pellucid.ops.geometry import Array
 
 
 def _weights(op: str, weights: Array | None, prediction: Array) -> Array | None:
-    if weights is None:
-        return None
-    weights = array(op, "weights", weights, prediction.dtype)
-    expect_shape(op, "weights", weights, prediction.shape[:1], "one weight for each picture")
-    return weights
+    return optional(op, "weights", weights, prediction.dtype, prediction.shape[:1], "one weight for each picture")
 
 
 def _labels(targets: Array, logits: Array) -> Array:

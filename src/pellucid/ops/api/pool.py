@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import numpy as np
 
 from pellucid.errors import DataError
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, expect_axes, expect_shape, pooling, result, run
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, options_of, pooling, result, run
+from pellucid.ops.geometry import Array, Pair, Pooling, Shape
 from pellucid.ops.reference.pool import MAX_POOL_TAPS as MAX_POOL_TAPS
 
 _DY_HINT = "it is the gradient of the pooling's output"
@@ -20,9 +21,8 @@ def argmax_dtype(pool_size: Pair) -> type[np.uint8] | type[np.int32]:
     return np.uint8 if pool_size[0] * pool_size[1] <= MAX_POOL_TAPS else np.int32
 
 
-def max_pool2d(
-    x: Array, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None
-) -> tuple[Array, Array]:
+@options_of(pooling)
+def max_pool2d(x: Array, *, out: Array | None = None, **window: Unpack[Pooling]) -> tuple[Array, Array]:
     """y[n,i,j,c] = max over (a,b) of x[n, i*SH + a - top, j*SW + b - left, c]; argmax = a*PW + b of the largest.
 
     Padding counts as minus infinity and is never picked; ties go to the first in row order; a NaN wins, as in NumPy.
@@ -32,7 +32,7 @@ def max_pool2d(
     Errors: ShapeError if a window does not fit; ConfigError if the padding is as large as the window.
     Source: LeCun et al. 1998, section II-B, with max for mean; overlapping: Krizhevsky et al. 2012, section 3.4.
     """
-    window = pooling(pool_size, strides, padding)
+    window = pooling(**window)
     x = array("max_pool2d", "x", x)
     shape = geometry.pool2d_shape(x.shape, **window)
     y = result("max_pool2d", shape, (x,), out)
@@ -41,15 +41,9 @@ def max_pool2d(
     return y, argmax
 
 
+@options_of(pooling)
 def max_pool2d_backward(
-    dy: Array,
-    argmax: Array,
-    input_shape: Shape,
-    *,
-    pool_size: Pair,
-    strides: Pair,
-    padding: Pads,
-    out: Array | None = None,
+    dy: Array, argmax: Array, input_shape: Shape, *, out: Array | None = None, **window: Unpack[Pooling]
 ) -> Array:
     """dx = each dy added to the pixel that its window picked, zero elsewhere.
 
@@ -57,7 +51,7 @@ def max_pool2d_backward(
     Errors: ShapeError if dy or argmax is not what max_pool2d gives for input_shape; DataError if argmax is no tap.
     """
     op = "max_pool2d_backward"
-    window = pooling(pool_size, strides, padding)
+    window = pooling(**window)
     dy = array(op, "dy", dy)
     shape = geometry.pool2d_shape(input_shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
@@ -71,30 +65,30 @@ def max_pool2d_backward(
     return dx
 
 
-def avg_pool2d(x: Array, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None) -> Array:
+@options_of(pooling)
+def avg_pool2d(x: Array, *, out: Array | None = None, **window: Unpack[Pooling]) -> Array:
     """y[n,i,j,c] = mean over the window's pixels; padding is not counted (TensorFlow's rule).
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,C).
     Units: pool_size, strides, padding in pixels.
     Errors: as max_pool2d.
     """
-    window = pooling(pool_size, strides, padding)
+    window = pooling(**window)
     x = array("avg_pool2d", "x", x)
     y = result("avg_pool2d", geometry.pool2d_shape(x.shape, **window), (x,), out)
     run("avg_pool2d", x, y, **window)
     return y
 
 
-def avg_pool2d_backward(
-    dy: Array, input_shape: Shape, *, pool_size: Pair, strides: Pair, padding: Pads, out: Array | None = None
-) -> Array:
+@options_of(pooling)
+def avg_pool2d_backward(dy: Array, input_shape: Shape, *, out: Array | None = None, **window: Unpack[Pooling]) -> Array:
     """dx = each dy shared equally among the pixels of its window.
 
     Shapes: dy (N,OH,OW,C) -> dx (N,H,W,C) = input_shape.
     Errors: ShapeError if dy is not what avg_pool2d gives for input_shape.
     """
     op = "avg_pool2d_backward"
-    window = pooling(pool_size, strides, padding)
+    window = pooling(**window)
     dy = array(op, "dy", dy)
     expect_shape(op, "dy", dy, geometry.pool2d_shape(input_shape, **window), _DY_HINT)
     dx = result(op, tuple(input_shape), (dy,), out)
