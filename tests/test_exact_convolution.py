@@ -16,7 +16,7 @@ from pellucid.model.inputs import make_examples
 from pellucid.ops import native
 from pellucid.plan import InferencePlan
 from pellucid.train import training_plan
-from pellucid.train.feeding import make_feed
+from pellucid.train.feeding import Feeder
 
 pytestmark = pytest.mark.skipif(not native.available, reason="the kernels are not built")
 X = np.random.default_rng(0).normal(size=(12, 14, 14, 8)).astype(np.float32)
@@ -49,7 +49,7 @@ def network(**options: bool) -> pellucid.Sequential:
 def algorithms(model: pellucid.Sequential) -> set[str]:
     """Of every step of training and prediction."""
     examples, _ = make_examples(model, X, Y, None, None)
-    feed = make_feed(model, examples, 4, staged=False)
+    feed = Feeder(examples, 4).make_feed(model)
     plans = (
         InferencePlan(model.graph, model.parameters, capacity=4),
         training_plan(model, feed, seed=0, accuracy="categorical"),

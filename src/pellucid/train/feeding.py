@@ -10,47 +10,20 @@ import numpy as np
 
 from pellucid.datasets.batches import Batches, epoch_order
 from pellucid.plan import Feed
-from pellucid.train.config import TrainConfig
 from pellucid.train.examples import Examples
-from pellucid.train.state import TrainingState
+from pellucid.train.state import OptimizerState, TrainingState
 from pellucid.train.trainable import Trainable
 
 
-def make_feed(model: Trainable, examples: Examples, batch_size: int, *, staged: bool) -> Feed:
-    """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
-    images = examples.images
-    channels = images.shape[-1]
-    if np.dtype(images.dtype) == np.uint8:
-        dtype: type = np.uint8
-        scale, offset = model.preprocessing.scale_offset(channels)
-    else:
-        dtype = np.float32
-        scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    return Feed(
-        None if staged else images,
-        examples.targets,
-        examples.weights,
-        capacity=min(batch_size, max(len(examples), 1)),
-        picture=tuple(images.shape[1:]),
-        scale=scale,
-        offset=offset,
-        staged_dtype=dtype,
-    )
-
-
 class Feeder:
-    """Feeds training examples in an order that goes by the epochs the model has seen: a second `fit` repeats none."""
+    """Feeds examples in their own order, or shuffled by the epochs the model has seen: a second `fit` repeats none."""
 
-    def __init__(self, examples: Examples, config: TrainConfig, augment: Any) -> None:
-        self.count, self._config = len(examples), config
-        self.batch_size = config.batch_size
+    def __init__(
+        self, examples: Examples, batch_size: int, *, seed: int = 0, shuffle: bool = False, augment: Any = None
+    ) -> None:
+        self._examples, self.count, self.batch_size = examples, len(examples), batch_size
         self._batches = Batches(
-            examples.images,
-            examples.targets,
-            config.batch_size,
-            seed=config.seed,
-            shuffle=config.shuffle,
-            augment=augment,
+            examples.images, examples.targets, batch_size, seed=seed, shuffle=shuffle, augment=augment
         )
 
     def __len__(self) -> int:
@@ -62,16 +35,39 @@ class Feeder:
         """Whether the pictures are taken from where they lie, and need not be staged."""
         return self._batches.in_memory
 
+    def make_feed(self, model: Trainable) -> Feed:
+        """A feed that scales as the model's preprocessing says; floats are taken as they are, uint8 is scaled."""
+        examples, images = self._examples, self._examples.images
+        channels = images.shape[-1]
+        if np.dtype(images.dtype) == np.uint8:
+            dtype: type = np.uint8
+            scale, offset = model.preprocessing.scale_offset(channels)
+        else:
+            dtype = np.float32
+            scale, offset = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+        return Feed(
+            images if self.in_memory else None,
+            examples.targets,
+            examples.weights,
+            capacity=min(self.batch_size, max(self.count, 1)),
+            picture=tuple(images.shape[1:]),
+            scale=scale,
+            offset=offset,
+            staged_dtype=dtype,
+        )
+
     def reorder(self, feed: Feed, epoch: int) -> None:
         """Put the feed into the order of this epoch."""
-        config = self._config
-        feed.reorder(epoch_order(self.count, seed=config.seed, epoch=epoch, shuffle=config.shuffle))
+        of = self._batches
+        feed.reorder(epoch_order(self.count, seed=of.seed, epoch=epoch, shuffle=of.shuffle))
 
-    def batches(self, feed: Feed, state: TrainingState) -> Iterator[int]:
+    def batches(self, feed: Feed, state: TrainingState | None = None) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
 
-        The time that reading and augmenting kept the steps waiting is added to the state.
+        state: of the training, to which the time is added that reading and augmenting kept the steps waiting. None:
+        all batches, of no training.
         """
+        state = state or TrainingState(OptimizerState())
         count, size, epoch = self.count, self.batch_size, state.optimizer.num_epochs
         self.reorder(feed, epoch)
         starts = range(state.batch * size, count, size)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.datasets.batches import Batches
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
 from pellucid.train.examples import Examples
-from pellucid.train.feeding import make_feed
+from pellucid.train.feeding import Feeder
 from pellucid.train.history import means
 from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
@@ -33,22 +31,18 @@ def evaluate(
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
     that batch's outputs, as `EvaluationPlan.run` gives them.
     """
-    batches = Batches(examples.images, examples.targets, batch_size, shuffle=False)
-    feed = make_feed(model, examples, batch_size, staged=not batches.in_memory)
+    feeder = Feeder(examples, batch_size)
+    feed = feeder.make_feed(model)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
     plan = EvaluationPlan(
         model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
     )
-    starts = range(0, len(examples), batch_size)
-    pictures: Iterator[Any] = iter(()) if batches.in_memory else batches.epoch(0)
-    for start in starts:
-        if not batches.in_memory:
-            feed.stage(next(pictures).images)
-        feed.seek(start)
-        n = min(batch_size, len(examples) - start)
+    done = 0
+    for n in feeder.batches(feed):
         outputs = plan.run(n)
+        done += n
         if tell is not None:
-            tell(start + n, outputs)
+            tell(done, outputs)
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
     return logs

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pellucid.layers.graph import Graph
-from pellucid.plan import Feed, TrainingPlan, accuracy_kind
+from pellucid.plan import Feed, TrainingPlan, accuracy_kind, split_base
 from pellucid.train.config import TrainConfig
-from pellucid.train.events import Event
+from pellucid.train.events import Event, FeaturesNotKept
 from pellucid.train.examples import Examples
-from pellucid.train.features import Stage, base_state, stage_of
-from pellucid.train.feeding import Feeder, make_feed
+from pellucid.train.features import Features, base_state, limits_of
+from pellucid.train.feeding import Feeder
 from pellucid.train.trainable import Trainable
 
 
@@ -37,9 +37,21 @@ def training_plan(
     )
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What every step of an epoch runs: the last layers of the model, or all, on what goes into them."""
+
+    graph: Graph
+    examples: Examples
+    validation: Examples | None
+
+
 @dataclass
 class Staging:
-    """The layers that train, on pictures or on what the frozen ones before them give; their feeder and their plan."""
+    """The layers that train, on pictures or on what the frozen ones before them give; their feeder and their plan.
+
+    folder: where a file for those outputs may be made; None: in the user's cache.
+    """
 
     model: Trainable
     examples: Examples
@@ -56,13 +68,14 @@ class Staging:
 
     def make_plan(self) -> TrainingPlan:
         """A plan for the steps as they are now."""
-        feed = make_feed(self.model, self.now.examples, self.config.batch_size, staged=not self.feeder.in_memory)
+        feed = self.feeder.make_feed(self.model)
         return training_plan(self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph)
 
     def renewed(self, plan: TrainingPlan, epochs: int, tell: Callable[[Event], bool]) -> TrainingPlan:
         """The plan for the next epoch: the one there is, as long as nobody froze, thawed or changed a layer.
 
-        epochs: how many are to come. tell: hands an event to whoever listens; its answer False ends the work.
+        epochs: how many are to come. tell: hands an event to whoever listens; its answer False ends the work, and the
+        steps are then those of all layers on the pictures.
         """
         parameters = self.model.parameters  # laid out anew after such a change
         changed = self._renew(epochs, tell)
@@ -74,20 +87,35 @@ class Staging:
         if base == self._base or not self.config.cache_features:
             return False
         self._base = base
-        stage = stage_of(
-            self.model,
-            self.examples,
-            self.validation,
-            batch_size=self.config.batch_size,
-            epochs=epochs,
-            augmented=self.augment is not None,
-            folder=self.folder,
-            tell=tell,
-        )
+        stage = self._behind_base(epochs, tell) or Stage(self.model.graph, self.examples, self.validation)
         if stage.examples is self.now.examples:
             return False
         self._enter(stage)
         return True
 
+    def _behind_base(self, epochs: int, tell: Callable[[Event], bool]) -> Stage | None:
+        """The layers behind the base on its outputs; None where that is not worth it, or is stopped."""
+        graph = self.model.graph
+        base, rest = split_base(graph)
+        limits = limits_of(graph, base)
+        frozen = any(layer.params for layer in base.layers)
+        if epochs < 2 or not (limits or frozen):
+            return None  # nothing is frozen, or nothing would be used twice
+        if self.augment is not None:
+            tell(FeaturesNotKept("frozen layers run in every epoch: the pictures are augmented"))
+            return None
+        for limit in limits:
+            tell(FeaturesNotKept(f"frozen layers from {limit}"))
+        if not frozen:
+            return None
+        parts = [part for part in (self.examples, self.validation) if part is not None]
+        outputs = Features(self.model, base, parts, self.config.batch_size, self.folder, tell).kept()
+        if outputs is None:
+            return None
+        behind = [replace(part, images=array) for part, array in zip(parts, outputs, strict=True)]
+        return Stage(rest, behind[0], behind[1] if self.validation is not None else None)
+
     def _enter(self, stage: Stage) -> None:
-        self.now, self.feeder = stage, Feeder(stage.examples, self.config, self.augment)
+        config = self.config
+        drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": self.augment}
+        self.now, self.feeder = stage, Feeder(stage.examples, config.batch_size, **drawn)
