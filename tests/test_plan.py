@@ -18,7 +18,6 @@ from pellucid.ops import backend, native
 from pellucid.plan import COUNT, HITS, LOSS, EvaluationPlan, Feed, InferencePlan
 from pellucid.plan.lowering import strip_head
 from pellucid.plan.patterns import PATTERNS
-from pellucid.plan.settings import convolution
 
 NETWORKS = {
     "simple_convnet": lambda: zoo.simple_convnet((12, 10, 1), weight_init_std="he"),
@@ -323,7 +322,7 @@ def test_behind_winograd_only_pooling_that_its_tiles_hold_is_merged(pool: L.Laye
     conv = L.Conv2D(64, 3, padding="same", activation="relu")
     model = Sequential([L.Input((16, 16, 64)), conv, pool, L.Flatten(), L.Dense(10)])
     x = np.zeros((1, 16, 16, 64), np.float32)
-    assert native.conv2d_choice(x, conv.params["kernel"], **convolution(conv, x)) == "winograd"
+    assert native.conv2d_choice(x, conv.params["kernel"], **conv.options(x.shape[1:])) == "winograd"
     steps = kernels_of(model)
     assert steps.count("conv2d_pool") == merged
     assert steps.count("conv2d") == steps.count("max_pool2d") == (not merged)

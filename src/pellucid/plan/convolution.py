@@ -7,9 +7,9 @@ from typing import cast
 
 from pellucid.layers import Conv2D, Layer
 from pellucid.ops import native
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, Convolution
 from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.settings import activation_behind, convolution
+from pellucid.plan.settings import activation_behind
 from pellucid.plan.work import Work
 
 
@@ -37,7 +37,7 @@ def convolve(
         return None
     bias = context.parameter(conv, "bias")
     x, (kind, slope) = before.y, activation
-    settings, addend = convolution(conv, x), None if added is None else added.y
+    settings, addend = conv.options(x.shape[1:]), None if added is None else added.y
     y = context.output(conv.output_shape(x.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -47,11 +47,15 @@ def convolve(
         dbias = context.gradient(conv, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
-        if dkernel is not None:
-            work.append(native.conv2d_backward_kernel(x, dy, dkernel, **settings))
-        if dx is not None:
-            work.append(native.conv2d_backward_input(dy, kernel, dx, **settings))
-        return work
+        return [*work, *back_through(x, kernel, dy, dkernel, dx, settings)]
 
     step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, addend=addend, **settings)
     return Lowered(layers, y, (step,), backward, needs_output=kind != "linear")
+
+
+def back_through(
+    x: Array, kernel: Array, dy: Array, dkernel: Array | None, dx: Array | None, settings: Convolution
+) -> list[Work]:
+    """From the gradient of a convolution's sums to those of its kernel and of x, where they are wanted."""
+    work: list[Work] = [] if dkernel is None else [native.conv2d_backward_kernel(x, dy, dkernel, **settings)]
+    return work if dx is None else [*work, native.conv2d_backward_input(dy, kernel, dx, **settings)]

@@ -12,7 +12,6 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.convolution import convolve
 from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.settings import pooling
 from pellucid.plan.work import Work
 
 
@@ -39,9 +38,7 @@ def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Lower
         scaled(tanh, y, layer.amplitude),
     )
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        if dx is None:
-            return ()
+    def backward(dy: Array, dx: Array) -> Sequence[Work]:
         return (
             native.activation_backward(dy, tanh, dy, "tanh", slope=0.0),
             scaled(dy, dx, layer.amplitude * layer.slope),
@@ -56,7 +53,7 @@ def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Low
     kernel, bias = context.parameter(layer, "kernel"), context.parameter(layer, "bias")
     if kernel is None or bias is None:
         return None
-    settings = pooling(layer, x.shape)
+    settings = layer.options(x.shape[1:])
     shape, taps = layer.output_shape(x.shape[1:]), math.prod(layer.pool_size)
     means, y = context.output(shape), context.output(shape)
     forward = (native.avg_pool2d(x, means, **settings), affine(context, means, y, kernel, bias, factor=taps))

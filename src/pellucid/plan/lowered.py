@@ -21,7 +21,7 @@ from pellucid.plan.work import Work
 Backward = Callable[..., Sequence[Work]]
 """(dy, dx, ...) -> work that fills the parameter gradients, and each dx that is not None, one for each value read.
 
-dy may be overwritten.
+dy may be overwritten. A pattern that trains nothing itself and reads one value is asked only for that one's dx.
 """
 
 

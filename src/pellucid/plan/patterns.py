@@ -41,7 +41,7 @@ from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
-from pellucid.plan.settings import activation_behind, activation_of, pooling
+from pellucid.plan.settings import activation_behind, activation_of
 from pellucid.plan.work import Work
 
 ACTIVATIONS = tuple(
@@ -182,11 +182,14 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowere
         return Lowered(layers, before.y, in_place=True, needs_output=before.needs_output)
     x = before.y
     y = context.output(x.shape[1:]) if before.needs_output else x
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        return (native.activation_backward(dy, y, dy, kind, slope=slope),)
-
-    return Lowered(layers, y, (native.activation(x, y, kind, slope=slope),), backward, needs_output=True, in_place=True)
+    return Lowered(
+        layers,
+        y,
+        (native.activation(x, y, kind, slope=slope),),
+        lambda dy, dx: (native.activation_backward(dy, y, dy, kind, slope=slope),),
+        needs_output=True,
+        in_place=True,
+    )
 
 
 def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
@@ -195,11 +198,8 @@ def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) 
     if x.ndim != 2:  # its kernel counts rows, not pictures: the layer does maps
         return None
     y = context.output(x.shape[1:])
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        return () if dx is None else (native.softmax_backward(dy, y, dx),)
-
-    return Lowered(layers, y, (native.softmax(x, y),), backward, needs_output=True)
+    forward = (native.softmax(x, y),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.softmax_backward(dy, y, dx),), needs_output=True)
 
 
 def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
@@ -207,41 +207,28 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowere
     pool, x = cast(MaxPool2D, layers[0]), before.y
     if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
         return None
-    settings = pooling(pool, x.shape)
+    settings = pool.options(x.shape[1:])
     y = context.output(pool.output_shape(x.shape[1:]))
     argmax = context.record(y.shape, np.uint8)
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        if dx is None:
-            return ()
-        return (native.max_pool2d_backward(dy, argmax, dx, **settings),)
-
-    return Lowered(layers, y, (native.max_pool2d(x, y, argmax, **settings),), backward)
+    forward = (native.max_pool2d(x, y, argmax, **settings),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.max_pool2d_backward(dy, argmax, dx, **settings),))
 
 
 def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Average pooling."""
     pool, x = cast(AvgPool2D, layers[0]), before.y
-    settings = pooling(pool, x.shape)
+    settings = pool.options(x.shape[1:])
     y = context.output(pool.output_shape(x.shape[1:]))
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        if dx is None:
-            return ()
-        return (native.avg_pool2d_backward(dy, dx, **settings),)
-
-    return Lowered(layers, y, (native.avg_pool2d(x, y, **settings),), backward)
+    forward = (native.avg_pool2d(x, y, **settings),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.avg_pool2d_backward(dy, dx, **settings),))
 
 
 def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """The mean of each map."""
     x = before.y
     y = context.output((x.shape[-1],))
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        return () if dx is None else (native.global_avg_pool2d_backward(dy, dx),)
-
-    return Lowered(layers, y, (native.global_avg_pool2d(x, y),), backward)
+    forward = (native.global_avg_pool2d(x, y),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.global_avg_pool2d_backward(dy, dx),))
 
 
 def lower_flatten(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
@@ -257,25 +244,24 @@ def lower_dropout(context: Context, layers: tuple[Layer, ...], before: Lowered) 
     rate, place = float(dropout.rate), context.positions[dropout.name]
     y = context.output(x.shape[1:]) if before.needs_output else x
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        return (native.dropout(dy, dy, rate, context.counter, place),)
+    def drop(source: Array, target: Array) -> Sequence[Work]:
+        return (native.dropout(source, target, rate, context.counter, place),)
 
-    return Lowered(layers, y, (native.dropout(x, y, rate, context.counter, place),), backward, in_place=True)
+    return Lowered(layers, y, drop(x, y), lambda dy, dx: drop(dy, dy), in_place=True)
 
 
 def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Local response normalisation across channels."""
     norm, x = cast(LocalResponseNorm, layers[0]), before.y
-    size, alpha, beta = norm.size, norm.alpha, norm.beta
+    settings: dict[str, Any] = {"size": norm.size, "alpha": norm.alpha, "beta": norm.beta}
     y, scale = context.output(x.shape[1:]), context.record(x.shape)
-
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
-        if dx is None:
-            return ()
-        return (native.local_response_norm_backward(dy, x, y, scale, dx, size=size, alpha=alpha, beta=beta),)
-
-    step = native.local_response_norm(x, y, scale, size=size, alpha=alpha, beta=beta, k=norm.k)
-    return Lowered(layers, y, (step,), backward, needs_output=True)
+    return Lowered(
+        layers,
+        y,
+        (native.local_response_norm(x, y, scale, k=norm.k, **settings),),
+        lambda dy, dx: (native.local_response_norm_backward(dy, x, y, scale, dx, **settings),),
+        needs_output=True,
+    )
 
 
 def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:

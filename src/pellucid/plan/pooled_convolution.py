@@ -12,8 +12,9 @@ from pellucid import ops
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
+from pellucid.plan.convolution import back_through
 from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.settings import activation_behind, convolution, pooling
+from pellucid.plan.settings import activation_behind
 from pellucid.plan.work import Work
 
 _IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
@@ -36,9 +37,9 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
         return None
     x, (kind, slope) = before.y, activation
     average = type(pool) is AvgPool2D
-    settings = convolution(conv, x)
+    settings = conv.options(x.shape[1:])
     unpooled = conv.output_shape(x.shape[1:])
-    window = pooling(pool, (len(x), *unpooled))
+    window = pool.options(unpooled)
     if average and kind != "linear" and not context.training:
         return None
     if average and kind != "linear":
@@ -64,12 +65,8 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     def backward_average(dy: Array, dx: Array | None) -> Sequence[Work]:
         dz = context.output(unpooled)
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        work: list[Work] = [native.avg_pool2d_backward(dy, dz, **window, dbias=dbias)]
-        if dkernel is not None:
-            work.append(native.conv2d_backward_kernel(x, dz, dkernel, **settings))
-        if dx is not None:
-            work.append(native.conv2d_backward_input(dz, kernel, dx, **settings))
-        return work
+        pooled = native.avg_pool2d_backward(dy, dz, **window, dbias=dbias)
+        return [pooled, *back_through(x, kernel, dz, dkernel, dx, settings)]
 
     step = native.conv2d_pool(x, kernel, bias, y, argmax, average=average, **options)
     backward = backward_average if average else backward_max
@@ -83,20 +80,16 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Lowered,
     Back, one pass goes through pooling and activation and sums up the bias's gradient; what it makes overwrites z.
     """
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
-    x, settings = before.y, convolution(conv, before.y)
+    x, settings = before.y, conv.options(before.y.shape[1:])
     kernel, bias = cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
     z = context.output(conv.output_shape(x.shape[1:]))
-    window = pooling(pool, z.shape)
+    window = pool.options(z.shape[1:])
     y = context.output(pool.output_shape(z.shape[1:]))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        work: list[Work] = [native.avg_pool2d_backward(dy, z, **window, y=z, activation=kind, slope=slope, dbias=dbias)]
-        if dkernel is not None:
-            work.append(native.conv2d_backward_kernel(x, z, dkernel, **settings))
-        if dx is not None:
-            work.append(native.conv2d_backward_input(z, kernel, dx, **settings))
-        return work
+        pooled = native.avg_pool2d_backward(dy, z, **window, y=z, activation=kind, slope=slope, dbias=dbias)
+        return [pooled, *back_through(x, kernel, z, dkernel, dx, settings)]
 
     forward = (
         native.conv2d(x, kernel, bias, z, activation=kind, slope=slope, **settings),
@@ -110,10 +103,10 @@ def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Lowered
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, kernel, bias = before.y, cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
     height, width, filters = shape = conv.output_shape(x.shape[1:])
-    window = pooling(pool, (len(x), *shape))
+    window = pool.options(shape)
     planes, y = context.buffer((len(x), filters, height, width)), context.output(pool.output_shape(shape))
     options: dict[str, Any] = {
-        "convolution": convolution(conv, x),
+        "convolution": conv.options(x.shape[1:]),
         "pooling": window,
         "activation": kind,
         "slope": slope,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.layers import AvgPool2D, Conv2D, Dense, Layer, MaxPool2D, Subsampling2D
-from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
+from pellucid.layers import Conv2D, Dense, Layer
 
 
 def activation_of(layer: Layer) -> tuple[str, float] | None:
@@ -21,13 +20,3 @@ def activation_behind(layer: Conv2D | Dense, after: tuple[Layer, ...]) -> tuple[
         return activation_of(after[0]) if layer.nonlinearity is None else None
     how = layer.nonlinearity
     return ("linear", 0.0) if how is None else (how.kind, how.slope)
-
-
-def convolution(conv: Conv2D, x: Array) -> Convolution:
-    """A convolution's options for inputs like x."""
-    return conv.options(x.shape[1:])
-
-
-def pooling(pool: MaxPool2D | AvgPool2D | Subsampling2D, shape: Shape) -> Pooling:
-    """A pooling's options for inputs (N, H, W, C) of this shape."""
-    return pool.options(shape[1:])
