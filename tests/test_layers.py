@@ -202,6 +202,16 @@ def test_a_layer_of_ones_own() -> None:
         from_config(layer.config())
 
 
+def test_a_layer_of_ones_own_that_takes_anything_by_name_cannot_be_kept() -> None:
+    class Anything(Halve):
+        def __init__(self, offset=0.0, **kwargs):
+            super().__init__(offset, **kwargs)
+            self.kwargs = kwargs
+
+    with pytest.raises(ConfigError, match=r"\(Anything\): its __init__ takes \*\*kwargs,.*write each"):
+        Anything(name="any").config()
+
+
 def test_wrong_gradients_are_found() -> None:
     class Wrong(Halve):
         def backward(self, dy, cache, *, need_dx=True):

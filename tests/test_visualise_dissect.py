@@ -262,9 +262,16 @@ def test_wrong_questions_are_answered_plainly() -> None:
     class Own(L.ReLU):
         """May compute anything."""
 
-    step = trace(Sequential([Own(name="own", input_shape=(3, 3, 1))]), np.ones((1, 3, 3, 1), np.float32))[0]
-    with pytest.raises(ConfigError, match=r"'own'.*cannot be taken apart.*Conv2D"):
-        dissect_step(step)
+    class Norm(L.MaxPool2D):
+        """A pooling of the package that no dissection knows."""
+
+        reduction = "norm"
+        custom = False
+
+    for layer in (Own(name="own", input_shape=(3, 3, 1)), Norm(name="own", input_shape=(3, 3, 1))):
+        step = trace(Sequential([layer]), np.ones((1, 3, 3, 1), np.float32))[0]
+        with pytest.raises(ConfigError, match=r"'own'.*cannot be taken apart.*Conv2D"):
+            dissect_step(step)
 
 
 def test_a_dissection_says_what_the_layer_did_and_not_what_it_should_have_done() -> None:

@@ -310,10 +310,15 @@ class Layer(Traits, Fixed, Shown):
         """The constructor's arguments, ready for JSON; `layers.from_config` makes the same layer again.
 
         Reads, for each parameter of `__init__`, the attribute of that name.
-        Errors: ConfigError for a layer of your own that keeps an argument under another name.
+        Errors: ConfigError for a layer of your own that keeps an argument under another name, or takes *args, **kwargs.
         """
         arguments: dict[str, Any] = {"type": type(self).__name__}
-        for argument in inspect.signature(type(self)).parameters:
+        for argument, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise ConfigError(
+                    f"{self.place()}: its __init__ takes {parameter}, of which a file cannot say what was given; "
+                    "write each argument out there, name=None among them, or write your own config()"
+                )
             if not hasattr(self, argument):
                 raise ConfigError(
                     f"{self.place()} does not keep its argument {argument!r}; "

@@ -19,7 +19,7 @@ class Pool(Layer):
 
     role = "pooling"
     reduction: ClassVar[str]
-    """ "max", "mean" or "sum", in captions and where a number is taken apart, which knows no other."""
+    """ "max", "mean" or "sum", in captions and where a number is taken apart, which refuses others."""
 
     def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
         return (channel,)

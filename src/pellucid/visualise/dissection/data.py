@@ -127,8 +127,9 @@ def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequ
 def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names: Sequence[str] = ()) -> Dissection:
     """The same of one layer of a trace, for its first picture; `names` are those of the layer's units."""
     layer, x, y = step.layer, np.asarray(step.input[0], np.float64), step.output[0]
-    take_apart = None if layer.custom else _PARTS.get(layer.role)  # who inherits a layer may compute something else
-    if take_apart is None:
+    take_apart = _PARTS.get(layer.role)
+    unknown = layer.custom or getattr(layer, "reduction", "sum") not in _POOLED  # who inherits may compute anything
+    if take_apart is None or unknown:
         known = sorted(name for name, kind in LAYERS.items() if kind.role in _PARTS)
         raise ConfigError(f"{layer.place()} cannot be taken apart; these layers can: {', '.join(known)}")
     at = _checked(layer, position, y)
@@ -239,6 +240,10 @@ def _softmax(value: float, rivals: Array) -> float:
     return math.exp(value - largest) / float(np.exp(rivals - largest).sum())
 
 
+_POOLED = {"max": "max", "mean": "average", "sum": "sum"}
+"""The kinds of pooling, by what it does with its window; another reduction cannot be taken apart."""
+
+
 def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
     channel, place = at[-1], at[:-1] or (0, 0)
     whole = (x.shape[0], x.shape[1]), (1, 1), (1, 1)
@@ -251,7 +256,7 @@ def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
         return {**found, "kind": "max", "picked": tuple(int(i) for i in picked), "before": value}
     factor = float(layer.params["kernel"][channel]) if layer.params else 1 / int(inside.sum())
     summed = _weighted(layer, np.where(inside, patch, 0.0), np.where(inside, factor, 0.0), channel)
-    return {**found, "kind": "average" if layer.reduction == "mean" else "sum", **summed, "patch": patch}
+    return {**found, "kind": _POOLED[layer.reduction], **summed, "patch": patch}
 
 
 # One value in, or the values beside it
