@@ -15,7 +15,7 @@ import pytest
 
 import pellucid
 from pellucid import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Sequential, losses, ops, optimizers
-from pellucid._missing import INSTEAD
+from pellucid._modules import INSTEAD
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, ShapeError
 

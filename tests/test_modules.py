@@ -112,3 +112,16 @@ def test_a_type_error_from_inside_stays_what_it_is_and_calls_stay_what_they_are(
     for call in (pellucid.load, schedules.get, pellucid.visualise.features_figure):
         assert pickle.loads(pickle.dumps(call)) is call
     assert str(inspect.signature(schedules.Cosine)) == "(initial: 'float', steps: 'int', final: 'float' = 0.0) -> None"
+
+
+def test_tracebacks_show_the_call_and_what_fails_and_no_wrapper_between() -> None:
+    def raised(call: Callable[[], object]) -> list[str]:
+        with pytest.raises(ConfigError) as caught:
+            call()
+        return [entry.name for entry in caught.traceback][1:]
+
+    assert raised(lambda: schedules.get("cosin", learning_rate=1.0)) == ["<lambda>", "get", "_by_name"]
+    assert raised(lambda: schedules.get(spek=1)) == ["<lambda>"]  # type: ignore[call-arg]
+    assert raised(lambda: pellucid.Dense(3, unit=4)) == ["<lambda>"]  # type: ignore[call-arg]
+    inside = raised(lambda: pellucid.Dense(-3))
+    assert inside[:2] == ["<lambda>", "__init__"] and not {"checked", "__call__"} & set(inside)

@@ -9,8 +9,7 @@ import importlib
 import sys
 from typing import Any
 
-from pellucid._missing import missing
-from pellucid._modules import adopt, explained
+from pellucid._modules import adopt, explained, missing
 
 adopt(sys.modules[__name__])
 

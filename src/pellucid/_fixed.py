@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pellucid._arguments import plain
-from pellucid._modules import refused
+from pellucid._modules import leave_out, refused
 from pellucid.errors import ConfigError, shown
 
 
@@ -17,12 +17,16 @@ class _Maker(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         given = cls._without_defaults(kwargs)
         try:
-            made = super().__call__(*args, **given)
-        except (TypeError, ConfigError):
-            wrong = refused(cls, cls.__name__, args, given)
-            if wrong is None:
-                raise
-            raise wrong from None
+            try:
+                made = super().__call__(*args, **given)
+            except (TypeError, ConfigError):
+                wrong = refused(cls, cls.__name__, args, given)
+                if wrong is None:
+                    raise
+                raise wrong from None
+        except BaseException as error:
+            leave_out(error)
+            raise
         made.__dict__["_made"] = True
         return made
 

@@ -1,4 +1,5 @@
-"""What holds for every module of the package: `dir` shows its own names, and its public calls explain themselves.
+"""What holds for every module of the package: `dir` shows its own names, a name that there is not gets a sentence that
+says what to write instead, to hands that know Keras, and public calls explain themselves.
 
 Nothing is written in the modules: a package finishes each of its modules when that is loaded.
 """
@@ -11,13 +12,42 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from pellucid._missing import missing
-
 INNER = ("pellucid.plan", "pellucid.ops.native")
 """Packages that nobody calls but ourselves, in every step: what they give stays as it is."""
 
 CALLED = ("__init__", "__call__", "__new__")
 """Methods with underscores that people give arguments."""
+
+INSTEAD: Mapping[str, str] = {
+    "Functional": "pellucid.Model(inputs, outputs) is one",
+    "Huber": "mean_squared_error and mean_absolute_error are there, or a pellucid.losses.Loss of your own",
+    "LearningRateScheduler": "a schedule is the optimizer's learning rate, see pellucid.schedules",
+    "ModelCheckpoint": "fit(..., resume=FOLDER) keeps checkpoints, `pellucid train` the best epoch",
+    "RandomFlip": "pellucid train --augment standard shifts and mirrors",
+    "Rescaling": "fit, evaluate and predict divide uint8 pictures by 255",
+    "applications": "networks are in pellucid.zoo; weights come in by `pellucid import`",
+    "callbacks": "fit(..., callbacks=...) takes functions of an event; EarlyStopping is in pellucid.train",
+    "fit_generator": "give fit arrays, or a folder to `pellucid train --data FOLDER`",
+    "history": "fit returns it",
+    "load_model": "pellucid.load(path) reads a model",
+    "load_weights": "pellucid.load(path) reads the whole model, set_weights([...]) takes arrays",
+    "metrics_names": "evaluate's result has keys()",
+    "models": "Sequential and load are in pellucid itself",
+    "non_trainable_weights": "each layer has weights and trainable",
+    "predict_classes": "predict(x).argmax(axis=-1) are the classes",
+    "predict_on_batch": "predict(x) takes any number of pictures",
+    "predict_proba": "predict(x) gives probabilities",
+    "preprocessing": "a folder of pictures: pellucid.datasets.load(FOLDER)",
+    "regularizers": "L1, L2 and L1L2 are in pellucid.layers",
+    "save_weights": "save(path) writes them with the network",
+    "test_on_batch": "evaluate(x, y) takes any number of pictures",
+    "to_categorical": "fit takes class numbers as they are; numpy.eye(classes)[labels] makes rows of them",
+    "train_on_batch": "fit(x, y, batch_size=len(x), shuffle=False) takes one step",
+    "trainable_variables": "each layer has weights and trainable",
+    "trainable_weights": "each layer has weights and trainable",
+    "utils": "fit takes class numbers as they are; Sequential(seed=...) sets the seed",
+}
+"""By the name that is looked for, wherever that is."""
 
 
 class Package(ModuleType):
@@ -53,6 +83,16 @@ def _finish(module: ModuleType) -> None:
 def _refuse(module: ModuleType, name: str) -> Any:
     """For a name that a module has not. Errors: AttributeError, saying what to write instead."""
     raise missing(f"module {module.__name__!r}", name, module)
+
+
+def missing(where: str, name: str, owner: object) -> AttributeError:
+    """The error for a name that its owner has not; where nothing is known of it, Python says which is near.
+
+    >>> print(missing("module 'pellucid'", "load_model", None))
+    module 'pellucid' has no attribute 'load_model'; pellucid.load(path) reads a model
+    """
+    hint = f"; {INSTEAD[name]}" if name in INSTEAD else ""
+    return AttributeError(f"{where} has no attribute {name!r}{hint}", name=name, obj=owner)
 
 
 def own_names(module: ModuleType) -> list[str]:
@@ -109,16 +149,26 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
-        except TypeError:
-            where = {"__init__": type(args[0] if args else None), "__new__": args[0] if args else None}
-            wrong = refused(function, where.get(function.__name__, function).__name__, args, kwargs)
-            if wrong is None:
-                raise
-            raise wrong from None
+            try:
+                return function(*args, **kwargs)
+            except TypeError:
+                where = {"__init__": type(args[0] if args else None), "__new__": args[0] if args else None}
+                wrong = refused(function, where.get(function.__name__, function).__name__, args, kwargs)
+                if wrong is None:
+                    raise
+                raise wrong from None
+        except BaseException as error:
+            leave_out(error)
+            raise
 
     functools.update_wrapper(checked, function).__dict__["_checked"] = True
     return checked
+
+
+def leave_out(error: BaseException) -> None:
+    """Take the frame that has caught an error out of its traceback: what a `raise` without a word then raises again
+    shows people their own call, and ours that fails, with nothing between the two."""
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
 
 
 def refused(call: Callable[..., Any], where: str, args: tuple[Any, ...], given: Mapping[str, Any]) -> Exception | None:

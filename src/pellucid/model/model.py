@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid._arguments import flag, path_of, several, verbosity
 from pellucid._display import Shown
-from pellucid._missing import missing
+from pellucid._modules import missing
 from pellucid._progress import work_bar
 from pellucid._text import printable, say
 from pellucid.errors import ConfigError, shown
