@@ -89,16 +89,14 @@ def check_gradients(
     rng = np.random.default_rng(seed)
     if not epsilon > 0:
         raise ConfigError(f"check_gradients: epsilon must be above 0, got {epsilon}")
-    graph = subject.graph if isinstance(subject, Stack) else None
     if input_shape is None:
-        if graph is None:
+        if not isinstance(subject, Stack):
             raise ConfigError("check_gradients: say the input's shape, without the batch axis")
-        input_shape = graph.input_shape
+        input_shape = subject.graph.input_shape
     x = _ladder((BATCH, *input_shape), rng)
-    if isinstance(subject, Layer):
-        name, values, gradients, objective = _layer_problem(subject, x, rng, seed, training)
-    elif graph is not None:
-        name, values, gradients, objective = _graph_problem(graph, x, rng, seed, training)
+    if isinstance(subject, Layer | Stack):
+        graph = subject.graph if isinstance(subject, Stack) else Graph.chain([subject], input_shape)
+        name, values, gradients, objective = _graph_problem(subject, graph, x, rng, seed, training)
     else:
         name, values, gradients, objective = _loss_problem(subject, x, rng)
     found = [
@@ -112,36 +110,15 @@ Problem = tuple[str, dict[str, Array], "dict[str, Array | None]", Callable[[], f
 """A name, the arrays to move, the gradients claimed for them, and the loss as a function of them."""
 
 
-def _layer_problem(layer: Layer, x: Array, rng: np.random.Generator, seed: int, training: bool) -> Problem:
-    fresh = not layer.built
-    twin = _in_float64(layer, x.shape[1:], rng)
-    if fresh:
-        for value in twin.params.values():
-            value += 0.1 * rng.standard_normal(value.shape)
-    key = (seed, 0, 0)
-    y, cache = twin.forward(x, training=training, key=key)
-    projection: Array = rng.standard_normal(y.shape)
-    dx, grads = twin.backward(projection, cache)
-
-    def objective() -> float:
-        return float(np.sum(twin.forward(x, training=training, key=key)[0] * projection))
-
-    return layer.place(), {"x": x, **twin.params}, {"dx": dx, **grads}, objective
-
-
-def _in_float64(layer: Layer, input_shape: Shape, rng: np.random.Generator) -> Layer:
-    twin = copy.deepcopy(layer)
-    twin.ensure_built(input_shape, rng)
-    twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
-    twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
-    return twin
-
-
-def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, training: bool) -> Problem:
-    twins = [replace(node, layer=_in_float64(node.layer, (), rng)) for node in graph.nodes]
-    graph = replace(graph, nodes=tuple(twins))
+def _graph_problem(
+    subject: Layer | Stack, graph: Graph, x: Array, rng: np.random.Generator, seed: int, training: bool
+) -> Problem:
+    graph = replace(graph, nodes=tuple(replace(node, layer=_in_float64(node.layer, x, rng)) for node in graph.nodes))
     caches: dict[int, Any] = {}
     gradients: dict[str, Array | None] = {}
+
+    def key(layer: Layer, name: str) -> str:
+        return name if isinstance(subject, Layer) else f"{layer.name}/{name}"
 
     def forward(number: int, layer: Layer, read: Any) -> Array:
         y, caches[number] = layer.forward(read, training=training, key=(seed, 0, number))
@@ -149,7 +126,7 @@ def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, 
 
     def backward(number: int, layer: Layer, dy: Array) -> Any:
         dx, grads = layer.backward(dy, caches[number])
-        gradients.update({f"d{layer.name}/{key.removeprefix('d')}": value for key, value in grads.items()})
+        gradients.update({f"d{key(layer, name)}": grads.get(f"d{name}") for name in layer.params})
         return dx
 
     def answers() -> list[Array]:
@@ -162,8 +139,20 @@ def _graph_problem(graph: Graph, x: Array, rng: np.random.Generator, seed: int, 
     def objective() -> float:
         return float(sum(np.sum(y * projection) for y, projection in zip(answers(), projections, strict=True)))
 
-    values = {f"{layer.name}/{key}": value for layer in graph.layers for key, value in layer.params.items()}
-    return f"a network of {len(graph.nodes)} layers", {"x": x, **values}, gradients, objective
+    what = subject.place() if isinstance(subject, Layer) else f"a network of {len(graph.nodes)} layers"
+    values = {key(layer, name): value for layer in graph.layers for name, value in layer.params.items()}
+    return what, {"x": x, **values}, gradients, objective
+
+
+def _in_float64(layer: Layer, x: Array, rng: np.random.Generator) -> Layer:
+    """A copy that computes in float64; where the layer was not built, built for x and moved off its start."""
+    twin = copy.deepcopy(layer)
+    twin.ensure_built(x.shape[1:], rng)
+    twin.params = {key: np.array(value, np.float64) for key, value in twin.params.items()}
+    twin.state = {key: np.array(value, np.float64) for key, value in twin.state.items()}
+    for value in () if layer.built else twin.params.values():
+        value += 0.1 * rng.standard_normal(value.shape)
+    return twin
 
 
 def _loss_problem(subject: Any, x: Array, rng: np.random.Generator) -> Problem:
