@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.ops import Array
 from pellucid.scratch import filters as drawn
 from pellucid.scratch.functions import relu
-from pellucid.scratch.layout import no_forward_yet
+from pellucid.scratch.layout import of_forward
 from pellucid.scratch.losses import cross_entropy_error, softmax
 
 __all__ = [
@@ -102,9 +102,8 @@ class MulLayer:
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """(dx, dy)."""
-        if self.x is None:
-            raise no_forward_yet(self)
-        return dout * self.y, dout * self.x
+        x = of_forward(self, self.x)
+        return dout * self.y, dout * x
 
 
 class AddLayer:

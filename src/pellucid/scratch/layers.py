@@ -8,7 +8,7 @@ promotes them. W and b are read anew at each forward pass, so that whoever chang
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
@@ -20,13 +20,14 @@ from pellucid.ops.geometry import Pooling as PoolingWindow
 from pellucid.ops.geometry import conv2d_shape, pair
 from pellucid.scratch.columns import im2col
 from pellucid.scratch.layout import (
+    Kept,
     as_floats,
     bias_of,
     expect_pictures,
     gradient_of,
     lies_as_nhwc,
     like_memory,
-    no_forward_yet,
+    of_forward,
     pads_of,
     to_nchw,
     to_nhwc,
@@ -34,7 +35,26 @@ from pellucid.scratch.layout import (
 
 __all__ = ["Affine", "Convolution", "Dropout", "Pooling", "Relu", "Sigmoid"]
 
-Replay = Callable[[], object] | None
+
+class Replayed(Generic[Kept]):
+    """What keeps of a forward pass what backward needs, or makes it when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._passed: Kept | None = None
+        self._replay: Callable[[], object] | None = None
+
+    def keep(self, passed: Kept) -> None:
+        """What backward needs of a forward pass."""
+        self._passed, self._replay = passed, None
+
+    def pass_later(self, replay: Callable[[], object]) -> None:
+        """A merged pass went by; `replay` makes this layer's own as soon as somebody asks what it kept."""
+        self._passed, self._replay = None, replay
+
+    def _last(self) -> Kept | None:
+        if self._replay is not None:
+            self._replay()
+        return self._passed
 
 
 class Convolution:
@@ -104,9 +124,7 @@ class Convolution:
 
     def backward(self, dout: Any) -> Array:
         """dx; dW and db are kept, shaped like W and b."""
-        if self._passed is None:
-            raise no_forward_yet(self)
-        rows, kernel, window = self._passed
+        rows, kernel, window = of_forward(self, self._passed)
         n, oh, ow, filters = conv2d_shape(rows.shape, kernel.shape, **window)
         dy = to_nhwc(gradient_of(self, dout, rows.dtype, (n, filters, oh, ow)))
         with ops.direct_convolution():
@@ -118,7 +136,7 @@ class Convolution:
         self.dW, self.db = np.ascontiguousarray(dkernel.transpose(3, 2, 0, 1)), dbias
 
 
-class Pooling:
+class Pooling(Replayed[tuple[Array, Array]]):
     """y[n,c,i,j] = max over (a,b) of x[n,c, i*stride + a - pad, j*stride + b - pad].
 
     Differs from the book: its output size forgets `pad`, and its padding of zeros beats negative values. Here padding
@@ -133,8 +151,7 @@ class Pooling:
         self.pool_h, self.pool_w = pool_h, pool_w
         self.stride, self.pad = stride, pad
         self.window()
-        self._passed: tuple[Array, Array] | None = None
-        self._replay: Replay = None
+        super().__init__()
 
     def window(self) -> PoolingWindow:
         """Sizes, stride and padding as the kernels take them."""
@@ -158,40 +175,24 @@ class Pooling:
         x = as_floats(self, x)
         expect_pictures(self, x)
         y, places = ops.max_pool2d(to_nhwc(x), **self.window())
-        self._passed, self._replay = (x, to_nchw(places)), None
+        self.keep((x, to_nchw(places)))
         return to_nchw(y)
 
     def backward(self, dout: Any) -> Array:
         """dx: each dout added to the pixel that its window picked."""
-        passed = self._last()
-        if passed is None:
-            raise no_forward_yet(self)
-        x, places = passed
+        x, places = of_forward(self, self._last())
         dy = to_nhwc(gradient_of(self, dout, x.dtype, places.shape))
         n, c, h, w = x.shape
         return to_nchw(ops.max_pool2d_backward(dy, to_nhwc(places), (n, h, w, c), **self.window()))
 
-    def pass_later(self, replay: Callable[[], object]) -> None:
-        """A merged pass went by; `replay` makes this layer's own as soon as somebody asks what it kept."""
-        self._passed, self._replay = None, replay
 
-    def _last(self) -> tuple[Array, Array] | None:
-        if self._replay is not None:
-            self._replay()
-        return self._passed
-
-
-class Relu:
+class Relu(Replayed[Array]):
     """y = max(x, 0); `mask` is true where x was not above 0.
 
     Differs from the book: dout is left as it is; the book's writes its zeros into it.
 
     Shapes: any.
     """
-
-    def __init__(self) -> None:
-        self._y: Array | None = None
-        self._replay: Replay = None
 
     @property
     def mask(self) -> Array | None:
@@ -204,25 +205,10 @@ class Relu:
         self.keep(y)
         return y
 
-    def keep(self, y: Array) -> None:
-        """What backward needs of a forward pass."""
-        self._y, self._replay = y, None
-
     def backward(self, dout: Any) -> Array:
         """dx = dout where x was above 0."""
-        y = self._last()
-        if y is None:
-            raise no_forward_yet(self)
+        y = of_forward(self, self._last())
         return each_backward(gradient_of(self, dout, y.dtype, y.shape), y, "relu")
-
-    def pass_later(self, replay: Callable[[], object]) -> None:
-        """As Pooling's."""
-        self._y, self._replay = None, replay
-
-    def _last(self) -> Array | None:
-        if self._replay is not None:
-            self._replay()
-        return self._y
 
 
 class Sigmoid:
@@ -240,9 +226,8 @@ class Sigmoid:
 
     def backward(self, dout: Any) -> Array:
         """dx = dout * y * (1 - y)."""
-        if self.out is None:
-            raise no_forward_yet(self)
-        return each_backward(gradient_of(self, dout, self.out.dtype, self.out.shape), self.out, "sigmoid")
+        y = of_forward(self, self.out)
+        return each_backward(gradient_of(self, dout, y.dtype, y.shape), y, "sigmoid")
 
 
 def each(x: Array, kind: str) -> Array:
@@ -310,12 +295,10 @@ class Affine:
 
     def backward(self, dout: Any) -> Array:
         """dx, shaped like x; dW and db are kept, shaped like W and b."""
-        if self._passed is None or self.original_x_shape is None:
-            raise no_forward_yet(self)
-        rows, kernel, by_pixel = self._passed
+        rows, kernel, by_pixel = of_forward(self, self._passed)
         dy = gradient_of(self, dout, rows.dtype, (len(rows), kernel.shape[1]))
         if by_pixel:
-            _, c, h, w = self.original_x_shape
+            _, c, h, w = of_forward(self, self.original_x_shape)
             turned = ops.dense_backward_kernel(rows, dy, out=self._buffer("dkernel", kernel.shape, rows.dtype))
             self.dW = ops.swap_axes(turned.reshape(h * w, c, -1)).reshape(kernel.shape)
         else:
@@ -366,7 +349,5 @@ class Dropout:
 
     def backward(self, dout: Any) -> Array:
         """dx = dout * mask."""
-        if self.mask is None:
-            raise no_forward_yet(self)
-        dx: Array = np.asarray(dout) * self.mask
+        dx: Array = np.asarray(dout) * of_forward(self, self.mask)
         return dx

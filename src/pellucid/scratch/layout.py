@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import Array, Pads, Shape
 from pellucid.ops.geometry import standardize_padding
+
+Kept = TypeVar("Kept")
 
 _least: ContextVar[type[np.floating[Any]]] = ContextVar("pellucid_scratch_precision", default=np.float32)
 
@@ -91,9 +93,11 @@ def gradient_of(layer: object, dout: Any, dtype: np.dtype[Any], shape: Shape) ->
     return dy
 
 
-def no_forward_yet(layer: object) -> ConfigError:
-    """What backward says when there is nothing to go back through."""
-    return ConfigError(f"{_name(layer)}: backward needs a forward pass first; call forward(x)")
+def of_forward(layer: object, kept: Kept | None) -> Kept:
+    """What a layer kept of its forward pass. Errors: ConfigError where there was none to go back through."""
+    if kept is None:
+        raise ConfigError(f"{_name(layer)}: backward needs a forward pass first; call forward(x)")
+    return kept
 
 
 def to_nhwc(x: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid import ops
 from pellucid.errors import DataError, ShapeError
 from pellucid.ops import Array
-from pellucid.scratch.layout import as_floats, no_forward_yet
+from pellucid.scratch.layout import as_floats, of_forward
 
 __all__ = ["SoftmaxWithLoss", "cross_entropy_error", "softmax"]
 
@@ -88,9 +88,8 @@ class SoftmaxWithLoss:
 
     def backward(self, dout: float = 1) -> Array:
         """dx = (y - t) / N * dout."""
-        if self.y is None:
-            raise no_forward_yet(self)
-        dx, wanted = self.y.copy(), _wanted(self.y, self.t)
+        y = of_forward(self, self.y)
+        dx, wanted = y.copy(), _wanted(y, self.t)
         if wanted.ndim == 1:
             dx[np.arange(len(dx)), wanted] -= 1
         else:

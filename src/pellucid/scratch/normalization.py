@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.errors import ShapeError
 from pellucid.ops import Array, Shape
-from pellucid.scratch.layout import as_floats, no_forward_yet
+from pellucid.scratch.layout import as_floats, of_forward
 
 __all__ = ["BatchNormalization"]
 
@@ -77,12 +77,11 @@ class BatchNormalization:
 
     def backward(self, dout: Any) -> Array:
         """dx of the last pass in training, shaped like x; dgamma and dbeta are kept."""
-        if self.xn is None or self.std is None:
-            raise no_forward_yet(self)
-        dy = np.asarray(dout).reshape(-1, *self.xn.shape[1:])
-        if dy.shape != self.xn.shape:
+        xn = of_forward(self, self.xn)
+        dy = np.asarray(dout).reshape(-1, *xn.shape[1:])
+        if dy.shape != xn.shape:
             raise ShapeError(f"BatchNormalization: dout must be shaped like the output, got {np.shape(dout)}")
-        self.dbeta, self.dgamma = dy.sum(axis=0), np.sum(self.xn * dy, axis=0)
+        self.dbeta, self.dgamma = dy.sum(axis=0), np.sum(xn * dy, axis=0)
         dxn = self.gamma * dy
-        dx: Array = (dxn - dxn.mean(axis=0) - self.xn * np.mean(dxn * self.xn, axis=0)) / self.std
+        dx: Array = (dxn - dxn.mean(axis=0) - xn * np.mean(dxn * xn, axis=0)) / self.std
         return dx.reshape(np.shape(dout))
