@@ -21,8 +21,7 @@ from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.model.tracing import trace
 from pellucid.visualise.drawing.labels import KOREAN, LAYER_WORDS
-from pellucid.visualise.precision_recall.data import precision_recall
-from pellucid.visualise.precision_recall.figure import precision_recall_figure
+from pellucid.visualise.precision_recall import precision_recall, precision_recall_figure
 
 SOURCE = Path(pellucid.__file__).parent
 ENGLISH_WORD = re.compile(r"[A-Za-z]{2,}")
@@ -240,7 +239,7 @@ def test_what_show_prints_beside_a_figure_is_in_its_language(
     if not asked:
         monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pellucid.visualise.histograms.TRACE_BYTES", 100_000)
+    monkeypatch.setattr("pellucid.visualise.histograms.figure.TRACE_BYTES", 100_000)
     from PIL import Image
 
     Image.new("L", (300, 200)).save("0.png")

@@ -18,7 +18,7 @@ from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.excitation.views import view_of
 from pellucid.visualise.features.data import drawn_layers
 from pellucid.visualise.histograms.data import unit_states
-from pellucid.visualise.shifting.data import default_maps
+from pellucid.visualise.shifting import default_maps
 
 PICTURE = np.random.default_rng(0).random((9, 8, 1), np.float32)
 

@@ -11,8 +11,7 @@ import pytest
 from commands import Command
 
 from pellucid.errors import DataError, ShapeError
-from pellucid.visualise.precision_recall.data import precision_recall
-from pellucid.visualise.precision_recall.figure import NAMED, precision_recall_figure
+from pellucid.visualise.precision_recall import NAMED, precision_recall, precision_recall_figure
 
 
 def test_by_hand() -> None:

@@ -21,7 +21,7 @@ from pellucid.train import Evaluation, History
 from pellucid.visualise.architecture.figure import architecture_svg
 from pellucid.visualise.drawing.canvas import Drawing, Line, Text, to_svg
 from pellucid.visualise.drawing.figure import BLUE, PALE, VERMILION
-from pellucid.visualise.filters.data import filter_grid
+from pellucid.visualise.filters import filter_grid
 
 CELL = "padding:2px 10px;text-align:{}"
 NAMES = {"learning_rate": "learning rate", "images_per_s": "pictures a second"}

@@ -34,7 +34,7 @@ from pellucid.runs.folder import (
 )
 from pellucid.visualise.answers import class_label
 from pellucid.visualise.architecture.data import times
-from pellucid.visualise.curves.data import Log, read_log
+from pellucid.visualise.curves import Log, read_log
 from pellucid.visualise.histograms.data import Snapshots, read_snapshots
 from pellucid.visualise.registry import Judged, Source
 

@@ -26,14 +26,14 @@ from pellucid.train.doctor import in_language
 from pellucid.visualise import Log, curves_figure, filters_figure
 from pellucid.visualise.answers import class_label, probabilities
 from pellucid.visualise.architecture.figure import architecture_svg
-from pellucid.visualise.curves.data import held_name
+from pellucid.visualise.curves import held_name
 from pellucid.visualise.drawing.figure import new_figure
 from pellucid.visualise.drawing.labels import Labels
-from pellucid.visualise.drawing.pictures import show_picture
+from pellucid.visualise.drawing.panels import show_picture
 from pellucid.visualise.features.figure import features_figure
 from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
-from pellucid.visualise.judgement.figure import mistakes_figure
+from pellucid.visualise.judgement import mistakes_figure
 from pellucid.visualise.pictures import PICTURES
 from pellucid.visualise.registry import Judged, Picture
 

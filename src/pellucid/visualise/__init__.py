@@ -1,4 +1,5 @@
-"""Pictures of what a network does: a folder a picture, in it `data.py` (numbers first) and `figure.py` (drawn second).
+"""Pictures of what a network does: each is a module, or a folder where it is long, with its numbers first and then
+their drawing.
 
 `drawing/` is what all of them are drawn with, `answers.py` what a network answers.
 Matplotlib is imported when the first figure is made, never before, and pyplot's global state is never touched.
@@ -6,89 +7,67 @@ Matplotlib is imported when the first figure is made, never before, and pyplot's
 
 from __future__ import annotations
 
-from pellucid.visualise.answers import probabilities
-from pellucid.visualise.architecture.figure import architecture_figure, architecture_svg, architecture_text
-from pellucid.visualise.attribution.data import default_layer, grad_cam, input_gradient, occlusion, saliency
-from pellucid.visualise.attribution.figure import attention_figure
-from pellucid.visualise.curves.data import Log, held_name, read_log
-from pellucid.visualise.curves.figure import accuracy_figure, curves_figure
-from pellucid.visualise.dissection.data import Dissection, dissect
-from pellucid.visualise.dissection.figure import dissect_figure, draw_dissection
-from pellucid.visualise.drawing.animation import Animation, write_gif
-from pellucid.visualise.drawing.figure import write_figure
-from pellucid.visualise.drawing.small_grid import chained_panels, channel_panels, small_grid
-from pellucid.visualise.excitation.data import Found, ascend, top_pictures
-from pellucid.visualise.excitation.figure import depth_figure, excitation_figure, found_figure, made_figure
-from pellucid.visualise.features.data import Features, feature_grid, feature_maps, importance
-from pellucid.visualise.features.figure import features_figure
-from pellucid.visualise.filters.data import filter_grid, filter_order
-from pellucid.visualise.filters.figure import filters_figure
-from pellucid.visualise.histograms.data import Histogram, layer_histograms, read_snapshots, unit_states
-from pellucid.visualise.histograms.figure import histograms_figure, ridges_figure
-from pellucid.visualise.judgement.figure import confusion_figure, mistakes_figure, reliability_figure
-from pellucid.visualise.shifting.data import ShiftFrame, shift, shift_path
-from pellucid.visualise.shifting.figure import shift_animation
-from pellucid.visualise.sliding.data import Slide, SlideFrame, kernel_network, slide, slide_places
-from pellucid.visualise.sliding.figure import slide_animation
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Animation",
-    "Dissection",
-    "Features",
-    "Found",
-    "Histogram",
-    "Log",
-    "ShiftFrame",
-    "Slide",
-    "SlideFrame",
-    "accuracy_figure",
-    "architecture_figure",
-    "architecture_svg",
-    "architecture_text",
-    "ascend",
-    "attention_figure",
-    "chained_panels",
-    "channel_panels",
-    "confusion_figure",
-    "curves_figure",
-    "default_layer",
-    "depth_figure",
-    "dissect",
-    "dissect_figure",
-    "draw_dissection",
-    "excitation_figure",
-    "feature_grid",
-    "feature_maps",
-    "features_figure",
-    "filter_grid",
-    "filter_order",
-    "filters_figure",
-    "found_figure",
-    "grad_cam",
-    "held_name",
-    "histograms_figure",
-    "importance",
-    "input_gradient",
-    "kernel_network",
-    "layer_histograms",
-    "made_figure",
-    "mistakes_figure",
-    "occlusion",
-    "probabilities",
-    "read_log",
-    "read_snapshots",
-    "reliability_figure",
-    "ridges_figure",
-    "saliency",
-    "shift",
-    "shift_animation",
-    "shift_path",
-    "slide",
-    "slide_animation",
-    "slide_places",
-    "small_grid",
-    "top_pictures",
-    "unit_states",
-    "write_figure",
-    "write_gif",
-]
+from pellucid.visualise.answers import probabilities as probabilities
+from pellucid.visualise.architecture.figure import architecture_figure as architecture_figure
+from pellucid.visualise.architecture.figure import architecture_svg as architecture_svg
+from pellucid.visualise.architecture.figure import architecture_text as architecture_text
+from pellucid.visualise.attribution.data import default_layer as default_layer
+from pellucid.visualise.attribution.data import grad_cam as grad_cam
+from pellucid.visualise.attribution.data import input_gradient as input_gradient
+from pellucid.visualise.attribution.data import occlusion as occlusion
+from pellucid.visualise.attribution.data import saliency as saliency
+from pellucid.visualise.attribution.figure import attention_figure as attention_figure
+from pellucid.visualise.curves import Log as Log
+from pellucid.visualise.curves import accuracy_figure as accuracy_figure
+from pellucid.visualise.curves import curves_figure as curves_figure
+from pellucid.visualise.curves import held_name as held_name
+from pellucid.visualise.curves import read_log as read_log
+from pellucid.visualise.dissection.data import Dissection as Dissection
+from pellucid.visualise.dissection.data import dissect as dissect
+from pellucid.visualise.dissection.figure import dissect_figure as dissect_figure
+from pellucid.visualise.dissection.figure import draw_dissection as draw_dissection
+from pellucid.visualise.drawing.animation import Animation as Animation
+from pellucid.visualise.drawing.animation import write_gif as write_gif
+from pellucid.visualise.drawing.figure import write_figure as write_figure
+from pellucid.visualise.drawing.small_grid import chained_panels as chained_panels
+from pellucid.visualise.drawing.small_grid import channel_panels as channel_panels
+from pellucid.visualise.drawing.small_grid import small_grid as small_grid
+from pellucid.visualise.excitation.data import Found as Found
+from pellucid.visualise.excitation.data import ascend as ascend
+from pellucid.visualise.excitation.data import top_pictures as top_pictures
+from pellucid.visualise.excitation.figure import depth_figure as depth_figure
+from pellucid.visualise.excitation.figure import excitation_figure as excitation_figure
+from pellucid.visualise.excitation.figure import found_figure as found_figure
+from pellucid.visualise.excitation.figure import made_figure as made_figure
+from pellucid.visualise.features.data import Features as Features
+from pellucid.visualise.features.data import feature_grid as feature_grid
+from pellucid.visualise.features.data import feature_maps as feature_maps
+from pellucid.visualise.features.data import importance as importance
+from pellucid.visualise.features.figure import features_figure as features_figure
+from pellucid.visualise.filters import filter_grid as filter_grid
+from pellucid.visualise.filters import filter_order as filter_order
+from pellucid.visualise.filters import filters_figure as filters_figure
+from pellucid.visualise.histograms.data import Histogram as Histogram
+from pellucid.visualise.histograms.data import layer_histograms as layer_histograms
+from pellucid.visualise.histograms.data import read_snapshots as read_snapshots
+from pellucid.visualise.histograms.data import unit_states as unit_states
+from pellucid.visualise.histograms.figure import histograms_figure as histograms_figure
+from pellucid.visualise.histograms.figure import ridges_figure as ridges_figure
+from pellucid.visualise.judgement import confusion_figure as confusion_figure
+from pellucid.visualise.judgement import mistakes_figure as mistakes_figure
+from pellucid.visualise.judgement import reliability_figure as reliability_figure
+from pellucid.visualise.shifting import ShiftFrame as ShiftFrame
+from pellucid.visualise.shifting import shift as shift
+from pellucid.visualise.shifting import shift_animation as shift_animation
+from pellucid.visualise.shifting import shift_path as shift_path
+from pellucid.visualise.sliding.data import Slide as Slide
+from pellucid.visualise.sliding.data import SlideFrame as SlideFrame
+from pellucid.visualise.sliding.data import kernel_network as kernel_network
+from pellucid.visualise.sliding.data import slide as slide
+from pellucid.visualise.sliding.data import slide_places as slide_places
+from pellucid.visualise.sliding.figure import slide_animation as slide_animation
+
+if not TYPE_CHECKING:  # which sees what is imported "as" itself
+    __all__ = [name for name in dir() if callable(globals()[name])]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pellucid.visualise.architecture import show_architecture
-from pellucid.visualise.attribution import show_attribution
+from pellucid.visualise.architecture.figure import show_architecture
+from pellucid.visualise.attribution.figure import show_attribution
 from pellucid.visualise.curves import show_curves
-from pellucid.visualise.dissection import show_arithmetic
-from pellucid.visualise.excitation import show_excite
-from pellucid.visualise.features import show_features
+from pellucid.visualise.dissection.figure import show_arithmetic
+from pellucid.visualise.excitation.figure import show_excite
+from pellucid.visualise.features.figure import show_features
 from pellucid.visualise.filters import show_filters
-from pellucid.visualise.histograms import show_histograms
+from pellucid.visualise.histograms.figure import show_histograms
 from pellucid.visualise.judgement import show_calibration, show_confusion, show_mistakes
 from pellucid.visualise.precision_recall import show_precision_recall
 from pellucid.visualise.shifting import show_shift
-from pellucid.visualise.sliding import show_slide
+from pellucid.visualise.sliding.figure import show_slide
 
 PICTURES = (
     show_features,

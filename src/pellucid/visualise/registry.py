@@ -23,7 +23,7 @@ from pellucid.visualise.answers import probabilities, trained_note
 from pellucid.visualise.drawing.labels import KOREAN, Labels
 
 if TYPE_CHECKING:
-    from pellucid.visualise.curves.data import Log
+    from pellucid.visualise.curves import Log
     from pellucid.visualise.histograms.data import Snapshots
 
 

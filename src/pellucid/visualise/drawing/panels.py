@@ -1,4 +1,4 @@
-"""What several panels show alike: bars with their numbers, a row of units, a frame, pixels without axes."""
+"""What several panels show alike: a picture, bars with their numbers, a row of units, a frame, pixels without axes."""
 
 from __future__ import annotations
 
@@ -72,3 +72,27 @@ def draw_bars(
 def scale_words(signs: bool, limit: float, say: Labels) -> str:
     """What black or mid-grey is, and what white."""
     return f"{say('mid-grey 0' if signs else 'black 0')}, {say('white {limit:.3g}', limit=limit)}"
+
+
+def as_shown(picture: Any) -> Array:
+    """A picture as Matplotlib draws it: values from 0 to 1, grey without the channel axis.
+
+    Floats beyond 0 to 1 are stretched from their least to their largest value; of other than 1 or 3 channels, the mean
+    is shown.
+    Shapes: (H,W,C) or (H,W) -> (H,W) or (H,W,3).
+    """
+    array = np.asarray(picture)
+    values = array / 255 if array.dtype == np.uint8 else array.astype(np.float64)
+    if values.size and (values.min() < 0 or values.max() > 1):
+        low, high = values.min(), values.max()
+        values = (values - low) / (high - low if high > low else 1)
+    if values.ndim == 3 and values.shape[2] != 3:
+        values = values.mean(axis=2)
+    return values
+
+
+def show_picture(axes: Axes, picture: Any, title: str = "", *, fontsize: float = 9) -> None:
+    """A picture without ticks, its title above it."""
+    axes.imshow(as_shown(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title, fontsize=fontsize, color=INK)
+    bare(axes)

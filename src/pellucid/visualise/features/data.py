@@ -16,8 +16,8 @@ from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.drawing.figure import MAX_DRAWN
-from pellucid.visualise.drawing.pictures import as_shown
-from pellucid.visualise.filters.data import SCALES
+from pellucid.visualise.drawing.panels import as_shown
+from pellucid.visualise.filters import SCALES
 
 UNCHANGED = ("dropout", "flatten", "padding")
 """Roles of layers that show in use what the layer before them showed."""

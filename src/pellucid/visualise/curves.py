@@ -2,18 +2,82 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pellucid.errors import ConfigError, DataError, unknown_name
-from pellucid.visualise.curves.data import Log
+from pellucid._display import Brief
+from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
+from pellucid.files.inside import Inside, Place, read_bytes
+from pellucid.files.schema import number, whole
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.registry import Argument, Option, Picture, Shown, Source, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+EPOCH, NUMBER = whole(1, 10**6), number()
+
+
+@dataclass(frozen=True, repr=False)
+class Log(Brief):
+    """The epochs of one run: `series[name][i]` is the value after epoch `epochs[i]`, NaN where the run has none."""
+
+    epochs: list[int]
+    series: dict[str, list[float]]
+
+
+def read_log(path: Place) -> Log:
+    """Read a run's `log.jsonl`: one JSON object a line, of which those with an `epoch` and a `loss` are kept.
+
+    A last line without its end (the run was stopped while writing) is passed over; of an epoch that was run twice
+    (the run was taken up again), the later one counts.
+    Errors: DataError if the file cannot be read, if another line is no JSON object, or if no epoch is in it.
+    """
+    try:
+        lines = read_bytes(path).split(b"\n")
+    except CheckpointError as error:
+        raise DataError(f"{error}; name a run folder or its log.jsonl") from error
+    records: dict[int, dict[str, Any]] = {}
+    for place, line in enumerate(lines, 1):
+        if not line.strip() or place == len(lines):
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: line {place} is not JSON ({error}); is it a run's log?") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path}: line {place}: expected a JSON object, got {type(record).__name__}")
+        if EPOCH.fits(record.get("epoch")) and _is_number(record.get("loss")):
+            records[record["epoch"]] = record
+    if not records:
+        raise DataError(f"{path}: holds no finished epoch yet; train for at least one")
+    epochs = sorted(records)
+    names = list(dict.fromkeys(key for epoch in epochs for key, value in records[epoch].items() if _is_number(value)))
+    series = {name: [_number(records[epoch].get(name)) for epoch in epochs] for name in names if name != "epoch"}
+    return Log(epochs, series)
+
+
+def held_name(record: Mapping[str, Any]) -> str:
+    """What the pictures were that a run judged each epoch on, by its run.json: "validation", or "test" without any."""
+    data = record.get("data", {})
+    return "validation" if data.get("held_out") or "validation" in data.get("pictures", {}) else "test"
+
+
+def _is_number(value: object) -> bool:
+    return NUMBER.fits(value)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and NUMBER.fits(value) else math.nan
+
+
+# Drawing
 
 
 @dataclass(frozen=True)
@@ -166,3 +230,63 @@ def _finish(ax: Axes, label: str, epochs: Sequence[int], across: str) -> None:
     if len(epochs) == 1:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
     ax.margins(y=0.08)
+
+
+EXAMPLES = """Loss and accuracy of a run:
+   pellucid show curves runs/simple-convnet-digits-001
+
+Two runs compared:
+   pellucid show curves runs/first runs/second --what loss,learning-rate"""
+TAKES = Argument("RUN...", "Run folders, or their log.jsonl files.", several=True)
+
+WORDS = {
+    "loss": "손실",
+    "accuracy": "정확도",
+    "accuracy (%)": "정확도 (%)",
+    "learning rate": "학습률",
+    "pictures a second": "초당 이미지 수",
+    "epoch": "에포크",
+    "validation or test": "검증 또는 테스트",
+    "thick with marks: {held}; thin: training": "굵고 표시 있는 선: {held}, 가는 선: 학습",
+    "{count} epochs: {file}": "에포크 {count}개: {file}",
+}
+"""Korean by English."""
+
+
+@Picture("curves", EXAMPLES, takes=TAKES, tables=True, words=WORDS)
+def show_curves(
+    sources: Sequence[Source],
+    what: Annotated[
+        str | None, Option("--what", "NAMES", "Of loss,accuracy,learning-rate,speed. Default: loss,accuracy.")
+    ] = None,
+) -> Shown:
+    """Draw loss, accuracy, learning rate or speed, epoch by epoch, of one run or of several in one picture.
+
+    --csv and --json have all that the logs hold.
+    """
+    wanted = None if what is None else [name.strip().lower() for name in what.split(",") if name.strip()]
+    logs = dict(zip(_labels([source.place for source in sources]), [source.log() for source in sources], strict=True))
+    series = list(dict.fromkeys(name for log in logs.values() for name in log.series))
+    rows: list[list[object]] = [
+        [run, epoch, *(log.series[name][place] if name in log.series else None for name in series)]
+        for run, log in logs.items()
+        for place, epoch in enumerate(log.epochs)
+    ]
+    table, first = Table(["run", "epoch", *series], rows, "{count} epochs: {file}"), sources[0]
+
+    def draw() -> Figure:
+        names = {held_name(record) for source in sources if (record := source.record())} or {"validation"}
+        held = names.pop() if len(names) == 1 else "validation or test"
+        if len(sources) > 1:
+            return curves_figure(logs, wanted, held=held, lang=first.lang)
+        return curves_figure(next(iter(logs.values())), wanted, title=first.title, held=held, lang=first.lang)
+
+    return Shown(draw, first.place / "curves.png" if len(sources) == 1 else Path("curves.png"), table)
+
+
+def _labels(folders: Sequence[Inside]) -> list[str]:
+    """The folders' names; where two are the same, as the command line had them, and a number if that does not help."""
+    names = [folder.path.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder.path) for folder in folders]
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
