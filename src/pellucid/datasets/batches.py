@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.labels import balanced_class_weights, class_labels, stratified_split
 from pellucid.datasets.transforms import Augmentation
 from pellucid.errors import ConfigError, DataError
+from pellucid.files.reading import in_order
 
 __all__ = ["Batch", "Batches", "balanced_class_weights", "class_labels", "epoch_order", "stratified_split"]
 
@@ -51,6 +52,7 @@ class Batch(Brief):
         return self.source if np.array_equal(self.rows, np.arange(len(self.source))) else self.source[self.rows]
 
 
+@dataclass(eq=False, repr=False)
 class Batches:
     """Epochs of batches over one split, the last partial batch included.
 
@@ -60,28 +62,23 @@ class Batches:
     Errors: ConfigError if batch_size is below 1; DataError if pictures and labels differ in number or are none.
     """
 
-    def __init__(
-        self,
-        images: NDArray[Any] | Pictures,
-        labels: NDArray[Any],
-        batch_size: int,
-        *,
-        seed: int = 0,
-        shuffle: bool = True,
-        augment: Augmentation | None = None,
-    ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
-        if len(images) != len(labels):
-            raise DataError(f"{len(images)} pictures but {len(labels)} labels; give one label to each picture")
-        if len(images) == 0:
+    images: NDArray[Any] | Pictures
+    labels: NDArray[Any]
+    batch_size: int
+    _: KW_ONLY
+    seed: int = 0
+    shuffle: bool = True
+    augment: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size must be at least 1, got {self.batch_size}")
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                f"{len(self.images)} pictures but {len(self.labels)} labels; give one label to each picture"
+            )
+        if len(self.images) == 0:
             raise DataError("no pictures: a batch needs at least one")
-        self.images = images
-        self.labels = labels
-        self.batch_size = batch_size
-        self.seed = seed
-        self.shuffle = shuffle
-        self.augment = augment
 
     @property
     def count(self) -> int:
@@ -100,24 +97,10 @@ class Batches:
     def epoch(self, epoch: int, *, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch; from batch number `first` on, to go on where a run stopped."""
         order = epoch_order(self.count, seed=self.seed, epoch=epoch, shuffle=self.shuffle)
+        work, numbers = functools.partial(self._batch, order, epoch), range(first, len(self))
         if isinstance(self.images, np.ndarray):
-            return (self._batch(order, epoch, number) for number in range(first, len(self)))
-        return self._read_ahead(order, epoch, first)
-
-    def _read_ahead(self, order: NDArray[np.int64], epoch: int, first: int) -> Iterator[Batch]:
-        numbers = range(first, len(self))
-        if not numbers:
-            return
-        reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pellucid-read-ahead")
-        try:
-            coming = reader.submit(self._batch, order, epoch, first)
-            for number in numbers:
-                batch = coming.result()
-                if number + 1 < len(self):
-                    coming = reader.submit(self._batch, order, epoch, number + 1)
-                yield batch
-        finally:
-            reader.shutdown(wait=True, cancel_futures=True)
+            return map(work, numbers)
+        return in_order(work, numbers, ahead=1, name="pellucid-read-ahead")
 
     def _batch(self, order: NDArray[np.int64], epoch: int, number: int) -> Batch:
         indices = order[number * self.batch_size : (number + 1) * self.batch_size]

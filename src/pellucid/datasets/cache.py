@@ -17,12 +17,11 @@ import shutil
 import threading
 import time
 import weakref
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +31,12 @@ from pellucid.datasets.dataset import Rows
 from pellucid.datasets.download import Progress, cache_folder
 from pellucid.datasets.pictures import Fitting, decode, decode_with_numbers
 from pellucid.errors import ConfigError, DataError
-from pellucid.files.reading import fill
+from pellucid.files.reading import fill, in_order
 
 FORMAT = 3
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 SPARE_BYTES = 256 << 20
 STALE_PART_S = 24 * 3600
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class FileStore:
@@ -217,23 +213,6 @@ def build(
                 return built
     kept = [row for row in candidates if row not in failures]
     return Built(DecodingStore([paths[row] for row in kept], rule), rule, kept, failures, list(facts), hashes)
-
-
-def in_order(work: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
-    """work(item) for each item on a few threads, in order, a few items ahead and no more."""
-    threads = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16)
-    with ThreadPoolExecutor(threads, thread_name_prefix="pellucid-decode") as pool:
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > 3 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def limit_bytes() -> int:

@@ -23,6 +23,7 @@ from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
 from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.files.reading import in_order
 
 __all__ = ["list_pictures", "load_folder", "read_picture"]
 
@@ -207,7 +208,7 @@ def _built(root: Path, entries: list[Entry], request: Request, progress: Progres
         return found
     probes: list[Probe] = []
     failures: dict[int, str] = {}
-    for row, result in enumerate(cache.in_order(_probed, paths)):
+    for row, result in enumerate(in_order(_probed, paths)):
         if isinstance(result, Probe):
             probes.append(result)
         else:
