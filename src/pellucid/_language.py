@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 
 LANGUAGES = ("en", "ko")
 
@@ -22,6 +22,4 @@ def language(lang: str | None = None) -> str:
         locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
         spoken = locale.lower().replace("-", "_").split(".")[0].split("_")[0]
         return {"korean": "ko"}.get(spoken, spoken if spoken in LANGUAGES else "en")
-    if lang not in LANGUAGES:
-        raise unknown_name("language", lang, LANGUAGES)
-    return lang
+    return expect_known("language", lang, LANGUAGES)

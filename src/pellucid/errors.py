@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TypeVar
 
 from pellucid._text import printable
 
@@ -27,9 +28,13 @@ __all__ = [
     "DivergedError",
     "PellucidError",
     "ShapeError",
+    "expect_known",
     "shown",
     "unknown_name",
 ]
+
+
+Name = TypeVar("Name")
 
 
 class PellucidError(Exception):
@@ -99,3 +104,14 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> ConfigError:
     hint = next((name for name in names if nearest and name.lower() == nearest[0]), None)
     suggestion = f"did you mean {hint!r}? Known" if hint else "known"
     return ConfigError(f"unknown {kind} {shown(given)}; {suggestion}: {', '.join(names) or 'none'}")
+
+
+def expect_known(kind: str, given: Name, known: Collection[str]) -> Name:
+    """The name, if it is one of the known. Errors: ConfigError as `unknown_name` makes it.
+
+    >>> expect_known("optimizer", "adam", ["sgd", "adam"])
+    'adam'
+    """
+    if not isinstance(given, str) or given not in known:
+        raise unknown_name(kind, given, known)
+    return given

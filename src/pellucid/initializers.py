@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pellucid._arguments import described, word
-from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.errors import ConfigError, expect_known, shown, unknown_name
 from pellucid.ops import float32_array
 from pellucid.ops.geometry import LARGEST, Array, Shape, above_zero, number
 
@@ -155,10 +155,8 @@ class VarianceScaling(Initializer):
 
     def __post_init__(self) -> None:
         above_zero(self.scale, "variance_scaling: scale")
-        if not isinstance(self.mode, str) or self.mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise unknown_name("variance_scaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
-        if not isinstance(self.distribution, str) or self.distribution not in ("normal", "uniform"):
-            raise unknown_name("variance_scaling distribution", self.distribution, ("normal", "uniform"))
+        expect_known("variance_scaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
+        expect_known("variance_scaling distribution", self.distribution, ("normal", "uniform"))
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         fan_in, fan_out = fans(shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.model import Model
 
 
@@ -42,6 +42,4 @@ def choose(name: str | None, framework: str, model_name: str) -> tuple[str, Scal
     if name is None:
         published = model_name.startswith("vgg") or (framework == "torch" and model_name == "alexnet-owt")
         name = {"torch": "torchvision", "keras": "caffe"}.get(framework, "plain") if published else "plain"
-    if name not in SCALINGS:
-        raise unknown_name("scaling", name, SCALINGS)
-    return name, SCALINGS[name]
+    return name, SCALINGS[expect_known("scaling", name, SCALINGS)]

@@ -22,7 +22,7 @@ from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_pict
 from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
 from pellucid.datasets.tree import normalised
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.errors import ConfigError, DataError, expect_known
 from pellucid.files.reading import in_order
 
 __all__ = ["list_pictures", "load_folder", "read_picture"]
@@ -186,8 +186,7 @@ def _whole(listing: Listing) -> list[Entry]:
 def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]:
     """The entries of stored lists, in the folder's order."""
     for part in files:
-        if part not in PARTS:
-            raise unknown_name("part of a data set", part, PARTS)
+        expect_known("part of a data set", part, PARTS)
     wanted = {normalised(name) for names in files.values() for name in names}
     entries = [entry for entry in listing.entries if entry.name in wanted]
     missing = sorted(wanted - {entry.name for entry in entries})

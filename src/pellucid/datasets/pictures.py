@@ -14,18 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid._locks import ForkLock
-from pellucid.datasets.depth import (
-    colour_of,
-    correct,
-    grey_of,
-    has_two_bytes,
-    is_deep_grey,
-    is_grey_with_alpha,
-    low_bytes,
-)
+from pellucid.datasets import depth
 from pellucid.datasets.formats import READERS, begins_as_picture
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
-from pellucid.errors import ConfigError, DataError, shown, unknown_name
+from pellucid.errors import ConfigError, DataError, expect_known, shown
 from pellucid.ops.geometry import pair
 
 if TYPE_CHECKING:
@@ -77,8 +69,7 @@ def fitting(size: int | tuple[int, ...], channels: int, resize: str = "crop") ->
         raise ConfigError(f"a picture's size may be {MAX_FITTED_PIXELS} pixels at most, got {sides[0]} x {sides[1]}")
     if channels not in (1, 3):
         raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {shown(channels)}")
-    if resize not in RESIZE_RULES:
-        raise unknown_name("resize rule", resize, RESIZE_RULES)
+    expect_known("resize rule", resize, RESIZE_RULES)
     return Fitting(sides, channels, resize)
 
 
@@ -116,16 +107,16 @@ def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], s
 
 def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:
     """The picture loaded, its numbers brought to 8 bits where it has more."""
-    correct(image)
-    two_bytes = has_two_bytes(image)
+    depth.correct(image)
+    two_bytes = depth.has_two_bytes(image)
     image.load()
-    if is_deep_grey(image):
-        return grey_of(image)
+    if depth.is_deep_grey(image):
+        return depth.grey_of(image)
     if not two_bytes or (int(np.asarray(image)[..., :3].max()) >= 1 << 6 and "transparency" not in image.info):
         return image, None  # the high bytes are a picture
     with _opened(path) as twin:
-        correct(twin)
-        return colour_of(image, low_bytes(twin))
+        depth.correct(twin)
+        return depth.colour_of(image, depth.low_bytes(twin))
 
 
 def probe(path: Path) -> Probe:
@@ -232,7 +223,7 @@ def _is_grey(image: Image.Image) -> bool:
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return bool(np.all(palette == palette[:, :1]))
-    return image.mode in _GREY_MODES or is_deep_grey(image) or is_grey_with_alpha(image)
+    return image.mode in _GREY_MODES or depth.is_deep_grey(image) or depth.is_grey_with_alpha(image)
 
 
 def _in_mode(image: Image.Image, channels: int) -> Image.Image:

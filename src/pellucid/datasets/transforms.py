@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.errors import ConfigError, DataError, expect_known
 from pellucid.ops.geometry import pair
 
 Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
@@ -53,8 +53,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise ConfigError(f"preprocessing scale must be a positive number, got {self.scale!r}")
-        if self.resize not in RESIZE_RULES:
-            raise unknown_name("resize rule", self.resize, RESIZE_RULES)
+        expect_known("resize rule", self.resize, RESIZE_RULES)
         if self.size is not None:
             object.__setattr__(self, "size", pair(self.size, "preprocessing size"))
         if self.size is not None and math.prod(self.size) > MAX_FITTED_PIXELS:
@@ -200,10 +199,8 @@ def augmentation(name: str, image_shape: tuple[int, ...], *, mirror: bool = True
     Shapes: image_shape (H,W,C).
     Errors: ConfigError for another name.
     """
-    if name == "none":
+    if expect_known("augmentation", name, ("none", "standard")) == "none":
         return None
-    if name != "standard":
-        raise unknown_name("augmentation", name, ("none", "standard"))
     shift = PadCrop(max(1, min(image_shape[:2]) // 8))
     return Chain((shift, Flip())) if mirror else shift
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import made
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.layers import names
 from pellucid.layers.check import GradientCheck as GradientCheck
 from pellucid.layers.check import check_gradients as check_gradients
@@ -36,9 +36,7 @@ def from_config(config: Mapping[str, Any], custom_layers: Mapping[str, type[Laye
     arguments = dict(config)
     name = arguments.pop("type", None)
     known = {**LAYERS, **(custom_layers or {})}
-    if name not in known:
-        raise unknown_name("layer", name, known)
-    return made(known[name], arguments, name)
+    return made(known[expect_known("layer", name, known)], arguments, name)
 
 
 if not TYPE_CHECKING:  # which sees what is imported "as" itself

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.ops.geometry import NO_PADS, Convolution, Pooling, Shape
 
 Twin = TypeVar("Twin", bound=Callable[..., None])
@@ -140,6 +140,4 @@ def op(
 
 def row(name: str) -> Op:
     """Errors: ConfigError for an unknown operation."""
-    if name not in TABLE:
-        raise unknown_name("operation", name, tuple(TABLE))
-    return TABLE[name]
+    return TABLE[expect_known("operation", name, TABLE)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.ops import Array
 from pellucid.scratch.layers import Affine, Dropout, Relu, Sigmoid
 from pellucid.scratch.network import PlainNetwork, drawn
@@ -46,8 +46,7 @@ class MultiLayerNet(PlainNetwork):
         weight_init_std: float | str = "relu",
         weight_decay_lambda: float = 0,
     ) -> None:
-        if activation not in ACTIVATIONS:
-            raise unknown_name("activation", activation, ACTIVATIONS)
+        expect_known("activation", activation, ACTIVATIONS)
         self.input_size, self.output_size = input_size, output_size
         self.hidden_size_list = hidden_size_list
         self.hidden_layer_num = len(hidden_size_list)

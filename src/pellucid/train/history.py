@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pellucid._display import Shown
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.ops import Array
 from pellucid.plan import COUNT, HITS, LOSS
 
@@ -86,9 +86,7 @@ class Evaluation(Shown):
     def __getitem__(self, key: str | int) -> float:
         if not isinstance(key, str):
             return list(self._logs.values())[key]
-        if key not in self._logs:
-            raise unknown_name("result of evaluate", key, self._logs)
-        return self._logs[key]
+        return self._logs[expect_known("result of evaluate", key, self._logs)]
 
     def keys(self) -> list[str]:
         """Names of the numbers, in order."""

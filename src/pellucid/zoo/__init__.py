@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known, unknown_name
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.changes import change_layers
@@ -92,8 +92,7 @@ def build(
     known = options_of(plain)
     own = {option: value for option, value in (options or {}).items() if "." not in option}
     for option in own:
-        if option not in known:
-            raise unknown_name(f"option of {plain}", option, known)
+        expect_known(f"option of {plain}", option, known)
     sizes = {"input_shape": input_shape, "classes": classes}
     given = {key: value for key, value in sizes.items() if value is not None}
     model = BUILDERS[plain](**given, **own, seed=seed)

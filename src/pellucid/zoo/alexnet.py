@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, expect_known
 from pellucid.initializers import Constant, RandomNormal
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, LocalResponseNorm, MaxPool2D, ReLU
 from pellucid.model import Sequential
@@ -34,8 +34,7 @@ def alexnet(
     the training pictures' mean off them.
     Source: Krizhevsky, Sutskever & Hinton 2012, sections 3.3 (n=5, alpha=1e-4, beta=0.75, k=2), 3.4, 3.5, 5.
     """
-    if normalization not in NORMALIZATIONS:
-        raise unknown_name("normalization", normalization, NORMALIZATIONS)
+    expect_known("normalization", normalization, NORMALIZATIONS)
     if groups not in (1, 2):
         raise ConfigError(f"alexnet has groups=2 (as published) or groups=1, got {groups!r}")
 

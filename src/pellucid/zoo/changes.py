@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, expect_known, unknown_name
 from pellucid.initializers import Initializer
 from pellucid.layers import LAYERS, Layer, from_config
 from pellucid.model import Model, assemble
@@ -52,9 +52,7 @@ def _arguments(layer: Layer) -> dict[str, Any]:
 
 def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """The config as one of another type of layer: arguments that both have are kept."""
-    if not isinstance(kind, str) or kind not in LAYERS:
-        raise unknown_name("layer", kind, LAYERS)
-    parameters = inspect.signature(LAYERS[kind]).parameters
+    parameters = inspect.signature(LAYERS[expect_known("layer", kind, LAYERS)]).parameters
     kept = {key: value for key, value in config.items() if key in parameters}
     missing = [
         name

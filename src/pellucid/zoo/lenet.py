@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.layers import (
     RBF,
     AvgPool2D,
@@ -77,8 +77,7 @@ def lenet5_published(
     2.4 / fan-in, and A = 1.7159, S = 2/3: appendix A.
     """
     chosen = ("digits" if classes <= 10 else "random") if codes is None else codes
-    if chosen not in ("digits", "random"):
-        raise unknown_name("codes", chosen, ("digits", "random"))
+    expect_known("codes", chosen, ("digits", "random"))
     start = "fan_in_uniform"
     model = Sequential(
         [

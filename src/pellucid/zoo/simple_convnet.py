@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid import initializers
-from pellucid.errors import ConfigError, unknown_name
+from pellucid.errors import ConfigError, expect_known, unknown_name
 from pellucid.initializers import Initializer, RandomNormal
 from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten, Input, MaxPool2D
 from pellucid.model import Sequential
@@ -43,8 +43,7 @@ def simple_convnet(
     Differs from the book: pictures need not be square, and an odd map is pooled as the layer itself rounds it.
     Source: K. Saitoh, Deep Learning from Scratch, 2016, chapter 7.
     """
-    if pooling not in POOLINGS:
-        raise unknown_name("pooling", pooling, POOLINGS)
+    expect_known("pooling", pooling, POOLINGS)
     initializer = _start(weight_init_std)
     return Sequential(
         [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.ops.geometry import Array
 from pellucid.ops.table import LONG, call, op
 
@@ -47,9 +47,7 @@ ACTIVATIONS = {
 
 def formula(kind: str) -> Formula:
     """Errors: ConfigError for an unknown activation."""
-    if kind not in ACTIVATIONS:
-        raise unknown_name("activation", kind, tuple(ACTIVATIONS))
-    return ACTIVATIONS[kind]
+    return ACTIVATIONS[expect_known("activation", kind, ACTIVATIONS)]
 
 
 @op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", x=LONG, kind="relu")])
