@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pellucid._display import Brief
-from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
+from pellucid.errors import CheckpointError, ConfigError, DataError, expect_known
 from pellucid.files.inside import Inside, Place, read_bytes
 from pellucid.files.schema import number, whole
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, new_figure, plain
@@ -183,8 +183,7 @@ def _wanted(logs: Sequence[Log], what: Sequence[str] | None) -> list[Curve]:
     if what is None:
         return [CURVES[name] for name in STANDARD if name in there or name == "loss"]
     for name in what:
-        if name not in CURVES:
-            raise unknown_name("curve", name, CURVES)
+        expect_known("curve", name, CURVES)
         if name not in there:
             raise DataError(f"no run's log has {name}; there are {', '.join(there) or 'no curves'}")
     return [CURVES[name] for name in dict.fromkeys(what)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.errors import ConfigError, ShapeError, expect_known
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.answers import trained_note
@@ -76,8 +76,7 @@ def filter_order(kernel: Array, sort: str = "norm") -> Array:
     Source: the norm as a measure of what a filter matters is Li et al. 2017's, section 3.1, with squares for sizes.
     """
     kernel = check_kernel(kernel, SCALES[0])
-    if sort not in SORTS:
-        raise unknown_name("order of filters", sort, SORTS)
+    expect_known("order of filters", sort, SORTS)
     flat = kernel.reshape(-1, kernel.shape[3]).T.astype(np.float64)
     norms = np.sqrt(np.square(flat).sum(axis=1))
     if sort == "norm":
@@ -274,8 +273,7 @@ def show_filters(
         raise ConfigError(f"{source.what}: the network has no convolution, so there are no filters to draw")
     first = next(iter(kernels))
     name = layer or first
-    if name not in kernels:
-        raise unknown_name("convolution", name, kernels)
+    expect_known("convolution", name, kernels)
     before = source.before_training() if model.trained_on and name == first else None  # of the first one alone
     title = f"{name}{trained_note(model, source.say)}"
     return Shown(

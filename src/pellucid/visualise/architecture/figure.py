@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from pellucid._text import clip, text_columns
-from pellucid.errors import unknown_name
+from pellucid.errors import expect_known
 from pellucid.model import Model
 from pellucid.model.summary import short
 from pellucid.visualise.architecture.blocks import draw_blocks
@@ -35,8 +35,7 @@ def architecture(model: Model, style: str = "blocks", *, lang: str | None = None
     number, for small networks. lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: ConfigError for another style, for a model whose input's shape is not known, and as draw_nodes.
     """
-    if style not in DRAWINGS:
-        raise unknown_name("style of an architecture", style, DRAWINGS)
+    expect_known("style of an architecture", style, DRAWINGS)
     return draw_nodes(model, lang) if style == "nodes" else draw_blocks(model, lang)
 
 
@@ -155,8 +154,7 @@ def show_architecture(
     ] = "blocks",
 ) -> Shown:
     """Draw a network: its layers' shapes, kernels and parameters."""
-    if style not in STYLES:
-        raise unknown_name("style", style, STYLES)
+    expect_known("style", style, STYLES)
     model, lang = source.model, source.lang
     if style == "text":
         return Shown(text=lambda plain: architecture_text(model, plain=plain, lang="en" if plain else lang))

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid._numbers import number, percent
 from pellucid._text import in_lines
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.errors import ConfigError, DataError, expect_known, unknown_name
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
@@ -65,8 +65,7 @@ def attention_figure(
     Shapes: picture (H,W,C), or (H,W) for one channel.
     Errors: ConfigError for an unknown method; DataError where the answer is NaN; else as the map's own function.
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    expect_known("method", method, METHODS)
     say = Labels(lang)
     one = one_picture(model, picture)
     answer = probabilities(model, one)[0]
@@ -189,8 +188,7 @@ def show_attribution(
 
     --layer is that of Grad-CAM; --size and --stride, in pixels, are those of occlusion.
     """
-    if method not in METHODS:
-        raise unknown_name("method", method, METHODS)
+    expect_known("method", method, METHODS)
     if layer is not None and method != "grad-cam":
         raise ConfigError(f"--layer is for --method grad-cam; {method} asks about the whole network")
     if method != "occlusion" and (size or stride):

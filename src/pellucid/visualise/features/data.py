@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid._display import Brief
-from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.errors import ConfigError, ShapeError, expect_known
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
@@ -87,8 +87,7 @@ def feature_grid(
     maps = np.asarray(maps)
     if maps.ndim != 3 or 0 in maps.shape:
         raise ShapeError(f"maps to draw: expected three axes (H,W,C), none empty, got shape {maps.shape}")
-    if scale not in SCALES:
-        raise unknown_name("scale", scale, SCALES)
+    expect_known("scale", scale, SCALES)
     gap, zoom = whole(gap, "gap", MAX_DRAWN), whole(zoom, "zoom", MAX_DRAWN)
     columns = None if columns is None else whole(columns, "columns", MAX_DRAWN)
     count = maps.shape[2]

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid._display import Brief
 from pellucid._numbers import percent
-from pellucid.errors import CheckpointError, ConfigError, DataError, unknown_name
+from pellucid.errors import CheckpointError, ConfigError, DataError, expect_known
 from pellucid.files.inside import Inside, Place
 from pellucid.model.tracing import Trace
 from pellucid.ops import Array
@@ -73,8 +73,7 @@ def layer_histograms(
     Names are as in a run's snapshots: "conv1" for an output, "conv1/kernel" for a parameter.
     Errors: ConfigError for an unknown kind or layer, and for gradients of a trace without them: give `trace` labels.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind of histogram", kind, KINDS)
+    expect_known("kind of histogram", kind, KINDS)
     steps = list(seen) if layers is None else [seen[name] for name in layers]
     if kind == "activations":
         return {step.name: histogram_of(step.output) for step in steps}
@@ -134,15 +133,13 @@ class Snapshots(Brief):
 
         Errors: ConfigError for an unknown kind or layer; DataError where the run has none of this kind.
         """
-        if kind not in KINDS:
-            raise unknown_name("kind of histogram", kind, KINDS)
+        expect_known("kind of histogram", kind, KINDS)
         every = self.series.get(kind, {})
         if not every:
             raise DataError(f"the snapshots hold no {kind}; epochs {self.epochs[0]} to {self.epochs[-1]} are there")
         known = list(dict.fromkeys(name.split("/")[0] for name in every))
         for layer in layers or ():
-            if layer not in known:
-                raise unknown_name(f"layer with {kind}", layer, known)
+            expect_known(f"layer with {kind}", layer, known)
         return {name: every[name] for name in every if layers is None or name.split("/")[0] in layers}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid._display import Brief
 from pellucid.datasets.download import Progress
-from pellucid.errors import ConfigError, ShapeError, unknown_name
+from pellucid.errors import ConfigError, ShapeError, expect_known
 from pellucid.layers import Conv2D
 from pellucid.model import Model, Sequential
 from pellucid.model.tracing import trace
@@ -172,8 +172,7 @@ def kernel_network(kernel: str | Any, shape: Sequence[int]) -> Model:
     Errors: ConfigError for an unknown name; ShapeError for a kernel of other axes, or larger than the picture.
     """
     if isinstance(kernel, str):
-        if kernel not in KERNELS:
-            raise unknown_name("kernel", kernel, KERNELS)
+        expect_known("kernel", kernel, KERNELS)
         name, values = kernel.replace("-", "_"), np.array(KERNELS[kernel])
     else:
         name, values = "kernel", np.asarray(kernel, np.float64)
