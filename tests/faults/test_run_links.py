@@ -264,7 +264,7 @@ def test_a_run_that_is_a_link_is_followed(finished: Path, tmp_path: Path) -> Non
 
 def test_a_log_that_gets_another_name_amid_training_is_left_to_it(tmp_path: Path) -> None:
     from pellucid.train.events import Diagnosed, TrainingEnded, TrainingStarted
-    from pellucid.train.listeners import JsonLog
+    from pellucid.train.log import JsonLog
 
     log = JsonLog(tmp_path / "log.jsonl", {})
     log(TrainingStarted(0, 1, 1, 1, 0, 1, small()))  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import webbrowser
 from pathlib import Path
@@ -18,7 +17,7 @@ from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.files.atomic import replacing
-from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.inside import Inside
 from pellucid.files.schema import TEXT, Misfit, check, whole
 from pellucid.runs.folder import (
     LOG_FILE,
@@ -108,15 +107,12 @@ def read_run(run: Path, bar: WorkBar, lang: str | None = None) -> Run:
 
 def _last_event(log: Inside) -> dict[str, Any]:
     """How training ended, as the log tells it; nothing for a run that was cut off."""
-    for line in reversed(read_bytes(log).splitlines()):
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        with contextlib.suppress(Misfit):
-            check(END, event)
-            return dict(event) if event.get("event") == "end" else {}
-        return {}
+    from pellucid.train.log import read_events
+
+    *_, last = ({}, *read_events(log))
+    with contextlib.suppress(Misfit):
+        check(END, last)
+        return last if last.get("event") == "end" else {}
     return {}
 
 

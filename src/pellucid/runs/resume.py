@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import path_of
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.files.inside import Inside, read_bytes
+from pellucid.files.inside import Inside
 from pellucid.files.schema import whole
 from pellucid.runs.console import Console
 from pellucid.runs.folder import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, check_writable
@@ -147,16 +146,11 @@ def _config(training: Mapping[str, Any], epochs: int | None) -> TrainConfig:
 
 
 def _logged_epochs(log: Inside) -> int:
-    """The last epoch that a log tells of; a line that was cut off counts for nothing."""
-    last = 0
-    for line in read_bytes(log).split(b"\n") if log.is_file() else []:
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict) and entry.get("event") == "epoch":
-            last = max(last, entry["epoch"] if EPOCH.fits(entry.get("epoch")) else 0)
-    return last
+    """The last epoch that a log tells of."""
+    from pellucid.train.log import read_events
+
+    events = read_events(log) if log.is_file() else ()
+    return max((e["epoch"] for e in events if e.get("event") == "epoch" and EPOCH.fits(e.get("epoch"))), default=0)
 
 
 def _check_best(file: Inside, best_epoch: int | None, console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import path_of
 from pellucid._display import Shown
@@ -32,7 +32,7 @@ from pellucid.runs.weights import begin_from, load_weights
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Model
-    from pellucid.train import Checkpoints, Event, Examples, History, Listener, Saved, TrainConfig
+    from pellucid.train import Checkpoints, Examples, History, Listener, Saved, TrainConfig
 
 
 @dataclass(repr=False)
@@ -52,22 +52,6 @@ class Run(Shown):
 
     def __repr__(self) -> str:
         return f"<Run {str(self.folder)!r}: {len(self.history.epoch)} of {self.config.epochs} epochs>"
-
-
-@dataclass
-class RecordWriter:
-    """Writes run.json when training starts: the first checkpoint stands by then, so a run that has one can go on."""
-
-    every_batch: ClassVar[bool] = False
-
-    folder: Inside
-    record: Mapping[str, Any]
-
-    def __call__(self, event: Event) -> None:
-        from pellucid.train import TrainingStarted
-
-        if isinstance(event, TrainingStarted):
-            write_record(self.folder, dict(self.record))
 
 
 def train_run(
@@ -218,7 +202,8 @@ def go(
 
     folder: locked by whoever calls. resume, rescheduled: as in `run_training`.
     """
-    from pellucid.runs.training import run_training
+    from pellucid.runs.training import On, run_training
+    from pellucid.train import TrainingStarted
 
     with console.watching() as listeners:
         history = run_training(
@@ -234,7 +219,8 @@ def go(
             checkpoints=checkpoints,
             resume=resume,
             rescheduled=rescheduled,
-            first=[RecordWriter(folder, record)],
+            # the first checkpoint stands by then, so a run that has this file can go on
+            first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
         )
     if not console.stopped:
         draw(folder, console)

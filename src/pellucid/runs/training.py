@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pellucid.files.atomic import make_folder, remove_leftovers
-from pellucid.files.inside import Inside, Place
+from pellucid.files.inside import Inside
 from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, LOG_FILE, MODEL_FILE, SNAPSHOTS
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
@@ -17,24 +17,24 @@ from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
 from pellucid.train.history import History
-from pellucid.train.listeners import JsonLog
+from pellucid.train.log import JsonLog
 from pellucid.train.snapshots import NUM_PROBES, Snapshots
 from pellucid.train.trainable import Trainable
 from pellucid.train.trainer import Trainer
 
 
 @dataclass
-class SaveBest:
-    """Writes the model whenever an epoch is the best so far."""
+class On:
+    """Calls a function with each event of one kind."""
 
     every_batch: ClassVar[bool] = False
 
-    model: Trainable
-    path: Place
+    kind: type[Event]
+    do: Callable[[Any], object]
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, EpochEnded) and event.improved:
-            self.model.save(self.path)
+        if isinstance(event, self.kind):
+            self.do(event)
 
 
 def run_training(
@@ -65,10 +65,15 @@ def run_training(
     before anything but the first checkpoint is written.
     """
     run = out if isinstance(out, Inside) else Inside(out)
+
+    def save_if_best(end: EpochEnded) -> None:
+        if end.improved:
+            model.save(run / MODEL_FILE)
+
     keepers: list[Listener] = [
         JsonLog(run / LOG_FILE, {**config.to_json(), **(about or {})}),
         Snapshots(run / SNAPSHOTS, model, model.scaled(examples.images[:NUM_PROBES])),
-        SaveBest(model, run / MODEL_FILE),
+        On(EpochEnded, save_if_best),
     ]
     if doctor:  # first, so that it has spoken before the log is closed
         keepers.insert(
@@ -78,19 +83,14 @@ def run_training(
         keepers.append(EarlyStopping(patience=config.patience))
     kept = checkpoints or Checkpoints(run / CHECKPOINTS)
     make_folder(kept.folder)
-    begun = False
-
-    def hear(event: Event) -> None:
-        nonlocal begun
-        begun = begun or isinstance(event, TrainingStarted)
-
+    begun: list[Event] = []
     trainer = Trainer(
         model,
         examples,
         config,
         validation=validation,
         augment=augment,
-        listeners=[*first, hear, *keepers, *listeners],
+        listeners=[*first, On(TrainingStarted, begun.append), *keepers, *listeners],
         folder=run.path,
         checkpoints=kept,
     )

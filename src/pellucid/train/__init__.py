@@ -1,4 +1,4 @@
-"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`).
+"""Training: the loop (`trainer`), what it tells (`events`), who listens (`listeners`, `log`).
 
 How far it is, is a value (`state`). Beside the loop: batches come within reach (`feeding`), are stepped through
 (`stepping`) and judged (`judging`); what is run is renewed between epochs (`staging`), and what frozen layers give is
@@ -13,7 +13,8 @@ from pellucid.train.events import __all__ as _events
 from pellucid.train.examples import Examples
 from pellucid.train.history import ACCURACY_NAMES, Evaluation, History, named
 from pellucid.train.judging import evaluate
-from pellucid.train.listeners import JsonLog, Progress
+from pellucid.train.listeners import Progress
+from pellucid.train.log import JsonLog
 from pellucid.train.resume import fit_resumable, other_backend
 from pellucid.train.staging import training_plan
 from pellucid.train.state import OptimizerState, TrainingState

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 
 from pellucid.errors import CheckpointError
-from pellucid.files.inside import Place, read_bytes
+from pellucid.files.inside import Place
 from pellucid.train.doctor.sentences import SENTENCES, sentence
 from pellucid.train.events import Diagnosed
+from pellucid.train.log import read_events
 
 
 def read_findings(log: Place) -> list[Diagnosed]:
     """The findings in a run's log, in order; none where there is no log. Damaged lines are passed over."""
-    try:
-        lines = read_bytes(log).splitlines()
-    except CheckpointError:
-        return []
     found = []
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(entry, dict) or entry.get("event") != "diagnosis":
-            continue
-        values, epoch = entry.get("values"), entry.get("epoch")
-        plain = {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
-        rule, text = str(entry.get("rule")), str(entry.get("text"))
-        found.append(Diagnosed(rule, text, plain, epoch if isinstance(epoch, int) else 0))
+    with contextlib.suppress(CheckpointError):
+        for entry in read_events(log):
+            if entry.get("event") != "diagnosis":
+                continue
+            values, epoch = entry.get("values"), entry.get("epoch")
+            plain = {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
+            rule, text = str(entry.get("rule")), str(entry.get("text"))
+            found.append(Diagnosed(rule, text, plain, epoch if isinstance(epoch, int) else 0))
     return found
 
 
