@@ -11,7 +11,7 @@ import pytest
 from book_modules import load, needs_book
 
 from pellucid import scratch
-from pellucid.scratch import chapters, gradient_2d, two_layer_net, two_layer_net_sigmoid
+from pellucid.scratch import chapters, slopes, two_layer_net, two_layer_net_sigmoid
 from pellucid.scratch.book import MODULES
 
 pytestmark = needs_book
@@ -69,10 +69,10 @@ def test_gradients(seed: int) -> None:
     close(scratch.numerical_gradient(f, x), book.numerical_gradient(f, x), 1e-7)
     if x.ndim < 3:
         close(scratch.numerical_gradient_2d(f, x), book.numerical_gradient_2d(f, x), 1e-7)
-        close(gradient_2d.numerical_gradient(f, x), chapter4.numerical_gradient(f, x), 1e-7)
-        close(gradient_2d.function_2(x), chapter4.function_2(x))
+        close(scratch.numerical_gradient_2d(f, x), chapter4.numerical_gradient(f, x), 1e-7)
+        close(slopes.function_2(x), chapter4.function_2(x))
         if x.ndim == 1:
-            lines = [module.tangent_line(module.function_2, x)(2.0) for module in (gradient_2d, chapter4)]
+            lines = [module.tangent_line(module.function_2, x)(2.0) for module in (slopes, chapter4)]
             close(*lines, 1e-7)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pellucid import ops, scratch
 from pellucid.errors import ConfigError, DataError, ShapeError
-from pellucid.scratch import gradient_2d, two_layer_net, two_layer_net_sigmoid
+from pellucid.scratch import slopes, two_layer_net, two_layer_net_sigmoid
 from pellucid.scratch.book import MODULES
 
 SIZES = {"input_size": 6, "hidden_size_list": [5, 4], "output_size": 3}
@@ -147,11 +147,11 @@ def test_shuffling_keeps_pairs_together() -> None:
 
 def test_a_gradient_of_rows_shows_the_function_one_row() -> None:
     X = np.array([[1.0, 2.0], [-3.0, 0.5]])
-    for of_rows in (scratch.numerical_gradient_2d, gradient_2d.numerical_gradient):
-        np.testing.assert_allclose(of_rows(gradient_2d.function_2, X), 2 * X, atol=1e-8)
-        np.testing.assert_allclose(of_rows(gradient_2d.function_2, X[0]), 2 * X[0], atol=1e-8)
-    assert gradient_2d.function_2(X).tolist() == [5.0, 9.25]
-    for f in (lambda x: float(np.sum(x**2)), gradient_2d.function_2, lambda x: np.sum(x**2, keepdims=True)):
+    of_rows = scratch.numerical_gradient_2d
+    np.testing.assert_allclose(of_rows(slopes.function_2, X), 2 * X, atol=1e-8)
+    np.testing.assert_allclose(of_rows(slopes.function_2, X[0]), 2 * X[0], atol=1e-8)
+    assert slopes.function_2(X).tolist() == [5.0, 9.25]
+    for f in (lambda x: float(np.sum(x**2)), slopes.function_2, lambda x: np.sum(x**2, keepdims=True)):
         np.testing.assert_allclose(scratch.numerical_gradient(f, X), 2 * X, atol=1e-8)
 
 

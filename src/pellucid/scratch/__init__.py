@@ -8,9 +8,8 @@ docstring says what differs. `np` is among the names, since the book's programs 
 layers.py, losses.py, normalization.py: the layers; functions.py: what they compute; columns.py: im2col and back;
 gradient.py: gradients by differences; optimizers.py; trainer.py; network.py: what the networks share;
 simple_convnet.py, deep_convnet.py, multi_layer_net.py, two_layer_net.py: the networks; mnist.py: the data; curves.py,
-filters.py: pictures; chapters.py, neuralnet_mnist.py, gradient_1d.py, gradient_2d.py, gradient_method.py,
-two_layer_net_sigmoid.py: what single chapters have alone; names too general for the package (`predict`, `f`) are there
-only.
+filters.py: pictures; chapters.py, slopes.py, neuralnet_mnist.py, two_layer_net_sigmoid.py: what single chapters have
+alone; names too general for the package (`predict`, `f`) are there only.
 layout.py: the border between the book's layout and the kernels'; merged.py: three layers as one kernel;
 program.py: six as one program.
 
@@ -40,9 +39,6 @@ from pellucid.scratch.functions import (
     sum_squared_error,
 )
 from pellucid.scratch.gradient import numerical_gradient, numerical_gradient_2d
-from pellucid.scratch.gradient_1d import function_1, numerical_diff
-from pellucid.scratch.gradient_2d import function_2, tangent_line
-from pellucid.scratch.gradient_method import gradient_descent
 from pellucid.scratch.layers import Affine, Convolution, Dropout, Pooling, Relu, Sigmoid
 from pellucid.scratch.losses import SoftmaxWithLoss, cross_entropy_error, softmax
 from pellucid.scratch.mnist import download_mnist, img_dim, img_size, init_mnist, load_mnist, test_num, train_num
@@ -51,6 +47,7 @@ from pellucid.scratch.neuralnet_mnist import init_network
 from pellucid.scratch.normalization import BatchNormalization
 from pellucid.scratch.optimizers import SGD, AdaGrad, Adam, Momentum, Nesterov, RMSprop
 from pellucid.scratch.simple_convnet import SimpleConvNet
+from pellucid.scratch.slopes import function_1, function_2, gradient_descent, numerical_diff, tangent_line
 from pellucid.scratch.trainer import Trainer
 from pellucid.scratch.two_layer_net import TwoLayerNet
 

@@ -18,15 +18,17 @@ def _of(*modules: str) -> tuple[str, ...]:
     return (_NUMPY, *(_HERE + module for module in modules))
 
 
-def _names(module: str, *names: str) -> tuple[str, ...]:
-    return (_NUMPY, *(f"{_HERE}{module}:{name} as {name}" for name in names))
+def _names(module: str, *names: str, **renamed: str) -> tuple[str, ...]:
+    """renamed: the book's name for one that has another here."""
+    own = {name: name for name in names} | renamed
+    return (_NUMPY, *(f"{_HERE}{module}:{name} as {book}" for book, name in own.items()))
 
 
 _FUNCTIONS = _of("functions", "losses")
 _LAYERS = (*_of("layers", "losses", "normalization", "columns"), *_FUNCTIONS)
 _LAYERED = (*_LAYERS, *_of("gradient"), *_SYSTEM, _ORDERED)
 _SAVED = (*_LAYERED, "pickle as pickle")
-_PLAIN_GRADIENT = f"{_HERE}gradient:numerical_gradient"
+_ROWS_GRADIENT = _names("gradient", numerical_gradient="numerical_gradient_2d")
 _GATES = _names("chapters", "AND", "NAND", "OR", "XOR")
 _VALLEY = (*_of("optimizers"), *_names("chapters", "f", "df"), *_SYSTEM, _ORDERED)
 _TRAINED = (*_of("neuralnet_mnist", "mnist"), *_SYSTEM, "pickle as pickle")
@@ -35,7 +37,7 @@ _TRAINED = (*_of("neuralnet_mnist", "mnist"), *_SYSTEM, "pickle as pickle")
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "common.functions": _FUNCTIONS,
-        "common.gradient": (*_of("gradient"), f"{_PLAIN_GRADIENT} as _numerical_gradient_1d"),
+        "common.gradient": (*_of("gradient"), *_names("gradient", _numerical_gradient_1d="numerical_gradient")),
         "common.layers": _LAYERS,
         "common.multi_layer_net": (*_LAYERED, *_of("multi_layer_net")),
         "common.multi_layer_net_extend": (*_LAYERED, *_of("multi_layer_net")),
@@ -55,9 +57,13 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ch03.sig_step_compare": _names("functions", "sigmoid", "step_function"),
         "ch03.sigmoid": _names("functions", "sigmoid"),
         "ch03.step_function": _names("functions", "step_function"),
-        "ch04.gradient_1d": _of("gradient_1d"),
-        "ch04.gradient_2d": (*_of("gradient_2d"), f"{_PLAIN_GRADIENT} as _numerical_gradient_no_batch"),
-        "ch04.gradient_method": _of("gradient_method"),
+        "ch04.gradient_1d": _names("slopes", "numerical_diff", "function_1", tangent_line="tangent_of_curve"),
+        "ch04.gradient_2d": (
+            *_names("slopes", "function_2", "tangent_line"),
+            *_names("gradient", _numerical_gradient_no_batch="numerical_gradient"),
+            *_ROWS_GRADIENT,
+        ),
+        "ch04.gradient_method": (*_names("slopes", "gradient_descent", function_2="sum_of_squares"), *_ROWS_GRADIENT),
         "ch04.gradient_simplenet": (*_of("gradient", "functions"), *_names("chapters", "simpleNet"), *_SYSTEM),
         "ch04.two_layer_net": (*_FUNCTIONS, *_of("gradient", "two_layer_net_sigmoid"), *_SYSTEM),
         "ch05.layer_naive": _names("chapters", "AddLayer", "MulLayer"),

@@ -13,7 +13,8 @@ from pellucid.scratch.layout import in_float64
 
 __all__ = ["numerical_gradient", "numerical_gradient_2d"]
 
-_STEP = 1e-4
+STEP = 1e-4
+"""How far a number is moved to either side."""
 
 
 def numerical_gradient(f: Callable[[Array], Any], x: Array) -> Array:
@@ -41,9 +42,9 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array) -> Array:
         for place in np.ndindex(x.shape):
             kept = x[place]
             try:
-                x[place] = kept + _STEP
+                x[place] = kept + STEP
                 above, high = f(x), float(x[place])
-                x[place] = kept - _STEP
+                x[place] = kept - STEP
                 below, low = f(x), float(x[place])
             finally:
                 x[place] = kept
