@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from drawn_shapes import bounds, text_box, texts
 
 from pellucid import Conv1D, Conv2D, Dense, Flatten, Layer, MaxPool1D, MaxPool2D, ReLU, Sequential, zoo
 from pellucid.errors import ConfigError
@@ -19,7 +20,7 @@ from pellucid.visualise.architecture.blocks import PAGE, draw_blocks
 from pellucid.visualise.architecture.data import blocks_of, columns_of
 from pellucid.visualise.architecture.figure import architecture
 from pellucid.visualise.architecture.nodes import Link, links_of
-from pellucid.visualise.drawing.canvas import Circle, Drawing, Line, Polygon, Text, bounds, text_width, to_svg
+from pellucid.visualise.drawing.canvas import Circle, Drawing, Line, Polygon, Text, text_width, to_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL_HEAD = {"dense_units": 64}  # VGG and AlexNet without their hundred million weights
@@ -53,12 +54,12 @@ def test_every_network_of_the_zoo_fits_a_page_of_readable_words(name: str) -> No
     assert drawing.width <= PAGE[0] and drawing.height <= PAGE[1]
     left, top, right, bottom = bounds(drawing.items)
     assert left >= 0 and top >= 0 and right <= drawing.width and bottom <= drawing.height
-    assert min(text.size for text in drawing.texts) >= 8
-    for one, other in itertools.combinations(drawing.texts, 2):
-        (l1, t1, r1, b1), (l2, t2, r2, b2) = one.box(), other.box()
+    assert min(text.size for text in texts(drawing)) >= 8
+    for one, other in itertools.combinations(texts(drawing), 2):
+        (l1, t1, r1, b1), (l2, t2, r2, b2) = text_box(one), text_box(other)
         assert r1 <= l2 or r2 <= l1 or b1 <= t2 + 0.1 or b2 <= t1 + 0.1, (one.text, other.text)
     figures = [item for item in drawing.items if isinstance(item, Polygon) and item.tip]
-    words = [text.box() for text in drawing.texts]
+    words = [text_box(text) for text in texts(drawing)]
     for figure in figures:
         l1, t1, r1, b1 = bounds([figure])
         assert all(r1 <= l2 or r2 <= l1 or b1 <= t2 or b2 <= t1 for l2, t2, r2, b2 in words), figure.tip
@@ -67,7 +68,7 @@ def test_every_network_of_the_zoo_fits_a_page_of_readable_words(name: str) -> No
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_the_numbers_are_the_networks(name: str) -> None:
     model, drawing = network(name), drawing_of(name)
-    words = [text.text for text in drawing.texts]
+    words = [text.text for text in texts(drawing)]
     assert f"{model.count_params():,} parameters" in words[0]
     written = [int(text.split(" ")[0].replace(",", "")) for text in words if text.endswith(" params")]
     assert sum(written) == model.count_params()
@@ -115,7 +116,7 @@ def test_depth_is_in_proportion_to_the_width_of_the_map() -> None:
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_boxes_of_one_block_stay_out_of_the_next(name: str) -> None:
     columns = columns_of(blocks_of(network(name)))
-    place = {block.name: number for number, column in enumerate(columns) for block in column.blocks}
+    place = {block.name: number for number, column in enumerate(columns) for block in column}
     reach: dict[int, list[tuple[float, float, float, float]]] = {}
     for item in drawing_of(name).items:
         if isinstance(item, Polygon) and item.tip:
@@ -124,13 +125,13 @@ def test_boxes_of_one_block_stay_out_of_the_next(name: str) -> None:
         if min(box[1] for box in reach[number + 1]) > max(box[3] for box in reach[number]):
             continue  # on the next line
         right, left = max(box[2] for box in reach[number]), min(box[0] for box in reach[number + 1])
-        assert right + 4 <= left, columns[number].blocks[0].name
+        assert right + 4 <= left, columns[number][0].name
 
 
 def test_vgg_shrinks_block_by_block_and_names_its_layers_once() -> None:
     columns = columns_of(blocks_of(network("vgg16")))
-    assert [len(column.blocks) for column in columns] == [1, 3, 3, 4, 4, 4, 1, 1, 1]
-    words = [text.text for text in drawing_of("vgg16").texts]
+    assert [len(column) for column in columns] == [1, 3, 3, 4, 4, 4, 1, 1, 1]
+    words = [text.text for text in texts(drawing_of("vgg16"))]
     for expected in ("conv1_1-2", "conv5_1-3", "2 x conv 3x3", "3 x conv 3x3", "224x224x64", "14x14x512", "7x7x512"):
         assert expected in words
     assert "flatten to 25,088" in words
@@ -157,7 +158,7 @@ def test_many_groups_are_said_and_not_drawn() -> None:
     model = Sequential([Conv2D(8, 3, groups=8, input_shape=(9, 9, 8), name="depthwise")])
     drawing = draw_blocks(model)
     assert len(fronts(drawing)["depthwise"]) == 1
-    assert "8 groups" in [text.text for text in drawing.texts]
+    assert "8 groups" in [text.text for text in texts(drawing)]
 
 
 def test_what_follows_a_layer_is_written_with_it() -> None:
@@ -190,7 +191,7 @@ class Twice(Layer):
 
 def test_a_layer_of_ones_own_has_a_box_of_its_own() -> None:
     drawing = draw_blocks(Sequential([Twice(name="twice", input_shape=(8, 8, 3)), Flatten(), Dense(2)]))
-    assert "Twice" in [text.text for text in drawing.texts] and "twice" in fronts(drawing)
+    assert "Twice" in [text.text for text in texts(drawing)] and "twice" in fronts(drawing)
 
 
 def test_a_very_long_network_goes_on_below() -> None:
@@ -201,7 +202,7 @@ def test_a_very_long_network_goes_on_below() -> None:
     assert left >= 0 and top >= 0 and right <= drawing.width and bottom <= drawing.height
     equal = [Conv2D(4, 3, padding="same", input_shape=(32, 32, 4)) for _ in range(30)]
     drawing = draw_blocks(Sequential(equal))
-    assert {"30 x conv 3x3", "8 drawn"} <= {text.text for text in drawing.texts}
+    assert {"30 x conv 3x3", "8 drawn"} <= {text.text for text in texts(drawing)}
 
 
 def test_svg_is_xml_with_words_as_words_and_nothing_outside() -> None:
@@ -251,7 +252,7 @@ def test_the_figure_draws_what_the_svg_does() -> None:
     model = network("simple-convnet")
     drawing, figure = architecture(model), architecture_figure(model)
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == [text.text for text in drawing.texts]
+    assert [text.get_text() for text in axes.texts] == [text.text for text in texts(drawing)]
     assert len(axes.patches) == sum(isinstance(item, Polygon) for item in drawing.items)
     assert figure.get_size_inches() * 72 == pytest.approx([drawing.width, drawing.height])
     figure.canvas.draw()
@@ -308,7 +309,7 @@ def test_lines_are_the_connections_that_the_layer_has(layer: Layer, shape: tuple
 def test_the_pages_example_is_told_in_numbers() -> None:
     model = Sequential([Conv2D(2, 2, input_shape=(6, 6, 1), name="conv")])
     drawing = architecture(model, "nodes")
-    words = [text.text for text in drawing.texts]
+    words = [text.text for text in texts(drawing)]
     assert "8 weights, shared" in words and "(fully: 36 x 50 = 1,800)" in words and "200 connections" in words
     assert sum(isinstance(item, Circle) for item in drawing.items) == 36 + 50
     strong = [item for item in drawing.items if isinstance(item, Line) and item.width > 1]
@@ -321,7 +322,7 @@ def test_a_dense_network_joins_everything() -> None:
     drawing = architecture(model, "nodes")
     assert sum(isinstance(item, Circle) for item in drawing.items) == 4 + 5 + 3
     assert sum(isinstance(item, Line) for item in drawing.items) == 4 * 5 + 5 * 3
-    assert "4 x 5 = 20 weights" in [text.text for text in drawing.texts]
+    assert "4 x 5 = 20 weights" in [text.text for text in texts(drawing)]
     wide = architecture(Sequential([Dense(40, input_shape=(4,))]), "nodes")
     assert sum(isinstance(item, Circle) for item in wide.items) == 4 + 16 + 3  # the dots stand for the rest
 
@@ -337,8 +338,8 @@ def test_words_of_small_networks_keep_apart(style: str) -> None:
         drawing = architecture(model, style)
         left, top, right, bottom = bounds(drawing.items)
         assert left >= 0 and top >= 0 and right <= drawing.width and bottom <= drawing.height
-        for one, other in itertools.combinations(drawing.texts, 2):
-            (l1, t1, r1, b1), (l2, t2, r2, b2) = one.box(), other.box()
+        for one, other in itertools.combinations(texts(drawing), 2):
+            (l1, t1, r1, b1), (l2, t2, r2, b2) = text_box(one), text_box(other)
             assert r1 <= l2 or r2 <= l1 or b1 <= t2 + 0.1 or b2 <= t1 + 0.1, (one.text, other.text)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from drawn_shapes import bounds
 
 from pellucid import zoo
 from pellucid.visualise.architecture.blocks import draw_blocks
 from pellucid.visualise.architecture.data import blocks_of
 from pellucid.visualise.architecture.skips import SUM, Skip, levels_of, skips_of
-from pellucid.visualise.drawing.canvas import Circle, Line, Polygon, bounds
+from pellucid.visualise.drawing.canvas import Circle, Line, Polygon
 
 
 def test_skip_connections_are_lines_above_the_boxes_to_where_they_are_added() -> None:

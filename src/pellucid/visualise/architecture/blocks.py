@@ -67,7 +67,8 @@ FACES = (170.0, 140.0, 110.0, 85.0, 60.0)
 THICKNESS = (1.6, 1.25, 1.0, 0.8, 0.6, 0.45)
 SLANT = 0.3, 0.24
 """How far right and up a cuboid's depth goes, in its width's scale."""
-LEAST = 2.0
+LEAST, BAR = 2.0, 9.0
+"""The least extent of a box, and how thick a bar is."""
 FILLS = {INPUT: "#FFFFFF", CONVOLUTION: "#BBDDF2", POOLING: "#F0905A", DENSE: "#F7E28B", OTHER: "#DDDDDD"}
 """Grey print keeps them apart: luminance 1, 0.69, 0.40, 0.76; pooling is ruled too, and dense layers are bars."""
 _ABOVE_AND_BELOW = 2 * MARGIN + HEAD + 45
@@ -90,37 +91,30 @@ class Scale:
     channel: float
     unit: float
 
-    def cuboid(self, block: Block) -> tuple[float, float, float, float]:
-        """(thickness, height, right, up) of one row of a block: its front, and where its depth goes."""
+    def measure(self, block: Block) -> tuple[float, float, float, float]:
+        """(thickness, height, right, up) of one row of a block: its front, and where its depth goes; bars have none."""
         height, width, channels = block.size
+        if not block.is_map:
+            return BAR, max(self.unit * math.sqrt(channels), LEAST), 0.0, 0.0
         depth = max(width * self.pixel, LEAST)
         thick = max(self.channel * math.sqrt(channels / block.rows), LEAST)
         return thick, max(height * self.pixel, LEAST), SLANT[0] * depth, SLANT[1] * depth
-
-    def bar(self, block: Block) -> tuple[float, float]:
-        """(width, length) of the bar of a row of units."""
-        return 9.0, max(self.unit * math.sqrt(block.size[2]), LEAST)
 
 
 @dataclass(frozen=True)
 class PlacedColumn:
     """A column with its label, measured: `tall` is the height of one of its rows."""
 
-    column: Column
+    blocks: Column
     label: tuple[tuple[str, bool], ...]
     drawn: float
     tall: float
     width: float
 
     @property
-    def first(self) -> Block:
-        """What comes into it comes into this one."""
-        return self.column.blocks[0]
-
-    @property
-    def last(self) -> Block:
-        """What it gives is what this one gives."""
-        return self.column.blocks[-1]
+    def rows(self) -> int:
+        """In how many rows it is drawn."""
+        return max(block.rows for block in self.blocks)
 
 
 def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
@@ -146,7 +140,7 @@ def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
         # spread over the width that is there, but never so far that the boxes lose each other
         spread = min((across - _wide(band)) / max(len(band) - 1, 1), 24)
         left = MARGIN + (across - _wide(band) - spread * (len(band) - 1)) / 2
-        end = begin + sum(len(placed.column.blocks) for placed in band)
+        end = begin + sum(len(placed.blocks) for placed in band)
         levels = levels_of(skips, begin, end - 1)
         ends = begin == 0, end == len(blocks) or blocks[end].apart
         top = _draw_band(drawing, band, scale, (left, top), spread, levels, begin, ends) + 12
@@ -198,7 +192,7 @@ def _wide(band: Sequence[PlacedColumn]) -> float:
 def _heights(bands: Sequence[Sequence[PlacedColumn]], skips: Sequence[Skip]) -> float:
     height, begin = 0.0, 0
     for band in bands:
-        end = begin + sum(len(placed.column.blocks) for placed in band)
+        end = begin + sum(len(placed.blocks) for placed in band)
         height += lift_of(levels_of(skips, begin, end - 1)) + _boxes_height(band) + 24
         height += LEADING * max(len(placed.label) for placed in band)
         begin = end
@@ -207,40 +201,37 @@ def _heights(bands: Sequence[Sequence[PlacedColumn]], skips: Sequence[Skip]) -> 
 
 def _boxes_height(band: Sequence[PlacedColumn]) -> float:
     pitch = _pitch(band)
-    return max(max(placed.tall + (placed.column.rows - 1) * pitch for placed in band), 10)
+    return max(max(placed.tall + (placed.rows - 1) * pitch for placed in band), 10)
 
 
 def _pitch(band: Sequence[PlacedColumn]) -> float:
     """From the middle of one row of boxes to that of the next."""
-    return max((placed.tall for placed in band if placed.column.rows > 1), default=0.0) + 14
+    return max((placed.tall for placed in band if placed.rows > 1), default=0.0) + 14
 
 
 def _measure(column: Column, scale: Scale, say: Labels) -> PlacedColumn:
     label = _label(column, say)
     start, drawn, tall = 0.0, 0.0, 0.0
     for block in _shown(column):
-        if block.is_map:
-            thick, height, right, up = scale.cuboid(block)
-        else:
-            (thick, height), (right, up) = scale.bar(block), (0.0, 0.0)
+        thick, height, right, up = scale.measure(block)
         drawn, tall = max(drawn, start + thick + right), max(tall, height + up)
         start += thick + BETWEEN
-    last = column.blocks[-1]
+    last = column[-1]
     drawn += (2 * SUM + STEM if last.merges else 0) + (2 * STEM if last.branches else 0)
-    drawn += STEM + 4 if column.blocks[0].entries else 0
+    drawn += STEM + 4 if column[0].entries else 0
     return PlacedColumn(column, label, drawn, tall, max([drawn, *(text_width(t, SMALL, bold=b) for t, b in label)]))
 
 
 def _shown(column: Column) -> tuple[Block, ...]:
-    convolutions = [block for block in column.blocks if block.kind == CONVOLUTION]
-    return (*convolutions[:MAX_DRAWN], *(block for block in column.blocks if block.kind != CONVOLUTION))
+    convolutions = [block for block in column if block.kind == CONVOLUTION]
+    return (*convolutions[:MAX_DRAWN], *(block for block in column if block.kind != CONVOLUTION))
 
 
 def _label(column: Column, say: Labels) -> tuple[tuple[str, bool], ...]:
     """What is written under a column, and whether in bold: the equal layers, then the pooling behind them."""
     lines: list[tuple[str, bool]] = []
-    parts = [[block for block in column.blocks if block.kind != POOLING]]
-    parts.append([block for block in column.blocks if block.kind == POOLING])
+    parts = [[block for block in column if block.kind != POOLING]]
+    parts.append([block for block in column if block.kind == POOLING])
     for part in filter(None, parts):
         if lines:
             lines.append(("", False))
@@ -296,7 +287,7 @@ def _draw_band(
     spots: dict[int, Spot] = {}
     before: tuple[float, list[float]] | None = None if ends[0] else (left - GAP - 4, [axis])
     for placed in band:
-        rows, first, last = placed.column.rows, placed.first, placed.last
+        rows, first, last = placed.rows, placed.blocks[0], placed.blocks[-1]
         middles = [axis + (row - (rows - 1) / 2) * pitch for row in range(rows)]
         entry = left + (placed.width - placed.drawn) / 2 + (STEM + 4 if first.entries else 0)
         if before is not None and not first.apart:
@@ -304,7 +295,7 @@ def _draw_band(
         stops, right = [], entry
         for middle in middles:
             x = entry
-            for block in _shown(placed.column):
+            for block in _shown(placed.blocks):
                 x, stop, right = _draw_block(drawing, block, scale, x, middle)
             stops.append(stop)
         before = max(stops) + 2, middles
@@ -317,7 +308,7 @@ def _draw_band(
         if last.branches:
             drawing.add([Line(((before[0], axis), (leave, axis)), WAY), Circle(leave, axis, DOT, WAY, WAY)])
             before = leave, [axis]
-        for _ in placed.column.blocks:
+        for _ in placed.blocks:
             spots[number] = Spot(entry - STEM - 4, merge, leave)
             number += 1
         for line, (words, bold) in enumerate(placed.label):
@@ -335,20 +326,15 @@ def _draw_block(drawing: Drawing, block: Block, scale: Scale, x: float, middle: 
     """A cuboid or a bar; (where the next one starts, where an arrow may start, how far right it reaches)."""
     tip = f"{block.name}: {block.what}, {times(block.shape)}" if block.kind != INPUT else f"input {times(block.shape)}"
     tip += f", {block.parameters:,} parameters" if block.parameters else ""
-    if not block.is_map:
-        width, length = scale.bar(block)
-        drawing.add(_front(rectangle(x, middle - length / 2, width, length), block.kind, tip))
-        return x + width + BETWEEN, x + width, x + width
-    thick, height, right, up = scale.cuboid(block)
-    top = middle - height / 2 + up / 2
-    front = rectangle(x, top, thick, height)
-    lid = ((x, top), (x + right, top - up), (x + thick + right, top - up), (x + thick, top))
-    edge = x + thick
-    side = ((edge, top), (edge + right, top - up), (edge + right, top - up + height), (edge, top + height))
-    fill = FILLS[block.kind]
-    drawing.add([Polygon(lid, _shaded(fill, 1.06), tip=tip), Polygon(side, _shaded(fill, 0.86), tip=tip)])
-    drawing.add(_front(front, block.kind, tip))
-    return x + thick + BETWEEN, x + thick + right / 2, x + thick + right
+    thick, height, right, up = scale.measure(block)
+    top, edge = middle - height / 2 + up / 2, x + thick
+    if block.is_map:
+        lid = ((x, top), (x + right, top - up), (edge + right, top - up), (edge, top))
+        side = ((edge, top), (edge + right, top - up), (edge + right, top - up + height), (edge, top + height))
+        fill = FILLS[block.kind]
+        drawing.add([Polygon(lid, _shaded(fill, 1.06), tip=tip), Polygon(side, _shaded(fill, 0.86), tip=tip)])
+    drawing.add(_front(rectangle(x, top, thick, height), block.kind, tip))
+    return edge + BETWEEN, edge + right / 2, edge + right
 
 
 def _front(corners: Sequence[Point], kind: str, tip: str = "") -> list[Item]:

@@ -61,21 +61,8 @@ class Block:
         return (1, 1, math.prod(self.shape)) if len(self.shape) != 3 else (self.shape[0], self.shape[1], self.shape[2])
 
 
-@dataclass(frozen=True)
-class Column:
-    """Boxes that stand together over one label: equal convolutions and the pooling behind them, or a single one."""
-
-    blocks: tuple[Block, ...]
-
-    @property
-    def parameters(self) -> int:
-        """Of all its layers."""
-        return sum(block.parameters for block in self.blocks)
-
-    @property
-    def rows(self) -> int:
-        """In how many rows it is drawn."""
-        return max(block.rows for block in self.blocks)
+Column = tuple[Block, ...]
+"""Boxes that stand together over one label: equal convolutions and the pooling behind them, or a single one."""
 
 
 def blocks_of(model: Model) -> tuple[Block, ...]:
@@ -125,7 +112,7 @@ def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
             last.append(block)
         else:
             columns.append([block])
-    return tuple(Column(tuple(column)) for column in columns)
+    return tuple(map(tuple, columns))
 
 
 def names_of(blocks: Sequence[Block]) -> str:

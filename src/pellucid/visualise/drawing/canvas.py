@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Point = tuple[float, float]
-Box = tuple[float, float, float, float]
-"""left, top, right, bottom."""
 
 FONTS = "DejaVu Sans, Verdana, Helvetica, Arial, Malgun Gothic, Apple SD Gothic Neo, NanumGothic, sans-serif"
-ASCENT, DESCENT = 0.76, 0.24
-"""How far letters of DejaVu Sans reach above and below their line, in sizes of the letter; (, g and j reach lowest."""
 
 # Advances of DejaVu Sans in 1/20 of the size, rounded up; the other fonts of FONTS are no wider.
 _NARROW = {6: "'IJijl", 7: " ,./:;\\|·", 8: "()-[]ft", 9: "!r", 10: '"*_`-', 11: "?csz", 12: "FLkvxy"}
@@ -80,12 +76,6 @@ class Text:
     bold: bool = False
     colour: str = INK
 
-    def box(self) -> Box:
-        """The rectangle that the letters stay within, by an estimate of their widths."""
-        width = text_width(self.text, self.size, bold=self.bold)
-        left = self.x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
-        return left, self.y - ASCENT * self.size, left + width, self.y + DESCENT * self.size
-
 
 Item = Polygon | Line | Circle | Text
 
@@ -102,11 +92,6 @@ class Drawing:
     def add(self, items: Iterable[Item]) -> None:
         """Put shapes on top."""
         self.items.extend(items)
-
-    @property
-    def texts(self) -> list[Text]:
-        """What is written on it."""
-        return [item for item in self.items if isinstance(item, Text)]
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -128,21 +113,6 @@ def arrow(start: Point, end: Point, *, colour: str = "#555555", head: float = 4.
     base = (x1 - head * ux, y1 - head * uy)
     wings = tuple((base[0] + side * 0.45 * head * uy, base[1] - side * 0.45 * head * ux) for side in (1, -1))
     return [Line((start, base), colour), Polygon(((x1, y1), *wings), colour, colour, 0.3)]
-
-
-def bounds(items: Iterable[Item]) -> Box:
-    """The rectangle around shapes and letters."""
-    corners: list[Point] = []
-    for item in items:
-        if isinstance(item, Text):
-            left, top, right, bottom = item.box()
-            corners += [(left, top), (right, bottom)]
-        elif isinstance(item, Circle):
-            corners += [(item.x - item.radius, item.y - item.radius), (item.x + item.radius, item.y + item.radius)]
-        else:
-            corners += item.points
-    xs, ys = zip(*corners, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 # SVG

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +76,6 @@ class Slide(Brief, Sequence[SlideFrame]):
 
     def __len__(self) -> int:
         return len(self.frames)
-
-    def __iter__(self) -> Iterator[SlideFrame]:
-        return iter(self.frames)
 
     def __getitem__(self, index: Any) -> Any:
         return self.frames[index]
