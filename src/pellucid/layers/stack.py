@@ -185,7 +185,8 @@ class Stack(Fixed):
     @property
     def input_shape(self) -> Shape:
         """(H, W, C) of one picture."""
-        self.build()
+        if not self._all_built:
+            self.build()
         return self._input_shape or ()
 
     @property

@@ -146,11 +146,8 @@ class Network(Stack):
     def _answer(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
         if self.turns.elsewhere:  # all answers are of one step's weights
             with self.turns.taken():
-                return self._answer_now(images, prepare, capacity)
-        return self._answer_now(images, prepare, capacity)
-
-    def _answer_now(self, images: Any, prepare: Callable[[Any], Array], capacity: int) -> Any:
-        return self._predictor.run(self._state, images, prepare, capacity=capacity)
+                return self._predictor.run(self._state, images, prepare, capacity)
+        return self._predictor.run(self._state, images, prepare, capacity)
 
     def _state(self) -> tuple[Graph, FlatParameters, int]:
         return self.graph, self.parameters, self.version

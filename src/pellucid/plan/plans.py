@@ -77,7 +77,7 @@ class InferencePlan(_Worked):
     def run(self, n: int) -> list[Array]:
         """Each output for the first n pictures in `inputs`; views that the next run overwrites."""
         self._work.run(n)
-        return [output[:n] for output in self.outputs]
+        return self.outputs if n == self.capacity else [output[:n] for output in self.outputs]
 
 
 class EvaluationPlan:

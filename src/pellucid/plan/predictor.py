@@ -31,7 +31,6 @@ class Predictor:
         state: Callable[[], tuple[Graph, FlatParameters, int]],
         images: Any,
         prepare: Callable[[Any], Array],
-        *,
         capacity: int,
     ) -> Any:
         """Outputs of `prepare(images[a:b])`, batch by batch.
@@ -47,13 +46,14 @@ class Predictor:
         now = Fixed.last_change, native.convolves_directly()
         if plan is None or seen != now or plan.capacity != capacity or not plan.is_current:
             plan = _current(plan, *state(), capacity)
-        if len(images) <= capacity:
-            plan.inputs[: len(images)] = prepare(images)
-            answers = [given.copy() for given in plan.run(len(images))]
+        count = len(images)
+        if count == capacity:
+            plan.inputs[...] = prepare(images)
+            answers = [given.copy() for given in plan.run(count)]
         else:
-            expect_memory(sum(len(images) * out[:1].nbytes for out in plan.outputs), "the answers")
-            answers = [np.empty((len(images), *out.shape[1:]), np.float32) for out in plan.outputs]
-            for start in range(0, len(images), capacity):
+            expect_memory(sum(count * out[:1].nbytes for out in plan.outputs), "the answers")
+            answers = [np.empty((count, *out.shape[1:]), np.float32) for out in plan.outputs]
+            for start in range(0, count, capacity):
                 batch = prepare(images[start : start + capacity])
                 plan.inputs[: len(batch)] = batch
                 for answer, given in zip(answers, plan.run(len(batch)), strict=True):
