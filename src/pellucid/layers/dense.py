@@ -8,10 +8,9 @@ import numpy as np
 
 from pellucid import ops
 from pellucid.errors import ShapeError
-from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward, with_activation
-from pellucid.layers.layer import Cache, Key, Layer, Named
-from pellucid.layers.weighted import Weighted
+from pellucid.layers.layer import Cache, Key, Layer
+from pellucid.layers.weighted import Weighted, WeightedNamed
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import dense_macs, whole
 
@@ -48,14 +47,10 @@ class Dense(Units, Weighted):
     def __init__(
         self,
         units: int,
-        activation: str | None = None,
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: Any = None,
-        **named: Unpack[Named],
+        *weighted: Any,
+        **named: Unpack[WeightedNamed],
     ) -> None:
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, **named)
+        super().__init__(*weighted, **named)
         self.units = whole(units, "Dense: units")
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:

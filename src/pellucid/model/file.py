@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import reprlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,8 +129,6 @@ def facts_of(model: Model) -> dict[str, Any]:
     if names is not None and not names_fit(names, model.output_shape[-1]):
         names = None
     if names != model.class_names:
-        import warnings
-
         warnings.warn(
             f"{len(model.class_names or ())} class names do not fit {model.output_shape[-1]} outputs, one each, so "
             "the file has none; set model.class_names and save again",
@@ -246,8 +245,6 @@ def model_of(
     if compiled is not None:
         model.compile(*compiled, facts["compiled"].get("metrics"))
     elif own_of(facts):
-        import warnings
-
         warnings.warn(
             f"{file}: its {own_of(facts)} needs a class of your own, of which a file keeps the name; the model is "
             "loaded without optimizer and loss, so call compile(...) before evaluate or fit",
@@ -267,8 +264,6 @@ def _check_finite(file: Place | str, tensors: Mapping[str, Array], strict: bool)
     found = f"{file}: NaN or infinite weights in {', '.join(f'{printable(name):.80}' for name in broken[:MAX_LISTED])}"
     if strict:
         raise CheckpointError(f"{found}; load it without strict to look at it, or use an earlier epoch")
-    import warnings
-
     warnings.warn(f"{found}; the model's answers will be NaN too", stacklevel=4)
 
 

@@ -40,13 +40,6 @@ from pellucid.train import (
 )
 from pellucid.train.doctor import Doctor
 
-__all__ = [
-    "Model",
-    "Sequential",
-    "assemble",
-    "set_exact_convolution",
-]
-
 
 class Model(Network, Shown):
     """A network as a graph: layers called on an `Input`, and on what other layers gave.
@@ -64,7 +57,7 @@ class Model(Network, Shown):
     fit together, at the layer that does not fit.
     """
 
-    assignable = frozenset({"name", "seed", "class_names", "preprocessing", "trained_on"})
+    assignable = frozenset({"name", "seed", "class_names", "preprocessing", "trained_on", "exact_convolution"})
     instead: ClassVar[dict[str, str]] = {
         "optimizer": "is chosen by compile(optimizer, loss)",
         "loss": "is chosen by compile(optimizer, loss)",
@@ -280,7 +273,7 @@ class Model(Network, Shown):
         self.build()
         with self.turns.taken():
             data = model_file.to_bytes(self)
-            more["_optimizer_state"] = copy.deepcopy(self.optimizer_state)
+            more["optimizer_state"] = copy.deepcopy(self.optimizer_state)
         return model_file.from_bytes, (data, own, kind, compiled), more
 
 

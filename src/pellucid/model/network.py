@@ -39,7 +39,15 @@ class Network(Stack):
         "class_names": lambda model, value: names_for(model, value),
         "preprocessing": lambda model, value: scaling_for(model, value),
         "trained_on": lambda model, value: record(value, f"{model.name}: trained_on"),
+        "exact_convolution": lambda model, value: flag(value, "exact_convolution"),
     }
+    exact_convolution: bool
+    """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
+
+    Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
+    """
+    optimizer_state: OptimizerState
+    """What the optimizer has come to; `fit` goes on from there."""
 
     def __init__(self, name: str, *, seed: int, exact_convolution: bool) -> None:
         self.name = name  # which what is checked below calls it by
@@ -47,7 +55,7 @@ class Network(Stack):
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None
         self.trained_on: dict[str, Any] = {}
-        self._optimizer_state = OptimizerState()
+        self.optimizer_state = OptimizerState()
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
         self._metric_names = ACCURACY_NAMES[:1]
@@ -55,19 +63,6 @@ class Network(Stack):
         self._predictor = Predictor()
         self._laid_out = False
         super().__init__(name, seed)
-
-    @property
-    def exact_convolution(self) -> bool:
-        """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
-
-        Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
-        Errors: ConfigError for anything but True or False.
-        """
-        return self._exact_convolution
-
-    @exact_convolution.setter
-    def exact_convolution(self, exact: bool) -> None:
-        self._exact_convolution = flag(exact, "exact_convolution")
 
     @property
     def parameters(self) -> FlatParameters:
@@ -213,11 +208,6 @@ class Network(Stack):
         }
         named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
         return {**chosen, **named}
-
-    @property
-    def optimizer_state(self) -> OptimizerState:
-        """What the optimizer has come to; `fit` goes on from there."""
-        return self._optimizer_state
 
     def prepare_slots(self) -> None:
         """Make the optimizer's moments fit the trainable parameters, keeping those there are."""

@@ -24,12 +24,6 @@ from pellucid.model.inputs import build_for
 from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
 
-__all__ = [
-    "LayerTrace",
-    "Trace",
-    "trace",
-]
-
 
 @dataclass(frozen=True, repr=False)
 class LayerTrace(Brief):
