@@ -42,6 +42,11 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
 
 
+def class_names(model: Model, count: int) -> tuple[str, ...]:
+    """The classes as people call them; their numbers where the model has no names."""
+    return model.class_names or tuple(map(str, range(count)))
+
+
 def class_label(model: Model, index: int, width: int = 24) -> str:
     """A class as people call it, in at most `width` columns; its number where the model has no names."""
     return clip(model.class_names[index], width) if model.class_names else str(index)

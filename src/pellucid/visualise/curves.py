@@ -13,7 +13,7 @@ from pellucid._display import Brief
 from pellucid.errors import CheckpointError, ConfigError, DataError, expect_known
 from pellucid.files.inside import Inside, Place, read_bytes
 from pellucid.files.schema import number, whole
-from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, new_figure, plain
+from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, figure_of, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.registry import Argument, Option, Picture, Shown, Source, Table
 
@@ -159,7 +159,7 @@ def accuracy_figure(
     if len(train) != len(test) or not len(train):
         raise DataError(f"an accuracy plot needs two lists of the same length, got {len(train)} and {len(test)} values")
     say = Labels(lang)
-    ax = axes if axes is not None else new_figure(5.2, 3.8).subplots()
+    figure, ax = figure_of(axes, 5.2, 3.8)
     epochs = range(1, len(train) + 1)
     few = len(train) <= MARKED_EPOCHS
     ax.plot(epochs, train, "-", color=BLUE, label=say("train"), marker="o" if few else "", markersize=4, lw=1.6)
@@ -172,8 +172,6 @@ def accuracy_figure(
     ax.locator_params(axis="x", integer=True)
     if title:
         ax.set_title(title, fontsize=12, color=INK)
-    drawn: Any = ax.figure
-    figure: Figure = drawn
     return figure
 
 

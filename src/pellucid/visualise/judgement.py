@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
-from pellucid.visualise.drawing.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
+from pellucid.visualise.drawing.figure import BLUE, INK, PALE, VERMILION, figure_of, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import show_picture, without_spines
 from pellucid.visualise.registry import Judged, Option, Picture, Shown, Table
@@ -71,7 +71,7 @@ def confusion_figure(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     values = shares if normalise else counts
     own = axes is None
-    figure, axes = _figure_of(axes, *_confusion_size(classes, names, written))
+    figure, axes = figure_of(axes, *_confusion_size(classes, names, written))
     if own:  # the layout does not see how far the precision above pushes the title
         figure.set_layout_engine("constrained", rect=(0, 0.005, 1, 0.975))
     limit = max(float(values.max()), 1e-12)
@@ -121,7 +121,7 @@ def reliability_figure(
     from matplotlib.patheffects import withStroke
 
     say, own = Labels(lang), axes is None
-    figure, axes = _figure_of(axes, 5.6, 5.2)
+    figure, axes = figure_of(axes, 5.6, 5.2)
     if own:  # the layout does not see the label of the inset below
         figure.set_layout_engine("constrained", rect=(0, 0.07, 1, 0.93))
     edges, used = calibration.edges, calibration.counts > 0
@@ -227,13 +227,6 @@ def _confusion_size(classes: int, names: Sequence[str], written: bool) -> tuple[
     side = classes * (0.42 if written else 0.135)
     label = 0.075 * max(map(text_columns, names))
     return max(side, 2.2) + label + 1.9, max(side, 2.2) + label + 1.4
-
-
-def _figure_of(axes: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
-    if axes is not None:
-        return cast("Figure", axes.figure), axes
-    figure = new_figure(width, height)
-    return figure, figure.subplots()
 
 
 CONFUSION_EXAMPLES = """Example:

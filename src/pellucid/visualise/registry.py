@@ -19,7 +19,7 @@ from pellucid.errors import DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.visualise.answers import probabilities, trained_note
+from pellucid.visualise.answers import class_names, probabilities, trained_note
 from pellucid.visualise.drawing.labels import KOREAN, Labels
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Judged:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the classes; their numbers where they have none."""
-        return self.model.class_names or tuple(map(str, range(self.answers.shape[1])))
+        return class_names(self.model, self.answers.shape[1])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pellucid.errors import ConfigError, DataError, expect_known, unknown_name
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
-from pellucid.visualise.answers import class_label, probabilities, trained_note
+from pellucid.visualise.answers import class_label, class_names, probabilities, trained_note
 from pellucid.visualise.attribution.data import (
     default_layer,
     grad_cam,
@@ -72,14 +72,22 @@ def attention_figure(
     if np.isnan(answer).any():
         raise DataError(f"{model.name} answers NaN for this picture, so nothing in it speaks for a class")
     picks = np.argsort(-answer, kind="stable")[:top] if classes is None else np.atleast_1d(classes)
-    if method == "occlusion":
-        maps, words = _covered(model, one, picks, size, stride, say, progress)
+    signed = method == "occlusion"
+    if signed:
+        sixth = [max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3]]
+        rows, columns = pair(sixth if size is None else size, "occlusion: size")
+        maps = occlusion(model, one[0], (rows, columns), stride, classes=picks, progress=progress)
+        words = say("what each class loses where {size} pixels are covered", size=f"{rows}x{columns}")
+    elif method == "gradient":
+        maps = saliency(input_gradient(model, np.repeat(one, len(picks), axis=0), picks))
+        words = say("slope of each class's score along the pixels")
     else:
-        maps, words = _maps(model, one, method, picks, layer, say)
+        chosen = layer or default_layer(model)
+        maps = grad_cam(model, one[0], chosen, picks)
+        words = say("Grad-CAM of each class at {layer}", layer=chosen)
     figure = new_figure(PANEL * (1 + len(picks)) + 0.9, PANEL * one.shape[1] / one.shape[2] + 0.95)
     first, *others = figure.subplots(1, 1 + len(picks), squeeze=False)[0]
     show_picture(first, one[0], in_lines(name or say("the picture"), TITLE))
-    signed = method == "occlusion"
     limit = max(float(np.abs(maps).max()), 1e-12)
     for axes, values, index in zip(others, maps, picks, strict=True):
         largest = float(np.abs(values).max())
@@ -121,31 +129,6 @@ def draw_map(axes: Axes, picture: Any, values: Array, limit: float, *, signed: b
         if values.min() < level < values.max():
             axes.contour(values, levels=[level], colors=INK, linewidths=1.0, linestyles=line)
     return shown
-
-
-def _maps(model: Model, one: Array, method: str, picks: Array, layer: str | None, say: Labels) -> tuple[Array, str]:
-    """One map a class, and what they show in words."""
-    if method == "gradient":
-        gradient = input_gradient(model, np.repeat(one, len(picks), axis=0), picks)
-        return saliency(gradient), say("slope of each class's score along the pixels")
-    chosen = layer or default_layer(model)
-    return grad_cam(model, one[0], chosen, picks), say("Grad-CAM of each class at {layer}", layer=chosen)
-
-
-def _covered(
-    model: Model,
-    one: Array,
-    picks: Array,
-    size: int | Sequence[int] | None,
-    stride: int | Sequence[int] | None,
-    say: Labels,
-    progress: Progress | None,
-) -> tuple[Array, str]:
-    """The same by covering the picture."""
-    height, width = (max(1, -(-side // COVERED_SHARE)) for side in one.shape[1:3])
-    rows, columns = (height, width) if size is None else pair(size, "occlusion: size")
-    maps = occlusion(model, one[0], (rows, columns), stride, classes=picks, progress=progress)
-    return maps, say("what each class loses where {size} pixels are covered", size=f"{rows}x{columns}")
 
 
 EXAMPLES = """Where the evidence for the three most probable classes lies (Grad-CAM):
@@ -195,7 +178,7 @@ def show_attribution(
         raise ConfigError(f"--size and --stride are for --method occlusion; {method} covers nothing")
     covered, step = _pixels(size, "--size"), _pixels(stride, "--stride")
     model = source.model
-    names = model.class_names or tuple(str(index) for index in range(max(model.output_shape[0], 2)))
+    names = class_names(model, max(model.output_shape[0], 2))
     if class_name is not None and class_name not in names:
         raise unknown_name("class", class_name, names)
     pixels, name = source.picture(image)

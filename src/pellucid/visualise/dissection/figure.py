@@ -17,7 +17,7 @@ from pellucid.ops import Array
 from pellucid.visualise.dissection.data import Dissection, dissect
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
-from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, frame, scale_words
+from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, draw_values, frame, scale_words
 from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
 if TYPE_CHECKING:
@@ -270,10 +270,7 @@ def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
 
 
 def _map(ax: Axes, values: Array, say: Labels) -> None:
-    limit = _limit(values)
-    low = -limit if (values < 0).any() else 0.0
-    ax.imshow(np.ma.masked_invalid(values), cmap=grey(), vmin=low, vmax=limit, interpolation="nearest")
-    ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
+    draw_values(ax, values, say)
     ax.tick_params(labelsize=8)
     ax.locator_params(integer=True, nbins=4)
     for axis, size in ((ax.yaxis, values.shape[0]), (ax.xaxis, values.shape[1])):

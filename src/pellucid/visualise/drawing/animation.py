@@ -97,7 +97,8 @@ def save_gif(moving: Animation, file: IO[bytes], *, scale: float = 1.0, progress
     """The same into an open file. One frame is in memory at a time, and of each only what changed is kept."""
     from PIL import Image
 
-    palette = _palette(moving, scale)
+    # one palette for all frames, of the first, the middle and the last, so that nothing flickers
+    palette = palette_of(np.concatenate([moving.frame(i, scale) for i in (0, moving.count // 2, moving.count - 1)]))
 
     def frames() -> Iterator[Image.Image]:
         for index in range(moving.count):
@@ -109,11 +110,6 @@ def save_gif(moving: Animation, file: IO[bytes], *, scale: float = 1.0, progress
     every = frames()
     durations = [round(1000 / moving.fps)] * (moving.count - 1) + [round(1000 * HOLD_S)]
     next(every).save(file, "GIF", save_all=True, append_images=every, duration=durations, loop=0, optimize=False)
-
-
-def _palette(moving: Animation, scale: float) -> Image.Image:
-    """The colours of the first, the middle and the last frame: one palette for all, so that nothing flickers."""
-    return palette_of(np.concatenate([moving.frame(i, scale) for i in (0, moving.count // 2, moving.count - 1)]))
 
 
 def palette_of(pixels: Array) -> Image.Image:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
@@ -48,6 +48,14 @@ def new_figure(width: float, height: float, *, layout: Literal["constrained"] | 
     from pellucid.visualise.drawing.plain_figure import PlainFigure
 
     return PlainFigure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
+
+
+def figure_of(axes: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """The figure that axes are in, and these; without any, a new figure of one panel. Sizes in inches."""
+    if axes is not None:
+        return cast("Figure", axes.figure), axes
+    figure = new_figure(width, height)
+    return figure, figure.subplots()
 
 
 def grey(between: str = BETWEEN) -> Colormap:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pellucid.ops import Array
-from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, plain
+from pellucid.visualise.drawing.figure import BETWEEN, BLUE, INK, VERMILION, grey, plain
 from pellucid.visualise.drawing.labels import Labels
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ def draw_bars(
     ax.margins(x=0.3)
     ax.tick_params(labelsize=8)
     without_spines(ax, ("top", "right"))
+
+
+def draw_values(
+    ax: Axes, values: Array, say: Labels, *, between: str = BETWEEN, aspect: Literal["auto"] | None = None
+) -> None:
+    """Values in grey, 0 black or, with negative ones around, mid-grey, which is said below. Shapes: values (H,W)."""
+    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    low = -limit if (values < 0).any() else 0.0
+    shown = np.ma.masked_invalid(values)
+    ax.imshow(shown, cmap=grey(between), vmin=low, vmax=limit, interpolation="nearest", aspect=aspect)
+    ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
 
 
 def scale_words(signs: bool, limit: float, say: Labels) -> str:

@@ -12,9 +12,10 @@ from pellucid._text import clip
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
+from pellucid.visualise.answers import class_names
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
-from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, frame, scale_words, without_spines
+from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, draw_values, frame, without_spines
 from pellucid.visualise.features.data import Features, LayerFeatures, feature_grid, feature_maps, grid_columns, signed
 from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
@@ -66,7 +67,7 @@ def features_figure(
     say = Labels(lang)
     channels, columns = whole(channels, "channels"), None if columns is None else whole(columns, "columns")
     seen = feature_maps(model, picture, layers)
-    names = class_names(model, seen)
+    names = class_names(model, 0 if seen.answer is None else seen.answer.size)
     blocks = list(seen.layers)
     if seen.answer is not None and blocks and layers is None and blocks[-1].name == model.layers[-1].name:
         blocks.pop()  # the answer has a panel of its own
@@ -122,11 +123,6 @@ def answer_panel(
     ax.set_xlabel(say("probability (%)" if probabilities else "score"), fontsize=8)
     some = "answer: first {shown} of {classes} classes" if len(order) < answer.size else "answer: {classes} classes"
     ax.set_title(say(some, shown=len(order), classes=answer.size), fontsize=9, color=INK)
-
-
-def class_names(model: Model, seen: Features) -> Sequence[str]:
-    """The classes as people call them; their numbers where the model has no names."""
-    return model.class_names or [str(index) for index in range(0 if seen.answer is None else seen.answer.size)]
 
 
 def _draw_picture(ax: Axes, seen: Features, shape: tuple[int, ...], say: Labels) -> None:
@@ -218,19 +214,8 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
     else:
         image, shape = output.reshape(len(output), -1).T, "x".join(map(str, output.shape))
         words = say("{name}:\n{shape}, a row a channel", name=clip(layer.name, NAME), shape=shape)
-    limit = float(np.abs(np.nan_to_num(image)).max()) or 1.0
-    low = -limit if signed(image) else 0.0
-    shown = np.ma.masked_invalid(image)
-    ax.imshow(
-        shown,
-        cmap=grey("#FFFFFF"),
-        vmin=low,
-        vmax=limit,
-        interpolation="nearest",
-        aspect="auto" if output.ndim > 1 else None,
-    )
+    draw_values(ax, image, say, between="#FFFFFF", aspect="auto" if output.ndim > 1 else None)
     ax.set_title(words, fontsize=8.5, color=INK)
-    ax.set_xlabel(scale_words(bool(low), limit, say), fontsize=8, color=INK)
     bare(ax)
 
 
