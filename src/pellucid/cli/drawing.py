@@ -26,40 +26,33 @@ STANDARD_OUTPUT = "-"
 Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Of the words. Default: that of the locale.")]
 
 
-def write(figure: Figure, out: Path | None, default: Place) -> None:
-    """Write a figure to `out`, or else to `default`, and say where; `-` is a PNG on standard output and no words."""
-    from pellucid.visualise import write_figure
+def write(drawn: Figure | Animation, out: Path | None, default: Place, scale: float = 1.0) -> None:
+    """Write a figure, or a moving picture as a GIF, to `out`, or else to `default`, and say where.
+
+    `-` is a PNG, or the GIF, on standard output and no words. scale: of a moving picture.
+    """
+    from pellucid.visualise import Animation, write_figure, write_gif
+    from pellucid.visualise.drawing.animation import save_gif
     from pellucid.visualise.drawing.figure import figure_bytes
 
-    if _is_standard_output(out):
-        with working("drawing"):
-            png = figure_bytes(figure, "png")
-        write_to_output(png)
-        return
-    target = place_to_write(out or default)
-    with working(f"drawing {target}"):
-        write_figure(figure, target)
-    say(str(target))
-
-
-def write_moving(moving: Animation, out: Path | None, default: Place, scale: float) -> None:
-    """The same of a moving picture, which is a GIF."""
-    from pellucid.visualise.drawing.animation import save_gif, write_gif
-
-    if _is_standard_output(out):
-        drawn = io.BytesIO()
+    if out is not None and str(out) == STANDARD_OUTPUT:
+        file = io.BytesIO()
         with WorkBar() as bar:
-            save_gif(moving, drawn, scale=scale, progress=bar)
-        write_to_output(drawn.getvalue())
+            if isinstance(drawn, Animation):
+                save_gif(drawn, file, scale=scale, progress=bar)
+            else:
+                bar.busy("drawing")
+                file.write(figure_bytes(drawn, "png"))
+        write_to_output(file.getvalue())
         return
     target = place_to_write(out or default)
     with WorkBar() as bar:
-        write_gif(moving, target, scale=scale, progress=bar)
+        if isinstance(drawn, Animation):
+            write_gif(drawn, target, scale=scale, progress=bar)
+        else:
+            bar.busy(f"drawing {target}")
+            write_figure(drawn, target)
     say(str(target))
-
-
-def _is_standard_output(out: Path | None) -> bool:
-    return out is not None and str(out) == STANDARD_OUTPUT
 
 
 def default_file(run: Path, what: str, ending: str = ".png") -> Place:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from pellucid._text import say
-from pellucid.cli.drawing import Lang, default_file, write, write_moving
+from pellucid.cli.drawing import Lang, default_file, write
 from pellucid.cli.output import CsvFile, check_table_name, note, print_json, says, write_table
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
@@ -131,11 +131,7 @@ def _deliver(
     place: Any = shown.file
     if isinstance(place, str):
         place = default_file(Path(source.what), place, ".gif" if picture.moving else ".png")
-    drawn: Any = shown.draw()
-    if picture.moving:
-        write_moving(drawn, out, place, shown.scale)
-    else:
-        write(drawn, out, place)
+    write(shown.draw(), out, place, shown.scale)
 
 
 def _as_table(table: Table, source: RunSource, csv: Path | None, as_json: bool) -> bool:

@@ -12,7 +12,7 @@ from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.answers import trained_note
 from pellucid.visualise.drawing.figure import INK, MAX_DRAWN, grey, new_figure
 from pellucid.visualise.drawing.labels import Labels
-from pellucid.visualise.drawing.panels import without_spines
+from pellucid.visualise.drawing.panels import side_by_side, without_spines
 from pellucid.visualise.registry import Option, Picture, Shown, Source
 
 if TYPE_CHECKING:
@@ -50,18 +50,13 @@ def filter_grid(
     zoom, columns = whole(zoom, "zoom", MAX_DRAWN), None if columns is None else whole(columns, "columns", MAX_DRAWN)
     expect_numbers((*kernel.shape, zoom, zoom), "the drawing")
     values = (0.5 + kernel / np.where(limits > 0, 2 * limits, 1)).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    height, width = values.shape[:2]
     if channels in (1, 3):
         across = default_columns(filters) if columns is None else columns
         cells = [values[:, :, :, index] for index in range(filters)]
     else:
         rows, across = min(filters, MAX_SLICES), min(channels, MAX_SLICES)
         cells = [values[:, :, c : c + 1, o] for o in range(rows) for c in range(across)]
-    down = -(-len(cells) // across)
-    grid = np.full((down * (height + 1) - 1, across * (width + 1) - 1, cells[0].shape[2]), np.nan, np.float32)
-    for index, cell in enumerate(cells):
-        top, left = index // across * (height + 1), index % across * (width + 1)
-        grid[top : top + height, left : left + width] = cell
+    grid = side_by_side(cells, across)
     return grid if channels == 3 else grid[:, :, 0]
 
 

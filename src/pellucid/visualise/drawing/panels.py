@@ -107,3 +107,17 @@ def show_picture(axes: Axes, picture: Any, title: str = "", *, fontsize: float =
     axes.imshow(as_shown(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_title(title, fontsize=fontsize, color=INK)
     bare(axes)
+
+
+def side_by_side(cells: Sequence[Array], across: int, gap: int = 1) -> Array:
+    """Cells of one size in rows, NaN on the lines between them.
+
+    Shapes: cells (H,W,...) -> (rows*(H+gap)-gap, across*(W+gap)-gap,...) float32.
+    """
+    (height, width), down = cells[0].shape[:2], -(-len(cells) // across)
+    rows, columns = down * (height + gap) - gap, across * (width + gap) - gap
+    grid = np.full((rows, columns, *cells[0].shape[2:]), np.nan, np.float32)
+    for index, cell in enumerate(cells):
+        top, left = index // across * (height + gap), index % across * (width + gap)
+        grid[top : top + height, left : left + width] = cell
+    return grid

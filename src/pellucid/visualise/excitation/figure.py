@@ -89,26 +89,24 @@ def depth_figure(
     Errors: as top_pictures and ascend.
     """
     say, rows = Labels(lang), []
-    for name in depth_layers(model) if layers is None else layers:
-        shown = range(min(channels, count_channels(model, name)))
+    for layer in depth_layers(model) if layers is None else layers:
+        shown = range(min(channels, count_channels(model, layer)))
         if images is None:
-            pictures: Sequence[Array] = list(ascend(model, name, shown, seed=seed, progress=progress))
+            pictures: Sequence[Array] = list(ascend(model, layer, shown, seed=seed, progress=progress))
         else:
-            found = top_pictures(model, images, name, 1, channels=shown, progress=progress)
+            found = top_pictures(model, images, layer, 1, channels=shown, progress=progress)
             pictures = [found.patch(images, channel, 0) for channel in shown]
-        rows.append(PictureRow(_layer_label(model, name, pictures, say), pictures, _captions(model, name, shown, say)))
-    title = "{model}: what excites its channels most, made by gradient ascent"
-    if images is not None:
-        title = "{model}: what excites its channels most, found among {count:,} pictures"
-    return excitation_figure(
-        rows,
-        title=say(title, model=model.name + trained_note(model, say), count=0 if images is None else len(images)),
-        note=say(
-            "each picture is what one unit sees within the picture, enlarged to the same width"
-            if images is None
-            else "each picture is what one unit sees, black beyond the edge, enlarged to the same width"
-        ),
-    )
+        label, captions = _layer_label(model, layer, pictures, say), _captions(model, layer, shown, say)
+        rows.append(PictureRow(label, pictures, captions))
+    name = model.name + trained_note(model, say)
+    if images is None:
+        title = say("{model}: what excites its channels most, made by gradient ascent", model=name)
+        note = say("each picture is what one unit sees within the picture, enlarged to the same width")
+    else:
+        words = "{model}: what excites its channels most, found among {count:,} pictures"
+        title = say(words, model=name, count=len(images))
+        note = say("each picture is what one unit sees, black beyond the edge, enlarged to the same width")
+    return excitation_figure(rows, title=title, note=note)
 
 
 def made_figure(

@@ -16,7 +16,7 @@ from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.drawing.figure import MAX_DRAWN
-from pellucid.visualise.drawing.panels import as_shown
+from pellucid.visualise.drawing.panels import as_shown, side_by_side
 from pellucid.visualise.filters import SCALES
 
 UNCHANGED = ("dropout", "flatten", "padding")
@@ -98,13 +98,7 @@ def feature_grid(
     across = columns or grid_columns(len(shown))
     expect_numbers((*maps.shape[:2], len(shown), zoom, zoom), "the drawing")
     values = _scaled(maps, scale, limit, signs)[:, :, shown].repeat(zoom, axis=0).repeat(zoom, axis=1)
-    height, width = values.shape[:2]
-    down = -(-len(shown) // across)
-    grid = np.full((down * (height + gap) - gap, across * (width + gap) - gap), np.nan, np.float32)
-    for index in range(len(shown)):
-        top, left = index // across * (height + gap), index % across * (width + gap)
-        grid[top : top + height, left : left + width] = values[:, :, index]
-    return grid
+    return side_by_side(list(np.moveaxis(values, -1, 0)), across, gap)
 
 
 def grid_columns(channels: int) -> int:
