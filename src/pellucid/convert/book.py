@@ -7,12 +7,12 @@ Affine (inputs, units) as ours, but behind a Flatten the inputs are counted in o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, from_oihw, from_rows
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, of_kernel
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files import safe_pickle
 from pellucid.layers import Layer
@@ -21,10 +21,6 @@ from pellucid.ops.geometry import Array, Shape
 
 PICKLE_START = b"\x80"
 """Of every pickle since protocol 2; Python 3 has never written an older one by itself."""
-
-
-KINDS = ("convolution", "dense")
-"""What the book has of layers with weights."""
 
 
 class BookFile(Source):
@@ -51,54 +47,35 @@ class BookFile(Source):
         self._head: set[str] = set()
 
     def _wanted(self, model: Model) -> list[Wanted]:
-        found: list[Wanted] = []
-        number, head = 0, False
-        flattened: Shape | None = None
-        for visit in model.graph.walk():
-            layer = visit.layer
-            if layer.params or layer.state:
-                number += 1
-                for name, letter, sizes, arrange in _arrays(layer, flattened):
-                    found.append(Wanted(layer, name, f"{letter}{number}", sizes, arrange, head))
-                flattened = None
-            if layer.role == "flatten":
-                head, flattened = True, visit.input_shape
+        found = super()._wanted(model)
         self._head = {item.tensor for item in found if item.in_head}
         return found
 
+    def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
+        number = 0
+        for layer in model.layers:
+            number += bool(layer.weights)
+            yield {"kernel": f"W{number}", "bias": f"b{number}"}
+
+    def _expect_known(self, layer: Layer) -> None:
+        kernel, groups = layer.params.get("kernel"), getattr(layer, "groups", 1)
+        plain = kernel is not None and kernel.ndim != 3 and "bias" in layer.params and groups == 1
+        if not plain or layer.role not in ("convolution", "dense"):
+            raise ConfigError(
+                f"{layer.place()}: the book's files hold plain convolutions and dense layers, with biases"
+            )
+
+    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+        if name != "kernel":
+            return super()._layout(name, array, picture)
+        shape, arrange = of_kernel(array, picture)
+        return (shape, arrange) if array.ndim == 4 else (array.shape, lambda weight: arrange(weight.T))
+
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         return no_top and name in self._head
-
-    def num_classes(self) -> int | None:
-        dense = [name for name, stored in self.tensors.items() if len(stored.shape) == 2]
-        last = max(dense, key=lambda name: (len(name), name), default=None)  # W10 comes after W9
-        return None if last is None else self.tensors[last].shape[1]
 
     def read(self, name: str) -> Array:
         return as_float32(self._values[name])
 
     def close(self) -> None:
         self._values = {}
-
-
-def _arrays(layer: Layer, flattened: Shape | None) -> Sequence[tuple[str, str, Shape, Arrange]]:
-    """(our name, the book's letter, the shape there, the way back) for each array of a layer.
-
-    Errors: ConfigError for a layer the book does not have.
-    """
-    kernel, bias = layer.params.get("kernel"), layer.params.get("bias")
-    groups = getattr(layer, "groups", 1)
-    if kernel is None or bias is None or groups != 1 or layer.role not in KINDS or kernel.ndim == 3:
-        raise ConfigError(f"{layer.place()}: the book's files hold plain convolutions and dense layers, with biases")
-    if kernel.ndim == 4:
-        return (
-            ("kernel", "W", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw),
-            ("bias", "b", bias.shape, np.asarray),
-        )
-    return (("kernel", "W", kernel.shape, _from_columns(flattened)), ("bias", "b", bias.shape, np.asarray))
-
-
-def _from_columns(picture: Shape | None) -> Arrange:
-    """Affine weights (inputs, units); a picture (H, W, C) among the inputs was flattened channels first."""
-    arrange = from_rows(picture)
-    return lambda weight: arrange(weight.T)

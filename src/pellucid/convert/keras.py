@@ -9,6 +9,7 @@ was trained on blue, green, red: where pictures are to be red, green, blue the f
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
@@ -18,13 +19,14 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.convert.source import Source, Stored, Wanted
+from pellucid.convert.source import Source, Stored
 from pellucid.errors import ConfigError
 from pellucid.files.reading import fill
 from pellucid.layers import Layer
@@ -104,23 +106,20 @@ class KerasFile(Source):
     def has_batch_norm(self) -> bool:
         return any("moving_mean" in name or "batch_normalization" in name for name in self.tensors)
 
-    def _wanted(self, model: Model) -> list[Wanted]:
-        """As Source says. Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and
-        number; and else by their order.
-        """
-        own = [layer for layer in model.layers if layer.params or layer.state]
-        for layer in own:
-            if type(layer).__name__ not in _CLASS_NAMES:
-                kind = type(layer).__name__
-                raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from Keras's files")
-        ends = [visit.ends_maps for visit in model.graph.walk()]
-        found: list[Wanted] = []
-        for layer, (twin, arrays) in zip(own, _twins(own, self), strict=True):
-            in_head = any(ends[: layer.position])
-            for i, (name, array) in enumerate((layer.params | layer.state).items()):
-                tensor = arrays[i] if i < len(arrays) else f"{twin}/{name}"
-                found.append(Wanted(layer, name, tensor, array.shape, np.asarray, in_head))
-        return found
+    def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
+        """Layers are found by the names that Keras gives its VGG; in .weights.h5 by their kind and number; and else by
+        their order."""
+        twins = iter(_twins([layer for layer in model.layers if layer.weights], self))
+        for layer in model.layers:
+            twin, arrays = next(twins) if layer.weights else ("", ())
+            names = [*layer.params, *layer.state]
+            missing = [f"{twin}/{name}" for name in names[len(arrays) :]]
+            yield dict(zip(names, (*arrays, *missing), strict=False))
+
+    def _expect_known(self, layer: Layer) -> None:
+        kind = type(layer).__name__
+        if kind not in _CLASS_NAMES:
+            raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from Keras's files")
 
     def read(self, name: str) -> Array:
         expected = math.prod(self.tensors[name].shape) * 4
@@ -134,7 +133,7 @@ class KerasFile(Source):
         if answer.get("bytes") != expected:
             self.refuse(f"{name}: expected {expected} bytes, its reader has {answer.get('bytes')!r}")
         numbers = np.empty(self.tensors[name].shape, np.dtype("<f4"))
-        with _Deadline(self._process):
+        with _deadline(self._process):
             done = fill(self._process.stdout, numbers.reshape(-1).view(np.uint8).data)
         if done < expected:
             self.refuse(f"{name}: ended after {done} of {expected} bytes; use another copy of the file")
@@ -143,7 +142,7 @@ class KerasFile(Source):
     def _answer(self) -> dict[str, Any]:
         """One line of the process's, or its refusal."""
         assert self._process.stdout is not None
-        with _Deadline(self._process):
+        with _deadline(self._process):
             line = self._process.stdout.readline(MAX_INDEX_BYTES)
         try:
             answer = json.loads(line)
@@ -161,18 +160,16 @@ class KerasFile(Source):
         self._process.wait()
 
 
-class _Deadline:
+@contextlib.contextmanager
+def _deadline(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Ends a process that has not answered in time."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._timer = threading.Timer(ANSWER_S, process.kill)
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
+    timer = threading.Timer(ANSWER_S, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _in_order(source: KerasFile) -> list[KerasLayer]:

@@ -1,4 +1,5 @@
-"""Published files of weights by name, with the hash their publisher states: a damaged download is noticed.
+"""Published files of weights by name, with the hash their publisher states: a damaged download is noticed; and how the
+pictures were prepared that they learned from: the same must happen to those they judge.
 
 Source: torchvision's model table, pytorch/vision/torchvision/models/vgg.py and alexnet.py (a file's name carries the
 first eight digits of its SHA-256, as torch.hub checks them); Keras's keras/src/applications/vgg16.py, vgg19.py and
@@ -7,7 +8,11 @@ imagenet_utils.py, whose get_file checks MD5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import expect_known
+from pellucid.model import Model
 
 TORCHVISION = "https://download.pytorch.org/models/"
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -56,3 +61,39 @@ PUBLISHED = {
         _keras("vgg19", "_notop", "253f8cb515780f3b799900260a226db6", 80),
     )
 }
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A recipe by name; blue_first: the network was trained on blue, green, red."""
+
+    preprocessing: Preprocessing
+    blue_first: bool = False
+
+    def fitted(self, model: Model) -> Preprocessing:
+        """The recipe for a model's size of picture; mean and deviation only where it takes three channels."""
+        height, width, channels = model.input_shape
+        plain = self.preprocessing if channels == 3 else Preprocessing(resize=self.preprocessing.resize)
+        return replace(plain, size=(height, width), channels=channels)
+
+
+SCALINGS = {
+    # red, green, blue by 255, less ImageNet's mean, by its deviation; the middle of a picture whose short side is 256
+    "torchvision": Scaling(Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), resize="center")),
+    # from 0 to 255, less ImageNet's mean; the whole picture, stretched
+    "caffe": Scaling(Preprocessing(scale=1.0, mean=(123.68, 116.779, 103.939), resize="stretch"), blue_first=True),
+    "plain": Scaling(Preprocessing()),
+}
+"""torchvision: its presets' transforms (torchvision/transforms/_presets.py). caffe: what Keras's VGG was trained on
+(keras/src/applications/imagenet_utils.py, mode "caffe"). plain: pixels divided by 255, as Pellucid's own networks."""
+
+
+def choose(name: str | None, framework: str, model_name: str) -> tuple[str, Scaling]:
+    """The recipe of this name; None: what the framework's published networks of this name were trained with.
+
+    Errors: ConfigError for an unknown name.
+    """
+    if name is None:
+        published = model_name.startswith("vgg") or (framework == "torch" and model_name == "alexnet-owt")
+        name = {"torch": "torchvision", "keras": "caffe"}.get(framework, "plain") if published else "plain"
+    return name, SCALINGS[expect_known("scaling", name, SCALINGS)]

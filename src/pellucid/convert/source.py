@@ -6,21 +6,19 @@ import abc
 import hashlib
 import math
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import ClassVar, NoReturn, Self
 
 import numpy as np
 
+from pellucid.datasets.download import Progress
 from pellucid.errors import CheckpointError
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
-
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what) while a long file is read."""
 
 HASH_CHUNK = 1 << 22
 
@@ -60,10 +58,11 @@ class Source(abc.ABC):
     """An opened file. Its index is checked; its arrays are read one by one, by name, as float32.
 
     framework: whose names and layouts the arrays have, "torch", "keras" or "book". form: what the file is, in words.
-    notes: what was done to find the arrays, in words.
+    units_axis: where a dense layer's weights have its units. notes: what was done to find the arrays, in words.
     """
 
-    framework: str
+    framework: ClassVar[str]
+    units_axis: ClassVar[int] = 1
     form: str
 
     def __init__(self, path: Path) -> None:
@@ -84,17 +83,45 @@ class Source(abc.ABC):
             items[first] = replace(items[first], arrange=lambda kernel: arrange(kernel)[:, :, ::-1])
         return items
 
-    @abc.abstractmethod
     def _wanted(self, model: Model) -> list[Wanted]:
         """The same with channels in the file's order, in the order of the model."""
+        for layer in model.layers:
+            if layer.weights:
+                self._expect_known(layer)
+        found: list[Wanted] = []
+        head, picture = False, None
+        for visit, names in zip(model.graph.walk(), self._names(model), strict=True):
+            layer = visit.layer
+            for name, array in (layer.params | layer.state).items():
+                shape, arrange = self._layout(name, array, picture)
+                found.append(Wanted(layer, name, names[name], shape, arrange, head))
+            if visit.ends_maps:
+                head, picture = True, visit.input_shape if layer.role == "flatten" else None
+            elif layer.role == "dense":
+                picture = None
+        return found
+
+    @abc.abstractmethod
+    def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
+        """For each layer of the walk, what the file calls its arrays: our name -> the file's."""
+
+    @abc.abstractmethod
+    def _expect_known(self, layer: Layer) -> None:
+        """Errors: ConfigError for a layer whose weights such files have in no form known here."""
+
+    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+        """An array's shape in the file, and the way back. picture: what was flattened before a dense layer."""
+        return array.shape, np.asarray
 
     @abc.abstractmethod
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         """Whether an array may be left over: it is no weight, or of a head that was not asked for."""
 
-    @abc.abstractmethod
     def num_classes(self) -> int | None:
         """How many classes the last dense layer tells apart; None where there is no dense layer."""
+        dense = [name for name, stored in self.tensors.items() if len(stored.shape) == 2]
+        last = max(dense, key=in_numbers, default=None)
+        return None if last is None else self.tensors[last].shape[self.units_axis]
 
     def has_batch_norm(self) -> bool:
         """Whether the network has batch normalisation."""
@@ -114,9 +141,7 @@ class Source(abc.ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -126,22 +151,32 @@ def as_float32(values: Array) -> Array:
         return np.ascontiguousarray(values, np.float32)
 
 
+def in_numbers(name: str) -> list[tuple[int, str]]:
+    """A key that sorts classifier.10 behind classifier.9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
 def from_oihw(kernel: Array) -> Array:
     """Filters (O, C, KH, KW) as kernels (KH, KW, C, O)."""
     return kernel.transpose(2, 3, 1, 0)
 
 
-def from_rows(picture: Shape | None) -> Arrange:
-    """Dense weights (units, inputs) as (inputs, units); a picture (H, W, C) among them was flattened channels first."""
+def of_kernel(kernel: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+    """The shape of a kernel where channels come first, (O, C, KH, KW) or (units, inputs), and the way back.
+
+    A picture (H, W, C) among the inputs was flattened channels first.
+    """
+    if kernel.ndim == 4:
+        return tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw
     if picture is None or len(picture) != 3:
-        return np.transpose
+        return kernel.shape[::-1], np.transpose
     height, width, channels = picture
 
     def arrange(weight: Array) -> Array:
         channels_last = from_oihw(weight.reshape(-1, channels, height, width))
         return channels_last.reshape(math.prod(picture), -1)
 
-    return arrange
+    return kernel.shape[::-1], arrange
 
 
 def without_prefix(tensors: Mapping[str, Stored], prefixes: tuple[str, ...]) -> tuple[dict[str, str], str]:

@@ -12,26 +12,31 @@ Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our orde
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from pellucid.convert.source import Arrange, Source, Stored, Wanted, from_oihw, from_rows, without_prefix
+from pellucid.convert.source import Arrange, Source, Stored, as_float32, of_kernel, without_prefix
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.model import Model
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import Array, Shape
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and wrapping modules put before every name."""
 
-_BATCH_NORM = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
+_NAMES = {
+    **{"kernel": "weight", "bias": "bias"},
+    **{"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"},
+}
+"""Ours and PyTorch's, of one layer's arrays."""
 
 
 class TorchSource(Source):
     """A state dict, wherever it was kept."""
 
     framework = "torch"
+    units_axis = 0
 
     def _index(self, stored: Mapping[str, Stored]) -> dict[str, str]:
         """Fill `tensors`, without the prefix that wrappers put before every name: new name -> name in the file."""
@@ -45,54 +50,65 @@ class TorchSource(Source):
         # batch normalisation counts its batches
         return name.endswith("num_batches_tracked") or (no_top and name.startswith("classifier."))
 
-    def num_classes(self) -> int | None:
-        dense = [name for name, stored in self.tensors.items() if len(stored.shape) == 2]
-        last = max(dense, key=_natural, default=None)
-        return None if last is None else self.tensors[last].shape[0]
-
     def has_batch_norm(self) -> bool:
         return any(name.endswith("running_mean") for name in self.tensors)
 
-    def _wanted(self, model: Model) -> list[Wanted]:
+    def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
-        found: list[Wanted] = []
-        part, number, head = "" if single else "features.", 0, False
-        flattened: Shape | None = None
+        part, number = "" if single else "features.", 0
         for visit in model.graph.walk():
             layer = visit.layer
-            for name, tensor, sizes, arrange in _arrays(layer, flattened):
-                found.append(Wanted(layer, name, f"{part}{number}.{tensor}", sizes, arrange, head))
+            yield {ours: f"{part}{number}.{theirs}" for ours, theirs in _NAMES.items()}
             if visit.ends_maps:
-                head = True
-                flattened = visit.input_shape if layer.role == "flatten" else None
                 part, number = (part, number + 1) if single else ("classifier.", 0)
             else:
                 number += 2 if layer.params and layer.nonlinearity is not None else 1
-            if layer.role == "dense":
-                flattened = None
-        return found
+
+    def _expect_known(self, layer: Layer) -> None:
+        kernel = layer.params.get("kernel")
+        plain = kernel is not None and kernel.ndim in (2, 4) and layer.role in ("convolution", "dense")
+        if not plain and layer.role != "batch norm":
+            kind = type(layer).__name__
+            raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from PyTorch's files")
+
+    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+        return of_kernel(array, picture) if name == "kernel" else super()._layout(name, array, picture)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts classifier.10 behind classifier.9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+class SafetensorsFile(TorchSource):
+    """A state dict as .safetensors, as the safetensors library writes it; the library checks its header."""
+
+    form = "state dict in safetensors"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        import safetensors
+
+        opened: Any = safetensors.safe_open  # which has no types
+
+        try:
+            self._file: Any = opened(path, framework="np")
+            metadata: Mapping[str, str] = self._file.metadata() or {}
+            slices = {name: self._file.get_slice(name) for name in self._file.keys()}  # noqa: SIM118  # no dict
+            stored = {name: Stored(tuple(s.get_shape()), _spoken(s.get_dtype())) for name, s in slices.items()}
+        except (safetensors.SafetensorError, OSError) as error:
+            self.refuse(f"is no whole safetensors file ({error}); use another copy of the file", error)
+        if "pellucid" in metadata:
+            self.refuse("is a Pellucid model file already; use it as it is")
+        self._in_file = self._index(stored)
+
+    def read(self, name: str) -> Array:
+        if self.tensors[name].dtype == "bfloat16":
+            self.refuse(f"{name!r} holds bfloat16, which NumPy does not know; save it as float32")
+        return as_float32(self._file.get_tensor(self._in_file[name]))
+
+    def close(self) -> None:
+        del self._file
 
 
-def _arrays(layer: Layer, flattened: Shape | None) -> list[tuple[str, str, Shape, Arrange]]:
-    """(our name, PyTorch's, the shape there, the way back) for each array of a layer."""
-    arrays = layer.params | layer.state
-    if not arrays:
-        return []
-    if layer.role == "batch norm":
-        return [(name, _BATCH_NORM[name], array.shape, np.asarray) for name, array in arrays.items()]
-    kernel = arrays.get("kernel")
-    if kernel is None or layer.role not in ("convolution", "dense") or kernel.ndim not in (2, 4):
-        raise ConfigError(f"{layer.place()}: weights of a {type(layer).__name__} cannot be read from PyTorch's files")
-    found: list[tuple[str, str, Shape, Arrange]]
-    if kernel.ndim == 4:
-        found = [("kernel", "weight", tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw)]
-    else:
-        found = [("kernel", "weight", kernel.shape[::-1], from_rows(flattened))]
-    if "bias" in arrays:
-        found.append(("bias", "bias", arrays["bias"].shape, np.asarray))
-    return found
+def _spoken(code: str) -> str:
+    """NumPy's word for safetensors' code: F32 is float32."""
+    for letter, word in (("BF", "bfloat"), ("F", "float"), ("I", "int"), ("U", "uint")):
+        if code.startswith(letter):
+            return word + code.removeprefix(letter)
+    return code.lower()

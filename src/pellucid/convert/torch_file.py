@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -199,7 +200,7 @@ class _TorchFile(TorchSource):
         raw = np.empty(tensor.extent * kind.size, np.uint8)
         try:
             with self._opened(tensor.storage) as file:
-                _skip(file, tensor.offset * kind.size)
+                file.seek(tensor.offset * kind.size, os.SEEK_CUR)
                 done = fill(file, raw.data)
             if done < len(raw):
                 raise EOFError(f"{done} of {len(raw)} bytes before the file ended")
@@ -348,11 +349,3 @@ def _find_state_dict(content: Any, depth: int = 2) -> tuple[dict[str, _Tensor], 
     chosen = (named or full)[0]
     inner, where = found[chosen]
     return inner, f"{chosen}/{where}".rstrip("/")
-
-
-def _skip(file: IO[bytes], count: int) -> None:
-    while count > 0:
-        step = len(file.read(min(count, 1 << 20)))
-        if not step:
-            raise EOFError("the file ends before them")
-        count -= step
