@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
-import struct
-import zlib
 from collections.abc import Sequence
 from functools import singledispatch
 
@@ -16,7 +15,6 @@ from pellucid.errors import PellucidError
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.model.summary import Summary, by, short, size
-from pellucid.ops.geometry import Array
 from pellucid.train import Evaluation, History
 from pellucid.visualise.architecture.figure import architecture_svg
 from pellucid.visualise.drawing.canvas import Drawing, Line, Text, to_svg
@@ -148,24 +146,17 @@ def _filters(layer: Layer) -> str:
     kernel = layer.params.get("kernel")
     if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3) or not kernel.size:
         return ""
+    from PIL import Image
+
     drawn = kernel[..., :MAX_FILTERS]
     grid = filter_grid(drawn, zoom=max(1, 48 // max(kernel.shape[:2])))
     picture = np.where(np.isnan(grid), 1.0, np.clip(grid, 0, 1))
-    data = base64.b64encode(_png(np.rint(picture * 255).astype(np.uint8))).decode()
+    file = io.BytesIO()
+    Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(file, "png")
+    data = base64.b64encode(file.getvalue()).decode()
     first = f"first {MAX_FILTERS} of {kernel.shape[3]}" if kernel.shape[3] > MAX_FILTERS else str(kernel.shape[3])
     what = f"{first} filters, mid-grey is 0, ±{float(np.abs(drawn).max()):.3g} at the ends"
     return f'<div>{what}<br><img alt="{what}" src="data:image/png;base64,{data}"></div>'
-
-
-def _png(pixels: Array) -> bytes:
-    """Grey (H, W) or colour (H, W, 3) bytes as a PNG file. Source: the PNG specification, sections 5 and 11.2."""
-    height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1)
-    filtered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1).tobytes()
-    head = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(filtered, 9)), (b"IEND", b""))
-    made = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(made)
 
 
 def _chart(history: History, name: str) -> str:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, ClassVar
 
 from pellucid._arguments import verbosity
@@ -100,9 +99,7 @@ class WorkBar:
             WorkBar._outermost = self
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if WorkBar._outermost is not self:
             return
         WorkBar._outermost = None
@@ -147,16 +144,12 @@ class WorkBar:
     @staticmethod
     def _begin() -> Progress:
         load_bars()
+        from rich import progress as bars
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
-        )
-        bar = Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False)
+        columns = (bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.TaskProgressColumn())
+        left = bars.TimeRemainingColumn(compact=True, elapsed_when_finished=False)
+        bar = bars.Progress(*columns, left, console=Console(file=sys.stderr), transient=True, redirect_stdout=False)
         bar.start()
         return bar
 

@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any
 
 from pellucid._arguments import described, within
+from pellucid._fixed import config_of
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import number, whole
 
@@ -37,19 +38,15 @@ class _Formula(Schedule):
     """One of those below. Errors: ConfigError unless its floats are rates and its whole numbers count steps."""
 
     def __post_init__(self) -> None:
-        for name, kind in self._fields().items():
-            if kind == "int":
-                whole(getattr(self, name), f"{type(self).__name__}: {name}", MAX_STEPS)
-            elif kind == "float":
-                number(getattr(self, name), f"{type(self).__name__}: {name}", 0.0)
+        for field in fields(self):  # type: ignore[arg-type]  # of a dataclass
+            value, what = getattr(self, field.name), f"{type(self).__name__}: {field.name}"
+            if field.type == "int":
+                whole(value, what, MAX_STEPS)
+            elif field.type == "float":
+                number(value, what, 0.0)
 
     def config(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self._fields()}
-        plain = {name: value.config() if isinstance(value, Schedule) else value for name, value in values.items()}
-        return {**super().config(), **plain}
-
-    def _fields(self) -> dict[str, str]:
-        return {one.name: str(one.type) for one in fields(self)}  # type: ignore[arg-type]
+        return config_of(self)
 
 
 @dataclass(frozen=True)
