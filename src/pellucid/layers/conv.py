@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import numpy as np
-
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers.activation import activate, activate_backward, with_activation
@@ -59,14 +57,6 @@ class Conv2D(Windowed, Weighted):
                 f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
                 f"choose a multiple of {self.groups}"
             )
-
-    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
-        self.output_shape(input_shape)
-        params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
-        if self.use_bias:
-            params["bias"] = self.draw("bias_initializer", (self.filters,), rng)
-        self.params = params
-        self.built = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return self._map_shape(input_shape)
@@ -136,9 +126,6 @@ class Conv2D(Windowed, Weighted):
 
     def _kernel_shape(self, channels: int) -> Shape:
         return (*self.kernel_size, channels // self.groups, self.filters)
-
-    def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
-        return self.draw("kernel_initializer", self._kernel_shape(channels), rng)
 
     def _kernel(self) -> Array:
         """The kernel as (KH,KW,C/groups,O); a view."""

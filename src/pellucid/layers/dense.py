@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-import numpy as np
-
 from pellucid import ops
 from pellucid.errors import ShapeError
 from pellucid.layers.activation import activate, activate_backward, with_activation
@@ -53,13 +51,8 @@ class Dense(Units, Weighted):
         super().__init__(*weighted, **named)
         self.units = whole(units, "Dense: units")
 
-    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
-        self.output_shape(input_shape)
-        params = {"kernel": self.draw("kernel_initializer", (input_shape[0], self.units), rng)}
-        if self.use_bias:
-            params["bias"] = self.draw("bias_initializer", (self.units,), rng)
-        self.params = params
-        self.built = True
+    def _kernel_shape(self, channels: int) -> Shape:
+        return channels, self.units
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])

@@ -85,8 +85,6 @@ class FlatParameters:
 
     def gradient(self, segment: Segment) -> Array:
         """Where the gradient of a trainable parameter goes, in the parameter's shape."""
-        if segment.gradient_offset is None:
-            raise KeyError(f"{segment.key} is frozen: it has no gradient")
         return self.slot(self.gradients, segment)
 
     def slot(self, vector: Array, segment: Segment) -> Array:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+import numpy as np
+
 from pellucid import initializers
 from pellucid._arguments import flag, within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import standardize_activation
 from pellucid.layers.layer import Layer, Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.ops import Array, Shape
 
 
 class WeightedNamed(Named, total=False):
@@ -41,6 +44,22 @@ class Weighted(Layer):
         self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
         self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
         self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        self.output_shape(input_shape)
+        params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
+        if self.use_bias:
+            params["bias"] = self.draw("bias_initializer", self._kernel_shape(input_shape[-1])[-1:], rng)
+        self.params = params
+        self.built = True
+
+    def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
+        """A kernel for so many input channels, or inputs."""
+        return self.draw("kernel_initializer", self._kernel_shape(channels), rng)
+
+    def _kernel_shape(self, channels: int) -> Shape:
+        """The kernel's shape for so many, the number of filters or units last."""
+        raise NotImplementedError
 
     def penalties(self) -> dict[str, Penalty]:
         return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}

@@ -6,30 +6,23 @@ end a step, `work` joins consecutive native steps to programs, and `plans` puts 
 they take; `base` finds what nothing trained feeds.
 """
 
-from pellucid.plan.base import frozen_nodes, split_base
-from pellucid.plan.control import COUNT, HITS, LOSS
-from pellucid.plan.feed import Feed
-from pellucid.plan.loss import accuracy_kind
-from pellucid.plan.memory import Memory, inference_memory, training_memory
-from pellucid.plan.plans import EvaluationPlan, FeaturePlan, InferencePlan, TrainingPlan
-from pellucid.plan.predictor import Predictor
-from pellucid.plan.update import penalty_loss
+from types import ModuleType as _Module
 
-__all__ = [
-    "COUNT",
-    "HITS",
-    "LOSS",
-    "EvaluationPlan",
-    "FeaturePlan",
-    "Feed",
-    "InferencePlan",
-    "Memory",
-    "Predictor",
-    "TrainingPlan",
-    "accuracy_kind",
-    "frozen_nodes",
-    "inference_memory",
-    "penalty_loss",
-    "split_base",
-    "training_memory",
-]
+from pellucid.plan.base import frozen_nodes as frozen_nodes
+from pellucid.plan.base import split_base as split_base
+from pellucid.plan.control import COUNT as COUNT
+from pellucid.plan.control import HITS as HITS
+from pellucid.plan.control import LOSS as LOSS
+from pellucid.plan.feed import Feed as Feed
+from pellucid.plan.loss import accuracy_kind as accuracy_kind
+from pellucid.plan.memory import Memory as Memory
+from pellucid.plan.memory import inference_memory as inference_memory
+from pellucid.plan.memory import training_memory as training_memory
+from pellucid.plan.plans import EvaluationPlan as EvaluationPlan
+from pellucid.plan.plans import FeaturePlan as FeaturePlan
+from pellucid.plan.plans import InferencePlan as InferencePlan
+from pellucid.plan.plans import TrainingPlan as TrainingPlan
+from pellucid.plan.predictor import Predictor as Predictor
+from pellucid.plan.update import penalty_loss as penalty_loss
+
+__all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

@@ -64,22 +64,17 @@ def _penalise(penalty: Penalty, param: Array, grad: Array, totals: Array, capaci
 
 def _clipping(parameters: FlatParameters, optimizer: Optimizer) -> list[Work]:
     """Gradients limited by value, by each parameter's norm, or by the norm of all together."""
-    gradients = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
-    if native.available:  # the flat vector is padded with zeros, which change no norm
-        if optimizer.clipvalue is not None:
-            return [native.clip_by_value(parameters.gradients, limit=optimizer.clipvalue)]
-        if optimizer.clipnorm is not None:
-            return [native.clip_by_norm(gradient, limit=optimizer.clipnorm) for gradient in gradients]
-        if optimizer.global_clipnorm is not None:
-            return [native.clip_by_norm(parameters.gradients, limit=optimizer.global_clipnorm)]
-        return []
     if optimizer.clipvalue is None and optimizer.clipnorm is None and optimizer.global_clipnorm is None:
         return []
-
-    def clip(n: int) -> None:
-        optimizer.clip(gradients)
-
-    return [clip]
+    gradients = [parameters.gradient(segment) for segment in parameters.segments if segment.trainable]
+    if not native.available:
+        return [lambda n: optimizer.clip(gradients)]
+    if optimizer.clipvalue is not None:
+        return [native.clip_by_value(parameters.gradients, limit=optimizer.clipvalue)]
+    if optimizer.clipnorm is not None:
+        return [native.clip_by_norm(gradient, limit=optimizer.clipnorm) for gradient in gradients]
+    # the flat vector is padded with zeros, which change no norm
+    return [native.clip_by_norm(parameters.gradients, limit=optimizer.global_clipnorm)]
 
 
 def _update(
