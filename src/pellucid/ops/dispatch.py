@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pellucid.ops.geometry import (
     standardize_padding,
     whole,
 )
-from pellucid.ops.table import row
+from pellucid.ops.table import Op, row
 
 Function = TypeVar("Function", bound=Callable[..., object])
 FLOAT = np.dtype(np.float32)
@@ -111,34 +111,36 @@ def backend_of(op: str, *arrays: Array | None) -> str:
 
     Errors: ConfigError for an unknown operation; BackendError if PELLUCID_REQUIRE_NATIVE is set and there are none.
     """
-    found = row(op.removesuffix("_update"))
+    return _backend_of(row(op.removesuffix("_update")), arrays)
+
+
+def _backend_of(op: Op, arrays: Sequence[Array | None]) -> str:
     if not native.available:
         _announce_missing_native()
         return "reference"
-    if not found.kernel:
+    if not op.kernel:
         return "reference"
     for array in arrays:
-        if array is not None and (
-            array.size == 0
-            or (array.dtype.kind == "f" and array.dtype != FLOAT)
-            or (found.reference_dtypes and array.dtype.name in found.reference_dtypes)
-        ):
-            return "reference"
+        if array is not None:
+            dtype = array.dtype
+            if array.size == 0 or (dtype != FLOAT and (dtype.kind == "f" or dtype in op.reference_dtypes)):
+                return "reference"
     return "native"
 
 
 def run(op: str, *args: Any, checked: tuple[Array | None, ...] | None = None, **options: Any) -> None:
     """Runs an operation's kernel, or its twin in the reference, on arguments that fit; the arrays in `checked` decide
     which."""
-    arrays = tuple(arg for arg in args if isinstance(arg, np.ndarray)) if checked is None else checked
-    chosen = backend_of(op, *arrays)
+    found = row(op)
+    arrays = [arg for arg in args if isinstance(arg, np.ndarray)] if checked is None else checked
+    chosen = _backend_of(found, arrays)
     calls = _recorder.get()
     if calls is not None:
         calls.append((op, chosen))
     if chosen == "native":
-        native.run(native.step(row(op), args, options))
+        native.run(native.step(found, args, options))
     else:
-        row(op).twin(*args, **options)
+        found.twin(*args, **options)
 
 
 def array(op: str, name: str, value: object, dtype: np.dtype[Any] | None = None) -> Array:

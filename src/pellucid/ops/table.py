@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
+
 from pellucid.errors import expect_known
 from pellucid.ops.geometry import NO_PADS, Convolution, Pooling, Shape
 
@@ -48,8 +50,8 @@ class Op:
     fixed: Mapping[str, Any]
     passes: Mapping[str, int]
     flops: str
-    reference_dtypes: tuple[str, ...]
-    refuse: Callable[[Mapping[str, Any]], str | None]
+    reference_dtypes: tuple[np.dtype[Any], ...]
+    refuse: Callable[[Mapping[str, Any]], str | None] | None
     typical: Sequence[Call] = field(repr=False)
 
     @cached_property
@@ -65,10 +67,6 @@ class Op:
         return tuple(self.signature.parameters)
 
     @cached_property
-    def known(self) -> frozenset[str]:
-        return frozenset(self.parameters)
-
-    @cached_property
     def arrays(self) -> tuple[str, ...]:
         """The arguments that are arrays."""
         return tuple(name for name, one in self.signature.parameters.items() if "Array" in str(one.annotation))
@@ -77,13 +75,6 @@ class Op:
     def defaults(self) -> dict[str, Any]:
         every = self.signature.parameters.values()
         return {one.name: one.default for one in every if one.default is not one.empty}
-
-    def bind(self, args: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        """All arguments by name. Errors: TypeError for those that the twin does not take (`algorithm` aside)."""
-        values = {**self.defaults, **dict(zip(self.parameters, args, strict=False)), **options}
-        if values.keys() != self.known or len(args) > len(self.parameters):
-            self.signature.bind(*args, **{name: value for name, value in options.items() if name != "algorithm"})
-        return values
 
 
 CONVOLUTION_FLOPS = "2 * N * OH * OW * O * KH * KW * (C / GROUPS)"
@@ -113,7 +104,7 @@ def op(
     passes: Mapping[str, int] | None = None,
     flops: str = "0",
     reference_dtypes: tuple[str, ...] = (),
-    refuse: Callable[[Mapping[str, Any]], str | None] = lambda values: None,
+    refuse: Callable[[Mapping[str, Any]], str | None] | None = None,
     typical: Sequence[Call] = (),
 ) -> Callable[[Twin], Twin]:
     """The row of an operation, on its twin.
@@ -130,9 +121,8 @@ def op(
 
     def enter(twin: Twin) -> Twin:
         name = twin.__name__ if kernel is None else kernel
-        TABLE[twin.__name__] = Op(
-            twin, name, fields or {}, fixed or {}, passes or {}, flops, reference_dtypes, refuse, typical
-        )
+        slow = tuple(map(np.dtype, reference_dtypes))
+        TABLE[twin.__name__] = Op(twin, name, fields or {}, fixed or {}, passes or {}, flops, slow, refuse, typical)
         return twin
 
     return enter

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pellucid.errors import BackendError
 from pellucid.ops.geometry import Shape
@@ -16,8 +18,6 @@ from pellucid.ops.table import TABLE, Op
 
 if TYPE_CHECKING:
     from pellucid.ops._native import Step
-
-_Setting = tuple[str, Any]
 
 
 @cache
@@ -46,77 +46,93 @@ def step(op: Op, args: Sequence[Any], options: Mapping[str, Any]) -> Step:
     """
     if not runtime.available:
         raise BackendError(f"no compiled kernels: {runtime.reason}")
-    values = op.bind(args, options)
-    wrong = op.refuse(values)
-    if wrong is not None:
-        raise BackendError(f"{op.name}: {wrong}")
-    route = _route(op.name)
-    if "algorithm" in options and "ALGORITHM" not in signatures()[op.kernel].sizes:
-        raise TypeError(f"{op.name} has one algorithm, and takes no argument 'algorithm'")
-    fields, shapes, settings = dict(route.fields), [], list(route.settings)
-    for name, value in values.items():
-        field, alternatives = route.of[name]
-        if alternatives and value.dtype.name != alternatives[field]:
-            field = next((one for one, dtype in alternatives.items() if dtype == value.dtype.name), field)
-        if field not in fields:
-            settings.append((field, _Window(value.items()) if isinstance(value, dict) else value))
-            continue
-        fields[field] = value
-        shape = getattr(value, "shape", None)
-        if shape is not None:
-            shapes.append((field, shape))
-    return _bound(op.kernel, fields, shapes, settings)
+    form = _form(op.name, len(args), tuple(options))
+    values = (*args, *options.values())
+    if op.refuse is not None:
+        wrong = op.refuse({**op.defaults, **dict(zip(form.names, values, strict=True))})
+        if wrong is not None:
+            raise BackendError(f"{op.name}: {wrong}")
+    fields, settings = form.fields.copy(), form.settings.copy()
+    key: list[Any] = [form]
+    for (kind, field, alternatives), value in zip(form.places, values, strict=True):
+        if kind == "size":
+            settings[field] = value
+            key.append(tuple(value.items()) if type(value) is dict else value)
+        elif kind == "real" or value is None:
+            fields[field] = value
+        else:
+            name = alternatives.get(value.dtype, field) if alternatives else field
+            fields[name] = value
+            key += name, getattr(value, "shape", None)
+    try:
+        sizes = _SIZES.get(tuple(key))
+    except TypeError:  # windows given as lists cannot be looked up
+        return _bound(op.kernel, fields, _sizes(op.kernel, fields, settings))
+    if sizes is None:
+        if len(_SIZES) >= _MOST_SIZES:
+            _SIZES.clear()
+        sizes = _SIZES[tuple(key)] = _sizes(op.kernel, fields, settings)
+    return _bound(op.kernel, fields, sizes)
 
 
 def unbound(op: Op, shapes: Mapping[str, Shape], windows: Mapping[str, Any]) -> Step:
     """A step that has sizes and no arrays: it can be asked about, not run."""
-    settings = [(name, _Window(one.items()) if isinstance(one, dict) else one) for name, one in windows.items()]
-    return _bound(op.kernel, dict(_route(op.name).fields), list(shapes.items()), settings)
+    return _bound(op.kernel, _empty(op.kernel), sizes_of(op.kernel, shapes, windows))
 
 
-def _bound(kernel: str, fields: dict[str, Any], shapes: list[tuple[str, Shape]], settings: list[_Setting]) -> Step:
-    try:
-        sizes = _sizes(kernel, tuple(shapes), tuple(settings))
-    except TypeError:  # windows given as lists cannot be looked up
-        sizes = _sizes.__wrapped__(kernel, tuple(shapes), tuple(settings))
+def _bound(kernel: str, fields: dict[str, Any], sizes: Mapping[str, int]) -> Step:
     fields.update(sizes)
     if "ALGORITHM" in sizes:
         fields["ALGORITHM"] = algorithm_number(kernel, sizes)
     return runtime.bound(kernel, fields)
 
 
-class _Window(tuple[tuple[str, Any], ...]):
-    """A window of a convolution or pooling, as what can be looked up."""
+_MOST_SIZES = 1024
+_SIZES: dict[tuple[Any, ...], dict[str, int]] = {}
+"""Sizes by form of the call, shapes and settings: a layer that is called again has the same."""
 
 
-@lru_cache(maxsize=1024)
-def _sizes(kernel: str, shapes: tuple[tuple[str, Shape], ...], settings: tuple[_Setting, ...]) -> dict[str, int]:
-    """`sizes_of`, kept: a layer that is called again has the same shapes."""
-    windows = {name: dict(value) if isinstance(value, _Window) else value for name, value in settings}
-    return sizes_of(kernel, dict(shapes), windows)
+def _sizes(kernel: str, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, int]:
+    shapes = {name: getattr(fields[name], "shape", None) for name in signatures()[kernel].arrays}
+    return sizes_of(kernel, {name: shape for name, shape in shapes.items() if shape is not None}, settings)
 
 
-@dataclass(frozen=True)
-class _Route:
-    """Where arguments go: arrays and real numbers into fields as they are; from the settings, sizes are made.
+def _empty(kernel: str) -> dict[str, Any]:
+    """The fields that are no sizes, with nothing in them."""
+    return {**dict.fromkeys(signatures()[kernel].arrays), **dict.fromkeys(signatures()[kernel].reals, 0.0)}
 
-    of: the field of each argument, and those that may stand for it, with their element types.
+
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """How a call that gives so many arguments by position, and these by name, fills its kernel's fields.
+
+    names, places: of the arguments given, names and (kind, field, the fields that it has by element type instead).
+    fields, settings: where the others stand: arrays and real numbers as they are, and what sizes are made of.
     """
 
+    names: tuple[str, ...]
+    places: tuple[tuple[str, str, dict[np.dtype[Any], str]], ...]
     fields: dict[str, Any]
-    settings: list[_Setting]
-    of: dict[str, tuple[str, dict[str, str]]]
+    settings: dict[str, Any]
 
 
 @cache
-def _route(name: str) -> _Route:
+def _form(name: str, count: int, options: tuple[str, ...]) -> _Form:
+    """Errors: TypeError for arguments that the operation does not take, or lacks."""
     op = TABLE[name]
     signature = signatures()[op.kernel]
-    fields: dict[str, Any] = {**dict.fromkeys(signature.arrays), **dict.fromkeys(signature.reals, 0.0)}
-    fields.update((field, value) for field, value in op.fixed.items() if field in fields)
+    op.signature.bind(*range(count), **dict.fromkeys(one for one in options if one != "algorithm"))
+    if "algorithm" in options and "ALGORITHM" not in signature.sizes:
+        raise TypeError(f"{op.name} has one algorithm, and takes no argument 'algorithm'")
+    names = (*op.parameters[:count], *options)
     of = {}
     for parameter in (*op.parameters, "algorithm"):
-        names = op.fields.get(parameter, parameter)
-        one, *more = (names,) if isinstance(names, str) else names
-        of[parameter] = one, {each: signature.arrays[each].dtype for each in (one, *more)} if more else {}
-    return _Route(fields, [(field, value) for field, value in op.fixed.items() if field not in fields], of)
+        known = op.fields.get(parameter, parameter)
+        one, *more = (known,) if isinstance(known, str) else known
+        kind = "array" if one in signature.arrays else "real" if one in signature.reals else "size"
+        of[parameter] = kind, one, {np.dtype(signature.arrays[each].dtype): each for each in (one, *more) if more}
+    values = {**op.fixed} | {of[each][1]: value for each, value in op.defaults.items() if each not in names}
+    fields = _empty(op.kernel)
+    fields.update((field, value) for field, value in values.items() if field in fields)
+    settings = {field: value for field, value in values.items() if field not in fields}
+    return _Form(names, tuple(of[each] for each in names), fields, settings)
