@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from case import EPS, Case
+from case import EPS, Arguments, Build, Case, normal
 from sizes import OPTIMIZERS
 
 from pellucid import ops
 from pellucid.ops.geometry import Array
+from pellucid.ops.table import row
 
 IN_PLACE = frozenset(OPTIMIZERS)
 NO_OUT = IN_PLACE | {"softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"}
@@ -31,6 +34,36 @@ def call(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Array
     if op in IN_PLACE:
         return args
     return results if isinstance(results, tuple) else (results,)
+
+
+def named(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, in float64."""
+    return changed(inspect.signature(getattr(ops, op)).bind(*args, **options).arguments, np.float64)
+
+
+def known_behind(op: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What operations behind this one may take, by name: what it took and gives, and the shapes of x and kernel."""
+    with ops.recording() as calls:
+        results = call(op, (), given)
+    of = row(calls[0][0])
+    made = [name for name in of.arrays if name not in {"bias", *given, *of.defaults}]
+    shapes = {"input_shape": given["x"].shape, "kernel_shape": np.shape(given.get("kernel"))}
+    return given | dict(zip(made, results, strict=False)) | shapes
+
+
+def behind(op: str, build: Build, *, zeros: float = 0.0) -> Build:
+    """Arguments of an operation behind another (`conv2d_backward_kernel` behind `conv2d`): what that is given by
+    `build`, what it gives in float64, and a random dy of which a share is zero, as behind a dropout."""
+    forward = re.sub("_(backward(_input|_kernel)?|inference)$", "", op)
+    wanted = inspect.signature(getattr(ops, op))
+
+    def made(rng: np.random.Generator) -> Arguments:
+        known = changed(known_behind(forward, named(forward, *build(rng))), np.float32)
+        known["dy"] = (normal(rng, known["y"].shape) * (rng.random(known["y"].shape) >= zeros)).astype(np.float32)
+        bound = wanted.bind(**{name: known[name] for name in wanted.parameters if name in known})
+        return bound.args, bound.kwargs
+
+    return made
 
 
 def truth(case: Case) -> tuple[Array, ...]:

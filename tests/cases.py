@@ -40,7 +40,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from case import Arguments, Case, Conv, Pool, given, normal, size_name, sum_bound
+from agreement import behind
+from case import Arguments, Case, Pool, given, normal, size_name, sum_bound
 from sizes import (
     ACTIVATIONS,
     BLOCKS,
@@ -55,7 +56,8 @@ from sizes import (
     VECTORS,
 )
 
-from pellucid.ops import geometry, reference
+from pellucid import ops
+from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Shape
 
 
@@ -87,20 +89,15 @@ def _whole_numbers(p: Pool, rng: np.random.Generator) -> Arguments:
     return (np.round(normal(rng, p.x)),), p.options
 
 
-def _max_backward(p: Pool, rng: np.random.Generator) -> Arguments:
-    """Places that a real forward pass gives: inside the picture."""
-    y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8 if math.prod(p.pool_size) <= 255 else np.int32)
-    reference.pool.max_pool2d(normal(rng, p.x), y, argmax, **p.options)
-    return (normal(rng, p.y), argmax, p.x), p.options
-
-
 def _pools() -> Iterator[Case]:
     for p in POOLS:
         # forward a sum of all taps; backward at most every tap of a window adds to one pixel
         bound = sum_bound(math.prod(p.pool_size))
         yield Case("max_pool2d", p.name, given(p.x, **p.options), "exact")
         yield Case("max_pool2d", f"{p.name}-ties", partial(_whole_numbers, p), "exact")
-        yield Case("max_pool2d_backward", p.name, partial(_max_backward, p), "linear", bound)
+        yield Case(
+            "max_pool2d_backward", p.name, behind("max_pool2d_backward", given(p.x, **p.options)), "linear", bound
+        )
         yield Case("avg_pool2d", p.name, given(p.x, **p.options), "linear", bound)
         yield Case("avg_pool2d_backward", p.name, given(p.y, rest=[p.x], **p.options), "linear", bound)
     for shape in (s for s in BLOCKS if len(s) == 4):
@@ -110,97 +107,51 @@ def _pools() -> Iterator[Case]:
         yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
 
 
-def _pooled_backward(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> tuple[Arguments, Arguments]:
-    """Arguments of both gradients, on what a forward pass gives; a third of dy is zero, as behind a dropout."""
-    options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
-    small = 0.3 / math.sqrt(math.prod(c.kernel_shape[:3])) if kind == "tanh" else 0.3  # 1 - y^2 must not cancel
-    x, kernel, bias = normal(rng, c.x), normal(rng, c.kernel_shape, small), normal(rng, (c.filters,), small)
-    y, argmax = np.empty(p.y, np.float32), np.empty(p.y, np.uint8)
-    reference.conv_pool.conv2d_pool(x, kernel, bias, y, argmax, **options)
-    dy = (normal(rng, p.y) * (rng.random(p.y) > 0.3)).astype(np.float32)
-    return ((x, dy, y, argmax, c.kernel_shape), options), ((dy, y, argmax, kernel, c.x), options)
-
-
 def _pooled_convs() -> Iterator[Case]:
     convs = {c.name: c for c in CONVS}
     for name, size, strides, padding in POOLED:
         c = convs[name]
         p = Pool(name, c.y, size, strides, padding)
         macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
-        fan_out = math.prod(c.kernel) * c.filters // c.groups
-        for kind in ("linear", "relu", "leaky_relu", "tanh") if c.filters < 64 else ("relu",):
+        by_two = (size, strides, padding) == ((2, 2), (2, 2), ((0, 0), (0, 0)))
+        side_by_side = c.groups == 1 and geometry.windows_side_by_side(c.y, **p.options)
+        # The products' sum as in conv2d, a factor 0.3 for leaky; of a mean the sum over the window too.
+        plain = "linear", sum_bound(taps + 1) + 1
+        mean = "linear", sum_bound(taps + 1) + 1 + sum_bound(math.prod(size))
+        # Pooling that Winograd's tiles hold may run by that algorithm.
+        tiles = c.bounds_of("winograd_rows" if c.grey else "winograd")["conv2d"]
+        forward = {
+            "conv2d_max_pool2d": tiles if by_two and (c.winograd or c.grey) else plain,
+            "conv2d_avg_pool2d": mean,
+        }
+        # At most every pixel of the convolution has a gradient; up to three roundings of the derivative, and a mean's
+        # share. Of the input: windows that share a pixel, each with the filters of its group.
+        rows, fan_out = math.prod(c.y[:3]), math.prod(c.kernel) * c.filters // c.groups
+        shared = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))
+        back = c.bounds if c.winograd and by_two else {}
+        backward = {
+            "conv2d_max_pool2d_backward_kernel": back.get("conv2d_backward_kernel", ("linear", sum_bound(rows) + 3)),
+            "conv2d_max_pool2d_backward_input": back.get(
+                "conv2d_backward_input", ("linear", sum_bound(fan_out * shared) + 3)
+            ),
+        }
+        if side_by_side:
+            forward["conv2d_avg_pool2d_map"] = mean
+            backward["conv2d_avg_pool2d_map_backward_kernel"] = "linear", sum_bound(rows) + 4
+        for kind in ("linear", *ops.ACTIVATIONS) if c.filters < 64 else ("relu",):
             options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
-            forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
-            # The products' sum as in conv2d, a factor 0.3 for leaky. A tanh adds 8 roundings of a number below 1 to
-            # its argument's error, whose sum of absolute values is near taps * 0.3^2 and some deviations of it.
-            # Pooling that Winograd's tiles hold may run by that algorithm.
-            by_two = (size, strides, padding) == ((2, 2), (2, 2), ((0, 0), (0, 0)))
-            in_tiles = c.winograd and by_two
-            plain = "linear", sum_bound(taps + 1) + 1
-            max_bound = c.bounds_of("winograd_rows" if c.grey and by_two else "winograd")["conv2d"]
-            for op, (how, bound) in (
-                ("conv2d_max_pool2d", max_bound if by_two and (c.winograd or c.grey) else plain),
-                ("conv2d_avg_pool2d", (plain[0], plain[1] + sum_bound(math.prod(size)))),
-            ):
-                if kind == "tanh":
+            curved = kind not in {"linear", "relu", "leaky_relu"}
+            for op, (how, bound) in forward.items():
+                if curved:
+                    # 8 roundings of a number below 1, and its argument's error, whose sum of absolute values is near
+                    # taps * 0.3^2 and some deviations of it.
                     how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
-                yield Case(op, f"{name}-{kind}", forward, how, bound, macs)
-            # At most every pixel of the convolution has a gradient; up to three roundings of the derivative.
-            rows = sum_bound(math.prod(c.y[:3])) + 3
-            windows = math.prod(-(-a // b) for a, b in zip(size, strides, strict=True))  # that share a pixel
-            fan = sum_bound(fan_out * windows) + 3
-            to_kernel, to_input = (partial(_pooled_backward_part, c, p, kind, i) for i in range(2))
-            back = c.bounds if in_tiles else {}
-            how, bound = back.get("conv2d_backward_kernel", ("linear", rows))
-            yield Case("conv2d_max_pool2d_backward_kernel", f"{name}-{kind}", to_kernel, how, bound, macs)
-            how, bound = back.get("conv2d_backward_input", ("linear", fan))
-            yield Case("conv2d_max_pool2d_backward_input", f"{name}-{kind}", to_input, how, bound, macs)
-
-
-def _map_backward(c: Conv, p: Pool, kind: str, rng: np.random.Generator) -> Arguments:
-    """Any map will do, within what the activation gives: 0 to 1."""
-    planes = np.abs(np.sin(normal(rng, (c.y[0], *(c.y[i] for i in (3, 1, 2))))))
-    options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
-    return (normal(rng, c.x), normal(rng, p.y), planes, c.kernel_shape), options
-
-
-def _mapped_convs() -> Iterator[Case]:
-    """Average pooling that keeps its map, where its windows lie side by side."""
-    convs = {c.name: c for c in CONVS}
-    for name, size, strides, padding in POOLED:
-        c = convs[name]
-        p = Pool(name, c.y, size, strides, padding)
-        if c.groups > 1 or not geometry.windows_side_by_side(c.y, **p.options):
-            continue
-        macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
-        for kind in ("linear", "relu", "leaky_relu", "sigmoid"):
-            options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
-            # As of conv2d_avg_pool2d, a sigmoid's like a tanh's.
-            how, bound = "linear", sum_bound(taps + 1) + 1 + sum_bound(math.prod(size))
-            if kind == "sigmoid":
-                how, bound = "scaled", 8 + bound * (1 + 0.2 * taps)
-            forward = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
-            yield Case("conv2d_avg_pool2d_map", f"{name}-{kind}", forward, how, bound, macs)
-            # A mean's share, and up to three roundings of the derivative.
-            rows = sum_bound(math.prod(c.y[:3])) + 4
-            backward = partial(_map_backward, c, p, kind)
-            yield Case("conv2d_avg_pool2d_map_backward_kernel", f"{name}-{kind}", backward, "linear", rows, macs)
-
-
-def _pooled_backward_part(c: Conv, p: Pool, kind: str, part: int, rng: np.random.Generator) -> Arguments:
-    return _pooled_backward(c, p, kind, rng)[part]
-
-
-def _activation_backward(kind: str, slope: float, shape: Shape, rng: np.random.Generator) -> Arguments:
-    x = normal(rng, shape, 3.0)
-    y = np.empty_like(x)
-    reference.nonlinear.activation(x, y, kind, slope=slope)
-    return (normal(rng, shape), y, kind), {"slope": slope}
-
-
-def _softmax_backward(shape: Shape, rng: np.random.Generator) -> Arguments:
-    y = np.exp(normal(rng, shape))
-    return (normal(rng, shape), (y / y.sum(axis=1, keepdims=True)).astype(np.float32)), {}
+                build = given(c.x, c.kernel_shape, (c.filters,), scale=0.3, **options)
+                yield Case(op, f"{name}-{kind}", build, how, bound, macs)
+            small = math.sqrt(0.3) / taps**0.25 if curved else 0.3  # what 1 - y^2 is made of must not cancel
+            build = given(c.x, c.kernel_shape, (c.filters,), scale=small, **options)
+            for op, (how, bound) in backward.items():
+                yield Case(op, f"{name}-{kind}", behind(op, build, zeros=0.3), how, bound, macs)
 
 
 def _activations() -> Iterator[Case]:
@@ -209,14 +160,15 @@ def _activations() -> Iterator[Case]:
             # one product for leaky; exp, sum and quotient for the others
             how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 1.0 if kind == "leaky_relu" else 8.0)
             name = f"{kind}-{slope:g}-{size_name(shape)}"
-            yield Case("activation", name, given(shape, rest=[kind], scale=3.0, slope=slope), how, bound)
-            yield Case("activation_backward", name, partial(_activation_backward, kind, slope, shape), how, bound)
+            build = given(shape, rest=[kind], scale=3.0, slope=slope)
+            yield Case("activation", name, build, how, bound)
+            yield Case("activation_backward", name, behind("activation_backward", build), how, bound)
     for shape in LOGITS:
         # exp of one rounded difference, a sum of K terms, a quotient
         bound = 8 + math.sqrt(shape[1])
         for scale in (1.0, 1e4):
             yield Case("softmax", f"{size_name(shape)}-{scale:g}", given(shape, scale=scale), "scaled", bound)
-        yield Case("softmax_backward", size_name(shape), partial(_softmax_backward, shape), "scaled", bound)
+        yield Case("softmax_backward", size_name(shape), behind("softmax_backward", given(shape)), "scaled", bound)
 
 
 def _cross_entropy(n: int, k: int, how: str, rng: np.random.Generator) -> Arguments:
@@ -248,39 +200,26 @@ def _losses() -> Iterator[Case]:
             yield Case(op, size_name(shape), partial(_elementwise_loss, shape), "scaled", bound)
 
 
-def _batch_norm(op: str, shape: Shape, rng: np.random.Generator) -> Arguments:
-    c, options = shape[-1:], {"epsilon": 1e-3}
-    x = normal(rng, shape, 2.0) + normal(rng, c)
-    gamma, beta = normal(rng, c), normal(rng, c)
-    if op == "batch_norm":
-        return (x, gamma, beta), options
-    axes = tuple(range(len(shape) - 1))
-    mean, variance = x.mean(axis=axes), x.var(axis=axes)
-    if op == "batch_norm_inference":
-        return (x, gamma, beta, mean, variance), options
-    return (normal(rng, shape), x, gamma, mean, variance), options
-
-
-def _lrn_backward(shape: Shape, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
-    full = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0, **options}
-    x = normal(rng, shape, 2.0)
-    y, scale = np.empty_like(x), np.empty_like(x)
-    reference.normalization.local_response_norm(x, y, scale, **full)
-    del full["k"]
-    return (normal(rng, shape), x, y, scale), full
+def _batch_norm(shape: Shape, rng: np.random.Generator) -> Arguments:
+    x = normal(rng, shape, 2.0) + normal(rng, shape[-1:])
+    return (x, normal(rng, shape[-1:]), normal(rng, shape[-1:])), {"epsilon": 1e-3}
 
 
 def _normalizations() -> Iterator[Case]:
     for shape in BLOCKS:
-        rows = math.prod(shape[:-1])
-        for op in ("batch_norm", "batch_norm_inference", "batch_norm_backward"):
-            if rows > 1 or op == "batch_norm_inference":  # one row has no variance
-                # mean and variance are sums over the rows; a small variance magnifies what the mean lost
-                yield Case(op, size_name(shape), partial(_batch_norm, op, shape), "scaled", 32 + math.sqrt(rows))
+        rows, build = math.prod(shape[:-1]), partial(_batch_norm, shape)
+        bound = 32 + math.sqrt(rows)
+        # mean and variance are sums over the rows; a small variance magnifies what the mean lost
+        yield Case("batch_norm_inference", size_name(shape), behind("batch_norm_inference", build), "scaled", bound)
+        if rows > 1:  # one row has no variance
+            yield Case("batch_norm", size_name(shape), build, "scaled", bound)
+            yield Case("batch_norm_backward", size_name(shape), behind("batch_norm_backward", build), "scaled", bound)
         for options in LRNS:
             name = "-".join([size_name(shape), *(f"{key}{value:g}" for key, value in options.items())])
-            yield Case("local_response_norm", name, given(shape, scale=2.0, **options), "scaled", 16)
-            yield Case("local_response_norm_backward", name, partial(_lrn_backward, shape, options), "scaled", 16)
+            build = given(shape, scale=2.0, **options)
+            yield Case("local_response_norm", name, build, "scaled", 16)
+            backward = behind("local_response_norm_backward", build)
+            yield Case("local_response_norm_backward", name, backward, "scaled", 16)
 
 
 def _dropouts() -> Iterator[Case]:
@@ -330,7 +269,6 @@ CASES: tuple[Case, ...] = (
     *_denses(),
     *_pools(),
     *_pooled_convs(),
-    *_mapped_convs(),
     *_activations(),
     *_losses(),
     *_normalizations(),

@@ -8,11 +8,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
-from agreement import call, changed
+from agreement import call, known_behind, named
 from case import Case
 from cases import CASES
 from sizes import BLOCKS, LOGITS
@@ -48,11 +47,6 @@ def backwards(op: str) -> list[str]:
     return [name for name in ops.__all__ if re.fullmatch(f"{op}_backward(_input|_kernel)?", name)]
 
 
-def named(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, in float64."""
-    return changed(inspect.signature(getattr(ops, op)).bind(*args, **options).arguments, np.float64)
-
-
 def is_smooth(case: Case) -> bool:
     """Whether numbers are apart by more than the step moves them, and one pass is quick."""
     return not case.name.endswith(("-ties", "-10000")) and case.macs < 25e6
@@ -69,11 +63,8 @@ def test_backward(case: Case, rng: np.random.Generator) -> None:
     def forward(**changes: Array) -> tuple[Array, ...]:
         return call(case.op, (), given | changes)
 
-    results = forward()
-    r = rng.standard_normal(results[0].shape)
-    made = [name for name in row(case.op).arrays if name not in {"bias", *given, *row(case.op).defaults}]
-    known = given | dict(zip(made, results, strict=True)) | {"dy": r}
-    known |= {"input_shape": given["x"].shape, "kernel_shape": np.shape(given.get("kernel"))}
+    r = rng.standard_normal(forward()[0].shape)
+    known = known_behind(case.op, given) | {"dy": r}
     for op in backwards(case.op):
         wanted = inspect.signature(getattr(ops, op)).parameters
         gradients = call(op, (), {name: known[name] for name in wanted if name in known})
