@@ -143,6 +143,59 @@ PELLUCID_INLINE vf vabs(vf x) { return floats(bits(x) & 0x7fffffff); }
 typedef int16_t vs __attribute__((vector_size(2 * V)));
 PELLUCID_INLINE vb to_bytes(vi x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vb); }
 PELLUCID_INLINE vi from_bytes(vb x) { return __builtin_convertvector(__builtin_convertvector(x, vs), vi); }
+// Some lanes by powers of two: a memcpy of unknown length is a call.
+PELLUCID_INLINE vi load_bytes(const uint8_t* p, int64_t lanes) {
+    vb bytes = vb{};
+    if (lanes == V) {
+        memcpy(&bytes, p, V);
+        return from_bytes(bytes);
+    }
+    uint8_t buffer[V] = {};
+    uint8_t* to = buffer;
+    if (V > 8 && (lanes & 8)) {
+        memcpy(to, p, 8);
+        p += 8;
+        to += 8;
+    }
+    if (V > 4 && (lanes & 4)) {
+        memcpy(to, p, 4);
+        p += 4;
+        to += 4;
+    }
+    if (lanes & 2) {
+        memcpy(to, p, 2);
+        p += 2;
+        to += 2;
+    }
+    if (lanes & 1) *to = *p;
+    memcpy(&bytes, buffer, V);
+    return from_bytes(bytes);
+}
+PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
+    if (lanes == V) {
+        memcpy(p, &v, V);
+        return;
+    }
+    uint8_t buffer[V];
+    memcpy(buffer, &v, V);
+    const uint8_t* from = buffer;
+    if (V > 8 && (lanes & 8)) {
+        memcpy(p, from, 8);
+        p += 8;
+        from += 8;
+    }
+    if (V > 4 && (lanes & 4)) {
+        memcpy(p, from, 4);
+        p += 4;
+        from += 4;
+    }
+    if (lanes & 2) {
+        memcpy(p, from, 2);
+        p += 2;
+        from += 2;
+    }
+    if (lanes & 1) *p = *from;
+}
 
 PELLUCID_INLINE vf vsqrt(vf x) {
     vf y;

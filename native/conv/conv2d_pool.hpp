@@ -5,43 +5,6 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int kWindowTaps = 255;         // places 0..254 fit in a byte beside
-constexpr int32_t kNoPlace = 255;      // of a zero that a ReLU gave: no pixel gets its gradient
-
-// By powers of two: a memcpy of unknown length is a call.
-PELLUCID_INLINE void store_bytes(uint8_t* p, vb v, int64_t lanes) {
-    if (lanes == V) {
-        memcpy(p, &v, V);
-        return;
-    }
-    uint8_t buffer[V];
-    memcpy(buffer, &v, V);
-    const uint8_t* from = buffer;
-    if (V > 8 && (lanes & 8)) {
-        memcpy(p, from, 8);
-        p += 8;
-        from += 8;
-    }
-    if (V > 4 && (lanes & 4)) {
-        memcpy(p, from, 4);
-        p += 4;
-        from += 4;
-    }
-    if (lanes & 2) {
-        memcpy(p, from, 2);
-        p += 2;
-        from += 2;
-    }
-    if (lanes & 1) *p = *from;
-}
-
-PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
-    vb bytes = vb{};
-    if (lanes == V) memcpy(&bytes, p, V);
-    else memcpy(&bytes, p, size_t(lanes));
-    return from_bytes(bytes);
-}
-
 // The larger of best and v, and whose it is: the first of equals, the first NaN wins and stays.
 PELLUCID_INLINE void take_larger(vf v, vi index, vf& best, vi& winner) {
     const vi better = ~(v <= best) & (best == best);

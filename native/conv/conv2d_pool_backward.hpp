@@ -91,7 +91,7 @@ void derive(const Arguments& a, const Segments& s, int64_t first, int64_t count,
         for (int64_t i = 0; i < count; ++i, at += a.O) {
             vf v = load_lanes(a.dy + at, lanes);
             if (kind == kRelu) {
-                v = floats(bits(v) & (load_places(a.argmax + at, lanes) != kNoPlace));
+                v = floats(bits(v) & (load_bytes(a.argmax + at, lanes) != kNoPlace));
             } else if (kind != kLinear) {
                 v = derived(v, load_lanes(a.y + at, lanes), kind, slope);
             }

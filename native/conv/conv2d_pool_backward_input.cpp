@@ -107,24 +107,19 @@ void picture(const Conv2dPoolBackwardInput& a, const Plan& p, int64_t n, int64_t
                 end_of_lists += length[t];
             }
         }
-        const Cuts& c = s.cuts;
-        for (int64_t piece = 0; piece < c.pieces; ++piece)
-            for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
-                const int64_t begin = c.segments * piece / c.pieces, stop = c.segments * (piece + 1) / c.pieces;
-                const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
-                const float* from[kSumSegments];
-                int64_t target[kSumSegments];
-                for (int64_t i = begin; i < stop; ++i) {
-                    from[i - begin] = weights + i * s.padded + v0 * kLoadLanes;
-                    target[i - begin] = segment_offset(a, s, i) + v0 * kLoadLanes;
-                }
-                const SumFunction sum = kSums[stop - begin][v1 - v0];
-                for (int64_t k = 0; k < lists; ++k) {
-                    float* to[kSumSegments];
-                    for (int64_t i = 0; i < stop - begin; ++i) to[i] = buffer + arrived[k].at + target[i];
-                    sum(arrived[k].entries, from, to);
-                }
+        each_sum(s.cuts, [&](int64_t begin, int64_t stop, int64_t lane, SumFunction sum) {
+            const float* from[kSumSegments];
+            int64_t target[kSumSegments];
+            for (int64_t i = begin; i < stop; ++i) {
+                from[i - begin] = weights + i * s.padded + lane;
+                target[i - begin] = segment_offset(a, s, i) + lane;
             }
+            for (int64_t k = 0; k < lists; ++k) {
+                float* to[kSumSegments];
+                for (int64_t i = 0; i < stop - begin; ++i) to[i] = buffer + arrived[k].at + target[i];
+                sum(arrived[k].entries, from, to);
+            }
+        });
     }
     write_rows(a, s.view, n, g, buffer, base, end, written, a.H);
 }

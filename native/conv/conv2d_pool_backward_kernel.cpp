@@ -114,22 +114,15 @@ void share(const Conv2dPoolBackwardKernel& a, const Plan& p, int64_t task, Arena
                     ++o;
                 }
             }
-            const Cuts& c = s.cuts;
-            for (int64_t piece = 0; piece < c.pieces; ++piece)
-                for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
-                    const int64_t begin = c.segments * piece / c.pieces, end = c.segments * (piece + 1) / c.pieces;
-                    const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
-                    const float* from[kSumSegments];
-                    float* to[kSumSegments];
-                    for (int64_t i = begin; i < end; ++i)
-                        from[i - begin] = x + segment_offset(a, s, i) + v0 * kLoadLanes;
-                    const SumFunction sum = kSums[end - begin][v1 - v0];
-                    for (int64_t o = first; o < last; ++o) {
-                        for (int64_t i = begin; i < end; ++i)
-                            to[i - begin] = sums + o * s.slots + i * s.padded + v0 * kLoadLanes;
-                        sum(lists[o - first], from, to);
-                    }
+            each_sum(s.cuts, [&](int64_t begin, int64_t end, int64_t lane, SumFunction sum) {
+                const float* from[kSumSegments];
+                float* to[kSumSegments];
+                for (int64_t i = begin; i < end; ++i) from[i - begin] = x + segment_offset(a, s, i) + lane;
+                for (int64_t o = first; o < last; ++o) {
+                    for (int64_t i = begin; i < end; ++i) to[i - begin] = sums + o * s.slots + i * s.padded + lane;
+                    sum(lists[o - first], from, to);
                 }
+            });
         }
 }
 

@@ -106,5 +106,16 @@ inline Cuts cuts_of(int64_t segments, int64_t vectors) {
     return {segments, vectors, ceil_div(segments, together), chunks};
 }
 
+// body(begin, end, lane, sum) for each call: of segments [begin, end), from their float `lane` on.
+template <typename Body>
+PELLUCID_INLINE void each_sum(const Cuts& c, const Body& body) {
+    for (int64_t piece = 0; piece < c.pieces; ++piece)
+        for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
+            const int64_t begin = c.segments * piece / c.pieces, end = c.segments * (piece + 1) / c.pieces;
+            const int64_t v0 = c.vectors * chunk / c.chunks, v1 = c.vectors * (chunk + 1) / c.chunks;
+            body(begin, end, v0 * kLoadLanes, kSums[end - begin][v1 - v0]);
+        }
+}
+
 }  // namespace
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

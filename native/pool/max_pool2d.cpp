@@ -9,7 +9,6 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int kTaps = 255;  // an index is one byte
 struct Tap {
     int64_t at;     // of its channel 0
     int32_t index;  // in the window
@@ -26,7 +25,7 @@ void max_rows(const MaxPool2d& a, int64_t n, int64_t first, int64_t last) {
             const int64_t x0 = ox * a.SW - a.LEFT;
             const Range columns = inside(x0, a.PW, a.W);
             const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
-            Tap taps[kTaps];
+            Tap taps[kWindowTaps];
             int count = 0;
             for (int64_t i = rows.begin; i < rows.end; ++i)
                 for (int64_t j = columns.begin; j < columns.end; ++j)
@@ -60,14 +59,6 @@ void run_max_pool2d(const MaxPool2d& a) {
     });
 }
 
-PELLUCID_INLINE vi load_places(const uint8_t* p, int64_t lanes) {
-    vb bytes = vb{};
-    if (lanes == V) memcpy(&bytes, p, V);
-    else
-        for (int64_t lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
-    return from_bytes(bytes);
-}
-
 // Backward where windows lie side by side: they are visited in order, and no pixel looks for its own. Row of windows
 // oy, or what is left below them, of picture n.
 void backward_side_by_side(const MaxPool2dBackward& a, int64_t n, int64_t oy) {
@@ -85,7 +76,7 @@ void backward_side_by_side(const MaxPool2dBackward& a, int64_t n, int64_t oy) {
             for (int64_t j = 0; j < a.PW; ++j, dx += a.C)
                 for (int64_t c0 = 0; c0 < a.C; c0 += V) {
                     const int64_t c = vector_start(c0, a.C), lanes = lanes_of(a.C, c, total - at - c, stop - dx - c);
-                    const vi mine = load_places(a.argmax + at + c, lanes) == int32_t(i * a.PW + j);
+                    const vi mine = load_bytes(a.argmax + at + c, lanes) == int32_t(i * a.PW + j);
                     store_lanes(dx + c, floats(bits(load_lanes(a.dy + at + c, lanes)) & mine), lanes);
                 }
         memset(dx, 0, size_t(left) * sizeof(float));
@@ -100,7 +91,7 @@ void backward_rows(const MaxPool2dBackward& a, int64_t n, int64_t first, int64_t
         for (int64_t x = 0; x < a.W; ++x) {
             const Range columns = windows_of(x + a.LEFT, a.PW, a.SW, a.OW);
             float* dx = a.dx + ((n * a.H + y) * a.W + x) * a.C;
-            Tap taps[kTaps];  // the windows that hold this pixel, and its index in each
+            Tap taps[kWindowTaps];  // the windows that hold this pixel, and its index in each
             int count = 0;
             for (int64_t oy = rows.begin; oy < rows.end; ++oy)
                 for (int64_t ox = columns.begin; ox < columns.end; ++ox)
@@ -111,7 +102,7 @@ void backward_rows(const MaxPool2dBackward& a, int64_t n, int64_t first, int64_t
                 vf sum = vf{};
                 for (int t = 0; t < count; ++t) {
                     const int64_t at = taps[t].at + c;
-                    const vi mine = load_places(a.argmax + at, lanes) == taps[t].index;
+                    const vi mine = load_bytes(a.argmax + at, lanes) == taps[t].index;
                     sum += select(mine, load_lanes(a.dy + at, lanes), vf{});
                 }
                 store_lanes(dx + c, sum, lanes);

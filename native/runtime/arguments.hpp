@@ -261,6 +261,10 @@ PELLUCID_CHOICES(PELLUCID_ENUM)
 #undef PELLUCID_NUMBER
 #undef PELLUCID_ENUM
 
+// The place of a maximum in its window is one byte.
+constexpr int kWindowTaps = 255;   // of a window, at most
+constexpr int32_t kNoPlace = 255;  // of a zero that a ReLU gave: no pixel gets its gradient
+
 // What a kernel may find in the data itself; it ends the program. The caller makes errors of the first two, and tells
 // of the third.
 enum : int64_t { kOk = 0, kIndexOutOfRange = 1, kLabelOutOfRange = 2, kNotFinite = 3, kOutOfMemory = 4 };

@@ -49,6 +49,21 @@ bool same_type(const char* format, Py_ssize_t itemsize, char letter) {
     }
 }
 
+// The names of a kernel's fields as Python keeps them, so that no look-up makes and hashes them.
+PyObject* const* names_of(const Signature* signature) {
+    static const std::vector<std::vector<PyObject*>> all = [] {
+        int64_t count = 0;
+        const Signature* table = signatures(count);
+        std::vector<std::vector<PyObject*>> names(static_cast<size_t>(count));
+        for (int64_t i = 0; i < count; ++i)
+            for (const Field* f = table[i].fields; f != table[i].fields + table[i].count; ++f)
+                names[size_t(i)].push_back(PyUnicode_InternFromString(f->name));
+        return names;
+    }();
+    int64_t count = 0;
+    return all[size_t(signature - signatures(count))].data();
+}
+
 // A bound kernel that keeps its arrays alive.
 struct Step : BoundKernel {
     Step(const std::string& name, nb::dict values) {
@@ -60,9 +75,10 @@ struct Step : BoundKernel {
                           std::to_string(nb::len(values)));
         arguments.resize(size_t(signature->count));
         std::vector<int64_t> entries;
+        PyObject* const* const names = names_of(signature);
         for (int64_t i = 0; i < signature->count; ++i) {
             const Field& field = signature->fields[i];
-            PyObject* value = PyDict_GetItemString(values.ptr(), field.name);
+            PyObject* value = PyDict_GetItemWithError(values.ptr(), names[i]);
             if (!value) throw Refusal("kernel '" + name + "' was not given its field '" + field.name + "'");
             arguments[size_t(i)] = word_of(field, value, entries);
         }

@@ -108,7 +108,6 @@ std::string convolution_objection(const Sizes& s) {
 }
 
 std::string pooling_objection(const Sizes& s, const Axis (&axes)[2], const char* channels) {
-    constexpr int64_t kTaps = 255;  // a window's place of the maximum is one byte
     const bool average = s.begins("avg_pool2d");
     for (const Axis& axis : axes) {
         bring_down(s, axis);
@@ -117,8 +116,9 @@ std::string pooling_objection(const Sizes& s, const Axis (&axes)[2], const char*
             return "a window lies wholly on padding";
     }
     const Count taps = Count(s["PH"]) * s["PW"], picture = padded(s, axes[0]) * padded(s, axes[1]) * s[channels];
-    if (!average && kTaps < taps.value)
-        return "a window may have 255 taps, got " + std::to_string(s["PH"]) + "x" + std::to_string(s["PW"]);
+    if (!average && kWindowTaps < taps.value)
+        return "a window may have " + std::to_string(kWindowTaps) + " taps, got " + std::to_string(s["PH"]) + "x" +
+               std::to_string(s["PW"]);
     if (kNumbers <= picture.value || kWork <= (Count(s["N"]) * picture * taps).value)
         return "pictures and windows are too large for the compiled kernel";
     return "";

@@ -28,7 +28,7 @@ Pooled pooled_of(const Arguments& a, int64_t g) {
 // What comes through at a pooled pixel's channels.
 inline vf passed_back(const Pooled& p, int64_t at, int64_t lanes) {
     const vf g = load_lanes(p.dy + at, lanes);
-    if (p.kind == kRelu) return floats(bits(g) & (load_places(p.argmax + at, lanes) != kNoPlace));
+    if (p.kind == kRelu) return floats(bits(g) & (load_bytes(p.argmax + at, lanes) != kNoPlace));
     return p.kind == kLinear ? g : derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
 }
 
@@ -46,7 +46,7 @@ inline void spread(const Pooled& p, int64_t at, int64_t C, const Targets& target
         const int64_t c = vector_start(c0, C), lanes = at_most(C - c, V);
         vf g = load_lanes(p.dy + at + c, lanes);
         if (p.kind != kLinear && p.kind != kRelu) g = derived(g, load_lanes(p.y + at + c, lanes), p.kind, p.slope);
-        const vi winner = load_places(p.argmax + at + c, lanes);  // kNoPlace is no place
+        const vi winner = load_bytes(p.argmax + at + c, lanes);  // kNoPlace is no place
 #pragma GCC unroll 4
         for (int i = 0; i < COUNT; ++i) store_lanes(targets.to[i] + c, floats(bits(g) & (winner == place[i])), lanes);
     }
