@@ -296,3 +296,12 @@ def test_compiled_objects_share_nothing_and_do_not_spill() -> None:
     check = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(check)
     assert [check.main(folder) for folder in folders] == [0] * len(folders)
+
+
+def test_a_module_of_other_sources_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native.runtime, "kernel_fields", lambda: {"softmax": [("x", "array", "f")]})
+    with pytest.raises(BackendError, match=r"do not fit.*scripts/build"):
+        native.signature.signatures.__wrapped__()
+    monkeypatch.setattr(native.steps, "signatures", dict)
+    with pytest.raises(BackendError, match=r"no kernel 'softmax'.*scripts/build"):
+        native.steps._form.__wrapped__("softmax", 2, ())

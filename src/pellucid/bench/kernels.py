@@ -6,7 +6,6 @@ caches where only memory matters. A kernel without a typical call is found by a 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 from pellucid import ops
 from pellucid.bench.calls import made, random_block
 from pellucid.bench.limits import Limits, probe_flops, probe_limits, seconds
-from pellucid.errors import BackendError
+from pellucid.bench.process import in_fresh_process
 from pellucid.ops import native
 from pellucid.ops.table import TABLE, Call, Op
 
@@ -36,24 +35,16 @@ class KernelRate:
     share: float
 
 
-def kernel_names() -> list[str]:
-    """Every kernel that is compiled in."""
-    return sorted(native.signatures())
-
-
 def measure_kernels(threads: int | None = None) -> tuple[Limits, tuple[KernelRate, ...]]:
     """The machine's limits and every line of the table, measured in a fresh process.
 
     Errors: BackendError where there are no compiled kernels.
     """
-    if not native.available:
-        raise BackendError(f"there are no compiled kernels to measure: {native.reason}")
-    count = native.num_threads() if threads is None else threads
+    count = ops.num_threads() if threads is None else threads
     before = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = str(count)  # NumPy's library reads it when it is loaded, in the new process
     try:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            return pool.apply(_measure_all, (count,))
+        return in_fresh_process("kernels", count, _measure_all)
     finally:
         if before is None:
             del os.environ["OPENBLAS_NUM_THREADS"]
@@ -61,8 +52,7 @@ def measure_kernels(threads: int | None = None) -> tuple[Limits, tuple[KernelRat
             os.environ["OPENBLAS_NUM_THREADS"] = before
 
 
-def _measure_all(threads: int) -> tuple[Limits, tuple[KernelRate, ...]]:
-    ops.set_num_threads(threads)
+def _measure_all() -> tuple[Limits, tuple[KernelRate, ...]]:
     limits = probe_limits()
     rates = []
     for op in TABLE.values():

@@ -6,9 +6,7 @@ measured in the same process just before.
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
-import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -18,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import ops, zoo
+from pellucid import zoo
 from pellucid.bench.limits import Limits, probe_limits, seconds
-from pellucid.errors import BackendError, ConfigError
+from pellucid.bench.process import in_fresh_process
+from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.ops import native
 from pellucid.plan import Feed, InferencePlan, TrainingPlan
@@ -87,41 +86,7 @@ def run(job: Job, threads: int | None = None) -> Measurement:
 
     Errors: BackendError where there are no compiled kernels, or the process died (of too little memory, most likely).
     """
-    if not native.available:
-        raise BackendError(f"there are no compiled kernels to measure: {native.reason}")
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, job, threads))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the child's mask too: Ctrl-C is for us
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
-    try:
-        found = ours.recv()
-    except EOFError:
-        raise BackendError(
-            f"measuring {job.network} ({job.work}, batch {job.batch}) ended without a result; is there enough memory?"
-        ) from None
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        process.join()
-    if isinstance(found, Exception):
-        raise found
-    assert isinstance(found, Measurement)
-    return found
-
-
-def _work(pipe: Any, job: Job, threads: int | None) -> None:
-    try:
-        if threads is not None:
-            ops.set_num_threads(threads)
-        pipe.send(measure(job))
-    except Exception as error:  # told to the caller, who raises it
-        pipe.send(error)
+    return in_fresh_process(f"{job.network} ({job.work}, batch {job.batch})", threads, measure, job)
 
 
 def measure(job: Job) -> Measurement:

@@ -58,7 +58,6 @@ from pellucid.ops.dispatch import Backend as Backend
 from pellucid.ops.dispatch import backend as backend
 from pellucid.ops.dispatch import backend_of as backend_of
 from pellucid.ops.dispatch import num_threads as num_threads
-from pellucid.ops.dispatch import recomputed as recomputed
 from pellucid.ops.dispatch import recording as recording
 from pellucid.ops.dispatch import set_num_threads as set_num_threads
 from pellucid.ops.geometry import Array as Array
@@ -70,5 +69,6 @@ from pellucid.ops.given import real_array as real_array
 from pellucid.ops.given import words_of as words_of
 from pellucid.ops.native import choose_direct_convolution as choose_direct_convolution
 from pellucid.ops.native import direct_convolution as direct_convolution
+from pellucid.ops.native import recomputed as recomputed
 
 __all__ = sorted(name for name, value in vars().items() if name[0] != "_" and not isinstance(value, _Module))

@@ -32,7 +32,6 @@ from pellucid.ops.table import Op, row
 Function = TypeVar("Function", bound=Callable[..., object])
 FLOAT = np.dtype(np.float32)
 _recorder: ContextVar[list[tuple[str, str]] | None] = ContextVar("pellucid_ops_recorder", default=None)
-_reference_threads = 1
 _announced = False
 
 
@@ -50,12 +49,7 @@ def backend() -> Backend:
     """The backend that float32 arrays go to on this machine."""
     if native.available:
         return Backend("native", native.instruction_set(), native.num_threads(), "")
-    return Backend("reference", "numpy", _reference_threads, native.reason)
-
-
-def recomputed() -> int:
-    """Pictures whose convolutions this thread has had to compute again, directly, because of their range, so far."""
-    return native.recomputed()
+    return Backend("reference", "numpy", 1, native.reason)
 
 
 def num_threads() -> int:

@@ -13,55 +13,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pellucid.ops import reference  # noqa: F401 (fills the table)
-from pellucid.ops.native.algorithm import (
-    choose_direct_convolution,
-    conv2d_algorithm,
-    convolves_directly,
-    direct_convolution,
-)
-from pellucid.ops.native.conv import conv2d_choice, conv2d_pool_map_pays
-from pellucid.ops.native.cost import Cost, cost
-from pellucid.ops.native.runtime import (
-    MAX_THREADS,
-    Program,
-    Step,
-    available,
-    instruction_set,
-    instruction_sets,
-    num_threads,
-    reason,
-    recomputed,
-    run,
-    set_num_threads,
-)
-from pellucid.ops.native.signature import choices, signatures
-from pellucid.ops.native.steps import step, step_maker
-
-__all__ = [
-    "MAX_THREADS",
-    "Cost",
-    "Program",
-    "Step",
-    "available",
-    "choices",
-    "choose_direct_convolution",
-    "conv2d_algorithm",
-    "conv2d_choice",
-    "conv2d_pool_map_pays",
-    "convolves_directly",
-    "cost",
-    "direct_convolution",
-    "instruction_set",
-    "instruction_sets",
-    "num_threads",
-    "reason",
-    "recomputed",
-    "run",
-    "set_num_threads",
-    "signatures",
-    "step",
-    "step_maker",
-]
+from pellucid.ops.native.algorithm import choose_direct_convolution as choose_direct_convolution
+from pellucid.ops.native.algorithm import conv2d_algorithm as conv2d_algorithm
+from pellucid.ops.native.algorithm import convolves_directly as convolves_directly
+from pellucid.ops.native.algorithm import direct_convolution as direct_convolution
+from pellucid.ops.native.conv import conv2d_choice as conv2d_choice
+from pellucid.ops.native.conv import conv2d_pool_map_pays as conv2d_pool_map_pays
+from pellucid.ops.native.cost import Cost as Cost
+from pellucid.ops.native.cost import cost as cost
+from pellucid.ops.native.runtime import MAX_THREADS as MAX_THREADS
+from pellucid.ops.native.runtime import Program as Program
+from pellucid.ops.native.runtime import Step as Step
+from pellucid.ops.native.runtime import available as available
+from pellucid.ops.native.runtime import instruction_set as instruction_set
+from pellucid.ops.native.runtime import instruction_sets as instruction_sets
+from pellucid.ops.native.runtime import num_threads as num_threads
+from pellucid.ops.native.runtime import reason as reason
+from pellucid.ops.native.runtime import recomputed as recomputed
+from pellucid.ops.native.runtime import run as run
+from pellucid.ops.native.runtime import set_num_threads as set_num_threads
+from pellucid.ops.native.signature import choices as choices
+from pellucid.ops.native.signature import signatures as signatures
+from pellucid.ops.native.steps import step as step
+from pellucid.ops.native.steps import step_maker as step_maker
 
 
 def __getattr__(name: str) -> Callable[..., Step]:

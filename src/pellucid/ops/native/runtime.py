@@ -8,10 +8,10 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import BackendError, ConfigError
-from pellucid.ops.geometry import Array
 
 try:
     import pellucid.ops._native as _native  # named in full, so that the reason is the true one
+    from pellucid.ops._native import Program as _Program
     from pellucid.ops._native import Step as Step
 except ImportError as error:
     available = False
@@ -24,6 +24,9 @@ except ImportError as error:
 
         class Step:
             """Stands in for the compiled class, so that isinstance works; none is ever made."""
+
+        class _Program:
+            """The same."""
 
 else:
     available = True
@@ -105,10 +108,11 @@ def recomputed() -> int:
     return _native.recomputed() if available else 0
 
 
-class Program:
+class Program(_Program):
     """Consecutive steps as one call: the GIL is released once, and one workspace serves all.
 
-    `run(n)` gives every step that has a batch size the size n, at most the one it was built with.
+    `run(n)` gives every step that has a batch size the size n, at most `batch`, the one it was built with
+    (-1 where no step has one).
     fixed_weights: what kernels make of weights, such as packed copies, is kept from run to run; `refresh` says that
     the weights have changed.
     """
@@ -116,11 +120,7 @@ class Program:
     def __init__(self, steps: Sequence[Step], *, fixed_weights: bool = False) -> None:
         if not available:
             raise BackendError(f"no compiled kernels: {reason}")
-        self._program = _native.Program(list(steps), fixed_weights)
-
-    def refresh(self) -> None:
-        """Make anew, at the next run, what was kept of the weights."""
-        self._program.refresh()
+        super().__init__(list(steps), fixed_weights)
 
     def run(self, n: int | None = None) -> bool:
         """True if every step ran; False if `stop_unless_finite` ended the program.
@@ -129,10 +129,10 @@ class Program:
         """
         if n is not None and n < 0:
             raise BackendError(f"a program cannot run a batch of {n}")
-        return self._program.run(-1 if n is None else n)
+        return super().run(-1 if n is None else n)
 
     def run_steps(
-        self, n: int, count: int, before: Sequence[tuple[Array, Array]], after: Sequence[tuple[Array, Array]]
+        self, n: int, count: int, before: Sequence[tuple[object, object]], after: Sequence[tuple[object, object]]
     ) -> int:
         """`count` runs in one call; before run i each (array, values) of `before` gets array = values[i], after it
         each of `after` gives values[i] = array. Returns the runs that ended well: fewer where `stop_unless_finite` said
@@ -142,16 +142,4 @@ class Program:
         """
         if n < 0:
             raise BackendError(f"a program cannot run a batch of {n}")
-        return self._program.run_steps(n, count, before, after)
-
-    def __len__(self) -> int:
-        return len(self._program)
-
-    @property
-    def batch(self) -> int:
-        """The largest n that run takes; -1 if no step has a batch size."""
-        return self._program.batch
-
-    @property
-    def workspace_bytes(self) -> int:
-        return self._program.workspace_bytes
+        return super().run_steps(n, count, before, after)

@@ -69,17 +69,26 @@ class Signature:
 
 @cache
 def signatures() -> dict[str, Signature]:
-    """Of every kernel that is compiled in."""
-    found = {}
-    for kernel, fields in runtime.kernel_fields().items():
-        arrays = {}
-        for name, kind, dtype, writable, extent in fields:
-            if kind == "array":
-                inside = extent.removeprefix("maybe(").removesuffix(")") if extent.startswith("maybe(") else extent
-                arrays[name] = ArrayField(name, dtype, writable, tuple(inside.split(" * ")), inside != extent)
-        sizes, reals = (tuple(name for name, kind, *_ in fields if kind == one) for one in ("size", "real"))
-        found[kernel] = Signature(arrays, sizes, reals)
-    return found
+    """Of every kernel that is compiled in. Errors: BackendError where that module was built from other sources."""
+    try:
+        return {kernel: _signature(fields) for kernel, fields in runtime.kernel_fields().items()}
+    except (AttributeError, ValueError) as error:  # no such function, or it gives something else
+        raise outdated(str(error)) from None
+
+
+def _signature(fields: list[tuple[str, str, str, bool, str]]) -> Signature:
+    arrays = {}
+    for name, kind, dtype, writable, extent in fields:
+        if kind == "array":
+            inside = extent.removeprefix("maybe(").removesuffix(")") if extent.startswith("maybe(") else extent
+            arrays[name] = ArrayField(name, dtype, writable, tuple(inside.split(" * ")), inside != extent)
+    sizes, reals = (tuple(name for name, kind, *_ in fields if kind == one) for one in ("size", "real"))
+    return Signature(arrays, sizes, reals)
+
+
+def outdated(how: str) -> BackendError:
+    """The error for a compiled module that was built from other sources."""
+    return BackendError(f"the compiled kernels do not fit this Python code ({how}); compile them again: scripts/build")
 
 
 choices = cache(runtime.field_choices)

@@ -13,7 +13,7 @@ from pellucid.errors import BackendError
 from pellucid.ops.geometry import Shape
 from pellucid.ops.native import runtime
 from pellucid.ops.native.algorithm import algorithm_number
-from pellucid.ops.native.signature import signatures, sizes_of
+from pellucid.ops.native.signature import outdated, signatures, sizes_of
 from pellucid.ops.table import TABLE, Op
 
 if TYPE_CHECKING:
@@ -118,8 +118,11 @@ class _Form:
 
 @cache
 def _form(name: str, count: int, options: tuple[str, ...]) -> _Form:
-    """Errors: TypeError for arguments that the operation does not take, or lacks."""
+    """Errors: TypeError for arguments that the operation does not take, or lacks; BackendError for a kernel that has
+    not been compiled, or takes no such array."""
     op = TABLE[name]
+    if op.kernel not in signatures():
+        raise outdated(f"no kernel {op.kernel!r}")
     signature = signatures()[op.kernel]
     op.signature.bind(*range(count), **dict.fromkeys(one for one in options if one != "algorithm"))
     if "algorithm" in options and "ALGORITHM" not in signature.sizes:
@@ -130,6 +133,8 @@ def _form(name: str, count: int, options: tuple[str, ...]) -> _Form:
         known = op.fields.get(parameter, parameter)
         one, *more = (known,) if isinstance(known, str) else known
         kind = "array" if one in signature.arrays else "real" if one in signature.reals else "size"
+        if kind == "size" and parameter in op.arrays:
+            raise outdated(f"{op.kernel} has no array {one!r}")
         of[parameter] = kind, one, {np.dtype(signature.arrays[each].dtype): each for each in (one, *more) if more}
     values = {**op.fixed} | {of[each][1]: value for each, value in op.defaults.items() if each not in names}
     fields = _empty(op.kernel)

@@ -7,28 +7,13 @@ float32 out, with long sums kept in float64.
 
 from __future__ import annotations
 
-from pellucid.ops.reference import (
-    conv,
-    conv_pool,
-    data,
-    linear,
-    loss,
-    nonlinear,
-    normalization,
-    optimizer,
-    pool,
-    random,
-)
-
-__all__ = [
-    "conv",
-    "conv_pool",
-    "data",
-    "linear",
-    "loss",
-    "nonlinear",
-    "normalization",
-    "optimizer",
-    "pool",
-    "random",
-]
+from pellucid.ops.reference import conv as conv
+from pellucid.ops.reference import conv_pool as conv_pool
+from pellucid.ops.reference import data as data
+from pellucid.ops.reference import linear as linear
+from pellucid.ops.reference import loss as loss
+from pellucid.ops.reference import nonlinear as nonlinear
+from pellucid.ops.reference import normalization as normalization
+from pellucid.ops.reference import optimizer as optimizer
+from pellucid.ops.reference import pool as pool
+from pellucid.ops.reference import random as random

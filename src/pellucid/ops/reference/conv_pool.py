@@ -49,10 +49,8 @@ def conv2d_pool(
     Every activation rises, so the maximum may be taken before it.
     """
     z = np.empty(geometry.conv2d_shape(x.shape, kernel.shape, **convolution), y.dtype)
-    conv2d(x, kernel, bias, z, **convolution)
+    conv2d(x, kernel, bias, z, **convolution, activation=activation if average else "linear", slope=slope)
     if average:
-        if activation != "linear":
-            activate(z, z, activation, slope=slope)
         avg_pool2d(z, y, **pooling)
         return
     places = np.empty(y.shape, np.uint8) if argmax is None else argmax
@@ -158,9 +156,7 @@ def conv2d_pool_map(
 ) -> None:
     """y = avg_pool2d of map, map (N,O,OH,OW) = activation(x (*) kernel + bias) in planes, for the gradient."""
     z = np.empty(geometry.conv2d_shape(x.shape, kernel.shape, **convolution), y.dtype)
-    conv2d(x, kernel, bias, z, **convolution)
-    if activation != "linear":
-        activate(z, z, activation, slope=slope)
+    conv2d(x, kernel, bias, z, **convolution, activation=activation, slope=slope)
     avg_pool2d(z, y, **pooling)
     map[...] = z.transpose(0, 3, 1, 2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pellucid.ops.geometry import Array
@@ -70,38 +72,38 @@ def binary_cross_entropy(
     _finish(each, sigmoid(logits) - wanted, logits, targets, weights, losses, hits, dlogits, accuracy)
 
 
+def elementwise(terms: Callable[[Array], tuple[Array, Array]]) -> Callable[..., None]:
+    """The twin of a loss that is the mean of terms: they, and their derivatives, follow from prediction - targets."""
+
+    def loss(
+        prediction: Array,
+        targets: Array,
+        weights: Array | None,
+        losses: Array,
+        hits: Array | None,
+        dprediction: Array | None,
+        *,
+        accuracy: str | None = None,
+    ) -> None:
+        each, derivative = terms(prediction - targets)
+        _finish(each, derivative, prediction, targets, weights, losses, hits, dprediction, accuracy)
+
+    loss.__name__, loss.__doc__ = terms.__name__, terms.__doc__
+    return loss
+
+
 @op(kernel="elementwise_loss", fixed={"LOSS": "mean_squared_error"})
-def mean_squared_error(
-    prediction: Array,
-    targets: Array,
-    weights: Array | None,
-    losses: Array,
-    hits: Array | None,
-    dprediction: Array | None,
-    *,
-    accuracy: str | None = None,
-) -> None:
+@elementwise
+def mean_squared_error(difference: Array) -> tuple[Array, Array]:
     """losses = mean of (p - t)^2 over all but the first axis; dprediction = weights * 2 (p - t) / (entries of p)."""
-    difference = prediction - targets
-    each = difference * difference
-    _finish(each, 2 * difference, prediction, targets, weights, losses, hits, dprediction, accuracy)
+    return difference * difference, 2 * difference
 
 
 @op(kernel="elementwise_loss", fixed={"LOSS": "mean_absolute_error"})
-def mean_absolute_error(
-    prediction: Array,
-    targets: Array,
-    weights: Array | None,
-    losses: Array,
-    hits: Array | None,
-    dprediction: Array | None,
-    *,
-    accuracy: str | None = None,
-) -> None:
+@elementwise
+def mean_absolute_error(difference: Array) -> tuple[Array, Array]:
     """losses = mean of |p - t| over all but the first axis; dprediction = weights * sign(p - t) / (entries of p)."""
-    difference = prediction - targets
-    each = np.abs(difference)
-    _finish(each, np.sign(difference), prediction, targets, weights, losses, hits, dprediction, accuracy)
+    return np.abs(difference), np.sign(difference)
 
 
 def _finish(
