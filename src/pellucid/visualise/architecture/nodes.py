@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -107,25 +107,32 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
         elif own.role != "flatten" and shape != before:
             raise ConfigError(f"{own.place()} is not drawn node by node; take the style blocks")
     columns = [_column(shape, layer) for shape, layer, _ in arrays]
+    links = [() if own is None or own.role == "dense" else links_of(own, before) for _, own, before in arrays]
     notes = {block.name: block.notes for block in blocks_of(model)}
     tall = max(column.extent[1] for column in columns)
     title = say("{name}: {count:,} parameters, node by node", name=clip(model.name, 60), count=model.count_params())
     top = MARGIN + 13 + 16 + RADIUS
-    drawing = Drawing(0, 0, title)
-    words = [_words(*array, notes, say) for array in arrays]
-    x = MARGIN
+    words = [_words(*array, len(each), notes, say) for array, each in zip(arrays, links, strict=True)]
+    wides = [
+        max([column.extent[0] + 2 * RADIUS, *(text_width(text, SMALL, bold=True) for text in texts)])
+        for column, texts in zip(columns, words, strict=True)
+    ]
+    legend = _legend([layer for _, layer, _ in arrays], any(len(each) > MAX_STYLED for each in links), say)
+    end = MARGIN + sum(wides) + COLUMN_GAP * (len(wides) - 1)
+    width = max([end, MARGIN + text_width(title, 13, bold=True), *(MARGIN + text_width(t, SMALL) for t in legend)])
+    drawing = Drawing(width + MARGIN, 0, title)
+    x = MARGIN + (width - end) / 2
     placed: list[NodeColumn] = []
     lines: list[Item] = []
     circles: list[Circle] = []
     labels: list[Item] = []
     bottom = top + tall + RADIUS + 18
-    for place, (column, (shape, layer, before)) in enumerate(zip(columns, arrays, strict=True)):
-        wide = max([column.extent[0] + 2 * RADIUS, *(text_width(text, SMALL, bold=True) for text in words[place])])
+    for place, (column, wide, (shape, layer, _)) in enumerate(zip(columns, wides, arrays, strict=True)):
         across, height = column.extent
         here = column.moved(x + (wide - across) / 2, top + (tall - height) / 2)
         marked: set[int] = set()
         if layer is not None:
-            drawn, marked = _lines(layer, before, placed[-1], here)
+            drawn, marked = _lines(layer, shape[-1], links[place], placed[-1], here)
             lines += drawn
         placed.append(here)
         names = times(shape)
@@ -135,17 +142,11 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
         circles += [Circle(cx, cy, 1.1, INK) for cx, cy in here.dots]
         for number, text in enumerate(words[place]):
             labels.append(Text(x + wide / 2, bottom + LEADING * number, text, SMALL, bold=number == 0))
-        x += wide + (COLUMN_GAP if place < len(columns) - 1 else 0)
+        x += wide + COLUMN_GAP
     bottom += LEADING * max(map(len, words)) + 4
-    legend = _legend([layer for _, layer, _ in arrays], any(circle.fill == MARKED for circle in circles), say)
-    drawing.width = max(
-        [x, MARGIN + text_width(title, 13, bold=True), *(MARGIN + text_width(t, SMALL) for t in legend)]
-    )
-    shift = (drawing.width - x) / 2
-    drawing.add(_shifted([*lines, *circles, *labels], shift))
+    drawing.add([*lines, *circles, *labels])
     drawing.add([Text(MARGIN, MARGIN + 13, title, 13, "start", bold=True)])
     drawing.add([Text(MARGIN, bottom + LEADING * i, text, SMALL, "start") for i, text in enumerate(legend)])
-    drawing.width += MARGIN
     drawing.height = bottom + LEADING * len(legend) + MARGIN - LEADING
     return drawing
 
@@ -183,17 +184,17 @@ def _column(shape: Shape, layer: Layer | None) -> NodeColumn:
     return NodeColumn(places)
 
 
-def _lines(layer: Layer, before: Shape, sources: NodeColumn, targets: NodeColumn) -> tuple[list[Item], set[int]]:
-    """The connections that are drawn, and the units whose windows are."""
+def _lines(
+    layer: Layer, channels: int, links: Sequence[Link], sources: NodeColumn, targets: NodeColumn
+) -> tuple[list[Item], set[int]]:
+    """The connections that are drawn, and the units whose windows are. channels: of what the layer gives."""
     if layer.role == "dense":
         pairs = ((start, end) for start in sources.places.values() for end in targets.places.values())
         return [Line(pair, "#8A8A8A", 0.5) for pair in pairs], set()
-    links = links_of(layer, before)
     if len(links) <= MAX_STYLED:
         strong, marked = set(links), set()
     else:
         outputs = sorted({link.target for link in links})
-        channels = layer.output_shape(before)[-1]
         marked = {outputs[0], outputs[len(outputs) - channels]}  # a channel's first and last
         strong = {link for link in links if link.target in marked}
     weights = sorted({link.weight for link in strong})
@@ -213,7 +214,7 @@ def _lines(layer: Layer, before: Shape, sources: NodeColumn, targets: NodeColumn
 
 
 def _words(
-    shape: Shape, layer: Layer | None, before: Shape, notes: dict[str, tuple[str, ...]], say: Labels
+    shape: Shape, layer: Layer | None, before: Shape, links: int, notes: dict[str, tuple[str, ...]], say: Labels
 ) -> list[str]:
     """What is written under a column: the layer, its shape, how much is connected and how many weights that takes."""
     if layer is None:
@@ -226,7 +227,7 @@ def _words(
     if layer.role == "dense":
         lines.append(f"{inputs:,} x {outputs:,} = " + say("{count:,} weights", count=weights))
     else:
-        lines.append(say("{count:,} connections", count=len(links_of(layer, before))))
+        lines.append(say("{count:,} connections", count=links))
         if weights:
             lines.append(say("{count:,} weights, shared", count=weights))
             lines.append(say("(fully: {sum})", sum=f"{inputs:,} x {outputs:,} = {inputs * outputs:,}"))
@@ -240,13 +241,3 @@ def _legend(layers: Sequence[Layer | None], marked: bool, say: Labels) -> list[s
     if marked:
         lines.append(say("Filled units: those whose windows are drawn strong; the others' are faint."))
     return lines
-
-
-def _shifted(items: Sequence[Item], right: float) -> list[Item]:
-    moved: list[Item] = []
-    for item in items:
-        if isinstance(item, Line):
-            moved.append(replace(item, points=tuple((x + right, y) for x, y in item.points)))
-        elif isinstance(item, Text | Circle):
-            moved.append(replace(item, x=item.x + right))
-    return moved
