@@ -37,7 +37,6 @@ class Polygon:
     fill: str
     edge: str = INK
     width: float = 0.7
-    dash: tuple[float, ...] = ()
     tip: str = ""
 
 
@@ -141,23 +140,19 @@ def _svg_item(item: Item) -> str:
         style = f'text-anchor="{item.anchor}" fill="{item.colour}"{weight}'
         return f"<text {place} {style}>{_escaped(item.text)}</text>"
     if isinstance(item, Line):
-        drawn = f'fill="none" stroke="{item.colour}" stroke-width="{_number(item.width)}"{_dashes(item.dash)}'
+        dash = f' stroke-dasharray="{" ".join(map(_number, item.dash))}"' if item.dash else ""
+        drawn = f'fill="none" stroke="{item.colour}" stroke-width="{_number(item.width)}"{dash}'
         return f'<polyline points="{_points(item.points)}" {drawn}/>'
     paint = f'fill="{item.fill}" stroke="{item.edge}" stroke-width="{_number(item.width)}"'
     tip = f"<title>{_escaped(item.tip)}</title>" if item.tip else ""
     if isinstance(item, Circle):
         place = f'cx="{_number(item.x)}" cy="{_number(item.y)}" r="{_number(item.radius)}"'
         return f"<circle {place} {paint}>{tip}</circle>"
-    joins = f'{paint} stroke-linejoin="round"{_dashes(item.dash)}'
-    return f'<polygon points="{_points(item.points)}" {joins}>{tip}</polygon>'
+    return f'<polygon points="{_points(item.points)}" {paint} stroke-linejoin="round">{tip}</polygon>'
 
 
 def _points(points: Sequence[Point]) -> str:
     return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
-
-
-def _dashes(dash: tuple[float, ...]) -> str:
-    return f' stroke-dasharray="{" ".join(map(_number, dash))}"' if dash else ""
 
 
 def _number(value: float) -> str:
@@ -200,13 +195,13 @@ def to_figure(drawing: Drawing, axes: Any = None) -> Figure:
             xs, ys = zip(*item.points, strict=True)
             shape = Line2D(xs, ys, color=item.colour, lw=size * item.width)
             shape.set_solid_capstyle("butt")
+            if item.dash:
+                shape.set_linestyle((0, tuple(step / item.width for step in item.dash)))
         elif isinstance(item, Circle):
             shape = RoundPatch((item.x, item.y), item.radius, fc=item.fill, ec=item.edge, lw=size * item.width)
         else:
             shape = PolygonPatch(item.points, closed=True, fc=item.fill, ec=item.edge, lw=size * item.width)
             shape.set_joinstyle("round")
-        if not isinstance(item, Circle) and item.dash:
-            shape.set_linestyle((0, tuple(step / item.width for step in item.dash)))
         shape.set_zorder(order)
         axes.add_artist(shape)
     figure_of: Figure = axes.figure
