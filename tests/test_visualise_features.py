@@ -21,7 +21,9 @@ from pellucid.visualise import (
     importance,
     small_grid,
 )
-from pellucid.visualise.features.figure import drawn_channels
+from pellucid.visualise.drawing.figure import new_figure
+from pellucid.visualise.features.data import LayerFeatures
+from pellucid.visualise.features.figure import draw_layer, drawn_channels
 
 MAPS = np.random.default_rng(0).random((3, 5, 7)).astype(np.float32)
 
@@ -276,3 +278,9 @@ def test_grids_refuse_what_does_not_fit() -> None:
         channel_panels(conv, np.ones(4))
     with pytest.raises(ShapeError, match="no maps to draw"):
         channel_panels(Flatten(), picture)
+
+
+def test_a_long_row_is_on_the_scale_of_its_finite_numbers() -> None:
+    ax = new_figure(2, 2).subplots()
+    draw_layer(ax, LayerFeatures("fc", np.append(np.linspace(0, 3, 199), np.inf)))
+    assert ax.get_xlabel() == "black 0, white 3"
