@@ -12,7 +12,19 @@ import pytest
 from commands import Command
 
 import pellucid
-from pellucid import Dense, Flatten, Input, Sequential, datasets, optimizers, resume_run, train_run, zoo
+from pellucid import (
+    Dense,
+    Flatten,
+    Input,
+    Sequential,
+    datasets,
+    losses,
+    optimizers,
+    resume_run,
+    schedules,
+    train_run,
+    zoo,
+)
 from pellucid.cli.train import OPTIONS
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.train import Stop
@@ -93,6 +105,23 @@ def test_a_model_keeps_what_it_was_compiled_with(tmp_path: Path) -> None:
     assert resume_run(run.folder, 2, data=data, verbose=0).history.epoch == [0, 1]
     other = train_run(small_model(), data, **SMALL, epochs=1, optimizer="adam", out=tmp_path / "other")
     assert other.model.optimizer.config()["type"] == "Adam"
+
+
+def test_optimizer_and_loss_may_be_objects(tmp_path: Path) -> None:
+    optimizer = optimizers.SGD(schedules.Cosine(0.1, 40), clipnorm=1)
+    given: dict[str, Any] = {"optimizer": optimizer, "loss": losses.CategoricalCrossentropy(label_smoothing=0.1)}
+    run = train_run(**SMALL, epochs=1, **given, settings={"momentum": 0.5}, out=tmp_path / "run")
+    again = resume_run(run.folder, 2, verbose=0)
+    straight = train_run(**SMALL, epochs=2, **given, settings={"momentum": 0.5}, out=tmp_path / "straight")
+    assert again.model.optimizer.config() == {**optimizer.config(), "momentum": 0.5}
+    assert again.model.loss.config() == given["loss"].config()
+    np.testing.assert_array_equal(again.model.parameters.vector, straight.model.parameters.vector)
+
+    class Mine(optimizers.SGD):
+        pass
+
+    with pytest.raises(ConfigError, match=r"optimizer=Mine\(...\): a run cannot write down a class of your own"):
+        train_run(**SMALL, optimizer=Mine(), out=tmp_path / "mine")
 
 
 def test_a_run_says_what_it_does_unless_it_is_to_be_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

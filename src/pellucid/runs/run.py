@@ -31,7 +31,9 @@ from pellucid.runs.weights import begin_from, load_weights
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
+    from pellucid.losses import Loss
     from pellucid.model import Model
+    from pellucid.optimizers import Optimizer
     from pellucid.train import Checkpoints, Examples, History, Listener, Saved, TrainConfig
 
 
@@ -61,9 +63,9 @@ def train_run(
     validation: str | Path | float | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
-    optimizer: str | None = None,
+    optimizer: str | Optimizer | None = None,
     learning_rate: float | None = None,
-    loss: str | None = None,
+    loss: str | Loss | None = None,
     settings: Mapping[str, Any] | None = None,
     size: int | tuple[int, int] | None = None,
     resize: str | None = None,
@@ -90,12 +92,13 @@ def train_run(
     model: a network's name in `pellucid.zoo`, or a model, which keeps the optimizer and loss it was compiled with
     unless others are named; None: photo-net for a folder, else simple-convnet. data: a data set's name, a folder with a
     sub-folder a class, or a Dataset. validation: what is judged after each epoch, a folder or a share such as 0.1;
-    None: the test pictures. settings: arguments of network, optimizer or loss by their names, "schedule", and of
-    layers: {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files.
-    augment: "standard" or "none". standardize: bring each channel to mean 0 and deviation 1. class_weight: "balanced".
-    patience: stop after so many epochs without a better one. weights: a run, or a file, whose weights it begins with.
-    freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
-    runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
+    None: the test pictures. optimizer, loss: a name, or one of ours as an object. settings: arguments of network,
+    optimizer or loss by their names, "schedule", and of layers: {"hidden_size": 50, "conv1.filters": 16}. size, resize:
+    of pictures that are read from files. augment: "standard" or "none". standardize: bring each channel to mean 0 and
+    deviation 1. class_weight: "balanced". patience: stop after so many epochs without a better one. weights: a run, or
+    a file, whose weights it begins with. freeze: layers that are not trained. limit, test_limit: of pictures. out: the
+    folder; None: the first free runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks
+    instead of `verbose`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
@@ -166,7 +169,7 @@ def train_run(
     training = {
         **config.to_json(),
         "optimizer": network.optimizer.config(),
-        "loss": network.loss.config()["type"] if kept else loss or recipe.loss,
+        "loss": (loss or recipe.loss) if isinstance(loss, str | None) and not kept else network.loss.config()["type"],
         "schedule": schedule,
         "learning_rate": rate,
         "doctor": doctor,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pellucid._fixed import is_own
 from pellucid._progress import WorkBar
 from pellucid.errors import ConfigError, shown, unknown_name
 
@@ -47,30 +48,31 @@ def naming(model: str | Model | None, data: str, source: Model | None) -> tuple[
 
 def settle(
     model: str | None,
-    optimizer: str | None,
+    optimizer: str | Optimizer | None,
     lr: float | None,
-    loss: str | None,
+    loss: str | Loss | None,
     given: Mapping[str, Any],
     recipe: Recipe,
 ) -> tuple[dict[str, Any], Optimizer, Loss, str | None]:
     """The network's own settings, the optimizer and the loss with theirs, and the schedule's name.
 
-    model: None for a network whose layers are there already; arguments of layers can still be set.
-    Errors: ConfigError for an unknown network, optimizer, loss or setting.
+    model: None for a network whose layers are there already; arguments of layers can still be set. An optimizer or loss
+    given as an object is made anew from its config, with its settings.
+    Errors: ConfigError for an unknown network, optimizer, loss or setting, and for an object of a user's own class.
     """
     from pellucid import losses, optimizers, zoo
 
     of_network = [] if model is None else list(zoo.options_of(model))
-    settings = {**(recipe.settings if model else {}), "schedule": recipe.schedule, **given}
     optimizer, loss = optimizer or recipe.optimizer, loss or recipe.loss
-    usual = optimizers.get(optimizer).config()
-    if optimizer.lower() == recipe.optimizer:
+    usual, judge = _written("optimizer", optimizers.get(optimizer)), _written("loss", losses.get(loss))
+    if isinstance(optimizer, str) and optimizer.lower() == recipe.optimizer:
         usual |= recipe.of_optimizer
-    judge = losses.get(loss).config()
+    usual_schedule = None if isinstance(usual["learning_rate"], dict) else recipe.schedule  # it may have its own
+    settings = {**(recipe.settings if model else {}), "schedule": usual_schedule, **given}
     owners = [
         (model or "the network", [*of_network, *(key for key in settings if "." in key)]),
-        (optimizer, [key for key in usual if key != "type"]),
-        (loss, [key for key in judge if key != "type"]),
+        (_called(optimizer), [key for key in usual if key != "type"]),
+        (_called(loss), [key for key in judge if key != "type"]),
         ("train", ["schedule"]),
     ]
     of_model, of_optimizer, of_loss, of_training = divide(settings, owners)
@@ -83,6 +85,23 @@ def settle(
         losses.get(judge | of_loss),
         None if schedule is None else str(schedule),
     )
+
+
+def _written(role: str, chosen: Optimizer | Loss) -> dict[str, Any]:
+    """What a run keeps of an optimizer or a loss, and is made from when it goes on.
+
+    Errors: ConfigError for one of a class of the user's own, which that cannot be.
+    """
+    if is_own(chosen):
+        raise ConfigError(
+            f"{role}={type(chosen).__name__}(...): a run cannot write down a class of your own, so it could not be "
+            "resumed; compile the model with it and call fit"
+        )
+    return chosen.config()
+
+
+def _called(given: str | Optimizer | Loss) -> str:
+    return given if isinstance(given, str) else type(given).__name__
 
 
 def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str]]]) -> list[dict[str, Any]]:
