@@ -10,7 +10,7 @@ import typer
 from pellucid._progress import WorkBar, working
 from pellucid._text import say
 from pellucid.cli.output import JsonFlag, print_json, print_table
-from pellucid.runs.data_notes import tell_warnings
+from pellucid.runs.console import tell_warnings
 
 if TYPE_CHECKING:
     from pellucid.datasets import Known

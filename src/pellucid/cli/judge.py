@@ -12,7 +12,7 @@ from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, perce
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model.background import looks_inverted
-from pellucid.runs.data_notes import tell_left_out
+from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import find_folder, find_model, read_record
 
 if TYPE_CHECKING:

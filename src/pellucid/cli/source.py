@@ -22,7 +22,7 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.runs.data_notes import tell_left_out
+from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import (
     LOG_FILE,
     RUN_FILE,

@@ -19,8 +19,7 @@ from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError
-from pellucid.runs.console import Console
-from pellucid.runs.data_notes import tell_data
+from pellucid.runs.console import Console, tell_data
 from pellucid.runs.folder import ANSWERS_FILE, read_record
 from pellucid.runs.resume import resume_run
 from pellucid.runs.run import Run, train_run

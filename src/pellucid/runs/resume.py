@@ -70,7 +70,7 @@ def _go_on(
 ) -> Run:
     from pellucid.model.file import model_of
     from pellucid.train import other_backend
-    from pellucid.train.resume import training_facts
+    from pellucid.train.resume import rescheduled, training_facts
 
     place = training_facts(saved)
     training = record["training"]
@@ -83,11 +83,12 @@ def _go_on(
         loading = _loading(record["data"]["loading"])
         dataset = load_data(**(loading if data is None else {**loading, "data": data}), bar=bar)
     console.data(dataset, known=True)
-    rescheduled = config.epochs != training["epochs"] and training["schedule"] is not None
+    anew = config.epochs != training["epochs"] and training["schedule"] is not None
     steps_per_epoch = -(-len(dataset.train) // config.batch_size)
-    if rescheduled:
+    if anew:
         network.optimizer.learning_rate = training["learning_rate"]
         fit_schedule(network.optimizer, training["schedule"], config.epochs * steps_per_epoch)
+        saved = rescheduled(saved, network.optimizer.config()["learning_rate"])
     examples = prepare(network, dataset, config)
     _check_best(folder / MODEL_FILE, place["best_epoch"], console)
     difference = other_backend(saved)
@@ -95,7 +96,7 @@ def _go_on(
         console.note(difference)
     done = f"epoch {place['epoch']}" + (f" and {place['batch']} of {steps_per_epoch} steps" if place["batch"] else "")
     console.say(f"{record['model']['name']} on {dataset.name}: goes on after {done}, to epoch {config.epochs}")
-    if rescheduled:
+    if anew:
         console.say(f"schedule={training['schedule']} is fitted to {config.epochs} epochs from here on")
     if place["epoch"] == config.epochs:
         console.note(f"(all {config.epochs} epochs are done; epochs=N trains on)")
@@ -105,18 +106,7 @@ def _go_on(
         "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
         "resumed": [*record.get("resumed", []), resumed],
     }
-    return go(
-        folder,
-        checkpoints,
-        network,
-        dataset,
-        examples,
-        config,
-        renewed,
-        console,
-        resume=saved,
-        rescheduled=rescheduled,
-    )
+    return go(folder, checkpoints, network, dataset, examples, config, renewed, console, resume=saved)
 
 
 def _run_folder(run: Path) -> Inside:

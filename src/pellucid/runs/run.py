@@ -199,11 +199,10 @@ def go(
     console: Console,
     *,
     resume: Saved | None = None,
-    rescheduled: bool = False,
 ) -> Run:
     """Train, and unless somebody stopped it draw and judge.
 
-    folder: locked by whoever calls. resume, rescheduled: as in `run_training`.
+    folder: locked by whoever calls. resume: as in `run_training`.
     """
     from pellucid.runs.training import On, run_training
     from pellucid.train import TrainingStarted
@@ -221,7 +220,6 @@ def go(
             test=None if dataset.held_out is dataset.test else dataset.test.images,
             checkpoints=checkpoints,
             resume=resume,
-            rescheduled=rescheduled,
             # the first checkpoint stands by then, so a run that has this file can go on
             first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
         )

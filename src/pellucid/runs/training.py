@@ -51,7 +51,6 @@ def run_training(
     test: Any = None,
     checkpoints: Checkpoints | None = None,
     resume: Saved | None = None,
-    rescheduled: bool = False,
     first: Sequence[Listener] = (),
 ) -> History:
     """Train, and keep everything in the folder `out`, which must exist.
@@ -61,8 +60,8 @@ def run_training(
 
     However training ends once it has begun, `last.safetensors` holds the newest parameters, `model.safetensors` those
     of the best epoch; only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever
-    calls has locked. resume: go on from there; rescheduled as in `Trainer.resume`. first: hear that training starts
-    before anything but the first checkpoint is written.
+    calls has locked. resume: go on from there. first: hear that training starts before anything
+    but the first checkpoint is written.
     """
     run = out if isinstance(out, Inside) else Inside(out)
 
@@ -98,7 +97,7 @@ def run_training(
         if folder.is_dir():
             remove_leftovers(folder)
     if resume is not None:
-        trainer.resume(resume, rescheduled=rescheduled)
+        trainer.resume(resume)
     at_once = False
     try:
         return trainer.run()

@@ -50,7 +50,7 @@ class Features:
     """What a base gives for pictures, computed batch by batch and kept.
 
     parts: training and held-out examples. folder: where a file may be made; None: in the user's cache. tell: hands an
-    event to whoever listens; an answer of False ends the work.
+    event to whoever listens, and ends the work by an exception.
     """
 
     model: Trainable
@@ -58,7 +58,7 @@ class Features:
     parts: Sequence[Examples]
     batch_size: int
     folder: Path | None
-    tell: Callable[[Event], bool]
+    tell: Callable[[Event], object]
 
     def __post_init__(self) -> None:
         self._numbers, self._total, self._done = math.prod(self.base.output_shape), sum(map(len, self.parts)), 0
@@ -66,7 +66,7 @@ class Features:
         self._in_memory = self._num_bytes <= MEMORY_BYTES
 
     def kept(self) -> list[Array] | None:
-        """The outputs for the pictures of each part; None where they are not kept, and why was told, or if stopped.
+        """The outputs for the pictures of each part; None where they are not kept, and why was told.
 
         Shapes: (M, *shape) float32 each.
         """
@@ -75,8 +75,6 @@ class Features:
         try:
             if not reason:
                 return [self._in_array(part) if self._in_memory else self._in_file(part, place) for part in self.parts]
-        except _Stopped:
-            return None
         except OSError as error:
             reason = f" in {place}, which refuses: {error.strerror}"
         self.tell(FeaturesNotKept(f"{NOT_KEPT} {_size(self._num_bytes)}{reason}"))
@@ -100,7 +98,7 @@ class Features:
             return np.asarray(np.memmap(file, np.float32, "r", shape=(len(part), *self.base.output_shape)))
 
     def _batches(self, part: Examples) -> Iterator[Array]:
-        """The outputs of each batch, which the next ones overwrite. Errors: _Stopped if a listener wants to stop."""
+        """The outputs of each batch, which the next ones overwrite."""
         feeder = Feeder(part, self.batch_size)
         feed = feeder.make_feed(self.model)
         plan = FeaturePlan(self.base, self.model.parameters, feed=feed)
@@ -108,8 +106,7 @@ class Features:
         for n in feeder.batches(feed):
             yield plan.run(n)
             self._done += n
-            if not self.tell(FeaturesComputed(self._done, self._total, name, self._num_bytes, self._in_memory)):
-                raise _Stopped
+            self.tell(FeaturesComputed(self._done, self._total, name, self._num_bytes, self._in_memory))
 
     def _no_file(self, folder: Path) -> str:
         """Why so much is not written to a file; "" where it is."""
@@ -121,10 +118,6 @@ class Features:
         existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         free = shutil.disk_usage(existing).free
         return "" if self._num_bytes + SPARE_BYTES <= free else f"{folder} has {_size(free)} free"
-
-
-class _Stopped(Exception):
-    """A listener wants to stop before all outputs are there."""
 
 
 def limits_of(graph: Graph, base: Graph) -> list[str]:

@@ -48,9 +48,9 @@ class Keeper:
         due = self.checkpoints is not None and self.checkpoints.due(epoch_ended=epoch_ended)
         return self.keep(state) if due else 0.0
 
-    def bring_back(self, saved: Saved, state: TrainingState, *, rescheduled: bool) -> None:
+    def bring_back(self, saved: Saved, state: TrainingState) -> None:
         """Fill model, listeners and state from a checkpoint. Errors: as `unpack`."""
-        unpack(saved, self.model, self._fixed, state, self.listeners, rescheduled=rescheduled)
+        unpack(saved, self.model, self._fixed, state, self.listeners)
         if state.batch > self.num_steps:
             raise CheckpointError(f"{saved.path}: batch {state.batch} of an epoch of {self.num_steps}")
         self._kept = state.epoch, state.batch

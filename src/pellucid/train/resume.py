@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,24 +125,29 @@ def unpack(
     settings: Mapping[str, Any],
     state: TrainingState,
     listeners: Sequence[Listener],
-    *,
-    rescheduled: bool,
 ) -> None:
     """Fill the model, the state of its training and the listeners from a checkpoint, with what `pack` was given.
 
-    rescheduled: the learning rate is the optimizer's own from now on, and not that of the checkpoint.
     Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for a file that holds
     something else.
     """
     training = training_facts(saved)
-    _check_same(saved, training["settings"], settings, {RATE} if rescheduled else set())
+    _check_same(saved, training["settings"], settings)
     try:
-        if not rescheduled and training["next_learning_rate"] != settings[RATE]:  # a listener had changed it
+        if training["next_learning_rate"] != settings[RATE]:  # a listener had changed it
             model.optimizer.learning_rate = training["next_learning_rate"]
         _unpack(saved, training, model, state, listeners)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         why = f"{error!r:.300}"
         raise CheckpointError(f"{saved.path}: what it tells of the training cannot be followed: {why}") from error
+
+
+def rescheduled(saved: Saved, learning_rate: Any) -> Saved:
+    """A checkpoint, to go on from with another learning rate or schedule, as the optimizer's config has it."""
+    training = training_facts(saved)
+    settings = {**training["settings"], RATE: learning_rate}
+    changed = {**training, "next_learning_rate": learning_rate, "settings": settings}
+    return replace(saved, facts={**saved.facts, "training": changed})
 
 
 def _unpack(
@@ -220,10 +226,10 @@ def other_backend(saved: Saved) -> str | None:
     )
 
 
-def _check_same(saved: Saved, then: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> None:
+def _check_same(saved: Saved, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name, value in now.items():
         before = then.get(name, ADDED.get(name))
-        if before != value and name not in free:
+        if before != value:
             raise ConfigError(
                 f"{saved.path.parent}: the training there has {name} {before!r}, this one {value!r}; "
                 "keep it as it was, or train anew in another folder"

@@ -71,17 +71,16 @@ class Staging:
         feed = self.feeder.make_feed(self.model)
         return training_plan(self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph)
 
-    def renewed(self, plan: TrainingPlan, epochs: int, tell: Callable[[Event], bool]) -> TrainingPlan:
+    def renewed(self, plan: TrainingPlan, epochs: int, tell: Callable[[Event], object]) -> TrainingPlan:
         """The plan for the next epoch: the one there is, as long as nobody froze, thawed or changed a layer.
 
-        epochs: how many are to come. tell: hands an event to whoever listens; its answer False ends the work, and the
-        steps are then those of all layers on the pictures.
+        epochs: how many are to come. tell: hands an event to whoever listens.
         """
         parameters = self.model.parameters  # laid out anew after such a change
         changed = self._renew(epochs, tell)
         return self.make_plan() if changed or parameters is not plan.parameters else plan
 
-    def _renew(self, epochs: int, tell: Callable[[Event], bool]) -> bool:
+    def _renew(self, epochs: int, tell: Callable[[Event], object]) -> bool:
         """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""
         base = base_state(self.model.graph)
         if base == self._base or not self.config.cache_features:
@@ -93,8 +92,8 @@ class Staging:
         self._enter(stage)
         return True
 
-    def _behind_base(self, epochs: int, tell: Callable[[Event], bool]) -> Stage | None:
-        """The layers behind the base on its outputs; None where that is not worth it, or is stopped."""
+    def _behind_base(self, epochs: int, tell: Callable[[Event], object]) -> Stage | None:
+        """The layers behind the base on its outputs; None where that is not worth it."""
         graph = self.model.graph
         base, rest = split_base(graph)
         limits = limits_of(graph, base)

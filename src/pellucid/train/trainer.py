@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -39,7 +40,7 @@ from pellucid.train.trainable import Trainable
 
 
 class _Stopped(Exception):
-    """A listener wants to stop while held-out pictures are judged."""
+    """A listener wants to stop amid an epoch."""
 
 
 class Trainer:
@@ -71,14 +72,13 @@ class Trainer:
         self._stop: Stop | None = None
         self._start_s = 0.0
 
-    def resume(self, saved: Saved, *, rescheduled: bool = False) -> None:
+    def resume(self, saved: Saved) -> None:
         """Let `run` go on where a checkpoint was written.
 
-        rescheduled: with the optimizer's learning rate as it is now, and not as it was then.
         Errors: ConfigError where model, settings or pictures are others than then; CheckpointError for what no
         training can have written.
         """
-        self._keeper.bring_back(saved, self.state, rescheduled=rescheduled)
+        self._keeper.bring_back(saved, self.state)
 
     def run(self) -> History:
         """Train for `config.epochs` epochs or until a listener says stop.
@@ -98,20 +98,16 @@ class Trainer:
         plan = self._staging.make_plan()
         self._keeper.keep(state)
         self._emit(self._started())
-        while state.epoch < epochs and not self._stop:
-            self._emit(EpochStarted(state.epoch))
-            plan = self._staging.renewed(plan, epochs - state.epoch, self._tell)
-            if self._stop:
-                break
-            plan.totals[:] = state.totals
-            state.totals = plan.totals
-            self._start_s = time.perf_counter() - state.elapsed_s
-            for steps in self._steps(plan):
-                self._stepped(steps)
-                if self._stop:
-                    break
-            if self._stop or not self._end_epoch():
-                break  # amid the epoch, which has not ended
+        with contextlib.suppress(_Stopped):  # amid an epoch, which has not ended then
+            while state.epoch < epochs and not self._stop:
+                self._insist(EpochStarted(state.epoch))
+                plan = self._staging.renewed(plan, epochs - state.epoch, self._insist)
+                plan.totals[:] = state.totals
+                state.totals = plan.totals
+                self._start_s = time.perf_counter() - state.elapsed_s
+                for steps in self._steps(plan):
+                    self._stepped(steps)
+                self._end_epoch()
         self._keeper.keep(state)
         self._end(self._stop.reason if self._stop else "all epochs done")
         return state.history
@@ -135,21 +131,18 @@ class Trainer:
         state.elapsed_s = time.perf_counter() - self._start_s
         logs = means(state.totals, self._staging.accuracy)
         event = BatchEnded(state.epoch, steps.batch - 1, state.optimizer.step - 1, steps.count * steps.n, logs)
-        if self._tell(event):
-            self._start_s += self._keeper.keep_if_due(state, epoch_ended=False)  # which was no training
+        self._insist(event)
+        self._start_s += self._keeper.keep_if_due(state, epoch_ended=False)  # which was no training
 
-    def _end_epoch(self) -> bool:
-        """Judge the epoch whose steps are done, and tell; False if somebody stopped it before that was over."""
+    def _end_epoch(self) -> None:
+        """Judge the epoch whose steps are done, and tell."""
         state, model, held = self.state, self.model, self._staging.now.validation
         if not np.isfinite(model.parameters.vector).all():  # by the last step, whose loss was still a number
             what = f"the weights became NaN or infinite in epoch {state.epoch + 1}"
             raise Diverged(what, " (by an epsilon of 0, too)")
         logs = means(state.totals, self._staging.accuracy)
         if held:
-            try:
-                logs.update({f"val_{name}": value for name, value in self._judge(held).items()})
-            except _Stopped:
-                return False
+            logs.update({f"val_{name}": value for name, value in self._judge(held).items()})
         improved = improves(state, logs, held_out=bool(held))
         row = {**named(logs, model.metric_names), "learning_rate": state.learning_rate}
         state.history.append(state.epoch, row, improved=improved)
@@ -158,24 +151,18 @@ class Trainer:
         state.end_epoch()
         self._emit(event)
         self._keeper.keep_if_due(state, epoch_ended=True)
-        return True
 
     def _judge(self, held: Examples) -> dict[str, float]:
-        """What the model makes of held-out pictures. Errors: _Stopped if a listener wants to stop."""
+        """What the model makes of held-out pictures."""
         epoch, total, stage = self.state.epoch, len(held), self._staging
-
-        def tell(event: Event) -> None:
-            if not self._tell(event):
-                raise _Stopped
-
-        tell(EvaluationStarted(epoch, total))
+        self._insist(EvaluationStarted(epoch, total))
         return evaluate(
             self.model,
             held,
             self.config.batch_size,
             accuracy=stage.accuracy,
             graph=stage.now.graph,
-            tell=lambda done, outputs: tell(PicturesJudged(epoch, done, total)),
+            tell=lambda done, outputs: self._insist(PicturesJudged(epoch, done, total)),
         )
 
     def _end(self, reason: str) -> None:
@@ -183,10 +170,11 @@ class Trainer:
         best = history.best_epoch if history.best_epoch is not None else -1
         self._emit(TrainingEnded(reason, len(history.epoch), best))
 
-    def _tell(self, event: Event) -> bool:
-        """Emit an event; False once somebody wants to stop."""
+    def _insist(self, event: Event) -> None:
+        """Emit an event amid an epoch. Errors: _Stopped once somebody wants to stop."""
         self._emit(event)
-        return self._stop is None
+        if self._stop:
+            raise _Stopped
 
     def _emit(self, event: Event) -> None:
         for listener in self.listeners:
