@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.datasets import batches as batching
-from pellucid.datasets.batches import Batches, balanced_class_weights, class_labels, epoch_order, stratified_split
+from pellucid.datasets.batches import Batches, epoch_order
+from pellucid.datasets.labels import balanced_class_weights, class_labels, stratified_split
 from pellucid.datasets.transforms import Chain, Flip, PadCrop, Preprocessing, Shift, Standardize, augmentation
 from pellucid.errors import ConfigError, DataError
+from pellucid.train import Examples
 
 
 def pictures(count, height=5, width=7, channels=3, seed=0):
@@ -61,44 +63,41 @@ def test_epoch_order_depends_on_seed_and_epoch():
 @pytest.mark.parametrize("make", [lambda x: x, Slow], ids=["memory", "disk"])
 @pytest.mark.parametrize("augment", [None, Flip()])
 def test_an_epoch_holds_every_picture_once(make, augment):
-    images, labels = pictures(23), np.arange(23)
-    loader = Batches(make(images), labels, 5, seed=1, augment=augment)
+    images = pictures(23)
+    loader = Batches(make(images), 5, seed=1, augment=augment)
     got = list(loader.epoch(4))
     assert [len(batch) for batch in got] == [5, 5, 5, 5, 3] and len(loader) == 5
-    indices = np.concatenate([batch.indices for batch in got])
-    assert np.array_equal(indices, epoch_order(23, seed=1, epoch=4))
-    for batch in got:
-        assert np.array_equal(batch.labels, labels[batch.indices])
-        assert np.array_equal(batch.source[batch.rows], batch.images)
+    order = epoch_order(23, seed=1, epoch=4)
+    assert np.array_equal(loader.order(4), order)
+    for number, batch in enumerate(got):
+        plain = images[order[5 * number : 5 * number + 5]]
         if augment is None:
-            assert np.array_equal(batch.images, images[batch.indices])
+            assert np.array_equal(batch, plain)
         else:
-            mirrored = images[batch.indices][:, :, ::-1]
-            for one, plain, turned in zip(batch.images, images[batch.indices], mirrored, strict=True):
-                assert np.array_equal(one, plain) or np.array_equal(one, turned)
+            for one, before, turned in zip(batch, plain, plain[:, :, ::-1], strict=True):
+                assert np.array_equal(one, before) or np.array_equal(one, turned)
     assert not readers()
 
 
-def test_pictures_in_memory_are_not_copied():
+def test_pictures_in_memory_are_taken_from_where_they_lie_unless_augmented():
     images = pictures(10)
-    loader = Batches(images, np.arange(10), 4, shuffle=True)
-    assert loader.in_memory and all(batch.source is images for batch in loader.epoch(0))
-    assert not Batches(images, np.arange(10), 4, augment=Flip()).in_memory
+    assert Batches(images, 4).in_memory and not Batches(Slow(images), 4).in_memory
+    assert not Batches(images, 4, augment=Flip()).in_memory
 
 
 @pytest.mark.parametrize("make", [lambda x: x, Slow], ids=["memory", "disk"])
 def test_an_epoch_can_go_on_in_the_middle(make):
-    loader = Batches(make(pictures(23)), np.arange(23), 5, seed=9, augment=PadCrop(2))
+    loader = Batches(make(pictures(23)), 5, seed=9, augment=PadCrop(2))
     whole, rest = list(loader.epoch(2)), list(loader.epoch(2, first=3))
     assert len(rest) == 2
     for one, other in zip(whole[3:], rest, strict=True):
-        assert np.array_equal(one.images, other.images) and np.array_equal(one.indices, other.indices)
+        assert np.array_equal(one, other)
     assert list(loader.epoch(2, first=5)) == []
 
 
 def test_one_batch_is_read_ahead_on_one_thread():
     source = Slow(pictures(40))
-    epoch = Batches(source, np.arange(40), 4, shuffle=False).epoch(0)
+    epoch = Batches(source, 4, shuffle=False).epoch(0)
     for number in range(3):
         next(epoch)
         while len(source.reads) < number + 2:
@@ -110,22 +109,22 @@ def test_one_batch_is_read_ahead_on_one_thread():
 
 
 def test_the_reader_ends_on_break_and_on_exception():
-    for batch in Batches(Slow(pictures(40)), np.arange(40), 4).epoch(0):
+    for batch in Batches(Slow(pictures(40)), 4).epoch(0):
         assert len(batch) == 4
         break
     assert not readers()
     with pytest.raises(DataError, match="row 11"):
-        list(Batches(Slow(pictures(40), fail_at=11), np.arange(40), 4).epoch(0))
+        list(Batches(Slow(pictures(40), fail_at=11), 4).epoch(0))
     assert not readers()
 
 
 def test_wrong_batches():
     with pytest.raises(ConfigError, match="batch_size must be at least 1, got 0"):
-        Batches(pictures(3), np.arange(3), 0)
+        Batches(pictures(3), 0)
     with pytest.raises(DataError, match="3 pictures but 2 labels"):
-        Batches(pictures(3), np.arange(2), 1)
+        Examples(pictures(3), np.arange(2))
     with pytest.raises(DataError, match="no pictures"):
-        Batches(pictures(0), np.arange(0), 1)
+        Batches(pictures(0), 1)
 
 
 # labels -------------------------------------------------------------------------------------------------------------
@@ -262,8 +261,8 @@ def test_augmentation_by_name():
 
 
 def test_augmented_epochs_differ_but_repeat():
-    loader = Batches(pictures(8), np.arange(8), 8, shuffle=False, augment=Shift(2))
-    first, second, again = (next(iter(loader.epoch(epoch))).images for epoch in (0, 1, 0))
+    loader = Batches(pictures(8), 8, shuffle=False, augment=Shift(2))
+    first, second, again = (next(iter(loader.epoch(epoch))) for epoch in (0, 1, 0))
     assert np.array_equal(first, again) and not np.array_equal(first, second)
 
 

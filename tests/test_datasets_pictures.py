@@ -319,8 +319,8 @@ datasets.load(sys.argv[2], size=8)  # a small folder first: everything is import
 before = peak()
 data = datasets.load(sys.argv[1], size=224)
 total = 0
-for batch in Batches(data.train.images, data.train.labels, 32).epoch(0):
-    total += int(batch.images.sum())
+for batch in Batches(data.train.images, 32).epoch(0):
+    total += int(batch.sum())
 print(peak() - before, len(data.train) * 224 * 224 * 3)
 """
 

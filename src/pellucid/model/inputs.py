@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid._arguments import several, within, word
-from pellucid.datasets.batches import balanced_class_weights, stratified_split
+from pellucid.datasets.labels import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers.stack import channels_last

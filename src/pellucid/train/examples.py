@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid._display import Brief
+from pellucid.errors import DataError
 from pellucid.ops.geometry import Array
 
 Pictures = Any
@@ -20,11 +21,18 @@ class Examples(Brief):
     """Pictures with what they should give.
 
     Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.
+    Errors: DataError if pictures and targets differ in number.
     """
 
     images: Pictures
     targets: Array
     weights: Array | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.targets):
+            raise DataError(
+                f"{len(self.images)} pictures but {len(self.targets)} labels; give one label to each picture"
+            )
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.datasets.batches import Batches, epoch_order
+from pellucid.datasets.batches import Batches
 from pellucid.plan import Feed
 from pellucid.train.examples import Examples
 from pellucid.train.state import OptimizerState, TrainingState
@@ -22,9 +22,7 @@ class Feeder:
         self, examples: Examples, batch_size: int, *, seed: int = 0, shuffle: bool = False, augment: Any = None
     ) -> None:
         self._examples, self.count, self.batch_size = examples, len(examples), batch_size
-        self._batches = Batches(
-            examples.images, examples.targets, batch_size, seed=seed, shuffle=shuffle, augment=augment
-        )
+        self._batches = Batches(examples.images, batch_size, seed=seed, shuffle=shuffle, augment=augment)
 
     def __len__(self) -> int:
         """Steps of an epoch."""
@@ -58,8 +56,7 @@ class Feeder:
 
     def reorder(self, feed: Feed, epoch: int) -> None:
         """Put the feed into the order of this epoch."""
-        of = self._batches
-        feed.reorder(epoch_order(self.count, seed=of.seed, epoch=epoch, shuffle=of.shuffle))
+        feed.reorder(self._batches.order(epoch))
 
     def batches(self, feed: Feed, state: TrainingState | None = None) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
@@ -79,8 +76,8 @@ class Feeder:
         batches = self._batches.epoch(epoch, first=state.batch)
         for start in starts:
             asked_s = time.perf_counter()
-            batch = next(batches)
+            pictures = next(batches)
             state.waited_s += time.perf_counter() - asked_s
-            feed.stage(batch.images)
+            feed.stage(pictures)
             feed.seek(start)
-            yield len(batch)
+            yield len(pictures)
