@@ -63,10 +63,8 @@ def _(shown: Model) -> str:
 def _(shown: Summary) -> str:
     rows = [["input", "", by(shown.input_shape), "", "", "", ""]]
     for row in shown.rows:
-        frozen = " (frozen)" if row.parameters and not row.trainable else ""
-        count, work = f"{row.parameters:,}" if row.parameters else "", short(row.macs) if row.macs else ""
-        sees = "" if row.receptive_field is None else by(row.receptive_field)
-        rows.append([row.name + frozen, row.type, by(row.output_shape), row.kernel, count, work, sees])
+        name, *cells = row.cells()
+        rows.append([name, row.type, *cells])
     rows.append(["total", "", "", "", f"{shown.parameters:,}", short(shown.macs), ""])
     head = ("layer", "type", "output", "kernel", "parameters", "MACs", "sees")
     words = f"{shown.parameters:,} parameters, of which {shown.trainable_parameters:,} are trained; "

@@ -41,6 +41,17 @@ class LayerSummary:
     receptive_field: tuple[int, int] | None
     activation_bytes: int
 
+    def cells(self) -> tuple[str, ...]:
+        """Name, output, kernel, parameters, MACs and receptive field as texts, empty where there is nothing to say."""
+        return (
+            printable(self.name) + (" (frozen)" if self.parameters and not self.trainable else ""),
+            by(self.output_shape),
+            printable(self.kernel),
+            f"{self.parameters:,}" if self.parameters else "",
+            short(self.macs) if self.macs else "",
+            "" if self.receptive_field is None else by(self.receptive_field),
+        )
+
 
 @dataclass(frozen=True)
 class Summary(Shown):
@@ -82,21 +93,10 @@ class Summary(Shown):
 
     def __str__(self) -> str:
         head = ("layer", "output", "kernel", "params", "MACs", "sees", "memory")
-        lines = [("input", by(self.input_shape), "", "", "", "", size(activation_bytes(self.input_shape)))]
-        for row in self.rows:
-            name = printable(row.name) + ("" if row.trainable or not row.parameters else " (frozen)")
-            sees = "" if row.receptive_field is None else by(row.receptive_field)
-            lines.append(
-                (
-                    name,
-                    by(row.output_shape),
-                    printable(row.kernel),
-                    f"{row.parameters:,}" if row.parameters else "",
-                    short(row.macs) if row.macs else "",
-                    sees,
-                    size(row.activation_bytes),
-                )
-            )
+        lines = [
+            ("input", by(self.input_shape), "", "", "", "", size(activation_bytes(self.input_shape))),
+            *((*row.cells(), size(row.activation_bytes)) for row in self.rows),
+        ]
         total = ("total", "", "", f"{self.parameters:,}", short(self.macs), "", size(self.activation_bytes))
         widths = [max(text_columns(line[i]) for line in (head, *lines, total)) for i in range(len(head))]
         room = WIDTH - sum(widths) - 2 * (len(head) - 1)
