@@ -20,13 +20,12 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid.convert.source import Source, Stored
+from pellucid.convert.source import Source, Stored, in_numbers
 from pellucid.errors import ConfigError
 from pellucid.files.reading import fill
 from pellucid.layers import Layer
@@ -41,14 +40,6 @@ MAX_INDEX_BYTES = 16 << 20
 _READER = Path(__file__).with_name("hdf5_reader.py")
 _VGG_HEAD = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
 _CLASS_NAMES = {"Conv2D": "conv2d", "Dense": "dense", "BatchNorm": "batch_normalization"}
-
-
-@dataclass(frozen=True)
-class KerasLayer:
-    """A layer with weights as the file has it: its name, and the names of its arrays in order."""
-
-    name: str
-    arrays: tuple[str, ...]
 
 
 class KerasFile(Source):
@@ -83,24 +74,27 @@ class KerasFile(Source):
             self.close()
             raise
 
-    def _index(self, index: dict[str, Any]) -> tuple[str, tuple[KerasLayer, ...]]:
-        layers = []
+    def _index(self, index: dict[str, Any]) -> tuple[str, dict[str, tuple[str, ...]]]:
+        """The layout, and for each layer with weights its name and those of its arrays, in order."""
+        layers = {}
         try:
             for layer in index["layers"]:
                 for array in layer["arrays"]:
                     shape = tuple(int(size) for size in array["shape"])
                     self.tensors[str(array["path"])] = Stored(shape, str(array["dtype"]))
-                layers.append(KerasLayer(str(layer["name"]), tuple(str(array["path"]) for array in layer["arrays"])))
-            return str(index["style"]), tuple(layers)
+                layers[str(layer["name"])] = tuple(str(array["path"]) for array in layer["arrays"])
+            return str(index["style"]), layers
         except (KeyError, TypeError, ValueError) as error:
             self.refuse(f"its reader gave an index that makes no sense ({error})", error)
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
-        owner = next((layer for layer in self.layers if name in layer.arrays), None)
-        return no_top and owner is not None and len(self.tensors[owner.arrays[0]].shape) == 2
+        own = next((arrays for arrays in self.layers.values() if name in arrays), None)
+        return no_top and own is not None and len(self.tensors[own[0]].shape) == 2
 
     def num_classes(self) -> int | None:
-        kernels = [self.tensors[layer.arrays[0]].shape for layer in _in_order(self)]
+        # Keras 3 lists layers by the alphabet, so conv2d_10 before conv2d_2
+        names = sorted(self.layers, key=in_numbers) if self.style == "keras3" else list(self.layers)
+        kernels = [self.tensors[self.layers[name][0]].shape for name in names]
         return next((shape[-1] for shape in reversed(kernels) if len(shape) == 2), None)
 
     def has_batch_norm(self) -> bool:
@@ -172,21 +166,8 @@ def _deadline(process: subprocess.Popen[bytes]) -> Iterator[None]:
         timer.cancel()
 
 
-def _in_order(source: KerasFile) -> list[KerasLayer]:
-    """The layers from the first to the last; Keras 3 lists them by the alphabet, so conv2d_10 before conv2d_2."""
-    if source.style != "keras3":
-        return list(source.layers)
-    return sorted(source.layers, key=lambda layer: _kind_and_number(layer.name))
-
-
-def _kind_and_number(name: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(.*?)(?:_(\d+))?", name)
-    return (found[1], int(found[2] or 0)) if found else (name, 0)
-
-
 def _twins(own: list[Layer], source: KerasFile) -> list[tuple[str, tuple[str, ...]]]:
     """The file's layer for each of ours: its name and its arrays, none where it is missing."""
-    by_name = {layer.name: layer.arrays for layer in source.layers}
     if source.style == "keras3":
         counts: Counter[str] = Counter()
         names = []
@@ -196,10 +177,10 @@ def _twins(own: list[Layer], source: KerasFile) -> list[tuple[str, tuple[str, ..
             counts[kind] += 1
     else:
         names = [_vgg_name(layer.name) for layer in own]
-        if not any(name in by_name and name != layer.name for name, layer in zip(names, own, strict=True)):
-            in_file = [layer.name for layer in source.layers]
+        if not any(name in source.layers and name != layer.name for name, layer in zip(names, own, strict=True)):
+            in_file = list(source.layers)
             names = [*in_file[: len(own)], *(layer.name for layer in own[len(in_file) :])]
-    return [(name, by_name.get(name, ())) for name in names]
+    return [(name, source.layers.get(name, ())) for name in names]
 
 
 def _vgg_name(name: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,11 +240,6 @@ def _relabelled(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     return replace(dataset, train=train, test=test, class_names=tuple(class_names))
 
 
-@contextlib.contextmanager
-def _telling(progress: Progress | None) -> Iterator[Progress]:
+def _telling(progress: Progress | None) -> contextlib.AbstractContextManager[Progress]:
     """Who hears how far it is: whoever was given, else a bar on a terminal."""
-    if progress is not None:
-        yield progress
-        return
-    with work_bar("auto") as bar:
-        yield bar
+    return work_bar("auto") if progress is None else contextlib.nullcontext(progress)
