@@ -34,7 +34,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     tensor_file.write(path, TENSORS, METADATA)
     tensors, metadata = tensor_file.read(path)
     assert metadata == METADATA
-    assert tensor_file.read_metadata(path) == METADATA
     assert tensors.keys() == TENSORS.keys()
     for name, array in TENSORS.items():
         assert tensors[name].dtype == array.dtype and tensors[name].shape == array.shape, name

@@ -159,8 +159,6 @@ def test_rubbish_is_ignored_and_the_rest_is_named(pets):
         ("dog/notes", "type without a suffix is not supported"),
         ("readme.txt", "lies in no class's folder"),
     ]
-    assert "4 files left out" in data.skipped_summary()
-    assert "2 x type .heic is not supported: cat/a.heic, dog/b.HEIC" in data.skipped_summary()
 
 
 def test_undecodable_pictures_are_named_and_the_others_go_on(pets):
@@ -175,7 +173,6 @@ def test_undecodable_pictures_are_named_and_the_others_go_on(pets):
         assert [name for name, _ in data.skipped] == ["cat/bad.png", "dog/cut.jpg", "dog/empty.png", "dog/link.png"]
         assert ["cannot be decoded" in reason for _, reason in data.skipped] == [True, True, True, False]
         assert data.skipped[-1][1].startswith("is a broken link, to ")
-        assert data.skipped_summary().startswith("4 files left out\n3 x cannot be decoded: cat/bad.png")
         picture = dict(zip(data.train.files, data.train.images, strict=True))
         assert all(pixels[0, 0, 0] == int(Path(file).stem) for file, pixels in picture.items())
     with pytest.raises(DataError, match=r"cut\.jpg: cannot be decoded"):

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid._text import few
 from pellucid.datasets.labels import stratified_split
 from pellucid.errors import ConfigError, DataError, shown
 
@@ -118,14 +117,6 @@ class Dataset:
         if self.validation is not None and self.validation is not self.test:
             parts["validation"] = self.validation
         return {name: part.files for name, part in parts.items() if part.files is not None}
-
-    def skipped_summary(self) -> str:
-        """What was left out, counted by reason, with the first names: "" where nothing was."""
-        groups: dict[str, list[str]] = {}
-        for name, reason in self.skipped:
-            groups.setdefault(reason.partition(" (")[0], []).append(name)
-        lines = [f"{len(group)} x {reason}: {few(group)}" for reason, group in groups.items()]
-        return "\n".join([f"{len(self.skipped)} files left out", *lines]) if lines else ""
 
     def with_validation(self, fraction: float, *, seed: int) -> Dataset:
         """The same set with a stratified fraction of the training pictures moved to `validation`."""

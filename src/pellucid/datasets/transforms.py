@@ -169,17 +169,6 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Shift:
-    """Move each picture by up to `pixels` in both directions; black comes in at the edges."""
-
-    pixels: int = 1
-
-    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        down, right = rng.integers(-self.pixels, self.pixels + 1, size=(2, len(images)))
-        return _moved(images, down, right)
-
-
-@dataclass(frozen=True)
 class Chain:
     """Several augmentations, one after the other, drawing from the same generator."""
 

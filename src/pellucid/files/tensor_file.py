@@ -46,8 +46,7 @@ from pellucid.files.reading import fill
 from pellucid.ops.memory import machine_bytes
 
 __all__ = [
-    "FORMAT_VERSION", "MAX_BYTES", "MAX_DIMS", "MAX_HEADER_BYTES", "from_bytes", "read", "read_metadata", "to_bytes",
-    "write",
+    "FORMAT_VERSION", "MAX_BYTES", "MAX_DIMS", "MAX_HEADER_BYTES", "from_bytes", "read", "to_bytes", "write",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -189,13 +188,6 @@ def _read(source: Place | str, file: IO[bytes]) -> tuple[dict[str, Array], dict[
         if entry.dtype.kind == "b" and entry.shape and tensors[entry.name].view(np.uint8).max(initial=0) > 1:
             _refuse(source, f"array {_short(entry.name)!r}", "BOOL data of zeros and ones", "another byte")
     return tensors, header.metadata
-
-
-def read_metadata(path: str | os.PathLike[str] | Inside) -> dict[str, Any]:
-    """Read the metadata alone: the header is checked whole, the data is not read and its checksum not compared."""
-    source = place_of(path)
-    with reading(source) as file:
-        return _read_header(source, file).metadata
 
 
 def _refuse(path: Place | str, field: str, expected: str, got: object) -> NoReturn:
