@@ -87,7 +87,8 @@ def take_weights(model: Model, source: Model) -> Taken:
     own = [layer for layer in model.layers if layer.weights]
     fresh, reason = _fresh(model, source, own, theirs)
     kept = [layer for layer in own if layer not in fresh]
-    unused = _unused(source, {layer.name for layer in own})
+    names = {layer.name for layer in own}
+    unused = tuple(name for name in theirs if name not in names)
     wrong = [f"{layer.name} {_difference(layer, theirs)}" for layer in kept if theirs.get(layer.name) != _shapes(layer)]
     features = features_depth(source) or len(source.layers)
     wrong += [f"{layer.name} only there" for layer in source.layers[:features] if layer.name in unused]
@@ -202,10 +203,6 @@ def _classes_differ(model: Model, source: Model, layer: Layer) -> str:
     return (
         f"{units} classes here, {their_units} there" if inputs == their_inputs and last and units != their_units else ""
     )
-
-
-def _unused(source: Model, names: set[str]) -> tuple[str, ...]:
-    return tuple(layer.name for layer in source.layers if layer.weights and layer.name not in names)
 
 
 def _shapes(layer: Layer) -> dict[str, Shape]:

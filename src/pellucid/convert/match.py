@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pellucid.convert.source import Source, Wanted
 from pellucid.errors import CheckpointError
 from pellucid.model import Model
 
 
-@dataclass(frozen=True)
-class Match:
-    """What is taken from a file, and the layers for which it has nothing, which keep their own weights."""
-
-    taken: tuple[Wanted, ...]
-    fresh: tuple[str, ...]
-
-
-def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> Match:
-    """Compare what a model needs with what a file has.
+def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> tuple[list[Wanted], tuple[str, ...]]:
+    """(taken, fresh): what a model takes from a file, and the layers that keep their own weights, for it has none.
 
     A head is left fresh where `no_top` says so, or the file has none of it; the last dense layer alone where the file's
     was made for another number of classes. blue_first: as for Source.wanted.
@@ -32,7 +23,7 @@ def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> Ma
         fresh = [item.layer.name for item in head]
     elif _other_classes(head, source):
         fresh = [head[-1].layer.name]
-    taken = tuple(item for item in wanted if item.layer.name not in fresh)
+    taken = [item for item in wanted if item.layer.name not in fresh]
     missing = [item for item in taken if item.tensor not in source.tensors]
     present = [item for item in taken if item.tensor in source.tensors]
     unfit = [item for item in present if source.tensors[item.tensor].shape != item.shape]
@@ -49,7 +40,7 @@ def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> Ma
         raise CheckpointError(
             f"{source.path} does not fit {model.name}: {'; '.join(faults)}{_advice(missing, unfit, extra)}"
         )
-    return Match(taken, tuple(dict.fromkeys(fresh)))
+    return taken, tuple(dict.fromkeys(fresh))
 
 
 def _other_classes(head: Sequence[Wanted], source: Source) -> bool:

@@ -154,7 +154,7 @@ def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, pr
     if len(model.input_shape) != 3:
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
     scaling, recipe = choose(scaling, source.framework, model.name)
-    found = match(model, source, no_top=no_top, blue_first=recipe.blue_first)
+    taken, fresh = match(model, source, no_top=no_top, blue_first=recipe.blue_first)
     known = PUBLISHED.get(source.path.name)
     hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
     if known is not None and not hashes[known.kind].startswith(known.digest):
@@ -164,13 +164,13 @@ def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, pr
         )
     arrays: dict[tuple[str, str], Array] = {}
     broken = []
-    for done, item in enumerate(found.taken):
+    for done, item in enumerate(taken):
         array = item.arrange(source.read(item.tensor))
         arrays[item.layer.name, item.name] = array
         if not np.isfinite(array).all():
             broken.append(item.tensor)
         if progress is not None:
-            progress(done + 1, len(found.taken), "arrays")
+            progress(done + 1, len(taken), "arrays")
     for layer in model.layers:
         names = [*layer.params, *layer.state]
         if names and (layer.name, names[0]) in arrays:
@@ -187,7 +187,7 @@ def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, pr
         checked=None if known is None else f"{known.kind.upper()} {known.digest}",
         arrays=len(arrays),
         numbers=sum(array.size for array in arrays.values()),
-        fresh=found.fresh,
+        fresh=fresh,
         scaling=scaling,
         notes=tuple(notes),
     )

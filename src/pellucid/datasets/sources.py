@@ -145,19 +145,16 @@ KNOWN = {
         ),
     )
 }
-_ALIASES = {
-    "fashion_mnist": "fashion-mnist",
-    "fashionmnist": "fashion-mnist",
-    "cifar-10": "cifar10",
-    "cifar_10": "cifar10",
-}
 
 
 def canonical(name: str) -> str | None:
     """The name by which a data set is listed, from any usual spelling of it; None if it has none."""
-    lower = name.strip().lower()
-    lower = _ALIASES.get(lower, lower)
-    return lower if lower in KNOWN else None
+    bare = _without_marks(name)
+    return next((known for known in KNOWN if _without_marks(known) == bare), None)
+
+
+def _without_marks(name: str) -> str:
+    return name.strip().lower().replace("-", "").replace("_", "")
 
 
 def known(name: str) -> Known:

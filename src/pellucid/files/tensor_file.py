@@ -36,20 +36,18 @@ from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid._text import json_line
 from pellucid.errors import CheckpointError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Inside, Place, place_of, reading
 from pellucid.files.reading import fill
+from pellucid.ops.geometry import Array
 from pellucid.ops.memory import machine_bytes
 
 __all__ = [
     "FORMAT_VERSION", "MAX_BYTES", "MAX_DIMS", "MAX_HEADER_BYTES", "from_bytes", "read", "to_bytes", "write",
 ]  # fmt: skip
-
-Array = NDArray[Any]
 
 FORMAT_VERSION = 2
 """1: layers in a row. 2: a model may say what its layers read; files of version 1 are read too."""
