@@ -85,7 +85,6 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
             parts |= _held_out(root, parts["train"], everything.labels, fraction, request.seed)
     if class_names is None and not whole:
         _check_classes(root, names, everything.labels[parts["train"]])
-    own_held = "validation" in parts and "validation" not in listing.classes
     splits = {part: everything.select(rows) for part, rows in parts.items()}
     test, held = splits.get("test"), splits.get("validation")
     if other is not None:
@@ -95,26 +94,24 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     test = held if test is None else test
     empty = everything.select(np.arange(0, dtype=np.int64))
     learned = splits.get("train", empty)
-    counted = everything.labels if whole else learned.labels
-    if own_held and held is not None and not whole and files is None:
-        counted = np.concatenate([counted, held.labels])
-    judged_labels = np.concatenate([part.labels for part in (held, test) if part is not None] or [empty.labels])
-    facts = [class_line(names, counted)]
-    if not whole and files is None:
-        facts.append(_parts_line(listing, learned, held, test, own_held))
-    facts += built.facts
+    counted, facts = everything.labels if whole else learned.labels, built.facts
     warned = copy_warnings([entry.name for entry in kept], everything.labels, built.hashes, parts)
-    if not whole and files is None:
-        warned = class_warnings(names, learned.labels, judged_labels) + warned
+    if not whole and files is None:  # the folder's own parts
+        judged = [part.labels for part in (held, test) if part is not None]
+        warned = class_warnings(names, learned.labels, np.concatenate(judged or [empty.labels])) + warned
+        held_out = "validation" in parts and "validation" not in listing.classes
+        facts = [_parts_line(listing, learned, held, test, held_out), *facts]
+        if held_out and held is not None:
+            counted = np.concatenate([counted, held.labels])
     return Dataset(
         name=root.resolve().name,
-        train=splits.get("train", empty),
+        train=learned,
         test=test if test is not None else empty,
         class_names=names,
         source=f"folder {root.resolve()}, {len(kept)} pictures",
         validation=held,
         skipped=skipped,
-        facts=facts,
+        facts=[class_line(names, counted), *facts],
         warnings=warned,
         unlabelled=[(str(path), count) for path, count in listing.unlabelled],
     )
