@@ -21,13 +21,14 @@ def _vectors(op: str, **values: Array | None) -> tuple[Array | None, ...]:
     for name, value in values.items():
         if value is None:
             continue
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.flags.c_contiguous:
+        flags = value.flags if isinstance(value, np.ndarray) and value.dtype.kind == "f" else None
+        if flags is None or not flags.c_contiguous:
             raise ConfigError(f"{op}: {name} must be a contiguous float array, since it is changed in place")
         expect_axes(op, name, value, "parameters")
         if param is None or value.dtype != param.dtype:
             raise ConfigError(f"{op}: {name} is {value.dtype}, the parameters are not; give all in one dtype")
         expect_shape(op, name, value, param.shape, "one number for each parameter")
-        if name != "grad" and not value.flags.writeable:
+        if name != "grad" and not flags.writeable:
             raise ConfigError(f"{op}: {name} is read-only, but it is to be changed in place; give the array itself")
     return tuple(values.values())
 

@@ -87,11 +87,6 @@ def field_choices() -> dict[str, list[str]]:
     return _native.field_choices() if available else {}
 
 
-def bound(kernel: str, fields: dict[str, object]) -> Step:
-    """Errors: BackendError for fields that the kernel cannot take."""
-    return _native.Step(kernel, fields)
-
-
 def run(step: Step) -> None:
     """Runs one step now, with the GIL released.
 

@@ -81,10 +81,11 @@ def unbound(op: Op, shapes: Mapping[str, Shape], windows: Mapping[str, Any]) -> 
 
 
 def _bound(kernel: str, fields: dict[str, Any], sizes: Mapping[str, int]) -> Step:
+    """Errors: BackendError for fields that the kernel cannot take."""
     fields.update(sizes)
     if "ALGORITHM" in sizes:
         fields["ALGORITHM"] = algorithm_number(kernel, sizes)
-    return runtime.bound(kernel, fields)
+    return runtime.Step(kernel, fields)
 
 
 _MOST_SIZES = 1024
