@@ -8,8 +8,7 @@ from typing import cast
 from pellucid.layers import Conv2D, Layer
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Convolution
-from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.settings import activation_behind
+from pellucid.plan.lowered import Context, Lowered, activation_behind
 from pellucid.plan.work import Work
 
 

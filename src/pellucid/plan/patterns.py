@@ -39,9 +39,8 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.convolution import lower_conv2d
 from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
-from pellucid.plan.lowered import Context, Lower, Lowered
+from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
-from pellucid.plan.settings import activation_behind, activation_of
 from pellucid.plan.work import Work
 
 ACTIVATIONS = tuple(

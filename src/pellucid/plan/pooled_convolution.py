@@ -13,8 +13,7 @@ from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
 from pellucid.plan.convolution import back_through
-from pellucid.plan.lowered import Context, Lowered
-from pellucid.plan.settings import activation_behind
+from pellucid.plan.lowered import Context, Lowered, activation_behind
 from pellucid.plan.work import Work
 
 _IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
