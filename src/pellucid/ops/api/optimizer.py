@@ -24,10 +24,12 @@ def _vectors(op: str, **values: Array | None) -> tuple[Array | None, ...]:
         flags = value.flags if isinstance(value, np.ndarray) and value.dtype.kind == "f" else None
         if flags is None or not flags.c_contiguous:
             raise ConfigError(f"{op}: {name} must be a contiguous float array, since it is changed in place")
-        expect_axes(op, name, value, "parameters")
+        if value.ndim != 1:
+            expect_axes(op, name, value, "parameters")
         if param is None or value.dtype != param.dtype:
             raise ConfigError(f"{op}: {name} is {value.dtype}, the parameters are not; give all in one dtype")
-        expect_shape(op, name, value, param.shape, "one number for each parameter")
+        if value.shape != param.shape:
+            expect_shape(op, name, value, param.shape, "one number for each parameter")
         if name != "grad" and not flags.writeable:
             raise ConfigError(f"{op}: {name} is read-only, but it is to be changed in place; give the array itself")
     return tuple(values.values())
