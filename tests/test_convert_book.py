@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from pellucid import datasets, scratch, zoo
-from pellucid.convert import import_model, import_weights
+from pellucid.convert import import_weights
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
 from pellucid.model import Sequential
+from pellucid.zoo import import_model
 
 SIZES = {"filter_num": 4, "filter_size": 3, "pad": 1, "stride": 1}
 

@@ -19,9 +19,10 @@ from picture_files import write as write_picture
 import pellucid
 from pellucid import layers as L
 from pellucid import zoo
-from pellucid.convert import import_model, import_weights, keras, open_weights
+from pellucid.convert import import_weights, keras, open_weights
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Sequential
+from pellucid.zoo import import_model
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 

@@ -13,9 +13,10 @@ from torch_files import SIDES, WRITERS, safetensors, small
 
 from pellucid import layers as L
 from pellucid import zoo
-from pellucid.convert import import_model, import_weights, open_weights
+from pellucid.convert import import_weights, open_weights
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Sequential
+from pellucid.zoo import import_model
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -218,7 +219,7 @@ def test_classes_and_size_come_from_the_file_and_the_arguments(tmp_path: Path) -
     with pytest.raises(ConfigError, match="unknown scaling 'torch'; did you mean 'torchvision'"):
         import_weights(model, tmp_path / "w.pth", scaling="torch")
     with pytest.raises(ConfigError, match="unknown model"):
-        import_model(tmp_path / "w.pth", "resnet50")
+        import_model(tmp_path / "w.pth", "resnet51")
     with pytest.raises(ConfigError, match="option of alexnet-owt"):
         import_model(tmp_path / "w.pth", "alexnet-owt", options={"units": 2})
 

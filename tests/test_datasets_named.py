@@ -234,7 +234,7 @@ def test_hashes_are_those_of_the_real_files():
             pytest.skip("needs the byte-exact files")
         for remote in datasets.known(name).remotes:
             data = Path(place, remote.name).read_bytes()
-            assert hashlib.sha256(data).hexdigest() == remote.sha256 and len(data) == remote.num_bytes
+            assert hashlib.sha256(data).hexdigest() == remote.digest and len(data) == remote.num_bytes
 
 
 def test_importing_needs_numpy_only():

@@ -23,7 +23,11 @@ def dense(inputs: int, units: int) -> int:
     return (inputs + 1) * units
 
 
-LARGE = {name: {"dense_units": 16} for name in ("alexnet", "alexnet-owt", "vgg11", "vgg13", "vgg16", "vgg19")}
+LARGE: dict[str, dict[str, Any]] = {
+    **{name: {"dense_units": 16} for name in ("alexnet", "alexnet-owt", "vgg11", "vgg13", "vgg16", "vgg19")},
+    **{name: {"filters": 8} for name in ("resnet18", "resnet34", "resnet50")},
+    "densenet121": {"growth": 4},
+}
 """What makes the networks with millions of dense weights quick to build; their own sizes are counted once."""
 
 
@@ -210,7 +214,7 @@ def test_macs_receptive_fields_and_memory_by_hand() -> None:
         ("vgg19", {}, 143_667_240),
     ],
 )
-def test_published_parameter_counts(name: str, options: dict[str, object], expected: int) -> None:
+def test_published_parameter_counts_with_dense_layers(name: str, options: dict[str, object], expected: int) -> None:
     """Krizhevsky et al. 2012 and Simonyan & Zisserman 2015, features counted as built."""
     small = zoo.build(name, options=options | LARGE.get(name, {}))
     if name in LARGE:  # the same features before dense layers of the published width
@@ -220,6 +224,25 @@ def test_published_parameter_counts(name: str, options: dict[str, object], expec
         assert small.count_params() - own + head == expected
     else:
         assert small.count_params() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("resnet18", 11_689_512),
+        ("resnet34", 21_797_672),
+        ("resnet50", 25_557_032),
+        ("squeezenet1_0", 1_248_424),
+        ("squeezenet1_1", 1_235_496),
+        ("googlenet", 6_624_904),
+        ("densenet121", 7_978_856),
+        ("resnet56", 853_018 + 16 * 32 + 32 * 64 + 2 * (32 + 64)),
+    ],
+)
+def test_published_counts_of_trained_numbers(name: str, expected: int) -> None:
+    """torchvision's meta["num_params"]. resnet56: He et al. 2016, table 6 (0.85M), with projections and their norms."""
+    model = zoo.build(name)
+    assert sum(array.size for layer in model.layers for array in layer.params.values()) == expected
 
 
 def test_vgg16_at_its_full_size() -> None:
@@ -262,7 +285,10 @@ OTHER_VALUES = {
     },
     "cifar-net": {"n_filter": 4, "dropout": 0.1, "dense_dropout": 0.1},
     "photo-net": {"filters": (4, 5), "dropout": 0.1, "momentum": 0.5},
-    "resnet20": {"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5},
+    **{name: {"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5} for name in zoo.NAMES if "resnet" in name},
+    **{name: {"dropout": 0.1, "decay": 0.01} for name in ("squeezenet1_0", "squeezenet1_1")},
+    "googlenet": {"dropout": 0.1, "momentum": 0.5},
+    "densenet121": {"blocks": (1, 2), "growth": 3, "decay": 0.01, "momentum": 0.5},
     "lenet5": {"activation": "tanh"},
     "lenet5-published": {"codes": "random"},
     "alexnet-owt": {"dropout": 0.1, "dense_units": 8},

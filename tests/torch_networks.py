@@ -76,7 +76,8 @@ def scramble(module: Any, seed: int = 0) -> Any:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             inputs = layer.weight[0].numel()
             layer.weight.data.normal_(0, (2 / inputs) ** 0.5, generator=generator)
-            layer.bias.data.normal_(0, 0.1, generator=generator)
+            if layer.bias is not None:
+                layer.bias.data.normal_(0, 0.1, generator=generator)
         elif isinstance(layer, nn.BatchNorm2d):
             layer.weight.data.uniform_(0.5, 1.5, generator=generator)
             layer.bias.data.normal_(0, 0.1, generator=generator)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from keras_layouts import KERNEL, small, write
 
-from pellucid.convert import import_model, import_weights, keras, open_weights
+from pellucid.convert import import_weights, keras, open_weights
 from pellucid.errors import CheckpointError
+from pellucid.zoo import import_model
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 

@@ -18,9 +18,10 @@ import torch_networks as networks
 from torch_files import small
 
 from pellucid import layers as L
-from pellucid.convert import import_model, import_weights, open_weights
+from pellucid.convert import import_weights, open_weights
 from pellucid.errors import CheckpointError
 from pellucid.model import Sequential
+from pellucid.zoo import import_model
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

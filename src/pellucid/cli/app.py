@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pellucid._text import say
-from pellucid.cli import bench, data, importing, judge, report, run_program, show, summary, train
+from pellucid.cli import bench, data, importing, judge, report, run_program, show, summary, train, weights
 from pellucid.cli.console import lasting_output
 from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
@@ -45,6 +45,7 @@ app.command(
 )(run_program.run)
 app.add_typer(show.app, name="show")
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

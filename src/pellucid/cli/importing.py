@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from pellucid.model import Model
 
 EXAMPLES = (
-    "torchvision's VGG-16 and the names of its classes (from where: docs/weights.md):\n"
-    "   pellucid import vgg16-397923af.pth --as vgg16 --out vgg16.safetensors \\\n"
-    "      --classes-file imagenet_class_index.json\n"
+    "torchvision's VGG-16 (from where: pellucid weights list):\n"
+    "   pellucid import vgg16-397923af.pth --as vgg16 --out vgg16.safetensors\n"
     "   pellucid predict vgg16.safetensors cat.jpg --top 5\n\n"
     "Only what it sees, without what it concludes, for classes of your own:\n"
     "   pellucid import vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 \\\n"
@@ -61,7 +60,7 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn weights from PyTorch or Keras into a model file. Nothing that the file says is run."""
-    from pellucid.convert import import_model
+    from pellucid.zoo import import_model
 
     names = None if classes_file is None else read_classes(classes_file)
     if not out.parent.is_dir():
@@ -92,7 +91,7 @@ def import_file(
     print_table(["import", ""], report_rows(report, model, out))
     if report.fresh:
         note(f"{', '.join(report.fresh)}: not from the file; train before you trust an answer")
-    elif names is None:
+    elif model.class_names is None:
         note("the classes have numbers for names; --classes-file gives them names")
 
 

@@ -1,15 +1,19 @@
 """Weights from elsewhere: PyTorch's, Keras's and the book's files become weights of our layers.
 
-import_weights fills a model, import_model builds one of the zoo's and fills it; a file is told by its content
-(weights.py). torch_file.py, torch.py, keras.py and book.py read, and run nothing that a file says; the last three know
-names and layouts; match.py compares them with the model; published.py knows the hashes of published files, and how
-pictures were prepared.
+import_weights fills a model, `zoo.import_model` builds one and fills it; a file is told by its content (weights.py).
+torch_file.py, torch.py, keras.py and book.py read, and run nothing that a file says; the last three know names and
+layouts, torch_names.py those of published networks with branches; match.py compares them with the model. published.py
+lists published files, and how pictures were prepared for them; fetching.py finds and downloads these files.
 """
 
 from __future__ import annotations
 
-from pellucid.convert.published import PUBLISHED, SCALINGS, Published
+from pellucid.convert.fetching import bring, locate
+from pellucid.convert.published import PUBLISHED, SCALINGS, Published, imagenet_names, published
 from pellucid.convert.source import Source
-from pellucid.convert.weights import Imported, import_model, import_weights, open_weights
+from pellucid.convert.weights import Imported, fill_from, import_weights, open_weights
 
-__all__ = ["PUBLISHED", "SCALINGS", "Imported", "Published", "Source", "import_model", "import_weights", "open_weights"]
+__all__ = [
+    "PUBLISHED", "SCALINGS", "Imported", "Published", "Source", "bring", "fill_from", "imagenet_names",
+    "import_weights", "locate", "open_weights", "published",
+]  # fmt: skip

@@ -8,13 +8,17 @@ from pellucid.convert.source import Source, Wanted
 from pellucid.errors import CheckpointError
 from pellucid.model import Model
 
+SHOWN = 4
+"""Arrays that an error names of those with one fault."""
+
 
 def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> tuple[list[Wanted], tuple[str, ...]]:
     """(taken, fresh): what a model takes from a file, and the layers that keep their own weights, for it has none.
 
     A head is left fresh where `no_top` says so, or the file has none of it; the last dense layer alone where the file's
     was made for another number of classes. blue_first: as for Source.wanted.
-    Errors: CheckpointError listing every array that is missing, left over, of another shape, or not of floats.
+    Errors: CheckpointError that counts the arrays that are missing, left over, of another shape, or not of floats, and
+    names the first of each.
     """
     wanted = source.wanted(model, blue_first=blue_first)
     head = [item for item in wanted if item.in_head]
@@ -44,10 +48,14 @@ def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> tu
 
 
 def _other_classes(head: Sequence[Wanted], source: Source) -> bool:
-    """Whether the file's last dense layer differs in nothing but how many classes it tells apart."""
+    """Whether the file's last layer differs in nothing but how many classes it tells apart."""
     layer = head[-1].layer if head else None
     last = [item for item in head if item.layer is layer]
-    if layer is None or layer.role != "dense" or any(item.tensor not in source.tensors for item in last):
+    if (
+        layer is None
+        or layer.role not in ("dense", "convolution")
+        or any(item.tensor not in source.tensors for item in last)
+    ):
         return False
     units = layer.params["kernel"].shape[-1]
     given = [source.tensors[item.tensor].shape for item in last]
@@ -63,7 +71,8 @@ def _other_classes(head: Sequence[Wanted], source: Source) -> bool:
 
 
 def _listed(what: str, items: Sequence[str]) -> list[str]:
-    return [f"{len(items)} {what}: {', '.join(items)}"] if items else []
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return [f"{len(items)} {what}: {', '.join(items[:SHOWN])}{more}"] if items else []
 
 
 def _difference(item: Wanted, source: Source) -> str:

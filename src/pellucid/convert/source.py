@@ -99,6 +99,9 @@ class Source(abc.ABC):
                 head, picture = True, visit.input_shape if layer.role == "flatten" else None
             elif layer.role == "dense":
                 picture = None
+        if head and found and not found[-1].in_head:  # maps of the classes themselves, averaged
+            last = found[-1].layer
+            found = [replace(item, in_head=True) if item.layer is last else item for item in found]
         return found
 
     @abc.abstractmethod

@@ -1,9 +1,11 @@
-"""PyTorch's names and layouts: a state dict of torchvision's VGG or AlexNet, or of any network built the same way.
+"""PyTorch's names and layouts: a state dict of a published network, or of any network built the same way.
 
-torchvision keeps such a network as two `torch.nn.Sequential`, `features` up to the flattening and `classifier` behind
-it, and a Sequential numbers its modules. So walking our layers and counting as PyTorch counts (an activation is a
-module of its own, and so is dropout) gives every name. A state dict of one single Sequential, whose names are numbers
-alone, is read in the same way.
+Of published networks with branches torch_names.py knows the names. torchvision keeps VGG and AlexNet as two
+`torch.nn.Sequential`, `features` up to the flattening and `classifier` behind it, and a Sequential numbers its modules.
+So walking our layers and counting as PyTorch counts (an activation is a module of its own, and so is dropout) gives
+every name. A state dict of one single Sequential, whose names are numbers alone, is read in the same way. In any other
+network with branches a layer is found by its name, in which _ stands for the dots of PyTorch's: layer1_0_conv1 is
+layer1.0.conv1.
 
 Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O); dense (units, inputs) -> (inputs, units), and behind a
 Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our order (H, W, C).
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.convert.source import Arrange, Source, Stored, as_float32, of_kernel, without_prefix
+from pellucid.convert.torch_names import family, module_path
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.model import Model
@@ -24,6 +27,9 @@ from pellucid.ops.geometry import Array, Shape
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile and wrapping modules put before every name."""
+
+_OLD_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
+"""torchvision's DenseNet before PyTorch 1.0, whose names its published files still have: norm.1 for norm1."""
 
 _NAMES = {
     **{"kernel": "weight", "bias": "bias"},
@@ -41,24 +47,41 @@ class TorchSource(Source):
     def _index(self, stored: Mapping[str, Stored]) -> dict[str, str]:
         """Fill `tensors`, without the prefix that wrappers put before every name: new name -> name in the file."""
         names, prefix = without_prefix(stored, PREFIXES)
+        names = {_OLD_DENSE.sub(r"\1\2", name): old for name, old in names.items()}
         if prefix:
             self.notes.append(f"the prefix {prefix!r} was taken off every name")
         self.tensors = {name: stored[old] for name, old in names.items()}
         return names
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
-        # batch normalisation counts its batches
-        return name.endswith("num_batches_tracked") or (no_top and name.startswith("classifier."))
+        # batch normalisation counts its batches; GoogLeNet's classifiers at half depth only helped its training
+        spare = name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2."))
+        return spare or (no_top and name.startswith("classifier."))
+
+    def num_classes(self) -> int | None:
+        averaged = self.tensors.get("classifier.1.weight")  # SqueezeNet's, a map for each class
+        return super().num_classes() or (None if averaged is None else averaged.shape[0])
 
     def has_batch_norm(self) -> bool:
         return any(name.endswith("running_mean") for name in self.tensors)
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
+        for path in self._paths(model):
+            yield {ours: f"{path}.{theirs}" for ours, theirs in _NAMES.items()}
+
+    def _paths(self, model: Model) -> Iterator[str]:
+        """The path of the module that each layer is."""
+        rules = family(model.name)
+        if rules or not model.graph.is_chain:
+            here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
+            for layer in model.layers:
+                yield module_path(layer.name, rules) or here.get(layer.name, layer.name)
+            return
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         part, number = "" if single else "features.", 0
         for visit in model.graph.walk():
             layer = visit.layer
-            yield {ours: f"{part}{number}.{theirs}" for ours, theirs in _NAMES.items()}
+            yield f"{part}{number}"
             if visit.ends_maps:
                 part, number = (part, number + 1) if single else ("classifier.", 0)
             else:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pellucid import zoo
 from pellucid._arguments import plain
 from pellucid.convert.book import PICKLE_START, BookFile
 from pellucid.convert.keras import HDF5_START, KerasFile
 from pellucid.convert.match import match
-from pellucid.convert.published import PUBLISHED, choose
+from pellucid.convert.published import PUBLISHED, choose, imagenet_names
 from pellucid.convert.source import Source, digests
 from pellucid.convert.torch import SafetensorsFile
 from pellucid.convert.torch_file import LEGACY_START, LegacyTorchFile, ZipTorchFile
@@ -22,9 +20,6 @@ from pellucid.datasets.download import Progress
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Model
 from pellucid.ops.geometry import Array
-
-MAX_CLASSES = 1 << 16
-"""A file says how many classes the network is built for, before it is seen whether its weights fit."""
 
 KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras), .pkl (Deep Learning from Scratch)"
 
@@ -99,57 +94,23 @@ def import_weights(
 
     The kind of file is known by its content. no_top: leave the layers behind the flattening as they are; the last dense
     layer is left in any case where the file's was made for another number of classes, and all of them where the file
-    has none: `fresh` names them. scaling: "torchvision", "caffe" or "plain"; None: as published for such a network.
-    Errors: CheckpointError for a file that cannot be read, and one that lists every array that does not fit;
+    has none: `fresh` names them. scaling: a name of `SCALINGS`; None: as published for such a network.
+    Errors: CheckpointError for a file that cannot be read, and one whose arrays do not fit;
     ConfigError where a library is missing. The model is changed only once everything was read.
     """
     with open_weights(path) as source:
-        return _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)
+        return fill_from(source, model, no_top=no_top, scaling=scaling, progress=progress)
 
 
-def import_model(
-    path: str | Path,
-    name: str,
+def fill_from(
+    source: Source,
+    model: Model,
     *,
-    classes: int | None = None,
-    size: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    seed: int = 0,
     no_top: bool = False,
     scaling: str | None = None,
     progress: Progress | None = None,
-) -> tuple[Model, Imported]:
-    """The zoo's network of this name with the weights in a file; `import_weights` explains the rest.
-
-    classes: None for as many as the file's last layer has. size: None for the size the network was published with.
-    Batch normalisation is put in where the file has it ("vgg16_bn" says so too).
-    Errors: ConfigError for an unknown name, and otherwise as import_weights.
-    """
-    plain, chosen = _standard(name, dict(options or {}))
-    with open_weights(path) as source:
-        if "batch_norm" in zoo.options_of(plain) and source.has_batch_norm():
-            chosen.setdefault("batch_norm", True)
-        if classes is None and not no_top:
-            classes = source.num_classes()
-            if classes is not None and classes > MAX_CLASSES:
-                source.refuse(f"tells {classes} classes apart, at most {MAX_CLASSES} are made without --classes")
-        shape = None if size is None else (size, size, zoo.channels_of(plain))
-        model = zoo.build(plain, input_shape=shape, classes=classes, seed=seed, options=chosen)
-        report = _fill(model, source, no_top=no_top, scaling=scaling, progress=progress)
-    model.compile("adam", "categorical_crossentropy")
-    return model, report
-
-
-def _standard(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A zoo name and its options; torchvision says vgg16_bn where ours is vgg16 with batch_norm."""
-    plain = name.lower().replace("_", "-")
-    base = plain.removesuffix("-bn")
-    if plain not in zoo.NAMES and base in zoo.NAMES and "batch_norm" in zoo.options_of(base):
-        return base, {"batch_norm": True, **options}
-    return zoo.standard_name(name), options
-
-
-def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, progress: Progress | None) -> Imported:
+) -> Imported:
+    """`import_weights` from a file that is open."""
     model.build()
     if len(model.input_shape) != 3:
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
@@ -176,6 +137,8 @@ def _fill(model: Model, source: Source, *, no_top: bool, scaling: str | None, pr
         if names and (layer.name, names[0]) in arrays:
             layer.set_weights([arrays[layer.name, name] for name in names])
     model.preprocessing = recipe.fitted(model)
+    if known is not None and not found.fresh and model.output_shape == (len(imagenet_names()),):
+        model.class_names = imagenet_names()
     model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
     notes = list(source.notes)
     if broken:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,26 @@ _PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to fetch: its name, what it must hash to, and the addresses of folders that have it, best first."""
+    """A file to fetch: its name, what it must hash to, and the addresses of folders that have it, best first.
+
+    digest: in hexadecimal, of this `kind`; its first digits where no more was published. num_bytes: None where nobody
+    has published that: then the mirror says it.
+    """
 
     name: str
-    sha256: str
-    num_bytes: int
+    digest: str
+    num_bytes: int | None
     mirrors: tuple[str, ...]
+    kind: str = "sha256"
+
+    @property
+    def hash_name(self) -> str:
+        return {"sha256": "SHA-256", "md5": "MD5"}[self.kind]
+
+    def fits(self, path: Path) -> bool:
+        """Whether a file has this hash."""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, self.kind).hexdigest().startswith(self.digest)
 
 
 class _Failed(Exception):
@@ -76,13 +90,13 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
     target, part = folder / remote.name, folder / f".{remote.name}.part"
     failures: list[str] = []
     try:
-        if target.is_file() and _sha256(target) == remote.sha256:
+        if target.is_file() and remote.fits(target):
             return target
         if offline():
             raise DataError(f"{remote.name} is not in {folder}, and PELLUCID_OFFLINE forbids a download; put it there")
         folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < remote.num_bytes - _size(part):
-            raise DataError(f"{folder}: has no room for the {remote.num_bytes >> 20} MB of {remote.name}; make room")
+        if remote.num_bytes is not None:
+            _make_sure_of_room(remote, folder, remote.num_bytes, part)
         for mirror in remote.mirrors:
             url = f"{mirror.rstrip('/')}/{remote.name}"
             try:
@@ -97,8 +111,8 @@ def fetch(remote: Remote, folder: Path, *, progress: Progress | None = None) -> 
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
     raise DataError(
-        f"{remote.name} could not be downloaded: {'; '.join(failures)}. Get it elsewhere (SHA-256 {remote.sha256}) and "
-        f"put it into {folder}"
+        f"{remote.name} could not be downloaded: {'; '.join(failures)}. Get it elsewhere "
+        f"({remote.hash_name} {remote.digest}) and put it into {folder}"
     )
 
 
@@ -136,6 +150,20 @@ def alone(lock: Path, waiting: Callable[[], None] | None = None) -> Iterator[Non
             os.close(handle)
 
 
+def copy(files: Sequence[Path], folder: Path, what: str, progress: Progress | None = None) -> Path:
+    """Copy files into a folder, each written beside and renamed. Errors: DataError if the disk refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for done, file in enumerate(files, 1):
+            with arriving(folder / file.name) as partial:
+                shutil.copyfile(file, partial)
+            if progress is not None:
+                progress(done, len(files), f"copying {what}")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    return folder
+
+
 @contextlib.contextmanager
 def arriving(target: Path) -> Iterator[Path]:
     """A place beside a file that takes the file's name when the block ends well, and vanishes when it does not."""
@@ -150,50 +178,60 @@ def arriving(target: Path) -> Iterator[Path]:
 
 def _download(url: str, remote: Remote, part: Path, progress: Progress | None) -> None:
     """Make `part` the whole file. Errors: _Failed, after which `part` holds only what may be continued."""
+    total = remote.num_bytes
     for attempt in range(ATTEMPTS):
         start = _size(part)
-        if start < remote.num_bytes:
+        if total is None or start < total:
             try:
-                _transfer(url, remote, part, start, progress)
+                total = _transfer(url, remote, part, start, progress)
             except _Failed as error:
                 if error.gained and attempt + 1 < ATTEMPTS:
                     continue
                 raise
-        if _size(part) == remote.num_bytes and _sha256(part) == remote.sha256:
+        if _size(part) == total and remote.fits(part):
             return
         part.unlink()
         if start == 0:
             break  # what was left over from another time is not to blame
-    raise _Failed("its SHA-256 hash is another: it is not the same file")
+    raise _Failed(f"its {remote.hash_name} hash is another: it is not the same file")
 
 
-def _transfer(url: str, remote: Remote, part: Path, start: int, progress: Progress | None) -> None:
-    """Write the bytes from `start` to the end of the file behind those that `part` has."""
+def _transfer(url: str, remote: Remote, part: Path, start: int, progress: Progress | None) -> int:
+    """Write the bytes from `start` to the end of the file behind those that `part` has; how many the file has."""
     with contextlib.closing(_answer(url, start)) as response:
+        if response.status_code == 416 and remote.num_bytes is None:
+            return start  # there is nothing behind
         start = _first_byte(response, start)
         if "html" in response.headers.get("Content-Type", ""):
             raise _Failed("it gives a web page instead of the file")
         length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and start + int(length) != remote.num_bytes:
-            raise _Failed(f"its file has {start + int(length)} bytes, expected {remote.num_bytes}")
+        stated = start + int(length) if length.isdecimal() else None
+        total = stated if remote.num_bytes is None else remote.num_bytes
+        if total is None:
+            raise _Failed("it does not say how long the file is")
+        if stated not in (None, total):
+            raise _Failed(f"its file has {stated} bytes, expected {total}")
+        if remote.num_bytes is None:
+            _make_sure_of_room(remote, part.parent, total, part)
         done = start
         with part.open("r+b" if part.exists() else "wb") as file:
             file.truncate(start)
             file.seek(start)
             for piece in _pieces(response):
                 if isinstance(piece, _Failed):
-                    raise _Failed(f"{piece} after {done} of {remote.num_bytes} bytes", gained=done > start)
-                if done + len(piece) > remote.num_bytes:
+                    raise _Failed(f"{piece} after {done} of {total} bytes", gained=done > start)
+                if done + len(piece) > total:
                     file.truncate(0)
-                    raise _Failed(f"it sends more than {remote.num_bytes} bytes")
+                    raise _Failed(f"it sends more than {total} bytes")
                 file.write(piece)
                 done += len(piece)
                 if progress is not None:
-                    progress(done, remote.num_bytes, f"downloading {remote.name}")
+                    progress(done, total, f"downloading {remote.name}")
             file.flush()
             os.fsync(file.fileno())
-        if done < remote.num_bytes:
-            raise _Failed(f"the connection ended after {done} of {remote.num_bytes} bytes", gained=done > start)
+        if done < total:
+            raise _Failed(f"the connection ended after {done} of {total} bytes", gained=done > start)
+    return total
 
 
 def _answer(url: str, start: int) -> Any:
@@ -252,6 +290,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _make_sure_of_room(remote: Remote, folder: Path, num_bytes: int, part: Path) -> None:
+    """Errors: DataError where the disk has no room for what of so many bytes is not there yet."""
+    if shutil.disk_usage(folder).free < num_bytes - _size(part):
+        raise DataError(f"{folder}: has no room for the {num_bytes >> 20} MB of {remote.name}; make room")

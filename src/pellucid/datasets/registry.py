@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pellucid._progress import work_bar
 from pellucid.datasets import cifar, digits, idx, listing
 from pellucid.datasets.archive import unpack
 from pellucid.datasets.dataset import Dataset, Split
-from pellucid.datasets.download import Progress, alone, arriving, data_folders, fetch, offline
+from pellucid.datasets.download import Progress, alone, copy, data_folders, fetch, offline
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
 from pellucid.errors import ConfigError, DataError, unknown_name
@@ -109,7 +108,8 @@ def fetch_named(
     root = Path(into).expanduser()
     there = _complete(info, [root / folder for folder in info.folders])
     if there is None and found is not None:
-        return _copy(info, found, root / info.folders[0], progress)
+        files = next(filter(None, (_files(found, layout) for layout in info.layouts)))
+        return copy(files, root / info.folders[0], info.name, progress)
     return there or _download(info, root, progress)
 
 
@@ -122,20 +122,6 @@ def _files(place: Path, layout: Sequence[str]) -> list[Path]:
     """Where each file of a layout lies in a folder; nothing if one of them does not."""
     found = [_variant(place, file) for file in layout]
     return [path for path in found if path is not None] if None not in found else []
-
-
-def _copy(info: Known, place: Path, target: Path, progress: Progress | None) -> Path:
-    files = next(filter(None, (_files(place, layout) for layout in info.layouts)))
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for done, file in enumerate(files, 1):
-            with arriving(target / file.name) as partial:
-                shutil.copyfile(file, partial)
-            if progress is not None:
-                progress(done, len(files), f"copying {info.name}")
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error})") from error
-    return target
 
 
 def names() -> tuple[str, ...]:

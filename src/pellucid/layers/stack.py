@@ -78,10 +78,10 @@ class Stack(Fixed):
         for layer in self._layers:
             layer.trainable = trained
 
-    def attach(self, layer: Layer, inputs: tuple[int, ...]) -> None:
+    def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
         """Put a layer at the end that reads these nodes' values, see `layers.graph`.
 
-        It is built at once where the input's shape is known.
+        It is built at once where the input's shape is known. shapes: of those values, where the caller knows them.
         Errors: ConfigError while another thread trains, and for a layer that belongs to a model.
         """
         self.turns.expect_own(self.name, "given layers")
@@ -107,7 +107,9 @@ class Stack(Fixed):
         layer.fed_by = tuple(self.layers[i].name for i in inputs if i != INPUT)
         source = self._input_shape or stated if first else self._input_shape
         try:
-            if source is not None:
+            if shapes:
+                self._build_layer(layer, shapes)
+            elif source is not None:
                 self._build_nodes((*self._nodes, Node(layer, inputs)), source, first=len(self._nodes))
         except PellucidError:  # it stays outside, and may go elsewhere
             layer.position, layer.fed_by = None, ()

@@ -86,7 +86,8 @@ class Model(Network, Shown):
         self.attach(inputs, ())
         numbers: dict[Symbolic, int] = {inputs: INPUT}
         for number, value in enumerate(calls_behind(answers, inputs, self.name)):
-            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
+            reads = value.inputs
+            self.attach(value.layer, tuple(numbers[read] for read in reads), [read.shape for read in reads])
             numbers[value] = number
         self._outputs = tuple(numbers[value] for value in answers)
 

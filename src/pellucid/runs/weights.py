@@ -48,7 +48,7 @@ def _foreign(file: Place, model: object, settings: Mapping[str, Any], console: C
     Of a network that is set to be another than the published one, its features alone.
     """
     from pellucid import zoo
-    from pellucid.convert import import_model
+    from pellucid.zoo import import_model
 
     if isinstance(file, Inside):
         raise CheckpointError(f'weights="{file}": is no Pellucid model file; was it changed or damaged?')

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 from pellucid.errors import expect_known, unknown_name
 from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 from pellucid.zoo.changes import change_layers
+from pellucid.zoo.pretrained import fill
+from pellucid.zoo.pretrained import import_model as import_model
 from pellucid.zoo.recipes import NETWORKS
 from pellucid.zoo.recipes import Recipe as Recipe
 
@@ -26,18 +29,23 @@ from pellucid.zoo.alexnet import alexnet as alexnet
 from pellucid.zoo.alexnet_owt import alexnet_owt as alexnet_owt
 from pellucid.zoo.vgg import vgg11 as vgg11, vgg13 as vgg13, vgg16 as vgg16, vgg19 as vgg19
 from pellucid.zoo.photo_net import photo_net as photo_net
-from pellucid.zoo.resnet_cifar import resnet20 as resnet20
+from pellucid.zoo.residual import resnet20 as resnet20, resnet56 as resnet56
+from pellucid.zoo.squeezenet import squeezenet1_0 as squeezenet1_0, squeezenet1_1 as squeezenet1_1
+from pellucid.zoo.googlenet import googlenet as googlenet
+from pellucid.zoo.densenet import densenet121 as densenet121
+from pellucid.zoo.residual import resnet18 as resnet18, resnet34 as resnet34, resnet50 as resnet50
 
 # isort: on
 
 BUILDERS: dict[str, Callable[..., Model]] = {name: network.builder for name, network in NETWORKS.items()}
 
 NAMES = tuple(BUILDERS)
-"""What the command line calls them; underscores and capitals are accepted too."""
+"""What the command line calls them; - and _ are taken for one another, and capitals for small letters."""
 
 __all__ = tuple(
     sorted(
-        ["BUILDERS", "NAMES", "Recipe", "build", "options_of", "recipe"] + [made.__name__ for made in BUILDERS.values()]
+        ["BUILDERS", "NAMES", "Recipe", "build", "import_model", "options_of", "recipe"]
+        + [made.__name__ for made in BUILDERS.values()]
     )
 )
 
@@ -45,9 +53,10 @@ __all__ = tuple(
 def standard_name(name: str) -> str:
     """The name as `NAMES` has it. Errors: ConfigError for an unknown one, with the nearest."""
     plain = name.lower().replace("_", "-")
-    if plain not in BUILDERS:
+    found = next((known for known in NAMES if known.replace("_", "-") == plain), None)
+    if found is None:
         raise unknown_name("model", name, NAMES)
-    return plain
+    return found
 
 
 def recipe(name: str, data: str | None = None) -> Recipe:
@@ -68,7 +77,7 @@ def channels_of(name: str) -> int:
 def options_of(name: str) -> dict[str, Any]:
     """A builder's own arguments and their defaults."""
     arguments = inspect.signature(BUILDERS[standard_name(name)]).parameters.values()
-    return {a.name: a.default for a in arguments if a.name not in ("input_shape", "classes", "seed")}
+    return {a.name: a.default for a in arguments if a.name not in ("input_shape", "classes", "weights", "seed")}
 
 
 def build(
@@ -76,10 +85,13 @@ def build(
     *,
     input_shape: Shape | None = None,
     classes: int | None = None,
+    weights: str | PathLike[str] | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> Model:
     """The network of this name; input_shape and classes left out are those it was published with.
+
+    weights: "imagenet" for those that were published, or a file of them; see `pretrained.fill`.
 
     An option with a dot is an argument of a layer, "conv1.activation", or of every layer whose name fits a pattern,
     "conv*.kernel_initializer"; see `changes.change_layers`.
@@ -97,4 +109,8 @@ def build(
     given = {key: value for key, value in sizes.items() if value is not None}
     model = BUILDERS[plain](**given, **own, seed=seed)
     changes = {option: value for option, value in (options or {}).items() if "." in option}
-    return change_layers(model, changes) if changes else model
+    if changes:
+        model = change_layers(model, changes)
+    if weights is not None:
+        fill(model, weights)
+    return model

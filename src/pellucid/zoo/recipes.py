@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from os import PathLike
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from pellucid.model import Model
 
-Build = TypeVar("Build", bound=Callable[..., Model])
+Options = ParamSpec("Options")
+Built = TypeVar("Built", bound=Model, covariant=True)
+Form = TypeVar("Form")
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,61 @@ NETWORKS: dict[str, Network] = {}
 """The networks by name, in the order in which their files are imported."""
 
 
-def network(name: str, recipe: Recipe) -> Callable[[Build], Build]:
-    """Put the builder below into the table under this name, with its recipe."""
+class Builder(Protocol[Options, Built]):
+    """A builder in the table: it takes `weights` too, "imagenet" or a file, and fills what it has built."""
 
-    def enter(builder: Build) -> Build:
+    __name__: str
+
+    @overload
+    def __call__(self, *args: Options.args, **kwargs: Options.kwargs) -> Built: ...
+    @overload
+    def __call__(self, *args: Any, weights: str | PathLike[str] | None, **kwargs: Any) -> Built: ...
+
+
+def network(name: str, recipe: Recipe) -> Callable[[Callable[Options, Built]], Builder[Options, Built]]:
+    """Put the builder below into the table under this name, with its recipe, and let it take `weights`."""
+
+    def enter(build: Callable[Options, Built]) -> Builder[Options, Built]:
+        @functools.wraps(build)
+        def builder(*args: Any, weights: str | PathLike[str] | None = None, **kwargs: Any) -> Built:
+            model = build(*args, **kwargs)
+            if weights is not None:
+                from pellucid.zoo.pretrained import fill  # which reads files
+
+                fill(model, weights)
+            return model
+
+        *own, seed = inspect.signature(build).parameters.values()
+        given = inspect.Parameter("weights", inspect.Parameter.KEYWORD_ONLY, default=None)
+        builder.__dict__["__signature__"] = inspect.Signature([*own, given, seed])
         NETWORKS[name] = Network(builder, recipe)
-        return builder
+        return cast(Builder[Options, Built], builder)
 
     return enter
+
+
+def variant(
+    build: Callable[Concatenate[str, Form, Options], Built],
+    name: str,
+    form: Form,
+    recipe: Recipe,
+    doc: str,
+    **defaults: Any,
+) -> Builder[Options, Built]:
+    """The builder of one network of a family, put into the table: build(name, form, ...) without these two.
+
+    defaults: of its other arguments, where they are not the family's.
+    """
+    own = list(inspect.signature(build).parameters.values())[2:]
+    signature = inspect.Signature([one.replace(default=defaults.get(one.name, one.default)) for one in own])
+
+    def one(*args: Options.args, **kwargs: Options.kwargs) -> Built:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return build(name, form, *given.args, **given.kwargs)
+
+    one.__name__ = one.__qualname__ = name.replace("-", "_")
+    one.__module__ = build.__module__
+    one.__doc__ = doc
+    one.__dict__["__signature__"] = signature
+    return network(name, recipe)(one)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec
-
 from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPool2D, ReLU
 from pellucid.model import Sequential
 from pellucid.ops.geometry import Shape
-from pellucid.zoo.recipes import Recipe, network
-
-Options = ParamSpec("Options")
+from pellucid.zoo.recipes import Recipe, variant
 
 WIDTHS = (64, 128, 256, 512, 512)
 """Filters of the convolutions in each of the five blocks."""
@@ -55,31 +49,18 @@ def _vgg(
     return Sequential(layers, name=name, seed=seed)
 
 
-def _column(
-    build: Callable[Concatenate[str, tuple[int, ...], Options], Sequential],
-    name: str,
-    convolutions: tuple[int, ...],
-    doc: str,
-) -> Callable[Options, Sequential]:
-    """The builder of a column of the paper's table 1. convolutions: how many in each of the five blocks."""
-
-    def column(*args: Options.args, **kwargs: Options.kwargs) -> Sequential:
-        return build(name, convolutions, *args, **kwargs)
-
-    arguments = list(inspect.signature(build).parameters.values())[2:]
-    column.__name__ = column.__qualname__ = name
-    column.__doc__ = doc
-    column.__dict__["__signature__"] = inspect.Signature(arguments)
-    return network(name, Recipe())(column)
-
-
 _AS = "Source and deviations: see `vgg16`."
-vgg11 = _column(_vgg, "vgg11", (1, 1, 2, 2, 2), f"Configuration A: 8 convolutions; 132,863,336 parameters. {_AS}")
-vgg13 = _column(_vgg, "vgg13", (2, 2, 2, 2, 2), f"Configuration B: 10 convolutions; 133,047,848 parameters. {_AS}")
-vgg16 = _column(
+vgg11 = variant(
+    _vgg, "vgg11", (1, 1, 2, 2, 2), Recipe(), f"Configuration A: 8 convolutions; 132,863,336 parameters. {_AS}"
+)
+vgg13 = variant(
+    _vgg, "vgg13", (2, 2, 2, 2, 2), Recipe(), f"Configuration B: 10 convolutions; 133,047,848 parameters. {_AS}"
+)
+vgg16 = variant(
     _vgg,
     "vgg16",
     (2, 2, 3, 3, 3),
+    Recipe(),
     """Configuration D: 13 convolutions and 3 dense layers; 138,357,544 parameters.
 
     batch_norm puts batch normalisation between each convolution and its ReLU, which the paper does not have.
@@ -88,4 +69,6 @@ vgg16 = _column(
     Source: Simonyan & Zisserman 2015, table 1; dropout 0.5 after the first two dense layers, section 3.1.
     """,
 )
-vgg19 = _column(_vgg, "vgg19", (2, 2, 4, 4, 4), f"Configuration E: 16 convolutions; 143,667,240 parameters. {_AS}")
+vgg19 = variant(
+    _vgg, "vgg19", (2, 2, 4, 4, 4), Recipe(), f"Configuration E: 16 convolutions; 143,667,240 parameters. {_AS}"
+)

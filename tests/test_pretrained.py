@@ -1,0 +1,101 @@
+"""Networks with published weights: how they are asked for, what they get, and what is said where they cannot be had."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch_branches as branches
+from commands import Command
+from torch_networks import scramble
+
+from pellucid import zoo
+from pellucid.convert import PUBLISHED, SCALINGS, imagenet_names, published
+from pellucid.errors import CheckpointError, ConfigError
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+FILE = "squeezenet1_1-b8a52dc0.pth"
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    return scramble(branches.squeezenet(64, 3, (3, 5), 1000)).eval()
+
+
+@pytest.fixture
+def stand_in(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Random weights in the place of SqueezeNet's published ones."""
+    monkeypatch.setenv("PELLUCID_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
+    path = tmp_path / "weights" / FILE
+    path.parent.mkdir()
+    torch.save(module.state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(PUBLISHED, FILE, replace(PUBLISHED[FILE], digest=digest))
+    return path
+
+
+def test_a_builder_takes_weights_and_the_model_gets_names_and_scaling(stand_in: Path, module: Any) -> None:
+    model = zoo.squeezenet1_1((96, 96, 3), weights="imagenet")
+    assert model.class_names == imagenet_names() and model.preprocessing.resize == "center"
+    assert model.trained_on["weights"]["file"] == FILE
+    kernel = module.state_dict()["features.3.expand3x3.weight"].permute(2, 3, 1, 0).numpy()
+    np.testing.assert_array_equal(model.get_layer("fire2_expand3x3").params["kernel"], kernel)
+    other = zoo.build("squeezenet1_1", input_shape=(64, 64, 3), classes=3, weights="imagenet")
+    assert other.output_shape == (3,) and other.class_names is None
+    np.testing.assert_array_equal(other.get_layer("fire2_expand3x3").params["kernel"], kernel)
+    changed = zoo.build("squeezenet1_1", weights="imagenet", options={"dropout.rate": 0.1})
+    np.testing.assert_array_equal(changed.get_layer("fire2_expand3x3").params["kernel"], kernel)
+    from_file = zoo.squeezenet1_1((96, 96, 3), weights=stand_in)
+    np.testing.assert_array_equal(from_file.weights[0], model.weights[0])
+
+
+def test_what_cannot_be_had_is_said(stand_in: Path) -> None:
+    with pytest.raises(ConfigError, match="'lenet5' has no published weights; there are those of efficientnet-lite0"):
+        zoo.lenet5(weights="imagenet")
+    with pytest.raises(CheckpointError, match="no such file of weights"):
+        zoo.lenet5(weights="imagenet2")
+    stand_in.write_bytes(stand_in.read_bytes() + b"?")
+    with pytest.raises(CheckpointError, match=r"whose SHA256 begins with .*; fetch it again|damaged zip"):
+        zoo.squeezenet1_1(weights="imagenet")
+
+
+def test_published_weights_are_those_of_a_network_or_a_file() -> None:
+    assert published("vgg16").file.endswith("397923af.pth") and published("VGG16_BN").network == "vgg16_bn"
+    assert published("squeezenet1-1") is published(FILE) is PUBLISHED[FILE]
+    for one in PUBLISHED.values():
+        assert one.licence and one.scaling in SCALINGS
+
+
+def test_the_classes_of_imagenet() -> None:
+    names = imagenet_names()
+    assert len(names) == len(set(names)) == 1000 and all(names)
+    assert (names[0], names[281], names[967], names[999]) == ("tench", "tabby", "espresso", "toilet tissue")
+
+
+@pytest.mark.parametrize("name", zoo.NAMES)
+def test_every_builder_takes_weights(name: str) -> None:
+    assert inspect.signature(zoo.BUILDERS[name]).parameters["weights"].default is None
+    assert "weights" not in zoo.options_of(name)
+
+
+def test_the_command_lists_and_fetches(command: Command, stand_in: Path, tmp_path: Path) -> None:
+    status, told, _ = command("weights", "list", "--json")
+    facts = {row["file"]: row for row in json.loads(told)}
+    assert status == 0 and facts.keys() == PUBLISHED.keys() and facts[FILE]["where"] == str(stand_in)
+    status, told, _ = command("weights", "list")
+    assert status == 0 and all(one.network in told for one in PUBLISHED.values()) and str(stand_in.parent) in told
+    status, told, _ = command("weights", "fetch", "squeezenet1_1", "--into", tmp_path / "stick")
+    assert status == 0 and (tmp_path / "stick" / "weights" / FILE).read_bytes() == stand_in.read_bytes()
+    status, told, err = command("weights", "fetch", FILE, "resnet18")
+    assert status == 1 and str(stand_in) in told and err.count("\n") == 1
+    assert "resnet18-f37072fd.pth is not on this machine" in err and "Put it into" in err
+    assert command("weights", "fetch", "resnet20")[0] == 1
