@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch_branches as branches
 from commands import Command
+from PIL import Image
 from torch_networks import scramble
 
 from pellucid import zoo
@@ -99,3 +100,16 @@ def test_the_command_lists_and_fetches(command: Command, stand_in: Path, tmp_pat
     assert status == 1 and str(stand_in) in told and err.count("\n") == 1
     assert "resnet18-f37072fd.pth is not on this machine" in err and "Put it into" in err
     assert command("weights", "fetch", "resnet20")[0] == 1
+
+
+def test_the_command_predicts_with_published_weights(command: Command, stand_in: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 280), (200, 120, 40)).save(tmp_path / "orange.png")
+    status, told, err = command("predict", "SqueezeNet1-1", tmp_path / "orange.png", "--top", "5", "--json")
+    assert status == 0, err
+    answers = json.loads(told)[0]["predictions"]
+    assert len(answers) == 5 and all(answer["class"] in imagenet_names() for answer in answers)
+    status, _, err = command("predict", "resnet18", tmp_path / "orange.png")
+    assert status == 1 and "resnet18-f37072fd.pth is not on this machine" in err
+    status, _, err = command("predict", "resnet20", tmp_path / "orange.png")
+    assert status == 1 and "'resnet20' has no published weights" in err
+    assert command("predict", "resnet21", tmp_path / "orange.png")[0] == 1

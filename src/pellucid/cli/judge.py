@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,8 @@ EVALUATE_EXAMPLES = (
 PREDICT_EXAMPLES = (
     "Example:\n   pellucid predict runs/photo-net-pets-001 cat.jpg holiday/ --top 3\n"
     "   pellucid predict RUN scans/ --out answers.csv\n\n"
+    "What ImageNet's 1,000 classes say of it, by published weights (pellucid weights list):\n"
+    "   pellucid predict resnet18 cat.jpg --top 5\n\n"
     "Dark ink on white paper, for a network that learned white on black (MNIST):\n"
     "   pellucid predict RUN scan.png --invert"
 )
@@ -35,7 +38,24 @@ CHUNK = 64
 
 JUDGED = ("recall", "precision")
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")]
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run folder, a model file, or a network that has published weights."),
+]
+
+
+def trained(run: Path | Inside, *, quiet: bool = False) -> Model:
+    """The network that RUN names: of a run, of a model file, or of the zoo with its published weights.
+
+    Errors: CheckpointError for a path that is neither; as `zoo.pretrained.fill` for weights that cannot be had.
+    """
+    from pellucid import zoo
+    from pellucid.model.file import load
+
+    if isinstance(run, Path) and not os.path.lexists(run) and zoo.find(str(run)):
+        return zoo.build(str(run), weights="imagenet")
+    with working(f"reading {run}", quiet=quiet):
+        return load(find_model(run))
 
 
 def evaluate(
@@ -47,10 +67,9 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a trained network: loss and accuracy on pictures that it has not learned from."""
-    from pellucid.model.file import load
 
+    model = trained(run, quiet=as_json)
     with working(f"reading {run}", quiet=as_json) as bar:
-        model = load(find_model(run))
         dataset = held_out_data(run, model, data, bar)
     tell_left_out(dataset.skipped)
     guesses: list[Any] = []
@@ -189,13 +208,11 @@ def answer(
 ) -> None:
     """What `predict` does; for a training that ends, into a place inside its run."""
     from pellucid.datasets import folder
-    from pellucid.model.file import load
 
     for table, option in ((out, "--out"), (csv, "--csv")):
         if table is not None:
             check_table_name(table, option)
-    with working(f"reading {run}", quiet=as_json):
-        model = load(find_model(run))
+    model = trained(run, quiet=as_json)
     files, skipped = folder.list_pictures(paths)
     answers: list[dict[str, Any]] = []
     unread: list[str] = []

@@ -50,10 +50,15 @@ __all__ = tuple(
 )
 
 
+def find(name: str) -> str | None:
+    """The name as `NAMES` has it, None where it is not there."""
+    plain = name.lower().replace("_", "-")
+    return next((known for known in NAMES if known.replace("_", "-") == plain), None)
+
+
 def standard_name(name: str) -> str:
     """The name as `NAMES` has it. Errors: ConfigError for an unknown one, with the nearest."""
-    plain = name.lower().replace("_", "-")
-    found = next((known for known in NAMES if known.replace("_", "-") == plain), None)
+    found = find(name)
     if found is None:
         raise unknown_name("model", name, NAMES)
     return found
