@@ -137,7 +137,7 @@ def fill_from(
         if names and (layer.name, names[0]) in arrays:
             layer.set_weights([arrays[layer.name, name] for name in names])
     model.preprocessing = recipe.fitted(model)
-    if known is not None and not found.fresh and model.output_shape == (len(imagenet_names()),):
+    if known is not None and not fresh and model.output_shape == (len(imagenet_names()),):
         model.class_names = imagenet_names()
     model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
     notes = list(source.notes)
