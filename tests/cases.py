@@ -259,6 +259,37 @@ def _gathers() -> Iterator[Case]:
             yield Case("gather", f"{np.dtype(dtype)}-{size_name(shape)}", build, "scaled", 2)
 
 
+def _augment(shape: Shape, dtype: type, border: str, rng: np.random.Generator) -> Arguments:
+    """Pictures turned, zoomed and moved beyond their edges; every second one mixed with its partner."""
+    count, (height, width, channels) = 5, shape[1:]
+    draws = np.zeros((count, 21))
+    angle, size = rng.uniform(-3, 3, count), rng.uniform(0.5, 2, count)
+    cos, sin = size * np.cos(angle), size * np.sin(angle)
+    draws[:, :6] = np.stack([cos, sin, rng.normal(0, width, count), -sin, cos, rng.normal(0, height, count)], axis=1)
+    draws[:, 6:16] = rng.normal(0, 0.5, (count, 10))
+    draws[:, 16:20] = rng.uniform(-2, width + 2, (count, 4))
+    draws[:, 20] = np.where(np.arange(count) % 2, rng.uniform(0.2, 0.9, count), 1)
+    source = rng.integers(0, 256, shape).astype(dtype)
+    options = {
+        "scale": rng.random(channels).astype(np.float32) / 255,
+        "offset": normal(rng, (channels,)),
+        "border": border,
+    }
+    picks = np.append(rng.integers(0, shape[0], count - 1), shape[0] - 1)
+    return (source, picks, draws.astype(np.float32)), {**options, "border": border}
+
+
+def _augments() -> Iterator[Case]:
+    for shape in ((9, 8, 13, 1), (7, 21, 19, 3), (4, 2, 3, 16), (3, 1, 1, 3)):
+        for dtype in (np.uint8, np.float32):
+            for border in ("reflect", "edge", "black"):
+                # A place is a sum of three terms up to 3 pictures away: 3 roundings of so many pixels. A pixel further
+                # the picture may change by all of its range, times a matrix row of about 1: of 255, brought to about 1.
+                bound = 8 + 3 * 3 * 3 * max(shape[1:3])
+                build = partial(_augment, shape, dtype, border)
+                yield Case("augment", f"{np.dtype(dtype)}-{border}-{size_name(shape)}", build, "scaled", bound)
+
+
 def _swaps() -> Iterator[Case]:
     for shape in ((30, 144, 100), (3, 5, 7), (1, 9, 46), (6, 1, 1), (2, 3, 8)):
         yield Case("swap_axes", size_name(shape), given(shape), "exact")
@@ -275,5 +306,6 @@ CASES: tuple[Case, ...] = (
     *_dropouts(),
     *_optimizers(),
     *_gathers(),
+    *_augments(),
     *_swaps(),
 )

@@ -18,11 +18,12 @@ from pellucid.ops.table import HALVED, SAME3, SAME5, TABLE, VALID, Call, Op, row
 BATCH = 9
 AWKWARD: dict[str, Shape] = {
     "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (1001,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
-    "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,),
+    "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,), "ROWS": (40,),
 }  # fmt: skip
 SMALL: dict[str, Shape] = {
     "N": (2,), "INNER": (4,), "C": (2,), "(C / GROUPS)": (2,), "K": (8,), "COUNT": (16,), "INPUTS": (8,), "UNITS": (3,),
     "H": (6,), "W": (6,), "KH": (3,), "KW": (3,), "O": (4,), "A": (2,), "B": (3,), "TASKS": (2,), "INDICES": (16,),
+    "ROWS": (16,),
 }  # fmt: skip
 
 Built = tuple[Any, list[Array]]
@@ -166,6 +167,13 @@ POOLINGS: Variants = {
 _GATHERED = {"source": (40, 31, 17, 3), "indices": (40,), "out": (9, 31, 17, 3), "cursor": np.array([4])}
 OTHERS: Variants = {
     "gather": ("gather", _GATHERED),
+    "augment": ("augment", {**_GATHERED, "draws": (40, 21), "position": np.array([7]), "border": "black"}),
+    "augment_floats": ("augment", {"source": np.ones((40, 31, 17, 2), np.float32), "draws": (40, 21), "indices": (40,),
+                                   "out": (9, 31, 17, 2), "cursor": None, "position": None}),
+    "mix_targets": (
+        "mix_targets", {"targets": (40,), "draws": (40, 21), "indices": (40,), "out": (9, 13), "cursor": np.array([4]),
+                        "position": np.array([7])},
+    ),
     "gather_labels": ("gather_labels", {"labels": (40,), "indices": (40,), "out": (9,), "cursor": np.array([4])}),
     "softmax_cross_entropy": (
         "softmax_cross_entropy", {"logits": (9, 1001), "targets": (9,), "label_smoothing": 0.1},

@@ -163,6 +163,18 @@
 #define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const int32_t, labels, COUNT) ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N)                 \
     ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)
+// draws: a row of 21 numbers a picture, see ops/reference/augment.py; position: the row at which the batch begins.
+#define PELLUCID_AUGMENT(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(const uint8_t, bytes, maybe(COUNT * H * W * C)) ARRAY(const float, floats, maybe(COUNT * H * W * C))        \
+    ARRAY(const int64_t, indices, INDICES) ARRAY(const float, draws, ROWS * 21) ARRAY(float, out, N * H * W * C)      \
+    ARRAY(const float, scale, C) ARRAY(const float, offset, C) ARRAY(const int64_t, cursor, maybe(1))                 \
+    ARRAY(const int64_t, position, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(ROWS) SIZE(H) SIZE(W) SIZE(C)     \
+    SIZE(BORDER)
+#define PELLUCID_MIX_TARGETS(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const int32_t, labels, maybe(COUNT)) ARRAY(const float, rows, maybe(COUNT * K))                             \
+    ARRAY(const int64_t, indices, INDICES) ARRAY(const float, draws, ROWS * 21) ARRAY(float, out, N * K)              \
+    ARRAY(const int64_t, cursor, maybe(1)) ARRAY(const int64_t, position, maybe(1)) SIZE(N) SIZE(COUNT)               \
+    SIZE(INDICES) SIZE(ROWS) SIZE(K)
 #define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL)                                                                         \
     ARRAY(const float, x, A * B * C) ARRAY(float, y, B * A * C) SIZE(A) SIZE(B) SIZE(C)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
@@ -214,6 +226,8 @@
     KERNEL(ClipByNorm, clip_by_norm, PELLUCID_CLIP_BY_NORM)                                                           \
     KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
     KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
+    KERNEL(Augment, augment, PELLUCID_AUGMENT)                                                                        \
+    KERNEL(MixTargets, mix_targets, PELLUCID_MIX_TARGETS)                                                             \
     KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
@@ -236,9 +250,11 @@
 #define PELLUCID_ALGORITHMS(CHOICE)                                                                                   \
     CHOICE(kChoose, "auto") CHOICE(kDirect, "direct") CHOICE(kWinograd4, "winograd") CHOICE(kWinograd2, "winograd2")  \
     CHOICE(kWinogradRows, "winograd_rows") CHOICE(kFewFilters, "few_filters")
+// What lies beyond the edge of a picture: the picture mirrored, its last row or column, or zeros.
+#define PELLUCID_BORDERS(CHOICE) CHOICE(kReflect, "reflect") CHOICE(kEdge, "edge") CHOICE(kBlack, "black")
 #define PELLUCID_CHOICES(FIELD)                                                                                       \
     FIELD(ACTIVATION, PELLUCID_ACTIVATIONS) FIELD(LOSS, PELLUCID_LOSSES) FIELD(ACCURACY, PELLUCID_ACCURACIES)         \
-    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS)
+    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS) FIELD(BORDER, PELLUCID_BORDERS)
 
 namespace pellucid {
 

@@ -25,7 +25,7 @@ constexpr Limit kLimits[] = {
     {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"NESTEROV", 0, 1},
     {"DECOUPLED", 0, 1},
 };
-constexpr Limit kAny = {"", 0, kEntries};  // N, INNER, COUNT, INDICES, TASKS, A, B
+constexpr Limit kAny = {"", 0, kEntries};  // N, INNER, COUNT, INDICES, ROWS, TASKS, A, B
 
 Limit limit_of(const char* name) {
     for (const Choices& each : choices())
@@ -156,6 +156,9 @@ std::string size_objection(const Sizes& s) {
     const Count weights = Count(s["INPUTS"]) * s["UNITS"];
     if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= weights.value))
         return "rows or weights are too many for the compiled kernel";
+    if (s.is("augment") && (s["H"] > kSide || s["W"] > kSide || kNumbers < (Count(s["H"]) * s["W"] * s["C"]).value))
+        return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" + std::to_string(s["C"]) +
+               " is too large to be augmented";
     const char* const numbers = s.is("softmax_cross_entropy") ? "K" : s.is("elementwise_loss") ? "INNER" : nullptr;
     if (numbers && s[numbers] < 1 && s["N"] > 0) return "there must be at least one number a picture";
     return "";
@@ -164,7 +167,10 @@ std::string size_objection(const Sizes& s) {
 // Of arrays that may be null, one of which must be there.
 constexpr struct {
     const char *kernel, *one, *other;
-} kEither[] = {{"gather", "bytes", "floats"}, {"softmax_cross_entropy", "labels", "targets"}};
+} kEither[] = {{"gather", "bytes", "floats"},
+               {"augment", "bytes", "floats"},
+               {"mix_targets", "labels", "rows"},
+               {"softmax_cross_entropy", "labels", "targets"}};
 
 }  // namespace
 

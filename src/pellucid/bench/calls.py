@@ -28,11 +28,16 @@ Empty = Callable[[str, Shape], Array]
 """An array for a result."""
 
 POSITIVE = frozenset(("variance", "square", "delta", "v", "weights", "targets"))
+TURNED = np.array(
+    [0.98, -0.17, 3.2, 0.17, 0.98, -2.1, 0.9, 0.1, 0, 0, 1, 0.1, 0.1, 0, 0.9, -0.1, 2, 3, 5, 7, 1], np.float32
+)
+"""How a picture is augmented: see `ops.reference.augment`."""
 NUMBERS: dict[str, Callable[[Shape], Array]] = {
     "argmax": lambda shape: np.resize(np.array([0, 1, 255, 2, 0, 1, 2], np.uint8), shape),
     "control": lambda shape: np.array([1e-3, 1.0, 1.0]),
     "counter": lambda shape: np.array([1, 2], np.uint32),
     "cursor": lambda shape: np.zeros(shape, np.int64),
+    "draws": lambda shape: np.resize(np.array(TURNED, np.float32), shape),
     "indices": lambda shape: np.random.default_rng(0).permutation(shape[0]),
     "labels": lambda shape: np.resize(np.arange(10, dtype=np.int32), shape),
 }

@@ -20,6 +20,9 @@ from pellucid.ops.api.conv_pool import conv2d_avg_pool2d_map_backward_kernel as 
 from pellucid.ops.api.conv_pool import conv2d_max_pool2d as conv2d_max_pool2d
 from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_input as conv2d_max_pool2d_backward_input
 from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_kernel as conv2d_max_pool2d_backward_kernel
+from pellucid.ops.api.data import BORDERS as BORDERS
+from pellucid.ops.api.data import DRAWN as DRAWN
+from pellucid.ops.api.data import augment as augment
 from pellucid.ops.api.data import gather as gather
 from pellucid.ops.api.data import swap_axes as swap_axes
 from pellucid.ops.api.linear import bias_backward as bias_backward
@@ -54,6 +57,7 @@ from pellucid.ops.api.pool import global_avg_pool2d_backward as global_avg_pool2
 from pellucid.ops.api.pool import max_pool2d as max_pool2d
 from pellucid.ops.api.pool import max_pool2d_backward as max_pool2d_backward
 from pellucid.ops.api.random import dropout as dropout
+from pellucid.ops.api.random import uniform as uniform
 from pellucid.ops.dispatch import Backend as Backend
 from pellucid.ops.dispatch import backend as backend
 from pellucid.ops.dispatch import backend_of as backend_of

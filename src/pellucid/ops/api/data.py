@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from pellucid.errors import ConfigError, DataError
-from pellucid.ops.dispatch import array, expect_axes, expect_shape, result, run
+from pellucid.errors import ConfigError, DataError, expect_known
+from pellucid.ops.dispatch import FLOAT, array, arrays, expect_axes, expect_shape, result, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.reference.augment import BORDERS as BORDERS
+from pellucid.ops.reference.augment import DRAWN as DRAWN
 
 
 def gather(source: Array, indices: Array, *, scale: Array, offset: Array, out: Array | None = None) -> Array:
@@ -15,22 +19,52 @@ def gather(source: Array, indices: Array, *, scale: Array, offset: Array, out: A
     Shapes: source (N,H,W,C) uint8 or float32, indices (n,), scale, offset float32 (C,) -> out float32 (n,H,W,C).
     Errors: ShapeError or ConfigError if shapes or dtypes are others; DataError for an index outside the source.
     """
-    if not isinstance(source, np.ndarray) or source.dtype not in (np.uint8, np.float32):
-        kind = getattr(source, "dtype", type(source).__name__)
-        raise ConfigError(f"gather: source must be a uint8 or float32 array, got {kind}; convert it with .astype")
-    expect_axes("gather", "source", source, "N, H, W, C")
-    picks = np.ascontiguousarray(indices, np.int64)
-    expect_axes("gather", "indices", picks, "n")
-    if picks.size and not (picks.min() >= 0 and picks.max() < len(source)):
-        raise DataError(
-            f"gather: indices run from {picks.min()} to {picks.max()}, but there are {len(source)} pictures"
-        )
     scale, offset = np.ascontiguousarray(scale, np.float32), np.ascontiguousarray(offset, np.float32)
-    for name, value in (("scale", scale), ("offset", offset)):
-        expect_shape("gather", name, value, source.shape[3:], "one number for each channel")
+    picks = _picks("gather", source, indices, FLOAT, scale=scale, offset=offset)
     out = result("gather", (len(picks), *source.shape[1:]), (scale, offset), out)
     run("gather", np.ascontiguousarray(source), picks, out, scale, offset, None)
     return out
+
+
+def augment(
+    source: Array,
+    indices: Array,
+    draws: Array,
+    *,
+    scale: Array,
+    offset: Array,
+    border: str = "reflect",
+    out: Array | None = None,
+) -> Array:
+    """out[i] = source[indices[i]] changed as draws[i] says (see `ops.reference.augment`), * scale + offset.
+
+    border: what lies beyond the edge, "reflect" (the picture mirrored), "edge" (its last pixels) or "black".
+    Shapes: source (N,H,W,C) uint8 or as draws, indices (n,), draws (n,21), scale, offset (C,) -> out (n,H,W,C) of the
+    dtype of draws.
+    Errors: as `gather`; ConfigError for another border.
+    """
+    draws, scale, offset = arrays("augment", draws=draws, scale=scale, offset=offset)
+    picks = _picks("augment", source, indices, draws.dtype, scale=scale, offset=offset)
+    expect_shape("augment", "draws", draws, (len(picks), DRAWN), "a row for each index")
+    expect_known("border", border, BORDERS)
+    out = result("augment", (len(picks), *source.shape[1:]), (draws, scale, offset), out)
+    run("augment", np.ascontiguousarray(source), picks, draws, out, scale, offset, border=border)
+    return out
+
+
+def _picks(op: str, source: Array, indices: Array, dtype: np.dtype[Any], **channels: Array) -> Array:
+    """The indices as int64, where source (bytes, or of the dtype), indices and numbers for channels fit together."""
+    if not isinstance(source, np.ndarray) or source.dtype not in (np.uint8, dtype):
+        kind = getattr(source, "dtype", type(source).__name__)
+        raise ConfigError(f"{op}: source must be a uint8 or {dtype} array, got {kind}; convert it with .astype")
+    expect_axes(op, "source", source, "N, H, W, C")
+    picks = np.ascontiguousarray(indices, np.int64)
+    expect_axes(op, "indices", picks, "n")
+    if picks.size and not (picks.min() >= 0 and picks.max() < len(source)):
+        raise DataError(f"{op}: indices run from {picks.min()} to {picks.max()}, but there are {len(source)} pictures")
+    for name, value in channels.items():
+        expect_shape(op, name, value, source.shape[3:], "one number for each channel")
+    return picks
 
 
 def swap_axes(x: Array, *, out: Array | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout, and random numbers by their place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.errors import ConfigError, shown
 from pellucid.ops.dispatch import array, result, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.reference.random import threefry
 
 _WORD = 0xFFFFFFFF
 
@@ -33,3 +34,13 @@ def dropout(x: Array, rate: float, key: tuple[int, int, int], *, out: Array | No
     y = result("dropout", x.shape, (x,), out, in_place=0)
     run("dropout", x, y, rate, np.array([seed, step], np.uint32), layer)
     return y
+
+
+def uniform(key: tuple[int, int], first: Array, second: Array) -> Array:
+    """Two random numbers above 0 and below 1 for each pair of counters: words of Threefry-2x32-20, + 1/2, by 2^32.
+
+    Shapes: first, second: whole numbers, of which 32 bits count, that broadcast to (...) -> (2, ...) float64.
+    Source: Salmon et al. 2011 (Threefry).
+    """
+    counters = np.broadcast_arrays(np.asarray(first).astype(np.uint32), np.asarray(second).astype(np.uint32))
+    return (np.stack(threefry(key, *counters)) + 0.5) / 2**32

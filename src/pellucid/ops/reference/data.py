@@ -8,7 +8,8 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.table import LONG, call, op
 
 
-def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
+def chosen(indices: Array, count: int, cursor: Array | None) -> Array:
+    """Those of a batch that begins at the cursor."""
     start = 0 if cursor is None else int(cursor[0])
     return indices[start : start + count]
 
@@ -23,14 +24,14 @@ def _chosen(indices: Array, count: int, cursor: Array | None) -> Array:
 )
 def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Array, cursor: Array | None = None) -> None:
     """out[i] = source[indices[cursor + i]] * scale + offset, a scale and an offset for each channel."""
-    np.multiply(source[_chosen(indices, len(out), cursor)], scale, out=out)
+    np.multiply(source[chosen(indices, len(out), cursor)], scale, out=out)
     out += offset
 
 
 @op(typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,), cursor=(1,))])
 def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> None:
     """out[i] = labels[indices[cursor + i]]."""
-    out[...] = labels[_chosen(indices, len(out), cursor)]
+    out[...] = labels[chosen(indices, len(out), cursor)]
 
 
 @op(typical=[call("30x144x100", x=(30, 144, 100))])
