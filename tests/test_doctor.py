@@ -13,7 +13,7 @@ from doctor_cases import bars, network, rules, said
 import pellucid
 from pellucid import datasets, optimizers, zoo
 from pellucid import layers as L
-from pellucid.datasets.transforms import augmentation
+from pellucid.datasets.augmentation import Augmentation
 from pellucid.model import Sequential
 from pellucid.model.inputs import make_examples
 from pellucid.runs.folder import CHECKPOINTS, LOG_FILE
@@ -58,7 +58,7 @@ def test_a_healthy_run_with_dropout_and_augmentation(tmp_path: Path) -> None:
         model, data.train.images, data.train.labels, None, None, validation_data=(data.test.images, data.test.labels)
     )
     model.prepare_slots()
-    augment = augmentation("standard", (32, 32, 3), mirror=False)
+    augment = Augmentation.of("standard", mirror=False)
     run_training(model, examples, held, TrainConfig(2, 64), tmp_path, augment=augment)
     assert read_findings(tmp_path / LOG_FILE) == []
 

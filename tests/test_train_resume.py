@@ -13,6 +13,7 @@ from small_model import StopAt, compiled, fitted, pictures, small
 
 from pellucid import layers as L
 from pellucid import ops, optimizers, schedules
+from pellucid.datasets.augmentation import Augmentation
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.atomic import make_folder
 from pellucid.model import Sequential
@@ -83,6 +84,7 @@ CASES: dict[str, tuple[Callable[[], Sequential], Callable[[], Any], Any]] = {
         None,
     ),
     "augmentation": (small, each("SGD", momentum=0.9, nesterov=True), brighter),
+    "drawn augmentation": (small, each("Adam"), Augmentation.of("strong,mixup")),
     "all of it": (lively, each("RMSprop", momentum=0.5, centered=True), brighter),
     "a layer of one's own": (with_own_layer, each("Adadelta"), None),
     "frozen": (frozen, each("AdamW", weight_decay=0.01, clipnorm=1.0), None),

@@ -70,7 +70,7 @@ OPTIONS = {
     ),
     "size": Option(int, "N", "Their side. Default: as they are, 32 to 128."),
     "resize": Option(str, "RULE", f"crop, center, pad or stretch. Default: {RESIZE}."),
-    "augment": Option(str, "KIND", "standard: shifted, mirrored. Default: {augment}*."),
+    "augment": Option(str, "KINDS", "standard, strong, or some of {kinds}, as in rotate=15,zoom. Default: {augment}*."),
     "standardize": Option(
         bool,
         None,
@@ -104,8 +104,10 @@ class Command(typer.core.TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Fill in the networks and optimizers there are, and the usual recipe."""
         from pellucid import optimizers, zoo
+        from pellucid.datasets.augmentation import KINDS
 
-        words = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
+        names = {"networks": zoo.NAMES, "optimizers": optimizers.NAMES, "kinds": tuple(KINDS)}
+        words = {**{what: listed(of) for what, of in names.items()}, **vars(zoo.Recipe())}
         for parameter in self.params:
             option: Any = parameter
             option.help = option.help and option.help.format(**words)

@@ -2,7 +2,8 @@
 
 registry.py loads by name or path; sources.py lists the names; download.py finds and fetches files.
 idx.py and cifar.py read formats; folder.py, pictures.py and cache.py read folders of pictures.
-labels.py splits and weighs by class; transforms.py scales and augments; batches.py puts batches together.
+labels.py splits and weighs by class; transforms.py scales; augmentation.py draws
+what changes pictures; batches.py puts batches together.
 digits, mnist, fashion_mnist and cifar10 each give Keras's load_data().
 """
 

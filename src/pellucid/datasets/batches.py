@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.dataset import Pictures
-from pellucid.datasets.transforms import Augmentation
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.reading import in_order
 
 __all__ = ["Batches", "epoch_order"]
+
+
+Change = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
+"""A function that changes the pictures of a batch."""
 
 
 def epoch_order(count: int, *, seed: int, epoch: int, shuffle: bool = True) -> NDArray[np.int64]:
@@ -33,7 +36,7 @@ class Batches:
 
     Pictures of a folder are read one batch ahead on one background thread, which ends with the epoch: at its last
     batch, on an exception, or when the iterator closes.
-    Augmentation is seeded by (seed, epoch, batch), so any batch can be made again alone.
+    The generator of `augment` is seeded by (seed, epoch, batch), so any batch can be made again alone.
     Errors: ConfigError if batch_size is below 1; DataError if there are no pictures.
     """
 
@@ -42,7 +45,7 @@ class Batches:
     _: KW_ONLY
     seed: int = 0
     shuffle: bool = True
-    augment: Augmentation | None = None
+    augment: Change | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -1,4 +1,4 @@
-"""What happens to pixels between the file and the network: fitting to size, scaling, and augmentation."""
+"""What happens to pixels between the file and the network: fitting to size, and scaling."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from pellucid.datasets.dataset import Pictures
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError, DataError, expect_known
 from pellucid.ops.geometry import pair
-
-Augmentation = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
 
 RESIZE_RULES = ("crop", "center", "pad", "stretch")
 MAX_FITTED_PIXELS = 1 << 26
@@ -138,75 +136,3 @@ class Standardize:
         mean = shares @ values
         std = np.sqrt(np.sum(shares * (values - mean[:, None]) ** 2, axis=1))
         return cls(tuple(map(float, mean)), tuple(float(value) if value > 1e-9 else 1.0 for value in std))
-
-
-@dataclass(frozen=True)
-class PadCrop:
-    """Pad with `pad` rows and columns of black on each side, then cut the old size out at a random place.
-
-    Shapes: (n,H,W,C) uint8 -> the same.
-    Source: Lee et al. 2015 (deeply-supervised nets), section 4; He et al. 2016, section 4.2: pad 4 for CIFAR-10.
-    """
-
-    pad: int = 4
-
-    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        down, right = rng.integers(0, 2 * self.pad + 1, size=(2, len(images)))
-        return _moved(images, down - self.pad, right - self.pad)
-
-
-@dataclass(frozen=True)
-class Flip:
-    """Mirror left and right, each picture with this probability. Not for digits or letters."""
-
-    probability: float = 0.5
-
-    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        mirrored = rng.random(len(images)) < self.probability
-        out = images.copy()
-        out[mirrored] = images[mirrored][:, :, ::-1]
-        return out
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Several augmentations, one after the other, drawing from the same generator."""
-
-    steps: tuple[Augmentation, ...]
-
-    def __call__(self, images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        for step in self.steps:
-            images = step(images, rng)
-        return images
-
-
-def augmentation(name: str, image_shape: tuple[int, ...], *, mirror: bool = True) -> Augmentation | None:
-    """The augmentation of this name: "none", or "standard" (shift by an eighth of the side, and mirror if `mirror`).
-
-    The shift is 4 pixels for 32 x 32 pictures, which is the usual recipe for CIFAR-10. Digits and letters are not to be
-    mirrored: pass mirror=False.
-    Shapes: image_shape (H,W,C).
-    Errors: ConfigError for another name.
-    """
-    if expect_known("augmentation", name, ("none", "standard")) == "none":
-        return None
-    shift = PadCrop(max(1, min(image_shape[:2]) // 8))
-    return Chain((shift, Flip())) if mirror else shift
-
-
-def _moved(images: NDArray[np.uint8], down: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Every picture moved by its own number of rows and columns, with zeros where nothing was."""
-    height, width = images.shape[1:3]
-    out = np.zeros_like(images)
-    for picture, target, dy, dx in zip(images, out, down.tolist(), right.tolist(), strict=True):
-        to_rows, from_rows = _overlap(dy, height)
-        to_columns, from_columns = _overlap(dx, width)
-        target[to_rows, to_columns] = picture[from_rows, from_columns]
-    return out
-
-
-def _overlap(shift: int, size: int) -> tuple[slice, slice]:
-    """Where a line of `size` pixels lands after a shift, and which of its pixels those are."""
-    kept = max(size - abs(shift), 0)
-    target, origin = max(shift, 0), max(-shift, 0)
-    return slice(target, target + kept), slice(origin, origin + kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,7 @@ from pellucid._display import Shown
 from pellucid._modules import missing
 from pellucid._progress import work_bar
 from pellucid._text import printable, say
+from pellucid.datasets.augmentation import Augmentation, text_of
 from pellucid.errors import ConfigError, shown
 from pellucid.files.inside import Inside
 from pellucid.layers import Input, Layer
@@ -114,6 +115,7 @@ class Model(Network, Shown):
         cache_features: bool = True,
         doctor: bool = True,
         resume: str | Path | None = None,
+        augment: str | Mapping[str, Any] | Callable[..., Any] | None = None,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
@@ -126,6 +128,9 @@ class Model(Network, Shown):
         said is in the history's `advice`. It changes no number.
         resume: a folder for checkpoints. Where it holds one of this same training, training goes on from there, to the
         same bits as if it had never stopped; so a program that was stopped is simply run again.
+        augment: changes the pictures anew in each epoch: "standard", "strong", kinds with their amounts such as
+        "flip,rotate=15" or {"flip": 0.5, "rotate": 15} (see `datasets.augmentation`), or a function of a batch's
+        pictures and a NumPy generator that gives as many pictures.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
@@ -138,8 +143,10 @@ class Model(Network, Shown):
             32 if batch_size is None else batch_size,
             shuffle=flag(shuffle, "shuffle"),
             seed=self.seed,
+            augment=text_of(augment),
             cache_features=flag(cache_features, "cache_features"),
         )
+        change = augment if augment is None or callable(augment) else Augmentation.of(augment)
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
         )
@@ -155,6 +162,7 @@ class Model(Network, Shown):
                 examples,
                 config,
                 validation=held,
+                augment=change,
                 listeners=[*([watching] if watching else []), *listeners],
                 checkpoints=kept,
             )

@@ -69,7 +69,7 @@ def train_run(
     settings: Mapping[str, Any] | None = None,
     size: int | tuple[int, int] | None = None,
     resize: str | None = None,
-    augment: str | None = None,
+    augment: str | Mapping[str, Any] | None = None,
     standardize: bool | None = None,
     class_weight: str | None = None,
     patience: int | None = None,
@@ -94,7 +94,7 @@ def train_run(
     sub-folder a class, or a Dataset. validation: what is judged after each epoch, a folder or a share such as 0.1;
     None: the test pictures. optimizer, loss: a name, or one of ours as an object. settings: arguments of network,
     optimizer or loss by their names, "schedule", and of layers: {"hidden_size": 50, "conv1.filters": 16}. size, resize:
-    of pictures that are read from files. augment: "standard" or "none". standardize: bring each channel to mean 0 and
+    of pictures that are read from files. augment: as `fit` takes it. standardize: bring each channel to mean 0 and
     deviation 1. class_weight: "balanced". patience: stop after so many epochs without a better one. weights: a run, or
     a file, whose weights it begins with. freeze: layers that are not trained. limit, test_limit: of pictures. out: the
     folder; None: the first free runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks
@@ -103,6 +103,7 @@ def train_run(
     """
     from pellucid import zoo
     from pellucid.datasets import Dataset
+    from pellucid.datasets.augmentation import text_of
     from pellucid.train import Checkpoints, TrainConfig
 
     console = console or Console(verbose, callbacks)
@@ -122,7 +123,7 @@ def train_run(
         batch_size=recipe.batch_size if batch_size is None else batch_size,
         seed=seed,
         patience=patience,
-        augment=augment or recipe.augment,
+        augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
     )
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(

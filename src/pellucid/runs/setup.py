@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pellucid.datasets import Dataset
+    from pellucid.datasets.augmentation import Augmentation
     from pellucid.datasets.dataset import Pictures
-    from pellucid.datasets.transforms import Augmentation, Preprocessing
+    from pellucid.datasets.transforms import Preprocessing
     from pellucid.losses import Loss
     from pellucid.model import Model
     from pellucid.optimizers import Optimizer
@@ -235,20 +236,21 @@ def standardized(scaling: Preprocessing, images: NDArray[np.uint8] | Pictures, b
 
 
 def augment_for(dataset: Dataset, config: TrainConfig) -> Augmentation | None:
-    """What changes the pictures in each epoch. Errors: ConfigError for an unknown name."""
-    from pellucid.datasets.transforms import augmentation
+    """What changes the pictures in each epoch. Errors: ConfigError for an unknown kind or amount."""
+    from pellucid.datasets.augmentation import Augmentation
 
-    return augmentation(config.augment, dataset.image_shape, mirror=dataset.name not in NOT_MIRRORED)
+    return Augmentation.of(config.augment, mirror=dataset.name not in NOT_MIRRORED)
 
 
 def prepare(network: Model, dataset: Dataset, config: TrainConfig) -> tuple[Examples, Examples | None]:
     """The pictures to learn from and those to watch, checked against the network; its optimizer's moments made."""
     from pellucid.model.inputs import make_examples
+    from pellucid.train.feeding import check_augmentation
 
-    augment_for(dataset, config)  # says what is wrong with its name before anything is written
+    augmentation = augment_for(dataset, config)
     held = dataset.held_out
     network.prepare_slots()
-    return make_examples(
+    examples = make_examples(
         network,
         dataset.train.images,
         dataset.train.labels,
@@ -256,3 +258,6 @@ def prepare(network: Model, dataset: Dataset, config: TrainConfig) -> tuple[Exam
         None,
         validation_data=(held.images, held.labels),
     )
+    if augmentation is not None:  # what is wrong with it is said before anything is written
+        check_augmentation(augmentation, network, examples[0])
+    return examples

@@ -16,7 +16,8 @@ class TrainConfig:
     """How to train; the model says what, the data on what.
 
     Units: epochs counts whole passes; patience is epochs without improvement before stopping (None: never).
-    augment: "none" or "standard" (see datasets.transforms). class_weight: None, "balanced" or {class index: weight}.
+    augment: as text, see `datasets.augmentation`; "none" for nothing.
+    class_weight: None, "balanced" or {class index: weight}.
     cache_features: compute the outputs of frozen first layers once for all epochs, where that changes no number.
     """
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.datasets.augmentation import Augmentation
 from pellucid.datasets.batches import Batches
+from pellucid.errors import ConfigError
 from pellucid.plan import Feed
 from pellucid.train.examples import Examples
 from pellucid.train.state import OptimizerState, TrainingState
@@ -21,8 +23,11 @@ class Feeder:
     def __init__(
         self, examples: Examples, batch_size: int, *, seed: int = 0, shuffle: bool = False, augment: Any = None
     ) -> None:
+        """augment: an Augmentation, or a function of a batch's pictures and a generator."""
         self._examples, self.count, self.batch_size = examples, len(examples), batch_size
-        self._batches = Batches(examples.images, batch_size, seed=seed, shuffle=shuffle, augment=augment)
+        self._augmentation = augment if isinstance(augment, Augmentation) else None
+        function = None if self._augmentation else augment
+        self._batches = Batches(examples.images, batch_size, seed=seed, shuffle=shuffle, augment=function)
 
     def __len__(self) -> int:
         """Steps of an epoch."""
@@ -52,11 +57,14 @@ class Feeder:
             scale=scale,
             offset=offset,
             staged_dtype=dtype,
+            augmentation=self._augmentation,
+            seed=self._batches.seed,
+            classes=0 if self._augmentation is None else check_augmentation(self._augmentation, model, examples),
         )
 
     def reorder(self, feed: Feed, epoch: int) -> None:
         """Put the feed into the order of this epoch."""
-        feed.reorder(self._batches.order(epoch))
+        feed.reorder(self._batches.order(epoch), epoch)
 
     def batches(self, feed: Feed, state: TrainingState | None = None) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
@@ -78,6 +86,21 @@ class Feeder:
             asked_s = time.perf_counter()
             pictures = next(batches)
             state.waited_s += time.perf_counter() - asked_s
-            feed.stage(pictures)
-            feed.seek(start)
+            feed.stage(pictures, start)
             yield len(pictures)
+
+
+def check_augmentation(augmentation: Augmentation, model: Trainable, examples: Examples) -> int:
+    """The number of classes where targets are class numbers, else 0.
+
+    Errors: ConfigError for examples that are no pictures (H, W, C), and for targets that cannot be mixed.
+    """
+    shape, targets = examples.images.shape, examples.targets
+    if len(shape) != 4:
+        raise ConfigError(f"{model.name}: augmentation takes pictures (N, H, W, C), got {tuple(shape)}; leave it out")
+    if targets.dtype.kind != "i":
+        return 0
+    if augmentation.mixes and (model.loss.joint_activation != "softmax" or targets.ndim != 1):
+        kind = type(model.loss).__name__
+        raise ConfigError(f"{model.name}: mixup needs shares of classes, {kind} takes class numbers; leave mixup out")
+    return int(model.output_shape[-1])

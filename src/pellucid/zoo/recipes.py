@@ -20,7 +20,7 @@ Form = TypeVar("Form")
 class Recipe:
     """Settings that suit a network, found by trying them; each gives way to what a call or a command says.
 
-    epochs, batch_size, loss, augment ("none" or "standard"): as `train_run` takes them. optimizer: its name;
+    epochs, batch_size, loss, augment ("none" for nothing): as `train_run` takes them. optimizer: its name;
     learning_rate and optimizer_settings are its arguments, and are left out with another one (None: its own default).
     schedule: what the learning rate follows over the run, by name. standardize: each channel of the training pictures
     is brought to mean 0 and deviation 1; else pictures are scaled as the network was built, by default to 0 to 1.
