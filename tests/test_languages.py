@@ -17,6 +17,7 @@ import pellucid
 from pellucid import layers as L
 from pellucid import visualise as V
 from pellucid._language import language
+from pellucid.datasets.augmentation import KINDS
 from pellucid.errors import ConfigError
 from pellucid.model import Sequential
 from pellucid.model.tracing import trace
@@ -35,6 +36,7 @@ NAMES = set(
     )
 )
 """Functions, arguments' values and units, which Korean code and papers write so too."""
+NAMES |= {word for name in KINDS for word in name.split("_")}
 
 PICTURE = np.random.default_rng(0).random((12, 12, 1), np.float32)
 PICTURES = np.random.default_rng(1).random((8, 12, 12, 1), np.float32)
@@ -111,6 +113,7 @@ FIGURES: dict[str, Callable[[Sequential], Any]] = {
     "accuracy": lambda m: V.accuracy_figure([0.1], [0.2], lang="ko"),
     "confusion": lambda m: V.confusion_figure(matrix(), normalise=True, lang="ko"),
     "calibration": lambda m: V.reliability_figure(calibrated(), lang="ko"),
+    "augmentation": lambda m: V.augmentation_figure(None, np.uint8(255 * PICTURE), lang="ko"),
     "precision and recall": lambda m: precision_recall_figure(
         precision_recall(LABELS, scores()), ["1", "2", "3"], lang="ko"
     ),

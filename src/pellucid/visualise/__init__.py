@@ -19,6 +19,8 @@ from pellucid.visualise.attribution.data import input_gradient as input_gradient
 from pellucid.visualise.attribution.data import occlusion as occlusion
 from pellucid.visualise.attribution.data import saliency as saliency
 from pellucid.visualise.attribution.figure import attention_figure as attention_figure
+from pellucid.visualise.augmentation import augmentation_figure as augmentation_figure
+from pellucid.visualise.augmentation import augmented as augmented
 from pellucid.visualise.curves import Log as Log
 from pellucid.visualise.curves import accuracy_figure as accuracy_figure
 from pellucid.visualise.curves import curves_figure as curves_figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.visualise.architecture.figure import show_architecture
 from pellucid.visualise.attribution.figure import show_attribution
+from pellucid.visualise.augmentation import show_augment
 from pellucid.visualise.curves import show_curves
 from pellucid.visualise.dissection.figure import show_arithmetic
 from pellucid.visualise.excitation.figure import show_excite
@@ -30,4 +31,5 @@ PICTURES = (
     show_filters,
     show_architecture,
     show_curves,
+    show_augment,
 )
