@@ -135,10 +135,10 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
     Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0};
-    for (int64_t t = first; t < first + count; ++t) {
-        const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
-        const int64_t y = within / s.across * size, x = within % s.across * size;
-        const int64_t at = ((n * H + y) * W + x) * out.pixel + j * kWide;
+    TilePlace tile = place_of(s, first);
+    for (int64_t t = first; t < first + count; ++t, next_tile(s, tile)) {
+        const int64_t y = tile.i * size, x = tile.j * size;
+        const int64_t at = ((tile.n * H + y) * W + x) * out.pixel + j * kWide;
         c.rows = at_most(H - y, size);
         c.pixels = at_most(W - x, size);
         c.to = out.data + at;

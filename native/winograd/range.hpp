@@ -42,6 +42,18 @@ PELLUCID_INLINE vi largest_channels(const float* from, int64_t C) {
     for (int64_t c = 0; c < C; c += V) most = larger(most, bits(load(from + vector_start(c, C))) & kMagnitude);
     return most;
 }
+// Whether a pixel's C channels are all zero, of either sign.
+PELLUCID_INLINE bool is_zero(const float* from, int64_t C) {
+    vi all = vi{};
+    if (C < V) all = bits(load_partial(from, C));
+    else
+        for (int64_t c = 0; c < C; c += V) all |= bits(load(from + vector_start(c, C)));
+    uint64_t parts[V / 2], some = 0;
+    all &= kMagnitude;
+    memcpy(parts, &all, sizeof parts);
+    for (const uint64_t part : parts) some |= part;
+    return some == 0;
+}
 inline float float_of(int32_t bits) {
     float f;
     memcpy(&f, &bits, sizeof f);
@@ -66,14 +78,19 @@ int32_t usual_of_few(int64_t count, Magnitude magnitude) {
     return int32_t(sum / at_least(some, 1));
 }
 
-// What the points of a picture of H x W pixels must stay below, as bits. `largest(i)`: by lanes, of pixel i's channels.
+// Whether `seen`, the bits of a magnitude, stays below what the points of a picture of H x W pixels may be. `largest(i)`:
+// by lanes, of pixel i's channels. The sum only grows, so a quarter of the pixels is enough where it is large already.
 template <typename Largest>
-int32_t range_limit(float range, int64_t H, int64_t W, Largest largest) {
+bool below_limit(int32_t seen, float range, int64_t H, int64_t W, Largest largest) {
     const int64_t pixels = H * W, count = at_most(pixels, kSample);
     const int64_t line = ceil_div(count, at_most(H, W));  // pixels asked of a row or column
     const int64_t top = at_most(at_most(at_least(line, kTop), kMostTop), ceil_div(count, 4));
     int32_t most[kMostTop] = {};
-    float sum = 0.0f;
+    float sum = 0.0f, usual = 0.0f;
+    const auto limit = [&] {
+        const int32_t limit = bits_of(usual * range);
+        return limit > 0 && limit < kHuge ? limit : kHuge;
+    };
     for (int64_t i = 0; i < count; ++i) {  // spread over rows and columns alike: 27 is prime to 64
         const int64_t at = pixels <= kSample ? i : i * H / kSample * W + i * 27 % kSample * W / kSample;
         int32_t value = largest_lane(largest(at));
@@ -83,11 +100,11 @@ int32_t range_limit(float range, int64_t H, int64_t W, Largest largest) {
             value = value > other ? other : value;
         }
         sum += float_of(value);
+        usual = sum / float(at_least(count - top, 1));
+        if (i % (kSample / 4) == kSample / 4 - 1 && usual > 0.0f && seen < limit()) return true;
     }
-    float usual = sum / float(at_least(count - top, 1));
     if (usual == 0.0f) usual = float_of(usual_of_few(pixels, [&](int64_t i) { return largest_lane(largest(i)); }));
-    const int32_t limit = bits_of(usual * range);
-    return limit > 0 && limit < kHuge ? limit : kHuge;
+    return seen < limit();
 }
 
 // Whether `most`, the bits of a magnitude, is in range of a picture. The smallest of a few pixels, by channels, tells
@@ -103,7 +120,7 @@ bool in_range(int32_t most, float range, int64_t H, int64_t W, Largest largest) 
         const vi pixel = largest((2 * i + 1) * H / (2 * kQuick) * W + (2 * column + 1) * W / (2 * kQuick));
         least = least < pixel ? least : pixel;
     }
-    return float_of(most) < range * float_of(largest_lane(least)) || most < range_limit(range, H, W, largest);
+    return float_of(most) < range * float_of(largest_lane(least)) || below_limit(most, range, H, W, largest);
 }
 
 // Of a picture of one channel: all of its pixels are asked, but for as many of the largest as a column has. Strokes on

@@ -138,7 +138,8 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
         pack_panel(w.kernel + (w.turned ? last - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
                    w.column, depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
-        transform_to<typename F::Kernel>(taps + i, K * size, size, u + i, p.u_point, [](int, int, vf) {});
+        transform_to<typename F::Kernel>([=](int y, int x) { return taps + (y * K + x) * size + i; }, u + i, p.u_point,
+                                         [](int, int, vf) {});
 }
 
 // Tiles that go together.

@@ -9,8 +9,8 @@
 // 5x5 kernels F(2x2, 5x5) has the windows and points of F(4x4, 3x3): 36 / 4 instead of 25 (2.8 times).
 //
 // Transforms (winograd/transforms.hpp): a vector of channels at a time, columns then rows, the half-done P x P vectors
-// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture are copied with zeros around
-// them first. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never
+// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture are read through a
+// table of their pixels. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never
 // used.
 //
 // Layout of transformed numbers: blocks of channels > points > tiles > channels of the block, so that a product reads
@@ -39,25 +39,29 @@ void with_tiles(const Arguments& a, const With& with) {
     else with(F4{});
 }
 
-// half[i][j] = T applied to the columns of from[i * row + j * pixel], one vector of channels.
-template <typename T>
-PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t pixel, vf (&half)[T::to][T::from]) {
+// half[i][j] = T applied to the columns of a window, one vector of channels; pixel (i, j) of it is at(i, j).
+template <typename T, typename At>
+PELLUCID_INLINE void transform_columns(vf (&half)[T::to][T::from], At at) {
 #pragma GCC unroll 8
     for (int j = 0; j < T::from; ++j) {
         vf in[T::from], out[T::to];
 #pragma GCC unroll 8
-        for (int i = 0; i < T::from; ++i) in[i] = load(from + i * row + j * pixel);
+        for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
         T::apply(in, out);
 #pragma GCC unroll 8
         for (int i = 0; i < T::to; ++i) half[i][j] = out[i];
     }
 }
+template <typename T>
+PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t pixel, vf (&half)[T::to][T::from]) {
+    transform_columns<T>(half, [=](int i, int j) { return from + i * row + j * pixel; });
+}
 
 // Both axes, to points that lie `point` apart; `each(i, j, v)` sees them.
-template <typename T, typename Each>
-PELLUCID_INLINE void transform_to(const float* from, int64_t row, int64_t pixel, float* to, int64_t point, Each each) {
+template <typename T, typename At, typename Each>
+PELLUCID_INLINE void transform_to(At at, float* to, int64_t point, Each each) {
     vf half[T::to][T::from];
-    transform_columns<T>(from, row, pixel, half);
+    transform_columns<T>(half, at);
 #pragma GCC unroll 8
     for (int i = 0; i < T::to; ++i) {
         vf out[T::to];
@@ -107,6 +111,21 @@ Windows unpooled_windows(const Arguments& a, int64_t g) {
     w.C = a.O / a.GROUPS;
     w.pooled = pooled_of(a, g);
     return w;
+}
+
+// Where a tile lies, and the one after it.
+struct TilePlace {
+    int64_t n, i, j;
+};
+inline TilePlace place_of(const Windows& w, int64_t tile) {
+    return {tile / (w.down * w.across), tile / w.across % w.down, tile % w.across};
+}
+PELLUCID_INLINE void next_tile(const Windows& w, TilePlace& place) {
+    if (++place.j < w.across) return;
+    place.j = 0;
+    if (++place.i < w.down) return;
+    place.i = 0;
+    ++place.n;
 }
 
 // Channels in blocks of `width` (a multiple of V; the last one narrower), `points` x `tiles` of them.
@@ -166,74 +185,116 @@ inline void mark_range(const Windows& w, int64_t n, vi seen) {
     __atomic_store_n(w.out_of_range + n, uint8_t(1), __ATOMIC_RELAXED);
 }
 
+// A window of P x P pixels, P = T::from: each at from + i * row + j * pixel, or, where the window leaves the picture,
+// at some[i * P + j], of which those outside are zeros.
+struct Window {
+    const float* from;
+    int64_t row, pixel;
+    const float* const* some;  // or null
+    int64_t down, across;      // the last row and column that are not outside, below or on the right; else P - 1
+};
+template <typename T, typename Body>
+PELLUCID_INLINE void with_pixels(const Window& w, Body body) {
+    if (w.some) body([some = w.some](int64_t i, int64_t j) { return some[i * T::from + j]; });
+    else body([from = w.from, row = w.row, pixel = w.pixel](int64_t i, int64_t j) { return from + i * row + j * pixel; });
+}
+
 // The results of a window whose fields hold nothing but zeros, a bit each. What the window's other numbers leave there
 // are roundings, and at zero an activation's slope is not what it is beside it: with black borders and biases of zero
-// the gradient of a bias would be wrong in its first digit. Each field has one of the few pixels asked first.
+// the gradient of a bias would be wrong in its first digit. Each field has one of the few pixels asked first, of those
+// inside, without a branch: behind a ReLU no number tells of the next.
 template <typename T>
-uint32_t zero_fields(const float* from, int64_t row, int64_t pixel, int64_t C) {
+uint32_t zero_fields(const Window& w, int64_t C) {
     constexpr int K = T::from - T::step + 1;
-    const auto is_zero = [&](int i, int j) {
-        const float* const p = from + i * row + j * pixel;
-        return p[0] == 0.0f && largest_lane(largest_channels(p, C)) == 0;
-    };
-    bool some = false;
-    for (int i = K - 1; i < T::from; i += K)
-        for (int j = K - 1; j < T::from; j += K) some = some || is_zero(i, j);
-    if (!some) return 0;
-    uint32_t zeros[T::from] = {}, fields = 0;
-    for (int i = 0; i < T::from; ++i)
-        for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(i, j)) << j;
-    for (int y = 0; y < T::step; ++y)
-        for (int x = 0; x < T::step; ++x) {
-            uint32_t field = (1u << K) - 1;
-            for (int i = 0; i < K; ++i) field &= zeros[y + i] >> x;
-            fields |= uint32_t(field == (1u << K) - 1) << (y * T::step + x);
-        }
+    uint32_t fields = 0;
+    with_pixels<T>(w, [&](auto at) {
+        const int64_t down = at_least(w.down, T::step - 1), across = at_least(w.across, T::step - 1);
+        bool some = false;
+        for (int i = K - 1; i < T::from; i += K)
+            for (int j = K - 1; j < T::from; j += K) some |= is_zero(at(at_most(i, down), at_most(j, across)), C);
+        if (!some) return;
+        uint32_t zeros[T::from] = {};
+        for (int i = 0; i < T::from; ++i)
+            for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(at(i, j), C)) << j;
+        for (int y = 0; y < T::step; ++y)
+            for (int x = 0; x < T::step; ++x) {
+                uint32_t field = (1u << K) - 1;
+                for (int i = 0; i < K; ++i) field &= zeros[y + i] >> x;
+                fields |= uint32_t(field == (1u << K) - 1) << (y * T::step + x);
+            }
+    });
     return fields;
 }
+
+// Bits first .. last - 1 of 0 .. 63.
+constexpr uint64_t bits_below(int64_t n) { return n >= 64 ? ~uint64_t(0) : n <= 0 ? 0 : (uint64_t(1) << n) - 1; }
+constexpr uint64_t bits_between(int64_t first, int64_t last) { return bits_below(last) & ~bits_below(first); }
 
 // Transforms the windows of tiles first .. first + count - 1; the first of them becomes tile `place` of `to`, and its
 // zero_fields go to zeros[place], unless that is null.
 template <typename T>
-void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
+__attribute__((noinline)) void transform_windows(const Windows& w, int64_t first, int64_t count, int64_t place, const Layout& l, float* to,
                        float* scratch, uint32_t* zeros = nullptr) {
     const int64_t reach = round_up(w.C, V);
     int64_t picture = -1;
     vi most = vi{};  // of what is watched of the picture
-    for (int64_t t = first; t < first + count; ++t, ++place) {
-        const int64_t n = t / (w.down * w.across), within = t % (w.down * w.across);
+    const float* some[T::from * T::from];
+    bool outside = false;  // whether scratch holds a pixel of zeros
+    TilePlace tile = place_of(w, first);
+    for (const int64_t end = place + count; place < end; ++place, next_tile(w, tile)) {
+        const int64_t n = tile.n;
         if (n != picture) {
             if (picture >= 0) mark_range(w, picture, most);
             picture = n;
             most = vi{};
         }
-        const int64_t y = within / w.across * T::step - w.top, x = within % w.across * T::step - w.left;
+        const int64_t y = tile.i * T::step - w.top, x = tile.j * T::step - w.left;
         const int64_t start = ((n * w.H + y) * w.W + x) * w.pixel;
-        const float *from = scratch, *ahead = scratch;  // ahead: what the next window does not share with this one
-        int64_t row = T::from * w.C, pixel = w.C;
+        const float* ahead = scratch;  // what the next window does not share with this one
+        Window window{scratch, T::from * w.C, w.C, nullptr, T::from - 1, T::from - 1};
+        const bool inside = y >= 0 && x >= 0 && y + T::from <= w.H && x + T::from <= w.W;
         if (!w.data) {
             unpooled_window(w.pooled, w.C, n, y, x, T::from, scratch);
-        } else if (y < 0 || x < 0 || y + T::from > w.H || x + T::from > w.W ||
-                   start + (T::from - 1) * (w.W + 1) * w.pixel + reach > w.readable) {
-            copy_window(w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
+        } else if (inside && start + (T::from - 1) * (w.W + 1) * w.pixel + reach <= w.readable) {
+            window.from = w.data + start;
+            window.row = w.W * w.pixel;
+            window.pixel = w.pixel;
+            ahead = window.from + T::from * w.pixel;
+        } else if (reach == w.C) {
+            if (!outside) memset(scratch, 0, size_t(w.C) * sizeof(float));
+            outside = true;
+            const uint64_t rows = bits_between(-y, w.H - y), columns = bits_between(-x, w.W - x);
+            const float* row = w.data + start;
+#pragma GCC unroll 8
+            for (int i = 0; i < T::from; ++i, row += w.W * w.pixel)
+#pragma GCC unroll 8
+                for (int j = 0; j < T::from; ++j)
+                    some[i * T::from + j] = rows >> i & columns >> j & 1 ? row + j * w.pixel : scratch;
+            window.some = some;
+            window.down = at_most(w.H - 1 - y, T::from - 1);
+            window.across = at_most(w.W - 1 - x, T::from - 1);
         } else {
-            from = w.data + start;
-            row = w.W * w.pixel;
-            pixel = w.pixel;
-            ahead = from + T::from * pixel;
+            copy_window(w.data + n * w.H * w.W * w.pixel, w.H, w.W, w.pixel, w.C, y, T::from, x, T::from, scratch);
         }
-        if (zeros) zeros[place] = zero_fields<T>(from, row, pixel, w.C);
-        for (int64_t b = 0; b < l.blocks; ++b) {
-            const int64_t stride = block_row(l, b);
-            float* block = to + b * l.block + place * stride;
-            for (int64_t c = 0; c < stride; c += V) {
-                if (c % kLine == 0) prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, row, pixel);
-                const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
-                transform_to<T>(from + b * l.width + c, row, pixel, block + c, l.point, [&](int i, int j, vf v) {
-                    if (T::watched(i) && T::watched(j)) most = larger(most, bits(v) & magnitude);
-                });
+        if (zeros) zeros[place] = zero_fields<T>(window, w.C);
+        with_pixels<T>(window, [&](auto at) {
+            vi seen = most;
+            for (int64_t b = 0; b < l.blocks; ++b) {
+                const int64_t stride = block_row(l, b);
+                float* block = to + b * l.block + place * stride;
+                for (int64_t c = 0; c < stride; c += V) {
+                    if (c % kLine == 0)
+                        prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, window.row, window.pixel);
+                    const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
+                    const int64_t channel = b * l.width + c;
+                    transform_to<T>([=](int i, int j) { return at(i, j) + channel; }, block + c, l.point,
+                                    [&](int i, int j, vf v) {
+                                        if (T::watched(i) && T::watched(j)) seen = larger(seen, bits(v) & magnitude);
+                                    });
+                }
             }
-        }
+            most = seen;
+        });
     }
     if (picture >= 0) mark_range(w, picture, most);
 }
