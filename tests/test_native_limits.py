@@ -28,8 +28,8 @@ def zeros(*shape: int, dtype: Any = np.float32) -> Any:
 def honest_fields(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """What one small step of every kernel was given."""
     seen: dict[str, dict[str, Any]] = {}
-    make = native.runtime._native.Step
-    monkeypatch.setattr(native.runtime._native, "Step", lambda name, given: make(name, seen.setdefault(name, given)))
+    make = native.runtime.Step
+    monkeypatch.setattr(native.runtime, "Step", lambda name, given: make(name, seen.setdefault(name, given)))
     for op in TABLE.values():
         if op.typical:
             typical(op, SMALL)(Arrays(2))

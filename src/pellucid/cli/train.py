@@ -70,7 +70,7 @@ OPTIONS = {
     ),
     "size": Option(int, "N", "Their side. Default: as they are, 32 to 128."),
     "resize": Option(str, "RULE", f"crop, center, pad or stretch. Default: {RESIZE}."),
-    "augment": Option(str, "KINDS", "standard, strong, or some of {kinds}, as in rotate=15,zoom. Default: {augment}*."),
+    "augment": Option(str, "KINDS", "standard, strong, rotate=15,zoom ...: see show augment. Default: {augment}*."),
     "standardize": Option(
         bool,
         None,
@@ -104,10 +104,8 @@ class Command(typer.core.TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Fill in the networks and optimizers there are, and the usual recipe."""
         from pellucid import optimizers, zoo
-        from pellucid.datasets.augmentation import KINDS
 
-        names = {"networks": zoo.NAMES, "optimizers": optimizers.NAMES, "kinds": tuple(KINDS)}
-        words = {**{what: listed(of) for what, of in names.items()}, **vars(zoo.Recipe())}
+        words = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
         for parameter in self.params:
             option: Any = parameter
             option.help = option.help and option.help.format(**words)
