@@ -182,5 +182,14 @@ def test_a_network_like_another_is_new() -> None:
     assert not frozen(model).frozen
     assert np.any(model.get_weights()[0] != source.get_weights()[0])
     assert [layer.name for layer in model.layers] == [layer.name for layer in source.layers]
-    with pytest.raises(ConfigError, match="not in Dense"):
-        like(Sequential([L.Conv2D(2, 3, input_shape=(8, 8, 1)), L.GlobalAvgPool2D()]), classes=3)
+    with pytest.raises(ConfigError, match="ends in BatchNorm, not in a layer of classes"):
+        like(Sequential([L.Conv2D(2, 3, input_shape=(8, 8, 1)), L.BatchNorm(), L.GlobalAvgPool2D()]), classes=3)
+
+
+def test_maps_of_the_classes_are_the_head() -> None:
+    """As in SqueezeNet: a convolution makes a map for each class, which is averaged."""
+    source = zoo.squeezenet1_1((48, 48, 3), 5)
+    model = like(source, classes=3, seed=1)
+    assert model.output_shape == (3,) and model.get_layer("conv10").get_weights()[0].shape[-1] == 3
+    assert str(take_weights(model, source)) == "25 of 26 layers; conv10 starts anew: 3 classes here, 5 there"
+    assert freeze(model, "features").trained == ("conv10",)

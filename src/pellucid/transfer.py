@@ -71,8 +71,8 @@ class Frozen:
 
 
 def features_depth(model: Model) -> int | None:
-    """How many layers find features: up to the first flatten or global pooling; None where there is none."""
-    return next((visit.number + 1 for visit in model.graph.walk() if visit.ends_maps), None)
+    """How many layers find features, see `Graph.features_depth`; None where nothing ends them."""
+    return model.graph.features_depth()
 
 
 def take_weights(model: Model, source: Model) -> Taken:
@@ -159,18 +159,19 @@ def matching(model: Model, name: str) -> list[Layer]:
 def like(source: Model, *, input_shape: Shape | None = None, classes: int | None = None, seed: int = 0) -> Model:
     """A new network of the same layers, nothing taken and nothing frozen, for other pictures or classes.
 
-    Errors: ConfigError for another number of classes where the last layer with weights is not dense.
+    Errors: ConfigError for another number of classes where the last layer with weights does not make these.
     """
     configs: list[dict[str, Any]] = [{**layer.config(), "trainable": True} for layer in source.layers]
     if classes is not None and source.output_shape != (classes,):
         last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
-        if last < 0 or source.layers[last].role != "dense":
+        outputs = {"dense": "units", "convolution": "filters"}.get(source.layers[last].role if last >= 0 else "")
+        if outputs is None or len(source.output_shape) != 1:
             kind = type(source.layers[last]).__name__ if source.layers else "nothing"
             raise ConfigError(
-                f"{source.name} ends in {kind}, not in Dense, and has outputs {source.output_shape}; "
+                f"{source.name} ends in {kind}, not in a layer of classes, and has outputs {source.output_shape}; "
                 f"build a network for {classes} classes yourself and take_weights"
             )
-        configs[last]["units"] = classes
+        configs[last][outputs] = classes
     made = [layer_types.from_config({k: v for k, v in config.items() if k != "input_shape"}) for config in configs]
     shape = source.input_shape if input_shape is None else input_shape
     return assemble(shape, made, source.reads, source.name, outputs=source.graph.outputs, seed=seed)
@@ -196,9 +197,9 @@ def _fresh(
 def _classes_differ(model: Model, source: Model, layer: Layer) -> str:
     """That nothing but the number of outputs keeps the last layer from fitting; "" where something else does."""
     there = next((other for other in source.layers if other.name == layer.name), None)
-    if there is None or layer.role != "dense" or there.role != "dense":
+    if there is None or layer.role != there.role or layer.role not in ("dense", "convolution"):
         return ""
-    (inputs, units), (their_inputs, their_units) = (np.shape(each.params["kernel"]) for each in (layer, there))
+    (*inputs, units), (*their_inputs, their_units) = (np.shape(each.params["kernel"]) for each in (layer, there))
     last = layer is [each for each in model.layers if each.weights][-1]
     return (
         f"{units} classes here, {their_units} there" if inputs == their_inputs and last and units != their_units else ""

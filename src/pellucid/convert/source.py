@@ -89,19 +89,17 @@ class Source(abc.ABC):
             if layer.weights:
                 self._expect_known(layer)
         found: list[Wanted] = []
-        head, picture = False, None
+        depth, picture = model.graph.features_depth(), None
         for visit, names in zip(model.graph.walk(), self._names(model), strict=True):
             layer = visit.layer
             for name, array in (layer.params | layer.state).items():
                 shape, arrange = self._layout(name, array, picture)
-                found.append(Wanted(layer, name, names[name], shape, arrange, head))
+                in_head = depth is not None and visit.number >= depth
+                found.append(Wanted(layer, name, names[name], shape, arrange, in_head))
             if visit.ends_maps:
-                head, picture = True, visit.input_shape if layer.role == "flatten" else None
+                picture = visit.input_shape if layer.role == "flatten" else None
             elif layer.role == "dense":
                 picture = None
-        if head and found and not found[-1].in_head:  # maps of the classes themselves, averaged
-            last = found[-1].layer
-            found = [replace(item, in_head=True) if item.layer is last else item for item in found]
         return found
 
     @abc.abstractmethod

@@ -100,6 +100,19 @@ class Graph:
             shapes[number] = node.layer.output_of(read)
             yield Visit(number, node.inputs, node.layer, read, shapes[number])
 
+    def features_depth(self) -> int | None:
+        """How many nodes find features: up to the first flatten or global pooling; None where there is none.
+
+        Where a convolution's maps are averaged and nothing behind has weights, they are the classes': up to what makes
+        them.
+        """
+        end = next((visit for visit in self.walk() if visit.ends_maps), None)
+        if end is None:
+            return None
+        last = max((number for number, node in enumerate(self.nodes) if node.layer.params), default=end.number)
+        classes = last < end.number and end.layer.role == "pooling" and self.nodes[last].layer.role == "convolution"
+        return last if classes else end.number + 1
+
     def run(self, x: Array, each: Callable[[int, Layer, Any], Array | None]) -> Any:
         """What comes out for a batch, where each(number, layer, read) gives what a layer does; None ends it there.
 
