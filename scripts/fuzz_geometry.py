@@ -144,7 +144,18 @@ def fuzz_ops(rng: Random) -> str:
 
     def rest() -> list[Array]:
         y, _ = ops.local_response_norm(x, size=wild(rng.randint(1, 9)))
-        return [ops.zero_pad2d(x, pads(4)), y, ops.dropout(x, 0.5, (wild(1), wild(2), wild(3)))]
+        key, border = (wild(1), wild(2), wild(3)), (pads(4), rng.choice(ops.PADDING_MODES))
+        enlarging = wild.size(4), rng.choice(ops.INTERPOLATIONS)
+        larger, padded = ops.upsample2d(x, *enlarging), ops.pad2d(x, *border)
+        return [
+            y,
+            ops.dropout(x, 0.5, key),
+            ops.gaussian_noise(x, 0.5, key),
+            padded,
+            ops.pad2d_backward(array(*padded.shape), given, *border),
+            larger,
+            ops.upsample2d_backward(array(*larger.shape), given, *enlarging),
+        ]
 
     call = rng.choice((conv2d, conv2d, pooled, merged, rest))
     if call is not rest and too_large(x.shape, kernel.shape, convolution, pooling):
@@ -164,18 +175,18 @@ def fuzz_ops(rng: Random) -> str:
 def recorded_steps() -> Iterator[list[tuple[str, dict[str, Any]]]]:
     """What the steps made inside were given."""
     made: list[tuple[str, dict[str, Any]]] = []
-    make = runtime._native.Step
+    make = runtime.Step
 
     class Recorded:
         def __new__(cls, name: str, fields: dict[str, Any]) -> Any:
             made.append((name, fields))
             return make(name, fields)
 
-    runtime._native.Step = Recorded  # type: ignore[misc, assignment]
+    runtime.Step = Recorded  # type: ignore[misc, assignment]
     try:
         yield made
     finally:
-        runtime._native.Step = make  # type: ignore[misc]
+        runtime.Step = make  # type: ignore[misc]
 
 
 def fuzz_native(rng: Random) -> str:

@@ -117,6 +117,7 @@ class Pool:
     pool_size: Pair
     strides: Pair
     padding: Pads = ((0, 0), (0, 0))
+    counted: Pads = ((0, 0), (0, 0))
 
     @property
     def y(self) -> Shape:

@@ -45,9 +45,11 @@ from case import Arguments, Case, Pool, given, normal, size_name, sum_bound
 from sizes import (
     ACTIVATIONS,
     BLOCKS,
+    BORDERS,
     CONVS,
     DENSES,
     DROPOUTS,
+    ENLARGED,
     LOGITS,
     LRNS,
     OPTIMIZERS,
@@ -58,7 +60,8 @@ from sizes import (
 
 from pellucid import ops
 from pellucid.ops import geometry
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Array, Shape, padded_shape
+from pellucid.ops.rearranging import upsampled_shape
 
 
 def _convs() -> Iterator[Case]:
@@ -70,7 +73,26 @@ def _convs() -> Iterator[Case]:
         builds = {"conv2d": forward, "conv2d_backward_input": to_input, "conv2d_backward_kernel": to_kernel}
         for op, build in builds.items():
             yield Case(op, c.name, build, *c.bounds[op], macs)
-    yield Case("zero_pad2d", "asymmetric", given((2, 4, 3, 5), rest=[((1, 2), (0, 3))]), "exact")
+
+
+def _borders() -> Iterator[Case]:
+    for name, shape, pads in BORDERS:
+        larger = padded_shape(shape[1:], pads)
+        for mode in ops.PADDING_MODES:
+            if mode != "reflect" or all(max(each) < size for each, size in zip(pads, shape[1:3], strict=True)):
+                # at most every number of a row and of a column is a copy of one
+                bound = sum_bound(larger[0] * larger[1]) if mode != "constant" else 0.0
+                yield Case("pad2d", f"{mode}-{name}", given(shape, rest=[pads, mode]), "exact")
+                backward = given((shape[0], *larger), rest=[shape, pads, mode])
+                yield Case("pad2d_backward", f"{mode}-{name}", backward, "linear" if bound else "exact", bound)
+    for shape, factors in ENLARGED:
+        for how in ops.INTERPOLATIONS:
+            name, larger = f"{how}-{size_name(factors)}-{size_name(shape)}", upsampled_shape(shape[1:], factors, "y")
+            # three products and a sum each way; back, at most nine windows' pixels
+            kind = "exact" if how == "nearest" else "linear"
+            yield Case("upsample2d", name, given(shape, rest=[factors, how]), kind, 0.0 if how == "nearest" else 6.0)
+            backward = given((shape[0], *larger), rest=[shape, factors, how])
+            yield Case("upsample2d_backward", name, backward, "linear", 4 + sum_bound(9 * math.prod(factors)))
 
 
 def _denses() -> Iterator[Case]:
@@ -98,8 +120,9 @@ def _pools() -> Iterator[Case]:
         yield Case(
             "max_pool2d_backward", p.name, behind("max_pool2d_backward", given(p.x, **p.options)), "linear", bound
         )
-        yield Case("avg_pool2d", p.name, given(p.x, **p.options), "linear", bound)
-        yield Case("avg_pool2d_backward", p.name, given(p.y, rest=[p.x], **p.options), "linear", bound)
+        mean = {**p.options, "counted": p.counted}
+        yield Case("avg_pool2d", p.name, given(p.x, **mean), "linear", bound)
+        yield Case("avg_pool2d_backward", p.name, given(p.y, rest=[p.x], **mean), "linear", bound)
     for shape in (s for s in BLOCKS if len(s) == 4):
         bound = sum_bound(shape[1] * shape[2])
         yield Case("global_avg_pool2d", size_name(shape), given(shape), "linear", bound)
@@ -226,8 +249,11 @@ def _dropouts() -> Iterator[Case]:
     for shape in BLOCKS:
         for rate, key in DROPOUTS:
             # which are kept is exact; one product each
-            build = given(shape, rest=[rate, key])
-            yield Case("dropout", f"{rate:g}-{key[1]}-{size_name(shape)}", build, "scaled", 1)
+            build, name = given(shape, rest=[rate, key]), f"{rate:g}-{key[1]}-{size_name(shape)}"
+            yield Case("dropout", name, build, "scaled", 1)
+            yield Case("spatial_dropout", name, build, "scaled", 1)
+            # a logarithm and a root, an angle's sine, a product and a sum: of numbers up to 5.8 times the deviation
+            yield Case("gaussian_noise", name, build, "scaled", 8 + 12 * rate)
 
 
 def _optimizer(size: int, slots: int, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
@@ -297,6 +323,7 @@ def _swaps() -> Iterator[Case]:
 
 CASES: tuple[Case, ...] = (
     *_convs(),
+    *_borders(),
     *_denses(),
     *_pools(),
     *_pooled_convs(),

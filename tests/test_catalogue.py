@@ -56,7 +56,8 @@ def test_the_registries_have_no_more_than_the_table() -> None:
     assert told["initializer"] == set(initializers.NAMES)
     assert told["schedule"] == set(schedules.NAMES)
     assert told["activation"] == {*ACTIVATIONS, "ScaledTanh"}
-    assert told["pooling"] == {*POOLINGS, "pool_size", "strides", "Subsampling2D"}
+    arguments = {"pool_size", "strides", "ceil_mode", "count_include_pad"}
+    assert told["pooling"] == {*POOLINGS, *arguments, "Subsampling2D"}
     assert told["filters"] | told["dense"] == {"filters", "kernel_size", "strides", "units"}
     assert told["padding"] == {"valid", "same"} and told["penalty"] == {"l1", "l2", "l1_l2"}
 
@@ -117,7 +118,9 @@ def test_a_row_works_from_the_command_line(
             size = model.layers[1].pool_size[0], model.layers[1].strides[0]
             expected = {"pool_size": (3, 3), "strides": (3, 2)}
             assert size == expected.get(name, (2, 2))
-            if name not in expected:
+            if name in ("ceil_mode", "count_include_pad"):
+                assert getattr(model.layers[1], name) is True
+            elif name not in expected:
                 assert type(model.layers[1]).__name__ in (name, POOLINGS.get(name, layers.Layer).__name__)
         case "filters" | "dense":
             found = (first.filters, first.kernel_size, first.strides, model.layers[3].units)

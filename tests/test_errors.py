@@ -74,10 +74,25 @@ CASES: dict[str, tuple[Callable[[], object], type[PellucidError], str]] = {
         ShapeError,
         "layer 1 'b' (Conv2D 1x1, valid, groups 3) cannot split 4 input channels from 'a' into 3 groups; choose",
     ),
-    "dense on maps": (
-        lambda: model_of(L.Conv2D(4, 3, name="a"), L.Dense(3, name="d")),
+    "RBF on maps": (
+        lambda: model_of(L.Conv2D(4, 3, name="a"), L.RBF(3, name="d")),
         ShapeError,
-        "layer 1 'd' (Dense 3) needs input (N, inputs), got (N, 10, 10, 4) from 'a'; put Flatten()",
+        "layer 1 'd' (RBF 3) needs input (N, inputs), got (N, 10, 10, 4) from 'a'; put Flatten()",
+    ),
+    "a reflected border": (
+        lambda: model_of(L.Conv2D(4, 3, name="a"), L.Padding2D(10, "reflect", name="b")),
+        ShapeError,
+        "layer 1 'b' (Padding2D padding 10, reflect): its output needs a border narrower than the picture",
+    ),
+    "nothing left": (
+        lambda: model_of(L.Cropping2D((6, 6), name="c")),
+        ShapeError,
+        "layer 0 'c' (Cropping2D 6,6 6,6) cuts ((6, 6), (6, 6)) off pictures of 12x12, which leaves nothing",
+    ),
+    "reshape": (
+        lambda: model_of(L.Reshape((5, -1), name="r")),
+        ShapeError,
+        "layer 0 'r' (Reshape 5x?) cannot make 5x-1 of 12x12x",
     ),
     "pooling after flatten": (
         lambda: model_of(L.Flatten(), L.MaxPool2D()),

@@ -17,6 +17,7 @@ from pellucid.files import tensor_file
 from pellucid.model import Sequential
 from pellucid.model import file as model_file
 from pellucid.ops import geometry
+from pellucid.ops.receptive_field import ReceptiveField
 
 HUGE = (2**31, 2**60 + 1, 2**62, 2**62 - 1, 2**63, 10**30, 10**5000)
 IMAGE = (8, 8, 8)
@@ -50,6 +51,12 @@ MAKERS: dict[str, Any] = {
     "MaxPool1D strides": lambda n: layers.MaxPool1D(2, n, input_shape=(8, 2)),
     "Subsampling2D strides": lambda n: layers.Subsampling2D(2, n, input_shape=IMAGE),
     "ZeroPadding2D": lambda n: layers.ZeroPadding2D(((0, 0), (0, n)), input_shape=IMAGE),
+    "Padding2D": lambda n: layers.Padding2D(((0, 0), (0, n)), "edge", input_shape=IMAGE),
+    "Cropping2D": lambda n: layers.Cropping2D(n, input_shape=IMAGE),
+    "UpSampling2D": lambda n: layers.UpSampling2D((1, n), "bilinear", input_shape=IMAGE),
+    "Reshape": lambda n: layers.Reshape((n, -1), input_shape=IMAGE),
+    "Permute": lambda n: layers.Permute((n, 1, 2), input_shape=IMAGE),
+    "Softmax axis": lambda n: layers.Softmax(n, input_shape=IMAGE),
     "LocalResponseNorm": lambda n: layers.LocalResponseNorm(n, input_shape=IMAGE),
     "Dense": lambda n: layers.Dense(n, input_shape=(2**10,)),
     "RBF": lambda n: layers.RBF(n, input_shape=(2**10,)),
@@ -123,7 +130,7 @@ def test_a_view_of_the_input_stays_a_number_that_can_be_printed() -> None:
     assert model.outline().rows[-1].receptive_field == (1, 1)
     lines: list[str] = []
     model.summary(lines.append)
-    assert geometry.ReceptiveField().step((2, 2), (2**20, 2**20)).step((9, 9), (2**20, 2**20)).jump == (2**30, 2**30)
+    assert ReceptiveField().step((2, 2), (2**20, 2**20)).step((9, 9), (2**20, 2**20)).jump == (2**30, 2**30)
 
 
 def test_a_window_far_larger_than_the_picture_is_pooled_without_going_through_its_padding() -> None:

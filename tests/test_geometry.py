@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops import geometry
-from pellucid.ops.geometry import Pads, Pair, ReceptiveField
+from pellucid.ops.geometry import Pads, Pair
+from pellucid.ops.receptive_field import ReceptiveField
 
 sizes = st.tuples(st.integers(1, 30), st.integers(1, 30))
 smalls = st.tuples(st.integers(1, 6), st.integers(1, 6))

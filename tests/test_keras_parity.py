@@ -105,8 +105,9 @@ def positional(cls: Any) -> list[str]:
 PAIRS = [
     *((getattr(layers, name), getattr(keras.layers, name)) for name in (
         "Conv1D", "Conv2D", "Dense", "Dropout", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
-        "GlobalAveragePooling2D", "Flatten", "Activation", "ReLU", "LeakyReLU", "Softmax", "ZeroPadding2D",
-        "BatchNormalization",
+        "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "Flatten", "Reshape", "Permute",
+        "Activation", "ReLU", "LeakyReLU", "Softmax", "ZeroPadding2D", "Cropping2D", "SpatialDropout2D",
+        "GaussianNoise", "BatchNormalization",
     )),
     *((getattr(optimizers, name), getattr(keras.optimizers, name)) for name in (
         "SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop",

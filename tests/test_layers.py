@@ -292,7 +292,7 @@ def at(layer: Layer, position: int, fed_by: str) -> Layer:
         (lambda: MaxPool2D((2, 3))(np.zeros((1, 2, 2, 1))), "'max_pool2d' (MaxPool2D 2x3, valid) needs at least 2x3"),
         (lambda: Conv2D(1, 2)(np.zeros((5, 5))), "needs input (N, H, W, C), got (N, 5)"),
         (lambda: Conv1D(1, 2)(np.zeros((1, 5, 5, 1))), "needs input (N, W, C), got (N, 5, 5, 1)"),
-        (lambda: Dense(1)(np.zeros((1, 5, 5, 1))), "put Flatten() or GlobalAvgPool2D() before it"),
+        (lambda: layers.RBF(1)(np.zeros((1, 5, 5, 1))), "put Flatten() or GlobalAvgPool2D() before it"),
         (lambda: Dense(1)(np.zeros(5)), "needs a batch (N, ...), got shape (5,)"),
         (lambda: Conv2D(4, 1, groups=2)(np.zeros((1, 2, 2, 3))), "cannot split 3 input channels into 2 groups"),
         (lambda: layers.Input((3, 2)).output_shape((2, 3)), "expects (N, 3, 2), got (N, 2, 3)"),

@@ -112,6 +112,8 @@ def test_losses(op: str, shape: Shape, weighted: bool, rng: np.random.Generator)
 def test_dropout_is_its_own_backward(shape: Shape, rng: np.random.Generator) -> None:
     x, r, key = rng.standard_normal(shape), rng.standard_normal(shape), (3, 14, 15)
     agrees(lambda v: ops.dropout(v, 0.3, key), x, ops.dropout(r, 0.3, key), r, rng)
+    if len(shape) > 1:
+        agrees(lambda v: ops.spatial_dropout(v, 0.3, key), x, ops.spatial_dropout(r, 0.3, key), r, rng)
 
 
 def test_zero_pad2d_backward_cuts_off(rng: np.random.Generator) -> None:

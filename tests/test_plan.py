@@ -68,6 +68,32 @@ NETWORKS = {
             L.RBF(4, "random_normal"),
         ]
     ),
+    "moves_numbers": lambda: Sequential(
+        [
+            L.Input((9, 8, 3)),
+            L.Padding2D(((2, 1), (0, 3)), "reflect"),
+            L.Conv2D(6, 3, activation="tanh"),
+            L.MaxPool2D(3, 2, ceil_mode=True),
+            L.Dense(5, activation="relu"),
+            L.SpatialDropout2D(0.4),
+            L.UpSampling2D((2, 3), "bilinear"),
+            L.Padding2D((1, 2), "edge"),
+            L.GaussianNoise(0.3),
+            L.Conv2D(4, 3),
+            L.ReLU(),
+            L.AvgPool2D(3, 2, 1, ceil_mode=True, count_include_pad=True),
+            L.Cropping2D(((1, 0), (0, 2))),
+            L.UpSampling2D(2),
+            L.Dense(4, activation="softmax"),
+            L.Permute((3, 1, 2)),
+            L.Softmax(1),
+            L.Reshape((-1, 6)),
+            L.Softmax(),
+            L.Dense(7, activation="tanh"),
+            L.GlobalAvgPool1D(),
+            L.Dense(3),
+        ]
+    ),
     "ones_of_its_own": lambda: Sequential(
         [L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]
     ),

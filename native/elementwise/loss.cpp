@@ -40,7 +40,7 @@ void each_row(int64_t N, double cost, int64_t room, const Row& row) {
 
 void run_softmax(const Softmax& a) {
     if (a.K == 0) return;
-    each_row(a.N, 8.0 * double(a.K), 0, [&](int64_t n) {
+    each_row(a.N * a.INNER, 8.0 * double(a.K), 0, [&](int64_t n) {
         const float* x = a.x + n * a.K;
         float* y = a.y + n * a.K;
         const float scale = float(1.0 / exponentials(x, a.K, x[argmax(x, a.K)], y));
@@ -49,7 +49,7 @@ void run_softmax(const Softmax& a) {
 }
 
 void run_softmax_backward(const SoftmaxBackward& a) {
-    each_row(a.N, 4.0 * double(a.K), 0, [&](int64_t n) {
+    each_row(a.N * a.INNER, 4.0 * double(a.K), 0, [&](int64_t n) {
         const float *dy = a.dy + n * a.K, *y = a.y + n * a.K;
         double dot = 0;
         for (int64_t i = 0; i < a.K; ++i) dot += double(dy[i]) * double(y[i]);

@@ -37,6 +37,14 @@ int64_t whole_windows(const AvgPool2d& a, const float* x, float* y, int64_t begi
     return end;
 }
 
+// How many pixels of the picture, and of the padding that counts, the window at (y0, x0) holds.
+template <typename Arguments>
+PELLUCID_INLINE float taps_of(const Arguments& a, int64_t y0, int64_t x0) {
+    const int64_t rows = at_most(y0 + a.PH, a.H + a.COUNTED_BOTTOM) - at_least(y0, -a.COUNTED_TOP);
+    const int64_t columns = at_most(x0 + a.PW, a.W + a.COUNTED_RIGHT) - at_least(x0, -a.COUNTED_LEFT);
+    return float(rows * columns);
+}
+
 // Rows first .. last - 1 of picture n's result.
 void average_rows(const AvgPool2d& a, int64_t n, int64_t first, int64_t last) {
     const float* x = a.x + n * a.H * a.W * a.C;
@@ -59,7 +67,7 @@ void average_rows(const AvgPool2d& a, int64_t n, int64_t first, int64_t last) {
         for (int64_t ox = whole; ox < a.OW; ++ox) {
             const int64_t x0 = ox * a.SW - a.LEFT;
             const Range columns = inside(x0, a.PW, a.W);
-            const float taps = float((rows.end - rows.begin) * (columns.end - columns.begin));
+            const float taps = taps_of(a, y0, x0);
             const int64_t at = ((n * a.OH + oy) * a.OW + ox) * a.C;
             const int64_t room = size - ((y0 + rows.end - 1) * a.W + x0 + columns.end - 1) * a.C;
             for (int64_t c0 = 0; c0 < a.C; c0 += V) {
@@ -143,14 +151,10 @@ void gather_row(const AvgPool2dBackward& a, int64_t n, int64_t y, float* dx) {
         for (int64_t c0 = 0; c0 < a.C; c0 += V) {
             const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
             vf sum = vf{};
-            for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
-                const Range h = inside(oy * a.SH - a.TOP, a.PH, a.H);
-                for (int64_t ox = columns.begin; ox < columns.end; ++ox) {
-                    const Range w = inside(ox * a.SW - a.LEFT, a.PW, a.W);
-                    const float taps = float((h.end - h.begin) * (w.end - w.begin));
-                    sum += load_lanes(a.dy + ((n * a.OH + oy) * a.OW + ox) * a.C + c, lanes) / taps;
-                }
-            }
+            for (int64_t oy = rows.begin; oy < rows.end; ++oy)
+                for (int64_t ox = columns.begin; ox < columns.end; ++ox)
+                    sum += load_lanes(a.dy + ((n * a.OH + oy) * a.OW + ox) * a.C + c, lanes) /
+                           taps_of(a, oy * a.SH - a.TOP, ox * a.SW - a.LEFT);
             store_lanes(dx + c, sum, lanes);
         }
     }

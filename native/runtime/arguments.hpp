@@ -14,6 +14,8 @@
     SIZE(TOP) SIZE(LEFT) SIZE(GROUPS)
 #define PELLUCID_POOL_SIZES(SIZE)                                                                                     \
     SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(PH) SIZE(PW) SIZE(SH) SIZE(SW) SIZE(TOP) SIZE(LEFT)
+// What a mean counts of the padding around the picture.
+#define PELLUCID_COUNTED_SIZES(SIZE) SIZE(COUNTED_TOP) SIZE(COUNTED_BOTTOM) SIZE(COUNTED_LEFT) SIZE(COUNTED_RIGHT)
 
 #define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
@@ -74,25 +76,40 @@
     ARRAY(const float, dy, N * OH * OW * C) ARRAY(const uint8_t, argmax, N * OH * OW * C)                             \
     ARRAY(float, dx, N * H * W * C) PELLUCID_POOL_SIZES(SIZE)
 #define PELLUCID_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) PELLUCID_POOL_SIZES(SIZE)
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) PELLUCID_POOL_SIZES(SIZE)                   \
+    PELLUCID_COUNTED_SIZES(SIZE)
 // y: the map that was pooled, where an activation gave it, or null; dbias: sum of dx over all pixels, or null.
 #define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * OH * OW * C) ARRAY(const float, y, maybe(N * H * W * C))                               \
-    ARRAY(float, dx, N * H * W * C) ARRAY(float, dbias, maybe(C)) PELLUCID_POOL_SIZES(SIZE) SIZE(ACTIVATION)          \
-    REAL(slope)
+    ARRAY(float, dx, N * H * W * C) ARRAY(float, dbias, maybe(C)) PELLUCID_POOL_SIZES(SIZE)                           \
+    PELLUCID_COUNTED_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
     ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) SIZE(N) SIZE(INNER) SIZE(C)
 #define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
     ARRAY(const float, dy, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)
+#define PELLUCID_UPSAMPLE2D(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)    \
+    SIZE(OW) SIZE(SH) SIZE(SW) SIZE(INTERPOLATION)
+#define PELLUCID_UPSAMPLE2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(float, dx, N * H * W * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)  \
+    SIZE(OW) SIZE(SH) SIZE(SW) SIZE(INTERPOLATION)
+#define PELLUCID_PAD2D(ARRAY, SIZE, REAL)                                                                             \
+    ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)    \
+    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(MODE)
+#define PELLUCID_PAD2D_BACKWARD(ARRAY, SIZE, REAL)                                                                    \
+    ARRAY(const float, dy, N * OH * OW * C) ARRAY(float, dx, N * H * W * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)  \
+    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(MODE)
 
 #define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
 #define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
     SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
-#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL) ARRAY(const float, x, N * K) ARRAY(float, y, N * K) SIZE(N) SIZE(K)
+#define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(const float, x, N * INNER * K) ARRAY(float, y, N * INNER * K) SIZE(N) SIZE(INNER) SIZE(K)
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
-    ARRAY(const float, dy, N * K) ARRAY(const float, y, N * K) ARRAY(float, dx, N * K) SIZE(N) SIZE(K)
+    ARRAY(const float, dy, N * INNER * K) ARRAY(const float, y, N * INNER * K) ARRAY(float, dx, N * INNER * K)        \
+    SIZE(N) SIZE(INNER) SIZE(K)
 #define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, logits, N * K) ARRAY(const int32_t, labels, maybe(N))                                          \
     ARRAY(const float, targets, maybe(N * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)           \
@@ -109,6 +126,12 @@
 #define PELLUCID_DROPOUT(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) ARRAY(const uint32_t, counter, 2) SIZE(N)             \
     SIZE(INNER) SIZE(LAYER) REAL(rate)
+#define PELLUCID_SPATIAL_DROPOUT(ARRAY, SIZE, REAL)                                                                   \
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * INNER * C) ARRAY(const uint32_t, counter, 2) SIZE(N)     \
+    SIZE(INNER) SIZE(C) SIZE(LAYER) REAL(rate)
+#define PELLUCID_GAUSSIAN_NOISE(ARRAY, SIZE, REAL)                                                                    \
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) ARRAY(const uint32_t, counter, 2) SIZE(N)             \
+    SIZE(INNER) SIZE(LAYER) REAL(stddev)
 #define PELLUCID_LOCAL_RESPONSE_NORM(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * INNER * C) ARRAY(float, scale, N * INNER * C) SIZE(N)    \
     SIZE(INNER) SIZE(C) SIZE(WINDOW) REAL(alpha) REAL(beta) REAL(k)
@@ -201,6 +224,10 @@
     KERNEL(AvgPool2dBackward, avg_pool2d_backward, PELLUCID_AVG_POOL2D_BACKWARD)                                      \
     KERNEL(GlobalAvgPool2d, global_avg_pool2d, PELLUCID_GLOBAL_AVG_POOL2D)                                            \
     KERNEL(GlobalAvgPool2dBackward, global_avg_pool2d_backward, PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD)                  \
+    KERNEL(Upsample2d, upsample2d, PELLUCID_UPSAMPLE2D)                                                               \
+    KERNEL(Upsample2dBackward, upsample2d_backward, PELLUCID_UPSAMPLE2D_BACKWARD)                                     \
+    KERNEL(Pad2d, pad2d, PELLUCID_PAD2D)                                                                              \
+    KERNEL(Pad2dBackward, pad2d_backward, PELLUCID_PAD2D_BACKWARD)                                                    \
     KERNEL(Activation, activation, PELLUCID_ACTIVATION)                                                               \
     KERNEL(ActivationBackward, activation_backward, PELLUCID_ACTIVATION_BACKWARD)                                     \
     KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
@@ -210,6 +237,8 @@
     KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
     KERNEL(StopUnlessFinite, stop_unless_finite, PELLUCID_STOP_UNLESS_FINITE)                                         \
     KERNEL(Dropout, dropout, PELLUCID_DROPOUT)                                                                        \
+    KERNEL(SpatialDropout, spatial_dropout, PELLUCID_SPATIAL_DROPOUT)                                                 \
+    KERNEL(GaussianNoise, gaussian_noise, PELLUCID_GAUSSIAN_NOISE)                                                    \
     KERNEL(LocalResponseNorm, local_response_norm, PELLUCID_LOCAL_RESPONSE_NORM)                                      \
     KERNEL(LocalResponseNormBackward, local_response_norm_backward, PELLUCID_LOCAL_RESPONSE_NORM_BACKWARD)            \
     KERNEL(BatchNorm, batch_norm, PELLUCID_BATCH_NORM)                                                                \
@@ -244,6 +273,9 @@
 #define PELLUCID_ACCURACIES(CHOICE)                                                                                   \
     CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
 #define PELLUCID_POOLINGS(CHOICE) CHOICE(kMax, "max") CHOICE(kAverage, "average")
+#define PELLUCID_INTERPOLATIONS(CHOICE) CHOICE(kNearest, "nearest") CHOICE(kBilinear, "bilinear")
+#define PELLUCID_PADDINGS(CHOICE)                                                                                     \
+    CHOICE(kPadConstant, "constant") CHOICE(kPadReflect, "reflect") CHOICE(kPadEdge, "edge")
 // Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2"
 // F(2x2,3x3), "winograd_rows" F(4,5) along rows, for one channel before pooling. "few_filters" says that
 // conv2d_pool_map pays.
@@ -254,7 +286,8 @@
 #define PELLUCID_BORDERS(CHOICE) CHOICE(kReflect, "reflect") CHOICE(kEdge, "edge") CHOICE(kBlack, "black")
 #define PELLUCID_CHOICES(FIELD)                                                                                       \
     FIELD(ACTIVATION, PELLUCID_ACTIVATIONS) FIELD(LOSS, PELLUCID_LOSSES) FIELD(ACCURACY, PELLUCID_ACCURACIES)         \
-    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS) FIELD(BORDER, PELLUCID_BORDERS)
+    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS) FIELD(BORDER, PELLUCID_BORDERS)              \
+    FIELD(INTERPOLATION, PELLUCID_INTERPOLATIONS) FIELD(MODE, PELLUCID_PADDINGS)
 
 namespace pellucid {
 

@@ -21,6 +21,7 @@ constexpr Limit kLimits[] = {
     {"OW", 1, kNumbers}, {"QH", 1, kNumbers}, {"QW", 1, kNumbers}, {"GROUPS", 1, kNumbers}, {"KH", 1, kSide},
     {"KW", 1, kSide}, {"PH", 1, kSide}, {"PW", 1, kSide}, {"SH", 1, kSide}, {"SW", 1, kSide}, {"PSH", 1, kSide},
     {"PSW", 1, kSide}, {"DH", 1, kSide}, {"DW", 1, kSide}, {"TOP", 0, kNumbers}, {"LEFT", 0, kNumbers},
+    {"COUNTED_TOP", 0, kSide}, {"COUNTED_BOTTOM", 0, kSide}, {"COUNTED_LEFT", 0, kSide}, {"COUNTED_RIGHT", 0, kSide},
     {"PTOP", 0, kSide}, {"PLEFT", 0, kSide}, {"WINDOW", 1, kSide}, {"INPUTS", 1, kNumbers}, {"UNITS", 1, kNumbers},
     {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"NESTEROV", 0, 1},
     {"DECOUPLED", 0, 1},
@@ -139,8 +140,23 @@ std::string algorithm_objection(const Sizes& s) {
     return fits && square && (in_tiles || !pooled) ? "" : "the algorithm asked for cannot do this";
 }
 
+// Upsampling and borders: what each axis of the larger picture must be.
+std::string border_objection(const Sizes& s) {
+    for (const Axis& axis : kPooling) {
+        const int64_t size = s[axis.size], larger = s[axis.windows];
+        if (s.begins("upsample2d") && larger != (Count(size) * s[axis.stride]).value)
+            return "upsampled pictures must be as much larger as the factors say";
+        if (!s.begins("pad2d")) continue;
+        const int64_t before = s[axis.before], behind = larger - size - before;
+        if (behind < 0) return "a picture must lie within its border";
+        if (s["MODE"] == kPadReflect && std::max(before, behind) >= size)
+            return "a reflected border must be narrower than the picture";
+    }
+    return "";
+}
+
 std::string size_objection(const Sizes& s) {
-    std::string wrong;
+    std::string wrong = border_objection(s);
     bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");

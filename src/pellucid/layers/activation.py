@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TypeVar, Unpack
 
+import numpy as np
+
 from pellucid import ops
 from pellucid._arguments import within
-from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
-from pellucid.ops import Array
-from pellucid.ops.geometry import above_zero, number
+from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import MAX_AXES, above_zero, number, whole
 
 Kind = TypeVar("Kind", bound=Layer)
 ACTIVATIONS = ("linear", *ops.ACTIVATIONS, "softmax")
@@ -203,12 +205,44 @@ class ScaledTanh(Elementwise):
 
 
 class Softmax(Elementwise):
-    """y = exp(x) / sum of exp(x) over the last axis.
+    """y = exp(x) / sum of exp(x) over an axis, counted with the batch: -1 is the last, 1 the first of a picture.
 
     Shapes: any, unchanged.
+    Errors: ConfigError for an axis that is no whole number, or the batch's; ShapeError where there is no such axis.
     """
 
     nonlinearity = Nonlinearity("softmax")
+
+    def __init__(self, axis: int = -1, **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        self.axis = whole(axis, "Softmax: axis", MAX_AXES, least=-MAX_AXES)
+        if self.axis == 0:
+            raise ConfigError("Softmax: axis 0 is the batch, whose pictures have nothing to do with each other")
+
+    def place_of(self, axes: int) -> int:
+        """Its axis among so many, without the batch. Errors: ShapeError where it has none."""
+        place = self.axis + axes if self.axis < 0 else self.axis - 1
+        if not 0 <= place < axes:
+            raise ShapeError(f"{self.place()} needs axis {self.axis}, got {axes} besides the batch{self.source()}")
+        return place
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.place_of(len(input_shape))
+        return input_shape
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        y = self._last(ops.softmax(self._last(x)))
+        return y, y
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return self._last(ops.softmax_backward(self._last(dy), self._last(cache))) if need_dx else None, {}
+
+    def _last(self, x: Array) -> Array:
+        """Its axis in the last one's place, and that in its."""
+        return np.ascontiguousarray(x.swapaxes(1 + self.place_of(x.ndim - 1), -1))
+
+    def detail(self) -> str:
+        return "" if self.axis == -1 else f"axis {self.axis}"
 
 
 def without_activation(layer: Kind) -> Kind:

@@ -14,29 +14,28 @@ from pellucid.ops.geometry import dense_macs, whole
 
 
 class Units(Layer):
-    """A row of units, each of which sees every input through a column of the kernel (inputs,units)."""
+    """A row of units, each of which sees every input of the last axis through a column of the kernel (inputs,units)."""
 
     units: int
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
-        if self.params and input_shape[0] != self.params["kernel"].shape[0]:
+        if self.params and input_shape[-1] != self.params["kernel"].shape[0]:
             raise ShapeError(
-                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[0]}"
+                f"{self.place()} was built for {self.params['kernel'].shape[0]} inputs, got {input_shape[-1]}"
                 f"{self.source()}; give pictures of the size it was built for, or build a new layer"
             )
-        return (self.units,)
+        return *input_shape[:-1], self.units
 
     def macs(self, input_shape: Shape) -> int:
-        return dense_macs((self.units,), self.params["kernel"].shape)
+        return dense_macs((*input_shape[:-1], self.units), self.params["kernel"].shape)
 
 
 class Dense(Units, Weighted):
-    """Every unit sees every input: y = f(x @ kernel + bias).
+    """Every unit sees every input: y = f(x @ kernel + bias). Of pictures, at each place by itself: Flatten() before it
+    makes one row of them.
 
-    Shapes: x (N,inputs) -> y (N,units); kernel (inputs,units), bias (units,).
-    Errors: ConfigError for arguments; ShapeError for anything but rows of numbers (put Flatten() before), or for a
-        length other than the one it was built for.
+    Shapes: x (N,...,inputs) -> y (N,...,units); kernel (inputs,units), bias (units,).
+    Errors: ConfigError for arguments; ShapeError for another number of inputs than it was built for.
     """
 
     role = "dense"
@@ -55,21 +54,30 @@ class Dense(Units, Weighted):
         return channels, self.units
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        self.output_shape(x.shape[1:])
-        z = ops.dense(x, self.params["kernel"], self.params.get("bias"))
-        y = activate(z, self.nonlinearity, out=z)
+        shape = self.output_shape(x.shape[1:])
+        z = ops.dense(_rows(x), self.params["kernel"], self.params.get("bias"))
+        y = activate(z, self.nonlinearity, out=z).reshape(len(x), *shape)
         return y, (x, y)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, y = cache
-        dz = activate_backward(dy, y, self.nonlinearity)
-        grads = {"dkernel": ops.dense_backward_kernel(x, dz)}
+        dz = _rows(activate_backward(dy, y, self.nonlinearity))
+        grads = {"dkernel": ops.dense_backward_kernel(_rows(x), dz)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
-        return ops.dense_backward_input(dz, self.params["kernel"]) if need_dx else None, grads
+        return self._dx(dz, x) if need_dx else None, grads
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
-        return ops.dense_backward_input(activate_backward(dy, cache[1], self.nonlinearity), self.params["kernel"])
+        x, y = cache
+        return self._dx(_rows(activate_backward(dy, y, self.nonlinearity)), x)
+
+    def _dx(self, dz: Array, x: Array) -> Array:
+        return ops.dense_backward_input(dz, self.params["kernel"]).reshape(x.shape)
 
     def detail(self) -> str:
         return with_activation(str(self.units), self.activation)
+
+
+def _rows(x: Array) -> Array:
+    """(N, ..., inputs) as (rows, inputs)."""
+    return x.reshape(-1, x.shape[-1])

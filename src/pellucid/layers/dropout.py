@@ -1,4 +1,4 @@
-"""Dropout: random zeros while training, so that no unit leans on another."""
+"""What is random while training: zeros, so that no unit leans on another, and noise."""
 
 from __future__ import annotations
 
@@ -7,15 +7,36 @@ from typing import Unpack
 from pellucid import ops
 from pellucid.errors import ConfigError
 from pellucid.layers.layer import Cache, Key, Layer, Named
-from pellucid.ops import Array
+from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import number
 
 
-class Dropout(Layer):
-    """While training, each value is 0 with probability `rate`, else x / (1 - rate); in use, x itself.
+class Random(Layer):
+    """A layer that draws while training. The draw is a function of key = (seed, step, layer index) and the place in the
+    array, so the cache is the key alone, and backward draws the same again. In use it gives x itself.
 
-    The draw is a function of key = (seed, step, layer index) and the place in the array, so the cache is the key alone,
-    and backward draws the same zeros again.
+    Errors: ConfigError for a training pass without a key.
+    """
+
+    def draw_from(self, x: Array, key: Key) -> Array:
+        """What it makes of x while training."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        if not training or self.steady:
+            return x, None
+        if key is None:
+            raise ConfigError(f"{self.place()} needs key=(seed, step, layer index) in training, got None")
+        return self.draw_from(x, key), key
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        return dy if cache is None else self.draw_from(dy, cache), {}
+
+
+class Dropout(Random):
+    """While training, each value is 0 with probability `rate`, else x / (1 - rate); in use, x itself.
 
     Shapes: any, unchanged.
     Errors: ConfigError for a rate outside [0, 1), or for a training pass without a key.
@@ -30,7 +51,7 @@ class Dropout(Layer):
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
-        self.rate = number(rate, "Dropout: rate", 0.0, 1.0)
+        self.rate = number(rate, f"{type(self).__name__}: rate", 0.0, 1.0)
 
     @property
     def drop_rate(self) -> float:
@@ -40,17 +61,62 @@ class Dropout(Layer):
     def caption(self) -> tuple[str, ...]:
         return (f"dropout {self.rate:g}",)
 
-    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        if not training or self.rate == 0.0:
-            return x, None
-        if key is None:
-            raise ConfigError(f"{self.place()} needs key=(seed, step, layer index) in training, got None")
-        return ops.dropout(x, self.rate, key), key
-
-    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        if not need_dx:
-            return None, {}
-        return dy if cache is None else ops.dropout(dy, self.rate, cache), {}
+    def draw_from(self, x: Array, key: Key) -> Array:
+        return ops.dropout(x, self.rate, key)
 
     def detail(self) -> str:
         return f"{self.rate:g}"
+
+
+class SpatialDropout2D(Dropout):
+    """Dropout of whole maps: in training each channel of a picture is 0 with probability `rate`, else x / (1 - rate).
+
+    Neighbouring pixels are much alike, so that zeros among them leave the map there; here it goes.
+
+    Shapes: x (N,H,W,C), unchanged.
+    Errors: as Dropout; ShapeError for anything but pictures.
+    Source: Tompson, Goroshin, Jain, LeCun & Bregler 2015, section 3.2.
+    """
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "H, W, C", "Dropout takes any shape")
+        return input_shape
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"spatial dropout {self.rate:g}",)
+
+    def draw_from(self, x: Array, key: Key) -> Array:
+        return ops.spatial_dropout(x, self.rate, key)
+
+
+class GaussianNoise(Random):
+    """While training, y = x + stddev * z with independent normal z; in use, x itself. The gradient is dy.
+
+    Shapes: any, unchanged.
+    Errors: ConfigError for a negative stddev, or for a training pass without a key.
+    Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
+    """
+
+    role = "noise"
+
+    def __init__(self, stddev: float, **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        self.stddev = number(stddev, "GaussianNoise: stddev", 0.0)
+
+    @property
+    def steady(self) -> bool:
+        return not self.custom and self.stddev == 0
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (f"noise {self.stddev:g}",)
+
+    def draw_from(self, x: Array, key: Key) -> Array:
+        return ops.gaussian_noise(x, self.stddev, key)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return dy if need_dx else None, {}
+
+    def detail(self) -> str:
+        return f"{self.stddev:g}"

@@ -42,7 +42,8 @@ class Visit:
     @property
     def keeps_place(self) -> bool:
         """Whether number (i, j) of what it gives belongs to (i, j) of what it reads, as far as shapes tell."""
-        return self.layer.window() is None and all(shape == self.output_shape for shape in self.input_shapes)
+        moved = self.layer.window() is not None or self.layer.role in ("rearrangement", "cropping", "padding")
+        return not moved and all(shape == self.output_shape for shape in self.input_shapes)
 
     @property
     def ends_maps(self) -> bool:

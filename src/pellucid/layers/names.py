@@ -8,10 +8,16 @@ from pellucid.layers.activation import ScaledTanh as ScaledTanh
 from pellucid.layers.activation import Sigmoid as Sigmoid
 from pellucid.layers.activation import Softmax as Softmax
 from pellucid.layers.activation import Tanh as Tanh
+from pellucid.layers.border import Cropping2D as Cropping2D
+from pellucid.layers.border import Padding2D as Padding2D
+from pellucid.layers.border import UpSampling2D as UpSampling2D
+from pellucid.layers.border import ZeroPadding2D as ZeroPadding2D
 from pellucid.layers.conv import Conv1D as Conv1D
 from pellucid.layers.conv import Conv2D as Conv2D
 from pellucid.layers.dense import Dense as Dense
 from pellucid.layers.dropout import Dropout as Dropout
+from pellucid.layers.dropout import GaussianNoise as GaussianNoise
+from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from pellucid.layers.merge import Add as Add
 from pellucid.layers.merge import Concatenate as Concatenate
 from pellucid.layers.merge import Multiply as Multiply
@@ -19,14 +25,17 @@ from pellucid.layers.normalization import BatchNorm as BatchNorm
 from pellucid.layers.normalization import LocalResponseNorm as LocalResponseNorm
 from pellucid.layers.pool import AvgPool1D as AvgPool1D
 from pellucid.layers.pool import AvgPool2D as AvgPool2D
+from pellucid.layers.pool import GlobalAvgPool1D as GlobalAvgPool1D
 from pellucid.layers.pool import GlobalAvgPool2D as GlobalAvgPool2D
+from pellucid.layers.pool import GlobalMaxPool1D as GlobalMaxPool1D
 from pellucid.layers.pool import GlobalMaxPool2D as GlobalMaxPool2D
 from pellucid.layers.pool import MaxPool1D as MaxPool1D
 from pellucid.layers.pool import MaxPool2D as MaxPool2D
 from pellucid.layers.radial import RBF as RBF
 from pellucid.layers.shape import Flatten as Flatten
 from pellucid.layers.shape import Input as Input
-from pellucid.layers.shape import ZeroPadding2D as ZeroPadding2D
+from pellucid.layers.shape import Permute as Permute
+from pellucid.layers.shape import Reshape as Reshape
 from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
 from pellucid.layers.table_conv import TableConv2D as TableConv2D
 
@@ -35,7 +44,9 @@ AveragePooling2D = AvgPool2D
 BatchNormalization = BatchNorm
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+GlobalAveragePooling1D = GlobalAvgPool1D
 GlobalAveragePooling2D = GlobalAvgPool2D
+GlobalMaxPooling1D = GlobalMaxPool1D
 GlobalMaxPooling2D = GlobalMaxPool2D
 InputLayer = Input
 MaxPooling1D = MaxPool1D

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+import numpy as np
+
 from pellucid import ops
+from pellucid._arguments import flag
 from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.one_row import OneRow
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
-from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import NO_PADS, Pooling
+from pellucid.ops import Array, Pads, Pair, Shape
+from pellucid.ops.geometry import NO_PADS, Pooling, ceil_padding
 
 
 class Pool(Layer):
@@ -24,18 +27,29 @@ class Pool(Layer):
     def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
         return (channel,)
 
+    def counted(self, input_shape: Shape) -> Pads:
+        """What counts in a mean, as zeros, of the padding around pictures (H,W,C)."""
+        return NO_PADS
+
 
 class Pool2D(Pool, Windowed):
-    """A window sliding over each channel by itself."""
+    """A window sliding over each channel by itself.
+
+    ceil_mode: whether a last window that begins on the picture is taken though it ends outside. What it finds there
+    counts as nothing.
+    """
 
     def __init__(
         self,
         pool_size: int | Sequence[int] = 2,
         strides: int | Sequence[int] | None = None,
         padding: str | int | Sequence[Any] = "valid",
+        *,
+        ceil_mode: bool = False,
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
+        self.ceil_mode = flag(ceil_mode, f"{type(self).__name__}: ceil_mode")
         self.pool_size = self._size_of(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else self._size_of(strides, "strides")
         self.padding = self._padding_of(padding)
@@ -54,8 +68,14 @@ class Pool2D(Pool, Windowed):
     def window(self) -> tuple[Pair, Pair, Pair]:
         return self.pool_size, self.strides, (1, 1)
 
+    def pads(self, input_shape: Shape) -> Pads:
+        pads = super().pads(input_shape)
+        size = input_shape[0], input_shape[1]
+        return ceil_padding(pads, size, self.pool_size, self.strides) if self.ceil_mode else pads
+
     def detail(self) -> str:
-        return f"{self.pool_size[0]}x{self.pool_size[1]}{self._step()}, {describe_padding(self.padding)}"
+        end = ", ceil" if self.ceil_mode else ""
+        return f"{self.pool_size[0]}x{self.pool_size[1]}{self._step()}, {describe_padding(self.padding)}{end}"
 
     @property
     def caption(self) -> tuple[str, ...]:
@@ -78,6 +98,7 @@ class MaxPool2D(Pool2D):
     """Largest value in each window: y[n,i,j,c] = max over (a,b) of x[n, i*SH+a, j*SW+b, c].
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.
+    With ceil_mode=True OH is rounded up instead of down, as long as the last window begins on the picture.
     Units: pool_size, strides (None: pool_size), padding in pixels. Padding counts as minus infinity: never picked.
     Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or padding that fills a window.
     Source: Scherer, Muller & Behnke 2010; ties go to the first in row order.
@@ -100,7 +121,10 @@ class MaxPool2D(Pool2D):
 class AvgPool2D(Pool2D):
     """Mean of each window: y[n,i,j,c] = mean over (a,b) of x[n, i*SH+a, j*SW+b, c]; padding is not counted.
 
-    Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, OW likewise.
+    With count_include_pad=True the padding counts as zeros: PyTorch's default, where ours is TensorFlow's rule. What
+    ceil_mode adds below and right never counts.
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,C), OH = (H + top + bottom - PH) // SH + 1, rounded up with ceil_mode=True.
     Units: pool_size, strides (None: pool_size), padding in pixels.
     Errors: ShapeError if a window does not fit; ConfigError for sizes below 1, or padding that fills a window.
     Source: LeCun et al. 1998, section II-B, without its coefficients; TensorFlow's rule for padding.
@@ -108,22 +132,50 @@ class AvgPool2D(Pool2D):
 
     reduction = "mean"
 
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[Any] = "valid",
+        *,
+        ceil_mode: bool = False,
+        count_include_pad: bool = False,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(pool_size, strides, padding, ceil_mode=ceil_mode, **named)
+        self.count_include_pad = flag(count_include_pad, f"{type(self).__name__}: count_include_pad")
+
+    def counted(self, input_shape: Shape) -> Pads:
+        return Windowed.pads(self, input_shape) if self.count_include_pad else NO_PADS
+
+    def detail(self) -> str:
+        return super().detail() + (", padding counted" if self.count_include_pad else "")
+
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        self._map_shape(x.shape[1:])
-        return ops.avg_pool2d(x, **self.options(x.shape[1:])), x.shape
+        shape = x.shape[1:]
+        self._map_shape(shape)
+        return ops.avg_pool2d(x, counted=self.counted(shape), **self.options(shape)), x.shape
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
-        return ops.avg_pool2d_backward(dy, cache, **self.options(cache[1:])), {}
+        shape = cache[1:]
+        return ops.avg_pool2d_backward(dy, cache, counted=self.counted(shape), **self.options(shape)), {}
 
 
 class GlobalPool2D(Pool):
-    """One number of each channel for the whole picture."""
+    """One number of each channel for the whole picture, or series."""
+
+    axes: ClassVar[str] = "H, W, C"
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "H, W, C", "add the missing axes; after Flatten there is nothing to pool")
-        return (input_shape[2],)
+        self.check_rank(input_shape, self.axes, "add the missing axes; after Flatten there is nothing to pool")
+        return (input_shape[-1],)
+
+    def pictures(self, x: Array) -> Array:
+        """The input, checked; a series as pictures one pixel high. Shapes: -> (N,H,W,C)."""
+        self.output_shape(x.shape[1:])
+        return x if x.ndim == 4 else x[:, np.newaxis]
 
     @property
     def caption(self) -> tuple[str, ...]:
@@ -140,11 +192,11 @@ class GlobalAvgPool2D(GlobalPool2D):
     reduction = "mean"
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        self.output_shape(x.shape[1:])
-        return ops.global_avg_pool2d(x), x.shape
+        return ops.global_avg_pool2d(self.pictures(x)), x.shape
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        return ops.global_avg_pool2d_backward(dy, cache) if need_dx else None, {}
+        dx = ops.global_avg_pool2d_backward(dy, _as_pictures(cache)) if need_dx else None
+        return None if dx is None else dx.reshape(cache), {}
 
 
 class GlobalMaxPool2D(GlobalPool2D):
@@ -157,13 +209,38 @@ class GlobalMaxPool2D(GlobalPool2D):
     reduction = "max"
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        self.output_shape(x.shape[1:])
-        y, argmax = ops.max_pool2d(x, **_whole(x.shape))
+        pictures = self.pictures(x)
+        y, argmax = ops.max_pool2d(pictures, **_whole(pictures.shape))
         return y[:, 0, 0], (argmax, x.shape)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
         argmax, x_shape = cache
-        return ops.max_pool2d_backward(dy[:, None, None], argmax, x_shape, **_whole(x_shape)) if need_dx else None, {}
+        shape = _as_pictures(x_shape)
+        return ops.max_pool2d_backward(dy[:, None, None], argmax, shape, **_whole(shape)).reshape(x_shape), {}
+
+
+class GlobalAvgPool1D(GlobalAvgPool2D):
+    """Mean of each channel over the whole series: y[n,c] = mean over j of x[n,j,c].
+
+    Shapes: x (N,W,C) -> y (N,C).
+    """
+
+    axes = "W, C"
+
+
+class GlobalMaxPool1D(GlobalMaxPool2D):
+    """Largest value of each channel in the whole series: y[n,c] = max over j of x[n,j,c].
+
+    Shapes: x (N,W,C) -> y (N,C). The gradient goes to the first of several largest.
+    """
+
+    axes = "W, C"
+
+
+def _as_pictures(x_shape: Shape) -> Shape:
+    return x_shape if len(x_shape) == 4 else (x_shape[0], 1, *x_shape[1:])
 
 
 def _whole(x_shape: Shape) -> Pooling:

@@ -39,6 +39,10 @@ class RBF(Units):
         self.units = whole(units, "RBF: units")
         self.kernel_initializer = within("RBF: kernel_initializer", initializers.get, kernel_initializer)
 
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "inputs", "put Flatten() or GlobalAvgPool2D() before it")
+        return super().output_shape(input_shape)
+
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
         self.params = {"kernel": self.draw("kernel_initializer", (input_shape[0], self.units), rng)}

@@ -1,18 +1,19 @@
-"""Layers that only rearrange: the input's shape, Flatten, zero padding."""
+"""Layers that only rearrange: the input's shape, Flatten, Reshape, Permute."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
-from pellucid import ops
+import numpy as np
+
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.symbolic import Symbolic
-from pellucid.layers.window import describe_padding
-from pellucid.ops import Array, Pads, Shape
-from pellucid.ops.geometry import expect_numbers, padded_shape, standardize_padding, standardize_shape
+from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import MAX_AXES, standardize_shape, whole
+from pellucid.ops.rearranging import reshaped
 
 
 class Input(Layer, Symbolic):
@@ -46,7 +47,21 @@ class Input(Layer, Symbolic):
         return ", ".join(map(str, self.shape))
 
 
-class Flatten(Layer):
+class Renamed(Layer):
+    """The same numbers in the same order under another shape; a view, nothing is copied."""
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        return x.reshape(x.shape[0], *self.output_shape(x.shape[1:])), x.shape
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return dy.reshape(cache) if need_dx else None, {}
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape:
+        number = np.ravel_multi_index(place, self.output_shape(input_shape))
+        return tuple(int(i) for i in np.unravel_index(number, input_shape))
+
+
+class Flatten(Renamed):
     """Each picture as one row of numbers, in order of row, column, channel.
 
     Shapes: x (N,...) -> y (N,inputs), inputs the product of the rest; a view, nothing is copied.
@@ -57,56 +72,66 @@ class Flatten(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
 
-    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        return x.reshape(x.shape[0], math.prod(x.shape[1:])), x.shape
 
-    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        return dy.reshape(cache) if need_dx else None, {}
+class Reshape(Renamed):
+    """The same numbers in the same order under another shape.
 
-
-class ZeroPadding2D(Layer):
-    """A border of zeros around each picture.
-
-    Shapes: x (N,H,W,C) -> y (N, top+H+bottom, left+W+right, C).
-    Units: padding in pixels: a number, (rows, columns), or ((top, bottom), (left, right)).
-    Errors: ConfigError for padding that is negative or a word.
+    Shapes: x (N,...) -> y (N, *target_shape), one of which may be -1: as many as are left; a view, nothing is copied.
+    Errors: ConfigError for sizes below 1, or a second -1; ShapeError where the numbers are not as many.
     """
 
-    role = "padding"
-    caption = ("zero padding",)
+    role = "rearrangement"
 
-    def __init__(
-        self,
-        padding: int | Sequence[Any] = 1,
-        **named: Unpack[Named],
-    ) -> None:
+    def __init__(self, target_shape: int | Sequence[int], **named: Unpack[Named]) -> None:
         super().__init__(**named)
-        pads = standardize_padding(padding, "ZeroPadding2D: padding")
-        if isinstance(pads, str):
-            raise ConfigError(
-                f"ZeroPadding2D: padding must be pixels, got {shown(padding)}; a convolution takes the word itself"
-            )
-        self.padding = pads
+        given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
+        known = standardize_shape([1 if size == -1 else size for size in given], "Reshape: target_shape")
+        free = [size == -1 for size in given]
+        if sum(free) > 1:
+            raise ConfigError(f"Reshape: target_shape may have one -1, got {shown(target_shape)}")
+        self.target_shape = tuple(-1 if one else size for one, size in zip(free, known, strict=True))
 
-    def pads(self, input_shape: Shape) -> Pads:
-        return self.padding
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return ("reshape",)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "H, W, C", "add the missing axes")
-        shape = padded_shape(input_shape, self.padding)
-        expect_numbers(shape, f"{self.place()}: its output")
-        return shape
+        return reshaped(input_shape, self.target_shape, self.place())
+
+    def detail(self) -> str:
+        return "x".join("?" if size == -1 else str(size) for size in self.target_shape)
+
+
+class Permute(Layer):
+    """The axes in another order: y's axis i is x's axis dims[i], counted from 1, without the batch.
+
+    Shapes: Permute((3, 1, 2)): x (N,H,W,C) -> y (N,C,H,W).
+    Errors: ConfigError unless dims has every number from 1 on once; ShapeError for another number of axes.
+    """
+
+    role = "rearrangement"
+    caption = ("permute",)
+
+    def __init__(self, dims: Sequence[int], **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        given = dims if isinstance(dims, Sequence) and not isinstance(dims, str) else (dims,)
+        self.dims = tuple(whole(axis, "Permute: dims", MAX_AXES) for axis in given)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ConfigError(f"Permute: dims must have every axis from 1 to {len(self.dims)} once, got {shown(dims)}")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, ", ".join("HWCDEFGI"[: len(self.dims)]), "name as many axes as there are")
+        return tuple(input_shape[axis - 1] for axis in self.dims)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
-        return ops.zero_pad2d(x, self.padding), x.shape
+        return np.ascontiguousarray(x.transpose(0, *self.dims)), None
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        if not need_dx:
-            return None, {}
-        _, rows, columns, _ = cache
-        (top, _), (left, _) = self.padding
-        return dy[:, top : top + rows, left : left + columns].copy(), {}
+        return np.ascontiguousarray(dy.transpose(np.argsort((0, *self.dims)))) if need_dx else None, {}
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape:
+        return tuple(place[self.dims.index(axis)] for axis in range(1, len(place) + 1))
 
     def detail(self) -> str:
-        return describe_padding(self.padding)
+        return ", ".join(map(str, self.dims))

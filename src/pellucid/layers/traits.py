@@ -41,7 +41,8 @@ class Traits:
 
     role: ClassVar[str] = "other"
     """What it does, in a word: "convolution", "pooling", "dense", "distance", "activation", "batch norm", "response
-    norm", "dropout", "flatten", "padding", "input", "merge", or "other"."""
+    norm", "dropout", "noise", "flatten", "rearrangement", "padding", "cropping", "upsampling", "input", "merge", or
+    "other"."""
 
     @property
     def nonlinearity(self) -> Nonlinearity | None:
@@ -74,11 +75,24 @@ class Traits:
         return None
 
     def pads(self, input_shape: Shape) -> Pads:
-        """The border laid around pictures (H, W, ...) before its window slides. Units: pixels."""
+        """The border laid around pictures (H, W, ...) before its window slides, below 0 where one is cut off.
+
+        Units: pixels.
+        """
         window = self.window()
         if window is None:
             return NO_PADS
         return resolve_padding(getattr(self, "padding", "valid"), (input_shape[0], input_shape[1]), *window)
+
+    @property
+    def enlarges(self) -> tuple[Pair, int]:
+        """How many rows and columns it makes of one, and of how many along each axis a number is made."""
+        return (1, 1), 1
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape | None:
+        """Where the number comes from that stands at `place` of its output, in a layer that only moves numbers; None
+        for a zero of its own. Shapes: without the batch axis."""
+        return place
 
     def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
         """Which of its input's `channels` a channel of its output, or a unit, is computed from."""

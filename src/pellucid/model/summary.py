@@ -15,7 +15,8 @@ from pellucid.errors import ConfigError
 from pellucid.layers.graph import INPUT, Graph, Visit
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
-from pellucid.ops.geometry import ReceptiveField, Shape, activation_bytes
+from pellucid.ops.geometry import Shape, activation_bytes
+from pellucid.ops.receptive_field import ReceptiveField
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Memory, inference_memory, training_memory
 
@@ -188,8 +189,8 @@ def summarize(name: str, graph: Graph) -> Summary:
         window, read = layer.window(), [fields[i] for i in visit.inputs]
         field = max((each for each in read if each is not None), key=lambda each: each.size, default=None)
         if field is not None:
-            field = field.step(*window) if window is not None else field
-            field = field if len(output) == 3 else None
+            field = field.enlarged(*layer.enlarges) if window is None else field.step(*window)
+            field = field if len(output) == 3 and layer.role != "rearrangement" else None
         fields[visit.number] = field
         rows.append(
             LayerSummary(

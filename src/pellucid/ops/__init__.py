@@ -10,10 +10,16 @@ geometry: sizes; api: the operations; dispatch: how they are run; reference: the
 
 from types import ModuleType as _Module
 
+from pellucid.ops.api.border import INTERPOLATIONS as INTERPOLATIONS
+from pellucid.ops.api.border import PADDING_MODES as PADDING_MODES
+from pellucid.ops.api.border import pad2d as pad2d
+from pellucid.ops.api.border import pad2d_backward as pad2d_backward
+from pellucid.ops.api.border import upsample2d as upsample2d
+from pellucid.ops.api.border import upsample2d_backward as upsample2d_backward
+from pellucid.ops.api.border import zero_pad2d as zero_pad2d
 from pellucid.ops.api.conv import conv2d as conv2d
 from pellucid.ops.api.conv import conv2d_backward_input as conv2d_backward_input
 from pellucid.ops.api.conv import conv2d_backward_kernel as conv2d_backward_kernel
-from pellucid.ops.api.conv import zero_pad2d as zero_pad2d
 from pellucid.ops.api.conv_pool import conv2d_avg_pool2d as conv2d_avg_pool2d
 from pellucid.ops.api.conv_pool import conv2d_avg_pool2d_map as conv2d_avg_pool2d_map
 from pellucid.ops.api.conv_pool import conv2d_avg_pool2d_map_backward_kernel as conv2d_avg_pool2d_map_backward_kernel
@@ -57,6 +63,8 @@ from pellucid.ops.api.pool import global_avg_pool2d_backward as global_avg_pool2
 from pellucid.ops.api.pool import max_pool2d as max_pool2d
 from pellucid.ops.api.pool import max_pool2d_backward as max_pool2d_backward
 from pellucid.ops.api.random import dropout as dropout
+from pellucid.ops.api.random import gaussian_noise as gaussian_noise
+from pellucid.ops.api.random import spatial_dropout as spatial_dropout
 from pellucid.ops.api.random import uniform as uniform
 from pellucid.ops.dispatch import Backend as Backend
 from pellucid.ops.dispatch import backend as backend

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -229,6 +228,24 @@ def resolve_padding(padding: object, size: Pair, kernel: Pair, strides: Pair, di
     return pads[0], pads[1]
 
 
+def ceil_padding(pads: Pads, size: Pair, window: Pair, strides: Pair) -> Pads:
+    """`pads` with as much more below and right as a last window needs that begins on the picture or the pads before it.
+
+    So OH is (H + top + bottom - PH) / SH + 1 rounded up, but no window begins below the picture.
+
+    >>> ceil_padding(NO_PADS, (7, 6), (3, 2), (3, 2)), ceil_padding(((1, 1), (0, 0)), (5, 5), (2, 2), (2, 3))
+    (((0, 2), (0, 0)), ((1, 1), (0, 0)))
+
+    Source: PyTorch's documentation of MaxPool2d, ceil_mode.
+    """
+    after = []
+    for (before, behind), length, taps, stride in zip(pads, size, window, strides, strict=True):
+        windows = -(-max(length + before + behind - taps, 0) // stride) + 1
+        windows -= (windows - 1) * stride >= length + before
+        after.append(max(behind, (windows - 1) * stride + taps - length - before))
+    return (pads[0][0], after[0]), (pads[1][0], after[1])
+
+
 def window_start(place: Pair, strides: Pair, pads: Pads = NO_PADS) -> Pair:
     """The row and column of the input that a window's first tap lies on: i * SH - top; below 0 on the padding.
 
@@ -335,18 +352,6 @@ def windows_side_by_side(x_shape: Shape, pool_size: Pair, strides: Pair, padding
     return inside and strides == pool_size and padding == NO_PADS
 
 
-def pad2d_shape(x_shape: Shape, pads: Pads) -> Shape:
-    """Shape of padded pictures.
-
-    Shapes: x (N,H,W,C) -> (N, top+H+bottom, left+W+right, C).
-    Errors: ShapeError for more than MAX_NUMBERS numbers.
-    """
-    n, h, w, c = picture_shape(x_shape, "pad2d")
-    shape = padded_shape((h, w, c), pads)
-    expect_numbers(shape, "pad2d: the output")
-    return n, *shape
-
-
 def conv2d_macs(y_shape: Shape, kernel_shape: Shape) -> int:
     """Multiply-accumulates of a convolution: OH * OW * O * KH * KW * C/G for each picture.
 
@@ -369,31 +374,3 @@ def dense_macs(y_shape: Shape, kernel_shape: Shape) -> int:
 def activation_bytes(shape: Shape, itemsize: int = 4) -> int:
     """Memory of one array of activations. Units: bytes."""
     return math.prod(shape) * itemsize
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """How many input pixels one value sees (`size`), and how far apart neighbours' views lie (`jump`).
-
-    >>> field = ReceptiveField().step((5, 5)).step((2, 2), (2, 2))
-    >>> field.size, field.jump
-    ((6, 6), (2, 2))
-
-    Units: pixels of the network's input, borders ignored; what is above MAX_NUMBERS counts as that.
-    Source: Dumoulin & Visin 2016; Araujo, Norris & Sim 2019, equation 1.
-    """
-
-    size: Pair = (1, 1)
-    jump: Pair = (1, 1)
-
-    def step(self, kernel: Pair, strides: Pair = (1, 1), dilation: Pair = (1, 1)) -> ReceptiveField:
-        """The field behind one more window: size + (span - 1) * jump, jump * stride."""
-        spans = window_span(kernel, dilation)
-        return ReceptiveField(
-            _capped(self.size[0] + (spans[0] - 1) * self.jump[0], self.size[1] + (spans[1] - 1) * self.jump[1]),
-            _capped(self.jump[0] * strides[0], self.jump[1] * strides[1]),
-        )
-
-
-def _capped(rows: int, columns: int) -> Pair:
-    return min(rows, MAX_NUMBERS), min(columns, MAX_NUMBERS)

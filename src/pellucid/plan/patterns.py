@@ -21,22 +21,30 @@ from pellucid.layers import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
+    GaussianNoise,
+    GlobalAvgPool1D,
     GlobalAvgPool2D,
     Layer,
     LocalResponseNorm,
     MaxPool2D,
+    Padding2D,
+    Reshape,
     ScaledTanh,
     Softmax,
+    SpatialDropout2D,
     Subsampling2D,
     TableConv2D,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from pellucid.layers.activation import Elementwise
 from pellucid.ops import native
-from pellucid.ops.geometry import Array, Shape
-from pellucid.plan.convolution import lower_conv2d
+from pellucid.ops.geometry import NO_PADS, Array, Convolution, Shape
+from pellucid.plan.convolution import back_through, lower_conv2d
 from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
@@ -122,19 +130,33 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
         )
 
 
+_POINTWISE: Convolution = {"strides": (1, 1), "padding": NO_PADS}
+
+
+def _one_row(x: Array) -> Array:
+    """(N, ..., C) as pictures (N, 1, W, C): a dense layer at each place is a convolution 1x1."""
+    return x.reshape(len(x), 1, -1, x.shape[-1])
+
+
 def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """dense + bias + activation: y = f(x W + b); a softmax takes a second step."""
     dense = cast(Dense, layers[0])
     x, activation = before.y, activation_behind(dense, layers[1:])
     kernel, bias = context.parameter(dense, "kernel"), context.parameter(dense, "bias")
-    if kernel is None or activation is None or x.ndim != 2:
+    if kernel is None or activation is None:
         return None
     kind, slope = activation
-    softmax = kind == "softmax"
-    y = context.output((dense.units,))
-    forward: list[Work] = [native.dense(x, kernel, bias, y, activation="linear" if softmax else kind, slope=slope)]
+    softmax, rows = kind == "softmax", x.ndim == 2
+    shape = (*x.shape[1:-1], dense.units)
+    y = context.output(shape)
+    how: dict[str, Any] = {"activation": "linear" if softmax else kind, "slope": slope}
+    forward: list[Work] = [
+        native.dense(x, kernel, bias, y, **how)
+        if rows
+        else native.conv2d(_one_row(x), kernel[None, None], bias, _one_row(y), **how, **_POINTWISE)
+    ]
     if softmax:
-        logits, y = y, context.output((dense.units,))
+        logits, y = y, context.output(shape)
         forward.append(native.softmax(logits, y))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -147,6 +169,10 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
         dkernel, dbias = context.gradient(dense, "kernel"), context.gradient(dense, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
+        if not rows:
+            whole = None if dkernel is None else dkernel[None, None]
+            passed = None if dx is None else _one_row(dx)
+            return [*work, *back_through(_one_row(x), kernel[None, None], _one_row(dy), whole, passed, _POINTWISE)]
         if dkernel is not None:
             work.append(native.dense_backward_kernel(x, dy, dkernel))
         if dx is not None:
@@ -193,8 +219,8 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowere
 
 def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Softmax over the last axis, where no loss has taken it in."""
-    x = before.y
-    if x.ndim != 2:  # its kernel counts rows, not pictures: the layer does maps
+    x, softmax = before.y, layers[0]
+    if isinstance(softmax, Softmax) and softmax.place_of(x.ndim - 1) != x.ndim - 2:
         return None
     y = context.output(x.shape[1:])
     forward = (native.softmax(x, y),)
@@ -216,7 +242,7 @@ def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowere
 def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Average pooling."""
     pool, x = cast(AvgPool2D, layers[0]), before.y
-    settings = pool.options(x.shape[1:])
+    settings = {**pool.options(x.shape[1:]), "counted": pool.counted(x.shape[1:])}
     y = context.output(pool.output_shape(x.shape[1:]))
     forward = (native.avg_pool2d(x, y, **settings),)
     return Lowered(layers, y, forward, lambda dy, dx: (native.avg_pool2d_backward(dy, dx, **settings),))
@@ -230,23 +256,53 @@ def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before:
     return Lowered(layers, y, forward, lambda dy, dx: (native.global_avg_pool2d_backward(dy, dx),))
 
 
-def lower_flatten(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+def lower_renamed(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """The same memory under another shape: no work."""
-    return Lowered(layers, before.y.reshape(before.y.shape[0], -1), needs_output=before.needs_output, in_place=True)
+    x = before.y
+    shape = layers[0].output_shape(x.shape[1:])
+    return Lowered(layers, x.reshape(len(x), *shape), needs_output=before.needs_output, in_place=True)
 
 
-def lower_dropout(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Dropout by a counter-based generator: the mask is made anew in backward, never stored."""
-    dropout, x = cast(Dropout, layers[0]), before.y
-    if not context.training or dropout.rate == 0:
+def lower_random(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+    """Dropout and noise by a counter-based generator: the mask is made anew in backward, never stored."""
+    layer, x = layers[0], before.y
+    if not context.training or layer.steady:
         return Lowered(layers, x, needs_output=before.needs_output, in_place=True)
-    rate, place = float(dropout.rate), context.positions[dropout.name]
+    noise = isinstance(layer, GaussianNoise)
+    amount = float(layer.stddev if isinstance(layer, GaussianNoise) else layer.drop_rate)
+    step = native.gaussian_noise if noise else native.dropout if type(layer) is Dropout else native.spatial_dropout
     y = context.output(x.shape[1:]) if before.needs_output else x
 
-    def drop(source: Array, target: Array) -> Sequence[Work]:
-        return (native.dropout(source, target, rate, context.counter, place),)
+    def draw(source: Array, target: Array) -> Sequence[Work]:
+        return (step(source, target, amount, context.counter, context.positions[layer.name]),)
 
-    return Lowered(layers, y, drop(x, y), lambda dy, dx: drop(dy, dy), in_place=True)
+    return Lowered(layers, y, draw(x, y), lambda dy, dx: () if noise else draw(dy, dy), in_place=True)
+
+
+def lower_padding2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+    """A border around each picture."""
+    layer, x = cast(Padding2D, layers[0]), before.y
+    how: dict[str, Any] = {"padding": layer.padding, "mode": layer.mode}
+    y = context.output(layer.output_shape(x.shape[1:]))
+    return Lowered(layers, y, (native.pad2d(x, y, **how),), lambda dy, dx: (native.pad2d_backward(dy, dx, **how),))
+
+
+def lower_cropping2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+    """A border cut off: the way back of one of zeros."""
+    layer, x = cast(Cropping2D, layers[0]), before.y
+    y = context.output(layer.output_shape(x.shape[1:]))
+    forward = (native.pad2d_backward(x, y, padding=layer.cropping),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.pad2d(dy, dx, padding=layer.cropping),))
+
+
+def lower_upsampling2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+    """Pictures made larger by whole factors."""
+    layer, x = cast(UpSampling2D, layers[0]), before.y
+    how: dict[str, Any] = {"factors": layer.size, "interpolation": layer.interpolation}
+    y = context.output(layer.output_shape(x.shape[1:]))
+    return Lowered(
+        layers, y, (native.upsample2d(x, y, **how),), lambda dy, dx: (native.upsample2d_backward(dy, dx, **how),)
+    )
 
 
 def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
@@ -305,10 +361,13 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((Softmax,), lower_softmax),
     ((MaxPool2D,), lower_max_pool2d),
     ((AvgPool2D,), lower_avg_pool2d),
-    ((GlobalAvgPool2D,), lower_global_avg_pool2d),
-    ((Flatten,), lower_flatten),
+    *(((pool,), lower_global_avg_pool2d) for pool in (GlobalAvgPool2D, GlobalAvgPool1D)),
+    *(((renamed,), lower_renamed) for renamed in (Flatten, Reshape)),
+    *(((padding,), lower_padding2d) for padding in (Padding2D, ZeroPadding2D)),
+    ((Cropping2D,), lower_cropping2d),
+    ((UpSampling2D,), lower_upsampling2d),
     ((Add,), lower_add),
-    ((Dropout,), lower_dropout),
+    *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
     ((BatchNorm,), lower_batch_norm),
     ((ScaledTanh,), lower_scaled_tanh),

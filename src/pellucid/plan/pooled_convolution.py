@@ -39,6 +39,8 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     settings = conv.options(x.shape[1:])
     unpooled = conv.output_shape(x.shape[1:])
     window = pool.options(unpooled)
+    if pool.counted(unpooled) != NO_PADS:
+        return None
     if average and kind != "linear" and not context.training:
         return None
     if average and kind != "linear":

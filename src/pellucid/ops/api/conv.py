@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Unpack
 
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, arrays, convolution, expect_shape, optional, options_of, pads, result, run
-from pellucid.ops.geometry import Array, Convolution, Pads, Shape
+from pellucid.ops.dispatch import arrays, convolution, expect_shape, optional, options_of, result, run
+from pellucid.ops.geometry import Array, Convolution, Shape
 
 _DY_HINT = "it is the gradient of conv2d's output"
 
@@ -69,17 +69,3 @@ def conv2d_backward_kernel(
     dkernel = result(op, tuple(kernel_shape), (x, dy), out)
     run(op, x, dy, dkernel, **window)
     return dkernel
-
-
-def zero_pad2d(x: Array, padding: Pads, *, out: Array | None = None) -> Array:
-    """x with rows and columns of zeros around each picture; its backward is cutting them off again.
-
-    Shapes: x (N,H,W,C) -> y (N, top+H+bottom, left+W+right, C).
-    Units: padding ((top, bottom), (left, right)) in pixels.
-    Errors: ShapeError if x is no batch of pictures.
-    """
-    padding = pads(padding)
-    x = array("zero_pad2d", "x", x)
-    y = result("zero_pad2d", geometry.pad2d_shape(x.shape, padding), (x,), out)
-    run("zero_pad2d", x, y, padding=padding)
-    return y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pellucid.errors import ConfigError
 from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
 from pellucid.ops.geometry import Array
@@ -58,7 +60,7 @@ def softmax(x: Array, *, out: Array | None = None) -> Array:
     """
     x = array("softmax", "x", x)
     y = result("softmax", x.shape, (x,), out, in_place=0)
-    run("softmax", x, y)
+    run("softmax", *map(np.atleast_2d, (x, y)))
     return y
 
 
@@ -71,5 +73,5 @@ def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
     dy, y = arrays("softmax_backward", dy=dy, y=y)
     expect_shape("softmax_backward", "dy", dy, y.shape, "it is the gradient of y")
     dx = result("softmax_backward", y.shape, (dy, y), out, in_place=0)
-    run("softmax_backward", dy, y, dx)
+    run("softmax_backward", *map(np.atleast_2d, (dy, y, dx)))
     return dx

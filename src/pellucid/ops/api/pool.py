@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
-from pellucid.errors import DataError
+from pellucid.errors import ConfigError, DataError
 from pellucid.ops import geometry
-from pellucid.ops.dispatch import array, expect_axes, expect_shape, options_of, pooling, result, run
-from pellucid.ops.geometry import Array, Pair, Pooling, Shape
+from pellucid.ops.dispatch import array, expect_axes, expect_shape, options_of, pads, pooling, result, run
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Pooling, Shape
 from pellucid.ops.reference.pool import MAX_POOL_TAPS as MAX_POOL_TAPS
 
 _DY_HINT = "it is the gradient of the pooling's output"
@@ -65,34 +65,48 @@ def max_pool2d_backward(
     return dx
 
 
+def _counting(op: str, counted: Pads, window: Pooling) -> dict[str, Any]:
+    """What a mean takes beside its window. Errors: ConfigError for more than there is padding."""
+    if counted == NO_PADS:
+        return {}
+    counted = pads(counted)
+    if any(some > most for some, most in zip(sum(counted, ()), sum(window["padding"], ()), strict=True)):
+        raise ConfigError(f"{op}: counted must be at most the padding {window['padding']}, got {counted}")
+    return {"counted": counted}
+
+
 @options_of(pooling)
-def avg_pool2d(x: Array, *, out: Array | None = None, **window: Unpack[Pooling]) -> Array:
-    """y[n,i,j,c] = mean over the window's pixels; padding is not counted (TensorFlow's rule).
+def avg_pool2d(x: Array, *, counted: Pads = NO_PADS, out: Array | None = None, **window: Unpack[Pooling]) -> Array:
+    """y[n,i,j,c] = mean over the window's pixels; padding is not counted (TensorFlow's rule), or so much of it.
 
     Shapes: x (N,H,W,C) -> y (N,OH,OW,C).
-    Units: pool_size, strides, padding in pixels.
-    Errors: as max_pool2d.
+    Units: pool_size, strides, padding, counted in pixels.
+    Errors: as max_pool2d; ConfigError for more `counted` than padding.
     """
     window = pooling(**window)
+    counting = _counting("avg_pool2d", counted, window)
     x = array("avg_pool2d", "x", x)
     y = result("avg_pool2d", geometry.pool2d_shape(x.shape, **window), (x,), out)
-    run("avg_pool2d", x, y, **window)
+    run("avg_pool2d", x, y, **window, **counting)
     return y
 
 
 @options_of(pooling)
-def avg_pool2d_backward(dy: Array, input_shape: Shape, *, out: Array | None = None, **window: Unpack[Pooling]) -> Array:
-    """dx = each dy shared equally among the pixels of its window.
+def avg_pool2d_backward(
+    dy: Array, input_shape: Shape, *, counted: Pads = NO_PADS, out: Array | None = None, **window: Unpack[Pooling]
+) -> Array:
+    """dx = each dy shared equally among the pixels of its window, and what is `counted` of its padding.
 
     Shapes: dy (N,OH,OW,C) -> dx (N,H,W,C) = input_shape.
     Errors: ShapeError if dy is not what avg_pool2d gives for input_shape.
     """
     op = "avg_pool2d_backward"
     window = pooling(**window)
+    counting = _counting(op, counted, window)
     dy = array(op, "dy", dy)
     expect_shape(op, "dy", dy, geometry.pool2d_shape(input_shape, **window), _DY_HINT)
     dx = result(op, tuple(input_shape), (dy,), out)
-    run(op, dy, dx, **window)
+    run(op, dy, dx, **window, **counting)
     return dx
 
 

@@ -1,7 +1,7 @@
 """What a kernel takes, as arguments.hpp has it, and the sizes that follow from the shapes of its arrays.
 
 An array's axes are letters: `N * H * W * C` is (N, H, W, C). INNER is any number of axes, as is COUNT where it stands
-alone, and N before K. Letters that a sliding window gives (OH, OW, QH, QW) follow from the others.
+alone. Letters that a sliding window gives (OH, OW, QH, QW) follow from the others.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import numpy as np
 
 from pellucid.errors import BackendError
 from pellucid.ops import geometry
@@ -55,9 +57,7 @@ class ArrayField:
 def _wide(axes: tuple[str, ...]) -> str:
     if "INNER" in axes:
         return "INNER"
-    if axes == ("COUNT",):
-        return "COUNT"
-    return "N" if axes == ("N", "K") else ""
+    return "COUNT" if axes == ("COUNT",) else ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,21 @@ def _sliding(convolution: Convolution | None, pooling: Pooling | None) -> dict[s
     return found
 
 
+_OPTIONS = {
+    "padding": ("TOP", "BOTTOM", "LEFT", "RIGHT"),
+    "counted": ("COUNTED_TOP", "COUNTED_BOTTOM", "COUNTED_LEFT", "COUNTED_RIGHT"),
+    "factors": ("SH", "SW"),
+}
+"""The sizes that options stand for where no window slides."""
+
+
+def _beside(options: Mapping[str, Any]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in _OPTIONS.keys() & options.keys():
+        found |= zip(_OPTIONS[name], np.ravel(options[name]).tolist(), strict=True)
+    return found
+
+
 def letters(kernel: str, shapes: Mapping[str, Shape], options: Mapping[str, Any]) -> dict[str, Shape]:
     """The axes of every letter, from the shapes of the arrays that are given and the windows among the options.
 
@@ -171,7 +186,7 @@ def sizes_of(kernel: str, shapes: Mapping[str, Shape], options: Mapping[str, Any
     Errors: BackendError, ShapeError as `letters`; BackendError for a word that is none of a size's choices.
     """
     known = letters(kernel, shapes, options)
-    sliding = _sliding(*_windows(options))
+    sliding = _sliding(*_windows(options)) | _beside(options)
     return {name: _size(kernel, name, known, sliding, options) for name in signatures()[kernel].sizes}
 
 

@@ -8,6 +8,7 @@ float32 out, with long sums kept in float64.
 from __future__ import annotations
 
 from pellucid.ops.reference import augment as augment
+from pellucid.ops.reference import border as border
 from pellucid.ops.reference import conv as conv
 from pellucid.ops.reference import conv_pool as conv_pool
 from pellucid.ops.reference import data as data

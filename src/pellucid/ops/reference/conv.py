@@ -18,14 +18,6 @@ from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, call, op
 _COLUMN_BYTES = 64 << 20
 
 
-@op(kernel="")
-def zero_pad2d(x: Array, y: Array, *, padding: Pads) -> None:
-    """y is x with rows and columns of zeros around each picture."""
-    (top, _), (left, _) = padding
-    y[...] = 0
-    y[:, top : top + x.shape[1], left : left + x.shape[2]] = x
-
-
 def padded(x: Array, padding: Pads, value: float = 0.0) -> Array:
     """x with a border of `value`; x itself where there is none to add."""
     if padding == ((0, 0), (0, 0)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.ops.geometry import Array, Pads, Pair, Shape
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape
 from pellucid.ops.reference.conv import padded, tap
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation_backward
@@ -66,23 +66,26 @@ def max_pool2d_backward(dy: Array, argmax: Array, dx: Array, *, pool_size: Pair,
     dx[...] = dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]]
 
 
-def _counts(x_shape: tuple[int, ...], size: Pair, pool_size: Pair, strides: Pair, padding: Pads) -> Array:
-    """How many pixels of the picture each window holds: (1, OH, OW, 1)."""
-    inside = _inside(x_shape, padding).astype(np.int64)
-    total = np.zeros((1, *size, 1), np.int64)
-    for _, at in _taps(x_shape, size, pool_size, strides, padding):
-        total += tap(inside, at, size, strides)
-    return total
+def _counts(
+    x_shape: tuple[int, ...], size: Pair, pool_size: Pair, strides: Pair, padding: Pads, counted: Pads
+) -> Array:
+    """How many pixels of the picture, and of the padding that counts, each window holds: (1, OH, OW, 1)."""
+    held = []
+    for axis in (0, 1):
+        starts = np.arange(size[axis]) * strides[axis] - padding[axis][0]
+        ends = np.minimum(starts + pool_size[axis], x_shape[1 + axis] + counted[axis][1])
+        held.append(ends - np.maximum(starts, -counted[axis][0]))
+    return np.asarray(np.multiply.outer(*held)[None, :, :, None])
 
 
 @op(flops=POOLING_FLOPS, typical=[call("64 x 56x56x64, 2x2", x=LONG, **HALVED)])
-def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: Pads) -> None:
-    """y[n,i,j,c] = mean of the window's pixels; padding is not counted."""
+def avg_pool2d(x: Array, y: Array, *, pool_size: Pair, strides: Pair, padding: Pads, counted: Pads = NO_PADS) -> None:
+    """y[n,i,j,c] = mean of the window's pixels; of the padding only `counted` is, as zeros."""
     source, size = padded(x, padding), (y.shape[1], y.shape[2])
     y[...] = 0
     for _, at in _taps(x.shape, size, pool_size, strides, padding):
         y += tap(source, at, size, strides)
-    y /= _counts(x.shape, size, pool_size, strides, padding).astype(y.dtype)
+    y /= _counts(x.shape, size, pool_size, strides, padding, counted).astype(y.dtype)
 
 
 def _lacks_what_was_pooled(values: Mapping[str, Any]) -> str | None:
@@ -102,19 +105,20 @@ def avg_pool2d_backward(
     pool_size: Pair,
     strides: Pair,
     padding: Pads,
+    counted: Pads = NO_PADS,
     y: Array | None = None,
     activation: str = "linear",
     slope: float = 0.0,
     dbias: Array | None = None,
 ) -> None:
-    """dx = each dy shared equally among the pixels of its window.
+    """dx = each dy shared equally among the pixels of its window, and what is `counted` of its padding.
 
     y: what was pooled, where it is an activation of something; dx is then the gradient of that, and may be y itself.
     dbias: the sum of dx over all pixels.
     """
     (top, _), (left, _) = padding
     size = (dy.shape[1], dy.shape[2])
-    share = dy / _counts(dx.shape, size, pool_size, strides, padding).astype(dy.dtype)
+    share = dy / _counts(dx.shape, size, pool_size, strides, padding, counted).astype(dy.dtype)
     dsource = padded(np.zeros_like(dx), padding)
     for _, at in _taps(dx.shape, size, pool_size, strides, padding):
         tap(dsource, at, size, strides)[...] += share

@@ -17,7 +17,7 @@ from pellucid import ops
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
-from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm, ZeroPadding2D
+from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm, Softmax
 from pellucid.layers.activation import without_activation
 from pellucid.layers.traits import Nonlinearity
 from pellucid.model import Model
@@ -195,8 +195,8 @@ def _convolution(layer: Any, x: Array, at: Sequence[int]) -> Parts:
 
 
 def _dense(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
-    kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
-    return {"kind": "dense", **_weighted(layer, x, kernel, at[0])}
+    kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[-1]]
+    return {"kind": "dense", **_weighted(layer, x[tuple(at[:-1])], kernel, at[-1])}
 
 
 def _weighted(layer: Layer, patch: Array, kernel: Array, unit: int) -> Parts:
@@ -228,7 +228,8 @@ def _curve(how: Nonlinearity, value: float) -> float:
 def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:
     """What goes into a softmax at one place: the outputs of the layer without it. Shapes: (K,)."""
     if layer.role == "activation":
-        return np.asarray(x[tuple(at[:-1])])
+        place = layer.place_of(x.ndim) if isinstance(layer, Softmax) else x.ndim - 1
+        return np.asarray(np.moveaxis(x, place, -1)[(*at[:place], *at[place + 1 :])])
     logits = without_activation(layer)
     logits.params = {name: np.asarray(values, np.float64) for name, values in layer.params.items()}
     z, _ = logits.forward(np.ascontiguousarray(x[None]))
@@ -254,7 +255,10 @@ def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
         picked = np.unravel_index(int(np.where(inside, patch, -np.inf).argmax()), patch.shape)
         value = float(patch[picked])
         return {**found, "kind": "max", "picked": tuple(int(i) for i in picked), "before": value}
-    factor = float(layer.params["kernel"][channel]) if layer.params else 1 / int(inside.sum())
+    taps = 1
+    for places, length, pads in zip((window["rows"], window["columns"]), x.shape, layer.counted(x.shape), strict=False):
+        taps *= sum(-pads[0] <= place < length + pads[1] for place in places)
+    factor = float(layer.params["kernel"][channel]) if layer.params else 1 / taps
     summed = _weighted(layer, np.where(inside, patch, 0.0), np.where(inside, factor, 0.0), channel)
     return {**found, "kind": _POOLED[layer.reduction], **summed, "patch": patch}
 
@@ -312,15 +316,10 @@ def _distance(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
     }  # fmt: skip
 
 
-def _copy(x: Array, source: Sequence[int] | None) -> Parts:
+def _moved(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
+    source = layer.origin(tuple(at), x.shape)
     value = 0.0 if source is None else float(x[tuple(source)])
     return {"kind": "copy", "patch": np.array([value]), "before": value}
-
-
-def _padded(layer: ZeroPadding2D, x: Array, at: Sequence[int]) -> Parts:
-    row, column = at[0] - layer.padding[0][0], at[1] - layer.padding[1][0]
-    inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
-    return _copy(x, (row, column, at[2]) if inside else None)
 
 
 def _signed(value: float) -> str:
@@ -336,8 +335,6 @@ _PARTS: dict[str, Callable[[Any, Array, Sequence[int]], Parts]] = {
     "activation": _function,
     "batch norm": _batch_norm,
     "response norm": _response_norm,
-    "dropout": lambda layer, x, at: _copy(x, at),
-    "flatten": lambda layer, x, at: _copy(x, [int(i) for i in np.unravel_index(at[0], x.shape)]),
-    "padding": _padded,
+    **dict.fromkeys(("dropout", "noise", "flatten", "rearrangement", "padding", "cropping", "upsampling"), _moved),
 }
 """How a layer is taken apart, by its role."""

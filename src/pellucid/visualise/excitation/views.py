@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from pellucid.errors import ConfigError
 from pellucid.layers.graph import INPUT, Graph
-from pellucid.ops.geometry import Pair, ReceptiveField, Shape, window_start
+from pellucid.ops.geometry import Pair, Shape, window_start
+from pellucid.ops.receptive_field import ReceptiveField
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels, bottom and right behind the last; may reach beyond the picture."""
@@ -43,7 +44,8 @@ def view_of(graph: Graph) -> View | None:
     for visit in graph.walk():
         read = [views[i] for i in visit.inputs]
         seen = [view for view in read if view is not None]
-        if len(seen) < len(read) or len(visit.output_shape) != 3:
+        moved = visit.layer.role in ("rearrangement", "upsampling")
+        if len(seen) < len(read) or len(visit.output_shape) != 3 or moved:
             views[visit.number] = None
             continue
         shape, field, start = _union(seen)

@@ -19,7 +19,7 @@ from pellucid.visualise.drawing.figure import MAX_DRAWN
 from pellucid.visualise.drawing.panels import as_shown, side_by_side
 from pellucid.visualise.filters import SCALES
 
-UNCHANGED = ("dropout", "flatten", "padding")
+UNCHANGED = ("dropout", "noise", "flatten", "rearrangement", "padding", "cropping")
 """Roles of layers that show in use what the layer before them showed."""
 
 
