@@ -62,8 +62,13 @@ class Conv:
         return geometry.conv2d_shape(self.x, self.kernel_shape, self.strides, self.padding, self.dilation, self.groups)
 
     @property
+    def depthwise(self) -> bool:
+        """Whether each filter sees one channel; there Winograd's algorithm is never chosen."""
+        return 1 < self.groups == self.x[3]
+
+    @property
     def winograd(self) -> bool:
-        """Whether Winograd's algorithm may be chosen."""
+        """Whether Winograd's algorithm may run."""
         wide = self.kernel == (5, 5) and min(self.x[3], self.filters) >= 8 * self.groups
         return (self.kernel == (3, 3) or wide) and set(self.strides + self.dilation) == {1}
 
@@ -75,7 +80,7 @@ class Conv:
     @property
     def bounds(self) -> dict[str, tuple[str, float]]:
         """Kind and bound of each of the three operations, whatever algorithm runs."""
-        return self.bounds_of("winograd" if self.winograd else "direct")
+        return self.bounds_of("winograd" if self.winograd and not self.depthwise else "direct")
 
     def bounds_of(self, algorithm: str) -> dict[str, tuple[str, float]]:
         """Kind and bound of each of the three operations by an algorithm that can be forced."""

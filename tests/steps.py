@@ -113,6 +113,25 @@ CONVOLUTIONS: Variants = {
     ),
     "conv2d_addend": ("conv2d", {"x": (9, 13, 17, 6), "kernel": (3, 3, 6, 30), "addend": (9, 13, 17, 30), **SAME3}),
     "conv2d_few_filters": ("conv2d", {"x": (9, 21, 30, 1), "kernel": (5, 5, 1, 6), "activation": "sigmoid", **SAME5}),
+    "conv2d_depthwise": (
+        "conv2d",
+        {"x": (9, 13, 17, 36), "kernel": (3, 3, 1, 36), "addend": (9, 13, 17, 36), "activation": "tanh", "groups": 36,
+         **SAME3},
+    ),
+    "conv2d_depthwise_each": (
+        "conv2d", {"x": (9, 13, 17, 18), "kernel": (2, 4, 1, 36), "dilation": (2, 1), "groups": 18, **SAME3},
+    ),
+    "conv2d_depthwise_backward_input": (
+        "conv2d_backward_input",
+        {"dx": (9, 13, 17, 45), "kernel": (5, 5, 1, 90), "strides": (2, 2), "padding": ((2, 2), (1, 2)), "groups": 45},
+    ),
+    "conv2d_depthwise_backward_kernel": (
+        "conv2d_backward_kernel",
+        {"x": (9, 13, 17, 45), "dkernel": (5, 5, 1, 90), "strides": (2, 2), "padding": ((2, 2), (1, 2)), "groups": 45},
+    ),
+    "conv2d_depthwise_each_backward_kernel": (
+        "conv2d_backward_kernel", {"x": (9, 13, 17, 18), "dkernel": (3, 7, 1, 18), "groups": 18, **SAME3},
+    ),
     "conv2d_backward_input": (
         "conv2d_backward_input",
         {"dx": (9, 13, 17, 36), "kernel": (3, 2, 18, 16), "strides": (2, 3), "padding": ((1, 1), (2, 0)),

@@ -101,18 +101,43 @@ constexpr Kernel kernel() {
     return {Planned<PLAN, RUN>::run, Planned<PLAN, RUN>::workspace_bytes};
 }
 
+// What of the weights is laid into memory of its own: LAY(a, memory) takes it there, and with `true` fills it.
+template <auto LAY>
+struct Prepared {
+    using A = decltype(argument_of(LAY));
+    static int64_t bytes(const void* a) {
+        Memory counted;
+        LAY(*static_cast<const A*>(a), counted, false);
+        return counted.used;
+    }
+    static void prepare(const void* a, void* memory) {
+        Memory prepared{memory};
+        LAY(*static_cast<const A*>(a), prepared, true);
+    }
+};
+template <auto LAY>
+constexpr Kernel prepared(Kernel kernel) {
+    kernel.prepared_bytes = Prepared<LAY>::bytes;
+    kernel.prepare = Prepared<LAY>::prepare;
+    return kernel;
+}
+
 // One of several kernels, which CHOOSE(a) names; NUMBER(a): what the choice is called outside.
 template <typename A, const Kernel& CHOOSE(const A&), int64_t NUMBER(const A&)>
 struct Chosen {
     static const Kernel& of(const void* a) { return CHOOSE(*static_cast<const A*>(a)); }
     static void run(const void* a, Context& context) { of(a).run(a, context); }
-    static int64_t workspace_bytes(const void* a) { return of(a).workspace_bytes(a); }
+    static int64_t workspace_bytes(const void* a) { return of(a).workspace_bytes ? of(a).workspace_bytes(a) : 0; }
+    static int64_t prepared_bytes(const void* a) { return of(a).prepared_bytes ? of(a).prepared_bytes(a) : 0; }
+    static void prepare(const void* a, void* memory) {
+        if (of(a).prepare) of(a).prepare(a, memory);
+    }
     static int64_t number(const void* a) { return NUMBER(*static_cast<const A*>(a)); }
 };
 template <typename A, const Kernel& CHOOSE(const A&), int64_t NUMBER(const A&)>
 constexpr Kernel chosen() {
     using Choice = Chosen<A, CHOOSE, NUMBER>;
-    return {Choice::run, Choice::workspace_bytes, Choice::number};
+    return {Choice::run, Choice::workspace_bytes, Choice::number, Choice::prepared_bytes, Choice::prepare};
 }
 
 }  // namespace

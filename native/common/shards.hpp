@@ -6,7 +6,9 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kShardBlock = 512;  // floats of a task
+constexpr int64_t kShards = 32;            // worth having
+constexpr int64_t kShardBytes = 8 << 20;   // of all shards of a sum
+constexpr int64_t kShardBlock = 512;       // floats of a task
 
 // total = the sum of `count` shards, shard s at sums + s * size; total may be the first of them.
 inline void add_shards(const float* sums, int64_t count, int64_t size, float* total) {

@@ -168,6 +168,7 @@ constexpr Kernel winograd =
     guarded<Conv2dBackwardInput, kernels::winograd_conv2d_backward_input, kernels::conv2d_backward_input>();
 const Kernel& choose(const Conv2dBackwardInput& a) {
     if (algorithm_of(a) != kDirect) return winograd;
+    if (is_depthwise(a)) return kernels::depthwise_conv2d_backward_input;
     return scatter_pays(a) ? kernels::scatter_conv2d_backward_input : direct;
 }
 

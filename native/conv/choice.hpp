@@ -24,8 +24,15 @@ constexpr double kLeastGain = 0.9;
 // 5x5 with fewer channels than this on either side: the direct algorithms for few channels are faster.
 constexpr int64_t kLeastChannels5 = 8;
 
+// Each filter sees one channel (conv/depthwise.cpp): then there is no sum over channels that Winograd could shorten.
+template <typename Arguments>
+bool is_depthwise(const Arguments& a) {
+    return a.GROUPS > 1 && a.GROUPS == a.C;
+}
+
 template <typename Arguments>
 bool winograd_applies(const Arguments& a) {
+    if (is_depthwise(a)) return false;
     if (a.KH == 5 && at_most(a.C, a.O) < kLeastChannels5 * a.GROUPS) return false;
     return (a.KH == 3 || a.KH == 5) && a.KW == a.KH && a.SH == 1 && a.SW == 1 && a.DH == 1 && a.DW == 1;
 }
@@ -178,6 +185,7 @@ inline int64_t algorithm_of(const Conv2dPoolMap& a) {
 
 namespace kernels {  // those that a choice names, and nobody else
 extern const Kernel few_filters_conv2d, few_filters_conv2d_backward_kernel, scatter_conv2d_backward_input;
+extern const Kernel depthwise_conv2d, depthwise_conv2d_backward_input, depthwise_conv2d_backward_kernel;
 extern const Kernel winograd_conv2d, winograd_conv2d_backward_input, winograd_conv2d_backward_kernel;
 extern const Kernel winograd_conv2d_pool, winograd_conv2d_pool_backward_input, winograd_conv2d_pool_backward_kernel;
 extern const Kernel winograd_rows_conv2d_pool;

@@ -20,8 +20,6 @@ namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kBandBytes = 192 << 10;    // of x under a band: stays in L2 beside a block of panels
-constexpr int64_t kShardBytes = 8 << 20;     // of all shards of a gradient
-constexpr int64_t kShards = 32;
 
 // ---------------------------------------------------------------------------------------------------------- forward
 
@@ -30,8 +28,9 @@ struct ForwardPlan : Weights {
     int64_t rows, bands, shares;
 };
 
-ForwardPlan forward_plan(const Conv2d& a, Memory& memory) {
-    ForwardPlan p{weights_of(a, memory), view_of(a), 0, 0, 0};
+ForwardPlan forward_plan(const Conv2d& a, Memory&) {
+    Memory elsewhere;
+    ForwardPlan p{weights_of(a, elsewhere), view_of(a), 0, 0, 0};
     p.rows = at_most(at_least(kBandBytes / at_least(4 * a.SH * p.view.row, 1), 1), a.OH);
     while (a.N * a.GROUPS * ceil_div(a.OH, p.rows) < kTasks && p.rows > 1 && p.rows * a.OW >= 16 * kRows2)
         p.rows = ceil_div(p.rows, 2);
@@ -81,16 +80,23 @@ void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& ar
     else if (later) activate_span(y, m * a.O, a.ACTIVATION, float(a.slope));
 }
 
-void forward(const Conv2d& a, const ForwardPlan& p) {
-    pack_weights(a, p.view, p);
+void lay_weights(const Conv2d& a, Memory& memory, bool fill) {
+    const Weights weights = weights_of(a, memory);
+    if (fill) pack_weights(a, view_of(a), weights);
+}
+
+void forward(const Conv2d& a, ForwardPlan p, Context& context) {
+    Memory laid{context.prepared};
+    static_cast<Weights&>(p) = weights_of(a, laid);
     parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O),
                  [&](int64_t task, Arena& arena) { forward_band(a, p, task, arena); });
 }
 
-constexpr Kernel direct_forward = kernel<forward_plan, forward>();
+constexpr Kernel direct_forward = prepared<lay_weights>(kernel<forward_plan, forward>());
 constexpr Kernel winograd_forward = guarded<Conv2d, kernels::winograd_conv2d, kernels::conv2d>();
 const Kernel& choose(const Conv2d& a) {
     if (algorithm_of(a) != kDirect) return winograd_forward;
+    if (is_depthwise(a)) return kernels::depthwise_conv2d;
     return few_filters_pay(a) ? kernels::few_filters_conv2d : direct_forward;
 }
 
@@ -180,6 +186,7 @@ constexpr Kernel winograd_backward_kernel =
     guarded<Conv2dBackwardKernel, kernels::winograd_conv2d_backward_kernel, kernels::conv2d_backward_kernel>();
 const Kernel& choose(const Conv2dBackwardKernel& a) {
     if (algorithm_of(a) != kDirect) return winograd_backward_kernel;
+    if (is_depthwise(a)) return kernels::depthwise_conv2d_backward_kernel;
     return few_filters_pay(a) ? kernels::few_filters_conv2d_backward_kernel : direct_backward_kernel;
 }
 

@@ -6,13 +6,12 @@
 // channel, zeros left out, and then goes through the segments, for each through all channels, so that what is read
 // again and again lies in L1 or L2. What bounds it is loads. The bias is summed in double. Shares are added in order,
 // and (o, slot) turned into (slot, o).
+#include "common/shards.hpp"
 #include "conv/conv2d_pool_backward.hpp"
 #include "winograd/range.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
-
-constexpr int64_t kShardBytes = 8 << 20;  // of all shards of a gradient
 
 // band_of for pixels that may be padded.
 template <typename Arguments>

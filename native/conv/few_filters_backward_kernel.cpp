@@ -24,8 +24,6 @@ namespace {
 namespace few {
 
 constexpr int64_t kBandFloats = 7 << 10;  // planes of x and dy: in L1
-constexpr int64_t kShards = 32;
-constexpr int64_t kShardBytes = 8 << 20;  // of all shards
 constexpr int kTaps = V >= 8 ? 4 : 3;
 constexpr int kChannels = V == 16 ? 6 : 3;
 

@@ -340,7 +340,7 @@ NB_MODULE(_native, m) {
         .def(nb::init<const std::string&, nb::dict>(), nb::arg("kernel"), nb::arg("values"),
              nb::sig("def __init__(self, kernel: str, values: dict[str, object]) -> None"))
         .def_prop_ro("kernel", [](const Step& s) { return std::string(s.signature->name); })
-        .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes(); })
+        .def_prop_ro("workspace_bytes", [](const Step& s) { return s.workspace_bytes() + s.prepared_bytes(); })
         .def_prop_ro("sizes", &sizes_of, nb::sig("def sizes(self) -> dict[str, int]"))
         .def_prop_ro("arrays", &arrays_of, nb::sig("def arrays(self) -> list[str]"))
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kDepthLimit = 40;            // input channels of a block
 constexpr int64_t kSumTiles = 64;              // added up in registers: 40 channels and a panel of them stay in L1
 constexpr int64_t kShardKernel = 256 << 10;    // bytes of a kernel up to which pictures are cut into shards
-constexpr int64_t kShards = 8;
+constexpr int64_t kFewShards = 8;
 constexpr int64_t kShardTiles = 64;            // at least, of a shard
 constexpr int64_t kRoundBytes = 2 << 20;       // of transformed windows of a shard's round
 constexpr int64_t kSharedBytes = 8 << 20;      // of a round that the threads share
@@ -101,8 +101,8 @@ Plan plan_group(const Work& w, Memory& memory) {
     p.depth = round_up(ceil_div(C, ceil_div(C, kDepthLimit)), V);
     p.panels = panel_count(O);
     const bool large = p.size * 4 > kShardKernel;
-    p.shards = at_least(at_most(kShards, p.total / kShardTiles), 1);
-    const bool few = p.shards < kShards && p.shards < p.panels * ceil_div(C, p.depth);
+    p.shards = at_least(at_most(kFewShards, p.total / kShardTiles), 1);
+    const bool few = p.shards < kFewShards && p.shards < p.panels * ceil_div(C, p.depth);
     p.shared = large || few;
     if (p.shared) p.shards = 1;
     const int64_t bytes = 4 * F::points * (round_up(C, V) + round_up(O, V));

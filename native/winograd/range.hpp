@@ -199,19 +199,23 @@ struct Guarded {
         again.ALGORITHM = kDirect;
         return again;
     }
+    static int64_t prepared_bytes(const A& again) { return WHOLE.prepared_bytes ? WHOLE.prepared_bytes(&again) : 0; }
     static uint8_t* bytes_of(const A& a, Memory& memory) { return memory.take<uint8_t>(a.N); }
     static void run(const void* arguments, Context& context) {
         const A& a = *static_cast<const A*>(arguments);
         Memory memory{context.workspace};
         Context inner = context;
+        A again = directly(a);
         inner.out_of_range = bytes_of(a, memory);
+        inner.prepared = memory.take<char>(prepared_bytes(again));
         inner.workspace = memory.take<char>(0);
         memset(inner.out_of_range, 0, size_t(a.N));
         FAST.run(&a, inner);
         for (int64_t n = 0; n < a.N; ++n) {
             if (!inner.out_of_range[n]) continue;
-            A again = directly(a);
+            again = directly(a);
             const bool one = only_picture(again, n);
+            if (WHOLE.prepare) WHOLE.prepare(&again, inner.prepared);
             WHOLE.run(&again, inner);
             ++context.recomputed;
             if (!one) return;
@@ -223,6 +227,7 @@ struct Guarded {
         only_picture(again, 0);
         Memory counted;
         bytes_of(a, counted);
+        counted.take<char>(prepared_bytes(again));
         return counted.used + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
     }
 };

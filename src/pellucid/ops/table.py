@@ -88,6 +88,7 @@ SAME5: Convolution = {"strides": (1, 1), "padding": ((2, 2), (2, 2))}
 HALVED: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS}
 POOLED: dict[str, Any] = {"convolution": VALID, "pooling": HALVED}
 MAP: Shape = (16, 56, 56, 64)
+WIDE_MAP: Shape = (16, 56, 56, 144)
 LONG: Shape = (64, 56, 56, 64)
 """51 MB: what only passes through memory is measured from there."""
 PARAMETERS: Shape = (16_000_000,)

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.reference.nonlinear import activation as activate
-from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, call, op
+from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, WIDE_MAP, call, op
 
 _COLUMN_BYTES = 64 << 20
 
@@ -54,6 +54,8 @@ def _blocks(pictures: int, bytes_each: int) -> Iterator[slice]:
         call("16 x 56x56x64, 3x3, 64", x=MAP, kernel=(3, 3, 64, 64), **SAME3),
         call("16 x 56x56x64, 1x1, 64", x=MAP, kernel=(1, 1, 64, 64), **VALID),
         call("the same + addend", x=MAP, kernel=(1, 1, 64, 64), addend=MAP, activation="relu", **VALID),
+        call("16 x 56x56x144, depthwise 3x3", x=WIDE_MAP, kernel=(3, 3, 1, 144), groups=144, **SAME3),
+        call("16 x 7x7x960, depthwise 3x3", x=(16, 7, 7, 960), kernel=(3, 3, 1, 960), groups=960, **SAME3),
     ],
 )
 def conv2d(
@@ -94,7 +96,10 @@ def conv2d(
 
 @op(
     flops=CONVOLUTION_FLOPS,
-    typical=[call("16 x 56x56x64, 3x3, 64", dx=MAP, kernel=(3, 3, 64, 64), **SAME3)],
+    typical=[
+        call("16 x 56x56x64, 3x3, 64", dx=MAP, kernel=(3, 3, 64, 64), **SAME3),
+        call("16 x 56x56x144, depthwise 3x3", dx=WIDE_MAP, kernel=(3, 3, 1, 144), groups=144, **SAME3),
+    ],
 )
 def conv2d_backward_input(
     dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
@@ -120,7 +125,10 @@ def conv2d_backward_input(
 
 @op(
     flops=CONVOLUTION_FLOPS,
-    typical=[call("16 x 56x56x64, 3x3, 64", x=MAP, dkernel=(3, 3, 64, 64), **SAME3)],
+    typical=[
+        call("16 x 56x56x64, 3x3, 64", x=MAP, dkernel=(3, 3, 64, 64), **SAME3),
+        call("16 x 56x56x144, depthwise 3x3", x=WIDE_MAP, dkernel=(3, 3, 1, 144), groups=144, **SAME3),
+    ],
 )
 def conv2d_backward_kernel(
     x: Array, dy: Array, dkernel: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
