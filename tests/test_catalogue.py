@@ -59,6 +59,7 @@ def test_the_registries_have_no_more_than_the_table() -> None:
     arguments = {"pool_size", "strides", "ceil_mode", "count_include_pad"}
     assert told["pooling"] == {*POOLINGS, *arguments, "Subsampling2D"}
     assert told["filters"] | told["dense"] == {"filters", "kernel_size", "strides", "units"}
+    assert told["convolution"] == {"SeparableConv2D", "DepthwiseConv2D"}
     assert told["padding"] == {"valid", "same"} and told["penalty"] == {"l1", "l2", "l1_l2"}
 
 
@@ -112,6 +113,8 @@ def test_a_row_works_from_the_command_line(
                 first.penalties()["kernel"].config()
                 == layers.Dense(1, kernel_regularizer=name).penalties()["kernel"].config()
             )
+        case "convolution":
+            assert type(first).__name__ == name
         case "padding":
             assert first.padding == (name or ((2, 2), (2, 2)))
         case "pooling":

@@ -79,7 +79,8 @@ def test_a_single_sequential_is_read_by_number(tmp_path: Path) -> None:
     module = networks.scramble(
         nn.Sequential(
             *(nn.Conv2d(2, 6, (3, 2)), nn.BatchNorm2d(6), nn.Tanh(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(6, 4, 2, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 3 * 4, 8), nn.Sigmoid()),
+            *(nn.Conv2d(6, 12, 3, padding=1, groups=6), nn.ReLU()),
+            *(nn.Conv2d(12, 4, 2, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 3 * 4, 8), nn.Sigmoid()),
             *(nn.Dropout(0.3), nn.Linear(8, 3)),
         )
     )
@@ -90,6 +91,7 @@ def test_a_single_sequential_is_read_by_number(tmp_path: Path) -> None:
             L.BatchNorm(epsilon=1e-5),
             L.Tanh(),
             L.MaxPool2D(2),
+            L.DepthwiseConv2D(3, 1, 1, 2, activation="relu"),
             L.Conv2D(4, 2, groups=2, activation="relu"),
             L.Flatten(),
             L.Dense(8, activation="sigmoid"),

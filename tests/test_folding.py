@@ -77,6 +77,21 @@ def test_a_residual_block_is_one_step_a_convolution() -> None:
 
 
 @native_only
+def test_an_inverted_residual_block_is_one_step_a_convolution() -> None:
+    """As in MobileNetV2: pointwise, depthwise, pointwise, each with its norm, the last added to what came in."""
+    inputs = layers.Input((9, 7, 4))
+    x = layers.ReLU()(BatchNorm()(layers.Conv2D(12, 1, use_bias=False)(inputs)))
+    x = layers.ReLU()(BatchNorm()(layers.DepthwiseConv2D(3, 1, 1, use_bias=False)(x)))
+    x = layers.Add()([BatchNorm()(layers.Conv2D(4, 1, use_bias=False)(x)), inputs])
+    x = layers.ReLU()(BatchNorm()(layers.SeparableConv2D(5, 3, padding="same", use_bias=False)(x)))
+    model = lived(pellucid.Model(inputs, x))
+    assert kernels_of(model) == ["conv2d"] * 5
+    pictures = RNG.standard_normal((6, 9, 7, 4), np.float32)
+    wanted = by_layers(model, pictures)
+    np.testing.assert_allclose(model.predict(pictures), wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
+@native_only
 def test_where_something_stands_between_a_norm_is_a_step() -> None:
     for model in (small(activation="tanh"), small(layers.Dropout(0.1)), small(layers.ReLU())):
         assert kernels_of(model).count("batch_norm_inference") == 1

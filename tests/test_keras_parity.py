@@ -104,7 +104,8 @@ def positional(cls: Any) -> list[str]:
 
 PAIRS = [
     *((getattr(layers, name), getattr(keras.layers, name)) for name in (
-        "Conv1D", "Conv2D", "Dense", "Dropout", "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D",
+        "Conv1D", "Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense", "Dropout", "MaxPooling1D", "MaxPooling2D",
+        "AveragePooling1D", "AveragePooling2D",
         "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "Flatten", "Reshape", "Permute",
         "Activation", "ReLU", "LeakyReLU", "Softmax", "ZeroPadding2D", "Cropping2D", "SpatialDropout2D",
         "GaussianNoise", "BatchNormalization",
@@ -126,3 +127,21 @@ def test_arguments_by_position_are_kerass(ours: Any, theirs: Any) -> None:
     """What stands at a place means the same there, or cannot be given by position here."""
     here, there = positional(ours), positional(theirs)
     assert here == there[: len(here)]
+
+
+@pytest.mark.parametrize(("name", "given"), [("DepthwiseConv2D", ((3, 2),)), ("SeparableConv2D", (5, (3, 2)))])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strides": 2, "padding": "same", "depth_multiplier": 2, "activation": "relu"},
+        {"dilation_rate": 2, "use_bias": False},
+    ],
+)
+def test_depthwise_convolutions_are_kerass(name: str, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+    x = np.random.default_rng(1).standard_normal((2, 8, 7, 4), np.float32)
+    ours, theirs = getattr(layers, name)(*given, **options), getattr(keras.layers, name)(*given, **options)
+    y = ours(x)
+    theirs.build(x.shape)
+    assert [(w.name, tuple(w.shape)) for w in theirs.weights] == [(key, a.shape) for key, a in ours.params.items()]
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(y, value(theirs(x)), rtol=1e-5, atol=1e-6)

@@ -13,7 +13,7 @@ from pellucid.layers import NAMES
 SOURCE = Path(pellucid.__file__).parent
 
 PLACES = {
-    "convert/keras.py": (2, "a foreign format: which of our classes Keras has, and how it calls them"),
+    "convert/keras.py": (1, "a foreign format: which of our classes Keras has, and how it calls them"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),
     "plan/pooled_convolution.py": (1, "likewise, of two kinds that its pattern has matched"),

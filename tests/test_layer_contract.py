@@ -41,6 +41,20 @@ ROWS: dict[str, Row] = {
     "Conv2D-softmax": Row(lambda: layers.Conv2D(3, 1, activation="softmax"), (3, 2, 2)),
     "Conv1D": Row(lambda: layers.Conv1D(4, 3, 2, "same", activation="tanh"), (9, 3)),
     "Conv1D-padded": Row(lambda: layers.Conv1D(6, 3, padding=(2, 1), dilation_rate=2, groups=3), (8, 6)),
+    "DepthwiseConv2D": Row(lambda: layers.DepthwiseConv2D((3, 2)), (6, 5, 3)),
+    "DepthwiseConv2D-same-strided-relu": Row(
+        lambda: layers.DepthwiseConv2D((2, 3), 2, "same", 2, activation="relu", depthwise_regularizer="l2"), (7, 6, 3)
+    ),
+    "DepthwiseConv2D-dilated": Row(
+        lambda: layers.DepthwiseConv2D(2, padding=((1, 0), (2, 1)), dilation_rate=(2, 1), use_bias=False), (6, 5, 4)
+    ),
+    "SeparableConv2D": Row(lambda: layers.SeparableConv2D(4, (3, 2)), (6, 5, 3)),
+    "SeparableConv2D-same-strided-relu": Row(
+        lambda: layers.SeparableConv2D(
+            5, (2, 3), 2, "same", depth_multiplier=2, activation="relu", pointwise_regularizer="l2", use_bias=False
+        ),
+        (7, 6, 3),
+    ),
     "TableConv2D": Row(lambda: layers.TableConv2D(((0, 2), (1,), (0, 1, 2), (2, 0)), (3, 2)), (6, 5, 3)),
     "TableConv2D-same-strided-relu": Row(
         lambda: layers.TableConv2D(

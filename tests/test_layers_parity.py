@@ -14,6 +14,7 @@ from pellucid.layers import (
     BatchNorm,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Layer,
     LeakyReLU,
     LocalResponseNorm,
@@ -86,11 +87,14 @@ def test_convolutions_against_torch() -> None:
             Conv2D(4, (2, 3), 2, (1, 2), dilation_rate=(2, 1), groups=2),
             torch.nn.Conv2d(6, 4, (2, 3), 2, (1, 2), dilation=(2, 1), groups=2),
         ),
+        (DepthwiseConv2D(3, 2, 1), torch.nn.Conv2d(6, 6, 3, 2, 1, groups=6)),
+        (DepthwiseConv2D((3, 5), 1, 2, 3), torch.nn.Conv2d(6, 18, (3, 5), 1, 2, groups=6)),
     ]
     for layer, module in rows:
         layer(x)
         kernel, bias = layer.weights
-        module.weight.data = torch.tensor(kernel.transpose(3, 2, 0, 1).copy())
+        shape = (*kernel.shape[:2], *module.weight.shape[1::-1])  # of a depthwise one: (KH, KW, 1, C*M)
+        module.weight.data = torch.tensor(kernel.reshape(shape).transpose(3, 2, 0, 1).copy())
         module.bias.data = torch.tensor(bias.copy())
         y, cache = layer.forward(x)
         dy = rng.standard_normal(y.shape).astype(np.float32)
@@ -98,7 +102,8 @@ def test_convolutions_against_torch() -> None:
         expected_y, expected_dx, (dkernel, dbias) = torch_pass(module, x, dy)
         np.testing.assert_allclose(y, expected_y, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(grads["dkernel"], dkernel.transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-4)
+        expected = dkernel.transpose(2, 3, 1, 0).reshape(kernel.shape)
+        np.testing.assert_allclose(grads["dkernel"], expected, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(grads["dbias"], dbias, rtol=1e-4, atol=1e-4)
 
 

@@ -94,6 +94,19 @@ NETWORKS = {
             L.Dense(3),
         ]
     ),
+    "depthwise": lambda: Sequential(
+        [
+            L.Input((11, 12, 3)),
+            L.DepthwiseConv2D(3, 2, padding=1, depth_multiplier=6, activation="relu"),
+            L.SeparableConv2D(17, (3, 5), padding="same", depth_multiplier=2, activation="tanh"),
+            L.DepthwiseConv2D(5, 2, padding="same", use_bias=False),
+            L.BatchNorm(),
+            L.ReLU(),
+            L.SeparableConv2D(4, 2, use_bias=False),
+            L.Flatten(),
+            L.Dense(4),
+        ]
+    ),
     "ones_of_its_own": lambda: Sequential(
         [L.Input((9, 2)), L.Conv1D(4, 3, activation="relu"), L.Flatten(), L.Dense(3)]
     ),

@@ -32,7 +32,9 @@ MERGES = ("add", "multiply", "concatenate")
 # What follows one another; some of it runs together where nobody else reads what lies between.
 RUNS = (
     *((kind,) for kind in ("conv", "relu", "leaky", "tanh", "linear", "max", "average", "halve", "norm", "flatten")),
-    *((kind,) for kind in MERGES),
+    *((kind,) for kind in (*MERGES, "depthwise", "separable")),
+    *(("depthwise", *behind) for behind in (("norm", "relu"), ("norm", "add", "tanh"), ("relu", "halve"))),
+    *(("separable", *behind) for behind in (("norm", "relu"), ("norm", "add", "tanh"), ("leaky",))),
     *(("conv", *behind) for behind in (("norm",), ("norm", "relu"), ("norm", "leaky", "halve"), ("relu", "halve"))),
     *(("conv", *behind) for behind in (("add",), ("norm", "add", "relu"), ("add", "tanh"), ("norm", "add", "halve"))),
 )
@@ -62,9 +64,10 @@ def plans(draw: st.DrawFn, *, dropout: bool = False) -> Plan:
             reads.append(draw(st.sampled_from(like)))
         if len(shapes[one]) == 1 and kind not in ("relu", "tanh", "linear", *MERGES):
             kind, options = "dense", {"units": draw(st.sampled_from([4, 9]))}
-        elif kind == "conv":
+        elif kind in ("conv", "depthwise", "separable"):
             options = {
-                "filters": draw(st.sampled_from([4, 4, 9])),
+                **({} if kind == "depthwise" else {"filters": draw(st.sampled_from([4, 4, 9]))}),
+                **({} if kind == "conv" else {"depth_multiplier": draw(st.sampled_from([1, 1, 2]))}),
                 "kernel_size": draw(st.sampled_from([1, 3])),
                 "activation": draw(st.sampled_from([None, None, "relu", "tanh"])),
                 "use_bias": draw(st.booleans()),
@@ -87,7 +90,14 @@ def _row(kind: str, options: dict[str, Any]) -> tuple[Layer, Any]:
 
     def convolved(w: Any, training: bool, x: Any) -> Any:
         size = options["kernel_size"]
-        y = f.conv2d(x, w["kernel"].permute(3, 2, 0, 1), w.get("bias"), padding=size // 2)
+        kernel = w.get("kernel", w.get("depthwise_kernel"))
+        groups = x.shape[1] if "depth_multiplier" in options else 1
+        if "depth_multiplier" in options:
+            kernel = kernel.reshape(size, size, 1, -1)
+        own = None if "pointwise_kernel" in w else w.get("bias")
+        y = f.conv2d(x, kernel.permute(3, 2, 0, 1), own, padding=size // 2, groups=groups)
+        if "pointwise_kernel" in w:
+            y = f.conv2d(y, w["pointwise_kernel"].permute(3, 2, 0, 1), w.get("bias"))
         return {"relu": f.relu, "tanh": torch.tanh, None: lambda z: z}[options["activation"]](y)
 
     def normed(w: Any, training: bool, x: Any) -> Any:
@@ -104,6 +114,8 @@ def _row(kind: str, options: dict[str, Any]) -> tuple[Layer, Any]:
 
     table: dict[str, tuple[Any, Any]] = {
         "conv": (lambda: layers.Conv2D(padding="same", bias_initializer="random_normal", **options), convolved),
+        "depthwise": (lambda: layers.DepthwiseConv2D(padding="same", bias_initializer="ones", **options), convolved),
+        "separable": (lambda: layers.SeparableConv2D(padding="same", bias_initializer="ones", **options), convolved),
         "dense": (lambda: layers.Dense(**options), lambda w, training, x: x @ w["kernel"] + w["bias"]),
         "relu": (layers.ReLU, lambda w, training, x: f.relu(x)),
         "leaky": (lambda: layers.LeakyReLU(0.1), lambda w, training, x: f.leaky_relu(x, 0.1)),

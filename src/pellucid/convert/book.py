@@ -65,9 +65,9 @@ class BookFile(Source):
                 f"{layer.place()}: the book's files hold plain convolutions and dense layers, with biases"
             )
 
-    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+    def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
         if name != "kernel":
-            return super()._layout(name, array, picture)
+            return super()._layout(layer, name, array, picture)
         shape, arrange = of_kernel(array, picture)
         return (shape, arrange) if array.ndim == 4 else (array.shape, lambda weight: arrange(weight.T))
 

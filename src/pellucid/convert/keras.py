@@ -39,7 +39,13 @@ MAX_INDEX_BYTES = 16 << 20
 
 _READER = Path(__file__).with_name("hdf5_reader.py")
 _VGG_HEAD = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
-_CLASS_NAMES = {"Conv2D": "conv2d", "Dense": "dense", "BatchNorm": "batch_normalization"}
+_CLASS_NAMES = {
+    "Conv2D": "conv2d",
+    "DepthwiseConv2D": "depthwise_conv2d",
+    "SeparableConv2D": "separable_conv2d",
+    "Dense": "dense",
+    "BatchNorm": "batch_normalization",
+}
 
 
 class KerasFile(Source):

@@ -93,7 +93,7 @@ class Source(abc.ABC):
         for visit, names in zip(model.graph.walk(), self._names(model), strict=True):
             layer = visit.layer
             for name, array in (layer.params | layer.state).items():
-                shape, arrange = self._layout(name, array, picture)
+                shape, arrange = self._layout(layer, name, array, picture)
                 in_head = depth is not None and visit.number >= depth
                 found.append(Wanted(layer, name, names[name], shape, arrange, in_head))
             if visit.ends_maps:
@@ -110,7 +110,7 @@ class Source(abc.ABC):
     def _expect_known(self, layer: Layer) -> None:
         """Errors: ConfigError for a layer whose weights such files have in no form known here."""
 
-    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+    def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
         """An array's shape in the file, and the way back. picture: what was flattened before a dense layer."""
         return array.shape, np.asarray
 

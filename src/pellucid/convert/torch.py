@@ -7,8 +7,9 @@ every name. A state dict of one single Sequential, whose names are numbers alone
 network with branches a layer is found by its name, in which _ stands for the dots of PyTorch's: layer1_0_conv1 is
 layer1.0.conv1.
 
-Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O); dense (units, inputs) -> (inputs, units), and behind a
-Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our order (H, W, C).
+Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O), with as many groups as channels and O = C*M, for a
+DepthwiseConv2D, -> (KH, KW, C, M); dense (units, inputs) -> (inputs, units), and behind a Flatten its inputs, which
+PyTorch counts in order (C, H, W), are put in our order (H, W, C).
 """
 
 from __future__ import annotations
@@ -94,8 +95,11 @@ class TorchSource(Source):
             kind = type(layer).__name__
             raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from PyTorch's files")
 
-    def _layout(self, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-        return of_kernel(array, picture) if name == "kernel" else super()._layout(name, array, picture)
+    def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
+        if name != "kernel":
+            return super()._layout(layer, name, array, picture)
+        shape, arrange = of_kernel(layer.as_filters(array), picture)
+        return shape, lambda weight: arrange(weight).reshape(array.shape)
 
 
 class SafetensorsFile(TorchSource):

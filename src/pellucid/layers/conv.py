@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
@@ -16,55 +16,37 @@ from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import Convolution, conv2d_macs, whole
 
 
-class Conv2D(Windowed, Weighted):
-    """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
-
-    The field says convolution; the operation is cross-correlation: the kernel is not flipped. Kernels 3x3 and 5x5 of
-    stride 1 run by Winograd's algorithm where that is faster; docs/accuracy.md has the error bounds. A picture with
-    numbers 256 times its others, NaN or infinity runs directly, and so does all of a model with exact_convolution=True.
-
-    Shapes: x (N,H,W,C) -> y (N,OH,OW,O), OH = (H + top + bottom - (KH-1)*DH - 1) // SH + 1; kernel (KH,KW,C/groups,O),
-        bias (O,). With groups, filters o of group g see only the channels of group g.
-    Units: kernel_size, strides, padding, dilation_rate in pixels. padding: "valid" (none), "same" (OH = ceil(H / SH),
-        an odd row below), a number, a pair (rows, columns), or ((top, bottom), (left, right)); padded with zeros.
-    Errors: ConfigError for arguments; ShapeError for a wrong channel count, or a picture smaller than the kernel.
-    Source: LeCun et al. 1998, section II-A; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
-    """
+class BaseConv2D(Windowed, Weighted):
+    """What convolutions share: a kernel that slides over pictures, and how many channels it reads and gives."""
 
     role = "convolution"
 
     def __init__(
         self,
-        filters: int,
         kernel_size: int | Sequence[int],
         strides: int | Sequence[int] = 1,
         padding: str | int | Sequence[Any] = "valid",
         *,
         dilation_rate: int | Sequence[int] = 1,
-        groups: int = 1,
         **named: Unpack[WeightedNamed],
     ) -> None:
         super().__init__(**named)
-        where = type(self).__name__
-        self.filters = whole(filters, f"{where}: filters")
         self.kernel_size = self._size_of(kernel_size, "kernel_size")
         self.strides = self._size_of(strides, "strides")
         self.padding = self._padding_of(padding)
         self.dilation_rate = self._size_of(dilation_rate, "dilation_rate")
-        self.groups = whole(groups, f"{where}: groups")
-        if self.filters % self.groups:
-            raise ConfigError(
-                f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
-                f"choose a multiple of {self.groups}"
-            )
+
+    def groups_of(self, channels: int) -> int:
+        """In how many groups, each seen by filters of its own."""
+        raise NotImplementedError
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return self._map_shape(input_shape)
 
     def options(self, input_shape: Shape) -> Convolution:
         """What `ops.conv2d` takes beside arrays. Shapes: input_shape (H,W,C)."""
-        pads = self.pads(input_shape)
-        return {"strides": self.strides, "padding": pads, "dilation": self.dilation_rate, "groups": self.groups}
+        pads, groups = self.pads(input_shape), self.groups_of(input_shape[-1])
+        return {"strides": self.strides, "padding": pads, "dilation": self.dilation_rate, "groups": groups}
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
@@ -97,40 +79,50 @@ class Conv2D(Windowed, Weighted):
     def window(self) -> tuple[Pair, Pair, Pair]:
         return self.kernel_size, self.strides, self.dilation_rate
 
+    noun: ClassVar[str] = "conv"
+    """What captions call it."""
+
+    @property
+    def note(self) -> str:
+        """What else tables say of it, in a word or two."""
+        return ""
+
     def detail(self) -> str:
         rows, columns = self.dilation_rate
         window = f"{self.kernel_size[0]}x{self.kernel_size[1]}{describe_strides(self.strides)}"
         spread = (
             "" if rows == columns == 1 else f", dilation {rows}" if rows == columns else f", dilation {rows}x{columns}"
         )
-        groups = f", groups {self.groups}" if self.groups > 1 else ""
-        return with_activation(f"{window}, {describe_padding(self.padding)}{spread}{groups}", self.activation)
+        note = f", {self.note}" if self.note else ""
+        return with_activation(f"{window}, {describe_padding(self.padding)}{spread}{note}", self.activation)
 
     @property
     def caption(self) -> tuple[str, ...]:
         spread = "" if self.dilation_rate == (1, 1) else f"dilation {self._size_words(self.dilation_rate)}"
-        groups = f"{self.groups} groups" if self.groups > 1 else ""
-        what = f"conv {self._size_words(self.kernel_size)}{describe_strides(self.strides)}"
-        return (what, *filter(None, (spread, groups)))
+        what = f"{self.noun} {self._size_words(self.kernel_size)}{describe_strides(self.strides)}"
+        return (what, spread) if spread else (what,)
 
     # Which channels a filter sees, and how the kernel is kept: a layer that keeps it in another form overrides these
 
     def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
-        each = channels // self.groups
-        first = channel // (self.filters // self.groups) * each
+        groups = self.groups_of(channels)
+        each = channels // groups
+        first = channel // (self.filters_of(channels) // groups) * each
         return tuple(range(first, first + each))
 
     def filter_kernel(self, channel: int) -> Array:
         """The weights of one filter, for the channels it sees. Shapes: (KH,KW,C')."""
         return self._kernel()[..., channel]
 
+    def as_filters(self, kernel: Array) -> Array:
+        return kernel.reshape(*self.kernel_size, *kernel.shape[-2:])
+
     def _kernel_shape(self, channels: int) -> Shape:
-        return (*self.kernel_size, channels // self.groups, self.filters)
+        return (*self.kernel_size, channels // self.groups_of(channels), self.filters_of(channels))
 
     def _kernel(self) -> Array:
-        """The kernel as (KH,KW,C/groups,O); a view."""
-        kernel = self.params["kernel"]
-        return kernel.reshape(*self.kernel_size, *kernel.shape[-2:])
+        """The kernel as (KH,KW,C/groups,O)."""
+        return self.as_filters(self.params["kernel"])
 
     def _as_stored(self, dkernel: Array) -> Array:
         """The gradient of `_kernel()` as that of the parameter."""
@@ -138,12 +130,12 @@ class Conv2D(Windowed, Weighted):
 
     def _built_channels(self) -> int | None:
         """The input channels that the kernel is made for; None before it is."""
-        return self.params["kernel"].shape[-2] * self.groups if self.params else None
+        return self.params["kernel"].shape[-2] if self.params else None
 
     def _map_shape(self, input_shape: Shape) -> Shape:
         """(OH,OW,O) for pictures (H,W,C)."""
         self._check_channels(input_shape)
-        return self._fit(input_shape, self.filters)
+        return self._fit(input_shape, self.filters_of(input_shape[-1]))
 
     def _check_channels(self, input_shape: Shape) -> None:
         self.check_rank(input_shape, "H, W, C", "add the missing axes, e.g. a last axis of 1 for grey pictures")
@@ -154,11 +146,66 @@ class Conv2D(Windowed, Weighted):
                 f"{self.place()} was built for {expected} input channels, got {channels}{self.source()}; "
                 "give pictures with as many channels, or build a new layer"
             )
-        if channels % self.groups:
+        groups = self.groups_of(channels)
+        if channels % groups:
             raise ShapeError(
-                f"{self.place()} cannot split {channels} input channels{self.source()} into {self.groups} groups; "
+                f"{self.place()} cannot split {channels} input channels{self.source()} into {groups} groups; "
                 "choose groups that divide the channels"
             )
+
+
+class Conv2D(BaseConv2D):
+    """Filters slide over the picture: y[n,i,j,o] = f(bias[o] + sum over (a,b,c) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,o]).
+
+    The field says convolution; the operation is cross-correlation: the kernel is not flipped. Kernels 3x3 and 5x5 of
+    stride 1 run by Winograd's algorithm where that is faster; docs/accuracy.md has the error bounds. A picture with
+    numbers 256 times its others, NaN or infinity runs directly, and so does all of a model with exact_convolution=True.
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,O), OH = (H + top + bottom - (KH-1)*DH - 1) // SH + 1; kernel (KH,KW,C/groups,O),
+        bias (O,). With groups, filters o of group g see only the channels of group g.
+    Units: kernel_size, strides, padding, dilation_rate in pixels. padding: "valid" (none), "same" (OH = ceil(H / SH),
+        an odd row below), a number, a pair (rows, columns), or ((top, bottom), (left, right)); padded with zeros.
+    Errors: ConfigError for arguments; ShapeError for a wrong channel count, or a picture smaller than the kernel.
+    Source: LeCun et al. 1998, section II-A; groups: Krizhevsky et al. 2012, section 3.2; dilation: Yu & Koltun 2016.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str | int | Sequence[Any] = "valid",
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        groups: int = 1,
+        **named: Unpack[WeightedNamed],
+    ) -> None:
+        super().__init__(kernel_size, strides, padding, dilation_rate=dilation_rate, **named)
+        where = type(self).__name__
+        self.filters = whole(filters, f"{where}: filters")
+        self.groups = whole(groups, f"{where}: groups")
+        if self.filters % self.groups:
+            raise ConfigError(
+                f"{where}: {self.filters} filters do not divide into {self.groups} groups; "
+                f"choose a multiple of {self.groups}"
+            )
+
+    def filters_of(self, channels: int) -> int:
+        return self.filters
+
+    def groups_of(self, channels: int) -> int:
+        return self.groups
+
+    @property
+    def note(self) -> str:
+        return f"groups {self.groups}" if self.groups > 1 else ""
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (*super().caption, f"{self.groups} groups") if self.groups > 1 else super().caption
+
+    def _built_channels(self) -> int | None:
+        return self.params["kernel"].shape[-2] * self.groups if self.params else None
 
 
 class Conv1D(OneRow, Conv2D):

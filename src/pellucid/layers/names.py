@@ -15,6 +15,8 @@ from pellucid.layers.border import ZeroPadding2D as ZeroPadding2D
 from pellucid.layers.conv import Conv1D as Conv1D
 from pellucid.layers.conv import Conv2D as Conv2D
 from pellucid.layers.dense import Dense as Dense
+from pellucid.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
+from pellucid.layers.depthwise import SeparableConv2D as SeparableConv2D
 from pellucid.layers.dropout import Dropout as Dropout
 from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
@@ -51,3 +53,4 @@ GlobalMaxPooling2D = GlobalMaxPool2D
 InputLayer = Input
 MaxPooling1D = MaxPool1D
 MaxPooling2D = MaxPool2D
+SeparableConvolution2D = SeparableConv2D

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pellucid import ops
-from pellucid.ops.geometry import NO_PADS, Pads, Pair, Shape, resolve_padding
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape, resolve_padding
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,10 @@ class Traits:
         """Where the number comes from that stands at `place` of its output, in a layer that only moves numbers; None
         for a zero of its own. Shapes: without the batch axis."""
         return place
+
+    def as_filters(self, kernel: Array) -> Array:
+        """An array like the parameter `kernel` as operations take it: of convolutions (KH,KW,C/groups,O). A view."""
+        return kernel
 
     def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
         """Which of its input's `channels` a channel of its output, or a unit, is computed from."""

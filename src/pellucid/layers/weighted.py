@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -15,18 +15,28 @@ from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.ops import Array, Shape
 
 
-class WeightedNamed(Named, total=False):
+class BiasedNamed(Named, total=False):
     """What their constructors take by name, see `Weighted`."""
 
     activation: str | None
     use_bias: bool
-    kernel_initializer: InitializerLike
     bias_initializer: InitializerLike
+
+
+class WeightedNamed(BiasedNamed, total=False):
+    """The same, and what is said of a kernel."""
+
+    kernel_initializer: InitializerLike
     kernel_regularizer: Any
 
 
 class Weighted(Layer):
     """A layer with a kernel, and a bias unless it is said to have none. Errors: ConfigError for arguments."""
+
+    kernel_word: ClassVar[str] = "kernel"
+    """What its arguments call the kernel: `kernel_initializer`."""
+    last_kernel: ClassVar[str] = "kernel"
+    """The parameter that its results are sums by: of several, the last."""
 
     def __init__(
         self,
@@ -41,24 +51,32 @@ class Weighted(Layer):
         where = type(self).__name__
         self.activation = within(f"{where}: activation", standardize_activation, activation)
         self.use_bias = flag(use_bias, f"{where}: use_bias")
-        self.kernel_initializer = within(f"{where}: kernel_initializer", initializers.get, kernel_initializer)
+        word = f"{where}: {self.kernel_word}"
+        self.kernel_initializer = within(f"{word}_initializer", initializers.get, kernel_initializer)
         self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
-        self.kernel_regularizer = within(f"{where}: kernel_regularizer", standardize_penalty, kernel_regularizer)
+        self.kernel_regularizer = within(f"{word}_regularizer", standardize_penalty, kernel_regularizer)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
-        params = {"kernel": self._draw_kernel(input_shape[-1], rng)}
+        params = self._draw_kernels(input_shape[-1], rng)
         if self.use_bias:
-            params["bias"] = self.draw("bias_initializer", self._kernel_shape(input_shape[-1])[-1:], rng)
+            params["bias"] = self.draw("bias_initializer", (self.filters_of(input_shape[-1]),), rng)
         self.params = params
         self.built = True
 
+    def filters_of(self, channels: int) -> int:
+        """How many filters, or units, it has for so many input channels."""
+        return self._kernel_shape(channels)[-1]
+
+    def _draw_kernels(self, channels: int, rng: np.random.Generator) -> dict[str, Array]:
+        return {"kernel": self._draw_kernel(channels, rng)}
+
     def _draw_kernel(self, channels: int, rng: np.random.Generator) -> Array:
         """A kernel for so many input channels, or inputs."""
-        return self.draw("kernel_initializer", self._kernel_shape(channels), rng)
+        return self.draw(f"{self.kernel_word}_initializer", self._kernel_shape(channels), rng)
 
     def _kernel_shape(self, channels: int) -> Shape:
-        """The kernel's shape for so many, the number of filters or units last."""
+        """The kernel's shape for so many."""
         raise NotImplementedError
 
     def penalties(self) -> dict[str, Penalty]:

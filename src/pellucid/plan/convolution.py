@@ -3,41 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
-from pellucid.layers import Conv2D, Layer
+from pellucid.layers import Layer, SeparableConv2D
+from pellucid.layers.conv import BaseConv2D
+from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
-from pellucid.ops.geometry import Array, Convolution
+from pellucid.ops.geometry import Array, Convolution, conv2d_shape
 from pellucid.plan.lowered import Context, Lowered, activation_behind
 from pellucid.plan.work import Work
 
 
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered) -> Lowered | None:
     """convolution + bias + what is added + activation: y = f(x * kernel + b + addend)."""
-    conv = layers[0]
-    kernel = context.parameter(conv, "kernel")
-    if kernel is None or (added and (context.training or conv.nonlinearity is not None or len(added) > 1)):
+    conv = cast(BaseConv2D, layers[0])
+    kernel, dkernel = _filters(context, conv, "kernel")
+    if kernel is None or not _may_add(context, conv, added):
         return None
-    return convolve(context, layers, before, kernel, context.gradient(conv, "kernel"), *added)
+    return convolve(context, layers, before.y, kernel, dkernel, conv.options(before.y.shape[1:]), *added)
+
+
+def lower_separable_conv2d(
+    context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered
+) -> Lowered | None:
+    """depthwise convolution, then as `lower_conv2d` with the pointwise kernel: y = f((x * kernel) * pointwise + b)."""
+    conv, x = cast(SeparableConv2D, layers[0]), before.y
+    kernel, dkernel = _filters(context, conv, "depthwise_kernel")
+    pointwise = context.parameter(conv, "pointwise_kernel")
+    if kernel is None or pointwise is None or not _may_add(context, conv, added):
+        return None
+    settings = conv.options(x.shape[1:])
+    d = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
+    node = convolve(context, layers, d, pointwise, context.gradient(conv, "pointwise_kernel"), POINTWISE, *added)
+    if node is None:
+        return None
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        if dkernel is None and dx is None:
+            return node.backward(dy, None)
+        dd = context.buffer(d.shape)
+        return [*node.backward(dy, dd), *back_through(x, kernel, dd, dkernel, dx, settings)]
+
+    step = native.conv2d(x, kernel, None, d, **settings)
+    return replace(node, forward=(step, *node.forward), backward=backward)
+
+
+def _filters(context: Context, conv: BaseConv2D, name: str) -> tuple[Array | None, Array | None]:
+    """A parameter that slides, and where its gradient goes, as operations take kernels."""
+    kernel, dkernel = context.parameter(conv, name), context.gradient(conv, name)
+    return None if kernel is None else conv.as_filters(kernel), None if dkernel is None else conv.as_filters(dkernel)
+
+
+def _may_add(context: Context, conv: BaseConv2D, added: Sequence[Lowered]) -> bool:
+    """Whether these values may be added to its sums."""
+    return not added or (not context.training and conv.nonlinearity is None and len(added) == 1)
 
 
 def convolve(
     context: Context,
     layers: tuple[Layer, ...],
-    before: Lowered,
+    x: Array,
     kernel: Array,
     dkernel: Array | None,
+    settings: Convolution,
     added: Lowered | None = None,
 ) -> Lowered | None:
     """The same with a kernel from anywhere, and its gradient to anywhere."""
-    conv = cast(Conv2D, layers[0])
+    conv = layers[0]
     activation = activation_behind(conv, layers[1 if added is None else 2 :])
     if activation is None or activation[0] == "softmax":
         return None
     bias = context.parameter(conv, "bias")
-    x, (kind, slope) = before.y, activation
-    settings, addend = conv.options(x.shape[1:]), None if added is None else added.y
-    y = context.output(conv.output_shape(x.shape[1:]))
+    kind, slope = activation
+    addend = None if added is None else added.y
+    y = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         work: list[Work] = []

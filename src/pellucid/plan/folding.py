@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from pellucid.layers import BatchNorm, Conv2D, Dense, Layer
+from pellucid.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Layer, SeparableConv2D
+from pellucid.layers.weighted import Weighted
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context, Lowered
@@ -33,15 +34,17 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
     if context.training or len(layers) < 2 or type(layers[1]) is not BatchNorm:
         return layers
     first, norm = layers[0], layers[1]
-    linear = type(first) is Conv2D or (type(first) is Dense and before.y.ndim == 2)
+    convolves = type(first) in (Conv2D, DepthwiseConv2D, SeparableConv2D)
+    linear = convolves or (type(first) is Dense and before.y.ndim == 2)
     if not linear or first.nonlinearity is not None or (norm.trainable and not first.trainable):
         return layers
-    kernel, bias = cast(Array, context.parameter(first, "kernel")), context.parameter(first, "bias")
-    channels = kernel.shape[-1]
+    name = cast(Weighted, first).last_kernel
+    kernel, bias = cast(Array, context.parameter(first, name)), context.parameter(first, "bias")
+    channels = norm.state["mean"].size
     gamma, beta = gamma_beta(context, norm)
     mean, variance, zeros = norm.state["mean"], norm.state["variance"], context.constant(channels, 0)
-    folded = {"kernel": context.buffer(kernel.shape), "bias": context.buffer((channels,))}
-    rows, scaled = kernel.reshape(-1, channels), folded["kernel"].reshape(-1, channels)
+    folded = {name: context.buffer(kernel.shape), "bias": context.buffer((channels,))}
+    rows, scaled = kernel.reshape(-1, channels), folded[name].reshape(-1, channels)
     one = (zeros if bias is None else bias)[None]
     context.prepare += (
         native.batch_norm_inference(rows, gamma, zeros, zeros, variance, scaled, epsilon=norm.epsilon),

@@ -85,7 +85,7 @@ def lower_table_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowe
     dense[...] = 0
     dkernel = context.gradient(conv, "kernel") if context.training else None
     ddense = None if dkernel is None else context.buffer(dense.shape)
-    node = convolve(context, layers, before, dense, ddense)
+    node = convolve(context, layers, before.y, dense, ddense, conv.options(before.y.shape[1:]))
     if node is None:
         return None
 

@@ -23,6 +23,7 @@ from pellucid.layers import (
     Conv2D,
     Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GaussianNoise,
@@ -34,6 +35,7 @@ from pellucid.layers import (
     Padding2D,
     Reshape,
     ScaledTanh,
+    SeparableConv2D,
     Softmax,
     SpatialDropout2D,
     Subsampling2D,
@@ -42,9 +44,10 @@ from pellucid.layers import (
     ZeroPadding2D,
 )
 from pellucid.layers.activation import Elementwise
+from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
-from pellucid.ops.geometry import NO_PADS, Array, Convolution, Shape
-from pellucid.plan.convolution import back_through, lower_conv2d
+from pellucid.ops.geometry import Array, Shape
+from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
 from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
@@ -58,6 +61,11 @@ ACTIVATIONS = tuple(
 )
 """Layers that are an activation and nothing else."""
 POOLINGS = (MaxPool2D, AvgPool2D)
+CONVOLUTIONS: tuple[tuple[type[Layer], Lower], ...] = (
+    (Conv2D, lower_conv2d),
+    (DepthwiseConv2D, lower_conv2d),
+    (SeparableConv2D, lower_separable_conv2d),
+)
 
 
 def match(context: Context, layers: Sequence[Layer], before: Sequence[Sequence[Lowered]]) -> Lowered:
@@ -130,9 +138,6 @@ def _check(layer: Layer, what: str, array: Array | None, shape: Shape) -> None:
         )
 
 
-_POINTWISE: Convolution = {"strides": (1, 1), "padding": NO_PADS}
-
-
 def _one_row(x: Array) -> Array:
     """(N, ..., C) as pictures (N, 1, W, C): a dense layer at each place is a convolution 1x1."""
     return x.reshape(len(x), 1, -1, x.shape[-1])
@@ -153,7 +158,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
     forward: list[Work] = [
         native.dense(x, kernel, bias, y, **how)
         if rows
-        else native.conv2d(_one_row(x), kernel[None, None], bias, _one_row(y), **how, **_POINTWISE)
+        else native.conv2d(_one_row(x), kernel[None, None], bias, _one_row(y), **how, **POINTWISE)
     ]
     if softmax:
         logits, y = y, context.output(shape)
@@ -172,7 +177,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
         if not rows:
             whole = None if dkernel is None else dkernel[None, None]
             passed = None if dx is None else _one_row(dx)
-            return [*work, *back_through(_one_row(x), kernel[None, None], _one_row(dy), whole, passed, _POINTWISE)]
+            return [*work, *back_through(_one_row(x), kernel[None, None], _one_row(dy), whole, passed, POINTWISE)]
         if dkernel is not None:
             work.append(native.dense_backward_kernel(x, dy, dkernel))
         if dx is not None:
@@ -351,11 +356,11 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     *(((Conv2D, activation, pool), lower_conv2d_pool) for activation in ACTIVATIONS for pool in POOLINGS),
     *(((Conv2D, pool), lower_conv2d_pool) for pool in POOLINGS),
-    *(((Conv2D, Add, activation), lower_conv2d) for activation in ACTIVATIONS),
-    ((Conv2D, Add), lower_conv2d),
-    *(((Conv2D, activation), lower_conv2d) for activation in ACTIVATIONS),
+    *(((conv, Add, activation), lower) for conv, lower in CONVOLUTIONS for activation in ACTIVATIONS),
+    *(((conv, Add), lower) for conv, lower in CONVOLUTIONS),
+    *(((conv, activation), lower) for conv, lower in CONVOLUTIONS for activation in ACTIVATIONS),
     *(((Dense, activation), lower_dense) for activation in ACTIVATIONS),
-    ((Conv2D,), lower_conv2d),
+    *(((conv,), lower) for conv, lower in CONVOLUTIONS),
     ((Dense,), lower_dense),
     *(((activation,), lower_activation) for activation in ACTIVATIONS),
     ((Softmax,), lower_softmax),

@@ -32,6 +32,8 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
     if kernel is None or activation is None or activation[0] == "softmax":
         return None
+    if conv.groups > 1 and kernel.shape[2] == 1:  # filters of one channel each are quicker by themselves
+        return None
     if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
         return None
     x, (kind, slope) = before.y, activation

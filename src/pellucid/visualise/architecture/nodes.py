@@ -78,7 +78,8 @@ def links_of(layer: Layer, input_shape: Shape) -> tuple[Link, ...]:
     filters = outputs[-1]
     seen = [layer.channels_seen(o, channels) for o in range(filters)]
     part, kernel = len(seen[0]), layer.params.get("kernel")
-    as_usual = all(len(each) == part for each in seen) and (kernel is None or kernel.shape[-2:] == (part, filters))
+    usual = [(part, filters), *([(channels, filters // channels)] if part == 1 else [])]
+    as_usual = all(len(each) == part for each in seen) and (kernel is None or kernel.shape[-2:] in usual)
     if window is None or not as_usual:
         raise ConfigError(f"{layer.place()}: its connections are not drawn one by one; take the style blocks")
     found = []

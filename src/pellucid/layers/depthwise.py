@@ -1,0 +1,201 @@
+"""Convolutions whose filters see one channel each, alone and with one that mixes the channels behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import numpy as np
+
+from pellucid import initializers, ops
+from pellucid._arguments import within
+from pellucid.initializers import InitializerLike
+from pellucid.layers.activation import activate, activate_backward
+from pellucid.layers.conv import BaseConv2D
+from pellucid.layers.layer import Cache, Key
+from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.weighted import BiasedNamed
+from pellucid.ops import Array, Shape
+from pellucid.ops.geometry import NO_PADS, Convolution, conv2d_macs, whole
+
+POINTWISE: Convolution = {"strides": (1, 1), "padding": NO_PADS}
+"""A convolution that sees one place."""
+
+
+class DepthwiseConv2D(BaseConv2D):
+    """M filters a channel, each of which sees that channel alone.
+
+    y[n,i,j,c*M+m] = f(bias[c*M+m] + sum over (a,b) of x[n,i*SH+a,j*SW+b,c] * k[a,b,c,m]); a Conv2D with as many groups
+    as channels.
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,C*M), OH and OW as Conv2D's; kernel (KH,KW,C,M), bias (C*M,); M: depth_multiplier.
+    Units: kernel_size, strides, padding, dilation_rate in pixels, as Conv2D's.
+    Errors: as Conv2D.
+    Source: Howard et al. 2017, "MobileNets", section 3.1; the filters' order is Keras's.
+    """
+
+    noun = "depthwise conv"
+    kernel_word = "depthwise"
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str | int | Sequence[Any] = "valid",
+        depth_multiplier: int = 1,
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        depthwise_regularizer: Any = None,
+        **named: Unpack[BiasedNamed],
+    ) -> None:
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            dilation_rate=dilation_rate,
+            kernel_initializer=depthwise_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            **named,
+        )
+        self.depth_multiplier = whole(depth_multiplier, f"{type(self).__name__}: depth_multiplier")
+
+    @property
+    def depthwise_initializer(self) -> initializers.Initializer:
+        return self.kernel_initializer
+
+    @property
+    def depthwise_regularizer(self) -> Penalty | None:
+        return self.kernel_regularizer
+
+    def filters_of(self, channels: int) -> int:
+        return channels * self.depth_multiplier
+
+    def groups_of(self, channels: int) -> int:
+        return channels
+
+    @property
+    def note(self) -> str:
+        return f"multiplier {self.depth_multiplier}" if self.depth_multiplier > 1 else ""
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return (*super().caption, self.note) if self.note else super().caption
+
+    def as_filters(self, kernel: Array) -> Array:
+        return kernel.reshape(*self.kernel_size, 1, -1)
+
+    def _kernel_shape(self, channels: int) -> Shape:
+        return (*self.kernel_size, channels, self.depth_multiplier)
+
+
+class SeparableConv2D(DepthwiseConv2D):
+    """A DepthwiseConv2D, then a sum over channels at each place: together a Conv2D with far fewer weights.
+
+    d[n,i,j,c*M+m] = sum over (a,b) of x[n,i*SH+a,j*SW+b,c] * depthwise[a,b,c,m];
+    y[n,i,j,o] = f(bias[o] + sum over q of d[n,i,j,q] * pointwise[0,0,q,o]).
+
+    Shapes: x (N,H,W,C) -> y (N,OH,OW,O), OH and OW as Conv2D's; depthwise_kernel (KH,KW,C,M), pointwise_kernel
+        (1,1,C*M,O), bias (O,); M: depth_multiplier.
+    Units: as Conv2D.
+    Errors: as Conv2D.
+    Source: Chollet 2017, "Xception", section 1; there is nothing between the two, as in Keras.
+    """
+
+    noun = "separable conv"
+    last_kernel = "pointwise_kernel"
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str | int | Sequence[Any] = "valid",
+        *,
+        dilation_rate: int | Sequence[int] = 1,
+        depth_multiplier: int = 1,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        **named: Unpack[BiasedNamed],
+    ) -> None:
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            depth_multiplier,
+            dilation_rate=dilation_rate,
+            depthwise_initializer=depthwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            **named,
+        )
+        where = type(self).__name__
+        self.filters = whole(filters, f"{where}: filters")
+        self.pointwise_initializer = within(f"{where}: pointwise_initializer", initializers.get, pointwise_initializer)
+        self.pointwise_regularizer = within(
+            f"{where}: pointwise_regularizer", standardize_penalty, pointwise_regularizer
+        )
+
+    def _draw_kernels(self, channels: int, rng: np.random.Generator) -> dict[str, Array]:
+        pointwise = (1, 1, channels * self.depth_multiplier, self.filters)
+        return {
+            "depthwise_kernel": self._draw_kernel(channels, rng),
+            "pointwise_kernel": self.draw("pointwise_initializer", pointwise, rng),
+        }
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self._map_shape(x.shape[1:])
+        d = ops.conv2d(x, self._kernel(), **self.options(x.shape[1:]))
+        z = ops.conv2d(d, self.params["pointwise_kernel"], self.params.get("bias"), **POINTWISE)
+        y = activate(z, self.nonlinearity, out=z)
+        return y, (x, d, y)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, d, y = cache
+        dz = activate_backward(dy, y, self.nonlinearity)
+        pointwise, depthwise, options = self.params["pointwise_kernel"], self._kernel(), self.options(x.shape[1:])
+        dd = ops.conv2d_backward_input(dz, pointwise, d.shape, **POINTWISE)
+        grads = {
+            "dpointwise_kernel": ops.conv2d_backward_kernel(d, dz, pointwise.shape, **POINTWISE),
+            "ddepthwise_kernel": self._as_stored(ops.conv2d_backward_kernel(x, dd, depthwise.shape, **options)),
+        }
+        if self.use_bias:
+            grads["dbias"] = ops.bias_backward(dz)
+        return (ops.conv2d_backward_input(dd, depthwise, x.shape, **options) if need_dx else None), grads
+
+    def backward_input(self, dy: Array, cache: Cache) -> Array:
+        x, d, y = cache
+        dz = activate_backward(dy, y, self.nonlinearity)
+        dd = ops.conv2d_backward_input(dz, self.params["pointwise_kernel"], d.shape, **POINTWISE)
+        return ops.conv2d_backward_input(dd, self._kernel(), x.shape, **self.options(x.shape[1:]))
+
+    def macs(self, input_shape: Shape) -> int:
+        rows, columns, _ = self._map_shape(input_shape)
+        kernel, pointwise = self._kernel().shape, self.params["pointwise_kernel"].shape
+        return conv2d_macs((rows, columns, kernel[-1]), kernel) + conv2d_macs((rows, columns, self.filters), pointwise)
+
+    def penalties(self) -> dict[str, Penalty]:
+        both = {"depthwise_kernel": self.depthwise_regularizer, "pointwise_kernel": self.pointwise_regularizer}
+        return {name: penalty for name, penalty in both.items() if penalty is not None}
+
+    def filters_of(self, channels: int) -> int:
+        return self.filters
+
+    def channels_seen(self, channel: int, channels: int) -> tuple[int, ...]:
+        return tuple(range(channels))
+
+    def filter_kernel(self, channel: int) -> Array:
+        """The weights of the one convolution that both together are."""
+        kernel = self.params["depthwise_kernel"]
+        pointwise = self.params["pointwise_kernel"][0, 0, :, channel].reshape(kernel.shape[2:])
+        return np.asarray((kernel * pointwise).sum(axis=-1))
+
+    def _kernel(self) -> Array:
+        return self.as_filters(self.params["depthwise_kernel"])
+
+    def _as_stored(self, dkernel: Array) -> Array:
+        return dkernel.reshape(self.params["depthwise_kernel"].shape)
+
+    def _built_channels(self) -> int | None:
+        return self.params["depthwise_kernel"].shape[2] if self.params else None
