@@ -63,6 +63,9 @@ from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Shape, padded_shape
 from pellucid.ops.rearranging import upsampled_shape
 
+STRAIGHT = {"linear", "relu", "leaky_relu", "relu6"}
+"""Activations made of straight pieces."""
+
 
 def _convs() -> Iterator[Case]:
     for c in CONVS:
@@ -162,8 +165,9 @@ def _pooled_convs() -> Iterator[Case]:
             forward["conv2d_avg_pool2d_map"] = mean
             backward["conv2d_avg_pool2d_map_backward_kernel"] = "linear", sum_bound(rows) + 4
         for kind in ("linear", *ops.ACTIVATIONS) if c.filters < 64 else ("relu",):
-            options = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
-            curved = kind not in {"linear", "relu", "leaky_relu"}
+            numbers = {"slope": 0.3, "ceiling": 0.75}  # that a float32 is too, for it is compared with results
+            options = {"convolution": c.options, "pooling": p.options, "activation": kind, **numbers}
+            curved = kind not in STRAIGHT
             for op, (how, bound) in forward.items():
                 if curved:
                     # 8 roundings of a number below 1, and its argument's error, whose sum of absolute values is near
@@ -179,11 +183,11 @@ def _pooled_convs() -> Iterator[Case]:
 
 def _activations() -> Iterator[Case]:
     for shape in BLOCKS:
-        for kind, slope in ACTIVATIONS:
-            # one product for leaky; exp, sum and quotient for the others
-            how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 1.0 if kind == "leaky_relu" else 8.0)
-            name = f"{kind}-{slope:g}-{size_name(shape)}"
-            build = given(shape, rest=[kind], scale=3.0, slope=slope)
+        for kind, numbers in ACTIVATIONS:
+            # a difference and a product for those of straight pieces; exp, sum and quotient for the others
+            how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 2.0 if kind in STRAIGHT else 8.0)
+            name = "-".join([kind, *(f"{value:g}" for value in numbers.values()), size_name(shape)])
+            build = given(shape, rest=[kind], scale=3.0, **numbers)
             yield Case("activation", name, build, how, bound)
             yield Case("activation_backward", name, behind("activation_backward", build), how, bound)
     for shape in LOGITS:

@@ -162,7 +162,12 @@ BLOCKS = (
 LOGITS = ((1, 2), (3, 10), (100, 10), (5, 45), (2, 1000), (7, 16))
 # flat vectors of parameters
 VECTORS = (1, 7, 8, 15, 16, 33, 1000)
-ACTIVATIONS = (*((kind, 0.3 if slope else 0.0) for kind, slope in ops.ACTIVATIONS.items()), ("leaky_relu", 0.0))
+ACTIVATIONS: tuple[tuple[str, dict[str, float]], ...] = (
+    *((kind, {"slope": 0.3} if usual.get("slope") else {}) for kind, usual in ops.ACTIVATIONS.items()),
+    ("leaky_relu", {"slope": 0.0}),
+    ("relu6", {"ceiling": 1.5}),
+    ("relu6", {"slope": 0.3, "threshold": 0.4, "ceiling": 1.5}),
+)
 LRNS: tuple[dict[str, Any], ...] = (
     {},
     {"size": 3, "alpha": 0.1, "beta": 0.5, "k": 1.0},

@@ -94,6 +94,7 @@ ROWS: dict[str, Row] = {
     "Dropout": Row(lambda: layers.Dropout(0.4), (5, 3, 2)),
     "Activation": Row(lambda: layers.Activation("tanh"), (4, 3, 2)),
     "Activation-linear": Row(lambda: layers.Activation("linear"), (4,)),
+    "ReLU of three numbers": Row(lambda: layers.ReLU(0.9, 0.1, 0.2), (4, 3, 2)),
     "LeakyReLU": Row(lambda: layers.LeakyReLU(0.1), (4, 3, 2)),
     "ScaledTanh-other": Row(lambda: layers.ScaledTanh(0.5, 2.0), (7,)),
     "RBF": Row(lambda: layers.RBF(5), (7,)),

@@ -90,6 +90,7 @@ def test_leaky_relu_has_keras_two_slopes() -> None:
     x = np.array([[-1.0, 2.0]])
     np.testing.assert_allclose(layers.Activation("leaky_relu")(x), [[-0.2, 2.0]], rtol=1e-6)
     np.testing.assert_allclose(LeakyReLU()(x), [[-0.3, 2.0]], rtol=1e-6)
+    np.testing.assert_allclose(ReLU(1.5, 0.1, 0.5)(x), [[-0.15, 1.5]], rtol=1e-6)
 
 
 def test_parameter_counts_of_the_seeds() -> None:
@@ -347,6 +348,7 @@ def test_a_built_layer_keeps_its_channels() -> None:
         (lambda: MaxPool2D(2, padding=2), "MaxPool2D: padding must be smaller than the window 2x2, got 2"),
         (lambda: Dense(True), "Dense: units must be a whole number of at least 1, got True"),
         (lambda: Dropout(1.0), "Dropout: rate must be a number from 0 to below 1, got 1.0"),
+        (lambda: ReLU(max_value=-1), "ReLU: max_value must be a number of at least 0, got -1"),
         (lambda: LeakyReLU(-0.1), "negative_slope must be a number of at least 0, got -0.1"),
         (lambda: BatchNorm(momentum=1.0), "momentum must be a number from 0 to below 1"),
         (lambda: LocalResponseNorm(0), "size must be a whole number"),

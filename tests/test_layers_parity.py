@@ -51,6 +51,7 @@ def test_layers_without_parameters_against_torch() -> None:
         (AvgPool2D(3, (2, 4), 1, ceil_mode=True), nn.AvgPool2d(3, (2, 4), 1, True, count_include_pad=False)),
         (AvgPool2D(4, 3, (1, 2), ceil_mode=True, count_include_pad=True), nn.AvgPool2d(4, 3, (1, 2), ceil_mode=True)),
         (ReLU(), nn.ReLU()),
+        (ReLU(max_value=0.5), nn.Hardtanh(0.0, 0.5)),
         (LeakyReLU(0.1), nn.LeakyReLU(0.1)),
         (ELU(0.7), nn.ELU(0.7)),
         (layers.Sigmoid(), nn.Sigmoid()),

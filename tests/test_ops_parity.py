@@ -105,13 +105,14 @@ def test_global_avg_pool2d(shape: Shape, rng: np.random.Generator) -> None:
     same(ops.global_avg_pool2d(x), functional.adaptive_avg_pool2d(nchw(x), 1)[:, :, 0, 0].detach().numpy())
 
 
-@pytest.mark.parametrize("kind", ["relu", "leaky_relu", "sigmoid", "tanh", "softmax"])
+@pytest.mark.parametrize("kind", ["relu", "leaky_relu", "relu6", "sigmoid", "tanh", "softmax"])
 def test_activations(kind: str, rng: np.random.Generator) -> None:
-    x, dy = rng.standard_normal((5, 45)) * 3, rng.standard_normal((5, 45))
+    x, dy = rng.standard_normal((5, 45)) * 4, rng.standard_normal((5, 45))
     tx = leaf(x)
     ty = {
         "relu": functional.relu,
         "leaky_relu": lambda t: functional.leaky_relu(t, 0.3),
+        "relu6": functional.relu6,
         "sigmoid": torch.sigmoid,
         "tanh": torch.tanh,
         "softmax": lambda t: functional.softmax(t, -1),
@@ -121,8 +122,9 @@ def test_activations(kind: str, rng: np.random.Generator) -> None:
         y = ops.softmax(x)
         dx = ops.softmax_backward(dy, y)
     else:
-        y = ops.activation(x, kind, slope=0.3)
-        dx = ops.activation_backward(dy, y, kind, slope=0.3)
+        numbers: dict[str, Any] = {"slope": 0.3} if kind == "leaky_relu" else {"ceiling": 6.0}
+        y = ops.activation(x, kind, **numbers)
+        dx = ops.activation_backward(dy, y, kind, **numbers)
     same(y, ty.detach().numpy())
     same(dx, tx.grad.numpy())
 

@@ -88,7 +88,7 @@ def pooled(draw: st.DrawFn) -> tuple[Conv, Pool, str]:
 @sample(pooled())
 def test_conv2d_and_pooling(sampled: tuple[Conv, Pool, str]) -> None:
     c, p, kind = sampled
-    options: dict[str, Any] = {"convolution": c.options, "pooling": p.options, "activation": kind, "slope": 0.3}
+    options: dict[str, Any] = {"convolution": c.options, "pooling": p.options, "activation": kind, **NUMBERS}
     rng = np.random.default_rng(5)
     x, kernel, bias = (rng.standard_normal(s).astype(np.float32) for s in (c.x, c.kernel_shape, (c.filters,)))
     y, argmax = ops.conv2d_max_pool2d(x, kernel, bias, **options)
@@ -99,7 +99,7 @@ def test_conv2d_and_pooling(sampled: tuple[Conv, Pool, str]) -> None:
     sizes = ops.conv2d_max_pool2d(abs(x).astype(float), abs(kernel).astype(float), abs(bias).astype(float), **options)
     best = ops.max_pool2d(z, **p.options)[0]
     if kind != "linear":
-        best = ops.activation(best, kind, slope=0.3)
+        best = ops.activation(best, kind, **NUMBERS)
     allowed = (sum_bound(taps + 1) + 1) * EPS * sizes[0]
     assert (abs(y - best) <= allowed).all()
     if kind == "relu":
@@ -147,6 +147,7 @@ def test_dense(n: int, i: int, u: int) -> None:
     agree("bias_backward", given((n, u)), n)
 
 
+NUMBERS: dict[str, Any] = {"slope": 0.3, "ceiling": 0.7}
 SPECIAL = np.array(
     [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40, 3e38, -3e38, 88.8, -88.8, 103.9, -104.1, 9.5],
     np.float32,
@@ -169,13 +170,16 @@ def compare(got: Array, expected: Array) -> None:
     np.testing.assert_allclose(got, expected, rtol=2e-6, atol=2e-7)
 
 
+@pytest.mark.parametrize(
+    "numbers", [{"slope": 0.3}, {"ceiling": 6.0}, {"slope": 0.3, "threshold": 1.0, "ceiling": 6.0}]
+)
 @pytest.mark.parametrize("kind", ops.ACTIVATIONS)
-def test_activations_of_any_values(kind: str) -> None:
+def test_activations_of_any_values(kind: str, numbers: dict[str, float]) -> None:
     x = np.concatenate([SPECIAL, np.linspace(-110, 110, 3001, dtype=np.float32)])
     expected = np.empty(x.shape)
     with np.errstate(all="ignore"):
-        reference.nonlinear.activation(x.astype(np.float64), expected, kind, slope=0.3)
-        compare(ops.activation(x, kind, slope=0.3), expected)
+        reference.nonlinear.activation(x.astype(np.float64), expected, kind, **numbers)
+        compare(ops.activation(x, kind, **numbers), expected)
 
 
 @SETTINGS

@@ -31,7 +31,7 @@ constexpr int64_t kDepth = 256;         // k of a block
 struct Epilogue {
     const float* bias;  // padded to whole panels, or null
     int64_t activation;
-    float slope;
+    Numbers numbers;
 };
 
 struct Tile {
@@ -55,15 +55,15 @@ PELLUCID_INLINE void map_span(float* y, int64_t count, F f) {
     for (; i + V <= count; i += V) store(y + i, f(load(y + i)));
     if (i < count) store_partial(y + i, f(load_partial(y + i, count - i)), count - i);
 }
-__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, float slope) {
+__attribute__((noinline)) void activate_span(float* y, int64_t count, int64_t kind, Numbers numbers) {
     with_activation(kind, [=](auto known) {
-        map_span(y, count, [slope, known](vf v) { return activated(v, known.value, slope); });
+        map_span(y, count, [numbers, known](vf v) { return activated(v, known.value, numbers); });
     });
 }
 
 // y = f(y + addend) over values just stored: `columns` of each row, rows `stride` apart.
 inline __attribute__((noinline)) void activate_rows(float* y, const float* addend, int64_t rows, int64_t columns,
-                                                    int64_t stride, int64_t kind, float slope) {
+                                                    int64_t stride, int64_t kind, Numbers numbers) {
     if (columns == stride) columns = stride *= rows, rows = 1;
     with_activation(kind, [=](auto known) {
         for (int64_t r = 0; r < rows; ++r) {
@@ -71,10 +71,10 @@ inline __attribute__((noinline)) void activate_rows(float* y, const float* adden
             float* to = y + r * stride;
             int64_t i = 0;
             for (; i + V <= columns; i += V)
-                store(to + i, activated(load(to + i) + load(from + i), known.value, slope));
+                store(to + i, activated(load(to + i) + load(from + i), known.value, numbers));
             if (i == columns) continue;
             const vf sum = load_partial(to + i, columns - i) + load_partial(from + i, columns - i);
-            store_partial(to + i, activated(sum, known.value, slope), columns - i);
+            store_partial(to + i, activated(sum, known.value, numbers), columns - i);
         }
     });
 }
@@ -131,11 +131,16 @@ __attribute__((noinline)) void tile(const Tile& t) {
             for (int r = 0; r < R; ++r)
 #pragma GCC unroll 3
                 for (int v = 0; v < NV; ++v) sum[r][v] = rectified(sum[r][v]);
+        } else if (e.activation == kRelu6 && e.numbers.clips()) {
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r)
+#pragma GCC unroll 3
+                for (int v = 0; v < NV; ++v) sum[r][v] = clipped(sum[r][v], e.numbers.ceiling);
         } else if (e.activation == kLeakyRelu) {
 #pragma GCC unroll 16
             for (int r = 0; r < R; ++r)
 #pragma GCC unroll 3
-                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.slope, sum[r][v]);
+                for (int v = 0; v < NV; ++v) sum[r][v] = select(sum[r][v] < 0.0f, sum[r][v] * e.numbers.slope, sum[r][v]);
         }
     }
     if (t.around) {
@@ -153,8 +158,8 @@ __attribute__((noinline)) void tile(const Tile& t) {
         if (tail == V) store(y + (NV - 1) * V, sum[r][NV - 1]);
         else store_partial(y + (NV - 1) * V, sum[r][NV - 1], tail);
     }
-    if (t.last && runs_behind(e.activation))
-        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation, e.slope);
+    if (t.last && runs_behind(e.activation, e.numbers))
+        for (int r = 0; r < R; ++r) activate_span(t.out[r] + t.column, t.columns, e.activation, e.numbers);
 }
 
 using TileFunction = void (*)(const Tile&);

@@ -69,15 +69,15 @@ void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& ar
     product.columns = p.columns;
     product.accumulate = false;
     // Few channels: the exponential runs over the band as one vector, not over a part of one for each pixel.
-    const bool later = a.addend || (runs_behind(a.ACTIVATION) && a.GROUPS == 1 && p.shares == 1);
+    const bool later = a.addend || (runs_behind(a.ACTIVATION, numbers_of(a)) && a.GROUPS == 1 && p.shares == 1);
     product.epilogue = {a.bias ? p.bias + g * round_up(p.columns, kWide) : nullptr, later ? kLinear : a.ACTIVATION,
-                        float(a.slope)};
+                        numbers_of(a)};
     const int64_t j0 = p.panels * share / p.shares, j1 = p.panels * (share + 1) / p.shares;
     multiply(product, j0, j1);
     if (a.addend)
         activate_rows(y + j0 * kWide, a.addend + (y - a.y) + j0 * kWide, m, at_most(j1 * kWide, p.columns) - j0 * kWide,
-                      a.O, a.ACTIVATION, float(a.slope));
-    else if (later) activate_span(y, m * a.O, a.ACTIVATION, float(a.slope));
+                      a.O, a.ACTIVATION, numbers_of(a));
+    else if (later) activate_span(y, m * a.O, a.ACTIVATION, numbers_of(a));
 }
 
 void lay_weights(const Conv2d& a, Memory& memory, bool fill) {

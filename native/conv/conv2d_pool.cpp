@@ -51,7 +51,7 @@ struct Window {
     float* y;
     uint8_t* argmax;  // or null
     int64_t kind;
-    float slope;
+    Numbers numbers;
 };
 
 // TAPS: how many, where it is known beforehand; 0: w.taps. What does not change is copied out of w: the compiler has to
@@ -60,7 +60,7 @@ template <int TAPS, bool PLACES>
 PELLUCID_INLINE void pool_max(const Window& w) {
     const int64_t taps = TAPS ? TAPS : w.taps, end = w.end, kind = w.kind;
     const bool whole = w.space >= V;
-    const float slope = w.slope;
+    const Numbers numbers = w.numbers;
     float* const y = w.y;
     uint8_t* const argmax = w.argmax;
     const float* row[TAPS ? TAPS : kWindowTaps];
@@ -76,7 +76,7 @@ PELLUCID_INLINE void pool_max(const Window& w) {
         for (int64_t t = 1; t < taps; ++t) {
             take_larger(load(row[t] + c), TAPS ? index[TAPS ? t : 0] : vi{} + w.index[t], best, winner);
         }
-        if (kind != kLinear) best = activated(best, kind, slope);
+        if (kind != kLinear) best = activated(best, kind, numbers);
         store_lanes(y + c, best, lanes);
         if (PLACES) {
             if (kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
@@ -105,7 +105,7 @@ struct Quad {
     const float* bias;  // padded to whole vectors, or null
     int64_t columns;    // of the panel, at most NV * V
     int64_t kind;
-    float slope;
+    Numbers numbers;
     float* y;
     uint8_t* argmax;  // or null
 };
@@ -147,7 +147,7 @@ __attribute__((noinline)) void quad(const Quad& q) {
         } else {
             best = largest(window);
         }
-        if (q.kind != kLinear) best = activated(best, q.kind, q.slope);
+        if (q.kind != kLinear) best = activated(best, q.kind, q.numbers);
         const int64_t lanes = at_most(q.columns - v * V, V);
         store_lanes(q.y + v * V, best, lanes);
         if (!PLACES) continue;
@@ -223,7 +223,7 @@ void band_of_quads(const Conv2dPool& a, const Plan& p, const Band& band, Arena& 
             q.bias = bias ? bias + j * kWide : nullptr;
             q.columns = panel_columns(p.columns, j);
             q.kind = a.ACTIVATION;
-            q.slope = float(a.slope);
+            q.numbers = numbers_of(a);
             void (*const multiply)(const Quad&) = q.columns > V ? (a.argmax ? quad<2, true> : quad<2, false>)
                                                                 : (a.argmax ? quad<1, true> : quad<1, false>);
             int64_t at = band.at(a, p, row) + j * kWide;
@@ -257,12 +257,12 @@ void band_by_buffer(const Conv2dPool& a, const Plan& p, const Band& band, Arena&
     product.columns = p.width;
     product.accumulate = false;
     product.epilogue = {a.bias ? p.bias + band.g * round_up(p.columns, kWide) : nullptr,
-                        a.POOL ? a.ACTIVATION : kLinear, float(a.slope)};
+                        a.POOL ? a.ACTIVATION : kLinear, numbers_of(a)};
     Window w;
     w.begin = band.first_panel * kWide;
     w.end = at_most(band.last_panel * kWide, p.columns);
     w.kind = a.ACTIVATION;
-    w.slope = float(a.slope);
+    w.numbers = numbers_of(a);
     int64_t base = 0, done = 0;  // the buffer holds rows [base, done)
     for (int64_t q = band.begin; q < band.end; q += p.step) {
         const int64_t pooled = at_most(band.end - q, p.step);

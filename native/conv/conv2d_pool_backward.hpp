@@ -83,7 +83,7 @@ PELLUCID_INLINE int64_t corner(const Arguments& a, const View& v, int64_t i, int
 template <typename Arguments>
 void derive(const Arguments& a, const Segments& s, int64_t first, int64_t count, int64_t g, float* dz, double* bias) {
     const int64_t width = round_up(s.columns, V), kind = a.ACTIVATION;
-    const float slope = float(a.slope);
+    const Numbers numbers = numbers_of(a);
     for (int64_t c0 = 0; c0 < s.columns; c0 += V) {
         const int64_t c = vector_start(c0, s.columns), lanes = at_most(s.columns - c, V);
         int64_t at = first * a.O + g * s.columns + c;
@@ -93,7 +93,7 @@ void derive(const Arguments& a, const Segments& s, int64_t first, int64_t count,
             if (kind == kRelu) {
                 v = floats(bits(v) & (load_bytes(a.argmax + at, lanes) != kNoPlace));
             } else if (kind != kLinear) {
-                v = derived(v, load_lanes(a.y + at, lanes), kind, slope);
+                v = derived(v, load_lanes(a.y + at, lanes), kind, numbers);
             }
             store(dz + i * width + c, v);
             add_to(sum, widen(v));

@@ -25,7 +25,7 @@ struct Sweep {
     int64_t N, IH, IW, OH, OW, C, M;  // pictures read and written; filters of a channel
     int64_t KH, KW, SH, SW, DH, DW, TOP, LEFT;
     int64_t activation;
-    float slope;
+    Numbers numbers;
 
     int64_t read_channels() const { return back ? C * M : C; }
     int64_t written_channels() const { return back ? C : C * M; }
@@ -43,11 +43,11 @@ struct Sweep {
 
 Sweep sweep_of(const Conv2d& a) {
     return {a.x, a.kernel, a.bias, a.addend, a.y, false, a.N, a.H, a.W, a.OH, a.OW, a.C, a.O / a.C, a.KH, a.KW,
-            a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, a.ACTIVATION, float(a.slope)};
+            a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, a.ACTIVATION, numbers_of(a)};
 }
 Sweep sweep_of(const Conv2dBackwardInput& a) {
     return {a.dy, a.kernel, nullptr, nullptr, a.dx, true, a.N, a.OH, a.OW, a.H, a.W, a.C, a.O / a.C, a.KH, a.KW,
-            a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, kLinear, 0.0f};
+            a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, kLinear, {}};
 }
 
 // Results next to each other in a row, of some channels. Pointers are to the first of these channels.
@@ -65,7 +65,7 @@ struct RowTile {
     const float *bias, *addend;
     int64_t channels;
     int64_t activation;
-    float slope;
+    Numbers numbers;
 };
 
 template <int T, bool BORDER>
@@ -78,9 +78,12 @@ PELLUCID_INLINE void finish(const RowTile& t, vf (&sum)[T], int64_t c) {
     if (t.activation == kRelu) {
 #pragma GCC unroll 16
         for (int i = 0; i < T; ++i) sum[i] = rectified(sum[i]);
+    } else if (t.activation == kRelu6 && t.numbers.clips()) {
+#pragma GCC unroll 16
+        for (int i = 0; i < T; ++i) sum[i] = clipped(sum[i], t.numbers.ceiling);
     } else if (t.activation == kLeakyRelu) {
 #pragma GCC unroll 16
-        for (int i = 0; i < T; ++i) sum[i] = select(sum[i] < 0.0f, sum[i] * t.slope, sum[i]);
+        for (int i = 0; i < T; ++i) sum[i] = select(sum[i] < 0.0f, sum[i] * t.numbers.slope, sum[i]);
     }
     float* out = t.out + c;
 #pragma GCC unroll 16
@@ -218,8 +221,8 @@ void one_result(const RowTile& t) {
             sum += load_lanes(t.rows[k] + c, lanes) * load_lanes(t.taps[k] + c, lanes);
         store_lanes(t.out + c, sum, lanes);
     }
-    if (t.addend) activate_rows(t.out, t.addend, 1, t.channels, t.channels, t.activation, t.slope);
-    else if (t.activation != kLinear) activate_span(t.out, t.channels, t.activation, t.slope);
+    if (t.addend) activate_rows(t.out, t.addend, 1, t.channels, t.channels, t.activation, t.numbers);
+    else if (t.activation != kLinear) activate_span(t.out, t.channels, t.activation, t.numbers);
 }
 
 void run_band(const Plan& p, int64_t task, Arena& arena) {
@@ -255,7 +258,7 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
     t.channels = filters;
     t.bias = s.bias ? s.bias + f0 : nullptr;
     t.activation = s.activation;
-    t.slope = s.slope;
+    t.numbers = s.numbers;
     t.stride = summed ? filters : s.written_channels();
     const int64_t turn = p.turned ? s.KW - 1 : 0;
     for (int64_t y = first; y < last; ++y) {
@@ -299,9 +302,9 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
                     }
                 k.border(t);
             }
-            if (runs_behind(s.activation))
+            if (runs_behind(s.activation, s.numbers))
                 for (int64_t x = 0; x < s.OW; ++x)
-                    activate_span(out + x * t.stride, filters, s.activation, s.slope);
+                    activate_span(out + x * t.stride, filters, s.activation, s.numbers);
         } else {
             for (int64_t x = 0; x < s.OW; ++x) {
                 t.count = 0;

@@ -37,7 +37,7 @@ struct Row {
     int64_t stride;        // from tap to tap
     const float* bias;     // or null
     int64_t activation;
-    float slope;
+    Numbers numbers;
     float* y;              // planes of one row
     int64_t width;         // from plane to plane
 };
@@ -163,15 +163,15 @@ void band(const Conv2d& a, const Plan& p, int64_t task, Arena& arena) {
         convolve_row(a, p, b, oy, b.results, width);
         interleave(b.results, width, a.OW, a.O, y + oy * a.OW * a.O, stop);
     }
-    if (a.addend) activate_rows(y, a.addend + (y - a.y), b.rows * a.OW, a.O, a.O, a.ACTIVATION, float(a.slope));
-    else if (a.ACTIVATION != kLinear) activate_span(y, stop - y, a.ACTIVATION, float(a.slope));
+    if (a.addend) activate_rows(y, a.addend + (y - a.y), b.rows * a.OW, a.O, a.O, a.ACTIVATION, numbers_of(a));
+    else if (a.ACTIVATION != kLinear) activate_span(y, stop - y, a.ACTIVATION, numbers_of(a));
 }
 
 // map = results = f(results), `space` floats of map being free to write.
 template <int64_t KIND>
-void keep(float* results, int64_t count, float slope, int64_t space, float* map) {
+void keep(float* results, int64_t count, Numbers numbers, int64_t space, float* map) {
     for (int64_t i = 0; i < count; i += V) {
-        const vf v = activated(load(results + i), KIND, slope);
+        const vf v = activated(load(results + i), KIND, numbers);
         store(results + i, v);
         if (space - i >= V) store(map + i, v);
         else store_partial(map + i, v, count - i);
@@ -209,7 +209,7 @@ void band(const Conv2dPoolMap& a, const Plan& p, int64_t task, Arena& arena) {
         for (int64_t i = 0; i < rows; ++i) convolve_row(a, p, b, oy + i, b.results + i * a.OW, plane);
         with_activation(a.ACTIVATION, [&](auto kind) {
             for (int64_t o = 0; o < a.O; ++o)
-                keep<kind.value>(b.results + o * plane, rows * a.OW, float(a.slope), (b.rows - oy) * a.OW,
+                keep<kind.value>(b.results + o * plane, rows * a.OW, numbers_of(a), (b.rows - oy) * a.OW,
                                  a.map + ((b.n * a.O + o) * a.OH + b.first + oy) * a.OW);
         });
         if (q >= last) continue;

@@ -155,7 +155,7 @@ struct Derived {
     const float* stop;  // of the whole map
     float* dz;
     int64_t plane, channels, covered;
-    float slope;
+    Numbers numbers;
     float* sums;
 };
 
@@ -167,7 +167,7 @@ void derive_row(const Derived& d) {
         float* const dz = d.dz + o * d.plane;
         vf sum = vf{};
         for (int64_t x = 0; x < whole; x += V) {
-            const vf z = derived(load(shares + x), load(map + x), KIND, d.slope);
+            const vf z = derived(load(shares + x), load(map + x), KIND, d.numbers);
             store(dz + x, z);
             sum += z;
         }
@@ -176,7 +176,7 @@ void derive_row(const Derived& d) {
             vf z = vf{};
             if (lanes) {
                 const vf y = d.stop - map >= x + V ? load(map + x) : load_partial(map + x, d.stop - map - x);
-                z = first_lanes(derived(load(shares + x), y, KIND, d.slope), lanes);
+                z = first_lanes(derived(load(shares + x), y, KIND, d.numbers), lanes);
             }
             store(dz + x, z);
             sum += z;
@@ -191,7 +191,7 @@ void take_rows(const Conv2dPoolMapBackwardKernel& a, const Rows& r, float* scrat
     const int64_t width = r.width, map_plane = a.OH * a.OW;
     float *const means = scratch, *const shares = means + a.O * width, *const sums = shares + a.O * width;
     Derived d{shares, width, nullptr, map_plane, a.map + a.N * a.O * map_plane, nullptr, r.plane, a.O, a.QW * a.PW,
-              float(a.slope), sums};
+              numbers_of(a), sums};
     memset(sums, 0, size_t(a.O * V) * sizeof(float));
     for (int64_t row = 0; row < r.rows; ++row) {
         const int64_t y = r.first + row, q = y / a.PH;

@@ -49,7 +49,7 @@ void strips_task(const Strips& p, int64_t task, Arena& arena) {
          piece(bias, p.panels * kWide), piece(from, rows), piece(to, rows));
     for (int64_t i = 0; i < p.panels * kWide; ++i)
         bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[c0 + i] : 0.0f;
-    const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
+    const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.numbers};
     for (int64_t b = 0; b < blocks; ++b) {
         const int64_t k = b * kDepth, next = at_most(p.m.depth - k - kDepth, kDepth);
         Tile t;
@@ -157,7 +157,7 @@ Plan plan_of(const float* in, float* out, const Matrix& m, int64_t N, const Epil
 }
 
 Plan forward_plan(const Dense& a, Memory& memory) {
-    return plan_of(a.x, a.y, matrix_of(a), a.N, {a.bias, a.ACTIVATION, float(a.slope)}, memory);
+    return plan_of(a.x, a.y, matrix_of(a), a.N, {a.bias, a.ACTIVATION, numbers_of(a)}, memory);
 }
 
 void forward(const Dense& a, const Plan& p, Context& context) {

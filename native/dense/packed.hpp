@@ -117,7 +117,7 @@ inline void packed_band(const PackedProduct& p, int64_t n0, int64_t rows, Arena&
     take(arena, piece(in, together ? rows * kDepth : 0), piece(bias, width), piece(sums, dots ? dot_sums(rows) : 0),
          piece(from, rows), piece(to, rows));
     for (int64_t i = 0; i < width; ++i) bias[i] = p.epilogue.bias && i < columns ? p.epilogue.bias[i] : 0.0f;
-    const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.slope};
+    const Epilogue epilogue{p.epilogue.bias ? bias : nullptr, p.epilogue.activation, p.epilogue.numbers};
     for (int64_t n = 0; n < rows; ++n) to[n] = p.out + (n0 + n) * p.m.columns;
     for (int64_t block = 0; block < blocks; ++block) {
         const int64_t k = block * kDepth;

@@ -15,17 +15,17 @@ void map(const float* a, const float* b, float* out, int64_t count, double cost,
 }
 
 void run_activation(const Activation& a) {
-    const float slope = float(a.slope);
+    const Numbers numbers = numbers_of(a);
     with_activation(a.ACTIVATION, [&](auto kind) {
-        map(a.x, a.x, a.y, a.N * a.INNER, runs_behind(a.ACTIVATION) ? 8 : 1,
-            [=](vf x, vf) { return activated(x, kind.value, slope); });
+        map(a.x, a.x, a.y, a.N * a.INNER, runs_behind(a.ACTIVATION, numbers) ? 8 : 1,
+            [=](vf x, vf) { return activated(x, kind.value, numbers); });
     });
 }
 
 void run_activation_backward(const ActivationBackward& a) {
-    const float slope = float(a.slope);
+    const Numbers numbers = numbers_of(a);
     with_activation(a.ACTIVATION, [&](auto kind) {
-        map(a.dy, a.y, a.dx, a.N * a.INNER, 1, [=](vf dy, vf y) { return derived(dy, y, kind.value, slope); });
+        map(a.dy, a.y, a.dx, a.N * a.INNER, 1, [=](vf dy, vf y) { return derived(dy, y, kind.value, numbers); });
     });
 }
 

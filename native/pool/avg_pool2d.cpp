@@ -116,17 +116,17 @@ struct Span {
 };
 
 template <bool SUMS>
-void differentiate(const Span& s, int64_t kind, float slope) {
+void differentiate(const Span& s, int64_t kind, Numbers numbers) {
     with_activation(kind, [&](auto known) {
         int64_t i = 0;
         for (; i + V <= s.count; i += V) {
-            const vf dz = derived(load(s.dx + i), load(s.map + i), known.value, slope);
+            const vf dz = derived(load(s.dx + i), load(s.map + i), known.value, numbers);
             store(s.dz + i, dz);
             if (SUMS) store(s.sums + i, load(s.sums + i) + dz);
         }
         if (i == s.count) return;
         const int64_t lanes = s.count - i;
-        const vf dz = derived(load_partial(s.dx + i, lanes), load_partial(s.map + i, lanes), known.value, slope);
+        const vf dz = derived(load_partial(s.dx + i, lanes), load_partial(s.map + i, lanes), known.value, numbers);
         store_partial(s.dz + i, dz, lanes);
         if (SUMS) store_partial(s.sums + i, load_partial(s.sums + i, lanes) + dz, lanes);
     });
@@ -181,8 +181,8 @@ void backward_band(const AvgPool2dBackward& a, const Plan& p, int64_t task, Aren
         }
         const Span s{row, a.y ? a.y + (n * a.H + y) * width : row, dx, sums, count};
         const int64_t kind = a.y ? a.ACTIVATION : int64_t(kLinear);
-        if (sums) differentiate<true>(s, kind, float(a.slope));
-        else differentiate<false>(s, kind, float(a.slope));
+        if (sums) differentiate<true>(s, kind, numbers_of(a));
+        else differentiate<false>(s, kind, numbers_of(a));
         memset(dx + count, 0, size_t(width - count) * sizeof(float));
     }
     if (!sums) return;

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+// An activation, and what it takes beside the number (common/activation.hpp).
+#define PELLUCID_NONLINEAR(SIZE, REAL) SIZE(ACTIVATION) REAL(slope) REAL(threshold) REAL(ceiling)
 #define PELLUCID_CONV_SIZES(SIZE)                                                                                     \
     SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(O) SIZE(KH) SIZE(KW) SIZE(SH) SIZE(SW) SIZE(DH) SIZE(DW)   \
     SIZE(TOP) SIZE(LEFT) SIZE(GROUPS)
@@ -21,7 +23,7 @@
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
     ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O)                                               \
     ARRAY(const float, addend, maybe(N * OH * OW * O)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                      \
-    SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \
     ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
@@ -35,33 +37,33 @@
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
     ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O)                                               \
     ARRAY(uint8_t, argmax, maybe(N * QH * QW * O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(POOL)   \
-    SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+    SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_POOL_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                       \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
     ARRAY(const float, y, N * QH * QW * O) ARRAY(const uint8_t, argmax, N * QH * QW * O)                              \
     ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE)         \
-    PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_POOL_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                        \
     ARRAY(const float, dy, N * QH * QW * O) ARRAY(const float, y, N * QH * QW * O)                                    \
     ARRAY(const uint8_t, argmax, N * QH * QW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)              \
     ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ALGORITHM)             \
-    SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_NONLINEAR(SIZE, REAL)
 // Average pooling whose map is kept as planes (N, O, OH, OW), for the gradient.
 #define PELLUCID_CONV2D_POOL_MAP(ARRAY, SIZE, REAL)                                                                   \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
     ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * QH * QW * O) ARRAY(float, map, N * O * OH * OW)            \
-    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                   \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
     ARRAY(const float, map, N * O * OH * OW) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
-    ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy, N * INNER * C) ARRAY(float, dbias, C) SIZE(N) SIZE(INNER) SIZE(C)
 
 #define PELLUCID_DENSE(ARRAY, SIZE, REAL)                                                                             \
     ARRAY(const float, x, N * INPUTS) ARRAY(const float, kernel, INPUTS * UNITS)                                      \
     ARRAY(const float, bias, maybe(UNITS)) ARRAY(float, y, N * UNITS) SIZE(N) SIZE(INPUTS) SIZE(UNITS)                \
-    SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_DENSE_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                              \
     ARRAY(const float, dy, N * UNITS) ARRAY(const float, kernel, INPUTS * UNITS) ARRAY(float, dx, N * INPUTS)         \
     SIZE(N) SIZE(INPUTS) SIZE(UNITS)
@@ -82,7 +84,7 @@
 #define PELLUCID_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * OH * OW * C) ARRAY(const float, y, maybe(N * H * W * C))                               \
     ARRAY(float, dx, N * H * W * C) ARRAY(float, dbias, maybe(C)) PELLUCID_POOL_SIZES(SIZE)                           \
-    PELLUCID_COUNTED_SIZES(SIZE) SIZE(ACTIVATION) REAL(slope)
+    PELLUCID_COUNTED_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_GLOBAL_AVG_POOL2D(ARRAY, SIZE, REAL)                                                                 \
     ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) SIZE(N) SIZE(INNER) SIZE(C)
 #define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
@@ -101,10 +103,10 @@
     SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(MODE)
 
 #define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
-    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
+    ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
-    SIZE(INNER) SIZE(ACTIVATION) REAL(slope)
+    SIZE(INNER) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const float, x, N * INNER * K) ARRAY(float, y, N * INNER * K) SIZE(N) SIZE(INNER) SIZE(K)
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
@@ -265,7 +267,7 @@
 // runtime/registry.cpp lists them for it. A new choice goes to the end of its list.
 #define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
     CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
-    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu")
+    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu") CHOICE(kRelu6, "relu6")
 #define PELLUCID_LOSSES(CHOICE)                                                                                       \
     CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
     CHOICE(kAbsoluteError, "mean_absolute_error")

@@ -13,12 +13,12 @@ struct Output {
     bool pooled;
     int64_t H, W, pixel;
     int64_t activation;
-    float slope;
+    Numbers numbers;
     const float* addend = nullptr;  // pictures like data, added before the activation; none where pooled
 };
 
-__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, float slope) {
-    *v = activated(*v, kind, slope);
+__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, Numbers numbers) {
+    *v = activated(*v, kind, numbers);
 }
 
 // One vector of channels of one tile: the transform back, bias, activation; `to` is the tile's corner. With WHOLE all
@@ -28,7 +28,7 @@ struct Corner {
     uint8_t* argmax;
     int64_t row, pixel, rows, pixels, lanes;
     int64_t activation;
-    float slope;
+    Numbers numbers;
     uint32_t zeros;  // zero_fields of the tile
 };
 
@@ -56,7 +56,7 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
         for (int k = 0; k < T::to; ++k) {
             vf z = out[k] + bias;
             if (HOW == kRectify) z = rectified(z);
-            if (HOW == kOther) activate_slowly(&z, c.activation, c.slope);
+            if (HOW == kOther) activate_slowly(&z, c.activation, c.numbers);
             if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
             else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
         }
@@ -87,7 +87,7 @@ __attribute__((noinline)) void write_pooled(const float* m, int64_t point, vf bi
             take_larger(lower[2 * k] + bias, vi{} + 2, best, winner);
             take_larger(lower[2 * k + 1] + bias, vi{} + 3, best, winner);
             if (HOW == kRectify) best = rectified(best);
-            if (HOW == kOther) activate_slowly(&best, c.activation, c.slope);
+            if (HOW == kOther) activate_slowly(&best, c.activation, c.numbers);
             if (!WHOLE && k >= c.pixels) break;
             const int64_t at = i * c.row + k * c.pixel, lanes = WHOLE ? int64_t(V) : c.lanes;
             store_lanes(c.to + at, best, lanes);
@@ -115,7 +115,7 @@ void add_to_tiles(const Output& out, const Windows& s, int64_t first, int64_t co
         const int64_t rows = at_most(out.H - y, F::tile), pixels = at_most(out.W - x, tiles * F::tile);
         for (int64_t i = 0; i < rows; ++i) {
             const int64_t at = ((n * out.H + y + i) * out.W + x) * out.pixel + channel;
-            activate_rows(out.data + at, out.addend + at, pixels, columns, out.pixel, out.activation, out.slope);
+            activate_rows(out.data + at, out.addend + at, pixels, columns, out.pixel, out.activation, out.numbers);
         }
     }
 }
@@ -134,7 +134,7 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
     vf bias[2] = {};
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.slope, 0};
+    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.numbers, 0};
     TilePlace tile = place_of(s, first);
     for (int64_t t = first; t < first + count; ++t, next_tile(s, tile)) {
         const int64_t y = tile.i * size, x = tile.j * size;

@@ -118,7 +118,7 @@ struct Block {
     const float* kernel;
     const float* bias;  // or null
     int64_t kind;
-    float slope;
+    Numbers numbers;
     float* y;       // [channel][left and right half of the tile][V]
     float* places;  // likewise, as bits
     const vf* keep;  // [row][result]: 0 where a result has nothing but zeros to sum, else 1; or null
@@ -190,7 +190,7 @@ __attribute__((noinline)) void block(const Block& b) {
             } else {
                 best = largest(window) + bias;
             }
-            if (b.kind != kLinear) best = activated(best, b.kind, b.slope);
+            if (b.kind != kLinear) best = activated(best, b.kind, b.numbers);
             store(b.y + (2 * c + half) * V, best);
             if (!PLACES) continue;
             if (b.kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
@@ -255,7 +255,7 @@ void band(const Conv2dPool& a, const Plan& p, uint8_t* out_of_range, int64_t tas
         const bool zeros = find_zeros(v + 2 * kPoints * p.stride + i, p.stride, tiles, keep);
         for (int64_t c = 0; c < channels; c += kTogether) {
             const Block b{v + i, p.stride, tiles, p.kernel + (first + c) * kPoints * kTaps,
-                          a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, float(a.slope),
+                          a.bias ? a.bias + first + c : nullptr, a.ACTIVATION, numbers_of(a),
                           y + 2 * c * V, places + 2 * c * V, zeros ? keep[0] : nullptr};
             const int64_t together = at_most(channels - c, kTogether);
             if (a.argmax) together == 3 ? block<3, true>(b) : together == 2 ? block<2, true>(b) : block<1, true>(b);

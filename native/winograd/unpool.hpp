@@ -16,20 +16,20 @@ struct Pooled {
     const uint8_t* argmax;
     int64_t QH, QW, pixel;  // pixel: channels of all groups
     int64_t kind;
-    float slope;
+    Numbers numbers;
 };
 
 template <typename Arguments>
 Pooled pooled_of(const Arguments& a, int64_t g) {
     const int64_t first = g * (a.O / a.GROUPS);
-    return {a.dy + first, a.y + first, a.argmax + first, a.QH, a.QW, a.O, a.ACTIVATION, float(a.slope)};
+    return {a.dy + first, a.y + first, a.argmax + first, a.QH, a.QW, a.O, a.ACTIVATION, numbers_of(a)};
 }
 
 // What comes through at a pooled pixel's channels.
 inline vf passed_back(const Pooled& p, int64_t at, int64_t lanes) {
     const vf g = load_lanes(p.dy + at, lanes);
     if (p.kind == kRelu) return floats(bits(g) & (load_bytes(p.argmax + at, lanes) != kNoPlace));
-    return p.kind == kLinear ? g : derived(g, load_lanes(p.y + at, lanes), p.kind, p.slope);
+    return p.kind == kLinear ? g : derived(g, load_lanes(p.y + at, lanes), p.kind, p.numbers);
 }
 
 // The pixels that a pooled pixel stands for and that lie in the window: where they go, and their places.
@@ -45,7 +45,7 @@ inline void spread(const Pooled& p, int64_t at, int64_t C, const Targets& target
     for (int64_t c0 = 0; c0 < C; c0 += V) {
         const int64_t c = vector_start(c0, C), lanes = at_most(C - c, V);
         vf g = load_lanes(p.dy + at + c, lanes);
-        if (p.kind != kLinear && p.kind != kRelu) g = derived(g, load_lanes(p.y + at + c, lanes), p.kind, p.slope);
+        if (p.kind != kLinear && p.kind != kRelu) g = derived(g, load_lanes(p.y + at + c, lanes), p.kind, p.numbers);
         const vi winner = load_bytes(p.argmax + at + c, lanes);  // kNoPlace is no place
 #pragma GCC unroll 4
         for (int i = 0; i < COUNT; ++i) store_lanes(targets.to[i] + c, floats(bits(g) & (winner == place[i])), lanes);

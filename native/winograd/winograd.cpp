@@ -49,7 +49,7 @@ Work forward_work(const Arguments& a, int64_t g) {
     w.column = 1;
     w.O = O;
     w.bias = a.bias ? a.bias + g * O : nullptr;
-    w.out = {a.y + g * O, nullptr, false, a.OH, a.OW, a.O, a.ACTIVATION, float(a.slope)};
+    w.out = {a.y + g * O, nullptr, false, a.OH, a.OW, a.O, a.ACTIVATION, numbers_of(a)};
     return w;
 }
 

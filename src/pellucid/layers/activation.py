@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar, Unpack
 
 import numpy as np
@@ -42,7 +43,7 @@ def activate(z: Array, how: Nonlinearity | None, *, out: Array | None = None) ->
         return z
     if how.kind == "softmax":
         return ops.softmax(z, out=out)
-    return ops.activation(z, how.kind, slope=how.slope, out=out)
+    return ops.activation(z, how.kind, **how.numbers, out=out)
 
 
 def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
@@ -51,7 +52,7 @@ def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
         return dy
     if how.kind == "softmax":
         return ops.softmax_backward(dy, y)
-    return ops.activation_backward(dy, y, how.kind, slope=how.slope)
+    return ops.activation_backward(dy, y, how.kind, **how.numbers)
 
 
 class Elementwise(Layer):
@@ -76,7 +77,8 @@ class Elementwise(Layer):
 
 
 class Activation(Elementwise):
-    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "elu", "sigmoid", "tanh", "softmax" (last axis), "linear".
+    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "relu6", "elu", "sigmoid", "tanh", "softmax" (last axis),
+    "linear".
 
     Shapes: any, unchanged.
     Errors: ConfigError for an unknown name.
@@ -95,13 +97,37 @@ class Activation(Elementwise):
 
 
 class ReLU(Elementwise):
-    """y = max(x, 0); the gradient at 0 is 0. NaN stays NaN.
+    """y = min(x, max_value) where x > threshold, else negative_slope * (x - threshold); by default y = max(x, 0).
+
+    The gradient is 0 from max_value on, and negative_slope up to the threshold. NaN stays NaN.
 
     Shapes: any, unchanged.
-    Source: Nair & Hinton 2010.
+    Errors: ConfigError for a negative number.
+    Source: Nair & Hinton 2010; ReLU6, max_value=6: Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10".
     """
 
-    nonlinearity = Nonlinearity("relu")
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(**named)
+        self.max_value = None if max_value is None else number(max_value, "ReLU: max_value", 0.0)
+        self.negative_slope = number(negative_slope, "ReLU: negative_slope", 0.0)
+        self.threshold = number(threshold, "ReLU: threshold", 0.0)
+
+    @property
+    def nonlinearity(self) -> Nonlinearity:
+        ceiling = math.inf if self.max_value is None else self.max_value
+        if ceiling < math.inf or self.threshold:
+            return Nonlinearity("relu6", self.negative_slope, self.threshold, ceiling)
+        return Nonlinearity("leaky_relu", self.negative_slope) if self.negative_slope else Nonlinearity("relu")
+
+    def detail(self) -> str:
+        given = {"max": self.max_value, "slope": self.negative_slope or None, "threshold": self.threshold or None}
+        return ", ".join(f"{name} {value:g}" for name, value in given.items() if value is not None)
 
 
 class LeakyReLU(Elementwise):

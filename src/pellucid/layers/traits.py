@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from pellucid import ops
 from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape, resolve_padding
+from pellucid.ops.table import Numbers
 
 
 @dataclass(frozen=True)
 class Nonlinearity:
     """y = amplitude * f(steepness * z) for each number z; softmax compares those of the last axis.
 
-    kind: which f, by its name in `ACTIVATIONS`. own_slope: of leaky_relu and elu, where it is not the usual one.
+    kind: which f, by its name in `ACTIVATIONS`. slope, threshold, ceiling: what f takes beside the number, see
+    `ops.activation`; None for what it has where nothing is said.
     """
 
     kind: str
-    own_slope: float | None = None
+    slope: float | None = None
+    threshold: float | None = None
+    ceiling: float | None = None
     amplitude: float = 1.0
     steepness: float = 1.0
 
     @property
-    def slope(self) -> float:
-        """What the function takes beside the number; 0 for those that take nothing."""
-        return ops.ACTIVATIONS.get(self.kind, 0.0) if self.own_slope is None else self.own_slope
+    def numbers(self) -> Numbers:
+        """What `ops.activation` is given beside the kind."""
+        own = {"slope": self.slope, "threshold": self.threshold, "ceiling": self.ceiling}
+        given = {name: float(value) for name, value in own.items() if value is not None}
+        return cast(Numbers, {**ops.ACTIVATIONS.get(self.kind, {}), **given})
+
+    @property
+    def may_die(self) -> bool:
+        """Whether all numbers below some become 0, so that a unit may give 0 for every picture and learn no more."""
+        return self.kind == "relu" or (self.kind == "relu6" and not self.slope)
 
     @property
     def word(self) -> str:
         """Its name as one writes it for readers: "ReLU" for relu."""
-        return {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU"}.get(self.kind, self.kind)
+        return {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "relu6": "ReLU6"}.get(self.kind, self.kind)
 
 
 class Traits:

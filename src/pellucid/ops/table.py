@@ -11,10 +11,11 @@ call of either backend (`ops.dispatch`), steps (`native.dense(...)`), costs (`na
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,18 @@ from pellucid.errors import expect_known
 from pellucid.ops.geometry import NO_PADS, Convolution, Pooling, Shape
 
 Twin = TypeVar("Twin", bound=Callable[..., None])
+
+
+class Numbers(TypedDict, total=False):
+    """What an activation takes beside x, see `ops.activation`. A twin's `**numbers` are these."""
+
+    slope: float
+    threshold: float
+    ceiling: float
+
+
+NUMBERS: Numbers = {"slope": 0.0, "threshold": 0.0, "ceiling": math.inf}
+"""Those that are not given."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,11 @@ class Op:
 
     @cached_property
     def signature(self) -> inspect.Signature:
-        return inspect.signature(self.twin)
+        signature = inspect.signature(self.twin)
+        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        if len(own) < len(signature.parameters):
+            own += [inspect.Parameter(name, own[-1].KEYWORD_ONLY, default=value) for name, value in NUMBERS.items()]
+        return signature.replace(parameters=own)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

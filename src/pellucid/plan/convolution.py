@@ -75,20 +75,20 @@ def convolve(
     if activation is None or activation[0] == "softmax":
         return None
     bias = context.parameter(conv, "bias")
-    kind, slope = activation
+    kind, numbers = activation
     addend = None if added is None else added.y
     y = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         work: list[Work] = []
         if kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+            work.append(native.activation_backward(dy, y, dy, kind, **numbers))
         dbias = context.gradient(conv, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
         return [*work, *back_through(x, kernel, dy, dkernel, dx, settings)]
 
-    step = native.conv2d(x, kernel, bias, y, activation=kind, slope=slope, addend=addend, **settings)
+    step = native.conv2d(x, kernel, bias, y, activation=kind, **numbers, addend=addend, **settings)
     return Lowered(layers, y, (step,), backward, needs_output=kind != "linear")
 
 

@@ -34,13 +34,13 @@ def lower_scaled_tanh(context: Context, layers: tuple[Layer, ...], before: Lower
 
     forward = (
         scaled(x, tanh, layer.slope),
-        native.activation(tanh, tanh, "tanh", slope=0.0),
+        native.activation(tanh, tanh, "tanh"),
         scaled(tanh, y, layer.amplitude),
     )
 
     def backward(dy: Array, dx: Array) -> Sequence[Work]:
         return (
-            native.activation_backward(dy, tanh, dy, "tanh", slope=0.0),
+            native.activation_backward(dy, tanh, dy, "tanh"),
             scaled(dy, dx, layer.amplitude * layer.slope),
         )
 

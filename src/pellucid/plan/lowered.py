@@ -16,6 +16,7 @@ from pellucid.layers.parameters import FlatParameters
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, expect_memory
+from pellucid.ops.table import Numbers
 from pellucid.plan.work import Work
 
 Backward = Callable[..., Sequence[Work]]
@@ -164,18 +165,18 @@ Lower = Callable[..., Lowered | None]
 """(context, layers, before, ...) -> matched layers lowered; None where their arguments need the layer's own code."""
 
 
-def activation_of(layer: Layer) -> tuple[str, float] | None:
-    """(kind, slope) of what acts on each number alone; None for softmax."""
+def activation_of(layer: Layer) -> tuple[str, Numbers] | None:
+    """(kind, numbers) of what acts on each number alone; None for softmax."""
     how = layer.nonlinearity
-    return ("linear", 0.0) if how is None else None if how.kind == "softmax" else (how.kind, float(how.slope))
+    return ("linear", {}) if how is None else None if how.kind == "softmax" else (how.kind, how.numbers)
 
 
-def activation_behind(layer: Layer, after: tuple[Layer, ...]) -> tuple[str, float] | None:
-    """(kind, slope) of what acts on a layer's result: its own activation, perhaps softmax, or the layer `after` it.
+def activation_behind(layer: Layer, after: tuple[Layer, ...]) -> tuple[str, Numbers] | None:
+    """(kind, numbers) of what acts on a layer's result: its own activation, perhaps softmax, or the layer `after` it.
 
     None where both do, or where the layer after it is a softmax.
     """
     if after:
         return activation_of(after[0]) if layer.nonlinearity is None else None
     how = layer.nonlinearity
-    return ("linear", 0.0) if how is None else (how.kind, how.slope)
+    return ("linear", {}) if how is None else (how.kind, how.numbers)

@@ -150,11 +150,11 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
     kernel, bias = context.parameter(dense, "kernel"), context.parameter(dense, "bias")
     if kernel is None or activation is None:
         return None
-    kind, slope = activation
+    kind, numbers = activation
     softmax, rows = kind == "softmax", x.ndim == 2
     shape = (*x.shape[1:-1], dense.units)
     y = context.output(shape)
-    how: dict[str, Any] = {"activation": "linear" if softmax else kind, "slope": slope}
+    how: dict[str, Any] = {"activation": "linear" if softmax else kind, **numbers}
     forward: list[Work] = [
         native.dense(x, kernel, bias, y, **how)
         if rows
@@ -170,7 +170,7 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
             work.append(native.softmax_backward(dy, y, logits))
             dy = logits
         elif kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, slope=slope))
+            work.append(native.activation_backward(dy, y, dy, kind, **numbers))
         dkernel, dbias = context.gradient(dense, "kernel"), context.gradient(dense, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
@@ -207,7 +207,7 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowere
     after = activation_of(layers[0])
     if after is None:
         return lower_softmax(context, layers, before)
-    kind, slope = after
+    kind, numbers = after
     if kind == "linear":
         return Lowered(layers, before.y, in_place=True, needs_output=before.needs_output)
     x = before.y
@@ -215,8 +215,8 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowere
     return Lowered(
         layers,
         y,
-        (native.activation(x, y, kind, slope=slope),),
-        lambda dy, dx: (native.activation_backward(dy, y, dy, kind, slope=slope),),
+        (native.activation(x, y, kind, **numbers),),
+        lambda dy, dx: (native.activation_backward(dy, y, dy, kind, **numbers),),
         needs_output=True,
         in_place=True,
     )

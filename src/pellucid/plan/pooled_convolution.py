@@ -12,6 +12,7 @@ from pellucid import ops
 from pellucid.layers import AvgPool2D, Conv2D, Layer, MaxPool2D
 from pellucid.ops import native
 from pellucid.ops.geometry import NO_PADS, Array, Pooling
+from pellucid.ops.table import Numbers
 from pellucid.plan.convolution import back_through
 from pellucid.plan.lowered import Context, Lowered, activation_behind
 from pellucid.plan.work import Work
@@ -36,7 +37,7 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
         return None
     if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
         return None
-    x, (kind, slope) = before.y, activation
+    x, (kind, numbers) = before.y, activation
     average = type(pool) is AvgPool2D
     settings = conv.options(x.shape[1:])
     unpooled = conv.output_shape(x.shape[1:])
@@ -47,11 +48,11 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
         return None
     if average and kind != "linear":
         merged = not before.layers and native.conv2d_pool_map_pays(x, kernel, convolution=settings, pooling=window)
-        return (_average_of_map if merged else _average_after)(context, layers, before, kind, slope)
+        return (_average_of_map if merged else _average_after)(context, layers, before, kind, numbers)
     in_tiles = not average and window == _IN_TILES
     if not (in_tiles or native.conv2d_choice(x, kernel, **settings) == "direct"):
         return None
-    options: dict[str, Any] = {"convolution": settings, "pooling": window, "activation": kind, "slope": slope}
+    options: dict[str, Any] = {"convolution": settings, "pooling": window, "activation": kind, **numbers}
     y = context.output(pool.output_shape(unpooled))
     argmax = None if average or not context.training else context.buffer(y.shape, np.uint8)
 
@@ -77,7 +78,9 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     return Lowered(layers, y, (step,), backward, needs_output=kind not in ("linear", "relu"))
 
 
-def _average_after(context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, slope: float) -> Lowered:
+def _average_after(
+    context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, numbers: Numbers
+) -> Lowered:
     """convolution + bias + activation, then average pooling of the map z they leave: y = mean of z.
 
     Back, one pass goes through pooling and activation and sums up the bias's gradient; what it makes overwrites z.
@@ -91,17 +94,19 @@ def _average_after(context: Context, layers: tuple[Layer, ...], before: Lowered,
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
-        pooled = native.avg_pool2d_backward(dy, z, **window, y=z, activation=kind, slope=slope, dbias=dbias)
+        pooled = native.avg_pool2d_backward(dy, z, **window, y=z, activation=kind, **numbers, dbias=dbias)
         return [pooled, *back_through(x, kernel, z, dkernel, dx, settings)]
 
     forward = (
-        native.conv2d(x, kernel, bias, z, activation=kind, slope=slope, **settings),
+        native.conv2d(x, kernel, bias, z, activation=kind, **numbers, **settings),
         native.avg_pool2d(z, y, **window),
     )
     return Lowered(layers, y, forward, backward)
 
 
-def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, slope: float) -> Lowered:
+def _average_of_map(
+    context: Context, layers: tuple[Layer, ...], before: Lowered, kind: str, numbers: Numbers
+) -> Lowered:
     """The same where the pictures themselves are read: no gradient of them is wanted, and the map may lie in planes."""
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, kernel, bias = before.y, cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
@@ -112,7 +117,7 @@ def _average_of_map(context: Context, layers: tuple[Layer, ...], before: Lowered
         "convolution": conv.options(x.shape[1:]),
         "pooling": window,
         "activation": kind,
-        "slope": slope,
+        **numbers,
     }
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:

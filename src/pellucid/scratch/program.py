@@ -57,7 +57,7 @@ class _Bound:
             [  # never Winograd's algorithm: see Convolution
                 native.conv2d_pool(self.x, self.kernel, self.bias, self.y, places, algorithm="direct", **settings),
                 native.swap_axes(by_channel, by_pixel),
-                native.dense(flat, self.by_pixel, b1, self.hidden, activation="relu", slope=0.0),
+                native.dense(flat, self.by_pixel, b1, self.hidden, activation="relu"),
                 native.dense(self.hidden, W2, b2, self.scores),
             ]
             for places in (None, routes)
@@ -66,7 +66,7 @@ class _Bound:
             native.dense_backward_kernel(self.hidden, self.dscores, dW2),
             native.bias_backward(self.dscores, db2),
             native.dense_backward_input(self.dscores, W2, dh),
-            native.activation_backward(dh, self.hidden, dh, "relu", slope=0.0),
+            native.activation_backward(dh, self.hidden, dh, "relu"),
             native.dense_backward_kernel(flat, dh, dmatrix),
             native.bias_backward(dh, dh_bias),
             native.dense_backward_input(dh, self.by_pixel, dflat),

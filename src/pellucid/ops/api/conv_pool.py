@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import math
-from typing import NotRequired, TypedDict, Unpack
+from typing import NotRequired, Unpack
 
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.ops import dispatch, geometry
+from pellucid.ops.api.nonlinear import check_numbers
 from pellucid.ops.dispatch import arrays, expect_shape, optional, options_of, result, run
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.reference.nonlinear import ACTIVATIONS
 from pellucid.ops.reference.pool import MAX_POOL_TAPS, NO_PLACE
+from pellucid.ops.table import Numbers
 
 
-class _Options(TypedDict):
+class _Options(Numbers):
     convolution: Convolution
     pooling: Pooling
     activation: NotRequired[str]
-    slope: NotRequired[float]
 
 
 def _checked(
-    op: str, *, convolution: Convolution, pooling: Pooling, activation: str = "linear", slope: float = 0.0
+    op: str,
+    *,
+    convolution: Convolution,
+    pooling: Pooling,
+    activation: str = "linear",
+    slope: float = 0.0,
+    threshold: float = 0.0,
+    ceiling: float = math.inf,
 ) -> _Options:
-    """Errors: ConfigError for an unknown activation, a negative slope, or a window whose places overflow a byte."""
+    """Errors: ConfigError for an unknown activation, a negative number, or a window whose places overflow a byte."""
     convolution, pooling = dispatch.convolution(**convolution), dispatch.pooling(**pooling)
     if activation != "linear" and activation not in ACTIVATIONS:
         raise unknown_name("activation", activation, ("linear", *ACTIVATIONS))
-    if not slope >= 0:
-        raise ConfigError(f"{op}: slope must be at least 0, got {slope}")
+    numbers: Numbers = {"slope": slope, "threshold": threshold, "ceiling": ceiling}
+    check_numbers(op, **numbers)
     height, width = pooling["pool_size"]
     if height * width > MAX_POOL_TAPS:
         raise ConfigError(
             f"{op}: a window may have {MAX_POOL_TAPS} taps, got {height}x{width}; pool in a step of its own"
         )
-    return {"convolution": convolution, "pooling": pooling, "activation": activation, "slope": slope}
+    return {"convolution": convolution, "pooling": pooling, "activation": activation, **numbers}
 
 
 def _pooled_shape(x_shape: Shape, kernel_shape: Shape, options: _Options) -> Shape:

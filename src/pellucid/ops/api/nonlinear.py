@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
+import math
+from typing import Unpack
+
 import numpy as np
 
 from pellucid.errors import ConfigError
-from pellucid.ops.dispatch import array, arrays, expect_shape, result, run
+from pellucid.ops.dispatch import array, arrays, expect_shape, options_of, result, run
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.nonlinear import ACTIVATIONS as FORMULAS
 from pellucid.ops.reference.nonlinear import formula
+from pellucid.ops.table import Numbers
 
-ACTIVATIONS = {kind: one.slope for kind, one in FORMULAS.items()}
-"""The activations of each number by itself, with the slope that each has where none is given."""
-
-
-def _check_kind(kind: str, slope: float) -> None:
-    formula(kind)
-    if not slope >= 0:
-        raise ConfigError(f"activation: slope must be at least 0, got {slope}; with less the gradient is lost")
+ACTIVATIONS = {kind: one.usual for kind, one in FORMULAS.items()}
+"""The activations of each number by itself, with what each takes beside it in a layer that says nothing else."""
 
 
-def activation(x: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
-    """relu max(x, 0); leaky_relu x if x > 0 else slope * x; elu x if x > 0 else slope * (exp(x) - 1); sigmoid
-    1 / (1 + exp(-x)); tanh. NaN stays NaN.
+def check_numbers(op: str, *, slope: float = 0.0, threshold: float = 0.0, ceiling: float = math.inf) -> None:
+    """Errors: ConfigError for a negative number."""
+    for name, value in (("slope", slope), ("threshold", threshold), ("ceiling", ceiling)):
+        if not value >= 0:
+            raise ConfigError(f"{op}: {name} must be at least 0, got {value}; with less the gradient is lost")
+
+
+@options_of(check_numbers)
+def activation(x: Array, kind: str, *, out: Array | None = None, **numbers: Unpack[Numbers]) -> Array:
+    """relu max(x, 0); leaky_relu x if x > 0 else slope * x; relu6 min(x, ceiling) if x > threshold else
+    slope * (x - threshold); elu x if x > 0 else slope * (exp(x) - 1); sigmoid 1 / (1 + exp(-x)); tanh. NaN stays NaN.
 
     Shapes: any; `out` may be x.
-    Errors: ConfigError for an unknown kind or a negative slope.
-    Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU); Clevert et al. 2016 (ELU).
+    Errors: ConfigError for an unknown kind or a negative number.
+    Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU); Krizhevsky 2010 (ReLU6); Clevert et al. 2016
+        (ELU).
     """
-    _check_kind(kind, slope)
+    formula(kind)
+    check_numbers("activation", **numbers)
     x = array("activation", "x", x)
     y = result("activation", x.shape, (x,), out, in_place=0)
-    run("activation", x, y, kind=kind, slope=slope)
+    run("activation", x, y, kind=kind, **numbers)
     return y
 
 
-def activation_backward(dy: Array, y: Array, kind: str, *, slope: float = 0.0, out: Array | None = None) -> Array:
-    """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; elu 1 or
-    y + slope; sigmoid y (1-y); tanh 1-y^2.
+@options_of(check_numbers)
+def activation_backward(
+    dy: Array, y: Array, kind: str, *, out: Array | None = None, **numbers: Unpack[Numbers]
+) -> Array:
+    """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; relu6 likewise, 0 from the
+    ceiling on; elu 1 or y + slope; sigmoid y (1-y); tanh 1-y^2.
 
     Shapes: dy as y; `out` may be dy.
-    Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative slope.
+    Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative number.
     """
     op = "activation_backward"
-    _check_kind(kind, slope)
+    formula(kind)
+    check_numbers(op, **numbers)
     dy, y = arrays(op, dy=dy, y=y)
     expect_shape(op, "dy", dy, y.shape, "it is the gradient of y")
     dx = result(op, y.shape, (dy, y), out, in_place=0)
-    run(op, dy, y, dx, kind=kind, slope=slope)
+    run(op, dy, y, dx, kind=kind, **numbers)
     return dx
 
 

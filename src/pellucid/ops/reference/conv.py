@@ -7,13 +7,14 @@ picture's memory, so it is done for a few pictures at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Unpack
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.reference.nonlinear import activation as activate
-from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, WIDE_MAP, call, op
+from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, WIDE_MAP, Numbers, call, op
 
 _COLUMN_BYTES = 64 << 20
 
@@ -69,8 +70,8 @@ def conv2d(
     dilation: Pair = (1, 1),
     groups: int = 1,
     activation: str = "linear",
-    slope: float = 0.0,
     addend: Array | None = None,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o].
 
@@ -91,7 +92,7 @@ def conv2d(
     if addend is not None:
         y += addend
     if activation != "linear":
-        activate(y, y, activation, slope=slope)
+        activate(y, y, activation, **numbers)
 
 
 @op(

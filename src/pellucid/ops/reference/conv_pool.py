@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.reference.nonlinear import activation_backward
 from pellucid.ops.reference.pool import NO_PLACE, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
-from pellucid.ops.table import CONVOLUTION_FLOPS, HALVED, POOLED, SAME3, SAME5, call, op
+from pellucid.ops.table import CONVOLUTION_FLOPS, HALVED, POOLED, SAME3, SAME5, Numbers, call, op
 
 
 def _argmax_of_average(values: Mapping[str, Any]) -> str | None:
@@ -42,21 +42,21 @@ def conv2d_pool(
     pooling: Pooling,
     average: bool = False,
     activation: str = "linear",
-    slope: float = 0.0,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """y = pool(activation(x (*) kernel + bias)); argmax (not average): the place that won, 255 where relu gave 0.
 
     Every activation rises, so the maximum may be taken before it.
     """
     z = np.empty(geometry.conv2d_shape(x.shape, kernel.shape, **convolution), y.dtype)
-    conv2d(x, kernel, bias, z, **convolution, activation=activation if average else "linear", slope=slope)
+    conv2d(x, kernel, bias, z, **convolution, activation=activation if average else "linear", **numbers)
     if average:
         avg_pool2d(z, y, **pooling)
         return
     places = np.empty(y.shape, np.uint8) if argmax is None else argmax
     max_pool2d(z, y, places, **pooling)
     if activation != "linear":
-        activate(y, y, activation, slope=slope)
+        activate(y, y, activation, **numbers)
     if activation == "relu":
         places[~(y > 0)] = NO_PLACE
 
@@ -67,14 +67,14 @@ def _unpooled(
     argmax: Array,
     conv_shape: geometry.Shape,
     activation: str,
-    slope: float,
     pooling: Pooling,
+    numbers: Numbers,
 ) -> Array:
     """The gradient of the convolution's result."""
     dpooled, dz = dy, np.empty(conv_shape, dy.dtype)
     if activation != "linear":
         dpooled = np.empty_like(dy)
-        activation_backward(dy, y, dpooled, activation, slope=slope)
+        activation_backward(dy, y, dpooled, activation, **numbers)
     max_pool2d_backward(dpooled, argmax, dz, **pooling)
     return dz
 
@@ -96,11 +96,11 @@ def conv2d_pool_backward_kernel(
     convolution: Convolution,
     pooling: Pooling,
     activation: str = "linear",
-    slope: float = 0.0,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """dkernel and dbias of conv2d_pool, not average."""
     shape = geometry.conv2d_shape(x.shape, dkernel.shape, **convolution)
-    dz = _unpooled(dy, y, argmax, shape, activation, slope, pooling)
+    dz = _unpooled(dy, y, argmax, shape, activation, pooling, numbers)
     conv2d_backward_kernel(x, dz, dkernel, **convolution)
     if dbias is not None:
         bias_backward(dz, dbias)
@@ -125,11 +125,11 @@ def conv2d_pool_backward_input(
     convolution: Convolution,
     pooling: Pooling,
     activation: str = "linear",
-    slope: float = 0.0,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """dx of conv2d_pool, not average."""
     shape = geometry.conv2d_shape(dx.shape, kernel.shape, **convolution)
-    dz = _unpooled(dy, y, argmax, shape, activation, slope, pooling)
+    dz = _unpooled(dy, y, argmax, shape, activation, pooling, numbers)
     conv2d_backward_input(dz, kernel, dx, **convolution)
 
 
@@ -152,11 +152,11 @@ def conv2d_pool_map(
     convolution: Convolution,
     pooling: Pooling,
     activation: str = "linear",
-    slope: float = 0.0,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """y = avg_pool2d of map, map (N,O,OH,OW) = activation(x (*) kernel + bias) in planes, for the gradient."""
     z = np.empty(geometry.conv2d_shape(x.shape, kernel.shape, **convolution), y.dtype)
-    conv2d(x, kernel, bias, z, **convolution, activation=activation, slope=slope)
+    conv2d(x, kernel, bias, z, **convolution, activation=activation, **numbers)
     avg_pool2d(z, y, **pooling)
     map[...] = z.transpose(0, 3, 1, 2)
 
@@ -180,14 +180,14 @@ def conv2d_pool_map_backward_kernel(
     convolution: Convolution,
     pooling: Pooling,
     activation: str = "linear",
-    slope: float = 0.0,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """dkernel and dbias of conv2d_pool_map."""
     z = np.ascontiguousarray(map.transpose(0, 2, 3, 1))
     dz = np.empty_like(z)
     avg_pool2d_backward(dy, dz, **pooling)
     if activation != "linear":
-        activation_backward(dz, z, dz, activation, slope=slope)
+        activation_backward(dz, z, dz, activation, **numbers)
     conv2d_backward_kernel(x, dz, dkernel, **convolution)
     if dbias is not None:
         bias_backward(dz, dbias)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.nonlinear import activation as activate
-from pellucid.ops.table import DENSE_FLOPS, LONG, call, op
+from pellucid.ops.table import DENSE_FLOPS, LONG, Numbers, call, op
 
 
 @op(flops=DENSE_FLOPS, typical=[call("128 x 4096, 4096", x=(128, 4096), kernel=(4096, 4096), bias=None)])
 def dense(
-    x: Array, kernel: Array, bias: Array | None, y: Array, *, activation: str = "linear", slope: float = 0.0
+    x: Array, kernel: Array, bias: Array | None, y: Array, *, activation: str = "linear", **numbers: Unpack[Numbers]
 ) -> None:
     """y = x @ kernel + bias."""
     np.matmul(x, kernel, out=y)
     if bias is not None:
         y += bias
     if activation != "linear":
-        activate(y, y, activation, slope=slope)
+        activate(y, y, activation, **numbers)
 
 
 @op(flops=DENSE_FLOPS, typical=[call("128 x 4096, 4096", kernel=(4096, 4096), dx=(128, 4096))])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Unpack
 
 import numpy as np
 
 from pellucid.errors import expect_known
 from pellucid.ops.geometry import Array
-from pellucid.ops.table import LONG, call, op
+from pellucid.ops.table import LONG, NUMBERS, Numbers, call, op
 
 
 def sigmoid(x: Array) -> Array:
@@ -20,29 +21,48 @@ def sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Formula:
-    """An activation f(x, slope), its gradient df(dy, y, slope) by the result y, and the slope where none is given."""
+    """An activation f(x, *numbers) and its gradient df(dy, y, *numbers) by the result y.
 
-    f: Callable[[Array, float], Array]
-    df: Callable[[Array, Array, float], Array]
-    slope: float = 0.0
+    usual: the numbers they take, as a layer has them that says nothing else.
+    """
+
+    f: Callable[..., Array]
+    df: Callable[..., Array]
+    usual: Numbers = field(default_factory=Numbers)
+
+    def taken(self, given: Numbers) -> Iterator[float]:
+        """The numbers for f and df, in order."""
+        values: dict[str, Any] = {**NUMBERS, **given}
+        return (values[name] for name in self.usual)
 
 
 ACTIVATIONS = {
-    "relu": Formula(lambda x, slope: np.maximum(x, 0), lambda dy, y, slope: np.where(y > 0, dy, 0)),
+    "relu": Formula(lambda x: np.maximum(x, 0), lambda dy, y: np.where(y > 0, dy, 0)),
     "leaky_relu": Formula(
         lambda x, slope: np.where(x > 0, x, x * slope),
         lambda dy, y, slope: np.where(y > 0, dy, dy * slope),
-        slope=0.2,  # Keras has 0.2 in activation="leaky_relu" and 0.3 in its LeakyReLU layer; so do we
+        {"slope": 0.2},  # Keras has 0.2 in activation="leaky_relu" and 0.3 in its LeakyReLU layer; so do we
     ),
-    "sigmoid": Formula(lambda x, slope: sigmoid(x), lambda dy, y, slope: dy * y * (1 - y)),
-    "tanh": Formula(lambda x, slope: np.tanh(x), lambda dy, y, slope: dy * (1 - y * y)),
+    "sigmoid": Formula(lambda x: sigmoid(x), lambda dy, y: dy * y * (1 - y)),
+    "tanh": Formula(lambda x: np.tanh(x), lambda dy, y: dy * (1 - y * y)),
     "elu": Formula(
         lambda x, slope: np.where(x > 0, x, slope * np.expm1(np.minimum(x, 0))),
         lambda dy, y, slope: np.where(y > 0, dy, dy * (y + slope)),
-        slope=1.0,
+        {"slope": 1.0},
+    ),
+    "relu6": Formula(
+        lambda x, slope, threshold, ceiling: _bounded(x, slope, threshold, ceiling),
+        lambda dy, y, slope, threshold, ceiling: np.where(y >= ceiling, 0, np.where(y > 0, dy, dy * slope)),
+        {"slope": 0.0, "threshold": 0.0, "ceiling": 6.0},
     ),
 }
 """By the words of arguments.hpp, all but "linear"; a NaN stays one."""
+
+
+def _bounded(x: Array, slope: float, threshold: float, ceiling: float) -> Array:
+    """x above the threshold, at most the ceiling; slope * (x - threshold) below; NaN stays."""
+    below = slope * (np.minimum(x, threshold) - threshold) if slope else np.zeros_like(x)
+    return np.where(x <= threshold, below, np.minimum(x, ceiling))
 
 
 def formula(kind: str) -> Formula:
@@ -51,15 +71,15 @@ def formula(kind: str) -> Formula:
 
 
 @op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", x=LONG, kind="relu")])
-def activation(x: Array, y: Array, kind: str, *, slope: float = 0.0) -> None:
+def activation(x: Array, y: Array, kind: str, **numbers: Unpack[Numbers]) -> None:
     """y = f(x), f by its name in ACTIVATIONS. y may be x."""
-    y[...] = formula(kind).f(x, slope)
+    y[...] = formula(kind).f(x, *formula(kind).taken(numbers))
 
 
 @op(fields={"kind": "ACTIVATION"}, typical=[call("relu, 64 x 56x56x64", dy=LONG, kind="relu")])
-def activation_backward(dy: Array, y: Array, dx: Array, kind: str, *, slope: float = 0.0) -> None:
+def activation_backward(dy: Array, y: Array, dx: Array, kind: str, **numbers: Unpack[Numbers]) -> None:
     """dx = dy * f'(x) by y = f(x), f by its name in ACTIVATIONS. dx may be dy."""
-    dx[...] = formula(kind).df(dy, y, slope)
+    dx[...] = formula(kind).df(dy, y, *formula(kind).taken(numbers))
 
 
 @op(typical=[call("1024 x 1000", x=(1024, 1000))])

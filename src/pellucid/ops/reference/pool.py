@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape
 from pellucid.ops.reference.conv import padded, tap
 from pellucid.ops.reference.linear import bias_backward
 from pellucid.ops.reference.nonlinear import activation_backward
-from pellucid.ops.table import HALVED, LONG, POOLING_FLOPS, call, op
+from pellucid.ops.table import HALVED, LONG, POOLING_FLOPS, Numbers, call, op
 
 MAX_POOL_TAPS = 255
 """Of a window whose place of the maximum is kept in one byte, as kernels do; above, the reference takes int32."""
@@ -108,8 +108,8 @@ def avg_pool2d_backward(
     counted: Pads = NO_PADS,
     y: Array | None = None,
     activation: str = "linear",
-    slope: float = 0.0,
     dbias: Array | None = None,
+    **numbers: Unpack[Numbers],
 ) -> None:
     """dx = each dy shared equally among the pixels of its window, and what is `counted` of its padding.
 
@@ -124,7 +124,7 @@ def avg_pool2d_backward(
         tap(dsource, at, size, strides)[...] += share
     gradient = np.ascontiguousarray(dsource[:, top : top + dx.shape[1], left : left + dx.shape[2]])
     if y is not None and activation != "linear":
-        activation_backward(gradient, y, gradient, activation, slope=slope)
+        activation_backward(gradient, y, gradient, activation, **numbers)
     if dbias is not None:
         bias_backward(gradient, dbias)
     dx[...] = gradient

@@ -70,7 +70,7 @@ def last_activation(layers: Sequence[Layer]) -> str | None:
 def _seen(layer: Layer, y: Array) -> Output:
     how, rows = layer.nonlinearity, y.reshape(-1, y.shape[-1])
     several = rows.shape[1] > 1
-    if how is not None and how.kind == "relu":
+    if how is not None and how.may_die:
         return Output(layer, len(y), dead=float(np.mean(~rows.any(axis=0))) if several else None)
     if how is None or how.kind not in ("sigmoid", "tanh"):
         return Output(layer, len(y))

@@ -24,6 +24,7 @@ from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, trace
 from pellucid.ops import Array, Pads, Pair, Shape
 from pellucid.ops.geometry import window_start
+from pellucid.ops.table import Numbers
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 
@@ -39,7 +40,7 @@ class Dissection(Brief):
     Shapes: patch, kernel, products the same: (KH,KW,C') for windows, C' the channels that this number sees, by number
         in `channels`; (inputs,) for rows of numbers; (1,) for one value. inside (KH,KW): False on the padding, which
         holds 0, and NaN under pooling. rivals (K,): the numbers that softmax compares, None for other activations.
-    slope: what the activation takes beside the number, see `ops.activation`.
+    numbers: what the activation takes beside the number, see `ops.activation`.
     Units: rows, columns: the places of the window in the layer's input, below 0 or beyond it on the padding.
     """
 
@@ -57,7 +58,7 @@ class Dissection(Brief):
     total: float | None = None
     bias: float | None = None
     activation: str | None = None
-    slope: float = 0.0
+    numbers: Numbers = field(default_factory=Numbers)
     rivals: Array | None = None
     channels: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
@@ -215,14 +216,14 @@ def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], bef
         rivals = _rivals(layer, x, at)
         return {"activation": how.kind, "rivals": rivals, "result": _softmax(before, rivals)}
     if (how.amplitude, how.steepness) == (1, 1):
-        return {"activation": how.kind, "slope": how.slope, "result": _curve(how, before)}
+        return {"activation": how.kind, "numbers": how.numbers, "result": _curve(how, before)}
     numbers = {"amplitude": f"{how.amplitude:g}", "slope": number(how.steepness), "value": number(before)}
     result = how.amplitude * _curve(how, how.steepness * before)
     return {"note": (f"{{amplitude}} · {how.kind}({{slope}} · {{value}})", numbers), "result": result}
 
 
 def _curve(how: Nonlinearity, value: float) -> float:
-    return float(ops.activation(np.array([value]), how.kind, slope=how.slope)[0])
+    return float(ops.activation(np.array([value]), how.kind, **how.numbers)[0])
 
 
 def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:

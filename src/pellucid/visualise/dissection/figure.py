@@ -256,7 +256,7 @@ def _one_value(what: Dissection, say: Labels) -> Figure:
 def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
     reach = max(1.0, 1.3 * abs(what.before))
     places = np.linspace(-reach, reach, 201)
-    ax.plot(places, ops.activation(places, what.activation or "", slope=what.slope), color=BLUE, lw=1.8)
+    ax.plot(places, ops.activation(places, what.activation or "", **what.numbers), color=BLUE, lw=1.8)
     ax.plot([what.before], [what.result], "o", color=VERMILION, ms=8)
     right = what.before > 0  # the words stand above the curve, on the side where it is lower
     text, at = f"({number(what.before)}, {number(what.result)})", (what.before, what.result)

@@ -101,9 +101,9 @@ def unit_states(seen: Trace) -> dict[str, UnitStates]:
     for step in seen:
         how = step.layer.nonlinearity
         flat = step.output.reshape(-1, step.output.shape[-1])
-        if how is None or how.kind not in ("relu", "sigmoid", "tanh"):
+        if how is None or not (how.may_die or how.kind in ("sigmoid", "tanh")):
             continue
-        if how.kind == "relu":
+        if how.may_die:
             found[step.name] = UnitStates(flat.shape[1], dead=int((flat == 0).all(axis=0).sum()))
             continue
         if how.kind == "sigmoid":
