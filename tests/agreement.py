@@ -59,6 +59,8 @@ def behind(op: str, build: Build, *, zeros: float = 0.0) -> Build:
 
     def made(rng: np.random.Generator) -> Arguments:
         known = changed(known_behind(forward, named(forward, *build(rng))), np.float32)
+        if known.get("kind") in ops.READ_INPUT:
+            known["y"] = known["x"]
         known["dy"] = (normal(rng, known["y"].shape) * (rng.random(known["y"].shape) >= zeros)).astype(np.float32)
         bound = wanted.bind(**{name: known[name] for name in wanted.parameters if name in known})
         return bound.args, bound.kwargs

@@ -65,6 +65,8 @@ from pellucid.ops.rearranging import upsampled_shape
 
 STRAIGHT = {"linear", "relu", "leaky_relu", "relu6"}
 """Activations made of straight pieces."""
+RISING = [kind for kind in ops.ACTIVATIONS if kind not in ops.READ_INPUT]
+"""Those that run with pooling."""
 
 
 def _convs() -> Iterator[Case]:
@@ -164,7 +166,7 @@ def _pooled_convs() -> Iterator[Case]:
         if side_by_side:
             forward["conv2d_avg_pool2d_map"] = mean
             backward["conv2d_avg_pool2d_map_backward_kernel"] = "linear", sum_bound(rows) + 4
-        for kind in ("linear", *ops.ACTIVATIONS) if c.filters < 64 else ("relu",):
+        for kind in ("linear", *RISING) if c.filters < 64 else ("relu",):
             numbers = {"slope": 0.3, "ceiling": 0.75}  # that a float32 is too, for it is compared with results
             options = {"convolution": c.options, "pooling": p.options, "activation": kind, **numbers}
             curved = kind not in STRAIGHT
@@ -186,7 +188,8 @@ def _activations() -> Iterator[Case]:
         for kind, numbers in ACTIVATIONS:
             # a difference and a product for those of straight pieces; exp, sum and quotient for the others
             how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 2.0 if kind in STRAIGHT else 8.0)
-            name = "-".join([kind, *(f"{value:g}" for value in numbers.values()), size_name(shape)])
+            values = {"slope": 0.0, **numbers}.values()
+            name = "-".join([kind, *(f"{value:g}" for value in values), size_name(shape)])
             build = given(shape, rest=[kind], scale=3.0, **numbers)
             yield Case("activation", name, build, how, bound)
             yield Case("activation_backward", name, behind("activation_backward", build), how, bound)

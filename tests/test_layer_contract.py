@@ -11,12 +11,13 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pellucid import layers
+from pellucid import layers, ops
 from pellucid.errors import ShapeError
 from pellucid.layers import Layer, check_gradients, from_config
 
@@ -64,6 +65,9 @@ ROWS: dict[str, Row] = {
     ),
     "Dense": Row(lambda: layers.Dense(5), (7,)),
     "Dense-softmax": Row(lambda: layers.Dense(5, "softmax", kernel_regularizer=("l1", 0.1)), (7,)),
+    **{f"Activation-{kind}": Row(partial(layers.Activation, kind), (4, 3, 2)) for kind in ops.ACTIVATIONS},
+    "Conv2D-gelu": Row(lambda: layers.Conv2D(4, (3, 2), activation="gelu"), (6, 5, 3)),
+    "Dense-silu": Row(lambda: layers.Dense(6, "silu"), (7,)),
     "Dense-leaky": Row(lambda: layers.Dense(6, "leaky_relu", use_bias=False), (7,)),
     "MaxPool2D-overlapping": Row(lambda: layers.MaxPool2D((3, 2), (2, 1), 1), (7, 5, 3)),
     "AvgPool2D": Row(lambda: layers.AvgPool2D((2, 3)), (6, 7, 3)),
@@ -95,6 +99,8 @@ ROWS: dict[str, Row] = {
     "Activation": Row(lambda: layers.Activation("tanh"), (4, 3, 2)),
     "Activation-linear": Row(lambda: layers.Activation("linear"), (4,)),
     "ReLU of three numbers": Row(lambda: layers.ReLU(0.9, 0.1, 0.2), (4, 3, 2)),
+    "PReLU": Row(lambda: layers.PReLU("random_normal", shared_axes=(1, 2)), (4, 3, 2)),
+    "PReLU-unshared": Row(lambda: layers.PReLU("random_normal"), (4, 3, 2)),
     "LeakyReLU": Row(lambda: layers.LeakyReLU(0.1), (4, 3, 2)),
     "ScaledTanh-other": Row(lambda: layers.ScaledTanh(0.5, 2.0), (7,)),
     "RBF": Row(lambda: layers.RBF(5), (7,)),

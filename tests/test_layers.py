@@ -90,6 +90,7 @@ def test_leaky_relu_has_keras_two_slopes() -> None:
     x = np.array([[-1.0, 2.0]])
     np.testing.assert_allclose(layers.Activation("leaky_relu")(x), [[-0.2, 2.0]], rtol=1e-6)
     np.testing.assert_allclose(LeakyReLU()(x), [[-0.3, 2.0]], rtol=1e-6)
+    assert layers.Activation("Swish").activation == "silu"
     np.testing.assert_allclose(ReLU(1.5, 0.1, 0.5)(x), [[-0.15, 1.5]], rtol=1e-6)
 
 

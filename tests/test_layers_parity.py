@@ -77,6 +77,21 @@ def test_layers_without_parameters_against_torch() -> None:
         np.testing.assert_allclose(dx, expected_dx, rtol=2e-5, atol=2e-6, err_msg=repr(layer))
 
 
+def test_prelu_against_torch() -> None:
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).standard_normal((2, 8, 7, 6)).astype(np.float32)
+    layer, module = layers.PReLU("random_normal", shared_axes=(1, 2)), torch.nn.PReLU(6)
+    layer(x)
+    assert layer.params["alpha"].shape == (1, 1, 6)
+    module.weight.data = torch.tensor(layer.params["alpha"].reshape(6).copy())
+    y, cache = layer.forward(x)
+    dx, grads = layer.backward(x, cache)
+    expected_y, expected_dx, (dalpha,) = torch_pass(module, x, x)
+    np.testing.assert_allclose(y, expected_y, rtol=1e-6)
+    np.testing.assert_allclose(dx, expected_dx, rtol=1e-6)
+    np.testing.assert_allclose(grads["dalpha"].reshape(6), dalpha, rtol=1e-5)
+
+
 def test_convolutions_against_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)

@@ -15,8 +15,8 @@ from hypothesis import given as sample
 from hypothesis import strategies as st
 
 from pellucid import ops
-from pellucid.errors import ConfigError, ShapeError
-from pellucid.ops import reference
+from pellucid.errors import BackendError, ConfigError, ShapeError
+from pellucid.ops import native, reference
 from pellucid.ops.geometry import Array
 
 SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -180,6 +180,26 @@ def test_activations_of_any_values(kind: str, numbers: dict[str, float]) -> None
     with np.errstate(all="ignore"):
         reference.nonlinear.activation(x.astype(np.float64), expected, kind, **numbers)
         compare(ops.activation(x, kind, **numbers), expected)
+
+
+@pytest.mark.parametrize("kind", sorted(ops.READ_INPUT))
+def test_gradients_by_any_input(kind: str) -> None:
+    x = np.concatenate([SPECIAL, np.linspace(-110, 110, 3001, dtype=np.float32)])
+    expected = np.empty(x.shape)
+    with np.errstate(all="ignore"):
+        reference.nonlinear.activation_backward(np.ones(x.shape), x.astype(np.float64), expected, kind)
+        compare(ops.activation_backward(np.ones_like(x), x, kind), expected)
+
+
+def test_activations_that_do_not_rise_are_kept_from_pooling() -> None:
+    x, kernel = np.ones((1, 4, 4, 1), np.float32), np.ones((1, 1, 1, 2), np.float32)
+    pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+    options: dict[str, Any] = {"convolution": {"strides": (1, 1), "padding": ((0, 0), (0, 0))}, "pooling": pooling}
+    with pytest.raises(ConfigError, match="silu"):
+        ops.conv2d_max_pool2d(x, kernel, activation="silu", **options)
+    y, argmax = np.ones((1, 2, 2, 2), np.float32), np.zeros((1, 2, 2, 2), np.uint8)
+    with pytest.raises(BackendError, match="does not run with pooling"):
+        native.conv2d_pool(x, kernel, None, y, argmax, activation="silu", **options)
 
 
 @SETTINGS

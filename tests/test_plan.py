@@ -26,7 +26,7 @@ NETWORKS = {
     "lrn_and_averages": lambda: Sequential(
         [
             L.Input((14, 13, 2)),
-            L.Conv2D(6, (3, 2), strides=(2, 1), padding="same", activation="tanh"),
+            L.Conv2D(6, (3, 2), strides=(2, 1), padding="same", activation="gelu"),
             L.LocalResponseNorm(3, alpha=0.1),
             L.AvgPool2D(3, strides=2, padding="same"),
             L.Conv2D(4, 3, padding=1, groups=2, dilation_rate=2),
@@ -123,7 +123,7 @@ def pooled(activation: str, *, joined: bool, pool: type[L.Layer] = L.MaxPool2D) 
     return Sequential([*layers, L.Flatten(), L.Dense(4)])
 
 
-for kind in ("relu", "tanh", "leaky_relu", "linear"):
+for kind in ("relu", "tanh", "leaky_relu", "linear", "relu6", "softplus", "silu"):
     for joined in (True, False):
         how = "argument" if joined else "layer"
         NETWORKS[f"pooled_{kind}_{how}"] = partial(pooled, kind, joined=joined)

@@ -32,11 +32,11 @@ MERGES = ("add", "multiply", "concatenate")
 # What follows one another; some of it runs together where nobody else reads what lies between.
 RUNS = (
     *((kind,) for kind in ("conv", "relu", "leaky", "tanh", "linear", "max", "average", "halve", "norm", "flatten")),
-    *((kind,) for kind in (*MERGES, "depthwise", "separable")),
+    *((kind,) for kind in (*MERGES, "depthwise", "separable", "silu")),
     *(("depthwise", *behind) for behind in (("norm", "relu"), ("norm", "add", "tanh"), ("relu", "halve"))),
     *(("separable", *behind) for behind in (("norm", "relu"), ("norm", "add", "tanh"), ("leaky",))),
     *(("conv", *behind) for behind in (("norm",), ("norm", "relu"), ("norm", "leaky", "halve"), ("relu", "halve"))),
-    *(("conv", *behind) for behind in (("add",), ("norm", "add", "relu"), ("add", "tanh"), ("norm", "add", "halve"))),
+    *(("conv", *behind) for behind in (("add",), ("norm", "add", "relu"), ("add", "silu"), ("norm", "add", "halve"))),
 )
 
 
@@ -62,14 +62,14 @@ def plans(draw: st.DrawFn, *, dropout: bool = False) -> Plan:
         if kind in MERGES:
             like = [i for i, shape in enumerate(shapes) if (shape[:-1] if kind == "concatenate" else shape) == same]
             reads.append(draw(st.sampled_from(like)))
-        if len(shapes[one]) == 1 and kind not in ("relu", "tanh", "linear", *MERGES):
+        if len(shapes[one]) == 1 and kind not in ("relu", "tanh", "silu", "linear", *MERGES):
             kind, options = "dense", {"units": draw(st.sampled_from([4, 9]))}
         elif kind in ("conv", "depthwise", "separable"):
             options = {
                 **({} if kind == "depthwise" else {"filters": draw(st.sampled_from([4, 4, 9]))}),
                 **({} if kind == "conv" else {"depth_multiplier": draw(st.sampled_from([1, 1, 2]))}),
                 "kernel_size": draw(st.sampled_from([1, 3])),
-                "activation": draw(st.sampled_from([None, None, "relu", "tanh"])),
+                "activation": draw(st.sampled_from([None, None, "relu", "tanh", "silu"])),
                 "use_bias": draw(st.booleans()),
             }
         elif kind == "halve" and min(shapes[one][:2]) < 2:
@@ -98,7 +98,7 @@ def _row(kind: str, options: dict[str, Any]) -> tuple[Layer, Any]:
         y = f.conv2d(x, kernel.permute(3, 2, 0, 1), own, padding=size // 2, groups=groups)
         if "pointwise_kernel" in w:
             y = f.conv2d(y, w["pointwise_kernel"].permute(3, 2, 0, 1), w.get("bias"))
-        return {"relu": f.relu, "tanh": torch.tanh, None: lambda z: z}[options["activation"]](y)
+        return {"relu": f.relu, "tanh": torch.tanh, "silu": f.silu, None: lambda z: z}[options["activation"]](y)
 
     def normed(w: Any, training: bool, x: Any) -> Any:
         axes = (0, 2, 3) if x.ndim == 4 else (0,)
@@ -120,6 +120,7 @@ def _row(kind: str, options: dict[str, Any]) -> tuple[Layer, Any]:
         "relu": (layers.ReLU, lambda w, training, x: f.relu(x)),
         "leaky": (lambda: layers.LeakyReLU(0.1), lambda w, training, x: f.leaky_relu(x, 0.1)),
         "tanh": (layers.Tanh, lambda w, training, x: torch.tanh(x)),
+        "silu": (lambda: layers.Activation("silu"), lambda w, training, x: f.silu(x)),
         "linear": (lambda: layers.Activation("linear"), lambda w, training, x: x),
         "max": (
             lambda: layers.MaxPool2D(3, 1, padding="same"),

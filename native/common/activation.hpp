@@ -31,7 +31,46 @@ PELLUCID_INLINE vf bounded(vf v, const Numbers& n) {
     return select(v <= n.threshold, below, vmin(broadcast(n.ceiling), v));
 }
 
+constexpr float kSeluScale = 1.05070098f, kSeluFloor = 1.75809934f;  // lambda, and lambda * alpha
+
+PELLUCID_INLINE vf within(float low, float high, vf v) { return vmax(broadcast(low), vmin(broadcast(high), v)); }
+PELLUCID_INLINE vf hard_sigmoid(vf v) { return clipped(v + 3.0f, 6.0f) * (1.0f / 6.0f); }
+
+// log(1 + e^v).
+PELLUCID_INLINE vf softplus(vf v) { return rectified(v) + vlog1p(vexp(-vabs(v))); }
+
+// v^2 is infinite from 2^64 on, where a sigmoid of v (1 + v^2) is 0 or 1 anyway; NaN stays.
+PELLUCID_INLINE vf gelu_sigmoid(vf v) { return vsigmoid(v * (1.59576912f + 0.0713548163f * (v * v))); }
+PELLUCID_INLINE vf bell(vf v) { return vexp(v * v * -0.5f); }
+
+// Those without a place in the inner loops of kernels whose activation is known when they run only. The products with v
+// begin at a v from which on they are 0: -infinity * 0 is none.
+PELLUCID_INLINE vf activated_rarely(vf v, int64_t kind) {
+    if (kind == kSelu) return select(v > 0.0f, v * kSeluScale, elu_below(v, kSeluFloor));
+    if (kind == kHardSigmoid) return hard_sigmoid(v);
+    if (kind == kSoftsign) {
+        const vf x = within(-1e20f, 1e20f, v);
+        return x / (1.0f + vabs(x));
+    }
+    if (kind == kSoftplus) return softplus(v);
+    if (kind == kHardSilu) return vmax(broadcast(-3.0f), v) * hard_sigmoid(v);
+    const vf x = vmax(broadcast(-110.0f), v);
+    if (kind == kSilu) return x * vsigmoid(x);
+    return x * (kind == kGelu ? vnormal_below(x, bell(x)) : gelu_sigmoid(x));
+}
+inline __attribute__((noinline)) void activate_rarely(vf* v, int64_t kind) {
+#define PELLUCID_CASE(name, word) if (kind == name) *v = activated_rarely(*v, name);
+    PELLUCID_ACTIVATIONS(PELLUCID_CASE)
+#undef PELLUCID_CASE
+}
+
 PELLUCID_INLINE vf activated(vf v, int64_t kind, const Numbers& n) {
+    if (kind > kRelu6) {
+        if (__builtin_constant_p(kind)) return activated_rarely(v, kind);
+        vf y = v;  // v stays in its register
+        activate_rarely(&y, kind);
+        return y;
+    }
     if (kind == kRelu) return rectified(v);
     if (kind == kRelu6) return bounded(v, n);
     if (kind == kLeakyRelu) return select(v < 0.0f, v * n.slope, v);
@@ -39,8 +78,29 @@ PELLUCID_INLINE vf activated(vf v, int64_t kind, const Numbers& n) {
     return kind == kSigmoid ? vsigmoid(v) : kind == kTanh ? vtanh(v) : v;
 }
 
-// dy * f'(x) by y = f(x).
+// f'(x) of an activation that reads its input, by x.
+PELLUCID_INLINE vf derivative(vf v, int64_t kind) {
+    if (kind == kHardSilu) {
+        const vf right = select(v >= 3.0f, broadcast(1.0f), v * (1.0f / 3.0f) + 0.5f);
+        return select(v <= -3.0f, vf{}, right);
+    }
+    const vf x = within(-110.0f, 110.0f, v);
+    if (kind == kGelu) {
+        const vf e = bell(x);
+        return vnormal_below(x, e) + x * (e * 0.398942280f);
+    }
+    // s + x u' s (1 - s), s the sigmoid of u: by that of -|u|, of which 1 minus it loses nothing.
+    const vf least = kind == kSilu ? vsigmoid(-vabs(x)) : gelu_sigmoid(-vabs(x));
+    const vf step = kind == kSilu ? x : x * (1.59576912f + 0.214064449f * (x * x));
+    return select(x > 0.0f, 1.0f - least, least) + step * (least * (1.0f - least));
+}
+
+// dy * f'(x) by y = f(x), of the others.
 PELLUCID_INLINE vf derived(vf dy, vf y, int64_t kind, const Numbers& n) {
+    if (kind == kSelu) return dy * select(y > 0.0f, broadcast(kSeluScale), y + kSeluFloor);
+    if (kind == kHardSigmoid) return select((y > 0.0f) & (y < 1.0f), dy * (1.0f / 6.0f), vf{});
+    if (kind == kSoftsign) return dy * ((1.0f - vabs(y)) * (1.0f - vabs(y)));
+    if (kind == kSoftplus) return dy * elu_below(-y, -1.0f);
     if (kind == kRelu) return select(y > 0.0f, dy, vf{});
     if (kind == kLeakyRelu) return select(y > 0.0f, dy, dy * n.slope);
     if (kind == kRelu6) return select(y >= n.ceiling, vf{}, select(y > 0.0f, dy, dy * n.slope));

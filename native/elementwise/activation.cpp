@@ -1,4 +1,4 @@
-// Elementwise kernels on flat arrays: activations and their gradients (functions of y), and addition.
+// Elementwise kernels on flat arrays: activations and their gradients (functions of y, or of x), and addition.
 // Blocks of 16 K floats a task, one vector at a time; memory bound, so nothing more is done. In place is allowed.
 #include "common/activation.hpp"
 #include "common/flat.hpp"
@@ -25,7 +25,9 @@ void run_activation(const Activation& a) {
 void run_activation_backward(const ActivationBackward& a) {
     const Numbers numbers = numbers_of(a);
     with_activation(a.ACTIVATION, [&](auto kind) {
-        map(a.dy, a.y, a.dx, a.N * a.INNER, 1, [=](vf dy, vf y) { return derived(dy, y, kind.value, numbers); });
+        map(a.dy, a.y, a.dx, a.N * a.INNER, 1, [=](vf dy, vf y) {
+            return reads_input(kind.value) ? dy * derivative(y, kind.value) : derived(dy, y, kind.value, numbers);
+        });
     });
 }
 

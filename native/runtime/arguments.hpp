@@ -267,7 +267,9 @@
 // runtime/registry.cpp lists them for it. A new choice goes to the end of its list.
 #define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
     CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
-    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu") CHOICE(kRelu6, "relu6")
+    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu") CHOICE(kRelu6, "relu6") CHOICE(kSelu, "selu")                         \
+    CHOICE(kHardSigmoid, "hard_sigmoid") CHOICE(kSoftsign, "softsign") CHOICE(kSoftplus, "softplus")                  \
+    CHOICE(kSilu, "silu") CHOICE(kHardSilu, "hard_silu") CHOICE(kGelu, "gelu") CHOICE(kGeluTanh, "gelu_tanh")
 #define PELLUCID_LOSSES(CHOICE)                                                                                       \
     CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
     CHOICE(kAbsoluteError, "mean_absolute_error")
@@ -311,6 +313,10 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 PELLUCID_CHOICES(PELLUCID_ENUM)
 #undef PELLUCID_NUMBER
 #undef PELLUCID_ENUM
+
+// Whether a gradient is made of the activation's input: of an output that two inputs give, it cannot be. The others all
+// rise, so a maximum may be taken before them.
+constexpr bool reads_input(int64_t activation) { return activation >= kSilu; }
 
 // The place of a maximum in its window is one byte.
 constexpr int kWindowTaps = 255;   // of a window, at most

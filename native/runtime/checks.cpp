@@ -163,6 +163,8 @@ std::string size_objection(const Sizes& s) {
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");
     if (wrong.empty()) wrong = algorithm_objection(s);
     if (!wrong.empty()) return wrong;
+    if ((s.find("QH") || s.is("avg_pool2d_backward")) && reads_input(s["ACTIVATION"]))
+        return "an activation whose gradient reads its input does not run with pooling";
     if (s.begins("conv2d_pool_map")) {
         const bool beside = s["PSH"] == s["PH"] && s["PSW"] == s["PW"] && s["PTOP"] == 0 && s["PLEFT"] == 0 &&
                             s["QH"] * s["PH"] <= s["OH"] && s["QW"] * s["PW"] <= s["OW"];

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TypeVar, Unpack
 
 import numpy as np
 
-from pellucid import ops
+from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
+from pellucid.initializers import InitializerLike
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.traits import Nonlinearity
 from pellucid.ops import Array, Shape
@@ -17,6 +19,7 @@ from pellucid.ops.geometry import MAX_AXES, above_zero, number, whole
 
 Kind = TypeVar("Kind", bound=Layer)
 ACTIVATIONS = ("linear", *ops.ACTIVATIONS, "softmax")
+SPELLINGS = {"leakyrelu": "leaky_relu", "swish": "silu", "hard_swish": "hard_silu"}
 
 
 def standardize_activation(activation: object) -> str | None:
@@ -31,23 +34,29 @@ def standardize_activation(activation: object) -> str | None:
             f"must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
             "add a layer object to the model as a layer of its own"
         )
-    name = activation.lower().replace("leakyrelu", "leaky_relu")
+    name = activation.lower()
+    name = SPELLINGS.get(name, name)
     if name not in ACTIVATIONS:
         raise unknown_name("activation", activation, ACTIVATIONS)
     return None if name == "linear" else name
 
 
-def activate(z: Array, how: Nonlinearity | None, *, out: Array | None = None) -> Array:
-    """y = f(z), into `out` where given; softmax runs over the last axis. Without amplitude and steepness."""
+def activate(z: Array, how: Nonlinearity | None, *, in_place: bool = False) -> tuple[Array, Array]:
+    """y = f(z), and what `activate_backward` reads of them; softmax runs over the last axis.
+
+    Without amplitude and steepness. in_place: z is nobody else's, and y may lie there.
+    """
     if how is None:
-        return z
+        return z, z
     if how.kind == "softmax":
-        return ops.softmax(z, out=out)
-    return ops.activation(z, how.kind, **how.numbers, out=out)
+        y = ops.softmax(z, out=z if in_place else None)
+    else:
+        y = ops.activation(z, how.kind, **how.numbers, out=z if in_place and not how.reads_input else None)
+    return y, z if how.reads_input else y
 
 
 def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
-    """dz from dy and y = f(z)."""
+    """dz from dy and what `activate` gave second."""
     if how is None:
         return dy
     if how.kind == "softmax":
@@ -56,7 +65,8 @@ def activate_backward(dy: Array, y: Array, how: Nonlinearity | None) -> Array:
 
 
 class Elementwise(Layer):
-    """y = f(x), f its nonlinearity; what the activations below have in common. Its cache is y.
+    """y = f(x), f its nonlinearity; what the activations below have in common. Its cache is y, or x where the
+    gradient reads that.
 
     Shapes: any, unchanged.
     """
@@ -69,16 +79,16 @@ class Elementwise(Layer):
         return () if how is None else (how.word,)
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        y = activate(x, self.nonlinearity)
-        return y, y
+        return activate(x, self.nonlinearity)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         return activate_backward(dy, cache, self.nonlinearity) if need_dx else None, {}
 
 
 class Activation(Elementwise):
-    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "relu6", "elu", "sigmoid", "tanh", "softmax" (last axis),
-    "linear".
+    """y = f(x), f by name: "relu", "leaky_relu" (slope 0.2), "relu6", "elu", "selu", "sigmoid", "hard_sigmoid", "tanh",
+    "softsign", "softplus", "silu" or "swish", "hard_silu" or "hard_swish", "gelu", "gelu_tanh" (its approximation),
+    "softmax" (last axis), "linear".
 
     Shapes: any, unchanged.
     Errors: ConfigError for an unknown name.
@@ -168,6 +178,66 @@ class ELU(Elementwise):
 
     def detail(self) -> str:
         return f"{self.alpha:g}"
+
+
+class PReLU(Layer):
+    """y = x where x > 0, else alpha * x, alpha trained: of each number of a picture, or shared along `shared_axes`.
+
+    Shapes: x (N,...) -> the same; alpha as a picture, with 1 for each shared axis. shared_axes count from 1, the first
+        of a picture: (1, 2) gives each channel of maps one alpha.
+    Errors: ConfigError for axes that are none; ShapeError for pictures of another shape than it was built for.
+    Source: He, Zhang, Ren & Sun 2015, "Delving Deep into Rectifiers", equations 1 and 8.
+    """
+
+    role = "activation"
+    caption = ("PReLU",)
+
+    def __init__(
+        self,
+        alpha_initializer: InitializerLike = "zeros",
+        *,
+        shared_axes: int | Sequence[int] | None = None,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(**named)
+        self.alpha_initializer = within("PReLU: alpha_initializer", initializers.get, alpha_initializer)
+        axes = () if shared_axes is None else (shared_axes,) if isinstance(shared_axes, int) else tuple(shared_axes)
+        self.shared_axes = tuple(whole(axis, "PReLU: shared_axes") for axis in axes)
+
+    def _alpha_shape(self, input_shape: Shape) -> Shape:
+        """Errors: ConfigError for an axis that pictures of this shape have not."""
+        beyond = [axis for axis in self.shared_axes if axis > len(input_shape)]
+        if beyond:
+            raise ConfigError(
+                f"{self.place()}: shared_axes has {beyond[0]}, but the axes of a picture {tuple(input_shape)} count "
+                f"from 1 to {len(input_shape)}"
+            )
+        return tuple(1 if axis in self.shared_axes else size for axis, size in enumerate(input_shape, 1))
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        self.params = {"alpha": self.draw("alpha_initializer", self._alpha_shape(input_shape), rng)}
+        self.built = True
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if self.params and self.params["alpha"].shape != self._alpha_shape(input_shape):
+            raise ShapeError(
+                f"{self.place()} has alphas of shape {self.params['alpha'].shape}, pictures of shape "
+                f"{tuple(input_shape)}{self.source()} need {self._alpha_shape(input_shape)}; share axes that may change"
+            )
+        return tuple(input_shape)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        return np.where(x > 0, x, self.params["alpha"] * x), x
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, alpha = cache, self.params["alpha"]
+        below = dy * np.minimum(x, 0)
+        dalpha = below.sum(axis=(0, *self.shared_axes), keepdims=True, dtype=np.float64)[0].astype(x.dtype)
+        return np.where(x > 0, dy, alpha * dy) if need_dx else None, {"dalpha": dalpha}
+
+    def detail(self) -> str:
+        return f"shared {', '.join(map(str, self.shared_axes))}" if self.shared_axes else ""
 
 
 class Sigmoid(Elementwise):

@@ -52,12 +52,12 @@ class BaseConv2D(Windowed, Weighted):
         self._map_shape(x.shape[1:])
         with ops.direct_convolution(self.exact_convolution):
             z = ops.conv2d(x, self._kernel(), self.params.get("bias"), **self.options(x.shape[1:]))
-        y = activate(z, self.nonlinearity, out=z)
-        return y, (x, y)
+        y, kept = activate(z, self.nonlinearity, in_place=True)
+        return y, (x, kept)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        x, y = cache
-        dz = activate_backward(dy, y, self.nonlinearity)
+        x, kept = cache
+        dz = activate_backward(dy, kept, self.nonlinearity)
         with ops.direct_convolution(self.exact_convolution):
             dkernel = ops.conv2d_backward_kernel(x, dz, self._kernel().shape, **self.options(x.shape[1:]))
         grads = {"dkernel": self._as_stored(dkernel)}
@@ -66,8 +66,8 @@ class BaseConv2D(Windowed, Weighted):
         return (self._input_gradient(dz, x.shape) if need_dx else None), grads
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
-        x, y = cache
-        return self._input_gradient(activate_backward(dy, y, self.nonlinearity), x.shape)
+        x, kept = cache
+        return self._input_gradient(activate_backward(dy, kept, self.nonlinearity), x.shape)
 
     def _input_gradient(self, dz: Array, x_shape: Shape) -> Array:
         with ops.direct_convolution(self.exact_convolution):

@@ -55,21 +55,21 @@ class Dense(Units, Weighted):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         shape = self.output_shape(x.shape[1:])
-        z = ops.dense(_rows(x), self.params["kernel"], self.params.get("bias"))
-        y = activate(z, self.nonlinearity, out=z).reshape(len(x), *shape)
-        return y, (x, y)
+        z = ops.dense(_rows(x), self.params["kernel"], self.params.get("bias")).reshape(len(x), *shape)
+        y, kept = activate(z, self.nonlinearity, in_place=True)
+        return y, (x, kept)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        x, y = cache
-        dz = _rows(activate_backward(dy, y, self.nonlinearity))
+        x, kept = cache
+        dz = _rows(activate_backward(dy, kept, self.nonlinearity))
         grads = {"dkernel": ops.dense_backward_kernel(_rows(x), dz)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
         return self._dx(dz, x) if need_dx else None, grads
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
-        x, y = cache
-        return self._dx(_rows(activate_backward(dy, y, self.nonlinearity)), x)
+        x, kept = cache
+        return self._dx(_rows(activate_backward(dy, kept, self.nonlinearity)), x)
 
     def _dx(self, dz: Array, x: Array) -> Array:
         return ops.dense_backward_input(dz, self.params["kernel"]).reshape(x.shape)

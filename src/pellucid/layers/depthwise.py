@@ -148,12 +148,12 @@ class SeparableConv2D(DepthwiseConv2D):
         self._map_shape(x.shape[1:])
         d = ops.conv2d(x, self._kernel(), **self.options(x.shape[1:]))
         z = ops.conv2d(d, self.params["pointwise_kernel"], self.params.get("bias"), **POINTWISE)
-        y = activate(z, self.nonlinearity, out=z)
-        return y, (x, d, y)
+        y, kept = activate(z, self.nonlinearity, in_place=True)
+        return y, (x, d, kept)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        x, d, y = cache
-        dz = activate_backward(dy, y, self.nonlinearity)
+        x, d, kept = cache
+        dz = activate_backward(dy, kept, self.nonlinearity)
         pointwise, depthwise, options = self.params["pointwise_kernel"], self._kernel(), self.options(x.shape[1:])
         dd = ops.conv2d_backward_input(dz, pointwise, d.shape, **POINTWISE)
         grads = {
@@ -165,8 +165,8 @@ class SeparableConv2D(DepthwiseConv2D):
         return (ops.conv2d_backward_input(dd, depthwise, x.shape, **options) if need_dx else None), grads
 
     def backward_input(self, dy: Array, cache: Cache) -> Array:
-        x, d, y = cache
-        dz = activate_backward(dy, y, self.nonlinearity)
+        x, d, kept = cache
+        dz = activate_backward(dy, kept, self.nonlinearity)
         dd = ops.conv2d_backward_input(dz, self.params["pointwise_kernel"], d.shape, **POINTWISE)
         return ops.conv2d_backward_input(dd, self._kernel(), x.shape, **self.options(x.shape[1:]))
 

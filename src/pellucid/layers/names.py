@@ -3,6 +3,7 @@
 from pellucid.layers.activation import ELU as ELU
 from pellucid.layers.activation import Activation as Activation
 from pellucid.layers.activation import LeakyReLU as LeakyReLU
+from pellucid.layers.activation import PReLU as PReLU
 from pellucid.layers.activation import ReLU as ReLU
 from pellucid.layers.activation import ScaledTanh as ScaledTanh
 from pellucid.layers.activation import Sigmoid as Sigmoid

@@ -33,6 +33,11 @@ class Nonlinearity:
         return cast(Numbers, {**ops.ACTIVATIONS.get(self.kind, {}), **given})
 
     @property
+    def reads_input(self) -> bool:
+        """Whether its gradient is made of z, not of y."""
+        return self.kind in ops.READ_INPUT
+
+    @property
     def may_die(self) -> bool:
         """Whether all numbers below some become 0, so that a unit may give 0 for every picture and learn no more."""
         return self.kind == "relu" or (self.kind == "relu6" and not self.slope)
@@ -40,7 +45,15 @@ class Nonlinearity:
     @property
     def word(self) -> str:
         """Its name as one writes it for readers: "ReLU" for relu."""
-        return {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "relu6": "ReLU6"}.get(self.kind, self.kind)
+        return {
+            "relu": "ReLU",
+            "leaky_relu": "leaky ReLU",
+            "elu": "ELU",
+            "relu6": "ReLU6",
+            "selu": "SELU",
+            "silu": "SiLU",
+            "gelu": "GELU",
+        }.get(self.kind, self.kind)
 
 
 class Traits:

@@ -40,6 +40,7 @@ from pellucid.ops.api.loss import mean_absolute_error as mean_absolute_error
 from pellucid.ops.api.loss import mean_squared_error as mean_squared_error
 from pellucid.ops.api.loss import softmax_cross_entropy as softmax_cross_entropy
 from pellucid.ops.api.nonlinear import ACTIVATIONS as ACTIVATIONS
+from pellucid.ops.api.nonlinear import READ_INPUT as READ_INPUT
 from pellucid.ops.api.nonlinear import activation as activation
 from pellucid.ops.api.nonlinear import activation_backward as activation_backward
 from pellucid.ops.api.nonlinear import softmax as softmax

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from pellucid import ops
 from pellucid.layers import Layer, SeparableConv2D
 from pellucid.layers.conv import BaseConv2D
 from pellucid.layers.depthwise import POINTWISE
@@ -77,19 +78,24 @@ def convolve(
     bias = context.parameter(conv, "bias")
     kind, numbers = activation
     addend = None if added is None else added.y
-    y = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
+    apart = context.training and kind in ops.READ_INPUT
+    y = z = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         work: list[Work] = []
         if kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, **numbers))
+            work.append(native.activation_backward(dy, z, dy, kind, **numbers))
         dbias = context.gradient(conv, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
         return [*work, *back_through(x, kernel, dy, dkernel, dx, settings)]
 
-    step = native.conv2d(x, kernel, bias, y, activation=kind, **numbers, addend=addend, **settings)
-    return Lowered(layers, y, (step,), backward, needs_output=kind != "linear")
+    inside = "linear" if apart else kind
+    forward = [native.conv2d(x, kernel, bias, z, activation=inside, **numbers, addend=addend, **settings)]
+    if apart:  # the gradient reads the sums
+        y = context.output(z.shape[1:])
+        forward.append(native.activation(z, y, kind, **numbers))
+    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart)
 
 
 def back_through(

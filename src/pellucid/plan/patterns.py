@@ -153,24 +153,25 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
     kind, numbers = activation
     softmax, rows = kind == "softmax", x.ndim == 2
     shape = (*x.shape[1:-1], dense.units)
-    y = context.output(shape)
-    how: dict[str, Any] = {"activation": "linear" if softmax else kind, **numbers}
+    apart = softmax or (context.training and kind in ops.READ_INPUT)
+    y = z = context.output(shape)
+    how: dict[str, Any] = {"activation": "linear" if apart else kind, **numbers}
     forward: list[Work] = [
-        native.dense(x, kernel, bias, y, **how)
+        native.dense(x, kernel, bias, z, **how)
         if rows
-        else native.conv2d(_one_row(x), kernel[None, None], bias, _one_row(y), **how, **POINTWISE)
+        else native.conv2d(_one_row(x), kernel[None, None], bias, _one_row(z), **how, **POINTWISE)
     ]
-    if softmax:
-        logits, y = y, context.output(shape)
-        forward.append(native.softmax(logits, y))
+    if apart:
+        y = context.output(shape)
+        forward.append(native.softmax(z, y) if softmax else native.activation(z, y, kind, **numbers))
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         work: list[Work] = []
         if softmax:
-            work.append(native.softmax_backward(dy, y, logits))
-            dy = logits
+            work.append(native.softmax_backward(dy, y, z))
+            dy = z
         elif kind != "linear":
-            work.append(native.activation_backward(dy, y, dy, kind, **numbers))
+            work.append(native.activation_backward(dy, z, dy, kind, **numbers))
         dkernel, dbias = context.gradient(dense, "kernel"), context.gradient(dense, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
@@ -203,7 +204,7 @@ def lower_add(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> 
 
 
 def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """An activation by itself; it overwrites its input where the layer before does not need it again."""
+    """An activation by itself; it overwrites its input where neither the layer before nor its gradient reads it."""
     after = activation_of(layers[0])
     if after is None:
         return lower_softmax(context, layers, before)
@@ -211,13 +212,15 @@ def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowere
     if kind == "linear":
         return Lowered(layers, before.y, in_place=True, needs_output=before.needs_output)
     x = before.y
-    y = context.output(x.shape[1:]) if before.needs_output else x
+    reads_input = context.training and kind in ops.READ_INPUT
+    y = context.output(x.shape[1:]) if before.needs_output or reads_input else x
+    kept = x if reads_input else y
     return Lowered(
         layers,
         y,
         (native.activation(x, y, kind, **numbers),),
-        lambda dy, dx: (native.activation_backward(dy, y, dy, kind, **numbers),),
-        needs_output=True,
+        lambda dy, dx: (native.activation_backward(dy, kept, dy, kind, **numbers),),
+        needs_output=not reads_input,
         in_place=True,
     )
 

@@ -23,7 +23,8 @@ _IN_TILES: Pooling = {"pool_size": (2, 2), "strides": (2, 2), "padding": NO_PADS
 def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """convolution + bias + activation + pooling: y = pool(f(x * kernel + b)).
 
-    Maximum: every activation rises, so f and its gradient act on the pooled numbers, and one byte each says where the
+    Not for an activation whose gradient reads its input: it does not rise. Maximum: all others do, so f and its
+    gradient act on the pooled numbers, and one byte each says where the
     gradient goes. Where Winograd's algorithm pays, it saves more than the unpooled map costs, so then only pooling that
     its tiles hold is merged (2x2, stride 2). Average: only without an activation, whose gradient needs the unpooled
     map; with one, see `_average_after`.
@@ -31,7 +32,7 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     conv, pool = cast(Conv2D, layers[0]), cast("MaxPool2D | AvgPool2D", layers[-1])
     activation = activation_behind(conv, layers[1:-1])
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
-    if kernel is None or activation is None or activation[0] == "softmax":
+    if kernel is None or activation is None or activation[0] in ("softmax", *ops.READ_INPUT):
         return None
     if conv.groups > 1 and kernel.shape[2] == 1:  # filters of one channel each are quicker by themselves
         return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.errors import ConfigError, DataError, unknown_name
 from pellucid.ops import dispatch, geometry
-from pellucid.ops.api.nonlinear import check_numbers
+from pellucid.ops.api.nonlinear import READ_INPUT, check_numbers
 from pellucid.ops.dispatch import arrays, expect_shape, optional, options_of, result, run
 from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.reference.nonlinear import ACTIVATIONS
@@ -33,10 +33,13 @@ def _checked(
     threshold: float = 0.0,
     ceiling: float = math.inf,
 ) -> _Options:
-    """Errors: ConfigError for an unknown activation, a negative number, or a window whose places overflow a byte."""
+    """Errors: ConfigError for an activation that does not rise, a negative number, or a window whose places overflow a
+    byte.
+    """
     convolution, pooling = dispatch.convolution(**convolution), dispatch.pooling(**pooling)
-    if activation != "linear" and activation not in ACTIVATIONS:
-        raise unknown_name("activation", activation, ("linear", *ACTIVATIONS))
+    known = ("linear", *(kind for kind in ACTIVATIONS if kind not in READ_INPUT))
+    if activation not in known:
+        raise unknown_name("activation", activation, known)
     numbers: Numbers = {"slope": slope, "threshold": threshold, "ceiling": ceiling}
     check_numbers(op, **numbers)
     height, width = pooling["pool_size"]

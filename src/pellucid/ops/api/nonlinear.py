@@ -18,6 +18,10 @@ ACTIVATIONS = {kind: one.usual for kind, one in FORMULAS.items()}
 """The activations of each number by itself, with what each takes beside it in a layer that says nothing else."""
 
 
+READ_INPUT = frozenset(kind for kind, one in FORMULAS.items() if one.reads_input)
+"""Those of them whose gradient is made of x, not of y."""
+
+
 def check_numbers(op: str, *, slope: float = 0.0, threshold: float = 0.0, ceiling: float = math.inf) -> None:
     """Errors: ConfigError for a negative number."""
     for name, value in (("slope", slope), ("threshold", threshold), ("ceiling", ceiling)):
@@ -28,12 +32,16 @@ def check_numbers(op: str, *, slope: float = 0.0, threshold: float = 0.0, ceilin
 @options_of(check_numbers)
 def activation(x: Array, kind: str, *, out: Array | None = None, **numbers: Unpack[Numbers]) -> Array:
     """relu max(x, 0); leaky_relu x if x > 0 else slope * x; relu6 min(x, ceiling) if x > threshold else
-    slope * (x - threshold); elu x if x > 0 else slope * (exp(x) - 1); sigmoid 1 / (1 + exp(-x)); tanh. NaN stays NaN.
+    slope * (x - threshold); elu x if x > 0 else slope * (exp(x) - 1); sigmoid 1 / (1 + exp(-x)); tanh; selu elu, scaled
+    so that mean 0 and variance 1 stay; hard_sigmoid min(max(x / 6 + 1/2, 0), 1); softsign x / (1 + |x|); softplus
+    log(1 + exp(x)); silu x * sigmoid(x); hard_silu x * hard_sigmoid(x); gelu x * P(X <= x), X normal; gelu_tanh
+    x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). NaN stays NaN.
 
     Shapes: any; `out` may be x.
     Errors: ConfigError for an unknown kind or a negative number.
     Source: Nair & Hinton 2010 (ReLU); Maas et al. 2013 (leaky ReLU); Krizhevsky 2010 (ReLU6); Clevert et al. 2016
-        (ELU).
+        (ELU); Klambauer et al. 2017 (SELU); Elfwing et al. 2018 (SiLU); Howard et al. 2019 (hard_silu, hard_sigmoid);
+        Hendrycks & Gimpel 2016 (GELU, section 2); Dugas et al. 2001 (softplus); Turian et al. 2009 (softsign).
     """
     formula(kind)
     check_numbers("activation", **numbers)
@@ -48,7 +56,8 @@ def activation_backward(
     dy: Array, y: Array, kind: str, *, out: Array | None = None, **numbers: Unpack[Numbers]
 ) -> Array:
     """dx = dy * f'(x), with f' from the result y: relu [y > 0]; leaky_relu 1 or slope; relu6 likewise, 0 from the
-    ceiling on; elu 1 or y + slope; sigmoid y (1-y); tanh 1-y^2.
+    ceiling on; elu 1 or y + slope; sigmoid y (1-y); tanh 1-y^2; and so for all but those in
+    `READ_INPUT` (silu, hard_silu, gelu, gelu_tanh), whose y gives no x: they are given x for y.
 
     Shapes: dy as y; `out` may be dy.
     Errors: ShapeError if they differ; ConfigError for an unknown kind or a negative number.

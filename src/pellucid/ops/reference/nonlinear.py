@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Unpack
@@ -23,18 +24,23 @@ def sigmoid(x: Array) -> Array:
 class Formula:
     """An activation f(x, *numbers) and its gradient df(dy, y, *numbers) by the result y.
 
-    usual: the numbers they take, as a layer has them that says nothing else.
+    usual: the numbers they take, as a layer has them that says nothing else. reads_input: df is given x for y, for from
+    y it cannot be computed: two x give the same. All others rise, so that a maximum may be taken before them.
     """
 
     f: Callable[..., Array]
     df: Callable[..., Array]
     usual: Numbers = field(default_factory=Numbers)
+    reads_input: bool = False
 
     def taken(self, given: Numbers) -> Iterator[float]:
         """The numbers for f and df, in order."""
         values: dict[str, Any] = {**NUMBERS, **given}
         return (values[name] for name in self.usual)
 
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
 
 ACTIVATIONS = {
     "relu": Formula(lambda x: np.maximum(x, 0), lambda dy, y: np.where(y > 0, dy, 0)),
@@ -55,8 +61,64 @@ ACTIVATIONS = {
         lambda dy, y, slope, threshold, ceiling: np.where(y >= ceiling, 0, np.where(y > 0, dy, dy * slope)),
         {"slope": 0.0, "threshold": 0.0, "ceiling": 6.0},
     ),
+    "selu": Formula(
+        lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+        lambda dy, y: dy * np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
+    ),
+    "hard_sigmoid": Formula(
+        lambda x: np.clip(x / 6 + 0.5, 0, 1),
+        lambda dy, y: np.where((y > 0) & (y < 1), dy / 6, 0),
+    ),
+    "softsign": Formula(
+        lambda x: np.clip(x, -1e20, 1e20) / (1 + np.minimum(np.abs(x), 1e20)),
+        lambda dy, y: dy * (1 - np.abs(y)) ** 2,
+    ),
+    "softplus": Formula(lambda x: np.logaddexp(x, 0), lambda dy, y: dy * -np.expm1(-y)),
+    "silu": Formula(
+        lambda x: _times(x, sigmoid(x)),
+        lambda dy, x: dy * (sigmoid(x) + _times(x, sigmoid(x) * sigmoid(-x))),
+        reads_input=True,
+    ),
+    "hard_silu": Formula(
+        lambda x: _times(x, np.clip(x / 6 + 0.5, 0, 1)),
+        lambda dy, x: dy * np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5)),
+        reads_input=True,
+    ),
+    "gelu": Formula(
+        lambda x: _times(x, _normal_below(x)),
+        lambda dy, x: dy * (_normal_below(x) + _times(x, np.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
+        reads_input=True,
+    ),
+    "gelu_tanh": Formula(
+        lambda x: _times(x, sigmoid(_cubic(x))),
+        lambda dy, x: dy * (sigmoid(_cubic(x)) + _times(_cubic_step(x), sigmoid(_cubic(x)) * sigmoid(-_cubic(x)))),
+        reads_input=True,
+    ),
 }
 """By the words of arguments.hpp, all but "linear"; a NaN stays one."""
+
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def _normal_below(x: Array) -> Array:
+    """The share of a normal distribution below x."""
+    return np.asarray(_erfc(-x / math.sqrt(2)) / 2, x.dtype)
+
+
+def _cubic(x: Array) -> Array:
+    """Twice what GELU's approximation takes the tanh of: 1 + tanh(u) is 2 sigmoid(2 u)."""
+    return 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+
+
+def _cubic_step(x: Array) -> Array:
+    """x times the derivative of `_cubic`."""
+    return 2 * math.sqrt(2 / math.pi) * (x + 3 * 0.044715 * x**3)
+
+
+def _times(x: Array, factor: Array) -> Array:
+    """x * factor, and 0 where the factor is 0, of infinities too."""
+    return np.multiply(x, factor, where=factor != 0, out=np.zeros_like(x))
 
 
 def _bounded(x: Array, slope: float, threshold: float, ceiling: float) -> Array:
