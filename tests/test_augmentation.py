@@ -356,6 +356,16 @@ def test_pictures_of_files_and_of_memory_are_changed_alike(given: str) -> None:
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_without_kernels_the_same_is_fed(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = pictures(12, (9, 8, 3)), np.arange(12) % 4
+    quick = fed(x, y, "strong,mixup=1", network())
+    monkeypatch.setattr("pellucid.ops.native.available", False)
+    monkeypatch.setattr("pellucid.ops.dispatch._announce_missing_native", lambda: None)
+    for one, other in zip(quick, fed(x, y, "strong,mixup=1", network()), strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 @pytest.mark.parametrize("one_hot", [False, True])
 def test_targets_are_mixed_as_pictures_are(one_hot: bool) -> None:
     """Pictures that show their class alone: what is mixed of them says what must be mixed of the targets."""
