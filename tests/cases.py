@@ -235,6 +235,28 @@ def _batch_norm(shape: Shape, rng: np.random.Generator) -> Arguments:
     return (x, normal(rng, shape[-1:]), normal(rng, shape[-1:])), {"epsilon": 1e-3}
 
 
+def _own_norms(shape: Shape) -> Iterator[Case]:
+    """Layer and group norm, bounds as batch norm's: sums over the numbers that are normalised together."""
+    for axes in (1, len(shape) - 1):
+        last, name = shape[-axes:], f"{axes}-of-{size_name(shape)}"
+        build = partial(_one_norm, shape, last, {})
+        bound = 32 + math.sqrt(max(math.prod(last), math.prod(shape[:-axes])))
+        if math.prod(last) > 2:
+            yield Case("layer_norm", name, build, "scaled", bound)
+            yield Case("layer_norm_backward", name, behind("layer_norm_backward", build), "scaled", bound)
+    for groups in {1, 2, shape[-1]}:
+        if shape[-1] % groups == 0 and math.prod(shape[1:]) // groups > 2:
+            build, name = partial(_one_norm, shape, shape[-1:], {"groups": groups}), f"{groups}-of-{size_name(shape)}"
+            bound = 32 + math.sqrt(math.prod(shape[:-1]) * shape[-1] // groups)
+            yield Case("group_norm", name, build, "scaled", bound)
+            yield Case("group_norm_backward", name, behind("group_norm_backward", build), "scaled", bound)
+
+
+def _one_norm(shape: Shape, last: Shape, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
+    x = normal(rng, shape, 2.0) + normal(rng, (shape[0], *(1 for _ in shape[1:])))
+    return (x, normal(rng, last), normal(rng, last)), {"epsilon": 1e-3, **options}
+
+
 def _normalizations() -> Iterator[Case]:
     for shape in BLOCKS:
         rows, build = math.prod(shape[:-1]), partial(_batch_norm, shape)
@@ -244,6 +266,8 @@ def _normalizations() -> Iterator[Case]:
         if rows > 1:  # one row has no variance
             yield Case("batch_norm", size_name(shape), build, "scaled", bound)
             yield Case("batch_norm_backward", size_name(shape), behind("batch_norm_backward", build), "scaled", bound)
+        if len(shape) > 2:
+            yield from _own_norms(shape)
         for options in LRNS:
             name = "-".join([size_name(shape), *(f"{key}{value:g}" for key, value in options.items())])
             build = given(shape, scale=2.0, **options)

@@ -59,7 +59,8 @@ def test_the_registries_have_no_more_than_the_table() -> None:
     arguments = {"pool_size", "strides", "ceil_mode", "count_include_pad"}
     assert told["pooling"] == {*POOLINGS, *arguments, "Subsampling2D"}
     assert told["filters"] | told["dense"] == {"filters", "kernel_size", "strides", "units"}
-    assert told["convolution"] == {"SeparableConv2D", "DepthwiseConv2D"}
+    assert told["convolution"] == {"Conv2DTranspose", "SeparableConv2D", "DepthwiseConv2D"}
+    assert told["normalisation"] == {"BatchNorm", "GroupNorm", "LayerNorm"}
     assert told["padding"] == {"valid", "same"} and told["penalty"] == {"l1", "l2", "l1_l2"}
 
 
@@ -115,6 +116,8 @@ def test_a_row_works_from_the_command_line(
             )
         case "convolution":
             assert type(first).__name__ == name
+        case "normalisation":
+            assert name in {type(layer).__name__ for layer in model.layers}
         case "padding":
             assert first.padding == (name or ((2, 2), (2, 2)))
         case "pooling":

@@ -96,6 +96,44 @@ def test_metrics_by_hand_are_kerass() -> None:
         assert metrics.accuracy(labels > 0, single[:, None]) == pytest.approx(float(binary))
 
 
+def beside(ours: Any, theirs: Any, x: np.ndarray) -> None:
+    """Both layers with the same weights give the same; those of a transposed convolution have the same shape too."""
+    rng = np.random.default_rng(3)
+    ours(x), theirs(x)
+    assert [array.shape for array in ours.weights] == [tuple(array.shape) for array in theirs.weights]
+    weights = [rng.standard_normal(array.shape).astype(np.float32) for array in ours.weights]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    expected = value(theirs(x))
+    assert ours.output_shape(x.shape[1:]) == expected.shape[1:]
+    np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_size": 2, "strides": 2},
+        {"kernel_size": 3, "strides": 2, "padding": "same"},
+        {"kernel_size": (3, 2), "strides": (1, 3), "padding": "valid"},
+        {"kernel_size": 3, "strides": 2, "padding": "same", "output_padding": 0},
+        {"kernel_size": 4, "strides": 3, "padding": "valid", "output_padding": (2, 0)},
+        {"kernel_size": 3, "strides": 1, "padding": "same", "dilation_rate": 2},
+    ],
+    ids=str,
+)
+def test_transposed_convolution_is_kerass(arguments: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 5, 4, 3)).astype(np.float32)
+    beside(layers.Conv2DTranspose(4, **arguments), keras.layers.Conv2DTranspose(4, **arguments), x)
+
+
+def test_layer_and_group_norm_are_kerass() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 5, 4, 6)).astype(np.float32) + 1
+    for axis in (-1, [2, 3], (-3, -2, -1)):
+        beside(layers.LayerNormalization(axis), keras.layers.LayerNormalization(axis), x)
+    for groups in (1, 3, -1):
+        beside(layers.GroupNormalization(groups), keras.layers.GroupNormalization(groups), x)
+
+
 def positional(cls: Any) -> list[str]:
     """The arguments that may be given by position, in their order."""
     parameters = inspect.signature(cls).parameters.values()
@@ -108,7 +146,7 @@ PAIRS = [
         "AveragePooling1D", "AveragePooling2D",
         "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "Flatten", "Reshape", "Permute",
         "Activation", "ReLU", "LeakyReLU", "Softmax", "ZeroPadding2D", "Cropping2D", "SpatialDropout2D",
-        "GaussianNoise", "BatchNormalization",
+        "GaussianNoise", "BatchNormalization", "Conv2DTranspose", "LayerNormalization", "GroupNormalization",
     )),
     *((getattr(optimizers, name), getattr(keras.optimizers, name)) for name in (
         "SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop",

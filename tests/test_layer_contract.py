@@ -40,6 +40,16 @@ ROWS: dict[str, Row] = {
         (6, 5, 4),
     ),
     "Conv2D-softmax": Row(lambda: layers.Conv2D(3, 1, activation="softmax"), (3, 2, 2)),
+    "Conv2DTranspose": Row(lambda: layers.Conv2DTranspose(4, 2, 2), (3, 2, 3)),
+    "Conv2DTranspose-same-strided-relu": Row(
+        lambda: layers.Conv2DTranspose(4, (2, 3), (2, 1), "same", activation="relu", kernel_regularizer="l2"), (4, 3, 2)
+    ),
+    "Conv2DTranspose-dilated-padded": Row(
+        lambda: layers.Conv2DTranspose(
+            4, (2, 3), (2, 3), ((1, 0), (2, 1)), (1, 2), dilation_rate=(2, 1), use_bias=False
+        ),
+        (3, 2, 5),
+    ),
     "Conv1D": Row(lambda: layers.Conv1D(4, 3, 2, "same", activation="tanh"), (9, 3)),
     "Conv1D-padded": Row(lambda: layers.Conv1D(6, 3, padding=(2, 1), dilation_rate=2, groups=3), (8, 6)),
     "DepthwiseConv2D": Row(lambda: layers.DepthwiseConv2D((3, 2)), (6, 5, 3)),
@@ -107,6 +117,11 @@ ROWS: dict[str, Row] = {
     "RBF-normal": Row(lambda: layers.RBF(3, "random_normal"), (4,)),
     "LocalResponseNorm": Row(lambda: layers.LocalResponseNorm(3, 0.1, 0.6, 1.5), (3, 2, 7)),
     "BatchNorm-dense-bare": Row(lambda: layers.BatchNorm(center=False, scale=False, momentum=0.5), (6,)),
+    "LayerNorm-rows": Row(lambda: layers.LayerNorm(center=False), (7,)),
+    "LayerNorm-whole": Row(lambda: layers.LayerNorm((1, 2, 3), 1e-2, scale=False), (4, 3, 2)),
+    "GroupNorm": Row(lambda: layers.GroupNorm(3), (5, 4, 6)),
+    "GroupNorm-each": Row(lambda: layers.GroupNorm(-1, center=False, scale=False), (5, 4, 3)),
+    "GroupNorm-dense": Row(lambda: layers.GroupNorm(2), (8,)),
     "ZeroPadding2D": Row(lambda: layers.ZeroPadding2D(((0, 1), (2, 3))), (4, 3, 2)),
     "Input": Row(lambda: layers.Input((4, 3, 2)), (4, 3, 2)),
 }

@@ -13,6 +13,7 @@ from pellucid.layers import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     DepthwiseConv2D,
     Layer,
@@ -121,6 +122,63 @@ def test_convolutions_against_torch() -> None:
         expected = dkernel.transpose(2, 3, 1, 0).reshape(kernel.shape)
         np.testing.assert_allclose(grads["dkernel"], expected, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(grads["dbias"], dbias, rtol=1e-4, atol=1e-4)
+
+
+def test_transposed_convolutions_against_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 5, 4, 6)).astype(np.float32)
+    transposed = torch.nn.ConvTranspose2d
+    rows: list[tuple[Layer, Any]] = [
+        (Conv2DTranspose(4, 2, 2), transposed(6, 4, 2, 2)),
+        (Conv2DTranspose(4, 3, 2, 1, 1), transposed(6, 4, 3, 2, 1, 1)),
+        (
+            Conv2DTranspose(3, (3, 2), (2, 3), (2, 1), (1, 2), dilation_rate=(2, 1)),
+            transposed(6, 3, (3, 2), (2, 3), (2, 1), (1, 2), dilation=(2, 1)),
+        ),
+    ]
+    for layer, module in rows:
+        layer(x)
+        kernel, bias = layer.weights
+        module.weight.data = torch.tensor(kernel.transpose(3, 2, 0, 1).copy())
+        module.bias.data = torch.tensor(bias.copy())
+        y, cache = layer.forward(x)
+        dy = rng.standard_normal(y.shape).astype(np.float32)
+        dx, grads = layer.backward(dy, cache)
+        expected_y, expected_dx, (dkernel, dbias) = torch_pass(module, x, dy)
+        np.testing.assert_allclose(y, expected_y, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(grads["dkernel"], dkernel.transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(grads["dbias"], dbias, rtol=1e-4, atol=1e-4)
+
+
+def test_layer_and_group_norm_against_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = (2 * rng.standard_normal((3, 4, 5, 6)) + 1).astype(np.float32)
+    rows: list[tuple[Layer, Any, bool]] = [
+        (layers.GroupNorm(3), torch.nn.GroupNorm(3, 6, 1e-3), True),
+        (layers.GroupNorm(-1), torch.nn.InstanceNorm2d(6, 1e-3, affine=True), True),
+        (layers.LayerNorm(), torch.nn.LayerNorm(6, 1e-3), False),
+        (layers.LayerNorm((1, 2, 3)), torch.nn.LayerNorm((4, 5, 6), 1e-3), False),
+    ]
+    for ours, theirs, channels_first in rows:
+        ours(x)
+        gamma, beta = (rng.standard_normal(array.shape).astype(np.float32) for array in ours.weights)
+        ours.set_weights([gamma, beta])
+        theirs.weight.data, theirs.bias.data = torch.tensor(gamma), torch.tensor(beta)
+        y, cache = ours.forward(x, training=True)
+        dy = rng.standard_normal(y.shape).astype(np.float32)
+        dx, grads = ours.backward(dy, cache)
+        if channels_first:
+            expected_y, expected_dx, (dgamma, dbeta) = torch_pass(theirs, x, dy)
+        else:
+            tensor = torch.tensor(x, requires_grad=True)
+            theirs(tensor).backward(torch.tensor(dy))
+            expected_y, expected_dx = theirs(tensor).detach().numpy(), tensor.grad.numpy()
+            dgamma, dbeta = theirs.weight.grad.numpy(), theirs.bias.grad.numpy()
+        for got, expected in ((y, expected_y), (dx, expected_dx), (grads["dgamma"], dgamma), (grads["dbeta"], dbeta)):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-5, err_msg=repr(ours))
 
 
 def test_dense_and_batch_norm_against_torch() -> None:

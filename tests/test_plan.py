@@ -52,6 +52,23 @@ NETWORKS = {
             L.Dense(4),
         ]
     ),
+    "norms_and_maps_that_grow": lambda: Sequential(
+        [
+            L.Input((6, 5, 3)),
+            L.Conv2D(6, 3, padding="same"),
+            L.GroupNorm(2),
+            L.ReLU(),
+            L.Conv2DTranspose(4, 2, 2),
+            L.LayerNorm(center=False),
+            L.ELU(),
+            L.Conv2DTranspose(3, (3, 2), (1, 2), "same", activation="tanh"),
+            L.GroupNorm(-1, scale=False),
+            L.Conv2DTranspose(5, 3, use_bias=False),
+            L.LayerNorm((1, 2, 3)),
+            L.Flatten(),
+            L.Dense(3),
+        ]
+    ),
     "starts_with_activation": lambda: Sequential(
         [L.Input((5, 4, 2)), L.Activation("tanh"), L.Flatten(), L.Dropout(0.4), L.Dense(3), L.Softmax()]
     ),

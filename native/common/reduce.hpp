@@ -66,16 +66,26 @@ void reduce_shard(const T& terms, int64_t begin, int64_t end, int64_t rows, int6
         }
 }
 
+// As reduce_rows of terms_of(0), terms_of(1), ...: those of block b stand at memory + b * shards * sums * width.
+template <typename T, typename Of>
+void reduce_blocks(const Of& terms_of, int64_t blocks, int64_t rows, int64_t columns, double* memory) {
+    const int64_t shards = reduce_shards(rows), size = T::sums * round_up(columns, V);
+    parallel_for(blocks * shards, double(blocks * rows * columns * T::sums), [&](int64_t task) {
+        const int64_t block = task / shards, shard = task % shards;
+        const int64_t begin = rows * shard / shards, end = rows * (shard + 1) / shards;
+        reduce_shard(terms_of(block), begin, end, rows, columns, memory + task * size);
+    });
+    for (int64_t block = 0; block < blocks; ++block) {
+        double* const total = memory + block * shards * size;
+        for (int64_t shard = 1; shard < shards; ++shard)
+            for (int64_t i = 0; i < size; ++i) total[i] += total[shard * size + i];
+    }
+}
+
 // result[s][c]: returns the first shard's partial sums, now totals, `round_up(columns, V)` apart.
 template <typename T>
 const double* reduce_rows(const T& terms, int64_t rows, int64_t columns, double* memory) {
-    const int64_t shards = reduce_shards(rows), size = T::sums * round_up(columns, V);
-    parallel_for(shards, double(rows * columns * T::sums), [&](int64_t shard) {
-        const int64_t begin = rows * shard / shards, end = rows * (shard + 1) / shards;
-        reduce_shard(terms, begin, end, rows, columns, memory + shard * size);
-    });
-    for (int64_t shard = 1; shard < shards; ++shard)
-        for (int64_t i = 0; i < size; ++i) memory[i] += memory[shard * size + i];
+    reduce_blocks<T>([&](int64_t) { return terms; }, 1, rows, columns, memory);
     return memory;
 }
 

@@ -3,14 +3,10 @@
 // LRN: a pixel's channels lie side by side, so a window of channels is a handful of shifted loads from a padded row;
 // sums are taken afresh for each channel (a running sum would drift). Batch norm: two passes for mean and variance
 // (common/reduce.hpp), then one elementwise pass. Vectors run over channels throughout. Task = a block of pixels.
-#include "common/reduce.hpp"
+#include "elementwise/normalization.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
-
-constexpr int64_t kBlockFloats = 16384;
-
-constexpr int64_t block_rows(int64_t columns) { return at_least(kBlockFloats / at_least(columns, 1), 1); }
 
 // --------------------------------------------------------------------------------------- local response normalisation
 
@@ -77,73 +73,15 @@ void run_local_response_norm_backward(const LocalResponseNormBackward& a) {
 
 // ------------------------------------------------------------------------------------------------ batch normalisation
 
-// Per-channel tables, padded to whole vectors.
-struct Tables {
-    float *centre, *slope, *shift, *pull;
-    double* sums;
-};
-
 template <typename Arguments, int SUMS>
-Tables tables_of(const Arguments& a, Memory& memory) {
-    const int64_t width = round_up(a.C, V);
-    return {memory.take<float>(width), memory.take<float>(width), memory.take<float>(width), memory.take<float>(width),
-            memory.take<double>(reduce_doubles(SUMS, a.C))};
+Tables tables_by_channel(const Arguments& a, Memory& memory) {
+    return tables_of(round_up(a.C, V), reduce_doubles(SUMS, a.C), memory);
 }
-void clear(const Tables& t, int64_t channels) {
-    for (int64_t c = 0; c < round_up(channels, V); ++c) t.centre[c] = t.slope[c] = t.shift[c] = t.pull[c] = 0;
-}
-
-// out[row][c] = (in[row][c] - centre[c]) * slope[c] + shift[c] - other[row][c] * pull[c]; `other` may be absent.
-void transform(const float* in, const float* other, float* out, const Tables& t, int64_t rows, int64_t columns) {
-    const int64_t block = block_rows(columns);
-    parallel_for(ceil_div(rows, block), 3.0 * double(rows * columns), [=, &t](int64_t task) {
-        for (int64_t i = task * block; i < at_most((task + 1) * block, rows); ++i)
-            for (int64_t c0 = 0; c0 < columns; c0 += V) {
-                const int64_t c = vector_start(c0, columns), lanes = at_most(columns - c, V), at = i * columns + c;
-                vf v = (load_lanes(in + at, lanes) - load(t.centre + c)) * load(t.slope + c) + load(t.shift + c);
-                if (other) v -= load_lanes(other + at, lanes) * load(t.pull + c);
-                store_lanes(out + at, v, lanes);
-            }
-    });
-}
-
-struct Sum {
-    static constexpr int sums = 1;
-    const float* x;
-    int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
-        add_to(out[0], widen(load_lanes(x + row * columns + c, lanes)));
-    }
-};
-
-struct SquaredDeviation {
-    static constexpr int sums = 1;
-    const float *x, *centre;
-    int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
-        const vd d = widen(load_lanes(x + row * columns + c, lanes) - load(centre + c));
-        add_product(out[0], d, d);
-    }
-};
-
-// Sums of dy and of dy * (x - mean).
-struct Gradients {
-    static constexpr int sums = 2;
-    const float *dy, *x, *centre;
-    int64_t columns;
-    PELLUCID_INLINE void add(int64_t row, int64_t c, int64_t lanes, vd* out) const {
-        const vd d = widen(load_lanes(dy + row * columns + c, lanes));
-        add_to(out[0], d);
-        add_product(out[1], d, widen(load_lanes(x + row * columns + c, lanes) - load(centre + c)));
-    }
-};
-
-double inverse_deviation(float variance, double epsilon) { return 1.0 / __builtin_sqrt(double(variance) + epsilon); }
 
 void run_batch_norm(const BatchNorm& a, const Tables& t) {
     const int64_t rows = a.N * a.INNER;
     if (rows == 0) return;
-    clear(t, a.C);
+    clear(t, round_up(a.C, V));
     const double* sums = reduce_rows(Sum{a.x, a.C}, rows, a.C, t.sums);
     for (int64_t c = 0; c < a.C; ++c) a.mean[c] = t.centre[c] = float(sums[c] / double(rows));
     sums = reduce_rows(SquaredDeviation{a.x, t.centre, a.C}, rows, a.C, t.sums);
@@ -152,23 +90,23 @@ void run_batch_norm(const BatchNorm& a, const Tables& t) {
         t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
         t.shift[c] = a.beta[c];
     }
-    transform(a.x, nullptr, a.y, t, rows, a.C);
+    transform(a.x, nullptr, a.y, t, 1, rows, a.C);
 }
 
 void run_batch_norm_inference(const BatchNormInference& a, const Tables& t) {
-    clear(t, a.C);
+    clear(t, round_up(a.C, V));
     for (int64_t c = 0; c < a.C; ++c) {
         t.centre[c] = a.mean[c];
         t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
         t.shift[c] = a.beta[c];
     }
-    transform(a.x, nullptr, a.y, t, a.N * a.INNER, a.C);
+    transform(a.x, nullptr, a.y, t, 1, a.N * a.INNER, a.C);
 }
 
 // dx = gamma * inv * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * inv.
 void run_batch_norm_backward(const BatchNormBackward& a, const Tables& t) {
     const int64_t rows = a.N * a.INNER, width = round_up(a.C, V);
-    clear(t, a.C);
+    clear(t, round_up(a.C, V));
     for (int64_t c = 0; c < a.C; ++c) t.centre[c] = a.mean[c];
     const double* sums = reduce_rows(Gradients{a.dy, a.x, t.centre, a.C}, rows, a.C, t.sums);
     for (int64_t c = 0; c < a.C; ++c) {
@@ -182,7 +120,7 @@ void run_batch_norm_backward(const BatchNormBackward& a, const Tables& t) {
         t.centre[c] = float(sums[c] / double(rows));
         t.shift[c] = float(pull * double(a.mean[c]));
     }
-    if (a.dx) transform(a.dy, a.x, a.dx, t, rows, a.C);
+    if (a.dx) transform(a.dy, a.x, a.dx, t, 1, rows, a.C);
 }
 
 void run_update_running(const UpdateRunning& a) {
@@ -201,9 +139,9 @@ void run_bias_backward(const BiasBackward& a, double* memory) {
 
 const Kernel kernels::local_response_norm = kernel<run_local_response_norm>();
 const Kernel kernels::local_response_norm_backward = kernel<run_local_response_norm_backward>();
-const Kernel kernels::batch_norm = kernel<tables_of<BatchNorm, 1>, run_batch_norm>();
-const Kernel kernels::batch_norm_inference = kernel<tables_of<BatchNormInference, 0>, run_batch_norm_inference>();
-const Kernel kernels::batch_norm_backward = kernel<tables_of<BatchNormBackward, 2>, run_batch_norm_backward>();
+const Kernel kernels::batch_norm = kernel<tables_by_channel<BatchNorm, 1>, run_batch_norm>();
+const Kernel kernels::batch_norm_inference = kernel<tables_by_channel<BatchNormInference, 0>, run_batch_norm_inference>();
+const Kernel kernels::batch_norm_backward = kernel<tables_by_channel<BatchNormBackward, 2>, run_batch_norm_backward>();
 const Kernel kernels::update_running = kernel<run_update_running>();
 const Kernel kernels::bias_backward = kernel<bias_sums, run_bias_backward>();
 

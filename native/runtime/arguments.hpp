@@ -153,6 +153,16 @@
     ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C)           \
     ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, dx, maybe(N * INNER * C))                \
     ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+// Means over INNER and each of GROUPS groups of channels, for each example and OUTER.
+#define PELLUCID_GROUP_NORM(ARRAY, SIZE, REAL)                                                                        \
+    ARRAY(const float, x, N * OUTER * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)             \
+    ARRAY(float, y, N * OUTER * INNER * C) ARRAY(float, mean, N * OUTER * GROUPS)                                     \
+    ARRAY(float, variance, N * OUTER * GROUPS) SIZE(N) SIZE(OUTER) SIZE(INNER) SIZE(C) SIZE(GROUPS) REAL(epsilon)
+#define PELLUCID_GROUP_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
+    ARRAY(const float, dy, N * OUTER * INNER * C) ARRAY(const float, x, N * OUTER * INNER * C)                        \
+    ARRAY(const float, gamma, C) ARRAY(const float, mean, N * OUTER * GROUPS)                                         \
+    ARRAY(const float, variance, N * OUTER * GROUPS) ARRAY(float, dx, maybe(N * OUTER * INNER * C))                   \
+    ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(OUTER) SIZE(INNER) SIZE(C) SIZE(GROUPS) REAL(epsilon)
 #define PELLUCID_UPDATE_RUNNING(ARRAY, SIZE, REAL)                                                                    \
     ARRAY(const float, mean, COUNT) ARRAY(float, running_mean, COUNT) SIZE(COUNT) REAL(momentum)
 
@@ -246,6 +256,8 @@
     KERNEL(BatchNorm, batch_norm, PELLUCID_BATCH_NORM)                                                                \
     KERNEL(BatchNormInference, batch_norm_inference, PELLUCID_BATCH_NORM_INFERENCE)                                   \
     KERNEL(BatchNormBackward, batch_norm_backward, PELLUCID_BATCH_NORM_BACKWARD)                                      \
+    KERNEL(GroupNorm, group_norm, PELLUCID_GROUP_NORM)                                                                \
+    KERNEL(GroupNormBackward, group_norm_backward, PELLUCID_GROUP_NORM_BACKWARD)                                      \
     KERNEL(UpdateRunning, update_running, PELLUCID_UPDATE_RUNNING)                                                    \
     KERNEL(Sgd, sgd, PELLUCID_SGD)                                                                                    \
     KERNEL(Adam, adam, PELLUCID_ADAM)                                                                                 \

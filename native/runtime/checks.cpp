@@ -26,7 +26,7 @@ constexpr Limit kLimits[] = {
     {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"NESTEROV", 0, 1},
     {"DECOUPLED", 0, 1},
 };
-constexpr Limit kAny = {"", 0, kEntries};  // N, INNER, COUNT, INDICES, ROWS, TASKS, A, B
+constexpr Limit kAny = {"", 0, kEntries};  // N, OUTER, INNER, COUNT, INDICES, ROWS, TASKS, A, B
 
 Limit limit_of(const char* name) {
     for (const Choices& each : choices())
@@ -171,6 +171,7 @@ std::string size_objection(const Sizes& s) {
         if (s["GROUPS"] != 1 || !beside)
             return "windows must lie side by side, without padding, behind a convolution in one group";
     }
+    if (s.begins("group_norm") && s["C"] % s["GROUPS"]) return "channels do not divide into groups";
     const Count weights = Count(s["INPUTS"]) * s["UNITS"];
     if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= weights.value))
         return "rows or weights are too many for the compiled kernel";

@@ -43,8 +43,11 @@ _CLASS_NAMES = {
     "Conv2D": "conv2d",
     "DepthwiseConv2D": "depthwise_conv2d",
     "SeparableConv2D": "separable_conv2d",
+    "Conv2DTranspose": "conv2d_transpose",
     "Dense": "dense",
     "BatchNorm": "batch_normalization",
+    "LayerNorm": "layer_normalization",
+    "GroupNorm": "group_normalization",
 }
 
 

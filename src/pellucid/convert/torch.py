@@ -90,7 +90,11 @@ class TorchSource(Source):
 
     def _expect_known(self, layer: Layer) -> None:
         kernel = layer.params.get("kernel")
-        plain = kernel is not None and kernel.ndim in (2, 4) and layer.role in ("convolution", "dense")
+        plain = (
+            kernel is not None
+            and kernel.ndim in (2, 4)
+            and layer.role in ("convolution", "transposed convolution", "dense")
+        )
         if not plain and layer.role != "batch norm":
             kind = type(layer).__name__
             raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from PyTorch's files")

@@ -25,6 +25,8 @@ from pellucid.layers.merge import Add as Add
 from pellucid.layers.merge import Concatenate as Concatenate
 from pellucid.layers.merge import Multiply as Multiply
 from pellucid.layers.normalization import BatchNorm as BatchNorm
+from pellucid.layers.normalization import GroupNorm as GroupNorm
+from pellucid.layers.normalization import LayerNorm as LayerNorm
 from pellucid.layers.normalization import LocalResponseNorm as LocalResponseNorm
 from pellucid.layers.pool import AvgPool1D as AvgPool1D
 from pellucid.layers.pool import AvgPool2D as AvgPool2D
@@ -41,17 +43,21 @@ from pellucid.layers.shape import Permute as Permute
 from pellucid.layers.shape import Reshape as Reshape
 from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
 from pellucid.layers.table_conv import TableConv2D as TableConv2D
+from pellucid.layers.transpose import Conv2DTranspose as Conv2DTranspose
 
 AveragePooling1D = AvgPool1D
 AveragePooling2D = AvgPool2D
 BatchNormalization = BatchNorm
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution2DTranspose = Conv2DTranspose
 GlobalAveragePooling1D = GlobalAvgPool1D
 GlobalAveragePooling2D = GlobalAvgPool2D
 GlobalMaxPooling1D = GlobalMaxPool1D
 GlobalMaxPooling2D = GlobalMaxPool2D
+GroupNormalization = GroupNorm
 InputLayer = Input
+LayerNormalization = LayerNorm
 MaxPooling1D = MaxPool1D
 MaxPooling2D = MaxPool2D
 SeparableConvolution2D = SeparableConv2D

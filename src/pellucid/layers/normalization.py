@@ -1,20 +1,58 @@
-"""Layers that keep activations in range: across the batch, or across neighbouring channels."""
+"""Layers that keep activations in range: across the batch, within an example, or across neighbouring channels."""
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
 from pellucid._arguments import flag
-from pellucid.errors import ShapeError
+from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import MAX_SIDE, number, whole
+from pellucid.ops.geometry import MAX_AXES, MAX_SIDE, number, whole
 
 
-class BatchNorm(Layer):
+class Normalization(Layer):
+    """What layers share that bring numbers to mean 0 and variance 1 and then give them a scale and a shift."""
+
+    def __init__(
+        self, *, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **named: Unpack[Named]
+    ) -> None:
+        super().__init__(**named)
+        where = type(self).__name__
+        self.epsilon = number(epsilon, f"{where}: epsilon", 0.0)
+        self.center = flag(center, f"{where}: center")
+        self.scale = flag(scale, f"{where}: scale")
+        # Keras's names; no arguments yet, but whoever fills a model from a file finds them as in every other layer
+        self.gamma_initializer = initializers.get("ones")
+        self.beta_initializer = initializers.get("zeros")
+
+    def weights_shape(self, input_shape: Shape) -> Shape:
+        """That of gamma and beta. Errors: ConfigError or ShapeError where such an input cannot be normalised."""
+        return input_shape[-1:]
+
+    def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
+        shape = self.weights_shape(self.output_shape(input_shape))
+        kinds = {"gamma": self.scale, "beta": self.center}
+        self.params = {name: self.draw(f"{name}_initializer", shape, rng) for name, there in kinds.items() if there}
+        self.built = True
+
+    def gamma_beta(self, input_shape: Shape, dtype: Any = np.float32) -> tuple[Array, Array]:
+        """Scale and shift; ones and zeros where it has none."""
+        shape = self.weights_shape(input_shape)
+        gamma = self.params["gamma"] if self.scale else np.ones(shape, dtype)
+        beta = self.params["beta"] if self.center else np.zeros(shape, dtype)
+        return gamma, beta
+
+    def gradients(self, dgamma: Array, dbeta: Array) -> dict[str, Array]:
+        """Those of the parameters that there are."""
+        return {f"d{name}": d for name, d in (("gamma", dgamma), ("beta", dbeta)) if name in self.params}
+
+
+class BatchNorm(Normalization):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, for each channel.
 
     While training, mean and variance are the batch's (variance divides by the count, as in Keras), and after the step
@@ -42,27 +80,16 @@ class BatchNorm(Layer):
         scale: bool = True,
         **named: Unpack[Named],
     ) -> None:
-        super().__init__(**named)
+        super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
         self.momentum = number(momentum, "BatchNorm: momentum", 0.0, 1.0)
-        self.epsilon = number(epsilon, "BatchNorm: epsilon", 0.0)
-        self.center = flag(center, "BatchNorm: center")
-        self.scale = flag(scale, "BatchNorm: scale")
-        # Keras's names; no arguments yet, but whoever fills a model from a file finds them as in every other layer
-        self.gamma_initializer = self.moving_variance_initializer = initializers.get("ones")
-        self.beta_initializer = self.moving_mean_initializer = initializers.get("zeros")
+        self.moving_mean_initializer = initializers.get("zeros")
+        self.moving_variance_initializer = initializers.get("ones")
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
-        channels = self.output_shape(input_shape)[-1]
-        self.params = {}
-        if self.scale:
-            self.params["gamma"] = self.draw("gamma_initializer", (channels,), rng)
-        if self.center:
-            self.params["beta"] = self.draw("beta_initializer", (channels,), rng)
-        self.state = {
-            "mean": self.draw("moving_mean_initializer", (channels,), rng),
-            "variance": self.draw("moving_variance_initializer", (channels,), rng),
-        }
-        self.built = True
+        self.output_shape(input_shape)
+        kinds = ("mean", "variance")
+        self.state = {name: self.draw(f"moving_{name}_initializer", input_shape[-1:], rng) for name in kinds}
+        super().build(input_shape, rng)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if self.state and input_shape[-1] != self.state["mean"].size:
@@ -73,7 +100,7 @@ class BatchNorm(Layer):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
-        gamma, beta = self._gamma_beta()
+        gamma, beta = self.gamma_beta(x.shape, x.dtype)
         if training and self.trainable:
             y, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=self.epsilon)
             return y, (x, mean, variance, True)
@@ -84,7 +111,7 @@ class BatchNorm(Layer):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, mean, variance, from_batch = cache
-        gamma, _ = self._gamma_beta()
+        gamma, _ = self.gamma_beta(x.shape, x.dtype)
         dx: Array | None
         if from_batch:
             dx, dgamma, dbeta = ops.batch_norm_backward(dy, x, gamma, mean, variance, epsilon=self.epsilon)
@@ -93,8 +120,7 @@ class BatchNorm(Layer):
             dx = dy * (gamma / deviation) if need_dx else None
             dgamma = ops.bias_backward(dy * (x - mean)) / deviation
             dbeta = ops.bias_backward(dy)
-        grads = {"dgamma": dgamma, "dbeta": dbeta}
-        return dx if need_dx else None, {f"d{name}": grads[f"d{name}"] for name in self.params}
+        return dx if need_dx else None, self.gradients(dgamma, dbeta)
 
     def apply_state(self, cache: Cache) -> None:
         _, mean, variance, from_batch = cache
@@ -106,11 +132,129 @@ class BatchNorm(Layer):
             running += running.dtype.type(1.0 - self.momentum) * batch
         self.version += 1
 
-    def _gamma_beta(self) -> tuple[Array, Array]:
-        mean = self.state["mean"]
-        gamma = self.params["gamma"] if self.scale else np.ones_like(mean)
-        beta = self.params["beta"] if self.center else np.zeros_like(mean)
-        return gamma, beta
+
+class LayerNorm(Normalization):
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each place's own numbers.
+
+    Nothing is taken from other examples, so it does in training what it does in use.
+
+    Shapes: x (N,...) -> the same; gamma, beta: the last axes, by default (C,). Mean and variance (which divides by the
+        count) are taken over those axes.
+    axis: the last one, or the last several, all of them, e.g. (1, 2, 3) or (-3, -2, -1) for pictures; 0 is the batch.
+    Errors: ConfigError for a negative epsilon, or no axes; ShapeError for axes that are not the last of its input, or
+        another length than it was built for.
+    Source: Ba, Kiros & Hinton 2016, equations 3 and 4.
+    """
+
+    role = "layer norm"
+    caption = ("layer norm",)
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
+        several = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else (axis,)
+        least = "LayerNorm: axis"
+        if not several:
+            raise ConfigError(f"{least} must name one axis or more, got {shown(axis)}")
+        numbers = tuple(whole(each, least, MAX_AXES, least=-MAX_AXES) for each in several)
+        self.axis = numbers if isinstance(axis, Sequence) else numbers[0]
+
+    def weights_shape(self, input_shape: Shape) -> Shape:
+        rank = len(input_shape) + 1
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        axes = sorted(axis % rank for axis in given)
+        if any(not -rank <= axis < rank for axis in given) or axes != list(range(max(rank - len(axes), 1), rank)):
+            raise ShapeError(
+                f"{self.place()} normalises the last axes of its input, one or more, got axis {self.axis} for "
+                f"(N, {', '.join(map(str, input_shape))}){self.source()}"
+            )
+        return input_shape[axes[0] - 1 :]
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        shape, built = self.weights_shape(tuple(input_shape)), next(iter(self.params.values()), None)
+        if built is not None and built.shape != shape:
+            raise ShapeError(f"{self.place()} was built for {built.shape}, got {shape}{self.source()}")
+        return tuple(input_shape)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        gamma, beta = self.gamma_beta(self.output_shape(x.shape[1:]), x.dtype)
+        y, mean, variance = ops.layer_norm(x, gamma, beta, epsilon=self.epsilon)
+        return y, (x, mean, variance)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, mean, variance = cache
+        gamma, _ = self.gamma_beta(x.shape[1:], x.dtype)
+        dx, *own = ops.layer_norm_backward(dy, x, gamma, mean, variance, epsilon=self.epsilon)
+        return dx if need_dx else None, self.gradients(*own)
+
+    def detail(self) -> str:
+        return "" if self.axis == -1 else f"axis {self.axis}"
+
+
+class GroupNorm(Normalization):
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each group of channels.
+
+    They are taken over all places of one example and C / groups channels, and so do not depend on the batch.
+
+    Shapes: x (N,...,C) -> the same; gamma, beta (C,). groups: -1 for as many as channels (instance norm), as in Keras.
+    Errors: ConfigError for arguments; ShapeError for channels that do not divide into groups, or another count than it
+        was built for.
+    Source: Wu & He 2018, equations 1 to 3 and 7.
+    """
+
+    role = "group norm"
+
+    def __init__(
+        self,
+        groups: int = 32,
+        *,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        **named: Unpack[Named],
+    ) -> None:
+        super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
+        self.groups = -1 if groups == -1 else whole(groups, "GroupNorm: groups")
+
+    def groups_of(self, channels: int) -> int:
+        """How many groups so many channels are."""
+        return channels if self.groups == -1 else self.groups
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        channels, built = input_shape[-1], next(iter(self.params.values()), None)
+        if built is not None and built.size != channels:
+            raise ShapeError(f"{self.place()} was built for {built.size} channels, got {channels}{self.source()}")
+        if channels % self.groups_of(channels):
+            raise ShapeError(
+                f"{self.place()} cannot split {channels} channels{self.source()} into {self.groups} groups; "
+                "choose groups that divide the channels"
+            )
+        return tuple(input_shape)
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        gamma, beta = self.gamma_beta(self.output_shape(x.shape[1:]), x.dtype)
+        y, mean, variance = ops.group_norm(x, gamma, beta, groups=self.groups_of(x.shape[-1]), epsilon=self.epsilon)
+        return y, (x, mean, variance)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        x, mean, variance = cache
+        gamma, _ = self.gamma_beta(x.shape[1:], x.dtype)
+        groups = self.groups_of(x.shape[-1])
+        dx, *own = ops.group_norm_backward(dy, x, gamma, mean, variance, groups=groups, epsilon=self.epsilon)
+        return dx if need_dx else None, self.gradients(*own)
+
+    def detail(self) -> str:
+        return "one channel each" if self.groups == -1 else f"groups {self.groups}"
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        return ("instance norm" if self.groups == -1 else f"group norm {self.groups}",)
 
 
 class LocalResponseNorm(Layer):

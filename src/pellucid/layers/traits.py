@@ -64,9 +64,9 @@ class Traits:
     """
 
     role: ClassVar[str] = "other"
-    """What it does, in a word: "convolution", "pooling", "dense", "distance", "activation", "batch norm", "response
-    norm", "dropout", "noise", "flatten", "rearrangement", "padding", "cropping", "upsampling", "input", "merge", or
-    "other"."""
+    """What it does, in a word: "convolution", "transposed convolution", "pooling", "dense", "distance", "activation",
+    "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "flatten", "rearrangement",
+    "padding", "cropping", "upsampling", "input", "merge", or "other"."""
 
     @property
     def nonlinearity(self) -> Nonlinearity | None:

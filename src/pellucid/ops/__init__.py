@@ -31,6 +31,10 @@ from pellucid.ops.api.data import DRAWN as DRAWN
 from pellucid.ops.api.data import augment as augment
 from pellucid.ops.api.data import gather as gather
 from pellucid.ops.api.data import swap_axes as swap_axes
+from pellucid.ops.api.group_norm import group_norm as group_norm
+from pellucid.ops.api.group_norm import group_norm_backward as group_norm_backward
+from pellucid.ops.api.group_norm import layer_norm as layer_norm
+from pellucid.ops.api.group_norm import layer_norm_backward as layer_norm_backward
 from pellucid.ops.api.linear import bias_backward as bias_backward
 from pellucid.ops.api.linear import dense as dense
 from pellucid.ops.api.linear import dense_backward_input as dense_backward_input

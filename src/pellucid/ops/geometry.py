@@ -111,19 +111,20 @@ def _ints(value: object, count: int) -> tuple[int, ...] | None:
     return tuple(int(item) for item in items) if all(map(_is_int, items)) else None
 
 
-def pair(value: object, name: str) -> Pair:
+def pair(value: object, name: str, *, least: int = 1) -> Pair:
     """(rows, columns) from one int or two.
 
     >>> pair(3, "kernel_size"), pair([2, 1], "strides")
     ((3, 3), (2, 1))
 
-    Errors: ConfigError for anything but one or two ints from 1 to MAX_SIDE.
+    Errors: ConfigError for anything but one or two ints from `least` to MAX_SIDE.
     """
     both = _ints((value, value) if _is_int(value) else value, 2)
-    if both is None or min(both) < 1 or max(both) > MAX_SIDE:
+    if both is None or min(both) < least or max(both) > MAX_SIDE:
         above = f" and at most {MAX_SIDE:,}" if both is not None and max(both) > MAX_SIDE else ""
         raise ConfigError(
-            f"{name} must be a whole number of at least 1{above}, or two of them (rows, columns), got {shown(value)}"
+            f"{name} must be a whole number of at least {least}{above}, or two of them (rows, columns), "
+            f"got {shown(value)}"
         )
     return both[0], both[1]
 
@@ -279,6 +280,32 @@ def output_size(size: Pair, kernel: Pair, strides: Pair, pads: Pads = NO_PADS, d
             f'got {size[0]}x{size[1]}; use padding="same", a smaller window, or a larger picture'
         )
     return (padded[0] - spans[0]) // strides[0] + 1, (padded[1] - spans[1]) // strides[1] + 1
+
+
+def transposed_size(
+    size: Pair, kernel: Pair, strides: Pair, padding: Padding, more: Pair | None = None, dilation: Pair = (1, 1)
+) -> Pair:
+    """What a convolution of these settings makes `size` of: the output of the transposed one.
+
+    more: rows and columns beyond the least; None: what makes H * SH of "same", and at least that of "valid".
+
+    >>> transposed_size((7, 5), (2, 3), (2, 2), "same"), transposed_size((7, 5), (2, 3), (2, 2), "valid")
+    ((14, 10), (14, 11))
+    >>> transposed_size((7, 5), (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 0))
+    (14, 9)
+
+    Source: Keras's documentation of Conv2DTranspose, and PyTorch's of ConvTranspose2d.
+    """
+    spans, found = window_span(kernel, dilation), []
+    for axis, (length, span, stride) in enumerate(zip(size, spans, strides, strict=True)):
+        if padding == "same":
+            last = stride if more is None else span % 2 + more[axis]
+        else:
+            last = span + (0 if more is None else more[axis])
+            last = max(last, stride) if padding == "valid" and more is None else last
+            last -= 0 if isinstance(padding, str) else sum(padding[axis])
+        found.append((length - 1) * stride + last)
+    return found[0], found[1]
 
 
 def padded_shape(shape: Shape, pads: Pads) -> Shape:

@@ -10,19 +10,19 @@ from __future__ import annotations
 from typing import cast
 
 from pellucid.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Layer, SeparableConv2D
+from pellucid.layers.normalization import Normalization
 from pellucid.layers.weighted import Weighted
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context, Lowered
 
 
-def gamma_beta(context: Context, norm: BatchNorm) -> tuple[Array, Array]:
-    """A batch norm's scale and shift; ones and zeros where it has none."""
-    channels = norm.state["mean"].size
+def gamma_beta(context: Context, norm: Normalization, size: int) -> tuple[Array, Array]:
+    """A normalisation's scale and shift, `size` numbers each; ones and zeros where it has none."""
     gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
     return (
-        context.constant(channels, 1) if gamma is None else gamma,
-        context.constant(channels, 0) if beta is None else beta,
+        context.constant(size, 1) if gamma is None else gamma.reshape(-1),
+        context.constant(size, 0) if beta is None else beta.reshape(-1),
     )
 
 
@@ -41,7 +41,7 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
     name = cast(Weighted, first).last_kernel
     kernel, bias = cast(Array, context.parameter(first, name)), context.parameter(first, "bias")
     channels = norm.state["mean"].size
-    gamma, beta = gamma_beta(context, norm)
+    gamma, beta = gamma_beta(context, norm, channels)
     mean, variance, zeros = norm.state["mean"], norm.state["variance"], context.constant(channels, 0)
     folded = {name: context.buffer(kernel.shape), "bias": context.buffer((channels,))}
     rows, scaled = kernel.reshape(-1, channels), folded[name].reshape(-1, channels)

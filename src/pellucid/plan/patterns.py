@@ -21,6 +21,7 @@ from pellucid.layers import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    Conv2DTranspose,
     Cropping2D,
     Dense,
     DepthwiseConv2D,
@@ -29,7 +30,9 @@ from pellucid.layers import (
     GaussianNoise,
     GlobalAvgPool1D,
     GlobalAvgPool2D,
+    GroupNorm,
     Layer,
+    LayerNorm,
     LocalResponseNorm,
     MaxPool2D,
     Padding2D,
@@ -49,9 +52,11 @@ from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
 from pellucid.plan.folding import fold, gamma_beta
+from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
+from pellucid.plan.transposed_convolution import lower_conv2d_transpose
 from pellucid.plan.work import Work
 
 ACTIVATIONS = tuple(
@@ -333,7 +338,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
     if context.training and not norm.trainable:
         return None
     channels = x.shape[-1]
-    gamma, beta = gamma_beta(context, norm)
+    gamma, beta = gamma_beta(context, norm, channels)
     running_mean, running_variance = norm.state["mean"], norm.state["variance"]
     y = context.output(x.shape[1:])
     if not context.training:
@@ -364,6 +369,8 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     *(((conv, activation), lower) for conv, lower in CONVOLUTIONS for activation in ACTIVATIONS),
     *(((Dense, activation), lower_dense) for activation in ACTIVATIONS),
     *(((conv,), lower) for conv, lower in CONVOLUTIONS),
+    *(((Conv2DTranspose, activation), lower_conv2d_transpose) for activation in ACTIVATIONS),
+    ((Conv2DTranspose,), lower_conv2d_transpose),
     ((Dense,), lower_dense),
     *(((activation,), lower_activation) for activation in ACTIVATIONS),
     ((Softmax,), lower_softmax),
@@ -378,6 +385,8 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
     ((BatchNorm,), lower_batch_norm),
+    ((LayerNorm,), lower_layer_norm),
+    ((GroupNorm,), lower_group_norm),
     ((ScaledTanh,), lower_scaled_tanh),
     ((Subsampling2D,), lower_subsampling2d),
     ((TableConv2D,), lower_table_conv2d),

@@ -1,4 +1,4 @@
-"""Normalisation across channels (AlexNet's) and across the batch."""
+"""Normalisation across channels (AlexNet's), across the batch, and across groups of an example's numbers."""
 
 from __future__ import annotations
 
@@ -79,6 +79,53 @@ def batch_norm_backward(
     if dx is not None:
         rows = x.size // x.shape[-1]
         dx[...] = gamma * inverse * (dy - dbeta / rows - xhat * (dgamma / rows))
+
+
+def _grouped(x: Array, groups: int) -> Array:
+    """Shapes: x (N,OUTER,...,C) -> (N,OUTER,INNER,G,C/G)."""
+    return x.reshape(*x.shape[:2], -1, groups, x.shape[-1] // groups)
+
+
+_GROUPED = call("64 x 56x56x64, 32 groups", x=(64, 1, 56, 56, 64), mean=(64, 1, 32), epsilon=1e-3)
+_LAYER = call("64 x 56x56x64, each place", x=(64, 56 * 56, 64), mean=(64, 56 * 56, 1), epsilon=1e-3)
+
+
+@op(passes={"x": 2}, typical=[_GROUPED, _LAYER])
+def group_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, variance: Array, *, epsilon: float) -> None:
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, of each group of channels of x (N,OUTER,...,C).
+
+    Mean and biased variance (N,OUTER,G) are taken over all axes between OUTER and C, and the group's channels.
+    """
+    grouped = _grouped(x, mean.shape[-1])
+    mean[...] = grouped.mean(axis=(2, 4), dtype=np.float64)
+    variance[...] = grouped.var(axis=(2, 4), dtype=np.float64)
+    xhat = (grouped - mean[:, :, None, :, None]) / np.sqrt(variance + epsilon)[:, :, None, :, None]
+    y[...] = xhat.reshape(x.shape) * gamma + beta
+
+
+@op(passes={"dy": 2, "x": 2}, typical=[_GROUPED, _LAYER])
+def group_norm_backward(
+    dy: Array,
+    x: Array,
+    gamma: Array,
+    mean: Array,
+    variance: Array,
+    dx: Array | None,
+    dgamma: Array,
+    dbeta: Array,
+    *,
+    epsilon: float,
+) -> None:
+    """dx = (g - mean(g) - xhat * mean(g * xhat)) / std, g = gamma * dy; dgamma = sum(dy * xhat); dbeta = sum(dy)."""
+    groups = mean.shape[-1]
+    inverse = (1 / np.sqrt(variance + epsilon))[:, :, None, :, None]
+    xhat = (_grouped(x, groups) - mean[:, :, None, :, None]) * inverse
+    dgamma[...] = (dy * xhat.reshape(x.shape)).sum(axis=_all_but_last(x), dtype=np.float64)
+    dbeta[...] = dy.sum(axis=_all_but_last(x), dtype=np.float64)
+    if dx is not None:
+        g = _grouped(dy * gamma, groups)
+        centred = g - g.mean(axis=(2, 4), keepdims=True) - xhat * (g * xhat).mean(axis=(2, 4), keepdims=True)
+        dx[...] = (centred * inverse).reshape(x.shape)
 
 
 @op(passes={"running_mean": 2}, typical=[call("512", mean=(512,), momentum=0.99)])

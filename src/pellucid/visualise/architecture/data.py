@@ -16,10 +16,16 @@ INPUT, CONVOLUTION, POOLING, DENSE, OTHER = "input", "convolution", "pooling", "
 MAX_ROWS = 4
 """Groups of a convolution that are drawn apart; more are only written."""
 
-KINDS = {"convolution": CONVOLUTION, "pooling": POOLING, "dense": DENSE, "distance": DENSE}
+KINDS = {
+    "convolution": CONVOLUTION,
+    "transposed convolution": CONVOLUTION,
+    "pooling": POOLING,
+    "dense": DENSE,
+    "distance": DENSE,
+}
 """Of boxes, by their layers' roles; all others are OTHER."""
 
-NOTED = ("activation", "batch norm", "response norm", "dropout", "merge")
+NOTED = ("activation", "batch norm", "layer norm", "group norm", "response norm", "dropout", "merge")
 """Roles of layers that are written under the box before, as long as they keep every number's place."""
 
 

@@ -44,7 +44,7 @@ def view_of(graph: Graph) -> View | None:
     for visit in graph.walk():
         read = [views[i] for i in visit.inputs]
         seen = [view for view in read if view is not None]
-        moved = visit.layer.role in ("rearrangement", "upsampling")
+        moved = visit.layer.role in ("rearrangement", "upsampling", "transposed convolution")
         if len(seen) < len(read) or len(visit.output_shape) != 3 or moved:
             views[visit.number] = None
             continue

@@ -1,0 +1,45 @@
+"""Transposed convolution as native steps: a convolution's gradient of its input, and back that convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pellucid import ops
+from pellucid.layers import Conv2DTranspose, Layer
+from pellucid.ops import native
+from pellucid.ops.geometry import Array
+from pellucid.plan.lowered import Context, Lowered, activation_behind
+from pellucid.plan.work import Work
+
+
+def lower_conv2d_transpose(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
+    """transposed convolution + bias + activation; the last two in passes of their own over the result."""
+    conv, x = cast(Conv2DTranspose, layers[0]), before.y
+    kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
+    activation = activation_behind(conv, layers[1:])
+    if kernel is None or activation is None or activation[0] == "softmax":
+        return None
+    (kind, numbers), settings = activation, conv.options(x.shape[1:])
+    z = context.output(conv.output_shape(x.shape[1:]))
+    apart = context.training and kind in ops.READ_INPUT  # the gradient reads the sums
+    y = context.output(z.shape[1:]) if apart else z
+    forward: list[Work] = [native.conv2d_backward_input(x, kernel, z, **settings)]
+    if bias is not None:  # as a batch norm that only shifts: (z - 0) * 1 / sqrt(1 + 0) + bias
+        one, zero = context.constant(bias.size, 1), context.constant(bias.size, 0)
+        forward.append(native.batch_norm_inference(z, one, bias, zero, one, z, epsilon=0.0))
+    if kind != "linear":
+        forward.append(native.activation(z, y, kind, **numbers))
+
+    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+        dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
+        work: list[Work] = [] if kind == "linear" else [native.activation_backward(dy, z, dy, kind, **numbers)]
+        if dbias is not None:
+            work.append(native.bias_backward(dy, dbias))
+        if dkernel is not None:
+            work.append(native.conv2d_backward_kernel(dy, x, dkernel, **settings))
+        if dx is not None:
+            work.append(native.conv2d(dy, kernel, None, dx, **settings))
+        return work
+
+    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart)
