@@ -288,13 +288,10 @@ def transposed_size(
     """What a convolution of these settings makes `size` of: the output of the transposed one.
 
     more: rows and columns beyond the least; None: what makes H * SH of "same", and at least that of "valid".
-
     >>> transposed_size((7, 5), (2, 3), (2, 2), "same"), transposed_size((7, 5), (2, 3), (2, 2), "valid")
     ((14, 10), (14, 11))
     >>> transposed_size((7, 5), (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 0))
     (14, 9)
-
-    Source: Keras's documentation of Conv2DTranspose, and PyTorch's of ConvTranspose2d.
     """
     spans, found = window_span(kernel, dilation), []
     for axis, (length, span, stride) in enumerate(zip(size, spans, strides, strict=True)):

@@ -61,4 +61,5 @@ def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     ]
     if missing:
         raise ConfigError(f"a {config['type']} cannot become a {kind}, which needs {', '.join(missing)} too")
-    return {"type": kind, **kept}
+    own = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+    return {"type": kind, **own, **kept}
