@@ -220,6 +220,11 @@ def test_drawings_say_what_is_read_from_elsewhere() -> None:
 
 MERGES = {
     "Add": (lambda: layers.Add(), [(4, 3, 2)] * 3, lambda *x: x[0] + x[1] + x[2]),
+    "Multiply-channels": (
+        lambda: layers.Multiply(),
+        [(4, 3, 2), (2,), (4, 3, 2)],
+        lambda *x: x[0] * x[1][:, None, None] * x[2],
+    ),
     "Multiply": (lambda: layers.Multiply(), [(4, 3, 2)] * 3, lambda *x: x[0] * x[1] * x[2]),
     "Concatenate": (lambda: layers.Concatenate(), [(4, 3, 2), (4, 3, 5)], lambda *x: np.concatenate(x, 3)),
     "Concatenate-rows": (lambda: layers.Concatenate(1), [(4, 3), (2, 3)], lambda *x: np.concatenate(x, 1)),
@@ -255,6 +260,26 @@ def test_merging_layers_keep_what_layers_promise(name: str) -> None:
         assert np.isclose((above - below) / 2e-5, (d * direction).sum(), rtol=1e-4, atol=1e-4)
     again = layers.from_config(layer.config())
     assert type(again) is type(layer) and again.config() == layer.config()
+
+
+def test_squeeze_and_excite_multiplies_channels_by_what_their_means_say(tmp_path: Path) -> None:
+    inputs = Input((8, 6, 3))
+    maps = layers.Conv2D(12, 3, name="maps")(inputs)
+    model = Model(inputs, layers.Dense(4)(layers.GlobalAvgPool2D()(layers.SqueezeExcite(4, name="se")(maps))))
+    x = model.get_layer("maps")(X)
+    gate = model.get_layer("se_expand")(model.get_layer("se_reduce")(x.mean(axis=(1, 2))))
+    assert model.get_layer("se_reduce").units == 3 and (gate > 0).all() and (gate < 1).all()
+    traced = pellucid.trace(model, X)
+    np.testing.assert_allclose(traced["se"].output, x * gate[:, None, None], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(traced.outputs, model.predict(X), rtol=1e-5, atol=1e-6)
+    assert pellucid.check_gradients(model).ok
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(pellucid.load(tmp_path / "m.safetensors").predict(X), model.predict(X))
+    assert layers.SqueezeExcite(filters=5)(layers.SqueezeExcite(100)(Input((8, 6, 3)))).shape == (8, 6, 3)
+    with pytest.raises(ConfigError, match="block of layers"):
+        layers.SqueezeExcite()(X)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="takes maps"):
+        layers.SqueezeExcite()(Input((6,)))
 
 
 # ----------------------------------------------------------------------------------------------------- several outputs

@@ -18,6 +18,7 @@ from pellucid.layers.penalty import L1 as L1
 from pellucid.layers.penalty import L1L2 as L1L2
 from pellucid.layers.penalty import L2 as L2
 from pellucid.layers.penalty import Penalty as Penalty
+from pellucid.layers.squeeze_excite import SqueezeExcite as SqueezeExcite
 from pellucid.layers.traits import Nonlinearity as Nonlinearity
 
 NAMES: dict[str, type[Layer]] = {name: cls for name, cls in vars(names).items() if isinstance(cls, type)}
@@ -44,6 +45,6 @@ if not TYPE_CHECKING:  # which sees what is imported "as" itself
         {
             *NAMES,
             *("L1", "L1L2", "L2", "LAYERS", "Cache", "GradientCheck", "Key", "Layer", "Nonlinearity", "Penalty"),
-            *("check_gradients", "from_config"),
+            *("SqueezeExcite", "check_gradients", "from_config"),
         }
     )

@@ -59,25 +59,30 @@ class Add(Merge):
 
 
 class Multiply(Merge):
-    """The product of values of one shape, number by number.
+    """The product of values of one shape, number by number; a row (N, C) multiplies each channel of maps by its number.
 
-    Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...).
+    Shapes: [x1 (N, ..., C), x2 (N, ..., C) or (N, C), ...] -> (N, ..., C).
     """
 
     caption = ("*",)
 
+    def output_shape(self, input_shape: Any) -> Shape:
+        shapes = self._several(input_shape)
+        whole = max(shapes, key=len)
+        return whole if all(shape in (whole, whole[-1:]) for shape in shapes) else super().output_shape(shapes)
+
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        self.output_shape([each.shape[1:] for each in x])
-        product = x[0] * x[1]
-        for each in x[2:]:
-            product *= each
-        return product, list(x)
+        whole = self.output_shape([each.shape[1:] for each in x])
+        laid = [each.reshape(len(each), *(1,) * (len(whole) + 1 - each.ndim), *each.shape[1:]) for each in x]
+        return math.prod(laid[1:], start=laid[0]), laid
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
         if not need_dx:
             return None, {}
         others = ([x for k, x in enumerate(cache) if k != i] for i in range(len(cache)))
-        return [math.prod(rest, start=dy) for rest in others], {}
+        products = [math.prod(rest, start=dy) for rest in others]
+        places = tuple(range(1, dy.ndim - 1))
+        return [d if x.shape == d.shape else d.sum(axis=places) for d, x in zip(products, cache, strict=True)], {}
 
 
 class Concatenate(Merge):
