@@ -78,6 +78,14 @@ PELLUCID_INLINE vf activated(vf v, int64_t kind, const Numbers& n) {
     return kind == kSigmoid ? vsigmoid(v) : kind == kTanh ? vtanh(v) : v;
 }
 
+// Of a kind that is known when it runs: relu costs a comparison, and the others a call.
+__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, const Numbers& n) { *v = activated(*v, kind, n); }
+PELLUCID_INLINE vf activated_any(vf v, int64_t kind, const Numbers& n) {
+    if (kind == kRelu) return rectified(v);
+    if (kind != kLinear) activate_slowly(&v, kind, n);
+    return v;
+}
+
 // f'(x) of an activation that reads its input, by x.
 PELLUCID_INLINE vf derivative(vf v, int64_t kind) {
     if (kind == kHardSilu) {

@@ -76,7 +76,7 @@ PELLUCID_INLINE void pool_max(const Window& w) {
         for (int64_t t = 1; t < taps; ++t) {
             take_larger(load(row[t] + c), TAPS ? index[TAPS ? t : 0] : vi{} + w.index[t], best, winner);
         }
-        if (kind != kLinear) best = activated(best, kind, numbers);
+        best = activated_any(best, kind, numbers);
         store_lanes(y + c, best, lanes);
         if (PLACES) {
             if (kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
@@ -147,7 +147,7 @@ __attribute__((noinline)) void quad(const Quad& q) {
         } else {
             best = largest(window);
         }
-        if (q.kind != kLinear) best = activated(best, q.kind, q.numbers);
+        best = activated_any(best, q.kind, q.numbers);
         const int64_t lanes = at_most(q.columns - v * V, V);
         store_lanes(q.y + v * V, best, lanes);
         if (!PLACES) continue;

@@ -101,7 +101,7 @@ inline void finish_dots(const float* sums, int64_t m, float* const* out, int64_t
             load_transposed<1>(sums + lane, V, w);
             sum += (w[0][0] + w[1][0]) + (w[2][0] + w[3][0]);
         }
-        store(total, activated(sum + load(bias), e.activation, e.numbers));
+        store(total, activated_any(sum + load(bias), e.activation, e.numbers));
         for (int64_t i = 0; i < at_most(m - n, V / kDots); ++i)
             for (int64_t c = 0; c < dots; ++c) out[n + i][column + c] = total[i * kDots + c];
     }

@@ -78,7 +78,7 @@ struct Stream {
 
 PELLUCID_INLINE vf finish(const Epilogue& e, vf v, const float* bias, int64_t lanes) {
     if (e.bias) v += load_lanes(bias, lanes);
-    return activated(v, e.activation, e.numbers);
+    return activated_any(v, e.activation, e.numbers);
 }
 
 constexpr int64_t kPackGroups = 64;

@@ -17,10 +17,6 @@ struct Output {
     const float* addend = nullptr;  // pictures like data, added before the activation; none where pooled
 };
 
-__attribute__((noinline)) void activate_slowly(vf* v, int64_t kind, Numbers numbers) {
-    *v = activated(*v, kind, numbers);
-}
-
 // One vector of channels of one tile: the transform back, bias, activation; `to` is the tile's corner. With WHOLE all
 // of the tile lies in the picture and all lanes are channels.
 struct Corner {

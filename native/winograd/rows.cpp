@@ -190,7 +190,7 @@ __attribute__((noinline)) void block(const Block& b) {
             } else {
                 best = largest(window) + bias;
             }
-            if (b.kind != kLinear) best = activated(best, b.kind, b.numbers);
+            best = activated_any(best, b.kind, b.numbers);
             store(b.y + (2 * c + half) * V, best);
             if (!PLACES) continue;
             if (b.kind == kRelu) winner |= ~(best > 0.0f) & kNoPlace;
