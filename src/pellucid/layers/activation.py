@@ -201,7 +201,7 @@ class PReLU(Layer):
     ) -> None:
         super().__init__(**named)
         self.alpha_initializer = within("PReLU: alpha_initializer", initializers.get, alpha_initializer)
-        axes = () if shared_axes is None else (shared_axes,) if isinstance(shared_axes, int) else tuple(shared_axes)
+        axes = () if shared_axes is None else shared_axes if isinstance(shared_axes, list | tuple) else (shared_axes,)
         self.shared_axes = tuple(whole(axis, "PReLU: shared_axes") for axis in axes)
 
     def _alpha_shape(self, input_shape: Shape) -> Shape:
