@@ -21,7 +21,6 @@ from pellucid.zoo.googlenet import MODULES
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-SMALL = (2, 1, 2, 1)
 TWINS: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "resnet18": ({"filters": 8}, lambda: branches.resnet((2, 2, 2, 2), False, 8, 7)),
     "resnet34": ({"filters": 4}, lambda: branches.resnet((3, 4, 6, 3), False, 4, 7)),
@@ -29,6 +28,8 @@ TWINS: dict[str, tuple[dict[str, Any], Callable[[], Any]]] = {
     "squeezenet1_0": ({}, lambda: branches.squeezenet(96, 7, (4, 8), 7)),
     "squeezenet1_1": ({}, lambda: branches.squeezenet(64, 3, (3, 5), 7)),
     "googlenet": ({}, lambda: branches.googlenet(MODULES, 7)),
+    "mobilenet-v2": ({"width": 0.25}, lambda: branches.mobilenet_v2((8, 8, 8, 16, 24, 40, 80), 7)),
+    **{name: ({}, lambda form=form: branches.efficientnet_lite(*form, 7)) for name, form in branches.LITES.items()},
     "densenet121": ({"growth": 4}, lambda: branches.densenet((6, 12, 24, 16), 4, 7)),
 }
 """Our options and PyTorch's twin of each, with 7 classes."""

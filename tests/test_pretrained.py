@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from PIL import Image
 from torch_networks import scramble
 
 from pellucid import zoo
-from pellucid.convert import PUBLISHED, SCALINGS, imagenet_names, published
+from pellucid.convert import PUBLISHED, SCALINGS, imagenet_names, locate, published
+from pellucid.datasets.pictures import read_picture
 from pellucid.errors import CheckpointError, ConfigError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -73,7 +75,7 @@ def test_published_weights_are_those_of_a_network_or_a_file() -> None:
     assert published("vgg16").file.endswith("397923af.pth") and published("VGG16_BN").network == "vgg16_bn"
     assert published("squeezenet1-1") is published(FILE) is PUBLISHED[FILE]
     for one in PUBLISHED.values():
-        assert one.licence and one.scaling in SCALINGS
+        assert one.licence and one.scaling in SCALINGS and one.model in zoo.NAMES
 
 
 def test_the_classes_of_imagenet() -> None:
@@ -113,3 +115,31 @@ def test_the_command_predicts_with_published_weights(command: Command, stand_in:
     status, _, err = command("predict", "resnet20", tmp_path / "orange.png")
     assert status == 1 and "'resnet20' has no published weights" in err
     assert command("predict", "resnet21", tmp_path / "orange.png")[0] == 1
+
+
+REAL = {
+    "mobilenet-v2": lambda: branches.mobilenet_v2(branches.MOBILE, 1000),
+    **{name: lambda form=form: branches.efficientnet_lite(*form, 1000) for name, form in branches.LITES.items()},
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_published_weights_see_what_is_in_photographs(name: str) -> None:
+    """Logits as PyTorch's to 1e-4 and the same first five; the cat is a cat, the coffee an espresso."""
+    file, photos = locate(published(name)), Path(os.environ.get("PELLUCID_DATA", ""), "photos")
+    if file is None or not photos.is_dir():
+        pytest.skip(f"the published weights of {name}, or the photographs, are not on this machine")
+    module = REAL[name]()
+    module.load_state_dict(torch.load(file, weights_only=True))
+    model = zoo.build(name, weights="imagenet")
+    side = model.input_shape[0]
+    seen = {}
+    for photo in sorted(photos.iterdir()):
+        pixels = read_picture(photo, (side, side), 3, model.preprocessing.resize)[None]
+        with torch.no_grad():
+            logits = module.eval()(torch.from_numpy(model.scaled(pixels)).permute(0, 3, 1, 2))
+        wanted, found = torch.log_softmax(logits.double(), 1)[0].numpy(), np.log(model.predict(pixels)[0])
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+        assert (np.argsort(-found)[:5] == np.argsort(-wanted)[:5]).all()
+        seen[photo.stem] = imagenet_names()[int(found.argmax())]
+    assert "cat" in seen["chelsea"].split() and seen["coffee"] == "espresso"

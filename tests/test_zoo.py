@@ -229,6 +229,10 @@ def test_published_parameter_counts_with_dense_layers(name: str, options: dict[s
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("mobilenet-v2", 3_504_872),
+        ("efficientnet-lite0", 4_652_008),
+        ("efficientnet-lite1", 5_416_680),
+        ("efficientnet-lite2", 6_092_072),
         ("resnet18", 11_689_512),
         ("resnet34", 21_797_672),
         ("resnet50", 25_557_032),
@@ -240,7 +244,10 @@ def test_published_parameter_counts_with_dense_layers(name: str, options: dict[s
     ],
 )
 def test_published_counts_of_trained_numbers(name: str, expected: int) -> None:
-    """torchvision's meta["num_params"]. resnet56: He et al. 2016, table 6 (0.85M), with projections and their norms."""
+    """torchvision's meta["num_params"]; of the Lites, the trained numbers in the published files.
+
+    resnet56: He et al. 2016, table 6 (0.85M), with projections and their norms.
+    """
     model = zoo.build(name)
     assert sum(array.size for layer in model.layers for array in layer.params.values()) == expected
 
@@ -288,6 +295,8 @@ OTHER_VALUES = {
     **{name: {"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5} for name in zoo.NAMES if "resnet" in name},
     **{name: {"dropout": 0.1, "decay": 0.01} for name in ("squeezenet1_0", "squeezenet1_1")},
     "googlenet": {"dropout": 0.1, "momentum": 0.5},
+    "mobilenet-v2": {"width": 0.5, "dropout": 0.1, "decay": 0.01, "momentum": 0.5},
+    **{name: {"dropout": 0.1, "decay": 0.01, "momentum": 0.5} for name in zoo.NAMES if "lite" in name},
     "densenet121": {"blocks": (1, 2), "growth": 3, "decay": 0.01, "momentum": 0.5},
     "lenet5": {"activation": "tanh"},
     "lenet5-published": {"codes": "random"},

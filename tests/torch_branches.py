@@ -163,3 +163,88 @@ def densenet(blocks: Sequence[int], growth: int, classes: int) -> Any:
             maps //= 2
     layers |= {"norm5": nn.BatchNorm2d(maps), "relu5": nn.ReLU(), "average": _average()}
     return named(features=named(**layers), classifier=nn.Linear(maps, classes))
+
+
+def active(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> Any:
+    """MobileNetV2's ConvBNReLU."""
+    return nn.Sequential(conv(inputs, outputs, size, stride, groups), nn.BatchNorm2d(outputs), nn.ReLU6())
+
+
+class Inverted(nn.Module):
+    """MobileNetV2's block."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        layers = [active(inputs, wide, 1)] if expansion > 1 else []
+        layers += [active(wide, wide, 3, stride, wide), conv(wide, outputs, 1), nn.BatchNorm2d(outputs)]
+        self.conv, self.added = nn.Sequential(*layers), stride == 1 and inputs == outputs
+
+    def forward(self, x: Any) -> Any:
+        return x + self.conv(x) if self.added else self.conv(x)
+
+
+def mobilenet_v2(filters: Sequence[int], classes: int) -> Any:
+    """filters: of the seven stages."""
+    features, inputs = [active(3, 32, 3, 2)], 32
+    shape = ((1, 1, 1), (6, 2, 2), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))
+    for outputs, (expansion, blocks, stride) in zip(filters, shape, strict=True):
+        for block in range(blocks):
+            features.append(Inverted(inputs, outputs, 1 if block else stride, expansion))
+            inputs = outputs
+    features.append(active(inputs, 1280, 1))
+    classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+    return named(features=nn.Sequential(*features), average=_average(), classifier=classifier)
+
+
+class Same(nn.Conv2d):
+    """A convolution with TensorFlow's padding: the odd row comes last."""
+
+    def forward(self, x: Any) -> Any:
+        size, stride = self.kernel_size[0], self.stride[0]
+        sides = [max((-(-side // stride) - 1) * stride + size - side, 0) for side in (x.shape[3], x.shape[2])]
+        x = F.pad(x, [part for side in sides for part in (side // 2, side - side // 2)])
+        return F.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+
+def same(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> Any:
+    return Same(inputs, outputs, size, stride, groups=groups, bias=False)
+
+
+class LiteBlock(nn.Module):
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        self.expands, self.added = expansion > 1, stride == 1 and inputs == outputs
+        if self.expands:
+            self._expand_conv, self._bn0 = same(inputs, wide, 1), nn.BatchNorm2d(wide, eps=1e-3)
+        self._depthwise_conv, self._bn1 = same(wide, wide, size, stride, wide), nn.BatchNorm2d(wide, eps=1e-3)
+        self._project_conv, self._bn2 = same(wide, outputs, 1), nn.BatchNorm2d(outputs, eps=1e-3)
+
+    def forward(self, x: Any) -> Any:
+        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(y)))))
+        return x + y if self.added else y
+
+
+def efficientnet_lite(filters: Sequence[int], blocks: Sequence[int], classes: int) -> Any:
+    """filters, blocks: of the seven stages."""
+    made, inputs = [], 32
+    shape = ((1, 1, 3), (6, 2, 3), (6, 2, 5), (6, 2, 3), (6, 1, 5), (6, 2, 5), (6, 1, 3))
+    for outputs, count, (expansion, stride, size) in zip(filters, blocks, shape, strict=True):
+        for block in range(count):
+            made.append(LiteBlock(inputs, outputs, size, 1 if block else stride, expansion))
+            inputs = outputs
+    stem = {"_conv_stem": same(3, 32, 3, 2), "_bn0": nn.BatchNorm2d(32, eps=1e-3), "relu0": nn.ReLU6()}
+    head = {"_conv_head": same(inputs, 1280, 1), "_bn1": nn.BatchNorm2d(1280, eps=1e-3), "relu1": nn.ReLU6()}
+    return named(**stem, _blocks=nn.Sequential(*made), **head, average=_average(), _fc=nn.Linear(1280, classes))
+
+
+LITES = {
+    "efficientnet-lite0": ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
+    "efficientnet-lite1": ((16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
+    "efficientnet-lite2": ((16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
+}
+"""Filters and blocks of each stage."""
+
+MOBILE = (16, 24, 32, 64, 96, 160, 320)

@@ -29,6 +29,8 @@ from pellucid.zoo.alexnet import alexnet as alexnet
 from pellucid.zoo.alexnet_owt import alexnet_owt as alexnet_owt
 from pellucid.zoo.vgg import vgg11 as vgg11, vgg13 as vgg13, vgg16 as vgg16, vgg19 as vgg19
 from pellucid.zoo.photo_net import photo_net as photo_net
+from pellucid.zoo.inverted import mobilenet_v2 as mobilenet_v2, efficientnet_lite0 as efficientnet_lite0
+from pellucid.zoo.inverted import efficientnet_lite1 as efficientnet_lite1, efficientnet_lite2 as efficientnet_lite2
 from pellucid.zoo.residual import resnet20 as resnet20, resnet56 as resnet56
 from pellucid.zoo.squeezenet import squeezenet1_0 as squeezenet1_0, squeezenet1_1 as squeezenet1_1
 from pellucid.zoo.googlenet import googlenet as googlenet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.layers import BatchNorm, Conv2D
+from pellucid.layers import BatchNorm, Conv2D, DepthwiseConv2D, Layer
 from pellucid.layers.penalty import L2, Penalty
 from pellucid.layers.symbolic import Symbolic
 
@@ -16,12 +16,11 @@ def l2(decay: float) -> Penalty | None:
 
 def normed(
     x: Symbolic,
-    filters: int,
+    filters: int | None,
     size: int,
     strides: int = 1,
     padding: Any = None,
     *,
-    groups: int = 1,
     name: str,
     decay: float = 0.0,
     momentum: float = 0.9,
@@ -29,19 +28,19 @@ def normed(
 ) -> Symbolic:
     """The convolution `name`, without bias, and the batch norm `name`_norm.
 
-    padding: as Conv2D takes it; None keeps the size where strides are 1, in PyTorch's way: size // 2 on every side.
+    filters: None for one that sees one channel, for each. padding: as Conv2D takes it; None keeps the size where
+    strides are 1, in PyTorch's way: size // 2 on every side.
     decay: of the kernel. momentum, epsilon: of the norm.
     """
-    conv = Conv2D(
-        filters,
-        size,
-        strides,
-        size // 2 if padding is None else padding,
-        groups=groups,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=l2(decay),
-        name=name,
-    )
+    sliding, start, penalty = (size, strides, size // 2 if padding is None else padding), "he_normal", l2(decay)
+    conv: Layer
+    if filters is None:
+        conv = DepthwiseConv2D(
+            *sliding, depthwise_initializer=start, depthwise_regularizer=penalty, use_bias=False, name=name
+        )
+    else:
+        conv = Conv2D(
+            filters, *sliding, kernel_initializer=start, kernel_regularizer=penalty, use_bias=False, name=name
+        )
     value: Symbolic = BatchNorm(momentum=momentum, epsilon=epsilon, name=f"{name}_norm")(conv(x))
     return value
