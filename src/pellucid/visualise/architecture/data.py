@@ -25,7 +25,7 @@ KINDS = {
 }
 """Of boxes, by their layers' roles; all others are OTHER."""
 
-NOTED = ("activation", "batch norm", "layer norm", "group norm", "response norm", "dropout", "merge")
+NOTED = ("activation", "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "merge")
 """Roles of layers that are written under the box before, as long as they keep every number's place."""
 
 

@@ -103,9 +103,9 @@ def draw_nodes(model: Model, lang: str | None = None) -> Drawing:
     arrays: list[tuple[Shape, Layer | None, Shape]] = [(model.input_shape, None, ())]
     for visit in model.graph.walk():
         own, before, shape = visit.layer, visit.input_shape, visit.output_shape
-        if own.role == "dense" or own.window() is not None:
+        if (own.role == "dense" and len(before) == 1) or own.window() is not None:
             arrays.append((shape, own, before))
-        elif own.role != "flatten" and shape != before:
+        elif own.role != "flatten" and not visit.keeps_place:
             raise ConfigError(f"{own.place()} is not drawn node by node; take the style blocks")
     columns = [_column(shape, layer) for shape, layer, _ in arrays]
     links = [() if own is None or own.role == "dense" else links_of(own, before) for _, own, before in arrays]

@@ -134,7 +134,7 @@ def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names:
         known = sorted(name for name, kind in LAYERS.items() if kind.role in _PARTS)
         raise ConfigError(f"{layer.place()} cannot be taken apart; these layers can: {', '.join(known)}")
     at = _checked(layer, position, y)
-    one_row = x.ndim == 2 and layer.window() is not None  # (W, C) as a picture one pixel high
+    one_row = x.ndim == 2 and (layer.window() is not None or layer.role == "pooling")  # (W, C) one pixel high
     parts = take_apart(layer, x[None] if one_row else x, (0, *at) if one_row else at)
     parts = {"before": parts.get("total", 0.0), **parts}
     if layer.nonlinearity is not None:
@@ -247,7 +247,7 @@ _POOLED = {"max": "max", "mean": "average", "sum": "sum"}
 
 
 def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
-    channel, place = at[-1], at[:-1] or (0, 0)
+    channel, place = at[-1], at[:-1] if len(at) == 3 else (0, 0)
     whole = (x.shape[0], x.shape[1]), (1, 1), (1, 1)
     window = _window(x, place, layer.window() or whole, layer.pads(x.shape), math.nan)
     patch, inside = window["patch"][:, :, channel : channel + 1], window["inside"][:, :, None]
