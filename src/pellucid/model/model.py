@@ -146,7 +146,8 @@ class Model(Network, Shown):
             augment=text_of(augment),
             cache_features=flag(cache_features, "cache_features"),
         )
-        change = augment if augment is None or callable(augment) else Augmentation.of(augment)
+        own = augment is None or (callable(augment) and not isinstance(augment, type))
+        change = augment if own else Augmentation.of(augment)
         examples, held = make_examples(
             self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
         )
