@@ -203,6 +203,18 @@ OTHERS: Variants = {
     ),
     "activation_tanh": ("activation", {"x": (9, 21, 23, 15), "kind": "tanh"}),
     "activation_backward_sigmoid": ("activation_backward", {"dy": (9, 21, 23, 15), "kind": "sigmoid"}),
+    "batch_norm_addend": (
+        "batch_norm", {"x": (9, 21, 23, 45), "addend": (9, 21, 23, 45), "activation": "relu", "epsilon": 1e-3},
+    ),
+    "batch_norm_backward_activation": (
+        "batch_norm_backward",
+        {"x": (9, 21, 23, 13), "beta": (13,), "activation": "leaky_relu", "slope": 0.1, "epsilon": 1e-3},
+    ),
+    "batch_norm_backward_addend": (
+        "batch_norm_backward",
+        {"x": (9, 21, 23, 13), "y": (9, 21, 23, 13), "daddend": (9, 21, 23, 13), "activation": "relu",
+         "epsilon": 1e-3},
+    ),
     "dense": ("dense", {"x": (9, 700), "kernel": (700, 45), "activation": "sigmoid"}),
     "sgd": ("sgd", {"param": (50_001,), "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     # far above the square of `mean`, which is not the mean of what `square` has summed

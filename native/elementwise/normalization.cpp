@@ -1,8 +1,8 @@
-// Local response normalisation, batch normalisation, the running means it keeps, and the gradient of a bias.
+// Local response normalisation, the running means that batch norm keeps, and the gradient of a bias.
 //
 // LRN: a pixel's channels lie side by side, so a window of channels is a handful of shifted loads from a padded row;
-// sums are taken afresh for each channel (a running sum would drift). Batch norm: two passes for mean and variance
-// (common/reduce.hpp), then one elementwise pass. Vectors run over channels throughout. Task = a block of pixels.
+// sums are taken afresh for each channel (a running sum would drift). Vectors run over channels throughout. Task = a block of
+// pixels.
 #include "elementwise/normalization.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
@@ -71,58 +71,6 @@ void run_local_response_norm_backward(const LocalResponseNormBackward& a) {
                  [&](int64_t task, Arena& arena) { lrn_backward_block(a, task, arena); });
 }
 
-// ------------------------------------------------------------------------------------------------ batch normalisation
-
-template <typename Arguments, int SUMS>
-Tables tables_by_channel(const Arguments& a, Memory& memory) {
-    return tables_of(round_up(a.C, V), reduce_doubles(SUMS, a.C), memory);
-}
-
-void run_batch_norm(const BatchNorm& a, const Tables& t) {
-    const int64_t rows = a.N * a.INNER;
-    if (rows == 0) return;
-    clear(t, round_up(a.C, V));
-    const double* sums = reduce_rows(Sum{a.x, a.C}, rows, a.C, t.sums);
-    for (int64_t c = 0; c < a.C; ++c) a.mean[c] = t.centre[c] = float(sums[c] / double(rows));
-    sums = reduce_rows(SquaredDeviation{a.x, t.centre, a.C}, rows, a.C, t.sums);
-    for (int64_t c = 0; c < a.C; ++c) {
-        a.variance[c] = float(sums[c] / double(rows));
-        t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
-        t.shift[c] = a.beta[c];
-    }
-    transform(a.x, nullptr, a.y, t, 1, rows, a.C);
-}
-
-void run_batch_norm_inference(const BatchNormInference& a, const Tables& t) {
-    clear(t, round_up(a.C, V));
-    for (int64_t c = 0; c < a.C; ++c) {
-        t.centre[c] = a.mean[c];
-        t.slope[c] = float(double(a.gamma[c]) * inverse_deviation(a.variance[c], a.epsilon));
-        t.shift[c] = a.beta[c];
-    }
-    transform(a.x, nullptr, a.y, t, 1, a.N * a.INNER, a.C);
-}
-
-// dx = gamma * inv * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * inv.
-void run_batch_norm_backward(const BatchNormBackward& a, const Tables& t) {
-    const int64_t rows = a.N * a.INNER, width = round_up(a.C, V);
-    clear(t, round_up(a.C, V));
-    for (int64_t c = 0; c < a.C; ++c) t.centre[c] = a.mean[c];
-    const double* sums = reduce_rows(Gradients{a.dy, a.x, t.centre, a.C}, rows, a.C, t.sums);
-    for (int64_t c = 0; c < a.C; ++c) {
-        const double inverse = inverse_deviation(a.variance[c], a.epsilon), scale = double(a.gamma[c]) * inverse;
-        a.dbeta[c] = float(sums[c]);
-        a.dgamma[c] = float(sums[width + c] * inverse);
-        // (dy - mean(dy)) * scale - (x - mean) * pull, written for a transform of dy with `other` = x:
-        const double pull = scale * inverse * inverse * sums[width + c] / double(rows);
-        t.pull[c] = float(pull);
-        t.slope[c] = float(scale);
-        t.centre[c] = float(sums[c] / double(rows));
-        t.shift[c] = float(pull * double(a.mean[c]));
-    }
-    if (a.dx) transform(a.dy, a.x, a.dx, t, 1, rows, a.C);
-}
-
 void run_update_running(const UpdateRunning& a) {
     const float keep = float(a.momentum), take = float(1.0 - a.momentum);
     for (int64_t i = 0; i < a.COUNT; ++i) a.running_mean[i] = keep * a.running_mean[i] + take * a.mean[i];
@@ -139,9 +87,6 @@ void run_bias_backward(const BiasBackward& a, double* memory) {
 
 const Kernel kernels::local_response_norm = kernel<run_local_response_norm>();
 const Kernel kernels::local_response_norm_backward = kernel<run_local_response_norm_backward>();
-const Kernel kernels::batch_norm = kernel<tables_by_channel<BatchNorm, 1>, run_batch_norm>();
-const Kernel kernels::batch_norm_inference = kernel<tables_by_channel<BatchNormInference, 0>, run_batch_norm_inference>();
-const Kernel kernels::batch_norm_backward = kernel<tables_by_channel<BatchNormBackward, 2>, run_batch_norm_backward>();
 const Kernel kernels::update_running = kernel<run_update_running>();
 const Kernel kernels::bias_backward = kernel<bias_sums, run_bias_backward>();
 

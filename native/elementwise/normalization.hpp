@@ -1,7 +1,7 @@
 // What normalisations share: tables of a scale and a shift for each channel, the pass that applies them, and the sums
 // they are made of. Vectors run over channels throughout. Task = a block of pixels.
 //
-// Tables come in blocks, each for so many rows: batch norm has one for all, group norm one a picture.
+// Tables come in blocks, each for so many rows: group norm has one a picture.
 #pragma once
 #include "common/reduce.hpp"
 

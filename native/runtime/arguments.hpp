@@ -143,16 +143,20 @@
     SIZE(WINDOW) REAL(alpha) REAL(beta)
 #define PELLUCID_BATCH_NORM(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
-    ARRAY(float, y, N * INNER * C) ARRAY(float, mean, C) ARRAY(float, variance, C) SIZE(N) SIZE(INNER) SIZE(C)        \
+    ARRAY(float, y, N * INNER * C) ARRAY(float, mean, C) ARRAY(float, variance, C)                                    \
+    ARRAY(const float, addend, maybe(N * INNER * C)) SIZE(N) SIZE(INNER) SIZE(C) PELLUCID_NONLINEAR(SIZE, REAL)       \
     REAL(epsilon)
 #define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
     ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
     ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, y, N * INNER * C) SIZE(N) SIZE(INNER)    \
     SIZE(C) REAL(epsilon)
+// beta: where there is an activation and no y to know it by; daddend: the gradient of what was added.
 #define PELLUCID_BATCH_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C)           \
     ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, dx, maybe(N * INNER * C))                \
-    ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) SIZE(N) SIZE(INNER) SIZE(C) REAL(epsilon)
+    ARRAY(float, dgamma, C) ARRAY(float, dbeta, C) ARRAY(const float, beta, maybe(C))                                 \
+    ARRAY(const float, y, maybe(N * INNER * C)) ARRAY(float, daddend, maybe(N * INNER * C)) SIZE(N) SIZE(INNER)       \
+    SIZE(C) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon)
 // Means over INNER and each of GROUPS groups of channels, for each example and OUTER.
 #define PELLUCID_GROUP_NORM(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * OUTER * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)             \

@@ -9,8 +9,8 @@
 // 5x5 kernels F(2x2, 5x5) has the windows and points of F(4x4, 3x3): 36 / 4 instead of 25 (2.8 times).
 //
 // Transforms (winograd/transforms.hpp): a vector of channels at a time, columns then rows, the half-done P x P vectors
-// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture are read through a
-// table of their pixels. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never
+// in a buffer on the stack (36 do not fit in registers). Windows that leave the picture are read through a table of
+// their pixels. A tail of channels is loaded as a whole vector that reaches into the next pixel: those lanes are never
 // used.
 //
 // Layout of transformed numbers: blocks of channels > points > tiles > channels of the block, so that a product reads

@@ -332,33 +332,45 @@ def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], befor
     )
 
 
-def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Batch normalisation: over the batch in training, by the running statistics otherwise."""
+def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered) -> Lowered | None:
+    """Batch normalisation: by the running statistics in use; in training over the batch, + what is added + activation.
+
+    Without an addend backward computes the result again from x, so y may be overwritten.
+    """
     norm, x = cast(BatchNorm, layers[0]), before.y
     if context.training and not norm.trainable:
         return None
     channels = x.shape[-1]
     gamma, beta = gamma_beta(context, norm, channels)
     running_mean, running_variance = norm.state["mean"], norm.state["variance"]
-    y = context.output(x.shape[1:])
     if not context.training:
+        if len(layers) > 1:
+            return None
+        y = context.output(x.shape[1:])
         step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
         return Lowered(layers, y, (step,))
+    activation = activation_of(layers[-1]) if type(layers[-1]) in ACTIVATIONS else ("linear", {})
+    if activation is None or activation[0] in ops.READ_INPUT or len(added) != (Add in map(type, layers)):
+        return None
+    kind, numbers = activation
+    y, addend = context.output(x.shape[1:]), added[0].y if added else None
     mean, variance = context.constant(channels, 0), context.constant(channels, 0)
-    forward = (native.batch_norm(x, gamma, beta, y, mean, variance, epsilon=norm.epsilon),)
+    settings: dict[str, Any] = {"epsilon": norm.epsilon, "activation": kind, **numbers}
+    forward = (native.batch_norm(x, gamma, beta, y, mean, variance, addend=addend, **settings),)
     # after the loss, which ends a step that is no number: the running statistics then stay what they were
     context.finish += (
         native.update_running(mean, running_mean, momentum=norm.momentum),
         native.update_running(variance, running_variance, momentum=norm.momentum),
     )
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+    def backward(dy: Array, dx: Array | None, daddend: Array | None = None) -> Sequence[Work]:
         dgamma, dbeta = context.gradient(norm, "gamma"), context.gradient(norm, "beta")
         dgamma = context.constant(channels, 0) if dgamma is None else dgamma
         dbeta = context.constant(channels, 0) if dbeta is None else dbeta
-        return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, epsilon=norm.epsilon),)
+        known: dict[str, Array | None] = {"y": y, "daddend": daddend} if added else {"beta": beta}
+        return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, **known, **settings),)
 
-    return Lowered(layers, y, forward, backward)
+    return Lowered(layers, y, forward, backward, needs_output=bool(added) and kind != "linear")
 
 
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
@@ -384,6 +396,9 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((Add,), lower_add),
     *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
+    *(((BatchNorm, Add, activation), lower_batch_norm) for activation in ACTIVATIONS),
+    ((BatchNorm, Add), lower_batch_norm),
+    *(((BatchNorm, activation), lower_batch_norm) for activation in ACTIVATIONS),
     ((BatchNorm,), lower_batch_norm),
     ((LayerNorm,), lower_layer_norm),
     ((GroupNorm,), lower_group_norm),

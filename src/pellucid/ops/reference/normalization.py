@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Unpack, cast
+
 import numpy as np
 
 from pellucid.ops.geometry import Array
-from pellucid.ops.table import LONG, call, op
+from pellucid.ops.reference.nonlinear import activation as activate
+from pellucid.ops.reference.nonlinear import activation_backward, formula
+from pellucid.ops.table import LONG, Numbers, call, op
 
 
 def _channel_sum(x: Array, before: int, after: int) -> Array:
@@ -41,12 +46,37 @@ def _all_but_last(x: Array) -> tuple[int, ...]:
     return tuple(range(x.ndim - 1))
 
 
-@op(passes={"x": 2}, typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
-def batch_norm(x: Array, gamma: Array, beta: Array, y: Array, mean: Array, variance: Array, *, epsilon: float) -> None:
-    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the batch's own mean and biased variance."""
+@op(
+    passes={"x": 2},
+    typical=[
+        call("64 x 56x56x64", x=LONG, epsilon=1e-3),
+        call("the same + addend, relu", x=LONG, addend=LONG, activation="relu", epsilon=1e-3),
+    ],
+)
+def batch_norm(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    y: Array,
+    mean: Array,
+    variance: Array,
+    *,
+    epsilon: float,
+    activation: str = "linear",
+    addend: Array | None = None,
+    **numbers: Unpack[Numbers],
+) -> None:
+    """y = f(gamma * (x - mean) / sqrt(variance + epsilon) + beta + addend), with the batch's mean and biased variance.
+
+    addend: like y, or nothing.
+    """
     mean[...] = x.mean(axis=_all_but_last(x), dtype=np.float64)
     variance[...] = x.var(axis=_all_but_last(x), dtype=np.float64)
     batch_norm_inference(x, gamma, beta, mean, variance, y, epsilon=epsilon)
+    if addend is not None:
+        y += addend
+    if activation != "linear":
+        activate(y, y, activation, **numbers)
 
 
 @op(typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
@@ -57,7 +87,23 @@ def batch_norm_inference(
     y[...] = (x - mean) * (gamma / np.sqrt(variance + epsilon)) + beta
 
 
-@op(passes={"dy": 2, "x": 2}, typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
+def _lacks_its_result(values: Mapping[str, Any]) -> str | None:
+    kind = values["activation"]
+    if kind != "linear" and formula(kind).reads_input:
+        return f"the gradient of {kind!r} needs its input"
+    lacks = kind != "linear" and values["y"] is None and values["beta"] is None
+    return f"the gradient of {kind!r} needs y, or beta to compute it again" if lacks else None
+
+
+@op(
+    passes={"dy": 2, "x": 2},
+    refuse=_lacks_its_result,
+    typical=[
+        call("64 x 56x56x64", x=LONG, epsilon=1e-3),
+        call("the same, relu", x=LONG, beta=LONG[-1:], activation="relu", epsilon=1e-3),
+        call("the same + addend, relu", x=LONG, y=LONG, daddend=LONG, activation="relu", epsilon=1e-3),
+    ],
+)
 def batch_norm_backward(
     dy: Array,
     x: Array,
@@ -69,11 +115,30 @@ def batch_norm_backward(
     dbeta: Array,
     *,
     epsilon: float,
+    activation: str = "linear",
+    beta: Array | None = None,
+    y: Array | None = None,
+    daddend: Array | None = None,
+    **numbers: Unpack[Numbers],
 ) -> None:
-    """dx = gamma/std * (dy - mean(dy) - xhat * mean(dy * xhat)); dgamma = sum(dy * xhat); dbeta = sum(dy)."""
+    """dx = gamma/std * (dy - mean(dy) - xhat * mean(dy * xhat)); dgamma = sum(dy * xhat); dbeta = sum(dy).
+
+    Behind an activation dy is first taken through it, by its result y, or without one by what beta and x give again;
+    that is daddend, the gradient of what was added.
+    """
     axes = _all_but_last(x)
     inverse = 1 / np.sqrt(variance + epsilon)
     xhat = (x - mean) * inverse
+    if activation != "linear":
+        if y is None:
+            y = np.empty_like(x)
+            batch_norm_inference(x, gamma, cast(Array, beta), mean, variance, y, epsilon=epsilon)
+            activate(y, y, activation, **numbers)
+        through = np.empty_like(dy)
+        activation_backward(dy, y, through, activation, **numbers)
+        dy = through
+    if daddend is not None:
+        daddend[...] = dy
     dgamma[...] = (dy * xhat).sum(axis=axes, dtype=np.float64)
     dbeta[...] = dy.sum(axis=axes, dtype=np.float64)
     if dx is not None:
