@@ -63,7 +63,7 @@ def test_all_wrong_tensors_stand_in_one_error(saved: Path) -> None:
         ("layers", ["Dense"], "cannot be followed"),
         ("layers", 5, "cannot be followed"),
         ("layers", [{"type": "Flatten"}, {"type": "Dense", "units": 2**22}], "the file is far too short"),
-        ("layers", [{"type": "Dense", "units": 3}], "put Flatten"),
+        ("layers", [{"type": "RBF", "units": 3}], "put Flatten"),
         ("layers", [{"type": "Conv2D", "filters": 1, "kernel_size": 9}], "needs at least 9x9"),
         ("input_shape", [6, -5, 2], "cannot be followed"),
         ("input_shape", None, "cannot be followed"),
