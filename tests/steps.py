@@ -82,6 +82,11 @@ class Build:
 def typical(op: Op, letters: dict[str, Shape]) -> Build:
     """The row's first call, at other sizes."""
     values = op.typical[0].values
+    (height,), (width,) = letters["H"], letters["W"]
+    if "factors" in values:
+        letters = {**letters, "OH": (height * values["factors"][0],), "OW": (width * values["factors"][1],)}
+    elif "mode" in values:
+        letters = {**letters, "OH": (height + sum(values["padding"][0]),), "OW": (width + sum(values["padding"][1]),)}
     fields = signatures()[op.kernel].arrays
     names = {name: op.fields.get(name, name) for name in op.arrays if values.get(name)}
     shapes = {
@@ -184,6 +189,7 @@ POOLINGS: Variants = {
         {"dx": (9, 21, 23, 45), "y": (9, 21, 23, 45), "dbias": (45,), "activation": "leaky_relu", "slope": 0.1, **POOL},
     ),
 }  # fmt: skip
+_UNEVEN = ((1, 2), (3, 1))
 _GATHERED = {"source": (40, 31, 17, 3), "indices": (40,), "out": (9, 31, 17, 3), "cursor": np.array([4])}
 OTHERS: Variants = {
     "gather": ("gather", _GATHERED),
@@ -193,6 +199,18 @@ OTHERS: Variants = {
     "mix_targets": (
         "mix_targets", {"targets": (40,), "draws": (40, 21), "indices": (40,), "out": (9, 13), "cursor": np.array([4]),
                         "position": np.array([7])},
+    ),
+    "pad2d": ("pad2d", {"x": (9, 21, 23, 45), "y": (9, 24, 27, 45), "padding": _UNEVEN, "mode": "reflect"}),
+    "pad2d_backward": (
+        "pad2d_backward", {"dx": (9, 21, 23, 45), "dy": (9, 24, 27, 45), "padding": _UNEVEN, "mode": "edge"},
+    ),
+    "upsample2d": (
+        "upsample2d",
+        {"x": (9, 21, 23, 45), "y": (9, 42, 69, 45), "factors": (2, 3), "interpolation": "bilinear"},
+    ),
+    "upsample2d_backward": (
+        "upsample2d_backward",
+        {"dx": (9, 21, 23, 45), "dy": (9, 42, 69, 45), "factors": (2, 3), "interpolation": "bilinear"},
     ),
     "gather_labels": ("gather_labels", {"labels": (40,), "indices": (40,), "out": (9,), "cursor": np.array([4])}),
     "softmax_cross_entropy": (

@@ -17,7 +17,7 @@ from pellucid import ops
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
-from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm, Softmax
+from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm
 from pellucid.layers.activation import without_activation
 from pellucid.layers.traits import Nonlinearity
 from pellucid.model import Model
@@ -229,7 +229,7 @@ def _curve(how: Nonlinearity, value: float) -> float:
 def _rivals(layer: Layer, x: Array, at: Sequence[int]) -> Array:
     """What goes into a softmax at one place: the outputs of the layer without it. Shapes: (K,)."""
     if layer.role == "activation":
-        place = layer.place_of(x.ndim) if isinstance(layer, Softmax) else x.ndim - 1
+        place = getattr(layer, "place_of", lambda axes: axes - 1)(x.ndim)  # softmax along any axis
         return np.asarray(np.moveaxis(x, place, -1)[(*at[:place], *at[place + 1 :])])
     logits = without_activation(layer)
     logits.params = {name: np.asarray(values, np.float64) for name, values in layer.params.items()}
