@@ -161,8 +161,8 @@ def test_wrong_arrays_make_no_step() -> None:
     y.flags.writeable = False
     with pytest.raises(BackendError, match="'y' must be a writable"):
         native.conv2d(x, kernel, None, y, **SAME3)
-    with pytest.raises(BackendError, match="unknown activation 'gelu'"):
-        native.activation(x, x, "gelu")
+    with pytest.raises(BackendError, match="unknown activation 'swoosh'"):
+        native.activation(x, x, "swoosh")
     with pytest.raises(BackendError, match=r"an average has no argmax, got one of shape \(2, 2, 2, 4\)"):
         argmax = np.zeros((2, 2, 2, 4), np.uint8)
         native.conv2d_pool(x, kernel, None, a.out(2, 2, 4), argmax, **steps.POOLED, average=True)

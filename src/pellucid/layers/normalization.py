@@ -220,7 +220,7 @@ class GroupNorm(Normalization):
         **named: Unpack[Named],
     ) -> None:
         super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
-        self.groups = -1 if groups == -1 else whole(groups, "GroupNorm: groups")
+        self.groups = -1 if isinstance(groups, int) and groups == -1 else whole(groups, "GroupNorm: groups")
 
     def groups_of(self, channels: int) -> int:
         """How many groups so many channels are."""

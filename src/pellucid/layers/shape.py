@@ -85,8 +85,10 @@ class Reshape(Renamed):
     def __init__(self, target_shape: int | Sequence[int], **named: Unpack[Named]) -> None:
         super().__init__(**named)
         given = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
-        known = standardize_shape([1 if size == -1 else size for size in given], "Reshape: target_shape")
-        free = [size == -1 for size in given]
+        free = [isinstance(size, int | np.integer) and size == -1 for size in given]
+        known = standardize_shape(
+            [1 if one else size for one, size in zip(free, given, strict=True)], "Reshape: target_shape"
+        )
         if sum(free) > 1:
             raise ConfigError(f"Reshape: target_shape may have one -1, got {shown(target_shape)}")
         self.target_shape = tuple(-1 if one else size for one, size in zip(free, known, strict=True))
