@@ -163,7 +163,7 @@ def run_pooled(c: Conv, kind: str, algorithm: str) -> None:
             results = (out,)
         native.run(step)
         assert untouched()
-        how, bound = c.bounds[op.replace("_max_pool2d", "")]
+        how, bound = c.bounds_of(algorithm)[op.replace("_max_pool2d", "")]
         if how == "tiles":  # one in four of the unpooled dy is not zero: sizes fall by four, roundings by two
             bound *= 2
         check(Case(op, c.name, lambda rng, arguments=arguments: arguments, how, bound), results)  # type: ignore[misc]
