@@ -11,7 +11,6 @@ import numpy as np
 from drawing import digits, finish, new_figure, options, plain
 
 from pellucid import AvgPool2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, Sequential
-from pellucid.datasets.transforms import Shift
 
 POOLINGS: dict[str, type[Layer] | None] = {"max": MaxPool2D, "average": AvgPool2D, "none": None}
 SHIFTS = (0, 1, 2, 3, 4)
@@ -86,13 +85,12 @@ def main() -> None:
     given = options(__doc__).parse_args()
     images, labels, test, truth = digits(given.quick, 10_000)
     test, truth = test[:360], truth[:360]
-    epochs, shift = (8 if given.quick else 6), Shift(max(SHIFTS))
+    epochs, shift = (8 if given.quick else 6), {"shift": max(SHIFTS) / images.shape[1], "border": "black"}
     results = {}
     for augmented in (False, True):
         for name, pooling in POOLINGS.items():
-            model, rng = network(pooling), np.random.default_rng(0)
-            for _ in range(epochs):
-                model.fit(shift(images, rng) if augmented else images, labels, batch_size=50, verbose=0)
+            model = network(pooling)
+            model.fit(images, labels, 50, epochs, augment=shift if augmented else None, verbose=0)
             results[name, augmented] = measure(model, test, truth)
 
     print(f"trained on {len(images):,} digits, {epochs} epochs; judged on {len(test)} moved up, down, left and right")

@@ -48,7 +48,8 @@ def known_behind(op: str, given: dict[str, Any]) -> dict[str, Any]:
     of = row(calls[0][0])
     made = [name for name in of.arrays if name not in {"bias", *given, *of.defaults}]
     shapes = {"input_shape": given["x"].shape, "kernel_shape": np.shape(given.get("kernel"))}
-    return given | dict(zip(made, results, strict=False)) | shapes
+    known = given | dict(zip(made, results, strict=False)) | shapes
+    return known | {"y": given["x"]} if given.get("kind") in ops.READ_INPUT else known
 
 
 def behind(op: str, build: Build, *, zeros: float = 0.0) -> Build:
@@ -59,8 +60,6 @@ def behind(op: str, build: Build, *, zeros: float = 0.0) -> Build:
 
     def made(rng: np.random.Generator) -> Arguments:
         known = changed(known_behind(forward, named(forward, *build(rng))), np.float32)
-        if known.get("kind") in ops.READ_INPUT:
-            known["y"] = known["x"]
         known["dy"] = (normal(rng, known["y"].shape) * (rng.random(known["y"].shape) >= zeros)).astype(np.float32)
         bound = wanted.bind(**{name: known[name] for name in wanted.parameters if name in known})
         return bound.args, bound.kwargs

@@ -144,7 +144,6 @@ def test_a_changed_weight_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(raw[:-3] + bytes([raw[-3] ^ 1]) + raw[-2:])
     with pytest.raises(CheckpointError, match="changed or damaged"):
         tensor_file.read(path)
-    assert tensor_file.read(path)[1] == {"k": 1}
 
 
 @pytest.mark.parametrize("where", ["missing.safetensors", ".", "pipe"])

@@ -41,8 +41,8 @@ PLACES: Places = {
     "a checkpoint": (Checkpoints, "write", 3),
 }
 RUN_PLACES: Places = {
-    "the first step": (TrainingPlan, "run", 1),
-    "a step amid the second epoch": (TrainingPlan, "run", 4),
+    "the first step": (TrainingPlan, "run_steps", 1),
+    "a step amid the second epoch": (TrainingPlan, "run_steps", 4),
     "a plan": (TrainingPlan, "__init__", 1),
     "the second look at held-out pictures": (EvaluationPlan, "__init__", 2),
     "the doctor": (Doctor, "__call__", 9),

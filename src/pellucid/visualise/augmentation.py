@@ -106,7 +106,7 @@ EXAMPLES = """A photograph, each kind with its usual amount:
 
 What a run was trained with, or would be with other amounts:
    pellucid show augment runs/photo-net-pets-001
-   pellucid show augment --data cifar10 --augment standard,rotate=30,border=edge"""
+   pellucid show augment --data cifar10 --augment strong,rotate=30"""
 
 WORDS = {
     "the picture, and what it is mixed with": "이미지와, 섞이는 다른 이미지",
