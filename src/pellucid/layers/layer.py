@@ -362,10 +362,10 @@ class Layer(Traits, Fixed, Shown):
 def snake_case(name: str) -> str:
     """A class's name as a layer's: Conv2D -> conv2d, MaxPool2D -> max_pool2d, ReLU -> relu.
 
-    >>> [snake_case(name) for name in ("Conv2D", "LeakyReLU", "GlobalAvgPool2D")]
-    ['conv2d', 'leaky_relu', 'global_avg_pool2d']
+    >>> [snake_case(name) for name in ("Conv2D", "LeakyReLU", "Conv2DTranspose")]
+    ['conv2d', 'leaky_relu', 'conv2d_transpose']
     """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.replace("ReLU", "Relu")).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\dD)(?=[A-Z])", "_", name.replace("ReLU", "Relu")).lower()
 
 
 def _read_only(array: Array) -> Array:

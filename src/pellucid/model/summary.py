@@ -241,12 +241,13 @@ def short(number: int) -> str:
 def size(num_bytes: int) -> str:
     """Bytes for people.
 
-    >>> size(512), size(69_120), size(12_845_056)
-    ('512 B', '67.5 KB', '12.2 MB')
+    >>> size(512), size(69_120), size(1_034_240), size(12_845_056)
+    ('512 B', '67.5 KB', '1010 KB', '12.2 MB')
     """
     for unit, size_ in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
         if num_bytes >= size_:
-            return f"{num_bytes / size_:.3g} {unit}"
+            number = num_bytes / size_
+            return f"{number:.3g} {unit}" if number < 999.5 else f"{number:.0f} {unit}"
     return f"{num_bytes} B"
 
 

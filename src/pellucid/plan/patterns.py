@@ -50,6 +50,7 @@ from pellucid.layers.activation import Elementwise
 from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
+from pellucid.plan.border import lower_cropping2d, lower_padding2d, lower_upsampling2d
 from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
 from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
@@ -290,32 +291,6 @@ def lower_random(context: Context, layers: tuple[Layer, ...], before: Lowered) -
         return (step(source, target, amount, context.counter, context.positions[layer.name]),)
 
     return Lowered(layers, y, draw(x, y), lambda dy, dx: () if noise else draw(dy, dy), in_place=True)
-
-
-def lower_padding2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """A border around each picture."""
-    layer, x = cast(Padding2D, layers[0]), before.y
-    how: dict[str, Any] = {"padding": layer.padding, "mode": layer.mode}
-    y = context.output(layer.output_shape(x.shape[1:]))
-    return Lowered(layers, y, (native.pad2d(x, y, **how),), lambda dy, dx: (native.pad2d_backward(dy, dx, **how),))
-
-
-def lower_cropping2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """A border cut off: the way back of one of zeros."""
-    layer, x = cast(Cropping2D, layers[0]), before.y
-    y = context.output(layer.output_shape(x.shape[1:]))
-    forward = (native.pad2d_backward(x, y, padding=layer.cropping),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.pad2d(dy, dx, padding=layer.cropping),))
-
-
-def lower_upsampling2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Pictures made larger by whole factors."""
-    layer, x = cast(UpSampling2D, layers[0]), before.y
-    how: dict[str, Any] = {"factors": layer.size, "interpolation": layer.interpolation}
-    y = context.output(layer.output_shape(x.shape[1:]))
-    return Lowered(
-        layers, y, (native.upsample2d(x, y, **how),), lambda dy, dx: (native.upsample2d_backward(dy, dx, **how),)
-    )
 
 
 def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
