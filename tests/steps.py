@@ -107,6 +107,9 @@ PLACES = np.resize(np.array([0, 3, 1, 5, 2, 4, 5], np.uint8), (BATCH, 10, 12, 45
 
 Variants = dict[str, tuple[str, dict[str, Any]]]
 """Name: operation, its arguments; arrays by their shapes, from which the other shapes follow."""
+STATISTICS = ("mean", "variance", "x_gamma", "x_beta", "x_mean", "x_variance")
+GRADIENTS = ("gamma", "dgamma", "dbeta", "x_dgamma", "x_dbeta")
+NORMED: dict[str, Any] = {"activation": "relu6", "ceiling": 6.0, "x_epsilon": 1e-3}
 CONVOLUTIONS: Variants = {
     "conv2d": (
         "conv2d",
@@ -172,6 +175,28 @@ CONVOLUTIONS: Variants = {
     "conv2d_pool_map": ("conv2d_pool_map", {"x": (9, 13, 17, 3), "kernel": (3, 3, 3, 6), **MAPPED}),
     "conv2d_pool_map_backward_kernel": (
         "conv2d_pool_map_backward_kernel", {"x": (9, 13, 17, 3), "dkernel": (3, 3, 3, 6), **MAPPED},
+    ),
+    "conv2d_norm_depthwise": (
+        "conv2d_norm",
+        {"x": (9, 21, 23, 48), "kernel": (3, 3, 1, 48), "groups": 48, **dict.fromkeys(STATISTICS, (48,)), **NORMED,
+         **SAME3},
+    ),
+    "conv2d_norm": (
+        "conv2d_norm",
+        {"x": (9, 21, 23, 48), "kernel": (1, 1, 48, 80), "mean": (80,), "variance": (80,),
+         **dict.fromkeys(STATISTICS[2:], (48,)), **NORMED, **VALID},
+    ),
+    "conv2d_norm_backward_depthwise": (
+        "conv2d_norm_backward",
+        {"x": (9, 21, 23, 48), "kernel": (5, 5, 1, 48), "dkernel": (5, 5, 1, 48), "dx": (9, 21, 23, 48), "groups": 48,
+         **dict.fromkeys((*STATISTICS, *GRADIENTS), (48,)), "y": (9, 21, 23, 48), "epsilon": 1e-3, **NORMED, **SAME5},
+    ),
+    "conv2d_norm_backward": (
+        "conv2d_norm_backward",
+        {"x": (9, 21, 23, 48), "kernel": (1, 1, 48, 80), "dkernel": (1, 1, 48, 80), "dx": (9, 21, 23, 48),
+         **dict.fromkeys((*STATISTICS[2:], *GRADIENTS[3:]), (48,)),
+         **dict.fromkeys((*STATISTICS[:2], *GRADIENTS[:3]), (80,)), "y": (9, 21, 23, 80), "epsilon": 1e-3, **NORMED,
+         **VALID},
     ),
 }  # fmt: skip
 POOLINGS: Variants = {

@@ -206,6 +206,11 @@ constexpr int64_t packed_floats(int64_t depth, int64_t columns) { return depth *
 constexpr int64_t panel_columns(int64_t columns, int64_t panel) { return at_most(columns - panel * kWide, kWide); }
 constexpr int64_t panel_width(int64_t columns) { return round_up(columns, V); }
 
+// Where a last panel may be wider: columns of the next one where so many are left, two vectors, but three at the end of
+// an odd number.
+constexpr int64_t kTail = 3 * V;
+constexpr int64_t next_columns(int64_t left) { return left > kWide && left <= kTail ? left : at_most(left, kWide); }
+
 // Rows of `columns` floats, a whole number of vectors or not, as rows of NV whole vectors.
 template <int NV>
 void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel) {

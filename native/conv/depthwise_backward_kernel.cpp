@@ -1,20 +1,14 @@
 // The gradient of a depthwise convolution's kernel: for each tap and channel a sum over all pixels. Vectors go over
 // channels.
 //
-// The sums of some rows of the kernel lie in registers while they go along rows of dy, four columns at a time: each
-// number of x is loaded once for all taps that it meets there. Few pixels go through all vectors of channels before the
-// next ones do, so that what is read stays in L2. Pictures are cut into shards of rows by shape alone; a shard sums its
-// rows in order, and the shards are added in order. Other kernels, strides and dilations: four taps of a row at a time.
-// Task = (shard, chunk of channels).
+// Few pixels go through all vectors of channels (conv/depthwise_sums.hpp) before the next ones do, so that what is read
+// stays in L2. Pictures are cut into shards of rows by shape alone; a shard sums its rows in order, and the shards are
+// added in order. Other kernels, strides and dilations: four taps of a row at a time. Task = (shard, chunk of channels).
 #include "common/shards.hpp"
-#include "conv/depthwise.hpp"
+#include "conv/depthwise_sums.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
-
-constexpr int64_t kPixels = 64;           // of dy that go through all channels together, at least
-constexpr int kSums = V == 16 ? 25 : 10;  // that fit in registers beside what they are made of
-constexpr int rows_together(int KW) { return kSums / KW > KW ? KW : kSums / KW; }
 
 struct Plan {
     Chunks chunks;
@@ -23,103 +17,26 @@ struct Plan {
     int64_t filters, width;  // of a kernel; of its sums, in whole vectors
     float* sums;             // (shard, tap, width); the last vector begins at vector_start, and is kept whole
     float* total;
-    void (*run)(const Conv2dBackwardKernel& a, const struct Band& band, int64_t c, float* sums, bool fresh);
+    SumRows sum_rows;        // null: four taps of a row at a time
 };
 
-// Rows of dy of a picture, and what they meet in x. Pointers are to the first channel of the chunk.
-struct Band {
-    const float *x, *dy;
-    int64_t top;          // row of the picture that x begins with
-    int64_t first, last;  // rows of dy
-    int64_t pixel;        // stride in x
-    int64_t width;        // of sums
-    int64_t lanes;
-};
-
-// sum += the products of T pixels of dy with those rows of x that there are. BORDER: some columns may not be there.
-template <int KW, int S, int T, bool BORDER, int ROWS>
-PELLUCID_INLINE void multiply_pixels(const float* const (&x)[ROWS], const float* dy, int64_t stride, int64_t pixel,
-                                     int64_t column, int64_t width, vf (&sum)[ROWS][KW]) {
-    vf d[T];
-#pragma GCC unroll 4
-    for (int i = 0; i < T; ++i) d[i] = load(dy + i * stride);
-    const int64_t lo = -column, hi = width - column;
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r) {
-        if (!x[r]) continue;
-        const float* row = x[r] + column * pixel;
-#pragma GCC unroll 16
-        for (int j = 0; j < (T - 1) * S + KW; ++j, row += pixel) {
-            if (BORDER && (j < lo || j >= hi)) continue;
-            const vf v = load(row);
-#pragma GCC unroll 4
-            for (int i = 0; i < T; ++i)
-                if (j - i * S >= 0 && j - i * S < KW) sum[r][j - i * S] += v * d[i];
-        }
-    }
-}
-
-const float* row_of(const Conv2dBackwardKernel& a, const Band& band, int64_t oy, int64_t tap) {
-    const int64_t y = oy * a.SH + tap * a.DH - a.TOP;
-    return y >= 0 && y < a.H ? band.x + (y - band.top) * a.W * band.pixel : nullptr;
-}
-
-// S: the stride along a row.
-template <int KW, int S>
-void sum_rows(const Conv2dBackwardKernel& a, const Band& band, int64_t c, float* sums, bool fresh) {
-    constexpr int ROWS = rows_together(KW);
-    for (int64_t a0 = 0; a0 < a.KH; a0 += ROWS, sums += ROWS * KW * band.width) {
-        vf sum[ROWS][KW];
-#pragma GCC unroll 8
-        for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 8
-            for (int b = 0; b < KW; ++b)
-                sum[r][b] = fresh || a0 + r >= a.KH ? vf{} : load(sums + (r * KW + b) * band.width);
-        for (int64_t oy = band.first; oy < band.last; ++oy) {
-            const float* x[ROWS];
-#pragma GCC unroll 8
-            for (int r = 0; r < ROWS; ++r) {
-                x[r] = a0 + r < a.KH ? row_of(a, band, oy, a0 + r) : nullptr;
-                if (x[r]) x[r] += c;
-            }
-            const float* dy = band.dy + oy * a.OW * a.O + c;
-            int64_t column = -a.LEFT, ox = 0;
-            const auto go = [&](auto pixels, auto border) {
-                multiply_pixels<KW, S, pixels.value, border.value>(x, dy, a.O, band.pixel, column, a.W, sum);
-                ox += pixels.value;
-                dy += pixels.value * a.O;
-                column += pixels.value * S;
-            };
-            while (ox < a.OW && column < 0) go(Constant<1>{}, Constant<1>{});
-            while (ox + 4 <= a.OW && column + 3 * S + KW <= a.W) go(Constant<4>{}, Constant<0>{});
-            while (ox < a.OW && column + KW <= a.W) go(Constant<1>{}, Constant<0>{});
-            while (ox < a.OW) go(Constant<1>{}, Constant<1>{});
-        }
-#pragma GCC unroll 8
-        for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 8
-            for (int b = 0; b < KW; ++b)
-                if (a0 + r < a.KH) store(sums + (r * KW + b) * band.width, sum[r][b]);
-    }
-}
-
-void sum_taps(const Conv2dBackwardKernel& a, const Band& band, int64_t c, float* sums, bool fresh) {
+void sum_taps(const Conv2dBackwardKernel& a, const Band& band, int64_t c, int64_t lanes, float* sums, bool fresh) {
     for (int64_t tap = 0; tap < a.KH; ++tap)
         for (int64_t b0 = 0; b0 < a.KW; b0 += 4, sums += at_most(a.KW - b0 + 4, 4) * band.width) {
             const int64_t count = at_most(a.KW - b0, 4);
             vf sum[4];
 #pragma GCC unroll 4
             for (int k = 0; k < 4; ++k) sum[k] = fresh || k >= count ? vf{} : load(sums + k * band.width);
-            for (int64_t oy = band.first; oy < band.last; ++oy) {
-                const float* const x = row_of(a, band, oy, tap);
+            for (int64_t row = 0; row < band.rows; ++row) {
+                const float* const x = band.x[row * a.KH + tap];
                 if (!x) continue;
                 for (int64_t ox = 0; ox < a.OW; ++ox) {
-                    const vf d = load_lanes(band.dy + (oy * a.OW + ox) * a.O + c, band.lanes);
+                    const vf d = load_lanes(band.dy[row] + ox * a.O + c, lanes);
 #pragma GCC unroll 4
                     for (int k = 0; k < 4; ++k) {
                         const int64_t column = ox * a.SW + (b0 + k) * a.DW - a.LEFT;
                         if (k < count && column >= 0 && column < a.W)
-                            sum[k] += load_lanes(x + column * band.pixel + c, band.lanes) * d;
+                            sum[k] += load_lanes(x + column * band.pixel + c, lanes) * d;
                     }
                 }
             }
@@ -140,12 +57,7 @@ Plan plan_of(const Conv2dBackwardKernel& a, Memory& memory) {
     p.shards = at_least(p.shards, 1);
     p.chunks = chunks_of(a.C, a.O / a.C, at_most(ceil_div(kTasks, p.shards), ceil_div(a.C, 2 * V)));
     p.sums = memory.take<float>(p.shards * size);
-    p.run = a.O < V || a.DW != 1             ? sum_taps
-            : a.KW == 3 && a.SW == 1         ? sum_rows<3, 1>
-            : a.KW == 3 && a.SW == 2         ? sum_rows<3, 2>
-            : a.KW == 5 && a.SW == 1         ? sum_rows<5, 1>
-            : a.KW == 5 && a.SW == 2         ? sum_rows<5, 2>
-                                             : sum_taps;
+    p.sum_rows = a.O < V || a.DW != 1 ? nullptr : sum_rows_of(a.KW, a.SW);
     return p;
 }
 
@@ -155,31 +67,45 @@ void sum_shard(const Conv2dBackwardKernel& a, const Plan& p, int64_t task, Arena
     const int64_t f0 = c0 * M, filters = channels * M;
     const int64_t height = (p.rows - 1) * a.SH + (a.KH - 1) * a.DH + 1;
     float* copy;
-    take(arena, piece(copy, M > 1 ? at_most(height, a.H) * a.W * filters : 0));
+    const float **x, **dy;
+    take(arena, piece(copy, M > 1 ? at_most(height, a.H) * a.W * filters : 0), piece(x, p.rows * a.KH),
+         piece(dy, p.rows));
+    Band band;
+    band.x = x;
+    band.dy = dy;
+    band.KH = a.KH;
+    band.W = a.W;
+    band.OW = a.OW;
+    band.LEFT = a.LEFT;
+    band.pixel = M > 1 ? filters : a.C;
+    band.result = a.O;
+    band.width = p.width;
 
     const int64_t units = a.N * p.bands, begin = units * shard / p.shards, end = units * (shard + 1) / p.shards;
     for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t n = unit / p.bands;
-        const float* const picture = a.x + n * a.H * a.W * a.C + c0;
-        Band band;
-        band.first = unit % p.bands * p.rows;
-        band.last = at_most(band.first + p.rows, a.OH);
-        band.dy = a.dy + n * a.OH * a.OW * a.O + f0;
-        band.x = picture;
-        band.top = 0;
-        band.pixel = a.C;
-        band.width = p.width;
-        band.lanes = at_most(filters, V);
+        const int64_t n = unit / p.bands, first = unit % p.bands * p.rows;
+        const float* picture = a.x + n * a.H * a.W * a.C + c0;
+        int64_t top = 0;  // row of the picture that is read first
+        band.rows = at_most(first + p.rows, a.OH) - first;
         if (M > 1) {
-            band.top = at_most(at_least(band.first * a.SH - a.TOP, 0), a.H);
-            const int64_t bottom = at_most(band.first * a.SH - a.TOP + height, a.H);
-            for (int64_t i = band.top * a.W; i < bottom * a.W; ++i)
-                repeat_channels(picture + i * a.C, channels, M, copy + (i - band.top * a.W) * filters);
-            band.x = copy;
-            band.pixel = filters;
+            top = at_most(at_least(first * a.SH - a.TOP, 0), a.H);
+            const int64_t bottom = at_most(first * a.SH - a.TOP + height, a.H);
+            for (int64_t i = top * a.W; i < bottom * a.W; ++i)
+                repeat_channels(picture + i * a.C, channels, M, copy + (i - top * a.W) * filters);
+            picture = copy;
         }
-        for (int64_t c = 0; c < filters; c += V)
-            p.run(a, band, vector_start(c, filters), p.sums + shard * a.KH * a.KW * p.width + f0 + c, unit == begin);
+        for (int64_t i = 0; i < band.rows; ++i) {
+            dy[i] = a.dy + (n * a.OH + first + i) * a.OW * a.O + f0;
+            for (int64_t tap = 0; tap < a.KH; ++tap) {
+                const int64_t y = (first + i) * a.SH + tap * a.DH - a.TOP;
+                x[i * a.KH + tap] = y >= 0 && y < a.H ? picture + (y - top) * a.W * band.pixel : nullptr;
+            }
+        }
+        for (int64_t c = 0; c < filters; c += V) {
+            float* const sums = p.sums + shard * a.KH * a.KW * p.width + f0 + c;
+            if (p.sum_rows) p.sum_rows(band, vector_start(c, filters), sums, unit == begin);
+            else sum_taps(a, band, vector_start(c, filters), at_most(filters, V), sums, unit == begin);
+        }
     }
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 constexpr int64_t kLine = 16;              // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
-constexpr int64_t kTail = 3 * V;           // columns of a last panel at most
 constexpr int64_t kPackedBands = 16;       // tasks at most
 constexpr int64_t kPackedRows = 16;        // of a band at least, while the packed weights are
 constexpr int64_t kSmallMatrix = 1 << 20;  // at most so many floats; else
@@ -28,9 +27,6 @@ static_assert(kDepth == 256, "the table above");
 
 // Whether rows so many floats apart compete for a few sets of the L1 cache (4 KB a way).
 constexpr bool one_set(int64_t stride) { return stride % 512 == 0; }
-
-// Columns of the next panel where so many are left: two vectors, but three at the end of an odd number.
-constexpr int64_t next_columns(int64_t left) { return left > kWide && left <= kTail ? left : at_most(left, kWide); }
 
 PELLUCID_INLINE void copy_floats(const float* from, int64_t count, float* to) {
     int64_t i = 0;

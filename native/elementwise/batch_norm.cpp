@@ -139,6 +139,7 @@ void run_batch_norm(const BatchNorm& a, const ChannelTables& t) {
         a.mean[c] = float(double(t.centre[c]) + away);
         a.variance[c] = float(variance < 0 ? 0 : variance);
     }
+    if (!a.y) return;
     take_forward(a, t, a.mean, a.variance, a.beta);
     transform(a.x, a.addend, a.y, t, rows, a.C, a.ACTIVATION, numbers_of(a));
 }

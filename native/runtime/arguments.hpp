@@ -57,6 +57,24 @@
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * QH * QW * O)                                      \
     ARRAY(const float, map, N * O * OH * OW) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
     ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)
+// Between two batch norms: x_gamma .. x_variance and the activation belong to the one in front of it, which is applied
+// as x is read; y is what the one behind it reads.
+#define PELLUCID_CONV2D_NORM(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
+    ARRAY(float, y, N * OH * OW * O) ARRAY(float, mean, maybe(O)) ARRAY(float, variance, maybe(O))                    \
+    ARRAY(const float, x_gamma, maybe(C)) ARRAY(const float, x_beta, maybe(C)) ARRAY(const float, x_mean, maybe(C))   \
+    ARRAY(const float, x_variance, maybe(C)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)                 \
+    REAL(x_epsilon)
+// dy: of the result of the batch norm behind, whose own gradients are dgamma and dbeta; without y, of the convolution's.
+#define PELLUCID_CONV2D_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                              \
+    ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, x, N * H * W * C)                                      \
+    ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O) ARRAY(float, dkernel, maybe(KH * KW * (C / GROUPS) * O))   \
+    ARRAY(float, dx, maybe(N * H * W * C)) ARRAY(const float, y, maybe(N * OH * OW * O))                              \
+    ARRAY(const float, gamma, maybe(O)) ARRAY(const float, mean, maybe(O)) ARRAY(const float, variance, maybe(O))     \
+    ARRAY(const float, dgamma, maybe(O)) ARRAY(const float, dbeta, maybe(O)) ARRAY(const float, x_gamma, maybe(C))    \
+    ARRAY(const float, x_beta, maybe(C)) ARRAY(const float, x_mean, maybe(C)) ARRAY(const float, x_variance, maybe(C)) \
+    ARRAY(float, x_dgamma, maybe(C)) ARRAY(float, x_dbeta, maybe(C)) PELLUCID_CONV_SIZES(SIZE)                        \
+    PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
 #define PELLUCID_BIAS_BACKWARD(ARRAY, SIZE, REAL)                                                                     \
     ARRAY(const float, dy, N * INNER * C) ARRAY(float, dbias, C) SIZE(N) SIZE(INNER) SIZE(C)
 
@@ -141,9 +159,10 @@
     ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, y, N * INNER * C)   \
     ARRAY(const float, scale, N * INNER * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)              \
     SIZE(WINDOW) REAL(alpha) REAL(beta)
+// y: absent where mean and variance are all that is wanted.
 #define PELLUCID_BATCH_NORM(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
-    ARRAY(float, y, N * INNER * C) ARRAY(float, mean, C) ARRAY(float, variance, C)                                    \
+    ARRAY(float, y, maybe(N * INNER * C)) ARRAY(float, mean, C) ARRAY(float, variance, C)                             \
     ARRAY(const float, addend, maybe(N * INNER * C)) SIZE(N) SIZE(INNER) SIZE(C) PELLUCID_NONLINEAR(SIZE, REAL)       \
     REAL(epsilon)
 #define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
@@ -230,6 +249,8 @@
     KERNEL(Conv2dPoolBackwardInput, conv2d_pool_backward_input, PELLUCID_CONV2D_POOL_BACKWARD_INPUT)                  \
     KERNEL(Conv2dPoolMap, conv2d_pool_map, PELLUCID_CONV2D_POOL_MAP)                                                  \
     KERNEL(Conv2dPoolMapBackwardKernel, conv2d_pool_map_backward_kernel, PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL)    \
+    KERNEL(Conv2dNorm, conv2d_norm, PELLUCID_CONV2D_NORM)                                                             \
+    KERNEL(Conv2dNormBackward, conv2d_norm_backward, PELLUCID_CONV2D_NORM_BACKWARD)                                   \
     KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
     KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \
     KERNEL(DenseBackwardInput, dense_backward_input, PELLUCID_DENSE_BACKWARD_INPUT)                                   \

@@ -11,6 +11,7 @@ constexpr int64_t kSide = int64_t(1) << 20;      // window, stride, dilation, pa
 constexpr int64_t kNumbers = int64_t(1) << 30;   // of one example, a kernel, or a copy of them: offsets are int32
 constexpr int64_t kEntries = int64_t(1) << 46;   // of any array
 constexpr int64_t kWork = int64_t(1) << 62;      // products of entries and taps are counted in int64
+constexpr int64_t kNormChannels = 16;            // whole vectors of every instruction set
 
 struct Limit {
     const char* name;
@@ -42,10 +43,10 @@ std::string quoted(const char* name) { return "'" + std::string(name) + "' "; }
 class Sizes {
 public:
     explicit Sizes(BoundKernel& step) : step_(step) {}
-    uint64_t* find(const char* name) const {
+    uint64_t* find(const char* name, Kind kind = Kind::size) const {
         for (int64_t i = 0; i < step_.signature->count; ++i) {
             const Field& field = step_.signature->fields[i];
-            if (field.kind == Kind::size && std::strcmp(field.name, name) == 0) return &step_.arguments[size_t(i)];
+            if (field.kind == kind && std::strcmp(field.name, name) == 0) return &step_.arguments[size_t(i)];
         }
         return nullptr;
     }
@@ -140,6 +141,18 @@ std::string algorithm_objection(const Sizes& s) {
     return fits && square && (in_tiles || !pooled) ? "" : "the algorithm asked for cannot do this";
 }
 
+// Between batch norms: 1x1, or each channel by itself.
+std::string norm_objection(const Sizes& s) {
+    const bool pointwise = s["KH"] * s["KW"] * s["SH"] * s["SW"] * s["GROUPS"] == 1 && s["TOP"] == 0 &&
+                           s["LEFT"] == 0 && s["OH"] == s["H"] && s["OW"] == s["W"];
+    const int64_t taps = s["KH"], stride = s["SH"];
+    const bool depthwise = s["GROUPS"] > 1 && s["GROUPS"] == s["C"] && s["O"] == s["C"] && taps == s["KW"] &&
+                           (taps == 3 || taps == 5) && stride == s["SW"] && stride <= 2 && s["DH"] * s["DW"] == 1 &&
+                           s["TOP"] < taps && s["LEFT"] < taps && s["C"] % kNormChannels == 0;
+    return pointwise || depthwise ? "" : "a convolution between batch norms must be 1x1, or depthwise 3x3 or 5x5 with "
+                                         "stride 1 or 2 on a multiple of 16 channels";
+}
+
 // Upsampling and borders: what each axis of the larger picture must be.
 std::string border_objection(const Sizes& s) {
     for (const Axis& axis : kPooling) {
@@ -159,6 +172,7 @@ std::string size_objection(const Sizes& s) {
     std::string wrong = border_objection(s);
     bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
+    if (wrong.empty() && s.begins("conv2d_norm")) wrong = norm_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");
     if (wrong.empty()) wrong = algorithm_objection(s);
@@ -190,6 +204,11 @@ constexpr struct {
                {"augment", "bytes", "floats"},
                {"mix_targets", "labels", "rows"},
                {"softmax_cross_entropy", "labels", "targets"}};
+
+// Of convolutions between batch norms: arrays whose channels go through one.
+constexpr struct {
+    const char *array, *channels;
+} kNormed[] = {{"x_mean", "C"}, {"mean", "O"}};
 
 }  // namespace
 
@@ -225,6 +244,11 @@ std::string objection(BoundKernel& step, const std::vector<int64_t>& entries) {
             return quoted(field.name) + "has " + std::to_string(given) + " entries, the kernel would use " +
                    std::to_string(extent.entries);
         }
+    }
+    for (const auto& normed : kNormed) {
+        const uint64_t* const given = sizes.begins("conv2d_norm") ? sizes.find(normed.array, Kind::array) : nullptr;
+        if (given && *given && sizes[normed.channels] % kNormChannels)
+            return "channels that are normalised must be a multiple of " + std::to_string(kNormChannels);
     }
     for (const auto& either : kEither) {
         if (!sizes.is(either.kernel)) continue;

@@ -27,7 +27,7 @@ Draw = Callable[[str, Shape], Array]
 Empty = Callable[[str, Shape], Array]
 """An array for a result."""
 
-POSITIVE = frozenset(("variance", "square", "delta", "v", "weights", "targets"))
+POSITIVE = frozenset(("variance", "x_variance", "square", "delta", "v", "weights", "targets"))
 TURNED = np.array(
     [0.98, -0.17, 3.2, 0.17, 0.98, -2.1, 0.9, 0.1, 0, 0, 1, 0.1, 0.1, 0, 0.9, -0.1, 2, 3, 5, 7, 1], np.float32
 )

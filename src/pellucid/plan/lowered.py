@@ -35,7 +35,8 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into the first dx where it lies. reads: the numbers of the graph's nodes that it is made from.
+    dy into the first dx where it lies. reads: the numbers of the graph's nodes that it is made from. inner: numbers of
+    the largest gradient between its own layers that backward takes an area for.
     """
 
     layers: tuple[Layer, ...]
@@ -45,6 +46,7 @@ class Lowered:
     needs_output: bool = False
     in_place: bool = False
     reads: tuple[int, ...] = ()
+    inner: int = 0
 
 
 class Area:
@@ -94,6 +96,8 @@ class Context:
     finish: list[Work] = field(default_factory=list)
     reading: Sequence[Array] = ()
     kept: Sequence[Array] = ()
+    waiting: list[Array] = field(default_factory=list)
+    largest: int = 0
     exact: bool = False
     prepare: list[native.Step] = field(default_factory=list)
     folded: dict[tuple[str, str], Array] = field(default_factory=dict)
@@ -130,6 +134,10 @@ class Context:
                 return area
         self.areas.append(Area(num_bytes))
         return self.areas[-1]
+
+    def gradient_area(self, shape: Shape, *taken: Array) -> Array:
+        """Where a gradient goes until it has been passed on: where neither these lie nor those that are waiting."""
+        return self.free_area(4 * self.largest, (*taken, *self.waiting)).array(shape)
 
     def record(self, shape: Shape, dtype: type = np.float32) -> Array:
         """Where forward notes what backward needs: an array of its own, or in inference memory nobody reads."""

@@ -78,22 +78,23 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
     trained = graph.trained()
     shapes = {number: value.y.shape for number, value in lowered.items()}
     wanted = {number: number != INPUT and trained[number] for number in lowered}
-    largest = max((math.prod(shapes[number]) for number, want in wanted.items() if want), default=0)
+    sizes = (max(math.prod(shapes[number]), lowered[number].inner) for number, want in wanted.items() if want)
+    context.largest = max(sizes, default=0)
     gradients = {graph.output: dy}
     work: list[Work] = []
     for number, value in reversed(lowered.items()):
         if not wanted[number] or number not in gradients:
             continue
         dy = gradients.pop(number)
-        taken = [dy, *gradients.values()]
+        context.waiting = list(gradients.values())
         passed: list[Array | None] = []
         for i in value.reads:
             dx: Array | None = None
             if value.in_place and (wanted[i] or len(value.reads) == 1) and not any(d is not None for d in passed):
                 dx = dy.reshape(shapes[i])
             elif wanted[i]:
-                dx = context.free_area(4 * largest, taken).array(shapes[i])
-                taken.append(dx)
+                dx = context.gradient_area(shapes[i], dy)
+                context.waiting.append(dx)
             passed.append(dx)
         with native.direct_convolution(context.exact):
             work.extend(value.backward(dy, *passed))

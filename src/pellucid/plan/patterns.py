@@ -36,6 +36,7 @@ from pellucid.layers import (
     LocalResponseNorm,
     MaxPool2D,
     Padding2D,
+    ReLU,
     Reshape,
     ScaledTanh,
     SeparableConv2D,
@@ -56,6 +57,7 @@ from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
+from pellucid.plan.normed_convolution import lower_normed_convolutions
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
 from pellucid.plan.transposed_convolution import lower_conv2d_transpose
 from pellucid.plan.work import Work
@@ -348,7 +350,16 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
     return Lowered(layers, y, forward, backward, needs_output=bool(added) and kind != "linear")
 
 
+_BETWEEN = tuple((BatchNorm, ReLU, conv) for conv in (Conv2D, DepthwiseConv2D))
+_NORMED = tuple(
+    (*lead, *chain)
+    for chain in (*((*one, *other) for one in _BETWEEN for other in _BETWEEN), *_BETWEEN)
+    for lead in ((Conv2D,), (DepthwiseConv2D,), ())
+)
+"""Convolutions with batch norm and ReLU between them, the longer rows first."""
+
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
+    *((row, lower_normed_convolutions) for row in _NORMED),
     *(((Conv2D, activation, pool), lower_conv2d_pool) for activation in ACTIVATIONS for pool in POOLINGS),
     *(((Conv2D, pool), lower_conv2d_pool) for pool in POOLINGS),
     *(((conv, Add, activation), lower) for conv, lower in CONVOLUTIONS for activation in ACTIVATIONS),

@@ -18,6 +18,7 @@ from pellucid.ops.native.algorithm import conv2d_algorithm as conv2d_algorithm
 from pellucid.ops.native.algorithm import convolves_directly as convolves_directly
 from pellucid.ops.native.algorithm import direct_convolution as direct_convolution
 from pellucid.ops.native.conv import conv2d_choice as conv2d_choice
+from pellucid.ops.native.conv import conv2d_norm_runs as conv2d_norm_runs
 from pellucid.ops.native.conv import conv2d_pool_map_pays as conv2d_pool_map_pays
 from pellucid.ops.native.cost import Cost as Cost
 from pellucid.ops.native.cost import cost as cost

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.errors import BackendError
 from pellucid.ops import geometry
-from pellucid.ops.geometry import Array, Convolution, Pooling
+from pellucid.ops.geometry import Array, Convolution, Pooling, Shape
 from pellucid.ops.native.algorithm import conv2d_algorithm
 from pellucid.ops.native.steps import unbound
 from pellucid.ops.table import row
@@ -14,6 +15,21 @@ from pellucid.ops.table import row
 def conv2d_choice(x: Array, kernel: Array, **window: Any) -> str:
     """The algorithm `conv2d` would choose for these shapes; whoever thinks of merging it with something asks first."""
     return conv2d_algorithm(unbound(row("conv2d"), {"x": x.shape, "kernel": kernel.shape}, window))
+
+
+NORM_CHANNELS = 16
+"""Channels that a convolution between batch norms normalises are a multiple of this."""
+
+
+def conv2d_norm_runs(x: Shape, kernel: Shape, window: Convolution, *, in_front: bool, behind: bool) -> bool:
+    """Whether conv2d_norm and its gradient can do this, with a batch norm in front of the convolution and behind it."""
+    if (in_front and x[-1] % NORM_CHANNELS) or (behind and kernel[-1] % NORM_CHANNELS):
+        return False
+    try:
+        unbound(row("conv2d_norm"), {"x": x, "kernel": kernel}, window)
+    except BackendError:
+        return False
+    return True
 
 
 def conv2d_pool_map_pays(x: Array, kernel: Array, *, convolution: Convolution, pooling: Pooling) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pellucid.ops.reference import augment as augment
 from pellucid.ops.reference import border as border
 from pellucid.ops.reference import conv as conv
+from pellucid.ops.reference import conv_norm as conv_norm
 from pellucid.ops.reference import conv_pool as conv_pool
 from pellucid.ops.reference import data as data
 from pellucid.ops.reference import linear as linear

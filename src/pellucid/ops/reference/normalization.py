@@ -57,7 +57,7 @@ def batch_norm(
     x: Array,
     gamma: Array,
     beta: Array,
-    y: Array,
+    y: Array | None,
     mean: Array,
     variance: Array,
     *,
@@ -68,10 +68,12 @@ def batch_norm(
 ) -> None:
     """y = f(gamma * (x - mean) / sqrt(variance + epsilon) + beta + addend), with the batch's mean and biased variance.
 
-    addend: like y, or nothing.
+    addend: like y, or nothing. Without y, mean and variance are all.
     """
     mean[...] = x.mean(axis=_all_but_last(x), dtype=np.float64)
     variance[...] = x.var(axis=_all_but_last(x), dtype=np.float64)
+    if y is None:
+        return
     batch_norm_inference(x, gamma, beta, mean, variance, y, epsilon=epsilon)
     if addend is not None:
         y += addend

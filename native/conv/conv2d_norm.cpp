@@ -1,0 +1,228 @@
+// Convolutions 1x1 between batch norms (conv/conv2d_norm.hpp); those of each channel by itself:
+// conv/depthwise_norm.cpp.
+//
+// Blocks of pixels go through all that is done with them while they lie in L2. Forward: normalised, multiplied, summed
+// up. Back: the gradient of the result is made, multiplied by the weights, taken through the activation in front and
+// summed up, and multiplied by what was read, for the kernel's gradient; so each map is read once. Both products are
+// those of common/gather_gemm.hpp. Task = a shard of the blocks, each with sums of its own.
+#include "conv/conv2d_norm.hpp"
+
+#include "common/shards.hpp"
+#include "conv/choice.hpp"
+
+namespace pellucid::PELLUCID_ISA_NAMESPACE {
+namespace {
+
+constexpr int64_t kBlockBytes = 192 << 10;  // of a block's pixels on the wider side
+constexpr int64_t kLeastPixels = 48, kMostPixels = 512;
+
+struct Blocks {
+    int64_t pixels, size, count, shards;  // of all pictures; of a block
+    int64_t first(int64_t shard) const { return count * shard / shards; }
+    int64_t rows(int64_t block) const { return at_most(pixels - block * size, size); }
+    int64_t rows_of(int64_t shard) const { return at_most(first(shard + 1) * size, pixels) - first(shard) * size; }
+};
+Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
+    const int64_t size = at_most(at_least(kBlockBytes / (4 * channels), kLeastPixels), kMostPixels);
+    const int64_t count = ceil_div(pixels, size);
+    return {pixels, size, count, at_most(shards, count)};
+}
+
+// Rows of a product: `columns` numbers each, one after another.
+template <typename T>
+void lay_rows(T* first, int64_t columns, int64_t count, T** rows) {
+    for (int64_t i = 0; i < count; ++i) rows[i] = first + i * columns;
+}
+// out (m, columns) (+)= rows . packed.
+void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset, const float* packed,
+              int64_t columns, bool accumulate) {
+    const Epilogue none{nullptr, kLinear, {}};
+    for (int64_t k = 0; k < depth; k += kDepth) {
+        Tile t;
+        t.depth = at_most(depth - k, kDepth);
+        t.offset = offset + k;
+        t.first = k == 0 && !accumulate;
+        t.last = false;
+        t.epilogue = &none;
+        for (t.column = 0; t.column < columns; t.column += t.columns) {
+            t.columns = next_columns(columns - t.column);
+            t.panel = packed + t.column * depth + k * panel_width(t.columns);
+            multiply_panel(m, rows, out, t);
+        }
+    }
+}
+void pack_panels(const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+                 float* packed) {
+    for (int64_t c = 0, wide; c < columns; c += wide) {
+        wide = next_columns(columns - c);
+        pack_panel(matrix + c * column_stride, row_stride, column_stride, depth, wide, packed + c * depth);
+    }
+}
+
+// A matrix (depth, columns) as panels, and offsets 0, 1, 2 ...
+struct Packed {
+    float* panels;
+    int32_t* offset;
+};
+Packed packed_of(int64_t depth, int64_t columns, Memory& memory) {
+    return {memory.take<float>(packed_floats(depth, columns)), memory.take<int32_t>(depth)};
+}
+void pack(const Packed& p, const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth,
+          int64_t columns) {
+    for (int64_t k = 0; k < depth; ++k) p.offset[k] = int32_t(k);
+    const int64_t panels = at_least(ceil_div(columns, V) / 2, 1);
+    parallel_for(panels, double(depth * columns), [=](int64_t j) {
+        const int64_t c = j * kWide, wide = j + 1 < panels ? kWide : columns - c;
+        pack_panel(matrix + c * column_stride, row_stride, column_stride, depth, wide, p.panels + c * depth);
+    });
+}
+
+// ---------------------------------------------------------------------------------------------------------- forward
+
+struct ForwardPlan {
+    Blocks blocks;
+    Front front;
+    Packed kernel;
+    ShardSums sums;
+};
+
+ForwardPlan forward_plan(const Conv2dNorm& a, Memory& memory) {
+    ForwardPlan p;
+    p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), kNormShards);
+    p.front = front_of(a, memory);
+    p.kernel = packed_of(a.C, a.O, memory);
+    p.sums = shard_sums(a.mean && a.variance ? p.blocks.shards : 0, p.blocks.shards, a.O, true, memory);
+    return p;
+}
+
+void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Arena& arena) {
+    float* copy;
+    const float** from;
+    float** to;
+    take(arena, piece(copy, p.front.mean ? p.blocks.size * a.C : 0), piece(from, p.blocks.size),
+         piece(to, p.blocks.size));
+    for (int64_t block = p.blocks.first(shard); block < p.blocks.first(shard + 1); ++block) {
+        const int64_t rows = p.blocks.rows(block), first = block * p.blocks.size;
+        const float* x = a.x + first * a.C;
+        float* const y = a.y + first * a.O;
+        if (p.front.mean) {
+            read_normed(p.front, x, a.C, 0, a.C, rows, copy);
+            x = copy;
+        }
+        lay_rows(x, a.C, rows, from);
+        lay_rows(y, a.O, rows, to);
+        multiply(rows, from, to, a.C, p.kernel.offset, p.kernel.panels, a.O, false);
+        if (p.sums.shards == 0) continue;
+        if (block == p.blocks.first(shard)) {
+            memcpy(p.sums.centre_of(shard), y, size_t(a.O) * sizeof(float));
+            memset(p.sums.of(shard), 0, size_t(2 * a.O) * sizeof(double));
+        }
+        add_deviations(y, a.O, rows, a.O, p.sums.centre_of(shard), p.sums.of(shard), a.O);
+    }
+}
+
+void forward(const Conv2dNorm& a, const ForwardPlan& p) {
+    if (a.N == 0) return;
+    fill(p.front, a);
+    pack(p.kernel, a.kernel, a.O, 1, a.C, a.O);
+    parallel_for(p.blocks.shards, double(p.blocks.pixels * a.C) * double(a.O),
+                 [&](int64_t shard, Arena& arena) { forward_shard(a, p, shard, arena); });
+    if (p.sums.shards)
+        finish_statistics(p.sums, [&](int64_t shard) { return p.blocks.rows_of(shard); }, a.mean, a.variance);
+}
+
+// --------------------------------------------------------------------------------------------------------- backward
+
+struct BackwardPlan {
+    Blocks blocks;
+    Front front;
+    Behind behind;
+    Packed kernel;  // transposed
+    ShardSums sums;
+    float* dkernels;  // of each shard
+};
+
+BackwardPlan backward_plan(const Conv2dNormBackward& a, Memory& memory) {
+    const int64_t size = a.C * a.O, most = at_most(at_least(kShardBytes / (4 * size), 1), kShards);
+    BackwardPlan p;
+    p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), most);
+    p.front = front_of(a, memory);
+    p.behind = behind_of(a, memory);
+    p.kernel = packed_of(a.O, a.C, memory);
+    p.sums = shard_sums(p.front.mean && a.dx ? p.blocks.shards : 0, p.blocks.shards, a.C, false, memory);
+    p.dkernels = a.dkernel ? memory.take<float>(p.blocks.shards * size) : nullptr;
+    return p;
+}
+
+void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t shard, Arena& arena) {
+    const int64_t most = p.blocks.size;
+    float *dz, *copy, *packed;
+    const float **pixels, **entries;
+    float **dx_rows, **dkernel_rows;
+    int32_t* offset;  // of each pixel in what was read
+    take(arena, piece(dz, p.behind.mean ? most * a.O : 0), piece(copy, p.front.mean && a.dkernel ? most * a.C : 0),
+         piece(packed, a.dkernel ? packed_floats(most, a.O) : 0), piece(pixels, most), piece(entries, a.C),
+         piece(dx_rows, most), piece(dkernel_rows, a.C), piece(offset, most));
+    for (int64_t i = 0; i < most; ++i) offset[i] = int32_t(i * a.C);
+    if (a.dkernel) lay_rows(p.dkernels + shard * a.C * a.O, a.O, a.C, dkernel_rows);
+    if (p.sums.shards) memset(p.sums.of(shard), 0, size_t(2 * a.C) * sizeof(double));
+    for (int64_t block = p.blocks.first(shard); block < p.blocks.first(shard + 1); ++block) {
+        const int64_t rows = p.blocks.rows(block), first = block * most;
+        const float *dy = a.dy + first * a.O, *const x = a.x + first * a.C;
+        if (p.behind.mean) {
+            read_gradient(p.behind, dy, a.y + first * a.O, a.O, 0, a.O, rows, dz);
+            dy = dz;
+        }
+        if (a.dkernel) {
+            const float* read = x;
+            if (p.front.mean) {
+                read_normed(p.front, x, a.C, 0, a.C, rows, copy);
+                read = copy;
+            }
+            pack_panels(dy, a.O, 1, rows, a.O, packed);
+            for (int64_t c = 0; c < a.C; ++c) entries[c] = read + c;
+            multiply(a.C, entries, dkernel_rows, rows, offset, packed, a.O, block > p.blocks.first(shard));
+        }
+        if (!a.dx) continue;
+        float* const dx = a.dx + first * a.C;
+        lay_rows(dy, a.O, rows, pixels);
+        lay_rows(dx, a.C, rows, dx_rows);
+        multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, false);
+        if (p.sums.shards) take_through(p.front, x, dx, a.C, 0, a.C, rows, p.sums.of(shard), a.C);
+    }
+}
+
+void backward(const Conv2dNormBackward& a, const BackwardPlan& p) {
+    const int64_t size = a.C * a.O;
+    if (a.N == 0) {
+        if (a.dkernel) memset(a.dkernel, 0, size_t(size) * sizeof(float));
+        if (a.x_dgamma) memset(a.x_dgamma, 0, size_t(a.C) * sizeof(float));
+        if (a.x_dbeta) memset(a.x_dbeta, 0, size_t(a.C) * sizeof(float));
+        return;
+    }
+    fill(p.front, a);
+    fill(p.behind, a);
+    if (a.dx) pack(p.kernel, a.kernel, 1, a.O, a.O, a.C);
+    parallel_for(p.blocks.shards, 2.0 * double(p.blocks.pixels) * double(size),
+                 [&](int64_t shard, Arena& arena) { backward_shard(a, p, shard, arena); });
+    if (a.dkernel) add_shards(p.dkernels, p.blocks.shards, size, a.dkernel);
+    if (p.sums.shards && a.x_dgamma && a.x_dbeta) finish_gradients(p.sums, a);
+}
+
+constexpr Kernel pointwise = kernel<forward_plan, forward>();
+constexpr Kernel pointwise_backward = kernel<backward_plan, backward>();
+const Kernel& choose(const Conv2dNorm& a) { return is_depthwise(a) ? kernels::depthwise_conv2d_norm : pointwise; }
+const Kernel& choose(const Conv2dNormBackward& a) {
+    return is_depthwise(a) ? kernels::depthwise_conv2d_norm_backward : pointwise_backward;
+}
+template <typename Arguments>
+int64_t direct(const Arguments&) {
+    return kDirect;
+}
+
+}  // namespace
+
+const Kernel kernels::conv2d_norm = chosen<Conv2dNorm, choose, direct>();
+const Kernel kernels::conv2d_norm_backward = chosen<Conv2dNormBackward, choose, direct>();
+
+}  // namespace pellucid::PELLUCID_ISA_NAMESPACE
