@@ -202,13 +202,17 @@ def _activations() -> Iterator[Case]:
 
 
 def _cross_entropy(n: int, k: int, how: str, rng: np.random.Generator) -> Arguments:
-    logits = normal(rng, (n, k), 1e4 if how == "large" else 2.0)
-    targets: Array = rng.integers(0, k, n)
+    pixels = (n, 3, 2) if how == "pixels" else (n,)
+    logits = normal(rng, (*pixels, k), 1e4 if how == "large" else 2.0)
+    targets: Array = rng.integers(0, k, pixels)
     if how == "rows":
         rows = rng.random((n, k)) + 0.01
         targets = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
     options: dict[str, Any] = {"label_smoothing": 0.1 if how == "smoothed" else 0.0}
-    if how == "weighted":
+    if how == "pixels":
+        targets[:, 0, 0] = ops.IGNORED
+        options |= {"ignored": ops.IGNORED, "class_weights": rng.random(k).astype(np.float32)}
+    if how in ("weighted", "pixels"):
         options["weights"] = rng.random(n).astype(np.float32)
     return (targets, logits), options
 
@@ -220,7 +224,7 @@ def _elementwise_loss(shape: Shape, rng: np.random.Generator) -> Arguments:
 
 def _losses() -> Iterator[Case]:
     for n, k in LOGITS:
-        for how in ("labels", "rows", "smoothed", "weighted", "large"):
+        for how in ("labels", "rows", "smoothed", "weighted", "large", "pixels"):
             # log of a sum of K exps less one logit; the largest loss sets the scale
             build, bound = partial(_cross_entropy, n, k, how), 8 + math.sqrt(k)
             yield Case("softmax_cross_entropy", f"{how}-{n}x{k}", build, "scaled", bound)

@@ -238,6 +238,19 @@ OTHERS: Variants = {
         {"dx": (9, 21, 23, 45), "dy": (9, 42, 69, 45), "factors": (2, 3), "interpolation": "bilinear"},
     ),
     "gather_labels": ("gather_labels", {"labels": (40,), "indices": (40,), "out": (9,), "cursor": np.array([4])}),
+    "gather_masks": (
+        "gather_labels", {"labels": np.ones((40, 21, 23), np.uint8), "indices": (40,), "out": (9, 21, 23),
+                          "cursor": np.array([4])},
+    ),
+    "augment_masks": (
+        "augment_masks", {"masks": np.resize(np.arange(7, dtype=np.uint8), (40, 31, 17)), "draws": (40, 21),
+                          "indices": (40,), "out": (9, 31, 17), "cursor": np.array([4]), "position": np.array([7]),
+                          "border": "black"},
+    ),
+    "softmax_cross_entropy_of_pixels": (
+        "softmax_cross_entropy", {"logits": (9, 21, 23, 13), "targets": (9, 21, 23), "class_weights": (13,),
+                                  "answers": (9, 21, 23), "ignored": 3},
+    ),
     "softmax_cross_entropy": (
         "softmax_cross_entropy", {"logits": (9, 1001), "targets": (9,), "label_smoothing": 0.1},
     ),

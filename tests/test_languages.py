@@ -31,7 +31,7 @@ NAMES = set(
         r"\w+",
         """
     relu ReLU LeakyReLU leaky_relu softmax sigmoid tanh scaled LRN RBF valid same sqrt Grad CAM
-    MiB KB MB GB px SHA NumPy CPU AVX
+    IoU MiB KB MB GB px SHA NumPy CPU AVX
 """,
     )
 )

@@ -194,6 +194,19 @@ float mean_of(const T* p, int64_t pixels, int64_t channels) {
     return float(total / double(pixels) / (channels == 3 ? 1.0 : double(channels) / 3));
 }
 
+// Rows and columns that are cut out.
+struct Box {
+    int64_t top, left, bottom, right;
+    bool holds(int64_t row, int64_t column) const {
+        return top <= row && row < bottom && left <= column && column < right;
+    }
+};
+Box box_of(const Draw& d, int64_t height, int64_t width) {
+    const auto whole = [](float x, int64_t most) { return x > 0.0f ? x < float(most) ? int64_t(x) : most : 0; };
+    const int64_t left = whole(d.box[1], width);
+    return {whole(d.box[0], height), left, whole(d.box[2], height), at_least(whole(d.box[3], width), left)};
+}
+
 // A picture, `share` of it, into `out`, or added to what is there.
 template <typename T>
 void write_picture(const Augment& a, const T* all, int64_t number, const Draw& d, const Row& r, float share, bool added,
@@ -201,13 +214,11 @@ void write_picture(const Augment& a, const T* all, int64_t number, const Draw& d
     const int64_t C = a.C, W = a.W;
     const T* const from = all + number * a.H * W * C;
     const float grey = d.grey == 0.0f ? 0.0f : d.grey * mean_of(from, a.H * W, C);
-    const auto whole = [](float x, int64_t most) { return x > 0.0f ? x < float(most) ? int64_t(x) : most : 0; };
-    const int64_t top = whole(d.box[0], a.H), left = whole(d.box[1], W);
-    const int64_t bottom = whole(d.box[2], a.H), right = at_least(whole(d.box[3], W), left);
+    const Box box = box_of(d, a.H, W);
     const int64_t together = C == 3 ? 3 : 1;
     for (int64_t row = 0; row < a.H; ++row, out += W * C) {
         look_up(a, d, row, r);
-        const bool cut = top <= row && row < bottom;
+        const bool cut = box.top <= row && row < box.bottom;
         for (int64_t c = 0; c < C; c += together) {
             if (sizeof(T) == 1 && together == 3)
                 sample_colours(reinterpret_cast<const uint8_t*>(from), r, W, number == a.COUNT - 1);
@@ -216,7 +227,7 @@ void write_picture(const Augment& a, const T* all, int64_t number, const Draw& d
             tint<T>(d, grey, r, W, together == 3);
             for (int64_t k = 0; k < together; ++k) {
                 if (cut)
-                    for (int64_t j = left; j < right; ++j) r.level[k][j] = 0.5f * kWhite<T>;
+                    for (int64_t j = box.left; j < box.right; ++j) r.level[k][j] = 0.5f * kWhite<T>;
                 put(r.level[k], a.scale[c + k] * share, a.offset[c + k] * share, W, C, added, out + c + k);
             }
         }
@@ -259,6 +270,50 @@ void run_augment(const Augment& a, Context& context) {
     });
 }
 
+// The pixel at a place along an axis of `count`, or -1 beyond a black border. The place is reckoned in double, where it
+// is exact but for one rounding, so that the nearest pixel is the reference's.
+int64_t nearest(double place, int64_t count, int64_t border) {
+    const double far = double(kFar), within = place < far ? place > -far ? place : -far : far;  // NaN: far
+    int64_t pixel = int64_t(within + 0.5);
+    if (double(pixel) > within + 0.5) --pixel;
+    if (border == kReflect) {
+        pixel %= 2 * count;
+        if (pixel < 0) pixel += 2 * count;
+        return pixel < count ? pixel : 2 * count - 1 - pixel;
+    }
+    if (border == kBlack && (pixel < 0 || pixel >= count)) return -1;
+    return at_least(at_most(pixel, count - 1), 0);
+}
+
+// Masks moved as their pictures are: the label of the nearest pixel.
+void run_augment_masks(const AugmentMasks& a, Context& context) {
+    const int64_t first = a.cursor ? a.cursor[0] : 0, drawn = a.position ? a.position[0] : 0;
+    if (first < 0 || first > a.INDICES - a.N || drawn < 0 || drawn > a.ROWS - a.N) {
+        context.status = kIndexOutOfRange;
+        return;
+    }
+    parallel_for(a.N, 20.0 * double(a.N * a.H * a.W), [&, first, drawn](int64_t n) {
+        const int64_t number = a.indices[first + n];
+        if (number < 0 || number >= a.COUNT) {
+            __atomic_store_n(&context.status, kIndexOutOfRange, __ATOMIC_RELAXED);
+            return;
+        }
+        Draw d;
+        memcpy(&d, a.draws + (drawn + n) * 21, sizeof d);
+        const uint8_t* const mask = a.masks + number * a.H * a.W;
+        int32_t* out = a.out + n * a.H * a.W;
+        const Box box = box_of(d, a.H, a.W);
+        for (int64_t i = 0; i < a.H; ++i)
+            for (int64_t j = 0; j < a.W; ++j, ++out) {
+                const double x = double(d.place[0]) * double(j) + (double(d.place[1]) * double(i) + double(d.place[2]));
+                const double y = double(d.place[3]) * double(j) + (double(d.place[4]) * double(i) + double(d.place[5]));
+                const int64_t column = nearest(x, a.W, a.BORDER), row = nearest(y, a.H, a.BORDER);
+                const bool seen = column >= 0 && row >= 0 && !box.holds(i, j);
+                *out = seen ? int32_t(mask[row * a.W + column]) : int32_t(a.IGNORED);
+            }
+    });
+}
+
 // Targets mixed as the pictures are: shares of classes, or of rows of numbers.
 void run_mix_targets(const MixTargets& a, Context& context) {
     const int64_t first = a.cursor ? a.cursor[0] : 0, drawn = a.position ? a.position[0] : 0;
@@ -293,6 +348,7 @@ void run_mix_targets(const MixTargets& a, Context& context) {
 }  // namespace
 
 const Kernel kernels::augment = kernel<run_augment>();
+const Kernel kernels::augment_masks = kernel<run_augment_masks>();
 const Kernel kernels::mix_targets = kernel<run_mix_targets>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

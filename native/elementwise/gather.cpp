@@ -57,8 +57,11 @@ void run_gather_labels(const GatherLabels& a, Context& context) {
     }
     for (int64_t n = 0; n < a.N; ++n) {
         const int64_t from = a.indices[first + n];
+        int32_t* const out = a.out + n * a.INNER;
         if (from < 0 || from >= a.COUNT) context.status = kIndexOutOfRange;
-        else a.out[n] = a.labels[from];
+        else if (a.labels) memcpy(out, a.labels + from * a.INNER, size_t(a.INNER) * sizeof *out);
+        else
+            for (int64_t i = 0; i < a.INNER; ++i) out[i] = a.bytes[from * a.INNER + i];
     }
 }
 

@@ -130,10 +130,17 @@
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
     ARRAY(const float, dy, N * INNER * K) ARRAY(const float, y, N * INNER * K) ARRAY(float, dx, N * INNER * K)        \
     SIZE(N) SIZE(INNER) SIZE(K)
+// INNER: pixels of an example, each with a label, of which those with the label IGNORED are not counted.
 #define PELLUCID_SOFTMAX_CROSS_ENTROPY(ARRAY, SIZE, REAL)                                                             \
-    ARRAY(const float, logits, N * K) ARRAY(const int32_t, labels, maybe(N))                                          \
-    ARRAY(const float, targets, maybe(N * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)           \
-    ARRAY(float, hits, maybe(N)) ARRAY(float, dlogits, maybe(N * K)) SIZE(N) SIZE(K) REAL(label_smoothing)
+    ARRAY(const float, logits, N * INNER * K) ARRAY(const int32_t, labels, maybe(N * INNER))                          \
+    ARRAY(const float, targets, maybe(N * INNER * K)) ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N)   \
+    ARRAY(float, hits, maybe(N)) ARRAY(float, dlogits, maybe(N * INNER * K))                                          \
+    ARRAY(const float, class_weights, maybe(K)) ARRAY(int32_t, answers, maybe(N * INNER)) SIZE(N) SIZE(INNER) SIZE(K) \
+    SIZE(IGNORED) REAL(label_smoothing)
+// counts: of each class the pixels where it is label and answer, label, and answer.
+#define PELLUCID_COUNT_CLASSES(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const int32_t, labels, N * INNER) ARRAY(const int32_t, answers, N * INNER) ARRAY(double, counts, 3 * K)     \
+    SIZE(N) SIZE(INNER) SIZE(K) SIZE(IGNORED)
 #define PELLUCID_ELEMENTWISE_LOSS(ARRAY, SIZE, REAL)                                                                  \
     ARRAY(const float, prediction, N * INNER) ARRAY(const float, targets, N * INNER)                                  \
     ARRAY(const float, weights, maybe(N)) ARRAY(float, losses, N) ARRAY(float, hits, maybe(N))                        \
@@ -219,8 +226,9 @@
     ARRAY(const float, offset, C) ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)            \
     SIZE(INNER) SIZE(C)
 #define PELLUCID_GATHER_LABELS(ARRAY, SIZE, REAL)                                                                     \
-    ARRAY(const int32_t, labels, COUNT) ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N)                 \
-    ARRAY(const int64_t, cursor, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES)
+    ARRAY(const int32_t, labels, maybe(COUNT * INNER)) ARRAY(const uint8_t, bytes, maybe(COUNT * INNER))              \
+    ARRAY(const int64_t, indices, INDICES) ARRAY(int32_t, out, N * INNER) ARRAY(const int64_t, cursor, maybe(1))      \
+    SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(INNER)
 // draws: a row of 21 numbers a picture, see ops/reference/augment.py; position: the row at which the batch begins.
 #define PELLUCID_AUGMENT(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const uint8_t, bytes, maybe(COUNT * H * W * C)) ARRAY(const float, floats, maybe(COUNT * H * W * C))        \
@@ -228,6 +236,12 @@
     ARRAY(const float, scale, C) ARRAY(const float, offset, C) ARRAY(const int64_t, cursor, maybe(1))                 \
     ARRAY(const int64_t, position, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(ROWS) SIZE(H) SIZE(W) SIZE(C)     \
     SIZE(BORDER)
+// Masks beside such pictures; IGNORED: the label where nothing of the picture is seen.
+#define PELLUCID_AUGMENT_MASKS(ARRAY, SIZE, REAL)                                                                     \
+    ARRAY(const uint8_t, masks, COUNT * H * W) ARRAY(const int64_t, indices, INDICES)                                 \
+    ARRAY(const float, draws, ROWS * 21) ARRAY(int32_t, out, N * H * W) ARRAY(const int64_t, cursor, maybe(1))        \
+    ARRAY(const int64_t, position, maybe(1)) SIZE(N) SIZE(COUNT) SIZE(INDICES) SIZE(ROWS) SIZE(H) SIZE(W)             \
+    SIZE(BORDER) SIZE(IGNORED)
 #define PELLUCID_MIX_TARGETS(ARRAY, SIZE, REAL)                                                                       \
     ARRAY(const int32_t, labels, maybe(COUNT)) ARRAY(const float, rows, maybe(COUNT * K))                             \
     ARRAY(const int64_t, indices, INDICES) ARRAY(const float, draws, ROWS * 21) ARRAY(float, out, N * K)              \
@@ -270,6 +284,7 @@
     KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
     KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
     KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
+    KERNEL(CountClasses, count_classes, PELLUCID_COUNT_CLASSES)                                                       \
     KERNEL(ElementwiseLoss, elementwise_loss, PELLUCID_ELEMENTWISE_LOSS)                                              \
     KERNEL(Accumulate, accumulate, PELLUCID_ACCUMULATE)                                                               \
     KERNEL(StopUnlessFinite, stop_unless_finite, PELLUCID_STOP_UNLESS_FINITE)                                         \
@@ -295,6 +310,7 @@
     KERNEL(Gather, gather, PELLUCID_GATHER)                                                                           \
     KERNEL(GatherLabels, gather_labels, PELLUCID_GATHER_LABELS)                                                       \
     KERNEL(Augment, augment, PELLUCID_AUGMENT)                                                                        \
+    KERNEL(AugmentMasks, augment_masks, PELLUCID_AUGMENT_MASKS)                                                       \
     KERNEL(MixTargets, mix_targets, PELLUCID_MIX_TARGETS)                                                             \
     KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \

@@ -189,8 +189,9 @@ std::string size_objection(const Sizes& s) {
     const Count weights = Count(s["INPUTS"]) * s["UNITS"];
     if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= weights.value))
         return "rows or weights are too many for the compiled kernel";
-    if (s.is("augment") && (s["H"] > kSide || s["W"] > kSide || kNumbers < (Count(s["H"]) * s["W"] * s["C"]).value))
-        return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" + std::to_string(s["C"]) +
+    const int64_t channels = std::max<int64_t>(s["C"], 1);
+    if (s.begins("augment") && (s["H"] > kSide || s["W"] > kSide || kNumbers < (Count(s["H"]) * s["W"] * channels).value))
+        return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" + std::to_string(channels) +
                " is too large to be augmented";
     const char* const numbers = s.is("softmax_cross_entropy") ? "K" : s.is("elementwise_loss") ? "INNER" : nullptr;
     if (numbers && s[numbers] < 1 && s["N"] > 0) return "there must be at least one number a picture";
@@ -201,6 +202,7 @@ std::string size_objection(const Sizes& s) {
 constexpr struct {
     const char *kernel, *one, *other;
 } kEither[] = {{"gather", "bytes", "floats"},
+               {"gather_labels", "labels", "bytes"},
                {"augment", "bytes", "floats"},
                {"mix_targets", "labels", "rows"},
                {"softmax_cross_entropy", "labels", "targets"}};

@@ -13,12 +13,12 @@ import numpy as np
 
 from pellucid._display import Brief
 from pellucid.errors import DataError
-from pellucid.ops import Array, real_array
+from pellucid.ops import IGNORED, Array, real_array
 from pellucid.ops.geometry import whole
 
 __all__ = [
     "MAX_CLASSES", "THRESHOLD", "Calibration", "Mean", "accuracy", "calibration", "classes_of", "confident_mistakes",
-    "confusion_matrix", "precision", "recall", "top_k",
+    "confusion_matrix", "iou", "mean_iou", "pixel_accuracy", "pixel_counts", "precision", "recall", "top_k",
 ]  # fmt: skip
 
 MAX_CLASSES = 10_000
@@ -88,6 +88,60 @@ def recall(labels: Any, predictions: Any, classes: int | None = None) -> Array:
     """
     matrix = confusion_matrix(labels, predictions, classes)
     return _share(matrix.diagonal(), matrix.sum(axis=1))
+
+
+def pixel_counts(masks: Any, predictions: Any, classes: int | None = None) -> Array:
+    """For each class the pixels where it is label and answer, where it is the label, and where it is the answer.
+
+    masks: class numbers of pixels, of which those of 255 are not counted.
+    Shapes: masks (...,); predictions class numbers (...,) or scores (..., K) -> (3, classes) int64; classes defaults to
+    K, else to the largest number seen, plus 1.
+    Errors: DataError for shapes that do not fit, numbers that are no class, or no pixel that counts.
+    """
+    truth, said = (real_array(each, "masks and predictions") for each in (masks, predictions))
+    if said.ndim == truth.ndim + 1:
+        classes, said = classes or said.shape[-1], said.argmax(axis=-1)
+    if said.shape != truth.shape:
+        raise DataError(f"masks {truth.shape} and predictions {said.shape} must have one number for each pixel")
+    counted = truth != IGNORED
+    truth, said = truth[counted], said[counted]
+    if not truth.size:
+        raise DataError(f"no pixel to judge: there are none but those of label {IGNORED}, which are not counted")
+    both = np.concatenate([truth, said])
+    most, least = both.max(), both.min()
+    count = int(most) + 1 if classes is None else whole(classes, "pixel_counts: classes", MAX_CLASSES)
+    if least < 0 or most >= count or (both.dtype.kind == "f" and bool((both != np.floor(both)).any())):
+        raise DataError(
+            f"pixel_counts: class numbers run from {least:g} to {most:g}, expected whole ones to {count - 1}"
+        )
+    truth, said = truth.astype(np.int64), said.astype(np.int64)
+    return np.stack([np.bincount(numbers, minlength=count) for numbers in (truth[truth == said], truth, said)])
+
+
+def iou(masks: Any, predictions: Any, classes: int | None = None) -> Array:
+    """For each class, pixels where it is label and answer, over those where it is either; NaN where it is neither.
+
+    Shapes: as `pixel_counts` -> (classes,) float64.
+    Source: Jaccard 1901; Everingham et al. 2010, section 4.4 (PASCAL VOC's segmentation accuracy).
+    """
+    return iou_of(pixel_counts(masks, predictions, classes))
+
+
+def mean_iou(masks: Any, predictions: Any, classes: int | None = None) -> float:
+    """The mean of `iou` over the classes that there are, in labels or answers."""
+    return float(np.nanmean(iou(masks, predictions, classes)))
+
+
+def pixel_accuracy(masks: Any, predictions: Any, classes: int | None = None) -> float:
+    """The share of pixels whose answer is the label."""
+    both, truth, _ = pixel_counts(masks, predictions, classes)
+    return float(both.sum() / truth.sum())
+
+
+def iou_of(counts: Array) -> Array:
+    """The same of counts. Shapes: (3, classes) -> (classes,)."""
+    both, truth, said = counts
+    return _share(both, truth + said - both)
 
 
 @dataclass(frozen=True, repr=False)

@@ -162,10 +162,10 @@ def like(source: Model, *, input_shape: Shape | None = None, classes: int | None
     Errors: ConfigError for another number of classes where the last layer with weights does not make these.
     """
     configs: list[dict[str, Any]] = [{**layer.config(), "trainable": True} for layer in source.layers]
-    if classes is not None and source.output_shape != (classes,):
+    if classes is not None and source.output_shape[-1] != classes:
         last = max((i for i, layer in enumerate(source.layers) if layer.params), default=-1)
         outputs = {"dense": "units", "convolution": "filters"}.get(source.layers[last].role if last >= 0 else "")
-        if outputs is None or len(source.output_shape) != 1:
+        if outputs is None or len(source.output_shape) not in (1, 3):
             kind = type(source.layers[last]).__name__ if source.layers else "nothing"
             raise ConfigError(
                 f"{source.name} ends in {kind}, not in a layer of classes, and has outputs {source.output_shape}; "

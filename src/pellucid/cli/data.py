@@ -84,9 +84,8 @@ def info(
     as_json: JsonFlag = False,
 ) -> None:
     """Describe a data set: pictures, classes and how many of each, source and licence."""
-    import numpy as np
-
     from pellucid import datasets
+    from pellucid.datasets.labels import class_counts
 
     with working(f"reading {data}") as bar:
         dataset = datasets.load(data, progress=bar)
@@ -94,7 +93,7 @@ def info(
     if dataset.validation is None or dataset.validation is dataset.test:
         del parts["validation"]
     counts = {
-        part: np.bincount(split.labels, minlength=len(dataset.class_names)).tolist()
+        part: class_counts(split.labels, len(dataset.class_names)).tolist()
         for part, split in parts.items()
         if split is not None
     }
@@ -106,7 +105,7 @@ def info(
             {"class": name, **{part: of[index] for part, of in counts.items()}}
             for index, name in enumerate(dataset.class_names)
         ],
-        **{part: sum(of) for part, of in counts.items()},
+        **{part: len(split) for part, split in parts.items() if split is not None},
         "unlabelled": [{"folder": folder, "pictures": count} for folder, count in dataset.unlabelled],
         "facts": dataset.facts,
         "warnings": dataset.warnings,
@@ -120,7 +119,8 @@ def info(
         say(line, prose=True)
     rows = [[name, *(f"{of[index]:,}" for of in counts.values())] for index, name in enumerate(dataset.class_names)]
     rows.append(["all", *(f"{sum(of):,}" for of in counts.values())])
-    print_table(["class", *counts], rows, right=range(1, 1 + len(counts)))
+    unit = " (pixels)" if dataset.train.labels.ndim > 1 else ""
+    print_table(["class", *(f"{part}{unit}" for part in counts)], rows, right=range(1, 1 + len(counts)))
     if dataset.skipped:
         print_table(["file left out", "reason"], [list(item) for item in dataset.skipped], whole=[0])
     tell_warnings(dataset)

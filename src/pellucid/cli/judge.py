@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid._progress import WorkBar, working
+from pellucid.cli import masks
 from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model.background import looks_inverted
 from pellucid.runs.console import tell_left_out
 from pellucid.runs.folder import find_folder, find_model, read_record
+from pellucid.train.history import NAMES, SHARES
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -66,42 +68,41 @@ def evaluate(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge a trained network: loss and accuracy on pictures that it has not learned from."""
+    """Judge a trained network: loss and accuracy, of masks the mean IoU, on pictures that it has not learned from."""
 
     model = trained(run, quiet=as_json)
     with working(f"reading {run}", quiet=as_json) as bar:
         dataset = held_out_data(run, model, data, bar)
     tell_left_out(dataset.skipped)
     guesses: list[Any] = []
+    pixels = masks.Counts(dataset.test.labels, model.output_shape[-1]) if dataset.test.labels.ndim > 1 else None
+
+    def note_outputs(outputs: Any) -> None:
+        if pixels is None:
+            guesses.append(guessed(model, outputs))
+        else:
+            pixels.add(outputs)
+
     with WorkBar(quiet=as_json) as bar:
-        result = model.evaluate(
-            dataset.test.images,
-            dataset.test.labels,
-            verbose=0,
-            progress=bar,
-            outputs=lambda outputs: guesses.append(guessed(model, outputs)),
-        )
-    per_class = judged_classes(model, dataset, guesses)
+        result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar, outputs=note_outputs)
+    per_class = judged_classes(model, dataset, guesses) if pixels is None else pixels.of_classes(dataset.class_names)
     numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
     if as_json:
         print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers, **per_class})
         return
     rows = [["pictures", f"{len(dataset.test):,}"]]
-    rows += [[name, percent(x) if name == "accuracy" else f"{x:.4f}"] for name, x in numbers.items()]
+    rows += [[NAMES.get(name, name), percent(x) if name in SHARES else f"{x:.4f}"] for name, x in numbers.items()]
     if per_class:
         share = per_class["largest_class"]
         rows.append([f"always {share['class']!r}", percent(share["share"])])
     print_table([f"{run} on {dataset.name}", ""], rows, right=[1])
     if per_class:
+        heads = list(per_class["classes"][0])
         table = [
-            [
-                row["class"],
-                f"{row['pictures']:,}",
-                *("-" if row[name] is None else percent(row[name]) for name in JUDGED),
-            ]
-            for row in per_class["classes"]
+            [name, f"{count:,}", *("-" if share is None else percent(share) for share in shares)]
+            for name, count, *shares in (row.values() for row in per_class["classes"])
         ]
-        print_table(["class", "pictures", *JUDGED], table, right=[1, 2, 3], whole=[0])
+        print_table(["IoU" if head == "iou" else head for head in heads], table, right=range(1, len(heads)), whole=[0])
 
 
 def guessed(model: Model, outputs: Any) -> Any:
@@ -192,7 +193,10 @@ def predict(
     csv: CsvFile = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what is in pictures: the most probable class of each, and how probable it is."""
+    """Say what is in pictures: the most probable class of each, and how probable it is.
+
+    Of a network that gives a class for each pixel: which share each has, and into masks/ a mask and an overlay.
+    """
     answer(run, paths, top=top, invert=invert, out=out, csv=csv, as_json=as_json)
 
 
@@ -208,12 +212,14 @@ def answer(
 ) -> None:
     """What `predict` does; for a training that ends, into a place inside its run."""
     from pellucid.datasets import folder
+    from pellucid.visualise.answers import per_pixel
 
     for table, option in ((out, "--out"), (csv, "--csv")):
         if table is not None:
             check_table_name(table, option)
     model = trained(run, quiet=as_json)
     files, skipped = folder.list_pictures(paths)
+    of_pixels, stems = per_pixel(model), masks.stems_of(files)
     answers: list[dict[str, Any]] = []
     unread: list[str] = []
     inverted = 0
@@ -225,7 +231,10 @@ def answer(
             if invert:
                 pictures = [255 - picture for picture in pictures]
             inverted += sum(looks_inverted(picture, model.trained_on.get("background")) for picture in pictures)
-            answers += judged(model, read, pictures, top)
+            if of_pixels:
+                answers += masks.answered(model, run, {file: stems[file] for file in read}, pictures)
+            else:
+                answers += judged(model, read, pictures, top)
             bar(start + len(chunk), len(files), "pictures")
     if unread and len(files) == 1:
         raise DataError(unread[0])
@@ -241,9 +250,10 @@ def answer(
             f"{inverted} of {len(answers)} pictures have the other background (light or dark) than those the network "
             f"learned from, so it will guess; {remedy}"
         )
+    tell = masks.deliver if of_pixels else deliver
     if csv is not None and csv != out:
-        deliver(answers, csv, as_json)
-    deliver(answers, out, as_json)
+        tell(answers, csv, as_json)
+    tell(answers, out, as_json)
 
 
 def read_pictures(model: Model, files: list[Path]) -> tuple[list[Path], list[Any], list[str]]:

@@ -146,7 +146,7 @@ def find(name: str, num_entries: int) -> Built | None:
     folder = cache_folder() / "pictures"
     try:
         index = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        rule = Fitting(tuple(index["size"]), index["channels"], index["resize"])
+        rule = Fitting(tuple(index["size"]), index["channels"], index["resize"], bool(index.get("mask")))
         failures = {int(row): str(reason) for row, reason in index["failures"].items()}
         facts = [str(line) for line in index["facts"]]
         hashes = [str(one) for one in index["hashes"]]

@@ -29,14 +29,15 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """Pictures and their labels: images[i] shows class_names[labels[i]].
+    """Pictures and their labels: images[i] shows class_names[labels[i]], or labels are masks, a class for each pixel.
 
-    Shapes: images (N,H,W,C) uint8, an array or Pictures; labels (N,) int64; files N relative names, or None.
+    Shapes: images (N,H,W,C) uint8, an array or Pictures; labels (N,) int64, or masks (N,H,W) uint8 of class numbers,
+    255 for pixels that are not counted; files N relative names, or None.
     Errors: DataError if there are not as many labels, or files, as pictures.
     """
 
     images: NDArray[Any] | Pictures
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     files: list[str] | None = None
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from pellucid.datasets.download import Progress
 from pellucid.datasets.formats import known_types
 from pellucid.datasets.labels import matched_labels, stratified_split
 from pellucid.datasets.listing import Entry, Listing, list_folder, list_pictures, missing
+from pellucid.datasets.masks import MULTIPLE, Masks, find_masks
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
 from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
@@ -46,7 +48,7 @@ class Request:
 
 
 def load_folder(root: Path, request: Request, progress: Progress | None = None) -> Dataset:
-    """The pictures of a folder.
+    """The pictures of a folder: of one sub-folder a class, or images/ with masks/.
 
     Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
     `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
@@ -57,20 +59,28 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, request.resize)
     other = Path(validation).expanduser() if isinstance(validation, str | os.PathLike) else None
     fraction = None if isinstance(validation, str | os.PathLike) else validation
-    listing = list_folder(root)
+    masks = find_masks(root)
+    listing = list_folder(root) if masks is None else masks.listing
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
-    names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
-    _check_known(root, entries, names, own=class_names is None)
+    if masks is None:
+        names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
+        _check_known(root, entries, names, own=class_names is None)
     if not entries:
-        raise DataError(f"{root}: no pictures; expected files of type {known_types()} in one sub-folder a class")
-    built = _built(root, entries, request, progress)
+        raise DataError(f"{root}: no pictures; expected files of type {known_types()} {_wanted(masks)}")
+    built = _built(root, entries, request, progress, multiple=1 if masks is None else MULTIPLE)
     skipped = sorted([*listing.skipped, *((entries[row].name, reason) for row, reason in built.failures.items())])
     kept = [entries[row] for row in built.kept]
     if not kept:
         raise DataError(
             f"{root}: none of the {len(entries)} pictures can be decoded; the first: {': '.join(skipped[0])}"
         )
-    everything = _split(built, kept, names)
+    said: list[str] = []
+    labels: NDArray[Any]
+    if masks is None:
+        labels = _class_numbers(kept, names)
+    else:
+        labels, names, said = masks.read(kept, built.rule, class_names, progress)
+    everything = _split(built, kept, labels)
     if whole:
         parts = {"test": np.arange(len(kept), dtype=np.int64)}
     elif files is not None:
@@ -78,12 +88,12 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     else:
         parts = _own_parts(listing, kept)
         if "train" not in parts:
-            raise DataError(f"{root}: has {', '.join(parts)} but no train/ with one sub-folder a class")
+            raise DataError(f"{root}: has {', '.join(parts)} but no train/ {_wanted(masks)}")
         if "validation" in parts and fraction is not None:
             raise ConfigError(f"{root} has its own validation part; leave validation={fraction} out")
         if "validation" not in parts and other is None and ("test" not in parts or fraction is not None):
             parts |= _held_out(root, parts["train"], everything.labels, fraction, request.seed)
-    if class_names is None and not whole:
+    if class_names is None and not whole and masks is None:
         _check_classes(root, names, everything.labels[parts["train"]])
     splits = {part: everything.select(rows) for part, rows in parts.items()}
     test, held = splits.get("test"), splits.get("validation")
@@ -94,14 +104,15 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     test = held if test is None else test
     empty = everything.select(np.arange(0, dtype=np.int64))
     learned = splits.get("train", empty)
-    counted, facts = everything.labels if whole else learned.labels, built.facts
-    warned = copy_warnings([entry.name for entry in kept], everything.labels, built.hashes, parts)
+    counted, facts = everything.labels if whole else learned.labels, [*built.facts, *said]
+    groups = everything.labels if masks is None else np.zeros(len(kept), np.int64)
+    warned = copy_warnings([entry.name for entry in kept], groups, built.hashes, parts)
     if not whole and files is None:  # the folder's own parts
         judged = [part.labels for part in (held, test) if part is not None]
         warned = class_warnings(names, learned.labels, np.concatenate(judged or [empty.labels])) + warned
         held_out = "validation" in parts and "validation" not in listing.classes
         facts = [_parts_line(listing, learned, held, test, held_out), *facts]
-        if held_out and held is not None:
+        if held_out and held is not None and masks is None:
             counted = np.concatenate([counted, held.labels])
     return Dataset(
         name=root.resolve().name,
@@ -115,6 +126,10 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         warnings=warned,
         unlabelled=[(str(path), count) for path, count in listing.unlabelled],
     )
+
+
+def _wanted(masks: Masks | None) -> str:
+    return "with one sub-folder a class" if masks is None else "with images/ and masks/"
 
 
 def _parts_line(listing: Listing, train: Split, validation: Split | None, test: Split | None, held_out: bool) -> str:
@@ -193,12 +208,13 @@ def _listed(listing: Listing, files: Mapping[str, Sequence[str]]) -> list[Entry]
     return entries
 
 
-def _built(root: Path, entries: list[Entry], request: Request, progress: Progress | None) -> Built:
-    """The entries' pictures, from the cache or newly decoded."""
+def _built(root: Path, entries: list[Entry], request: Request, progress: Progress | None, *, multiple: int) -> Built:
+    """The entries' pictures, from the cache or newly decoded. multiple: of what sides must be a multiple."""
     paths = [entry.path for entry in entries]
     marks = [(entry.name, *_size_and_time(entry.path)) for entry in entries]
     size, resize, channels = request.size, request.resize, request.channels
-    name = cache.key(marks, {"size": size, "resize": resize, "channels": channels})
+    rounded = {} if multiple == 1 else {"multiple": multiple}
+    name = cache.key(marks, {"size": size, "resize": resize, "channels": channels, **rounded})
     found = cache.find(name, len(entries))
     if found is not None:
         return found
@@ -212,7 +228,7 @@ def _built(root: Path, entries: list[Entry], request: Request, progress: Progres
         if progress is not None:
             progress(row + 1, len(paths), "looking at pictures")
     try:
-        rule = fitting_of(probes, size, resize, channels)
+        rule = fitting_of(probes, size, resize, channels, multiple)
     except DataError as error:
         raise DataError(f"{root}: {error}") from None
     facts = [size_line(probes, rule)] if probes else []
@@ -235,9 +251,12 @@ def _probed(path: Path) -> Probe | str:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _split(built: Built, kept: list[Entry], names: tuple[str, ...]) -> Split:
+def _class_numbers(kept: list[Entry], names: tuple[str, ...]) -> NDArray[np.int64]:
     numbers = {name: number for number, name in enumerate(names)}
-    labels = np.array([numbers[entry.class_name] for entry in kept], dtype=np.int64)
+    return np.array([numbers[entry.class_name] for entry in kept], dtype=np.int64)
+
+
+def _split(built: Built, kept: list[Entry], labels: NDArray[Any]) -> Split:
     images = StoredPictures(built.store, np.arange(len(kept), dtype=np.int64), [entry.name for entry in kept])
     return Split(images, labels, [entry.name for entry in kept])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid._text import few
 from pellucid.errors import ConfigError, DataError
+from pellucid.ops import IGNORED
 
 
 def stratified_split(labels: NDArray[Any], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -17,11 +18,12 @@ def stratified_split(labels: NDArray[Any], fraction: float, seed: int) -> tuple[
 
     Every class with two pictures or more has at least one on either side (so a small set may hold out a few more than
     asked); a class with one keeps it. The same labels, fraction and seed give the same rows.
+    Masks (N,H,W) are all of one class.
     Errors: ConfigError unless 0 < fraction < 1; DataError if labels are not whole numbers, one to a picture.
     """
     if not 0.0 < fraction < 1.0:
         raise ConfigError(f"a held-out fraction lies between 0 and 1, got {fraction}; 0.2 holds out a fifth")
-    flat = class_labels(labels)
+    flat = class_labels(labels) if labels.ndim < 3 else np.zeros(len(labels), np.int64)
     classes, counts = np.unique(flat, return_counts=True)
     shares = counts * fraction
     held_counts = np.floor(shares).astype(np.int64)
@@ -54,6 +56,25 @@ def class_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
     return whole
 
 
+def mask_counts(masks: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """How many pixels of these masks have each number; those that are not counted (IGNORED) left out.
+
+    Shapes: masks (N,H,W) -> (255,).
+    """
+    counts = np.zeros(IGNORED + 1, np.int64)
+    for mask in masks:  # one at a time: bincount makes int64 of what it is given
+        counts += np.bincount(mask.reshape(-1), minlength=IGNORED + 1)
+    return counts[:IGNORED]
+
+
+def class_counts(labels: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """How many pictures each class has; of masks, how many pixels. Shapes: labels (N,) or (N,H,W) -> (classes,)."""
+    if labels.ndim > 1:
+        return mask_counts(labels)[:classes]
+    counts: NDArray[np.int64] = np.bincount(labels, minlength=classes)
+    return counts
+
+
 def balanced_class_weights(labels: NDArray[Any], classes: int) -> NDArray[np.float64]:
     """Weights that make every class count alike: w[k] = N / (K * count[k]), with K the classes that have pictures.
 
@@ -61,13 +82,13 @@ def balanced_class_weights(labels: NDArray[Any], classes: int) -> NDArray[np.flo
     Errors: DataError if a label is not below `classes`.
     Source: King and Zeng 2001; scikit-learn's class_weight="balanced".
     """
-    flat = class_labels(labels)
-    if flat.size and flat.max() >= classes:
+    flat = labels if labels.ndim > 2 else class_labels(labels)  # of masks: their pixels
+    if labels.ndim < 3 and flat.size and flat.max() >= classes:
         raise DataError(f"label {flat.max()} is out of range: {classes} classes are numbered 0 to {classes - 1}")
-    counts = np.bincount(flat, minlength=classes)
+    counts = class_counts(flat, classes)
     present = int(np.count_nonzero(counts))
     weights = np.zeros(classes, dtype=np.float64)
-    np.divide(len(flat), present * counts, out=weights, where=counts > 0)
+    np.divide(int(counts.sum()), present * counts, out=weights, where=counts > 0)
     return weights
 
 

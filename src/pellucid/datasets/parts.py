@@ -31,6 +31,9 @@ _PIECES = "image images img imgs picture pictures photo photos file files data d
 _MASKS = "mask masks label labels annotation annotations groundtruth gt segmentation segmentations target targets"
 """Words of folders that hold the pieces of one set, and of those whose pictures belong to other pictures."""
 
+MASK_ENDINGS = f"[_-](?:{_either(_MASKS)})$"
+"""What a mask's name may have behind its picture's."""
+
 _ANY_ROLE = "|".join(f"(?P<{role}>{_either(words)})" for role, words in _ROLES.items())
 _PATTERN = re.compile(f"(?:{_either(_FILLERS)})*(?:{_ANY_ROLE})(?:{_either(_FILLERS)})*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[가-힣]+|[^\W\d_]+")
@@ -90,6 +93,17 @@ def are_pieces(names: Sequence[str]) -> bool:
     masks = [bool(re.fullmatch(f"{plain}*(?:{_either(_MASKS)})", "".join(one))) for one in words]
     others = [bool(re.fullmatch(f"{plain}+", "".join(one))) for one in words]
     return any(masks) and any(others) and all(map(operator.or_, masks, others))
+
+
+def side_of(name: str) -> str | None:
+    """Whether a folder holds the "images" or the "masks" of pictures whose every pixel has a class, by its name alone.
+
+    >>> [side_of(name) for name in ("images", "Masks", "img", "annotations", "mask_images", "cats")]
+    ['images', 'masks', 'images', 'masks', None, None]
+    """
+    squeezed = "".join(_words(name))
+    sides = {"images": "image images img imgs picture pictures photo photos", "masks": _MASKS}
+    return next((side for side, words in sides.items() if squeezed in words.split()), None)
 
 
 def only_holds(name: str) -> bool:

@@ -18,6 +18,7 @@ from pellucid.datasets import depth
 from pellucid.datasets.formats import READERS, begins_as_picture
 from pellucid.datasets.transforms import MAX_FITTED_PIXELS, RESIZE_RULES
 from pellucid.errors import ConfigError, DataError, expect_known, shown
+from pellucid.ops import IGNORED
 from pellucid.ops.geometry import pair
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ CENTER_SHARE = 7 / 8
 
 TOLD_EVERY = 256
 """Pictures in memory that are fitted between two words about it: some milliseconds."""
+
+WHITE = 254
+"""Of a mask, what its file's 255 is kept as: a class or no class, which all masks of a folder say together. IGNORED is
+what padding around it is."""
+EXACT = ("PNG", "BMP", "DIB", "GIF", "TIFF", "PPM")
+"""Formats that keep numbers as they are."""
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 _MEMORY_LIMIT = 4 << 30
@@ -43,11 +50,15 @@ _OPENING = ForkLock()  # warnings.catch_warnings is not for several threads
 
 @dataclass(frozen=True)
 class Fitting:
-    """What every picture is made into: size (H, W) in pixels, 1 channel (grey) or 3, and how it is brought to size."""
+    """What every picture is made into: size (H, W) in pixels, 1 channel (grey) or 3, and how it is brought to size.
+
+    mask: it holds class numbers, of which there is nothing between.
+    """
 
     size: tuple[int, int]
     channels: int
     resize: str
+    mask: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,6 +106,8 @@ def decode(path: Path, rule: Fitting) -> NDArray[np.uint8]:
 def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what the file's numbers are where they are neither of 8 nor of 16 bits."""
     with _opened(path) as image:
+        if rule.mask:
+            return _fit(_upright(_class_numbers(image), _orientation(image)), rule), None
         if image.format in ("JPEG", "MPO"):
             upright = image.size[::-1] if _orientation(image) >= 5 else image.size
             wanted = 2 * _scale(*upright, rule)
@@ -103,6 +116,25 @@ def decode_with_numbers(path: Path, rule: Fitting) -> tuple[NDArray[np.uint8], s
         with _LARGE if math.prod(image.size) > LARGE_PIXELS else contextlib.nullcontext():
             plain, numbers = _eight_bits(path, image)
             return _fit(_in_mode(_upright(plain, _orientation(image)), rule.channels), rule), numbers
+
+
+def _class_numbers(image: Image.Image) -> Image.Image:
+    """A mask's numbers, palette indices or grey levels, as "L"; 255 as WHITE. Errors: ValueError for other numbers."""
+    from PIL import Image
+
+    if image.format not in EXACT:
+        raise ValueError(f"a {image.format} does not keep class numbers as they are; save masks as PNG")
+    numbers = np.asarray(image)
+    if numbers.ndim > 2:
+        colours = numbers[..., : 1 if image.mode in ("LA", "La") else 3]
+        if (colours != colours[..., :1]).any():
+            raise ValueError("it holds colours; a mask holds class numbers, as grey levels or a palette's")
+        numbers = colours[..., 0]
+    levels = np.array(numbers, np.int64)
+    if ((levels < 0) | (levels >= WHITE) & (levels != 255)).any():
+        raise ValueError(f"it holds the number {levels[levels != 255].max()}; class numbers go from 0 to {WHITE - 1}")
+    levels[levels == 255] = WHITE
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def _eight_bits(path: Path, image: Image.Image) -> tuple[Image.Image, str | None]:
@@ -248,8 +280,7 @@ def _scale(width: int, height: int, rule: Fitting) -> float:
 
 
 def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
-    """Resize with an antialiasing (triangle) filter as the rule says, and give the array."""
-    from PIL import Image
+    """Resize as the rule says, with an antialiasing (triangle) filter or of a mask the nearest pixels; as an array."""
 
     height, width = rule.size
     if rule.resize == "center":
@@ -268,25 +299,30 @@ def _fit(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
     elif rule.resize == "pad":
         scale = _scale(*image.size, rule)
         target = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
-    fitted: NDArray[Any] = np.asarray(image.resize(target, Image.Resampling.BILINEAR, box=box))
+    fitted: NDArray[Any] = np.asarray(image.resize(target, _filter(rule), box=box))
     fitted = fitted.reshape(*fitted.shape[:2], rule.channels)
     if rule.resize != "pad":
         return fitted
-    out = np.zeros(rule.shape, dtype=np.uint8)
+    out = np.full(rule.shape, IGNORED if rule.mask else 0, dtype=np.uint8)
     top, left = (height - target[1]) // 2, (width - target[0]) // 2
     out[top : top + target[1], left : left + target[0]] = fitted
     return out
 
 
+def _filter(rule: Fitting) -> Image.Resampling:
+    from PIL import Image
+
+    return Image.Resampling.NEAREST if rule.mask else Image.Resampling.BILINEAR
+
+
 def _cut_centre(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
     """In two steps with whole pixels, as torchvision's presets do: resize to somewhat more, then cut the middle out."""
-    from PIL import Image
 
     height, width = rule.size
     scale = _scale(*image.size, rule)
     # a hair more, because 1000 * (256 / 1000) may come out below 256
     across, down = (max(1, int(side * scale + 1e-6)) for side in image.size)
     left, top = round((across - width) / 2), round((down - height) / 2)
-    larger = image.resize((across, down), Image.Resampling.BILINEAR)
+    larger = image.resize((across, down), _filter(rule))
     cut: NDArray[np.uint8] = np.asarray(larger)[top : top + height, left : left + width]
     return np.ascontiguousarray(cut.reshape(height, width, rule.channels))

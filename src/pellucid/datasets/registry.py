@@ -36,7 +36,8 @@ def load(
     whole: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class.
+    """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class, or with
+    images/ and masks/, files of class numbers with the pictures' names.
 
     size: fit every picture to this. None keeps a named set as it is; a folder's pictures keep a common size, the
     shorter side at least 32, or become square by the median of their shorter sides, 32 to 128.

@@ -7,33 +7,38 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid._numbers import percent
 from pellucid._text import few
-from pellucid.datasets.labels import bare
+from pellucid.datasets.labels import bare, class_counts
 
 MOST_CLASSES_NAMED = 8
 
 
 def class_line(names: Sequence[str], labels: NDArray[np.int64]) -> str:
-    """How many pictures each class has; of many classes the first ones', with the smallest and the largest.
+    """How many pictures each class has, or which share of masks' pixels; of many classes the first ones', with the
+    smallest and the largest.
 
     >>> class_line(["cat", "dog"], np.array([0, 1, 1]))
     '2 classes: cat (1), dog (2)'
     >>> class_line([str(number) for number in range(10)], np.arange(10).repeat(range(1, 11)))
     '10 classes: 0 (1), 1 (2), 2 (3), 3 (4), ..., 9 (10); smallest 0 (1), largest 9 (10)'
     """
-    counts = np.bincount(labels, minlength=len(names))
-    named = [f"{name} ({count:,})" for name, count in zip(names, counts, strict=True)]
+    counts = class_counts(labels, len(names))
+    pixels, total = labels.ndim > 1, max(int(counts.sum()), 1)
+    said = [percent(int(count) / total) if pixels else f"{count:,}" for count in counts]
+    named = [f"{name} ({how_many})" for name, how_many in zip(names, said, strict=True)]
     shown, ends = ", ".join(named), ""
     if len(named) > MOST_CLASSES_NAMED:
         shown = ", ".join([*named[: MOST_CLASSES_NAMED // 2], "...", named[-1]])
         ends = f"; smallest {named[int(counts.argmin())]}, largest {named[int(counts.argmax())]}"
-    return f"{len(names)} class{'es' if len(names) != 1 else ''}: {shown}{ends}"
+    return f"{len(names)} class{'es' if len(names) != 1 else ''}{' of pixels' if pixels else ''}: {shown}{ends}"
 
 
 def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArray[np.int64]) -> list[str]:
     """Classes whose names differ in case or spaces alone, and classes that are never judged.
 
-    labels: of the pictures to learn from; held: of those to judge by, perhaps none.
+    labels: of the pictures to learn from; held: of those to judge by, perhaps none. Or masks, whose classes are named
+    where no pixel is of them.
     """
     warnings = []
     alike: dict[str, list[str]] = {}
@@ -45,6 +50,11 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
                 f"{len(group)} classes have almost the same name, {', '.join(map(repr, group))}: if they are one, put "
                 "their pictures into one folder"
             )
+    if labels.ndim > 1:
+        absent = [name for name, own in zip(names, class_counts(labels, len(names)), strict=True) if not own]
+        if absent:
+            warnings.append(f"no pixel to learn from of {_few(absent)}: what they look like is never seen")
+        return warnings
     counts, judged = (np.bincount(rows, minlength=len(names)) for rows in (labels, held))
     single = [name for name, own, seen in zip(names, counts, judged, strict=True) if own == 1 and seen == 0]
     unjudged = [name for name, own, seen in zip(names, counts, judged, strict=True) if own > 1 and seen == 0]

@@ -23,16 +23,24 @@ LEAST_KEPT = 0.5
 
 
 def fitting_of(
-    probes: Sequence[Probe], size: int | tuple[int, int] | None, resize: str, channels: int | None
+    probes: Sequence[Probe],
+    size: int | tuple[int, int] | None,
+    resize: str,
+    channels: int | None,
+    multiple: int = 1,
 ) -> Fitting:
     """Colour unless every picture is grey. Pictures that share a size up to 256 keep it, the shorter side at least 32
-    (the longer then at most 256); others become square by the median of their shorter sides, from 32 to 128.
+    (the longer then at most 256); others become square by the median of their shorter sides, from 32 to 128. multiple:
+    to one of this are sides cut down that nobody asked for.
 
     Errors: DataError for strips of less than 8 pixels.
     """
     if channels is None:
         channels = 1 if probes and all(found.grey for found in probes) else 3
-    return fitting(_size_of([found.size for found in probes]) if size is None else size, channels, resize)
+    if size is None:
+        height, width = (max(side // multiple, 1) * multiple for side in _size_of([found.size for found in probes]))
+        size = height, width
+    return fitting(size, channels, resize)
 
 
 def size_line(probes: Sequence[Probe], rule: Fitting) -> str:

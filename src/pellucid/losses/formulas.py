@@ -13,7 +13,7 @@ from pellucid import ops
 from pellucid._arguments import flag
 from pellucid.errors import ConfigError, DataError, shown
 from pellucid.losses.loss import Loss
-from pellucid.losses.targets import class_numbers, numbers, values
+from pellucid.losses.targets import class_numbers, mask_numbers, numbers, rows_of, values
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import above_zero
 
@@ -29,12 +29,14 @@ class _Crossentropy(Loss):
 class CategoricalCrossentropy(_Crossentropy):
     """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; t one-hot, smoothed to t * (1 - s) + s / K.
 
-    Labels may be integers (N,) or (N,1), one-hot rows, or rows of probabilities.
+    Labels may be integers (N,) or (N,1), one-hot rows, or rows of probabilities. Under a network that gives scores for
+    each pixel they are masks, integers (N,H,W) or (N,H,W,1), or rows (N,H,W,K): the loss is the mean over a picture's
+    pixels. Pixels with the label 255 are not counted.
 
-    Shapes: logits (N,K) -> losses (N,).
+    Shapes: logits (N,K) or (N,H,W,K) -> losses (N,).
     Units: nats.
     Errors: ConfigError for smoothing outside [0, 1] or fewer than two units; DataError for labels.
-    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
+    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7; pixels: Long, Shelhamer & Darrell 2015.
     """
 
     joint_activation = "softmax"
@@ -48,20 +50,35 @@ class CategoricalCrossentropy(_Crossentropy):
             shares = predictions / predictions.sum(axis=-1, keepdims=True)
         return np.asarray(np.log(_off_the_ends(shares).astype(np.float64)))
 
-    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    def ignored(self, logits: Array) -> int:
+        """The label that is not counted."""
+        return ops.IGNORED if logits.ndim > 2 else ops.NONE_IGNORED
+
+    def value_and_gradient(
+        self, targets: Array, logits: Array, weights: Array | None = None, class_weights: Array | None = None
+    ) -> tuple[Array, Array]:
+        """As of every loss; class_weights: what pixels of each class count. Shapes: class_weights (K,)."""
         return ops.softmax_cross_entropy(
-            _as(logits, targets), logits, label_smoothing=self.label_smoothing, weights=_weights(logits, weights)
+            _as(logits, targets),
+            logits,
+            label_smoothing=self.label_smoothing,
+            weights=_weights(logits, weights),
+            class_weights=_weights(logits, class_weights),
+            ignored=self.ignored(logits),
         )
 
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
-        """Class numbers int32 (N,), or float32 (N,K) where the labels are probabilities."""
+        """Class numbers int32 (N,), of pixels uint8 (N,H,W), or float32 (N,K) or (N,H,W,K) for probabilities."""
         given = numbers(labels, examples)
-        classes = _only_axis(units, "categorical cross-entropy")
+        *pixels, classes = (units,) if isinstance(units, int) else units
         if classes < 2:
             raise ConfigError(
                 f"categorical cross-entropy needs at least 2 units, the network has {classes}; "
                 'give its last layer one unit a class, or use loss="binary_crossentropy"'
             )
+        if pixels:
+            masks = mask_numbers(given, (*pixels, classes))
+            return rows_of(given, classes) if masks is None else masks
         if given.ndim == 2 and given.shape[1] == 1:
             given = given[:, 0]
         if given.ndim == 1:
@@ -71,33 +88,26 @@ class CategoricalCrossentropy(_Crossentropy):
                 f"labels must be integers (N,) or rows of {classes} (N, {classes}), got shape {given.shape}; "
                 "the last layer needs one unit a class"
             )
-        wrong = np.flatnonzero(~((given >= 0).all(axis=1) & (np.abs(given.sum(axis=1) - 1.0) < 1e-3)))
-        if wrong.size:
-            row = int(wrong[0])
-            raise DataError(
-                f"labels of picture {row} are neither one-hot nor probabilities: {_short(given[row])}; "
-                'each row must be 0 or more and sum to 1; for several classes at once use loss="binary_crossentropy"'
-            )
-        if ((given == 0) | (given == 1)).all():
-            return np.ascontiguousarray(given.argmax(axis=1), np.int32)
-        return np.ascontiguousarray(given, np.float32)
+        return rows_of(given, classes)
 
 
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     """The same loss under Keras's second name: integer and one-hot labels are both taken by both.
 
     Shapes: logits (N,K) -> losses (N,).
-    Errors: ConfigError for an ignore_class, which there is not; and as CategoricalCrossentropy.
+    Errors: ConfigError for an ignore_class other than 255, that of pixels; and as CategoricalCrossentropy.
     """
 
-    def __init__(self, from_logits: bool = False, ignore_class: None = None, *, label_smoothing: float = 0.0) -> None:
-        if ignore_class is not None:
+    def __init__(
+        self, from_logits: bool = False, ignore_class: int | None = None, *, label_smoothing: float = 0.0
+    ) -> None:
+        if ignore_class not in (None, ops.IGNORED):
             raise ConfigError(
                 f"SparseCategoricalCrossentropy: no ignore_class here, got {shown(ignore_class)}; give pictures of "
-                "that class sample_weight=0, or leave them out"
+                f"that class sample_weight=0, or leave them out; pixels with the label {ops.IGNORED} are not counted"
             )
         super().__init__(from_logits, label_smoothing)
-        self.ignore_class = None
+        self.ignore_class = ignore_class
 
 
 CROSS_ENTROPIES = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
@@ -123,7 +133,17 @@ class MAPCriterion(CategoricalCrossentropy):
     def scores(self, predictions: Array) -> Array:
         return predictions  # minus squared distances, which no activation follows
 
-    def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        if not isinstance(units, int) and len(units) != 1:
+            raise ConfigError(
+                f"MAPCriterion needs one row of scores a picture, the network gives {tuple(units)}; add Flatten() and "
+                "Dense(classes)"
+            )
+        return super().prepare_targets(labels, units, examples=examples)
+
+    def value_and_gradient(
+        self, targets: Array, logits: Array, weights: Array | None = None, class_weights: Array | None = None
+    ) -> tuple[Array, Array]:
         rubbish = np.full((len(logits), 1), -self.rubbish_penalty, logits.dtype)
         if targets.ndim == 2:  # probabilities: none for the class that is no class
             targets = np.hstack([targets, np.zeros_like(targets[:, :1])])
@@ -210,17 +230,6 @@ class MeanAbsoluteError(_EntryByEntry):
     _formula = staticmethod(ops.mean_absolute_error)
 
 
-def _only_axis(units: int | Shape, loss: str) -> int:
-    if isinstance(units, int):
-        return units
-    if len(units) != 1:
-        raise ConfigError(
-            f"{loss} needs one row of scores a picture, the network gives {tuple(units)}; "
-            "add Flatten() and Dense(classes)"
-        )
-    return int(units[0])
-
-
 def _off_the_ends(probabilities: Array) -> Array:
     """Between 1e-7 and 1 - 1e-7, whose logarithms are finite: Keras's numbers, in float32 like Keras's."""
     return np.clip(probabilities, np.float32(1e-7), np.float32(1 - 1e-7))
@@ -248,7 +257,3 @@ def _weights(logits: Array, weights: Array | None) -> Array | None:
 
 def _as(logits: Array, targets: Array) -> Array:
     return targets if targets.dtype.kind in "iu" else targets.astype(logits.dtype, copy=False)
-
-
-def _short(row: Array) -> str:
-    return np.array2string(row, precision=3, threshold=8, edgeitems=4)

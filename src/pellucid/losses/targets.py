@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import DataError
-from pellucid.ops import Array, Shape, float32_array, real_array
+from pellucid.errors import ConfigError, DataError
+from pellucid.ops import IGNORED, Array, Shape, float32_array, real_array
 
 
 def class_numbers(labels: Array, classes: int) -> Array:
@@ -33,6 +33,62 @@ def class_numbers(labels: Array, classes: int) -> Array:
             f"0 to {classes - 1}; {fix}"
         )
     return np.ascontiguousarray(labels, np.int32)
+
+
+def mask_numbers(labels: Array, shape: Shape) -> Array | None:
+    """Labels (N,H,W) or (N,H,W,1) of pixels as uint8; None for rows (N,H,W,K). Those of 255 are not counted.
+
+    shape: (H,W,K), what the network gives.
+    Errors: DataError for another shape, naming the first label that is no class, or where no label is counted;
+    ConfigError for more classes than bytes can tell apart.
+    """
+    *pixels, classes = shape
+    if classes > IGNORED:
+        raise ConfigError(
+            f"a network that gives {classes} scores a pixel: at most {IGNORED} classes of pixels are told apart"
+        )
+    if labels.shape[1:] == shape and classes > 1:
+        return None
+    if labels.shape[1:] == (*pixels, 1):
+        labels = labels[..., 0]
+    if labels.shape[1:] != tuple(pixels):
+        sizes = ", ".join(map(str, pixels))
+        raise DataError(
+            f"labels must be masks (N, {sizes}), a class number for each pixel, or rows (N, {sizes}, {classes}), got "
+            f"shape {labels.shape}; for one class a picture, end it in Flatten() and Dense(classes)"
+        )
+    for number, mask in enumerate(labels):
+        wrong = ((mask < 0) | (mask >= classes)) & (mask != IGNORED)
+        if mask.dtype.kind == "f":
+            wrong |= mask != np.floor(mask)
+        if wrong.any():
+            row, column = map(int, np.argwhere(wrong)[0])
+            raise DataError(
+                f"label {mask[row, column]:g} in row {row}, column {column} of mask {number} is not one of the "
+                f"{classes} classes 0 to {classes - 1}, nor {IGNORED} for a pixel that is not counted"
+            )
+    if labels.size and bool((labels == IGNORED).all()):
+        raise DataError(f"every pixel of the masks is {IGNORED}, so none is counted")
+    return np.ascontiguousarray(labels, np.uint8)
+
+
+def rows_of(given: Array, classes: int) -> Array:
+    """Rows of shares of classes: float32 as they are, or int32 class numbers where each is of one class.
+
+    Errors: DataError naming the first that are no shares.
+    """
+    flat = given.reshape(-1, classes)
+    wrong = np.flatnonzero(~((flat >= 0).all(axis=1) & (np.abs(flat.sum(axis=1) - 1.0) < 1e-3)))
+    if wrong.size:
+        picture = int(wrong[0]) * len(given) // max(len(flat), 1)
+        row = np.array2string(flat[wrong[0]], precision=3, threshold=8, edgeitems=4)
+        raise DataError(
+            f"labels of picture {picture} are neither one-hot nor probabilities: {row}; "
+            'each row must be 0 or more and sum to 1; for several classes at once use loss="binary_crossentropy"'
+        )
+    if ((flat == 0) | (flat == 1)).all():
+        return np.ascontiguousarray(given.argmax(axis=-1), np.int32 if given.ndim == 2 else np.uint8)
+    return np.ascontiguousarray(given, np.float32)
 
 
 def numbers(labels: Any, examples: int | None, name: str = "labels") -> Array:

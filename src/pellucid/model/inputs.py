@@ -16,6 +16,7 @@ from pellucid.datasets.labels import balanced_class_weights, stratified_split
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, DataError, PellucidError, ShapeError, shown
 from pellucid.layers.stack import channels_last
+from pellucid.losses import CROSS_ENTROPIES
 from pellucid.ops import Array, Shape, float32_array, real_array, words_of
 from pellucid.ops.geometry import number
 from pellucid.plan import accuracy_kind
@@ -158,10 +159,14 @@ def make_examples(
         elif share > 0:
             examples, held = _split(examples, share, model.seed)
         if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
-            factors = _class_factors(model, examples.targets, class_weight)
-            if examples.weights is not None:
-                factors = float32_array(factors * examples.weights.astype(np.float64), "sample_weight * class_weight")
-            examples.weights = factors
+            table, labels = _class_table(model, examples.targets, class_weight)
+            if labels.ndim > 1:
+                examples.class_weights = table
+            elif examples.weights is None:
+                examples.weights = np.ascontiguousarray(table[labels])
+            else:
+                factors = table[labels] * examples.weights.astype(np.float64)
+                examples.weights = float32_array(factors, "sample_weight * class_weight")
         if examples.weights is not None and not examples.weights.any():
             raise DataError("every picture has weight 0, so none counts; give weights above 0 to those that should")
         return examples, held
@@ -195,7 +200,7 @@ def _validation(model: Network, given: tuple[Any, ...]) -> Examples:
 
 def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
     targets = examples.targets
-    groups = targets if targets.dtype.kind == "i" else np.zeros(len(targets), np.int64)
+    groups = targets if targets.dtype.kind == "i" else np.zeros(len(targets), np.int64)  # of masks, too
     kept, held = stratified_split(groups, fraction, seed)
     if not len(held):
         raise DataError(
@@ -245,16 +250,21 @@ def _sample_weights(given: Any, count: int) -> Array | None:
     return np.ascontiguousarray(weights)
 
 
-def _class_factors(model: Network, targets: Array, class_weight: Mapping[int, float] | str) -> Array:
-    """The weight of each picture's class. Shapes: (M,) float32."""
+def _class_table(model: Network, targets: Array, class_weight: Mapping[int, float] | str) -> tuple[Array, Array]:
+    """The weight of each class, and of which class each picture is, or each pixel.
+
+    Shapes: (classes,) float32; (M,) or (M, H, W).
+    """
     kind = accuracy_kind(model.loss.joint_activation, targets)
-    units = int(np.prod(model.output_shape))
-    if kind is None or (kind == "binary" and units > 1):
+    units = int(model.output_shape[-1])
+    if kind is None or (kind == "binary" and np.prod(model.output_shape) > 1):
         raise ConfigError("class_weight needs one class a picture; for other targets give sample_weight")
     if kind == "binary":
         labels, classes = (targets.reshape(-1) >= 0.5).astype(np.int64), 2
     else:
-        labels, classes = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1), units
+        labels, classes = targets if targets.dtype.kind in "iu" else targets.argmax(axis=-1), units
+    if labels.ndim > 1 and (targets.dtype.kind == "f" or type(model.loss) not in CROSS_ENTROPIES):
+        raise ConfigError("class_weight for pixels needs masks of class numbers, and categorical cross-entropy")
     wrong = ConfigError(f'class_weight must be "balanced" or {{class number: weight}}, got {shown(class_weight)}')
     if isinstance(class_weight, str):
         if class_weight.lower() != "balanced":
@@ -271,13 +281,14 @@ def _class_factors(model: Network, targets: Array, class_weight: Mapping[int, fl
             raise ConfigError(f"class_weight names classes {shown(others)}, but the classes are {known}")
         weights = [number(class_weight.get(k, 1.0), f"class_weight of class {k}", 0.0) for k in range(classes)]
         table = np.array(weights, np.float32)
-    return np.ascontiguousarray(table[labels])
+    return table, labels
 
 
 def _select(examples: Examples, rows: Array) -> Examples:
     images = examples.images
     chosen = images[rows] if isinstance(images, np.ndarray) else images.select(rows)
-    return Examples(chosen, examples.targets[rows], None if examples.weights is None else examples.weights[rows])
+    weights = None if examples.weights is None else examples.weights[rows]
+    return Examples(chosen, examples.targets[rows], weights)
 
 
 def input_range(images: Any) -> list[float] | None:

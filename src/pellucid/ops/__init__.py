@@ -39,6 +39,8 @@ from pellucid.ops.api.linear import bias_backward as bias_backward
 from pellucid.ops.api.linear import dense as dense
 from pellucid.ops.api.linear import dense_backward_input as dense_backward_input
 from pellucid.ops.api.linear import dense_backward_kernel as dense_backward_kernel
+from pellucid.ops.api.loss import IGNORED as IGNORED
+from pellucid.ops.api.loss import NONE_IGNORED as NONE_IGNORED
 from pellucid.ops.api.loss import binary_cross_entropy as binary_cross_entropy
 from pellucid.ops.api.loss import mean_absolute_error as mean_absolute_error
 from pellucid.ops.api.loss import mean_squared_error as mean_squared_error

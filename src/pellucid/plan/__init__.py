@@ -13,6 +13,8 @@ from pellucid.plan.base import split_base as split_base
 from pellucid.plan.control import COUNT as COUNT
 from pellucid.plan.control import HITS as HITS
 from pellucid.plan.control import LOSS as LOSS
+from pellucid.plan.control import counts_of as counts_of
+from pellucid.plan.control import new_totals as new_totals
 from pellucid.plan.feed import Feed as Feed
 from pellucid.plan.loss import accuracy_kind as accuracy_kind
 from pellucid.plan.memory import Memory as Memory

@@ -1,7 +1,25 @@
 """The few numbers that change from step to step; native steps read them through a pointer."""
 
+import numpy as np
+
+from pellucid.ops.geometry import Array, Shape
+
 LOSS, HITS, COUNT = range(3)
 """Places in `totals`: sum of (weighted) losses, right answers, pictures seen."""
 
 RATE, STEP, GRADIENT_SCALE = range(3)
 """Places in `control`: learning rate, step number from 1, factor on gradients."""
+
+
+def new_totals(targets: Array, output_shape: Shape) -> Array:
+    """Zeros: three, and where the targets are classes of pixels three more for each class, see `count_classes`.
+
+    Shapes: targets (N,...); output_shape (..., classes) -> (3,) or (3 + 3 * classes,) float64.
+    """
+    pixels = targets.dtype.kind in "iu" and targets.ndim > 1
+    return np.zeros(3 + 3 * output_shape[-1] * pixels)
+
+
+def counts_of(totals: Array) -> Array:
+    """What was counted of each class; no class where targets are none of pixels. Shapes: (3, classes), a view."""
+    return totals[3:].reshape(3, -1)

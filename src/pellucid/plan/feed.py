@@ -107,6 +107,19 @@ class Mixed(Rows):
         return {"draws": self.drawn.draws, "position": self.drawn.position}
 
 
+class Moved(Rows):
+    """Masks moved as the pictures are. Shapes: (M, H, W) -> (N, H, W)."""
+
+    op = "augment_masks"
+
+    def __init__(self, source: Array, out: Array, drawn: Drawn) -> None:
+        super().__init__(source, out)
+        self.drawn = drawn
+
+    def arguments(self) -> dict[str, Any]:
+        return {"draws": self.drawn.draws, "position": self.drawn.position, "border": self.drawn.of.border}
+
+
 def _as_pictures(array: Array, channels: int) -> Array:
     """Rows of any shape as pictures one pixel high; a view."""
     return array.reshape(len(array), 1, -1, channels)
@@ -116,8 +129,9 @@ class Feed:
     """Pictures, targets and weights of a data set, one batch at a time.
 
     augmentation: what is drawn for each picture by `seed`, the epoch and its number. classes: how many, where targets
-    are class numbers and are to be mixed.
-    Shapes: inputs (N, H, W, C) float32; targets (N,) int32 or (N, K) float32; weights (N,) float32 or None.
+    are class numbers and are to be mixed. class_weights: what pixels of each class count.
+    Shapes: inputs (N, H, W, C) float32; targets (N,) or, from uint8, (N, H, W) int32, or (N, K) float32; weights (N,)
+        float32 or None; class_weights (K,) float32 or None.
     """
 
     def __init__(
@@ -134,15 +148,17 @@ class Feed:
         augmentation: Augmentation | None = None,
         seed: int = 0,
         classes: int = 0,
+        class_weights: Array | None = None,
     ) -> None:
         self.capacity = capacity
         self.inputs = aligned_empty((capacity, *picture))
         self.weights = None if weights is None else aligned_empty((capacity,))
+        self.class_weights = class_weights
         self.staging = aligned_empty((capacity, *picture), staged_dtype) if images is None else None
         source = self.staging if images is None else images
         if source is None:
             raise AssertionError("unreachable: a feed without images has a staging buffer")
-        numbers = targets.dtype.kind == "i"
+        numbers = targets.dtype.kind in "iu"
         self._drawn: Drawn | None = None
         self._epoch = 0
         if augmentation is None:
@@ -156,8 +172,11 @@ class Feed:
             self.targets = aligned_empty((capacity, *((classes,) if numbers else targets.shape[1:])))
             self._labels: list[Rows] = [Mixed(targets, self.targets.reshape(capacity, -1), self._drawn)]
         else:
-            self.targets = aligned_empty((capacity, *targets.shape[1:]), targets.dtype)
-            self._labels = [(Rows if numbers else Scaled)(targets, self.targets)]
+            self.targets = aligned_empty((capacity, *targets.shape[1:]), np.int32 if numbers else targets.dtype)
+            if numbers and targets.ndim > 1 and self._drawn is not None:
+                self._labels = [Moved(targets, self.targets, self._drawn)]
+            else:
+                self._labels = [(Rows if numbers else Scaled)(targets, self.targets)]
         if weights is not None and self.weights is not None:
             self._labels.append(Scaled(weights, self.weights))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.losses import (
     CROSS_ENTROPIES,
     BinaryCrossentropy,
@@ -12,8 +13,9 @@ from pellucid.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from pellucid.ops import native
+from pellucid.ops import native, reference
 from pellucid.ops.geometry import Array
+from pellucid.plan.control import counts_of
 from pellucid.plan.feed import Feed
 from pellucid.plan.lowered import Context
 from pellucid.plan.work import Work
@@ -32,36 +34,49 @@ def loss_work(
     """Losses of a batch, added to `totals`; d(mean loss)/d(outputs) into `gradient` unless it is None.
 
     accuracy: what counts as a right answer, see `accuracy_kind`.
-    Shapes: outputs (N, K), totals (3,) float64 (see `control`), gradient (N, K). With a gradient, the run ends here
-    when the sum of losses is not finite, so that no such gradient reaches the parameters.
+    Shapes: outputs (N, K) or (N, H, W, K), totals float64 (see `control`), gradient like outputs. With a gradient, the
+    run ends here when the sum of losses is not finite, so that no such gradient reaches the parameters.
     """
     losses, hits = context.buffer((context.capacity,)), context.buffer((context.capacity,))
-    step = _native_step(loss, outputs, feed, losses, hits, gradient, accuracy) if native.available else None
+    sums, counts = totals[:3], counts_of(totals)
+    answers = context.buffer(outputs.shape[:-1], np.int32) if counts.size else None
+    step = _native_step(loss, outputs, feed, losses, hits, gradient, accuracy, answers) if native.available else None
     if step is not None:
-        end = [] if gradient is None else [native.stop_unless_finite(totals)]
-        return [step, native.accumulate(losses, hits, feed.weights, totals), *end]
+        counted = [] if answers is None else [native.count_classes(feed.targets, answers, counts, ignored=ops.IGNORED)]
+        end = [] if gradient is None else [native.stop_unless_finite(sums)]
+        return [step, native.accumulate(losses, hits, feed.weights, sums), *counted, *end]
+    further = {} if feed.class_weights is None else {"class_weights": feed.class_weights}
 
     def judge(n: int) -> bool:
         weights = None if feed.weights is None else feed.weights[:n]
-        values, d = loss.value_and_gradient(feed.targets[:n], outputs[:n], weights)
+        targets = feed.targets[:n]
+        values, d = loss.value_and_gradient(targets, outputs[:n], weights, **further)
         if gradient is not None:
             gradient[:n] = d
         total = float(np.sum(values if weights is None else values * weights, dtype=np.float64))
-        totals[:] += (total, hits_of(accuracy, outputs[:n], feed.targets[:n]), n)
+        if counts.size:
+            reference.loss.count_classes(targets, outputs[:n].argmax(axis=-1), counts, ignored=ops.IGNORED)
+        sums[:] += (total, 0 if counts.size else hits_of(accuracy, outputs[:n], targets), n)
         return gradient is None or bool(np.isfinite(total))
 
     return [judge]
 
 
 def _native_step(
-    loss: Loss, outputs: Array, feed: Feed, losses: Array, hits: Array, gradient: Array | None, accuracy: str | None
+    loss: Loss,
+    outputs: Array,
+    feed: Feed,
+    losses: Array,
+    hits: Array,
+    gradient: Array | None,
+    accuracy: str | None,
+    answers: Array | None,
 ) -> native.Step | None:
     """The kernel of a loss, None for one of the user's own; exact types, so that an override wins."""
     arguments = outputs, feed.targets, feed.weights, losses, hits, gradient
     if isinstance(loss, CategoricalCrossentropy) and type(loss) in CROSS_ENTROPIES:
-        if outputs.ndim != 2:
-            return None
-        return native.softmax_cross_entropy(*arguments, label_smoothing=loss.label_smoothing)
+        options = {"label_smoothing": loss.label_smoothing, "ignored": loss.ignored(outputs)}
+        return native.softmax_cross_entropy(*arguments, feed.class_weights, answers, **options)
     if feed.targets.shape != outputs.shape:
         return None
     if type(loss) is BinaryCrossentropy:
@@ -79,7 +94,7 @@ def accuracy_kind(joint_activation: str | None, targets: Array) -> str | None:
 
     Class numbers and one-hot rows are categorical under any loss; other targets are binary under a sigmoid's loss.
     """
-    if targets.dtype.kind == "i" or joint_activation == "softmax":
+    if targets.dtype.kind in "iu" or joint_activation == "softmax":
         return "categorical"
     rows = targets.reshape(len(targets), -1)
     if rows.shape[1] > 1 and bool(((rows == 0) | (rows == 1)).all()) and bool((rows.sum(axis=1) == 1).all()):
@@ -93,6 +108,7 @@ def hits_of(accuracy: str | None, logits: Array, targets: Array) -> float:
         return 0.0
     if accuracy == "categorical":
         labels = targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
-        return float(np.count_nonzero(logits.argmax(axis=-1) == labels))
+        hits = logits.argmax(axis=-1) == labels
+        return float(hits.reshape(len(hits), -1).mean(axis=1).sum())
     right = (logits > 0) == (targets > 0.5)
     return float(right.reshape(len(right), -1).mean(axis=1).sum())

@@ -123,8 +123,8 @@ def convolves_directly(graph: Graph) -> bool:
 def strip_head(graph: Graph, joint: str | None) -> Graph:
     """The graph up to the logits, for a loss that contains the final softmax or sigmoid itself.
 
-    joint: "softmax", "sigmoid" or None. A final layer of that kind, in any spelling, is left off (or, in a Dense
-    layer, its activation is); any other network is returned as it is, and its output is read as logits.
+    joint: "softmax", "sigmoid" or None. A final layer of that kind, in any spelling, is left off (or, in a layer
+    with an activation, that is); any other network is returned as it is, and its output is read as logits.
     """
     last = graph.last
     if last is None or joint is None:
@@ -132,6 +132,6 @@ def strip_head(graph: Graph, joint: str | None) -> Graph:
     ends_in_it = last.nonlinearity is not None and last.nonlinearity.kind == joint and not last.custom
     if ends_in_it and last.role == "activation":
         return graph.without_last()
-    if ends_in_it and last.role == "dense":
+    if ends_in_it and hasattr(last, "activation"):
         return graph.with_last(without_activation(last))
     return graph

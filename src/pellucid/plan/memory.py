@@ -57,7 +57,9 @@ def training_memory(
     """What training in batches of `capacity` takes, on pictures in memory with class numbers."""
     channels = graph.input_shape[-1]
     ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    picture, label = np.zeros((1, *graph.input_shape), np.uint8), np.zeros(1, np.int32)
+    pixels = graph.output_shape[:-1]  # whose classes it gives
+    picture = np.zeros((1, *graph.input_shape), np.uint8)
+    label = np.zeros((1, *pixels), np.uint8 if pixels else np.int32)
     feed = Feed(picture, label, None, capacity=capacity, picture=graph.input_shape, scale=ones, offset=zeros)
     slots = optimizer.slots(parameters.gradients.size)
     plan = TrainingPlan(

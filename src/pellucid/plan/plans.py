@@ -16,7 +16,7 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.memory import aligned_empty, aligned_zeros
 from pellucid.optimizers import Optimizer
 from pellucid.plan.base import frozen_nodes
-from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP
+from pellucid.plan.control import GRADIENT_SCALE, RATE, STEP, new_totals
 from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowered import Context, Lowered
@@ -87,11 +87,11 @@ class EvaluationPlan:
         self, graph: Graph, parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
     ) -> None:
         self.feed = feed
-        self.totals = np.zeros(3)
         self._context = _context(graph, parameters, feed.capacity, training=False)
         body = strip_head(graph, loss.joint_activation)
         lowered = lower(self._context, body, {INPUT: feed.inputs})
         self._outputs = lowered[body.output].y
+        self.totals = new_totals(feed.targets, self._outputs.shape)
         judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence(
             [*feed.work(), *_forward(lowered), *judge], fixed_weights=True, prepare=self._context.prepare
@@ -151,7 +151,6 @@ class TrainingPlan(_Worked):
         if not parameters.gradients.size:
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
         self.feed, self.parameters = feed, parameters
-        self.totals = np.zeros(3)
         self.control = np.zeros(3)
         self._context = _context(graph, parameters, feed.capacity, training=True)
         self._context.counter[0] = seed
@@ -163,11 +162,12 @@ class TrainingPlan(_Worked):
         base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
         lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
         logits = lowered[body.output].y
+        self.totals = new_totals(feed.targets, logits.shape)
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
         back = backward_work(self._context, body, lowered, gradient)
         update = update_work(
-            graph.layers, parameters, optimizer, slots, self.control, self.totals, capacity=feed.capacity
+            graph.layers, parameters, optimizer, slots, self.control, self.totals[:3], capacity=feed.capacity
         )
         self._work = WorkSequence(
             [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update],
@@ -204,7 +204,7 @@ class TrainingPlan(_Worked):
 
         position: of the first picture, in the feed's order. Returns the steps that ended well and `totals` after each
         (one more row where a loss was not a finite number).
-        Shapes: totals (len(learning_rates), 3).
+        Shapes: totals (len(learning_rates), entries of self.totals).
         """
         program, count = self._work.program, len(learning_rates)
         if program is None:
@@ -216,7 +216,7 @@ class TrainingPlan(_Worked):
         control = np.ones((count, 3))
         control[:, RATE], control[:, STEP] = learning_rates, steps + 1
         cursors = np.arange(position, position + count * n, n, dtype=np.int64)
-        totals = np.zeros((count, 3))
+        totals = np.zeros((count, len(self.totals)))
         before: list[tuple[Array, Array]] = [(cursor, cursors) for cursor in self.feed.cursors]
         before += [(self._context.counter, counters), (self.control, control)]
         return program.run_steps(n, count, before, [(self.totals, totals)]), totals

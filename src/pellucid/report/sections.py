@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -24,7 +24,7 @@ from pellucid.report.words import Words
 from pellucid.train import Diagnosed
 from pellucid.train.doctor import in_language
 from pellucid.visualise import Log, curves_figure, filters_figure
-from pellucid.visualise.answers import class_label, probabilities
+from pellucid.visualise.answers import class_label, per_pixel, probabilities
 from pellucid.visualise.architecture.figure import architecture_svg
 from pellucid.visualise.curves import held_name
 from pellucid.visualise.drawing.figure import new_figure
@@ -34,6 +34,7 @@ from pellucid.visualise.features.figure import features_figure
 from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
 from pellucid.visualise.judgement import mistakes_figure
+from pellucid.visualise.masks import masks_of
 from pellucid.visualise.pictures import PICTURES
 from pellucid.visualise.registry import Judged, Picture
 
@@ -76,8 +77,14 @@ def make_report(run: Run, *, lang: str | None = None, progress: Progress | None 
     """
     words = Words(lang)
     page = Page(run.title, lang=words.lang)
-    table = probabilities(run.model, run.dataset.test.images, progress=progress)
-    parts = (_lead, _data, _network, _training, _judgement, _mistakes, _inside, _again)
+    images = run.dataset.test.images
+    parts: Sequence[Callable[[Page, Words, Run, Array], None]] = CLASSES
+    if per_pixel(run.model):
+        from pellucid.report.masks import PARTS as parts  # which imports this
+
+        table = masks_of(run.model, images, progress=progress)
+    else:
+        table = probabilities(run.model, images, progress=progress)
     for number, part in enumerate(parts):
         if progress is not None:
             progress(number, len(parts), "writing the page")
@@ -87,12 +94,17 @@ def make_report(run: Run, *, lang: str | None = None, progress: Progress | None 
 
 def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
     right = float(np.mean(table.argmax(axis=1) == run.dataset.test.labels))
+    lead_line(page, words, run, "lead", accuracy=percent(right))
+
+
+def lead_line(page: Page, words: Words, run: Run, sentence: str, **values: str) -> None:
+    """The line under the title: how good it is, and what that took."""
     seconds = float(np.nansum(run.log.series.get("elapsed_s", [0.0])))
     backend = run.record.get("backend", {})
     page.lead(
         words.say(
-            "lead",
-            accuracy=percent(right),
+            sentence,
+            **values,
             count=len(run.dataset.test),
             epochs=len(run.log.epochs),
             time=_duration(words, seconds),
@@ -103,7 +115,8 @@ def _lead(page: Page, words: Words, run: Run, table: Array) -> None:
     )
 
 
-def _data(page: Page, words: Words, run: Run, table: Array) -> None:
+def data_line(page: Page, words: Words, run: Run) -> None:
+    """What the pictures are, and how they come to the network."""
     dataset, model = run.dataset, run.model
     height, width, channels = model.input_shape
     counts = run.record.get("data", {}).get("pictures", {})
@@ -119,6 +132,11 @@ def _data(page: Page, words: Words, run: Run, table: Array) -> None:
             scaling=model.preprocessing.in_words(words.say),
         )
     )
+
+
+def _data(page: Page, words: Words, run: Run, table: Array) -> None:
+    dataset, model = run.dataset, run.model
+    data_line(page, words, run)
     rows = [np.flatnonzero(dataset.test.labels == k)[:SAMPLES] for k in range(len(dataset.class_names))]
     rows = [row for row in rows if row.size][:SAMPLED_CLASSES]
     figure = new_figure(1.0 * len(rows) + 0.2, 0.95 * SAMPLES + 0.35)
@@ -135,7 +153,7 @@ def _data(page: Page, words: Words, run: Run, table: Array) -> None:
     page.figure(figure, words.say("samples"))
 
 
-def _network(page: Page, words: Words, run: Run, table: Array) -> None:
+def network(page: Page, words: Words, run: Run, table: Array) -> None:
     outline, labels = run.model.outline(), Labels(words.lang)
     page.heading(words.say("network"))
     page.drawing(
@@ -157,7 +175,7 @@ def _network(page: Page, words: Words, run: Run, table: Array) -> None:
     page.table(heads, cells, right=(3, 4), whole=(1, 5))
 
 
-def _training(page: Page, words: Words, run: Run, table: Array) -> None:
+def training(page: Page, words: Words, run: Run, table: Array) -> None:
     training, series = run.record.get("training", {}), run.log.series
     page.heading(words.say("training"))
     held = held_name(run.record)
@@ -240,7 +258,7 @@ def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
     page.figure(figure, words.say("surest mistakes", count=len(picks), all=wrong))
 
 
-def _inside(page: Page, words: Words, run: Run, table: Array) -> None:
+def inside(page: Page, words: Words, run: Run, table: Array) -> None:
     model = run.model
     page.heading(words.say("inside"))
     kernels = ((layer.name, layer.params["kernel"]) for layer in model.layers if "kernel" in layer.params)
@@ -252,7 +270,7 @@ def _inside(page: Page, words: Words, run: Run, table: Array) -> None:
         page.figure(figure, words.say("filters", layer=name, before=before))
     labels = run.dataset.test.labels
     for number in range(min(FOLLOWED, len(labels))):
-        truth = run.dataset.class_names[int(labels[number])]
+        truth = "" if labels.ndim > 1 else f" ({run.dataset.class_names[int(labels[number])]})"
         try:
             figure = features_figure(model, run.dataset.test.images[number : number + 1][0], lang=words.in_pictures)
         except PellucidError as error:  # a network whose maps cannot be drawn has a report all the same
@@ -266,7 +284,7 @@ def _inside(page: Page, words: Words, run: Run, table: Array) -> None:
         page.figure(figure, words.say("histograms"))
 
 
-def _again(page: Page, words: Words, run: Run, table: Array) -> None:
+def again(page: Page, words: Words, run: Run, table: Array) -> None:
     versions, backend = run.record.get("versions", {}), run.record.get("backend", {})
     page.heading(words.say("again"))
     page.code("pellucid " + shlex.join(str(word) for word in run.record.get("command", [])))
@@ -288,3 +306,7 @@ def _duration(words: Words, seconds: float) -> str:
 def _digest(file: Place) -> str:
     with reading(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]  # IO[bytes] is a BufferedReader
+
+
+CLASSES = (_lead, _data, network, training, _judgement, _mistakes, inside, again)
+"""The sections for a network that gives a class for each picture."""

@@ -11,6 +11,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{accuracy} of {count:,} test pictures right; epochs of training: {epochs}, in {time} ({machine}).",
         "테스트 이미지 {count:,}장 중 {accuracy}를 맞혔습니다. {epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
     ),
+    "lead of masks": (
+        "Mean IoU {iou}, {accuracy} of the pixels of {count:,} test pictures right; epochs of training: {epochs}, in "
+        "{time} ({machine}).",
+        "평균 IoU {iou}, 테스트 이미지 {count:,}장의 픽셀 중 {accuracy}를 맞혔습니다. "
+        "{epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
+    ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
     "seconds": ("{seconds:.1f} s", "{seconds:.1f}초"),
     "minutes": ("{minutes} min {seconds:02} s", "{minutes}분 {seconds:02}초"),
@@ -65,6 +71,23 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "judgement": ("How well", "성적"),
     "precision": ("precision", "정밀도"),
     "recall": ("recall", "재현율"),
+    "pixels": ("pixels", "픽셀 수"),
+    "iou": ("IoU", "IoU"),
+    "iou judged": (
+        "IoU is the number of pixels where answer and truth are the class, over that where either is. Precision is the "
+        "share of the pixels called a class that are it; recall, of those that are it, the share that was called so.",
+        "IoU는 답과 정답이 모두 그 클래스인 픽셀 수를, 둘 중 하나라도 그 클래스인 픽셀 수로 나눈 값입니다. "
+        "정밀도는 그 클래스라고 답한 픽셀 가운데 실제로 그 클래스인 비율이고, "
+        "재현율은 그 클래스인 픽셀 가운데 그렇게 답한 비율입니다.",
+    ),
+    "first masks": (
+        "The first {count} test pictures: picture, truth, answer, and in vermilion what is wrong.",
+        "첫 테스트 이미지 {count}장입니다. 왼쪽부터 이미지, 정답, 답, 그리고 주홍색으로 표시한 오답입니다.",
+    ),
+    "worst masks": (
+        "The {count} test pictures with the least mean IoU.",
+        "평균 IoU가 가장 낮은 테스트 이미지 {count}장입니다.",
+    ),
     "judged": (
         "Of all pictures that were called a class, precision is the share that is it; of all that are it, recall is "
         "the share that was called so.",
@@ -86,8 +109,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "filters": ("Kernels of {layer}{before}: mid-grey is 0.", "{layer}의 커널{before}. 중간 회색이 0입니다."),
     "before and after": (", before and after training", ", 학습 전과 후"),
     "features": (
-        "Test picture {number} ({truth}) on its way through the network.",
-        "테스트 이미지 {number}({truth})이 신경망을 지나는 모습입니다.",
+        "Test picture {number}{truth} on its way through the network.",
+        "테스트 이미지 {number}{truth}: 신경망을 지나는 모습입니다.",
     ),
     "histograms": (
         "Weights of each layer over the epochs, the first in front, each on a scale of its own.",

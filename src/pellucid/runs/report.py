@@ -19,6 +19,7 @@ from pellucid.runs.folder import (
     title_of,
 )
 from pellucid.runs.record import installed_version
+from pellucid.train.history import NAMES, SHARES
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -118,4 +119,5 @@ def judge(file: Place, dataset: Dataset, console: Console) -> str:
         bar.busy(f"reading {file}")
         result = load(file).evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar)
     loss = f"loss {result['loss']:.4f}"
-    return f"accuracy {percent(result['accuracy'])}, {loss}" if "accuracy" in result else loss
+    shares = [f"{NAMES.get(name, name)} {percent(result[name])}" for name in reversed(SHARES) if name in result]
+    return ", ".join([*shares, loss])

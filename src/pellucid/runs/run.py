@@ -90,15 +90,15 @@ def train_run(
     What is left out is as the network's recipe has it, see `pellucid.zoo.recipe`.
 
     model: a network's name in `pellucid.zoo`, or a model, which keeps the optimizer and loss it was compiled with
-    unless others are named; None: photo-net for a folder, else simple-convnet. data: a data set's name, a folder with a
-    sub-folder a class, or a Dataset. validation: what is judged after each epoch, a folder or a share such as 0.1;
-    None: the test pictures. optimizer, loss: a name, or one of ours as an object. settings: arguments of network,
-    optimizer or loss by their names, "schedule", and of layers: {"hidden_size": 50, "conv1.filters": 16}. size, resize:
-    of pictures that are read from files. augment: as `fit` takes it. standardize: bring each channel to mean 0 and
-    deviation 1. class_weight: "balanced". patience: stop after so many epochs without a better one. weights: a run, or
-    a file, whose weights it begins with. freeze: layers that are not trained. limit, test_limit: of pictures. out: the
-    folder; None: the first free runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks
-    instead of `verbose`.
+    unless others are named; None: photo-net for a folder, unet for one with masks, else simple-convnet. data: a data
+    set's name, a folder with a sub-folder a class or with images/ and masks/, or a Dataset. validation: what is judged
+    after each epoch, a folder or a share such as 0.1; None: the test pictures. optimizer, loss: a name, or one of ours
+    as an object. settings: arguments of network, optimizer or loss by their names, "schedule", and of layers:
+    {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files. augment: as `fit`
+    takes it. standardize: bring each channel to mean 0 and deviation 1. class_weight: "balanced". patience: stop after
+    so many epochs without a better one. weights: a run, or a file, whose weights it begins with. freeze: layers that
+    are not trained. limit, test_limit: of pictures. out: the folder; None: the first free runs/MODEL-DATA-NNN. verbose,
+    callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
@@ -116,7 +116,7 @@ def train_run(
 
     # What is asked for, by the recipe where nothing is said.
     data_name = data.name if isinstance(data, Dataset) else str(data)
-    builder, name = naming(model, data_name, source)
+    builder, name = naming(model, data if isinstance(data, Dataset) else data_name, source)
     recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
     config = TrainConfig(
         epochs=recipe.epochs if epochs is None else epochs,

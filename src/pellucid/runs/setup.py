@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from pellucid.train import Examples, TrainConfig
     from pellucid.zoo import Recipe
 
-DATA, MODEL, FOLDER_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "crop"
+DATA, MODEL, FOLDER_MODEL, MASKS_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "unet", "crop"
 """What is trained on what, and how pictures of other shapes are fitted, where nothing is said."""
 
 NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
 
-def naming(model: str | Model | None, data: str, source: Model | None) -> tuple[str | None, str]:
+def naming(model: str | Model | None, data: str | Dataset, source: Model | None) -> tuple[str | None, str]:
     """The builder's name, None where the layers are there or come with the weights of `source`; the network's name."""
     from pellucid import zoo
+    from pellucid.datasets.masks import has_masks
     from pellucid.model import Model
 
     if model is None and source is not None:
@@ -43,7 +44,11 @@ def naming(model: str | Model | None, data: str, source: Model | None) -> tuple[
         return None, model.name
     if model is not None and not isinstance(model, str):
         raise ConfigError(f"model must be a network's name or a Model, got {shown(model)}")
-    name = zoo.standard_name(model or (FOLDER_MODEL if Path(data).is_dir() else MODEL))
+    if isinstance(data, str):
+        masks, folder = has_masks(Path(data)), Path(data).is_dir()
+    else:
+        masks, folder = data.train.labels.ndim > 1, False
+    name = zoo.standard_name(model or (MASKS_MODEL if masks else FOLDER_MODEL if folder else MODEL))
     return name, name
 
 
@@ -216,6 +221,14 @@ def build(
     elif source is not None:
         network = transfer.like(source, input_shape=shape, classes=classes, seed=seed)
         network = change_layers(network, settings) if settings else network
+    pixels = dataset.train.labels.ndim > 1
+    if pixels != (len(network.output_shape) > 1):
+        gives = "one answer a picture" if pixels else "a class for each pixel"
+        holds = "masks, a class for each pixel" if pixels else "one class a picture"
+        other = MASKS_MODEL if pixels else FOLDER_MODEL
+        raise ConfigError(
+            f"{network.name} gives {gives}, and {dataset.name} has {holds}; take another network: {other}"
+        )
     scaling = (network if source is None else source).preprocessing
     network.preprocessing = replace(scaling, size=(height, width), resize=resize, channels=channels)
     network.class_names = tuple(dataset.class_names)

@@ -10,16 +10,16 @@ import numpy as np
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import Array, number, whole
 from pellucid.train.events import EpochEnded, EpochStarted, Event, Stop, TrainingEnded, TrainingStarted
-from pellucid.train.history import ACCURACY_NAMES
+from pellucid.train.history import ACCURACY_NAMES, SHARES
 from pellucid.train.trainable import Trainable
 
 
 class EarlyStopping:
     """Stops when no epoch of the last `patience` was the best so far.
 
-    monitor: the number that is watched, such as "val_loss"; accuracies should rise, all others fall, by more than
-    min_delta. None: what the trainer calls the best epoch, which is the highest accuracy and, among equals, the lowest
-    loss, on held-out pictures where there are any.
+    monitor: the number that is watched, such as "val_loss"; accuracies and mean IoU should rise, all others fall, by
+    more than min_delta. None: what the trainer calls the best epoch, which is the highest accuracy and, among equals,
+    the lowest loss, on held-out pictures where there are any.
     restore_best_weights: the model ends with the weights of its best epoch.
     Errors: ConfigError for arguments, and for a monitor that is not measured.
     """
@@ -98,7 +98,7 @@ class EarlyStopping:
             monitor = ("val_" if monitor.startswith("val_") else "") + ACCURACY_NAMES[0]
         if monitor not in event.logs:
             raise unknown_name("number to monitor", self._monitor, event.logs)
-        value = event.logs[monitor] * (-1 if monitor.endswith("accuracy") else 1)
+        value = event.logs[monitor] * (-1 if monitor.endswith(SHARES) else 1)
         better = value < self._best - self._min_delta
         self._best = value if better else self._best
         return better

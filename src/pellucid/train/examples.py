@@ -20,13 +20,15 @@ Pictures = Any
 class Examples(Brief):
     """Pictures with what they should give.
 
-    Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32 or (M, K) float32; weights (M,) float32 or None.
+    Shapes: images (M, H, W, C) uint8 or float32; targets (M,) int32, (M, H, W) uint8 or (M, K) float32; weights (M,)
+        float32 or None; class_weights (K,) float32 or None, what pixels of each class count.
     Errors: DataError if pictures and targets differ in number.
     """
 
     images: Pictures
     targets: Array
     weights: Array | None = None
+    class_weights: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.targets):
@@ -49,7 +51,7 @@ def fingerprint(examples: Examples | None) -> str:
     images, count = examples.images, len(examples)
     rows = np.unique(np.linspace(0, count - 1, NUM_FINGERPRINTED).astype(np.int64))
     digest = hashlib.sha256(repr((tuple(images.shape), np.dtype(images.dtype).str)).encode())
-    for array in (images[rows], examples.targets, examples.weights):
+    for array in (images[rows], examples.targets, examples.weights, examples.class_weights):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return f"{count} pictures {digest.hexdigest()[:16]}"

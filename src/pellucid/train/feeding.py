@@ -59,6 +59,7 @@ class Feeder:
             staged_dtype=dtype,
             augmentation=self._augmentation,
             seed=self._batches.seed,
+            class_weights=examples.class_weights,
             classes=0 if self._augmentation is None else check_augmentation(self._augmentation, model, examples),
         )
 
@@ -93,12 +94,18 @@ class Feeder:
 def check_augmentation(augmentation: Augmentation, model: Trainable, examples: Examples) -> int:
     """The number of classes where targets are class numbers, else 0.
 
-    Errors: ConfigError for examples that are no pictures (H, W, C), and for targets that cannot be mixed.
+    Errors: ConfigError for examples that are no pictures (H, W, C), and for targets that cannot be mixed, or moved.
     """
     shape, targets = examples.images.shape, examples.targets
     if len(shape) != 4:
         raise ConfigError(f"{model.name}: augmentation takes pictures (N, H, W, C), got {tuple(shape)}; leave it out")
-    if targets.dtype.kind != "i":
+    if targets.ndim > 1 and targets.dtype.kind == "u" and augmentation.mixes:
+        raise ConfigError(f"{model.name}: mixup would mix masks, whose pixels are of one class each; leave mixup out")
+    if targets.ndim > 2 and targets.dtype.kind == "f" and model.loss.joint_activation == "softmax":
+        raise ConfigError(
+            f"{model.name}: augmentation moves masks of class numbers, not targets {targets.shape[1:]}; leave it out"
+        )
+    if targets.dtype.kind not in "iu":
         return 0
     if augmentation.mixes and (model.loss.joint_activation != "softmax" or targets.ndim != 1):
         kind = type(model.loss).__name__

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from pellucid._display import Shown
 from pellucid.errors import expect_known
+from pellucid.metrics import iou_of
 from pellucid.ops import Array
-from pellucid.plan import COUNT, HITS, LOSS
+from pellucid.plan import COUNT, HITS, LOSS, counts_of
 
 ACCURACY_NAMES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 """Keras's names for the share of right answers; here all are that one number."""
+
+MEAN_IOU = "mean_iou"
+"""What the mean intersection over union of a network's classes of pixels is recorded as."""
+SHARES = ("accuracy", MEAN_IOU)
+"""How the names of numbers end that are shares of one, and rise."""
+NAMES = {MEAN_IOU: "mean IoU"}
+"""What numbers are called that are not called as they are recorded."""
 
 
 def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
@@ -27,10 +37,17 @@ def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
 
 
 def means(totals: Array, accuracy: str | None) -> dict[str, float]:
-    """Sums over pictures as means: loss, and accuracy where it means something."""
-    count = max(float(totals[COUNT]), 1.0)
+    """Sums over pictures as means: loss, and accuracy where it means something; of classes of pixels their mean IoU.
+
+    Where no pixel was counted, that and the accuracy are 0.
+    """
+    count, counts = max(float(totals[COUNT]), 1.0), counts_of(totals)
     logs = {"loss": float(totals[LOSS]) / count}
-    if accuracy:
+    if counts.size:
+        both, truth, _ = counts
+        logs["accuracy"] = float(both.sum() / max(truth.sum(), 1.0))
+        logs[MEAN_IOU] = float(np.nanmean(iou_of(counts))) if truth.any() else 0.0
+    elif accuracy:
         logs["accuracy"] = float(totals[HITS]) / count
     return logs
 
@@ -38,7 +55,8 @@ def means(totals: Array, accuracy: str | None) -> dict[str, float]:
 class History(Shown):
     """`history["loss"]` and `history.history["loss"]` are lists with one entry an epoch, under Keras's keys.
 
-    Keys: loss, accuracy (classifiers), val_loss, val_accuracy (with validation pictures), learning_rate.
+    Keys: loss, accuracy (classifiers), mean_iou (of classes of pixels), the same with val_ (with validation pictures),
+    learning_rate.
     `epoch` and `best_epoch` count from 0, as Keras's do; everything printed, drawn and logged counts from 1.
     `advice`: what the training doctor said, a line each; none where all went well.
     """

@@ -11,7 +11,7 @@ from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
 from pellucid.train.examples import Examples
 from pellucid.train.feeding import Feeder
-from pellucid.train.history import means
+from pellucid.train.history import MEAN_IOU, means
 from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
 
@@ -25,7 +25,8 @@ def evaluate(
     graph: Graph | None = None,
     tell: Callable[[int, Array], object] | None = None,
 ) -> dict[str, float]:
-    """Mean loss with the weight penalties, as in training, and accuracy for a classifier, over all examples.
+    """Mean loss with the weight penalties, as in training, over all examples; a classifier's accuracy, and of one of
+    pixels the mean IoU.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
@@ -49,13 +50,15 @@ def evaluate(
 
 
 def improves(state: TrainingState, logs: dict[str, float], *, held_out: bool) -> bool:
-    """Whether an epoch is the best so far, which the state then knows: higher accuracy, among equals lower loss.
+    """Whether an epoch is the best so far, which the state then knows: higher accuracy, among equals lower loss. For a
+    classifier of pixels, higher mean IoU.
 
     held_out: judged on held-out pictures.
     """
     prefix = "val_" if held_out else ""
     loss = logs[f"{prefix}loss"]
-    score = (logs.get(f"{prefix}accuracy", 0.0), -loss if np.isfinite(loss) else -np.inf)
+    right = logs.get(f"{prefix}{MEAN_IOU}", logs.get(f"{prefix}accuracy", 0.0))
+    score = (right, -loss if np.isfinite(loss) else -np.inf)
     better = score > state.best
     state.best = max(score, state.best)
     return better

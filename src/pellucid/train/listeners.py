@@ -23,6 +23,7 @@ from pellucid.train.events import (
     TrainingEnded,
     TrainingStarted,
 )
+from pellucid.train.history import MEAN_IOU, NAMES, SHARES
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -37,8 +38,16 @@ COLUMNS = {
     "accuracy": "accuracy",
     "val_loss": "val loss",
     "val_accuracy": "val accuracy",
+    MEAN_IOU: NAMES[MEAN_IOU],
+    f"val_{MEAN_IOU}": "val IoU",
 }
-"""What an epoch's line shows of its logs, under these heads."""
+"""What an epoch's line shows of its logs, under these heads; the accuracy only where there is no mean IoU."""
+
+
+def columns(logs: Mapping[str, float]) -> dict[str, str]:
+    """Those of these logs."""
+    left_out = ("accuracy", "val_accuracy") if MEAN_IOU in logs else ()
+    return {name: head for name, head in COLUMNS.items() if name in logs and name not in left_out}
 
 
 def describe(logs: Mapping[str, float]) -> str:
@@ -51,8 +60,8 @@ def describe(logs: Mapping[str, float]) -> str:
 
 
 def number(name: str, value: float) -> str:
-    """A loss with four places, an accuracy in per cent."""
-    return percent(value, unit="%") if name.endswith("accuracy") else f"{value:.4f}"
+    """A loss with four places, an accuracy or IoU in per cent."""
+    return percent(value, unit="%") if name.endswith(SHARES) else f"{value:.4f}"
 
 
 def duration(seconds: float) -> str:
@@ -70,9 +79,8 @@ def duration(seconds: float) -> str:
 
 def epoch_line(event: EpochEnded, epochs: int) -> str:
     """One epoch as a row under `epoch_head`, at most 80 columns; a star marks the best so far."""
-    cells = [
-        number(name, event.logs[name]).rjust(max(len(head), 8)) for name, head in COLUMNS.items() if name in event.logs
-    ]
+    heads = columns(event.logs).items()
+    cells = [number(name, event.logs[name]).rjust(max(len(head), 8)) for name, head in heads]
     epoch = f"{event.epoch + 1}/{epochs}".rjust(7)
     speed = f"{event.images_per_s:,.0f}".rjust(9)
     return f"{'  '.join([epoch, *cells])} {speed} {event.elapsed_s:6.1f} s{' *' if event.improved else ''}"
@@ -80,7 +88,7 @@ def epoch_line(event: EpochEnded, epochs: int) -> str:
 
 def epoch_head(logs: Mapping[str, float]) -> str:
     """The heads over the rows of `epoch_line`."""
-    heads = [head.rjust(8) for name, head in COLUMNS.items() if name in logs]
+    heads = [head.rjust(8) for head in columns(logs).values()]
     return f"{'  '.join(['  epoch', *heads])}  images/s     time"
 
 

@@ -43,7 +43,8 @@ class TrainingState:
     """How far one training is.
 
     epoch: finished ones, and the number of the one in hand; batch: its steps that are done. totals: sums over the
-    pictures of that epoch so far; learning_rate: of the last step. best: accuracy and negative loss of the best epoch.
+    pictures of that epoch so far; learning_rate: of the last step. best: accuracy (of pixels mean IoU)
+    and negative loss of the best epoch.
     Units: elapsed_s of that epoch's steps; waited_s of it for pictures.
     """
 
@@ -60,5 +61,5 @@ class TrainingState:
     def end_epoch(self) -> None:
         """Count the epoch in hand as finished."""
         self.optimizer.num_epochs += 1
-        self.epoch, self.batch, self.totals = self.epoch + 1, 0, np.zeros(3)
+        self.epoch, self.batch, self.totals = self.epoch + 1, 0, np.zeros_like(self.totals)
         self.elapsed_s = self.waited_s = 0.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import DivergedError
-from pellucid.plan import COUNT, TrainingPlan
+from pellucid.plan import COUNT, TrainingPlan, new_totals
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
@@ -64,7 +64,7 @@ class Trainer:
         """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
-        self.state = TrainingState(model.optimizer_state)
+        self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
         self._staging = Staging(model, examples, validation, config, augment, folder)
         self._num_steps = len(self._staging.feeder)
         settings = partial(settings_of, model, examples, validation, config)

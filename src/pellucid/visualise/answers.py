@@ -19,6 +19,11 @@ CHUNK = 256
 """Pictures that are judged between two calls of `progress`."""
 
 
+def per_pixel(model: Model) -> bool:
+    """Whether it gives scores for each pixel, and none for the picture."""
+    return len(model.output_shape) == 3
+
+
 def probabilities(model: Model, images: Any, *, progress: Progress | None = None) -> Array:
     """How probable each class is to the network, picture by picture.
 
@@ -27,6 +32,8 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     Shapes: images (N,H,W,C), an array or Pictures, read a few at a time -> (N, classes) float32.
     Errors: ConfigError for a network without one score a class; ShapeError and DataError as `predict`.
     """
+    if per_pixel(model):
+        raise ConfigError(f"{model.name} gives a class for each pixel, so none for a picture; see pellucid show masks")
     if len(model.output_shape) != 1:
         raise ConfigError(f"{model.name} gives {model.output_shape} a picture, no row of scores, so no classes")
     chunks = []

@@ -171,6 +171,6 @@ def _pictures(source: Source, image: Path | None, data: str | None) -> tuple[Arr
         size = max(1, round(height * smaller)), max(1, round(width * smaller))
         return read_picture(image, size, 3, "stretch"), None, image.name
     test = (source.held_out(data) if source.what else datasets.load(data or "digits")).test
-    others = np.flatnonzero(test.labels != test.labels[0])
+    others = np.flatnonzero((test.labels != test.labels[0]).reshape(len(test), -1).any(axis=1))
     chosen = test.select(np.array([0, others[0] if len(others) else 0])).images[:]
     return chosen[0], chosen[1], "digits" if data is None and not source.what else data or source.title

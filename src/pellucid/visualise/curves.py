@@ -92,10 +92,11 @@ class Curve:
 CURVES = {
     "loss": Curve("loss", "loss"),
     "accuracy": Curve("accuracy", "accuracy (%)", 100.0),
+    "mean-iou": Curve("mean_iou", "mean IoU (%)", 100.0),
     "learning-rate": Curve("learning_rate", "learning rate"),
     "speed": Curve("images_per_s", "pictures a second"),
 }
-STANDARD = ("loss", "accuracy")
+STANDARD = ("loss", "accuracy", "mean-iou")
 RUN_COLOURS = (BLUE, VERMILION, INK, "#009E73", "#CC79A7", "#56B4E9")
 """After Okabe & Ito 2008; in grey print the runs keep apart by their lines and marks."""
 RUN_LINES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)), (0, (10, 3)))
@@ -116,7 +117,7 @@ def curves_figure(
 
     Of one run, training is solid with dots, validation dashed with squares. Of several, each run has its colour, line
     and mark; validation is thick, training thin and without marks.
-    what: of loss, accuracy, learning-rate, speed; None for loss, and accuracy where it was measured.
+    what: of loss, accuracy, mean-iou, learning-rate, speed; None for loss, and those of the next two that there are.
     held: what the pictures were that each epoch was judged on.
     lang: of the labels, "en" or "ko"; None for the locale's.
     Errors: ConfigError for an unknown curve or language, or no runs; DataError for a curve that no run has.
@@ -199,7 +200,7 @@ def _draw_one(ax: Axes, log: Log, curve: Curve, held: str, say: Labels) -> None:
             values = [value * curve.factor for value in log.series[key]]
             mark = marker if few else ""
             ax.plot(log.epochs, values, line, color=colour, label=say(label), marker=mark, markersize=3.5, lw=1.6)
-    if len(ax.lines) > 1 or curve.series in STANDARD:
+    if len(ax.lines) > 1 or curve.series in ("loss", "accuracy", "mean_iou"):
         ax.legend(frameon=False, fontsize=9)
 
 
@@ -240,6 +241,7 @@ WORDS = {
     "loss": "손실",
     "accuracy": "정확도",
     "accuracy (%)": "정확도 (%)",
+    "mean IoU (%)": "평균 IoU (%)",
     "learning rate": "학습률",
     "pictures a second": "초당 이미지 수",
     "epoch": "에포크",
@@ -254,7 +256,8 @@ WORDS = {
 def show_curves(
     sources: Sequence[Source],
     what: Annotated[
-        str | None, Option("--what", "NAMES", "Of loss,accuracy,learning-rate,speed. Default: loss,accuracy.")
+        str | None,
+        Option("--what", "NAMES", "Of loss,accuracy,mean-iou,learning-rate,speed. Default: the first three."),
     ] = None,
 ) -> Shown:
     """Draw loss, accuracy, learning rate or speed, epoch by epoch, of one run or of several in one picture.

@@ -12,6 +12,7 @@ from pellucid.visualise.features.figure import show_features
 from pellucid.visualise.filters import show_filters
 from pellucid.visualise.histograms.figure import show_histograms
 from pellucid.visualise.judgement import show_calibration, show_confusion, show_mistakes
+from pellucid.visualise.masks import show_masks
 from pellucid.visualise.precision_recall import show_precision_recall
 from pellucid.visualise.shifting import show_shift
 from pellucid.visualise.sliding.figure import show_slide
@@ -26,6 +27,7 @@ PICTURES = (
     show_calibration,
     show_precision_recall,
     show_mistakes,
+    show_masks,
     show_slide,
     show_shift,
     show_filters,

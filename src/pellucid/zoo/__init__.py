@@ -36,6 +36,7 @@ from pellucid.zoo.squeezenet import squeezenet1_0 as squeezenet1_0, squeezenet1_
 from pellucid.zoo.googlenet import googlenet as googlenet
 from pellucid.zoo.densenet import densenet121 as densenet121
 from pellucid.zoo.residual import resnet18 as resnet18, resnet34 as resnet34, resnet50 as resnet50
+from pellucid.zoo.unet import unet as unet
 
 # isort: on
 

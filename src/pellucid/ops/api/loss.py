@@ -9,60 +9,78 @@ import numpy as np
 from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.ops.dispatch import array, expect_axes, expect_shape, optional, result, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.reference.loss import IGNORED as IGNORED
+from pellucid.ops.reference.loss import NONE_IGNORED as NONE_IGNORED
 
 
 def _weights(op: str, weights: Array | None, prediction: Array) -> Array | None:
     return optional(op, "weights", weights, prediction.dtype, prediction.shape[:1], "one weight for each picture")
 
 
-def _labels(targets: Array, logits: Array) -> Array:
-    """Integer targets (N,) as int32, or float targets (N,K) that sum to one in each row."""
+def _labels(targets: Array, logits: Array, ignored: int) -> Array:
+    """Integer targets (N, ...) as int32, or float targets (N, ..., K) that sum to one in each row."""
     op = "softmax_cross_entropy"
     if not isinstance(targets, np.ndarray):
         raise ConfigError(f"{op}: targets must be a NumPy array, got {type(targets).__name__}; use np.asarray(...)")
-    n, classes = logits.shape
+    classes = logits.shape[-1]
     if targets.dtype.kind in "iu":
-        expect_shape(op, "integer targets", targets, (n,), "one label for each row of logits")
-        wrong = np.flatnonzero((targets < 0) | (targets >= classes))
+        expect_shape(op, "integer targets", targets, logits.shape[:-1], "one label for each row of logits")
+        flat = targets.reshape(-1)
+        wrong = np.flatnonzero(((flat < 0) | (flat >= classes)) & (flat != ignored))
         if wrong.size:
             raise DataError(
-                f"{op}: label {int(targets[wrong[0]])} at position {int(wrong[0])} is not among the {classes} classes; "
+                f"{op}: label {int(flat[wrong[0]])} at position {int(wrong[0])} is not among the {classes} classes; "
                 f"expected 0 to {classes - 1}; mend the labels or give the last layer more units"
             )
         return np.ascontiguousarray(targets, np.int32)
     targets = array(op, "targets", targets, logits.dtype)
     expect_shape(op, "float targets", targets, logits.shape, "one probability for each class")
-    wrong = np.flatnonzero(~(np.abs(targets.sum(axis=1) - 1) < 1e-3))
+    sums = targets.reshape(-1, classes).sum(axis=1)
+    wrong = np.flatnonzero(~(np.abs(sums - 1) < 1e-3))
     if wrong.size:
         raise DataError(
-            f"{op}: the targets of row {int(wrong[0])} sum to {float(targets[wrong[0]].sum()):.6g}; expected 1, "
+            f"{op}: the targets of row {int(wrong[0])} sum to {float(sums[wrong[0]]):.6g}; expected 1, "
             "as probabilities do; divide each row by its sum"
         )
     return targets
 
 
 def softmax_cross_entropy(
-    targets: Array, logits: Array, *, label_smoothing: float = 0.0, weights: Array | None = None
+    targets: Array,
+    logits: Array,
+    *,
+    label_smoothing: float = 0.0,
+    weights: Array | None = None,
+    class_weights: Array | None = None,
+    ignored: int = NONE_IGNORED,
 ) -> tuple[Array, Array]:
     """losses[n] = -sum over k of t[n,k] * log softmax(logits)[n,k]; dlogits = weights * (softmax(logits) - t) / N.
 
-    t is one at the label, or the given row, smoothed to t * (1 - s) + s / K.
+    t is one at the label, or the given row, smoothed to t * (1 - s) + s / K. Logits of pixels, (N,...,K): the mean over
+    a picture's pixels, those with the label `ignored` left out; 0 where none is left. class_weights: what a label
+    counts.
 
-    Shapes: targets int (N,) or float (N,K), logits (N,K), weights (N,) -> losses (N,), dlogits (N,K).
+    Shapes: targets int (N,...) or float (N,...,K), logits (N,...,K), weights (N,), class_weights (K,) -> losses (N,),
+    dlogits like logits.
     Units: losses in nats.
     Errors: DataError for a label that is no class or a row that does not sum to one; ShapeError if sizes differ.
-    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7.
+    Source: Bridle 1990; label smoothing: Szegedy et al. 2016, section 7; pixels: Long, Shelhamer & Darrell 2015.
     """
     op = "softmax_cross_entropy"
     if not 0 <= label_smoothing <= 1:
         raise ConfigError(f"{op}: label_smoothing must be from 0 to 1, got {label_smoothing}")
     logits = array(op, "logits", logits)
-    expect_axes(op, "logits", logits, "N, K")
-    labels, weights = _labels(targets, logits), _weights(op, weights, logits)
+    if logits.ndim < 2:
+        expect_axes(op, "logits", logits, "N, K")
+    labels, weights = _labels(targets, logits, ignored), _weights(op, weights, logits)
+    class_weights = optional(
+        op, "class_weights", class_weights, logits.dtype, logits.shape[-1:], "one weight for each class"
+    )
     losses, hits, dlogits = (
         np.empty(shape, logits.dtype) for shape in (logits.shape[:1], logits.shape[:1], logits.shape)
     )
-    run(op, logits, labels, weights, losses, hits, dlogits, label_smoothing=label_smoothing)
+    given = logits, labels, weights, losses, hits, dlogits, class_weights
+    run(op, *given, label_smoothing=label_smoothing, ignored=ignored)
     return losses, dlogits
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.data import chosen
+from pellucid.ops.reference.loss import IGNORED
 from pellucid.ops.table import call, op
 
 DRAWN = 21
@@ -59,6 +60,40 @@ def augment(
         if share < 1:
             other = _changed(source[rows[partner]], drawn[partner], border) * scale + offset
             out[i] = share * out[i] + (1 - share) * other
+
+
+@op(
+    typical=[
+        call("32 x 128x128", masks=(64, 128, 128), indices=(64,), draws=(64, 21), out=(32, 128, 128)),
+    ],
+)
+def augment_masks(
+    masks: Array,
+    indices: Array,
+    draws: Array,
+    out: Array,
+    cursor: Array | None = None,
+    position: Array | None = None,
+    *,
+    border: str = "reflect",
+    ignored: int = IGNORED,
+) -> None:
+    """out[i] = masks[indices[cursor + i]] moved as the picture is, each pixel the nearest one's label.
+
+    `ignored` where nothing of the picture is seen: beyond a black border, and in the box.
+    """
+    height, width = masks.shape[1:]
+    i, j = np.arange(height)[:, None], np.arange(width)
+    drawn = draws[_from(position) :][: len(out)].astype(np.float64)
+    for row, draw, moved in zip(chosen(indices, len(out), cursor), drawn, out, strict=True):
+        a, b, c, d, e, f = draw[PLACE]
+        (x, inside), (y, within) = (
+            _nearest(place, size, border)
+            for place, size in ((a * j + (b * i + c), width), (d * j + (e * i + f), height))
+        )
+        moved[...] = np.where(inside & within, masks[row][y, x], ignored)
+        top, left, bottom, right = np.clip(draw[BOX], 0, (height, width, height, width)).astype(int)
+        moved[top:bottom, left:right] = ignored
 
 
 @op(
@@ -122,3 +157,12 @@ def _neighbours(place: Array, count: int, border: str) -> tuple[list[Array], lis
             weights[k] = weights[k] * ((pixel >= 0) & (pixel < count))
         pixels.append(np.clip(pixel, 0, count - 1))
     return pixels, weights
+
+
+def _nearest(place: Array, count: int, border: str) -> tuple[Array, Array]:
+    """The pixel that is nearest to each place, and whether there is one."""
+    pixel = np.floor(np.clip(place, -FAR, FAR) + 0.5).astype(np.int64)
+    if border == "reflect":
+        pixel = np.minimum(pixel % (2 * count), 2 * count - 1 - pixel % (2 * count))
+    inside = (pixel >= 0) & (pixel < count) if border == "black" else np.ones(pixel.shape, bool)
+    return np.clip(pixel, 0, count - 1), inside

@@ -28,9 +28,12 @@ def gather(source: Array, indices: Array, out: Array, scale: Array, offset: Arra
     out += offset
 
 
-@op(typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,), cursor=(1,))])
+@op(
+    fields={"labels": ("labels", "bytes")},
+    typical=[call("1000", labels=(10_000,), indices=(10_000,), out=(1000,), cursor=(1,))],
+)
 def gather_labels(labels: Array, indices: Array, out: Array, cursor: Array | None = None) -> None:
-    """out[i] = labels[indices[cursor + i]]."""
+    """out[i] = labels[indices[cursor + i]], of numbers or masks."""
     out[...] = labels[chosen(indices, len(out), cursor)]
 
 

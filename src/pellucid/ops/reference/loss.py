@@ -10,10 +10,20 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.reference.nonlinear import sigmoid
 from pellucid.ops.table import call, op
 
+IGNORED = 255
+"""The label of pixels that are not counted, as the field's data sets have it."""
+NONE_IGNORED = 2**31
+"""No label is as large: all are counted."""
+
 
 @op(
     fields={"targets": ("labels", "targets")},
-    typical=[call("1024 x 1000", logits=(1024, 1000), targets=(1024,), weights=None)],
+    typical=[
+        call("1024 x 1000", logits=(1024, 1000), targets=(1024,), weights=None),
+        call(
+            "32 x 128x128x11", logits=(32, 128, 128, 11), targets=(32, 128, 128), weights=None, answers=(32, 128, 128)
+        ),
+    ],
 )
 def softmax_cross_entropy(
     logits: Array,
@@ -22,28 +32,51 @@ def softmax_cross_entropy(
     losses: Array,
     hits: Array | None,
     dlogits: Array | None,
+    class_weights: Array | None = None,
+    answers: Array | None = None,
     *,
     label_smoothing: float = 0.0,
+    ignored: int = NONE_IGNORED,
 ) -> None:
     """losses = -sum of t * log softmax(logits); dlogits = weights * (softmax(logits) - t) / N.
 
     t is the target smoothed to t * (1 - s) + s / K; hits = 1 where the largest logit (first on ties) is the target's.
+    Where a picture has a row of logits for each pixel, all of this is a mean over its pixels, without those whose label
+    is `ignored`. class_weights: of labels, what a row counts in losses and dlogits. answers: the largest logits.
     """
-    n, classes = logits.shape
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    if targets.ndim == 1:
-        wanted = np.zeros_like(logits)
-        wanted[np.arange(n), targets] = 1
-    else:
-        wanted = targets
+    classes = logits.shape[-1]
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    numbered = targets.ndim < logits.ndim
+    counted = targets != ignored if numbered else np.ones(logits.shape[:-1], bool)
+    wanted = np.equal(targets[..., None], np.arange(classes)).astype(logits.dtype) if numbered else targets
+    said, inner = logits.argmax(axis=-1), tuple(range(1, logits.ndim - 1))
+    pixels = np.maximum(counted.sum(axis=inner, dtype=logits.dtype), 1)
+    if answers is not None:
+        answers[...] = said
     if hits is not None:
-        hits[...] = logits.argmax(axis=1) == wanted.argmax(axis=1)
+        hits[...] = (counted & (said == wanted.argmax(axis=-1))).sum(axis=inner) / pixels
     if label_smoothing:
         wanted = wanted * (1 - label_smoothing) + label_smoothing / classes
-    losses[...] = 0 - np.where(wanted == 0, 0, wanted * log_p).sum(axis=1)
+    factors = counted.astype(logits.dtype)
+    if class_weights is not None and numbered:
+        factors *= class_weights[np.where(counted, targets, 0)]
+    losses[...] = 0 - (np.where(wanted == 0, 0, wanted * log_p).sum(axis=-1) * factors).sum(axis=inner) / pixels
     if dlogits is not None:
-        dlogits[...] = _weighted(np.exp(log_p) - wanted, weights) / n
+        means = (factors / pixels.reshape(-1, *[1] * len(inner)))[..., None]
+        dlogits[...] = _weighted((np.exp(log_p) - wanted) * means, weights) / len(logits)
+
+
+@op(
+    passes={"counts": 2},
+    typical=[call("32 x 128x128, 11", labels=(32, 128, 128), answers=(32, 128, 128), counts=(3, 11))],
+)
+def count_classes(labels: Array, answers: Array, counts: Array, *, ignored: int = NONE_IGNORED) -> None:
+    """counts += for each class the pixels where it is label and answer, where it is label, and where it is answer."""
+    counted = labels != ignored
+    truth, said = labels[counted], answers[counted]
+    for row, numbers in enumerate((truth[truth == said], truth, said)):
+        counts[row] += np.bincount(numbers, minlength=counts.shape[1])
 
 
 @op(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.datasets.labels import mask_counts
 from pellucid.losses import CROSS_ENTROPIES, BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError
 from pellucid.ops.geometry import Array
 from pellucid.plan import accuracy_kind, penalty_loss, split_base
@@ -175,7 +176,8 @@ class Chart:
             _, scores = through(body, model.scaled(examples.images[part]), own_statistics=False)
             if scores is None:
                 return None
-            losses, _ = model.loss.value_and_gradient(examples.targets[part], scores)
+            weights = {} if examples.class_weights is None else {"class_weights": examples.class_weights}
+            losses, _ = model.loss.value_and_gradient(examples.targets[part], scores, **weights)
             total += float(np.sum(losses if examples.weights is None else losses * examples.weights[part]))
         return total / len(places)
 
@@ -243,6 +245,15 @@ def chance_loss(loss: Any, examples: Examples) -> float | None:
     if total <= 0:
         return None
     if type(loss) in CROSS_ENTROPIES:
+        if targets.dtype.kind == "u":
+            counts = mask_counts(targets).astype(np.float64)
+            number = counts.sum()
+            if examples.class_weights is not None:
+                counts = counts[: len(examples.class_weights)] * examples.class_weights
+            every = counts.sum()
+            return float(total / len(targets) * every / max(number, 1) * _entropy(counts / max(every, 1e-300)))
+        if targets.ndim > 2:  # shares of classes, pixel by pixel
+            return None
         if targets.dtype.kind == "i":
             shares = np.bincount(targets, weights=weights) / total
         else:

@@ -147,7 +147,7 @@ def labels(chart: Chart) -> Finding | None:
     targets, counts = chart.examples.targets, chart.class_counts
     # The first few tell most sets apart from such a one without a pass over all.
     if len(targets) > 1 and all(bool((part == targets[0]).all()) for part in (targets[:100], targets)):
-        what = np.array2string(np.asarray(targets[0]), precision=3, threshold=8, edgeitems=3)
+        what = " ".join(np.array2string(np.asarray(targets[0]), precision=3, threshold=8, edgeitems=3).split())
         return Finding("labels.constant", {"count": f"{len(targets):,}", "label": what})
     if counts is not None and len(counts) > 2 and counts[0] == 0 and bool((counts[1:] > 0).all()):
         return Finding("labels.from-one", {"last": str(len(counts) - 1)})

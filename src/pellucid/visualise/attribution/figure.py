@@ -151,7 +151,7 @@ WORDS = {
 """Korean by English."""
 
 
-@Picture("attribution", EXAMPLES, words=WORDS)
+@Picture("attribution", EXAMPLES, one_answer=True, words=WORDS)
 def show_attribution(
     source: Source,
     image: ImageFile = None,

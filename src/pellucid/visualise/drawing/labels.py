@@ -30,6 +30,10 @@ KOREAN: dict[str, str] = {
     "input": "입력",
     "from {name}": "{name}에서",
     "output {index}": "출력 {index}",
+    "test picture {index} of {data}": "{data}의 테스트 이미지 {index}",
+    "{run}: gives a class for each pixel, so {picture} has nothing to show; see pellucid show masks": (
+        "{run}: 픽셀마다 클래스를 답하는 신경망이라 {picture} 그림은 뜻이 없습니다. pellucid show masks를 보세요"
+    ),
     "test picture {index} of {data}, {answer!r}": "{data}의 테스트 이미지 {index}, {answer!r}",
     "{model} on {data}": "{model}, 데이터 {data}",
     "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
