@@ -164,7 +164,7 @@ PARTED = {
 WRONG = {
     "images_001/images images_002/images": "pieces of one set",
     "ham_part_images_1 ham_part_images_2": "pieces of one set",
-    "images masks": "pictures and their masks",
+    "images masks": r"masks/0\.png: cannot be decoded \(it holds colours; a mask holds class numbers",
     "train_images train_masks test_images": "pictures and their masks",
     "raw/train/a raw/train/b processed/train/a processed/train/b": "raw|processed: holds folders of its own",
     "Dataset/0 Dataset/1 Example": r"Dataset: holds folders of its own \(0, 1\)",

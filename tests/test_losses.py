@@ -175,8 +175,10 @@ def test_lengths_must_match() -> None:
 def test_networks_that_do_not_fit_cross_entropy() -> None:
     with pytest.raises(ConfigError, match="at least 2 units, the network has 1"):
         CategoricalCrossentropy().prepare_targets([0, 1], 1)
-    with pytest.raises(ConfigError, match=r"the network gives \(4, 4, 10\)"):
+    with pytest.raises(DataError, match=r"for one class a picture, end it in Flatten\(\) and Dense\(classes\)"):
         CategoricalCrossentropy().prepare_targets([0, 1], (4, 4, 10))
+    with pytest.raises(ConfigError, match=r"the network gives \(4, 4, 10\)"):
+        MAPCriterion().prepare_targets([0, 1], (4, 4, 10))
 
 
 @pytest.mark.parametrize("name", losses.NAMES)

@@ -270,9 +270,10 @@ def test_alexnet_takes_224_with_padding_and_227_without() -> None:
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_every_network_runs_and_is_built(name: str) -> None:
     model = built(name, seed=1)
-    assert model.built and model.input_shape == (72, 80, 2) and model.output_shape == (7,) and model.name == name
+    assert model.built and model.input_shape == (72, 80, 2) and model.name == name
+    assert model.output_shape == ((72, 80, 7) if name == "unet" else (7,))
     y = model.predict(np.random.default_rng(0).normal(size=(2, 72, 80, 2)))
-    np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(y.sum(axis=-1), 1, rtol=1e-5)
     assert np.any(built(name, seed=2).weights[0] != model.weights[0])
     assert built(name.upper().replace("-", "_"), **LARGE.get(name, {})).name == name
 
@@ -298,6 +299,7 @@ OTHER_VALUES = {
     "mobilenet-v2": {"width": 0.5, "dropout": 0.1, "decay": 0.01, "momentum": 0.5},
     **{name: {"dropout": 0.1, "decay": 0.01, "momentum": 0.5} for name in zoo.NAMES if "lite" in name},
     "densenet121": {"blocks": (1, 2), "growth": 3, "decay": 0.01, "momentum": 0.5},
+    "unet": {"depth": 2, "filters": 4, "up": "transposed", "decay": 0.01, "momentum": 0.5},
     "lenet5": {"activation": "tanh"},
     "lenet5-published": {"codes": "random"},
     "alexnet-owt": {"dropout": 0.1, "dense_units": 8},

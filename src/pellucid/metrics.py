@@ -18,7 +18,7 @@ from pellucid.ops.geometry import whole
 
 __all__ = [
     "MAX_CLASSES", "THRESHOLD", "Calibration", "Mean", "accuracy", "calibration", "classes_of", "confident_mistakes",
-    "confusion_matrix", "iou", "mean_iou", "pixel_accuracy", "pixel_counts", "precision", "recall", "top_k",
+    "confusion_matrix", "iou", "iou_of", "mean_iou", "pixel_accuracy", "pixel_counts", "precision", "recall", "top_k",
 ]  # fmt: skip
 
 MAX_CLASSES = 10_000
