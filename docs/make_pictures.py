@@ -2,8 +2,8 @@
 
 Run: python docs/make_pictures.py --photo cat.jpg
 
-It trains what it needs first: a minute for MNIST, an hour for CIFAR-10 on two cores (both are downloaded unless
-PELLUCID_DATA has them); --mnist RUN and --cifar RUN take runs that are there. --only NAME makes one picture again.
+It trains what it needs first: a minute for MNIST, an hour for CIFAR-10, minutes for digits on clutter on two cores (both
+sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. --only NAME makes one picture again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ DOCS = Path(__file__).resolve().parent
 TRAIN = {
     "mnist": "train simple-convnet --data mnist --epochs 5 --batch-size 100",
     "cifar": "train cifar-net --data cifar10 --augment standard --epochs 30",
+    "digits-on-clutter": "train --data digits-on-clutter --augment none --epochs 10",
 }
+DRAWN = ("scripts/make_masks_folder.py", "digits-on-clutter", "--train", "3000")
+"""The script, and what it is given, that draws the pictures of runs/digits-on-clutter."""
 WIDTH = 1300
 """Of a PNG in the gallery, in pixels at most; and it has few colours: the pictures are kept with the program."""
 SHOWN = re.compile(r"^!\[[^\]]*\]\((?P<link>images/[^)]+)\)\n+```sh\n(?P<command>[^\n]+)\n```$", re.MULTILINE)
@@ -63,9 +66,7 @@ def make(picture: Picture) -> None:
         if main(words) != 0:
             raise SystemExit(f"{shlex.join(picture.words)} failed; see above")
     else:
-        script, *rest = words
-        with _arguments([script, *rest]):
-            runpy.run_path(str(DOCS.parent / script), run_name="__main__")
+        run_script(*words)
     target = DOCS / picture.link
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == ".png":
@@ -80,6 +81,12 @@ def make(picture: Picture) -> None:
         shutil.copyfile(picture.name, target)
 
 
+def run_script(script: str, *words: str) -> None:
+    """Run a program of the repository in the folder that is current."""
+    with _arguments([script, *words]):
+        runpy.run_path(str(DOCS.parent / script), run_name="__main__")
+
+
 @contextlib.contextmanager
 def _arguments(words: list[str]) -> Iterator[None]:
     """Stand on the command line, and beside the script for what it imports."""
@@ -92,12 +99,15 @@ def _arguments(words: list[str]) -> Iterator[None]:
 
 
 def prepare(place: Path, runs: dict[str, Path | None], photo: Path) -> None:
-    """What the commands name: runs/mnist, runs/cifar and cat.png."""
+    """What the commands name: runs/mnist and the others, and cat.png."""
     (place / "runs").mkdir()
     for name, run in runs.items():
         if run is not None:
             shutil.copytree(run, place / "runs" / name)
-        elif main([*TRAIN[name].split(), "--out", str(place / "runs" / name)]) != 0:
+            continue
+        if name == DRAWN[1]:
+            run_script(*DRAWN)
+        if main([*TRAIN[name].split(), "--out", str(place / "runs" / name)]) != 0:
             raise SystemExit("training failed; see above")
     with Image.open(photo) as picture:
         picture.save(place / "cat.png")
@@ -112,7 +122,9 @@ def run() -> None:
     parser.add_argument("--only", metavar="NAME", help="part of the name of the pictures to make")
     given = parser.parse_args()
     wanted = [picture for picture in gallery() if not given.only or given.only in picture.name]
-    runs = {name: getattr(given, name) for name in TRAIN if any(f"runs/{name}" in p.words for p in wanted)}
+    runs = {
+        name: getattr(given, name.replace("-", "_")) for name in TRAIN if any(f"runs/{name}" in p.words for p in wanted)
+    }
     runs = {name: run.resolve() if run else None for name, run in runs.items()}
     photo = given.photo.resolve()
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from pellucid.errors import ConfigError, ShapeError
 from pellucid.model import Model
 from pellucid.ops import IGNORED, Array
 from pellucid.visualise.answers import CHUNK, class_names, per_pixel
-from pellucid.visualise.drawing.figure import INK, VERMILION, new_figure
+from pellucid.visualise.drawing.figure import INK, new_figure
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import as_shown, show_picture
 from pellucid.visualise.registry import ImageFile, JudgedData, Option, Picture, Shown, Source, Table
@@ -27,8 +27,23 @@ from pellucid.visualise.registry import ImageFile, JudgedData, Option, Picture, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIRST_COLOURS = ("#000000", VERMILION, "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#CC79A7", "#E69F00")
-"""Of the first classes: black, which stands for the background, then those of Okabe & Ito 2008."""
+FIRST_COLOURS = tuple(
+    [
+        "#000000",
+        "#D55E00",
+        "#56B4E9",
+        "#009E73",
+        "#F0E442",
+        "#0072B2",
+        "#CC79A7",
+        "#E69F00",
+        "#8C564B",
+        "#B3DE69",
+        "#7B3FE4",
+        "#FFB6C1",
+    ]
+)
+"""Of the first classes: black, which stands for the background, those of Okabe & Ito 2008, and four that stay apart."""
 UNCOUNTED = (224, 224, 192)
 """The colour of pixels that are not counted, as in PASCAL VOC's masks."""
 GOLDEN = 0.618034
