@@ -2,8 +2,9 @@
 
 Run: python docs/make_pictures.py --photo cat.jpg
 
-It trains what it needs first: a minute for MNIST, an hour for CIFAR-10, minutes for digits on clutter on two cores (both
-sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. --only NAME makes one picture again.
+It trains what it needs first, on two cores a minute for MNIST, an hour for CIFAR-10, minutes for digits on clutter (the
+sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. --only NAME makes
+one picture again.
 """
 
 from __future__ import annotations

@@ -27,21 +27,9 @@ from pellucid.visualise.registry import ImageFile, JudgedData, Option, Picture, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIRST_COLOURS = tuple(
-    [
-        "#000000",
-        "#D55E00",
-        "#56B4E9",
-        "#009E73",
-        "#F0E442",
-        "#0072B2",
-        "#CC79A7",
-        "#E69F00",
-        "#8C564B",
-        "#B3DE69",
-        "#7B3FE4",
-        "#FFB6C1",
-    ]
+FIRST_COLOURS = (
+    *("#000000", "#D55E00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#CC79A7", "#E69F00"),
+    *("#8C564B", "#B3DE69", "#7B3FE4", "#FFB6C1"),
 )
 """Of the first classes: black, which stands for the background, those of Okabe & Ito 2008, and four that stay apart."""
 UNCOUNTED = (224, 224, 192)
