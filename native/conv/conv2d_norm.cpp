@@ -13,19 +13,50 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kBlockBytes = 192 << 10;  // of a block's pixels on the wider side
+constexpr int64_t kFar = 4 << 20;  // floats of a map that lies in no cache
+constexpr int64_t kBlockBytes = 256 << 10, kFarBytes = 96 << 10;  // of a block's pixels on the wider side
 constexpr int64_t kLeastPixels = 48, kMostPixels = 512;
 
 struct Blocks {
     int64_t pixels, size, count, shards;  // of all pictures; of a block
+    bool far;
     int64_t first(int64_t shard) const { return count * shard / shards; }
     int64_t rows(int64_t block) const { return at_most(pixels - block * size, size); }
     int64_t rows_of(int64_t shard) const { return at_most(first(shard + 1) * size, pixels) - first(shard) * size; }
 };
 Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
-    const int64_t size = at_most(at_least(kBlockBytes / (4 * channels), kLeastPixels), kMostPixels);
+    const bool far = pixels * channels > kFar;
+    const int64_t bytes = far ? kFarBytes : kBlockBytes;
+    const int64_t size = at_most(at_least(bytes / (4 * channels), kLeastPixels), kMostPixels);
     const int64_t count = ceil_div(pixels, size);
-    return {pixels, size, count, at_most(shards, count)};
+    return {pixels, size, count, at_most(shards, count), far};
+}
+
+// What the next block reads and writes, fetched into L2 while this one is multiplied, some lines before each tile.
+struct Ahead {
+    struct Range {
+        const float *next, *end;
+    } ranges[4];
+    int64_t count = 0, lines = 0, step = 0;
+
+    void add(const float* first, int64_t floats) {
+        ranges[count++] = {first, first + floats};
+        lines += ceil_div(floats, kLine);
+    }
+    void over(int64_t tiles) { step = ceil_div(lines, at_least(tiles, 1)); }
+    PELLUCID_INLINE void fetch() {
+        for (int64_t i = 0; i < step && count > 0; ++i) {
+            Range& range = ranges[count - 1];
+            __builtin_prefetch(range.next, 0, 2);
+            range.next += kLine;
+            if (range.next >= range.end) --count;
+        }
+    }
+    static constexpr int64_t kLine = 16;
+};
+// Tiles of a product, about.
+constexpr int64_t tiles_of(int64_t rows, int64_t columns) {
+    return at_least(ceil_div(columns, V) / 2, 1) * ceil_div(rows, kRows2);
 }
 
 // Rows of a product: `columns` numbers each, one after another.
@@ -35,7 +66,7 @@ void lay_rows(T* first, int64_t columns, int64_t count, T** rows) {
 }
 // out (m, columns) (+)= rows . packed.
 void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset, const float* packed,
-              int64_t columns, bool accumulate) {
+              int64_t columns, bool accumulate, Ahead& ahead) {
     const Epilogue none{nullptr, kLinear, {}};
     for (int64_t k = 0; k < depth; k += kDepth) {
         Tile t;
@@ -47,7 +78,7 @@ void multiply(int64_t m, const float** rows, float** out, int64_t depth, const i
         for (t.column = 0; t.column < columns; t.column += t.columns) {
             t.columns = next_columns(columns - t.column);
             t.panel = packed + t.column * depth + k * panel_width(t.columns);
-            multiply_panel(m, rows, out, t);
+            multiply_panel(m, rows, out, t, [&](float* const*, int64_t) { ahead.fetch(); });
         }
     }
 }
@@ -111,10 +142,17 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Are
         }
         lay_rows(x, a.C, rows, from);
         lay_rows(y, a.O, rows, to);
-        multiply(rows, from, to, a.C, p.kernel.offset, p.kernel.panels, a.O, false);
+        Ahead ahead;
+        if (block + 1 < p.blocks.count) {
+            const int64_t next = first + p.blocks.size, count = p.blocks.rows(block + 1);
+            ahead.add(a.y + next * a.O, count * a.O);
+            ahead.add(a.x + next * a.C, count * a.C);
+            ahead.over(tiles_of(rows, a.O));
+        }
+        multiply(rows, from, to, a.C, p.kernel.offset, p.kernel.panels, a.O, false, ahead);
         if (p.sums.shards == 0) continue;
         if (block == p.blocks.first(shard)) {
-            memcpy(p.sums.centre_of(shard), y, size_t(a.O) * sizeof(float));
+            mean_of(y, a.O, rows, a.O, p.sums.centre_of(shard));
             memset(p.sums.of(shard), 0, size_t(2 * a.O) * sizeof(double));
         }
         add_deviations(y, a.O, rows, a.O, p.sums.centre_of(shard), p.sums.of(shard), a.O);
@@ -173,6 +211,15 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
             read_gradient(p.behind, dy, a.y + first * a.O, a.O, 0, a.O, rows, dz);
             dy = dz;
         }
+        Ahead ahead;
+        if (block + 1 < p.blocks.count) {
+            const int64_t next = first + most, count = p.blocks.rows(block + 1);
+            if (a.dx) ahead.add(a.dx + next * a.C, count * a.C);
+            ahead.add(a.dy + next * a.O, count * a.O);
+            if (p.behind.mean) ahead.add(a.y + next * a.O, count * a.O);
+            if (a.dkernel || p.sums.shards) ahead.add(a.x + next * a.C, count * a.C);
+            ahead.over((a.dkernel ? tiles_of(a.C, a.O) : 0) + (a.dx ? tiles_of(rows, a.C) : 0));
+        }
         if (a.dkernel) {
             const float* read = x;
             if (p.front.mean) {
@@ -181,13 +228,14 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
             }
             pack_panels(dy, a.O, 1, rows, a.O, packed);
             for (int64_t c = 0; c < a.C; ++c) entries[c] = read + c;
-            multiply(a.C, entries, dkernel_rows, rows, offset, packed, a.O, block > p.blocks.first(shard));
+            multiply(a.C, entries, dkernel_rows, rows, offset, packed, a.O, block > p.blocks.first(shard),
+                     ahead);
         }
         if (!a.dx) continue;
         float* const dx = a.dx + first * a.C;
         lay_rows(dy, a.O, rows, pixels);
         lay_rows(dx, a.C, rows, dx_rows);
-        multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, false);
+        multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, false, ahead);
         if (p.sums.shards) take_through(p.front, x, dx, a.C, 0, a.C, rows, p.sums.of(shard), a.C);
     }
 }

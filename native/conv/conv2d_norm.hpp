@@ -14,7 +14,7 @@ namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kNormShards = 64;
-constexpr int64_t kRowsTogether = 8;  // for which a vector of the tables is loaded once
+constexpr int64_t kRowsTogether = 4;  // for which a vector of the tables is loaded once; more are too many streams of memory
 
 // The batch norm in front of x, and the activation. No mean: there is none.
 struct Front {
@@ -55,21 +55,21 @@ inline void fill(const Behind& behind, const Conv2dNormBackward& a) {
     }
 }
 
-// The activation in front, and the gradient through it by its result.
+// The activation in front, and a gradient taken through it where it was given v.
 struct Rectifier {
     PELLUCID_INLINE vf operator()(vf v) const { return rectified(v); }
-    PELLUCID_INLINE vf back(vf d, vf y) const { return select(y > 0.0f, d, vf{}); }
+    PELLUCID_INLINE vf back(vf d, vf v) const { return select(v > 0.0f, d, vf{}); }
 };
 struct Clip {
     float ceiling;
     PELLUCID_INLINE vf operator()(vf v) const { return clipped(v, ceiling); }
-    PELLUCID_INLINE vf back(vf d, vf y) const { return select((y > 0.0f) & (y < ceiling), d, vf{}); }
+    PELLUCID_INLINE vf back(vf d, vf v) const { return select((v > 0.0f) & (v < ceiling), d, vf{}); }
 };
 struct Any {
     int64_t kind;
     Numbers numbers;
     PELLUCID_INLINE vf operator()(vf v) const { return activated(v, kind, numbers); }
-    PELLUCID_INLINE vf back(vf d, vf y) const { return derived(d, y, kind, numbers); }
+    PELLUCID_INLINE vf back(vf d, vf v) const { return derived(d, (*this)(v), kind, numbers); }
 };
 template <typename With>
 PELLUCID_INLINE void with_front(const Front& front, const With& with) {
@@ -118,33 +118,46 @@ inline __attribute__((noinline)) void read_gradient(const Behind& behind, const 
     });
 }
 
-// Two sums for each channel, `width` apart: terms(c, first, end, sums) adds those of some rows.
+// Two sums for each channel, `width` apart: terms(c, first, end, sums) adds those of some rows, in float. So many terms
+// that a sum of theirs loses no more digits than each of them had lost before; and the sums of these are in double.
+constexpr int64_t kFloatRows = 16;
 template <typename Terms>
 PELLUCID_INLINE void add_sums(int64_t rows, int64_t channels, double* sums, int64_t width, const Terms& terms) {
-    for (int64_t first = 0; first < rows; first += kReduceRows)
+    for (int64_t first = 0; first < rows; first += kFloatRows)
         for (int64_t c = 0; c < channels; c += V) {
-            vd sum[2];
-            memcpy(&sum[0], sums + c, sizeof(vd));
-            memcpy(&sum[1], sums + width + c, sizeof(vd));
-            terms(c, first, at_most(first + kReduceRows, rows), sum);
-            memcpy(sums + c, &sum[0], sizeof(vd));
-            memcpy(sums + width + c, &sum[1], sizeof(vd));
+            vf some[2] = {};
+            terms(c, first, at_most(first + kFloatRows, rows), some);
+#pragma GCC unroll 2
+            for (int k = 0; k < 2; ++k) {
+                double* const to = sums + k * width + c;
+                vd sum;
+                memcpy(&sum, to, sizeof sum);
+                add_to(sum, widen(some[k]));
+                memcpy(to, &sum, sizeof sum);
+            }
         }
+}
+
+// Of some rows; deviations from it are small, so that their squares lose nothing.
+inline __attribute__((noinline)) void mean_of(const float* y, int64_t stride, int64_t rows, int64_t channels,
+                                              float* centre) {
+    for (int64_t c = 0; c < channels; c += V) {
+        vf sum{};
+        for (int64_t row = 0; row < rows; ++row) sum += load(y + row * stride + c);
+        store(centre + c, sum * (1.0f / float(rows)));
+    }
 }
 
 // Sums of y - centre and of its square.
 inline __attribute__((noinline)) void add_deviations(const float* y, int64_t stride, int64_t rows, int64_t channels,
                                                      const float* centre, double* sums, int64_t width) {
-    add_sums(rows, channels, sums, width, [=](int64_t c, int64_t first, int64_t end, vd* sum) {
-        const vd from = widen(load(centre + c));
-        vd total = sum[0], square = sum[1];
+    add_sums(rows, channels, sums, width, [=](int64_t c, int64_t first, int64_t end, vf* sum) {
+        const vf from = load(centre + c);
         for (int64_t row = first; row < end; ++row) {
-            const vd d = minus(widen(load(y + row * stride + c)), from);
-            add_to(total, d);
-            add_product(square, d, d);
+            const vf d = load(y + row * stride + c) - from;
+            sum[0] += d;
+            sum[1] += d * d;
         }
-        sum[0] = total;
-        sum[1] = square;
     });
 }
 
@@ -153,20 +166,17 @@ inline __attribute__((noinline)) void take_through(const Front& front, const flo
                                                    int64_t c0, int64_t channels, int64_t rows, double* sums,
                                                    int64_t width) {
     with_front(front, [=](auto f) {
-        add_sums(rows, channels, sums, width, [=](int64_t c, int64_t first, int64_t end, vd* sum) {
+        add_sums(rows, channels, sums, width, [=](int64_t c, int64_t first, int64_t end, vf* sum) {
             const vf mean = load(front.mean + c0 + c), slope = load(front.slope + c0 + c);
             const vf shift = load(front.shift + c0 + c);
-            vd total = sum[0], product = sum[1];
             for (int64_t row = first; row < end; ++row) {
                 const vf away = load(x + row * stride + c) - mean;
                 float* const to = dx + row * stride + c;
-                const vf d = f.back(load(to), f(away * slope + shift));
+                const vf d = f.back(load(to), away * slope + shift);
                 store(to, d);
-                add_to(total, widen(d));
-                add_product(product, widen(d), widen(away));
+                sum[0] += d;
+                sum[1] += d * away;
             }
-            sum[0] = total;
-            sum[1] = product;
         });
     });
 }

@@ -132,7 +132,7 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
     t.numbers = s.numbers;
     t.stride = summed ? filters : s.written_channels();
     const int64_t turn = p.turned ? s.KW - 1 : 0;
-    const RowSweep sweep{p.kind, p.turned, s.IW, s.OW, s.KW, s.SW, s.LEFT, zeros, border};
+    RowSweep sweep{p.kind, p.turned, s.IW, s.OW, s.KW, s.SW, s.LEFT, zeros, border, {}, 0};
     for (int64_t y = first; y < last; ++y) {
         const int64_t at = (n * s.OH + y) * s.OW * s.written_channels() + (s.back ? c0 : f0);
         float* const out = summed ? sums : s.out + at;
@@ -150,8 +150,10 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
             }
             t.tap = p.turned ? -all : all;
             const int64_t next = s.row_of(y + 1, s.KH - 1);
-            t.ahead = p.far && next >= 0 && next < s.IH ? row_at(next) : nullptr;
-            t.further = t.ahead && s.SH == 2 && !s.back && next > 0 ? row_at(next - 1) : nullptr;
+            const bool fetched = p.far && next >= 0 && next < s.IH;
+            sweep.streams = !fetched ? 0 : s.SH == 2 && !s.back && next > 0 ? 2 : 1;
+            for (int64_t i = 0; i < sweep.streams; ++i)
+                sweep.ahead[i] = {row_at(next - i), pixel, s.back ? 1.0 / double(s.SW) : double(s.SW)};
             sweep_row(sweep, t, out, addend);
             if (runs_behind(s.activation, s.numbers))
                 for (int64_t x = 0; x < s.OW; ++x)

@@ -90,7 +90,7 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t task, Aren
          piece(taps, a.KH), piece(border, a.KH * p.kind->columns));
     if (!normed) x.ring = nullptr;
     memset(zeros, 0, size_t(channels) * sizeof(float));
-    const RowSweep sweep{p.kind, false, a.W, a.OW, a.KW, a.SW, a.LEFT, zeros, border};
+    RowSweep sweep{p.kind, false, a.W, a.OW, a.KW, a.SW, a.LEFT, zeros, border, {}, 0};
     RowTile t{};
     t.pixel = normed ? channels : a.C;
     t.tap = t.stride = a.C;
@@ -107,12 +107,18 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t task, Aren
             });
             list_rows(a, false, oy, a.H, 0, c0, x, rows, taps, t);
             float* const y = a.y + (n * a.OH + oy) * a.OW * a.C + c0;
+            // the rows that the next results read first, and these
+            const float* const below = picture + (oy * a.SH - a.TOP + a.KH) * a.W * a.C;
+            sweep.streams = 0;
+            for (int64_t i = 0; i < a.SH; ++i)
+                sweep.ahead[sweep.streams++] = {below + i * a.W * a.C, a.C, double(a.SW)};
+            sweep.ahead[sweep.streams++] = {y + a.OW * a.C, a.C, 1};
             sweep_row(sweep, t, y, nullptr);
             if (p.sums.shards == 0) continue;
             float* const centre = p.sums.centre_of(shard) + c0;
             double* const sums = p.sums.of(shard) + c0;
             if (unit == p.first(shard) && oy == begin) {
-                memcpy(centre, y, size_t(channels) * sizeof(float));
+                mean_of(y, a.C, a.OW, channels, centre);
                 memset(sums, 0, size_t(channels) * sizeof(double));
                 memset(sums + a.C, 0, size_t(channels) * sizeof(double));
             }
@@ -169,7 +175,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
     if (!normed) x.ring = nullptr;
     if (!behind) dz.ring = nullptr;
     memset(zeros, 0, size_t(channels) * sizeof(float));
-    const RowSweep sweep{p.kind, p.turned, a.OW, a.W, a.KW, a.SW, a.LEFT, zeros, border};
+    RowSweep sweep{p.kind, p.turned, a.OW, a.W, a.KW, a.SW, a.LEFT, zeros, border, {}, 0};
     RowTile t{};
     t.pixel = behind ? channels : a.C;
     t.tap = p.turned ? -a.C : a.C;
@@ -217,9 +223,17 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
                     p.sum_rows(some, c, dkernel + c, unit == p.first(shard) && oy == begin);
             }
             if (!a.dx) continue;
-            for (; y < last; ++y) {
+            for (const int64_t start = y; y < last; ++y) {
                 list_rows(a, true, y, a.OH, turn, c0, dz, rows, taps, t);
                 const int64_t at = top + y * a.W * a.C;
+                // the rows that come next are made of these
+                const int64_t row = y - start, below = result + (dz.ready + row / a.SH) * a.OW * a.C;
+                const double columns = 1.0 / double(a.SW);
+                sweep.streams = 0;
+                if (row % a.SH == 0) sweep.ahead[sweep.streams++] = {a.dy + below, a.C, columns};
+                if (behind && (row + 1) % a.SH == 0) sweep.ahead[sweep.streams++] = {a.y + below, a.C, columns};
+                if (a.dkernel) sweep.ahead[sweep.streams++] = {a.x + top + (x.ready + row) * a.W * a.C, a.C, 1};
+                sweep.ahead[sweep.streams++] = {a.dx + at + a.W * a.C, a.C, 1};
                 sweep_row(sweep, t, a.dx + at, nullptr);
                 if (sums) take_through(p.front, a.x + at, a.dx + at, a.C, c0, channels, a.W, sums, a.C);
             }

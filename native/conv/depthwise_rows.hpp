@@ -16,6 +16,14 @@ inline int64_t place(bool back, int64_t i, int64_t k, int64_t stride, int64_t di
     return p % stride ? -1 : p / stride;
 }
 
+// A row that will soon be read or written, and is fetched into L2 while tiles go along theirs.
+constexpr int kStreams = 4;
+struct Stream {
+    const float* row;
+    int64_t pixel;     // stride
+    double columns;    // for each result
+};
+
 // Results next to each other in a row, of some channels. Pointers are to the first of these channels.
 struct RowTile {
     const float* const* rows;  // read, and the kernel's row for each
@@ -24,7 +32,8 @@ struct RowTile {
     int64_t pixel, tap;                 // strides
     int64_t column;                     // read first
     const float* const* border;         // of a tile at a border: what is read, for each row and column
-    const float *ahead, *further;       // rows that the next results read too, to be fetched, or null
+    Stream ahead[kStreams];             // from the tile's part of the row on
+    int64_t streams;
     float* out;                         // of the tile's first result, which may lie outside
     int64_t stride;
     int64_t first, last;  // results to be written
@@ -75,10 +84,8 @@ __attribute__((noinline)) void row_tile(const RowTile& t) {
     const int64_t pixel = t.pixel, tap_stride = t.tap, count = t.count;
     for (int64_t c0 = 0; c0 < t.channels; c0 += V) {
         const int64_t c = vector_start(c0, t.channels);
-        if (!BORDER && t.ahead) {
-            fetch(t.ahead + t.column * pixel + c, pixel, T * (BACK ? 1 : S));
-            if (t.further) fetch(t.further + t.column * pixel + c, pixel, T * (BACK ? 1 : S));
-        }
+        for (int64_t k = 0; k < t.streams; ++k)
+            fetch(t.ahead[k].row + c, t.ahead[k].pixel, int(T * t.ahead[k].columns));
         vf sum[T];
         const vf start = t.bias ? load(t.bias + c) : vf{};
 #pragma GCC unroll 16
@@ -143,6 +150,8 @@ struct RowSweep {
     int64_t IW, OW, KW, SW, LEFT;
     const float* zeros;    // a pixel where no column is
     const float** border;  // room for each row and column of a tile
+    Stream ahead[kStreams];
+    int64_t streams;
 };
 
 // One row of results; of t, what belongs to the row is set.
@@ -159,6 +168,11 @@ inline void sweep_row(const RowSweep& s, RowTile& t, float* out, const float* ad
         t.last = s.OW - x;
         t.out = out + x * t.stride;
         t.addend = addend ? addend + x * t.stride : nullptr;
+        t.streams = s.streams;
+        for (int64_t i = 0; i < s.streams; ++i) {
+            t.ahead[i] = s.ahead[i];
+            t.ahead[i].row += int64_t(double(at_least(x, 0)) * t.ahead[i].columns) * t.ahead[i].pixel;
+        }
         if (t.column >= 0 && t.column + k.columns <= s.IW && t.first == 0 && t.last >= k.T) {
             k.inner(t);
             continue;
