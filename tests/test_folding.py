@@ -12,10 +12,14 @@ from small_model import fit
 import pellucid
 from pellucid import Sequential, layers, zoo
 from pellucid.layers import BatchNorm
+from pellucid.model.inputs import make_examples
 from pellucid.ops import backend
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.conv import conv2d
 from pellucid.plan import InferencePlan
+from pellucid.plan.lowering import strip_head
+from pellucid.train import training_plan
+from pellucid.train.feeding import Feeder
 
 RNG = np.random.default_rng(4)
 X = RNG.standard_normal((6, 9, 7, 3), np.float32)
@@ -212,3 +216,48 @@ def test_frozen_layers_are_folded_for_each_state_of_their_weights() -> None:
     truth = trained(cache=False, watched=True)
     for cache, watched in ((True, True), (True, False), (False, False)):
         np.testing.assert_array_equal(trained(cache=cache, watched=watched), truth)
+
+
+def gradients_by_layers(model: pellucid.Model) -> dict[str, Array]:
+    """Those of the mean cross-entropy of X, Y, layer by layer."""
+    body, caches, found = strip_head(model.graph, "softmax"), dict[int, Any](), dict[str, Array]()
+
+    def forward(number: int, layer: layers.Layer, read: Any) -> Array:
+        y, caches[number] = layer.forward(read, training=True, key=(0, 0, number))
+        return y
+
+    def backward(number: int, layer: layers.Layer, dy: Array) -> Any:
+        dx, own = layer.backward(dy, caches[number])
+        found.update({f"{layer.name}/{name[1:]}": each for name, each in own.items()})
+        return dx
+
+    scores = body.run(X, forward).astype(np.float64)
+    shares = np.exp(scores - scores.max(1, keepdims=True))
+    dy = (shares / shares.sum(1, keepdims=True) - np.eye(scores.shape[1])[Y]) / len(Y)
+    body.back(dy.astype(np.float32), backward)
+    return found
+
+
+@native_only
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_a_frozen_norm_is_no_step_in_training_and_gradients_stay(bias: bool, depthwise: bool) -> None:
+    between = [layers.BatchNorm(), layers.DepthwiseConv2D(3, padding="same", use_bias=bias)] if depthwise else []
+    model = lived(small(*between, use_bias=bias), spread=0.3)
+    for norm in norms(model):
+        norm.trainable = False
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    examples, _ = make_examples(model, X, Y, None, None)
+    feeder = Feeder(examples, len(X))
+    feed = feeder.make_feed(model)
+    plan = training_plan(model, feed, seed=0, accuracy=None)
+    assert not [step.kernel for step in plan.steps if step.kernel.startswith("batch_norm")]
+    for step in range(2):  # what is folded is folded anew
+        wanted = gradients_by_layers(model)
+        feeder.reorder(feed, 0)
+        feed.seek(0)
+        assert plan.run(len(X), step=step, learning_rate=0.1)
+        for segment in model.parameters.segments:
+            if segment.trainable:
+                exact, found = wanted[segment.key], model.parameters.gradient(segment)
+                np.testing.assert_allclose(found, exact, rtol=0, atol=1e-5 * np.abs(exact).max(), err_msg=segment.key)

@@ -29,9 +29,10 @@ def gamma_beta(context: Context, norm: Normalization, size: int) -> tuple[Array,
 def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[Layer, ...]:
     """The layers without a batch norm in second place, which the weights of the first have taken in.
 
-    Where the first is frozen and the norm is trained they stay two: what lies between may be kept for all epochs.
+    In training that is a frozen norm: it multiplies the gradient of the weights, as it multiplies them. Where the first
+    is frozen and the norm is trained they stay two: what lies between may be kept for all epochs.
     """
-    if context.training or len(layers) < 2 or type(layers[1]) is not BatchNorm:
+    if len(layers) < 2 or type(layers[1]) is not BatchNorm or (context.training and layers[1].trainable):
         return layers
     first, norm = layers[0], layers[1]
     convolves = type(first) in (Conv2D, DepthwiseConv2D, SeparableConv2D)
@@ -51,5 +52,11 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
         native.batch_norm_inference(one, gamma, beta, mean, variance, folded["bias"][None], epsilon=norm.epsilon),
     )
     context.statistics += (mean, variance)
+    for each in (name, "bias"):
+        gradient = context.gradient(first, each) if context.training else None
+        if gradient is not None:
+            rows = gradient.reshape(-1, channels)
+            scale = native.batch_norm_inference(rows, gamma, zeros, zeros, variance, rows, epsilon=norm.epsilon)
+            context.rescale.append(scale)
     context.folded |= {(first.name, name): array for name, array in folded.items()}
     return (first, *layers[2:])

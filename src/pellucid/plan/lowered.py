@@ -81,7 +81,8 @@ class Context:
     wrote. reading: the arrays that the pattern being lowered reads, kept: those that later ones read, so its outputs go
     elsewhere. finish: work for after the backward pass (running statistics). exact: convolutions are computed directly.
     prepare: steps that make `folded` weights, which stand for a layer's own, of parameters and of running `statistics`;
-    they run once for each state of these.
+    they run once for each state of these, so before every step of a training. rescale: steps that make gradients of
+    folded weights those of the layer's own.
     """
 
     capacity: int
@@ -100,6 +101,7 @@ class Context:
     largest: int = 0
     exact: bool = False
     prepare: list[native.Step] = field(default_factory=list)
+    rescale: list[native.Step] = field(default_factory=list)
     folded: dict[tuple[str, str], Array] = field(default_factory=dict)
     statistics: list[Array] = field(default_factory=list)
 

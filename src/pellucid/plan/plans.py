@@ -23,7 +23,7 @@ from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.lowering import backward_work, convolves_directly, lower, strip_head
 from pellucid.plan.update import update_work
 from pellucid.plan.work import Sequence as WorkSequence
-from pellucid.plan.work import Work
+from pellucid.plan.work import Work, for_no_batch
 
 
 class _Worked:
@@ -170,7 +170,17 @@ class TrainingPlan(_Worked):
             graph.layers, parameters, optimizer, slots, self.control, self.totals[:3], capacity=feed.capacity
         )
         self._work = WorkSequence(
-            [*feed.work(), *_forward(base), *_forward(lowered), *judge, *back, *self._context.finish, *update],
+            [
+                *feed.work(),
+                *_forward(base),
+                *for_no_batch(self._context.prepare),
+                *_forward(lowered),
+                *judge,
+                *back,
+                *for_no_batch(self._context.rescale),
+                *self._context.finish,
+                *update,
+            ],
             prepare=self._base.prepare,
         )
 

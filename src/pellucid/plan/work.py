@@ -12,6 +12,17 @@ Call = Callable[[int], object]
 Work = native.Step | Call
 
 
+def for_no_batch(steps: list[native.Step]) -> list[Work]:
+    """Steps on all of their arrays, however many pictures there are, as one piece of work."""
+    program = native.Program(steps) if steps else None
+
+    def work(n: int) -> None:
+        if program is not None:
+            program.run()
+
+    return [work] if steps else []
+
+
 class Sequence:
     """Runs work items in order, consecutive native steps in a single call that releases the GIL once.
 
