@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from picture_files import write
+from published_files import only_data, publish, write_weights
 
 from pellucid import zoo
 from pellucid.cli import main
+from pellucid.convert import published
 from pellucid.datasets.transforms import Preprocessing
 
 DOCS = Path(__file__).parent.parent / "docs"
+TORCH = find_spec("torch") is not None
+"""Without it, there is no stand-in for published weights."""
+
 LANGUAGES = ("transfer.md", "transfer.ko.md")
 
 
@@ -27,13 +33,18 @@ def blocks(text: str, kind: str) -> list[str]:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with small stand-ins for what the page starts from."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = zoo.vgg16((32, 32, 3), 10, dense_units=16)
     source.preprocessing = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=(32, 32))
     source.save(tmp_path / "vgg16.safetensors")
     for number in range(10):
         for name, colour in (("daisy", (240, 240, 60 + number)), ("rose", (200, 20 + number, 60))):
             write(tmp_path / "photos" / name / f"{number}.png", colour=colour)
+    only_data(tmp_path, tmp_path / "cache", monkeypatch)
+    if TORCH:
+        import torch_branches as branches
+
+        lite = branches.efficientnet_lite(*branches.LITES["efficientnet-lite0"], 1000)
+        publish(write_weights(tmp_path / "weights" / published("efficientnet-lite0").file, lite), monkeypatch)
     write(tmp_path / "new-pictures" / "a.png", seed=3)
     return tmp_path
 
@@ -41,11 +52,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_commands_run_one_after_the_other(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     text = (DOCS / "transfer.md").read_text(encoding="utf-8")
     lines = [line for block in blocks(text, "console") for line in block.splitlines()]
+    lines = [line for line in lines if TORCH or "--pretrained" not in line]
     assert len(lines) >= 7 and all(line.startswith("$ pellucid ") for line in lines)
     told: dict[str, str] = {}
     for line in lines:
         capfd.readouterr()
-        words = shlex.split(line.replace("--epochs 20", "--epochs 3"))[2:]  # twenty are for accuracy
+        short = line.replace("--epochs 20", "--epochs 3")  # twenty are for accuracy
+        words = shlex.split(short.replace("--pretrained", "--pretrained --size 32 --epochs 2 --fine-tune 1"))[2:]
         assert main(words) == 0, line
         out, err = capfd.readouterr()
         told[" ".join([words[0], words[-1]])] = out + err

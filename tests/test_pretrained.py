@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 import torch_branches as branches
 from commands import Command
 from PIL import Image
-from torch_networks import scramble
+from published_files import only_data, publish, write_weights
 
 from pellucid import zoo
 from pellucid.convert import PUBLISHED, SCALINGS, imagenet_names, locate, published
@@ -29,20 +27,15 @@ FILE = "squeezenet1_1-b8a52dc0.pth"
 
 @pytest.fixture(scope="module")
 def module() -> Any:
-    return scramble(branches.squeezenet(64, 3, (3, 5), 1000)).eval()
+    return branches.squeezenet(64, 3, (3, 5), 1000)
 
 
 @pytest.fixture
 def stand_in(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Random weights in the place of SqueezeNet's published ones."""
-    monkeypatch.setenv("PELLUCID_DATA", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PELLUCID_OFFLINE", "1")
-    path = tmp_path / "weights" / FILE
-    path.parent.mkdir()
-    torch.save(module.state_dict(), path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(PUBLISHED, FILE, replace(PUBLISHED[FILE], digest=digest))
+    only_data(tmp_path, tmp_path / "cache", monkeypatch)
+    path = write_weights(tmp_path / "weights" / FILE, module)
+    publish(path, monkeypatch)
     return path
 
 

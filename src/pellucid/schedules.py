@@ -19,7 +19,7 @@ from pellucid.ops.geometry import number, whole
 MAX_STEPS = 2**53
 """Steps of a schedule: their number divides exactly."""
 
-__all__ = ["NAMES", "Constant", "Cosine", "Schedule", "Step", "WarmUp", "get"]
+__all__ = ["NAMES", "Constant", "Cosine", "Schedule", "Stages", "Step", "WarmUp", "get"]
 
 
 class Schedule:
@@ -116,7 +116,27 @@ class WarmUp(_Formula):
         return after(step - self.steps)
 
 
-_CLASSES: dict[str, type[Schedule]] = {cls.__name__: cls for cls in (Constant, Step, Cosine, WarmUp)}
+@dataclass(frozen=True)
+class Stages(_Formula):
+    """One schedule, then another: rate(t) = first(t) for t < steps, else after(t - steps).
+
+    Units: steps is the length of the first.
+    """
+
+    first: Schedule | float
+    steps: int
+    after: Schedule | float
+
+    def __post_init__(self) -> None:
+        for name in ("first", "after"):
+            object.__setattr__(self, name, within(f"Stages: {name}", get, getattr(self, name)))
+        super().__post_init__()
+
+    def __call__(self, step: int) -> float:
+        return get(self.first)(step) if step < self.steps else get(self.after)(step - self.steps)
+
+
+_CLASSES: dict[str, type[Schedule]] = {cls.__name__: cls for cls in (Constant, Step, Cosine, WarmUp, Stages)}
 NAMES = ("constant", "step", "cosine", "warm_up")
 """Every schedule `get` knows by name."""
 

@@ -21,6 +21,7 @@ from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError
 from pellucid.runs.console import Console, tell_data
 from pellucid.runs.folder import ANSWERS_FILE, read_record
+from pellucid.runs.pretrained import DEFAULT
 from pellucid.runs.resume import resume_run
 from pellucid.runs.run import Run, train_run
 from pellucid.runs.setup import DATA, FOLDER_MODEL, MODEL, RESIZE
@@ -35,6 +36,7 @@ EXAMPLES = (
     "Arguments of the optimizer, the network, a layer, and a schedule:\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
     "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
+    "The same on what a network learned of a million photographs:\n   pellucid train --data photos/ --pretrained\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n"
     "   pellucid train --resume runs/first --epochs 30"
@@ -83,6 +85,15 @@ OPTIONS = {
     "weights": Option(
         Path, "FILE|RUN", "A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.", START
     ),
+    "pretrained": Option(
+        str,
+        "[NETWORK]",
+        f"With weights published for ImageNet: a new head, then fine-tuning. Default: {DEFAULT}.",
+        START,
+    ),
+    "fine_tune": Option(
+        int, "N", "Epochs of fine-tuning after --epochs of the head. Default: 1 to 5, by pictures.", START
+    ),
     "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
     "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
     "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
@@ -100,6 +111,15 @@ OPTIONS = {
 
 class Command(typer.core.TyperCommand):
     """The command, whose help is completed only where it is asked for: the networks are not imported before."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give `--pretrained` an empty value where no network's name follows it."""
+        given: list[str] = []
+        for place, word in enumerate(args):
+            given.append(word)
+            if word == "--pretrained" and (place + 1 == len(args) or args[place + 1].startswith("-")):
+                given.append("")
+        return super().parse_args(ctx, given)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Fill in the networks and optimizers there are, and the usual recipe."""
@@ -189,6 +209,7 @@ def train(context: typer.Context, **given: Any) -> None:
     from pellucid.datasets.listing import missing
 
     predict, threads, resume, quiet = (given.pop(name) for name in ("predict", "threads", "resume", "quiet"))
+    given["pretrained"] = given["pretrained"] if given["pretrained"] != "" else True
     if predict is not None and not predict.exists():
         raise missing(predict, "file or folder")
     if threads is not None:

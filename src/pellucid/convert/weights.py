@@ -115,7 +115,6 @@ def fill_from(
     if len(model.input_shape) != 3:
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
     scaling, recipe = choose(scaling, source.framework, model.name)
-    taken, fresh = match(model, source, no_top=no_top, blue_first=recipe.blue_first)
     known = PUBLISHED.get(source.path.name)
     hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
     if known is not None and not hashes[known.kind].startswith(known.digest):
@@ -123,6 +122,7 @@ def fill_from(
             f"{source.path}: has the name of a published file, whose {known.kind.upper()} begins with "
             f"{known.digest[:8]}, but its own is {hashes[known.kind]}; fetch it again, or rename it if it is another"
         )
+    taken, fresh = match(model, source, no_top=no_top, blue_first=recipe.blue_first)
     arrays: dict[tuple[str, str], Array] = {}
     broken = []
     for done, item in enumerate(taken):

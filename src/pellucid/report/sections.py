@@ -183,15 +183,13 @@ def training(page: Page, words: Words, run: Run, table: Array) -> None:
     figure = curves_figure(run.log, held=held, lang=words.in_pictures)
     page.figure(figure, words.say("curves", held=words.say(held), best=best))
     optimizer = training.get("optimizer", {})
-    rate = optimizer.get("learning_rate")
-    rate_words = rate if not isinstance(rate, dict) else f"{rate.get('type')}, {rate.get('initial')}"
     speeds = [value for value in series.get("images_per_s", []) if value == value]
     times = [value for value in series.get("elapsed_s", []) if value == value]
     rows: list[tuple[str, object]] = [
         (words.say("epochs"), f"{len(run.log.epochs)} / {training.get('epochs', '?')}"),
         (words.say("batch"), training.get("batch_size", "?")),
         (words.say("optimizer"), optimizer.get("type", "?")),
-        (words.say("rate"), rate_words),
+        (words.say("rate"), _rate(optimizer.get("learning_rate"))),
         (words.say("loss"), training.get("loss", "?")),
         (words.say("augment"), training.get("augment", "?")),
         (words.say("seed"), training.get("seed", "?")),
@@ -201,13 +199,27 @@ def training(page: Page, words: Words, run: Run, table: Array) -> None:
         rows.append((words.say("speed"), f"{median(speeds):,.0f}"))
     if times:
         rows.append((words.say("epoch time"), _duration(words, median(times))))
+    tuned_from, held_out = training.get("fine_tune_from"), series.get("val_accuracy", [])
+    if tuned_from is not None:
+        rows.append((words.say("fine-tuning"), words.say("from epoch", epoch=tuned_from + 1)))
     weights = run.record.get("start", {}).get("weights")
     page.table((words.say("setting"), words.say("value")), rows)
     if weights:
         page.paragraph(words.say("started from", weights=weights))
+    if tuned_from is not None and 0 < tuned_from < len(held_out):
+        best = [percent(max(part)) for part in (held_out[:tuned_from], held_out[tuned_from:])]
+        page.paragraph(words.say("stages", head=best[0], tuned=best[1]))
     if run.advice:
         advice = [(said.epoch, in_language(said, words.lang)) for said in run.advice]
         page.table((words.say("after epoch"), words.say("doctor")), advice, right=(0,))
+
+
+def _rate(rate: Any) -> str:
+    """A learning rate, or the types and the numbers of a schedule."""
+    if not isinstance(rate, dict):
+        return str(rate)
+    rates = [_rate(value) for name, value in rate.items() if name in ("value", "initial", "first", "after")]
+    return ", ".join([str(rate.get("type")), *rates])
 
 
 def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:

@@ -64,6 +64,12 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "augment": ("augmentation", "데이터 증강"),
     "seed": ("seed", "시드"),
     "ended": ("ended", "종료 이유"),
+    "fine-tuning": ("fine-tuning", "미세 조정"),
+    "from epoch": ("from epoch {epoch} on", "{epoch}번째 에포크부터"),
+    "stages": (
+        "Held-out accuracy at best: {head} with the new head alone, {tuned} fine-tuned.",
+        "따로 떼어 둔 이미지의 최고 정확도는 새 헤드만 학습했을 때 {head}, 미세 조정한 뒤 {tuned}입니다.",
+    ),
     "speed": ("pictures a second, median epoch", "초당 이미지 수, 에포크 중앙값"),
     "epoch time": ("an epoch, median", "에포크 하나, 중앙값"),
     "after epoch": ("after epoch", "에포크 뒤"),

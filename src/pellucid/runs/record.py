@@ -78,6 +78,7 @@ RESUMABLE = {
         "augment": TEXT,
         "class_weight": Maybe(TEXT),
         "cache_features": FLAG,
+        "fine_tune_from?": Maybe(whole(0, 10**6)),
         "schedule": Maybe(TEXT),
         "learning_rate": number(0),
         "doctor": FLAG,

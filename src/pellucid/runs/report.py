@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pellucid.datasets import Dataset
     from pellucid.model import Model
     from pellucid.ops import Array
+    from pellucid.train import History, TrainConfig
 
 
 def record(
@@ -99,11 +100,21 @@ def draw(folder: Inside, console: Console) -> None:
         console.note(f"no picture drawn: {error}")
 
 
-def report(folder: Inside, dataset: Dataset, console: Console) -> None:
+def stages(history: History, config: TrainConfig) -> str | None:
+    """How good the head became and how good fine-tuning, each in its best epoch; None where there were not both."""
+    first, held = config.fine_tune_from, history.history.get("val_accuracy", [])
+    if first is None or not 0 < first < len(held):
+        return None
+    return f"held-out accuracy: {percent(max(held[:first]))} with the new head, {percent(max(held[first:]))} fine-tuned"
+
+
+def report(folder: Inside, dataset: Dataset, history: History, config: TrainConfig, console: Console) -> None:
     """Judge the epoch kept on the test pictures, and say where everything is.
 
     Where that epoch was chosen on the test pictures themselves its result flatters, so the last epoch's is said too.
     """
+    if (both := stages(history, config)) is not None:
+        console.say(both)
     console.say(f"test {judge(folder / MODEL_FILE, dataset, console)} on {len(dataset.test):,} pictures")
     if dataset.held_out is dataset.test:
         console.say(f"last {judge(folder / LAST_FILE, dataset, console)} after the last epoch")

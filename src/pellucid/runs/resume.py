@@ -87,7 +87,7 @@ def _go_on(
     steps_per_epoch = -(-len(dataset.train) // config.batch_size)
     if anew:
         network.optimizer.learning_rate = training["learning_rate"]
-        fit_schedule(network.optimizer, training["schedule"], config.epochs * steps_per_epoch)
+        fit_schedule(network.optimizer, training["schedule"], config, len(dataset.train))
         saved = rescheduled(saved, network.optimizer.config()["learning_rate"])
     examples = prepare(network, dataset, config)
     _check_best(folder / MODEL_FILE, place["best_epoch"], console)
@@ -131,7 +131,7 @@ def _loading(written: Mapping[str, Any]) -> dict[str, Any]:
 def _config(training: Mapping[str, Any], epochs: int | None) -> TrainConfig:
     from pellucid.train import TrainConfig
 
-    own = {field.name: training[field.name] for field in dataclasses.fields(TrainConfig)}
+    own = {field.name: training[field.name] for field in dataclasses.fields(TrainConfig) if field.name in training}
     return TrainConfig(**{**own, "epochs": own["epochs"] if epochs is None else epochs})
 
 

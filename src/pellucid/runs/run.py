@@ -13,6 +13,7 @@ from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside
 from pellucid.runs.console import Console
 from pellucid.runs.folder import CHECKPOINTS, check_unused, make_run_folder, write_record
+from pellucid.runs.pretrained import published_start, two_stages
 from pellucid.runs.report import draw, record, report
 from pellucid.runs.setup import (
     DATA,
@@ -74,6 +75,8 @@ def train_run(
     class_weight: str | None = None,
     patience: int | None = None,
     weights: str | Path | None = None,
+    pretrained: bool | str | None = None,
+    fine_tune: int | None = None,
     freeze: str | Sequence[str] | None = None,
     exact_convolution: bool = False,
     seed: int = 0,
@@ -96,28 +99,36 @@ def train_run(
     as an object. settings: arguments of network, optimizer or loss by their names, "schedule", and of layers:
     {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files. augment: as `fit`
     takes it. standardize: bring each channel to mean 0 and deviation 1. class_weight: "balanced". patience: stop after
-    so many epochs without a better one. weights: a run, or a file, whose weights it begins with. freeze: layers that
-    are not trained. limit, test_limit: of pictures. out: the folder; None: the first free runs/MODEL-DATA-NNN. verbose,
-    callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
+    so many epochs without a better one. weights: a run, or a file, whose weights it begins with. pretrained: a network
+    whose weights for ImageNet are published, by name; True: `model`, or efficientnet-lite0. A new head is trained on
+    what these give for the pictures, `epochs` epochs, and then all layers on augmented pictures, `fine_tune` epochs
+    more, with a tenth of the learning rate and batch norm as it is; where nothing is said, both go by the number of
+    pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
+    runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
     from pellucid.datasets import Dataset
     from pellucid.datasets.augmentation import text_of
     from pellucid.train import Checkpoints, TrainConfig
+    from pellucid.zoo.recipes import PRETRAINED
 
     console = console or Console(verbose, callbacks)
+    start_of = published_start(pretrained, model, weights, freeze, fine_tune, console)
+    given = dict(settings or {})
+    if start_of is not None:
+        model, weights, given = start_of.model, start_of.weights, {**start_of.settings, **given}
     if standardize and weights is not None:
         raise ConfigError(
             "standardize=True: pictures are scaled as they were for the weights; leave one of the two out"
         )
-    given = dict(settings or {})
     source = None if weights is None else load_weights(path_of(weights, "weights"), model, given, console)
 
     # What is asked for, by the recipe where nothing is said.
     data_name = data.name if isinstance(data, Dataset) else str(data)
     builder, name = naming(model, data if isinstance(data, Dataset) else data_name, source)
     recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
+    recipe = recipe if start_of is None else PRETRAINED
     config = TrainConfig(
         epochs=recipe.epochs if epochs is None else epochs,
         batch_size=recipe.batch_size if batch_size is None else batch_size,
@@ -146,6 +157,8 @@ def train_run(
     with console.bar() as bar:
         dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)
     console.data(dataset)
+    if start_of is not None:
+        config = two_stages(config, epochs, fine_tune, len(dataset.train), plain=augment is None)
 
     # The network for them.
     network = build(model if builder is None else builder, dataset, rule, seed, model_settings, source)
@@ -154,14 +167,15 @@ def train_run(
             network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
     network.exact_convolution |= exact_convolution
     names = [freeze] if isinstance(freeze, str) else list(freeze or ())
-    start = begin_from(network, source, None if weights is None else path_of(weights, "weights"), names, console)
+    path = None if weights is None else path_of(weights, "weights")
+    start = begin_from(network, source, path, names, console, freeze_taken=start_of is not None)
     del source, like  # as large as the network, and no longer needed
     chosen = optimizer or loss or learning_rate or any("." not in key and key != "schedule" for key in given)
     kept = network is model and network.compiled_config() is not None and not chosen
     if kept:
         chosen_optimizer, chosen_loss = network.optimizer, network.loss
     rate = chosen_optimizer.learning_rate_at(0)
-    fit_schedule(chosen_optimizer, schedule, config.epochs * -(-len(dataset.train) // config.batch_size))
+    fit_schedule(chosen_optimizer, schedule, config, len(dataset.train))
     network.compile(chosen_optimizer, chosen_loss)
     examples = prepare(network, dataset, config)
 
@@ -226,5 +240,5 @@ def go(
         )
     if not console.stopped:
         draw(folder, console)
-        report(folder, dataset, console)
+        report(folder, dataset, history, config, console)
     return Run(folder, network, history, dataset, config)

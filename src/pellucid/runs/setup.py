@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DATA, MODEL, FOLDER_MODEL, MASKS_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "unet", "crop"
 """What is trained on what, and how pictures of other shapes are fitted, where nothing is said."""
 
+FINE_TUNE_RATE = 0.1
+"""The learning rate of fine-tuning, as a share of the head's."""
+
 NOT_MIRRORED = ("digits", "mnist")
 """Data whose classes a mirror would change: augmentation shifts these and does not flip them."""
 
@@ -126,16 +129,27 @@ def divide(settings: Mapping[str, Any], owners: Sequence[tuple[str, Iterable[str
     return shares
 
 
-def fit_schedule(optimizer: Optimizer, schedule: str | None, steps: int) -> None:
-    """Let the learning rate follow a schedule by name over a run of so many steps, from where it stands.
+def fit_schedule(optimizer: Optimizer, schedule: str | None, config: TrainConfig, pictures: int) -> None:
+    """Let the learning rate follow a schedule by name over a run, from where it stands; None: leave it as it is.
 
+    Fine-tuning has its own, from FINE_TUNE_RATE of that. pictures: how many there are to learn from.
     Errors: ConfigError for an unknown schedule.
     """
     from pellucid import schedules
 
-    if schedule is not None:
-        start = optimizer.learning_rate_at(0)
-        optimizer.learning_rate = schedules.get(schedule, learning_rate=start, steps=max(steps, 1))
+    start, steps = optimizer.learning_rate_at(0), -(-pictures // config.batch_size)
+
+    def over(epochs: int, share: float = 1.0) -> schedules.Schedule:
+        usual = schedules.get(optimizer.learning_rate) if share == 1 else schedules.Constant(share * start)
+        if schedule is None:
+            return usual
+        return schedules.get(schedule, learning_rate=share * start, steps=max(epochs * steps, 1))
+
+    rate = over(config.frozen_epochs)
+    if config.fine_tune_from is not None:
+        tuned = over(config.epochs - config.frozen_epochs, FINE_TUNE_RATE)
+        rate = schedules.Stages(rate, config.frozen_epochs * steps, tuned) if config.frozen_epochs else tuned
+    optimizer.learning_rate = rate
 
 
 def absolute(place: str | None) -> str | None:

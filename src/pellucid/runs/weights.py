@@ -27,7 +27,10 @@ def load_weights(weights: Path, model: str | Model | None, settings: Mapping[str
     Errors: CheckpointError if there is none, or if it is damaged; ConfigError if nobody says what the network is.
     """
     from pellucid.model.file import load
+    from pellucid.zoo.pretrained import nearly_imagenet
 
+    if nearly_imagenet(weights):
+        raise ConfigError(f'weights="{weights}": is no run or file; pretrained=True takes what is published')
     file = find_model(weights)
     with console.bar() as bar:
         source = load(file) if _is_ours(file) else _foreign(file, model, settings, console, bar)
@@ -68,13 +71,22 @@ def _foreign(file: Place, model: object, settings: Mapping[str, Any], console: C
 
 
 def begin_from(
-    network: Model, source: Model | None, weights: Path | None, names: Sequence[str], console: Console
+    network: Model,
+    source: Model | None,
+    weights: Path | None,
+    names: Sequence[str],
+    console: Console,
+    *,
+    freeze_taken: bool = False,
 ) -> dict[str, Any]:
     """Take the weights, freeze the layers named, say both, and tell it in a run's words.
 
+    freeze_taken: freeze every layer that took weights, but for the last one of all.
     Errors: ShapeError where the weights belong to another network; ConfigError as `freeze`.
     """
     taken = None if source is None or weights is None else take(network, source, weights, console)
+    if freeze_taken and taken is not None:
+        names = taken.taken if taken.fresh else taken.taken[:-1]
     frozen = freeze(network, names, taken, console) if names else None
     return {
         "weights": None if weights is None else str(weights.resolve()),

@@ -19,6 +19,8 @@ class TrainConfig:
     augment: as text, see `datasets.augmentation`; "none" for nothing.
     class_weight: None, "balanced" or {class index: weight}.
     cache_features: compute the outputs of frozen first layers once for all epochs, where that changes no number.
+    fine_tune_from: epochs after which frozen layers are trained too; only from then on pictures are augmented. None:
+    never, and they are augmented from the start.
     """
 
     epochs: int = 1
@@ -29,12 +31,28 @@ class TrainConfig:
     augment: str = "none"
     class_weight: dict[int, float] | str | None = None
     cache_features: bool = True
+    fine_tune_from: int | None = None
 
     def __post_init__(self) -> None:
         for name, least, most in (("epochs", 0, MAX_EPOCHS), ("batch_size", 1, MAX_NUMBERS), ("seed", 0, 2**32 - 1)):
             object.__setattr__(self, name, whole(getattr(self, name), name, most, least=least))
         if self.patience is not None:
             object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
+        if self.fine_tune_from is not None:
+            whole(self.fine_tune_from, "fine_tune_from", MAX_EPOCHS, least=0)
+
+    def fine_tunes(self, epoch: int) -> bool:
+        """Whether frozen layers are trained too in this epoch, counted from 0."""
+        return self.fine_tune_from is not None and epoch >= self.fine_tune_from
+
+    def augments(self, epoch: int) -> bool:
+        """Whether pictures are augmented in this epoch, counted from 0."""
+        return self.fine_tune_from is None or self.fine_tunes(epoch)
+
+    @property
+    def frozen_epochs(self) -> int:
+        """How many epochs leave frozen layers as they are."""
+        return self.epochs if self.fine_tune_from is None else min(self.fine_tune_from, self.epochs)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a log or a file."""

@@ -21,6 +21,7 @@ __all__ = [
     "Event",
     "FeaturesComputed",
     "FeaturesNotKept",
+    "FineTuningStarted",
     "Listener",
     "PicturesJudged",
     "Resumable",
@@ -34,7 +35,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrainingStarted:
-    """Before the first step. epochs counts from 1, first_epoch and first_batch from 0: above it in a resumed run."""
+    """Before the first step. epochs counts from 1, first_epoch and first_batch from 0: above it in a resumed run.
+
+    frozen_epochs: how many come before fine-tuning; None for all.
+    """
 
     first_epoch: int
     epochs: int
@@ -44,6 +48,7 @@ class TrainingStarted:
     batch_size: int
     model: Trainable = field(repr=False, compare=False)
     first_batch: int = 0
+    frozen_epochs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,21 @@ class FeaturesNotKept:
     """Frozen layers run in every epoch; text says which and why, in a line for people."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class FineTuningStarted:
+    """Before the first step that trains what was frozen. epoch counts from 0, epochs from 1.
+
+    num_parameters: how many numbers are trained from here on. augment: what changes the pictures, as text. accuracy:
+    the best so far, on held-out pictures where there are any; None where it was not measured.
+    """
+
+    epoch: int
+    epochs: int
+    num_parameters: int
+    augment: str
+    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -155,6 +175,7 @@ Event = (
     | EpochStarted
     | FeaturesComputed
     | FeaturesNotKept
+    | FineTuningStarted
     | BatchEnded
     | EvaluationStarted
     | PicturesJudged

@@ -19,6 +19,7 @@ from pellucid.train.events import (
     Event,
     FeaturesComputed,
     FeaturesNotKept,
+    FineTuningStarted,
     PicturesJudged,
     TrainingEnded,
     TrainingStarted,
@@ -119,6 +120,8 @@ class Progress:
                 self._features(event)
             case FeaturesNotKept():
                 self._line(event.text)
+            case FineTuningStarted():
+                self._fine_tuning(event)
             case Diagnosed():
                 self._line(f"doctor: {event.text}")
             case BatchEnded():
@@ -140,7 +143,8 @@ class Progress:
     def _start(self, event: TrainingStarted) -> None:
         self._epochs, self._steps, self._headed = event.epochs, event.steps_per_epoch, False
         file = self._file or sys.stderr
-        self._total = max(event.epochs * event.steps_per_epoch, 1)
+        frozen = event.frozen_epochs if event.first_epoch < (event.frozen_epochs or 0) else None
+        self._total = max((frozen or event.epochs) * event.steps_per_epoch, 1)
         self._before = event.first_epoch * event.steps_per_epoch + event.first_batch
         self._done, self._start_s = self._before, time.perf_counter()
         if not self._wants_bar or not is_terminal(file):
@@ -169,16 +173,29 @@ class Progress:
         if self._bar is not None and self._task is not None:
             self._bar.reset(self._task, total=self._steps, description=f"epoch {epoch + 1}/{self._epochs}", numbers="")
 
+    def _fine_tuning(self, event: FineTuningStarted) -> None:
+        """From here on steps take longer: what is left is reckoned anew."""
+        self._total, self._before = event.epochs * self._steps, event.epoch * self._steps
+        self._start_s = self._epoch_start_s = time.perf_counter()
+        augmented = "" if event.augment == "none" else f", pictures augmented ({event.augment})"
+        if event.accuracy is not None:
+            self._line(f"the new head: {percent(event.accuracy)} at best")
+        self._line(
+            f"fine-tuning from epoch {event.epoch + 1} on: {event.num_parameters:,} parameters are trained, batch norm "
+            f"stays as it is{augmented}"
+        )
+
     def _features(self, event: FeaturesComputed) -> None:
         """Pictures through the frozen layers, once; the epochs' own time begins after them."""
         now, finished = time.perf_counter(), event.done == event.total
         if now - self._drawn_s >= (REDRAW_S if self._bar is not None else 100 * REDRAW_S) or finished:
             self._drawn_s = now
             left = (now - self._epoch_start_s) * (event.total - event.done) / event.done
-            numbers = f"pictures through the frozen layers  {duration(left)} left"
+            speed = f"{event.done / max(now - self._epoch_start_s, 1e-9):,.0f} images/s  {duration(left)} left"
+            numbers = f"pictures through the frozen layers  {speed}"
             shown = self._show(description="once", completed=event.done, total=event.total, numbers=numbers)
             if not shown and not finished and now - self._epoch_start_s > 50 * REDRAW_S:
-                self._line(f"frozen layers: {event.done:,}/{event.total:,} pictures  {duration(left)} left")
+                self._line(f"frozen layers: {event.done:,}/{event.total:,} pictures  {speed}")
         if finished:
             place = "memory" if event.in_memory else "a temporary file"
             self._line(

@@ -15,7 +15,7 @@ from pellucid.errors import CheckpointError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place, inside, read_bytes
 from pellucid.ops.geometry import Array
-from pellucid.train.events import Diagnosed, EpochEnded, Event, TrainingEnded, TrainingStarted
+from pellucid.train.events import Diagnosed, EpochEnded, Event, FineTuningStarted, TrainingEnded, TrainingStarted
 
 
 def read_events(log: Place) -> Iterator[dict[str, Any]]:
@@ -60,6 +60,14 @@ class JsonLog:
                     elapsed_s=round(event.elapsed_s, 4),
                     images_per_s=round(event.images_per_s, 1),
                     improved=event.improved,
+                )
+            case FineTuningStarted():
+                self._write(
+                    "fine-tuning",
+                    epoch=event.epoch,
+                    parameters=event.num_parameters,
+                    augment=event.augment,
+                    accuracy=event.accuracy,
                 )
             case Diagnosed():
                 values = dict(event.values)

@@ -16,6 +16,10 @@ from pellucid.train.features import Features, base_state, limits_of
 from pellucid.train.feeding import Feeder
 from pellucid.train.trainable import Trainable
 
+KEPT_FROZEN = "batch norm"
+"""What fine-tuning leaves as it is, by its role: the means of a batch say more of the batch than of a small folder, and
+those of a million photographs, to which all other weights are fitted, would be gone in a few steps."""
+
 
 def training_plan(
     model: Trainable, feed: Feed, *, seed: int, accuracy: str | None, graph: Graph | None = None
@@ -39,11 +43,15 @@ def training_plan(
 
 @dataclass(frozen=True)
 class Stage:
-    """What every step of an epoch runs: the last layers of the model, or all, on what goes into them."""
+    """What every step of an epoch runs: the last layers of the model, or all, on what goes into them.
+
+    augment: what changes the pictures on their way.
+    """
 
     graph: Graph
     examples: Examples
     validation: Examples | None
+    augment: Any = None
 
 
 @dataclass
@@ -64,43 +72,52 @@ class Staging:
         self.accuracy = accuracy_kind(self.model.loss.joint_activation, self.examples.targets)
         """What counts as right."""
         self._base: object = None
-        self._enter(Stage(self.model.graph, self.examples, self.validation))
+        self._enter(self._everything(self.augment))
 
     def make_plan(self) -> TrainingPlan:
         """A plan for the steps as they are now."""
         feed = self.feeder.make_feed(self.model)
         return training_plan(self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph)
 
-    def renewed(self, plan: TrainingPlan, epochs: int, tell: Callable[[Event], object]) -> TrainingPlan:
-        """The plan for the next epoch: the one there is, as long as nobody froze, thawed or changed a layer.
+    def renewed(self, plan: TrainingPlan, epoch: int, tell: Callable[[Event], object]) -> TrainingPlan:
+        """The plan for an epoch: the one there is, as long as nobody froze, thawed or changed a layer.
 
-        epochs: how many are to come. tell: hands an event to whoever listens.
+        tell: hands an event to whoever listens.
         """
+        if self.config.fine_tunes(epoch):
+            for layer in self.model.layers:
+                layer.trainable = layer.role != KEPT_FROZEN
         parameters = self.model.parameters  # laid out anew after such a change
-        changed = self._renew(epochs, tell)
+        changed = self._renew(epoch, tell)
         return self.make_plan() if changed or parameters is not plan.parameters else plan
 
-    def _renew(self, epochs: int, tell: Callable[[Event], object]) -> bool:
+    def _renew(self, epoch: int, tell: Callable[[Event], object]) -> bool:
         """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""
-        base = base_state(self.model.graph)
-        if base == self._base or not self.config.cache_features:
+        config, base = self.config, base_state(self.model.graph)
+        augment = self.augment if config.augments(epoch) else None
+        if base == self._base and augment is self.now.augment:
             return False
         self._base = base
-        stage = self._behind_base(epochs, tell) or Stage(self.model.graph, self.examples, self.validation)
-        if stage.examples is self.now.examples:
+        epochs = (config.epochs if config.fine_tunes(epoch) else config.frozen_epochs) - epoch
+        kept = self._behind_base(epochs, augment, tell) if config.cache_features else None
+        stage = kept or self._everything(augment)
+        if stage.examples is self.now.examples and stage.augment is self.now.augment:
             return False
         self._enter(stage)
         return True
 
-    def _behind_base(self, epochs: int, tell: Callable[[Event], object]) -> Stage | None:
-        """The layers behind the base on its outputs; None where that is not worth it."""
+    def _everything(self, augment: Any) -> Stage:
+        return Stage(self.model.graph, self.examples, self.validation, augment)
+
+    def _behind_base(self, epochs: int, augment: Any, tell: Callable[[Event], object]) -> Stage | None:
+        """The layers behind the base on its outputs; None where that is not worth it. epochs: how many are to come."""
         graph = self.model.graph
         base, rest = split_base(graph)
         limits = limits_of(graph, base)
         frozen = any(layer.params for layer in base.layers)
         if epochs < 2 or not (limits or frozen):
             return None  # nothing is frozen, or nothing would be used twice
-        if self.augment is not None:
+        if augment is not None:
             tell(FeaturesNotKept("frozen layers run in every epoch: the pictures are augmented"))
             return None
         for limit in limits:
@@ -116,5 +133,5 @@ class Staging:
 
     def _enter(self, stage: Stage) -> None:
         config = self.config
-        drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": self.augment}
+        drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": stage.augment}
         self.now, self.feeder = stage, Feeder(stage.examples, config.batch_size, **drawn)

@@ -21,6 +21,7 @@ from pellucid.train.events import (
     EpochStarted,
     EvaluationStarted,
     Event,
+    FineTuningStarted,
     Listener,
     PicturesJudged,
     Stop,
@@ -101,7 +102,9 @@ class Trainer:
         with contextlib.suppress(_Stopped):  # amid an epoch, which has not ended then
             while state.epoch < epochs and not self._stop:
                 self._insist(EpochStarted(state.epoch))
-                plan = self._staging.renewed(plan, epochs - state.epoch, self._insist)
+                plan = self._staging.renewed(plan, state.epoch, self._insist)
+                if (state.epoch, state.batch) == (self.config.fine_tune_from, 0):
+                    self._insist(self._fine_tuning(plan))
                 plan.totals[:] = state.totals
                 state.totals = plan.totals
                 self._start_s = time.perf_counter() - state.elapsed_s
@@ -115,7 +118,14 @@ class Trainer:
     def _started(self) -> TrainingStarted:
         state, model, size, count = self.state, self.model, self.config.batch_size, len(self.examples)
         held, epochs = len(self.validation or ()), self.config.epochs
-        return TrainingStarted(state.epoch, epochs, self._num_steps, count, held, size, model, state.batch)
+        frozen = self.config.frozen_epochs
+        return TrainingStarted(state.epoch, epochs, self._num_steps, count, held, size, model, state.batch, frozen)
+
+    def _fine_tuning(self, plan: TrainingPlan) -> FineTuningStarted:
+        numbers = sum(segment.length for segment in plan.parameters.segments if segment.trainable)
+        state, config = self.state, self.config
+        accuracy = state.best[0] if np.isfinite(state.best[0]) and self._staging.accuracy else None
+        return FineTuningStarted(state.epoch, config.epochs, numbers, config.augment, accuracy)
 
     def _steps(self, plan: TrainingPlan) -> Iterator[Steps]:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""

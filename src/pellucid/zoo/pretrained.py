@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ from pellucid import zoo
 from pellucid._progress import work_bar
 from pellucid.convert import PUBLISHED, Imported, bring, fill_from, import_weights, open_weights, published
 from pellucid.datasets.download import Progress
+from pellucid.errors import CheckpointError
 from pellucid.model import Model
 
 IMAGENET = "imagenet"
@@ -29,13 +31,25 @@ def fill(model: Model, weights: str | PathLike[str]) -> Imported:
     `convert.import_weights`.
     """
     if weights != IMAGENET:
-        return import_weights(model, Path(weights).expanduser())
+        path = Path(weights).expanduser()
+        if nearly_imagenet(path):
+            raise CheckpointError(f'{path}: no such file of weights; did you mean weights="{IMAGENET}"?')
+        return import_weights(model, path)
     normed = f"{model.name}_bn"
     known = any(one.network == normed for one in PUBLISHED.values())
     has_norm = any(layer.role == "batch norm" for layer in model.layers)
     one = published(normed if known and has_norm else model.name)
     with work_bar("auto") as bar:
         return import_weights(model, bring(one, progress=bar))
+
+
+def nearly_imagenet(path: Path) -> bool:
+    """Whether this is no file, but the word for published weights, or almost.
+
+    >>> nearly_imagenet(Path("imagnet")), nearly_imagenet(Path("runs/first"))
+    (True, False)
+    """
+    return bool(difflib.get_close_matches(str(path).lower(), [IMAGENET])) and not path.exists()
 
 
 def import_model(

@@ -64,6 +64,10 @@ class Recipe:
         return ", ".join([*parts, *(f"{name} {value}" for name, value in self.settings.items())])
 
 
+PRETRAINED = Recipe(learning_rate=0.003, schedule="warm_up", augment="standard")
+"""For a new head on published weights and fine-tuning, whichever the network; epochs go by the number of pictures."""
+
+
 @dataclass(frozen=True)
 class Network:
     """A row of the table: who builds a network, and how it is trained."""
