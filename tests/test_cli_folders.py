@@ -13,7 +13,7 @@ from PIL import Image
 import pellucid
 from pellucid import Dense, Flatten, Sequential, datasets
 from pellucid.cli.flags import in_flags
-from pellucid.plan.work import Sequence as WorkSequence
+from pellucid.plan.work import WorkSequence
 
 FEW = ("--epochs", 1, "--batch-size", 8, "--out", "run")
 

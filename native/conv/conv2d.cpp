@@ -80,11 +80,6 @@ void forward_band(const Conv2d& a, const ForwardPlan& p, int64_t task, Arena& ar
     else if (later) activate_span(y, m * a.O, a.ACTIVATION, numbers_of(a));
 }
 
-void lay_weights(const Conv2d& a, Memory& memory, bool fill) {
-    const Weights weights = weights_of(a, memory);
-    if (fill) pack_weights(a, view_of(a), weights);
-}
-
 void forward(const Conv2d& a, ForwardPlan p, Context& context) {
     Memory laid{context.prepared};
     static_cast<Weights&>(p) = weights_of(a, laid);
@@ -92,7 +87,7 @@ void forward(const Conv2d& a, ForwardPlan p, Context& context) {
                  [&](int64_t task, Arena& arena) { forward_band(a, p, task, arena); });
 }
 
-constexpr Kernel direct_forward = prepared<lay_weights>(kernel<forward_plan, forward>());
+constexpr Kernel direct_forward = prepared<lay_weights<Conv2d>>(kernel<forward_plan, forward>());
 constexpr Kernel winograd_forward = guarded<Conv2d, kernels::winograd_conv2d, kernels::conv2d>();
 const Kernel& choose(const Conv2d& a) {
     if (algorithm_of(a) != kDirect) return winograd_forward;

@@ -110,5 +110,12 @@ void pack_weights(const Arguments& a, const View& v, const Weights& w) {
     });
 }
 
+// What a kernel that is `prepared` keeps of them.
+template <typename Arguments>
+void lay_weights(const Arguments& a, Memory& memory, bool fill) {
+    const Weights weights = weights_of(a, memory);
+    if (fill) pack_weights(a, view_of(a), weights);
+}
+
 }  // namespace
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

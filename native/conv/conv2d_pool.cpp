@@ -28,8 +28,9 @@ struct Plan : Weights {
     int64_t bands, shares;
 };
 
-Plan plan_of(const Conv2dPool& a, Memory& memory) {
-    Plan p{weights_of(a, memory), view_of(a), 0, 0, 0, 0};
+Plan plan_of(const Conv2dPool& a, Memory&) {
+    Memory elsewhere;
+    Plan p{weights_of(a, elsewhere), view_of(a), 0, 0, 0, 0};
     p.width = round_up(p.columns, V);
     const int64_t rows = kBufferBytes / (4 * a.OW * p.width);
     p.step = at_most(rows < a.PH ? 1 : (rows - a.PH) / a.PSH + 1, a.QH);
@@ -293,8 +294,9 @@ void band_by_buffer(const Conv2dPool& a, const Plan& p, const Band& band, Arena&
     }
 }
 
-void convolve_and_pool(const Conv2dPool& a, const Plan& p) {
-    pack_weights(a, p.view, p);
+void convolve_and_pool(const Conv2dPool& a, Plan p, Context& context) {
+    Memory laid{context.prepared};
+    static_cast<Weights&>(p) = weights_of(a, laid);
     const bool quads = in_registers(a, p);
     parallel_for(a.N * a.GROUPS * p.bands * p.shares, double(a.N * a.OH * a.OW) * double(p.depth * a.O),
                  [&](int64_t task, Arena& arena) {
@@ -303,7 +305,7 @@ void convolve_and_pool(const Conv2dPool& a, const Plan& p) {
                  });
 }
 
-constexpr Kernel direct = kernel<plan_of, convolve_and_pool>();
+constexpr Kernel direct = prepared<lay_weights<Conv2dPool>>(kernel<plan_of, convolve_and_pool>());
 constexpr Kernel winograd = guarded<Conv2dPool, kernels::winograd_conv2d_pool, kernels::conv2d_pool>();
 constexpr Kernel winograd_rows = guarded<Conv2dPool, kernels::winograd_rows_conv2d_pool, kernels::conv2d_pool>();
 const Kernel& choose(const Conv2dPool& a) {

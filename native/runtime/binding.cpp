@@ -231,9 +231,24 @@ struct Changes {
     std::vector<std::unique_ptr<View>> views;
 };
 
+// The memory of arrays (N, ...), for as long as the program keeps these.
+std::vector<Whole> whole_of(const std::vector<nb::object>& arrays) {
+    std::vector<Whole> whole;
+    for (const nb::object& array : arrays) {
+        Py_buffer view;
+        if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) != 0) throw nb::python_error();
+        const bool some = view.ndim > 0 && view.len > 0;
+        if (some) whole.push_back({static_cast<char*>(view.buf), size_t(view.len), int64_t(view.shape[0])});
+        PyBuffer_Release(&view);
+        if (!some) throw Refusal("a program's whole arrays must hold pictures");
+    }
+    return whole;
+}
+
 struct Program {
-    Program(std::vector<const Step*> given, bool fixed_weights)
-        : data(std::vector<const BoundKernel*>(given.begin(), given.end()), fixed_weights) {
+    Program(std::vector<const Step*> given, bool fixed_weights, std::vector<nb::object> whole)
+        : data(std::vector<const BoundKernel*>(given.begin(), given.end()), fixed_weights, whole_of(whole)),
+          arrays(whole) {
         for (const Step* step : given) {
             step->expect_all();
             arrays.insert(arrays.end(), step->arrays.begin(), step->arrays.end());
@@ -346,7 +361,8 @@ NB_MODULE(_native, m) {
         .def_prop_ro("algorithm", [](const Step& s) { return s.algorithm(); })
         .def_prop_ro("batch", [](const Step& s) { return s.built_batch(); });
     nb::class_<Program>(m, "Program")
-        .def(nb::init<std::vector<const Step*>, bool>(), nb::arg("steps"), nb::arg("fixed_weights") = false)
+        .def(nb::init<std::vector<const Step*>, bool, std::vector<nb::object>>(), nb::arg("steps"),
+             nb::arg("fixed_weights") = false, nb::arg("whole") = nb::make_tuple())
         .def("refresh", [](Program& p) { without_gil([&] { p.data.refresh(); }); })
         .def("run", &Program::run, nb::arg("n") = -1)
         .def("run_steps", &Program::run_steps, nb::arg("n"), nb::arg("count"), nb::arg("before"), nb::arg("after"),

@@ -90,13 +90,21 @@ Outcome run_once(const BoundKernel& bound) {
     return {whole ? context.status : int64_t(kOutOfMemory), bound.signature->name};
 }
 
-ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights) : fixed_(fixed_weights) {
+ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights,
+                         const std::vector<Whole>& whole)
+    : fixed_(fixed_weights) {
     for (const BoundKernel* step : steps) {
         Entry entry{step->kernel, step->signature->name, arguments_.size(), -1, step->built_batch(), 0};
         if (entry.built >= 0) {
             entry.batch = int64_t(entry.first) + step->signature->batch;
             largest_ = largest_ < 0 ? entry.built : std::min(largest_, entry.built);
         }
+        for (int64_t i = 0; i < step->signature->count; ++i)
+            for (const Whole& each : whole) {
+                const uint64_t first = step->arguments[size_t(i)];
+                if (step->signature->fields[i].kind == Kind::array && first == uint64_t(uintptr_t(each.memory)))
+                    places_.push_back({arguments_.size() + size_t(i), first, each.bytes / size_t(each.pictures)});
+            }
         arguments_.insert(arguments_.end(), step->arguments.begin(), step->arguments.end());
         int64_t bytes = step->workspace_bytes();
         if (fixed_) {
@@ -108,6 +116,11 @@ ProgramData::ProgramData(const std::vector<const BoundKernel*>& steps, bool fixe
         }
         workspace_bytes_ = std::max(workspace_bytes_, bytes);
         steps_.push_back(entry);
+    }
+    if (!whole.empty()) {
+        part_ = largest_;
+        largest_ = whole.front().pictures;
+        for (const Whole& each : whole) largest_ = std::min(largest_, each.pictures);
     }
     workspace_.reserve(workspace_bytes_);
     prepared_.reserve(prepared_bytes_);
@@ -122,15 +135,26 @@ constexpr double kSmall = 2e6;  // work of some 50 us
 
 Outcome ProgramData::run(int64_t n) {
     std::lock_guard<RunLock> lock(running_);
-    if (!fixed_) return run_held(n);
+    if (!fixed_) return run_parts(n);
     const bool packs = stale_;
     const WorkCount count(n == counted_ && work_ < kSmall);
-    const Outcome outcome = run_held(n);
+    const Outcome outcome = run_parts(n);
     if (!packs && outcome.status == kOk) {
         counted_ = n;
         work_ = count.work();
     }
     return outcome;
+}
+
+Outcome ProgramData::run_parts(int64_t n) {
+    if (part_ < 1) return run_held(n);
+    const int64_t all = n < 0 ? largest_ : n;
+    for (int64_t done = 0; done < all; done += part_) {
+        for (const Place& place : places_) arguments_[place.argument] = place.first + uint64_t(done) * place.picture;
+        const Outcome outcome = run_held(std::min(part_, all - done));
+        if (outcome.status != kOk) return outcome;
+    }
+    return {};
 }
 
 Outcome ProgramData::run_held(int64_t n) {
@@ -159,7 +183,7 @@ Outcome ProgramData::run_steps(int64_t n, int64_t count, const std::vector<Chang
     std::lock_guard<RunLock> lock(running_);
     for (done = 0; done < count; ++done) {
         for (const Change& c : before) std::memcpy(c.memory, c.values + size_t(done) * c.bytes, c.bytes);
-        const Outcome outcome = run_held(n);
+        const Outcome outcome = run_parts(n);
         if (outcome.status == kOutOfMemory) {
             if (done == 0) return outcome;
             for (const Change& c : after) std::memcpy(c.memory, c.values + size_t(done - 1) * c.bytes, c.bytes);

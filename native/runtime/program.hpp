@@ -96,6 +96,13 @@ struct Change {
     size_t bytes;
 };
 
+// All pictures of a value of which a step was built for the first few.
+struct Whole {
+    char* memory;
+    size_t bytes;
+    int64_t pictures;
+};
+
 // A mutex that a fork leaves open for the child, whoever held it: the thread that did is not there.
 class RunLock {
 public:
@@ -116,9 +123,11 @@ private:
 
 // All argument structs lie one after another; run(n) sets every N and runs all. One run at a time.
 // fixed_weights: what kernels prepare from weights is kept, until refresh() says that the weights have changed.
+// whole: values of more pictures than the steps were built for: all steps run for the first of them, then all for the
+// next, so that what lies between stays in the cache.
 class ProgramData {
 public:
-    ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights);
+    ProgramData(const std::vector<const BoundKernel*>& steps, bool fixed_weights, const std::vector<Whole>& whole);
     void refresh();
     Outcome run(int64_t n);  // n < 0: as built
     // `count` runs in a row, or as many as end well; `done` says how many did. Where memory runs out after the first,
@@ -126,11 +135,12 @@ public:
     Outcome run_steps(int64_t n, int64_t count, const std::vector<Change>& before, const std::vector<Change>& after,
                       int64_t& done);
     int64_t workspace_bytes() const { return workspace_bytes_ + prepared_bytes_; }
-    int64_t largest_batch() const { return largest_; }  // smallest N of all steps; -1 if none has one
+    int64_t largest_batch() const { return largest_; }  // smallest N of all steps, or of what is whole; -1: none has one
     size_t size() const { return steps_.size(); }
 
 private:
     Outcome run_held(int64_t n);
+    Outcome run_parts(int64_t n);
     struct Entry {
         const Kernel* kernel;
         const char* name;
@@ -139,12 +149,19 @@ private:
         int64_t built;
         size_t prepared;  // byte in prepared_ or workspace_, for kernels that prepare
     };
+    struct Place {  // of an array of which a part at a time is used
+        size_t argument;
+        uint64_t first;
+        uint64_t picture;  // bytes
+    };
     std::vector<Entry> steps_;
+    std::vector<Place> places_;
     std::vector<uint64_t> arguments_;
     Workspace workspace_, prepared_;
     int64_t workspace_bytes_ = 0, prepared_bytes_ = 0;
     bool fixed_, stale_ = true;
     int64_t largest_ = -1;
+    int64_t part_ = -1;  // pictures at a time; -1: all
     int64_t counted_ = -2;  // n of the last run whose work was added up
     double work_ = 0;
     RunLock running_;

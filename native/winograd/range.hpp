@@ -207,10 +207,11 @@ struct Guarded {
         Context inner = context;
         A again = directly(a);
         inner.out_of_range = bytes_of(a, memory);
-        inner.prepared = memory.take<char>(prepared_bytes(again));
+        void* const prepared = memory.take<char>(prepared_bytes(again));
         inner.workspace = memory.take<char>(0);
         memset(inner.out_of_range, 0, size_t(a.N));
         FAST.run(&a, inner);
+        inner.prepared = prepared;
         for (int64_t n = 0; n < a.N; ++n) {
             if (!inner.out_of_range[n]) continue;
             again = directly(a);
@@ -230,10 +231,15 @@ struct Guarded {
         counted.take<char>(prepared_bytes(again));
         return counted.used + at_least(FAST.workspace_bytes(&a), WHOLE.workspace_bytes(&again));
     }
+    static int64_t fast_bytes(const void* a) { return FAST.prepared_bytes ? FAST.prepared_bytes(a) : 0; }
+    static void prepare(const void* a, void* memory) {
+        if (FAST.prepare) FAST.prepare(a, memory);
+    }
 };
 template <typename A, const Kernel& FAST, const Kernel& WHOLE>
 constexpr Kernel guarded() {
-    return {Guarded<A, FAST, WHOLE>::run, Guarded<A, FAST, WHOLE>::workspace_bytes};
+    using Both = Guarded<A, FAST, WHOLE>;
+    return {Both::run, Both::workspace_bytes, nullptr, Both::fast_bytes, Both::prepare};
 }
 
 }  // namespace

@@ -4,15 +4,15 @@
 // (winograd/output.hpp), and backward reads the pooled gradient (winograd/unpool.hpp).
 //
 // Two loop orders, one arithmetic (the same bits):
-// Few channels (transformed kernel U up to kStoredBytes): U is made once a call, and stays in L3. Task = block of
-//     tiles, small enough that its transformed windows and a panel of results stay near L2: transform windows > panel
+// Few channels (transformed kernel U up to kStoredBytes): U is made first, or once where the weights stay as they are,
+//     and stays in L3. Task = block of tiles, small enough that its transformed windows and a panel of results stay near L2: transform windows > panel
 //     of output channels > block of input channels > point > register tiles; then transform the panel back, with bias
 //     and activation. No thread reads what another one has written, but for U.
 // Many channels: U would be 38 MB at 512 x 512, written once and read once from memory. Instead up to kDeepTiles
 //     tiles of all pictures go together: windows are transformed into the workspace (a task a few tiles), then task =
 //     panel of output channels: each block of U is made in L2, used for all tiles and points, and forgotten (3 % of
 //     the work for 128 tiles, 30 % for the 16 tiles of 4 pictures of 7 x 7). Few tiles go likewise, where there are
-//     more panels than blocks of tiles to share out.
+//     more panels than blocks of tiles to share out, and read U where it was made before.
 #include "winograd/output.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
@@ -90,47 +90,58 @@ Work work_of(const Conv2dPoolBackwardInput& a, int64_t g) {
     return input_work(a, unpooled_windows(a, g), g);
 }
 
-struct Plan {
-    int64_t total;            // tiles of all pictures
-    bool stored;              // whether all of U is
-    int64_t depth, chunks;    // of a block of input channels; such blocks
+// U: blocks of input channels, for each panel of output channels.
+struct Transformed {
+    int64_t depth, chunks;  // of a block of input channels; such blocks
     int64_t panels;
-    int64_t tiles;            // at most, that go together
-    int64_t u_point, u_block;
-    float *u, *windows;       // in the workspace, one or the other: U if stored, else transformed windows and
-    uint32_t* zeros;          // their zero_fields
+    int64_t point, block, size;  // floats between points and blocks; of a group's U
+    bool stored;                 // whether all of it is, before anything else
 };
 
 template <typename F>
-Plan plan_group(const Work& w, Memory& memory) {
+Transformed transformed_of(const Work& w, int64_t groups) {
+    Transformed t;
+    t.chunks = ceil_div(w.windows.C, kDepthLimit);
+    t.depth = round_up(ceil_div(w.windows.C, t.chunks), V);
+    t.chunks = ceil_div(w.windows.C, t.depth);
+    t.panels = panel_count(w.O);
+    t.point = t.depth * kWide + 16;
+    t.block = t.point * F::points;
+    t.size = t.panels * t.chunks * t.block;
+    t.stored = groups * t.size * 4 <= kStoredBytes;
+    return t;
+}
+
+struct Plan : Transformed {
+    int64_t total;  // tiles of all pictures
+    bool in_blocks;  // they go together in, else all of them up to kDeepTiles
+    int64_t tiles;  // at most, that go together
+    const float* u;      // of a group, if stored
+    float* windows;      // transformed, unless in blocks
+    uint32_t* zeros;     // their zero_fields
+};
+
+template <typename F>
+Plan plan_group(const Work& w, int64_t groups, Memory& memory) {
     Plan p;
+    static_cast<Transformed&>(p) = transformed_of<F>(w, groups);
     const int64_t C = w.windows.C;
     p.total = w.windows.N * w.windows.down * w.windows.across;
-    p.chunks = ceil_div(C, kDepthLimit);
-    p.depth = round_up(ceil_div(C, p.chunks), V);
-    p.chunks = ceil_div(C, p.depth);
-    p.panels = panel_count(w.O);
-    p.u_point = p.depth * kWide + 16;
-    p.u_block = p.u_point * F::points;
     p.tiles = at_most(kBlockBytes / (4 * F::points * (C + kWide)), kBlockTiles);
     p.tiles = at_most(p.tiles, ceil_div(p.total, kTasks));
     p.tiles = round_up(at_least(p.tiles, 4 * kRows2), kRows2);
-    const bool storable = p.panels * p.chunks * p.u_block * 4 <= kStoredBytes;
     const bool few = p.total <= kDeepTiles && ceil_div(p.total, p.tiles) < p.panels;
-    p.stored = storable && !few;
-    if (!p.stored) p.tiles = kDeepTiles;
+    p.in_blocks = p.stored && !few;
+    if (!p.in_blocks) p.tiles = kDeepTiles;
     // A program made for many pictures may run with few of them, so there is memory for either.
-    Memory instead = memory;
-    p.u = memory.take<float>(storable ? p.panels * p.chunks * p.u_block : 0);
-    p.windows = instead.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
-    p.zeros = instead.take<uint32_t>(at_most(kDeepTiles, p.total));
-    memory.used = at_least(memory.used, instead.used);
+    p.windows = memory.take<float>(layout_of(C, p.depth, F::points, at_most(kDeepTiles, p.total)).block * p.chunks);
+    p.zeros = memory.take<uint32_t>(at_most(kDeepTiles, p.total));
     return p;
 }
 
 // Block `chunk` of U for panel j; taps is scratch for the kernel as it is.
 template <typename F>
-void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, float* taps, float* u) {
+void transform_kernel(const Work& w, const Transformed& p, int64_t j, int64_t chunk, float* taps, float* u) {
     const int64_t C = w.windows.C, first = chunk * p.depth, depth = at_most(C - first, p.depth);
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
     constexpr int K = F::kernel, last = K * K - 1;
@@ -138,7 +149,7 @@ void transform_kernel(const Work& w, const Plan& p, int64_t j, int64_t chunk, fl
         pack_panel(w.kernel + (w.turned ? last - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
                    w.column, depth, columns, taps + tap * size);
     for (int64_t i = 0; i < size; i += V)
-        transform_to<typename F::Kernel>([=](int y, int x) { return taps + (y * K + x) * size + i; }, u + i, p.u_point,
+        transform_to<typename F::Kernel>([=](int y, int x) { return taps + (y * K + x) * size + i; }, u + i, p.point,
                                          [](int, int, vf) {});
 }
 
@@ -163,11 +174,11 @@ void multiply_and_write(const Work& w, const Plan& p, const Tiles& tiles, const 
     const int64_t point = count * width + 16;
     for (int64_t chunk = 0; chunk < p.chunks; ++chunk) {
         const float* block = u;
-        if (p.stored) block = p.u + (j * p.chunks + chunk) * p.u_block;
+        if (p.stored) block = p.u + (j * p.chunks + chunk) * p.block;
         else transform_kernel<F>(w, p, j, chunk, taps, u);
         const int64_t depth = block_channels(layout, chunk), row = block_row(layout, chunk);
         for (int64_t i = 0; i < F::points; ++i)
-            multiply_rows<false>(count, windows + chunk * layout.block + i * layout.point, row, block + i * p.u_point,
+            multiply_rows<false>(count, windows + chunk * layout.block + i * layout.point, row, block + i * p.point,
                                  depth, width, m + i * point, chunk > 0);
     }
     write_tiles<F>(w.out, w.windows, first, count, w.O, w.bias, j, m, point, zeros);
@@ -197,7 +208,7 @@ void deep_windows(const Work& w, const Plan& p, const Tiles& tiles, int64_t plac
 template <typename F>
 void deep_panel(const Work& w, const Plan& p, const Tiles& tiles, int64_t j, Arena& arena) {
     float *taps, *u, *m;
-    take(arena, piece(taps, F::kernel * F::kernel * p.depth * kWide), piece(u, p.u_block),
+    take(arena, piece(taps, F::kernel * F::kernel * p.depth * kWide), piece(u, p.stored ? 0 : p.block),
          piece(m, (tiles.count * kWide + 16) * F::points));
     multiply_and_write<F>(w, p, tiles, p.windows, p.zeros, j, taps, u, m);
 }
@@ -207,12 +218,7 @@ void run_group(const Work& w, const Plan& p) {
     if (p.total == 0) return;
     const double products = double(F::points * w.windows.C) * double(w.O);
     const int64_t parts = ceil_div(p.total, p.tiles);
-    if (p.stored) {
-        parallel_for(p.panels * p.chunks, products, [&](int64_t task, Arena& arena) {
-            float* taps;
-            take(arena, piece(taps, F::kernel * F::kernel * p.depth * kWide));
-            transform_kernel<F>(w, p, task / p.chunks, task % p.chunks, taps, p.u + task * p.u_block);
-        });
+    if (p.in_blocks) {
         parallel_for(parts, products * double(p.total), [&](int64_t part, Arena& arena) {
             tile_block<F>(w, p, tiles_of<F>(w, p, part, parts), arena);
         });
@@ -235,32 +241,56 @@ Work cut_work(const Arguments& a, int64_t g) {  // into tiles
     return w;
 }
 
+// U of all groups, where it is stored.
+template <typename Arguments>
+void lay_kernel(const Arguments& a, Memory& memory, bool fill) {
+    with_tiles(a, [&](auto f) {
+        using F = decltype(f);
+        const Transformed t = transformed_of<F>(cut_work<F>(a, 0), a.GROUPS);
+        float* const u = memory.take<float>(t.stored ? a.GROUPS * t.size : 0);
+        if (!fill || !t.stored) return;
+        const int64_t blocks = t.panels * t.chunks;
+        parallel_for(a.GROUPS * blocks, double(a.GROUPS * t.size), [&](int64_t task, Arena& arena) {
+            float* taps;
+            take(arena, piece(taps, F::kernel * F::kernel * t.depth * kWide));
+            const int64_t g = task / blocks, block = task % blocks;
+            transform_kernel<F>(cut_work<F>(a, g), t, block / t.chunks, block % t.chunks, taps,
+                                u + g * t.size + block * t.block);
+        });
+    });
+}
+
 template <typename Arguments>
 Plan plan_of(const Arguments& a, Memory& memory) {  // the same for every group
     Plan p;
-    with_tiles(a, [&](auto f) { p = plan_group<decltype(f)>(cut_work<decltype(f)>(a, 0), memory); });
+    with_tiles(a, [&](auto f) { p = plan_group<decltype(f)>(cut_work<decltype(f)>(a, 0), a.GROUPS, memory); });
     return p;
 }
 
 template <typename Arguments>
-void run(const Arguments& a, const Plan& p, Context& context) {
+void run(const Arguments& a, Plan p, Context& context) {
     with_tiles(a, [&](auto f) {
         using F = decltype(f);
         for (int64_t g = 0; g < a.GROUPS; ++g) {
             Work w = cut_work<F>(a, g);
             w.windows.out_of_range = context.out_of_range;
             w.windows.range = F::spreads ? kRange : 0.0f;
+            p.u = static_cast<const float*>(context.prepared) + g * p.size;
             run_group<F>(w, p);
         }
     });
 }
 
+template <typename Arguments>
+constexpr Kernel winograd() {
+    return prepared<lay_kernel<Arguments>>(kernel<plan_of<Arguments>, run<Arguments>>());
+}
+
 }  // namespace
 
-const Kernel kernels::winograd_conv2d = kernel<plan_of<Conv2d>, run<Conv2d>>();
-const Kernel kernels::winograd_conv2d_backward_input = kernel<plan_of<Conv2dBackwardInput>, run<Conv2dBackwardInput>>();
-const Kernel kernels::winograd_conv2d_pool = kernel<plan_of<Conv2dPool>, run<Conv2dPool>>();
-const Kernel kernels::winograd_conv2d_pool_backward_input =
-    kernel<plan_of<Conv2dPoolBackwardInput>, run<Conv2dPoolBackwardInput>>();
+const Kernel kernels::winograd_conv2d = winograd<Conv2d>();
+const Kernel kernels::winograd_conv2d_backward_input = winograd<Conv2dBackwardInput>();
+const Kernel kernels::winograd_conv2d_pool = winograd<Conv2dPool>();
+const Kernel kernels::winograd_conv2d_pool_backward_input = winograd<Conv2dPoolBackwardInput>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -117,7 +117,7 @@ def measure(job: Job) -> Measurement:
         memory_mb=(_peak_bytes() - before) / 2**20,
         planned_mb=(plan.memory_bytes + kept) / 2**20,
         limits=limits,
-        kernels=kernel_times(plan.steps),
+        kernels=kernel_times(plan.steps, job.batch),
     )
 
 
@@ -144,15 +144,19 @@ def _random(shape: Sequence[int], classes: int, batch: int) -> tuple[Any, Any]:
     return rng.integers(0, 256, (batch, *shape), dtype=np.uint8), rng.integers(0, classes, batch).astype(np.int32)
 
 
-def kernel_times(steps: Sequence[native.Step], repeats: int = 5) -> tuple[KernelTime, ...]:
-    """Each kernel of a step by itself, the quickest of a few runs, longest first."""
+def kernel_times(steps: Sequence[native.Step], batch: int, repeats: int = 5) -> tuple[KernelTime, ...]:
+    """Each kernel of a step by itself, the quickest of a few runs, longest first.
+
+    Steps built for fewer pictures than the batch has run as often as it needs them.
+    """
     totals: dict[str, list[float]] = {}
     for step in steps:
         program = native.Program([step])  # keeps its workspace; a single call may give it back
         took = min(seconds(program.run) for _ in range(repeats))
         spent = native.cost(step)
         total = totals.setdefault(step.kernel, [0.0, 0.0, 0.0, 0.0])
-        for i, value in enumerate((1.0, took, spent.flops, spent.num_bytes)):
+        runs = batch / step.batch if step.batch > 0 else 1
+        for i, value in enumerate((1.0, runs * took, runs * spent.flops, runs * spent.num_bytes)):
             total[i] += value
     times = [
         KernelTime(kernel, int(count), 1e3 * took, flops / took / 1e9, num_bytes / took / 1e9)

@@ -2,8 +2,8 @@
 
 `lowering` walks the layers, `patterns` holds the table of what runs natively and together, `lowered` says what a
 lowered pattern is, `folding` takes batch norm into the weights before it, `feed` brings batches in, `loss` and `update`
-end a step, `work` joins consecutive native steps to programs, and `plans` puts it together; `memory` asks them what
-they take; `base` finds what nothing trained feeds.
+end a step, `sub_batches` lets large maps go through a few pictures at a time, `work` joins consecutive native steps to
+programs, and `plans` puts it together; `memory` asks them what they take; `base` finds what nothing trained feeds.
 """
 
 from types import ModuleType as _Module

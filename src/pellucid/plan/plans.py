@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -21,9 +21,9 @@ from pellucid.plan.feed import Feed
 from pellucid.plan.loss import loss_work
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.lowering import backward_work, convolves_directly, lower, strip_head
+from pellucid.plan.sub_batches import area_bytes, lower_in_use, whole
 from pellucid.plan.update import update_work
-from pellucid.plan.work import Sequence as WorkSequence
-from pellucid.plan.work import Work, for_no_batch
+from pellucid.plan.work import Work, WorkSequence, for_no_batch
 
 
 class _Worked:
@@ -48,10 +48,10 @@ class InferencePlan(_Worked):
     def __init__(self, graph: Graph, parameters: FlatParameters, *, capacity: int) -> None:
         self.capacity, self.parameters = capacity, parameters
         self.inputs = aligned_empty((capacity, *graph.input_shape))
-        self._context = _context(graph, parameters, capacity, training=False)
-        lowered = lower(self._context, graph, {INPUT: self.inputs})
-        self.outputs = [lowered[number].y for number in graph.outputs]
-        self._work = WorkSequence(_forward(lowered), fixed_weights=True, prepare=self._context.prepare)
+        used = lower_in_use(graph, self.inputs, partial(_context, graph, parameters, capacity))
+        self._context = used.context
+        self.outputs = [used.values[number] for number in graph.outputs]
+        self._work = WorkSequence(used.work, fixed_weights=True, prepare=self._context.prepare)
         self.memory_bytes = self.inputs.nbytes + self._context.num_bytes + self._work.workspace_bytes
         """Bytes of buffers and workspaces, parameters not counted."""
         self.version = -1
@@ -87,15 +87,13 @@ class EvaluationPlan:
         self, graph: Graph, parameters: FlatParameters, *, loss: Loss, feed: Feed, accuracy: str | None
     ) -> None:
         self.feed = feed
-        self._context = _context(graph, parameters, feed.capacity, training=False)
         body = strip_head(graph, loss.joint_activation)
-        lowered = lower(self._context, body, {INPUT: feed.inputs})
-        self._outputs = lowered[body.output].y
+        used = lower_in_use(body, feed.inputs, partial(_context, graph, parameters, feed.capacity))
+        self._context = used.context
+        self._outputs = used.values[body.output]
         self.totals = new_totals(feed.targets, self._outputs.shape)
         judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
-        self._work = WorkSequence(
-            [*feed.work(), *_forward(lowered), *judge], fixed_weights=True, prepare=self._context.prepare
-        )
+        self._work = WorkSequence([*feed.work(), *used.work, *judge], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation, until
@@ -119,10 +117,10 @@ class FeaturePlan:
 
     def __init__(self, graph: Graph, parameters: FlatParameters, *, feed: Feed) -> None:
         self.feed = feed
-        self._context = _context(graph, parameters, feed.capacity, training=False)
-        lowered = lower(self._context, graph, {INPUT: feed.inputs})
-        self.outputs = lowered[graph.output].y
-        self._work = WorkSequence([*feed.work(), *_forward(lowered)], fixed_weights=True, prepare=self._context.prepare)
+        used = lower_in_use(graph, feed.inputs, partial(_context, graph, parameters, feed.capacity))
+        self._context = used.context
+        self.outputs = used.values[graph.output]
+        self._work = WorkSequence([*feed.work(), *used.work], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
         """Outputs for the next n pictures of the feed; a view that the next run overwrites."""
@@ -152,13 +150,13 @@ class TrainingPlan(_Worked):
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
         self.feed, self.parameters = feed, parameters
         self.control = np.zeros(3)
-        self._context = _context(graph, parameters, feed.capacity, training=True)
+        self._context = _context(graph, parameters, feed.capacity, 0, training=True)
         self._context.counter[0] = seed
         body = strip_head(graph, loss.joint_activation)
         frozen = frozen_nodes(body)
         rest = [number for number in range(len(body.nodes)) if number not in frozen]
         self._frozen, self._version = [body.nodes[number].layer for number in frozen], -1
-        self._base = _context(body, parameters, feed.capacity, training=False)
+        self._base = _context(body, parameters, feed.capacity, area_bytes(body, [whole(body, feed.capacity)]))
         base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
         lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
         logits = lowered[body.output].y
@@ -251,9 +249,10 @@ def _forward(lowered: Mapping[int, Lowered]) -> list[Work]:
     return [work for value in lowered.values() for work in value.forward]
 
 
-def _context(graph: Graph, parameters: FlatParameters, capacity: int, *, training: bool) -> Context:
+def _context(
+    graph: Graph, parameters: FlatParameters, capacity: int, shared: int, *, training: bool = False
+) -> Context:
     # A layer's place in its model: dropout draws by it, whether all layers run here or the last ones alone.
     positions = {layer.name: i if layer.position is None else layer.position for i, layer in enumerate(graph.layers)}
-    largest = 0 if training else max((math.prod(visit.output_shape) for visit in graph.walk()), default=0)
     counter, exact = aligned_zeros((2,), np.uint32), convolves_directly(graph)
-    return Context(capacity, training, parameters, positions, counter, 4 * capacity * largest, exact=exact)
+    return Context(capacity, training, parameters, positions, counter, shared, exact=exact)

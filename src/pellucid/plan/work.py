@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from pellucid.ops import native
+from pellucid.ops.geometry import Array
 
 Call = Callable[[int], object]
 """Work done in Python on the first n pictures of the plan's buffers; an answer of False ends the run."""
 
-Work = native.Step | Call
+
+@dataclass(frozen=True)
+class SubBatches:
+    """Steps built for a few pictures, which run for all, a few at a time: what lies between stays in the cache.
+
+    steps: all native. whole: the arrays of all pictures, of which the steps read and write the first few.
+    """
+
+    steps: Sequence[native.Step]
+    whole: Sequence[Array]
+
+
+Work = native.Step | SubBatches | Call
 
 
 def for_no_batch(steps: list[native.Step]) -> list[Work]:
@@ -23,7 +37,7 @@ def for_no_batch(steps: list[native.Step]) -> list[Work]:
     return [work] if steps else []
 
 
-class Sequence:
+class WorkSequence:
     """Runs work items in order, consecutive native steps in a single call that releases the GIL once.
 
     fixed_weights: no step changes a parameter; `refresh` says that somebody else has. prepare: steps that make
@@ -45,14 +59,17 @@ class Sequence:
         for item in work:
             if isinstance(item, native.Step):
                 pending.append(item)
+                continue
+            self._close(pending)
+            if isinstance(item, SubBatches):
+                self._close(list(item.steps), item.whole)
             else:
-                self._close(pending)
                 self._stages.append(item)
         self._close(pending)
 
-    def _close(self, pending: list[native.Step]) -> None:
+    def _close(self, pending: list[native.Step], whole: Sequence[Array] = ()) -> None:
         if pending:
-            program = native.Program(list(pending), fixed_weights=self._fixed_weights)
+            program = native.Program(list(pending), fixed_weights=self._fixed_weights, whole=whole)
             self.workspace_bytes += program.workspace_bytes
             self._programs.append(program)
             self.steps.extend(pending)

@@ -110,12 +110,14 @@ class Program(_Program):
     (-1 where no step has one).
     fixed_weights: what kernels make of weights, such as packed copies, is kept from run to run; `refresh` says that
     the weights have changed.
+    whole: arrays of more pictures than the steps were built for, which read or write their first ones: then `batch` is
+    as many, and all steps run for the first pictures, then all for the next.
     """
 
-    def __init__(self, steps: Sequence[Step], *, fixed_weights: bool = False) -> None:
+    def __init__(self, steps: Sequence[Step], *, fixed_weights: bool = False, whole: Sequence[object] = ()) -> None:
         if not available:
             raise BackendError(f"no compiled kernels: {reason}")
-        super().__init__(list(steps), fixed_weights)
+        super().__init__(list(steps), fixed_weights, list(whole))
 
     def run(self, n: int | None = None) -> bool:
         """True if every step ran; False if `stop_unless_finite` ended the program.
