@@ -87,6 +87,8 @@ def typical(op: Op, letters: dict[str, Shape]) -> Build:
         letters = {**letters, "OH": (height * values["factors"][0],), "OW": (width * values["factors"][1],)}
     elif "mode" in values:
         letters = {**letters, "OH": (height + sum(values["padding"][0]),), "OW": (width + sum(values["padding"][1]),)}
+    elif op.name.startswith("conv2d_norm"):  # what it takes: 1x1, and whole vectors of channels
+        letters = {**letters, "KH": (1,), "KW": (1,), "C": (16,), "(C / GROUPS)": (16,)}
     fields = signatures()[op.kernel].arrays
     names = {name: op.fields.get(name, name) for name in op.arrays if values.get(name)}
     shapes = {

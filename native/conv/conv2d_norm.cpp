@@ -14,8 +14,9 @@ namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 constexpr int64_t kFar = 4 << 20;  // floats of a map that lies in no cache
-constexpr int64_t kBlockBytes = 256 << 10, kFarBytes = 96 << 10;  // of a block's pixels on the wider side
-constexpr int64_t kLeastPixels = 48, kMostPixels = 512;
+constexpr int64_t kBlockBytes = 384 << 10, kFarBytes = 96 << 10;  // of a block's pixels on the wider side
+constexpr int64_t kLeastPixels = 48, kGoodPixels = 96, kMostPixels = 512;
+constexpr int64_t kFewBytes = 2 << 20;  // of shards of a kernel's gradient: more cost more than they share out better
 
 struct Blocks {
     int64_t pixels, size, count, shards;  // of all pictures; of a block
@@ -27,7 +28,8 @@ struct Blocks {
 Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
     const bool far = pixels * channels > kFar;
     const int64_t bytes = far ? kFarBytes : kBlockBytes;
-    const int64_t size = at_most(at_least(bytes / (4 * channels), kLeastPixels), kMostPixels);
+    const int64_t shared = at_least(ceil_div(pixels, kTasks / 2), kLeastPixels);  // several blocks even of few pixels
+    const int64_t size = at_most(at_least(bytes / (4 * channels), kGoodPixels), at_most(shared, kMostPixels));
     const int64_t count = ceil_div(pixels, size);
     return {pixels, size, count, at_most(shards, count), far};
 }
@@ -181,7 +183,8 @@ struct BackwardPlan {
 };
 
 BackwardPlan backward_plan(const Conv2dNormBackward& a, Memory& memory) {
-    const int64_t size = a.C * a.O, most = at_most(at_least(kShardBytes / (4 * size), 1), kShards);
+    const int64_t size = a.C * a.O, shards = at_most(at_least(kFewBytes / (4 * size), kTasks / 2), kTasks);
+    const int64_t most = at_most(at_least(kShardBytes / (4 * size), 1), shards);
     BackwardPlan p;
     p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), most);
     p.front = front_of(a, memory);

@@ -54,9 +54,9 @@ _TAKEN = {"x_dgamma": (144,), "x_dbeta": (144,)}
     flops=CONVOLUTION_FLOPS,
     refuse=_in_part,
     typical=[
+        call("16 x 56x56x144, 1x1, 24", **_NARROW),
         call("16 x 56x56x144, depthwise 3x3", **_ALONE, **_MEASURED),
         call("16 x 56x56x24, 1x1, 144", **_WIDE, **_MEASURED),
-        call("16 x 56x56x144, 1x1, 24", **_NARROW),
     ],
 )
 def conv2d_norm(
@@ -94,9 +94,9 @@ def conv2d_norm(
     flops="4 * N * OH * OW * O * KH * KW * (C / GROUPS)",
     refuse=_in_part,
     typical=[
+        call("16 x 56x56x144, 1x1, 24", dkernel=(1, 1, 144, 24), dx=WIDE_MAP, **_NARROW, **_TAKEN),
         call("16 x 56x56x144, depthwise 3x3", dkernel=(3, 3, 1, 144), dx=WIDE_MAP, **_ALONE, **_BACK, **_TAKEN),
         call("16 x 56x56x24, 1x1, 144", dkernel=(1, 1, 24, 144), dx=(*WIDE_MAP[:-1], 24), **_WIDE, **_BACK),
-        call("16 x 56x56x144, 1x1, 24", dkernel=(1, 1, 144, 24), dx=WIDE_MAP, **_NARROW, **_TAKEN),
     ],
 )
 def conv2d_norm_backward(
