@@ -80,7 +80,11 @@ void multiply(int64_t m, const float** rows, float** out, int64_t depth, const i
         for (t.column = 0; t.column < columns; t.column += t.columns) {
             t.columns = next_columns(columns - t.column);
             t.panel = packed + t.column * depth + k * panel_width(t.columns);
-            multiply_panel(m, rows, out, t, [&](float* const*, int64_t) { ahead.fetch(); });
+            multiply_panel(m, rows, out, t, [&](float* const* to, int64_t r) {
+                for (int64_t i = 0; i < r; ++i)
+                    for (int64_t c = 0; c < t.columns; c += Ahead::kLine) __builtin_prefetch(to[i] + t.column + c, 1);
+                ahead.fetch();
+            });
         }
     }
 }
