@@ -18,7 +18,16 @@ import pellucid
 from pellucid import schedules, zoo
 from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
 from pellucid.runs.pretrained import two_stages
-from pellucid.train import BatchEnded, EpochEnded, Event, FeaturesComputed, FineTuningStarted, Stop, TrainConfig
+from pellucid.train import (
+    BatchEnded,
+    EpochEnded,
+    Event,
+    FeaturesComputed,
+    FineTuningStarted,
+    Stop,
+    TrainConfig,
+    TrainingStarted,
+)
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -64,7 +73,7 @@ def test_one_command_from_a_folder_to_a_judged_model(
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in log] == ["start", "epoch", "epoch", "fine-tuning", "epoch", "epoch", "end"]
     rates = [entry["learning_rate"] for entry in log if entry["event"] == "epoch"]
-    assert max(rates[2:]) <= 3e-4 < max(rates[:2]) <= 3e-3
+    assert max(rates[2:]) <= 1.01e-4 < max(rates[:2]) <= 3e-3
 
     before, last = zoo.mobilenet_v2(weights="imagenet"), pellucid.load(out / "last.safetensors")
     assert last.class_names == ("blue", "red") and last.preprocessing.resize == "center"
@@ -113,6 +122,24 @@ def test_a_run_stopped_in_any_stage_ends_with_the_same_bits(
     for file in ("last.safetensors", "model.safetensors"):
         one, other = (pellucid.load(tmp_path / name / file) for name in ("whole", "stopped"))
         assert all(np.array_equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
+
+
+def test_fine_tuning_begins_with_fresh_moments(stand_in: Path, photos: Path, tmp_path: Path) -> None:
+    """So Adam moves no weight by more than the learning rate, a thirtieth of the head's, in its first step."""
+    models: list[Any] = []
+    seen: dict[type, Any] = {}
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TrainingStarted):
+            models.append(event.model)
+        tuned = isinstance(event, BatchEnded) and event.epoch == 10
+        if tuned or isinstance(event, FineTuningStarted):
+            seen.setdefault(type(event), models[0].parameters.vector.copy())
+
+    given: dict[str, Any] = {**SMALL, "epochs": 10, "fine_tune": 1, "settings": {"schedule": None}}
+    pellucid.train_run(**given, data=photos, out=tmp_path / "run", callbacks=watch)
+    moved = np.abs(seen[BatchEnded] - seen[FineTuningStarted]).max()
+    np.testing.assert_allclose(moved, 1e-4, rtol=0.01)
 
 
 def test_more_epochs_fine_tune_on(stand_in: Path, photos: Path, tmp_path: Path) -> None:

@@ -145,7 +145,10 @@ class TrainingPlan(_Worked):
         feed: Feed,
         seed: int,
         accuracy: str | None,
+        begun: int = 0,
     ) -> None:
+        """begun: the step at which the optimizer's moments were zeros."""
+        self.begun = begun
         if not parameters.gradients.size:
             raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
         self.feed, self.parameters = feed, parameters
@@ -190,7 +193,7 @@ class TrainingPlan(_Worked):
         self._prepare()
         self._context.counter[1] = step
         self.control[RATE] = learning_rate
-        self.control[STEP] = step + 1
+        self.control[STEP] = step + 1 - self.begun
         self.control[GRADIENT_SCALE] = 1
         return self._work.run(n)
 
@@ -222,7 +225,7 @@ class TrainingPlan(_Worked):
         counters = np.empty((count, 2), np.uint32)
         counters[:, 0], counters[:, 1] = self._context.counter[0], steps
         control = np.ones((count, 3))
-        control[:, RATE], control[:, STEP] = learning_rates, steps + 1
+        control[:, RATE], control[:, STEP] = learning_rates, steps + 1 - self.begun
         cursors = np.arange(position, position + count * n, n, dtype=np.int64)
         totals = np.zeros((count, len(self.totals)))
         before: list[tuple[Array, Array]] = [(cursor, cursors) for cursor in self.feed.cursors]

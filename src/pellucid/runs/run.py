@@ -102,7 +102,7 @@ def train_run(
     so many epochs without a better one. weights: a run, or a file, whose weights it begins with. pretrained: a network
     whose weights for ImageNet are published, by name; True: `model`, or efficientnet-lite0. A new head is trained on
     what these give for the pictures, `epochs` epochs, and then all layers on augmented pictures, `fine_tune` epochs
-    more, with a tenth of the learning rate and batch norm as it is; where nothing is said, both go by the number of
+    more, with a thirtieth of the rate and batch norm as it is; where nothing is said, both go by the number of
     pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
     runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DATA, MODEL, FOLDER_MODEL, MASKS_MODEL, RESIZE = "digits", "simple-convnet", "photo-net", "unet", "crop"
 """What is trained on what, and how pictures of other shapes are fitted, where nothing is said."""
 
-FINE_TUNE_RATE = 0.1
+FINE_TUNE_RATE = 1 / 30
 """The learning rate of fine-tuning, as a share of the head's."""
 
 NOT_MIRRORED = ("digits", "mnist")

@@ -22,11 +22,12 @@ those of a million photographs, to which all other weights are fitted, would be 
 
 
 def training_plan(
-    model: Trainable, feed: Feed, *, seed: int, accuracy: str | None, graph: Graph | None = None
+    model: Trainable, feed: Feed, *, seed: int, accuracy: str | None, graph: Graph | None = None, begun: int = 0
 ) -> TrainingPlan:
     """The step that a compiled model takes; makes the optimizer's slots where they are missing.
 
-    graph: the last layers alone, where the feed holds what goes into them. Default: all.
+    graph: the last layers alone, where the feed holds what goes into them. Default: all. begun: the step at which the
+    moments were zeros.
     """
     model.prepare_slots()
     return TrainingPlan(
@@ -38,6 +39,7 @@ def training_plan(
         feed=feed,
         seed=seed,
         accuracy=accuracy,
+        begun=begun,
     )
 
 
@@ -72,12 +74,15 @@ class Staging:
         self.accuracy = accuracy_kind(self.model.loss.joint_activation, self.examples.targets)
         """What counts as right."""
         self._base: object = None
+        self._begun = 0
         self._enter(self._everything(self.augment))
 
     def make_plan(self) -> TrainingPlan:
         """A plan for the steps as they are now."""
         feed = self.feeder.make_feed(self.model)
-        return training_plan(self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph)
+        return training_plan(
+            self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph, begun=self._begun
+        )
 
     def renewed(self, plan: TrainingPlan, epoch: int, tell: Callable[[Event], object]) -> TrainingPlan:
         """The plan for an epoch: the one there is, as long as nobody froze, thawed or changed a layer.
@@ -85,11 +90,13 @@ class Staging:
         tell: hands an event to whoever listens.
         """
         if self.config.fine_tunes(epoch):
+            self._begun = self.config.frozen_epochs * len(self.feeder)
             for layer in self.model.layers:
                 layer.trainable = layer.role != KEPT_FROZEN
         parameters = self.model.parameters  # laid out anew after such a change
         changed = self._renew(epoch, tell)
-        return self.make_plan() if changed or parameters is not plan.parameters else plan
+        same = not changed and parameters is plan.parameters and self._begun == plan.begun
+        return plan if same else self.make_plan()
 
     def _renew(self, epoch: int, tell: Callable[[Event], object]) -> bool:
         """Keep what the frozen first layers give, or let go of what they no longer do; whether anything changed."""

@@ -104,6 +104,8 @@ class Trainer:
                 self._insist(EpochStarted(state.epoch))
                 plan = self._staging.renewed(plan, state.epoch, self._insist)
                 if (state.epoch, state.batch) == (self.config.fine_tune_from, 0):
+                    for moment in state.optimizer.slots.values():  # of the head, which has come to rest
+                        moment[...] = 0
                     self._insist(self._fine_tuning(plan))
                 plan.totals[:] = state.totals
                 state.totals = plan.totals
