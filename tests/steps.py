@@ -148,6 +148,9 @@ CONVOLUTIONS: Variants = {
         {"dx": (9, 13, 17, 36), "kernel": (3, 2, 18, 16), "strides": (2, 3), "padding": ((1, 1), (2, 0)),
          "dilation": (2, 1), "groups": 2},
     ),
+    "conv2d_backward_input_addend": (
+        "conv2d_backward_input", {"dx": (9, 13, 17, 36), "kernel": (3, 3, 36, 45), "addend": (9, 13, 17, 36), **SAME3},
+    ),
     "conv2d_few_channels_backward_input": (
         "conv2d_backward_input", {"dx": (9, 14, 15, 6), "kernel": (5, 5, 6, 16), **VALID},
     ),

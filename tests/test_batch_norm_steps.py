@@ -97,7 +97,7 @@ def test_an_activation_needs_its_result() -> None:
 
 @needs_kernels
 def test_residual_blocks_train_without_steps_between() -> None:
-    """Activations and sums are part of batch norm; but where a shortcut is read twice its gradients are added."""
+    """Activations and sums are part of batch norm; gradients of what is read twice are added by a convolution's."""
     model = zoo.resnet20((8, 8, 3), blocks=1)
     model.compile("sgd", "sparse_categorical_crossentropy")
     pictures, labels = np.zeros((4, 8, 8, 3), np.float32), np.zeros(4, np.int32)
@@ -107,5 +107,4 @@ def test_residual_blocks_train_without_steps_between() -> None:
     kernels = [step.kernel for step in plan.steps]
     norms = sum(isinstance(layer, layers.BatchNorm) for layer in model.layers)
     assert kernels.count("batch_norm") == kernels.count("batch_norm_backward") == norms
-    assert not {"activation", "activation_backward"} & set(kernels)
-    assert kernels.count("add") == 3
+    assert not {"activation", "activation_backward", "add"} & set(kernels)

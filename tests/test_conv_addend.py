@@ -1,4 +1,7 @@
-"""Convolution + addend + activation as one step: what three give, by every algorithm, and what the twin does."""
+"""Convolution + addend + activation as one step: what three give, by every algorithm, and what the twin does.
+
+The gradient of the input likewise, + the gradient by another way.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from test_winograd import SHAPES
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.ops.reference.conv import conv2d as twin
+from pellucid.ops.reference.conv import conv2d_backward_input as input_twin
 
 KINDS = ("linear", "relu", "leaky_relu", "tanh")
 
@@ -56,6 +60,37 @@ def test_a_picture_computed_again_is_added_to_once() -> None:
     twin(x, kernel, bias, wanted, **c.options, activation="relu", addend=addend)
     np.testing.assert_allclose(y[1], wanted[1], rtol=1e-4, atol=2)
     np.testing.assert_allclose(y[[0, 2]], wanted[[0, 2]], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.skipif(not native.available, reason="the kernels are not built")
+@pytest.mark.parametrize("c", [*CONVS, *SHAPES], ids=lambda c: c.name)
+def test_a_gradient_is_added_as_by_a_step_of_its_own(c: Conv) -> None:
+    _, kernel, _, dy = arguments(c)
+    addend, twins = normal(np.random.default_rng(7), c.x), np.empty(c.x, np.float32)
+    for algorithm in algorithms(c):
+        one, two = (np.full(c.x, np.nan, np.float32) for _ in range(2))
+        options: dict[str, Any] = {**c.options, "algorithm": algorithm}
+        native.run(native.conv2d_backward_input(dy, kernel, two, **options))
+        native.run(native.add(addend, two))
+        native.run(native.conv2d_backward_input(dy, kernel, one, **options, addend=addend))
+        np.testing.assert_array_equal(one, two)
+    input_twin(dy, kernel, two, **c.options)
+    input_twin(dy, kernel, twins, **c.options, addend=addend)
+    np.testing.assert_array_equal(twins, two + addend)
+
+
+@pytest.mark.skipif(not native.available, reason="the kernels are not built")
+def test_a_gradient_computed_again_is_added_to_once() -> None:
+    c = Conv("range", (3, 9, 8, 16), (3, 3), 24, padding=SAME3)
+    _, kernel, _, dy = arguments(c)
+    dy[1, 4, 4, 2] = 1e6
+    addend, dx, wanted = normal(np.random.default_rng(7), c.x), np.empty(c.x, np.float32), np.empty(c.x, np.float32)
+    before = native.recomputed()
+    native.run(native.conv2d_backward_input(dy, kernel, dx, **c.options, algorithm="winograd", addend=addend))
+    assert native.recomputed() == before + 1
+    input_twin(dy, kernel, wanted, **c.options, addend=addend)
+    np.testing.assert_allclose(dx[1], wanted[1], rtol=1e-4, atol=2)
+    np.testing.assert_allclose(dx[[0, 2]], wanted[[0, 2]], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

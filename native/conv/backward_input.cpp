@@ -152,7 +152,11 @@ void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& aren
     product.columns = p.columns;
     product.accumulate = false;
     product.epilogue = {nullptr, kLinear, 0.0f};
-    multiply(product, p.panels * share / p.shares, p.panels * (share + 1) / p.shares);
+    const int64_t j0 = p.panels * share / p.shares, j1 = p.panels * (share + 1) / p.shares, c = j0 * kWide;
+    multiply(product, j0, j1);
+    for (int64_t i = 0; a.addend && i < m; i += width)
+        activate_rows(to[i] + c, a.addend + (to[i] - a.dx) + c, width, at_most(j1 * kWide, p.columns) - c, a.SW * a.C,
+                      kLinear, {});
 }
 
 void backward_input(const Conv2dBackwardInput& a, const Plan& p) {

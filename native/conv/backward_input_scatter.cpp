@@ -162,6 +162,7 @@ void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& aren
         else
             for (int64_t x = 0; x < a.W; ++x)
                 memcpy(to + x * a.C, from + x * p.columns, size_t(p.columns) * sizeof(float));
+        if (a.addend) activate_rows(to, a.addend + (to - a.dx), a.W, p.columns, a.C, kLinear, {});
     }
 }
 

@@ -38,7 +38,7 @@ Sweep sweep_of(const Conv2d& a) {
             a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, a.ACTIVATION, numbers_of(a)};
 }
 Sweep sweep_of(const Conv2dBackwardInput& a) {
-    return {a.dy, a.kernel, nullptr, nullptr, a.dx, true, a.N, a.OH, a.OW, a.H, a.W, a.C, a.O / a.C, a.KH, a.KW,
+    return {a.dy, a.kernel, nullptr, a.addend, a.dx, true, a.N, a.OH, a.OW, a.H, a.W, a.C, a.O / a.C, a.KH, a.KW,
             a.SH, a.SW, a.DH, a.DW, a.TOP, a.LEFT, kLinear, {}};
 }
 
@@ -154,7 +154,7 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
             sweep.streams = !fetched ? 0 : s.SH == 2 && !s.back && next > 0 ? 2 : 1;
             for (int64_t i = 0; i < sweep.streams; ++i)
                 sweep.ahead[i] = {row_at(next - i), pixel, s.back ? 1.0 / double(s.SW) : double(s.SW)};
-            sweep_row(sweep, t, out, addend);
+            sweep_row(sweep, t, out, summed ? nullptr : addend);
             if (runs_behind(s.activation, s.numbers))
                 for (int64_t x = 0; x < s.OW; ++x)
                     activate_span(out + x * t.stride, filters, s.activation, s.numbers);
@@ -172,7 +172,7 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
                     }
                 }
                 t.out = out + x * t.stride;
-                t.addend = addend ? addend + x * t.stride : nullptr;
+                t.addend = addend && !summed ? addend + x * t.stride : nullptr;
                 one_result(t);
             }
         }
@@ -182,7 +182,7 @@ void run_band(const Plan& p, int64_t task, Arena& arena) {
             for (int64_t c = 0; c < channels; ++c) {
                 float sum = 0;
                 for (int64_t m = 0; m < s.M; ++m) sum += sums[x * filters + c * s.M + m];
-                dx[x * s.C + c] = sum;
+                dx[x * s.C + c] = addend ? sum + addend[x * s.C + c] : sum;
             }
     }
 }

@@ -26,7 +26,8 @@
     PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \
-    ARRAY(float, dx, N * H * W * C) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
+    ARRAY(float, dx, N * H * W * C) ARRAY(const float, addend, maybe(N * H * W * C)) PELLUCID_CONV_SIZES(SIZE)        \
+    SIZE(ALGORITHM)
 #define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * OH * OW * O)                                      \
     ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)

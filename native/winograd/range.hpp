@@ -168,6 +168,7 @@ inline bool only_picture(Conv2d& a, int64_t n) {
 inline bool only_picture(Conv2dBackwardInput& a, int64_t n) {
     a.dy += n * a.OH * a.OW * a.O;
     a.dx += n * a.H * a.W * a.C;
+    if (a.addend) a.addend += n * a.H * a.W * a.C;
     a.N = 1;
     return true;
 }

@@ -84,7 +84,9 @@ Work work_of(const Conv2dPool& a, int64_t g) {
     return w;
 }
 Work work_of(const Conv2dBackwardInput& a, int64_t g) {
-    return input_work(a, windows_of(a.dy, a.N, a.OH, a.OW, a.O / a.GROUPS, a.GROUPS, g), g);
+    Work w = input_work(a, windows_of(a.dy, a.N, a.OH, a.OW, a.O / a.GROUPS, a.GROUPS, g), g);
+    w.out.addend = a.addend ? a.addend + g * (a.C / a.GROUPS) : nullptr;
+    return w;
 }
 Work work_of(const Conv2dPoolBackwardInput& a, int64_t g) {
     return input_work(a, unpooled_windows(a, g), g);

@@ -40,11 +40,11 @@ def lower_separable_conv2d(
     if node is None:
         return None
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+    def backward(dy: Array, dx: Array | None, addend: Array | None = None) -> Sequence[Work]:
         if dkernel is None and dx is None:
             return node.backward(dy, None)
         dd = context.buffer(d.shape)
-        return [*node.backward(dy, dd), *back_through(x, kernel, dd, dkernel, dx, settings)]
+        return [*node.backward(dy, dd), *back_through(x, kernel, dd, dkernel, dx, settings, addend)]
 
     step = native.conv2d(x, kernel, None, d, **settings)
     return replace(node, forward=(step, *node.forward), backward=backward)
@@ -81,26 +81,32 @@ def convolve(
     apart = context.training and kind in ops.READ_INPUT
     y = z = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+    def backward(dy: Array, dx: Array | None, addend: Array | None = None) -> Sequence[Work]:
         work: list[Work] = []
         if kind != "linear":
             work.append(native.activation_backward(dy, z, dy, kind, **numbers))
         dbias = context.gradient(conv, "bias")
         if dbias is not None:
             work.append(native.bias_backward(dy, dbias))
-        return [*work, *back_through(x, kernel, dy, dkernel, dx, settings)]
+        return [*work, *back_through(x, kernel, dy, dkernel, dx, settings, addend)]
 
     inside = "linear" if apart else kind
     forward = [native.conv2d(x, kernel, bias, z, activation=inside, **numbers, addend=addend, **settings)]
     if apart:  # the gradient reads the sums
         y = context.output(z.shape[1:])
         forward.append(native.activation(z, y, kind, **numbers))
-    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart)
+    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart, adds=True)
 
 
 def back_through(
-    x: Array, kernel: Array, dy: Array, dkernel: Array | None, dx: Array | None, settings: Convolution
+    x: Array,
+    kernel: Array,
+    dy: Array,
+    dkernel: Array | None,
+    dx: Array | None,
+    settings: Convolution,
+    addend: Array | None = None,
 ) -> list[Work]:
-    """From the gradient of a convolution's sums to those of its kernel and of x, where they are wanted."""
+    """From the gradient of a convolution's sums to those of its kernel and of x (+ addend), where they are wanted."""
     work: list[Work] = [] if dkernel is None else [native.conv2d_backward_kernel(x, dy, dkernel, **settings)]
-    return work if dx is None else [*work, native.conv2d_backward_input(dy, kernel, dx, **settings)]
+    return work if dx is None else [*work, native.conv2d_backward_input(dy, kernel, dx, addend=addend, **settings)]

@@ -35,8 +35,9 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into the first dx where it lies. reads: the numbers of the graph's nodes that it is made from. inner: numbers of
-    the largest gradient between its own layers that backward takes an area for.
+    dy into the first dx where it lies. adds: backward takes `addend`, another gradient that is added to its one dx.
+    reads: the numbers of the graph's nodes that it is made from. inner: numbers of the largest gradient between its own
+    layers that backward takes an area for.
     """
 
     layers: tuple[Layer, ...]
@@ -45,6 +46,7 @@ class Lowered:
     backward: Backward = _no_backward
     needs_output: bool = False
     in_place: bool = False
+    adds: bool = False
     reads: tuple[int, ...] = ()
     inner: int = 0
 

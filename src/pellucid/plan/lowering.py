@@ -73,7 +73,7 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
     """The way back: from the gradient of the last output to every trainable parameter, and no further.
 
     A gradient between layers lies in an area of its own until it has been passed on. Those of a value that several
-    layers read are added, the last reader's first.
+    layers read are added, the last reader's first, where the pattern can by the step that makes the next one.
     """
     trained = graph.trained()
     shapes = {number: value.y.shape for number, value in lowered.items()}
@@ -96,8 +96,10 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
                 dx = context.gradient_area(shapes[i], dy)
                 context.waiting.append(dx)
             passed.append(dx)
+        adds = value.adds and passed[0] is not None and value.reads[0] in gradients
+        other = {"addend": gradients.pop(value.reads[0])} if adds else {}
         with native.direct_convolution(context.exact):
-            work.extend(value.backward(dy, *passed))
+            work.extend(value.backward(dy, *passed, **other))
         for i, dx in zip(value.reads, passed, strict=True):
             if dx is None or not wanted[i]:
                 continue

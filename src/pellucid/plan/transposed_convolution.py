@@ -31,7 +31,7 @@ def lower_conv2d_transpose(context: Context, layers: tuple[Layer, ...], before: 
     if kind != "linear":
         forward.append(native.activation(z, y, kind, **numbers))
 
-    def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
+    def backward(dy: Array, dx: Array | None, addend: Array | None = None) -> Sequence[Work]:
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
         work: list[Work] = [] if kind == "linear" else [native.activation_backward(dy, z, dy, kind, **numbers)]
         if dbias is not None:
@@ -39,7 +39,7 @@ def lower_conv2d_transpose(context: Context, layers: tuple[Layer, ...], before: 
         if dkernel is not None:
             work.append(native.conv2d_backward_kernel(dy, x, dkernel, **settings))
         if dx is not None:
-            work.append(native.conv2d(dy, kernel, None, dx, **settings))
+            work.append(native.conv2d(dy, kernel, None, dx, addend=addend, **settings))
         return work
 
-    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart)
+    return Lowered(layers, y, forward, backward, needs_output=kind != "linear" and not apart, adds=True)

@@ -99,13 +99,25 @@ def conv2d(
     flops=CONVOLUTION_FLOPS,
     typical=[
         call("16 x 56x56x64, 3x3, 64", dx=MAP, kernel=(3, 3, 64, 64), **SAME3),
+        call("the same + addend", dx=MAP, kernel=(3, 3, 64, 64), addend=MAP, **SAME3),
         call("16 x 56x56x144, depthwise 3x3", dx=WIDE_MAP, kernel=(3, 3, 1, 144), groups=144, **SAME3),
     ],
 )
 def conv2d_backward_input(
-    dy: Array, kernel: Array, dx: Array, *, strides: Pair, padding: Pads, dilation: Pair = (1, 1), groups: int = 1
+    dy: Array,
+    kernel: Array,
+    dx: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    addend: Array | None = None,
 ) -> None:
-    """dx = the rows dy @ kernel^T, each tap added back to the pixel it came from (col2im)."""
+    """dx = the rows dy @ kernel^T, each tap added back to the pixel it came from (col2im).
+
+    addend: added to that, like dx: the gradient by another way.
+    """
     kh, kw, cg, o = kernel.shape
     _, oh, ow, _ = dy.shape
     og = o // groups
@@ -122,6 +134,8 @@ def conv2d_backward_input(
                     target = tap(dsource, (a * dilation[0], b * dilation[1]), (oh, ow), strides)
                     target[..., g * cg : (g + 1) * cg] += dwindows[:, :, :, a, b]
         dx[block] = dsource[:, top : top + h, left : left + w]
+    if addend is not None:
+        dx += addend
 
 
 @op(
