@@ -55,7 +55,7 @@ def test_one_step_gives_what_each_by_itself_does(shape: Shape, kind: str, added:
     np.testing.assert_allclose(y, wanted, rtol=3e-7 if kind == "tanh" else 0, atol=0)
     np.testing.assert_array_equal((mean, variance), statistics)
 
-    through, daddend = np.empty_like(y), np.empty_like(y)
+    through, daddend = np.empty_like(y), np.zeros_like(y)
     native.run(native.activation_backward(a["dy"], y, through, kind, slope=0.3))
     apart = taken_back(a, through, mean, variance)
     known: dict[str, Any] = {"y": y, "daddend": daddend} if added else {"beta": a["beta"]}
@@ -63,6 +63,31 @@ def test_one_step_gives_what_each_by_itself_does(shape: Shape, kind: str, added:
     for one, other in zip([*together, daddend], [*apart, through] if added else [*apart, daddend], strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6 * scale if kind == "tanh" else 0)
+
+
+@needs_kernels
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("added", [False, True])
+def test_back_where_the_gradient_lies(shape: Shape, kind: str, added: bool) -> None:
+    """The same bits where dx, or the gradient of what was added, overwrites dy."""
+    a = arguments(shape)
+    options: dict[str, Any] = {"activation": kind, "slope": 0.3, "epsilon": 1e-3}
+    y, mean, variance = np.empty_like(a["x"]), np.empty_like(a["gamma"]), np.empty_like(a["gamma"])
+    addend = a["addend"] if added else None
+    native.run(native.batch_norm(a["x"], a["gamma"], a["beta"], y, mean, variance, addend=addend, **options))
+    found = []
+    for over in (False, True):
+        dy = a["dy"].copy()
+        free = np.full_like(dy, np.nan), np.full_like(dy, np.nan)
+        dx = dy if over and not added else free[0]
+        daddend = dy if over and added else free[1]
+        known: dict[str, Any] = {"y": y, "daddend": daddend} if added else {"beta": a["beta"]}
+        sums = np.empty_like(mean), np.empty_like(mean)
+        native.run(native.batch_norm_backward(dy, a["x"], a["gamma"], mean, variance, dx, *sums, **known, **options))
+        found.append((dx, daddend, *sums))
+    for apart, there in zip(*found, strict=True):
+        np.testing.assert_array_equal(apart, there)
 
 
 @needs_kernels

@@ -29,7 +29,8 @@ void clear(const ChannelTables& t, int64_t channels) {
 
 constexpr int64_t kRowsTogether = 8;
 
-// Rows first .. last - 1: column(c) gives f(at, lanes) for the vectors of a column, what belongs to it in registers.
+// Rows first .. last - 1: column(c) gives f(at, lanes, done) for the vectors of a column, what belongs to it in
+// registers. done: lanes at the beginning that another column has dealt with.
 template <typename Column>
 PELLUCID_INLINE void each_row(int64_t first, int64_t last, int64_t columns, const Column& column) {
     for (int64_t i = first; i < last; i += kRowsTogether)
@@ -37,7 +38,7 @@ PELLUCID_INLINE void each_row(int64_t first, int64_t last, int64_t columns, cons
             const int64_t c = vector_start(c0, columns), lanes = at_most(columns - c, V);
             const auto f = column(c);
             const int64_t end = at_most(i + kRowsTogether, last);
-            for (int64_t row = i; row < end; ++row) f(row * columns + c, lanes);
+            for (int64_t row = i; row < end; ++row) f(row * columns + c, lanes, c0 - c);
         }
 }
 template <typename Column>
@@ -46,6 +47,11 @@ void each_row_of_all(int64_t rows, int64_t columns, const Column& column) {
     parallel_for(ceil_div(rows, block), 3.0 * double(rows * columns), [=](int64_t task) {
         each_row(task * block, at_most((task + 1) * block, rows), columns, column);
     });
+}
+
+// Where what was read may lie: lanes that are done already stay.
+PELLUCID_INLINE void store_over(float* p, vf v, int64_t lanes, int64_t done) {
+    store_lanes(p, done ? select(first_lanes_mask(done), load(p), v) : v, lanes);
 }
 
 // with(KIND as a type) where it is usual behind batch norm; of the others it is known when they run.
@@ -65,7 +71,7 @@ void transform(const float* x, const float* addend, float* y, const ChannelTable
     with_usual(kind, [&](auto known) {
         each_row_of_all(rows, columns, [=](int64_t c) {
             const vf centre = load(t.centre + c), slope = load(t.slope + c), shift = load(t.shift + c);
-            return [=](int64_t at, int64_t lanes) {
+            return [=](int64_t at, int64_t lanes, int64_t) {
                 vf v = (load_lanes(x + at, lanes) - centre) * slope + shift;
                 if (addend) v += load_lanes(addend + at, lanes);
                 store_lanes(y + at, activated(v, known.value, numbers), lanes);
@@ -150,7 +156,8 @@ void run_batch_norm_inference(const BatchNormInference& a, const ChannelTables& 
 }
 
 // dx = gamma * inv * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * inv, dy as it comes through the
-// activation; where that is the gradient of what was added too, it is written, and read again.
+// activation; where that is the gradient of what was added too, it is written, and read again. dx or daddend may lie
+// where dy does.
 template <typename Known>
 void batch_norm_backward(const BatchNormBackward& a, const ChannelTables& t, Known kind) {
     const int64_t rows = a.N * a.INNER, width = round_up(a.C, V), C = a.C;
@@ -163,7 +170,9 @@ void batch_norm_backward(const BatchNormBackward& a, const ChannelTables& t, Kno
                                   : reduce_rows(GradientsThrough<Linear>{written, C}, rows, C, t.sums, true,
                                                 [=](int64_t first, int64_t last) {
         each_row(first, last, C, [=](int64_t c) {
-            return [=](int64_t at, int64_t lanes) { store_lanes(daddend + at, through(at, c, lanes), lanes); };
+            return [=](int64_t at, int64_t lanes, int64_t done) {
+                store_over(daddend + at, through(at, c, lanes), lanes, done);
+            };
         });
     });
     for (int64_t c = 0; c < C; ++c) {
@@ -178,9 +187,9 @@ void batch_norm_backward(const BatchNormBackward& a, const ChannelTables& t, Kno
     const auto pass = [=](auto from) {
         each_row_of_all(rows, C, [=](int64_t c) {
             const vf mean = load(t.mean + c), slope = load(t.slope + c), back = load(t.back + c), pull = load(t.pull + c);
-            return [=](int64_t at, int64_t lanes) {
+            return [=](int64_t at, int64_t lanes, int64_t done) {
                 const vf v = (from(at, c, lanes) - mean) * slope + back;
-                store_lanes(dx + at, v - load_lanes(from.x + at, lanes) * pull, lanes);
+                store_over(dx + at, v - load_lanes(from.x + at, lanes) * pull, lanes, done);
             };
         });
     };

@@ -35,7 +35,7 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into the first dx where it lies. adds: backward takes `addend`, another gradient that is added to its one dx.
+    dy into the last dx where it lies. adds: backward takes `addend`, another gradient that is added to its one dx.
     reads: the numbers of the graph's nodes that it is made from. inner: numbers of the largest gradient between its own
     layers that backward takes an area for.
     """

@@ -87,15 +87,14 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
             continue
         dy = gradients.pop(number)
         context.waiting = list(gradients.values())
-        passed: list[Array | None] = []
-        for i in value.reads:
-            dx: Array | None = None
-            if value.in_place and (wanted[i] or len(value.reads) == 1) and not any(d is not None for d in passed):
-                dx = dy.reshape(shapes[i])
-            elif wanted[i]:
-                dx = context.gradient_area(shapes[i], dy)
-                context.waiting.append(dx)
-            passed.append(dx)
+        passed: list[Array | None] = [None] * len(value.reads)
+        asked = [k for k, i in enumerate(value.reads) if wanted[i]]
+        for k in asked:
+            if value.in_place and k == asked[-1]:
+                passed[k] = dy.reshape(shapes[value.reads[k]])
+            else:
+                context.waiting.append(context.gradient_area(shapes[value.reads[k]], dy))
+                passed[k] = context.waiting[-1]
         adds = value.adds and passed[0] is not None and value.reads[0] in gradients
         other = {"addend": gradients.pop(value.reads[0])} if adds else {}
         with native.direct_convolution(context.exact):

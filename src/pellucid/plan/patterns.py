@@ -347,7 +347,7 @@ def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
         known: dict[str, Array | None] = {"y": y, "daddend": daddend} if added else {"beta": beta}
         return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, **known, **settings),)
 
-    return Lowered(layers, y, forward, backward, needs_output=bool(added) and kind != "linear")
+    return Lowered(layers, y, forward, backward, needs_output=bool(added) and kind != "linear", in_place=True)
 
 
 _BETWEEN = tuple((BatchNorm, ReLU, conv) for conv in (Conv2D, DepthwiseConv2D))
