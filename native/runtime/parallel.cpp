@@ -25,6 +25,9 @@
 #if !defined(_WIN32)
 #include <pthread.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace pellucid {
 namespace {
@@ -281,6 +284,19 @@ Pool* pool_of(Global& g) {
 
 }  // namespace
 
+void* allocate(size_t bytes) {
+#if defined(__linux__) && !defined(PELLUCID_EXACT_MEMORY)
+    constexpr size_t kLargePage = size_t(2) << 20;
+    if (bytes >= kLargePage) {
+        const size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+        void* const memory = std::aligned_alloc(kLargePage, rounded);
+        if (memory) madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
+        return memory;
+    }
+#endif
+    return std::aligned_alloc(64, bytes);
+}
+
 void* arena_reserve(Arena& arena, size_t bytes) {
 #if defined(PELLUCID_EXACT_MEMORY)  // for sanitizers: a task that writes past what it asked for is seen
     constexpr size_t kRounding = 64;
@@ -294,7 +310,7 @@ void* arena_reserve(Arena& arena, size_t bytes) {
         arena.data = nullptr;
         arena.bytes = 0;
         const size_t rounded = (bytes + kRounding - 1) / kRounding * kRounding;
-        void* fresh = std::aligned_alloc(64, rounded);
+        void* fresh = allocate(rounded);
         if (!fresh) leave(static_cast<OwnedArena&>(arena));
         arena.data = fresh;
         arena.bytes = rounded;

@@ -18,6 +18,10 @@ struct Arena {
 // it writes, and nothing in a kernel may want a destructor.
 void* arena_reserve(Arena& arena, size_t bytes);
 
+// Memory for many numbers, aligned to 64 bytes; much of it, where the system has them, in large pages: 36 points of a
+// transform lie on as many small ones. Null where there is none; std::free gives it back.
+void* allocate(size_t bytes);
+
 using Task = void (*)(void* context, int64_t task, Arena& arena);
 
 // Runs run(context, 0..tasks-1, arena) in any order on any thread and returns when all are done.

@@ -62,7 +62,7 @@ void* Workspace::reserve(int64_t bytes) {
         data_ = nullptr;
         bytes_ = 0;
         const size_t rounded = (size_t(bytes) + kRounding - 1) / kRounding * kRounding;
-        data_ = std::aligned_alloc(64, rounded);
+        data_ = allocate(rounded);
         if (!data_) throw std::bad_alloc();
         bytes_ = int64_t(rounded);
     }
