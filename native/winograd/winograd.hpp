@@ -209,10 +209,13 @@ uint32_t zero_fields(const Window& w, int64_t C) {
     uint32_t fields = 0;
     with_pixels<T>(w, [&](auto at) {
         const int64_t down = at_least(w.down, T::step - 1), across = at_least(w.across, T::step - 1);
-        bool some = false;
-        for (int i = K - 1; i < T::from; i += K)
-            for (int j = K - 1; j < T::from; j += K) some |= is_zero(at(at_most(i, down), at_most(j, across)), C);
-        if (!some) return;
+        const auto asked = [&](auto zero) {
+            bool some = false;
+            for (int i = K - 1; i < T::from; i += K)
+                for (int j = K - 1; j < T::from; j += K) some |= zero(at(at_most(i, down), at_most(j, across)), C);
+            return some;
+        };
+        if (!asked(begins_with_zeros) || !asked(is_zero)) return;
         uint32_t zeros[T::from] = {};
         for (int i = 0; i < T::from; ++i)
             for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(at(i, j), C)) << j;
