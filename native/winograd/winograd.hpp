@@ -253,7 +253,11 @@ __attribute__((noinline)) void transform_windows(const Windows& w, int64_t first
         }
         const int64_t y = tile.i * T::step - w.top, x = tile.j * T::step - w.left;
         const int64_t start = ((n * w.H + y) * w.W + x) * w.pixel;
-        const float* ahead = scratch;  // what the next window does not share with this one
+        TilePlace next = tile;
+        next_tile(w, next);
+        // what the next window does not share with this one: its last T::step columns; it may lie outside
+        const int64_t next_x = next.j * T::step - w.left + T::from - T::step;
+        const int64_t next_at = ((next.n * w.H + next.i * T::step - w.top) * w.W + next_x) * w.pixel;
         Window window{scratch, T::from * w.C, w.C, nullptr, T::from - 1, T::from - 1};
         const bool inside = y >= 0 && x >= 0 && y + T::from <= w.H && x + T::from <= w.W;
         if (!w.data) {
@@ -262,7 +266,6 @@ __attribute__((noinline)) void transform_windows(const Windows& w, int64_t first
             window.from = w.data + start;
             window.row = w.W * w.pixel;
             window.pixel = w.pixel;
-            ahead = window.from + T::from * w.pixel;
         } else if (reach == w.C) {
             if (!outside) memset(scratch, 0, size_t(w.C) * sizeof(float));
             outside = true;
@@ -286,8 +289,8 @@ __attribute__((noinline)) void transform_windows(const Windows& w, int64_t first
                 const int64_t stride = block_row(l, b);
                 float* block = to + b * l.block + place * stride;
                 for (int64_t c = 0; c < stride; c += V) {
-                    if (c % kLine == 0)
-                        prefetch_pixels<T::from, T::step>(ahead + b * l.width + c, window.row, window.pixel);
+                    if (c % kLine == 0 && w.data)
+                        prefetch_pixels<T::from, T::step>(w.data + next_at + b * l.width + c, w.W * w.pixel, w.pixel);
                     const vi magnitude = first_lanes_mask(at_most(block_channels(l, b) - c, V)) & kMagnitude;
                     const int64_t channel = b * l.width + c;
                     transform_to<T>([=](int i, int j) { return at(i, j) + channel; }, block + c, l.point,
