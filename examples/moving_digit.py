@@ -85,7 +85,7 @@ def main() -> None:
     given = options(__doc__).parse_args()
     images, labels, test, truth = digits(given.quick, 10_000)
     test, truth = test[:360], truth[:360]
-    epochs, shift = (8 if given.quick else 6), {"shift": max(SHIFTS) / images.shape[1], "border": "black"}
+    epochs, shift = (8 if given.quick else 6), {"shift": max(SHIFTS) / images.shape[1], "border": "constant"}
     results = {}
     for augmented in (False, True):
         for name, pooling in POOLINGS.items():

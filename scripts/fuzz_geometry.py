@@ -144,7 +144,7 @@ def fuzz_ops(rng: Random) -> str:
 
     def rest() -> list[Array]:
         y, _ = ops.local_response_norm(x, size=wild(rng.randint(1, 9)))
-        key, border = (wild(1), wild(2), wild(3)), (pads(4), rng.choice(ops.PADDING_MODES))
+        key, border = (wild(1), wild(2), wild(3)), (pads(4), rng.choice(ops.BORDERS))
         enlarging = wild.size(4), rng.choice(ops.INTERPOLATIONS)
         larger, padded = ops.upsample2d(x, *enlarging), ops.pad2d(x, *border)
         return [

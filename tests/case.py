@@ -25,7 +25,7 @@ class Case:
     name: str
     build: Build = field(repr=False)
     kind: str = "scaled"
-    bound: float = 0.0
+    bound: float | Callable[..., Array] = 0.0
     macs: int = 0
 
     def arguments(self, seed: int = 0) -> Arguments:

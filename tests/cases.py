@@ -28,6 +28,8 @@ tiles   eps * the largest of the operation on absolute values: where Winograd's 
         A test that forces an algorithm asks for that algorithm's bound; elsewhere, for the widest that may run.
 scaled  eps * the largest result: for formulas with exp, powers and means, a stated number of roundings each.
 
+pointwise  eps * what `bound` gives for the same arguments in float64, number by number (activation_bounds.py).
+
 linear and tiles are for data around 0, whose roundings cancel; test_bounds.py has the bounds for all data.
 eps is float32's 2^-23.
 """
@@ -40,8 +42,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from activation_bounds import backward_bound, forward_bound
 from agreement import behind
-from case import Arguments, Case, Pool, given, normal, size_name, sum_bound
+from case import Arguments, Build, Case, Conv, Pool, given, normal, size_name, sum_bound
 from sizes import (
     ACTIVATIONS,
     BLOCKS,
@@ -53,14 +56,17 @@ from sizes import (
     LOGITS,
     LRNS,
     OPTIMIZERS,
+    ORDERS,
     POOLED,
     POOLS,
+    SLOPES,
     VECTORS,
 )
 
 from pellucid import ops
 from pellucid.ops import geometry
 from pellucid.ops.geometry import Array, Shape, padded_shape
+from pellucid.ops.macs import conv2d_macs
 from pellucid.ops.rearranging import upsampled_shape
 
 STRAIGHT = {"linear", "relu", "leaky_relu", "relu6"}
@@ -69,12 +75,19 @@ RISING = [kind for kind in ops.ACTIVATIONS if kind not in ops.READ_INPUT]
 """Those that run with pooling."""
 
 
+def _transposed(c: Conv) -> Build:
+    """With a bias, as a transposed convolution."""
+    shapes = c.y, c.kernel_shape
+    return lambda rng: ((*(normal(rng, shape) for shape in shapes), c.x), {"bias": normal(rng, c.x[3:]), **c.options})
+
+
 def _convs() -> Iterator[Case]:
     for c in CONVS:
-        macs = geometry.conv2d_macs(c.y, c.kernel_shape)
+        macs = conv2d_macs(c.y, c.kernel_shape)
         forward = given(c.x, c.kernel_shape, (c.filters,), **c.options)
         to_input = given(c.y, c.kernel_shape, rest=[c.x], **c.options)
         to_kernel = given(c.x, c.y, rest=[c.kernel_shape], **c.options)
+        yield Case("conv2d_backward_input", f"{c.name}-bias", _transposed(c), *c.bounds["conv2d_backward_input"])
         builds = {"conv2d": forward, "conv2d_backward_input": to_input, "conv2d_backward_kernel": to_kernel}
         for op, build in builds.items():
             yield Case(op, c.name, build, *c.bounds[op], macs)
@@ -83,7 +96,7 @@ def _convs() -> Iterator[Case]:
 def _borders() -> Iterator[Case]:
     for name, shape, pads in BORDERS:
         larger = padded_shape(shape[1:], pads)
-        for mode in ops.PADDING_MODES:
+        for mode in ops.BORDERS:
             if mode != "reflect" or all(max(each) < size for each, size in zip(pads, shape[1:3], strict=True)):
                 # at most every number of a row and of a column is a copy of one
                 bound = sum_bound(larger[0] * larger[1]) if mode != "constant" else 0.0
@@ -111,9 +124,9 @@ def _denses() -> Iterator[Case]:
         yield Case("bias_backward", size_name(shape), given(shape), "linear", sum_bound(math.prod(shape[:-1])))
 
 
-def _whole_numbers(p: Pool, rng: np.random.Generator) -> Arguments:
+def _whole_numbers(shape: Shape, options: dict[str, Any], rng: np.random.Generator) -> Arguments:
     """Few different values, so that windows hold ties."""
-    return (np.round(normal(rng, p.x)),), p.options
+    return (np.round(normal(rng, shape)),), options
 
 
 def _pools() -> Iterator[Case]:
@@ -121,7 +134,7 @@ def _pools() -> Iterator[Case]:
         # forward a sum of all taps; backward at most every tap of a window adds to one pixel
         bound = sum_bound(math.prod(p.pool_size))
         yield Case("max_pool2d", p.name, given(p.x, **p.options), "exact")
-        yield Case("max_pool2d", f"{p.name}-ties", partial(_whole_numbers, p), "exact")
+        yield Case("max_pool2d", f"{p.name}-ties", partial(_whole_numbers, p.x, p.options), "exact")
         yield Case(
             "max_pool2d_backward", p.name, behind("max_pool2d_backward", given(p.x, **p.options)), "linear", bound
         )
@@ -131,6 +144,10 @@ def _pools() -> Iterator[Case]:
     for shape in (s for s in BLOCKS if len(s) == 4):
         bound = sum_bound(shape[1] * shape[2])
         yield Case("global_avg_pool2d", size_name(shape), given(shape), "linear", bound)
+        yield Case("global_max_pool2d", size_name(shape), given(shape), "exact")
+        yield Case("global_max_pool2d", f"{size_name(shape)}-ties", partial(_whole_numbers, shape, {}), "exact")
+        to_input = behind("global_max_pool2d_backward", given(shape))
+        yield Case("global_max_pool2d_backward", size_name(shape), to_input, "exact")
         backward = given((shape[0], shape[3]), rest=[shape])
         yield Case("global_avg_pool2d_backward", size_name(shape), backward, "linear", 2)
 
@@ -140,7 +157,7 @@ def _pooled_convs() -> Iterator[Case]:
     for name, size, strides, padding in POOLED:
         c = convs[name]
         p = Pool(name, c.y, size, strides, padding)
-        macs, taps = geometry.conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
+        macs, taps = conv2d_macs(c.y, c.kernel_shape), math.prod(c.kernel_shape[:3])
         by_two = (size, strides, padding) == ((2, 2), (2, 2), ((0, 0), (0, 0)))
         side_by_side = c.groups == 1 and geometry.windows_side_by_side(c.y, **p.options)
         # The products' sum as in conv2d, a factor 0.3 for leaky; of a mean the sum over the window too.
@@ -186,13 +203,11 @@ def _pooled_convs() -> Iterator[Case]:
 def _activations() -> Iterator[Case]:
     for shape in BLOCKS:
         for kind, numbers in ACTIVATIONS:
-            # a difference and a product for those of straight pieces; exp, sum and quotient for the others
-            how, bound = ("exact", 0.0) if kind == "relu" else ("scaled", 2.0 if kind in STRAIGHT else 8.0)
             values = {"slope": 0.0, **numbers}.values()
             name = "-".join([kind, *(f"{value:g}" for value in values), size_name(shape)])
             build = given(shape, rest=[kind], scale=3.0, **numbers)
-            yield Case("activation", name, build, how, bound)
-            yield Case("activation_backward", name, behind("activation_backward", build), how, bound)
+            yield Case("activation", name, build, "pointwise", forward_bound)
+            yield Case("activation_backward", name, behind("activation_backward", build), "pointwise", backward_bound)
     for shape in LOGITS:
         # exp of one rounded difference, a sum of K terms, a quotient
         bound = 8 + math.sqrt(shape[1])
@@ -343,7 +358,7 @@ def _augment(shape: Shape, dtype: type, border: str, rng: np.random.Generator) -
 def _augments() -> Iterator[Case]:
     for shape in ((9, 8, 13, 1), (7, 21, 19, 3), (4, 2, 3, 16), (3, 1, 1, 3)):
         for dtype in (np.uint8, np.float32):
-            for border in ("reflect", "edge", "black"):
+            for border in ops.BORDERS:
                 # A place is a sum of three terms up to 3 pictures away: 3 roundings of so many pixels. A pixel further
                 # the picture may change by all of its range, times a matrix row of about 1: of 255, brought to about 1.
                 bound = 8 + 3 * 3 * 3 * max(shape[1:3])
@@ -351,7 +366,27 @@ def _augments() -> Iterator[Case]:
                 yield Case("augment", f"{np.dtype(dtype)}-{border}-{size_name(shape)}", build, "scaled", bound)
 
 
+def _products() -> Iterator[Case]:
+    """One rounding each; what comes back to a row is summed in double."""
+    for shape in BLOCKS:
+        for factor in {shape, (shape[0], shape[-1])}:
+            build, name = given(shape, factor), f"{size_name(factor)}-of-{size_name(shape)}"
+            yield Case("multiply", name, build, "linear", 1)
+            yield Case("multiply_backward", name, behind("multiply_backward", build), "linear", 1)
+
+
+def _slopes() -> Iterator[Case]:
+    """As products."""
+    for shape, shared in SLOPES:
+        alpha = tuple(1 if axis in shared else size for axis, size in enumerate(shape[1:], 1))
+        build, name = given(shape, alpha), f"{size_name(alpha)}-of-{size_name(shape)}"
+        yield Case("prelu", name, build, "scaled", 1)
+        yield Case("prelu_backward", name, behind("prelu_backward", build), "scaled", 1)
+
+
 def _swaps() -> Iterator[Case]:
+    for shape, dims in ORDERS:
+        yield Case("permute", f"{size_name(dims)}-{size_name(shape)}", given(shape, rest=[dims]), "exact")
     for shape in ((30, 144, 100), (3, 5, 7), (1, 9, 46), (6, 1, 1), (2, 3, 8)):
         yield Case("swap_axes", size_name(shape), given(shape), "exact")
 
@@ -370,4 +405,6 @@ CASES: tuple[Case, ...] = (
     *_gathers(),
     *_augments(),
     *_swaps(),
+    *_products(),
+    *_slopes(),
 )

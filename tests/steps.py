@@ -19,12 +19,12 @@ BATCH = 9
 AWKWARD: dict[str, Shape] = {
     "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (1001,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
     "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,), "ROWS": (40,),
-    "OUTER": (5,), "GROUPS": (9,),
+    "OUTER": (5,), "GROUPS": (9,), "SHARED": (3,),
 }  # fmt: skip
 SMALL: dict[str, Shape] = {
     "N": (2,), "INNER": (4,), "C": (2,), "(C / GROUPS)": (2,), "K": (8,), "COUNT": (16,), "INPUTS": (8,), "UNITS": (3,),
     "H": (6,), "W": (6,), "KH": (3,), "KW": (3,), "O": (4,), "A": (2,), "B": (3,), "TASKS": (2,), "INDICES": (16,),
-    "ROWS": (16,), "OUTER": (2,), "GROUPS": (2,),
+    "ROWS": (16,), "OUTER": (2,), "GROUPS": (2,), "SHARED": (2,),
 }  # fmt: skip
 
 Built = tuple[Any, list[Array]]
@@ -154,6 +154,19 @@ CONVOLUTIONS: Variants = {
     "conv2d_few_channels_backward_input": (
         "conv2d_backward_input", {"dx": (9, 14, 15, 6), "kernel": (5, 5, 6, 16), **VALID},
     ),
+    "conv2d_backward_input_bias": (
+        "conv2d_backward_input",
+        {"dx": (9, 14, 15, 24), "kernel": (3, 2, 24, 16), "bias": (24,), "activation": "elu", "slope": 1.0,
+         "strides": (2, 2), "padding": NO_PADS},
+    ),
+    "conv2d_backward_input_few_bias": (
+        "conv2d_backward_input",
+        {"dx": (9, 14, 15, 6), "kernel": (5, 5, 6, 16), "bias": (6,), "activation": "tanh", **VALID},
+    ),
+    "conv2d_backward_input_winograd_bias": (
+        "conv2d_backward_input",
+        {"dx": (9, 13, 17, 46), "kernel": (3, 3, 46, 30), "bias": (46,), "activation": "relu", **SAME3},
+    ),
     "conv2d_backward_kernel": ("conv2d_backward_kernel", {"x": (9, 13, 17, 16), "dkernel": (3, 3, 16, 46), **SAME3}),
     "conv2d_few_filters_backward_kernel": (
         "conv2d_backward_kernel", {"x": (9, 21, 30, 1), "dkernel": (5, 5, 1, 6), **SAME5},
@@ -208,6 +221,7 @@ POOLINGS: Variants = {
     "max_pool2d": ("max_pool2d", {"x": (9, 21, 23, 45), **POOL}),
     "max_pool2d_backward": ("max_pool2d_backward", {"dx": (9, 21, 23, 45), "argmax": PLACES, **POOL}),
     "avg_pool2d": ("avg_pool2d", {"x": (9, 21, 23, 45), **POOL}),
+    "global_max_pool2d_few": ("global_max_pool2d", {"x": (9, 21, 23, 6)}),
     "avg_pool2d_few": ("avg_pool2d", {"x": (9, 21, 23, 6), **SIDE_BY_SIDE}),
     "avg_pool2d_backward": ("avg_pool2d_backward", {"dx": (9, 21, 23, 45), **POOL}),
     "avg_pool2d_backward_activation": (
@@ -223,7 +237,7 @@ _UNEVEN = ((1, 2), (3, 1))
 _GATHERED = {"source": (40, 31, 17, 3), "indices": (40,), "out": (9, 31, 17, 3), "cursor": np.array([4])}
 OTHERS: Variants = {
     "gather": ("gather", _GATHERED),
-    "augment": ("augment", {**_GATHERED, "draws": (40, 21), "position": np.array([7]), "border": "black"}),
+    "augment": ("augment", {**_GATHERED, "draws": (40, 21), "position": np.array([7]), "border": "constant"}),
     "augment_floats": ("augment", {"source": np.ones((40, 31, 17, 2), np.float32), "draws": (40, 21), "indices": (40,),
                                    "out": (9, 31, 17, 2), "cursor": None, "position": None}),
     "mix_targets": (
@@ -242,6 +256,13 @@ OTHERS: Variants = {
         "upsample2d_backward",
         {"dx": (9, 21, 23, 45), "dy": (9, 42, 69, 45), "factors": (2, 3), "interpolation": "bilinear"},
     ),
+    "permute": ("permute", {"x": (9, 3, 21, 5, 46, 1)}),
+    "permute_runs": ("permute", {"x": (9, 3, 21, 23, 13)}),
+    "prelu_one": ("prelu", {"x": (9, 2, 3, 700, 1), "alpha": (3, 1)}),
+    "prelu_backward_one": ("prelu_backward", {"x": (9, 2, 3, 700, 1), "alpha": (3, 1)}),
+    "prelu_backward_each": ("prelu_backward", {"x": (9, 1, 1, 1, 3001), "alpha": (1, 3001)}),
+    "multiply_alike": ("multiply", {"x": (9, 21, 1, 45), "factor": (9, 21, 45)}),
+    "multiply_backward_alike": ("multiply_backward", {"x": (9, 21, 1, 45), "factor": (9, 21, 45)}),
     "gather_labels": ("gather_labels", {"labels": (40,), "indices": (40,), "out": (9,), "cursor": np.array([4])}),
     "gather_masks": (
         "gather_labels", {"labels": np.ones((40, 21, 23), np.uint8), "indices": (40,), "out": (9, 21, 23),
@@ -250,7 +271,7 @@ OTHERS: Variants = {
     "augment_masks": (
         "augment_masks", {"masks": np.resize(np.arange(7, dtype=np.uint8), (40, 31, 17)), "draws": (40, 21),
                           "indices": (40,), "out": (9, 31, 17), "cursor": np.array([4]), "position": np.array([7]),
-                          "border": "black"},
+                          "border": "constant"},
     ),
     "softmax_cross_entropy_of_pixels": (
         "softmax_cross_entropy", {"logits": (9, 21, 23, 13), "targets": (9, 21, 23), "class_weights": (13,),

@@ -60,7 +60,7 @@ def test_a_text_a_mapping_and_presets() -> None:
     assert of("rotate=20,flip").amounts == of({"flip": None, "rotate": 20}).amounts == {"flip": 0.5, "rotate": 20}
     assert list(of("rotate=20,flip").amounts) == ["flip", "rotate"]  # as they are applied
     assert Augmentation.of("none") is Augmentation.of("") is Augmentation.of("rotate=0") is None
-    assert of("standard") == Augmentation({"crop": 0.125, "flip": 0.5}, "black")
+    assert of("standard") == Augmentation({"crop": 0.125, "flip": 0.5}, "constant")
     assert of("standard", mirror=False).amounts == {"crop": 0.125}
     assert of("standard,flip", mirror=False).amounts == {"crop": 0.125, "flip": 0.5}
     assert of("strong,hue=0,border=edge").border == "edge" and "hue" not in of("strong,hue=0").amounts
@@ -166,7 +166,9 @@ def test_a_resized_crop_lies_inside_and_has_its_area() -> None:
 # What becomes of pictures
 
 
-@pytest.mark.parametrize(("border", "mode"), [("reflect", "reflect"), ("edge", "nearest"), ("black", "grid-constant")])
+@pytest.mark.parametrize(
+    ("border", "mode"), [("reflect", "reflect"), ("edge", "nearest"), ("constant", "grid-constant")]
+)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_places_are_scipys(border: str, mode: str, channels: int, dtype: type) -> None:
@@ -197,7 +199,7 @@ def test_one_map_does_what_its_kinds_do_one_after_the_other() -> None:
 @pytest.mark.parametrize("size", [1, 3, 9])
 def test_a_crop_is_that_of_a_padded_picture(size: int) -> None:
     images = pictures(40, (9, 11, 3))
-    got = changed(images, f"crop={size / 9},border=black")
+    got = changed(images, f"crop={size / 9},border=constant")
     padded = np.pad(images, ((0, 0), (size, size), (size, size), (0, 0)))
     places = set()
     for one, wide in zip(got, padded, strict=True):

@@ -12,16 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from activation_bounds import backward_bound, forward_bound
 from agreement import call, changed
 from case import EPS, Case, Conv
 from cases import CASES
 from numpy.lib.stride_tricks import sliding_window_view
-from sizes import SAME3
+from sizes import ACTIVATIONS, SAME3
 
+from pellucid import ops
 from pellucid.ops import native, reference
 from pellucid.ops.geometry import NO_PADS, Array
 from pellucid.ops.table import row
 
+TINY = float(np.finfo(np.float32).tiny)
 Kind = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
@@ -89,6 +92,23 @@ def test_sums_of_any_data(case: Case, kind: str) -> None:
     (got,), (exact,) = call(case.op, args, options), call(case.op, wide, options)
     (size,) = call(case.op, changed(wide, np.abs), options)
     assert largest_excess(got, exact, everywhere(case.bound) * EPS * size) <= 1
+
+
+ALL_SIZES = np.arange(0, 0x7F000000, 30_011, np.int32).view(np.float32)
+"""Float32 numbers of every size, from 0 to half of the largest."""
+
+
+@pytest.mark.parametrize(("kind", "numbers"), ACTIVATIONS)
+def test_activations_of_any_number(kind: str, numbers: dict[str, float]) -> None:
+    x = np.concatenate([ALL_SIZES, -ALL_SIZES])
+    wide = ops.activation(x.astype(np.float64), kind, **numbers)
+    error = np.abs(ops.activation(x, kind, **numbers) - wide)
+    assert (error <= EPS * forward_bound(x.astype(np.float64), kind, **numbers) + TINY).all()
+    read = x if kind in ops.READ_INPUT else wide.astype(np.float32)
+    dy = np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
+    args = dy.astype(np.float64), read.astype(np.float64), kind
+    error = np.abs(ops.activation_backward(dy, read, kind, **numbers) - ops.activation_backward(*args, **numbers))
+    assert (error <= EPS * backward_bound(*args, **numbers) + TINY).all()
 
 
 # Winograd's algorithm: F(m x m, r x r) with the points of native/winograd/transforms.hpp

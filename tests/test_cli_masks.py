@@ -59,7 +59,7 @@ def test_the_best_epoch_is_that_of_the_best_iou(run: Path) -> None:
 
 
 def test_a_resumed_run_has_the_same_bits(folder: Path, tmp_path: Path) -> None:
-    words = ["train", "unet", "--data", str(folder), *WORDS, "--augment", "flip,rotate,border=black", "--limit", "4"]
+    words = ["train", "unet", "--data", str(folder), *WORDS, "--augment", "flip,rotate,border=constant", "--limit", "4"]
     assert main([*words, "--epochs", "2", "--out", str(tmp_path / "whole")]) == 0
     assert main([*words, "--epochs", "1", "--out", str(tmp_path / "parts")]) == 0
     assert main(["train", "--resume", str(tmp_path / "parts"), "--epochs", "2", "-q"]) == 0

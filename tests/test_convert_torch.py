@@ -15,7 +15,7 @@ from pellucid import layers as L
 from pellucid import zoo
 from pellucid.convert import import_weights, open_weights
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.model import Sequential
+from pellucid.model import Model, Sequential
 from pellucid.zoo import import_model
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -242,3 +242,55 @@ def test_a_layer_without_a_twin_is_named(tmp_path: Path) -> None:
     torch.save(module.state_dict(), tmp_path / "w.pth")
     with pytest.raises(ConfigError, match=r"layer 0 'odd' \(Odd\): weights of a Odd cannot be read from PyTorch's"):
         import_weights(Sequential([L.Input((8, 8, 3)), Odd(name="odd")]), tmp_path / "w.pth")
+
+
+def like_pytorch() -> list[tuple[L.Layer, list[Any]]]:
+    """Layers in a row, and the modules that each is."""
+    nn = torch.nn
+    return [
+        (L.Conv2D(6, 3), [nn.Conv2d(3, 6, 3)]),
+        (L.GroupNorm(3, epsilon=1e-5), [nn.GroupNorm(3, 6)]),
+        (L.PReLU(shared_axes=(1, 2)), [nn.PReLU(6)]),
+        (L.SeparableConv2D(4, 3, padding=1), [nn.Conv2d(6, 6, 3, 1, 1, groups=6, bias=False), nn.Conv2d(6, 4, 1)]),
+        (L.LayerNorm((1, 2, 3), epsilon=1e-5), [nn.LayerNorm((4, 7, 5))]),
+        (L.Conv2DTranspose(5, (3, 2), 2), [nn.ConvTranspose2d(4, 5, (3, 2), 2)]),
+        (L.PReLU(shared_axes=(1, 2, 3)), [nn.PReLU()]),
+        (L.Flatten(), [nn.Flatten()]),
+        (L.Dense(7), [nn.Linear(5 * 15 * 10, 7)]),
+        (L.LayerNorm(epsilon=1e-5), [nn.LayerNorm(7)]),
+        (L.Softmax(), [nn.Softmax(dim=1)]),
+    ]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_every_layer_with_a_twin_is_read(named: bool, tmp_path: Path) -> None:
+    """One Sequential, whose names are numbers, and a network with a branch, whose layers' names are the modules'."""
+    rows = like_pytorch()
+    modules = [module for _, pair in rows for module in pair]
+    whole = networks.scramble(torch.nn.Sequential(*modules[:-1]))
+    state = whole.state_dict()
+    inputs = L.Input((9, 7, 3))
+    if named:
+        paths = [
+            f"part{number}{part}"
+            for number, (_, pair) in enumerate(rows)
+            for part in (("",) if len(pair) == 1 else (".depthwise", ".pointwise"))
+        ]
+        state = OrderedDict(
+            (f"{paths[int(name.split('.')[0])]}.{name.split('.', 1)[1]}", v) for name, v in state.items()
+        )
+        value: Any = inputs
+        for number, (layer, _) in enumerate(rows):
+            layer.name = f"part{number}"
+            value = layer(value if number else L.Add()([value, L.Dropout(0.5)(value)]))
+        model: Any = Model(inputs, value)
+    else:
+        model = Sequential([inputs, *(layer for layer, _ in rows)])
+    torch.save(state, tmp_path / "w.pth")
+    import_weights(model, tmp_path / "w.pth", scaling="plain")
+    x = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
+    with torch.no_grad():
+        given = torch.tensor(np.moveaxis(2 * x if named else x, -1, 1).copy())
+        expected = torch.softmax(whole(given), dim=1).numpy()
+    assert np.ptp(expected, axis=1).min() > 0.05
+    np.testing.assert_allclose(model.predict(x), expected, rtol=1e-4, atol=1e-6)

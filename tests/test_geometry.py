@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import ConfigError, ShapeError
-from pellucid.ops import geometry
+from pellucid.ops import geometry, macs
 from pellucid.ops.geometry import Pads, Pair
 from pellucid.ops.receptive_field import ReceptiveField
 
@@ -159,14 +159,12 @@ def test_published_macs() -> None:
     # VGG-16's convolutions, Simonyan & Zisserman 2015, configuration D: 15.3 G multiply-accumulates
     sizes = [(224, 3, 64), (224, 64, 64), (112, 64, 128), (112, 128, 128), (56, 128, 256), (56, 256, 256)]
     sizes += [(56, 256, 256), (28, 256, 512), (28, 512, 512), (28, 512, 512), *[(14, 512, 512)] * 3]
-    total = sum(geometry.conv2d_macs((size, size, o), (3, 3, c, o)) for size, c, o in sizes)
+    total = sum(macs.conv2d_macs((size, size, o), (3, 3, c, o)) for size, c, o in sizes)
     assert total == 15_346_630_656
     # grouped: AlexNet's second layer does half the work of an ungrouped one
-    assert geometry.conv2d_macs((27, 27, 256), (5, 5, 48, 256)) * 2 == geometry.conv2d_macs(
-        (27, 27, 256), (5, 5, 96, 256)
-    )
-    assert geometry.dense_macs((10, 100), (4320, 100)) == 10 * 4320 * 100
-    assert geometry.activation_bytes((24, 24, 30)) == 69_120
+    assert macs.conv2d_macs((27, 27, 256), (5, 5, 48, 256)) * 2 == macs.conv2d_macs((27, 27, 256), (5, 5, 96, 256))
+    assert macs.dense_macs((10, 100), (4320, 100)) == 10 * 4320 * 100
+    assert macs.activation_bytes((24, 24, 30)) == 69_120
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=4))

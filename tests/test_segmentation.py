@@ -136,7 +136,7 @@ def test_training_counts_what_predictions_count() -> None:
     assert result["loss"] == pytest.approx(wanted, rel=1e-4)
 
 
-@pytest.mark.parametrize("augment", [None, "flip,rotate=20,border=black"])
+@pytest.mark.parametrize("augment", [None, "flip,rotate=20,border=constant"])
 def test_without_kernels_the_same_is_learned(augment: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = squares_and_discs(12, 16)
     y[:, :2] = IGNORED
@@ -168,7 +168,7 @@ def test_class_weights_weigh_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["flip=1", "flip_vertical=1,crop=0.3,border=black", "crop=0.3,border=edge", "crop=0.2"]
+    "given", ["flip=1", "flip_vertical=1,crop=0.3,border=constant", "crop=0.3,border=edge", "crop=0.2"]
 )
 def test_a_mask_moves_with_its_picture(given: str) -> None:
     """By whole pixels the picture itself says what its mask must be."""
@@ -181,7 +181,7 @@ def test_a_mask_moves_with_its_picture(given: str) -> None:
     out = np.empty(masks.shape, np.int32)
     native.run(native.augment_masks(masks, np.arange(6), draws, out, border=found.border))
     np.testing.assert_array_equal(out, np.where(moved == 0, IGNORED, moved - 1))
-    assert (out == IGNORED).any() == ("black" in given)
+    assert (out == IGNORED).any() == ("constant" in given)
 
 
 @pytest.mark.parametrize("border", ops.BORDERS)

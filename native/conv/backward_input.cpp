@@ -4,7 +4,8 @@
 // they read dy at row q - t; columns likewise. So for one phase (of rows and columns) dx is a stride-1 gather of dy
 // with a part of the taps: the product of common/gather_gemm.hpp with rows = pixels of dx, k = (tap of the phase,
 // output channel), panels = the weights transposed. A phase without taps gets zeros (a product of depth 0). dy is
-// copied with zeros around where the gather would leave it. Task = (image, group, phase, band of q, share of the
+// copied with zeros around where the gather would leave it. As a transposed convolution it ends in a bias and an
+// activation, as the forward product does. Task = (image, group, phase, band of q, share of the
 // panels). Few channels or a wide border: conv/backward_input_scatter.cpp, where it pays.
 #include "conv/conv2d.hpp"
 #include "winograd/range.hpp"
@@ -46,7 +47,7 @@ struct Plan {
     int64_t pairs, bands, shares;
     Pair* pair;
     int64_t group_floats;  // packed weights of one group, all phases
-    float* packed;
+    float *packed, *bias;  // the bias of each group up to whole panels
     int32_t* offset;
 };
 
@@ -66,6 +67,7 @@ Plan plan_of(const Conv2dBackwardInput& a, Memory& memory) {
     p.pair = memory.take<Pair>(p.pairs);
     p.packed = memory.take<float>(a.GROUPS * p.group_floats);
     p.offset = memory.take<int32_t>(a.KH * a.KW * p.outputs);
+    p.bias = memory.take<float>(a.GROUPS * p.panels * kWide);
     return p;
 }
 
@@ -151,16 +153,18 @@ void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& aren
     product.packed = pair.packed + g * p.group_floats;
     product.columns = p.columns;
     product.accumulate = false;
-    product.epilogue = {nullptr, kLinear, 0.0f};
+    const int64_t behind = a.addend ? int64_t(kLinear) : a.ACTIVATION;
+    product.epilogue = {a.bias ? p.bias + g * p.panels * kWide : nullptr, behind, numbers_of(a)};
     const int64_t j0 = p.panels * share / p.shares, j1 = p.panels * (share + 1) / p.shares, c = j0 * kWide;
     multiply(product, j0, j1);
     for (int64_t i = 0; a.addend && i < m; i += width)
         activate_rows(to[i] + c, a.addend + (to[i] - a.dx) + c, width, at_most(j1 * kWide, p.columns) - c, a.SW * a.C,
-                      kLinear, {});
+                      a.ACTIVATION, numbers_of(a));
 }
 
 void backward_input(const Conv2dBackwardInput& a, const Plan& p) {
     describe_phases(a, p);
+    if (a.bias) pad_bias(a.bias, a.GROUPS, p.columns, p.bias);
     const double weights = double(a.KH * a.KW * p.columns) * double(a.O);
     parallel_for(a.GROUPS * p.pairs * p.panels, weights, [&](int64_t task) { pack(a, p, task); });
     parallel_for(a.N * a.GROUPS * p.pairs * p.bands * p.shares, double(a.N * a.OH * a.OW) * weights,
@@ -172,7 +176,8 @@ constexpr Kernel winograd =
     guarded<Conv2dBackwardInput, kernels::winograd_conv2d_backward_input, kernels::conv2d_backward_input>();
 const Kernel& choose(const Conv2dBackwardInput& a) {
     if (algorithm_of(a) != kDirect) return winograd;
-    if (is_depthwise(a)) return kernels::depthwise_conv2d_backward_input;
+    const bool ends = a.bias || a.ACTIVATION != kLinear;  // which no depthwise convolution back needs
+    if (is_depthwise(a) && !ends) return kernels::depthwise_conv2d_backward_input;
     return scatter_pays(a) ? kernels::scatter_conv2d_backward_input : direct;
 }
 

@@ -121,13 +121,23 @@ Rows rows_reaching(const Conv2dBackwardInput& a, int64_t kh, int64_t y0, int64_t
     return {begin, last < 0 ? begin : at_least(at_most(last / a.SH + 1, a.OH), begin)};
 }
 
+// What sums begin with: zeros, or in each pixel the bias of its channels.
+void begin_rows(const Conv2dBackwardInput& a, const Plan& p, int64_t g, int64_t rows, float* buffer) {
+    if (!a.bias) {
+        memset(buffer, 0, size_t(rows * p.pitch) * sizeof(float));
+        return;
+    }
+    for (int64_t i = 0; i < p.pitch; ++i) buffer[i] = a.bias[g * p.columns + i % p.columns];
+    for (int64_t row = 1; row < rows; ++row) memcpy(buffer + row * p.pitch, buffer, size_t(p.pitch) * sizeof(float));
+}
+
 void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& arena) {
     const int64_t y0 = task % p.bands * p.rows, y1 = at_most(y0 + p.rows, a.H);
     task /= p.bands;
     const int64_t g = task % a.GROUPS, n = task / a.GROUPS;
     float* buffer;
     take(arena, piece(buffer, (y1 - y0) * p.pitch));
-    memset(buffer, 0, size_t((y1 - y0) * p.pitch) * sizeof(float));
+    begin_rows(a, p, g, y1 - y0, buffer);
     const float* dy = a.dy + n * a.OH * a.OW * a.O + g * p.outputs;
     scatter::TileOfSpans s;
     s.dy_row = a.OW * a.O;
@@ -158,11 +168,14 @@ void band(const Conv2dBackwardInput& a, const Plan& p, int64_t task, Arena& aren
     const float* from = buffer + a.LEFT * p.columns;
     float* to = a.dx + (n * a.H + y0) * a.W * a.C + g * p.columns;
     for (int64_t y = y0; y < y1; ++y, from += p.pitch, to += a.W * a.C) {
-        if (a.GROUPS == 1) memcpy(to, from, size_t(a.W * a.C) * sizeof(float));
-        else
-            for (int64_t x = 0; x < a.W; ++x)
-                memcpy(to + x * a.C, from + x * p.columns, size_t(p.columns) * sizeof(float));
-        if (a.addend) activate_rows(to, a.addend + (to - a.dx), a.W, p.columns, a.C, kLinear, {});
+        const int64_t together = a.GROUPS == 1 ? a.W : 1;
+        for (int64_t x = 0; x < a.W; x += together) {
+            memcpy(to + x * a.C, from + x * p.columns, size_t(together * p.columns) * sizeof(float));
+            if (a.ACTIVATION != kLinear && !a.addend)
+                activate_span(to + x * a.C, together * p.columns, a.ACTIVATION, numbers_of(a));
+        }
+        if (a.addend)
+            activate_rows(to, a.addend + (to - a.dx), a.W, p.columns, a.C, a.ACTIVATION, numbers_of(a));
     }
 }
 

@@ -94,15 +94,17 @@ Weights weights_of(const Arguments& a, Memory& memory) {
     return w;
 }
 
+// The bias of each group up to whole panels.
+inline void pad_bias(const float* bias, int64_t groups, int64_t columns, float* to) {
+    const int64_t padded = round_up(columns, kWide);
+    for (int64_t g = 0; g < groups; ++g)
+        for (int64_t j = 0; j < padded; ++j) to[g * padded + j] = j < columns ? bias[g * columns + j] : 0.0f;
+}
+
 template <typename Arguments>
 void pack_weights(const Arguments& a, const View& v, const Weights& w) {
     entry_offsets(a, v, w.offset);
-    if (a.bias) {
-        const int64_t padded = round_up(w.columns, kWide);
-        for (int64_t g = 0; g < a.GROUPS; ++g)
-            for (int64_t j = 0; j < padded; ++j)
-                w.bias[g * padded + j] = j < w.columns ? a.bias[g * w.columns + j] : 0.0f;
-    }
+    if (a.bias) pad_bias(a.bias, a.GROUPS, w.columns, w.bias);
     parallel_for(a.GROUPS * w.panels, double(w.depth * a.O), [&](int64_t task) {
         const int64_t g = task / w.panels, j = task % w.panels;
         pack_panel(a.kernel + g * w.columns + j * kWide, a.O, 1, w.depth, panel_columns(w.columns, j),

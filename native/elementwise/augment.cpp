@@ -47,7 +47,7 @@ PELLUCID_INLINE Pairs pairs_of(vf position, float count, int64_t border) {
 #pragma GCC unroll 2
     for (int k = 0; k < 2; ++k) {
         if (border == kReflect) pixel[k] = vmin(pixel[k], 2 * count - 1 - pixel[k]);
-        if (border == kBlack) weight[k] = select((pixel[k] >= 0.0f) & (pixel[k] < count), weight[k], vf{});
+        if (border == kConstant) weight[k] = select((pixel[k] >= 0.0f) & (pixel[k] < count), weight[k], vf{});
         p.at[k] = __builtin_convertvector(vmax(vmin(pixel[k], broadcast(count - 1)), vf{}), vi);
         p.weight[k] = weight[k];
     }
@@ -281,7 +281,7 @@ int64_t nearest(double place, int64_t count, int64_t border) {
         if (pixel < 0) pixel += 2 * count;
         return pixel < count ? pixel : 2 * count - 1 - pixel;
     }
-    if (border == kBlack && (pixel < 0 || pixel >= count)) return -1;
+    if (border == kConstant && (pixel < 0 || pixel >= count)) return -1;
     return at_least(at_most(pixel, count - 1), 0);
 }
 

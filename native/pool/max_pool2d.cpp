@@ -125,9 +125,47 @@ void run_max_pool2d_backward(const MaxPool2dBackward& a) {
     });
 }
 
+// Of whole pictures: the place of the winner is that of a pixel. Task = (picture, vector of channels).
+void run_global_max_pool2d(const GlobalMaxPool2d& a) {
+    const int64_t vectors = ceil_div(a.C, V);
+    parallel_for(a.N * vectors, double(a.N * a.INNER * a.C), [=](int64_t task) {
+        const int64_t n = task / vectors, c = task % vectors * V, lanes = at_most(a.C - c, V);
+        const float* x = a.x + n * a.INNER * a.C + c;
+        vf best = broadcast(-__builtin_inff());
+        vi winner = vi{};
+        for (int64_t i = 0; i < a.INNER; ++i, x += a.C) {
+            const vf v = load_lanes(x, lanes);
+            const vi better = ~(v <= best) & (best == best);
+            best = select(better, v, best);
+            winner = (better & int32_t(i)) | (~better & winner);
+        }
+        store_lanes(a.y + n * a.C + c, best, lanes);
+        memcpy(a.argmax + n * a.C + c, &winner, size_t(lanes) * sizeof(int32_t));
+    });
+}
+
+// Every pixel asks whether it won, so that no place is written to that lies outside. Task = (picture, band of pixels).
+void run_global_max_pool2d_backward(const GlobalMaxPool2dBackward& a) {
+    const Bands bands = bands_of(a.INNER, a.C);
+    parallel_for(a.N * bands.count, double(a.N * a.INNER * a.C), [=](int64_t task) {
+        const int64_t n = task / bands.count, first = task % bands.count * bands.rows;
+        for (int64_t i = first; i < at_most(first + bands.rows, a.INNER); ++i)
+            for (int64_t c0 = 0; c0 < a.C; c0 += V) {
+                const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
+                vi winner = vi{};
+                memcpy(&winner, a.argmax + n * a.C + c, size_t(lanes) * sizeof(int32_t));
+                const vi mine = winner == int32_t(i);
+                const vf dy = load_lanes(a.dy + n * a.C + c, lanes);
+                store_lanes(a.dx + (n * a.INNER + i) * a.C + c, floats(bits(dy) & mine), lanes);
+            }
+    });
+}
+
 }  // namespace
 
 const Kernel kernels::max_pool2d = kernel<run_max_pool2d>();
 const Kernel kernels::max_pool2d_backward = kernel<run_max_pool2d_backward>();
+const Kernel kernels::global_max_pool2d = kernel<run_global_max_pool2d>();
+const Kernel kernels::global_max_pool2d_backward = kernel<run_global_max_pool2d_backward>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

@@ -9,15 +9,15 @@ namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
 // Which pixel of an axis stands `i` from its first; -1 for none. Reflected borders are narrower than the picture.
-PELLUCID_INLINE int64_t source_of(int64_t i, int64_t size, int64_t mode) {
+PELLUCID_INLINE int64_t source_of(int64_t i, int64_t size, int64_t border) {
     if (i >= 0 && i < size) return i;
-    if (mode == kPadConstant) return -1;
-    if (mode == kPadEdge) return i < 0 ? 0 : size - 1;
+    if (border == kConstant) return -1;
+    if (border == kEdge) return i < 0 ? 0 : size - 1;
     return i < 0 ? -i : 2 * (size - 1) - i;
 }
 
 void pad_row(const Pad2d& a, int64_t task) {
-    const int64_t n = task / a.OH, row = source_of(task % a.OH - a.TOP, a.H, a.MODE);
+    const int64_t n = task / a.OH, row = source_of(task % a.OH - a.TOP, a.H, a.BORDER);
     float* const y = a.y + task * a.OW * a.C;
     if (row < 0) {
         memset(y, 0, size_t(a.OW * a.C) * sizeof(float));
@@ -26,7 +26,7 @@ void pad_row(const Pad2d& a, int64_t task) {
     const float* const x = a.x + (n * a.H + row) * a.W * a.C;
     const auto border = [&](int64_t begin, int64_t end) {
         for (int64_t ox = begin; ox < end; ++ox) {
-            const int64_t column = source_of(ox - a.LEFT, a.W, a.MODE);
+            const int64_t column = source_of(ox - a.LEFT, a.W, a.BORDER);
             if (column < 0) memset(y + ox * a.C, 0, size_t(a.C) * sizeof(float));
             else memcpy(y + ox * a.C, x + column * a.C, size_t(a.C) * sizeof(float));
         }
@@ -52,12 +52,12 @@ void gather_row(const Pad2dBackward& a, int64_t task) {
     float* const dx = a.dx + task * a.W * a.C;
     const float* const picture = a.dy + n * a.OH * a.OW * a.C;
     memcpy(dx, picture + ((a.TOP + y) * a.OW + a.LEFT) * a.C, size_t(a.W * a.C) * sizeof(float));
-    if (a.MODE == kPadConstant) return;
+    if (a.BORDER == kConstant) return;
     const auto column = [&](const float* dy, int64_t ox) {
-        add_floats(dy + ox * a.C, dx + source_of(ox - a.LEFT, a.W, a.MODE) * a.C, a.C);
+        add_floats(dy + ox * a.C, dx + source_of(ox - a.LEFT, a.W, a.BORDER) * a.C, a.C);
     };
     const auto row = [&](int64_t oy) {
-        if (source_of(oy - a.TOP, a.H, a.MODE) != y) return;
+        if (source_of(oy - a.TOP, a.H, a.BORDER) != y) return;
         const float* const dy = picture + oy * a.OW * a.C;
         if (oy != a.TOP + y) add_floats(dy + a.LEFT * a.C, dx, a.W * a.C);
         for (int64_t ox = 0; ox < a.LEFT; ++ox) column(dy, ox);

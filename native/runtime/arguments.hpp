@@ -4,10 +4,13 @@
 // const is written; its extent says how many entries a kernel uses of it, by the sizes, and with `maybe(extent)` it may
 // be null. The field N is always the number of examples; a program may run any kernel with a smaller N than it was
 // built for. Letters are those of the Python docstrings. Here the list becomes the C++ struct, in runtime/registry.cpp
-// the table that Python fills fields by; runtime/checks.cpp says what sizes may be.
+// the table that Python fills fields by; runtime/checks.cpp says what sizes may be,
+// runtime/choices.hpp what those are that hold a word.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+
+#include "runtime/choices.hpp"
 
 // An activation, and what it takes beside the number (common/activation.hpp).
 #define PELLUCID_NONLINEAR(SIZE, REAL) SIZE(ACTIVATION) REAL(slope) REAL(threshold) REAL(ceiling)
@@ -24,10 +27,11 @@
     ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O)                                               \
     ARRAY(const float, addend, maybe(N * OH * OW * O)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                      \
     PELLUCID_NONLINEAR(SIZE, REAL)
+// bias, activation: of a transposed convolution, whose result dx is.
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
     ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                    \
-    ARRAY(float, dx, N * H * W * C) ARRAY(const float, addend, maybe(N * H * W * C)) PELLUCID_CONV_SIZES(SIZE)        \
-    SIZE(ALGORITHM)
+    ARRAY(float, dx, N * H * W * C) ARRAY(const float, addend, maybe(N * H * W * C))                                  \
+    ARRAY(const float, bias, maybe(C)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_CONV2D_BACKWARD_KERNEL(ARRAY, SIZE, REAL)                                                            \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, dy, N * OH * OW * O)                                      \
     ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)
@@ -108,6 +112,12 @@
     ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) SIZE(N) SIZE(INNER) SIZE(C)
 #define PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
     ARRAY(const float, dy, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N) SIZE(INNER) SIZE(C)
+#define PELLUCID_GLOBAL_MAX_POOL2D(ARRAY, SIZE, REAL)                                                                 \
+    ARRAY(const float, x, N * INNER * C) ARRAY(float, y, N * C) ARRAY(int32_t, argmax, N * C) SIZE(N) SIZE(INNER)     \
+    SIZE(C)
+#define PELLUCID_GLOBAL_MAX_POOL2D_BACKWARD(ARRAY, SIZE, REAL)                                                        \
+    ARRAY(const float, dy, N * C) ARRAY(const int32_t, argmax, N * C) ARRAY(float, dx, N * INNER * C) SIZE(N)         \
+    SIZE(INNER) SIZE(C)
 #define PELLUCID_UPSAMPLE2D(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)    \
     SIZE(OW) SIZE(SH) SIZE(SW) SIZE(INTERPOLATION)
@@ -116,16 +126,32 @@
     SIZE(OW) SIZE(SH) SIZE(SW) SIZE(INTERPOLATION)
 #define PELLUCID_PAD2D(ARRAY, SIZE, REAL)                                                                             \
     ARRAY(const float, x, N * H * W * C) ARRAY(float, y, N * OH * OW * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)    \
-    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(MODE)
+    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(BORDER)
 #define PELLUCID_PAD2D_BACKWARD(ARRAY, SIZE, REAL)                                                                    \
     ARRAY(const float, dy, N * OH * OW * C) ARRAY(float, dx, N * H * W * C) SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH)  \
-    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(MODE)
+    SIZE(OW) SIZE(TOP) SIZE(LEFT) SIZE(BORDER)
 
 #define PELLUCID_ACTIVATION(ARRAY, SIZE, REAL)                                                                        \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER) PELLUCID_NONLINEAR(SIZE, REAL)
 #define PELLUCID_ACTIVATION_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER) ARRAY(const float, y, N * INNER) ARRAY(float, dx, N * INNER) SIZE(N)            \
     SIZE(INNER) PELLUCID_NONLINEAR(SIZE, REAL)
+// One slope for each of OUTER * C, alike for all SHARED and INNER.
+#define PELLUCID_PRELU(ARRAY, SIZE, REAL)                                                                             \
+    ARRAY(const float, x, N * SHARED * OUTER * INNER * C) ARRAY(const float, alpha, OUTER * C)                        \
+    ARRAY(float, y, N * SHARED * OUTER * INNER * C) SIZE(N) SIZE(SHARED) SIZE(OUTER) SIZE(INNER) SIZE(C)
+#define PELLUCID_PRELU_BACKWARD(ARRAY, SIZE, REAL)                                                                    \
+    ARRAY(const float, dy, N * SHARED * OUTER * INNER * C) ARRAY(const float, x, N * SHARED * OUTER * INNER * C)      \
+    ARRAY(const float, alpha, OUTER * C) ARRAY(float, dx, maybe(N * SHARED * OUTER * INNER * C))                      \
+    ARRAY(float, dalpha, maybe(OUTER * C)) SIZE(N) SIZE(SHARED) SIZE(OUTER) SIZE(INNER) SIZE(C)
+// A factor for each channel of INNER pixels; of arrays that are alike, INNER is 1.
+#define PELLUCID_MULTIPLY(ARRAY, SIZE, REAL)                                                                          \
+    ARRAY(const float, x, N * OUTER * INNER * C) ARRAY(const float, factor, N * OUTER * C)                            \
+    ARRAY(float, y, N * OUTER * INNER * C) SIZE(N) SIZE(OUTER) SIZE(INNER) SIZE(C)
+#define PELLUCID_MULTIPLY_BACKWARD(ARRAY, SIZE, REAL)                                                                 \
+    ARRAY(const float, dy, N * OUTER * INNER * C) ARRAY(const float, x, N * OUTER * INNER * C)                        \
+    ARRAY(const float, factor, N * OUTER * C) ARRAY(float, dx, maybe(N * OUTER * INNER * C))                          \
+    ARRAY(float, dfactor, maybe(N * OUTER * C)) SIZE(N) SIZE(OUTER) SIZE(INNER) SIZE(C)
 #define PELLUCID_SOFTMAX(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const float, x, N * INNER * K) ARRAY(float, y, N * INNER * K) SIZE(N) SIZE(INNER) SIZE(K)
 #define PELLUCID_SOFTMAX_BACKWARD(ARRAY, SIZE, REAL)                                                                  \
@@ -250,6 +276,9 @@
     SIZE(INDICES) SIZE(ROWS) SIZE(K)
 #define PELLUCID_SWAP_AXES(ARRAY, SIZE, REAL)                                                                         \
     ARRAY(const float, x, A * B * C) ARRAY(float, y, B * A * C) SIZE(A) SIZE(B) SIZE(C)
+#define PELLUCID_PERMUTE(ARRAY, SIZE, REAL)                                                                           \
+    ARRAY(const float, x, N * OUTER * A * INNER * B * C) ARRAY(float, y, N * OUTER * B * INNER * A * C) SIZE(N)       \
+    SIZE(OUTER) SIZE(A) SIZE(INNER) SIZE(B) SIZE(C)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
@@ -276,12 +305,18 @@
     KERNEL(AvgPool2dBackward, avg_pool2d_backward, PELLUCID_AVG_POOL2D_BACKWARD)                                      \
     KERNEL(GlobalAvgPool2d, global_avg_pool2d, PELLUCID_GLOBAL_AVG_POOL2D)                                            \
     KERNEL(GlobalAvgPool2dBackward, global_avg_pool2d_backward, PELLUCID_GLOBAL_AVG_POOL2D_BACKWARD)                  \
+    KERNEL(GlobalMaxPool2d, global_max_pool2d, PELLUCID_GLOBAL_MAX_POOL2D)                                            \
+    KERNEL(GlobalMaxPool2dBackward, global_max_pool2d_backward, PELLUCID_GLOBAL_MAX_POOL2D_BACKWARD)                  \
     KERNEL(Upsample2d, upsample2d, PELLUCID_UPSAMPLE2D)                                                               \
     KERNEL(Upsample2dBackward, upsample2d_backward, PELLUCID_UPSAMPLE2D_BACKWARD)                                     \
     KERNEL(Pad2d, pad2d, PELLUCID_PAD2D)                                                                              \
     KERNEL(Pad2dBackward, pad2d_backward, PELLUCID_PAD2D_BACKWARD)                                                    \
     KERNEL(Activation, activation, PELLUCID_ACTIVATION)                                                               \
     KERNEL(ActivationBackward, activation_backward, PELLUCID_ACTIVATION_BACKWARD)                                     \
+    KERNEL(Prelu, prelu, PELLUCID_PRELU)                                                                              \
+    KERNEL(PreluBackward, prelu_backward, PELLUCID_PRELU_BACKWARD)                                                    \
+    KERNEL(Multiply, multiply, PELLUCID_MULTIPLY)                                                                     \
+    KERNEL(MultiplyBackward, multiply_backward, PELLUCID_MULTIPLY_BACKWARD)                                           \
     KERNEL(Softmax, softmax, PELLUCID_SOFTMAX)                                                                        \
     KERNEL(SoftmaxBackward, softmax_backward, PELLUCID_SOFTMAX_BACKWARD)                                              \
     KERNEL(SoftmaxCrossEntropy, softmax_cross_entropy, PELLUCID_SOFTMAX_CROSS_ENTROPY)                                \
@@ -314,38 +349,9 @@
     KERNEL(AugmentMasks, augment_masks, PELLUCID_AUGMENT_MASKS)                                                       \
     KERNEL(MixTargets, mix_targets, PELLUCID_MIX_TARGETS)                                                             \
     KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
+    KERNEL(Permute, permute, PELLUCID_PERMUTE)                                                                        \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
-
-// Fields of type SIZE that hold a choice: CHOICE(name, word). Kernels compare the name's number, Python gives the word;
-// runtime/registry.cpp lists them for it. A new choice goes to the end of its list.
-#define PELLUCID_ACTIVATIONS(CHOICE)                                                                                  \
-    CHOICE(kLinear, "linear") CHOICE(kRelu, "relu") CHOICE(kLeakyRelu, "leaky_relu") CHOICE(kSigmoid, "sigmoid")      \
-    CHOICE(kTanh, "tanh") CHOICE(kElu, "elu") CHOICE(kRelu6, "relu6") CHOICE(kSelu, "selu")                         \
-    CHOICE(kHardSigmoid, "hard_sigmoid") CHOICE(kSoftsign, "softsign") CHOICE(kSoftplus, "softplus")                  \
-    CHOICE(kSilu, "silu") CHOICE(kHardSilu, "hard_silu") CHOICE(kGelu, "gelu") CHOICE(kGeluTanh, "gelu_tanh")
-#define PELLUCID_LOSSES(CHOICE)                                                                                       \
-    CHOICE(kBinaryCrossEntropy, "binary_cross_entropy") CHOICE(kSquaredError, "mean_squared_error")                   \
-    CHOICE(kAbsoluteError, "mean_absolute_error")
-// Which answers of an elementwise loss are hits.
-#define PELLUCID_ACCURACIES(CHOICE)                                                                                   \
-    CHOICE(kNoHits, "none") CHOICE(kCategorical, "categorical") CHOICE(kBinary, "binary")
-#define PELLUCID_POOLINGS(CHOICE) CHOICE(kMax, "max") CHOICE(kAverage, "average")
-#define PELLUCID_INTERPOLATIONS(CHOICE) CHOICE(kNearest, "nearest") CHOICE(kBilinear, "bilinear")
-#define PELLUCID_PADDINGS(CHOICE)                                                                                     \
-    CHOICE(kPadConstant, "constant") CHOICE(kPadReflect, "reflect") CHOICE(kPadEdge, "edge")
-// Of a convolution; kChoose lets conv/choice.hpp decide. "winograd" is F(4x4,3x3) or F(2x2,5x5), "winograd2"
-// F(2x2,3x3), "winograd_rows" F(4,5) along rows, for one channel before pooling. "few_filters" says that
-// conv2d_pool_map pays.
-#define PELLUCID_ALGORITHMS(CHOICE)                                                                                   \
-    CHOICE(kChoose, "auto") CHOICE(kDirect, "direct") CHOICE(kWinograd4, "winograd") CHOICE(kWinograd2, "winograd2")  \
-    CHOICE(kWinogradRows, "winograd_rows") CHOICE(kFewFilters, "few_filters")
-// What lies beyond the edge of a picture: the picture mirrored, its last row or column, or zeros.
-#define PELLUCID_BORDERS(CHOICE) CHOICE(kReflect, "reflect") CHOICE(kEdge, "edge") CHOICE(kBlack, "black")
-#define PELLUCID_CHOICES(FIELD)                                                                                       \
-    FIELD(ACTIVATION, PELLUCID_ACTIVATIONS) FIELD(LOSS, PELLUCID_LOSSES) FIELD(ACCURACY, PELLUCID_ACCURACIES)         \
-    FIELD(POOL, PELLUCID_POOLINGS) FIELD(ALGORITHM, PELLUCID_ALGORITHMS) FIELD(BORDER, PELLUCID_BORDERS)              \
-    FIELD(INTERPOLATION, PELLUCID_INTERPOLATIONS) FIELD(MODE, PELLUCID_PADDINGS)
 
 namespace pellucid {
 
@@ -361,16 +367,6 @@ PELLUCID_KERNELS(PELLUCID_STRUCT)
 #undef PELLUCID_SIZE
 #undef PELLUCID_REAL
 #undef PELLUCID_STRUCT
-
-#define PELLUCID_NUMBER(name, word) name,
-#define PELLUCID_ENUM(FIELD, CHOICES) enum : int64_t { CHOICES(PELLUCID_NUMBER) };
-PELLUCID_CHOICES(PELLUCID_ENUM)
-#undef PELLUCID_NUMBER
-#undef PELLUCID_ENUM
-
-// Whether a gradient is made of the activation's input: of an output that two inputs give, it cannot be. The others all
-// rise, so a maximum may be taken before them.
-constexpr bool reads_input(int64_t activation) { return activation >= kSilu; }
 
 // The place of a maximum in its window is one byte.
 constexpr int kWindowTaps = 255;   // of a window, at most

@@ -162,7 +162,7 @@ std::string border_objection(const Sizes& s) {
         if (!s.begins("pad2d")) continue;
         const int64_t before = s[axis.before], behind = larger - size - before;
         if (behind < 0) return "a picture must lie within its border";
-        if (s["MODE"] == kPadReflect && std::max(before, behind) >= size)
+        if (s["BORDER"] == kReflect && std::max(before, behind) >= size)
             return "a reflected border must be narrower than the picture";
     }
     return "";

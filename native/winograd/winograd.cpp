@@ -85,7 +85,10 @@ Work work_of(const Conv2dPool& a, int64_t g) {
 }
 Work work_of(const Conv2dBackwardInput& a, int64_t g) {
     Work w = input_work(a, windows_of(a.dy, a.N, a.OH, a.OW, a.O / a.GROUPS, a.GROUPS, g), g);
-    w.out.addend = a.addend ? a.addend + g * (a.C / a.GROUPS) : nullptr;
+    w.bias = a.bias ? a.bias + g * w.O : nullptr;
+    w.out.addend = a.addend ? a.addend + g * w.O : nullptr;
+    w.out.activation = a.ACTIVATION;
+    w.out.numbers = numbers_of(a);
     return w;
 }
 Work work_of(const Conv2dPoolBackwardInput& a, int64_t g) {

@@ -115,7 +115,7 @@ def _shapes(op: Op, call: Call) -> dict[str, Shape]:
 
 def _array(op: Op, one: ArrayField, shape: Shape, draw: Draw, empty: Empty) -> Array:
     if one.name in NUMBERS:
-        return NUMBERS[one.name](shape)
+        return NUMBERS[one.name](shape).astype(one.dtype, copy=False)
     if one.dtype != "float32":
         return np.ones(shape, one.dtype)
     if one.writable and op.passes.get(one.name, 1) == 1:

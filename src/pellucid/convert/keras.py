@@ -48,6 +48,7 @@ _CLASS_NAMES = {
     "BatchNorm": "batch_normalization",
     "LayerNorm": "layer_normalization",
     "GroupNorm": "group_normalization",
+    "PReLU": "p_re_lu",
 }
 
 

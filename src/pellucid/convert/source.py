@@ -78,7 +78,7 @@ class Source(abc.ABC):
         """
         items = self._wanted(model)
         first = next((place for place, item in enumerate(items) if len(item.shape) == 4), None)
-        if blue_first and first is not None and items[first].layer.params["kernel"].shape[2] == 3:
+        if blue_first and first is not None and items[first].layer.params[items[first].name].shape[2] == 3:
             arrange = items[first].arrange
             items[first] = replace(items[first], arrange=lambda kernel: arrange(kernel)[:, :, ::-1])
         return items

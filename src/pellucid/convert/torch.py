@@ -8,8 +8,10 @@ network with branches a layer is found by its name, in which _ stands for the do
 layer1.0.conv1.
 
 Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O), with as many groups as channels and O = C*M, for a
-DepthwiseConv2D, -> (KH, KW, C, M); dense (units, inputs) -> (inputs, units), and behind a Flatten its inputs, which
-PyTorch counts in order (C, H, W), are put in our order (H, W, C).
+DepthwiseConv2D, -> (KH, KW, C, M); transposed (C, O, KH, KW) -> (KH, KW, O, C); dense (units, inputs) -> (inputs,
+units), and behind a Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our order (H, W, C). So are
+the weights of a LayerNorm over whole maps. A SeparableConv2D is two modules, behind one another or NAME.depthwise and
+NAME.pointwise; PReLU has a slope for each channel, or one.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ _OLD_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
 _NAMES = {
     **{"kernel": "weight", "bias": "bias"},
     **{"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"},
+    "alpha": "weight",
 }
 """Ours and PyTorch's, of one layer's arrays."""
 
@@ -67,43 +70,68 @@ class TorchSource(Source):
         return any(name.endswith("running_mean") for name in self.tensors)
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
-        for path in self._paths(model):
-            yield {ours: f"{path}.{theirs}" for ours, theirs in _NAMES.items()}
+        for path, mixing in self._paths(model):
+            own = {ours: f"{path}.{theirs}" for ours, theirs in _NAMES.items()}
+            yield (
+                own
+                | ({"bias": f"{mixing}.bias"} if mixing else {})
+                | {"depthwise_kernel": f"{path}.weight", "pointwise_kernel": f"{mixing}.weight"}
+            )
 
-    def _paths(self, model: Model) -> Iterator[str]:
-        """The path of the module that each layer is."""
+    def _paths(self, model: Model) -> Iterator[tuple[str, str]]:
+        """The path of the module that each layer is; of the two that a SeparableConv2D is, both."""
         rules = family(model.name)
         if rules or not model.graph.is_chain:
             here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
             for layer in model.layers:
-                yield module_path(layer.name, rules) or here.get(layer.name, layer.name)
+                parts = [f"{layer.name}_{part}" for part in ("depthwise", "pointwise")] if _is_pair(layer) else []
+                found = [module_path(name, rules) or here.get(name, name) for name in parts or [layer.name]]
+                yield found[0], found[1] if parts else ""
             return
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         part, number = "" if single else "features.", 0
         for visit in model.graph.walk():
             layer = visit.layer
-            yield f"{part}{number}"
+            mixing = f"{part}{number + 1}" if _is_pair(layer) else ""
+            yield f"{part}{number}", mixing
+            number += bool(mixing)
             if visit.ends_maps:
                 part, number = (part, number + 1) if single else ("classifier.", 0)
             else:
                 number += 2 if layer.params and layer.nonlinearity is not None else 1
 
     def _expect_known(self, layer: Layer) -> None:
-        kernel = layer.params.get("kernel")
-        plain = (
-            kernel is not None
-            and kernel.ndim in (2, 4)
-            and layer.role in ("convolution", "transposed convolution", "dense")
-        )
-        if not plain and layer.role != "batch norm":
+        roles = {
+            4: ("convolution", "transposed convolution"),
+            2: ("dense",),
+            1: ("batch norm", "layer norm", "group norm"),
+        }
+        first = next(iter((layer.params | layer.state).values()))
+        known = layer.role in roles.get(first.ndim, ()) or layer.role == "layer norm" or _slopes_by_channel(layer)
+        if not known:
             kind = type(layer).__name__
             raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from PyTorch's files")
 
     def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-        if name != "kernel":
+        if name == "alpha":
+            return (array.size,), lambda weight: weight.reshape(array.shape)
+        if layer.role == "layer norm" and array.ndim == 3:
+            return (array.shape[2], *array.shape[:2]), lambda weight: weight.transpose(1, 2, 0)
+        if not name.endswith("kernel"):
             return super()._layout(layer, name, array, picture)
-        shape, arrange = of_kernel(layer.as_filters(array), picture)
+        shape, arrange = of_kernel(array if name == "pointwise_kernel" else layer.as_filters(array), picture)
         return shape, lambda weight: arrange(weight).reshape(array.shape)
+
+
+def _is_pair(layer: Layer) -> bool:
+    """Whether it is two modules of PyTorch's, a depthwise and a 1x1 convolution."""
+    return "pointwise_kernel" in layer.params
+
+
+def _slopes_by_channel(layer: Layer) -> bool:
+    """Whether it is a PReLU whose slopes are one, or one a channel."""
+    alpha = layer.params.get("alpha")
+    return alpha is not None and layer.role == "activation" and alpha.size in (1, alpha.shape[-1])
 
 
 class SafetensorsFile(TorchSource):

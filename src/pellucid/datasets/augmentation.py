@@ -214,7 +214,7 @@ def mixup(changes: Changes, amount: float, u: Array) -> None:
 
 PRESETS = {
     "none": "",
-    "standard": "crop=0.125,flip=0.5,border=black",
+    "standard": "crop=0.125,flip=0.5,border=constant",
     "strong": "resized_crop=0.65,flip=0.5,rotate=10,brightness=0.3,contrast=0.3,saturation=0.3,hue=10,cutout=0.25",
 }
 """Names for several kinds at once. standard: what CIFAR-10 is usually trained with; strong: for few photographs."""

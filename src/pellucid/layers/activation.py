@@ -228,13 +228,11 @@ class PReLU(Layer):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
-        return np.where(x > 0, x, self.params["alpha"] * x), x
+        return ops.prelu(x, self.params["alpha"]), x
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        x, alpha = cache, self.params["alpha"]
-        below = dy * np.minimum(x, 0)
-        dalpha = below.sum(axis=(0, *self.shared_axes), keepdims=True, dtype=np.float64)[0].astype(x.dtype)
-        return np.where(x > 0, dy, alpha * dy) if need_dx else None, {"dalpha": dalpha}
+        dx, dalpha = ops.prelu_backward(dy, cache, self.params["alpha"])
+        return dx if need_dx else None, {"dalpha": dalpha}
 
     def detail(self) -> str:
         return f"shared {', '.join(map(str, self.shared_axes))}" if self.shared_axes else ""
@@ -335,7 +333,10 @@ class Softmax(Elementwise):
 
     def _last(self, x: Array) -> Array:
         """Its axis in the last one's place, and that in its."""
-        return np.ascontiguousarray(x.swapaxes(1 + self.place_of(x.ndim - 1), -1))
+        dims = list(range(1, x.ndim))
+        place = self.place_of(len(dims))
+        dims[place], dims[-1] = dims[-1], dims[place]
+        return x if place == len(dims) - 1 else ops.permute(x, dims)
 
     def detail(self) -> str:
         return "" if self.axis == -1 else f"axis {self.axis}"

@@ -43,7 +43,7 @@ class Padding2D(Border):
     def __init__(self, padding: int | Sequence[Any] = 1, mode: str = "constant", **named: Unpack[Named]) -> None:
         super().__init__(**named)
         self.padding = self._pixels(padding, "padding")
-        self.mode = expect_known("padding mode", mode, ops.PADDING_MODES)
+        self.mode = expect_known("padding mode", mode, ops.BORDERS)
 
     @property
     def caption(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError
@@ -13,7 +13,18 @@ from pellucid.layers.one_row import OneRow
 from pellucid.layers.weighted import Weighted, WeightedNamed
 from pellucid.layers.window import Windowed, describe_padding, describe_strides
 from pellucid.ops import Array, Pair, Shape
-from pellucid.ops.geometry import Convolution, conv2d_macs, whole
+from pellucid.ops.geometry import Convolution, whole
+from pellucid.ops.macs import conv2d_macs
+
+
+class SpreadNamed(TypedDict, total=False):
+    """What constructors of convolutions take by name beside it, see `BaseConv2D`."""
+
+    dilation_rate: int | Sequence[int]
+
+
+class ConvNamed(SpreadNamed, WeightedNamed, total=False):
+    """The same, and what is said of kernel and bias."""
 
 
 class BaseConv2D(Windowed, Weighted):
@@ -176,11 +187,10 @@ class Conv2D(BaseConv2D):
         strides: int | Sequence[int] = 1,
         padding: str | int | Sequence[Any] = "valid",
         *,
-        dilation_rate: int | Sequence[int] = 1,
         groups: int = 1,
-        **named: Unpack[WeightedNamed],
+        **named: Unpack[ConvNamed],
     ) -> None:
-        super().__init__(kernel_size, strides, padding, dilation_rate=dilation_rate, **named)
+        super().__init__(kernel_size, strides, padding, **named)
         where = type(self).__name__
         self.filters = whole(filters, f"{where}: filters")
         self.groups = whole(groups, f"{where}: groups")

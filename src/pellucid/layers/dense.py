@@ -10,7 +10,8 @@ from pellucid.layers.activation import activate, activate_backward, with_activat
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.layers.weighted import Weighted, WeightedNamed
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import dense_macs, whole
+from pellucid.ops.geometry import whole
+from pellucid.ops.macs import dense_macs
 
 
 class Units(Layer):

@@ -11,15 +11,28 @@ from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward
-from pellucid.layers.conv import BaseConv2D
+from pellucid.layers.conv import BaseConv2D, SpreadNamed
 from pellucid.layers.layer import Cache, Key
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.weighted import BiasedNamed
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import NO_PADS, Convolution, conv2d_macs, whole
+from pellucid.ops.geometry import NO_PADS, Convolution, whole
+from pellucid.ops.macs import conv2d_macs
 
 POINTWISE: Convolution = {"strides": (1, 1), "padding": NO_PADS}
 """A convolution that sees one place."""
+
+
+class DepthwiseNamed(SpreadNamed, BiasedNamed, total=False):
+    """What the constructor of `DepthwiseConv2D` hands on."""
+
+
+class SeparableNamed(DepthwiseNamed, total=False):
+    """What that of `SeparableConv2D` hands on to it."""
+
+    depth_multiplier: int
+    depthwise_initializer: InitializerLike
+    depthwise_regularizer: Any
 
 
 class DepthwiseConv2D(BaseConv2D):
@@ -44,20 +57,12 @@ class DepthwiseConv2D(BaseConv2D):
         padding: str | int | Sequence[Any] = "valid",
         depth_multiplier: int = 1,
         *,
-        dilation_rate: int | Sequence[int] = 1,
         depthwise_initializer: InitializerLike = "glorot_uniform",
         depthwise_regularizer: Any = None,
-        **named: Unpack[BiasedNamed],
+        **named: Unpack[DepthwiseNamed],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate=dilation_rate,
-            kernel_initializer=depthwise_initializer,
-            kernel_regularizer=depthwise_regularizer,
-            **named,
-        )
+        kernel = {"kernel_initializer": depthwise_initializer, "kernel_regularizer": depthwise_regularizer}
+        super().__init__(kernel_size, strides, padding, **kernel, **named)
         self.depth_multiplier = whole(depth_multiplier, f"{type(self).__name__}: depth_multiplier")
 
     @property
@@ -112,24 +117,11 @@ class SeparableConv2D(DepthwiseConv2D):
         strides: int | Sequence[int] = 1,
         padding: str | int | Sequence[Any] = "valid",
         *,
-        dilation_rate: int | Sequence[int] = 1,
-        depth_multiplier: int = 1,
-        depthwise_initializer: InitializerLike = "glorot_uniform",
         pointwise_initializer: InitializerLike = "glorot_uniform",
-        depthwise_regularizer: Any = None,
         pointwise_regularizer: Any = None,
-        **named: Unpack[BiasedNamed],
+        **named: Unpack[SeparableNamed],
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            depth_multiplier,
-            dilation_rate=dilation_rate,
-            depthwise_initializer=depthwise_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            **named,
-        )
+        super().__init__(kernel_size, strides, padding, **named)
         where = type(self).__name__
         self.filters = whole(filters, f"{where}: filters")
         self.pointwise_initializer = within(f"{where}: pointwise_initializer", initializers.get, pointwise_initializer)

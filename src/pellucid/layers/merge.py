@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer
 from pellucid.ops.geometry import Array, Shape, expect_numbers
@@ -72,17 +72,27 @@ class Multiply(Merge):
         return whole if all(shape in (whole, whole[-1:]) for shape in shapes) else super().output_shape(shapes)
 
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        whole = self.output_shape([each.shape[1:] for each in x])
-        laid = [each.reshape(len(each), *(1,) * (len(whole) + 1 - each.ndim), *each.shape[1:]) for each in x]
-        return math.prod(laid[1:], start=laid[0]), laid
+        self.output_shape([each.shape[1:] for each in x])
+        order = self.order([each.ndim for each in x])
+        products = [x[order[0]]]
+        for i in order[1:]:
+            products.append(ops.multiply(products[-1], x[i]))
+        return products[-1], (x, order, products)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
         if not need_dx:
             return None, {}
-        others = ([x for k, x in enumerate(cache) if k != i] for i in range(len(cache)))
-        products = [math.prod(rest, start=dy) for rest in others]
-        places = tuple(range(1, dy.ndim - 1))
-        return [d if x.shape == d.shape else d.sum(axis=places) for d, x in zip(products, cache, strict=True)], {}
+        x, order, products = cache
+        gradients = [dy] * len(x)
+        for k in range(len(order) - 1, 0, -1):
+            dy, gradients[order[k]] = ops.multiply_backward(dy, products[k - 1], x[order[k]])
+        gradients[order[0]] = dy
+        return gradients, {}
+
+    @staticmethod
+    def order(ranks: Sequence[int]) -> list[int]:
+        """In which order values of so many axes are multiplied: rows behind maps."""
+        return sorted(range(len(ranks)), key=lambda i: -ranks[i])
 
 
 class Concatenate(Merge):

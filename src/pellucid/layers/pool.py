@@ -209,16 +209,14 @@ class GlobalMaxPool2D(GlobalPool2D):
     reduction = "max"
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        pictures = self.pictures(x)
-        y, argmax = ops.max_pool2d(pictures, **_whole(pictures.shape))
-        return y[:, 0, 0], (argmax, x.shape)
+        y, argmax = ops.global_max_pool2d(self.pictures(x))
+        return y, (argmax, x.shape)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
         argmax, x_shape = cache
-        shape = _as_pictures(x_shape)
-        return ops.max_pool2d_backward(dy[:, None, None], argmax, shape, **_whole(shape)).reshape(x_shape), {}
+        return ops.global_max_pool2d_backward(dy, argmax, _as_pictures(x_shape)).reshape(x_shape), {}
 
 
 class GlobalAvgPool1D(GlobalAvgPool2D):
@@ -241,11 +239,6 @@ class GlobalMaxPool1D(GlobalMaxPool2D):
 
 def _as_pictures(x_shape: Shape) -> Shape:
     return x_shape if len(x_shape) == 4 else (x_shape[0], 1, *x_shape[1:])
-
-
-def _whole(x_shape: Shape) -> Pooling:
-    """A window as large as the picture. Shapes: x_shape (N,H,W,C)."""
-    return {"pool_size": (x_shape[1], x_shape[2]), "strides": (1, 1), "padding": NO_PADS}
 
 
 class MaxPool1D(OneRow, MaxPool2D):

@@ -8,6 +8,7 @@ from typing import Unpack
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.symbolic import Symbolic
@@ -127,10 +128,15 @@ class Permute(Layer):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
-        return np.ascontiguousarray(x.transpose(0, *self.dims)), None
+        return ops.permute(x, self.dims), None
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        return np.ascontiguousarray(dy.transpose(np.argsort((0, *self.dims)))) if need_dx else None, {}
+        return ops.permute(dy, self.inverse) if need_dx else None, {}
+
+    @property
+    def inverse(self) -> Shape:
+        """The dims that bring the axes back."""
+        return tuple(self.dims.index(axis) + 1 for axis in range(1, len(self.dims) + 1))
 
     def origin(self, place: Shape, input_shape: Shape) -> Shape:
         return tuple(place[self.dims.index(axis)] for axis in range(1, len(place) + 1))

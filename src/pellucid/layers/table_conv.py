@@ -11,7 +11,8 @@ from pellucid.errors import ConfigError, shown
 from pellucid.layers.conv import Conv2D
 from pellucid.layers.weighted import WeightedNamed
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import conv2d_macs, expect_weights, whole
+from pellucid.ops.geometry import expect_weights, whole
+from pellucid.ops.macs import conv2d_macs
 
 Table = Sequence[Sequence[int]]
 """For each filter, the numbers of the maps it sees."""

@@ -8,13 +8,11 @@ from typing import Any, Unpack
 from pellucid import ops
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.activation import activate, activate_backward
-from pellucid.layers.conv import BaseConv2D
+from pellucid.layers.conv import BaseConv2D, ConvNamed
 from pellucid.layers.layer import Cache, Key
-from pellucid.layers.weighted import WeightedNamed
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import (
     Convolution,
-    conv2d_macs,
     expect_numbers,
     pair,
     resolve_padding,
@@ -22,6 +20,7 @@ from pellucid.ops.geometry import (
     whole,
     window_span,
 )
+from pellucid.ops.macs import conv2d_macs
 
 
 class Conv2DTranspose(BaseConv2D):
@@ -50,11 +49,9 @@ class Conv2DTranspose(BaseConv2D):
         strides: int | Sequence[int] = 1,
         padding: str | int | Sequence[Any] = "valid",
         output_padding: int | Sequence[int] | None = None,
-        *,
-        dilation_rate: int | Sequence[int] = 1,
-        **named: Unpack[WeightedNamed],
+        **named: Unpack[ConvNamed],
     ) -> None:
-        super().__init__(kernel_size, strides, padding, dilation_rate=dilation_rate, **named)
+        super().__init__(kernel_size, strides, padding, **named)
         self.filters = whole(filters, f"{type(self).__name__}: filters")
         where = f"{type(self).__name__}: output_padding"
         self.output_padding = None if output_padding is None else pair(output_padding, where, least=0)
@@ -103,9 +100,9 @@ class Conv2DTranspose(BaseConv2D):
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         shape = (len(x), *self.output_shape(x.shape[1:]))
         with ops.direct_convolution(self.exact_convolution):
-            z = ops.conv2d_backward_input(x, self.params["kernel"], shape, **self.options(x.shape[1:]))
-        if self.use_bias:
-            z += self.params["bias"]
+            z = ops.conv2d_backward_input(
+                x, self.params["kernel"], shape, bias=self.params.get("bias"), **self.options(x.shape[1:])
+            )
         y, kept = activate(z, self.nonlinearity, in_place=True)
         return y, (x, kept)
 

@@ -15,7 +15,8 @@ from pellucid.errors import ConfigError
 from pellucid.layers.graph import INPUT, Graph, Visit
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
-from pellucid.ops.geometry import Shape, activation_bytes
+from pellucid.ops.geometry import Shape
+from pellucid.ops.macs import activation_bytes
 from pellucid.ops.receptive_field import ReceptiveField
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Memory, inference_memory, training_memory

@@ -11,7 +11,6 @@ geometry: sizes; api: the operations; dispatch: how they are run; reference: the
 from types import ModuleType as _Module
 
 from pellucid.ops.api.border import INTERPOLATIONS as INTERPOLATIONS
-from pellucid.ops.api.border import PADDING_MODES as PADDING_MODES
 from pellucid.ops.api.border import pad2d as pad2d
 from pellucid.ops.api.border import pad2d_backward as pad2d_backward
 from pellucid.ops.api.border import upsample2d as upsample2d
@@ -30,6 +29,9 @@ from pellucid.ops.api.data import BORDERS as BORDERS
 from pellucid.ops.api.data import DRAWN as DRAWN
 from pellucid.ops.api.data import augment as augment
 from pellucid.ops.api.data import gather as gather
+from pellucid.ops.api.data import multiply as multiply
+from pellucid.ops.api.data import multiply_backward as multiply_backward
+from pellucid.ops.api.data import permute as permute
 from pellucid.ops.api.data import swap_axes as swap_axes
 from pellucid.ops.api.group_norm import group_norm as group_norm
 from pellucid.ops.api.group_norm import group_norm_backward as group_norm_backward
@@ -49,6 +51,8 @@ from pellucid.ops.api.nonlinear import ACTIVATIONS as ACTIVATIONS
 from pellucid.ops.api.nonlinear import READ_INPUT as READ_INPUT
 from pellucid.ops.api.nonlinear import activation as activation
 from pellucid.ops.api.nonlinear import activation_backward as activation_backward
+from pellucid.ops.api.nonlinear import prelu as prelu
+from pellucid.ops.api.nonlinear import prelu_backward as prelu_backward
 from pellucid.ops.api.nonlinear import softmax as softmax
 from pellucid.ops.api.nonlinear import softmax_backward as softmax_backward
 from pellucid.ops.api.normalization import batch_norm as batch_norm
@@ -67,6 +71,8 @@ from pellucid.ops.api.pool import avg_pool2d as avg_pool2d
 from pellucid.ops.api.pool import avg_pool2d_backward as avg_pool2d_backward
 from pellucid.ops.api.pool import global_avg_pool2d as global_avg_pool2d
 from pellucid.ops.api.pool import global_avg_pool2d_backward as global_avg_pool2d_backward
+from pellucid.ops.api.pool import global_max_pool2d as global_max_pool2d
+from pellucid.ops.api.pool import global_max_pool2d_backward as global_max_pool2d_backward
 from pellucid.ops.api.pool import max_pool2d as max_pool2d
 from pellucid.ops.api.pool import max_pool2d_backward as max_pool2d_backward
 from pellucid.ops.api.random import dropout as dropout

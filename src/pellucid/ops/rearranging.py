@@ -1,9 +1,10 @@
-"""Sizes of pictures with a border, cropped, enlarged, or under another shape: the rest of `geometry`."""
+"""Sizes of pictures with a border, cropped, enlarged, under another shape, or as kernels see them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pellucid.errors import ShapeError, shown
 from pellucid.ops.geometry import Pads, Pair, Shape, expect_numbers, padded_shape, picture_shape
@@ -59,6 +60,63 @@ def reshaped(shape: Shape, target: Sequence[int], what: str) -> Shape:
     if math.prod(found) != count:
         raise ShapeError(f"{what} cannot make {_by(target)} of {_by(shape)}, {count:,} numbers")
     return found
+
+
+def swaps(shape: Shape, dims: Sequence[int]) -> Iterator[Shape]:
+    """Axes in another order, as few exchanges of two groups of axes: for each (OUTER, A, INNER, B, C), what is read.
+
+    dims: the axes of a picture as they are to be, counted from 1.
+
+    >>> list(swaps((4, 5, 3), (3, 1, 2)))
+    [(1, 20, 1, 3, 1)]
+    """
+    order, wanted = list(range(len(shape))), [axis - 1 for axis in dims]
+    while order != wanted:
+        first = next(i for i, axis in enumerate(wanted) if order[i] != axis)
+        start = order.index(wanted[first])
+        end = start + 1
+        while end < len(order) and order[end] == wanted[first + end - start]:
+            end += 1
+        found = ((first, cut, start, end) for cut in range(first + 1, start + 1))
+        places = max(found, key=lambda places: sum(map(int.__eq__, _exchanged(order, *places), wanted)))
+        bounds = (0, *places, len(order))
+        yield tuple(math.prod(shape[axis] for axis in order[i:j]) for i, j in pairwise(bounds))
+        order = _exchanged(order, *places)
+
+
+def _exchanged(order: list[int], first: int, cut: int, start: int, end: int) -> list[int]:
+    return [*order[:first], *order[start:end], *order[cut:start], *order[first:cut], *order[end:]]
+
+
+def product_shapes(x: Shape, factor: Shape, what: str) -> tuple[Shape, Shape]:
+    """How the kernel sees x and a factor: (N,OUTER,INNER,C) and (N,OUTER,C). The factor is as x, or a row (N,C).
+
+    Errors: ShapeError for another factor.
+    """
+    middle = math.prod(x[1:-1])
+    if len(x) > 1 and factor == x:
+        return (x[0], middle, 1, x[-1]), (x[0], middle, x[-1])
+    if len(x) > 1 and factor == (x[0], x[-1]):
+        return (x[0], 1, middle, x[-1]), (x[0], 1, x[-1])
+    raise ShapeError(f"{what} needs a factor of the shape of x {x}, or one number for each channel, got {factor}")
+
+
+def slope_shapes(x: Shape, alpha: Shape) -> tuple[Shape, Shape] | None:
+    """How the kernel sees x and its slopes, of which some axes have one: (N,SHARED,OUTER,INNER,C) and (OUTER,C).
+
+    None where axes with one and with several slopes take turns more often.
+
+    >>> slope_shapes((2, 8, 9, 3), (1, 1, 3))
+    ((2, 1, 1, 72, 3), (1, 3))
+    """
+    sizes, at = [1, 1, 1, 1], 3
+    for size, slopes in zip(reversed(x[1:]), reversed(alpha), strict=True):
+        if size > 1 and (slopes > 1) != bool(at % 2):
+            at -= 1
+            if at < 0:
+                return None
+        sizes[at] *= size
+    return (x[0], *sizes), (sizes[1], sizes[3])
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -7,9 +7,10 @@ from the unfolded one by no more than a few roundings of the sum of |x| |s k|, o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
-from pellucid.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Layer, SeparableConv2D
+from pellucid.layers import BatchNorm, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Layer, SeparableConv2D
 from pellucid.layers.normalization import Normalization
 from pellucid.layers.weighted import Weighted
 from pellucid.ops import native
@@ -35,7 +36,7 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
     if len(layers) < 2 or type(layers[1]) is not BatchNorm or (context.training and layers[1].trainable):
         return layers
     first, norm = layers[0], layers[1]
-    convolves = type(first) in (Conv2D, DepthwiseConv2D, SeparableConv2D)
+    convolves = type(first) in (Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
     linear = convolves or (type(first) is Dense and before.y.ndim == 2)
     if not linear or first.nonlinearity is not None or (norm.trainable and not first.trainable):
         return layers
@@ -45,18 +46,34 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
     gamma, beta = gamma_beta(context, norm, channels)
     mean, variance, zeros = norm.state["mean"], norm.state["variance"], context.constant(channels, 0)
     folded = {name: context.buffer(kernel.shape), "bias": context.buffer((channels,))}
-    rows, scaled = kernel.reshape(-1, channels), folded[name].reshape(-1, channels)
     one = (zeros if bias is None else bias)[None]
+    scale, last = (gamma, zeros, zeros, variance), first.role != "transposed convolution"
     context.prepare += (
-        native.batch_norm_inference(rows, gamma, zeros, zeros, variance, scaled, epsilon=norm.epsilon),
+        *_scaled(context, kernel, folded[name], scale, norm.epsilon, last=last),
         native.batch_norm_inference(one, gamma, beta, mean, variance, folded["bias"][None], epsilon=norm.epsilon),
     )
     context.statistics += (mean, variance)
     for each in (name, "bias"):
         gradient = context.gradient(first, each) if context.training else None
         if gradient is not None:
-            rows = gradient.reshape(-1, channels)
-            scale = native.batch_norm_inference(rows, gamma, zeros, zeros, variance, rows, epsilon=norm.epsilon)
-            context.rescale.append(scale)
+            context.rescale += _scaled(context, gradient, gradient, scale, norm.epsilon, last=last or each == "bias")
     context.folded |= {(first.name, name): array for name, array in folded.items()}
     return (first, *layers[2:])
+
+
+def _scaled(
+    context: Context, kernel: Array, scaled: Array, norm: tuple[Array, ...], epsilon: float, *, last: bool
+) -> Iterable[native.Step]:
+    """Each filter of a kernel by its channel's scale; a transposed convolution's filters stand last but one."""
+    channels = norm[0].size
+    if last:
+        rows, result = kernel.reshape(-1, channels), scaled.reshape(-1, channels)
+        return (native.batch_norm_inference(rows, *norm, result, epsilon=epsilon),)
+    inputs, taps = kernel.shape[-1], kernel.size // kernel.shape[-1] // channels
+    turned = context.buffer((1, taps, inputs, channels))
+    given, result = (array.reshape(1, taps, channels, inputs, 1) for array in (kernel, scaled))
+    return (
+        native.permute(given, turned.reshape(1, taps, inputs, channels, 1)),
+        native.batch_norm_inference(turned, *norm, turned, epsilon=epsilon),
+        native.permute(turned.reshape(1, taps, inputs, channels, 1), result),
+    )

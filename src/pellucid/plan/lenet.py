@@ -54,7 +54,7 @@ def lower_subsampling2d(context: Context, layers: tuple[Layer, ...], before: Low
     if kernel is None or bias is None:
         return None
     settings = layer.options(x.shape[1:])
-    shape, taps = layer.output_shape(x.shape[1:]), math.prod(layer.pool_size)
+    shape, taps = context.shapes[layer.name], math.prod(layer.pool_size)
     means, y = context.output(shape), context.output(shape)
     forward = (native.avg_pool2d(x, means, **settings), affine(context, means, y, kernel, bias, factor=taps))
 

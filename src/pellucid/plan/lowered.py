@@ -84,7 +84,7 @@ class Context:
     elsewhere. finish: work for after the backward pass (running statistics). exact: convolutions are computed directly.
     prepare: steps that make `folded` weights, which stand for a layer's own, of parameters and of running `statistics`;
     they run once for each state of these, so before every step of a training. rescale: steps that make gradients of
-    folded weights those of the layer's own.
+    folded weights those of the layer's own. shapes: what each layer gives for one picture, by its name.
     """
 
     capacity: int
@@ -106,6 +106,7 @@ class Context:
     rescale: list[native.Step] = field(default_factory=list)
     folded: dict[tuple[str, str], Array] = field(default_factory=dict)
     statistics: list[Array] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
 
     def buffer(self, shape: Shape, dtype: type = np.float32) -> Array:
         """A new array the plan owns. Errors: MemoryError where the plan would take more than is free."""
@@ -129,6 +130,10 @@ class Context:
             array = self.buffer(whole)
         self.reading = (array,)
         return array
+
+    def output_of(self, layer: Layer) -> Array:
+        """The same for what a layer gives."""
+        return self.output(self.shapes[layer.name])
 
     def free_area(self, num_bytes: int, taken: Iterable[Array]) -> Area:
         """An area in which none of these arrays lies; a new one where there is none."""

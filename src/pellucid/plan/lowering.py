@@ -29,6 +29,7 @@ def lower(
     """
     readers = graph.readers()
     values = {number: Lowered((), y, needs_output=True) for number, y in given.items()}
+    context.shapes |= {visit.layer.name: visit.output_shape for visit in graph.walk()}
     left = list(range(len(graph.nodes)) if numbers is None else numbers)
     inside, done = set(left), set[int]()
     with native.direct_convolution(context.exact):

@@ -6,7 +6,6 @@ is taken, so longer patterns stand above shorter ones. `lower_by_layer` takes wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -30,12 +29,17 @@ from pellucid.layers import (
     GaussianNoise,
     GlobalAvgPool1D,
     GlobalAvgPool2D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
     GroupNorm,
     Layer,
     LayerNorm,
     LocalResponseNorm,
     MaxPool2D,
+    Multiply,
     Padding2D,
+    Permute,
+    PReLU,
     ReLU,
     Reshape,
     ScaledTanh,
@@ -51,14 +55,23 @@ from pellucid.layers.activation import Elementwise
 from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
+from pellucid.plan.activation import lower_activation, lower_prelu, lower_softmax
 from pellucid.plan.border import lower_cropping2d, lower_padding2d, lower_upsampling2d
 from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
 from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
+from pellucid.plan.merge import lower_add, lower_multiply
 from pellucid.plan.normed_convolution import lower_normed_convolutions
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
+from pellucid.plan.pooling import (
+    lower_avg_pool2d,
+    lower_global_avg_pool2d,
+    lower_global_max_pool2d,
+    lower_max_pool2d,
+)
+from pellucid.plan.rearranging import lower_permute, lower_renamed
 from pellucid.plan.transposed_convolution import lower_conv2d_transpose
 from pellucid.plan.work import Work
 
@@ -96,7 +109,7 @@ def match(context: Context, layers: Sequence[Layer], before: Sequence[Sequence[L
 def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
     """Any layer by its own forward and backward, in Python, between the native programs."""
     read = [value.y for value in before]
-    y = context.output(layer.output_of([x.shape[1:] for x in read]))
+    y = context.output_of(layer)
     cache: list[object] = []
 
     def forward(n: int) -> None:
@@ -196,89 +209,6 @@ def lower_dense(context: Context, layers: tuple[Layer, ...], before: Lowered) ->
     return Lowered(layers, y, forward, backward, needs_output=kind != "linear")
 
 
-def lower_add(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> Lowered:
-    """The sum of several values, in the memory of the first that nobody else needs."""
-    free = next((value for value in before if not value.needs_output), None)
-    y = context.output(before[0].y.shape[1:]) if free is None else free.y
-    rest = [value.y for value in before if value is not free]
-    forward = [native.activation(rest.pop(0), y, "linear")] if free is None else []
-    forward += [native.add(x, y) for x in rest]
-
-    def backward(dy: Array, *passed: Array | None) -> Sequence[Work]:
-        copies = [dx for dx in passed if dx is not None and not np.may_share_memory(dx, dy)]
-        return [native.activation(dy, dx, "linear") for dx in copies]
-
-    return Lowered(layers, y, forward, backward, in_place=True)
-
-
-def lower_activation(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """An activation by itself; it overwrites its input where neither the layer before nor its gradient reads it."""
-    after = activation_of(layers[0])
-    if after is None:
-        return lower_softmax(context, layers, before)
-    kind, numbers = after
-    if kind == "linear":
-        return Lowered(layers, before.y, in_place=True, needs_output=before.needs_output)
-    x = before.y
-    reads_input = context.training and kind in ops.READ_INPUT
-    y = context.output(x.shape[1:]) if before.needs_output or reads_input else x
-    kept = x if reads_input else y
-    return Lowered(
-        layers,
-        y,
-        (native.activation(x, y, kind, **numbers),),
-        lambda dy, dx: (native.activation_backward(dy, kept, dy, kind, **numbers),),
-        needs_output=not reads_input,
-        in_place=True,
-    )
-
-
-def lower_softmax(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Softmax over the last axis, where no loss has taken it in."""
-    x, softmax = before.y, layers[0]
-    if isinstance(softmax, Softmax) and softmax.place_of(x.ndim - 1) != x.ndim - 2:
-        return None
-    y = context.output(x.shape[1:])
-    forward = (native.softmax(x, y),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.softmax_backward(dy, y, dx),), needs_output=True)
-
-
-def lower_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Max pooling; training keeps each window's winner as one byte."""
-    pool, x = cast(MaxPool2D, layers[0]), before.y
-    if math.prod(pool.pool_size) > ops.MAX_POOL_TAPS:
-        return None
-    settings = pool.options(x.shape[1:])
-    y = context.output(pool.output_shape(x.shape[1:]))
-    argmax = context.record(y.shape, np.uint8)
-    forward = (native.max_pool2d(x, y, argmax, **settings),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.max_pool2d_backward(dy, argmax, dx, **settings),))
-
-
-def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """Average pooling."""
-    pool, x = cast(AvgPool2D, layers[0]), before.y
-    settings = {**pool.options(x.shape[1:]), "counted": pool.counted(x.shape[1:])}
-    y = context.output(pool.output_shape(x.shape[1:]))
-    forward = (native.avg_pool2d(x, y, **settings),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.avg_pool2d_backward(dy, dx, **settings),))
-
-
-def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """The mean of each map."""
-    x = before.y
-    y = context.output((x.shape[-1],))
-    forward = (native.global_avg_pool2d(x, y),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.global_avg_pool2d_backward(dy, dx),))
-
-
-def lower_renamed(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """The same memory under another shape: no work."""
-    x = before.y
-    shape = layers[0].output_shape(x.shape[1:])
-    return Lowered(layers, x.reshape(len(x), *shape), needs_output=before.needs_output, in_place=True)
-
-
 def lower_random(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
     """Dropout and noise by a counter-based generator: the mask is made anew in backward, never stored."""
     layer, x = layers[0], before.y
@@ -372,14 +302,18 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((Dense,), lower_dense),
     *(((activation,), lower_activation) for activation in ACTIVATIONS),
     ((Softmax,), lower_softmax),
+    ((PReLU,), lower_prelu),
     ((MaxPool2D,), lower_max_pool2d),
     ((AvgPool2D,), lower_avg_pool2d),
     *(((pool,), lower_global_avg_pool2d) for pool in (GlobalAvgPool2D, GlobalAvgPool1D)),
+    *(((pool,), lower_global_max_pool2d) for pool in (GlobalMaxPool2D, GlobalMaxPool1D)),
     *(((renamed,), lower_renamed) for renamed in (Flatten, Reshape)),
+    ((Permute,), lower_permute),
     *(((padding,), lower_padding2d) for padding in (Padding2D, ZeroPadding2D)),
     ((Cropping2D,), lower_cropping2d),
     ((UpSampling2D,), lower_upsampling2d),
     ((Add,), lower_add),
+    ((Multiply,), lower_multiply),
     *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
     *(((BatchNorm, Add, activation), lower_batch_norm) for activation in ACTIVATIONS),

@@ -41,7 +41,7 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     x, (kind, numbers) = before.y, activation
     average = type(pool) is AvgPool2D
     settings = conv.options(x.shape[1:])
-    unpooled = conv.output_shape(x.shape[1:])
+    unpooled = context.shapes[conv.name]
     window = pool.options(unpooled)
     if pool.counted(unpooled) != NO_PADS:
         return None
@@ -54,7 +54,7 @@ def lower_conv2d_pool(context: Context, layers: tuple[Layer, ...], before: Lower
     if not (in_tiles or native.conv2d_choice(x, kernel, **settings) == "direct"):
         return None
     options: dict[str, Any] = {"convolution": settings, "pooling": window, "activation": kind, **numbers}
-    y = context.output(pool.output_shape(unpooled))
+    y = context.output_of(pool)
     argmax = None if average or not context.training else context.buffer(y.shape, np.uint8)
 
     def backward_max(dy: Array, dx: Array | None) -> Sequence[Work]:
@@ -89,9 +89,9 @@ def _average_after(
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, settings = before.y, conv.options(before.y.shape[1:])
     kernel, bias = cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
-    z = context.output(conv.output_shape(x.shape[1:]))
+    z = context.output_of(conv)
     window = pool.options(z.shape[1:])
-    y = context.output(pool.output_shape(z.shape[1:]))
+    y = context.output_of(pool)
 
     def backward(dy: Array, dx: Array | None) -> Sequence[Work]:
         dkernel, dbias = context.gradient(conv, "kernel"), context.gradient(conv, "bias")
@@ -111,9 +111,9 @@ def _average_of_map(
     """The same where the pictures themselves are read: no gradient of them is wanted, and the map may lie in planes."""
     conv, pool = cast(Conv2D, layers[0]), cast(AvgPool2D, layers[-1])
     x, kernel, bias = before.y, cast(Array, context.parameter(conv, "kernel")), context.parameter(conv, "bias")
-    height, width, filters = shape = conv.output_shape(x.shape[1:])
+    height, width, filters = shape = context.shapes[conv.name]
     window = pool.options(shape)
-    planes, y = context.buffer((len(x), filters, height, width)), context.output(pool.output_shape(shape))
+    planes, y = context.buffer((len(x), filters, height, width)), context.output_of(pool)
     options: dict[str, Any] = {
         "convolution": conv.options(x.shape[1:]),
         "pooling": window,

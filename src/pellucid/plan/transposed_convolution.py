@@ -14,21 +14,19 @@ from pellucid.plan.work import Work
 
 
 def lower_conv2d_transpose(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered | None:
-    """transposed convolution + bias + activation; the last two in passes of their own over the result."""
+    """transposed convolution + bias + activation, in one step."""
     conv, x = cast(Conv2DTranspose, layers[0]), before.y
     kernel, bias = context.parameter(conv, "kernel"), context.parameter(conv, "bias")
     activation = activation_behind(conv, layers[1:])
     if kernel is None or activation is None or activation[0] == "softmax":
         return None
     (kind, numbers), settings = activation, conv.options(x.shape[1:])
-    z = context.output(conv.output_shape(x.shape[1:]))
     apart = context.training and kind in ops.READ_INPUT  # the gradient reads the sums
-    y = context.output(z.shape[1:]) if apart else z
-    forward: list[Work] = [native.conv2d_backward_input(x, kernel, z, **settings)]
-    if bias is not None:  # as a batch norm that only shifts: (z - 0) * 1 / sqrt(1 + 0) + bias
-        one, zero = context.constant(bias.size, 1), context.constant(bias.size, 0)
-        forward.append(native.batch_norm_inference(z, one, bias, zero, one, z, epsilon=0.0))
-    if kind != "linear":
+    y = z = context.output_of(conv)
+    inside = "linear" if apart else kind
+    forward = [native.conv2d_backward_input(x, kernel, z, bias=bias, activation=inside, **numbers, **settings)]
+    if apart:
+        y = context.output(z.shape[1:])
         forward.append(native.activation(z, y, kind, **numbers))
 
     def backward(dy: Array, dx: Array | None, addend: Array | None = None) -> Sequence[Work]:

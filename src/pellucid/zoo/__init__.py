@@ -25,8 +25,7 @@ from pellucid.zoo.simple_convnet import simple_convnet as simple_convnet
 from pellucid.zoo.lenet import lenet5 as lenet5, lenet5_published as lenet5_published
 from pellucid.zoo.cifar_net import cifar_net as cifar_net
 from pellucid.zoo.convnetjs import convnetjs_cifar10 as convnetjs_cifar10
-from pellucid.zoo.alexnet import alexnet as alexnet
-from pellucid.zoo.alexnet_owt import alexnet_owt as alexnet_owt
+from pellucid.zoo.alexnet import alexnet as alexnet, alexnet_owt as alexnet_owt
 from pellucid.zoo.vgg import vgg11 as vgg11, vgg13 as vgg13, vgg16 as vgg16, vgg19 as vgg19
 from pellucid.zoo.photo_net import photo_net as photo_net
 from pellucid.zoo.inverted import mobilenet_v2 as mobilenet_v2, efficientnet_lite0 as efficientnet_lite0

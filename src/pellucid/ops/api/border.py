@@ -6,8 +6,8 @@ from pellucid.errors import expect_known
 from pellucid.ops.dispatch import array, expect_shape, pads, result, run
 from pellucid.ops.geometry import Array, Pads, Pair, Shape, pair, picture_shape
 from pellucid.ops.rearranging import pad2d_shape, upsampled_shape
+from pellucid.ops.reference.augment import BORDERS
 
-PADDING_MODES = ("constant", "reflect", "edge")
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
@@ -20,7 +20,7 @@ def pad2d(x: Array, padding: Pads, mode: str = "constant", *, out: Array | None 
     Errors: ShapeError if x is no batch of pictures, or a reflected border is as wide as they are; ConfigError for an
         unknown mode.
     """
-    padding, mode = pads(padding), expect_known("mode", mode, PADDING_MODES)
+    padding, mode = pads(padding), expect_known("mode", mode, BORDERS)
     x = array("pad2d", "x", x)
     y = result("pad2d", pad2d_shape(x.shape, padding, mode), (x,), out)
     run("pad2d", x, y, padding=padding, mode=mode)
@@ -41,7 +41,7 @@ def pad2d_backward(
     Errors: ShapeError if dy is not what pad2d gives for input_shape.
     """
     op = "pad2d_backward"
-    padding, mode = pads(padding), expect_known("mode", mode, PADDING_MODES)
+    padding, mode = pads(padding), expect_known("mode", mode, BORDERS)
     dy = array(op, "dy", dy)
     expect_shape(op, "dy", dy, pad2d_shape(input_shape, padding, mode), "it is the gradient of pad2d's output")
     dx = result(op, tuple(input_shape), (dy,), out)

@@ -35,11 +35,18 @@ def conv2d(
 
 @options_of(convolution)
 def conv2d_backward_input(
-    dy: Array, kernel: Array, input_shape: Shape, *, out: Array | None = None, **window: Unpack[Convolution]
+    dy: Array,
+    kernel: Array,
+    input_shape: Shape,
+    *,
+    bias: Array | None = None,
+    out: Array | None = None,
+    **window: Unpack[Convolution],
 ) -> Array:
     """dx[n,h,w,c] = sum over every (i,j,o) and tap that saw it of dy[n,i,j,o] * kernel[a,b,c,o].
 
-    Shapes: dy (N,OH,OW,O), kernel (KH,KW,C/G,O) -> dx (N,H,W,C) = input_shape.
+    bias: added to that, where it is no gradient but a transposed convolution.
+    Shapes: dy (N,OH,OW,O), kernel (KH,KW,C/G,O), bias (C,) -> dx (N,H,W,C) = input_shape.
     Errors: ShapeError if dy is not what conv2d gives for input_shape; the others as conv2d.
     """
     op = "conv2d_backward_input"
@@ -47,8 +54,9 @@ def conv2d_backward_input(
     dy, kernel = arrays(op, dy=dy, kernel=kernel)
     shape = geometry.conv2d_shape(input_shape, kernel.shape, **window)
     expect_shape(op, "dy", dy, shape, _DY_HINT)
-    dx = result(op, tuple(input_shape), (dy, kernel), out)
-    run(op, dy, kernel, dx, **window)
+    bias = optional(op, "bias", bias, dy.dtype, tuple(input_shape)[3:], "one number for each channel")
+    dx = result(op, tuple(input_shape), (dy, kernel, bias), out)
+    run(op, dy, kernel, dx, bias=bias, **window)
     return dx
 
 

@@ -1,14 +1,16 @@
-"""Pictures in memory become a batch of floats; axes change places."""
+"""Pictures in memory become a batch of floats; axes change places; products."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError, DataError, expect_known
+from pellucid.errors import ConfigError, DataError, ShapeError, expect_known
 from pellucid.ops.dispatch import FLOAT, array, arrays, expect_axes, expect_shape, result, run
 from pellucid.ops.geometry import Array
+from pellucid.ops.rearranging import product_shapes, swaps
 from pellucid.ops.reference.augment import BORDERS as BORDERS
 from pellucid.ops.reference.augment import DRAWN as DRAWN
 
@@ -38,7 +40,7 @@ def augment(
 ) -> Array:
     """out[i] = source[indices[i]] changed as draws[i] says (see `ops.reference.augment`), * scale + offset.
 
-    border: what lies beyond the edge, "reflect" (the picture mirrored), "edge" (its last pixels) or "black".
+    border: what lies beyond the edge, "reflect" (the picture mirrored), "edge" (its last pixels) or "constant" (black).
     Shapes: source (N,H,W,C) uint8 or as draws, indices (n,), draws (n,21), scale, offset (C,) -> out (n,H,W,C) of the
     dtype of draws.
     Errors: as `gather`; ConfigError for another border.
@@ -79,3 +81,52 @@ def swap_axes(x: Array, *, out: Array | None = None) -> Array:
     y = result("swap_axes", (b, a, c), (x,), out)
     run("swap_axes", x, y)
     return y
+
+
+def permute(x: Array, dims: Sequence[int], *, out: Array | None = None) -> Array:
+    """The axes of each picture in another order: y's axis i is x's axis dims[i], counted from 1, the batch being 0.
+
+    Shapes: permute(x, (3, 1, 2)): x (N,H,W,C) -> y (N,C,H,W).
+    Errors: ShapeError unless dims has every axis but the batch once.
+    """
+    x = array("permute", "x", x)
+    if sorted(dims) != list(range(1, x.ndim)):
+        raise ShapeError(f"permute: dims must have each axis from 1 to {x.ndim - 1} once, got {tuple(dims)}")
+    y = result("permute", tuple(x.shape[axis] for axis in (0, *dims)), (x,), out)
+    forms = list(swaps(x.shape[1:], dims))
+    if not forms:
+        y[...] = x
+    for number, (outer, a, inner, b, c) in enumerate(forms, 1):
+        target = y if number == len(forms) else np.empty_like(y)
+        run("permute", x.reshape(len(x), outer, a, inner, b, c), target.reshape(len(x), outer, b, inner, a, c))
+        x = target
+    return y
+
+
+def multiply(x: Array, factor: Array, *, out: Array | None = None) -> Array:
+    """y = x * factor, number by number; a factor (N,C) multiplies each channel of maps by its number.
+
+    Shapes: x (N,...,C), factor the same or (N,C) -> y like x; `out` may be x.
+    Errors: ShapeError for another factor.
+    """
+    x, factor = arrays("multiply", x=x, factor=factor)
+    laid_x, laid_factor = product_shapes(x.shape, factor.shape, "multiply")
+    y = result("multiply", x.shape, (x, factor), out, in_place=0)
+    run("multiply", x.reshape(laid_x), factor.reshape(laid_factor), y.reshape(laid_x))
+    return y
+
+
+def multiply_backward(dy: Array, x: Array, factor: Array, *, out: Array | None = None) -> tuple[Array, Array]:
+    """dx = dy * factor; dfactor = dy * x, of a row (N,C) summed over all pixels.
+
+    Shapes: dy, x (N,...,C), factor as `multiply` -> dx like x, dfactor like the factor; `out` may be dy.
+    Errors: ShapeError if shapes do not match.
+    """
+    op = "multiply_backward"
+    dy, x, factor = arrays(op, dy=dy, x=x, factor=factor)
+    expect_shape(op, "dy", dy, x.shape, "it is the gradient of the product")
+    laid_x, laid_factor = product_shapes(x.shape, factor.shape, op)
+    dx, dfactor = result(op, x.shape, (dy, x, factor), out, in_place=0), np.empty_like(factor)
+    row = dy.reshape(laid_x), x.reshape(laid_x), factor.reshape(laid_factor), dx.reshape(laid_x)
+    run(op, *row, dfactor.reshape(laid_factor))
+    return dx, dfactor

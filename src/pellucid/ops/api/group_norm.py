@@ -43,7 +43,7 @@ def group_norm_backward(
     """
     op = "group_norm_backward"
     x = array(op, "x", x)
-    return _backward(op, by_groups(op, x.shape, groups), dy, x, gamma, mean, variance, epsilon, out)
+    return _backward(op, by_groups(op, x.shape, groups), (dy, x, gamma, mean, variance), epsilon, out)
 
 
 def layer_norm(
@@ -60,14 +60,7 @@ def layer_norm(
 
 
 def layer_norm_backward(
-    dy: Array,
-    x: Array,
-    gamma: Array,
-    mean: Array,
-    variance: Array,
-    *,
-    epsilon: float,
-    out: Array | None = None,
+    dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, *, epsilon: float, out: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """As `group_norm_backward`, where mean and variance are those of the last axes.
 
@@ -76,7 +69,7 @@ def layer_norm_backward(
     """
     op = "layer_norm_backward"
     x, gamma = arrays(op, x=x, gamma=gamma)
-    return _backward(op, by_places(op, x.shape, gamma.shape), dy, x, gamma, mean, variance, epsilon, out)
+    return _backward(op, by_places(op, x.shape, gamma.shape), (dy, x, gamma, mean, variance), epsilon, out)
 
 
 @dataclass(frozen=True)
@@ -123,17 +116,10 @@ def _forward(
 
 
 def _backward(
-    op: str,
-    laid: Laid,
-    dy: Array,
-    x: Array,
-    gamma: Array,
-    mean: Array,
-    variance: Array,
-    epsilon: float,
-    out: Array | None,
+    op: str, laid: Laid, given: tuple[Array, ...], epsilon: float, out: Array | None
 ) -> tuple[Array, Array, Array]:
-    dy, x, gamma, mean, variance = arrays(op, dy=dy, x=x, gamma=gamma, mean=mean, variance=variance)
+    names = "dy", "x", "gamma", "mean", "variance"
+    dy, x, gamma, mean, variance = arrays(op, **dict(zip(names, given, strict=True)))
     expect_shape(op, "dy", dy, x.shape, "it is the gradient of the normalised output")
     expect_shape(op, "gamma", gamma, laid.weights, "one number for each of those normalised alike")
     for name, value in (("mean", mean), ("variance", variance)):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
+from typing import Unpack, cast
 
 import numpy as np
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, ShapeError
 from pellucid.ops.dispatch import array, arrays, expect_shape, options_of, result, run
-from pellucid.ops.geometry import Array
+from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.rearranging import slope_shapes
 from pellucid.ops.reference.nonlinear import ACTIVATIONS as FORMULAS
 from pellucid.ops.reference.nonlinear import formula
 from pellucid.ops.table import Numbers
@@ -70,6 +71,55 @@ def activation_backward(
     dx = result(op, y.shape, (dy, y), out, in_place=0)
     run(op, dy, y, dx, kind=kind, **numbers)
     return dx
+
+
+def prelu(x: Array, alpha: Array, *, out: Array | None = None) -> Array:
+    """y = x where x > 0, else alpha * x. NaN stays NaN.
+
+    Shapes: x (N,...), alpha as a picture, with 1 for each axis along which there is one slope -> y like x; `out` may
+    be x.
+    Errors: ShapeError for another alpha.
+    Source: He, Zhang, Ren & Sun 2015, equation 1.
+    """
+    x, alpha = arrays("prelu", x=x, alpha=alpha)
+    laid_x, laid_alpha, slopes = _laid_slopes("prelu", x, alpha)
+    y = result("prelu", x.shape, (x, alpha), out, in_place=0)
+    run("prelu", x.reshape(laid_x), slopes.reshape(laid_alpha), y.reshape(laid_x))
+    return y
+
+
+def prelu_backward(dy: Array, x: Array, alpha: Array, *, out: Array | None = None) -> tuple[Array, Array]:
+    """dx = dy where x > 0, else alpha * dy; dalpha = sum of dy * x below 0, over the batch and all that share a slope.
+
+    Shapes: dy, x, alpha as `prelu` -> dx like x, dalpha like alpha; `out` may be dy.
+    Errors: ShapeError if shapes do not match.
+    Source: He, Zhang, Ren & Sun 2015, equations 3 and 4.
+    """
+    op = "prelu_backward"
+    dy, x, alpha = arrays(op, dy=dy, x=x, alpha=alpha)
+    expect_shape(op, "dy", dy, x.shape, "it is the gradient of prelu's output")
+    laid_x, laid_alpha, slopes = _laid_slopes(op, x, alpha)
+    dx, dalpha = result(op, x.shape, (dy, x, alpha), out, in_place=0), np.empty_like(slopes)
+    row = dy.reshape(laid_x), x.reshape(laid_x), slopes.reshape(laid_alpha), dx.reshape(laid_x)
+    run(op, *row, dalpha.reshape(laid_alpha))
+    shared = tuple(axis for axis, size in enumerate(alpha.shape) if size < dalpha.shape[axis])
+    return dx, dalpha.sum(axis=shared, keepdims=True)
+
+
+def _laid_slopes(op: str, x: Array, alpha: Array) -> tuple[Shape, Shape, Array]:
+    """`slope_shapes`, and the slopes, or where those do not go, one for each number of a picture.
+
+    Errors: ShapeError for slopes that do not go with x.
+    """
+    picture = x.shape[1:]
+    fits = alpha.ndim == len(picture) and all(a in (1, b) for a, b in zip(alpha.shape, picture, strict=True))
+    if not picture or not fits:
+        raise ShapeError(f"{op}: alpha must have shape {picture}, or 1 along some axes, got {alpha.shape}")
+    laid = slope_shapes(x.shape, alpha.shape)
+    if laid is None:
+        alpha = np.ascontiguousarray(np.broadcast_to(alpha, x.shape[1:]))
+        laid = cast("tuple[Shape, Shape]", slope_shapes(x.shape, alpha.shape))
+    return *laid, alpha
 
 
 def softmax(x: Array, *, out: Array | None = None) -> Array:

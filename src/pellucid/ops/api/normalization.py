@@ -10,13 +10,7 @@ from pellucid.ops.geometry import MAX_SIDE, Array, whole
 
 
 def local_response_norm(
-    x: Array,
-    *,
-    size: int = 5,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 2.0,
-    out: Array | None = None,
+    x: Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, out: Array | None = None
 ) -> tuple[Array, Array]:
     """scale[c] = k + alpha * sum of x[c']^2 over the `size` channels c' around c; y = x / scale^beta.
 
@@ -88,14 +82,7 @@ def batch_norm(
 
 
 def batch_norm_inference(
-    x: Array,
-    gamma: Array,
-    beta: Array,
-    mean: Array,
-    variance: Array,
-    *,
-    epsilon: float,
-    out: Array | None = None,
+    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, *, epsilon: float, out: Array | None = None
 ) -> Array:
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with running mean and variance.
 
@@ -112,14 +99,7 @@ def batch_norm_inference(
 
 
 def batch_norm_backward(
-    dy: Array,
-    x: Array,
-    gamma: Array,
-    mean: Array,
-    variance: Array,
-    *,
-    epsilon: float,
-    out: Array | None = None,
+    dy: Array, x: Array, gamma: Array, mean: Array, variance: Array, *, epsilon: float, out: Array | None = None
 ) -> tuple[Array, Array, Array]:
     """dx = gamma/std * (dy - mean(dy) - xhat * mean(dy * xhat)); dgamma = sum(dy * xhat); dbeta = sum(dy).
 

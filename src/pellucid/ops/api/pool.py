@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from pellucid.errors import ConfigError, DataError
+from pellucid.errors import ConfigError, DataError, ShapeError
 from pellucid.ops import geometry
 from pellucid.ops.dispatch import array, expect_axes, expect_shape, options_of, pads, pooling, result, run
 from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Pooling, Shape
@@ -57,12 +57,16 @@ def max_pool2d_backward(
     expect_shape(op, "dy", dy, shape, _DY_HINT)
     expect_shape(op, "argmax", argmax, shape, "it is max_pool2d's second result")
     argmax = np.ascontiguousarray(argmax, argmax_dtype(window["pool_size"]))
-    taps = math.prod(window["pool_size"])
-    if argmax.size and not 0 <= argmax.min() <= argmax.max() < taps:
-        raise DataError(f"{op}: argmax holds {argmax.min()} to {argmax.max()}, but taps count 0 to {taps - 1}")
+    _expect_places(op, argmax, math.prod(window["pool_size"]))
     dx = result(op, tuple(input_shape), (dy, argmax), out)
     run(op, dy, argmax, dx, **window)
     return dx
+
+
+def _expect_places(op: str, argmax: Array, count: int) -> None:
+    """Errors: DataError for a place that is none of so many."""
+    if argmax.size and not 0 <= argmax.min() <= argmax.max() < count:
+        raise DataError(f"{op}: argmax holds {argmax.min()} to {argmax.max()}, but taps count 0 to {count - 1}")
 
 
 def _counting(op: str, counted: Pads, window: Pooling) -> dict[str, Any]:
@@ -136,4 +140,40 @@ def global_avg_pool2d_backward(dy: Array, input_shape: Shape, *, out: Array | No
     expect_shape(op, "dy", dy, (input_shape[0], input_shape[-1]), _DY_HINT)
     dx = result(op, tuple(input_shape), (dy,), out)
     run(op, dy, dx)
+    return dx
+
+
+def global_max_pool2d(x: Array, *, out: Array | None = None) -> tuple[Array, Array]:
+    """y[n,c] = the largest of x[n,:,:,c]; argmax = h*W + w of the first such, or of the first NaN.
+
+    Shapes: x (N,H,W,C) -> y, argmax (N,C) int32.
+    Errors: ShapeError if x is no batch of pictures.
+    Source: Oquab, Bottou, Laptev & Sivic 2015, section 3.
+    """
+    op = "global_max_pool2d"
+    x = array(op, "x", x)
+    n, height, width, channels = geometry.picture_shape(x.shape, op)
+    if not height * width:
+        raise ShapeError(f"{op}: pictures must have a pixel, got shape {x.shape}")
+    y = result(op, (n, channels), (x,), out)
+    argmax = np.empty(y.shape, np.int32)
+    run(op, x, y, argmax)
+    return y, argmax
+
+
+def global_max_pool2d_backward(dy: Array, argmax: Array, input_shape: Shape, *, out: Array | None = None) -> Array:
+    """dx = dy at the pixel that won, zero elsewhere.
+
+    Shapes: dy, argmax (N,C) -> dx (N,H,W,C) = input_shape.
+    Errors: ShapeError if dy or argmax does not belong to input_shape; DataError if argmax is no pixel.
+    """
+    op = "global_max_pool2d_backward"
+    dy = array(op, "dy", dy)
+    input_shape = geometry.picture_shape(input_shape, op)
+    for name, value in (("dy", dy), ("argmax", argmax)):
+        expect_shape(op, name, value, (input_shape[0], input_shape[-1]), _DY_HINT)
+    argmax = np.ascontiguousarray(argmax, np.int32)
+    _expect_places(op, argmax, math.prod(input_shape[1:3]))
+    dx = result(op, input_shape, (dy, argmax), out)
+    run(op, dy, argmax, dx)
     return dx

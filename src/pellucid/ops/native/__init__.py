@@ -1,7 +1,7 @@
 """The compiled kernels: `native.dense(...)`, and so for every row of `ops.table`, makes a `Step`, bound to its arrays.
 
 It takes the arguments of its twin in `reference`, the arrays for the results given; convolutions also take `algorithm`,
-a word of arguments.hpp. `run(step)` runs one; `Program(steps)` runs many in one call with the GIL released once. Arrays
+a word of choices.hpp. `run(step)` runs one; `Program(steps)` runs many in one call with the GIL released once. Arrays
 are float32 and C-contiguous unless arguments.hpp says otherwise. Whoever calls, no step can be made whose arrays do not
 fit each other, or whose sizes exceed its arrays or the kernels' limits: BackendError.
 

@@ -43,7 +43,7 @@ def convolves_directly() -> bool:
 
 
 def conv2d_algorithm(step: Step) -> str:
-    """Which algorithm a step of convolution runs: "direct" or a "winograd" (arguments.hpp); "auto" for other steps.
+    """Which algorithm a step of convolution runs: "direct" or a "winograd" (choices.hpp); "auto" for other steps.
 
     It depends on shapes and instruction set alone, never on the batch, threads or timings.
     """

@@ -24,7 +24,7 @@ from pellucid.ops.reference.loss import IGNORED
 from pellucid.ops.table import call, op
 
 DRAWN = 21
-BORDERS = ("reflect", "edge", "black")
+BORDERS = ("constant", "reflect", "edge")
 PLACE, COLOUR, GREY, BOX, SHARE = slice(0, 6), slice(6, 15), 15, slice(16, 20), 20
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue, as eyes see them: ITU-R BT.601."""
@@ -153,7 +153,7 @@ def _neighbours(place: Array, count: int, border: str) -> tuple[list[Array], lis
         if border == "reflect":
             pixel %= 2 * count
             pixel = np.minimum(pixel, 2 * count - 1 - pixel)
-        elif border == "black":
+        elif border == "constant":
             weights[k] = weights[k] * ((pixel >= 0) & (pixel < count))
         pixels.append(np.clip(pixel, 0, count - 1))
     return pixels, weights
@@ -164,5 +164,5 @@ def _nearest(place: Array, count: int, border: str) -> tuple[Array, Array]:
     pixel = np.floor(np.clip(place, -FAR, FAR) + 0.5).astype(np.int64)
     if border == "reflect":
         pixel = np.minimum(pixel % (2 * count), 2 * count - 1 - pixel % (2 * count))
-    inside = (pixel >= 0) & (pixel < count) if border == "black" else np.ones(pixel.shape, bool)
+    inside = (pixel >= 0) & (pixel < count) if border == "constant" else np.ones(pixel.shape, bool)
     return np.clip(pixel, 0, count - 1), inside

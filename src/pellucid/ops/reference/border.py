@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.table import LONG, call, op
 
-_BORDER = ((1, 1), (1, 1))
+_REFLECTED: dict[str, Any] = {"padding": ((1, 1), (1, 1)), "mode": "reflect"}
 _LARGER = (64, 58, 58, 64)
 _DOUBLED = (64, 112, 112, 64)
 
@@ -32,7 +34,10 @@ def _copies(shape: tuple[int, ...], larger: tuple[int, ...], padding: Pads, mode
     return found
 
 
-@op(typical=[call("reflect, 64 x 56x56x64", x=LONG, y=_LARGER, padding=_BORDER, mode="reflect")])
+@op(
+    fields={"mode": "BORDER"},
+    typical=[call("reflect, 64 x 56x56x64", x=LONG, y=_LARGER, **_REFLECTED)],
+)
 def pad2d(x: Array, y: Array, *, padding: Pads, mode: str = "constant") -> None:
     """y is x with a border around each picture: of zeros, or of the picture's own numbers."""
     (top, _), (left, _) = padding
@@ -43,7 +48,10 @@ def pad2d(x: Array, y: Array, *, padding: Pads, mode: str = "constant") -> None:
     y[:, :, columns < 0] = 0
 
 
-@op(typical=[call("reflect, 64 x 56x56x64", dx=LONG, dy=_LARGER, padding=_BORDER, mode="reflect")])
+@op(
+    fields={"mode": "BORDER"},
+    typical=[call("reflect, 64 x 56x56x64", dx=LONG, dy=_LARGER, **_REFLECTED)],
+)
 def pad2d_backward(dy: Array, dx: Array, *, padding: Pads, mode: str = "constant") -> None:
     """dx = what dy says of each pixel and of its copies in the border, added; of a border of zeros, dy without it."""
     rows, columns = _copies(dx.shape, dy.shape, padding, mode)

@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair
 from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.table import CONVOLUTION_FLOPS, MAP, SAME3, VALID, WIDE_MAP, Numbers, call, op
 
@@ -101,8 +101,12 @@ def conv2d(
         call("16 x 56x56x64, 3x3, 64", dx=MAP, kernel=(3, 3, 64, 64), **SAME3),
         call("the same + addend", dx=MAP, kernel=(3, 3, 64, 64), addend=MAP, **SAME3),
         call("16 x 56x56x144, depthwise 3x3", dx=WIDE_MAP, kernel=(3, 3, 1, 144), groups=144, **SAME3),
+        call(
+            "to 16 x 56x56x64, 2x2, 2, 128 + bias, relu", dx=MAP, kernel=(2, 2, 64, 128), bias=(64,), activation="relu",
+            strides=(2, 2), padding=NO_PADS,
+        ),
     ],
-)
+)  # fmt: skip
 def conv2d_backward_input(
     dy: Array,
     kernel: Array,
@@ -113,10 +117,14 @@ def conv2d_backward_input(
     dilation: Pair = (1, 1),
     groups: int = 1,
     addend: Array | None = None,
+    bias: Array | None = None,
+    activation: str = "linear",
+    **numbers: Unpack[Numbers],
 ) -> None:
     """dx = the rows dy @ kernel^T, each tap added back to the pixel it came from (col2im).
 
-    addend: added to that, like dx: the gradient by another way.
+    addend: added to that, like dx: the gradient by another way. bias, activation: of a transposed convolution, whose
+    result this is: dx = f(dx + bias).
     """
     kh, kw, cg, o = kernel.shape
     _, oh, ow, _ = dy.shape
@@ -134,8 +142,12 @@ def conv2d_backward_input(
                     target = tap(dsource, (a * dilation[0], b * dilation[1]), (oh, ow), strides)
                     target[..., g * cg : (g + 1) * cg] += dwindows[:, :, :, a, b]
         dx[block] = dsource[:, top : top + h, left : left + w]
+    if bias is not None:
+        dx += bias
     if addend is not None:
         dx += addend
+    if activation != "linear":
+        activate(dx, dx, activation, **numbers)
 
 
 @op(

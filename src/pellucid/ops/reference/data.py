@@ -1,4 +1,4 @@
-"""Getting pictures into a batch, and the small sums of a training step."""
+"""Getting pictures into a batch, axes in another order, and the small sums and products of a training step."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def swap_axes(x: Array, y: Array) -> None:
     y[...] = x.transpose(1, 0, 2)
 
 
+@op(typical=[call("64 x 56x56x64 by channels", x=(64, 1, 56 * 56, 64, 1))])
+def permute(x: Array, y: Array) -> None:
+    """y[n,o,b,...,a,c] = x[n,o,a,...,b,c]: two axes of each picture change places."""
+    y[...] = x.swapaxes(2, -2)
+
+
 @op(passes={"totals": 2}, typical=[call("1000", losses=(1000,), weights=None)])
 def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> None:
     """totals += (sum of weights * losses, sum of hits, number of pictures), in float64."""
@@ -66,6 +72,25 @@ def fma_probe(out: Array, rounds: int) -> None:
 def add(x: Array, y: Array) -> None:
     """y += x."""
     y += x
+
+
+_SCALED = call("64 x 56x56x64, a channel each", x=(64, 1, 56 * 56, 64), factor=(64, 1, 64))
+_ALIKE = call("64 x 56x56x64, alike", x=(64, 56 * 56, 1, 64), factor=(64, 56 * 56, 64))
+
+
+@op(typical=[_SCALED, _ALIKE])
+def multiply(x: Array, factor: Array, y: Array) -> None:
+    """y[n,o,i,c] = x[n,o,i,c] * factor[n,o,c]. y may be x."""
+    y[...] = x * factor[:, :, None]
+
+
+@op(typical=[_SCALED, _ALIKE])
+def multiply_backward(dy: Array, x: Array, factor: Array, dx: Array | None, dfactor: Array | None) -> None:
+    """dx = dy * factor; dfactor[n,o,c] = sum over i of dy * x. dx may be dy."""
+    if dfactor is not None:
+        dfactor[...] = (dy * x).sum(axis=2, dtype=np.float64)
+    if dx is not None:
+        multiply(dy, factor, dx)
 
 
 @op(typical=[call("3", x=(3,))])

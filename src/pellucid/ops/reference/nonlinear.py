@@ -66,7 +66,7 @@ ACTIVATIONS = {
         lambda dy, y: dy * np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
     ),
     "hard_sigmoid": Formula(
-        lambda x: np.clip(x / 6 + 0.5, 0, 1),
+        lambda x: _hard_sigmoid(x),
         lambda dy, y: np.where((y > 0) & (y < 1), dy / 6, 0),
     ),
     "softsign": Formula(
@@ -80,7 +80,7 @@ ACTIVATIONS = {
         reads_input=True,
     ),
     "hard_silu": Formula(
-        lambda x: _times(x, np.clip(x / 6 + 0.5, 0, 1)),
+        lambda x: _times(x, _hard_sigmoid(x)),
         lambda dy, x: dy * np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5)),
         reads_input=True,
     ),
@@ -95,7 +95,12 @@ ACTIVATIONS = {
         reads_input=True,
     ),
 }
-"""By the words of arguments.hpp, all but "linear"; a NaN stays one."""
+"""By the words of choices.hpp, all but "linear"; a NaN stays one."""
+
+
+def _hard_sigmoid(x: Array) -> Array:
+    """min(max(x / 6 + 1/2, 0), 1), written so that nothing cancels."""
+    return np.asarray(np.clip(x + 3, 0, 6) / 6)
 
 
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
@@ -103,7 +108,7 @@ _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 def _normal_below(x: Array) -> Array:
     """The share of a normal distribution below x."""
-    return np.asarray(_erfc(-x / math.sqrt(2)) / 2, x.dtype)
+    return np.asarray(_erfc(np.divide(x, -math.sqrt(2), dtype=np.float64)) / 2, x.dtype)
 
 
 def _cubic(x: Array) -> Array:
@@ -142,6 +147,24 @@ def activation(x: Array, y: Array, kind: str, **numbers: Unpack[Numbers]) -> Non
 def activation_backward(dy: Array, y: Array, dx: Array, kind: str, **numbers: Unpack[Numbers]) -> None:
     """dx = dy * f'(x) by y = f(x), f by its name in ACTIVATIONS. dx may be dy."""
     dx[...] = formula(kind).df(dy, y, *formula(kind).taken(numbers))
+
+
+_CHANNELS = call("64 x 56x56x64, a channel each", x=(64, 1, 1, 56 * 56, 64), alpha=(1, 64))
+
+
+@op(typical=[_CHANNELS])
+def prelu(x: Array, alpha: Array, y: Array) -> None:
+    """y = x where x > 0, else alpha * x. Shapes: x (N,SHARED,OUTER,INNER,C), alpha (OUTER,C). y may be x."""
+    y[...] = np.where(x > 0, x, alpha[:, None] * x)
+
+
+@op(passes={"dy": 2, "x": 2}, typical=[_CHANNELS])
+def prelu_backward(dy: Array, x: Array, alpha: Array, dx: Array | None, dalpha: Array | None) -> None:
+    """dx = dy where x > 0, else alpha * dy; dalpha = sum of dy * x below 0. dx may be dy."""
+    if dalpha is not None:
+        dalpha[...] = (dy * np.minimum(x, 0)).sum(axis=(0, 1, 3), dtype=np.float64)
+    if dx is not None:
+        dx[...] = np.where(x > 0, dy, alpha[:, None] * dy)
 
 
 @op(typical=[call("1024 x 1000", x=(1024, 1000))])

@@ -136,6 +136,21 @@ def global_avg_pool2d(x: Array, y: Array) -> None:
     y[...] = x.mean(axis=(1, 2), dtype=np.float64)
 
 
+@op(typical=[call("64 x 56x56x64", x=LONG)])
+def global_max_pool2d(x: Array, y: Array, argmax: Array) -> None:
+    """y[n,c] = max over the picture; argmax = i*W + j of the first such. A NaN wins, as in np.argmax."""
+    pixels = x.reshape(len(x), -1, x.shape[-1])
+    argmax[...] = pixels.argmax(axis=1)
+    y[...] = np.take_along_axis(pixels, argmax[:, None], axis=1)[:, 0]
+
+
+@op(typical=[call("64 x 56x56x64", dx=LONG)])
+def global_max_pool2d_backward(dy: Array, argmax: Array, dx: Array) -> None:
+    """dx = dy at the pixel that won, else 0."""
+    dx[...] = 0
+    np.put_along_axis(dx.reshape(len(dx), -1, dx.shape[-1]), argmax[:, None], dy[:, None], axis=1)
+
+
 @op(typical=[call("64 x 56x56x64", dx=LONG)])
 def global_avg_pool2d_backward(dy: Array, dx: Array) -> None:
     """dx[n,i,j,c] = dy[n,c] / (H * W)."""
