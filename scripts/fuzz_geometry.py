@@ -7,7 +7,7 @@ must be right too, not only not crash. PART is one or several of (all, in turn, 
     layers   networks of one to three layers: built, summarised, run on a batch, trained for a step
     files    the same networks as model files whose sizes were changed, with a valid checksum
     ops      the operations, called directly
-    native   the compiled kernels' own steps, with sizes, arrays and options of other steps
+    native   the compiled kernels' own steps, of networks and of every operation, with other sizes, arrays and options
     scratch  the book's layers and functions
     settings arguments of fit, predict, memory and the command line
     drawings sizes, strides and zooms of what is drawn
@@ -60,7 +60,9 @@ from pellucid.model import Sequential
 from pellucid.model import file as model_file
 from pellucid.ops import dispatch, geometry, native
 from pellucid.ops.native import runtime
+from pellucid.ops.table import TABLE
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
 MAX_MESSAGE = 600
 
 
@@ -189,17 +191,28 @@ def recorded_steps() -> Iterator[list[tuple[str, dict[str, Any]]]]:
         runtime.Step = make  # type: ignore[misc]
 
 
+def any_kernel(rng: Random) -> None:
+    """A small step of an operation of the table, whichever it is."""
+    from steps import SMALL, Arrays, typical  # of tests/, where it needs the kernels
+
+    op = rng.choice([op for op in TABLE.values() if op.kernel and op.typical])
+    typical(op, SMALL)(Arrays(2))
+
+
 def fuzz_native(rng: Random) -> str:
     if not native.available:
         return "missing"
-    model = make_network(rng, 10**9)
-    if model.outline().activation_bytes > 4 * FEW_NUMBERS:
-        return "large"
-    optimizer = rng.choice(("sgd", "adam", "rmsprop", "adagrad", "adadelta"))
-    model.compile(optimizer, "categorical_crossentropy")
-    x = batch_for(model, rng)
     with recorded_steps() as made:
-        model.fit(x, np.zeros(len(x), np.int64), batch_size=len(x), verbose=0, doctor=False)
+        if rng.random() < 0.5:
+            any_kernel(rng)
+        else:
+            model = make_network(rng, 10**9)
+            if model.outline().activation_bytes > 4 * FEW_NUMBERS:
+                return "large"
+            optimizer = rng.choice(("sgd", "adam", "rmsprop", "adagrad", "adadelta"))
+            model.compile(optimizer, "categorical_crossentropy")
+            x = batch_for(model, rng)
+            model.fit(x, np.zeros(len(x), np.int64), batch_size=len(x), verbose=0, doctor=False)
     name, fields = rng.choice(made)
     twins = [other for other_name, other in made if other_name == name]
     copied = {field: value.copy() if isinstance(value, np.ndarray) else value for field, value in fields.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import layers
+from pellucid import layers, ops
 from pellucid.errors import PellucidError
 from pellucid.model import Sequential
 from pellucid.ops import native
@@ -65,8 +66,45 @@ class Wild:
         return self(self.rng.choice(kinds))
 
 
+ARGUMENTS: dict[str, Callable[[Wild], Any]] = {
+    **dict.fromkeys(("filters", "units"), lambda wild: wild(wild.rng.choice((1, 2, 3, 6, 17)))),
+    **dict.fromkeys(("kernel_size", "pool_size", "strides", "size"), lambda wild: wild.size(4)),
+    **dict.fromkeys(("dilation_rate", "output_padding"), lambda wild: wild.size(2)),
+    **dict.fromkeys(("groups", "depth_multiplier"), lambda wild: wild(wild.rng.choice((1, 1, 2, 3)))),
+    **dict.fromkeys(("padding", "cropping"), lambda wild: wild.padding(2)),
+    **dict.fromkeys(("rate", "stddev", "alpha", "negative_slope", "threshold", "max_value"), lambda wild: wild(0.3)),
+    **dict.fromkeys(("ceil_mode", "count_include_pad", "use_bias"), lambda wild: wild.rng.random() < 0.5),
+    "activation": lambda wild: wild.rng.choice((None, "softmax", *ops.ACTIVATIONS)),
+    "axis": lambda wild: wild(wild.rng.randint(-3, 3)),
+    "dims": lambda wild: wild(wild.rng.sample((1, 2, 3), 3)),
+    "interpolation": lambda wild: wild.rng.choice(ops.INTERPOLATIONS),
+    "mode": lambda wild: wild.rng.choice(ops.BORDERS),
+    "shared_axes": lambda wild: wild(wild.rng.sample((1, 2, 3), wild.rng.randint(0, 3))),
+    "target_shape": lambda wild: (wild(wild.rng.randint(1, 4)), -1),
+}
+"""What an argument of this name may be, of whatever layer."""
+EVERY = [
+    kind
+    for kind in dict.fromkeys(layers.LAYERS.values())
+    if not kind.merges
+    and kind.role != "input"
+    and {one.name for one in inspect.signature(kind).parameters.values() if one.default is one.empty} <= set(ARGUMENTS)
+]
+"""Layers that read one value and whose arguments are known here."""
+
+
+def every_layer(rng: Random, often: int) -> layers.Layer:
+    """Any of them, some of the arguments drawn that it may do without."""
+    wild, kind = Wild(rng, often), rng.choice(EVERY)
+    every = [one for one in inspect.signature(kind).parameters.values() if one.name in ARGUMENTS]
+    given = [one.name for one in every if one.default is one.empty or rng.random() < 0.5]
+    return kind(**{name: ARGUMENTS[name](wild) for name in given})
+
+
 def make_layer(rng: Random, axes: int, often: int) -> layers.Layer:
     """A random layer for pictures, series or rows."""
+    if rng.random() < 0.4:
+        return every_layer(rng, often)
     wild = Wild(rng, often)
     activation = rng.choice((None, None, "relu", "tanh", "sigmoid", "leaky_relu"))
     groups = rng.choice((1, 1, 1, 2, 3))

@@ -37,6 +37,11 @@ class _Worked:
         return self._work.steps
 
     @property
+    def num_stages(self) -> int:
+        """Calls one step makes into native programs and Python layers; 1 where everything is native."""
+        return self._work.num_stages
+
+    @property
     def workspace_bytes(self) -> int:
         """Bytes that kernels use inside a step."""
         return self._work.workspace_bytes
@@ -237,11 +242,6 @@ class TrainingPlan(_Worked):
         """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
         buffers = self.feed.num_bytes + self._base.num_bytes + self._context.num_bytes
         return buffers + self._work.workspace_bytes
-
-    @property
-    def num_stages(self) -> int:
-        """Calls one step makes into native programs and Python layers; 1 where everything is native."""
-        return self._work.num_stages
 
 
 def _joined(arrays: Sequence[Array]) -> Array:
