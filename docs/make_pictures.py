@@ -77,6 +77,8 @@ def make(picture: Picture) -> None:
                 height = round(shown.height * WIDTH / shown.width)
                 shown = shown.resize((WIDTH, height), Image.Resampling.LANCZOS)
             few = shown.quantize(palette=palette_of(np.asarray(shown)), dither=Image.Dither.NONE)
+            if picture.name == "masks.png":  # small areas of many colours, each of which says something
+                few = shown.quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
             few.save(target, optimize=True)
     else:
         shutil.copyfile(picture.name, target)

@@ -12,6 +12,7 @@ from drawn_masks import squares_and_discs, write_masks
 from PIL import Image
 
 from pellucid import datasets
+from pellucid.datasets.pictures import Fitting, decode, unfitted
 from pellucid.errors import DataError, PellucidError
 from pellucid.ops import IGNORED, Array
 
@@ -117,6 +118,18 @@ def test_a_mask_is_fitted_as_its_picture(tmp_path: Path, resize: str) -> None:
     np.testing.assert_array_equal(fitted[clear & counted], picture[clear & counted] > 100)
     assert counted.all() == (resize != "pad")
     assert set(np.unique(fitted)) <= {0, 1, IGNORED}
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch", "center"])
+def test_a_fitted_mask_is_laid_back_over_its_picture(tmp_path: Path, resize: str) -> None:
+    mask = np.zeros((61, 90), np.uint8)
+    mask[10:40, 20:70] = 1
+    rule = Fitting((48, 48), 1, resize, mask=True)
+    back = unfitted(decode(save(mask, tmp_path / "m.png"), rule)[..., 0], mask.shape, rule)
+    counted = back != IGNORED
+    shares = {"crop": 61 / 90, "center": 61 / 90 * (7 / 8) ** 2}
+    assert back.shape == mask.shape and counted.mean() == pytest.approx(shares.get(resize, 1), abs=0.02)
+    assert (back == mask)[counted].mean() > 0.95
 
 
 def test_sizes_are_multiples_of_16(tmp_path: Path) -> None:

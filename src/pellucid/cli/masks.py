@@ -79,10 +79,12 @@ def stems_of(files: list[Path]) -> dict[Path, str]:
 def answered(model: Model, run: Path | Inside, files: dict[Path, str], pictures: list[Any]) -> list[dict[str, Any]]:
     """For each file its classes with their shares of the pixels, and where its mask and its overlay are.
 
-    files: with what their masks are called.
+    These are as large as the picture; IGNORED, and not counted, is what was cut off to fit it. files: with what their
+    masks are called.
     """
     from PIL import Image
 
+    from pellucid.datasets.pictures import fitting, probe, read_picture, unfitted
     from pellucid.files.atomic import make_folder
     from pellucid.visualise.answers import class_names
     from pellucid.visualise.masks import masks_of, overlay, palette
@@ -91,8 +93,14 @@ def answered(model: Model, run: Path | Inside, files: dict[Path, str], pictures:
         return []
     folder, names = folder_of(run), class_names(model, max(model.output_shape[-1], 2))
     make_folder(folder)
+    height, width, channels = model.input_shape
+    rule = fitting(model.preprocessing.size or (height, width), channels, model.preprocessing.resize)
     found = []
-    for (file, stem), picture, mask in zip(files.items(), pictures, masks_of(model, np.stack(pictures)), strict=True):
+    for (file, stem), fitted, answer in zip(files.items(), pictures, masks_of(model, np.stack(pictures)), strict=True):
+        size = probe(file).size
+        alike = size == rule.size
+        mask = answer if alike else unfitted(answer, size, rule)
+        picture = fitted if alike else read_picture(file, size, channels, "stretch")
         coloured = Image.fromarray(mask)
         coloured.putpalette(palette().tobytes())
         places = {}
@@ -100,9 +108,9 @@ def answered(model: Model, run: Path | Inside, files: dict[Path, str], pictures:
             places[kind] = folder / f"{stem}-{kind}.png"
             with replacing(places[kind]) as opened:
                 image.save(opened, "PNG")
-        counts = np.bincount(mask.reshape(-1), minlength=len(names))
+        counts = np.bincount(answer.reshape(-1), minlength=len(names))
         order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]]
-        shares = [{"class": names[k], "share": round(float(counts[k] / mask.size), 6)} for k in order]
+        shares = [{"class": names[k], "share": round(float(counts[k] / answer.size), 6)} for k in order]
         found.append({"picture": str(file), "classes": shares, **{kind: str(place) for kind, place in places.items()}})
     return found
 

@@ -315,6 +315,21 @@ def _filter(rule: Fitting) -> Image.Resampling:
     return Image.Resampling.NEAREST if rule.mask else Image.Resampling.BILINEAR
 
 
+def unfitted(mask: NDArray[np.uint8], size: tuple[int, int], rule: Fitting) -> NDArray[np.uint8]:
+    """A mask of a fitted picture as a mask of the picture as it was: the label of the nearest pixel.
+
+    IGNORED where the rule cut the picture off. Shapes: mask (*rule.size,) -> (*size,).
+    """
+    scale = _scale(size[1], size[0], rule)
+    places, inside = [], []
+    for own, made in zip(size, rule.size, strict=True):
+        step = made / own if rule.resize == "stretch" else scale
+        place = np.floor((np.arange(own) + 0.5 - own / 2) * step + made / 2).astype(np.int64)
+        places.append(np.clip(place, 0, made - 1))
+        inside.append((place >= 0) & (place < made))
+    return np.where(inside[0][:, None] & inside[1], mask[np.ix_(*places)], np.uint8(IGNORED))
+
+
 def _cut_centre(image: Image.Image, rule: Fitting) -> NDArray[np.uint8]:
     """In two steps with whole pixels, as torchvision's presets do: resize to somewhat more, then cut the middle out."""
 

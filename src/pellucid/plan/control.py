@@ -16,7 +16,8 @@ def new_totals(targets: Array, output_shape: Shape) -> Array:
 
     Shapes: targets (N,...); output_shape (..., classes) -> (3,) or (3 + 3 * classes,) float64.
     """
-    pixels = targets.dtype.kind in "iu" and targets.ndim > 1
+    numbers = targets.dtype.kind in "iu" and targets.ndim > 1
+    pixels = numbers and targets.shape[1:] == tuple(output_shape[-targets.ndim : -1])
     return np.zeros(3 + 3 * output_shape[-1] * pixels)
 
 
