@@ -14,9 +14,9 @@ from pellucid.model import Sequential
 from pellucid.model.tracing import trace
 from pellucid.train.doctor.looks import through
 from pellucid.visualise.architecture.data import blocks_of
+from pellucid.visualise.depth import drawn_layers
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.excitation.views import view_of
-from pellucid.visualise.features.data import drawn_layers
 from pellucid.visualise.histograms.data import unit_states
 from pellucid.visualise.shifting import default_maps
 
@@ -83,7 +83,7 @@ def test_views_and_pictures_take_it_for_what_it_says(model: Sequential) -> None:
     view = view_of(model.graph.up_to(model.get_layer("second")))
     assert view is not None and view.field.jump == (2, 2) and view.field.size == (3, 3) and view.start == (-1, -1)
     assert visualise.default_layer(model) == "clip"  # what keeps every number's place belongs to the convolution
-    assert drawn_layers(model.layers) == ("conv", "clip", "second", "classes") and default_maps(model) == "second"
+    assert drawn_layers(model) == ("conv", "clip", "second", "classes") and default_maps(model) == "second"
     states = unit_states(trace(model, PICTURE[None]))
     assert list(states) == ["clip"] and states["clip"].dead == 0
     assert visualise.feature_maps(model, PICTURE).layers[2].output.shape == (5, 4, 3)
@@ -120,7 +120,13 @@ CAPTIONS: list[tuple[Layer, tuple[str, ...], tuple[str, ...]]] = [
     (layers.LeakyReLU(), ("leaky ReLU",), ("leaky ReLU",)),
     (layers.ELU(), ("ELU",), ("ELU",)),
     (layers.Activation("linear"), (), ()),
-    (layers.Concatenate(), ("Concatenate",), ("Concatenate",)),
+    (layers.Concatenate(), ("Concatenate",), ("이어 붙이기",)),
+    (
+        layers.DepthwiseConv2D(3, depth_multiplier=2),
+        ("depthwise conv 3x3", "multiplier 2"),
+        ("깊이별 합성곱 3x3", "배수 2"),
+    ),
+    (layers.SeparableConv2D(4, 3), ("separable conv 3x3",), ("분리 합성곱 3x3",)),
 ]
 
 

@@ -110,6 +110,28 @@ def test_the_command_predicts_with_published_weights(command: Command, stand_in:
     assert command("predict", "resnet21", tmp_path / "orange.png")[0] == 1
 
 
+def test_pictures_of_a_network_by_name_are_of_its_published_weights(
+    command: Command, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn: list[Any] = []
+    monkeypatch.setattr("pellucid.visualise.write_figure", lambda figure, path: drawn.append(figure))
+    for given in ([], ["--weights", "imagenet"], ["--weights", stand_in]):
+        status, _, err = command("show", "filters", "squeezenet1-1", *given)
+        assert (status, err) == (0, "") and "not trained" not in drawn[-1].get_suptitle()
+    assert command("show", "filters", "squeezenet1_1", "--weights", "none")[::2] == (0, "")
+    assert "not trained" in drawn[-1].get_suptitle()
+    status, _, err = command("show", "filters", "resnet18")
+    assert status == 0 and "resnet18 is drawn before training" in err and "--weights imagenet fetches them" in err
+    assert "not trained" in drawn[-1].get_suptitle()
+    status, _, err = command("show", "filters", "resnet18", "--weights", "imagenet")
+    assert status == 1 and "resnet18-f37072fd.pth is not on this machine" in err
+    assert command("show", "filters", "resnet20")[::2] == (0, ""), "nobody has published any"
+    zoo.lenet5().save("own.safetensors")
+    status, _, err = command("show", "filters", "own.safetensors", "--weights", "imagenet")
+    assert status == 1 and "own.safetensors has its own" in err
+
+
 REAL = {
     "mobilenet-v2": lambda: branches.mobilenet_v2(branches.MOBILE, 1000),
     **{name: lambda form=form: branches.efficientnet_lite(*form, 1000) for name, form in branches.LITES.items()},

@@ -12,6 +12,7 @@ from pellucid.model.tracing import trace
 from pellucid.visualise import ascend, depth_figure, found_figure, made_figure, top_pictures
 from pellucid.visualise.excitation.data import blurred, cut
 from pellucid.visualise.excitation.figure import depth_layers
+from pellucid.visualise.excitation.texture import SIDE, texture_side, textures
 from pellucid.visualise.excitation.views import view_of
 
 RNG = np.random.default_rng(6)
@@ -116,6 +117,22 @@ def test_equal_values_keep_the_order_of_the_data() -> None:
     assert found.pictures.tolist() == [[0, 1, 2]] * 2
 
 
+def test_of_few_pictures_several_places_are_found_that_do_not_overlap() -> None:
+    images = planted()[[2, 7]]
+    images[1, 10:13, 1:4] = np.array([0, 100, 200])[None, :, None]
+    found = top_pictures(edges(), images, "edges", 4, channels=0, each=3)
+    assert found.pictures[0, :3].tolist() == [1, 1, 0]
+    assert found.boxes[0, :3].tolist() == [[3, 6, 6, 9], [10, 1, 13, 4], [9, 1, 12, 4]]
+    tops = found.boxes[0, found.pictures[0] == 1]
+    assert len(tops) and all(np.abs(a - b).max() >= 1 for i, a in enumerate(tops) for b in tops[:i])
+    everything = top_pictures(edges(), images, "out", 3, channels=0, each=2)
+    assert everything.values[0, 2] == -np.inf and len(set(everything.pictures[0, :2].tolist())) == 2
+    deep = Sequential([layers.Conv2D(1, 29, padding="same", name="deep", input_shape=(14, 12, 1))])
+    assert top_pictures(deep, images, "deep", 2).boxes[0].tolist() == [[0, 0, 14, 12]] * 2, "nothing beyond the edges"
+    panels = [axes for axes in found_figure(edges(), everything, images).axes if axes.images]
+    assert len(panels) == 2, "a unit that sees everything has one place in a picture"
+
+
 def test_a_dense_unit_is_excited_by_whole_pictures() -> None:
     model, images = edges(), planted()
     found = top_pictures(model, images, "out", 3)
@@ -156,6 +173,45 @@ def test_what_is_made_excites_its_channel_more_than_noise_does() -> None:
     noise = trace(model, RNG.random((50, 16, 16, 3), dtype=np.float32)).scores
     assert (np.diag(scores) > noise.max(axis=0)).all()
     assert ascend(model, "conv2", [3], steps=5).shape == (1, 8, 8, 3)  # 3 + 1 + 2 * 2 pixels
+
+
+def photo_network() -> Sequential:
+    """Of pictures that are large enough for textures."""
+    model = Sequential(
+        [
+            layers.Conv2D(2, 5, strides=4, padding="same", name="first", input_shape=(128, 112, 3)),
+            layers.BatchNorm(name="norm"),
+            layers.Conv2D(2, 3, padding="same", name="second"),
+            layers.ReLU(name="relu"),
+            layers.GlobalAvgPool2D(name="average"),
+            layers.Dense(3, activation="softmax", name="classes"),
+        ],
+        seed=4,
+    )
+    return model
+
+
+def test_textures_excite_a_channel_everywhere_and_are_smooth() -> None:
+    model = photo_network()
+    assert [texture_side(model, name) for name in ("first", "relu", "classes")] == [None, SIDE, SIDE]
+    assert texture_side(edges(), "edges") is None, "small pictures"
+    fixed = Sequential([*photo_network().layers[:3], layers.Flatten(), layers.Dense(2, name="out")])
+    assert texture_side(fixed, "out") is None, "pictures of one size alone"
+    made = textures(model, "relu", steps=20)
+    assert made.shape == (2, SIDE, SIDE, 3) and made.min() >= 0 and made.max() <= 1 and np.ptp(made) > 0.3
+    graph = model.graph.up_to(model.get_layer("second"))
+    means = {
+        name: graph.run(pictures, lambda _, layer, read: layer.forward(read)[0]).mean(axis=(1, 2))
+        for name, pictures in (("made", made), ("noise", RNG.random((9, SIDE, SIDE, 3), dtype=np.float32)))
+    }
+    assert (np.diag(means["made"]) > means["noise"].max(axis=0)).all()
+    waves = np.abs(np.fft.rfft2(made.mean(axis=3)))
+    assert waves[:, 1:6, 1:6].mean() > 20 * waves[:, 30:48, 30:48].mean(), "few high frequencies"
+    one, again, other = (textures(model, "classes", 1, steps=2, side=40, seed=seed) for seed in (3, 3, 4))
+    assert one.shape == (1, 40, 40, 3) and np.array_equal(one, again) and not np.array_equal(one, other)
+    assert depth_layers(model) == ["norm", "second", "classes"], "a negative gamma turns what excites the layer before"
+    figure = depth_figure(model, channels=2)
+    assert "texture of 96x96" in figure.get_supxlabel() and "5x5" in figure.axes[0].texts[0].get_text()
 
 
 def test_the_seed_decides() -> None:

@@ -11,7 +11,8 @@ import typer
 
 from pellucid._progress import WorkBar, working
 from pellucid._text import say
-from pellucid.cli.output import write_to_output
+from pellucid.cli.output import note, write_to_output
+from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside, Place
 from pellucid.runs.folder import find_model, place_to_write
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pellucid.visualise import Animation
 
 STANDARD_OUTPUT = "-"
+NO_WEIGHTS = "none"
+"""A network by name as it is before training."""
 
 Lang = Annotated[str | None, typer.Option("--lang", metavar="en|ko", help="Of the words. Default: that of the locale.")]
 
@@ -61,17 +64,28 @@ def default_file(run: Path, what: str, ending: str = ".png") -> Place:
     return Inside(run) / name if os.path.isdir(run) else Path(f"{run.stem}-{name}")
 
 
-def network(run: str | Path | Inside) -> Model:
-    """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo as it is before training.
+def network(run: str | Path | Inside, weights: str | None = NO_WEIGHTS) -> Model:
+    """What RUN|MODEL names: a run's best epoch, a model file, or a network of the zoo.
 
-    Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there are.
+    weights: of the last, "none", "imagenet", or a file's name; None for the published ones where they are on this
+    machine, and else none, which a note says.
+    Errors: CheckpointError for a path that is neither; ConfigError for an unknown network, which lists those there
+    are, and for weights of something else; as `zoo.pretrained.fill` for weights that cannot be had.
     """
     from pellucid import zoo
     from pellucid.model.file import load
+    from pellucid.zoo.pretrained import IMAGENET, here
 
     path = Path(run) if isinstance(run, str) else run
     if not isinstance(run, str) or os.path.lexists(run) or path.suffix or path.name != run:
+        if weights not in (None, NO_WEIGHTS):
+            raise ConfigError(f"--weights {weights}: is for a network by name; {run} has its own")
         with working(f"reading {path}"):
             return load(find_model(path))
+    if weights is None:
+        found = here(zoo.standard_name(run))
+        if found is False:
+            note(f"{run} is drawn before training: its published weights are not here; --weights imagenet fetches them")
+        weights = IMAGENET if found else NO_WEIGHTS
     with working(f"making {run}"):
-        return zoo.build(run)
+        return zoo.build(run, weights=None if weights == NO_WEIGHTS else weights)

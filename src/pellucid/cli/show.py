@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from pellucid._text import say
-from pellucid.cli.drawing import Lang, default_file, write
+from pellucid.cli.drawing import NO_WEIGHTS, Lang, default_file, write
 from pellucid.cli.output import CsvFile, check_table_name, note, print_json, says, write_table
 from pellucid.errors import ConfigError
 from pellucid.files.atomic import replacing
@@ -27,6 +27,14 @@ Out = Annotated[
     typer.Option("--out", metavar="FILE", help="Where to: .png, .svg or .pdf; - writes a PNG to standard output."),
 ]
 Gif = Annotated[Path | None, typer.Option("--out", metavar="FILE.gif", help="Where to; - writes to standard output.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="imagenet|none|FILE",
+        help="Of a network by name. Default: the published ones where they are on this machine.",
+    ),
+]
 Instead = Annotated[bool, typer.Option("--json", help="Print it as JSON instead of drawing.")]
 
 
@@ -62,7 +70,7 @@ app = typer.Typer(
 
 
 def command_of(picture: Picture) -> Callable[..., None]:
-    """A function that Typer makes a command of: what the picture takes, its options, --lang, its tables, --out."""
+    """A function that Typer makes a command of: what it takes, its options, --weights, --lang, its tables, --out."""
     from pellucid.visualise.registry import JudgedData
 
     takes = picture.takes
@@ -73,8 +81,9 @@ def command_of(picture: Picture) -> Callable[..., None]:
     own = {"data": (_as_typer(JudgedData), None)} if picture.judges else {}
     own |= {name: (_as_typer(hints[name]), parameter.default) for name, parameter in parameters}
     tables: dict[str, Any] = {"csv": (CsvFile, None), "as_json": (Instead, False)} if picture.tables else {}
+    weights: dict[str, Any] = {"weights": (Weights, None)} if takes.weights else {}
     required = inspect.Parameter.empty
-    options = {"run": (first, None if takes.optional else required), **own, "lang": (Lang, None), **tables}
+    options = {"run": (first, None if takes.optional else required), **own, **weights, "lang": (Lang, None), **tables}
     options["out"] = (Gif if picture.moving else Out, None)
 
     def command(run: Any, lang: str | None, out: Path | None, **given: Any) -> None:
@@ -83,7 +92,8 @@ def command_of(picture: Picture) -> Callable[..., None]:
         csv, as_json = (given.pop(name, None) if name in tables else None for name in ("csv", "as_json"))
         if csv is not None:
             check_table_name(csv, "--csv")
-        sources = [RunSource(one, lang) for one in (run if takes.several else [run])]
+        chosen = given.pop("weights") if takes.weights else NO_WEIGHTS
+        sources = [RunSource(one, lang, chosen) for one in (run if takes.several else [run])]
         shown = picture.make(sources, **given) if takes.several else picture.of(sources[0], **given)
         _deliver(picture, shown, sources[0], out, csv, bool(as_json))
 

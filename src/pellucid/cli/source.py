@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 
 from pellucid._progress import WorkBar, working
 from pellucid._text import clip
-from pellucid.cli.drawing import network
+from pellucid.cli.drawing import NO_WEIGHTS, network
 from pellucid.cli.judge import held_out_data
 from pellucid.cli.output import note
 from pellucid.datasets import Dataset
+from pellucid.datasets.listing import list_pictures
 from pellucid.datasets.pictures import probe, read_picture
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside
@@ -42,16 +44,35 @@ FILE_NAME = 40
 """Columns of a picture's name in a title."""
 
 
-class RunSource(Source):
-    """Reads what RUN|MODEL names, with a bar for what takes long. log: of the folder, or the file named itself."""
+@dataclass(frozen=True)
+class FittedFiles:
+    """Pictures of files, each read when it is asked for. Shapes: (N, H, W, C) uint8, by slices."""
 
-    def __init__(self, what: str | Path | Inside | None, lang: str | None = None) -> None:
+    files: tuple[Path, ...]
+    read: Callable[[Path], Array]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: slice) -> Array:
+        return np.stack([self.read(file) for file in self.files[rows]])
+
+
+class RunSource(Source):
+    """Reads what RUN|MODEL names, with a bar for what takes long. log: of the folder, or the file named itself.
+
+    weights: of a network by name, as `network` takes them.
+    """
+
+    def __init__(
+        self, what: str | Path | Inside | None, lang: str | None = None, weights: str | None = NO_WEIGHTS
+    ) -> None:
         super().__init__("" if what is None else str(what), lang)
-        self._named = what
+        self._named, self._weights = what, weights
 
     @cached_property
     def model(self) -> Model:
-        return network(self._named or "")
+        return network(self._named or "", self._weights)
 
     @property
     def place(self) -> Inside:
@@ -125,12 +146,27 @@ class RunSource(Source):
         words = "test picture {index} of {data}, {answer!r}"
         return first[0], self.say(words, index=0, data=dataset.name, answer=truth)
 
+    def pictures(self, data: str | None = None) -> Any:
+        """As Source's; those of a folder without classes are read as they are asked for."""
+        folder = None if data is None else Path(data)
+        if folder is None or not folder.is_dir():
+            return super().pictures(data)
+        files, skipped = list_pictures([folder])
+        if any(file.parent != folder for file in files):
+            return super().pictures(data)
+        tell_left_out(skipped)
+        return FittedFiles(tuple(files), self._read)
+
+    def _read(self, image: Path) -> Array:
+        return read_picture(image, self._size(), self.model.input_shape[2], self.model.preprocessing.resize)
+
+    def _size(self) -> tuple[int, int]:
+        return self.model.preprocessing.size or (self.model.input_shape[0], self.model.input_shape[1])
+
     def _from_file(self, image: Path) -> Array:
-        fit = self.model.preprocessing
-        height, width, channels = self.model.input_shape
-        wanted = fit.size or (height, width)
+        fit, wanted = self.model.preprocessing, self._size()
         size = probe(image).size
         if size != wanted:
             fitted = "{file}: {size}, fitted to {wanted} ({fit}) as at training"
             note(self.say(fitted, file=image, size=times(size), wanted=times(wanted), fit=fit.resize))
-        return read_picture(image, wanted, channels, fit.resize)
+        return self._read(image)

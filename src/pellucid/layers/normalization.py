@@ -117,10 +117,17 @@ class BatchNorm(Normalization):
             dx, dgamma, dbeta = ops.batch_norm_backward(dy, x, gamma, mean, variance, epsilon=self.epsilon)
         else:
             deviation = np.sqrt(variance + variance.dtype.type(self.epsilon))
-            dx = dy * (gamma / deviation) if need_dx else None
+            dx = self.backward_input(dy, cache) if need_dx else None
             dgamma = ops.bias_backward(dy * (x - mean)) / deviation
             dbeta = ops.bias_backward(dy)
         return dx if need_dx else None, self.gradients(dgamma, dbeta)
+
+    def backward_input(self, dy: Array, cache: Cache) -> Array | None:
+        x, _, variance, from_batch = cache
+        if from_batch:
+            return self.backward(dy, cache)[0]
+        gamma, _ = self.gamma_beta(x.shape, x.dtype)
+        return np.asarray(dy * (gamma / np.sqrt(variance + variance.dtype.type(self.epsilon))))
 
     def apply_state(self, cache: Cache) -> None:
         _, mean, variance, from_batch = cache

@@ -43,6 +43,7 @@ from pellucid.visualise.excitation.figure import depth_figure as depth_figure
 from pellucid.visualise.excitation.figure import excitation_figure as excitation_figure
 from pellucid.visualise.excitation.figure import found_figure as found_figure
 from pellucid.visualise.excitation.figure import made_figure as made_figure
+from pellucid.visualise.excitation.texture import textures as textures
 from pellucid.visualise.features.data import Features as Features
 from pellucid.visualise.features.data import feature_grid as feature_grid
 from pellucid.visualise.features.data import feature_maps as feature_maps

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError, expect_known
+from pellucid.layers import Layer
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
 from pellucid.visualise.answers import trained_note
@@ -218,6 +219,12 @@ def _corner_numbers(ax: Axes, order: Array, across: int, tall: int, wide: int) -
         number.set_path_effects([withStroke(linewidth=1.6, foreground="white")])
 
 
+def _filters_of(layer: Layer) -> Array | None:
+    """A convolution's kernels; of one filter a channel, those. None of other layers. Shapes: (KH,KW,C,O)."""
+    kernel = layer.params.get("kernel", layer.params.get("depthwise_kernel"))
+    return None if kernel is None or kernel.ndim != 4 else layer.as_filters(kernel)
+
+
 EXAMPLES = """The first convolution of a run, before and after training:
    pellucid show filters runs/simple-convnet-digits-001
 
@@ -262,14 +269,15 @@ def show_filters(
 ) -> Shown:
     """Draw the kernels of a convolution; of a run, before and after training side by side."""
     model = source.model
-    kernels = {each.name: each.params["kernel"] for each in model.layers if "kernel" in each.params}
-    kernels = {name: kernel for name, kernel in kernels.items() if kernel.ndim == 4}
+    found = {each.name: _filters_of(each) for each in model.layers}
+    kernels = {name: kernel for name, kernel in found.items() if kernel is not None}
     if not kernels:
         raise ConfigError(f"{source.what}: the network has no convolution, so there are no filters to draw")
     first = next(iter(kernels))
     name = layer or first
     expect_known("convolution", name, kernels)
     before = source.before_training() if model.trained_on and name == first else None  # of the first one alone
+    before = None if before is None else model.get_layer(name).as_filters(before)
     title = f"{name}{trained_note(model, source.say)}"
     return Shown(
         lambda: filters_figure(kernels[name], before=before, name=title, scale=scale, sort=sort, lang=source.lang),

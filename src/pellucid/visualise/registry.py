@@ -42,12 +42,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Argument:
-    """What a picture is of, on the command line."""
+    """What a picture is of, on the command line. weights: a network by name is drawn with weights, see --weights."""
 
     metavar: str
     help: str
     optional: bool = False
     several: bool = False
+    weights: bool = False
 
 
 def one_picture(image: Path | None) -> Path | None:
@@ -59,7 +60,7 @@ def one_picture(image: Path | None) -> Path | None:
     return image
 
 
-NETWORK = Argument("RUN|MODEL", "A run folder, a model file, or the name of a network (not trained).")
+NETWORK = Argument("RUN|MODEL", "A run folder, a model file, or the name of a network.", weights=True)
 ImageFile = Annotated[
     Path | None,
     Option("--image", "FILE", "A picture. Default: the first test picture of the run's data.", check=one_picture),
@@ -94,6 +95,10 @@ class Source:
     def picture(self, image: Path | None = None) -> tuple[Array, str]:
         """One picture at the network's size, and what it is called. Shapes: (H, W, C)."""
         raise NotImplementedError
+
+    def pictures(self, data: str | None = None) -> Any:
+        """Pictures to search, of any class: a folder's, or those it is judged on. Shapes: (N, H, W, C), by slices."""
+        return self.held_out(data).test.images
 
     @property
     def place(self) -> Inside:

@@ -17,11 +17,12 @@ from pellucid.model.tracing import trace
 from pellucid.ops import Array, Pair
 from pellucid.ops.geometry import whole
 from pellucid.visualise.answers import class_label, probabilities, trained_note
+from pellucid.visualise.depth import UNCHANGED
 from pellucid.visualise.drawing.animation import Animation
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import as_shown, bare, show_picture
-from pellucid.visualise.features.data import UNCHANGED, feature_grid, grid_columns
+from pellucid.visualise.features.data import feature_grid, grid_columns
 from pellucid.visualise.registry import Fps, Frames, ImageFile, LayerName, Option, Picture, Scale, Shown, Source
 from pellucid.visualise.sliding.data import FRAMES
 

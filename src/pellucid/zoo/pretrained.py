@@ -10,7 +10,7 @@ from typing import Any
 
 from pellucid import zoo
 from pellucid._progress import work_bar
-from pellucid.convert import PUBLISHED, Imported, bring, fill_from, import_weights, open_weights, published
+from pellucid.convert import PUBLISHED, Imported, bring, fill_from, import_weights, locate, open_weights, published
 from pellucid.datasets.download import Progress
 from pellucid.errors import CheckpointError
 from pellucid.model import Model
@@ -50,6 +50,12 @@ def nearly_imagenet(path: Path) -> bool:
     (True, False)
     """
     return bool(difflib.get_close_matches(str(path).lower(), [IMAGENET])) and not path.exists()
+
+
+def here(name: str) -> bool | None:
+    """Whether the published weights of a network lie on this machine; None where nobody has published any."""
+    files = [locate(one) for one in PUBLISHED.values() if (one.network, one.framework) == (name, "torch")]
+    return files[0] is not None if files else None
 
 
 def import_model(

@@ -17,8 +17,10 @@ from pellucid.visualise.architecture.data import (
     CONVOLUTION,
     DENSE,
     INPUT,
+    MODULE,
     OTHER,
     POOLING,
+    STACKED,
     Block,
     Column,
     blocks_of,
@@ -27,6 +29,7 @@ from pellucid.visualise.architecture.data import (
     note_words,
     times,
 )
+from pellucid.visualise.architecture.modules import modules_of
 from pellucid.visualise.architecture.skips import (
     DOT,
     LIFT,
@@ -69,14 +72,16 @@ SLANT = 0.3, 0.24
 """How far right and up a cuboid's depth goes, in its width's scale."""
 LEAST, BAR = 2.0, 9.0
 """The least extent of a box, and how thick a bar is."""
-FILLS = {INPUT: "#FFFFFF", CONVOLUTION: "#BBDDF2", POOLING: "#F0905A", DENSE: "#F7E28B", OTHER: "#DDDDDD"}
-"""Grey print keeps them apart: luminance 1, 0.69, 0.40, 0.76; pooling is ruled too, and dense layers are bars."""
+FILLS = {INPUT: "#FFFFFF", CONVOLUTION: "#BBDDF2", MODULE: "#93CBA8", POOLING: "#F0905A", DENSE: "#F7E28B"}
+FILLS[OTHER] = "#DDDDDD"
+"""Grey print keeps them apart: luminance 1, 0.69, 0.53, 0.40, 0.76; pooling is ruled too, and dense layers are bars."""
 _ABOVE_AND_BELOW = 2 * MARGIN + HEAD + 45
 """Title and legend. Units: points."""
 RULED = {POOLING: VERMILION, OTHER: INK}
 KIND_WORDS = {
     INPUT: "input",
     CONVOLUTION: "convolution, with what follows it",
+    MODULE: "several layers; batch norm and activations are not written",
     POOLING: "pooling",
     DENSE: "fully connected",
     OTHER: "other",
@@ -117,13 +122,15 @@ class PlacedColumn:
         return max(block.rows for block in self.blocks)
 
 
-def draw_blocks(model: Model, lang: str | None = None) -> Drawing:
+def draw_blocks(model: Model, lang: str | None = None, *, modules: bool = False) -> Drawing:
     """The network as blocks on a page of at most A4, lying; a very long one goes on below.
 
-    lang: of the labels, "en" or "ko"; what layers are called stays as it is.
+    modules: what `modules_of` takes together is one box. lang: of the labels, "en" or "ko"; what layers are called
+    stays as it is.
     Errors: ConfigError for a model whose input's shape is not known, and for another language.
     """
     say, blocks = Labels(lang), blocks_of(model)
+    blocks = modules_of(blocks) if modules else blocks
     skips = skips_of(blocks)
     bands, scale = _fit(blocks, columns_of(blocks), skips, say)
     wide = max(_wide(band) for band in bands)
@@ -223,8 +230,8 @@ def _measure(column: Column, scale: Scale, say: Labels) -> PlacedColumn:
 
 
 def _shown(column: Column) -> tuple[Block, ...]:
-    convolutions = [block for block in column if block.kind == CONVOLUTION]
-    return (*convolutions[:MAX_DRAWN], *(block for block in column if block.kind != CONVOLUTION))
+    stacked = [block for block in column if block.kind in STACKED]
+    return (*stacked[:MAX_DRAWN], *(block for block in column if block.kind not in STACKED))
 
 
 def _label(column: Column, say: Labels) -> tuple[tuple[str, bool], ...]:
@@ -241,7 +248,7 @@ def _label(column: Column, say: Labels) -> tuple[tuple[str, bool], ...]:
             many = f"{len(part)} x " if len(part) > 1 else ""
             cut = (f"{MAX_DRAWN} drawn",) if len(part) > MAX_DRAWN else ()
             lines += _folded(say.layer(f"{many}{block.what}"), [note_words(note, say) for note in (*cut, *block.notes)])
-        lines.append((times(block.shape), False))
+        lines.append((times(part[-1].shape), False))
         if block.flattened:
             lines.append((say("flatten to {count:,}", count=block.flattened), False))
         parameters = sum(each.parameters for each in part)

@@ -12,7 +12,9 @@ from pellucid.model import Model
 from pellucid.ops.geometry import Shape
 from pellucid.visualise.drawing.labels import Labels
 
-INPUT, CONVOLUTION, POOLING, DENSE, OTHER = "input", "convolution", "pooling", "dense", "other"
+INPUT, CONVOLUTION, MODULE, POOLING, DENSE, OTHER = "input", "convolution", "module", "pooling", "dense", "other"
+STACKED = (CONVOLUTION, MODULE)
+"""Kinds of which equal ones in a row stand over one label."""
 MAX_ROWS = 4
 """Groups of a convolution that are drawn apart; more are only written."""
 
@@ -102,16 +104,16 @@ def blocks_of(model: Model) -> tuple[Block, ...]:
 
 
 def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
-    """Equal convolutions in a row and the pooling behind them as one column, everything else alone.
+    """Equal convolutions in a row and the pooling behind them as one column, so modules alike; everything else alone.
 
     Boxes are alone too where another way begins or ends between them.
     """
     columns: list[list[Block]] = []
     for block in blocks:
         last = columns[-1] if columns else []
-        joins = bool(last) and last[-1].kind == CONVOLUTION
-        if joins and block.kind == CONVOLUTION:
-            joins = replace(block, name="", parameters=0) == replace(last[-1], name="", parameters=0)
+        joins = bool(last) and last[-1].kind in STACKED
+        if joins and block.kind in STACKED:
+            joins = _kinship(block) == _kinship(last[-1])
         elif block.kind != POOLING or not block.is_map:
             joins = False
         if joins and not (last[-1].branches or last[-1].merges or block.entries or block.merges):
@@ -121,16 +123,23 @@ def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
     return tuple(map(tuple, columns))
 
 
+def _kinship(block: Block) -> object:
+    """What is equal for boxes that are drawn as one column; modules may differ in their channels."""
+    size = block.shape[:-1] if block.kind == MODULE else block.shape
+    return replace(block, name="", parameters=0, shape=size)
+
+
 def names_of(blocks: Sequence[Block]) -> str:
-    """Names in short: conv3_1-3 for conv3_1, conv3_2, conv3_3."""
+    """Names in short: conv3_1-3 for conv3_1, conv3_2, conv3_3; inception4a-e likewise."""
     first, last = blocks[0].name, blocks[-1].name
-    parts = [re.fullmatch(r"(.*?)(\d+)", block.name) for block in blocks]
-    numbers = [int(part[2]) for part in parts if part]
+    parts = [re.fullmatch(r"(.*?)(\d+|(?<=\d)[a-z])", block.name) for block in blocks]
+    ends = [part[2] for part in parts if part]
+    numbers = [int(end) if end.isdigit() else ord(end) for end in ends]
     prefixes = {part[1] for part in parts if part}
     if len(blocks) == 1:
         return first
     if len(prefixes) == 1 and numbers == list(range(numbers[0], numbers[0] + len(blocks))):
-        return f"{first}-{numbers[-1]}"
+        return f"{first}-{ends[-1]}"
     return f"{first} … {last}" if len(blocks) > 2 else f"{first}, {last}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pellucid._text import clip, text_columns
@@ -10,16 +11,17 @@ from pellucid.model import Model
 from pellucid.model.summary import short
 from pellucid.visualise.architecture.blocks import draw_blocks
 from pellucid.visualise.architecture.data import INPUT, Block, blocks_of, note_words, times
+from pellucid.visualise.architecture.modules import MANY
 from pellucid.visualise.architecture.nodes import draw_nodes
 from pellucid.visualise.drawing.canvas import Drawing, to_figure, to_svg
 from pellucid.visualise.drawing.labels import Labels
-from pellucid.visualise.registry import Option, Picture, Shown, Source
+from pellucid.visualise.registry import NETWORK, Option, Picture, Shown, Source
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DRAWINGS = ("blocks", "nodes")
+DRAWINGS = ("blocks", "modules", "nodes")
 STYLES = (*DRAWINGS, "text")
 INNER = 46
 """Letters inside a box of the text drawing."""
@@ -28,24 +30,28 @@ ROOM = 50
 _LINES = {False: "┌┐└┘─│┬▼", True: "++++-|+v"}
 
 
-def architecture(model: Model, style: str = "blocks", *, lang: str | None = None) -> Drawing:
+def architecture(model: Model, style: str | None = None, *, lang: str | None = None) -> Drawing:
     """The network as shapes on a page, for `architecture_svg` and `architecture_figure`.
 
-    style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "nodes", a circle for each
-    number, for small networks. lang: of the labels, "en" or "ko"; None for the locale's.
+    style: "blocks", boxes in proportion to the maps, in as many rows as there are groups; "modules", the same with
+    residual blocks and such as one box; "nodes", a circle for each number, for small networks. None for blocks, or
+    modules where there would be more than `modules.MANY` blocks. lang: of the labels, "en" or "ko"; None for the
+    locale's.
     Errors: ConfigError for another style, for a model whose input's shape is not known, and as draw_nodes.
     """
+    if style is None:
+        style = "modules" if len(blocks_of(model)) > MANY else "blocks"
     expect_known("style of an architecture", style, DRAWINGS)
-    return draw_nodes(model, lang) if style == "nodes" else draw_blocks(model, lang)
+    return draw_nodes(model, lang) if style == "nodes" else draw_blocks(model, lang, modules=style == "modules")
 
 
-def architecture_svg(model: Model, style: str = "blocks", *, scale: float = 1.0, lang: str | None = None) -> str:
+def architecture_svg(model: Model, style: str | None = None, *, scale: float = 1.0, lang: str | None = None) -> str:
     """The network as an SVG document, text as text. Errors: as architecture."""
     return to_svg(architecture(model, style, lang=lang), scale=scale)
 
 
 def architecture_figure(
-    model: Model, style: str = "blocks", *, lang: str | None = None, axes: Axes | None = None
+    model: Model, style: str | None = None, *, lang: str | None = None, axes: Axes | None = None
 ) -> Figure:
     """The same drawing in Matplotlib. Errors: as architecture."""
     return to_figure(architecture(model, style, lang=lang), axes)
@@ -118,6 +124,7 @@ WORDS = {
         "{name}: 매개변수 {parameters:,}개, 이미지 한 장에 곱셈-덧셈 {macs}번"
     ),
     "convolution, with what follows it": "합성곱과 그에 딸린 계층",
+    "several layers; batch norm and activations are not written": "여러 계층, 배치 정규화와 활성화는 적지 않음",
     "pooling": "풀링",
     "fully connected": "완전 연결",
     "other": "그 밖",
@@ -146,15 +153,21 @@ WORDS = {
 """Korean by English."""
 
 
-@Picture("architecture", EXAMPLES, words=WORDS)
+@Picture("architecture", EXAMPLES, takes=replace(NETWORK, weights=False), words=WORDS)
 def show_architecture(
     source: Source,
     style: Annotated[
-        str, Option("--style", "blocks|nodes|text", "Boxes, circles (for small networks), or letters.")
-    ] = "blocks",
+        str | None,
+        Option(
+            "--style",
+            "blocks|modules|nodes|text",
+            "Boxes; of more than 40, modules; circles, for small networks; or letters.",
+        ),
+    ] = None,
 ) -> Shown:
     """Draw a network: its layers' shapes, kernels and parameters."""
-    expect_known("style", style, STYLES)
+    if style is not None:
+        expect_known("style", style, STYLES)
     model, lang = source.model, source.lang
     if style == "text":
         return Shown(text=lambda plain: architecture_text(model, plain=plain, lang="en" if plain else lang))

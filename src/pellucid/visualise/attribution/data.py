@@ -18,6 +18,7 @@ from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import pair
 from pellucid.visualise.answers import probabilities
+from pellucid.visualise.depth import whole
 
 Classes = int | Sequence[int] | Array | None
 OCCLUDED_BATCH = 64
@@ -93,11 +94,7 @@ def default_layer(model: Model) -> str:
     chosen = next((visit for visit in reversed(maps) if visit.layer.role == "convolution"), None)
     if chosen is None:
         raise ConfigError(f"{model.name} has no convolution with maps to draw; use the gradient or occlusion")
-    for visit in visits[chosen.number + 1 :]:  # what follows number by number belongs to it: normalisation, activation
-        if not visit.keeps_place:
-            break
-        chosen = visit
-    return chosen.layer.name
+    return whole(visits, chosen).layer.name
 
 
 def occlusion(

@@ -34,6 +34,7 @@ KOREAN: dict[str, str] = {
     "{run}: gives a class for each pixel, so {picture} has nothing to show; see pellucid show masks": (
         "{run}: 픽셀마다 클래스를 답하는 신경망이라 {picture} 그림은 뜻이 없습니다. pellucid show masks를 보세요"
     ),
+    "{shown} of {count} layers; --layer draws any": "계층 {count}개 중 {shown}개, 나머지는 --layer로 그립니다",
     "test picture {index} of {data}, {answer!r}": "{data}의 테스트 이미지 {index}, {answer!r}",
     "{model} on {data}": "{model}, 데이터 {data}",
     "{file}: {size}, fitted to {wanted} ({fit}) as at training": "{file}: {size}, 학습 때처럼 {wanted}에 맞춤({fit})",
@@ -44,6 +45,7 @@ LAYER_WORDS = {
     "global": "전역",
     "max pool": "최대 풀링",
     "mean pool": "평균 풀링",
+    "sum pool": "합 풀링",
     "subsampling": "서브샘플링",
     "zero padding": "제로 패딩",
     "reflect padding": "반사 패딩",
@@ -60,6 +62,9 @@ LAYER_WORDS = {
     "group norm": "그룹 정규화",
     "instance norm": "인스턴스 정규화",
     "transposed conv": "전치 합성곱",
+    "depthwise": "깊이별",
+    "separable": "분리",
+    "multiplier": "배수",
     "output padding": "출력 패딩",
     "scaled tanh": "비례 tanh",
     "RBF units": "RBF 유닛",
@@ -72,6 +77,14 @@ LAYER_WORDS = {
     "groups": "그룹",
     "links": "연결",
     "drawn": "개만 그림",
+    "Concatenate": "이어 붙이기",
+    "counted": "포함",
+    "axis": "축",
+    "one channel each": "채널마다 따로",
+    "block": "블록",
+    "beside": "나란히",
+    "sum": "합",
+    "product": "곱",
     "size": "크기",
 }
 """What layers say of themselves, by the English words; longer ones first."""

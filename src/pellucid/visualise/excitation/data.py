@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,26 +61,29 @@ def top_pictures(
     k: int = 9,
     *,
     channels: Channels = None,
+    each: int = 1,
     progress: Progress | None = None,
 ) -> Found:
     """The k pictures in which each channel of a layer reaches its largest values, and where in them.
 
-    Of a picture the strongest place counts alone; equal values keep the data set's order. Pictures pass a batch at a
-    time, and nothing is kept of those that are not among the best.
+    Of a picture the strongest place counts alone, or the `each` strongest that see other parts of it: of two boxes that
+    overlap by more than half along rows and columns, the stronger one. Equal values keep the data set's order. Pictures
+    pass a batch at a time, and nothing is kept of those that are not among the best.
 
     Does not show what else the filter answers to: nine pictures of dogs' noses leave open whether the tenth is a wheel.
     Shapes: images (M,H,W,C), an array or Pictures; uint8 is scaled as `predict` does.
-    Errors: ConfigError for an unknown layer or channel, or k below 1; DataError for fewer than k pictures.
+    Errors: ConfigError for an unknown layer or channel, or k or each below 1; DataError for fewer than k pictures, or
+        places in them.
     Source: Girshick, Donahue, Darrell & Malik 2014, section 3.1; the pictures of Zeiler & Fergus 2014, figure 2.
     """
-    k = whole(k, "top_pictures: k")
-    if len(images) < k:
+    k, each = whole(k, "top_pictures: k"), whole(each, "top_pictures: each")
+    if len(images) * each < k:
         raise DataError(
             f"the {k} strongest of {len(images)} pictures were asked for; give more pictures or a smaller k"
         )
     graph = model.graph.up_to(model.get_layer(layer))
     view = view_of(graph)
-    picks = _picked(model.get_layer(layer), graph.output_shape[-1], channels)
+    picks = picked(model.get_layer(layer), graph.output_shape[-1], channels)
     capacity = _capacity(graph)
     predictor = Predictor()
     best: list[Array] = [np.zeros((len(picks), 0))] * 3  # values, pictures, places in the map
@@ -93,10 +96,9 @@ def top_pictures(
             capacity=min(capacity, len(images)),
         )
         flat = outputs.reshape(len(chunk), -1, outputs.shape[-1])[:, :, picks]
-        places = flat.argmax(axis=1)
-        values = np.take_along_axis(flat, places[:, None], axis=1)[:, 0]
         rows = np.broadcast_to(np.arange(start, start + len(chunk)), (len(picks), len(chunk)))
-        best = [np.hstack(pair) for pair in zip(best, (values.T, rows, places.T), strict=True)]
+        for values, places in _strongest(flat, view, each):
+            best = [np.hstack(pair) for pair in zip(best, (values.T, rows, places.T), strict=True)]
         order = np.argsort(-best[0], axis=1, kind="stable")[:, :k]
         best = [np.take_along_axis(array, order, axis=1) for array in best]
         if progress is not None:
@@ -139,10 +141,9 @@ def ascend(
     rate = number(rate, "ascend: rate", 0)
     decay, blur = number(decay, "ascend: decay", 0, 1), number(blur, "ascend: blur", 0, 1000)
     graph = model.graph.up_to(model.get_layer(layer))
-    picks = _picked(model.get_layer(layer), graph.output_shape[-1], channels)
+    picks = picked(model.get_layer(layer), graph.output_shape[-1], channels)
     graph = strip_head(graph, "softmax")  # the score is climbed: a probability is flat near 0 and 1
-    if graph.last is not None:
-        graph = graph.with_last(_without_activation(graph.last))
+    graph = before_activation(graph)
     shape, place, box = _canvas(graph)
     moved = max(box[2] - box[0], box[3] - box[1]) // 16 if jitter is None else whole(jitter, "ascend: jitter", least=0)
     low, high = pixel_range(model, shape[-1])
@@ -153,7 +154,7 @@ def ascend(
     for step in range(steps):
         shift = tuple(rng.integers(-moved, moved + 1, 2).tolist())
         view = np.roll(pictures, shift, axis=(1, 2))
-        slope = _slope(graph, low + view * (high - low), picks, place) * (high - low)
+        slope = slope_of(graph, low + view * (high - low), picks, place) * (high - low)
         size = np.sqrt(np.square(slope).mean(axis=(1, 2, 3), keepdims=True))
         asleep = size[:, 0, 0, 0] == 0  # every unit on the way is off: another start
         pictures += rate * np.roll(slope / np.where(size > 0, size, 1), (-shift[0], -shift[1]), axis=(1, 2))
@@ -202,11 +203,30 @@ def cut(picture: Array, box: Box) -> Array:
     return patch
 
 
-def _picked(layer: Layer, count: int, channels: Channels) -> Array:
+def picked(layer: Layer, count: int, channels: Channels) -> Array:
+    """The numbers of the channels that are asked for. Errors: ConfigError for one that is not there."""
     picks = np.arange(count) if channels is None else np.atleast_1d(np.asarray(channels))
     if not picks.size or picks.dtype.kind not in "iu" or picks.min() < 0 or picks.max() >= count:
         raise ConfigError(f"{layer.place()} has channels 0 to {count - 1}, got {channels}")
     return picks
+
+
+def _strongest(flat: Array, view: View | None, each: int) -> Iterator[tuple[Array, Array]]:
+    """The largest values of maps and their places, then the largest elsewhere; minus infinity where all are near.
+
+    Shapes: flat (N, places, C) -> (N, C), (N, C).
+    """
+    for turn in range(each):
+        places = flat.argmax(axis=1)
+        yield np.take_along_axis(flat, places[:, None], axis=1)[:, 0], places
+        if turn < each - 1:
+            near: Any = True
+            if view is not None:
+                across = view.map_shape[1]
+                at, of = (np.divmod(p, across) for p in (np.arange(flat.shape[1])[None, :, None], places[:, None]))
+                apart = (2 * np.abs(at[axis] - of[axis]) * view.field.jump[axis] for axis in (0, 1))
+                near = np.logical_and(*(far < size for far, size in zip(apart, view.field.size, strict=True)))
+            flat = np.where(near, -np.inf, flat)
 
 
 def _capacity(graph: Graph) -> int:
@@ -219,16 +239,20 @@ def _capacity(graph: Graph) -> int:
 def _boxes(view: View | None, places: Array, input_shape: Shape) -> Array:
     boxes = np.empty((*places.shape, 4), np.int64)
     boxes[...] = (0, 0, *input_shape[:2])
-    if view is not None:
+    if view is not None and any(size < side for size, side in zip(view.field.size, input_shape, strict=False)):
         for index, place in np.ndenumerate(places):
             boxes[index] = view.box(divmod(int(place), view.map_shape[1]))
     return boxes
 
 
-def _without_activation(layer: Layer) -> Layer:
-    if layer.nonlinearity is None or not layer.params:
-        return layer
-    return without_activation(layer)
+def before_activation(graph: Graph) -> Graph:
+    """The same without the activation that it ends in."""
+    last = graph.last
+    if last is None or last.nonlinearity is None:
+        return graph
+    if last.params:
+        return graph.with_last(without_activation(last))
+    return graph.without_last() if last.role == "activation" else graph
 
 
 def _canvas(graph: Graph) -> tuple[Shape, tuple[int, ...], Box]:
@@ -258,8 +282,11 @@ def _middle(view: View, axis: int, length: int) -> int:
     return int(np.lexsort((np.abs(starts + ends - length), outside))[0])
 
 
-def _slope(graph: Graph, x: Array, picks: Array, place: tuple[int, ...]) -> Array:
-    """d output[n, place, picks[n]] / d x[n], for every picture at once."""
+def slope_of(graph: Graph, x: Array, picks: Array, place: tuple[int, ...] | None = None) -> Array:
+    """d output[n, place, picks[n]] / d x[n], for every picture at once; of the sum over all places where none is named.
+
+    Shapes: x (N,H,W,C), picks (N,) -> (N,H,W,C).
+    """
     caches = {}
 
     def forward(number: int, layer: Layer, read: Any) -> Array:
@@ -268,7 +295,7 @@ def _slope(graph: Graph, x: Array, picks: Array, place: tuple[int, ...]) -> Arra
 
     y = np.asarray(graph.run(np.ascontiguousarray(x, np.float32), forward))
     d = np.zeros_like(y)
-    units: Any = (np.arange(len(x)), *place, picks)
+    units: Any = (np.arange(len(x)), *((...,) if place is None else place), picks)
     d[units] = 1
 
     def backward(number: int, layer: Layer, dy: Array) -> Any:

@@ -14,10 +14,12 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.visualise.answers import class_label, trained_note
+from pellucid.visualise.depth import spread, whole_convolutions
 from pellucid.visualise.drawing.figure import INK, new_figure
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import show_picture
 from pellucid.visualise.excitation.data import Found, ascend, top_pictures
+from pellucid.visualise.excitation.texture import LEAST_VIEW, SIDE, texture_side, textures
 from pellucid.visualise.registry import LayerName, Option, Picture, Shown, Source
 
 if TYPE_CHECKING:
@@ -88,20 +90,24 @@ def depth_figure(
     Shapes: images (M,H,W,C), an array or Pictures.
     Errors: as top_pictures and ascend.
     """
-    say, rows = Labels(lang), []
+    say, rows, textured = Labels(lang), [], False
     for layer in depth_layers(model) if layers is None else layers:
         shown = range(min(channels, count_channels(model, layer)))
         if images is None:
-            pictures: Sequence[Array] = list(ascend(model, layer, shown, seed=seed, progress=progress))
+            pictures: Sequence[Array] = _made(model, layer, shown, seed, progress)
+            textured |= texture_side(model, layer) is not None
         else:
             found = top_pictures(model, images, layer, 1, channels=shown, progress=progress)
             pictures = [found.patch(images, channel, 0) for channel in shown]
-        label, captions = _layer_label(model, layer, pictures, say), _captions(model, layer, shown, say)
+        label, captions = _layer_label(model, layer, say), _captions(model, layer, shown, say)
         rows.append(PictureRow(label, pictures, captions))
     name = model.name + trained_note(model, say)
     if images is None:
         title = say("{model}: what excites its channels most, made by gradient ascent", model=name)
         note = say("each picture is what one unit sees within the picture, enlarged to the same width")
+        if textured:
+            words = "where a unit sees {least} pixels or more, a texture of {size} pixels that excites all of them"
+            note += "\n" + say(words, least=LEAST_VIEW, size=f"{SIDE}x{SIDE}")
     else:
         words = "{model}: what excites its channels most, found among {count:,} pictures"
         title = say(words, model=name, count=len(images))
@@ -123,7 +129,7 @@ def made_figure(
     say, total = Labels(lang), count_channels(model, layer)
     if channel is None:
         shown = range(min(count, total))
-        pictures = list(ascend(model, layer, shown, seed=seed, progress=progress))
+        pictures = _made(model, layer, shown, seed, progress)
         captions = _captions(model, layer, shown, say)
         which = (
             ""
@@ -132,13 +138,16 @@ def made_figure(
         )
     else:
         seeds = range(seed, seed + ACROSS)
-        pictures = [ascend(model, layer, channel, seed=start, progress=progress)[0] for start in seeds]
+        pictures = [_made(model, layer, channel, start, progress)[0] for start in seeds]
         captions = [say("start {index}", index=start) for start in seeds]
         which = say(", {what} from {count} starts", what=_captions(model, layer, [channel], say)[0], count=ACROSS)
     rows = [PictureRow("", pictures[i : i + ACROSS], captions[i : i + ACROSS]) for i in range(0, len(pictures), ACROSS)]
     height, width = pictures[0].shape[:2]
     title = say("{model}: made to excite {layer}", model=model.name + trained_note(model, say), layer=layer) + which
-    note = say("gradient ascent; each picture is {size} pixels", size=f"{height}x{width}")
+    words = "gradient ascent; each picture is {size} pixels"
+    if texture_side(model, layer) is not None:
+        words = "gradient ascent; each picture is {size} pixels, a texture that excites the channel everywhere"
+    note = say(words, size=f"{height}x{width}")
     return excitation_figure(rows, title=title, note=note)
 
 
@@ -152,8 +161,9 @@ def found_figure(model: Model, found: Found, images: Any, *, lang: str | None = 
     per_row = len(found.values[0]) if len(names) > 1 else ACROSS
     rows = []
     for number, name in enumerate(names):
-        pictures = [found.patch(images, number, place) for place in range(found.values.shape[1])]
-        captions = [f"{value:.3g}" for value in found.values[number]]
+        there = np.flatnonzero(found.values[number] > -np.inf).tolist()  # a picture may have fewer places that differ
+        pictures = [found.patch(images, number, place) for place in there]
+        captions = [f"{value:.3g}" for value in found.values[number, there]]
         for start in range(0, len(pictures), per_row):
             part = slice(start, start + per_row)
             rows.append(PictureRow(name if start == 0 else "", pictures[part], captions[part]))
@@ -174,18 +184,26 @@ def found_figure(model: Model, found: Found, images: Any, *, lang: str | None = 
 
 
 def depth_layers(model: Model, most: int = MOST_LAYERS) -> list[str]:
-    """The convolutions and the last dense layer; of more than `most`, evenly chosen ones, the first and last among
-    them.
+    """The convolutions, with what belongs to them, and the last dense layer; of more than `most`, evenly chosen ones,
+    the first and last among them.
 
     Errors: ConfigError for a network without either.
     """
     model.build()
-    names = [layer.name for layer in model.layers if layer.role == "convolution"]
+    names = list(dict.fromkeys(visit.layer.name for visit in whole_convolutions(model, activated=False)))
     names += [layer.name for layer in model.layers if layer.role == "dense"][-1:]
     if not names:
         raise ConfigError(f"{model.name} has no convolution and no dense layer that pictures could excite")
-    picks = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
-    return [names[index] for index in picks]
+    return list(spread(names, most))
+
+
+def _made(
+    model: Model, layer: str, channels: int | Sequence[int], seed: int, progress: Progress | None = None
+) -> list[Array]:
+    """Textures, where they can be made and say something; else pictures for one unit."""
+    if texture_side(model, layer) is None:
+        return list(ascend(model, layer, channels, seed=seed, progress=progress))
+    return list(textures(model, layer, channels, seed=seed, progress=progress))
 
 
 def count_channels(model: Model, layer: str) -> int:
@@ -193,9 +211,9 @@ def count_channels(model: Model, layer: str) -> int:
     return model.graph.up_to(model.get_layer(layer)).output_shape[-1]
 
 
-def _layer_label(model: Model, name: str, pictures: Sequence[Array], say: Labels) -> str:
+def _layer_label(model: Model, name: str, say: Labels) -> str:
     seen = next(row.receptive_field for row in model.outline().rows if row.name == name)
-    height, width = seen or pictures[0].shape[:2]  # behind Flatten, all of it
+    height, width = seen or model.input_shape[:2]  # behind Flatten, all of it
     channels = say("{count} channels", count=count_channels(model, name))
     return f"{name}\n{channels}\n{say('sees {size}', size=f'{height}x{width}')}"
 
@@ -229,6 +247,12 @@ WORDS = {
     ),
     "each picture is what one unit sees, black beyond the edge, enlarged to the same width": (
         "각 이미지는 유닛 하나가 보는 부분이며(이미지 밖은 검정), 같은 너비로 키웠습니다"
+    ),
+    "where a unit sees {least} pixels or more, a texture of {size} pixels that excites all of them": (
+        "유닛이 {least} 픽셀 이상을 보는 곳은 모든 유닛을 활성화하는 {size} 픽셀의 텍스처입니다"
+    ),
+    "gradient ascent; each picture is {size} pixels, a texture that excites the channel everywhere": (
+        "경사 상승법, 이미지마다 {size} 픽셀이며 채널 전체를 활성화하는 텍스처입니다"
     ),
     "start {index}": "시작점 {index}",
     ", {what} from {count} starts": ", {what}, 시작점 {count}개",
@@ -264,15 +288,16 @@ def show_excite(
         raise ConfigError(f"--data {data} is what --found searches; add --found")
     model, lang = source.model, source.lang
     with source.working() as progress:
-        images = source.held_out(data).test.images if found else None
+        images = source.pictures(data) if found else None
         if layer is None:
             figure = depth_figure(model, images=images, seed=seed, lang=lang, progress=progress)
         elif images is None:
             figure = made_figure(model, layer, channel, seed=seed, lang=lang, progress=progress)
         else:
             picks = range(min(ACROSS, count_channels(model, layer))) if channel is None else [channel]
-            most = min(ACROSS if channel is None else FOUND_FOR_ONE, len(images))
-            strongest = top_pictures(model, images, layer, most, channels=list(picks), progress=progress)
+            most = ACROSS if channel is None else FOUND_FOR_ONE
+            each = -(-most // len(images))  # of few pictures several places
+            strongest = top_pictures(model, images, layer, most, channels=list(picks), each=each, progress=progress)
             figure = found_figure(model, strongest, images, lang=lang)
     which = "" if layer is None else f"-{layer}" + ("" if channel is None else f"-{channel}")
     return Shown(lambda: figure, f"{'found' if found else 'made'}{which}")

@@ -10,17 +10,14 @@ import numpy as np
 
 from pellucid._display import Brief
 from pellucid.errors import ConfigError, ShapeError, expect_known
-from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import expect_numbers, whole
+from pellucid.visualise.depth import drawn_layers
 from pellucid.visualise.drawing.figure import MAX_DRAWN
 from pellucid.visualise.drawing.panels import as_shown, side_by_side
 from pellucid.visualise.filters import SCALES
-
-UNCHANGED = ("dropout", "noise", "flatten", "rearrangement", "padding", "cropping")
-"""Roles of layers that show in use what the layer before them showed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,12 +137,13 @@ def importance(seen: Trace) -> dict[str, Array]:
 def feature_maps(model: Model, picture: Any, layers: Sequence[str] | None = None) -> Features:
     """What each layer makes of one picture, and what each channel adds to the score of the class that is answered.
 
-    layers: by name; None for all but those that pass on what they get (Dropout, Flatten, zero padding).
+    layers: by name; None for all but those that pass on what they get (Dropout, Flatten, zero padding), or a few of
+    many, see `drawn_layers`.
     Shapes: picture (H, W, C), or (H, W); uint8 or float.
     Errors: ShapeError and DataError as `trace`; ConfigError for an unknown layer, which lists those there are.
     """
     seen = trace(model, np.asarray(picture)[None])
-    names = drawn_layers(seen.model.layers) if layers is None else tuple(layers)
+    names = drawn_layers(seen.model) if layers is None else tuple(layers)
     for name in names:
         seen[name]  # names the layers there are
     answer = class_scores(seen)
@@ -163,11 +161,6 @@ def _of_the_answer(scores: Array) -> Array:
     if scores.shape[1] == 1:
         return np.where(scores >= 0, 1, -1)
     return np.asarray(scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1]))
-
-
-def drawn_layers(layers: Sequence[Layer]) -> tuple[str, ...]:
-    """The names of the layers whose output is worth a look: all that change what they get."""
-    return tuple(layer.name for layer in layers if layer.role not in UNCHANGED)
 
 
 def class_scores(seen: Trace) -> Array | None:

@@ -13,6 +13,7 @@ from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.visualise.answers import class_names
+from pellucid.visualise.depth import few_note
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, draw_values, frame, without_spines
@@ -68,7 +69,7 @@ def features_figure(
     channels, columns = whole(channels, "channels"), None if columns is None else whole(columns, "columns")
     seen = feature_maps(model, picture, layers)
     names = class_names(model, 0 if seen.answer is None else seen.answer.size)
-    blocks = list(seen.layers)
+    blocks, few = list(seen.layers), few_note(model, say) if layers is None else ""
     if seen.answer is not None and blocks and layers is None and blocks[-1].name == model.layers[-1].name:
         blocks.pop()  # the answer has a panel of its own
     across = min(columns or _columns(len(blocks)), max(1, len(blocks)))
@@ -88,7 +89,7 @@ def features_figure(
     head += "" if model.trained_on else say(" (not trained)")
     head += say(", said: {answer!r}", answer=clip(names[seen.top], NAME)) if seen.top is not None else ""
     figure.suptitle(head, color=INK, fontsize=12)
-    figure.supxlabel(_caption(seen, names, scale, blocks, say), fontsize=8.5, color=INK)
+    figure.supxlabel(_caption(seen, names, scale, blocks, few, say), fontsize=8.5, color=INK)
     return figure
 
 
@@ -219,9 +220,11 @@ def _draw_strip(ax: Axes, layer: LayerFeatures, say: Labels) -> None:
     bare(ax)
 
 
-def _caption(seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures], say: Labels) -> str:
+def _caption(
+    seen: Features, names: Sequence[str], scale: str, blocks: Sequence[LayerFeatures], few: str, say: Labels
+) -> str:
     own = say("each channel on its own scale" if scale == "each" else "one scale for all channels of a layer")
-    lines = [say(MAPS_TOLD, scale=own)]
+    lines = [" ".join(filter(None, [say(MAPS_TOLD, scale=own), few]))]
     if scale == "each" and any(block.output.ndim == 3 and _flat(block).any() for block in blocks):
         lines.append(say("A map of one value has it written in, on the layer's scale."))
     if seen.top is not None and any(block.most is not None for block in blocks):
@@ -252,8 +255,8 @@ def _sums_to_one(answer: Array) -> bool:
 EXAMPLES = """A test picture of the run's data, through all layers:
    pellucid show features runs/simple-convnet-digits-001
 
-A photograph through VGG-16 as it is before training:
-   pellucid show features vgg16 --image cat.jpg --out vgg.png
+A photograph through MobileNetV2 with its published weights:
+   pellucid show features mobilenet-v2 --image cat.jpg --out cat.png
 
 A photograph, one layer, as SVG:
    pellucid show features RUN --image cat.jpg --layer conv2 --out conv2.svg"""

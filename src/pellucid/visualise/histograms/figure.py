@@ -13,9 +13,9 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.model.tracing import Trace, trace
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
+from pellucid.visualise.depth import FEW, drawn_layers, few_note, spread
 from pellucid.visualise.drawing.figure import BLUE, INK, MAX_DRAWN, VERMILION, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
-from pellucid.visualise.features.data import drawn_layers
 from pellucid.visualise.histograms.data import Histogram, Snapshots, UnitStates, layer_histograms, unit_states
 from pellucid.visualise.registry import DATA_OF_RUN, LayerName, Option, Picture, Shown, Source
 
@@ -209,8 +209,13 @@ def show_histograms(
         raise ConfigError(
             f"{source.what}: --over-time needs a run folder, with its snapshots; this is a model file alone"
         )
+    few = few_note(source.model, source.say) if layers is None else ""
     if kind == "activations" and layers is None:
-        layers = list(drawn_layers(source.model.layers))  # Flatten and Dropout would show the same again
+        layers = list(drawn_layers(source.model))  # Flatten and Dropout would show the same again
+    elif few:
+        layers = list(spread([each.name for each in source.model.layers if "kernel" in each.params], FEW))
+    if few:
+        source.note(few)
     if over_time:
         snapshots = source.snapshots()
         return Shown(lambda: ridges_figure(snapshots, kind, layers, title=source.title, lang=source.lang), "ridges")

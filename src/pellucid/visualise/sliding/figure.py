@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from pellucid.visualise.drawing.figure import INK, PALE, grey, new_figure
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import bare, frame
 from pellucid.visualise.registry import (
-    Argument,
+    NETWORK,
     Fps,
     Frames,
     ImageFile,
@@ -202,7 +203,12 @@ SIDE = 48
 """The longer side of the picture that a kernel without a network slides over."""
 LEAST_SIDE = 3
 STANDARD = "edge"
-TAKES = Argument("[RUN|MODEL]", "A run, a model file or a network's name; none for --kernel alone.", optional=True)
+TAKES = replace(
+    NETWORK,
+    metavar="[RUN|MODEL]",
+    help="A run, a model file or a network's name; none for --kernel alone.",
+    optional=True,
+)
 
 WORDS = {
     "input, {shape}": "입력, {shape}",
