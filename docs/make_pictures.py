@@ -1,10 +1,11 @@
 """Makes the pictures of the README and of the gallery, by running the commands that stand beneath them.
 
-Run: python docs/make_pictures.py --photo cat.jpg
+Run: python docs/make_pictures.py --photo cat.png --photos FOLDER
 
 It trains what it needs first, on two cores a minute for MNIST, an hour for CIFAR-10, minutes for digits on clutter (the
-sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. --only NAME makes
-one picture again.
+sets are downloaded unless PELLUCID_DATA has them); --mnist RUN and so on take runs that are there. Pictures of a
+network with published weights are left as they are where those are not on this machine, which is said. --only NAME
+makes one picture again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from PIL import Image
 
 from pellucid.cli import main
 from pellucid.visualise.drawing.animation import palette_of
+from pellucid.zoo.pretrained import IMAGENET, here
 
 DOCS = Path(__file__).resolve().parent
 TRAIN = {
@@ -36,8 +38,10 @@ TRAIN = {
 }
 DRAWN = ("scripts/make_masks_folder.py", "digits-on-clutter", "--train", "3000")
 """The script, and what it is given, that draws the pictures of runs/digits-on-clutter."""
-WIDTH = 1300
-"""Of a PNG in the gallery, in pixels at most; and it has few colours: the pictures are kept with the program."""
+WIDTHS = {".png": 1300, ".jpg": 1000}
+"""Of a picture in the gallery, in pixels at most; a PNG has few colours: the pictures are kept with the program."""
+QUALITY = 78
+"""Of photographs and textures, which a PNG of few colours shows badly."""
 SHOWN = re.compile(r"^!\[[^\]]*\]\((?P<link>images/[^)]+)\)\n+```sh\n(?P<command>[^\n]+)\n```$", re.MULTILINE)
 
 
@@ -53,11 +57,21 @@ class Picture:
         """The file's name."""
         return Path(self.link).name
 
+    @property
+    def written(self) -> str:
+        """What the command writes: a photograph's JPEG is made of a PNG."""
+        return self.name.replace(".jpg", ".png")
+
 
 def gallery() -> list[Picture]:
     """The pictures of gallery.md, in order."""
     found = SHOWN.finditer((DOCS / "gallery.md").read_text("utf-8"))
     return [Picture(match["link"], tuple(shlex.split(match["command"]))) for match in found]
+
+
+def without_weights(pictures: list[Picture]) -> list[Picture]:
+    """Those of networks whose published weights are not on this machine."""
+    return [picture for picture in pictures if IMAGENET in picture.words and not here(picture.words[3])]
 
 
 def make(picture: Picture) -> None:
@@ -70,12 +84,16 @@ def make(picture: Picture) -> None:
         run_script(*words)
     target = DOCS / picture.link
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix == ".png":
-        with Image.open(picture.name) as drawn:
+    if target.suffix in WIDTHS:
+        width = WIDTHS[target.suffix]
+        with Image.open(picture.written) as drawn:
             shown = drawn.convert("RGB")
-            if shown.width > WIDTH:
-                height = round(shown.height * WIDTH / shown.width)
-                shown = shown.resize((WIDTH, height), Image.Resampling.LANCZOS)
+        if shown.width > width:
+            height = round(shown.height * width / shown.width)
+            shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+        if target.suffix == ".jpg":
+            shown.save(target, quality=QUALITY, optimize=True, progressive=True)
+        else:
             few = shown.quantize(palette=palette_of(np.asarray(shown)), dither=Image.Dither.NONE)
             if picture.name == "masks.png":  # small areas of many colours, each of which says something
                 few = shown.quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
@@ -101,8 +119,8 @@ def _arguments(words: list[str]) -> Iterator[None]:
         sys.argv, sys.path = before, path
 
 
-def prepare(place: Path, runs: dict[str, Path | None], photo: Path) -> None:
-    """What the commands name: runs/mnist and the others, and cat.png."""
+def prepare(place: Path, runs: dict[str, Path | None], photo: Path, photos: Path | None) -> None:
+    """What the commands name: runs/mnist and the others, cat.png and photos."""
     (place / "runs").mkdir()
     for name, run in runs.items():
         if run is not None:
@@ -114,27 +132,35 @@ def prepare(place: Path, runs: dict[str, Path | None], photo: Path) -> None:
             raise SystemExit("training failed; see above")
     with Image.open(photo) as picture:
         picture.save(place / "cat.png")
+    if photos is not None:
+        shutil.copytree(photos, place / "photos")
 
 
 def run() -> None:
     """Make all pictures, or the one named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photo", type=Path, required=True, help="a photograph, for VGG-16")
+    parser.add_argument("--photo", type=Path, required=True, help="a photograph, cat.png in the commands")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs that are searched, photos there")
     for name in TRAIN:
         parser.add_argument(f"--{name}", type=Path, metavar="RUN", help="a run that is there already")
     parser.add_argument("--only", metavar="NAME", help="part of the name of the pictures to make")
     given = parser.parse_args()
     wanted = [picture for picture in gallery() if not given.only or given.only in picture.name]
+    for picture in without_weights(wanted):
+        print(f"{picture.name} is left as it is: run pellucid weights fetch {picture.words[3]} first")
+        wanted.remove(picture)
+    if given.photos is None and any("photos" in picture.words for picture in wanted):
+        parser.error("say where photographs to search lie, with --photos FOLDER")
     runs = {
         name: getattr(given, name.replace("-", "_")) for name in TRAIN if any(f"runs/{name}" in p.words for p in wanted)
     }
     runs = {name: run.resolve() if run else None for name, run in runs.items()}
-    photo = given.photo.resolve()
+    photo, photos = given.photo.resolve(), given.photos and given.photos.resolve()
     with tempfile.TemporaryDirectory() as folder:
         before = Path.cwd()
         os.chdir(folder)
         try:
-            prepare(Path(folder), runs, photo)
+            prepare(Path(folder), runs, photo, photos)
             for picture in wanted:
                 make(picture)
         finally:

@@ -50,7 +50,7 @@ def test_every_command_exists_with_its_options(maker: ModuleType) -> None:
         if program != "pellucid":
             assert (DOCS.parent / words[0]).is_file()
             continue
-        assert words[0] == "show" and words[words.index("--out") + 1] == picture.name
+        assert words[0] == "show" and words[words.index("--out") + 1] == picture.written
         shown.add(words[1])
         known = {option for parameter in show[words[1]].params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
@@ -75,5 +75,26 @@ def test_a_command_writes_its_picture_into_its_place(
     maker.make(maker.Picture("images/gallery/f.png", words))
     with Image.open(tmp_path / "docs" / "images" / "gallery" / "f.png") as drawn:
         assert drawn.mode == "P"
+    maker.make(maker.Picture("images/gallery/f.jpg", words))
+    with Image.open(tmp_path / "docs" / "images" / "gallery" / "f.jpg") as drawn:
+        assert drawn.format == "JPEG"
     with pytest.raises(SystemExit, match="failed"):
         maker.make(maker.Picture("images/f.png", ("pellucid", "show", "filters", "nothing", "--out", "f.png")))
+
+
+def test_a_picture_is_left_as_it_is_where_its_weights_are_not_here(
+    maker: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PELLUCID_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = [picture for picture in maker.gallery() if "imagenet" in picture.words]
+    assert len(asked) >= 4 and maker.without_weights(maker.gallery()) in ([], asked)  # [] with the package installed
+    monkeypatch.setattr(maker, "here", lambda name: False)
+    monkeypatch.setattr(maker, "make", lambda picture: pytest.fail(picture.name))
+    Image.new("RGB", (40, 30)).save(tmp_path / "cat.png")
+    words = ["make_pictures.py", "--photo", str(tmp_path / "cat.png"), "--only", asked[0].name]
+    monkeypatch.setattr(sys, "argv", words)
+    maker.run()
+    assert (
+        capsys.readouterr().out == f"{asked[0].name} is left as it is: run pellucid weights fetch mobilenet-v2 first\n"
+    )
