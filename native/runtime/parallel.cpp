@@ -25,9 +25,6 @@
 #if !defined(_WIN32)
 #include <pthread.h>
 #endif
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace pellucid {
 namespace {
@@ -283,19 +280,6 @@ Pool* pool_of(Global& g) {
 }
 
 }  // namespace
-
-void* allocate(size_t bytes) {
-#if defined(__linux__) && !defined(PELLUCID_EXACT_MEMORY)
-    constexpr size_t kLargePage = size_t(2) << 20;
-    if (bytes >= kLargePage) {
-        const size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
-        void* const memory = std::aligned_alloc(kLargePage, rounded);
-        if (memory) madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
-        return memory;
-    }
-#endif
-    return std::aligned_alloc(64, bytes);
-}
 
 void* arena_reserve(Arena& arena, size_t bytes) {
 #if defined(PELLUCID_EXACT_MEMORY)  // for sanitizers: a task that writes past what it asked for is seen

@@ -1,0 +1,25 @@
+// Memory for workspaces and arenas.
+#include "runtime/parallel.hpp"
+
+#include <cstdlib>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace pellucid {
+
+void* allocate(size_t bytes) {
+#if defined(__linux__) && !defined(PELLUCID_EXACT_MEMORY)
+    constexpr size_t kLargePage = size_t(2) << 20;
+    if (bytes >= kLargePage) {
+        const size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+        void* const memory = std::aligned_alloc(kLargePage, rounded);
+        if (memory) madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
+        return memory;
+    }
+#endif
+    return std::aligned_alloc(64, bytes);
+}
+
+}  // namespace pellucid
