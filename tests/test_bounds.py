@@ -86,11 +86,10 @@ def largest_excess(got: Array, exact: Array, allowed: Array) -> float:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", tuple(families()), ids=str)
 def test_sums_of_any_data(case: Case, kind: str) -> None:
-    args, options = case.arguments()
-    args = filled(args, kind)
-    wide = changed(args, lambda array: array.astype(np.float64))
-    (got,), (exact,) = call(case.op, args, options), call(case.op, wide, options)
-    (size,) = call(case.op, changed(wide, np.abs), options)
+    given = filled(case.arguments(), kind)
+    wide = changed(given, lambda array: array.astype(np.float64))
+    (got,), (exact,) = call(case.op, *given), call(case.op, *wide)
+    (size,) = call(case.op, *changed(wide, np.abs))
     assert largest_excess(got, exact, everywhere(case.bound) * EPS * size) <= 1
 
 

@@ -16,6 +16,7 @@ PLACES = {
     "convert/keras.py": (1, "a foreign format: which of our classes Keras has, and how it calls them"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),
+    "plan/normed_convolution.py": (1, "likewise: which of those that its pattern has matched are norms"),
     "plan/pooled_convolution.py": (1, "likewise, of two kinds that its pattern has matched"),
 }
 """Where a layer's class is looked at, how often, and why. Layers themselves and the table of patterns are left out."""
