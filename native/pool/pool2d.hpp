@@ -12,7 +12,7 @@ struct Bands {
 };
 
 Bands bands_of(int64_t height, int64_t row_floats) {
-    const int64_t rows = at_most(at_least(kBandFloats / at_least(row_floats, 1), 1), height);
+    const int64_t rows = at_least(at_most(kBandFloats / at_least(row_floats, 1), height), 1);
     return {rows, ceil_div(height, rows)};
 }
 
