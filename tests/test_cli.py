@@ -15,6 +15,7 @@ from PIL import Image
 import pellucid
 from pellucid import datasets, optimizers, zoo
 from pellucid.cli.settings import parse
+from pellucid.cli.train import families
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.runs.setup import divide, settle
 
@@ -56,7 +57,7 @@ def test_help_promises_nothing_that_is_not_there(command: Command) -> None:
 
 def test_help_names_the_networks_optimizers_and_data_there_are(command: Command) -> None:
     told = re.sub(r"[\s│]+", " ", command("train", "--help")[1])
-    for name in (*zoo.NAMES, *datasets.names()):
+    for name in (*families(zoo.NAMES), *datasets.names()):
         assert name in told, name
     listed = re.search(r"((?:\w+, )+\w+ or \w+)\. Default: adam\*\.", told)
     assert listed is not None

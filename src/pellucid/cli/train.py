@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
@@ -32,11 +35,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
-    "A folder with one sub-folder a class (cats/, dogs/, ...):\n   pellucid train --data photos/\n\n"
+    "A folder, a sub-folder a class (cats/, ...), from nothing or from ImageNet:\n"
+    "   pellucid train --data photos/\n   pellucid train --data photos/ --pretrained\n\n"
     "Arguments of the optimizer, the network, a layer, and a schedule:\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
     "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
-    "The same on what a network learned of a million photographs:\n   pellucid train --data photos/ --pretrained\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n"
     "   pellucid train --resume runs/first --epochs 30"
@@ -85,15 +88,8 @@ OPTIONS = {
     "weights": Option(
         Path, "FILE|RUN", "A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.", START
     ),
-    "pretrained": Option(
-        str,
-        "[NETWORK]",
-        f"With weights published for ImageNet: a new head, then fine-tuning. Default: {DEFAULT}.",
-        START,
-    ),
-    "fine_tune": Option(
-        int, "N", "Epochs of fine-tuning after --epochs of the head. Default: 1 to 5, by pictures.", START
-    ),
+    "pretrained": Option(str, "[NETWORK]", f"From ImageNet. Default: {DEFAULT}.", START),
+    "fine_tune": Option(int, "N", "Then epochs of all layers. Default: 1 to 5.", START),
     "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
     "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
     "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
@@ -101,7 +97,7 @@ OPTIONS = {
     "test_limit": Option(int, "N", "Test on the first N pictures only."),
     "predict": Option(Path, "FOLDER", "What these are, in the end: RUN/answers.csv."),
     "threads": Option(int, "N", "Default: every core this process may use.", ""),
-    "resume": Option(Path, "RUN", "Go on with a stopped run; --epochs counts all.", START),
+    "resume": Option(Path, "RUN", "Go on with a stopped run up to --epochs.", START),
     "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),
     "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
     "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
@@ -125,7 +121,7 @@ class Command(typer.core.TyperCommand):
         """Fill in the networks and optimizers there are, and the usual recipe."""
         from pellucid import optimizers, zoo
 
-        words = {"networks": listed(zoo.NAMES), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
+        words = {"networks": listed(families(zoo.NAMES)), "optimizers": listed(optimizers.NAMES), **vars(zoo.Recipe())}
         for parameter in self.params:
             option: Any = parameter
             option.help = option.help and option.help.format(**words)
@@ -139,6 +135,17 @@ def listed(names: Sequence[str]) -> str:
     'a, b or c'
     """
     return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def families(names: Iterable[str]) -> list[str]:
+    """Names in a row that differ in their last number alone, as one.
+
+    >>> families(["lenet5", "vgg11", "vgg16", "net1_0", "net1_1"])
+    ['lenet5', 'vgg11|16', 'net1_0|1_1']
+    """
+    parts = (re.fullmatch(r"(.*?)([\d_]*)", name) for name in names)
+    pairs = [part.groups() for part in parts if part is not None]
+    return [stem + "|".join(number for _, number in row) for stem, row in groupby(pairs, itemgetter(0))]
 
 
 @dataclass

@@ -101,7 +101,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     def __init__(
         self, from_logits: bool = False, ignore_class: int | None = None, *, label_smoothing: float = 0.0
     ) -> None:
-        if ignore_class not in (None, ops.IGNORED):
+        if not (ignore_class is None or (isinstance(ignore_class, int) and ignore_class == ops.IGNORED)):
             raise ConfigError(
                 f"SparseCategoricalCrossentropy: no ignore_class here, got {shown(ignore_class)}; give pictures of "
                 f"that class sample_weight=0, or leave them out; pixels with the label {ops.IGNORED} are not counted"
