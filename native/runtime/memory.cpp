@@ -15,8 +15,10 @@ void* allocate(size_t bytes) {
     if (bytes >= kLargePage) {
         const size_t rounded = (bytes + kLargePage - 1) / kLargePage * kLargePage;
         void* const memory = std::aligned_alloc(kLargePage, rounded);
-        if (memory) madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
-        return memory;
+        if (memory) {
+            madvise(memory, rounded, MADV_HUGEPAGE);  // where it cannot, pages are small
+            return memory;
+        }
     }
 #endif
     return std::aligned_alloc(64, bytes);
