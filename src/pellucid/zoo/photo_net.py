@@ -12,8 +12,8 @@ from pellucid.zoo.recipes import Recipe, network
 FILTERS = (16, 32, 64, 128, 128)
 
 
-# batch norm's last epochs are restless unless the learning rate falls to zero
-@network("photo-net", Recipe(augment="standard", schedule="cosine"))
+# batch norm's last epochs are restless unless the learning rate falls to zero; with batch norm it may begin high
+@network("photo-net", Recipe(augment="standard", schedule="cosine", learning_rate=0.003))
 def photo_net(
     input_shape: Shape = (128, 128, 3),
     classes: int = 2,
