@@ -215,7 +215,9 @@ uint32_t zero_fields(const Window& w, int64_t C) {
                 for (int j = K - 1; j < T::from; j += K) some |= zero(at(at_most(i, down), at_most(j, across)), C);
             return some;
         };
-        if (!asked(begins_with_zeros) || !asked(is_zero)) return;
+        if (!asked([](const float* from, int64_t n) { return begins_with_zeros(from, n); }) ||
+            !asked([](const float* from, int64_t n) { return is_zero(from, n); }))
+            return;
         uint32_t zeros[T::from] = {};
         for (int i = 0; i < T::from; ++i)
             for (int j = 0; j < T::from; ++j) zeros[i] |= uint32_t(is_zero(at(i, j), C)) << j;
