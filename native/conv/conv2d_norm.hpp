@@ -214,6 +214,15 @@ void finish_statistics(const ShardSums& s, const RowsOf& rows_of, float* mean, f
     }
 }
 
+// The gradients of a batch of no pictures, whose kernel has `size` numbers; whether it is one.
+inline bool without_pictures(const Conv2dNormBackward& a, int64_t size) {
+    if (a.N > 0) return false;
+    if (a.dkernel) memset(a.dkernel, 0, size_t(size) * sizeof(float));
+    if (a.x_dgamma) memset(a.x_dgamma, 0, size_t(a.C) * sizeof(float));
+    if (a.x_dbeta) memset(a.x_dbeta, 0, size_t(a.C) * sizeof(float));
+    return true;
+}
+
 inline void finish_gradients(const ShardSums& s, const Conv2dNormBackward& a) {
     for (int64_t c = 0; c < s.channels; ++c) {
         double total = 0, product = 0;

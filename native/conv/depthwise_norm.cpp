@@ -243,12 +243,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
 
 void backward(const Conv2dNormBackward& a, const BackwardPlan& p) {
     const int64_t size = a.KH * a.KW * a.C;
-    if (a.N == 0) {
-        if (a.dkernel) memset(a.dkernel, 0, size_t(size) * sizeof(float));
-        if (a.x_dgamma) memset(a.x_dgamma, 0, size_t(a.C) * sizeof(float));
-        if (a.x_dbeta) memset(a.x_dbeta, 0, size_t(a.C) * sizeof(float));
-        return;
-    }
+    if (without_pictures(a, size)) return;
     fill(p.front, a);
     fill(p.behind, a);
     parallel_for(p.shards * p.chunks.count, 2.0 * double(a.N * a.OH * a.OW) * double(size),
