@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from pellucid.model import Model
     from pellucid.plan import TrainingPlan
 
 WARM_UPS = 3
@@ -35,7 +36,22 @@ SHAPES = {
     "cifar-net": ((32, 32, 3), 10),
     "alexnet": ((224, 224, 3), 1000),
     "vgg16": ((224, 224, 3), 1000),
+    "resnet20": ((32, 32, 3), 10),
+    "resnet18": ((224, 224, 3), 1000),
+    "mobilenet-v2": ((224, 224, 3), 1000),
 }
+RESNETS = {"resnet20": (((16, 1), (32, 2), (64, 2)), 3), "resnet18": (((64, 1), (128, 2), (256, 2), (512, 2)), 2)}
+"""Filters and first stride of each stage, and blocks of a stage: He et al. 2016, section 4.2 and table 1."""
+MOBILENET_V2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion, filters, blocks, and stride of the first, of each stage: Sandler et al. 2018, table 2."""
 IMPORTS = {
     "probe": "pellucid.plan",
     "pellucid": "pellucid.plan",
@@ -77,15 +93,23 @@ def data(network: str, batch: int) -> tuple[Any, Any]:
     return rng.normal(size=(batch, *shape)).astype(np.float32), rng.integers(0, classes, batch).astype(np.int32)
 
 
+def build(network: str) -> Model:
+    """Ours, without the penalties that some recipes add to the loss and no peer has."""
+    from pellucid import zoo
+
+    shape, classes = SHAPES[network]
+    options = {"decay": 0.0} if "decay" in zoo.options_of(network) else None
+    return zoo.build(network, input_shape=shape, classes=classes, options=options)
+
+
 def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
     """Our training plan, as fit makes it, fed with pictures for so many steps."""
-    from pellucid import ops, zoo
+    from pellucid import ops
     from pellucid.plan import Feed
     from pellucid.train import training_plan as plan_of
 
     ops.set_num_threads(task.threads)
-    shape, classes = SHAPES[task.network]
-    model = zoo.build(task.network, input_shape=shape, classes=classes)
+    model, shape = build(task.network), SHAPES[task.network][0]
     x, y = data(task.network, task.batch * steps)
     model.compile("adam", "categorical_crossentropy")
     ones, zeros = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
@@ -96,12 +120,11 @@ def training_plan(task: Task, steps: int = 1) -> TrainingPlan:
 def make_pellucid(task: Task) -> Made:
     """Our own plans, as fit and predict run them."""
     if task.work == "infer":
-        from pellucid import ops, zoo
+        from pellucid import ops
         from pellucid.plan import InferencePlan
 
         ops.set_num_threads(task.threads)
-        shape, classes = SHAPES[task.network]
-        model = zoo.build(task.network, input_shape=shape, classes=classes)
+        model = build(task.network)
         x, _ = data(task.network, task.batch)
         plan = InferencePlan(model.graph, model.parameters, capacity=task.batch)
 

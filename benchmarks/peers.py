@@ -20,11 +20,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import machine
 from workers import HERE, Rounds, Worker, environment, launch, launch_probe, quartiles
+
+from pellucid.bench import FULL, Job
 
 THREADS = 2
 MINIMUM_ROUNDS = 3
@@ -33,32 +36,38 @@ RESULTS = machine.RESULTS / "peers.json"
 KERAS = ("keras-tensorflow", "keras-tensorflow-xla", "keras-jax")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One comparison: a network, training step or inference, at a batch size; steps timed in a round."""
+FLOORS = {
+    "simple-convnet/train/100": 3.0,
+    "lenet5/train/100": 3.0,
+    "cifar-net/train/128": 3.0,
+    "alexnet/train/16": 1.8,
+    "vgg16/train/4": 2.0,
+    "resnet20/train/128": 2.2,
+    "resnet18/train/16": 1.6,
+    "mobilenet-v2/train/16": 2.0,
+    "simple-convnet/infer/100": 2.2,
+    "cifar-net/infer/128": 2.0,
+    "alexnet/infer/16": 1.5,
+    "vgg16/infer/1": 1.5,
+    "vgg16/infer/4": 2.0,
+    "resnet20/infer/128": 1.7,
+    "resnet18/infer/1": 1.25,
+    "resnet18/infer/16": 1.5,
+    "mobilenet-v2/infer/1": 1.15,
+    "mobilenet-v2/infer/16": 1.25,
+}
+"""How many times as fast as the fastest peer we are to be, at least."""
 
-    network: str
-    work: str
-    batch: int
-    steps: int
+
+@dataclass(frozen=True)
+class Row(Job):
+    """One comparison: a job of `pellucid bench`; steps: timed in a round."""
+
     floor: float
 
-    @property
-    def key(self) -> str:
-        return f"{self.network}/{self.work}/{self.batch}"
 
-
-ROWS = (
-    Row("simple-convnet", "train", 100, 20, 3.0),
-    Row("lenet5", "train", 100, 20, 3.0),
-    Row("cifar-net", "train", 128, 3, 3.0),
-    Row("alexnet", "train", 16, 1, 1.8),
-    Row("vgg16", "train", 4, 1, 2.0),
-    Row("simple-convnet", "infer", 100, 40, 2.2),
-    Row("cifar-net", "infer", 128, 6, 2.0),
-    Row("alexnet", "infer", 16, 2, 1.5),
-    Row("vgg16", "infer", 1, 2, 1.5),
-    Row("vgg16", "infer", 4, 1, 2.0),
+ROWS = tuple(
+    Row(job.network, job.work, job.batch, ceil(job.steps / 2), FLOORS[job.key]) for job in FULL if job.key in FLOORS
 )
 
 
@@ -177,7 +186,7 @@ def line(result: dict[str, Any]) -> str:
     return (
         f"{result['network']:15}{result['work']:6}{result['batch']:5}"
         f"{f'{ours[1]:10.2f}' if ours else ' ' * 9 + '-'}{f'{theirs[1]:10.2f}' if theirs else ' ' * 9 + '-'}"
-        f"{ratio}{result['floor']:6.1f}  {peer or '-':20} {memory:>16}  "
+        f"{ratio}{result['floor']:6.2f}  {peer or '-':20} {memory:>16}  "
         f"{result['rounds_kept']}/{result['rounds']} rounds"
     )
 

@@ -1,4 +1,4 @@
-"""The networks of the seeds in PyTorch, each in PyTorch's modes, and as ONNX files.
+"""The networks of the table in PyTorch, each in PyTorch's modes, and as ONNX files.
 
 python benchmarks/torch_contender.py NETWORK BATCH FILE.onnx
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as functional
-from contenders import SHAPES, Made, Task, data
+from contenders import MOBILENET_V2, RESNETS, SHAPES, Made, Task, data
 from torch import nn
 
 MODES = ("eager", "channels_last", "compile")
@@ -22,8 +22,68 @@ def relu() -> Any:
     return nn.ReLU(inplace=True)
 
 
+def relu6() -> Any:
+    return nn.ReLU6(inplace=True)
+
+
+class Residual(nn.Module):
+    """body(x) + shortcut(x), in place, then an activation or none."""
+
+    def __init__(self, body: Any, shortcut: Any = None, after: Any = None) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.after = body, shortcut or nn.Identity(), after or nn.Identity()
+
+    def forward(self, x: Any) -> Any:
+        y = self.body(x)
+        y += self.shortcut(x)
+        return self.after(y)
+
+
+def normed(before: int, after: int, size: int, stride: int = 1, groups: int = 1) -> list[Any]:
+    """A convolution without bias, and batch norm."""
+    conv = nn.Conv2d(before, after, size, stride, size // 2, groups=groups, bias=False)
+    return [conv, nn.BatchNorm2d(after)]
+
+
+def resnet(network: str) -> Any:
+    """A head, stages of blocks of two convolutions 3x3, average, dense."""
+    stages, blocks = RESNETS[network]
+    channels = stages[0][0]
+    small = [*normed(3, channels, 3), relu()]
+    large = [*normed(3, channels, 7, 2), relu(), nn.MaxPool2d(3, 2, 1)]
+    layers: list[Any] = small if network == "resnet20" else large
+    for width, first in stages:
+        for block in range(blocks):
+            stride = 1 if block else first
+            body = [*normed(channels, width, 3, stride), relu(), *normed(width, width, 3)]
+            changes = stride > 1 or channels != width
+            short = nn.Sequential(*normed(channels, width, 1, stride)) if changes else None
+            layers.append(Residual(nn.Sequential(*body), short, relu()))
+            channels = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, SHAPES[network][1]))
+
+
+def mobilenet_v2() -> Any:
+    """Inverted residuals, average, dense."""
+    layers, channels = [*normed(3, 32, 3, 2), relu6()], 32
+    for expansion, width, blocks, first in MOBILENET_V2:
+        for block in range(blocks):
+            stride, wide = 1 if block else first, channels * expansion
+            body = [*normed(channels, wide, 1), relu6()] if expansion > 1 else []
+            body += [*normed(wide, wide, 3, stride, wide), relu6(), *normed(wide, width, 1)]
+            whole = nn.Sequential(*body)
+            layers.append(Residual(whole) if stride == 1 and channels == width else whole)
+            channels = width
+    tail = [*normed(channels, 1280, 1), relu6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2)]
+    return nn.Sequential(*layers, *tail, nn.Linear(1280, SHAPES["mobilenet-v2"][1]))
+
+
 def build(network: str) -> Any:
     """The network in PyTorch."""
+    if network in RESNETS:
+        return resnet(network)
+    if network == "mobilenet-v2":
+        return mobilenet_v2()
     if network == "simple-convnet":
         head = [nn.Conv2d(1, 30, 5), relu(), nn.MaxPool2d(2), nn.Flatten()]
         return nn.Sequential(*head, nn.Linear(4320, 100), relu(), nn.Linear(100, 10))

@@ -61,6 +61,10 @@ class Job:
     batch: int
     steps: int
 
+    @property
+    def key(self) -> str:
+        return f"{self.network}/{self.work}/{self.batch}"
+
 
 QUICK = (
     Job("simple-convnet", "train", 100, 30),
@@ -74,10 +78,18 @@ FULL = (
     *QUICK[:3],
     Job("alexnet", "train", 16, 3),
     Job("vgg16", "train", 4, 3),
+    Job("resnet20", "train", 128, 7),
+    Job("resnet18", "train", 16, 3),
+    Job("mobilenet-v2", "train", 16, 5),
     *QUICK[3:],
     Job("alexnet", "infer", 16, 5),
     Job("vgg16", "infer", 1, 5),
     Job("vgg16", "infer", 4, 3),
+    Job("resnet20", "infer", 128, 15),
+    Job("resnet18", "infer", 1, 30),
+    Job("resnet18", "infer", 16, 5),
+    Job("mobilenet-v2", "infer", 1, 50),
+    Job("mobilenet-v2", "infer", 16, 9),
 )
 
 
