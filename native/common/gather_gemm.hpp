@@ -7,8 +7,9 @@
 //
 // Loop order: blocks of k (a panel's block, 16-32 KB, stays in L1) > panels of j > tiles of m > k > rows of the tile.
 // Register tile: R rows x NV vectors of accumulators, R broadcasts from memory a step, NV panel loads. R pointers
-// live in integer registers, so R is also limited by those (15):
-//     AVX-512  12 x 2 of 16 floats  (24 accumulators + 2 + 1 of 32)       8 x 3, 12 x 1 for tails
+// live in integer registers, so R is also limited by those: of 15 five are in use, and with 12 rows, whose last pointers
+// lay in vector registers, AVX-512 was slower by 9 %.
+//     AVX-512  10 x 2 of 16 floats  (20 accumulators + 2 + 1 of 32)       8 x 3, 10 x 1 for tails
 //     AVX2      6 x 2 of  8 floats  (12 accumulators + 2 + 1 of 16)       4 x 3, 10 x 1
 //     baseline  4 x 2 of  4 floats  (8 accumulators + 2 + temporaries)    2 x 3,  8 x 1
 // One vector wide, every multiply-add waits for a load of its own, so dense layers end an odd number of vectors with a
@@ -199,6 +200,11 @@ PELLUCID_INLINE void multiply_panel(int64_t m, const float* const* rows, float* 
 inline void multiply_panel(int64_t m, const float* const* rows, float* const* out, Tile t) {
     multiply_panel(m, rows, out, t, [](float* const*, int64_t) {});
 }
+// The lines that a tile of r rows writes, while it is multiplied.
+PELLUCID_INLINE void fetch_results(const Tile& t, float* const* out, int64_t r) {
+    for (int64_t i = 0; i < r && !t.around; ++i)
+        for (int64_t c = 0; c < t.columns; c += kLine) __builtin_prefetch(out[i] + t.column + c, 1);
+}
 
 // Packed matrix of `depth` x `columns`: panels of kWide columns one after another, the last V or kWide wide.
 constexpr int64_t panel_count(int64_t columns) { return ceil_div(columns, kWide); }
@@ -270,7 +276,7 @@ inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) 
             t.last = block == blocks - 1;
             t.epilogue = &p.epilogue;
             t.around = p.around;
-            multiply_panel(p.m, p.rows, p.out, t);
+            multiply_panel(p.m, p.rows, p.out, t, [&](float* const* out, int64_t r) { fetch_results(t, out, r); });
         }
     }
 }

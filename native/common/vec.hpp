@@ -18,6 +18,7 @@ constexpr int V = PELLUCID_VECTOR;  // floats in a vector
 
 // Where rows begin anywhere: nearly every load of 16 floats would cross a line of the cache, of 8 half of them.
 constexpr int kLoadLanes = V < 8 ? V : 8;
+constexpr int64_t kLine = 16;  // floats in a line of the cache
 
 typedef float vf __attribute__((vector_size(4 * V)));
 typedef int32_t vi __attribute__((vector_size(4 * V)));

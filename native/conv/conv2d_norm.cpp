@@ -54,7 +54,6 @@ struct Ahead {
             if (range.next >= range.end) --count;
         }
     }
-    static constexpr int64_t kLine = 16;
 };
 // Tiles of a product, about.
 constexpr int64_t tiles_of(int64_t rows, int64_t columns) {
@@ -81,8 +80,7 @@ void multiply(int64_t m, const float** rows, float** out, int64_t depth, const i
             t.columns = next_columns(columns - t.column);
             t.panel = packed + t.column * depth + k * panel_width(t.columns);
             multiply_panel(m, rows, out, t, [&](float* const* to, int64_t r) {
-                for (int64_t i = 0; i < r; ++i)
-                    for (int64_t c = 0; c < t.columns; c += Ahead::kLine) __builtin_prefetch(to[i] + t.column + c, 1);
+                fetch_results(t, to, r);
                 ahead.fetch();
             });
         }

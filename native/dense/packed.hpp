@@ -10,7 +10,6 @@
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
 
-constexpr int64_t kLine = 16;              // floats in a line of the cache
 constexpr int64_t kCopyStride = kDepth + kLine;  // of rows that would otherwise lie in one set of the cache
 constexpr int64_t kPackedBands = 16;       // tasks at most
 constexpr int64_t kPackedRows = 16;        // of a band at least, while the packed weights are

@@ -144,7 +144,6 @@ inline Layout layout_of(int64_t channels, int64_t width, int64_t points, int64_t
 constexpr int64_t block_channels(const Layout& l, int64_t b) { return at_most(l.channels - b * l.width, l.width); }
 constexpr int64_t block_row(const Layout& l, int64_t b) { return round_up(block_channels(l, b), V); }
 
-constexpr int64_t kLine = 16;  // floats of a cache line
 
 // Fetches the lines of PIXELS pixels in each of ROWS rows: the prefetcher of the processor does not follow 36 pixels
 // that are C channels apart.
