@@ -16,7 +16,13 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.table import row
 
 IN_PLACE = frozenset(OPTIMIZERS)
-NO_OUT = IN_PLACE | {"softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute_error"}
+NO_OUT = IN_PLACE | {
+    "split",
+    "softmax_cross_entropy",
+    "binary_cross_entropy",
+    "mean_squared_error",
+    "mean_absolute_error",
+}
 
 
 def changed(values: Any, how: Callable[[Array], Array]) -> Any:

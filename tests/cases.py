@@ -57,6 +57,7 @@ from sizes import (
     LRNS,
     OPTIMIZERS,
     ORDERS,
+    PARTS,
     POOLED,
     POOLS,
     SLOPES,
@@ -375,6 +376,19 @@ def _products() -> Iterator[Case]:
             yield Case("multiply_backward", name, behind("multiply_backward", build), "linear", 1)
 
 
+def _parts() -> Iterator[Case]:
+    for shapes, axis in PARTS:
+        name = f"{axis}-of-{'-'.join(map(size_name, shapes))}"
+        sizes = [shape[axis] for shape in shapes]
+        whole = (*shapes[0][: axis % len(shapes[0])], sum(sizes), *shapes[0][axis % len(shapes[0]) + 1 :])
+        yield Case("concatenate", name, partial(_several, shapes, axis), "exact")
+        yield Case("split", name, given(whole, rest=[sizes, axis]), "exact")
+
+
+def _several(shapes: tuple[Shape, ...], axis: int, rng: np.random.Generator) -> Arguments:
+    return (tuple(normal(rng, shape) for shape in shapes), axis), {}
+
+
 def _slopes() -> Iterator[Case]:
     """As products."""
     for shape, shared in SLOPES:
@@ -406,5 +420,6 @@ CASES: tuple[Case, ...] = (
     *_augments(),
     *_swaps(),
     *_products(),
+    *_parts(),
     *_slopes(),
 )

@@ -19,12 +19,12 @@ BATCH = 9
 AWKWARD: dict[str, Shape] = {
     "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (1001,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
     "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,), "ROWS": (40,),
-    "OUTER": (5,), "GROUPS": (9,), "SHARED": (3,),
+    "OUTER": (5,), "GROUPS": (9,), "SHARED": (3,), "WIDTH": (131,),
 }  # fmt: skip
 SMALL: dict[str, Shape] = {
     "N": (2,), "INNER": (4,), "C": (2,), "(C / GROUPS)": (2,), "K": (8,), "COUNT": (16,), "INPUTS": (8,), "UNITS": (3,),
     "H": (6,), "W": (6,), "KH": (3,), "KW": (3,), "O": (4,), "A": (2,), "B": (3,), "TASKS": (2,), "INDICES": (16,),
-    "ROWS": (16,), "OUTER": (2,), "GROUPS": (2,), "SHARED": (2,),
+    "ROWS": (16,), "OUTER": (2,), "GROUPS": (2,), "SHARED": (2,), "WIDTH": (67,),
 }  # fmt: skip
 
 Built = tuple[Any, list[Array]]

@@ -105,6 +105,10 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "scale": (lambda: ops.local_response_norm_backward(X, X, X, X[1:]), ShapeError, "scale must have shape"),
     "gamma": (lambda: ops.batch_norm(X, C4[:3], C4, epsilon=1e-3), ShapeError, r"gamma must have shape \(4,\)"),
     "batch axis": (lambda: ops.batch_norm(C4, C4, C4, epsilon=1e-3), ShapeError, "add the batch axis"),
+    "no parts": (lambda: ops.concatenate(()), ShapeError, "one part or more, got none"),
+    "part": (lambda: ops.concatenate((X, X[:, 1:])), ShapeError, "part 2 must have shape.*along their axis alone"),
+    "axis": (lambda: ops.concatenate((X, X), 4), ShapeError, "axis must be one of 4 axes, got 4"),
+    "sizes": (lambda: ops.split(X, (1, 2)), ShapeError, r"sizes must add up to \d+, which axis 3 has, got \(1, 2\)"),
     "gather": (
         lambda: ops.gather(X.astype(int), np.array([0]), scale=C4, offset=C4),
         ConfigError,

@@ -27,6 +27,18 @@ def product(x: layers.symbolic.Value) -> layers.symbolic.Value:
     return layers.Multiply()([row, x, layers.Conv2D(4, 1)(x)])
 
 
+def joined(axis: int) -> Block:
+    """Maps that differ along an axis, one of them twice."""
+
+    def block(x: layers.symbolic.Value) -> layers.symbolic.Value:
+        part = layers.Conv2D(3, 1)(layers.Cropping2D(((1, 2), (0, 0)))(x)) if axis == 1 else layers.ReLU()(x)
+        if axis == 1:
+            x = layers.Conv2D(3, 1)(x)
+        return layers.Concatenate(axis)([x, part, x])
+
+    return block
+
+
 def one_by_one(*row: layers.Layer) -> Block:
     def block(x: layers.symbolic.Value) -> layers.symbolic.Value:
         for layer in row:
@@ -39,6 +51,9 @@ def one_by_one(*row: layers.Layer) -> Block:
 BLOCKS: dict[str, Callable[[], Block]] = {
     "squeeze-excite": lambda: scaled,
     "product": lambda: product,
+    "joined-rows": lambda: joined(1),
+    "joined-columns": lambda: joined(2),
+    "joined-channels": lambda: joined(-1),
     "permute": lambda: one_by_one(layers.Permute((3, 1, 2)), layers.Conv2D(3, 2), layers.Permute((2, 3, 1))),
     "permute-of-four": lambda: one_by_one(
         layers.Reshape((6, 5, 2, 2)), layers.Permute((2, 4, 1, 3)), layers.Reshape(SHAPE)

@@ -279,6 +279,13 @@
 #define PELLUCID_PERMUTE(ARRAY, SIZE, REAL)                                                                           \
     ARRAY(const float, x, N * OUTER * A * INNER * B * C) ARRAY(float, y, N * OUTER * B * INNER * A * C) SIZE(N)       \
     SIZE(OUTER) SIZE(A) SIZE(INNER) SIZE(B) SIZE(C)
+// C columns, from FIRST, of rows of WIDTH.
+#define PELLUCID_CONCATENATE(ARRAY, SIZE, REAL)                                                                       \
+    ARRAY(const float, x, N * OUTER * C) ARRAY(float, y, N * OUTER * WIDTH) SIZE(N) SIZE(OUTER) SIZE(C) SIZE(WIDTH)   \
+    SIZE(FIRST)
+#define PELLUCID_SPLIT(ARRAY, SIZE, REAL)                                                                             \
+    ARRAY(const float, y, N * OUTER * WIDTH) ARRAY(float, x, N * OUTER * C) SIZE(N) SIZE(OUTER) SIZE(C) SIZE(WIDTH)   \
+    SIZE(FIRST)
 #define PELLUCID_ADD(ARRAY, SIZE, REAL)                                                                               \
     ARRAY(const float, x, N * INNER) ARRAY(float, y, N * INNER) SIZE(N) SIZE(INNER)
 #define PELLUCID_FMA_PROBE(ARRAY, SIZE, REAL) ARRAY(float, out, TASKS) SIZE(TASKS) SIZE(ROUNDS) REAL(factor)
@@ -350,6 +357,8 @@
     KERNEL(MixTargets, mix_targets, PELLUCID_MIX_TARGETS)                                                             \
     KERNEL(SwapAxes, swap_axes, PELLUCID_SWAP_AXES)                                                                   \
     KERNEL(Permute, permute, PELLUCID_PERMUTE)                                                                        \
+    KERNEL(Concatenate, concatenate, PELLUCID_CONCATENATE)                                                            \
+    KERNEL(Split, split, PELLUCID_SPLIT)                                                                              \
     KERNEL(Add, add, PELLUCID_ADD)                                                                                    \
     KERNEL(FmaProbe, fma_probe, PELLUCID_FMA_PROBE)
 

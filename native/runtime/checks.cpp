@@ -25,7 +25,7 @@ constexpr Limit kLimits[] = {
     {"COUNTED_TOP", 0, kSide}, {"COUNTED_BOTTOM", 0, kSide}, {"COUNTED_LEFT", 0, kSide}, {"COUNTED_RIGHT", 0, kSide},
     {"PTOP", 0, kSide}, {"PLEFT", 0, kSide}, {"WINDOW", 1, kSide}, {"INPUTS", 1, kNumbers}, {"UNITS", 1, kNumbers},
     {"K", 0, kNumbers}, {"LAYER", 0, int64_t(UINT32_MAX)}, {"ROUNDS", 0, kEntries}, {"NESTEROV", 0, 1},
-    {"DECOUPLED", 0, 1},
+    {"DECOUPLED", 0, 1}, {"WIDTH", 1, kNumbers}, {"FIRST", 0, kNumbers},
 };
 constexpr Limit kAny = {"", 0, kEntries};  // N, OUTER, INNER, COUNT, INDICES, ROWS, TASKS, A, B
 
@@ -189,6 +189,7 @@ std::string size_objection(const Sizes& s) {
     const Count weights = Count(s["INPUTS"]) * s["UNITS"];
     if (s.begins("dense") && (kNumbers <= (Count(s["N"]) * 64).value || kNumbers <= weights.value))
         return "rows or weights are too many for the compiled kernel";
+    if (s.find("WIDTH") && s["FIRST"] + s["C"] > s["WIDTH"]) return "columns must lie within their rows";
     const int64_t channels = std::max<int64_t>(s["C"], 1);
     if (s.begins("augment") && (s["H"] > kSide || s["W"] > kSide || kNumbers < (Count(s["H"]) * s["W"] * channels).value))
         return "a picture of " + std::to_string(s["H"]) + "x" + std::to_string(s["W"]) + "x" + std::to_string(channels) +

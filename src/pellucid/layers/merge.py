@@ -127,10 +127,10 @@ class Concatenate(Merge):
 
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape([each.shape[1:] for each in x])
-        return np.concatenate(x, axis=self.axis), [each.shape[self.axis] for each in x]
+        return ops.concatenate(x, self.axis), [each.shape[self.axis] for each in x]
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
-        return np.split(dy, np.cumsum(cache)[:-1], axis=self.axis) if need_dx else None, {}
+        return list(ops.split(dy, cache, self.axis)) if need_dx else None, {}
 
     def detail(self) -> str:
         return "" if self.axis == -1 else f"axis {self.axis}"

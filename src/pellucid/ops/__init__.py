@@ -28,10 +28,12 @@ from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_kernel as conv
 from pellucid.ops.api.data import BORDERS as BORDERS
 from pellucid.ops.api.data import DRAWN as DRAWN
 from pellucid.ops.api.data import augment as augment
+from pellucid.ops.api.data import concatenate as concatenate
 from pellucid.ops.api.data import gather as gather
 from pellucid.ops.api.data import multiply as multiply
 from pellucid.ops.api.data import multiply_backward as multiply_backward
 from pellucid.ops.api.data import permute as permute
+from pellucid.ops.api.data import split as split
 from pellucid.ops.api.data import swap_axes as swap_axes
 from pellucid.ops.api.group_norm import group_norm as group_norm
 from pellucid.ops.api.group_norm import group_norm_backward as group_norm_backward

@@ -101,6 +101,21 @@ def product_shapes(x: Shape, factor: Shape, what: str) -> tuple[Shape, Shape]:
     raise ShapeError(f"{what} needs a factor of the shape of x {x}, or one number for each channel, got {factor}")
 
 
+def columns(shapes: Sequence[Shape], axis: int) -> Iterator[tuple[Shape, int]]:
+    """Parts that lie behind one another along an axis, as kernels see them: (N,OUTER,C) and the first column of each.
+
+    >>> list(columns([(2, 4, 5, 3), (2, 4, 1, 3)], 2))
+    [((2, 4, 15), 0), ((2, 4, 3), 15)]
+    """
+    first = 0
+    for shape in shapes:
+        *rows, width = (
+            (shape[0], math.prod(shape[1:axis]), math.prod(shape[axis:])) if axis else (1, 1, math.prod(shape))
+        )
+        yield (*rows, width), first
+        first += width
+
+
 def slope_shapes(x: Shape, alpha: Shape) -> tuple[Shape, Shape] | None:
     """How the kernel sees x and its slopes, of which some axes have one: (N,SHARED,OUTER,INNER,C) and (OUTER,C).
 

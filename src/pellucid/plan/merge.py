@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
-from pellucid.layers import Layer, Multiply
+from pellucid.layers import Concatenate, Layer, Multiply
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.ops.rearranging import product_shapes
+from pellucid.ops.rearranging import columns, product_shapes
 from pellucid.plan.lowered import Context, Lowered
 from pellucid.plan.work import Work
 
@@ -52,3 +53,22 @@ def lower_multiply(context: Context, layers: tuple[Layer, ...], *before: Lowered
         return work
 
     return Lowered(layers, products[-1], forward, backward)
+
+
+def lower_concatenate(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> Lowered:
+    """Values behind one another: each is copied to its columns, and its gradient from there."""
+    layer = cast(Concatenate, layers[0])
+    y = context.output_of(layer)
+    axis = layer.axis % y.ndim
+    ((laid, _),) = columns([y.shape], axis)
+    places = list(columns([value.y.shape for value in before], axis))
+
+    def backward(dy: Array, *passed: Array | None) -> Sequence[Work]:
+        parts = zip(passed, places, strict=True)
+        return [native.split(dy.reshape(laid), dx.reshape(x), first) for dx, (x, first) in parts if dx is not None]
+
+    forward = [
+        native.concatenate(value.y.reshape(x), y.reshape(laid), first)
+        for value, (x, first) in zip(before, places, strict=True)
+    ]
+    return Lowered(layers, y, forward, backward)

@@ -19,6 +19,7 @@ from pellucid.layers import (
     Add,
     AvgPool2D,
     BatchNorm,
+    Concatenate,
     Conv2D,
     Conv2DTranspose,
     Cropping2D,
@@ -62,7 +63,7 @@ from pellucid.plan.folding import fold, gamma_beta
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
-from pellucid.plan.merge import lower_add, lower_multiply
+from pellucid.plan.merge import lower_add, lower_concatenate, lower_multiply
 from pellucid.plan.normed_convolution import lower_normed_convolutions
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
 from pellucid.plan.pooling import (
@@ -314,6 +315,7 @@ PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     ((UpSampling2D,), lower_upsampling2d),
     ((Add,), lower_add),
     ((Multiply,), lower_multiply),
+    ((Concatenate,), lower_concatenate),
     *(((layer,), lower_random) for layer in (Dropout, SpatialDropout2D, GaussianNoise)),
     ((LocalResponseNorm,), lower_local_response_norm),
     *(((BatchNorm, Add, activation), lower_batch_norm) for activation in ACTIVATIONS),

@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.errors import ConfigError, DataError, ShapeError, expect_known
 from pellucid.ops.dispatch import FLOAT, array, arrays, expect_axes, expect_shape, result, run
-from pellucid.ops.geometry import Array
-from pellucid.ops.rearranging import product_shapes, swaps
+from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.rearranging import columns, product_shapes, swaps
 from pellucid.ops.reference.augment import BORDERS as BORDERS
 from pellucid.ops.reference.augment import DRAWN as DRAWN
 
@@ -101,6 +101,52 @@ def permute(x: Array, dims: Sequence[int], *, out: Array | None = None) -> Array
         run("permute", x.reshape(len(x), outer, a, inner, b, c), target.reshape(len(x), outer, b, inner, a, c))
         x = target
     return y
+
+
+def concatenate(parts: Sequence[Array], axis: int = -1, *, out: Array | None = None) -> Array:
+    """y = the parts behind one another along an axis.
+
+    Shapes: parts (N,H,W,C1), (N,H,W,C2), ... -> y (N,H,W,C1+C2+...).
+    Errors: ShapeError for no parts, an axis that they do not have, or parts that differ in another.
+    """
+    op = "concatenate"
+    parts = arrays(op, **{f"part {number}": part for number, part in enumerate(parts, 1)})
+    if not parts:
+        raise ShapeError(f"{op}: there must be one part or more, got none")
+    axis, shape = _axis(op, parts[0].shape, axis), parts[0].shape
+    for number, part in enumerate(parts, 1):
+        like = (*shape[:axis], *part.shape[axis : axis + 1], *shape[axis + 1 :])
+        expect_shape(op, f"part {number}", part, like, "parts differ along their axis alone")
+    whole = (*shape[:axis], sum(part.shape[axis] for part in parts), *shape[axis + 1 :])
+    y = result(op, whole, parts, out)
+    ((laid, _),) = columns([whole], axis)
+    for part, (seen, first) in zip(parts, columns([part.shape for part in parts], axis), strict=True):
+        run(op, part.reshape(seen), y.reshape(laid), first)
+    return y
+
+
+def split(y: Array, sizes: Sequence[int], axis: int = -1) -> tuple[Array, ...]:
+    """The parts of so many rows each along an axis, in order: the way back from `concatenate`, and its gradient.
+
+    Shapes: y (N,H,W,C1+C2+...), sizes (C1, C2, ...) -> (N,H,W,C1), (N,H,W,C2), ...
+    Errors: ShapeError for an axis that y does not have, or sizes that do not add up to it.
+    """
+    y = array("split", "y", y)
+    axis, shape = _axis("split", y.shape, axis), y.shape
+    if min(sizes, default=0) < 0 or sum(sizes) != shape[axis]:
+        raise ShapeError(f"split: sizes must add up to {shape[axis]}, which axis {axis} has, got {tuple(sizes)}")
+    parts = tuple(np.empty((*shape[:axis], size, *shape[axis + 1 :]), y.dtype) for size in sizes)
+    ((laid, _),) = columns([shape], axis)
+    for part, (seen, first) in zip(parts, columns([part.shape for part in parts], axis), strict=True):
+        run("split", y.reshape(laid), part.reshape(seen), first)
+    return parts
+
+
+def _axis(op: str, shape: Shape, axis: int) -> int:
+    """Counted from 0. Errors: ShapeError where there is none."""
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeError(f"{op}: axis must be one of {len(shape)} axes, got {axis}")
+    return axis % len(shape)
 
 
 def multiply(x: Array, factor: Array, *, out: Array | None = None) -> Array:

@@ -36,6 +36,8 @@ def cost(step: Step, n: int | None = None) -> Cost:
         sizes["N"] = n
     if "INDICES" in sizes:
         sizes["COUNT"] = sizes["N"]  # only what is gathered is read
+    if "WIDTH" in sizes:
+        sizes["WIDTH"] = sizes["C"]  # of each row some columns are read or written
     num_bytes = 0.0
     for name in step.arrays:
         axes = arrays[name].axes

@@ -49,6 +49,21 @@ def permute(x: Array, y: Array) -> None:
     y[...] = x.swapaxes(2, -2)
 
 
+_BEHIND = {"x": (64, 56 * 56, 64), "y": (64, 56 * 56, 128), "first": 64}
+
+
+@op(passes={"y": 2}, typical=[call("64 x 56x56x64, behind as many", **_BEHIND)])
+def concatenate(x: Array, y: Array, first: int) -> None:
+    """y[n,o,first+c] = x[n,o,c]; other columns stay as they are."""
+    y[..., first : first + x.shape[-1]] = x
+
+
+@op(typical=[call("64 x 56x56x64, behind as many", **_BEHIND)])
+def split(y: Array, x: Array, first: int) -> None:
+    """x[n,o,c] = y[n,o,first+c]."""
+    x[...] = y[..., first : first + x.shape[-1]]
+
+
 @op(passes={"totals": 2}, typical=[call("1000", losses=(1000,), weights=None)])
 def accumulate(losses: Array, hits: Array | None, weights: Array | None, totals: Array) -> None:
     """totals += (sum of weights * losses, sum of hits, number of pictures), in float64."""
