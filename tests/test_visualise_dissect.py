@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid import Sequential, zoo
+from pellucid import Model, Sequential, zoo
 from pellucid import layers as L
 from pellucid.errors import ConfigError
 from pellucid.model.tracing import trace
@@ -36,18 +36,30 @@ LAYERS: dict[str, list[L.Layer]] = {
     "average over padding": [L.AvgPool2D(3, 2, padding="same")],
     "average that counts padding": [L.AvgPool2D(3, 2, 1, ceil_mode=True, count_include_pad=True)],
     "max pooling, rounded up": [L.MaxPool2D((2, 3), (3, 2), ceil_mode=True)],
+    "depthwise": [L.DepthwiseConv2D(3, depth_multiplier=2, padding="same")],
+    "separable": [L.SeparableConv2D(5, (2, 3), depth_multiplier=2, activation="tanh")],
+    "transposed": [L.Conv2DTranspose(3, (3, 2), strides=2, padding="same")],
+    "transposed, cut off": [L.Conv2DTranspose(3, 3, strides=(1, 2), padding=1, activation="relu")],
+    "transposed, dilated": [L.Conv2DTranspose(3, (2, 3), strides=(2, 1), dilation_rate=(3, 2))],
+    "transposed with gaps": [L.Conv2DTranspose(3, 1, strides=2, output_padding=1)],
     "global average": [L.GlobalAvgPool2D()],
+    "global max": [L.GlobalMaxPool2D()],
     "subsampling": [L.Subsampling2D(2)],
     "relu": [L.ReLU()],
     "leaky relu": [L.LeakyReLU(0.3)],
     "sigmoid": [L.Sigmoid()],
     "tanh": [L.Tanh()],
     "scaled tanh": [L.ScaledTanh()],
+    "prelu": [L.PReLU(shared_axes=(1, 2))],
     "activation by name": [L.Activation("leaky_relu")],
     "linear": [L.Activation("linear")],
     "softmax of maps": [L.Softmax()],
     "batch norm": [L.BatchNorm()],
     "batch norm, plain": [L.BatchNorm(scale=False, center=False)],
+    "layer norm": [L.LayerNorm()],
+    "layer norm of pictures": [L.LayerNorm(axis=(1, 2, 3))],
+    "group norm": [L.GroupNorm(2)],
+    "instance norm": [L.GroupNorm(-1, scale=False)],
     "response norm": [L.LocalResponseNorm(size=3, alpha=0.1)],
     "response norm, even": [L.LocalResponseNorm(size=4, alpha=0.1)],
     "zero padding": [L.ZeroPadding2D(((1, 0), (2, 1)))],
@@ -55,6 +67,7 @@ LAYERS: dict[str, list[L.Layer]] = {
     "edge padding": [L.Padding2D(((1, 0), (2, 9)), "edge")],
     "crop": [L.Cropping2D(((1, 0), (0, 2)))],
     "upsample": [L.UpSampling2D((2, 3))],
+    "upsample, bilinear": [L.UpSampling2D((2, 3), "bilinear")],
     "reshape": [L.Reshape((4, -1))],
     "permute": [L.Permute((3, 1, 2))],
     "dropout": [L.Dropout(0.5)],
@@ -79,9 +92,13 @@ SERIES: dict[str, list[L.Layer]] = {
 LAID_OUT = (
     *("convolution", "padded", "grouped", "one by one", "softmax over channels", "table", "max pooling over padding"),
     *("average over padding", "global average", "subsampling", "relu", "batch norm", "response norm", "zero padding"),
+    *("transposed", "transposed with gaps", "group norm", "prelu", "upsample, bilinear"),
     *("flatten", "dense", "dense softmax", "softmax", "distance", "series", "series softmax", "series max"),
 )
 """Of those, what is laid out too, which takes half a second: the others have the panels of one of these."""
+
+
+SUMS = ("convolution", "dense", "average", "sum", "batch norm", "layer norm", "group norm", "weighted sum")
 
 
 def model_of(layers: list[L.Layer], shape: tuple[int, ...]) -> Sequential:
@@ -106,10 +123,12 @@ def adds_up(found: Dissection, computed: float) -> None:
     if found.products is not None and found.kernel is not None:
         assert found.patch.shape == found.kernel.shape == found.products.shape
         close(found.products.sum(), found.total or 0.0, scale)
-    if found.kind in ("convolution", "dense", "average", "sum", "batch norm") and found.products is not None:
+    if found.kind in SUMS and found.products is not None:
         patch, kernel = np.nan_to_num(found.patch), np.asarray(found.kernel)
         np.testing.assert_allclose(patch * kernel, found.products)
         close(found.before, (found.total or 0.0) + (found.bias or 0.0), scale)
+    if found.kind == "product":
+        close(float(np.prod(found.patch)), found.result, scale)
     if found.kind == "max":
         assert found.picked is not None and found.patch[found.picked] == found.result == np.nanmax(found.patch)
     if found.rivals is not None:
@@ -128,6 +147,46 @@ def test_every_number_adds_up_to_what_the_layer_computed(name: str) -> None:
     drawn = [tuple(int(rng.integers(size)) for size in step.output.shape[1:]) for _ in range(12)]
     for position in [*corners, *drawn]:
         adds_up(dissect_step(step, position), float(step.output[(0, *position)]))
+
+
+MERGES: dict[str, L.Layer] = {
+    "add": L.Add(), "multiply": L.Multiply(), "multiply by a row": L.Multiply(), "concatenate": L.Concatenate(),
+    "concatenate rows": L.Concatenate(axis=1),
+}  # fmt: skip
+
+
+def merging(name: str) -> Model:
+    """A convolution, and what is merged with its input."""
+    first = L.Input(PICTURE.shape)
+    other = L.Conv2D(4, 3, padding="same")(first)
+    row = L.GlobalAvgPool2D()(other)
+    layer = L.from_config(MERGES[name].config())
+    return Model(first, layer([row, first] if name.endswith("row") else [first, other, first]), seed=1)
+
+
+@pytest.mark.parametrize("name", MERGES)
+def test_numbers_of_merging_layers_add_up(name: str) -> None:
+    step = trace(merging(name), PICTURE[None])[-1]
+    rng = np.random.default_rng(5)
+    for _ in range(12):
+        position = tuple(int(rng.integers(size)) for size in step.output.shape[1:])
+        found = dissect_step(step, position)
+        adds_up(found, float(step.output[(0, *position)]))
+        assert len(found.sources) == found.patch.size == (1 if name.startswith("con") else len(step.input))
+        for source, value in zip(found.sources, found.patch, strict=True):
+            assert value in step.input[source]
+
+
+@pytest.mark.parametrize(
+    "layer", [L.Dropout(0.5), L.SpatialDropout2D(0.5), L.GaussianNoise(0.5), L.BatchNorm()], ids=lambda one: one.role
+)
+def test_numbers_of_a_training_step_add_up(layer: L.Layer) -> None:
+    model = model_of([layer], PICTURE.shape)
+    step = trace(model, np.stack([PICTURE, 2 * PICTURE + 1]), training=True)[-1]
+    for example in (0, 1):
+        for position in ((0, 0, 0), (3, 2, 1), (8, 6, 3), (5, 5, 2)):
+            found = dissect_step(step, position, example=example)
+            adds_up(found, float(step.output[(example, *position)]))
 
 
 @pytest.mark.parametrize("name", ["lenet5-published", "simple-convnet", "convnetjs-cifar10"])

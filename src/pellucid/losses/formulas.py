@@ -67,6 +67,15 @@ class CategoricalCrossentropy(_Crossentropy):
             ignored=self.ignored(logits),
         )
 
+    def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
+        given, classes = ops.softmax(logits.astype(np.float64)), logits.shape[-1]
+        numbered = targets.ndim < logits.ndim
+        wanted = np.equal(targets[..., None], np.arange(classes)) if numbered else targets
+        wanted = wanted * (1 - self.label_smoothing) + self.label_smoothing / classes
+        counted = targets != self.ignored(logits) if numbered else np.ones(logits.shape[:-1], bool)
+        pixels = counted.reshape(len(logits), -1).sum(axis=1)
+        return given, np.where(counted[..., None], wanted, given), len(logits) * np.maximum(pixels, 1)
+
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """Class numbers int32 (N,), of pixels uint8 (N,H,W), or float32 (N,K) or (N,H,W,K) for probabilities."""
         given = numbers(labels, examples)
@@ -144,11 +153,19 @@ class MAPCriterion(CategoricalCrossentropy):
     def value_and_gradient(
         self, targets: Array, logits: Array, weights: Array | None = None, class_weights: Array | None = None
     ) -> tuple[Array, Array]:
+        losses, dlogits = super().value_and_gradient(*self._with_rubbish(targets, logits), weights)
+        return losses, np.ascontiguousarray(dlogits[:, :-1])
+
+    def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
+        given, wanted, counts = super().compared(*self._with_rubbish(targets, logits))
+        return given[:, :-1], wanted[:, :-1], counts
+
+    def _with_rubbish(self, targets: Array, logits: Array) -> tuple[Array, Array]:
+        """Both with the class that is no class behind the others."""
         rubbish = np.full((len(logits), 1), -self.rubbish_penalty, logits.dtype)
         if targets.ndim == 2:  # probabilities: none for the class that is no class
             targets = np.hstack([targets, np.zeros_like(targets[:, :1])])
-        losses, dlogits = super().value_and_gradient(targets, np.hstack([logits, rubbish]), weights)
-        return losses, np.ascontiguousarray(dlogits[:, :-1])
+        return targets, np.hstack([logits, rubbish])
 
 
 class BinaryCrossentropy(_Crossentropy):
@@ -180,6 +197,10 @@ class BinaryCrossentropy(_Crossentropy):
             label_smoothing=self.label_smoothing,
             weights=_weights(logits, weights),
         )
+
+    def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array]:
+        wanted = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return ops.activation(logits.astype(np.float64), "sigmoid"), wanted, np.full(len(logits), logits.size)
 
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """float32 of the network's output shape."""

@@ -64,6 +64,13 @@ class Loss(Fixed):
         """
         raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient(targets, logits, weights)")
 
+    def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array] | None:
+        """(given, wanted, counts), of which the gradient is made where it is (given - wanted) / counts; else None.
+
+        Shapes: given, what the joint activation makes of the logits, and wanted as logits; counts (N,).
+        """
+        return None
+
     def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
         """Labels in any accepted form as the one the loss computes with; checked here, once, and not in every step.
 

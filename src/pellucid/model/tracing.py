@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid._arguments import flag
 from pellucid._display import Brief
+from pellucid._fixed import is_own
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
@@ -23,6 +24,19 @@ from pellucid.model import Model
 from pellucid.model.inputs import build_for
 from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
+
+
+@dataclass(frozen=True, repr=False)
+class Scored(Brief):
+    """What a loss compares: the gradient of the scores is (given - wanted) / counts.
+
+    Shapes: given, what the loss's softmax or sigmoid makes of the scores, and wanted (N, ...) as the scores; counts
+        (N,), by how many a picture's part of the mean is divided.
+    """
+
+    given: Array
+    wanted: Array
+    counts: Array
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +58,12 @@ class LayerTrace(Brief):
     d_weights: dict[str, Array] = field(default_factory=dict)
     cache: Cache = field(default=None, repr=False)
     """What the layer's backward needs; the layer's own business."""
+    training: bool = False
+    """Whether it ran as in a training step."""
+    joint: bool = False
+    """Whether `d_output` is of the numbers before its softmax or sigmoid, which the loss contains."""
+    scored: Scored | None = None
+    """Of the layer that gives the scores, where the loss compares probabilities; and of a softmax layer behind it."""
 
     @property
     def name(self) -> str:
@@ -163,7 +183,8 @@ class Trace(Brief, Sequence[LayerTrace]):
             raise ShapeError(f"{self.model.name}: a gradient to go back from must be {expected}, got {d.shape}")
         steps = [replace(step, d_output=None, d_input=None, d_weights={}) for step in self.steps]
         if what == "loss":  # of a final softmax that the loss contains
-            steps[len(body.nodes) :] = [replace(step, d_output=d, d_input=d) for step in steps[len(body.nodes) :]]
+            behind = steps[len(body.nodes) :]
+            steps[len(body.nodes) :] = [replace(step, d_output=d, d_input=d, joint=True) for step in behind]
         places = {name: place for place, name in enumerate(self.names)}
         last = -1 if to is None else places[self[to].name]
 
@@ -179,7 +200,7 @@ class Trace(Brief, Sequence[LayerTrace]):
             else:
                 dx, d_weights = layer.backward_input(dy, cache), {}
             named = {name.removeprefix("d"): value for name, value in d_weights.items()}
-            steps[place] = replace(step, d_output=dy, d_input=dx, d_weights=named)
+            steps[place] = replace(step, d_output=dy, d_input=dx, d_weights=named, joint=layer is not step.layer)
             return dx
 
         body.back(d, each)
@@ -209,7 +230,7 @@ def trace(model: Model, images: Any, labels: Any = None, *, training: bool = Fal
 
     def each(number: int, layer: Layer, read: Any) -> Array:
         y, cache = layer.forward(read, training=training, key=(seed, 0, number))
-        steps.append(LayerTrace(layer, read, np.asarray(y), cache=cache))
+        steps.append(LayerTrace(layer, read, np.asarray(y), cache=cache, training=training))
         return steps[-1].output
 
     model.graph.run(inputs, each)
@@ -221,4 +242,10 @@ def trace(model: Model, images: Any, labels: Any = None, *, training: bool = Fal
     read = np.ascontiguousarray(seen._after(body))
     targets = loss.prepare_targets(labels, read.shape[1:], examples=len(read))
     values, gradient = loss.value_and_gradient(targets, read)
-    return replace(seen._back(gradient, body, "loss"), losses=values)
+    seen = seen._back(gradient, body, "loss")
+    compared = None if is_own(loss) else loss.compared(targets, read)  # one of a user's own may override anything
+    if compared is not None:
+        last = body.output if body.nodes else 0
+        steps = [replace(step, scored=Scored(*compared)) if i >= last else step for i, step in enumerate(seen.steps)]
+        seen = replace(seen, steps=tuple(steps))
+    return replace(seen, losses=values)

@@ -17,14 +17,16 @@ from pellucid import ops
 from pellucid._display import Brief
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
-from pellucid.layers import LAYERS, BatchNorm, Layer, LocalResponseNorm
+from pellucid.layers import LAYERS, Layer
 from pellucid.layers.activation import without_activation
 from pellucid.layers.traits import Nonlinearity
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, trace
-from pellucid.ops import Array, Pads, Pair, Shape
-from pellucid.ops.geometry import window_start
+from pellucid.ops import Array, Shape
 from pellucid.ops.table import Numbers
+from pellucid.visualise.dissection import values, windows
+from pellucid.visualise.dissection.values import signed
+from pellucid.visualise.dissection.windows import POOLED, Parts, Place, place_of
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
 
 
@@ -35,11 +37,14 @@ class Dissection(Brief):
     What holds for every kind: `total` is the sum of `products` where there are any, `before` is what goes into the
     activation, and `result` is what comes out. All in float64; `computed` is the layer's own float32.
 
-    kind: "convolution", "dense", "average", "sum", "max", "function" (one value through a curve), "softmax",
-        "batch norm", "response norm", "distance" or "copy".
+    kind: "convolution" (a transposed one too), "dense", "average", "sum", "max", "function" (one value through a
+        curve), "softmax", "batch norm", "layer norm", "group norm", "response norm", "distance", "weighted sum",
+        "product" or "copy".
     Shapes: patch, kernel, products the same: (KH,KW,C') for windows, C' the channels that this number sees, by number
-        in `channels`; (inputs,) for rows of numbers; (1,) for one value. inside (KH,KW): False on the padding, which
-        holds 0, and NaN under pooling. rivals (K,): the numbers that softmax compares, None for other activations.
+        in `channels`; (inputs,) for rows of numbers; (1,) for one value; (values,) for weighted sums and products, of
+        which a merging layer's have in `sources` which of the values that it reads each is of. inside (KH,KW): False
+        on the padding, which holds 0, and NaN under pooling. rivals (K,): the numbers that softmax compares, None for
+        other activations. input a list for a merging layer.
     numbers: what the activation takes beside the number, see `ops.activation`.
     Units: rows, columns: the places of the window in the layer's input, below 0 or beyond it on the padding.
     """
@@ -61,6 +66,7 @@ class Dissection(Brief):
     numbers: Numbers = field(default_factory=Numbers)
     rivals: Array | None = None
     channels: tuple[int, ...] = ()
+    sources: tuple[int, ...] = ()
     rows: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
     inside: Array | None = None
@@ -70,7 +76,7 @@ class Dissection(Brief):
     """Of the rivals, where they are the network's classes; else there are none."""
     note: tuple[str, dict[str, str]] | None = None
     """The formula, and its numbers by name, for kinds whose sum alone does not say it."""
-    input: Array = field(default_factory=lambda: np.zeros(0), repr=False)
+    input: Any = field(default_factory=lambda: np.zeros(0), repr=False)
     output: Array = field(default_factory=lambda: np.zeros(0), repr=False)
 
     @property
@@ -94,7 +100,7 @@ class Dissection(Brief):
             sum_of = "sum of 1 product {total}" if self.products.size == 1 else "sum of {count:,} products {total}"
             parts.append(say(sum_of, count=self.products.size, total=number(self.total)))
             if self.bias is not None:
-                parts.append(say("+ bias {bias} = {before}", bias=_signed(self.bias), before=number(self.before)))
+                parts.append(say("+ bias {bias} = {before}", bias=signed(self.bias), before=number(self.before)))
         text = " ".join(parts)
         if self.activation is None:
             return text
@@ -103,9 +109,6 @@ class Dissection(Brief):
             rivals = say("sum of e^z over {count} values", count=self.rivals.size)
             ending = f"e^{number(self.before)} / {rivals} = {result}"
         return f"{text}; {ending}" if text else ending
-
-
-Parts = dict[str, Any]
 
 
 def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequence[int] | None = None) -> Dissection:
@@ -125,89 +128,69 @@ def dissect(model: Model, picture: Any, layer: str | None = None, position: Sequ
     return dissect_step(seen[layer], position, names)
 
 
-def dissect_step(step: LayerTrace, position: Sequence[int] | None = None, names: Sequence[str] = ()) -> Dissection:
-    """The same of one layer of a trace, for its first picture; `names` are those of the layer's units."""
-    layer, x, y = step.layer, np.asarray(step.input[0], np.float64), step.output[0]
-    take_apart = _PARTS.get(layer.role)
-    unknown = layer.custom or getattr(layer, "reduction", "sum") not in _POOLED  # who inherits may compute anything
-    if take_apart is None or unknown:
-        known = sorted(name for name, kind in LAYERS.items() if kind.role in _PARTS)
-        raise ConfigError(f"{layer.place()} cannot be taken apart; these layers can: {', '.join(known)}")
-    at = _checked(layer, position, y)
-    one_row = x.ndim == 2 and (layer.window() is not None or layer.role == "pooling")  # (W, C) one pixel high
-    parts = take_apart(layer, x[None] if one_row else x, (0, *at) if one_row else at)
+def dissect_step(
+    step: LayerTrace, position: Sequence[int] | None = None, names: Sequence[str] = (), *, example: int = 0
+) -> Dissection:
+    """The same of one layer of a trace, for the picture `example` of its batch; `names` are those of the layer's units.
+
+    Of a trace in training the numbers are a training step's: with what was dropped, and the batch's mean and variance.
+    """
+    layer, y = known(step), step.output[example]
+    at = expect_position(layer, position, y, "gives")
+    place = place_of(step, example, at)
+    parts = _PARTS[layer.role](place)
     parts = {"before": parts.get("total", 0.0), **parts}
     if layer.nonlinearity is not None:
-        parts |= _activated(layer, layer.nonlinearity, x, at, parts["before"])
+        parts |= _activated(layer, layer.nonlinearity, np.asarray(step.input[example], np.float64), at, parts["before"])
     parts.setdefault("result", parts["before"])
     return Dissection(
         layer=layer.name,
-        detail=f"{type(layer).__name__} {layer.detail()}".strip(),
+        detail=detail_of(layer),
         position=at,
         output_shape=y.shape,
         computed=float(y[at]),
         names=tuple(names) if len(names) == y.shape[-1] else (),
-        input=x,
+        input=[each[example] for each in step.input] if layer.merges else np.asarray(step.input[example], np.float64),
         output=y,
         **parts,
     )
 
 
-def _checked(layer: Layer, position: Sequence[int] | None, y: Array) -> tuple[int, ...]:
+def known(step: LayerTrace) -> Layer:
+    """The layer of a trace, whose arithmetic is known. Errors: ConfigError for another, as one of your own."""
+    layer = step.layer
+    unknown = layer.custom or getattr(layer, "reduction", "sum") not in POOLED  # who inherits may compute anything
+    if layer.role not in _PARTS or unknown:
+        names = sorted(name for name, kind in LAYERS.items() if kind.role in _PARTS)
+        raise ConfigError(f"{layer.place()} cannot be taken apart; these layers can: {', '.join(names)}")
+    return layer
+
+
+def detail_of(layer: Layer) -> str:
+    """What kind of layer it is, with the arguments that matter."""
+    return f"{type(layer).__name__} {layer.detail()}".strip()
+
+
+def expect_position(layer: Layer, position: Sequence[int] | None, values: Array, does: str) -> tuple[int, ...]:
+    """A position in what a layer gives, or takes, for one picture; None: of the largest number.
+
+    Errors: ConfigError for a position outside.
+    """
     if position is None:
-        finite = np.where(np.isfinite(y), y, -np.inf)
-        return tuple(int(i) for i in np.unravel_index(int(finite.argmax()), y.shape))
+        finite = np.where(np.isfinite(values), values, -np.inf)
+        return tuple(int(i) for i in np.unravel_index(int(finite.argmax()), values.shape))
     at = tuple(position)
-    if len(at) != y.ndim or not all(
-        isinstance(i, int | np.integer) and 0 <= i < size for i, size in zip(at, y.shape, strict=False)
+    if len(at) != values.ndim or not all(
+        isinstance(i, int | np.integer) and 0 <= i < size for i, size in zip(at, values.shape, strict=False)
     ):
-        axes = {1: "(unit,)", 2: "(column, channel)", 3: "(row, column, channel)"}.get(y.ndim, "one number an axis")
+        axes = {1: "(unit,)", 2: "(column, channel)", 3: "(row, column, channel)"}.get(
+            values.ndim, "one number an axis"
+        )
         raise ConfigError(
-            f"{layer.place()} gives {'x'.join(map(str, y.shape))} a picture, so a position is {axes} "
-            f"from {(0,) * y.ndim} to {tuple(size - 1 for size in y.shape)}, got {at}"
+            f"{layer.place()} {does} {'x'.join(map(str, values.shape))} a picture, so a position is {axes} "
+            f"from {(0,) * values.ndim} to {tuple(size - 1 for size in values.shape)}, got {at}"
         )
     return tuple(int(i) for i in at)
-
-
-# Windows
-
-
-def _window(x: Array, at: Sequence[int], window: tuple[Pair, Pair, Pair], pads: Pads, fill: float) -> Parts:
-    """The patch under a window, all channels, with its padding filled in. Shapes: patch (KH,KW,C)."""
-    kernel, strides, dilation = window
-    first = window_start((at[0], at[1]), strides, pads)
-    rows, columns = (first[axis] + dilation[axis] * np.arange(kernel[axis]) for axis in (0, 1))
-    inside = ((rows >= 0) & (rows < x.shape[0]))[:, None] & ((columns >= 0) & (columns < x.shape[1]))
-    patch = x[np.clip(rows, 0, x.shape[0] - 1)][:, np.clip(columns, 0, x.shape[1] - 1)]
-    return {
-        "patch": np.where(inside[:, :, None], patch, fill),
-        "rows": tuple(rows.tolist()),
-        "columns": tuple(columns.tolist()),
-        "inside": inside,
-    }
-
-
-def _convolution(layer: Any, x: Array, at: Sequence[int]) -> Parts:
-    window = _window(x, at, layer.window(), layer.pads(x.shape), 0.0)
-    channels = layer.channels_seen(at[2], x.shape[2])
-    kernel = np.asarray(layer.filter_kernel(at[2]), np.float64)
-    summed = _weighted(layer, window["patch"][:, :, list(channels)], kernel, at[2])
-    return {**window, "kind": "convolution", "channels": channels, **summed}
-
-
-def _dense(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
-    kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[-1]]
-    return {"kind": "dense", **_weighted(layer, x[tuple(at[:-1])], kernel, at[-1])}
-
-
-def _weighted(layer: Layer, patch: Array, kernel: Array, unit: int) -> Parts:
-    products = patch * kernel
-    bias = float(layer.params["bias"][unit]) if "bias" in layer.params else None
-    total = float(products.sum())
-    return {
-        "patch": patch, "kernel": kernel, "products": products, "total": total, "bias": bias,
-        "before": total + (bias or 0.0),
-    }  # fmt: skip
 
 
 def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], before: float) -> Parts:
@@ -242,100 +225,18 @@ def _softmax(value: float, rivals: Array) -> float:
     return math.exp(value - largest) / float(np.exp(rivals - largest).sum())
 
 
-_POOLED = {"max": "max", "mean": "average", "sum": "sum"}
-"""The kinds of pooling, by what it does with its window; another reduction cannot be taken apart."""
-
-
-def _pooling(layer: Any, x: Array, at: Sequence[int]) -> Parts:
-    channel, place = at[-1], at[:-1] if len(at) == 3 else (0, 0)
-    whole = (x.shape[0], x.shape[1]), (1, 1), (1, 1)
-    window = _window(x, place, layer.window() or whole, layer.pads(x.shape), math.nan)
-    patch, inside = window["patch"][:, :, channel : channel + 1], window["inside"][:, :, None]
-    found: Parts = {**window, "patch": patch, "channels": (channel,)}
-    if layer.reduction == "max":
-        picked = np.unravel_index(int(np.where(inside, patch, -np.inf).argmax()), patch.shape)
-        value = float(patch[picked])
-        return {**found, "kind": "max", "picked": tuple(int(i) for i in picked), "before": value}
-    taps = 1
-    for places, length, pads in zip((window["rows"], window["columns"]), x.shape, layer.counted(x.shape), strict=False):
-        taps *= sum(-pads[0] <= place < length + pads[1] for place in places)
-    factor = float(layer.params["kernel"][channel]) if layer.params else 1 / taps
-    summed = _weighted(layer, np.where(inside, patch, 0.0), np.where(inside, factor, 0.0), channel)
-    return {**found, "kind": _POOLED[layer.reduction], **summed, "patch": patch}
-
-
-# One value in, or the values beside it
-
-
-def _function(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
-    value, how = float(x[tuple(at)]), layer.nonlinearity
-    kind = "copy" if how is None else "softmax" if how.kind == "softmax" else "function"
-    return {"kind": kind, "patch": np.array([value]), "before": value}
-
-
-def _batch_norm(layer: BatchNorm, x: Array, at: Sequence[int]) -> Parts:
-    c, value = at[-1], float(x[tuple(at)])
-    mean, variance = (float(layer.state[name][c]) for name in ("mean", "variance"))
-    gamma, beta = (float(layer.params[n][c]) if n in layer.params else d for n, d in (("gamma", 1.0), ("beta", 0.0)))
-    factor = gamma / math.sqrt(variance + layer.epsilon)
-    numbers = {"gamma": gamma, "value": value, "mean": mean, "variance": variance, "epsilon": layer.epsilon}
-    note = (
-        "{gamma} · ({value} - mean {mean}) / sqrt(variance {variance} + {epsilon}) + {beta}",
-        {name: number(each) for name, each in numbers.items()} | {"beta": _signed(beta)},
-    )
-    total, bias = value * factor, beta - mean * factor
-    return {
-        "kind": "batch norm", "patch": np.array([value]), "kernel": np.array([factor]), "note": note,
-        "products": np.array([total]), "total": total, "bias": bias, "before": total + bias,
-    }  # fmt: skip
-
-
-def _response_norm(layer: LocalResponseNorm, x: Array, at: Sequence[int]) -> Parts:
-    first = max(0, at[2] - layer.size // 2)
-    channels = tuple(range(first, min(x.shape[2], at[2] - layer.size // 2 + layer.size)))
-    beside, value = x[at[0], at[1], list(channels)], float(x[tuple(at)])
-    total = float(np.square(beside).sum())
-    numbers = {"value": value, "k": layer.k, "alpha": layer.alpha, "total": total, "beta": layer.beta}
-    note = (
-        "{value} / ({k} + {alpha} · sum of squares {total})^{beta}",
-        {name: number(each) for name, each in numbers.items()},
-    )
-    result = value / (layer.k + layer.alpha * total) ** layer.beta
-    return {
-        "kind": "response norm", "patch": beside, "kernel": beside, "products": np.square(beside), "total": total,
-        "channels": channels, "before": value, "result": result, "note": note,
-    }  # fmt: skip
-
-
-def _distance(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
-    kernel = np.asarray(layer.params["kernel"], np.float64)[:, at[0]]
-    products = -np.square(x - kernel)
-    note = ("minus the sum of {count} squared distances", {"count": str(products.size)})
-    return {
-        "kind": "distance", "patch": x, "kernel": kernel, "products": products, "total": float(products.sum()),
-        "note": note,
-    }  # fmt: skip
-
-
-def _moved(layer: Layer, x: Array, at: Sequence[int]) -> Parts:
-    source = layer.origin(tuple(at), x.shape)
-    value = 0.0 if source is None else float(x[tuple(source)])
-    return {"kind": "copy", "patch": np.array([value]), "before": value}
-
-
-def _signed(value: float) -> str:
-    """A summand as it is, in brackets where it is negative: what is added stays added."""
-    return f"({number(value)})" if value < 0 else number(value)
-
-
-_PARTS: dict[str, Callable[[Any, Array, Sequence[int]], Parts]] = {
-    "convolution": _convolution,
-    "dense": _dense,
-    "distance": _distance,
-    "pooling": _pooling,
-    "activation": _function,
-    "batch norm": _batch_norm,
-    "response norm": _response_norm,
-    **dict.fromkeys(("dropout", "noise", "flatten", "rearrangement", "padding", "cropping", "upsampling"), _moved),
+_PARTS: dict[str, Callable[[Place], Parts]] = {
+    "convolution": windows.convolution,
+    "transposed convolution": windows.transposed_convolution,
+    "dense": windows.dense,
+    "pooling": windows.pooling,
+    "activation": values.function,
+    "distance": values.distance,
+    "response norm": values.response_norm,
+    "dropout": values.dropout,
+    "noise": values.noise,
+    "merge": values.merged,
+    **dict.fromkeys(("batch norm", "layer norm", "group norm"), values.norm),
+    **dict.fromkeys(("input", "flatten", "rearrangement", "padding", "cropping", "upsampling"), values.moved),
 }
 """How a layer is taken apart, by its role."""

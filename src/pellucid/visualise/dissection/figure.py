@@ -240,11 +240,12 @@ def _one_value(what: Dissection, say: Labels) -> Figure:
     if what.kind == "function" and what.activation in ops.ACTIVATIONS:
         _curve(axes[0], what, say)
     else:
-        ax = axes[0]
-        ax.bar([0, 1], [float(what.patch[0]), what.result], color=[BLUE, VERMILION], width=0.5)
+        ax, values = axes[0], [*map(float, what.patch), what.result]
+        places = range(len(values))
+        ax.bar(places, values, color=[*[BLUE] * len(what.patch), VERMILION], width=0.5)
         ax.axhline(0, color=INK, lw=0.8)
-        ax.set_xticks([0, 1], [say("in"), say("out")], fontsize=9)
-        for place, value in enumerate((float(what.patch[0]), what.result)):
+        ax.set_xticks(places, [*[say("in")] * len(what.patch), say("out")], fontsize=9)
+        for place, value in enumerate(values):
             ax.annotate(number(value), (place, value), (0, 3), textcoords="offset points", ha="center", fontsize=9)
         ax.margins(y=0.15)
         plain(ax)
@@ -326,6 +327,7 @@ WORDS = {
     "+ bias {bias} = {before}": "+ 편향 {bias} = {before}",
     "sum of e^z over {count} values": "값 {count}개의 e^z 합",
     "{amplitude} · tanh({slope} · {value})": "{amplitude} · tanh({slope} · {value})",
+    "{values}": "{values}",
     "{gamma} · ({value} - mean {mean}) / sqrt(variance {variance} + {epsilon}) + {beta}": (
         "{gamma} · ({value} - 평균 {mean}) / sqrt(분산 {variance} + {epsilon}) + {beta}"
     ),
