@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pellucid import datasets
-from pellucid.datasets import cifar, idx
+from pellucid.datasets import cifar, idx, registry
 from pellucid.errors import ConfigError, DataError
 
 
@@ -93,6 +93,17 @@ def test_named_set_at_another_size_and_colour():
     assert np.abs(images.mean(axis=(1, 2, 3)) - before).max() < 12
     same = datasets.load("digits", size=(8, 8), channels=1)
     assert np.array_equal(np.asarray(same.test.images), np.asarray(datasets.load("digits").test.images))
+
+
+def test_a_large_size_is_fitted_picture_by_picture(monkeypatch):
+    whole = datasets.load("digits", size=20, channels=3, validation=0.1)
+    monkeypatch.setattr(registry, "FITTED_BYTES", 0)
+    data = datasets.load("digits", size=20, channels=3, validation=0.1)
+    rows = np.array([5, 0, 1000])
+    assert data.image_shape == (20, 20, 3) and not isinstance(data.train.images, np.ndarray)
+    assert np.array_equal(data.train.images[rows], np.asarray(whole.train.images)[rows])
+    assert np.array_equal(data.validation.images[-3:], np.asarray(whole.validation.images)[-3:])
+    assert len(data.train.take(7)) == 7 and np.array_equal(data.train.labels, whole.train.labels)
 
 
 def test_labels_follow_other_class_names():

@@ -14,7 +14,7 @@ from pellucid import losses, optimizers
 from pellucid.errors import DivergedError
 from pellucid.layers import L2
 from pellucid.model.inputs import make_examples
-from pellucid.train import Diagnosed, EpochEnded, Examples, TrainingStarted
+from pellucid.train import Diagnosed, EpochEnded, Examples, FineTuningStarted, TrainingStarted
 from pellucid.train.doctor import RULES, Doctor, chart
 from pellucid.train.doctor.chart import chance_loss
 
@@ -119,6 +119,28 @@ FALLING = [0.9, 0.6, 0.4, 0.3, 0.2, 0.1]
 )
 def test_overfitting(held: list[float], trained: list[float], expected: list[str]) -> None:
     assert course(held, trained) == expected
+
+
+@pytest.mark.parametrize(
+    ("tuned", "expected"),
+    [
+        ([0.9, 0.95, 0.9, 0.9], []),  # worse than the head's best epochs, which another stage had
+        ([0.6, 0.9, 0.9, 0.9], ["overfitting"]),
+    ],
+)
+def test_a_head_before_fine_tuning_may_learn_by_heart(tuned: list[float], expected: list[str]) -> None:
+    model = network()
+    model.compile("adam")
+    examples, _ = make_examples(model, X, Y, None, None)
+    doctor = Doctor(model, examples)
+    held = [0.9, 0.7, 0.6, 0.7, 0.8, 0.9, *tuned]
+    doctor(TrainingStarted(0, len(held), 6, 96, 0, 16, model, frozen_epochs=6))
+    for epoch, (val_loss, loss) in enumerate(zip(held, [*FALLING, 0.4, 0.3, 0.2, 0.1], strict=True)):
+        if epoch == 6:
+            doctor(FineTuningStarted(epoch, len(held), 1, "none", None))
+        doctor(EpochEnded(epoch, {"loss": loss, "val_loss": val_loss}, 1e-3, 2.0, 1.0, True, 0.0))
+        assert epoch == len(held) - 1 or not doctor.findings
+    assert rules(doctor.findings) == expected
 
 
 def test_the_book_of_a_long_run_is_no_longer_and_can_be_closed_and_opened_at_any_epoch() -> None:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from pellucid._locks import ForkLock
 from pellucid.datasets.dataset import Rows
 from pellucid.datasets.download import Progress, cache_folder
-from pellucid.datasets.pictures import Fitting, decode, decode_with_numbers
+from pellucid.datasets.pictures import Fitting, decode, decode_with_numbers, fit_array
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.reading import fill, in_order
 
@@ -76,7 +76,19 @@ class DecodingStore:
         return out
 
 
-Store = FileStore | DecodingStore
+class FittingStore:
+    """Pictures in memory fitted anew each time: at their new size, all of them would take too much."""
+
+    def __init__(self, images: NDArray[np.uint8], rule: Fitting) -> None:
+        self.shape = (len(images), *rule.shape)
+        self._images = images
+        self._rule = rule
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return fit_array(self._images[rows], self._rule)
+
+
+Store = FileStore | DecodingStore | FittingStore
 """Pictures by number, wherever they are."""
 
 
@@ -98,7 +110,7 @@ class StoredPictures:
 
     @property
     def cached(self) -> bool:
-        """Whether they are only read, and not decoded anew each time."""
+        """Whether they are only read, and not decoded or fitted anew each time."""
         return isinstance(self._store, FileStore)
 
     def __len__(self) -> int:

@@ -37,7 +37,6 @@ EXACT = ("PNG", "BMP", "DIB", "GIF", "TIFF", "PPM")
 """Formats that keep numbers as they are."""
 
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
-_MEMORY_LIMIT = 4 << 30
 
 MAX_FILE_BYTES = 1 << 30
 MAX_MEGAPIXELS = 128
@@ -194,16 +193,9 @@ def fit_array(
     """Pictures in memory, fitted one by one; tell: hears now and then how many are done.
 
     Shapes: images (N,H,W,1) or (N,H,W,3) uint8 -> (N, *rule.shape).
-    Errors: ConfigError if the result would pass 4 GiB.
     """
     from PIL import Image
 
-    total = len(images) * math.prod(rule.shape)
-    if total > _MEMORY_LIMIT:
-        raise ConfigError(
-            f"{len(images)} pictures of {rule.size[0]} x {rule.size[1]} take {total / 2**30:.1f} GiB of memory; "
-            "choose a smaller size, or put the pictures into a folder"
-        )
     out = np.empty((len(images), *rule.shape), dtype=np.uint8)
     for done, (picture, target) in enumerate(zip(images, out, strict=True), 1):
         if tell is not None and done % TOLD_EVERY == 0:

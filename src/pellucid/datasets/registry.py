@@ -22,6 +22,9 @@ from pellucid.errors import ConfigError, DataError, unknown_name
 
 Size = int | tuple[int, int]
 
+FITTED_BYTES = 1 << 30
+"""What a named set may take at another size to be fitted once and kept in memory."""
+
 
 def load(
     data: str | os.PathLike[str],
@@ -199,20 +202,26 @@ def _read(info: Known, place: Path) -> tuple[Split, Split]:
 def _fitted(
     dataset: Dataset, size: Size | None, resize: str, channels: int | None, progress: Progress | None
 ) -> Dataset:
-    """A set in memory at another size or colour mode."""
+    """A set in memory at another size or colour mode; where that is large, each picture when it is asked for."""
+    from pellucid.datasets.cache import FittingStore, StoredPictures
     from pellucid.datasets.pictures import fit_array, fitting
 
     rule = fitting(size if size is not None else dataset.image_shape[:2], channels or dataset.image_shape[2], resize)
     if rule.shape == dataset.image_shape:
         return dataset
     total = len(dataset.train) + len(dataset.test)
+    large = total * math.prod(rule.shape) > FITTED_BYTES
 
     def refit(split: Split, before: int) -> Split:
         def tell(done: int) -> None:
             if progress is not None:
                 progress(before + done, total, f"fitting pictures to {rule.size[0]} x {rule.size[1]}")
 
-        return replace(split, images=fit_array(np.asarray(split.images), rule, tell=tell))
+        images = np.asarray(split.images)
+        if large:
+            rows = np.arange(len(images), dtype=np.int64)
+            return replace(split, images=StoredPictures(FittingStore(images, rule), rows))
+        return replace(split, images=fit_array(images, rule, tell=tell))
 
     return replace(dataset, train=refit(dataset.train, 0), test=refit(dataset.test, len(dataset.train)))
 

@@ -117,13 +117,17 @@ class Course:
         if self.best is None or loss < self.best.logs.get("val_loss", math.inf):
             self.best = event
 
+    def fine_tune(self) -> None:
+        """From here on epochs are compared with those of fine-tuning alone."""
+        self.recent, self.best = [], None
+
 
 @dataclass
 class Chart:
     """Everything about one run. outputs: of the last look inside, in order; at_start: nothing was trained yet.
 
     test: pictures, where others than the validation ones are kept for judging in the end. shuffled: their order is
-    another one in each epoch.
+    another one in each epoch. head_epochs: how many train a new head before fine-tuning; 0 where none follows.
     """
 
     model: Trainable
@@ -133,6 +137,7 @@ class Chart:
     shuffled: bool = True
     batch_size: int = 0
     steps_per_epoch: int = 0
+    head_epochs: int = 0
     course: Course = field(default_factory=Course)
     outputs: Sequence[Output] = ()
     at_start: bool = True

@@ -183,9 +183,18 @@ def batch_norm_behind(chart: Chart) -> Finding | None:
 
 
 def overfitting(chart: Chart) -> Finding | None:
-    """The training loss goes on falling while that of held-out pictures has turned and rises."""
+    """The training loss goes on falling while that of held-out pictures has turned and rises.
+
+    Of a head before fine-tuning nothing is said: it does not stay as it is.
+    """
     best, recent = chart.course.best, chart.course.recent
-    if best is None or chart.chance is None or not _turned(chart) or _spoiled_by_batch_norm(chart) is not None:
+    if (
+        chart.course.num_epochs <= chart.head_epochs
+        or best is None
+        or chart.chance is None
+        or not _turned(chart)
+        or _spoiled_by_batch_norm(chart) is not None
+    ):
         return None
     lowest, now, loss = best.logs["val_loss"], recent[-1].logs["val_loss"], recent[-1].logs["loss"]
     values = {"epoch": str(best.epoch + 1), "best": f"{lowest:.4g}", "now": f"{now:.4g}", "loss": f"{loss:.4g}"}

@@ -19,6 +19,7 @@ from pellucid.train.events import (
     EpochEnded,
     EpochStarted,
     Event,
+    FineTuningStarted,
     Listener,
     TrainingEnded,
     TrainingStarted,
@@ -126,6 +127,8 @@ class Doctor:
         match event:
             case TrainingStarted():
                 chart.batch_size, chart.steps_per_epoch = event.batch_size, event.steps_per_epoch
+                head = event.frozen_epochs or 0
+                chart.head_epochs = head if head < event.epochs else 0
                 if (event.first_epoch, event.first_batch) == (0, 0):
                     chart.course, chart.at_start = Course(penalty=chart.penalty()), True
                     chart.start = chart.sampled_weights()
@@ -133,6 +136,8 @@ class Doctor:
                 chart.look()
                 self._ask(AT_START + INSIDE)
                 chart.at_start = False
+            case FineTuningStarted():
+                course.fine_tune()
             case BatchEnded():
                 course.step(event, chart.steps_per_epoch, chart.penalty)
                 self._ask(AT_STEPS)
