@@ -30,6 +30,11 @@ from pellucid.visualise.dissection.data import Dissection as Dissection
 from pellucid.visualise.dissection.data import dissect as dissect
 from pellucid.visualise.dissection.figure import dissect_figure as dissect_figure
 from pellucid.visualise.dissection.figure import draw_dissection as draw_dissection
+from pellucid.visualise.dissection.gradient import dissect_gradient as dissect_gradient
+from pellucid.visualise.dissection.terms import GradientDissection as GradientDissection
+from pellucid.visualise.dissection.update import UpdateDissection as UpdateDissection
+from pellucid.visualise.dissection.update import dissect_update as dissect_update
+from pellucid.visualise.dissection.weight import dissect_weight as dissect_weight
 from pellucid.visualise.drawing.animation import Animation as Animation
 from pellucid.visualise.drawing.animation import write_gif as write_gif
 from pellucid.visualise.drawing.figure import write_figure as write_figure

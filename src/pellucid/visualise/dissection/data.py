@@ -179,18 +179,21 @@ def expect_position(layer: Layer, position: Sequence[int] | None, values: Array,
     if position is None:
         finite = np.where(np.isfinite(values), values, -np.inf)
         return tuple(int(i) for i in np.unravel_index(int(finite.argmax()), values.shape))
-    at = tuple(position)
-    if len(at) != values.ndim or not all(
-        isinstance(i, int | np.integer) and 0 <= i < size for i, size in zip(at, values.shape, strict=False)
-    ):
-        axes = {1: "(unit,)", 2: "(column, channel)", 3: "(row, column, channel)"}.get(
-            values.ndim, "one number an axis"
-        )
+    if not fits(position, values.shape):
+        named = {1: "(unit,)", 2: "(column, channel)", 3: "(row, column, channel)"}
+        axes = named.get(values.ndim, "one number an axis")
         raise ConfigError(
             f"{layer.place()} {does} {'x'.join(map(str, values.shape))} a picture, so a position is {axes} "
-            f"from {(0,) * values.ndim} to {tuple(size - 1 for size in values.shape)}, got {at}"
+            f"from {(0,) * values.ndim} to {tuple(size - 1 for size in values.shape)}, got {tuple(position)}"
         )
-    return tuple(int(i) for i in at)
+    return tuple(int(i) for i in position)
+
+
+def fits(at: Sequence[int], shape: Shape) -> bool:
+    """Whether this is a place in an array of such a shape, counted from 0."""
+    return len(at) == len(shape) and all(
+        isinstance(i, int | np.integer) and 0 <= i < size for i, size in zip(at, shape, strict=True)
+    )
 
 
 def _activated(layer: Layer, how: Nonlinearity, x: Array, at: Sequence[int], before: float) -> Parts:

@@ -15,6 +15,7 @@ from pellucid.errors import ConfigError
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.visualise.dissection.data import Dissection, dissect
+from pellucid.visualise.dissection.records import as_data
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, draw_values, frame, scale_words
@@ -358,25 +359,6 @@ def show_arithmetic(
     trained = "" if model.trained_on else say(" (not trained)")
     title = f"{name}, {model.name}{trained}"
     return Shown(lambda: draw_dissection(found, title=title, lang=source.lang), "arithmetic")
-
-
-def as_data(found: Dissection) -> dict[str, Any]:
-    """A dissection as JSON has it; numbers that are not finite are null."""
-    return {
-        **{name: getattr(found, name) for name in ("layer", "detail", "kind")},
-        **{name: list(getattr(found, name)) for name in ("position", "output_shape", "rows", "columns", "channels")},
-        **{name: _lists(getattr(found, name)) for name in ("patch", "kernel", "products")},
-        "sum": found.total,
-        **{name: getattr(found, name) for name in ("bias", "before", "activation", "result", "computed", "equation")},
-    }
-
-
-def _lists(values: Any) -> Any:
-    if values is None:
-        return None
-    if getattr(values, "ndim", 0):
-        return [_lists(value) for value in values]
-    return float(values) if abs(float(values)) < float("inf") else None
 
 
 def _position(at: str) -> tuple[int, ...]:
