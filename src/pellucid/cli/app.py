@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pellucid._text import say
-from pellucid.cli import bench, data, importing, judge, report, run_program, show, summary, train, weights
+from pellucid.cli import bench, data, importing, judge, lab, report, run_program, show, summary, train, weights
 from pellucid.cli.console import lasting_output
 from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
@@ -37,6 +37,7 @@ app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
 app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
 app.command("report", epilog=report.EXAMPLES)(report.report)
+app.command("lab", epilog=lab.EXAMPLES)(lab.lab)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command(
     "run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from pellucid import ops
+from pellucid._fixed import Fixed
 from pellucid.errors import ConfigError
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.ops import Array, Shape
@@ -52,6 +53,14 @@ class Dropout(Random):
     ) -> None:
         super().__init__(**named)
         self.rate = number(rate, f"{type(self).__name__}: rate", 0.0, 1.0)
+
+    def set_rate(self, rate: float) -> None:
+        """Another rate from the next `fit` on; what trains already goes on with the one it began with.
+
+        Errors: ConfigError for a rate outside [0, 1).
+        """
+        vars(self)["rate"] = number(rate, f"{type(self).__name__}: rate", 0.0, 1.0)
+        Fixed.last_change = object()
 
     @property
     def drop_rate(self) -> float:

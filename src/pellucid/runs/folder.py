@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def new_run_folder(root: Path, name: str) -> Path:
             continue
         return folder
     raise DataError(f"{root} holds a million runs called {name!r}; remove some, or give --out another folder")
+
+
+def unused_run_folder(model: str, data: str) -> Path:
+    """The first of runs/MODEL-DATA-001, -002, … that does not exist; it is not made yet."""
+    name = f"{_plain(model)}-{_plain(data)}"
+    return next(folder for n in count(1) if not (folder := Path("runs") / f"{name}-{n:03d}").exists())
 
 
 def check_unused(out: Path | Inside) -> None:

@@ -39,7 +39,8 @@ class Block:
     the groups before or behind it each see a part of its channels. flattened: how long the row is that a Flatten behind
     it makes, else 0. apart: it does not read the box before it, but the one that its notes name.
     entries, merges: the numbers of boxes that it reads besides the one before it, and of those that are merged with
-    what it gives, as its notes say. branches: something else than the next box reads it.
+    what it gives, as its notes say. branches: something else than the next box reads it. layers: the names of all
+    that are in it, in order.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Block:
     entries: tuple[int, ...] = ()
     merges: tuple[int, ...] = ()
     branches: bool = False
+    layers: tuple[str, ...] = ()
 
     @property
     def is_map(self) -> bool:
@@ -86,12 +88,13 @@ def blocks_of(model: Model) -> tuple[Block, ...]:
         others = tuple(f"{sign} {blocks[i].name}" for i in read[:-1])
         boxes[visit.number] = read[-1]
         if layer.role == "flatten":
-            blocks[read[-1]] = replace(last, flattened=output[0])
+            blocks[read[-1]] = replace(last, flattened=output[0], layers=(*last.layers, layer.name))
         elif joins:
             own = () if layer.merges else layer.caption
             notes = (*last.notes, *own, *others)
             parameters, merges = last.parameters + layer.count_params(), (*last.merges, *read[:-1])
-            blocks[read[-1]] = replace(last, notes=notes, parameters=parameters, merges=merges)
+            layers = (*last.layers, layer.name)
+            blocks[read[-1]] = replace(last, notes=notes, parameters=parameters, merges=merges, layers=layers)
         else:
             made = _block(layer, output)
             apart = read[-1] != len(blocks) - 1
@@ -126,7 +129,7 @@ def columns_of(blocks: Sequence[Block]) -> tuple[Column, ...]:
 def _kinship(block: Block) -> object:
     """What is equal for boxes that are drawn as one column; modules may differ in their channels."""
     size = block.shape[:-1] if block.kind == MODULE else block.shape
-    return replace(block, name="", parameters=0, shape=size)
+    return replace(block, name="", parameters=0, shape=size, layers=())
 
 
 def names_of(blocks: Sequence[Block]) -> str:
@@ -153,7 +156,7 @@ def _block(layer: Layer, output: Shape) -> Block:
     if layer.nonlinearity is not None:
         notes.append(layer.nonlinearity.word)
     kind, groups = KINDS.get(layer.role, OTHER), getattr(layer, "groups", 1)
-    return Block(layer.name, kind, output, what, tuple(notes), layer.count_params(), groups)
+    return Block(layer.name, kind, output, what, tuple(notes), layer.count_params(), groups, layers=(layer.name,))
 
 
 def note_words(note: str, say: Labels) -> str:

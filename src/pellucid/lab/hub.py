@@ -1,0 +1,188 @@
+"""Who looks, and how what was painted gets there: never queued for a viewer who is slow.
+
+Each viewer has one place for each thing it watches: a newer frame takes the place of one that is not sent yet. So a
+slow viewer skips frames, one that does not read for STALLED_S is dropped, and neither training nor any other viewer
+waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pellucid.errors import ConfigError, PellucidError
+from pellucid.lab.painter import Painter
+from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text
+from pellucid.lab.security import Rate, Role
+from pellucid.lab.session import Command, Session
+from pellucid.lab.settings import choices
+from pellucid.lab.views import Look, check, describe
+
+STALLED_S = 10.0
+MAX_VIEWERS = 250
+FLOODED, TOO_MANY = 1008, 1013
+"""Codes with which a WebSocket is closed: policy violation, try again later."""
+
+
+class Viewer:
+    """One open page. `put` leaves a message for it, in place of an older one about the same."""
+
+    def __init__(self, socket: WebSocket, role: Role) -> None:
+        self.role, self.requests = role, tuple[Request, ...]()
+        self._socket, self._sending = socket, asyncio.Lock()
+        self._pending: dict[Hashable, str | bytes] = {}
+        self._awake = asyncio.Event()
+
+    def put(self, about: Hashable, message: str | bytes) -> None:
+        """To be sent as soon as the viewer has read what came before."""
+        self._pending[about] = message
+        self._awake.set()
+
+    def forget(self, about: Hashable) -> None:
+        """It is not watched any more."""
+        self._pending.pop(about, None)
+
+    async def send(self, message: str | bytes) -> None:
+        """Send now. Errors: TimeoutError where the viewer does not read."""
+        async with self._sending:
+            async with asyncio.timeout(STALLED_S):
+                if isinstance(message, str):
+                    await self._socket.send_text(message)
+                else:
+                    await self._socket.send_bytes(message)
+
+    async def serve(self) -> None:
+        """Send what is put, for ever. Errors: TimeoutError where the viewer does not read."""
+        while True:
+            await self._awake.wait()
+            self._awake.clear()
+            while self._pending:
+                about = next(iter(self._pending))
+                await self.send(self._pending.pop(about))
+
+
+class Hub:
+    """All viewers of a session. Everything but `close` runs in the event loop; dropped: viewers that did not read."""
+
+    def __init__(self, session: Session, lang: str) -> None:
+        self.session, self.lang = session, lang
+        self.viewers: set[Viewer] = set()
+        self.dropped = 0
+        self._look = Look(session)
+        self._painter = Painter(self._look)
+        self._answering = ThreadPoolExecutor(1, thread_name_prefix="pellucid lab: answers")
+
+    def begin(self) -> None:
+        """Start to paint, for the event loop that runs."""
+        loop = asyncio.get_running_loop()
+
+        def hand_over(painted: dict[Request, bytes], snapshot: dict[str, Any] | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._deliver, painted, snapshot)
+
+        self._painter.begin(hand_over)
+
+    def close(self) -> None:
+        """Paint no more."""
+        self._painter.close()
+        self._answering.shutdown(wait=False, cancel_futures=True)
+
+    async def serve(self, socket: WebSocket, role: Role) -> None:
+        """One viewer, from its coming to its going."""
+        await socket.accept()
+        if len(self.viewers) >= MAX_VIEWERS:
+            await socket.close(TOO_MANY)
+            return
+        viewer = Viewer(socket, role)
+        self.viewers.add(viewer)
+        try:
+            await viewer.send(await self._in_turn(self._hello, role))
+            viewer.put("state", self._state(self.session.snapshot))
+            async with asyncio.TaskGroup() as tasks:
+                sending = tasks.create_task(viewer.serve())
+                await self._listen(socket, viewer)
+                sending.cancel()
+        except* (TimeoutError, OSError, RuntimeError, WebSocketDisconnect):  # it has gone, or does not read
+            self.dropped += 1
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(socket.close(), 1)
+        finally:
+            self.viewers.discard(viewer)
+            self._want()
+
+    async def _listen(self, socket: WebSocket, viewer: Viewer) -> None:
+        """Do what comes, one message after the other, until it leaves or sends too much."""
+        rate = Rate()
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if not rate.ok():
+                await socket.close(FLOODED)
+                return
+            try:
+                text = message.get("text")
+                if text is None:
+                    raise ConfigError("a message must be text")
+                await self._do(parse(text), viewer)
+            except PellucidError as error:
+                await viewer.send(to_text({"type": "error", "text": str(error)}))
+
+    async def _do(self, message: Command | Watch | Ask, viewer: Viewer) -> None:
+        match message:
+            case Command():
+                if viewer.role is not Role.OWNER:
+                    raise ConfigError("this address is for looking; the other one steers")
+                self.session.obey(message)
+            case Watch():
+                for request in message.requests:
+                    check(self._look, request)
+                for request in viewer.requests:
+                    viewer.forget(request)
+                viewer.requests = message.requests
+                self._want()
+                for request in message.requests:
+                    if request in self._painter.latest:
+                        viewer.put(request, self._painter.latest[request])
+            case Ask():
+                await viewer.send(await self._in_turn(self._answer, message))
+
+    def _want(self) -> None:
+        wanted = dict.fromkeys(request for viewer in self.viewers for request in viewer.requests)
+        self._painter.paint(tuple(wanted), len(self.viewers))
+
+    def _state(self, snapshot: dict[str, Any]) -> str:
+        return to_text({"type": "state", **snapshot, "viewers": len(self.viewers)})
+
+    def _deliver(self, painted: dict[Request, bytes], snapshot: dict[str, Any] | None) -> None:
+        state = None if snapshot is None else self._state(snapshot)
+        for viewer in self.viewers:
+            if state is not None:
+                viewer.put("state", state)
+            for request in viewer.requests:
+                if request in painted:
+                    viewer.put(request, painted[request])
+
+    async def _in_turn(self, make: Any, *given: Any) -> Any:
+        """Made in a thread of its own, one at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self._answering, make, *given)
+
+    # In that thread
+
+    def _hello(self, role: Role) -> str:
+        with self._painter.turn:
+            network = describe(self._look)
+        given = {"role": role.value, "lang": self.lang, "network": network, "choices": choices()}
+        return to_text({"type": "hello", **given, "settings": self.session.snapshot["settings"]})
+
+    def _answer(self, ask: Ask) -> str:
+        """Errors: as the view that is asked for."""
+        with self._painter.turn:
+            kind = check(self._look, ask.request, once=True)
+            seen = kind.make(self._look, ask.request)
+        return to_text({"type": "answer", "id": ask.number, **ask.request.to_json(), "of": seen.data})

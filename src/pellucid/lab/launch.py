@@ -1,0 +1,205 @@
+"""Starting the lab, from the command line or in the background of a program, and ending it in good order."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid._language import language
+from pellucid._text import markup
+from pellucid.errors import ConfigError
+from pellucid.lab.prepare import Start, prepare
+from pellucid.lab.security import LOCAL, NOTEBOOKS, Access, Role
+from pellucid.lab.session import Session
+from pellucid.ops.geometry import whole
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from pellucid.lab.hub import Hub
+
+PORT = 8765
+"""Where the command looks for a free port first."""
+
+PORTS = 50
+"""How many after it are tried."""
+
+MAX_PORT = 65535
+BACKLOG = 256
+SEND_BUFFER = 256 * 1024
+"""Bytes that the system keeps for a viewer who does not read; more would only make what it sees older."""
+
+INSTALL = "the lab needs starlette, uvicorn and websockets: pip install 'pellucid[lab]'"
+
+
+class Lab:
+    """A lab that runs. url: of who steers; viewer_url: of who looks. In a notebook it shows itself."""
+
+    def __init__(
+        self, start: Start, listening: socket.socket, access: Access, host: str, lang: str, folder: Path | None
+    ):
+        self.session = Session(start, folder=folder)
+        self.height = 760
+        self._access, self._host, self._socket = access, host, listening
+        self._server, self._hub = _server(self.session, access, lang)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of whoever steers the training; to be kept."""
+        return self._access.address(Role.OWNER, self._host)
+
+    @property
+    def viewer_url(self) -> str:
+        """The address for a class: it looks, and changes nothing."""
+        return self._access.address(Role.VIEWER, self._host)
+
+    def run(self) -> Path | None:
+        """Serve until Ctrl-C or SIGTERM; the file in which the network was kept, where it learned anything.
+
+        Errors: SystemExit where SIGTERM came, with everything kept.
+        """
+        self.session.begin()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._server.run(sockets=[self._socket])
+        finally:
+            kept = self.session.close()
+            self._socket.close()
+        return kept
+
+    def start(self) -> None:
+        """Serve in the background."""
+        self.session.begin()
+        served = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="pellucid lab: server", daemon=True
+        )
+        self._thread = served
+        served.start()
+
+    def close(self) -> Path | None:
+        """End the server and the training; the network keeps what it has learned."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(10)
+        kept = self.session.close()
+        self._socket.close()
+        return kept
+
+    def __repr__(self) -> str:
+        return f"<Lab {self.session.model.name!r} at {self.url}>"
+
+    def _repr_html_(self) -> str:
+        address, height = markup(self.url), self.height
+        return (
+            f'<iframe src="{address}" title="Pellucid lab" allow="camera; fullscreen" '
+            f'style="width:100%;height:{height}px;border:0;border-radius:8px"></iframe>'
+            f'<p style="font-size:small"><a href="{address}" target="_blank" rel="noreferrer">{address}</a></p>'
+        )
+
+
+def start(model: Any, data: Any, *, lang: str | None, port: int, folder: str | Path | None, height: int) -> Lab:
+    """As `pellucid.lab.show`."""
+    lab = make_lab(
+        lambda: prepare(model, data), port=port, host=LOCAL[0], lang=lang, notebook=True,
+        folder=lambda _: None if folder is None else Path(folder),
+    )  # fmt: skip
+    lab.height = whole(height, "lab: height", 10_000)
+    lab.start()
+    return lab
+
+
+def make_lab(
+    begin: Callable[[], Start],
+    *,
+    port: int | None,
+    host: str,
+    lang: str | None,
+    folder: Callable[[Start], Path | None],
+    notebook: bool = False,
+) -> Lab:
+    """A lab that listens but does not serve yet. port: None for the first free one from PORT on, 0 for any.
+
+    begin: makes what it trains, once it is clear that it can be served. notebook: pages of a notebook may frame it.
+    Errors: ConfigError where the extra is not installed, or the port is taken.
+    """
+    said = language(lang)
+    check_installed()
+    listening = _listen(host, port)
+    try:
+        made = begin()
+        access = Access.to(host, listening.getsockname()[1], NOTEBOOKS if notebook else ())
+        return Lab(made, listening, access, host, said, folder(made))
+    except BaseException:
+        listening.close()
+        raise
+
+
+def check_installed() -> None:
+    """Errors: ConfigError where the extra `lab` is not there."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError:
+        raise ConfigError(INSTALL) from None
+
+
+def open_browser(address: str) -> None:
+    """Open the page; a machine without a browser is none the worse."""
+    with contextlib.suppress(webbrowser.Error, OSError):
+        webbrowser.open(address)
+
+
+def _server(session: Session, access: Access, lang: str) -> tuple[uvicorn.Server, Hub]:
+    import uvicorn
+
+    from pellucid.lab.app import make_app
+    from pellucid.lab.hub import Hub
+    from pellucid.lab.protocol import MAX_MESSAGE
+
+    hub = Hub(session, lang)
+    config = uvicorn.Config(
+        make_app(hub, access),
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
+        ws_per_message_deflate=False,  # maps of a network in training hardly become smaller
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        h11_max_incomplete_event_size=16 * 1024,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=2,
+        limit_concurrency=600,
+        access_log=False,  # it would hold tokens
+        log_level="critical",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+    )
+    return uvicorn.Server(config), hub
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """A socket on the port, or on the first free one. Errors: ConfigError where there is none, or no such host."""
+    if port is not None:
+        whole(port, "port", MAX_PORT, least=0)
+    wanted = range(PORT, PORT + PORTS) if port is None else (port,)
+    problem: OSError | None = None
+    for one in wanted:
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            made = socket.create_server((host, one), family=family, backlog=BACKLOG)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            return made
+        except OSError as error:
+            problem = error
+            if port is None and not isinstance(error, socket.gaierror):
+                continue
+            break
+    reason = "" if problem is None else f": {problem.strerror or problem}"
+    raise ConfigError(f"cannot listen on {host}:{wanted[0]}{reason}; choose another port or host")

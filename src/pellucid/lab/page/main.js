@@ -1,0 +1,2 @@
+// The page begins here; it is filled module by module.
+export {};

@@ -1,0 +1,203 @@
+"""What the page and the server say to each other over one WebSocket.
+
+From the page, JSON texts of at most MAX_MESSAGE bytes:
+
+    {"type": "command", "do": "start" | "pause" | "step" | "picture" | "restart"}      the owner alone
+    {"type": "command", "do": "set", "name": NAME, "value": VALUE}                     the owner alone
+    {"type": "watch", "views": [{"view": NAME, ...}, ...]}     from now on these, at most MAX_VIEWS, and no others
+    {"type": "ask", "id": N, "view": NAME, ...}                once
+
+From the server, JSON texts: "hello" once (the network, choices, words), "state" whenever that has changed, "answer" to
+an ask with its id, "error" with a sentence. What is watched comes as binary messages:
+
+    4 bytes: length of the head, little-endian | head, JSON, padded with spaces to a multiple of 4 | numbers
+
+The head names the view, the step, and the parts: each with shape, dtype ("uint8" or "float32") and offset in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, expect_known, shown
+from pellucid.lab.session import Command
+from pellucid.ops import Array
+
+MAX_MESSAGE = 16 * 1024
+MAX_VIEWS = 16
+MAX_NAME = 200
+MAX_INDEX = 10**9
+DTYPES = ("uint8", "float32")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A view by name, and of what: a layer, a test picture, a channel, a place in a layer's output.
+
+    Two viewers who ask for the same have equal requests.
+    """
+
+    view: str
+    layer: str = ""
+    picture: int = 0
+    channel: int = 0
+    position: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it was asked for, without what was not said."""
+        given = {"layer": self.layer, "picture": self.picture, "channel": self.channel, "position": list(self.position)}
+        return {"view": self.view, **{name: value for name, value in given.items() if value}}
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A viewer wants to see these from now on, and nothing else."""
+
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A viewer wants to see this once."""
+
+    number: int
+    request: Request
+
+
+@dataclass(frozen=True)
+class Part:
+    """An array of a frame, and what is known of it. `about` must not hold shape, dtype or offset."""
+
+    values: Array
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str) -> Command | Watch | Ask:
+    """A message from the page. Errors: ConfigError, a sentence for whoever wrote the page, for anything else."""
+    if len(text) > MAX_MESSAGE:
+        raise ConfigError(f"a message may have {MAX_MESSAGE:,} characters, got {len(text):,}")
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ConfigError("a message must be JSON") from None
+    fields = _fields(found, "a message")
+    kind = expect_known("type of message", fields.pop("type", None), _PARSERS)
+    return _PARSERS[kind](fields)
+
+
+def _command(fields: dict[str, Any]) -> Command:
+    do = fields.pop("do", None)
+    made = Command(do, _text(fields.pop("name", ""), "name"), fields.pop("value", None))
+    _nothing_left(fields, "a command")
+    return made
+
+
+def _watch(fields: dict[str, Any]) -> Watch:
+    views = fields.pop("views", None)
+    _nothing_left(fields, "watch")
+    if not isinstance(views, list) or len(views) > MAX_VIEWS:
+        raise ConfigError(f"watch: views must be a list of at most {MAX_VIEWS}, got {shown(views)}")
+    return Watch(tuple(dict.fromkeys(_request(_fields(view, "a view")) for view in views)))
+
+
+def _ask(fields: dict[str, Any]) -> Ask:
+    return Ask(_index(fields.pop("id", None), "id"), _request(fields))
+
+
+_PARSERS: dict[str, Callable[[dict[str, Any]], Command | Watch | Ask]] = {
+    "command": _command,
+    "watch": _watch,
+    "ask": _ask,
+}
+
+
+def _request(fields: dict[str, Any]) -> Request:
+    position = fields.pop("position", [])
+    if not isinstance(position, list) or len(position) > 4:
+        raise ConfigError(f"position must be a list of at most 4 numbers, got {shown(position)}")
+    made = Request(
+        _text(fields.pop("view", None), "view"),
+        _text(fields.pop("layer", ""), "layer"),
+        _index(fields.pop("picture", 0), "picture"),
+        _index(fields.pop("channel", 0), "channel"),
+        tuple(_index(place, "position") for place in position),
+    )
+    _nothing_left(fields, "a view")
+    return made
+
+
+def _fields(found: Any, what: str) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ConfigError(f"{what} must be an object, got {shown(found)}")
+    return dict(found)
+
+
+def _nothing_left(fields: Mapping[str, Any], what: str) -> None:
+    if fields:
+        raise ConfigError(f"{what} has no {shown(next(iter(fields)))}")
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise ConfigError(f"{name} must be a text of at most {MAX_NAME} characters, got {shown(value)}")
+    return value
+
+
+def _index(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_INDEX:
+        raise ConfigError(f"{name} must be a whole number of at least 0, got {shown(value)}")
+    return value
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def to_text(message: Mapping[str, Any]) -> str:
+    """A message to the page; what is no finite number becomes null."""
+    return json.dumps(finite(message), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """Plain data with null for what is no finite number, arrays as lists, numbers as Python has them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return finite(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(each) for key, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def to_frame(head: Mapping[str, Any], parts: Sequence[Part] = ()) -> bytes:
+    """A binary message."""
+    described, pieces, offset = [], [], 0
+    for part in parts:
+        values = np.ascontiguousarray(part.values)
+        kind = expect_known("dtype of a frame", values.dtype.name, DTYPES)
+        described.append({**part.about, "shape": values.shape, "dtype": kind, "offset": offset})
+        piece = values.tobytes()
+        pieces.append(piece + bytes(-len(piece) % 4))
+        offset += len(pieces[-1])
+    text = to_text({**head, "parts": described}).encode()
+    text += b" " * (-len(text) % 4)
+    return b"".join([struct.pack("<I", len(text)), text, *pieces])
+
+
+def read_frame(frame: bytes) -> tuple[dict[str, Any], list[Array]]:
+    """The head of a binary message, and the numbers of its parts: what the page does, for tests and programs."""
+    (length,) = struct.unpack_from("<I", frame)
+    head = json.loads(frame[4 : 4 + length])
+    arrays = []
+    for part in head["parts"]:
+        count = math.prod(part["shape"])
+        values = np.frombuffer(frame, part["dtype"], count, 4 + length + part["offset"])
+        arrays.append(values.reshape(part["shape"]))
+    return head, arrays

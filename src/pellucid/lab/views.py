@@ -1,0 +1,394 @@
+"""What a viewer may ask to see, by name: each view is a function of what there is to look at and of a request.
+
+All numbers come from a traced pass, `pellucid.trace`, and from what figures draw (`visualise`); nothing is computed
+here but which of them, and how coarse. A new view is one function with its line: `@view(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid._language import LANGUAGES
+from pellucid.errors import ConfigError, expect_known
+from pellucid.lab.judging import Judged
+from pellucid.lab.protocol import Part, Request
+from pellucid.lab.session import Session
+from pellucid.layers import Layer
+from pellucid.model.tracing import LayerTrace, Trace, trace
+from pellucid.ops import Array
+from pellucid.visualise.answers import class_names, per_pixel
+from pellucid.visualise.architecture.data import Block, blocks_of, note_words, times
+from pellucid.visualise.dissection.data import Dissection, dissect_step
+from pellucid.visualise.drawing.labels import Labels
+from pellucid.visualise.drawing.panels import as_shown
+from pellucid.visualise.features.data import class_scores, feature_grid, signed
+from pellucid.visualise.histograms.data import KINDS, Histogram, layer_histograms, unit_states
+
+THUMB_PIXELS, THUMB_MAPS, THUMB_UNITS = 32, 6, 128
+"""Of a map beside its block, and how many of these, or of the units of a row."""
+
+MAP_PIXELS, MAX_MAPS = 96, 256
+"""Of a map in its layer's panel, and how many of these."""
+
+SMALL_PIXELS, SHOWN_ANSWERS = 48, 24
+"""Of a test picture in the list of answers, and how many of these."""
+
+HISTOGRAM_PICTURES = 64
+MAX_TRACES = 8
+"""Of pictures that are kept for a moment."""
+
+MAX_TERMS = 4096
+"""Products that are sent one by one; of a larger sum the largest."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a view gives: plain data for the head of a frame, and arrays."""
+
+    data: dict[str, Any]
+    parts: tuple[Part, ...] = ()
+
+
+class Look:
+    """A session and what was computed of it for one moment; used by one thread at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.model, self.test = session, session.model, session.dataset.test
+        self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
+        self.moment = session.moment
+        self._traces: dict[int, Trace] = {}
+        self._batch: Trace | None = None
+
+    def gather(self, requests: Iterable[Request]) -> None:
+        """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
+        kinds = [(VIEWS[request.view], request) for request in requests]
+        gradients = {request.picture for kind, request in kinds if kind.gradients}
+        with self.model.turns.taken():
+            self._enter(self.session.moment)
+            for picture in {request.picture for kind, request in kinds if kind.picture}:
+                self._trace(picture, gradients=picture in gradients)
+            if any(kind.batch for kind, _ in kinds):
+                self._trace_batch()
+            if self.judged is not None and any(kind.classifies for kind, _ in kinds):
+                self.judged.turn(self.moment)
+
+    def trace_of(self, picture: int, *, gradients: bool = False) -> Trace:
+        """A test picture's way through the network."""
+        kept = self._traces.get(picture)
+        if kept is not None and (kept.what or not gradients) and self.moment == self.session.moment:
+            return kept
+        return self._trace(picture, gradients=gradients)
+
+    def batch(self) -> Trace:
+        """Some test pictures with the gradients of their mean loss."""
+        return self._batch or self._trace_batch()
+
+    def step(self, request: Request, *, gradients: bool = False) -> LayerTrace:
+        """What went through the layer of a request for its picture."""
+        found: LayerTrace = self.trace_of(request.picture, gradients=gradients)[request.layer]
+        return found
+
+    def _enter(self, moment: tuple[int, int]) -> None:
+        """Forget what was computed for another moment; answers too, where training has begun anew."""
+        if moment == self.moment:
+            return
+        if moment[0] != self.moment[0] and self.judged is not None:
+            self.judged.clear()
+        self.moment, self._traces, self._batch = moment, {}, None
+
+    def _trace(self, picture: int, *, gradients: bool) -> Trace:
+        rows = slice(picture, picture + 1)
+        with self.model.turns.taken():  # all layers with the weights of the same step
+            self._enter(self.session.moment)
+            if len(self._traces) >= MAX_TRACES:
+                self._traces.clear()
+            kept = self._traces.get(picture)
+            if kept is None or (gradients and not kept.what):
+                kept = trace(self.model, self.test.images[rows], self.test.labels[rows] if gradients else None)
+                self._traces[picture] = kept
+        return kept
+
+    def _trace_batch(self) -> Trace:
+        rows = slice(0, HISTOGRAM_PICTURES)
+        with self.model.turns.taken():
+            self._enter(self.session.moment)
+            self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])
+        return self._batch
+
+
+View = Callable[[Look, Request], Seen]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A view, what it needs, and when it may be had.
+
+    layer: it is of a layer, which the request names. picture: it reads the trace of a test picture, gradients: with
+    gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
+    second at most. once: it is asked for, not watched.
+    """
+
+    make: View
+    layer: bool = False
+    picture: bool = False
+    gradients: bool = False
+    batch: bool = False
+    classifies: bool = False
+    slow: bool = False
+    once: bool = False
+
+
+VIEWS: dict[str, Kind] = {}
+
+
+def view(**said: bool) -> Callable[[View], View]:
+    """Enter a function into VIEWS under its own name."""
+
+    def enter(make: View) -> View:
+        VIEWS[make.__name__] = Kind(make, **said)
+        return make
+
+    return enter
+
+
+def check(look: Look, request: Request, *, once: bool = False) -> Kind:
+    """The view that is asked for. Errors: ConfigError for one that there is not, or of what is not there."""
+    kind = VIEWS[expect_known("view", request.view, VIEWS)]
+    if kind.once and not once:
+        raise ConfigError(f"{request.view} is asked for, not watched")
+    if kind.classifies and look.judged is None:
+        raise ConfigError(f"{request.view}: {look.model.name} gives a class for each pixel, so none for a picture")
+    if kind.layer:
+        expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.layers])
+    if request.picture >= len(look.test):
+        raise ConfigError(f"there are {len(look.test):,} test pictures, got number {request.picture}")
+    return kind
+
+
+# What the network is
+
+
+def describe(look: Look) -> dict[str, Any]:
+    """The network as blocks, and what does not change while it trains."""
+    model, dataset = look.model, look.session.dataset
+    layers = {visit.layer.name: (visit.layer, visit.output_shape) for visit in model.graph.walk()}
+    return {
+        "name": model.name,
+        "data": dataset.name,
+        "source": dataset.source,
+        "classes": list(class_names(model, max(model.output_shape[-1], 2))),
+        "parameters": model.count_params(),
+        "blocks": [_block(block) for block in blocks_of(model)],
+        "layers": [_layer(layer, shape) for layer, shape in layers.values()],
+        "pictures": len(look.test),
+        "labels": None if look.judged is None else look.test.labels[:1000].tolist(),
+        "views": [name for name, kind in VIEWS.items() if look.judged is not None or not kind.classifies],
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    words = {
+        lang: [Labels(lang).layer(block.what), *(note_words(note, Labels(lang)) for note in block.notes)]
+        for lang in LANGUAGES
+    }
+    return {
+        "name": block.name,
+        "kind": block.kind,
+        "size": block.size,
+        "map": block.is_map,
+        "shape": times(block.shape),
+        "words": words,
+        "parameters": block.parameters,
+        "layers": block.layers,
+        "reads": block.entries,
+        "merges": block.merges,
+        "apart": block.apart,
+    }
+
+
+def _layer(layer: Layer, shape: tuple[int, ...]) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": type(layer).__name__,
+        "detail": {lang: Labels(lang).layer(layer.detail()) for lang in LANGUAGES},
+        "shape": shape,
+        "parameters": layer.count_params(),
+        "weights": sorted(layer.params),
+    }
+
+
+# Maps
+
+
+def _shown(values: Array, most: int, pixels: int) -> tuple[Array, dict[str, Any]]:
+    """Maps (H,W,C), or a row of numbers, as figures scale them to 0..255, and what the page has to know of that.
+
+    Shapes: (C', H', W') uint8: the first channels, every `every`-th pixel; a row of numbers is 1 x 1 x units.
+    """
+    maps = values if values.ndim == 3 else values.reshape(-1, 1, values.shape[-1]) if values.ndim == 2 else values
+    maps = maps.reshape(1, 1, -1) if maps.ndim != 3 else maps
+    height, width, channels = maps.shape
+    every = max(1, -(-max(height, width) // pixels))
+    coarse = maps[::every, ::every, :most]
+    finite = np.where(np.isfinite(maps), maps, 0)
+    limit, signs = float(np.abs(finite).max()), signed(maps)
+    grid = np.vstack([feature_grid(coarse, 1, limit=limit, signs=signs), np.full((1, coarse.shape[1]), np.nan)])
+    cells = grid.reshape(coarse.shape[2], coarse.shape[0] + 1, coarse.shape[1])[:, :-1]
+    about = {"every": every, "signed": signs, "limit": limit, "channels": channels, "size": [height, width]}
+    return np.rint(255 * np.nan_to_num(cells)).astype(np.uint8), about
+
+
+def _small(picture: Array, pixels: int) -> Array:
+    """A picture as figures draw it. Shapes: (H, W) or (H, W, 3) uint8."""
+    every = max(1, -(-max(picture.shape[:2]) // pixels))
+    shown: Array = np.rint(255 * as_shown(np.asarray(picture)[::every, ::every])).astype(np.uint8)
+    return shown
+
+
+@view(picture=True)
+def network(look: Look, request: Request) -> Seen:
+    """A few maps of each block, for one test picture; the picture itself first."""
+    seen = look.trace_of(request.picture)
+    picture = look.test.images[request.picture : request.picture + 1][0]
+    parts = [Part(_small(picture, 2 * MAP_PIXELS), {"block": "input"})]
+    for block in blocks_of(look.model)[1:]:
+        shown = next((name for name in reversed(block.layers) if seen[name].layer.role != "flatten"), block.name)
+        most = THUMB_MAPS if block.is_map else THUMB_UNITS
+        values, about = _shown(seen[shown].output[0], most, THUMB_PIXELS)
+        parts.append(Part(values, {"block": block.name, "layer": shown, **about}))
+    scores = class_scores(seen)
+    truth = look.test.labels[request.picture]
+    label = int(truth) if np.ndim(truth) == 0 else None
+    return Seen({"scores": None if scores is None else scores, "label": label}, tuple(parts))
+
+
+@view(layer=True, picture=True)
+def maps(look: Look, request: Request) -> Seen:
+    """All maps of a layer."""
+    return _maps(look.step(request).output[0])
+
+
+@view(layer=True, picture=True, gradients=True)
+def map_gradients(look: Look, request: Request) -> Seen:
+    """How the loss of the picture changes with each number that a layer gives."""
+    found = look.step(request, gradients=True).d_output
+    return Seen({}) if found is None else _maps(found[0])
+
+
+@view(layer=True, picture=True)
+def weights(look: Look, request: Request) -> Seen:
+    """A layer's kernel, what it makes of one input channel; zero is in the middle of the scale."""
+    step = look.step(request)
+    return _kernel(step.layer, step.weights.get("kernel"), request.channel)
+
+
+@view(layer=True, picture=True, gradients=True)
+def weight_gradients(look: Look, request: Request) -> Seen:
+    """The same of the gradient of the picture's loss."""
+    step = look.step(request, gradients=True)
+    return _kernel(step.layer, step.d_weights.get("kernel"), request.channel)
+
+
+def _maps(values: Array) -> Seen:
+    shown, about = _shown(values, MAX_MAPS, MAP_PIXELS)
+    return Seen({}, (Part(shown, about),))
+
+
+def _kernel(layer: Layer, kernel: Array | None, channel: int) -> Seen:
+    if kernel is None:
+        return Seen({})
+    if layer.window() is not None:
+        filters = layer.as_filters(kernel)
+        depth = filters.shape[2]
+        shown, about = _shown(filters[:, :, min(channel, depth - 1)], MAX_MAPS, MAP_PIXELS)
+    else:
+        depth, flat = 1, kernel.reshape(kernel.shape[0], -1)
+        shown, about = _shown(flat[:, :, None], 1, 2 * MAP_PIXELS)
+    return Seen({"depth": depth}, (Part(shown, about),))
+
+
+# Over many pictures
+
+
+@view(layer=True, batch=True, slow=True)
+def histograms(look: Look, request: Request) -> Seen:
+    """How a layer's numbers, weights and gradients are spread over some test pictures, and its dead units."""
+    seen = look.batch()
+    spread = {
+        kind: {name: _histogram(found) for name, found in layer_histograms(seen, kind, [request.layer]).items()}
+        for kind in KINDS
+    }
+    states = unit_states(seen).get(request.layer)
+    words = None if states is None else {lang: states.in_words(Labels(lang)) for lang in LANGUAGES}
+    return Seen({"histograms": spread, "units": words, "pictures": len(seen.inputs)})
+
+
+def _histogram(found: Histogram) -> dict[str, Any]:
+    return {"counts": found.counts, "low": found.low, "high": found.high}
+
+
+@view(classifies=True, slow=True)
+def predictions(look: Look, request: Request) -> Seen:
+    """Test pictures with the three classes that the network holds most probable, the wrong ones first."""
+    if look.judged is None:
+        return Seen({})
+    rows = look.judged.wrong_first(SHOWN_ANSWERS)
+    pictures = [_small(look.test.images[row["picture"] : row["picture"] + 1][0], SMALL_PIXELS) for row in rows]
+    counted = look.judged.confusion()
+    return Seen(
+        {"rows": rows, "count": counted["count"], "accuracy": counted["accuracy"]},
+        (Part(np.stack(pictures)),) if pictures else (),
+    )
+
+
+@view(classifies=True, slow=True)
+def confusion(look: Look, request: Request) -> Seen:
+    """What the test pictures judged so far were taken for."""
+    return Seen({} if look.judged is None else look.judged.confusion())
+
+
+# One number
+
+
+@view(layer=True, picture=True, once=True)
+def arithmetic(look: Look, request: Request) -> Seen:
+    """How one number of a layer comes about: `dissect`, as plain data. Without a position, the largest number."""
+    names = tuple(look.model.class_names or ()) if request.layer == look.model.layers[-1].name else ()
+    return Seen(_taken_apart(dissect_step(look.step(request), request.position or None, names)))
+
+
+def _taken_apart(found: Dissection) -> dict[str, Any]:
+    """All of it but the layer's whole input and output. patch, kernel, products: in the order of `patch_shape`, of more
+    than MAX_TERMS the largest, whose places are in `chosen`."""
+    arrays = {"patch": found.patch, "kernel": found.kernel, "products": found.products}
+    shape = found.patch.shape
+    terms = {name: np.broadcast_to(each, shape).ravel() for name, each in arrays.items() if each is not None}
+    chosen = None
+    if found.patch.size > MAX_TERMS:
+        sizes = np.abs(np.nan_to_num(terms.get("products", terms["patch"])))
+        chosen = np.sort(np.argsort(-sizes, kind="stable")[:MAX_TERMS])
+        terms = {name: each[chosen] for name, each in terms.items()}
+    plain = (
+        "layer", "detail", "kind", "position", "output_shape", "result", "computed", "before", "total", "bias",
+        "activation", "rivals", "names", "channels", "rows", "columns", "picked", "inside",
+    )  # fmt: skip
+    return {
+        **{name: getattr(found, name) for name in plain},
+        **terms,
+        "numbers": dict(found.numbers),
+        "input_shape": found.input.shape,
+        "patch_shape": shape,
+        "terms": found.patch.size,
+        "chosen": chosen,
+        "equation": {lang: found.in_words(Labels(lang)) for lang in LANGUAGES},
+    }
+
+
+@view(once=True)
+def curve(look: Look, request: Request) -> Seen:
+    """All points over the steps so far."""
+    return Seen(look.session.curve.whole())
