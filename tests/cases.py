@@ -218,17 +218,18 @@ def _activations() -> Iterator[Case]:
 
 
 def _cross_entropy(n: int, k: int, how: str, rng: np.random.Generator) -> Arguments:
-    pixels = (n, 3, 2) if how == "pixels" else (n,)
+    of_pixels = how.endswith("pixels")
+    pixels = (n, *((9, 5) if n * k < 1000 else (3, 2))) if of_pixels else (n,)
     logits = normal(rng, (*pixels, k), 1e4 if how == "large" else 2.0)
     targets: Array = rng.integers(0, k, pixels)
     if how == "rows":
         rows = rng.random((n, k)) + 0.01
         targets = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
-    options: dict[str, Any] = {"label_smoothing": 0.1 if how == "smoothed" else 0.0}
-    if how == "pixels":
+    options: dict[str, Any] = {"label_smoothing": 0.1 if how.startswith("smoothed") else 0.0}
+    if of_pixels:
         targets[:, 0, 0] = ops.IGNORED
         options |= {"ignored": ops.IGNORED, "class_weights": rng.random(k).astype(np.float32)}
-    if how in ("weighted", "pixels"):
+    if of_pixels or how == "weighted":
         options["weights"] = rng.random(n).astype(np.float32)
     return (targets, logits), options
 
@@ -240,7 +241,7 @@ def _elementwise_loss(shape: Shape, rng: np.random.Generator) -> Arguments:
 
 def _losses() -> Iterator[Case]:
     for n, k in LOGITS:
-        for how in ("labels", "rows", "smoothed", "weighted", "large", "pixels"):
+        for how in ("labels", "rows", "smoothed", "weighted", "large", "pixels", "smoothed-pixels"):
             # log of a sum of K exps less one logit; the largest loss sets the scale
             build, bound = partial(_cross_entropy, n, k, how), 8 + math.sqrt(k)
             yield Case("softmax_cross_entropy", f"{how}-{n}x{k}", build, "scaled", bound)

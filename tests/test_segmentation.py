@@ -59,6 +59,32 @@ def test_one_pixel_is_a_row() -> None:
     np.testing.assert_array_equal(pixels[1][:, 0], rows[1])
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_pixels_together_are_judged_as_each_alone(smoothing: float) -> None:
+    """Also where logits are no numbers, which must not reach another pixel."""
+    logits, labels = RNG.normal(0, 3, (67, 6)).astype(np.float32), RNG.integers(0, 6, 67)
+    logits[3, 2] = logits[20, 4:] = np.nan
+    logits[30, 1], logits[40, 1], logits[50, 1:] = np.inf, -np.inf, 4
+    logits[60], labels[60:62] = np.nan, IGNORED
+    labels[30], labels[40] = 1, 1
+    options = {"label_smoothing": smoothing, "ignored": IGNORED}
+    table = RNG.random(6).astype(np.float32)
+    alone = ops.softmax_cross_entropy(labels[:, None], logits[:, None], class_weights=table, **options)
+    together = ops.softmax_cross_entropy(labels[None], logits[None], class_weights=table, **options)
+    assert np.isnan(together[0]).all() and np.isinf(alone[0][40])
+    np.testing.assert_allclose(together[1][0], alone[1][:, 0] * 67 / 65, rtol=1e-5, atol=1e-9)
+    plain = np.isfinite(alone[0])
+    losses = ops.softmax_cross_entropy(labels[None, plain], logits[None, plain], class_weights=table, **options)[0]
+    np.testing.assert_allclose(losses, alone[0][plain].sum() / (plain.sum() - 2), rtol=1e-6)
+    for count in (len(labels), 16, 17, 5):
+        given = logits[None, :count], labels[None, :count].astype(np.int32), None
+        results = [np.zeros((1,), np.float32), np.zeros((1,), np.float32), None, None, np.zeros((1, count), np.int32)]
+        native.run(native.softmax_cross_entropy(*given, *results, ignored=IGNORED))
+        said = logits[:count].argmax(axis=-1)
+        np.testing.assert_array_equal(results[4][0], said)
+        np.testing.assert_allclose(results[1], (said == labels[:count]).sum() / (labels[:count] != IGNORED).sum())
+
+
 def test_masks_in_any_form() -> None:
     loss, shape = losses.CategoricalCrossentropy(), (*SHAPE[1:], CLASSES)
     masks = RNG.integers(0, CLASSES, SHAPE)

@@ -3,6 +3,7 @@
 #pragma once
 #include "common/vec.hpp"
 #include "runtime/arguments.hpp"
+#include "runtime/entry.hpp"
 #include "runtime/parallel.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {

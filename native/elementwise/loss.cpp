@@ -1,8 +1,8 @@
 // Softmax, its joint loss with cross-entropy, losses that are means over a picture's numbers (binary cross-entropy from
 // logits, squared and absolute error), and the running totals of an epoch. Rows are short (classes), so one row is one
 // loop: maximum, vectorised exponentials into a scratch row, sums in double in order. Task = 16 rows, or a picture whose
-// pixels have a row each.
-#include "common/kernel.hpp"
+// pixels have a row each (elementwise/pixel_loss.hpp).
+#include "elementwise/pixel_loss.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
@@ -66,14 +66,7 @@ double logarithm(double x) {
         x *= 0.5;
         scale += 1;
     }
-    // atanh series of (x - 1) / (x + 1), |z| <= 1/3: 12 terms reach 1e-13.
-    const double z = (x - 1.0) / (x + 1.0), square = z * z;
-    double sum = 0, power = z;
-    for (int i = 1; i <= 25; i += 2) {
-        sum += power / i;
-        power *= square;
-    }
-    return 2.0 * sum + scale * 0.69314718055994530942;
+    return log_of_mantissa(x) + scale * 0.69314718055994530942;
 }
 
 // One row of logits: its loss, which is returned, whether the answer is right, and the gradient times `scale`.
@@ -109,7 +102,8 @@ void pass_over(const SoftmaxCrossEntropy& a, int64_t row) {
 
 // A picture's rows in order: the same sums on any number of threads.
 void run_softmax_cross_entropy(const SoftmaxCrossEntropy& a, Context& context) {
-    each_row(a.N, 16.0 * double(a.K * a.INNER), a.K, a.INNER, [=, &a, &context](int64_t n, float* p) {
+    const int64_t room = by_pixels(a) ? a.K * V : a.K;
+    each_row(a.N, 16.0 * double(a.K * a.INNER), room, a.INNER, [=, &a, &context](int64_t n, float* p) {
         const int64_t begin = n * a.INNER, end = begin + a.INNER;
         int64_t counted = a.targets ? a.INNER : 0, hits = 0;
         for (int64_t row = begin; row < end && !a.targets; ++row) {
@@ -122,7 +116,8 @@ void run_softmax_cross_entropy(const SoftmaxCrossEntropy& a, Context& context) {
         }
         double loss = 0;
         const double scale = (a.weights ? double(a.weights[n]) : 1.0) / (double(a.N) * double(at_least(counted, 1)));
-        for (int64_t row = begin; row < end; ++row) {
+        if (by_pixels(a)) loss = judge_pixels(a, begin, end, scale, p, hits);
+        for (int64_t row = begin; row < end && !by_pixels(a); ++row) {
             if (!a.targets && a.labels[row] == a.IGNORED) {
                 pass_over(a, row);
                 continue;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/arguments.hpp"
+#include "runtime/entry.hpp"
 #include "runtime/extent.hpp"
 
 namespace pellucid {
