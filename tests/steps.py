@@ -89,6 +89,8 @@ def typical(op: Op, letters: dict[str, Shape]) -> Build:
         letters = {**letters, "OH": (height + sum(values["padding"][0]),), "OW": (width + sum(values["padding"][1]),)}
     elif op.name.startswith("conv2d_norm"):  # what it takes: 1x1, and whole vectors of channels
         letters = {**letters, "KH": (1,), "KW": (1,), "C": (16,), "(C / GROUPS)": (16,)}
+    elif op.name == "inverted_residual":  # whole vectors of channels, and a kernel of 3x3
+        letters = {**letters, "KH": (3,), "KW": (3,), "I": (8,), "C": (16,)}
     fields = signatures()[op.kernel].arrays
     names = {name: op.fields.get(name, name) for name in op.arrays if values.get(name)}
     shapes = {
@@ -193,6 +195,16 @@ CONVOLUTIONS: Variants = {
     "conv2d_pool_map": ("conv2d_pool_map", {"x": (9, 13, 17, 3), "kernel": (3, 3, 3, 6), **MAPPED}),
     "conv2d_pool_map_backward_kernel": (
         "conv2d_pool_map_backward_kernel", {"x": (9, 13, 17, 3), "dkernel": (3, 3, 3, 6), **MAPPED},
+    ),
+    "inverted_residual": (
+        "inverted_residual",
+        {"x": (9, 21, 23, 24), "expand": (24, 48), "expand_bias": (48,), "kernel": (3, 3, 48), "bias": (48,),
+         "project": (48, 46), "project_bias": (46,), "addend": (9, 21, 23, 46), "activation": "silu", **SAME3},
+    ),
+    "inverted_residual_without_expansion": (
+        "inverted_residual",
+        {"x": (9, 21, 23, 48), "expand": None, "expand_bias": None, "kernel": (5, 5, 48), "bias": (48,),
+         "project": (48, 24), "project_bias": (24,), "activation": "relu6", "ceiling": 1.0, **SAME5, "strides": (2, 2)},
     ),
     "conv2d_norm_depthwise": (
         "conv2d_norm",

@@ -15,6 +15,7 @@ from pellucid.model import Model, Sequential
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan import InferencePlan, sub_batches
+from pellucid.plan.plans import _context
 from pellucid.plan.sub_batches import Part, parts_of
 
 CAPACITY = 7
@@ -51,6 +52,11 @@ NETWORKS: dict[str, Callable[[], Model | Sequential]] = {
 }
 
 
+def _parts(model: Model | Sequential, capacity: int) -> list[Part]:
+    pictures = np.empty((capacity, *model.graph.input_shape), np.float32)
+    return parts_of(model.graph, pictures, partial(_context, model.graph, model.parameters, capacity))
+
+
 def _answers(model: Model | Sequential, x: Array) -> list[Array]:
     plan = InferencePlan(model.graph, model.parameters, capacity=CAPACITY)
     plan.inputs[: len(x)] = x
@@ -63,7 +69,7 @@ def test_a_few_at_a_time_give_the_bits_of_whole_batches(name: str, monkeypatch: 
     x = np.random.default_rng(0).normal(size=(CAPACITY, *model.graph.input_shape)).astype(np.float32)
     wanted = _answers(model, x)
     monkeypatch.setattr(sub_batches, "CACHE_BYTES", SMALL_CACHE)
-    assert len(parts_of(model.graph, CAPACITY)) > 1
+    assert len(_parts(model, CAPACITY)) > 1
     for n in (CAPACITY, 4, 1):
         for answer, whole in zip(_answers(model, x[:n]), wanted, strict=True):
             np.testing.assert_array_equal(answer, whole[:n])
@@ -79,8 +85,8 @@ def test_new_weights_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_parts_grow_along_the_network() -> None:
-    assert parts_of(zoo.lenet5().graph, 100) == [Part(range(len(zoo.lenet5().graph.nodes)), 100)]
-    parts = parts_of(zoo.mobilenet_v2().graph, 16)
+    assert _parts(zoo.lenet5(), 100) == [Part(range(len(zoo.lenet5().graph.nodes)), 100)]
+    parts = _parts(zoo.mobilenet_v2(), 16)
     pictures = [part.pictures for part in parts]
     assert pictures == sorted(pictures) and pictures[0] <= 4 and pictures[-1] == 16
     assert [number for part in parts for number in part.numbers] == list(range(len(zoo.mobilenet_v2().graph.nodes)))

@@ -187,5 +187,33 @@ inline void sweep_row(const RowSweep& s, RowTile& t, float* out, const float* ad
     }
 }
 
+// Rows of a map as they are read: where they lie, or made in a ring.
+struct Rows {
+    float* ring;
+    int64_t held, size;    // rows in the ring; floats of one
+    const float* picture;  // without a ring
+    int64_t ready;         // rows up to this one are in the ring, or have been
+    const float* at(int64_t row) const { return ring ? ring + row % held * size : picture + row * size; }
+    template <typename Make>
+    PELLUCID_INLINE void make(int64_t end, const Make& make_row) {
+        for (; ring && ready < end; ++ready) make_row(ready, ring + ready % held * size);
+    }
+};
+
+// Of row y, rows read and the kernel's row for each.
+template <typename Arguments>
+void list_rows(const Arguments& a, bool back, int64_t y, int64_t read, int64_t turn, int64_t c0, const Rows& from,
+               const float** rows, const float** taps, RowTile& t) {
+    t.count = 0;
+    for (int64_t tap = 0; tap < a.KH; ++tap) {
+        const int64_t row = place(back, y, tap, a.SH, 1, a.TOP);
+        if (row < 0 || row >= read) continue;
+        rows[t.count] = from.at(row);
+        taps[t.count++] = a.kernel + (tap * a.KW + turn) * a.C + c0;
+    }
+    t.rows = rows;
+    t.taps = taps;
+}
+
 }  // namespace
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

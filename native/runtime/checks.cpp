@@ -18,8 +18,8 @@ struct Limit {
     int64_t least, most;
 };
 constexpr Limit kLimits[] = {
-    {"H", 1, kNumbers}, {"W", 1, kNumbers}, {"C", 1, kNumbers}, {"O", 1, kNumbers}, {"OH", 1, kNumbers},
-    {"OW", 1, kNumbers}, {"QH", 1, kNumbers}, {"QW", 1, kNumbers}, {"GROUPS", 1, kNumbers}, {"KH", 1, kSide},
+    {"H", 1, kNumbers}, {"W", 1, kNumbers}, {"C", 1, kNumbers}, {"I", 1, kNumbers}, {"O", 1, kNumbers},
+    {"OH", 1, kNumbers}, {"OW", 1, kNumbers}, {"QH", 1, kNumbers}, {"QW", 1, kNumbers}, {"GROUPS", 1, kNumbers}, {"KH", 1, kSide},
     {"KW", 1, kSide}, {"PH", 1, kSide}, {"PW", 1, kSide}, {"SH", 1, kSide}, {"SW", 1, kSide}, {"PSH", 1, kSide},
     {"PSW", 1, kSide}, {"DH", 1, kSide}, {"DW", 1, kSide}, {"TOP", 0, kNumbers}, {"LEFT", 0, kNumbers},
     {"COUNTED_TOP", 0, kSide}, {"COUNTED_BOTTOM", 0, kSide}, {"COUNTED_LEFT", 0, kSide}, {"COUNTED_RIGHT", 0, kSide},
@@ -141,14 +141,25 @@ std::string algorithm_objection(const Sizes& s) {
     return fits && square && (in_tiles || !pooled) ? "" : "the algorithm asked for cannot do this";
 }
 
+// Of channels by themselves: what the tiles of conv/depthwise_rows.hpp do.
+bool goes_by_rows(const Sizes& s) {
+    const int64_t taps = s["KH"], stride = s["SH"];
+    return taps == s["KW"] && (taps == 3 || taps == 5) && stride == s["SW"] && stride <= 2 &&
+           s["DH"] * s["DW"] == 1 && s["TOP"] < taps && s["LEFT"] < taps && s["C"] % kNormChannels == 0;
+}
+
+std::string block_objection(const Sizes& s) {
+    if (!goes_by_rows(s))
+        return "an inverted residual block must be 3x3 or 5x5 with stride 1 or 2 on a multiple of 16 channels";
+    const Count picture = Count(s["H"]) * s["W"] * s["I"], weights = Count(s["I"]) * s["C"];
+    return picture.value < kNumbers && weights.value < kNumbers ? "" : "a picture or its weights are too large";
+}
+
 // Between batch norms: 1x1, or each channel by itself.
 std::string norm_objection(const Sizes& s) {
     const bool pointwise = s["KH"] * s["KW"] * s["SH"] * s["SW"] * s["GROUPS"] == 1 && s["TOP"] == 0 &&
                            s["LEFT"] == 0 && s["OH"] == s["H"] && s["OW"] == s["W"];
-    const int64_t taps = s["KH"], stride = s["SH"];
-    const bool depthwise = s["GROUPS"] > 1 && s["GROUPS"] == s["C"] && s["O"] == s["C"] && taps == s["KW"] &&
-                           (taps == 3 || taps == 5) && stride == s["SW"] && stride <= 2 && s["DH"] * s["DW"] == 1 &&
-                           s["TOP"] < taps && s["LEFT"] < taps && s["C"] % kNormChannels == 0;
+    const bool depthwise = s["GROUPS"] > 1 && s["GROUPS"] == s["C"] && s["O"] == s["C"] && goes_by_rows(s);
     return pointwise || depthwise ? "" : "a convolution between batch norms must be 1x1, or depthwise 3x3 or 5x5 with "
                                          "stride 1 or 2 on a multiple of 16 channels";
 }
@@ -173,6 +184,7 @@ std::string size_objection(const Sizes& s) {
     bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
     if (wrong.empty() && s.begins("conv2d_norm")) wrong = norm_objection(s);
+    if (wrong.empty() && s.is("inverted_residual")) wrong = block_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");
     if (wrong.empty()) wrong = algorithm_objection(s);
@@ -248,6 +260,8 @@ std::string objection(BoundKernel& step, const std::vector<int64_t>& entries) {
                    std::to_string(extent.entries);
         }
     }
+    if (sizes.is("inverted_residual") && sizes["I"] != sizes["C"] && !*sizes.find("expand", Kind::array))
+        step.missing = "expand";  // without it as many channels are read as are convolved
     for (const auto& normed : kNormed) {
         const uint64_t* const given = sizes.begins("conv2d_norm") ? sizes.find(normed.array, Kind::array) : nullptr;
         if (given && *given && sizes[normed.channels] % kNormChannels)

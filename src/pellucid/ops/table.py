@@ -62,7 +62,7 @@ class Op:
     fields: Mapping[str, str | tuple[str, ...]]
     fixed: Mapping[str, Any]
     passes: Mapping[str, int]
-    flops: str
+    flops: str | Mapping[str, str]
     reference_dtypes: tuple[np.dtype[Any], ...]
     refuse: Callable[[Mapping[str, Any]], str | None] | None
     typical: Sequence[Call] = field(repr=False)
@@ -120,7 +120,7 @@ def op(
     fields: Mapping[str, str | tuple[str, ...]] | None = None,
     fixed: Mapping[str, Any] | None = None,
     passes: Mapping[str, int] | None = None,
-    flops: str = "0",
+    flops: str | Mapping[str, str] = "0",
     reference_dtypes: tuple[str, ...] = (),
     refuse: Callable[[Mapping[str, Any]], str | None] | None = None,
     typical: Sequence[Call] = (),
@@ -131,7 +131,8 @@ def op(
     fields: the kernel's field of an argument that has another name there; of several, the first of its element type.
     fixed: fields that are no argument, with their values.
     passes: how often the kernel goes over an array, where that is not once; twice for arrays that it changes.
-    flops: floating-point operations, a multiply-add as two, in the letters of arguments.hpp.
+    flops: floating-point operations, a multiply-add as two, in the letters of arguments.hpp; or those of each array
+        that is there.
     reference_dtypes: element types of arrays that the kernel cannot take, though the twin can.
     refuse: says what is wrong with arguments that fit each by itself, but not together.
     typical: calls for the benchmark, at the sizes of well-known networks.

@@ -15,7 +15,7 @@ from pellucid.layers.normalization import Normalization
 from pellucid.layers.weighted import Weighted
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
-from pellucid.plan.lowered import Context, Lowered
+from pellucid.plan.lowered import Context
 
 
 def gamma_beta(context: Context, norm: Normalization, size: int) -> tuple[Array, Array]:
@@ -27,20 +27,24 @@ def gamma_beta(context: Context, norm: Normalization, size: int) -> tuple[Array,
     )
 
 
-def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[Layer, ...]:
-    """The layers without a batch norm in second place, which the weights of the first have taken in.
+def folds(context: Context, first: Layer, norm: Layer, rank: int) -> bool:
+    """Whether the weights of a layer take in the batch norm behind it. rank: axes of what the layer reads.
 
     In training that is a frozen norm: it multiplies the gradient of the weights, as it multiplies them. Where the first
     is frozen and the norm is trained they stay two: what lies between may be kept for all epochs.
     """
-    if len(layers) < 2 or type(layers[1]) is not BatchNorm or (context.training and layers[1].trainable):
-        return layers
-    first, norm = layers[0], layers[1]
+    if type(norm) is not BatchNorm or (context.training and norm.trainable):
+        return False
     convolves = type(first) in (Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D)
-    linear = convolves or (type(first) is Dense and before.y.ndim == 2)
-    if not linear or first.nonlinearity is not None or (norm.trainable and not first.trainable):
-        return layers
+    linear = convolves or (type(first) is Dense and rank == 2)
+    return linear and first.nonlinearity is None and (first.trainable or not norm.trainable)
+
+
+def fold(context: Context, first: Layer, norm: BatchNorm) -> None:
+    """Where `folds` says so: from here on the layer's folded weights stand for its own."""
     name = cast(Weighted, first).last_kernel
+    if (first.name, name) in context.folded:
+        return
     kernel, bias = cast(Array, context.parameter(first, name)), context.parameter(first, "bias")
     channels = norm.state["mean"].size
     gamma, beta = gamma_beta(context, norm, channels)
@@ -58,7 +62,6 @@ def fold(context: Context, layers: tuple[Layer, ...], before: Lowered) -> tuple[
         if gradient is not None:
             context.rescale += _scaled(context, gradient, gradient, scale, norm.epsilon, last=last or each == "bias")
     context.folded |= {(first.name, name): array for name, array in folded.items()}
-    return (first, *layers[2:])
 
 
 def _scaled(

@@ -59,8 +59,9 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.activation import lower_activation, lower_prelu, lower_softmax
 from pellucid.plan.border import lower_cropping2d, lower_padding2d, lower_upsampling2d
 from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
-from pellucid.plan.folding import fold, gamma_beta
+from pellucid.plan.folding import fold, folds, gamma_beta
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
+from pellucid.plan.inverted_residual import lower_inverted_residual
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
 from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
 from pellucid.plan.merge import lower_add, lower_concatenate, lower_multiply
@@ -93,18 +94,31 @@ CONVOLUTIONS: tuple[tuple[type[Layer], Lower], ...] = (
 def match(context: Context, layers: Sequence[Layer], before: Sequence[Sequence[Lowered]]) -> Lowered:
     """The longest pattern at the head of `layers`. before: what each of them reads besides the layer before it."""
     if native.available:
-        row = fold(context, tuple(layers), before[0][0])
-        folded = len(layers) - len(row)
+        row = _folded(context, layers, before[0][0].y.ndim)
         for types, lower in PATTERNS:
             head = row[: len(types)]
-            if len(head) == len(types) and all(type(a) is b for a, b in zip(head, types, strict=True)):
-                read = [value for each in before[: len(types) + folded] for value in each]
+            if len(head) == len(types) and all(type(part[0]) is b for part, b in zip(head, types, strict=True)):
+                for first, *norm in head:
+                    if norm:
+                        fold(context, first, cast(BatchNorm, norm[0]))
+                read = [value for each in before[: sum(map(len, head))] for value in each]
                 context.reading = [value.y for value in read]
-                lowered = lower(context, head, *read)
+                lowered = lower(context, tuple(part[0] for part in head), *read)
                 if lowered is not None:
-                    return replace(lowered, layers=tuple(layers[: len(lowered.layers) + folded]))
+                    return replace(lowered, layers=tuple(layers[: sum(map(len, row[: len(lowered.layers)]))]))
     context.reading = [value.y for value in before[0]]
     return lower_by_layer(context, layers[0], *before[0])
+
+
+def _folded(context: Context, layers: Sequence[Layer], rank: int) -> list[Sequence[Layer]]:
+    """The layers, each with the batch norm that its weights take in, if there is one. rank: of what the first reads."""
+    row: list[Sequence[Layer]] = []
+    for layer in layers:
+        if row and len(row[-1]) == 1 and folds(context, row[-1][0], layer, rank if len(row) == 1 else 0):
+            row[-1] = (row[-1][0], layer)
+        else:
+            row.append((layer,))
+    return row
 
 
 def lower_by_layer(context: Context, layer: Layer, *before: Lowered) -> Lowered:
@@ -289,8 +303,17 @@ _NORMED = tuple(
 )
 """Convolutions with batch norm and ReLU between them, the longer rows first."""
 
+_BLOCKS = tuple(
+    (*lead, DepthwiseConv2D, activation, Conv2D, *added)
+    for activation in ACTIVATIONS
+    for lead in ((Conv2D, activation), ())
+    for added in ((Add,), ())
+)
+"""Inverted residual blocks in use, the longer rows first."""
+
 PATTERNS: tuple[tuple[tuple[type[Layer], ...], Lower], ...] = (
     *((row, lower_normed_convolutions) for row in _NORMED),
+    *((row, lower_inverted_residual) for row in _BLOCKS),
     *(((Conv2D, activation, pool), lower_conv2d_pool) for activation in ACTIVATIONS for pool in POOLINGS),
     *(((Conv2D, pool), lower_conv2d_pool) for pool in POOLINGS),
     *(((conv, Add, activation), lower) for conv, lower in CONVOLUTIONS for activation in ACTIVATIONS),

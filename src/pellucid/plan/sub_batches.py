@@ -6,7 +6,7 @@ A picture's result does not depend on what else is in its batch, so the bits are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import cast
 
@@ -51,8 +51,7 @@ def lower_in_use(graph: Graph, inputs: Array, context_of: Callable[[int], Contex
     context_of: makes a context whose areas have so many bytes. Where a layer runs in Python, everything is done for
     whole batches.
     """
-    at_once = [whole(graph, len(inputs))]
-    for parts in (parts_of(graph, len(inputs)) if native.available else at_once, at_once):
+    for parts in (parts_of(graph, inputs, context_of), [whole(graph, len(inputs))]):
         lowered = _lower_parts(graph, parts, inputs, context_of(area_bytes(graph, parts)))
         if lowered is not None:
             return lowered
@@ -87,10 +86,19 @@ def _lower_parts(graph: Graph, parts: list[Part], inputs: Array, context: Contex
     return InUse(context, work, values)
 
 
-def parts_of(graph: Graph, capacity: int) -> list[Part]:
-    """How a batch of `capacity` goes through the network: nodes in order, and how many pictures of it at a time."""
+def parts_of(graph: Graph, inputs: Array, context_of: Callable[[int], Context]) -> list[Part]:
+    """How a batch goes through the network: nodes in order, and how many pictures of it at a time.
+
+    One picture is lowered to see which values are written, and which are known within one step.
+    """
+    capacity = len(inputs)
+    if not native.available or capacity == 1:
+        return [whole(graph, capacity)]
+    context = context_of(area_bytes(graph, [whole(graph, 1)]))
+    context.capacity = 1
+    written = lower(context, graph, {INPUT: inputs[:1]}).keys()
     parts: list[Part] = []
-    for numbers, num_bytes in _stretches(graph):
+    for numbers, num_bytes in _stretches(graph, written):
         runs = math.ceil(capacity / max(CACHE_BYTES // num_bytes, 1))
         pictures = math.ceil(capacity / runs) if runs > 1 else capacity
         if parts and pictures < LEAST_GAIN * parts[-1].pictures:
@@ -100,16 +108,20 @@ def parts_of(graph: Graph, capacity: int) -> list[Part]:
     return parts
 
 
-def _stretches(graph: Graph) -> Iterator[tuple[range, int]]:
-    """The network cut where what follows reads one value alone and begins with a convolution or a dense layer, before
-    which no pattern goes on; and the most bytes that a layer of each stretch reads and writes for a picture."""
+def _stretches(graph: Graph, written: Set[int]) -> Iterator[tuple[range, int]]:
+    """The network cut where what follows reads one written value alone and begins with a convolution or a dense layer;
+    and the most bytes that a step of each stretch reads and writes for a picture."""
     last = {number: found[-1] if found else number for number, found in graph.readers().items()}
-    read_later, first, most = {INPUT}, 0, 1
+    read_later, first, most, passed = {INPUT}, 0, 1, 0
     for visit in graph.walk():
-        if visit.number > first and len(read_later) == 1 and visit.layer.role in ("convolution", "dense"):
+        alone = len(read_later) == 1 and read_later <= written
+        if visit.number > first and alone and visit.layer.role in ("convolution", "dense"):
             yield range(first, visit.number), most
             first, most = visit.number, 1
-        most = max(most, 4 * sum(math.prod(shape) for shape in (*visit.input_shapes, visit.output_shape)))
+        reads = zip(graph.nodes[visit.number].inputs, visit.input_shapes, strict=True)
+        passed += sum(4 * math.prod(shape) for number, shape in reads if number in written)
+        if visit.number in written:
+            most, passed = max(most, passed + 4 * math.prod(visit.output_shape)), 0
         read_later = {number for number in (*read_later, visit.number) if last[number] > visit.number}
     yield range(first, len(graph.nodes)), most
 

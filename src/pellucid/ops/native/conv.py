@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pellucid.errors import BackendError
@@ -25,8 +26,17 @@ def conv2d_norm_runs(x: Shape, kernel: Shape, window: Convolution, *, in_front: 
     """Whether conv2d_norm and its gradient can do this, with a batch norm in front of the convolution and behind it."""
     if (in_front and x[-1] % NORM_CHANNELS) or (behind and kernel[-1] % NORM_CHANNELS):
         return False
+    return _takes("conv2d_norm", {"x": x, "kernel": kernel}, window)
+
+
+def inverted_residual_runs(x: Shape, kernel: Shape, project: Shape, window: Convolution) -> bool:
+    """Whether inverted_residual can do this."""
+    return _takes("inverted_residual", {"x": x, "kernel": kernel, "project": project}, window)
+
+
+def _takes(name: str, shapes: Mapping[str, Shape], window: Convolution) -> bool:
     try:
-        unbound(row("conv2d_norm"), {"x": x, "kernel": kernel}, window)
+        unbound(row(name), shapes, window)
     except BackendError:
         return False
     return True

@@ -44,4 +44,5 @@ def cost(step: Step, n: int | None = None) -> Cost:
         if not axes[0].isdecimal():  # a few settings
             itemsize = np.dtype(arrays[name].dtype).itemsize
             num_bytes += product(" * ".join(axes), sizes) * itemsize * op.passes.get(name, 1)
-    return Cost(product(op.flops, sizes), num_bytes)
+    terms = [op.flops] if isinstance(op.flops, str) else [op.flops[name] for name in step.arrays if name in op.flops]
+    return Cost(sum(product(term, sizes) for term in terms), num_bytes)

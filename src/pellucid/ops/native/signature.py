@@ -165,7 +165,8 @@ def letters(kernel: str, shapes: Mapping[str, Shape], options: Mapping[str, Any]
     if given:
         shape = tuple(known[axis][0] for axis in "NHWC")
         if convolution is not None:
-            filters = tuple(known[axis][0] for axis in ("KH", "KW", PER_GROUP, "O"))
+            seen = known.get(PER_GROUP, known["C"])  # without groups: channels convolved each by itself
+            filters = tuple(axis[0] for axis in (known["KH"], known["KW"], seen, known["O"]))
             shape = geometry.conv2d_shape(shape, filters, **convolution)
             known["OH"], known["OW"] = (shape[1],), (shape[2],)
         if pooling is not None:

@@ -13,6 +13,7 @@ from pellucid.ops.reference import conv as conv
 from pellucid.ops.reference import conv_norm as conv_norm
 from pellucid.ops.reference import conv_pool as conv_pool
 from pellucid.ops.reference import data as data
+from pellucid.ops.reference import inverted_residual as inverted_residual
 from pellucid.ops.reference import linear as linear
 from pellucid.ops.reference import loss as loss
 from pellucid.ops.reference import nonlinear as nonlinear
