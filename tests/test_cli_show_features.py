@@ -16,7 +16,7 @@ from PIL import Image
 
 import pellucid
 from pellucid import datasets, zoo
-from pellucid.visualise import dissect
+from pellucid.visualise import dissect, dissect_gradient, dissect_weight
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,56 @@ def test_a_number_as_data_is_what_python_says(command: Command, run_folder: Path
     np.testing.assert_allclose(told["products"], np.asarray(found.products))
     assert np.sum(told["products"]) + told["bias"] == pytest.approx(told["before"], rel=1e-5)
     assert told["computed"] == pytest.approx(told["result"], rel=1e-5, abs=1e-6)
+
+
+def test_a_gradient_as_data_is_what_python_says(command: Command, run_folder: Path, pictures: Path) -> None:
+    image = ["--image", pictures / "3.png", "--class", "7", "--layer", "conv1", "--json"]
+    status, out, _ = command("show", "arithmetic", run_folder, *image, "--at", "1,2,0", "--backward")
+    told, model = json.loads(out), pellucid.load(run_folder)
+    with Image.open(pictures / "3.png") as file:
+        pixels = np.asarray(file)
+    found = dissect_gradient(model, pixels, 7, "conv1", (1, 2, 0))
+    assert status == 0 and told["position"] == [1, 2, 0] and told["count"] == len(told["terms"]) == found.count
+    np.testing.assert_allclose([term["product"] for term in told["terms"]], found.products)
+    status, out, _ = command("show", "arithmetic", run_folder, *image, "--weight", "kernel,0,1,0,2")
+    told, weight = json.loads(out), dissect_weight(model, pixels[None], [7], "conv1", index=(0, 1, 0, 2))
+    assert status == 0 and told["computed"] == weight.computed and told["of"] == "kernel"
+    assert told["update"]["gradient"] == weight.computed and told["update"]["step"] == 1
+
+
+def test_a_gradient_is_of_the_true_class_or_else_of_the_answer(
+    command: Command, run_folder: Path, pictures: Path, tmp_path: Path
+) -> None:
+    model, first = pellucid.load(run_folder), datasets.load("digits").test
+    for words, pixels, label in (
+        ([], first.images[0], int(first.labels[0])),
+        (["--image", pictures / "3.png"], None, None),
+    ):
+        status, out, _ = command("show", "arithmetic", run_folder, *words, "--layer", "conv1", "--backward", "--json")
+        if pixels is None:
+            with Image.open(pictures / "3.png") as file:
+                pixels = np.asarray(file)
+            label = int(model.predict(pixels[None], verbose=0).argmax())
+        assert status == 0 and json.loads(out)["computed"] == dissect_gradient(model, pixels, label, "conv1").computed
+    out_file = tmp_path / "g.png"
+    assert command("show", "arithmetic", run_folder, "--weight", "bias", "--out", out_file)[0] == 0
+    with Image.open(out_file) as picture:
+        assert picture.size[0] > 400
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--class", "7"], "--class says whose loss goes back; add --backward or --weight"),
+        (["--weight", "kernel", "--at", "0,0,0"], "--weight is of a weight"),
+        (["--weight", "kernel,a"], "--weight takes a name and whole numbers"),
+        (["--backward", "--class", "eleven"], "unknown class 'eleven'"),
+        (["--backward", "--at", "0,x"], "--at takes whole numbers"),
+    ],
+)
+def test_wrong_questions_about_gradients(command: Command, run_folder: Path, words: list[str], said: str) -> None:
+    status, _, err = command("show", "arithmetic", run_folder, *words)
+    assert status == 1 and said in " ".join(err.split())
 
 
 def test_padding_under_a_pooling_is_null_in_json(command: Command, tmp_path: Path) -> None:

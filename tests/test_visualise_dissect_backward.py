@@ -16,7 +16,8 @@ from pellucid._numbers import number
 from pellucid.errors import ConfigError
 from pellucid.model.tracing import LayerTrace, trace
 from pellucid.visualise import GradientDissection, UpdateDissection, dissect_gradient, dissect_update, dissect_weight
-from pellucid.visualise.dissection.gradient import dissect_gradient_step
+from pellucid.visualise.dissection.backward import as_window, draw_gradient
+from pellucid.visualise.dissection.gradient import dissect_gradient_step, readers
 from pellucid.visualise.dissection.records import as_data
 from pellucid.visualise.dissection.values import signed
 from pellucid.visualise.dissection.weight import dissect_weight_step
@@ -313,3 +314,54 @@ def test_the_equation_names_the_largest_terms() -> None:
     assert one.equation == f"{signed(one.arriving[0])} · {signed(one.factors[0])} = {number(one.total)}"
     many = dissect_weight_step(seen["conv"], "bias")
     assert many.count > 4 and f"(the other {many.count - 4})" in many.equation
+
+
+def test_what_several_layers_read_has_the_sum_of_their_gradients() -> None:
+    first = L.Input((5, 4, 2))
+    fork = L.Conv2D(3, 3, padding="same", name="fork")(first)
+    joined = L.Add(name="add")([L.ReLU(name="relu")(fork), fork, fork])
+    model = Model(first, L.Dense(2, name="out")(L.Flatten(name="flat")(joined)), seed=1)
+    seen = trace(model, PICTURES[:, :5, :4]).back_from_class(1)
+    assert readers(seen, "fork") == [("relu", 0), ("add", 1), ("add", 2)] and readers(seen, "out") == []
+    assert readers(seen) == [("fork", 0)]
+    parts = [dissect_gradient_step(seen[name], (2, 1, 1), source=source) for name, source in readers(seen, "fork")]
+    assert sum(part.total for part in parts) == pytest.approx(float(np.asarray(seen["fork"].d_output)[0, 2, 1, 1]))
+
+
+@pytest.mark.parametrize("name", ["relu inside", "strided", "grouped", "max pooling over padding", "batch norm",
+                                  "dropout", "dense on maps", "dense", "series", "softmax", "transposed"])  # fmt: skip
+def test_gradients_have_figures_in_both_languages(name: str) -> None:
+    batch = BATCH if name not in SERIES else BATCH[:, :, :, 0]
+    step = traced(model_of(KINDS[name], batch.shape[1:]), batch, training=True)
+    found = dissect_gradient_step(step)
+    for lang in ("ko", "en"):
+        figure = draw_gradient(found, title="it", lang=lang)
+        assert step.name in figure.get_suptitle() and number(found.total) in figure.get_supxlabel()
+    if as_window(found) is None:
+        widths = [bar.get_width() for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
+        assert sum(widths) == pytest.approx(found.total) and widths[0] == found.products[0]
+    figure.draw_without_rendering()
+
+
+def test_a_convolutions_way_back_is_drawn_as_windows() -> None:
+    step = traced(model_of([L.Conv2D(6, 3, padding="same", activation="tanh")], BATCH.shape[1:]), BATCH)
+    found = dissect_gradient_step(step, (4, 3, 2))
+    window = as_window(found)
+    assert window is not None and window.rows == (3, 4, 5) and window.columns == (2, 3, 4)
+    kernel = step.layer.params["kernel"][::-1, ::-1, 2]
+    np.testing.assert_array_equal(window.kernel, kernel)
+    slopes = 1 - np.square(step.output[0, 3:6, 2:5].astype(np.float64))
+    np.testing.assert_allclose(window.patch, np.asarray(step.d_output)[0, 3:6, 2:5] * slopes, rtol=1e-6)
+    assert np.asarray(window.products).sum() == pytest.approx(found.total)
+    assert as_window(dissect_gradient_step(step, (4, 3, 2), most=5)) is None
+
+
+def test_an_update_is_written_below_its_gradient() -> None:
+    model = net()
+    model.compile("momentum", "categorical_crossentropy")
+    seen = trace(model, PICTURES, LABELS)
+    found, update = dissect_weight_step(seen["conv"]), dissect_update(seen, "conv")
+    for lang, words in (("en", "step 1 of SGD: gradient"), ("ko", "SGD의 1번째 갱신: 기울기")):
+        lines = draw_gradient(found, update=update, lang=lang).get_supxlabel().split("\n")
+        assert lines[1].startswith(words) and lines[-1].endswith(f"= {number(update.updated)}")
+        assert found.equation.split(" (")[0] in lines[0]

@@ -26,11 +26,13 @@ from pellucid.visualise.curves import accuracy_figure as accuracy_figure
 from pellucid.visualise.curves import curves_figure as curves_figure
 from pellucid.visualise.curves import held_name as held_name
 from pellucid.visualise.curves import read_log as read_log
+from pellucid.visualise.dissection.backward import draw_gradient as draw_gradient
 from pellucid.visualise.dissection.data import Dissection as Dissection
 from pellucid.visualise.dissection.data import dissect as dissect
-from pellucid.visualise.dissection.figure import dissect_figure as dissect_figure
 from pellucid.visualise.dissection.figure import draw_dissection as draw_dissection
 from pellucid.visualise.dissection.gradient import dissect_gradient as dissect_gradient
+from pellucid.visualise.dissection.show import dissect_figure as dissect_figure
+from pellucid.visualise.dissection.show import gradient_figure as gradient_figure
 from pellucid.visualise.dissection.terms import GradientDissection as GradientDissection
 from pellucid.visualise.dissection.update import UpdateDissection as UpdateDissection
 from pellucid.visualise.dissection.update import dissect_update as dissect_update

@@ -6,7 +6,7 @@ from pellucid.visualise.architecture.figure import show_architecture
 from pellucid.visualise.attribution.figure import show_attribution
 from pellucid.visualise.augmentation import show_augment
 from pellucid.visualise.curves import show_curves
-from pellucid.visualise.dissection.figure import show_arithmetic
+from pellucid.visualise.dissection.show import show_arithmetic
 from pellucid.visualise.excitation.figure import show_excite
 from pellucid.visualise.features.figure import show_features
 from pellucid.visualise.filters import show_filters

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pellucid import ops
 from pellucid._numbers import number
 from pellucid._text import clip
-from pellucid.errors import ConfigError
-from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.visualise.dissection.data import Dissection, dissect
-from pellucid.visualise.dissection.records import as_data
+from pellucid.visualise.dissection.data import Dissection
 from pellucid.visualise.drawing.figure import BLUE, INK, VERMILION, grey, new_figure, plain
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import bare, draw_bars, draw_units, draw_values, frame, scale_words
-from pellucid.visualise.registry import ImageFile, LayerName, Option, Picture, Shown, Source
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,30 +31,13 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 WINDOWS = ("convolution", "average", "sum", "max")
 
 
-def dissect_figure(
-    model: Model,
-    picture: Any,
-    layer: str | None = None,
-    position: Sequence[int] | None = None,
-    *,
-    title: str = "",
-    lang: str | None = None,
-) -> Figure:
-    """How one output number comes about: patch, kernel, products, and the sum as an equation.
-
-    Windows up to 7x7 have their numbers written in. Of many input channels, the four whose products add up to most are
-    drawn, and the sum of the others is said; of a dense layer, the twelve largest products.
-    lang: of the labels, "en" or "ko"; None for the locale's.
-    Errors: as `dissect`; ConfigError for another language.
-    """
-    trained = "" if model.trained_on else Labels(lang)(" (not trained)")
-    found = dissect(model, picture, layer, position)
-    return draw_dissection(found, title=f"{title or model.name}{trained}", lang=lang)
-
-
 def draw_dissection(what: Dissection, *, title: str = "", lang: str | None = None) -> Figure:
     """The figure of a number that is taken apart already. lang: as dissect_figure."""
-    say = Labels(lang)
+    return draw_parts(what, Labels(lang), title)
+
+
+def draw_parts(what: Dissection, say: Labels, title: str = "") -> Figure:
+    """The same with labels of one's own."""
     if what.kind in WINDOWS:
         figure = _windows(what, say)
     elif what.kind in ("dense", "distance", "softmax", "response norm"):
@@ -70,12 +49,16 @@ def draw_dissection(what: Dissection, *, title: str = "", lang: str | None = Non
         place += f", {clip(what.names[what.position[-1]], 24)!r}"
     shape = "x".join(map(str, what.output_shape))
     shape = say("{count} units", count=shape) if len(what.output_shape) == 1 else shape
-    head = f"{title}: " if title else ""
-    head += say("number ({place}) of {layer}, {shape}", place=place, layer=what.layer, shape=shape)
-    figure.suptitle(f"{head}\n{say.layer(what.detail)}", fontsize=11, color=INK)
-    lines = [line for line in (_channel_sums(what, say), what.in_words(say)) if line]
-    figure.supxlabel("\n".join(lines), fontsize=11, color=INK)
+    head = say("number ({place}) of {layer}, {shape}", place=place, layer=what.layer, shape=shape)
+    write_around(figure, title, head, say.layer(what.detail), [_channel_sums(what, say), what.in_words(say)])
     return figure
+
+
+def write_around(figure: Figure, title: str, head: str, detail: str, lines: Sequence[str]) -> None:
+    """What stands above the panels, and the lines below them."""
+    start = f"{title}: " if title else ""
+    figure.suptitle(f"{start}{head}\n{detail}", fontsize=11, color=INK)
+    figure.supxlabel("\n".join(line for line in lines if line), fontsize=11, color=INK)
 
 
 def strongest(what: Dissection, count: int = CHANNELS) -> tuple[list[int], list[float], float]:
@@ -147,7 +130,7 @@ def _cells(ax: Axes, values: Array, limit: float, signs: bool, padding: Array | 
 def _input_panel(ax: Axes, what: Dissection, channel: int, say: Labels) -> None:
     """The input's channel with the window framed."""
     values = what.input if what.input.ndim == 3 else what.input[None]
-    _map(ax, values[:, :, channel], say)
+    draw_map(ax, values[:, :, channel], say)
     if what.rows and what.columns:
         top, left = what.rows[0] - 0.5, what.columns[0] - 0.5
         frame(ax, left, top, what.columns[-1] - what.columns[0] + 1, what.rows[-1] - what.rows[0] + 1, line=2)
@@ -168,7 +151,7 @@ def _output_panel(ax: Axes, what: Dissection, say: Labels) -> None:
         ax.tick_params(labelsize=8)
         ax.locator_params(nbins=4)
     else:
-        _map(ax, output[:, :, at[2]], say)
+        draw_map(ax, output[:, :, at[2]], say)
         frame(ax, at[1] - 0.5, at[0] - 0.5, 1, 1, line=2)
     ax.set_title(say("output, channel {index}", index=at[-1]), fontsize=9, color=INK)
 
@@ -203,7 +186,7 @@ def _products_panel(ax: Axes, what: Dissection, say: Labels) -> None:
     if products.size > len(order):
         labels.append(say("the other {count}", count=f"{products.size - len(order):,}"))
         values.append(float(products.sum() - products[order].sum()))
-    _bars(ax, labels, values, [BLUE if value >= 0 else VERMILION for value in values])
+    draw_terms(ax, labels, values, [BLUE if value >= 0 else VERMILION for value in values])
     ax.set_title(
         say("the largest {shown} of {count:,} products", shown=len(order), count=products.size), fontsize=9, color=INK
     )
@@ -216,7 +199,7 @@ def _rivals_panel(ax: Axes, what: Dissection, say: Labels) -> None:
     if unit not in order:
         order[-1] = unit
     labels = [f"{_unit(what, i, say)}: e^{rivals[i]:.3g}" for i in order]
-    _bars(ax, labels, [float(rivals[i]) for i in order], [VERMILION if i == unit else BLUE for i in order])
+    draw_terms(ax, labels, [float(rivals[i]) for i in order], [VERMILION if i == unit else BLUE for i in order])
     words = (
         "before softmax: the largest {shown} of {count}" if rivals.size > len(order) else "before softmax: all {count}"
     )
@@ -228,7 +211,8 @@ def _unit(what: Dissection, index: int, say: Labels) -> str:
     return clip(what.names[index], 18) if what.names else say("unit {index}", index=index)
 
 
-def _bars(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
+def draw_terms(ax: Axes, labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> None:
+    """Bars of summands, each written out."""
     draw_bars(ax, labels, values, colours, [number(value, 3) for value in values])
     ax.axvline(0, color=INK, lw=0.8)
     ax.locator_params(axis="x", nbins=4)
@@ -271,7 +255,8 @@ def _curve(ax: Axes, what: Dissection, say: Labels) -> None:
     plain(ax)
 
 
-def _map(ax: Axes, values: Array, say: Labels) -> None:
+def draw_map(ax: Axes, values: Array, say: Labels) -> None:
+    """A map in grey with its rows and columns numbered. Shapes: values (H,W)."""
     draw_values(ax, values, say)
     ax.tick_params(labelsize=8)
     ax.locator_params(integer=True, nbins=4)
@@ -294,75 +279,6 @@ def _number(value: float, limit: float) -> str:
     if limit >= 1000 or limit < 0.01:
         return f"{value:.0e}"
     text = f"{value:.0f}" if limit >= 100 else f"{value:.1f}" if limit >= 10 else f"{value:.2f}"
+    if limit < 0.1:
+        text = f"{value:.3f}"
     return text.removeprefix("-") if float(text) == 0 else text
-
-
-EXAMPLES = """The largest number of the first convolution:
-   pellucid show arithmetic runs/simple-convnet-digits-001
-
-Row 3, column 4 of channel 7, and the same as data:
-   pellucid show arithmetic RUN --image 7.png --layer conv1 --at 3,4,7
-   pellucid show arithmetic RUN --layer conv1 --at 3,4,7 --json"""
-
-WORDS = {
-    "number ({place}) of {layer}, {shape}": "{layer}({shape})의 값 ({place})",
-    "input {index}": "입력 {index}",
-    "the other {count}": "나머지 {count}개",
-    "patch": "패치",
-    "products": "곱",
-    "sum {value}": "합 {value}",
-    "pad": "패딩",
-    "input, channel {index}": "입력, 채널 {index}",
-    "output, channel {index}": "출력, 채널 {index}",
-    "output: unit {index} of {count}": "출력: 유닛 {count}개 중 {index}번",
-    "the largest {shown} of {count:,} products": "곱 {count:,}개 중 가장 큰 {shown}개",
-    "before softmax: the largest {shown} of {count}": "소프트맥스 앞의 값: {count}개 중 가장 큰 {shown}개",
-    "before softmax: all {count}": "소프트맥스 앞의 값: {count}개 모두",
-    "in": "입력",
-    "out": "출력",
-    "the value going in and coming out": "들어가는 값과 나오는 값",
-    "passed on as it is: {result}": "그대로 전달: {result}",
-    "the largest of {count} values = {result}": "값 {count}개 중 최댓값 = {result}",
-    "sum of 1 product {total}": "곱 1개의 합 {total}",
-    "sum of {count:,} products {total}": "곱 {count:,}개의 합 {total}",
-    "+ bias {bias} = {before}": "+ 편향 {bias} = {before}",
-    "sum of e^z over {count} values": "값 {count}개의 e^z 합",
-    "{amplitude} · tanh({slope} · {value})": "{amplitude} · tanh({slope} · {value})",
-    "{values}": "{values}",
-    "{gamma} · ({value} - mean {mean}) / sqrt(variance {variance} + {epsilon}) + {beta}": (
-        "{gamma} · ({value} - 평균 {mean}) / sqrt(분산 {variance} + {epsilon}) + {beta}"
-    ),
-    "{value} / ({k} + {alpha} · sum of squares {total})^{beta}": "{value} / ({k} + {alpha} · 제곱합 {total})^{beta}",
-    "minus the sum of {count} squared distances": "제곱 거리 {count}개의 합에 음의 부호",
-}
-"""Korean by English."""
-
-
-@Picture("arithmetic", EXAMPLES, words=WORDS)
-def show_arithmetic(
-    source: Source,
-    image: ImageFile = None,
-    layer: LayerName = None,
-    at: Annotated[
-        str | None, Option("--at", "ROW,COL,CHANNEL", "Which number, or UNIT alone. Default: the largest.")
-    ] = None,
-    as_json: Annotated[bool, Option("--json", None, "Print its parts as JSON instead of drawing them.")] = False,
-) -> Shown:
-    """Show how one number of a layer comes about: the patch, the kernel, the products, the sum."""
-    position = None if at is None else _position(at)
-    model, say = source.model, source.say
-    pixels, name = source.picture(image)
-    with source.working("following the picture"):
-        found = dissect(model, pixels, layer, position)
-    if as_json:
-        return Shown(records=as_data(found))
-    trained = "" if model.trained_on else say(" (not trained)")
-    title = f"{name}, {model.name}{trained}"
-    return Shown(lambda: draw_dissection(found, title=title, lang=source.lang), "arithmetic")
-
-
-def _position(at: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in at.split(","))
-    except ValueError:
-        raise ConfigError(f"--at takes whole numbers, ROW,COL,CHANNEL or UNIT, got {at!r}") from None

@@ -15,6 +15,7 @@ import numpy as np
 from pellucid import ops
 from pellucid.errors import ConfigError
 from pellucid.layers.activation import without_activation
+from pellucid.layers.graph import INPUT
 from pellucid.model import Model
 from pellucid.model.tracing import LayerTrace, Trace, trace
 from pellucid.ops import Array
@@ -72,6 +73,18 @@ def dissect_gradient(
 def first_layer(seen: Trace) -> str:
     """The first convolution's name, or the first layer's."""
     return next((step.name for step in seen if step.layer.role == "convolution"), seen.names[0])
+
+
+def readers(seen: Trace, layer: str | None = None) -> list[tuple[str, int]]:
+    """Which layers take what a layer gives, by name, and as which of the values that they read: the gradient of its
+    numbers is the sum of theirs. layer: None for the pictures. Errors: ConfigError for an unknown layer."""
+    graph, number = seen.model.graph, INPUT if layer is None else seen.names.index(seen[layer].name)
+    return [
+        (seen.names[reader], source)
+        for reader in dict.fromkeys(graph.readers()[number])
+        for source, read in enumerate(graph.nodes[reader].inputs)
+        if read == number
+    ]
 
 
 def dissect_gradient_step(
@@ -135,6 +148,12 @@ def _linear(number: Number) -> Terms:
     there = _response(layer, {**ones, **zeros}, inputs, number.source, mark) if weights else factors
     places = np.argwhere(there != 0)
     return {"places": places, "factors": factors[tuple(places.T)], "cells": _cells(number, places)}
+
+
+def _dense(number: Number) -> Terms:
+    """Each unit by its weight; not asked of the layer, whose kernel may hold a hundred million others."""
+    weights = np.asarray(number.layer.params["kernel"][number.at[-1]], np.float64)
+    return {"places": np.array([(*number.at[:-1], unit) for unit in range(len(weights))]), "factors": weights}
 
 
 def _response(layer: Any, weights: dict[str, Array], inputs: list[Array], source: int, mark: Array) -> Array:
@@ -251,10 +270,11 @@ def _distance(number: Number) -> Terms:
 
 
 _TERMS: dict[str, Callable[[Number], Terms]] = {
-    **dict.fromkeys(("convolution", "transposed convolution", "dense", "merge"), _linear),
+    **dict.fromkeys(("convolution", "transposed convolution", "merge"), _linear),
     **dict.fromkeys(("flatten", "rearrangement", "padding", "cropping", "upsampling"), _linear),
     **dict.fromkeys(("input", "noise"), _by_itself),
     **dict.fromkeys(("batch norm", "layer norm", "group norm"), _norm),
+    "dense": _dense,
     "pooling": _pooling,
     "activation": _activation,
     "dropout": _dropout,
