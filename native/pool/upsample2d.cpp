@@ -28,24 +28,13 @@ struct Plan {
     Between *rows, *columns;
 };
 
-template <typename A>
-Plan plan_of(const A& a, Memory& memory) {
+Plan plan_of(const Upsample2d& a, Memory& memory) {
     return {memory.take<Between>(a.OH), memory.take<Between>(a.OW)};
 }
 
-template <typename A>
-void fill(const A& a, const Plan& p) {
+void fill(const Upsample2d& a, const Plan& p) {
     for (int64_t i = 0; i < a.OH; ++i) p.rows[i] = between(i, a.SH, a.H, a.INTERPOLATION);
     for (int64_t i = 0; i < a.OW; ++i) p.columns[i] = between(i, a.SW, a.W, a.INTERPOLATION);
-}
-
-// The outputs that may read pixel i: [begin, end).
-struct Readers {
-    int64_t begin, end;
-};
-PELLUCID_INLINE Readers readers_of(int64_t i, int64_t factor, int64_t outputs, int64_t interpolation) {
-    const int64_t reach = interpolation == kNearest ? 0 : factor;
-    return {at_least(i * factor - reach, 0), at_most((i + 1) * factor + reach, outputs)};
 }
 
 void upsample_row(const Upsample2d& a, const Plan& p, int64_t task) {
@@ -78,38 +67,62 @@ void run_upsample2d(const Upsample2d& a, const Plan& p) {
     parallel_for(a.N * a.OH, double(a.N * a.OH * a.OW * a.C), [&](int64_t task) { upsample_row(a, p, task); });
 }
 
-void gather_row(const Upsample2dBackward& a, const Plan& p, int64_t task) {
-    const int64_t n = task / a.H, y = task % a.H;
-    const Readers rows = readers_of(y, a.SH, a.OH, a.INTERPOLATION);
+// An output that reads a pixel, and how much of it.
+struct Reader {
+    int64_t at;
+    float weight;
+};
+
+// Of both axes, for every row and column of dx, in order; behind the last one a weight of 0.
+struct BackwardPlan {
+    Reader *rows, *columns;
+};
+constexpr int64_t readers_room(int64_t factor) { return 2 * factor + 1; }
+
+BackwardPlan backward_plan_of(const Upsample2dBackward& a, Memory& memory) {
+    return {memory.take<Reader>(a.H * readers_room(a.SH)), memory.take<Reader>(a.W * readers_room(a.SW))};
+}
+
+void fill_readers(Reader* readers, int64_t size, int64_t factor, int64_t interpolation) {
+    const int64_t reach = interpolation == kNearest ? 0 : factor;
+    for (int64_t i = 0; i < size; ++i, readers += readers_room(factor)) {
+        Reader* next = readers;
+        for (int64_t o = at_least(i * factor - reach, 0); o < at_most((i + 1) * factor + reach, size * factor); ++o) {
+            const float weight = between(o, factor, size, interpolation).weight_of(i);
+            if (weight != 0.0f) *next++ = {o, weight};
+        }
+        *next = {0, 0.0f};
+    }
+}
+
+void gather_row(const Upsample2dBackward& a, const BackwardPlan& p, int64_t task) {
+    const Reader* const rows = p.rows + task % a.H * readers_room(a.SH);
+    const float* const dy = a.dy + task / a.H * a.OH * a.OW * a.C;
     float* dx = a.dx + task * a.W * a.C;
     for (int64_t x = 0; x < a.W; ++x, dx += a.C) {
-        const Readers columns = readers_of(x, a.SW, a.OW, a.INTERPOLATION);
+        const Reader* const columns = p.columns + x * readers_room(a.SW);
         for (int64_t c0 = 0; c0 < a.C; c0 += V) {
             const int64_t c = vector_start(c0, a.C), lanes = at_most(a.C - c, V);
             vf sum = vf{};
-            for (int64_t oy = rows.begin; oy < rows.end; ++oy) {
-                const float row = p.rows[oy].weight_of(y);
-                if (row == 0.0f) continue;
-                for (int64_t ox = columns.begin; ox < columns.end; ++ox) {
-                    const float weight = row * p.columns[ox].weight_of(x);
-                    if (weight == 0.0f) continue;
-                    sum += load_lanes(a.dy + ((n * a.OH + oy) * a.OW + ox) * a.C + c, lanes) * weight;
-                }
-            }
+            for (const Reader* row = rows; row->weight != 0.0f; ++row)
+                for (const Reader* column = columns; column->weight != 0.0f; ++column)
+                    sum += load_lanes(dy + (row->at * a.OW + column->at) * a.C + c, lanes) *
+                           (row->weight * column->weight);
             store_lanes(dx + c, sum, lanes);
         }
     }
 }
 
-void run_upsample2d_backward(const Upsample2dBackward& a, const Plan& p) {
-    fill(a, p);
+void run_upsample2d_backward(const Upsample2dBackward& a, const BackwardPlan& p) {
+    fill_readers(p.rows, a.H, a.SH, a.INTERPOLATION);
+    fill_readers(p.columns, a.W, a.SW, a.INTERPOLATION);
     const double work = double(a.N * a.OH * a.OW * a.C) * (a.INTERPOLATION == kNearest ? 1 : 4);
     parallel_for(a.N * a.H, work, [&](int64_t task) { gather_row(a, p, task); });
 }
 
 }  // namespace
 
-const Kernel kernels::upsample2d = kernel<plan_of<Upsample2d>, run_upsample2d>();
-const Kernel kernels::upsample2d_backward = kernel<plan_of<Upsample2dBackward>, run_upsample2d_backward>();
+const Kernel kernels::upsample2d = kernel<plan_of, run_upsample2d>();
+const Kernel kernels::upsample2d_backward = kernel<backward_plan_of, run_upsample2d_backward>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE
