@@ -86,6 +86,21 @@ def test_what_a_run_has_decided_cannot_be_said_again(
     assert status == 1 and words in err and err.count("\n") == 1 and err.startswith("pellucid: "), err
 
 
+def test_what_was_interrupted_while_it_was_judged(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("pellucid.runs.run.report", interrupted)
+        status, _, err = command("train", "--epochs", 1, *SMALL, "--out", run)
+    assert status == 130 and f"interrupted after all epochs; --resume {run} draws and judges" in err
+    status, out, _ = command("train", "--resume", run, "--quiet")
+    assert status == 0 and "test accuracy" in out
+
+
 def test_what_is_no_run_is_said(command: Command, run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for place, words in (

@@ -14,6 +14,8 @@ from pellucid.errors import ConfigError, shown
 
 
 class _Maker(type):
+    _signature: inspect.Signature
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         given = cls._without_defaults(kwargs)
         try:
@@ -43,7 +45,9 @@ class _Maker(type):
 
     @property
     def __signature__(cls) -> inspect.Signature:  # or `help` would show the one above
-        return inspect.Signature(_parameters(cls.__mro__))
+        if "_signature" not in vars(cls):  # a file of a hundred layers asks a hundred times
+            cls._signature = inspect.Signature(_parameters(cls.__mro__))
+        return cls._signature
 
 
 def _parameters(classes: Sequence[type]) -> list[inspect.Parameter]:

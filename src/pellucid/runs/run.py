@@ -239,6 +239,10 @@ def go(
             first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
         )
     if not console.stopped:
-        draw(folder, console)
-        report(folder, dataset, history, config, console)
+        try:
+            draw(folder, console)
+            report(folder, dataset, history, config, console)
+        except KeyboardInterrupt:
+            console.note(f'interrupted after all epochs; resume_run("{folder}") draws and judges')
+            raise
     return Run(folder, network, history, dataset, config)
