@@ -307,7 +307,7 @@ def _kernel(layer: Layer, kernel: Array | None, channel: int) -> Seen:
         shown, about = _shown(filters[:, :, min(channel, depth - 1)], MAX_MAPS, MAP_PIXELS)
     else:
         depth, flat = 1, kernel.reshape(kernel.shape[0], -1)
-        shown, about = _shown(flat[:, :, None], 1, 2 * MAP_PIXELS)
+        shown, about = _shown(flat.T[:, :, None], 1, 4 * MAP_PIXELS)  # a row a unit
     return Seen({"depth": depth}, (Part(shown, about),))
 
 

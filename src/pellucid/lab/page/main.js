@@ -1,2 +1,76 @@
-// The page begins here; it is filled module by module.
-export {};
+// The page begins here: the store, the connection, and the features, each in a module of its own.
+//
+// A feature is a module with `mount(lab)`. It may give `views(state)`, the views that it wants to be watched now, and
+// `frame(head)`, which hears each frame of these. Another one (lessons, a filter bench, an editor, a drawing board) is a
+// module, a line in FEATURES, a section in index.html, and its words.
+
+import * as arithmetic from "./arithmetic.js";
+import * as confusion from "./confusion.js";
+import { connect } from "./connection.js";
+import * as controls from "./controls.js";
+import * as curves from "./curves.js";
+import { find, setText } from "./dom.js";
+import * as maps from "./maps.js";
+import * as network from "./network.js";
+import * as predictions from "./predictions.js";
+import * as preferences from "./preferences.js";
+import { createStore } from "./store.js";
+import { speak, whole, word } from "./words.js";
+
+const FEATURES = [preferences, controls, curves, network, maps, arithmetic, predictions, confusion];
+
+const store = createStore({
+  theme: "auto",
+  lang: "",
+  layer: "",
+  show: "maps",
+  picture: 0,
+  channel: 0,
+  position: [],
+  status: "connecting",
+  hello: null,
+  training: null,
+});
+
+const connection = connect({ hear, frame, status: (status) => store.set({ status }) });
+const lab = { store, connection, owner: () => store.state.hello?.role === "owner" };
+let mounted = [];
+
+function hear(message) {
+  if (message.type === "hello") begin(message);
+  else if (message.type === "state") store.set({ training: message });
+  else if (message.type === "error") setText(find("said"), message.text);
+}
+
+function begin(hello) {
+  const { state } = store;
+  const names = hello.network.layers.map(({ name }) => name);
+  const changes = { hello, lang: state.lang || hello.lang };
+  if (!names.includes(state.layer)) changes.layer = names[0];
+  changes.picture = Math.min(state.picture, Math.max(hello.network.pictures - 1, 0));
+  speak(changes.lang);
+  store.set(changes);
+  if (!mounted.length) {
+    mounted = FEATURES.map((feature) => feature.mount(lab) ?? {});
+    store.on(["lang", "hello"], subject);
+    store.on(["layer", "show", "picture", "channel", "hello"], watch);
+    document.addEventListener("visibilitychange", watch);
+  }
+}
+
+/** What all features want to see; nothing while nobody looks. */
+function watch() {
+  const wanted = document.hidden ? [] : mounted.flatMap((feature) => feature.views?.(store.state) ?? []);
+  connection.watch(wanted.filter(({ view }) => store.state.hello.network.views.includes(view)));
+}
+
+function frame(head) {
+  for (const feature of mounted) feature.frame?.(head);
+}
+
+function subject({ lang, hello }) {
+  speak(lang);
+  const { name, data, parameters } = hello.network;
+  setText(find("subject"), word("subject", { model: name, data, count: whole(parameters) }));
+  document.title = `${name} · Pellucid lab`;
+}

@@ -1,0 +1,87 @@
+// The WebSocket: what is watched, asked and commanded. See protocol.py for the messages.
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 8000;
+
+export function connect({ hear, frame, status }) {
+  let socket = null;
+  let pause = FIRST_PAUSE_MS;
+  let watched = "[]";
+  let number = 0;
+  const waiting = new Map();
+
+  function open() {
+    status("connecting");
+    const address = new URL("socket", location.href);
+    address.protocol = "ws:";
+    address.hash = "";
+    socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      pause = FIRST_PAUSE_MS;
+      status("connected");
+      say({ type: "watch", views: JSON.parse(watched) });
+    };
+    socket.onmessage = ({ data }) => (typeof data === "string" ? text(JSON.parse(data)) : frame(readFrame(data)));
+    socket.onclose = () => {
+      status("lost");
+      for (const { fail } of waiting.values()) fail(new Error("connection lost"));
+      waiting.clear();
+      setTimeout(open, pause);
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    };
+  }
+
+  function text(message) {
+    if (message.type === "answer") {
+      waiting.get(message.id)?.done(message.of);
+      waiting.delete(message.id);
+    } else if (message.type === "error" && waiting.size) {
+      // errors come in the order of what was sent, and an ask is answered before the next message is read
+      const [id, { fail }] = waiting.entries().next().value;
+      waiting.delete(id);
+      fail(new Error(message.text));
+    } else {
+      hear(message);
+    }
+  }
+
+  function say(message) {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  }
+
+  open();
+  return {
+    /** From now on these views, and no others. */
+    watch(views) {
+      const text = JSON.stringify(views);
+      if (text === watched) return;
+      watched = text;
+      say({ type: "watch", views });
+    },
+    /** One view, once: a promise of its data. */
+    ask(view) {
+      return new Promise((done, fail) => {
+        if (socket?.readyState !== WebSocket.OPEN) return fail(new Error("not connected"));
+        number += 1;
+        waiting.set(number, { done, fail });
+        say({ type: "ask", id: number, ...view });
+      });
+    },
+    command(what, name, value) {
+      say(name === undefined ? { type: "command", do: what } : { type: "command", do: what, name, value });
+    },
+  };
+}
+
+/** The head of a binary message, each of its parts with the numbers it holds. */
+export function readFrame(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  for (const part of head.parts) {
+    const count = part.shape.reduce((product, size) => product * size, 1);
+    const kind = part.dtype === "float32" ? Float32Array : Uint8Array;
+    part.values = new kind(buffer, 4 + length + part.offset, count);
+  }
+  return head;
+}

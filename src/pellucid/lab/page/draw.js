@@ -1,0 +1,111 @@
+// Drawing on canvases: sharp at any resolution, in the theme's colours, once a frame at most.
+
+const waiting = new Set();
+
+/** Call `paint` at the next frame of the screen, once, however often this is asked for. */
+export function soon(paint) {
+  if (!waiting.size) requestAnimationFrame(flush);
+  waiting.add(paint);
+}
+
+function flush() {
+  const now = [...waiting];
+  waiting.clear();
+  for (const paint of now) paint();
+}
+
+/** The canvas's context in CSS pixels, cleared, for a size in CSS pixels. */
+export function prepared(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(w / width, 0, 0, h / height, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.imageSmoothingEnabled = false;
+  return context;
+}
+
+/** A colour of the theme, by the name of its CSS variable. */
+export function colour(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return colours.get(name);
+}
+
+const colours = new Map();
+const tables = new Map();
+
+/** Another theme: all colours are read anew. */
+export function forgetColours() {
+  colours.clear();
+  tables.clear();
+}
+
+/** 256 colours for the values of maps: from nothing to much, or of both signs around the middle. */
+function table(signed) {
+  const key = signed ? "signed" : "plain";
+  if (!tables.has(key)) {
+    const names = signed ? ["minus", "minus-half", "zero", "plus-half", "plus"] : ["none", "little", "much", "most"];
+    const stops = names.map((name) => parse(colour(`map-${name}`)));
+    const made = new Uint32Array(256);
+    for (let value = 0; value < 256; value += 1) {
+      const place = (value / 255) * (stops.length - 1);
+      const left = Math.min(Math.floor(place), stops.length - 2);
+      const [r, g, b] = stops[left].map((from, i) => Math.round(from + (stops[left + 1][i] - from) * (place - left)));
+      made[value] = (255 << 24) | (b << 16) | (g << 8) | r;
+    }
+    tables.set(key, made);
+  }
+  return tables.get(key);
+}
+
+function parse(hex) {
+  const number = Number.parseInt(hex.slice(1), 16);
+  return [number >> 16, (number >> 8) & 255, number & 255];
+}
+
+const scratch = document.createElement("canvas");
+
+/** One map of a part (C, H, W), or a picture (H, W) or (H, W, 3), drawn into a rectangle. */
+export function drawMap(context, part, channel, x, y, width, height) {
+  const picture = part.size === undefined;
+  const [h, w] = picture ? part.shape : part.shape.slice(1);
+  const image = new ImageData(w, h);
+  const pixels = new Uint32Array(image.data.buffer);
+  const { values } = part;
+  if (picture && part.shape.length === 3) {
+    for (let i = 0; i < pixels.length; i += 1) {
+      pixels[i] = (255 << 24) | (values[3 * i + 2] << 16) | (values[3 * i + 1] << 8) | values[3 * i];
+    }
+  } else if (picture) {
+    for (let i = 0; i < pixels.length; i += 1) pixels[i] = (255 << 24) | (values[i] * 0x010101);
+  } else {
+    const colours = table(part.signed);
+    const start = channel * h * w;
+    for (let i = 0; i < pixels.length; i += 1) pixels[i] = colours[values[start + i]];
+  }
+  if (scratch.width < w) scratch.width = w;
+  if (scratch.height < h) scratch.height = h;
+  scratch.getContext("2d").putImageData(image, 0, 0);
+  context.drawImage(scratch, 0, 0, w, h, x, y, width, height);
+}
+
+/** The colour of a number from -1 to 1, or from 0 to 1, as in the maps. */
+export function shade(value, signed) {
+  const index = Math.round(255 * Math.min(Math.max(signed ? (value + 1) / 2 : value, 0), 1));
+  const packed = table(signed)[index];
+  return `rgb(${packed & 255} ${(packed >> 8) & 255} ${(packed >> 16) & 255})`;
+}
+
+/** Black or white, whichever is read better on that shade. */
+export function inkOn(value, signed) {
+  const index = Math.round(255 * Math.min(Math.max(signed ? (value + 1) / 2 : value, 0), 1));
+  const packed = table(signed)[index];
+  const light = 0.299 * (packed & 255) + 0.587 * ((packed >> 8) & 255) + 0.114 * ((packed >> 16) & 255);
+  return light > 140 ? "#000" : "#fff";
+}

@@ -1,0 +1,173 @@
+// The network as blocks in proportion, with live maps of one test picture; click one to look into its layer.
+
+import { fill, find, make, setText } from "./dom.js";
+import { colour, drawMap, prepared, soon } from "./draw.js";
+import { either, percent, whole, word } from "./words.js";
+
+const LARGEST = 52;
+const SMALLEST = 18;
+const [SHRUNK, GROWN] = [0.62, 2.2];
+const ROOM = 34;
+const SCORES_WIDTH = 132;
+const ACROSS = 3;
+const GAP = 4;
+const UNIT = 6;
+const UNITS_DOWN = 18;
+const SCORES = 10;
+
+export function mount({ store }) {
+  const place = find("blocks");
+  const parts = new Map();
+  let scores = null;
+  let drawn = [];
+
+  mountPicture(store);
+  store.on(["hello"], build);
+  store.on(["layer", "lang", "hello"], label);
+  store.on(["dressed"], () => soon(paint));
+  new ResizeObserver(() => soon(paint)).observe(place);
+
+  function build({ hello }) {
+    parts.clear();
+    const tallest = Math.max(...hello.network.blocks.filter(({ map }) => map).map(({ size }) => Math.max(size[0], size[1])));
+    drawn = hello.network.blocks.map((block, i) => {
+      const canvas = make("canvas", { "aria-hidden": "true" });
+      const list = i === hello.network.blocks.length - 1 && !block.map ? make("span", { className: "scores" }) : null;
+      const text = make("span", {}, make("span", { className: "name" }), make("span", { className: "shape" }), make("span", { className: "what" }));
+      const button = make("button", { type: "button", className: "block", onclick: () => choose(block) }, make("span", { className: "inside" }, list ?? canvas), text);
+      const edge = Math.sqrt(Math.max(block.size[0], block.size[1]) / tallest);
+      return { block, button, canvas, list, text, edge };
+    });
+    place.replaceChildren(...drawn.flatMap(({ button }, i) => (i ? [make("span", { className: "arrow", "aria-hidden": "true" }), button] : [button])));
+  }
+
+  function choose(block) {
+    if (block.kind === "input") find("picture-number").focus();
+    else store.set({ layer: block.layers[0], position: [], channel: 0 });
+  }
+
+  function label({ layer, hello }) {
+    for (const { block, button, text } of drawn) {
+      const [what, ...notes] = either(block.words);
+      const [name, shape, detail] = text.children;
+      setText(name, block.kind === "input" ? either(block.words)[0] : block.name);
+      setText(shape, block.shape.replaceAll("x", "×"));
+      setText(detail, block.kind === "input" ? "\u00a0" : [what, ...notes].join(" · "));
+      const chosen = block.layers.includes(layer);
+      if (block.kind !== "input") button.setAttribute("aria-pressed", String(chosen));
+      button.title = block.parameters ? word("parameters", { count: whole(block.parameters) }) : "";
+    }
+    if (hello) showScores();
+  }
+
+  function paint() {
+    if (!place.clientWidth) return;
+    const scale = scaleFor(place.clientWidth);
+    for (const entry of drawn) {
+      const part = parts.get(entry.block.name);
+      if (part && !entry.list) paintBlock(entry, part, scale);
+    }
+  }
+
+  /** How much larger than usual blocks may be drawn, so that all of them fit side by side. */
+  function scaleFor(width) {
+    const widths = drawn.map(({ block, list, edge }) => {
+      if (list) return [SCORES_WIDTH, 0];
+      if (!block.map) return [0, Math.ceil(Math.min(block.size[2], 128) / UNITS_DOWN) * UNIT];
+      const across = block.kind === "input" ? 1.75 : Math.min(ACROSS, block.size[2]);
+      return [across * GAP, across * Math.max(SMALLEST, LARGEST * edge)];
+    });
+    const [fixed, scaled] = widths.reduce(([f, s], [own, grows]) => [f + own + ROOM, s + grows], [0, 0]);
+    return Math.min(Math.max((width - fixed) / scaled, SHRUNK), GROWN);
+  }
+
+  function showScores() {
+    const last = drawn[drawn.length - 1];
+    if (!last?.list || !scores?.scores) return;
+    const { classes } = store.state.hello.network;
+    const all = scores.scores.map((share, index) => ({ share, index }));
+    const shown = all.length <= SCORES ? all : all.sort((a, b) => b.share - a.share).slice(0, SCORES);
+    const top = Math.max(...scores.scores);
+    const cells = fill(last.list, shown.length * 3, (i) => (i % 3 === 1 ? make("span", { className: "meter" }, make("span")) : make("span", { className: i % 3 ? "value" : "" })));
+    shown.forEach(({ share, index }, i) => {
+      setText(cells[3 * i], classes[index] ?? String(index));
+      const kind = share === top ? (scores.label === null ? "top" : index === scores.label ? "right" : "wrong") : "";
+      cells[3 * i + 1].className = `meter ${kind}`;
+      cells[3 * i + 1].firstChild.style.transform = `scaleX(${Math.min(Math.max(share, 0), 1)})`;
+      setText(cells[3 * i + 2], share >= 0 && share <= 1 ? percent(share, 0) : share.toFixed(1));
+    });
+  }
+
+  return {
+    views: ({ picture }) => [picture ? { view: "network", picture } : { view: "network" }],
+    frame(head) {
+      if (head.view !== "network") return;
+      for (const part of head.parts) parts.set(part.block, part);
+      scores = head.scores ? head : null;
+      soon(() => {
+        paint();
+        showScores();
+      });
+    },
+  };
+}
+
+function paintBlock({ block, canvas, edge: share }, part, grown) {
+  const edge = grown * Math.max(SMALLEST, LARGEST * share);
+  if (block.kind === "input") {
+    const [h, w] = part.shape;
+    const scale = (1.75 * grown * LARGEST) / Math.max(h, w);
+    drawMap(prepared(canvas, w * scale, h * scale), part, 0, 0, 0, w * scale, h * scale);
+    return;
+  }
+  const [count, h, w] = part.shape;
+  if (!block.map) {
+    const down = Math.min(UNITS_DOWN, count);
+    const across = Math.ceil(count / down);
+    const unit = Math.round(grown * UNIT);
+    const context = prepared(canvas, across * unit, down * unit);
+    for (let i = 0; i < count; i += 1) drawMap(context, part, i, Math.floor(i / down) * unit, (i % down) * unit, unit - 1, unit - 1);
+    return;
+  }
+  const [width, height] = [(edge * w) / Math.max(h, w), (edge * h) / Math.max(h, w)];
+  const across = Math.min(ACROSS, count);
+  const down = Math.ceil(count / across);
+  const behind = part.channels > count ? Math.min(3, Math.ceil(Math.log2(part.channels / count))) : 0;
+  const [inner, outer] = [across * (width + GAP) - GAP, down * (height + GAP) - GAP];
+  const context = prepared(canvas, inner + 5 * behind, outer + 5 * behind);
+  context.strokeStyle = colour("edge");
+  for (let sheet = behind; sheet > 0; sheet -= 1) {
+    context.strokeRect(5 * sheet + 0.5, 5 * (behind - sheet) + 0.5, inner - 1, outer - 1);
+  }
+  context.clearRect(0, 5 * behind, inner, outer);
+  for (let i = 0; i < count; i += 1) {
+    drawMap(context, part, i, (i % across) * (width + GAP), 5 * behind + Math.floor(i / across) * (height + GAP), width, height);
+  }
+}
+
+/** Which test picture goes through the network. */
+function mountPicture(store) {
+  const step = (by) => {
+    const count = store.state.hello.network.pictures;
+    store.set({ picture: (store.state.picture + by + count) % count });
+  };
+  const label = make("label", { for: "picture-number" });
+  const number = make("input", { type: "number", id: "picture-number", min: 0, step: 1 });
+  const back = make("button", { type: "button", className: "button small", textContent: "‹", onclick: () => step(-1) });
+  const on = make("button", { type: "button", className: "button small", textContent: "›", onclick: () => step(1) });
+  const truth = make("span");
+  number.addEventListener("change", () => {
+    const count = store.state.hello.network.pictures;
+    if (Number.isInteger(number.valueAsNumber)) store.set({ picture: Math.min(Math.max(number.valueAsNumber, 0), count - 1) });
+  });
+  find("picture-tools").append(label, back, number, on, truth);
+  store.on(["picture", "hello", "lang"], ({ picture, hello }) => {
+    setText(label, word("test.picture"));
+    back.setAttribute("aria-label", word("previous"));
+    on.setAttribute("aria-label", word("next"));
+    number.max = hello.network.pictures - 1;
+    if (document.activeElement !== number || number.valueAsNumber !== picture) number.value = picture;
+    const name = hello.network.classes[hello.network.labels?.[picture]];
+    setText(truth, name === undefined ? "" : word("is", { label: name }));
+  });
+}

@@ -1,0 +1,254 @@
+"""The lab's page in a real browser: it trains, shows what is computed, and can be used by everybody."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the extra lab is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from playwright import sync_api as api
+
+import pellucid
+from pellucid.lab.app import page_files
+from pellucid.lab.launch import Lab, make_lab
+from pellucid.lab.prepare import prepare
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WAIT_MS = 30_000
+MINUS = "\N{MINUS SIGN}"
+
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with api.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
+    made.start()
+    yield made
+    made.close()
+
+
+class Pages:
+    """Opens pages; whatever the console of one complains of fails the test in the end."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser, self.complaints = browser, list[str]()
+
+    def open(self, address: str, width: int = 1280, height: int = 800, **more: Any) -> Any:
+        page = self._browser.new_page(viewport={"width": width, "height": height}, **more)
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("#predictions-body .answer")
+        return page
+
+
+@pytest.fixture
+def pages(browser: Any) -> Iterator[Pages]:
+    made = Pages(browser)
+    yield made
+    for context in browser.contexts:
+        context.close()
+    assert not made.complaints
+
+
+def number_in(page: Any, selector: str) -> float:
+    return float(page.get_attribute(selector, "data-value"))
+
+
+def until(page: Any, condition: str) -> None:
+    """Wait for it; Playwright's own way would evaluate it within the page, which the page's policy forbids."""
+    end = time.monotonic() + WAIT_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(40)
+
+
+def numbers_in(page: Any, selector: str) -> list[float]:
+    found = page.eval_on_selector_all(selector, "all => all.map(each => each.dataset.value)")
+    return [float(value) for value in found if value]
+
+
+@in_browser
+def test_learns_the_digits_while_the_learning_rate_is_changed(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url)
+    page.click("#do-start")
+    until(page, "document.querySelector('[data-of=\"count.step\"] dd').textContent !== '0'")
+    page.focus("#set-learning_rate")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    until(page, "parseFloat(document.querySelector('[data-of=\"test.accuracy\"] dd').textContent) >= 95")
+    rate = pytest.approx(10**-2.8, rel=1e-2)
+    until(page, "document.querySelector('label:has(#set-learning_rate) output').textContent === '0.00158'")
+    end = time.monotonic() + WAIT_MS / 1000
+    while lab.session.snapshot["settings"]["learning_rate"] != rate and time.monotonic() < end:
+        page.wait_for_timeout(40)
+    assert lab.session.model.optimizer.learning_rate == rate
+    page.click("#do-start")
+    until(page, "document.querySelector('#do-start .text').textContent === 'Start'")
+    assert lab.session.snapshot["logs"]["val_accuracy"] >= 0.95
+    page.click("#do-restart")
+    until(page, "document.querySelector('[data-of=\"count.step\"] dd').textContent === '0'")
+
+
+@in_browser
+def test_clicked_numbers_add_up(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#picture=3")
+    seen = pellucid.trace(lab.session.model, lab.session.dataset.test.images[3:4])
+    for layer in seen.names:
+        page.select_option("#layer-name", layer)
+        until(page, f"document.querySelector('canvas.maps').getAttribute('aria-label')?.includes('{layer}')")
+        page.click("canvas.maps", position={"x": 12, "y": 9})
+        until(page, "location.hash.includes('position=')")
+        place = tuple(
+            map(int, re.findall(r"\d+", page.evaluate("location.hash").split("position=")[1].replace("%2C", ",")))
+        )
+        output = float(seen[layer].output[0][place])
+        until(page, f"document.querySelector('#arithmetic-tools').textContent.startsWith('{layer}, ')")
+        until(page, f"Math.abs(document.querySelector('[data-of=result] dd').dataset.value - {output}) < 1e-4")
+        if seen[layer].layer.role == "pooling":
+            assert max(numbers_in(page, "[data-terms=values] td")) == pytest.approx(output)
+        if "kernel" not in seen[layer].weights:
+            continue
+        products = numbers_in(page, "[data-terms=products] td, [data-terms=products] li")
+        total, bias, before = (number_in(page, f"[data-of={name}] dd") for name in ("sum", "bias", "before"))
+        assert sum(products) == pytest.approx(total, abs=1e-9)
+        assert total + bias == pytest.approx(before, abs=1e-9)
+        if layer == "conv1":  # what is written in the cells adds up too, as far as it is rounded
+            written = page.locator("[data-terms=products] td").all_text_contents()
+            assert sum(float(text.replace(MINUS, "-")) for text in written) == pytest.approx(total, abs=0.0005 * 25)
+            assert number_in(page, "[data-of=result] dd") == pytest.approx(max(before, 0))
+
+
+@in_browser
+def test_everything_is_said_in_korean(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#lang=ko")
+    assert page.evaluate("document.documentElement.lang") == "ko"
+    assert page.inner_text("#do-start") == "시작"
+    texts = page.locator("h2, label span, dt, .tab, button .text").all_inner_texts()
+    assert not [text for text in texts if re.search("[a-zA-Z]", text)]
+    page.select_option("#lang", "en")
+    until(page, "document.querySelector('#do-start .text').textContent === 'Start'")
+
+
+@in_browser
+def test_nothing_sticks_out_at_any_width(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#lang=ko")
+    for theme in ("light", "dark", "projector"):
+        page.select_option("#theme", theme)
+        until(page, f"document.documentElement.dataset.theme === '{theme}'")
+        for width in (360, 768, 3840):
+            page.set_viewport_size({"width": width, "height": 740})
+            page.wait_for_timeout(100)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, theme
+            for name in ("start", "step", "picture", "restart"):
+                box = page.locator(f"#do-{name}").bounding_box()
+                assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] >= 30
+
+
+@in_browser
+def test_by_keyboard_alone(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url, reduced_motion="reduce")
+    wanted = {
+        "theme",
+        "do-start",
+        "do-step",
+        "set-learning_rate",
+        "set-optimizer",
+        "block",
+        "tab-maps",
+        "maps",
+        "answer",
+    }
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        name, visible = page.evaluate(
+            "() => { const e = document.activeElement; return [e.id || e.classList[0], "
+            "getComputedStyle(e).outlineStyle !== 'none'] }"
+        )
+        assert visible, f"{name} does not show that it has the focus"
+        if name == "do-step":
+            page.keyboard.press("Enter")
+        wanted.discard(name)
+        if not wanted:
+            break
+    assert not wanted
+    until(page, "Number(document.querySelector('[data-of=\"count.step\"] dd').textContent) >= 1")
+    page.focus("#tab-maps")
+    page.keyboard.press("ArrowRight")
+    until(page, "location.hash.includes('show=map_gradients')")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("canvas.maps")
+    page.focus("canvas.maps")
+    for key in ("Enter", "ArrowDown", "PageDown"):
+        page.keyboard.press(key)
+    until(page, "location.hash.includes('position=5%2C4%2C1')")
+
+
+@in_browser
+def test_the_address_holds_the_state(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#layer=pool1&show=histograms&picture=7&theme=dark")
+    page.wait_for_selector(".histogram")
+    page.reload()
+    page.wait_for_selector(".histogram")
+    assert page.input_value("#picture-number") == "7" and page.input_value("#layer-name") == "pool1"
+    page.evaluate("location.hash = '#layer=affine2&picture=-5&show=%3Cb%3E&position=1,x'")
+    until(page, "document.querySelector('#layer-name').value === 'affine2'")
+    assert page.input_value("#picture-number") == "0"
+
+
+@in_browser
+def test_a_viewer_sees_and_does_not_steer(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.viewer_url)
+    assert page.locator("#buttons button:enabled, #settings-body :enabled").count() == 0
+    assert page.inner_text("#link") == "looking only"
+
+
+@in_browser
+def test_names_with_markup_stay_text(pages: Pages) -> None:
+    name = '<img src=x onerror="document.title=1">'
+    rng = np.random.default_rng(0)
+    start = prepare()
+    images = rng.integers(0, 255, (40, 8, 8, 1), np.uint8)
+    data = replace(prepare(start.model, (images, np.arange(40) % 10)).dataset, name=name)
+    start.model.class_names = tuple(f"{name}{i}" for i in range(10))
+    made = make_lab(lambda: prepare(start.model, data), port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
+    made.start()
+    try:
+        page = pages.open(made.url)
+        assert name in page.inner_text("#subject")
+        assert page.locator("img, main script").count() == 0
+        assert "Pellucid lab" in page.title()
+    finally:
+        made.close()
+
+
+def test_every_word_is_known_in_both_languages() -> None:
+    files = {name: content.decode() for name, (content, _) in page_files().items()}
+    words = dict(re.findall(r'^  "?([\w.]+)"?: \[("[^\n]*")\],$', files["words.js"], re.MULTILINE))
+    assert len(words) > 60
+    for name, texts in words.items():
+        english, korean = re.findall(r'"((?:[^"\\]|\\.)*)"', texts)
+        assert re.search("[가-힣]", korean) and not re.search("[가-힣]", english), name
+        assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", korean)), name
+    said = {name for text in files.values() for name in re.findall(r'word\("([\w.]+)"', text)}
+    said |= set(re.findall(r'data-word(?:-label)?="([\w.]+)"', files["index.html"]))
+    assert said <= set(words)
