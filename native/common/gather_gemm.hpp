@@ -47,6 +47,7 @@ struct Tile {
     bool last;        // apply the epilogue
     const Epilogue* epilogue;
     bool around = false;  // past the caches (store_around): whole vectors, rows of out aligned to them
+    const float* ahead = nullptr;  // beside a panel two vectors wide as many floats from here on are fetched into L2
 };
 
 // An activation over values just stored: of those that do not fit in the tile's registers.
@@ -94,10 +95,13 @@ __attribute__((noinline)) void tile(const Tile& t) {
     }
     const int32_t* offset = t.offset;
     const float* panel = t.panel;
+    const intptr_t ahead = t.ahead ? intptr_t(t.ahead) - intptr_t(panel) : 0;
     const float* const end = panel + t.depth * (NV * V);
 #pragma GCC unroll 4
     for (; panel != end; panel += NV * V) {
         const int64_t o = *offset++;
+        for (int v = 0; v < NV && NV == 2; ++v)
+            __builtin_prefetch(reinterpret_cast<const char*>(panel + v * V) + ahead, 0, 2);
         vf b[NV];
 #pragma GCC unroll 3
         for (int v = 0; v < NV; ++v) b[v] = load(panel + v * V);

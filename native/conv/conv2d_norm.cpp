@@ -34,31 +34,24 @@ Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
     return {pixels, size, count, at_most(shards, count), far};
 }
 
-// What the next block reads and writes, fetched into L2 while this one is multiplied, some lines before each tile.
+// What the next block reads and writes, fetched into L2 while this one is multiplied, some of it with each tile.
 struct Ahead {
     struct Range {
         const float *next, *end;
     } ranges[4];
-    int64_t count = 0, lines = 0, step = 0;
+    int64_t count = 0;
 
-    void add(const float* first, int64_t floats) {
-        ranges[count++] = {first, first + floats};
-        lines += ceil_div(floats, kLine);
-    }
-    void over(int64_t tiles) { step = ceil_div(lines, at_least(tiles, 1)); }
-    PELLUCID_INLINE void fetch() {
-        for (int64_t i = 0; i < step && count > 0; ++i) {
-            Range& range = ranges[count - 1];
-            __builtin_prefetch(range.next, 0, 2);
-            range.next += kLine;
-            if (range.next >= range.end) --count;
-        }
+    void add(const float* first, int64_t floats) { ranges[count++] = {first, first + floats}; }
+    // Where so many floats lie that are fetched next; null: nothing is.
+    PELLUCID_INLINE const float* next(int64_t floats) {
+        if (count == 0) return nullptr;
+        Range& range = ranges[count - 1];
+        const float* const from = range.next;
+        range.next += floats;
+        if (range.next >= range.end) --count;
+        return from;
     }
 };
-// Tiles of a product, about.
-constexpr int64_t tiles_of(int64_t rows, int64_t columns) {
-    return at_least(ceil_div(columns, V) / 2, 1) * ceil_div(rows, kRows2);
-}
 
 // Rows of a product: `columns` numbers each, one after another.
 template <typename T>
@@ -81,7 +74,7 @@ void multiply(int64_t m, const float** rows, float** out, int64_t depth, const i
             t.panel = packed + t.column * depth + k * panel_width(t.columns);
             multiply_panel(m, rows, out, t, [&](float* const* to, int64_t r) {
                 fetch_results(t, to, r);
-                ahead.fetch();
+                t.ahead = panel_width(t.columns) == kWide ? ahead.next(t.depth * kWide) : nullptr;
             });
         }
     }
@@ -151,7 +144,6 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Are
             const int64_t next = first + p.blocks.size, count = p.blocks.rows(block + 1);
             ahead.add(a.y + next * a.O, count * a.O);
             ahead.add(a.x + next * a.C, count * a.C);
-            ahead.over(tiles_of(rows, a.O));
         }
         multiply(rows, from, to, a.C, p.kernel.offset, p.kernel.panels, a.O, false, ahead);
         if (p.sums.shards == 0) continue;
@@ -223,7 +215,6 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
             ahead.add(a.dy + next * a.O, count * a.O);
             if (p.behind.mean) ahead.add(a.y + next * a.O, count * a.O);
             if (a.dkernel || p.sums.shards) ahead.add(a.x + next * a.C, count * a.C);
-            ahead.over((a.dkernel ? tiles_of(a.C, a.O) : 0) + (a.dx ? tiles_of(rows, a.C) : 0));
         }
         if (a.dkernel) {
             const float* read = x;
