@@ -45,6 +45,19 @@ def test_gradients_against_finite_differences(loss: Loss) -> None:
     assert result.arrays[0].tried == 18
 
 
+@pytest.mark.parametrize("loss", ALL, ids=identity)
+def test_what_a_loss_compares_makes_its_gradient(loss: Loss) -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(4, 6)).astype(np.float32)
+    targets = loss.prepare_targets(rng.integers(0, 6, 4), 6)
+    compared, (_, gradient) = loss.compared(targets, logits), loss.value_and_gradient(targets, logits)
+    if compared is None:
+        assert isinstance(loss, MeanSquaredError | MeanAbsoluteError)
+        return
+    given, wanted, counts = compared
+    np.testing.assert_allclose((given - wanted) / counts[:, None], gradient, atol=1e-7)
+
+
 def test_a_wrong_loss_gradient_is_noticed() -> None:
     def twice(targets, logits, weights=None):
         values, d = MeanSquaredError().value_and_gradient(targets, logits, weights)
