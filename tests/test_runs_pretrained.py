@@ -194,6 +194,14 @@ def test_what_does_not_go_together_is_said(
     assert not (tmp_path / "run").exists()
 
 
+def test_masks_want_another_network(stand_in: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        for part in ("images", "masks"):
+            write(tmp_path / "pixels" / part / f"{number}.png", colour=3 * (number % 2,), size=(32, 32), mode="L")
+    with pytest.raises(ConfigError, match=r"has masks, .*; take another network: unet, without these weights"):
+        pellucid.train_run(**SMALL, data=tmp_path / "pixels", out=tmp_path / "run")
+
+
 def test_the_command_says_it_in_flags(command: Command, stand_in: Path, photos: Path, tmp_path: Path) -> None:
     status, _, err = command("train", "--data", photos, "--fine-tune", "3")
     assert (status, err) == (1, "pellucid: --fine-tune 3: trains published weights on; give --pretrained too\n")

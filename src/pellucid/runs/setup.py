@@ -239,7 +239,7 @@ def build(
     if pixels != (len(network.output_shape) > 1):
         gives = "one answer a picture" if pixels else "a class for each pixel"
         holds = "masks, a class for each pixel" if pixels else "one class a picture"
-        other = MASKS_MODEL if pixels else FOLDER_MODEL
+        other = (MASKS_MODEL if pixels else FOLDER_MODEL) + ("" if source is None else ", without these weights")
         raise ConfigError(
             f"{network.name} gives {gives}, and {dataset.name} has {holds}; take another network: {other}"
         )
