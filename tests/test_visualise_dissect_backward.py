@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_visualise_dissect import LAYERS, MERGES, SERIES, merging, model_of
 
-from pellucid import Model, Sequential, losses, optimizers, schedules
+from pellucid import Model, Sequential, losses, optimizers, schedules, zoo
 from pellucid import layers as L
 from pellucid._numbers import number
 from pellucid.errors import ConfigError
@@ -99,6 +99,20 @@ def test_the_terms_of_a_weight_add_up_over_places_and_pictures(name: str, traini
             adds_up(found, float(gradients[index]))
             assert found.value == step.layer.params[parameter][index]
             assert len(found.products) == min(20, found.count) and (found.factors != 0).all()
+
+
+@pytest.mark.parametrize("name", ["lenet5-published", "simple-convnet", "resnet20"])
+def test_the_gradients_of_whole_networks_add_up(name: str) -> None:
+    model = zoo.build(name)
+    images = np.random.default_rng(1).integers(0, 256, (2, *model.input_shape), np.uint8)
+    for step in trace(model, images, [3, 1], training=True):
+        for source, dx in enumerate(step.d_input if step.layer.merges else [step.d_input]):
+            found = dissect_gradient_step(step, source=source, example=1)
+            assert abs(found.computed) == np.abs(dx[1]).max()  # the default is the largest
+            adds_up(found, float(dx[1][found.position]))
+        for parameter, gradients in step.d_weights.items():
+            weight = dissect_weight_step(step, parameter)
+            adds_up(weight, float(gradients[weight.position]))
 
 
 def net(seed: int = 1, **conv: Any) -> Sequential:
