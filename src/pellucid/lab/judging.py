@@ -33,7 +33,7 @@ class Judged:
         self.judged = np.zeros(len(test), bool)
         self.turns = 0
         """How many were taken: another number after each change."""
-        self._next, self._size = 0, 32
+        self._next, self._size = 0, LEAST
         self._moments: Array = np.full((len(test), 2), -1)
 
     def clear(self) -> None:

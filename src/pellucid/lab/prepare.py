@@ -15,7 +15,7 @@ from pellucid.datasets.dataset import Split
 from pellucid.errors import ConfigError, shown
 from pellucid.model import Model
 from pellucid.runs.folder import find_folder, find_model, read_record
-from pellucid.runs.setup import DATA, RESIZE, build, load_data, naming, settle
+from pellucid.runs.setup import DATA, RESIZE, build, load_data, naming, settle, standardized
 
 HELD_OUT = 0.2
 """The share of a pair (images, labels) that is held out to judge by."""
@@ -88,6 +88,9 @@ def _by_recipe(model: str | None, data: str | Dataset, seed: int) -> Start:
     settings, optimizer, loss, _ = settle(builder, None, None, None, {}, recipe)
     dataset = _load(data, None)
     made = build(builder, dataset, RESIZE, seed, settings, None)
+    if recipe.standardize:
+        with WorkBar() as bar:
+            made.preprocessing = standardized(made.preprocessing, dataset.train.images, bar)
     made.compile(optimizer, loss)
     none = recipe.augment == "none"
     return Start(made, dataset, recipe.batch_size, AUGMENT if none else recipe.augment, not none)

@@ -37,7 +37,9 @@ MAP_PIXELS, MAX_MAPS = 96, 256
 SMALL_PIXELS, SHOWN_ANSWERS = 48, 24
 """Of a test picture in the list of answers, and how many of these."""
 
-HISTOGRAM_PICTURES = 64
+HISTOGRAM_PICTURES, HISTOGRAM_MACS = 64, 2 * 10**9
+"""At most so many pictures, and of a large network no more than fit into so many multiply-accumulates, but two."""
+
 MAX_TRACES = 8
 """Of pictures that are kept for a moment."""
 
@@ -60,6 +62,7 @@ class Look:
         self.session, self.model, self.test = session, session.model, session.dataset.test
         self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
         self.moment = session.moment
+        self._version = self.model.version
         self._traces: dict[int, Trace] = {}
         self._batch: Trace | None = None
 
@@ -79,7 +82,7 @@ class Look:
     def trace_of(self, picture: int, *, gradients: bool = False) -> Trace:
         """A test picture's way through the network."""
         kept = self._traces.get(picture)
-        if kept is not None and (kept.what or not gradients) and self.moment == self.session.moment:
+        if kept is not None and (kept.what or not gradients) and self._version == self.model.version:
             return kept
         return self._trace(picture, gradients=gradients)
 
@@ -93,12 +96,12 @@ class Look:
         return found
 
     def _enter(self, moment: tuple[int, int]) -> None:
-        """Forget what was computed for another moment; answers too, where training has begun anew."""
-        if moment == self.moment:
+        """Forget what was computed with other weights; answers too, where training has begun anew."""
+        if moment == self.moment and self._version == self.model.version:
             return
         if moment[0] != self.moment[0] and self.judged is not None:
             self.judged.clear()
-        self.moment, self._traces, self._batch = moment, {}, None
+        self.moment, self._version, self._traces, self._batch = moment, self.model.version, {}, None
 
     def _trace(self, picture: int, *, gradients: bool) -> Trace:
         rows = slice(picture, picture + 1)
@@ -113,7 +116,8 @@ class Look:
         return kept
 
     def _trace_batch(self) -> Trace:
-        rows = slice(0, HISTOGRAM_PICTURES)
+        fitting = HISTOGRAM_MACS // max(self.model.outline().macs, 1)
+        rows = slice(0, min(max(fitting, 2), HISTOGRAM_PICTURES))
         with self.model.turns.taken():
             self._enter(self.session.moment)
             self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])
@@ -358,7 +362,8 @@ def confusion(look: Look, request: Request) -> Seen:
 def arithmetic(look: Look, request: Request) -> Seen:
     """How one number of a layer comes about: `dissect`, as plain data. Without a position, the largest number."""
     names = tuple(look.model.class_names or ()) if request.layer == look.model.layers[-1].name else ()
-    return Seen(_taken_apart(dissect_step(look.step(request), request.position or None, names)))
+    with look.model.turns.taken():  # the weights that are multiplied are those that the trace was made with
+        return Seen(_taken_apart(dissect_step(look.step(request), request.position or None, names)))
 
 
 def _taken_apart(found: Dissection) -> dict[str, Any]:

@@ -31,6 +31,7 @@ export function mount({ store }) {
 
   function paintTable(classes, rows) {
     const [caption, top, cells] = table.children;
+    table.classList.toggle("long", classes.some((name) => name.length > 3));
     setText(caption, `${word("confusion")}: ${word("rows.are")}`);
     fill(top.firstChild, classes.length + 1, (i) => (i ? make("th", { scope: "col" }) : make("td")));
     classes.forEach((name, i) => setText(top.firstChild.children[i + 1], name));

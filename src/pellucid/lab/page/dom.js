@@ -25,3 +25,16 @@ export function fill(parent, count, create) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** A class and how probable it is, over a bar of that length. */
+export function makeGuess() {
+  return make("span", { className: "guess" }, make("span", { className: "meter" }, make("span")), make("span"), make("span"));
+}
+
+export function showGuess(row, name, share, kind, text) {
+  const [meter, label, value] = row.children;
+  meter.className = `meter ${kind}`;
+  meter.firstChild.style.transform = `scaleX(${Math.min(Math.max(share, 0), 1)})`;
+  setText(label, name);
+  setText(value, text);
+}

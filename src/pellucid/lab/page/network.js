@@ -1,6 +1,6 @@
 // The network as blocks in proportion, with live maps of one test picture; click one to look into its layer.
 
-import { fill, find, make, setText } from "./dom.js";
+import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { colour, drawMap, prepared, soon } from "./draw.js";
 import { either, percent, whole, word } from "./words.js";
 
@@ -88,13 +88,11 @@ export function mount({ store }) {
     const all = scores.scores.map((share, index) => ({ share, index }));
     const shown = all.length <= SCORES ? all : all.sort((a, b) => b.share - a.share).slice(0, SCORES);
     const top = Math.max(...scores.scores);
-    const cells = fill(last.list, shown.length * 3, (i) => (i % 3 === 1 ? make("span", { className: "meter" }, make("span")) : make("span", { className: i % 3 ? "value" : "" })));
-    shown.forEach(({ share, index }, i) => {
-      setText(cells[3 * i], classes[index] ?? String(index));
-      const kind = share === top ? (scores.label === null ? "top" : index === scores.label ? "right" : "wrong") : "";
-      cells[3 * i + 1].className = `meter ${kind}`;
-      cells[3 * i + 1].firstChild.style.transform = `scaleX(${Math.min(Math.max(share, 0), 1)})`;
-      setText(cells[3 * i + 2], share >= 0 && share <= 1 ? percent(share, 0) : share.toFixed(1));
+    fill(last.list, shown.length, makeGuess).forEach((row, i) => {
+      const { share, index } = shown[i];
+      const kind = share !== top ? "" : scores.label === null ? "top" : index === scores.label ? "right" : "wrong";
+      const text = share >= 0 && share <= 1 ? percent(share, 0) : share.toFixed(1);
+      showGuess(row, classes[index] ?? String(index), share, kind, text);
     });
   }
 

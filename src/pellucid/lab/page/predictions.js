@@ -1,6 +1,6 @@
 // Test pictures with the three classes that the network holds most probable, the wrong ones first.
 
-import { fill, find, make, setText } from "./dom.js";
+import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { drawMap, prepared, soon } from "./draw.js";
 import { percent, whole, word } from "./words.js";
 
@@ -34,18 +34,15 @@ export function mount({ store }) {
         guess.hidden = !top[j];
         if (!top[j]) return;
         const [index, share] = top[j];
-        setText(guess.children[0], classes[index] ?? String(index));
-        const meter = guess.children[1];
-        meter.className = `meter ${index === label ? "right" : j === 0 ? "wrong" : ""}`;
-        meter.firstChild.style.transform = `scaleX(${share})`;
-        meter.title = percent(share);
+        const kind = index === label ? "right" : j === 0 ? "wrong" : "";
+        showGuess(guess, classes[index] ?? String(index), share, kind, j ? "" : percent(share, 0));
+        guess.title = percent(share);
       });
     });
   }
 
   function makeEntry() {
-    const guess = () => make("span", { className: "guess" }, make("span"), make("span", { className: "meter" }, make("span")));
-    const text = make("span", {}, make("span", { className: "truth" }, make("span"), make("b", { role: "img" })), guess(), guess(), guess());
+    const text = make("span", {}, make("span", { className: "truth" }, make("span"), make("b", { role: "img" })), makeGuess(), makeGuess(), makeGuess());
     const button = make("button", { type: "button" }, make("canvas", { "aria-hidden": "true" }), text);
     button.addEventListener("click", () => store.set({ picture: Number(button.dataset.picture) }));
     return make("li", {}, button);
