@@ -1,7 +1,7 @@
 // One layer: its maps, weights, their gradients, and how their numbers are spread. A pixel is picked by click or keys.
 
 import { fill, find, make, setText } from "./dom.js";
-import { colour, drawMap, prepared, shade, soon } from "./draw.js";
+import { colour, drawMaps, prepared, shade, soon } from "./draw.js";
 import { either, number, whole, word } from "./words.js";
 
 const TABS = ["maps", "map_gradients", "weights", "weight_gradients", "histograms"];
@@ -127,9 +127,7 @@ export function mount({ store }) {
     layout = arrange(count, h, w, wide, head.view);
     const { across, width, height } = layout;
     const context = prepared(canvas, across * (width + GAP) - GAP, Math.ceil(count / across) * (height + GAP) - GAP);
-    for (let i = 0; i < count; i += 1) {
-      drawMap(context, part, i, (i % across) * (width + GAP), Math.floor(i / across) * (height + GAP), width, height);
-    }
+    drawMaps(context, part, count, (i) => [(i % across) * (width + GAP), Math.floor(i / across) * (height + GAP), width, height]);
     const at = pickable() && cursor();
     if (at && at[2] < count) {
       const [x, y] = [(at[2] % across) * (width + GAP), Math.floor(at[2] / across) * (height + GAP)];

@@ -1,7 +1,7 @@
 // The network as blocks in proportion, with live maps of one test picture; click one to look into its layer.
 
 import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
-import { colour, drawMap, prepared, soon } from "./draw.js";
+import { colour, drawMaps, prepared, soon } from "./draw.js";
 import { either, percent, whole, word } from "./words.js";
 
 const LARGEST = 52;
@@ -115,7 +115,7 @@ function paintBlock({ block, canvas, edge: share }, part, grown) {
   if (block.kind === "input") {
     const [h, w] = part.shape;
     const scale = (1.75 * grown * LARGEST) / Math.max(h, w);
-    drawMap(prepared(canvas, w * scale, h * scale), part, 0, 0, 0, w * scale, h * scale);
+    drawMaps(prepared(canvas, w * scale, h * scale), part, 1, () => [0, 0, w * scale, h * scale]);
     return;
   }
   const [count, h, w] = part.shape;
@@ -124,7 +124,7 @@ function paintBlock({ block, canvas, edge: share }, part, grown) {
     const across = Math.ceil(count / down);
     const unit = Math.round(grown * UNIT);
     const context = prepared(canvas, across * unit, down * unit);
-    for (let i = 0; i < count; i += 1) drawMap(context, part, i, Math.floor(i / down) * unit, (i % down) * unit, unit - 1, unit - 1);
+    drawMaps(context, part, count, (i) => [Math.floor(i / down) * unit, (i % down) * unit, unit - 1, unit - 1]);
     return;
   }
   const [width, height] = [(edge * w) / Math.max(h, w), (edge * h) / Math.max(h, w)];
@@ -138,9 +138,7 @@ function paintBlock({ block, canvas, edge: share }, part, grown) {
     context.strokeRect(5 * sheet + 0.5, 5 * (behind - sheet) + 0.5, inner - 1, outer - 1);
   }
   context.clearRect(0, 5 * behind, inner, outer);
-  for (let i = 0; i < count; i += 1) {
-    drawMap(context, part, i, (i % across) * (width + GAP), 5 * behind + Math.floor(i / across) * (height + GAP), width, height);
-  }
+  drawMaps(context, part, count, (i) => [(i % across) * (width + GAP), 5 * behind + Math.floor(i / across) * (height + GAP), width, height]);
 }
 
 /** Which test picture goes through the network. */

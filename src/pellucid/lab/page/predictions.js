@@ -1,7 +1,7 @@
 // Test pictures with the three classes that the network holds most probable, the wrong ones first.
 
 import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
-import { drawMap, prepared, soon } from "./draw.js";
+import { drawMaps, prepared, soon } from "./draw.js";
 import { percent, whole, word } from "./words.js";
 
 const EDGE = 44;
@@ -24,8 +24,8 @@ export function mount({ store }) {
       button.dataset.picture = picture;
       const [canvas, text] = button.children;
       const [h, w] = head.parts[0].shape.slice(1);
-      const context = prepared(canvas, (EDGE * w) / Math.max(h, w), (EDGE * h) / Math.max(h, w));
-      drawMap(context, pictureOf(head.parts[0], i), 0, 0, 0, canvas.clientWidth || EDGE, canvas.clientHeight || EDGE);
+      const size = [(EDGE * w) / Math.max(h, w), (EDGE * h) / Math.max(h, w)];
+      drawMaps(prepared(canvas, ...size), pictureOf(head.parts[0], i), 1, () => [0, 0, ...size]);
       const [truth, ...guesses] = text.children;
       setText(truth.children[0], word("is", { label: classes[label] ?? label }));
       setText(truth.children[1], right ? "✓" : "✗");
