@@ -139,6 +139,24 @@ def test_clicked_numbers_add_up(pages: Pages, lab: Lab) -> None:
 
 
 @in_browser
+def test_gradients_and_weights_are_taken_apart_too(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#layer=conv1&picture=3&show=map_gradients")
+    for tab, wanted in (("map_gradients", 3), ("weights", 4)):
+        page.click(f"#tab-{tab}")
+        until(page, f"location.hash.includes('show={tab}') && !document.querySelector('canvas.maps').hidden")
+        page.click("canvas.maps", position={"x": 12, "y": 9})
+        until(page, "new URLSearchParams(location.hash.slice(1)).has('position')")
+        place = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('position')").split(",")
+        assert len(place) == wanted
+        until(page, f"document.querySelector('#arithmetic-body').innerText.includes('[{', '.join(place)}]')")
+        products = numbers_in(page, "[data-terms=gradient] li")
+        assert sum(products) == pytest.approx(number_in(page, "[data-of=gradient-sum] dd"), abs=1e-9)
+    weight, change, updated = (number_in(page, f"[data-of={name}] dd") for name in ("before-step", "change", "updated"))
+    assert weight == pytest.approx(float(lab.session.model.layers[0].params["kernel"][tuple(map(int, place))]))
+    assert weight + change == pytest.approx(updated)
+
+
+@in_browser
 def test_everything_is_said_in_korean(pages: Pages, lab: Lab) -> None:
     page = pages.open(f"{lab.url}#lang=ko")
     assert page.evaluate("document.documentElement.lang") == "ko"
@@ -243,7 +261,7 @@ def test_names_with_markup_stay_text(pages: Pages) -> None:
 
 def test_every_word_is_known_in_both_languages() -> None:
     files = {name: content.decode() for name, (content, _) in page_files().items()}
-    words = dict(re.findall(r'^  "?([\w.]+)"?: \[("[^\n]*")\],$', files["words.js"], re.MULTILINE))
+    words = dict(re.findall(r'^  "?([\w. ]+)"?: \[("[^\n]*")\],$', files["words.js"], re.MULTILINE))
     assert len(words) > 60
     for name, texts in words.items():
         english, korean = re.findall(r'"((?:[^"\\]|\\.)*)"', texts)

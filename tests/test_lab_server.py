@@ -17,10 +17,10 @@ from lab_client import Served, serving
 import pellucid
 from pellucid.errors import ConfigError
 from pellucid.lab import protocol
+from pellucid.lab.looking import VIEWS
 from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read_frame, to_frame
 from pellucid.lab.security import Role
 from pellucid.lab.session import Command
-from pellucid.lab.views import VIEWS
 from pellucid.visualise.features.data import feature_grid
 
 
@@ -89,10 +89,30 @@ def test_arithmetic_adds_up_to_the_layers_number(served: Served) -> None:
             assert found["result"] == pytest.approx(float(step.output[0][place]), rel=1e-4, abs=1e-6)
             if found.get("products"):
                 total = sum(found["products"])
-                assert total == pytest.approx(found["total"], rel=1e-9, abs=1e-9)
+                assert total == pytest.approx(found["sum"], rel=1e-9, abs=1e-9)
                 assert total + (found["bias"] or 0) == pytest.approx(found["before"], rel=1e-9, abs=1e-9)
         page.say(type="ask", id=1, view="arithmetic", layer="conv1", position=[99, 0, 0])
         assert "position" in page.until("error")["text"]
+
+
+def test_gradients_and_updates_are_those_of_the_trace(served: Served) -> None:
+    model, test = served.session.model, served.session.dataset.test
+    seen = pellucid.trace(model, test.images[2:3], test.labels[2:3])
+    with served.socket() as page:
+        for layer in ("conv1", "pool1", "affine1"):
+            arriving = seen[layer].d_output[0]
+            place = np.unravel_index(np.abs(arriving).argmax(), arriving.shape)
+            (part,) = page.ask(view="gradient", layer=layer, picture=2, position=[int(i) for i in place])["parts"]
+            assert part["sum"] == pytest.approx(float(arriving[place]), rel=1e-4)
+            assert sum(term["product"] for term in part["terms"]) + part["rest"] == pytest.approx(part["sum"])
+        assert page.ask(view="gradient", layer="affine2", picture=2) == {"parts": []}
+        for layer in ("conv1", "affine2"):
+            found = page.ask(view="update", layer=layer, picture=2)
+            at = tuple(found["gradient"]["position"])
+            assert found["gradient"]["sum"] == pytest.approx(float(seen[layer].d_weights["kernel"][at]), rel=1e-4)
+            assert found["update"]["weight"] == pytest.approx(float(seen[layer].weights["kernel"][at]))
+            assert found["update"]["lines"][-1]["value"] == found["update"]["updated"]
+        assert page.ask(view="update", layer="pool1") == {}
 
 
 def test_the_owner_steers_and_viewers_look(served: Served) -> None:

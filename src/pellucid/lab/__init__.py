@@ -1,8 +1,8 @@
 """The lab: one page where a network learns before one's eyes, and every number can be taken apart.
 
-`session` trains, in a thread of its own, through the ordinary trainer; `views` says what there is to see of it;
-`hub` brings that to whoever looks, in messages that `protocol` describes; `app` serves it, `security` says to whom,
-and `launch` starts it all. `page/` is what the browser runs: a module a feature.
+`session` trains, in a thread of its own, through the ordinary trainer; `views` and `dissections` say what there is to
+see of it, and `painter` makes that; `hub` brings it to whoever looks, in messages that `protocol` describes; `app`
+serves it, `security` says to whom, and `launch` starts it all. `page/` is what the browser runs: a module a feature.
 
     lab = pellucid.lab.show(model, (images, labels))     # in a notebook: the page itself; lab.url elsewhere
 

@@ -16,12 +16,14 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pellucid.errors import ConfigError, PellucidError
+from pellucid.lab import dissections as dissections  # its views enter the table
+from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
 from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text
 from pellucid.lab.security import Rate, Role
 from pellucid.lab.session import Command, Session
 from pellucid.lab.settings import choices
-from pellucid.lab.views import Look, check, describe
+from pellucid.lab.views import describe
 
 STALLED_S = 10.0
 MAX_VIEWERS = 250

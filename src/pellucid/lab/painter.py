@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.errors import PellucidError
+from pellucid.lab.looking import VIEWS, Look
 from pellucid.lab.protocol import Request, to_frame
-from pellucid.lab.views import VIEWS, Look
 
 FRAMES_PER_S, SLOW_PER_S = 20.0, 4.0
 """At most; the second of views that are slow to make or to read."""

@@ -1,28 +1,22 @@
-"""What a viewer may ask to see, by name: each view is a function of what there is to look at and of a request.
+"""What a viewer may watch of layers, and of many pictures.
 
 All numbers come from a traced pass, `pellucid.trace`, and from what figures draw (`visualise`); nothing is computed
-here but which of them, and how coarse. A new view is one function with its line: `@view(...)`.
+here but which of them, and how coarse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pellucid._language import LANGUAGES
-from pellucid.errors import ConfigError, expect_known
-from pellucid.lab.judging import Judged
+from pellucid.lab.looking import VIEWS, Look, Seen, view
 from pellucid.lab.protocol import Part, Request
-from pellucid.lab.session import Session
 from pellucid.layers import Layer
-from pellucid.model.tracing import LayerTrace, Trace, trace
 from pellucid.ops import Array
-from pellucid.visualise.answers import class_names, per_pixel
+from pellucid.visualise.answers import class_names
 from pellucid.visualise.architecture.data import Block, blocks_of, note_words, times
-from pellucid.visualise.dissection.data import Dissection, dissect_step
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import as_shown
 from pellucid.visualise.features.data import class_scores, feature_grid, signed
@@ -36,141 +30,6 @@ MAP_PIXELS, MAX_MAPS = 96, 256
 
 SMALL_PIXELS, SHOWN_ANSWERS = 48, 24
 """Of a test picture in the list of answers, and how many of these."""
-
-HISTOGRAM_PICTURES, HISTOGRAM_MACS = 64, 2 * 10**9
-"""At most so many pictures, and of a large network no more than fit into so many multiply-accumulates, but two."""
-
-MAX_TRACES = 8
-"""Of pictures that are kept for a moment."""
-
-MAX_TERMS = 4096
-"""Products that are sent one by one; of a larger sum the largest."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a view gives: plain data for the head of a frame, and arrays."""
-
-    data: dict[str, Any]
-    parts: tuple[Part, ...] = ()
-
-
-class Look:
-    """A session and what was computed of it for one moment; used by one thread at a time."""
-
-    def __init__(self, session: Session) -> None:
-        self.session, self.model, self.test = session, session.model, session.dataset.test
-        self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
-        self.moment = session.moment
-        self._version = self.model.version
-        self._traces: dict[int, Trace] = {}
-        self._batch: Trace | None = None
-
-    def gather(self, requests: Iterable[Request]) -> None:
-        """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
-        kinds = [(VIEWS[request.view], request) for request in requests]
-        gradients = {request.picture for kind, request in kinds if kind.gradients}
-        with self.model.turns.taken():
-            self._enter(self.session.moment)
-            for picture in {request.picture for kind, request in kinds if kind.picture}:
-                self._trace(picture, gradients=picture in gradients)
-            if any(kind.batch for kind, _ in kinds):
-                self._trace_batch()
-            if self.judged is not None and any(kind.classifies for kind, _ in kinds):
-                self.judged.turn(self.moment)
-
-    def trace_of(self, picture: int, *, gradients: bool = False) -> Trace:
-        """A test picture's way through the network."""
-        kept = self._traces.get(picture)
-        if kept is not None and (kept.what or not gradients) and self._version == self.model.version:
-            return kept
-        return self._trace(picture, gradients=gradients)
-
-    def batch(self) -> Trace:
-        """Some test pictures with the gradients of their mean loss."""
-        return self._batch or self._trace_batch()
-
-    def step(self, request: Request, *, gradients: bool = False) -> LayerTrace:
-        """What went through the layer of a request for its picture."""
-        found: LayerTrace = self.trace_of(request.picture, gradients=gradients)[request.layer]
-        return found
-
-    def _enter(self, moment: tuple[int, int]) -> None:
-        """Forget what was computed with other weights; answers too, where training has begun anew."""
-        if moment == self.moment and self._version == self.model.version:
-            return
-        if moment[0] != self.moment[0] and self.judged is not None:
-            self.judged.clear()
-        self.moment, self._version, self._traces, self._batch = moment, self.model.version, {}, None
-
-    def _trace(self, picture: int, *, gradients: bool) -> Trace:
-        rows = slice(picture, picture + 1)
-        with self.model.turns.taken():  # all layers with the weights of the same step
-            self._enter(self.session.moment)
-            if len(self._traces) >= MAX_TRACES:
-                self._traces.clear()
-            kept = self._traces.get(picture)
-            if kept is None or (gradients and not kept.what):
-                kept = trace(self.model, self.test.images[rows], self.test.labels[rows] if gradients else None)
-                self._traces[picture] = kept
-        return kept
-
-    def _trace_batch(self) -> Trace:
-        fitting = HISTOGRAM_MACS // max(self.model.outline().macs, 1)
-        rows = slice(0, min(max(fitting, 2), HISTOGRAM_PICTURES))
-        with self.model.turns.taken():
-            self._enter(self.session.moment)
-            self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])
-        return self._batch
-
-
-View = Callable[[Look, Request], Seen]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A view, what it needs, and when it may be had.
-
-    layer: it is of a layer, which the request names. picture: it reads the trace of a test picture, gradients: with
-    gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
-    second at most. once: it is asked for, not watched.
-    """
-
-    make: View
-    layer: bool = False
-    picture: bool = False
-    gradients: bool = False
-    batch: bool = False
-    classifies: bool = False
-    slow: bool = False
-    once: bool = False
-
-
-VIEWS: dict[str, Kind] = {}
-
-
-def view(**said: bool) -> Callable[[View], View]:
-    """Enter a function into VIEWS under its own name."""
-
-    def enter(make: View) -> View:
-        VIEWS[make.__name__] = Kind(make, **said)
-        return make
-
-    return enter
-
-
-def check(look: Look, request: Request, *, once: bool = False) -> Kind:
-    """The view that is asked for. Errors: ConfigError for one that there is not, or of what is not there."""
-    kind = VIEWS[expect_known("view", request.view, VIEWS)]
-    if kind.once and not once:
-        raise ConfigError(f"{request.view} is asked for, not watched")
-    if kind.classifies and look.judged is None:
-        raise ConfigError(f"{request.view}: {look.model.name} gives a class for each pixel, so none for a picture")
-    if kind.layer:
-        expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.layers])
-    if request.picture >= len(look.test):
-        raise ConfigError(f"there are {len(look.test):,} test pictures, got number {request.picture}")
-    return kind
 
 
 # What the network is
@@ -221,7 +80,7 @@ def _layer(layer: Layer, shape: tuple[int, ...]) -> dict[str, Any]:
         "detail": {lang: Labels(lang).layer(layer.detail()) for lang in LANGUAGES},
         "shape": shape,
         "parameters": layer.count_params(),
-        "weights": sorted(layer.params),
+        "kernel": None if "kernel" not in layer.params else layer.params["kernel"].shape,
     }
 
 
@@ -353,44 +212,6 @@ def predictions(look: Look, request: Request) -> Seen:
 def confusion(look: Look, request: Request) -> Seen:
     """What the test pictures judged so far were taken for."""
     return Seen({} if look.judged is None else look.judged.confusion())
-
-
-# One number
-
-
-@view(layer=True, picture=True, once=True)
-def arithmetic(look: Look, request: Request) -> Seen:
-    """How one number of a layer comes about: `dissect`, as plain data. Without a position, the largest number."""
-    names = tuple(look.model.class_names or ()) if request.layer == look.model.layers[-1].name else ()
-    with look.model.turns.taken():  # the weights that are multiplied are those that the trace was made with
-        return Seen(_taken_apart(dissect_step(look.step(request), request.position or None, names)))
-
-
-def _taken_apart(found: Dissection) -> dict[str, Any]:
-    """All of it but the layer's whole input and output. patch, kernel, products: in the order of `patch_shape`, of more
-    than MAX_TERMS the largest, whose places are in `chosen`."""
-    arrays = {"patch": found.patch, "kernel": found.kernel, "products": found.products}
-    shape = found.patch.shape
-    terms = {name: np.broadcast_to(each, shape).ravel() for name, each in arrays.items() if each is not None}
-    chosen = None
-    if found.patch.size > MAX_TERMS:
-        sizes = np.abs(np.nan_to_num(terms.get("products", terms["patch"])))
-        chosen = np.sort(np.argsort(-sizes, kind="stable")[:MAX_TERMS])
-        terms = {name: each[chosen] for name, each in terms.items()}
-    plain = (
-        "layer", "detail", "kind", "position", "output_shape", "result", "computed", "before", "total", "bias",
-        "activation", "rivals", "names", "channels", "rows", "columns", "picked", "inside",
-    )  # fmt: skip
-    return {
-        **{name: getattr(found, name) for name in plain},
-        **terms,
-        "numbers": dict(found.numbers),
-        "input_shape": found.input.shape,
-        "patch_shape": shape,
-        "terms": found.patch.size,
-        "chosen": chosen,
-        "equation": {lang: found.in_words(Labels(lang)) for lang in LANGUAGES},
-    }
 
 
 @view(once=True)

@@ -1,9 +1,13 @@
-// How one number comes about: the patch, the kernel, their products, the sum, the bias, the activation.
+// One number taken apart. Of a map: the patch, the kernel, their products, the sum, the bias, the activation; of its
+// gradient and of a weight, see backward.js.
 
+import { gradientParts, weightUpdate } from "./backward.js";
 import { fill, find, make, setText } from "./dom.js";
 import { inkOn, shade, soon } from "./draw.js";
 import { either, number, percent, whole, word } from "./words.js";
 
+/** What is asked for a number that was picked in a tab of the layer. */
+export const ASKED = { maps: "arithmetic", histograms: "arithmetic", map_gradients: "gradient", weights: "update", weight_gradients: "update" };
 const EVERY_MS = 400;
 const LONG_LIST = 24;
 const WIDEST = 11;
@@ -20,13 +24,13 @@ export function mount({ store, connection }) {
   let askedMs = -EVERY_MS;
   let timer = 0;
 
-  const request = ({ layer, picture, position }) => ({ view: "arithmetic", layer, ...(picture ? { picture } : {}), ...(position.length ? { position } : {}) });
+  const request = ({ layer, picture, position, show }) => ({ view: ASKED[show] ?? "arithmetic", layer, ...(picture ? { picture } : {}), ...(position.length ? { position } : {}) });
 
-  store.on(["layer", "picture", "position", "training", "hello"], ({ training, status }, changed) => {
+  store.on(["layer", "picture", "position", "show", "training", "hello"], ({ training, status }, changed) => {
     const what = JSON.stringify([request(store.state), training?.generation, training?.step]);
     if (what === asked || !training || status !== "connected") return;
     clearTimeout(timer);
-    const moved = changed.has("layer") || changed.has("picture") || changed.has("position");
+    const moved = changed.has("layer") || changed.has("picture") || changed.has("position") || changed.has("show");
     if (moved && !busy) ask();
     else timer = setTimeout(ask, Math.max(0, EVERY_MS - (performance.now() - askedMs)));
   });
@@ -39,7 +43,8 @@ export function mount({ store, connection }) {
     asked = JSON.stringify([request(store.state), training.generation, training.step]);
     askedMs = performance.now();
     try {
-      found = await connection.ask(request(store.state));
+      const wanted = request(store.state);
+      found = { view: wanted.view, layer: wanted.layer, ...(await connection.ask(wanted)) };
       problem = "";
     } catch (error) {
       [found, problem] = [null, error.message];
@@ -54,6 +59,12 @@ export function mount({ store, connection }) {
     setText(place, "");
     if (!found) {
       body.replaceChildren(make("p", { className: "note", textContent: problem || word("pick.hint") }));
+      return;
+    }
+    setText(find("arithmetic-title"), word(found.view));
+    if (found.view !== "arithmetic") {
+      setText(place, found.layer);
+      body.replaceChildren(...(found.view === "gradient" ? gradientParts(found) : weightUpdate(found)));
       return;
     }
     const at = found.position;
@@ -129,7 +140,7 @@ function channelStrip({ products, channels }, depth, seen, choose) {
 }
 
 /** The largest products one by one, and what the rest adds. */
-function longList({ patch, kernel, products, chosen, terms: count, total }) {
+function longList({ patch, kernel, products, chosen, terms: count, sum: total }) {
   const values = products ?? patch;
   const order = values.map((value, i) => [Math.abs(value ?? 0), i]).sort((a, b) => b[0] - a[0]).slice(0, LONG_LIST).map(([, i]) => i);
   const items = order.map((i) =>
@@ -144,7 +155,7 @@ function longList({ patch, kernel, products, chosen, terms: count, total }) {
 /** From the sum to what the layer gives. */
 function chain(found) {
   const steps = [];
-  if (found.total !== null && found.products) steps.push(["sum", found.total]);
+  if (found.sum !== null && found.products) steps.push(["sum", found.sum]);
   if (found.kind === "max") steps.push(["winner", found.before]);
   if (found.bias !== null && found.bias !== undefined) steps.push(["bias", found.bias], ["before", found.before]);
   const entries = steps.map(([name, value]) => entry(word(name), value, name));
@@ -155,7 +166,7 @@ function chain(found) {
   return make("div", {}, make("dl", { className: "chain" }, ...entries, last), own);
 }
 
-function entry(term, value, name) {
+export function entry(term, value, name) {
   const text = typeof value === "number" ? number(value, 6) : value;
   return make("div", { "data-of": name }, make("dt", { textContent: term }), make("dd", { textContent: text, "data-value": typeof value === "number" ? String(value) : "" }));
 }

@@ -5,6 +5,8 @@ import { colour, drawMaps, prepared, shade, soon } from "./draw.js";
 import { either, number, whole, word } from "./words.js";
 
 const TABS = ["maps", "map_gradients", "weights", "weight_gradients", "histograms"];
+/** Tabs of one row show the same numbers, and so keep the one that was picked. */
+const ALIKE = [["maps", "map_gradients", "histograms"], ["weights", "weight_gradients"]];
 const OF_PICTURE = new Set(["maps", "map_gradients", "weight_gradients"]);
 const GAP = 6;
 const CELLS = [132, 112, 96, 84, 72, 64, 56, 48, 40, 32, 26];
@@ -19,14 +21,14 @@ export function mount({ store }) {
   select.addEventListener("change", () => store.set({ layer: select.value, position: [], channel: 0 }));
 
   const tabs = TABS.map((name) =>
-    make("button", { type: "button", className: "tab", role: "tab", id: `tab-${name}`, "aria-controls": "layer-panel", onclick: () => store.set({ show: name }) }),
+    make("button", { type: "button", className: "tab", role: "tab", id: `tab-${name}`, "aria-controls": "layer-panel", onclick: () => turnTo(name) }),
   );
   const bar = make("div", { className: "tabs", role: "tablist" }, ...tabs);
   bar.addEventListener("keydown", ({ key }) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (!by) return;
     const at = (TABS.indexOf(store.state.show) + by + TABS.length) % TABS.length;
-    store.set({ show: TABS[at] });
+    turnTo(TABS[at]);
     tabs[at].focus();
   });
   const canvas = make("canvas", { className: "maps", tabIndex: 0, role: "application" });
@@ -39,6 +41,11 @@ export function mount({ store }) {
   const panel = make("div", { id: "layer-panel", role: "tabpanel" }, depthLabel, make("div", { className: "scroll" }, canvas), spread, legend, note);
   find("layer-body").replaceChildren(bar, panel);
   new ResizeObserver(() => soon(paint)).observe(find("layer-body"));
+
+  function turnTo(show) {
+    const alike = ALIKE.some((tabs) => tabs.includes(show) && tabs.includes(store.state.show));
+    store.set(alike ? { show } : { show, position: [] });
+  }
 
   store.on(["layer", "show", "hello", "lang"], ({ layer, show, hello }, changed) => {
     if (changed.has("layer") || changed.has("show")) head = null;
@@ -77,18 +84,26 @@ export function mount({ store }) {
 
   /** Places count in the layer's own pixels, whatever was drawn of these. */
   function pick([row, column, channel]) {
-    const { shape } = store.state.hello.network.layers.find(({ name }) => name === store.state.layer);
-    store.set({ position: shape.length === 3 ? [row, column, channel] : shape.length === 2 ? [row, channel] : [channel] });
+    const { shape, kernel } = layerNow();
+    if (isKernel()) store.set({ position: kernel.length === 2 ? [column, row] : [row, column, Number(depth.value), channel] });
+    else store.set({ position: shape.length === 3 ? [row, column, channel] : shape.length === 2 ? [row, channel] : [channel] });
   }
 
   function cursor() {
     const { position } = store.state;
+    if (isKernel()) {
+      const { kernel } = layerNow();
+      if (position.length !== kernel.length) return null;
+      return kernel.length === 2 ? [position[1], position[0], 0] : position[2] === Number(depth.value) ? [position[0], position[1], position[3]] : null;
+    }
     if (position.length === 3) return position;
     if (position.length === 2) return [position[0], 0, position[1]];
     return position.length === 1 ? [0, 0, position[0]] : null;
   }
 
-  const pickable = () => head && (head.view === "maps" || head.view === "map_gradients") && head.parts.length > 0;
+  const layerNow = () => store.state.hello.network.layers.find(({ name }) => name === store.state.layer);
+  const isKernel = () => head?.view.startsWith("weight");
+  const pickable = () => head?.parts.length > 0 && (!isKernel() || fits(layerNow().kernel, head));
   const extent = () => (head?.parts.length ? [...head.parts[0].size, head.parts[0].shape[0]] : [1, 1, 1]);
 
   function pixelAt(x, y) {
@@ -171,6 +186,12 @@ export function mount({ store }) {
       soon(paint);
     },
   };
+}
+
+/** Whether what is drawn are the weights of a kernel in its own order: dense, or a window for each filter. */
+function fits(kernel, { depth, parts: [part] }) {
+  if (kernel?.length === 2) return true;
+  return kernel?.length === 4 && kernel[2] === depth && kernel[3] === part.channels;
 }
 
 /** The largest cells with which all maps fit into the panel, or else the smallest. */

@@ -1,0 +1,150 @@
+"""What there is to look at, computed with the weights of one moment; and the table of views, which are made of that.
+
+A view is a function of a Look and of a request, entered by `@view(...)`: those of whole layers and of many pictures are
+in `views`, those of one number in `dissections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid.errors import ConfigError, expect_known
+from pellucid.lab.judging import Judged
+from pellucid.lab.protocol import Part, Request
+from pellucid.lab.session import Session
+from pellucid.model.tracing import LayerTrace, Trace, trace
+from pellucid.visualise.answers import per_pixel
+
+HISTOGRAM_PICTURES, HISTOGRAM_MACS = 64, 2 * 10**9
+"""At most so many pictures, and of a large network no more than fit into so many multiply-accumulates, but two."""
+
+MAX_TRACES = 8
+"""Of pictures that are kept for a moment."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a view gives: plain data for the head of a frame, and arrays."""
+
+    data: dict[str, Any]
+    parts: tuple[Part, ...] = ()
+
+
+class Look:
+    """A session and what was computed of it for one moment; used by one thread at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.model, self.test = session, session.model, session.dataset.test
+        self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
+        self.moment = session.moment
+        self._version = self.model.version
+        self._traces: dict[int, Trace] = {}
+        self._batch: Trace | None = None
+
+    def gather(self, requests: Iterable[Request]) -> None:
+        """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
+        kinds = [(VIEWS[request.view], request) for request in requests]
+        gradients = {request.picture for kind, request in kinds if kind.gradients}
+        with self.model.turns.taken():
+            self._enter(self.session.moment)
+            for picture in {request.picture for kind, request in kinds if kind.picture}:
+                self._trace(picture, gradients=picture in gradients)
+            if any(kind.batch for kind, _ in kinds):
+                self._trace_batch()
+            if self.judged is not None and any(kind.classifies for kind, _ in kinds):
+                self.judged.turn(self.moment)
+
+    def trace_of(self, picture: int, *, gradients: bool = False) -> Trace:
+        """A test picture's way through the network."""
+        kept = self._traces.get(picture)
+        if kept is not None and (kept.what or not gradients) and self._version == self.model.version:
+            return kept
+        return self._trace(picture, gradients=gradients)
+
+    def batch(self) -> Trace:
+        """Some test pictures with the gradients of their mean loss."""
+        return self._batch or self._trace_batch()
+
+    def step(self, request: Request, *, gradients: bool = False) -> LayerTrace:
+        """What went through the layer of a request for its picture."""
+        found: LayerTrace = self.trace_of(request.picture, gradients=gradients)[request.layer]
+        return found
+
+    def _enter(self, moment: tuple[int, int]) -> None:
+        """Forget what was computed with other weights; answers too, where training has begun anew."""
+        if moment == self.moment and self._version == self.model.version:
+            return
+        if moment[0] != self.moment[0] and self.judged is not None:
+            self.judged.clear()
+        self.moment, self._version, self._traces, self._batch = moment, self.model.version, {}, None
+
+    def _trace(self, picture: int, *, gradients: bool) -> Trace:
+        rows = slice(picture, picture + 1)
+        with self.model.turns.taken():  # all layers with the weights of the same step
+            self._enter(self.session.moment)
+            if len(self._traces) >= MAX_TRACES:
+                self._traces.clear()
+            kept = self._traces.get(picture)
+            if kept is None or (gradients and not kept.what):
+                kept = trace(self.model, self.test.images[rows], self.test.labels[rows] if gradients else None)
+                self._traces[picture] = kept
+        return kept
+
+    def _trace_batch(self) -> Trace:
+        fitting = HISTOGRAM_MACS // max(self.model.outline().macs, 1)
+        rows = slice(0, min(max(fitting, 2), HISTOGRAM_PICTURES))
+        with self.model.turns.taken():
+            self._enter(self.session.moment)
+            self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])
+        return self._batch
+
+
+View = Callable[[Look, Request], Seen]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A view, what it needs, and when it may be had.
+
+    layer: it is of a layer, which the request names. picture: it reads the trace of a test picture, gradients: with
+    gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
+    second at most. once: it is asked for, not watched.
+    """
+
+    make: View
+    layer: bool = False
+    picture: bool = False
+    gradients: bool = False
+    batch: bool = False
+    classifies: bool = False
+    slow: bool = False
+    once: bool = False
+
+
+VIEWS: dict[str, Kind] = {}
+
+
+def view(**said: bool) -> Callable[[View], View]:
+    """Enter a function into VIEWS under its own name."""
+
+    def enter(make: View) -> View:
+        VIEWS[make.__name__] = Kind(make, **said)
+        return make
+
+    return enter
+
+
+def check(look: Look, request: Request, *, once: bool = False) -> Kind:
+    """The view that is asked for. Errors: ConfigError for one that there is not, or of what is not there."""
+    kind = VIEWS[expect_known("view", request.view, VIEWS)]
+    if kind.once and not once:
+        raise ConfigError(f"{request.view} is asked for, not watched")
+    if kind.classifies and look.judged is None:
+        raise ConfigError(f"{request.view}: {look.model.name} gives a class for each pixel, so none for a picture")
+    if kind.layer:
+        expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.layers])
+    if request.picture >= len(look.test):
+        raise ConfigError(f"there are {len(look.test):,} test pictures, got number {request.picture}")
+    return kind
