@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +17,14 @@ pytest.importorskip("starlette", reason="the extra lab is not installed")
 
 from commands import Command as CommandLine
 from lab_client import Served, serving
+from websockets.typing import Origin
 
 import pellucid
+from pellucid.datasets.dataset import Dataset, Split
 from pellucid.errors import ConfigError
 from pellucid.lab import protocol
 from pellucid.lab.looking import VIEWS
+from pellucid.lab.prepare import prepare
 from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read_frame, to_frame
 from pellucid.lab.security import Role
 from pellucid.lab.session import Command
@@ -194,3 +201,40 @@ def test_a_taken_port_is_said(command: CommandLine) -> None:
         port = taken.getsockname()[1]
         status, _, err = command("lab", "--no-browser", "--port", port)
     assert status == 1 and str(port) in err
+
+
+def test_the_command_serves_and_keeps_what_was_learned(tmp_path: Path) -> None:
+    """From its address to Ctrl-C, while a page is open."""
+    from websockets.sync.client import connect
+
+    command = [sys.executable, "-m", "pellucid", "lab", "--no-browser", "--port", "0", "--out", "kept"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        origin, _, token = address.rstrip("/").rpartition("/")
+        with connect(f"{origin.replace('http', 'ws')}/{token}/socket", origin=Origin(origin)) as page:
+            page.send(json.dumps({"type": "command", "do": "step"}))
+            while json.loads(page.recv()).get("step") != 1:
+                pass
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in err
+    assert f"kept in {Path('kept', 'last.safetensors')}" in err
+    assert pellucid.load(tmp_path / "kept" / "last.safetensors").count_params() == 49_890
+
+
+def test_a_network_of_pixels_has_no_answers_for_pictures() -> None:
+    rng = np.random.default_rng(1)
+    split = Split(rng.integers(0, 255, (8, 16, 16, 3), np.uint8), rng.integers(0, 2, (8, 16, 16)).astype(np.uint8))
+    data = Dataset("masks", split, split, ("sky", "ground"), "made")
+    with serving(prepare("unet", data)) as served, served.socket() as page:
+        assert not {"predictions", "confusion"} & set(page.hello["network"]["views"])
+        head, _ = page.frame(view="network")
+        assert "problem" not in head and head["label"] is None
+        page.say(type="watch", views=[{"view": "predictions"}])
+        assert "each pixel" in page.until("error")["text"]
+        page.say(type="command", do="step")
+        assert page.until("state", step=1)["logs"]["loss"] > 0
