@@ -259,6 +259,39 @@ def test_names_with_markup_stay_text(pages: Pages) -> None:
         made.close()
 
 
+@in_browser
+def test_everything_that_can_be_used_has_a_name(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#show=histograms")
+    nameless = page.evaluate(
+        "() => [...document.querySelectorAll('button, input, select, [role=img], [tabindex=\"0\"]')].filter(e => "
+        "!e.hidden && !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim()))"
+        ".map(e => e.outerHTML)"
+    )
+    assert nameless == []
+    ids = page.evaluate("() => [...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+def luminance(colour: str) -> float:
+    """Source: WCAG 2.2, relative luminance."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize(("theme", "least"), [("light", 4.5), ("dark", 4.5), ("projector", 7.0)])
+def test_words_can_be_read_in_every_theme(theme: str, least: float) -> None:
+    style = page_files()["style.css"][0].decode()
+    colours: dict[str, str] = {}
+    for name in ("", f'[data-theme="{theme}"]'):
+        block = re.search(rf"^:root{re.escape(name)} \{{(.*?)^\}}", style, re.MULTILINE | re.DOTALL)
+        colours |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block[1])) if block else {}
+    pairs = [(ink, on) for ink in ("ink", "soft", "right", "wrong") for on in ("card", "ground")]
+    for ink, on in [*pairs, ("ink", "sunk"), ("soft", "sunk"), ("accent", "card"), ("on-accent", "accent")]:
+        light, dark = sorted((luminance(colours[ink]), luminance(colours[on])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= least, f"{ink} on {on}"
+
+
 def test_every_word_is_known_in_both_languages() -> None:
     files = {name: content.decode() for name, (content, _) in page_files().items()}
     words = dict(re.findall(r'^  "?([\w. ]+)"?: \[("[^\n]*")\],$', files["words.js"], re.MULTILINE))

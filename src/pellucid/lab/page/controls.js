@@ -115,7 +115,7 @@ function mountSettings({ store, connection, owner }) {
     const output = make("output", { for: input.id });
     const label = make("span");
     const head = make("span", { className: "head" }, label, setting.kind === "choice" || setting.kind === "number" ? null : output);
-    const field = make("label", { className: setting.kind === "check" ? "field check" : "field" }, setting.kind === "check" ? label : head, input);
+    const field = make("label", { for: input.id, className: setting.kind === "check" ? "field check" : "field" }, setting.kind === "check" ? label : head, input);
     const live = setting.kind === "log" || setting.kind === "range" || setting.kind === "power";
     let last = 0;
     let timer = 0;
