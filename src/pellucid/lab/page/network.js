@@ -38,7 +38,7 @@ export function mount({ store }) {
       const edge = Math.sqrt(Math.max(block.size[0], block.size[1]) / tallest);
       return { block, button, canvas, list, text, edge };
     });
-    place.replaceChildren(...drawn.flatMap(({ button }, i) => (i ? [make("span", { className: "arrow", "aria-hidden": "true" }), button] : [button])));
+    place.replaceChildren(...drawn.flatMap(({ block, button }, i) => (i ? [between(block), button] : [button])));
   }
 
   function choose(block) {
@@ -109,6 +109,9 @@ export function mount({ store }) {
     },
   };
 }
+
+/** An arrow from the block before, where this one reads it; where it reads another, its words say which. */
+const between = ({ apart }) => make("span", { className: apart ? "apart" : "arrow", "aria-hidden": "true" });
 
 function paintBlock({ block, canvas, edge: share }, part, grown) {
   const edge = grown * Math.max(SMALLEST, LARGEST * share);
