@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from pellucid.layers import DepthwiseConv2D, Layer
+from pellucid.layers import Layer
 from pellucid.layers.conv import BaseConv2D
 from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
@@ -19,7 +19,7 @@ def lower_inverted_residual(
     if context.training or len(added) > 1:
         return None
     convs = [layer for layer in layers if isinstance(layer, BaseConv2D)]
-    deep = next(conv for conv in convs if isinstance(conv, DepthwiseConv2D))
+    deep = convs[-2]
     activations = [activation_of(layers[layers.index(conv) + 1]) for conv in convs[:-1]]
     kernels = [context.parameter(conv, "kernel") for conv in convs]
     shape, around = before.y.shape[1:-1], [conv for conv in convs if conv is not deep]
