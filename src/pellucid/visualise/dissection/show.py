@@ -153,7 +153,7 @@ AtOption = Annotated[
     str | None, Option("--at", "ROW,COL,CHANNEL", "Which number, or UNIT alone. Default: the largest.")
 ]
 WeightOption = Annotated[
-    str | None, Option("--weight", "NAME[,INDEX]...", "Backward, of a weight of --layer, and its update: kernel,0,2,0,5.")
+    str | None, Option("--weight", "NAME[,I]...", "Backward, of a weight of --layer and its update: kernel,0,2,0,5.")
 ]
 ClassOption = Annotated[
     str | None, Option("--class", "NAME", "Backward, of the loss of this class. Default: the true one, or the answer.")
