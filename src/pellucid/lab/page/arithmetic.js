@@ -6,6 +6,8 @@ import { fill, find, make, setText } from "./dom.js";
 import { inkOn, shade, soon } from "./draw.js";
 import { either, number, percent, whole, word } from "./words.js";
 
+export const area = "train";
+
 /** What is asked for a number that was picked in a tab of the layer. */
 export const ASKED = { maps: "arithmetic", histograms: "arithmetic", map_gradients: "gradient", weights: "update", weight_gradients: "update" };
 const EVERY_MS = 400;
@@ -26,9 +28,10 @@ export function mount({ store, connection }) {
 
   const request = ({ layer, picture, position, show }) => ({ view: ASKED[show] ?? "arithmetic", layer, ...(picture ? { picture } : {}), ...(position.length ? { position } : {}) });
 
-  store.on(["layer", "picture", "position", "show", "training", "hello"], ({ training, status }, changed) => {
+  store.on(["area", "layer", "picture", "position", "show", "training", "hello"], (state, changed) => {
+    const { training, status } = state;
     const what = JSON.stringify([request(store.state), training?.generation, training?.step]);
-    if (what === asked || !training || status !== "connected") return;
+    if (what === asked || !training || status !== "connected" || state.area !== area) return;
     clearTimeout(timer);
     const moved = changed.has("layer") || changed.has("picture") || changed.has("position") || changed.has("show");
     if (moved && !busy) ask();

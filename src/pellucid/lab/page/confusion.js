@@ -4,6 +4,8 @@ import { fill, find, make, setText } from "./dom.js";
 import { colour, inkOn, prepared, shade, soon } from "./draw.js";
 import { percent, whole, word } from "./words.js";
 
+export const area = "train";
+
 const WRITTEN = 15;
 
 export function mount({ store }) {

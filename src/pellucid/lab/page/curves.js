@@ -4,6 +4,8 @@ import { find, make, setText } from "./dom.js";
 import { colour, prepared, soon } from "./draw.js";
 import { number, percent, whole, word } from "./words.js";
 
+export const area = "train";
+
 const PLOTS = [
   { name: "loss", keys: ["loss", "val_loss"], height: 118, format: (value) => number(value, 3), log: true },
   { name: "accuracy", keys: ["accuracy", "val_accuracy"], height: 118, format: (value) => percent(value), low: 0, high: 1 },

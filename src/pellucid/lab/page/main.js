@@ -1,9 +1,11 @@
 // The page begins here: the store, the connection, and the features, each in a module of its own.
 //
 // A feature is a module with `mount(lab)`. It may give `views(state)`, the views that it wants to be watched now, and
-// `frame(head)`, which hears each frame of these. Another one (lessons, a filter bench, an editor, a drawing board) is a
-// module, a line in FEATURES, a section in index.html, and its words.
+// `frame(head)`, which hears each frame of these. `area` says in which of AREAS it lives: what it wants is watched only
+// while that is shown; one without an area is there always. Another one is a module, a line in FEATURES, a section in
+// its area in index.html, and its words. An area that no feature lives in is not shown.
 
+import * as areas from "./areas.js";
 import * as arithmetic from "./arithmetic.js";
 import * as confusion from "./confusion.js";
 import { connect } from "./connection.js";
@@ -17,9 +19,11 @@ import * as preferences from "./preferences.js";
 import { createStore } from "./store.js";
 import { speak, whole, word } from "./words.js";
 
-const FEATURES = [preferences, controls, curves, network, maps, arithmetic, predictions, confusion];
+const AREAS = ["train", "draw", "network", "filters", "lessons"];
+const FEATURES = [preferences, areas, controls, curves, network, maps, arithmetic, predictions, confusion];
 
 const store = createStore({
+  area: AREAS[0],
   theme: "auto",
   lang: "",
   layer: "",
@@ -33,7 +37,12 @@ const store = createStore({
 });
 
 const connection = connect({ hear, frame, status: (status) => store.set({ status }) });
-const lab = { store, connection, owner: () => store.state.hello?.role === "owner" };
+const lab = {
+  store,
+  connection,
+  areas: AREAS.filter((name) => FEATURES.some(({ area }) => area === name)),
+  owner: () => store.state.hello?.role === "owner",
+};
 let mounted = [];
 
 function hear(message) {
@@ -51,16 +60,17 @@ function begin(hello) {
   speak(changes.lang);
   store.set(changes);
   if (!mounted.length) {
-    mounted = FEATURES.map((feature) => feature.mount(lab) ?? {});
+    mounted = FEATURES.map((feature) => ({ area: feature.area, ...feature.mount(lab) }));
     store.on(["lang", "hello"], subject);
-    store.on(["layer", "show", "picture", "channel", "hello"], watch);
+    store.on(["area", "layer", "show", "picture", "channel", "hello"], watch);
     document.addEventListener("visibilitychange", watch);
   }
 }
 
-/** What all features want to see; nothing while nobody looks. */
+/** What the features that are shown want to see; nothing while nobody looks. */
 function watch() {
-  const wanted = document.hidden ? [] : mounted.flatMap((feature) => feature.views?.(store.state) ?? []);
+  const shown = document.hidden ? [] : mounted.filter(({ area }) => !area || area === store.state.area);
+  const wanted = shown.flatMap((feature) => feature.views?.(store.state) ?? []);
   connection.watch(wanted.filter(({ view }) => store.state.hello.network.views.includes(view)));
 }
 

@@ -4,6 +4,8 @@ import { fill, find, make, setText } from "./dom.js";
 import { colour, drawMaps, prepared, shade, soon } from "./draw.js";
 import { either, number, whole, word } from "./words.js";
 
+export const area = "train";
+
 const TABS = ["maps", "map_gradients", "weights", "weight_gradients", "histograms"];
 /** Tabs of one row show the same numbers, and so keep the one that was picked. */
 const ALIKE = [["maps", "map_gradients", "histograms"], ["weights", "weight_gradients"]];

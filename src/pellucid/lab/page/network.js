@@ -4,6 +4,8 @@ import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { colour, drawMaps, prepared, soon } from "./draw.js";
 import { either, percent, whole, word } from "./words.js";
 
+export const area = "train";
+
 const LARGEST = 52;
 const SMALLEST = 18;
 const [SHRUNK, GROWN] = [0.62, 2.2];

@@ -4,6 +4,8 @@ import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { drawMaps, prepared, soon } from "./draw.js";
 import { percent, whole, word } from "./words.js";
 
+export const area = "train";
+
 const EDGE = 44;
 
 export function mount({ store }) {

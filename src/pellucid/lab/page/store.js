@@ -2,6 +2,7 @@
 
 /** What the address keeps, and how each reads back: a teacher sends the link, the class sees the same. */
 const IN_ADDRESS = {
+  area: String,
   layer: String,
   show: String,
   picture: Number,

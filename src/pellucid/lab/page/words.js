@@ -1,8 +1,14 @@
 // The page's words, in English and Korean; and numbers as people write them.
 
 const WORDS = {
-  skip: ["Skip to the network", "네트워크로 건너뛰기"],
+  skip: ["Skip to the content", "본문으로 건너뛰기"],
   lab: ["lab", "랩"],
+  areas: ["Areas of the page", "페이지의 영역"],
+  "area.train": ["Train", "학습"],
+  "area.draw": ["Draw", "그리기"],
+  "area.network": ["Network", "네트워크"],
+  "area.filters": ["Filters", "필터"],
+  "area.lessons": ["Lessons", "수업"],
   theme: ["Theme", "테마"],
   "theme.auto": ["Auto", "자동"],
   "theme.light": ["Light", "밝게"],
