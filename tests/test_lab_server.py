@@ -162,6 +162,9 @@ def test_messages_are_read() -> None:
     assert parse('{"type":"ask","id":1,"view":"arithmetic","layer":"a","position":[0,2]}') == Ask(
         1, Request("arithmetic", "a", position=(0, 2))
     )
+    asked = parse('{"type":"ask","id":1,"view":"draft","given":{"b":[1],"a":null}}')
+    assert isinstance(asked, Ask) and asked.request.details == {"a": None, "b": [1]}
+    assert asked.request == parse('{"type":"ask","id":1,"view":"draft","given":{"a":null,"b":[1]}}').request
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,7 @@ def test_messages_are_read() -> None:
         '{"type":"ask","id":-1,"view":"maps"}', '{"type":"ask","id":true,"view":"maps"}',
         '{"type":"ask","id":1,"view":"maps","picture":1e999}',
         '{"type":"ask","id":1,"view":"maps","position":[1,2,3,4,5]}',
+        '{"type":"ask","id":1,"view":"maps","given":1e999}',
         '{"type":"ask","id":NaN,"view":"maps"}', "[" * 9000, f'{{"type":"watch","views":[{",".join(["{}"] * 99)}]}}',
         "x" * (protocol.MAX_MESSAGE + 1),
     ],

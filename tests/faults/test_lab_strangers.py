@@ -22,6 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 from pellucid.lab.app import page_files
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
+from pellucid.lab.protocol import MAX_MESSAGE
 from pellucid.lab.security import BURST, Access, Rate, Role
 
 
@@ -189,7 +190,7 @@ def closes(made: socket.socket, code: int | None = None) -> bool:
         b"\xff" * 64,  # reserved bits and an opcode that there is not
         framed(b"\xff\xfe{"),  # no UTF-8
         b"\x81\xff" + struct.pack(">Q", 2**62) + bytes(4),  # 4 EiB to come
-        b"\x81\xfe" + struct.pack(">H", 40_000) + bytes(4) + b"x" * 40_000,  # larger than any message
+        b"\x81\xff" + struct.pack(">Q", MAX_MESSAGE + 1) + bytes(4) + b"x" * (MAX_MESSAGE + 1),
         b"\x01\x05hello",  # not masked
         framed(b"x" * 125, opcode=9)[:1] + b"\xfe\x00\x7f" + bytes(4) + b"x" * 127,  # a ping that is too long
     ],

@@ -7,6 +7,8 @@ From the page, JSON texts of at most MAX_MESSAGE bytes:
     {"type": "watch", "views": [{"view": NAME, ...}, ...]}     from now on these, at most MAX_VIEWS, and no others
     {"type": "ask", "id": N, "view": NAME, ...}                once
 
+A view is named with what it is of: "layer", "picture", "channel", "position", and "given", JSON that some views take.
+
 From the server, JSON texts: "hello" once (the network, choices, words), "state" whenever that has changed, "answer" to
 an ask with its id, "error" with a sentence. What is watched comes as binary messages:
 
@@ -30,7 +32,7 @@ from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.lab.session import Command
 from pellucid.ops import Array
 
-MAX_MESSAGE = 16 * 1024
+MAX_MESSAGE = 64 * 1024
 MAX_VIEWS = 16
 MAX_NAME = 200
 MAX_INDEX = 10**9
@@ -41,7 +43,7 @@ DTYPES = ("uint8", "float32")
 class Request:
     """A view by name, and of what: a layer, a test picture, a channel, a place in a layer's output.
 
-    Two viewers who ask for the same have equal requests.
+    given: what else a view takes, as JSON. Two viewers who ask for the same have equal requests.
     """
 
     view: str
@@ -49,11 +51,18 @@ class Request:
     picture: int = 0
     channel: int = 0
     position: tuple[int, ...] = ()
+    given: str = ""
+
+    @property
+    def details(self) -> Any:
+        """What was given beside the names and numbers; None for nothing."""
+        return json.loads(self.given) if self.given else None
 
     def to_json(self) -> dict[str, Any]:
         """As it was asked for, without what was not said."""
-        given = {"layer": self.layer, "picture": self.picture, "channel": self.channel, "position": list(self.position)}
-        return {"view": self.view, **{name: value for name, value in given.items() if value}}
+        said = {"layer": self.layer, "picture": self.picture, "channel": self.channel, "position": list(self.position)}
+        said["given"] = self.details
+        return {"view": self.view, **{name: value for name, value in said.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,7 @@ def _request(fields: dict[str, Any]) -> Request:
         _index(fields.pop("picture", 0), "picture"),
         _index(fields.pop("channel", 0), "channel"),
         tuple(_index(place, "position") for place in position),
+        _json(fields.pop("given", None)),
     )
     _nothing_left(fields, "a view")
     return made
@@ -154,6 +164,14 @@ def _index(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_INDEX:
         raise ConfigError(f"{name} must be a whole number of at least 0, got {shown(value)}")
     return value
+
+
+def _json(value: Any) -> str:
+    """The value as text, the same for equal ones; "" for nothing. Errors: ConfigError for numbers beyond JSON's."""
+    try:
+        return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError):
+        raise ConfigError("given holds what is no JSON") from None
 
 
 def _no_number(name: str) -> None:
