@@ -119,7 +119,7 @@ def test_tokens_differ_and_are_long() -> None:
     assert access.tokens[Role.OWNER] != access.tokens[Role.VIEWER]
     assert all(len(token) >= 24 for token in access.tokens.values())
     assert access.role_of(access.tokens[Role.VIEWER]) is Role.VIEWER and access.role_of("") is None
-    assert access.allows(f"192.168.0.9:{PORT}", f"http://192.168.0.9:{PORT}", socket=True)
+    assert access.allows(f"192.168.0.9:{PORT}", f"http://192.168.0.9:{PORT}", named=True)
     assert not access.allows(f"192.168.0.8:{PORT}", None) and not access.allows(None, None)
 
 

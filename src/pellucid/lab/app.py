@@ -1,23 +1,33 @@
-"""The server: the page's files and one WebSocket, behind tokens."""
+"""The server: the page's files, one WebSocket, and a place to which picture files are sent; all behind tokens.
+
+A picture file is the body of a POST to "picture". The answer is JSON: {"picture": its number, "swapped": whether black
+and white seem to be swapped}, or with a status from 400 on {"problem": a sentence}.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from pellucid.errors import PellucidError
 from pellucid.lab.hub import Hub
+from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.security import Access
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-INDEX = "index.html"
+INDEX, PICTURE = "index.html", "picture"
+
+MAX_SENDING, SENDING_S = 4, 30.0
+"""Picture files that may be on their way at once, and the seconds that each may take."""
 
 
 def page_files() -> dict[str, tuple[bytes, str]]:
@@ -45,6 +55,22 @@ def make_app(hub: Hub, access: Access) -> ASGIApp:
         if role is not None:
             await hub.serve(connection, role)
 
+    sending = asyncio.Semaphore(MAX_SENDING)
+
+    async def picture(request: Request) -> Response:
+        if sending.locked():
+            return _problem(503, "too many pictures are sent at once; try again")
+        async with sending:
+            try:
+                async with asyncio.timeout(SENDING_S):
+                    content = await request.body()
+                number, swapped = await hub.add_picture(content)
+            except TimeoutError:
+                return _problem(408, f"the picture did not arrive within {SENDING_S:.0f} seconds")
+            except PellucidError as error:
+                return _problem(400, str(error))
+        return JSONResponse({"picture": number, "swapped": swapped})
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         hub.begin()
@@ -53,14 +79,20 @@ def make_app(hub: Hub, access: Access) -> ASGIApp:
 
     routes = [
         WebSocketRoute("/{token}/socket", socket),
+        Route(f"/{{token}}/{PICTURE}", picture, methods=["POST"]),
         Route("/{token}/", file, methods=["GET"]),
         Route("/{token}/{name}", file, methods=["GET"]),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), access)
 
 
+def _problem(status: int, text: str) -> Response:
+    return JSONResponse({"problem": text}, status, headers={"Connection": "close"})
+
+
 class Guard:
-    """Stands before every route: who may not come in gets 403, whatever was asked for; nobody may send a body."""
+    """Stands before every route: who may not come in gets 403, whatever was asked for; nobody may send a body, but a
+    picture of a known size from the page itself."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
@@ -90,10 +122,13 @@ class Guard:
             said[name] = values[0].decode("latin-1") if values else None
         token = scope["path"].split("/")[1]
         known = self._access.role_of(token) is not None
-        if not known or not self._access.allows(said[b"host"], said[b"origin"], socket=socket):
+        sends = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == f"/{token}/{PICTURE}"
+        if not known or not self._access.allows(said[b"host"], said[b"origin"], named=socket or sends):
             return PlainTextResponse("forbidden: open the address that pellucid lab printed, with its token", 403)
         if socket:
             return None
+        if sends:
+            return _size_refusal(headers)
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("only GET", 405, headers={"Allow": "GET", "Connection": "close"})
         if b"transfer-encoding" in headers or headers.get(b"content-length", [b"0"]) != [b"0"]:
@@ -109,3 +144,13 @@ class Guard:
             await send(message)
 
         return sending  # type: ignore[return-value]
+
+
+def _size_refusal(headers: dict[bytes, list[bytes]]) -> Response | None:
+    """What keeps a body from being read: it is too large, or does not say how large it is."""
+    said = headers.get(b"content-length", [])
+    if b"transfer-encoding" in headers or len(said) != 1 or not said[0].isdigit():
+        return _problem(411, "say how large the picture is")
+    if len(said[0]) > 12 or int(said[0]) > MAX_FILE:
+        return _problem(413, f"a picture file may have {MAX_FILE // 2**20} MB; make it smaller")
+    return None

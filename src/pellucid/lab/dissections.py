@@ -44,12 +44,22 @@ def gradient(look: Look, request: Request) -> Seen:
 
     Of the loss of the picture. Without a position, the largest.
     """
+    return _arriving(look, request, request.layer)
+
+
+@view(picture=True, gradients=True, once=True)
+def picture_gradient(look: Look, request: Request) -> Seen:
+    """The same of one number of the picture itself."""
+    return _arriving(look, request, None)
+
+
+def _arriving(look: Look, request: Request, layer: str | None) -> Seen:
     with look.model.turns.taken():
-        seen = look.trace_of(request.picture, gradients=True)
+        seen = look.trace_of(request, gradients=True)
         at = request.position or None
         found = [
             dissect_gradient_step(seen[name], at, source=source, most=GRADIENT_TERMS)
-            for name, source in readers(seen, request.layer)
+            for name, source in readers(seen, layer)
         ]
         return Seen({"parts": [_in_languages(each) for each in found]})
 
@@ -61,7 +71,7 @@ def update(look: Look, request: Request) -> Seen:
     Of the loss of the picture. Without a position, the weight with the largest gradient.
     """
     with look.model.turns.taken():
-        seen = look.trace_of(request.picture, gradients=True)
+        seen = look.trace_of(request, gradients=True)
         step = seen[request.layer]
         if KERNEL not in step.weights:
             return Seen({})

@@ -16,7 +16,8 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pellucid.errors import ConfigError, PellucidError
-from pellucid.lab import dissections as dissections  # its views enter the table
+from pellucid.lab import dissections as dissections  # its views enter the table, and those of the next
+from pellucid.lab import probing as probing
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
 from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text
@@ -153,6 +154,13 @@ class Hub:
                         viewer.put(request, self._painter.latest[request])
             case Ask():
                 await viewer.send(await self._in_turn(self._answer, message))
+
+    async def add_picture(self, content: bytes) -> tuple[int, bool]:
+        """Keep a picture file to be looked at: its number, and whether black and white seem to be swapped.
+
+        Errors: as `NumberedPictures.add_file`.
+        """
+        return await asyncio.to_thread(self._look.pictures.add_file, content)
 
     def _want(self) -> None:
         wanted = dict.fromkeys(request for viewer in self.viewers for request in viewer.requests)

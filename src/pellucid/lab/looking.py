@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from pellucid.errors import ConfigError, expect_known
+from pellucid.lab.board import Board
+from pellucid.lab.change import Change
 from pellucid.lab.judging import Judged
+from pellucid.lab.pictures import NumberedPictures
 from pellucid.lab.protocol import Part, Request
 from pellucid.lab.session import Session
 from pellucid.model.tracing import LayerTrace, Trace, trace
+from pellucid.ops import Array
 from pellucid.visualise.answers import per_pixel
 
 HISTOGRAM_PICTURES, HISTOGRAM_MACS = 64, 2 * 10**9
@@ -37,31 +44,41 @@ class Look:
 
     def __init__(self, session: Session) -> None:
         self.session, self.model, self.test = session, session.model, session.dataset.test
+        self.pictures = NumberedPictures(self.model, session.dataset)
         self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
         self.moment = session.moment
         self._version = self.model.version
-        self._traces: dict[int, Trace] = {}
+        self._traces: dict[tuple[int, Change], Trace] = {}
         self._batch: Trace | None = None
 
     def gather(self, requests: Iterable[Request]) -> None:
         """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
         kinds = [(VIEWS[request.view], request) for request in requests]
-        gradients = {request.picture for kind, request in kinds if kind.gradients}
+        gradients = {request.looked for kind, request in kinds if kind.gradients}
         with self.model.turns.taken():
             self._enter(self.session.moment)
-            for picture in {request.picture for kind, request in kinds if kind.picture}:
-                self._trace(picture, gradients=picture in gradients)
+            for looked in {request.looked for kind, request in kinds if kind.picture}:
+                self._trace(looked, gradients=looked in gradients)
             if any(kind.batch for kind, _ in kinds):
                 self._trace_batch()
             if self.judged is not None and any(kind.classifies for kind, _ in kinds):
                 self.judged.turn(self.moment)
 
-    def trace_of(self, picture: int, *, gradients: bool = False) -> Trace:
-        """A test picture's way through the network."""
-        kept = self._traces.get(picture)
+    @cached_property
+    def board(self) -> Board | None:
+        """What is drawn by hand becomes; None where the network takes no pictures in grey or colours."""
+        return Board.of(self.pictures) if self.pictures.rule is not None else None
+
+    def image(self, request: Request) -> Array:
+        """The picture that a request looks at, as it was changed. Shapes: (H,W,C)."""
+        return request.change.of_picture(self.pictures.get(request.picture).image, self.pictures.ends)
+
+    def trace_of(self, request: Request, *, gradients: bool = False) -> Trace:
+        """The way of the picture of a request through the network."""
+        kept = self._traces.get(request.looked)
         if kept is not None and (kept.what or not gradients) and self._version == self.model.version:
             return kept
-        return self._trace(picture, gradients=gradients)
+        return self._trace(request.looked, gradients=gradients)
 
     def batch(self) -> Trace:
         """Some test pictures with the gradients of their mean loss."""
@@ -69,7 +86,7 @@ class Look:
 
     def step(self, request: Request, *, gradients: bool = False) -> LayerTrace:
         """What went through the layer of a request for its picture."""
-        found: LayerTrace = self.trace_of(request.picture, gradients=gradients)[request.layer]
+        found: LayerTrace = self.trace_of(request, gradients=gradients)[request.layer]
         return found
 
     def _enter(self, moment: tuple[int, int]) -> None:
@@ -80,16 +97,21 @@ class Look:
             self.judged.clear()
         self.moment, self._version, self._traces, self._batch = moment, self.model.version, {}, None
 
-    def _trace(self, picture: int, *, gradients: bool) -> Trace:
-        rows = slice(picture, picture + 1)
+    def _trace(self, looked: tuple[int, Change], *, gradients: bool) -> Trace:
+        """Gradients are of the loss; of a picture whose class is not known, of that of the network's own answer."""
         with self.model.turns.taken():  # all layers with the weights of the same step
             self._enter(self.session.moment)
             if len(self._traces) >= MAX_TRACES:
                 self._traces.clear()
-            kept = self._traces.get(picture)
+            kept = self._traces.get(looked)
             if kept is None or (gradients and not kept.what):
-                kept = trace(self.model, self.test.images[rows], self.test.labels[rows] if gradients else None)
-                self._traces[picture] = kept
+                known, (_, change) = self.pictures.get(looked[0]), looked
+                image = change.of_picture(known.image, self.pictures.ends)[None]
+                label = known.label
+                if gradients and label is None:
+                    label = answer_of(kept or trace(self.model, image))
+                kept = trace(self.model, image, label if gradients else None)
+                self._traces[looked] = kept
         return kept
 
     def _trace_batch(self) -> Trace:
@@ -101,6 +123,15 @@ class Look:
         return self._batch
 
 
+def answer_of(seen: Trace) -> Array:
+    """The class that the network holds most probable: of each picture, or of each pixel. Shapes: (N, ...)."""
+    outputs = seen.outputs
+    if outputs.shape[-1] == 1:
+        found: Array = (seen.scores[..., 0] > 0).astype(np.int64)
+        return found
+    return np.asarray(outputs.argmax(axis=-1))
+
+
 View = Callable[[Look, Request], Seen]
 
 
@@ -108,7 +139,7 @@ View = Callable[[Look, Request], Seen]
 class Kind:
     """A view, what it needs, and when it may be had.
 
-    layer: it is of a layer, which the request names. picture: it reads the trace of a test picture, gradients: with
+    layer: it is of a layer, which the request names. picture: it reads the trace of one picture, gradients: with
     gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
     second at most. once: it is asked for, not watched.
     """
@@ -145,6 +176,6 @@ def check(look: Look, request: Request, *, once: bool = False) -> Kind:
         raise ConfigError(f"{request.view}: {look.model.name} gives a class for each pixel, so none for a picture")
     if kind.layer:
         expect_known(f"layer of {look.model.name}", request.layer, [layer.name for layer in look.model.layers])
-    if request.picture >= len(look.test):
-        raise ConfigError(f"there are {len(look.test):,} test pictures, got number {request.picture}")
+    if kind.picture:
+        look.pictures.get(request.picture)
     return kind

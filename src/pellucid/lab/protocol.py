@@ -7,7 +7,8 @@ From the page, JSON texts of at most MAX_MESSAGE bytes:
     {"type": "watch", "views": [{"view": NAME, ...}, ...]}     from now on these, at most MAX_VIEWS, and no others
     {"type": "ask", "id": N, "view": NAME, ...}                once
 
-A view is named with what it is of: "layer", "picture", "channel", "position", and "given", JSON that some views take.
+A view is named with what it is of: "layer", "picture", "change" (of the picture, see `change`), "channel", "position",
+and "given", JSON that some views take. A picture file is no message: it is the body of a POST to "picture", see `app`.
 
 From the server, JSON texts: "hello" once (the network, choices, words), "state" whenever that has changed, "answer" to
 an ask with its id, "error" with a sentence. What is watched comes as binary messages:
@@ -29,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import ConfigError, expect_known, shown
+from pellucid.lab.change import NONE, Change
 from pellucid.lab.session import Command
 from pellucid.ops import Array
 
@@ -41,9 +43,10 @@ DTYPES = ("uint8", "float32")
 
 @dataclass(frozen=True)
 class Request:
-    """A view by name, and of what: a layer, a test picture, a channel, a place in a layer's output.
+    """A view by name, and of what: a layer, a picture and its change, a channel, a place in a layer's output.
 
-    given: what else a view takes, as JSON. Two viewers who ask for the same have equal requests.
+    picture: of a test picture or of one's own, see `NumberedPictures`. given: what else a view takes, as JSON. Two
+    viewers who ask for the same have equal requests.
     """
 
     view: str
@@ -52,6 +55,7 @@ class Request:
     channel: int = 0
     position: tuple[int, ...] = ()
     given: str = ""
+    change: Change = NONE
 
     @property
     def details(self) -> Any:
@@ -61,8 +65,13 @@ class Request:
     def to_json(self) -> dict[str, Any]:
         """As it was asked for, without what was not said."""
         said = {"layer": self.layer, "picture": self.picture, "channel": self.channel, "position": list(self.position)}
-        said["given"] = self.details
+        said |= {"given": self.details, "change": self.change.to_json()}
         return {"view": self.view, **{name: value for name, value in said.items() if value}}
+
+    @property
+    def looked(self) -> tuple[int, Change]:
+        """Which picture is looked at, and how it was changed."""
+        return self.picture, self.change
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ def _request(fields: dict[str, Any]) -> Request:
         _index(fields.pop("channel", 0), "channel"),
         tuple(_index(place, "position") for place in position),
         _json(fields.pop("given", None)),
+        Change.of(fields.pop("change", {})),
     )
     _nothing_left(fields, "a view")
     return made

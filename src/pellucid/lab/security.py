@@ -53,15 +53,15 @@ class Access:
         fits = [(role, hmac.compare_digest(given, known.encode())) for role, known in self.tokens.items()]
         return next((role for role, same in fits if same), None)
 
-    def allows(self, host: str | None, origin: str | None, *, socket: bool = False) -> bool:
+    def allows(self, host: str | None, origin: str | None, *, named: bool = False) -> bool:
         """Whether a request with these headers comes from this server's own page, or from no page.
 
-        socket: a WebSocket must say where it comes from.
+        named: it must say where it comes from, as a WebSocket and whoever sends a file.
         """
         if host is None or not self._is_own(host):
             return False
         if origin is None:
-            return not socket
+            return not named
         scheme, _, rest = origin.partition("://")
         return scheme == "http" and self._is_own(rest)
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from pellucid._language import LANGUAGES
+from pellucid.lab.change import grid_of
 from pellucid.lab.looking import VIEWS, Look, Seen, view
 from pellucid.lab.protocol import Part, Request
 from pellucid.layers import Layer
+from pellucid.model.tracing import Trace
 from pellucid.ops import Array
 from pellucid.visualise.answers import class_names
 from pellucid.visualise.architecture.data import Block, blocks_of, note_words, times
@@ -48,6 +50,7 @@ def describe(look: Look) -> dict[str, Any]:
         "blocks": [_block(block) for block in blocks_of(model)],
         "layers": [_layer(layer, shape) for layer, shape in layers.values()],
         "pictures": len(look.test),
+        "board": None if look.board is None else {"light": look.board.light, "cells": grid_of(model.input_shape)},
         "labels": None if look.judged is None else look.test.labels[:1000].tolist(),
         "views": [name for name, kind in VIEWS.items() if look.judged is not None or not kind.classifies],
     }
@@ -87,7 +90,7 @@ def _layer(layer: Layer, shape: tuple[int, ...]) -> dict[str, Any]:
 # Maps
 
 
-def _shown(values: Array, most: int, pixels: int) -> tuple[Array, dict[str, Any]]:
+def shade_maps(values: Array, most: int, pixels: int) -> tuple[Array, dict[str, Any]]:
     """Maps (H,W,C), or a row of numbers, as figures scale them to 0..255, and what the page has to know of that.
 
     Shapes: (C', H', W') uint8: the first channels, every `every`-th pixel; a row of numbers is 1 x 1 x units.
@@ -105,28 +108,35 @@ def _shown(values: Array, most: int, pixels: int) -> tuple[Array, dict[str, Any]
     return np.rint(255 * np.nan_to_num(cells)).astype(np.uint8), about
 
 
-def _small(picture: Array, pixels: int) -> Array:
+def small(picture: Array, pixels: int) -> Array:
     """A picture as figures draw it. Shapes: (H, W) or (H, W, 3) uint8."""
     every = max(1, -(-max(picture.shape[:2]) // pixels))
-    shown: Array = np.rint(255 * as_shown(np.asarray(picture)[::every, ::every])).astype(np.uint8)
-    return shown
+    levels: Array = np.rint(255 * as_shown(np.asarray(picture)[::every, ::every])).astype(np.uint8)
+    return levels
 
 
 @view(picture=True)
 def network(look: Look, request: Request) -> Seen:
-    """A few maps of each block, for one test picture; the picture itself first."""
-    seen = look.trace_of(request.picture)
-    picture = look.test.images[request.picture : request.picture + 1][0]
-    parts = [Part(_small(picture, 2 * MAP_PIXELS), {"block": "input"})]
+    """A few maps of each block, for one picture; the picture itself first."""
+    seen = look.trace_of(request)
+    parts = [Part(small(look.image(request), 2 * MAP_PIXELS), {"block": "input"})]
     for block in blocks_of(look.model)[1:]:
-        shown = next((name for name in reversed(block.layers) if seen[name].layer.role != "flatten"), block.name)
+        shown = shown_layer(block, seen)
         most = THUMB_MAPS if block.is_map else THUMB_UNITS
-        values, about = _shown(seen[shown].output[0], most, THUMB_PIXELS)
+        values, about = shade_maps(seen[shown].output[0], most, THUMB_PIXELS)
         parts.append(Part(values, {"block": block.name, "layer": shown, **about}))
-    scores = class_scores(seen)
-    truth = look.test.labels[request.picture]
-    label = int(truth) if np.ndim(truth) == 0 else None
-    return Seen({"scores": None if scores is None else scores, "label": label}, tuple(parts))
+    return Seen({"scores": class_scores(seen), "label": label_of(look, request)}, tuple(parts))
+
+
+def shown_layer(block: Block, seen: Trace) -> str:
+    """The layer whose numbers stand for a block: the last one in it that keeps their shape."""
+    return next((name for name in reversed(block.layers) if seen[name].layer.role != "flatten"), block.name)
+
+
+def label_of(look: Look, request: Request) -> int | None:
+    """What the picture of a request is, where that is known and a class."""
+    label = look.pictures.get(request.picture).label
+    return int(label[0]) if label is not None and label.ndim == 1 else None
 
 
 @view(layer=True, picture=True)
@@ -157,8 +167,8 @@ def weight_gradients(look: Look, request: Request) -> Seen:
 
 
 def _maps(values: Array) -> Seen:
-    shown, about = _shown(values, MAX_MAPS, MAP_PIXELS)
-    return Seen({}, (Part(shown, about),))
+    levels, about = shade_maps(values, MAX_MAPS, MAP_PIXELS)
+    return Seen({}, (Part(levels, about),))
 
 
 def _kernel(layer: Layer, kernel: Array | None, channel: int) -> Seen:
@@ -167,11 +177,11 @@ def _kernel(layer: Layer, kernel: Array | None, channel: int) -> Seen:
     if layer.window() is not None:
         filters = layer.as_filters(kernel)
         depth = filters.shape[2]
-        shown, about = _shown(filters[:, :, min(channel, depth - 1)], MAX_MAPS, MAP_PIXELS)
+        levels, about = shade_maps(filters[:, :, min(channel, depth - 1)], MAX_MAPS, MAP_PIXELS)
     else:
         depth, flat = 1, kernel.reshape(kernel.shape[0], -1)
-        shown, about = _shown(flat.T[:, :, None], 1, 4 * MAP_PIXELS)  # a row a unit
-    return Seen({"depth": depth}, (Part(shown, about),))
+        levels, about = shade_maps(flat.T[:, :, None], 1, 4 * MAP_PIXELS)  # a row a unit
+    return Seen({"depth": depth}, (Part(levels, about),))
 
 
 # Over many pictures
@@ -200,7 +210,7 @@ def predictions(look: Look, request: Request) -> Seen:
     if look.judged is None:
         return Seen({})
     rows = look.judged.wrong_first(SHOWN_ANSWERS)
-    pictures = [_small(look.test.images[row["picture"] : row["picture"] + 1][0], SMALL_PIXELS) for row in rows]
+    pictures = [small(look.test.images[row["picture"] : row["picture"] + 1][0], SMALL_PIXELS) for row in rows]
     counted = look.judged.confusion()
     return Seen(
         {"rows": rows, "count": counted["count"], "accuracy": counted["accuracy"]},

@@ -78,18 +78,22 @@ def shift(
     if step.output.ndim != 4:
         raise ConfigError(f"{step.layer.place()} gives no maps; name a layer before the pictures are flattened")
     first = step.output[0]
-    size = float(np.linalg.norm(first)) or 1.0
     order = np.argsort(-np.abs(first).max(axis=(0, 1)), kind="stable")
     picks = sorted(order[: None if channels is None else whole(channels, "channels")].tolist())
     for number, offset in enumerate(path, 1):
         view = moved(still, offset)
         maps = trace(model, view[None])[shown].output[0]
-        changed = float(np.linalg.norm(maps - first)) / size
+        changed = relative_change(first, maps)
         answer = probabilities(model, view[None])[0]
         frames.append(ShiftFrame(offset, view, maps[:, :, picks], tuple(picks), len(order), answer, changed))
         if progress is not None:
             progress(number, len(path), "moving the picture")
     return frames
+
+
+def relative_change(first: Array, now: Array) -> float:
+    """|now - first| / |first|; of nothing but zeros |now|."""
+    return float(np.linalg.norm(now - first)) / (float(np.linalg.norm(first)) or 1.0)
 
 
 def default_maps(model: Model) -> str:

@@ -129,7 +129,7 @@ def occlusion(
             f"occlusion: size must be at most the picture's {height}x{width}, and stride at most the size, "
             f"got size {rows}x{columns} and stride {steps[0]}x{steps[1]}"
         )
-    cover = one.mean(axis=(1, 2), dtype=np.float64)[0] if fill is None else np.broadcast_to(fill, one.shape[3:])
+    cover = mean_colour(one)[0] if fill is None else np.broadcast_to(fill, one.shape[3:])
     if one.dtype == np.uint8:
         cover = np.clip(np.rint(cover), 0, 255)
     whole = probabilities(model, one)[0]
@@ -147,6 +147,11 @@ def occlusion(
         if progress is not None:
             progress(start + len(batch), len(places), "covering the picture")
     return np.asarray(loss / count, np.float32)
+
+
+def mean_colour(pictures: Array) -> Array:
+    """What covers a part of each. Shapes: (N,H,W,C) -> (N,C) float64."""
+    return np.asarray(pictures.mean(axis=(1, 2), dtype=np.float64))
 
 
 def enlarge(values: Array, size: tuple[int, int]) -> Array:
