@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lab_sessions import WAIT_S, Watched
 from small_model import pictures, small
 
 import pellucid
 from pellucid.errors import ConfigError
 from pellucid.lab.curve import MAX_POINTS, Curve
 from pellucid.lab.prepare import Start, prepare
-from pellucid.lab.session import Command, Session
+from pellucid.lab.session import Command
 from pellucid.lab.settings import Settings, choices, put_into
 from pellucid.layers import Dense, Dropout, Flatten
 from pellucid.model import Sequential
-
-WAIT_S = 60.0
-
-
-class Watched(Session):
-    """A session that one can wait for."""
-
-    def __init__(self, start: Start, folder: Path | None = None) -> None:
-        self._told = threading.Condition()
-        super().__init__(start, folder=folder, changed=self._notify)
-
-    def _notify(self) -> None:
-        with self._told:
-            self._told.notify_all()
-
-    def do(self, what: str, until: Callable[[], bool], name: str = "", value: object = None) -> None:
-        self.obey(Command(what, name, value))
-        with self._told:
-            assert self._told.wait_for(until, WAIT_S), self.snapshot
 
 
 @pytest.fixture

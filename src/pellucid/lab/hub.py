@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.lab import dissections as dissections  # its views enter the table, and those of the next
+from pellucid.lab import editor as editor
 from pellucid.lab import probing as probing
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
@@ -79,6 +80,9 @@ class Hub:
         self._look = Look(session)
         self._painter = Painter(self._look)
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="pellucid lab: answers")
+        self._layout = 0
+        """Of the network that viewers know."""
+        self._greeting: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start to paint, for the event loop that runs."""
@@ -153,7 +157,7 @@ class Hub:
                     if request in self._painter.latest:
                         viewer.put(request, self._painter.latest[request])
             case Ask():
-                await viewer.send(await self._in_turn(self._answer, message))
+                await viewer.send(await self._in_turn(self._answer, message, viewer.role))
 
     async def add_picture(self, content: bytes) -> tuple[int, bool]:
         """Keep a picture file to be looked at: its number, and whether black and white seem to be swapped.
@@ -171,12 +175,23 @@ class Hub:
 
     def _deliver(self, painted: dict[Request, bytes], snapshot: dict[str, Any] | None) -> None:
         state = None if snapshot is None else self._state(snapshot)
+        if snapshot is not None and snapshot["layout"] != self._layout:
+            self._layout = snapshot["layout"]
+            self._greeting = asyncio.get_running_loop().create_task(self._greet())
         for viewer in self.viewers:
             if state is not None:
                 viewer.put("state", state)
             for request in viewer.requests:
                 if request in painted:
                     viewer.put(request, painted[request])
+
+    async def _greet(self) -> None:
+        """Tell all viewers what the network is made of now."""
+        for role in {viewer.role for viewer in self.viewers}:
+            hello = await self._in_turn(self._hello, role)
+            for viewer in self.viewers:
+                if viewer.role is role:
+                    viewer.put("hello", hello)
 
     async def _in_turn(self, make: Any, *given: Any) -> Any:
         """Made in a thread of its own, one at a time."""
@@ -185,14 +200,14 @@ class Hub:
     # In that thread
 
     def _hello(self, role: Role) -> str:
-        with self._painter.turn:
+        with self.session.looking:
             network = describe(self._look)
         given = {"role": role.value, "lang": self.lang, "network": network, "choices": choices()}
         return to_text({"type": "hello", **given, "settings": self.session.snapshot["settings"]})
 
-    def _answer(self, ask: Ask) -> str:
+    def _answer(self, ask: Ask, role: Role) -> str:
         """Errors: as the view that is asked for."""
-        with self._painter.turn:
-            kind = check(self._look, ask.request, once=True)
+        with self.session.looking:
+            kind = check(self._look, ask.request, once=True, owner=role is Role.OWNER)
             seen = kind.make(self._look, ask.request)
         return to_text({"type": "answer", "id": ask.number, **ask.request.to_json(), "of": seen.data})

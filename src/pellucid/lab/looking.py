@@ -141,7 +141,7 @@ class Kind:
 
     layer: it is of a layer, which the request names. picture: it reads the trace of one picture, gradients: with
     gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
-    second at most. once: it is asked for, not watched.
+    second at most. once: it is asked for, not watched. owner: by whoever steers alone.
     """
 
     make: View
@@ -152,6 +152,7 @@ class Kind:
     classifies: bool = False
     slow: bool = False
     once: bool = False
+    owner: bool = False
 
 
 VIEWS: dict[str, Kind] = {}
@@ -167,9 +168,11 @@ def view(**said: bool) -> Callable[[View], View]:
     return enter
 
 
-def check(look: Look, request: Request, *, once: bool = False) -> Kind:
+def check(look: Look, request: Request, *, once: bool = False, owner: bool = False) -> Kind:
     """The view that is asked for. Errors: ConfigError for one that there is not, or of what is not there."""
     kind = VIEWS[expect_known("view", request.view, VIEWS)]
+    if kind.owner and not owner:
+        raise ConfigError(f"{request.view}: this address is for looking; the other one steers")
     if kind.once and not once:
         raise ConfigError(f"{request.view} is asked for, not watched")
     if kind.classifies and look.judged is None:

@@ -26,11 +26,10 @@ HandOver = Callable[[dict[Request, bytes], dict[str, Any] | None], object]
 
 
 class Painter:
-    """Paints `look`. latest: the newest frame of everything that is watched. turn: held while `look` is used."""
+    """Paints `look`, whose session's `looking` is held then. latest: the newest frame of everything that is watched."""
 
     def __init__(self, look: Look) -> None:
         self.latest: dict[Request, bytes] = {}
-        self.turn = threading.Lock()
         self._look = look
         self._wanted: tuple[Request, ...] = ()
         self._num_viewers = 0
@@ -82,7 +81,7 @@ class Painter:
         slow_due = now_s - self._slow_s >= 1 / SLOW_PER_S
         self._slow_s = now_s if slow_due else self._slow_s
         painted: dict[Request, bytes] = {}
-        with self.turn:
+        with self._look.session.looking:
             due = [each for each in wanted if self._is_due(each, slow_due)]
             problem = self._gather(due)
             for request in due:
@@ -127,5 +126,5 @@ class Painter:
 
     def _unfinished(self) -> bool:
         """Whether something watched is behind what there is to see."""
-        with self.turn:
+        with self._look.session.looking:
             return any(self._is_due(request, True) for request in self._wanted)

@@ -21,8 +21,10 @@ import numpy as np
 from pellucid import transfer
 from pellucid.errors import ConfigError, PellucidError, expect_known
 from pellucid.lab.curve import Curve
+from pellucid.lab.editing import exchange
 from pellucid.lab.prepare import Start
 from pellucid.lab.settings import Settings, put_into
+from pellucid.ops import Array
 from pellucid.plan import COUNT
 from pellucid.runs.folder import LAST_FILE
 from pellucid.runs.setup import augment_for, prepare
@@ -42,7 +44,7 @@ from pellucid.train.doctor import Doctor, in_language
 from pellucid.train.history import means
 from pellucid.train.trainer import Trainer
 
-COMMANDS = ("start", "pause", "step", "picture", "restart", "set")
+COMMANDS = ("start", "pause", "step", "picture", "restart", "set", "edit")
 KEEP_EVERY_S = 30.0
 """Seconds of training between two times that the network is kept."""
 
@@ -55,7 +57,10 @@ MAX_COMMANDS = 256
 
 @dataclass(frozen=True)
 class Command:
-    """One of COMMANDS; name and value of a setting with "set". Errors: ConfigError for another one."""
+    """One of COMMANDS; name and value of a setting with "set", a network with "edit", see `editing`.
+
+    Errors: ConfigError for another one.
+    """
 
     do: str
     name: str = ""
@@ -70,6 +75,7 @@ class Session:
 
     moment: (generation, step): another one whenever weights have changed. snapshot: what there is to tell, as plain
     data, replaced as a whole. changed: called after each change of it, from the training thread; to be quick.
+    looking: to be held by other threads while they look at the network's layers, which are changed by "edit".
     """
 
     def __init__(
@@ -81,7 +87,12 @@ class Session:
         self.curve = Curve()
         self.moment = (0, self.model.optimizer_state.step)
         self.snapshot: dict[str, Any] = {}
-        self._begin, self._begin_seed = self.model.get_weights(), self.settings.seed
+        self.looking = threading.Lock()
+        self._layout = 0
+        """How often the network was edited; `_edit` is what it is to become."""
+        self._edit: Any = None
+        self._begin: list[Array] | None = self.model.get_weights()
+        self._begin_seed = self.settings.seed
         self._augment, self._folder = start.augment, folder
         self._commands: queue.Queue[Command | None] = queue.Queue(MAX_COMMANDS)
         self._running = self._closing = self._renew = False
@@ -153,6 +164,10 @@ class Session:
     def _may_go_on(self) -> Stop | None:
         """Obey what was asked, and wait while there is nothing to do. A Stop where this trainer can do no more."""
         while True:
+            if self._edit is not None:
+                if self._trainer is not None:
+                    return Stop("another network")
+                self._take_edit()
             idle = not self._running and not self._single
             try:
                 command = self._commands.get(block=idle and not self._closing)
@@ -183,6 +198,8 @@ class Session:
                     self._restart()
                 case "set":
                     self._set(command.name, command.value)
+                case "edit":
+                    self._edit = command.value
         except PellucidError as error:
             self._said = str(error)
         self._tell()
@@ -203,8 +220,9 @@ class Session:
 
     def _restart(self) -> None:
         """The weights of the beginning; those of another seed are drawn as a new network's are."""
-        anew = self.settings.seed != self._begin_seed
-        weights = transfer.like(self.model, seed=self.settings.seed).get_weights() if anew else self._begin
+        weights = self._begin if self.settings.seed == self._begin_seed else None
+        if weights is None:
+            weights = transfer.like(self.model, seed=self.settings.seed).get_weights()
         self.model.set_weights(weights)
         state = self.model.optimizer_state
         state.restart()
@@ -215,6 +233,25 @@ class Session:
         self.curve.clear()
         self._renew = True
         self.moment, self._first_step = (self.moment[0] + 1, 0), 0
+
+    def _take_edit(self) -> None:
+        """Train another network from here on, between two trainers."""
+        given, self._edit = self._edit, None
+        try:
+            with self.looking:
+                exchange(self.model, given, batch_size=self.settings.batch_size)
+        except PellucidError as error:
+            self._said = str(error)
+        else:
+            self._layout += 1
+            self._begin = self._doctor = None
+            self._examples = None
+            self.settings = self._works = replace(
+                Settings.of(self.model, batch_size=self.settings.batch_size, augment=self.settings.augment),
+                learning_rate=self.settings.learning_rate,
+            )
+            self.moment = (self.moment[0] + 1, self.moment[1])
+        self._tell()
 
     @property
     def _mode(self) -> tuple[bool, int]:
@@ -299,6 +336,7 @@ class Session:
             "running": self._running,
             "generation": self.moment[0],
             "step": self.moment[1],
+            "layout": self._layout,
             "epoch": state.epoch if state is not None else 0,
             "pictures": int(state.batch * self._batch_size) if state is not None else 0,
             "num_pictures": len(self.dataset.train),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import reprlib
 import warnings
@@ -17,15 +16,15 @@ from pellucid._arguments import flag, path_of
 from pellucid._progress import work_bar
 from pellucid._text import printable
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
+from pellucid.errors import CheckpointError, ConfigError, shown
 from pellucid.files import tensor_file
 from pellucid.files.inside import Inside, Place, reading
 from pellucid.files.schema import FLAG, INTEGER, OBJECT, TEXT, Kind, Maybe, check, number, whole
-from pellucid.initializers import Initializer
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.parameters import MAX_LISTED, fill, tensors_of
 from pellucid.losses import Loss
+from pellucid.model.blank import FAULTS, Blank, drawing
 from pellucid.model.inputs import names_fit
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
@@ -38,18 +37,6 @@ MODEL_FILE = "model.safetensors"
 MAX_LAYERS = 1000
 MAX_GROWTH, SPARE_WEIGHTS = 16, 1 << 16
 """Layers may ask for so many times the numbers in the file, and so many more: what is missing is listed, not built."""
-
-# Whatever the constructors make of arguments that a stranger chose.
-_FAULTS = (
-    PellucidError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 _PAIR = Kind(
     "[least, largest]", lambda v: isinstance(v, list) and len(v) == 2 and all(map(number().fits, v)) and v[0] <= v[1]
@@ -237,7 +224,7 @@ def model_of(
     own = {name: array for name, array in tensors.items() if not name.startswith(TRAINING)}
     try:
         model = _restore(facts, custom_layers, sum(array.size for array in own.values()))
-    except _FAULTS as error:
+    except FAULTS as error:
         raise CheckpointError(
             f"{file}: the description of the model cannot be followed: {str(error) or type(error).__name__:.2000}"
         ) from error
@@ -267,39 +254,23 @@ def _check_finite(file: Place | str, tensors: Mapping[str, Array], strict: bool)
     warnings.warn(f"{found}; the model's answers will be NaN too", stacklevel=4)
 
 
-class _Blank(Initializer):
-    """Zeros, to be filled from the file; refuses more than the file can fill before memory is taken."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
-        self._left -= math.prod(shape)
-        if self._left < 0:
-            raise CheckpointError(f"a layer asks for weights of shape {shape}, the file is far too short for them")
-        return np.zeros(shape, np.float32)
-
-
 def _assemble(made: list[Layer], facts: Mapping[str, Any], limit: int) -> Model:
     """A network whose weights are about to be read, without drawing them first."""
     from pellucid.model import assemble
 
-    blank = _Blank(limit)
-    own = [{name: value for name, value in vars(layer).items() if name.endswith("_initializer")} for layer in made]
-    for layer, initializers in zip(made, own, strict=True):
-        vars(layer).update(dict.fromkeys(initializers, blank))
-    model = assemble(
-        facts["input_shape"],
-        made,
-        facts.get("reads"),
-        facts["name"],
-        outputs=facts.get("outputs", ()),
-        seed=facts["seed"],
-        exact_convolution=facts.get("exact_convolution", False),
-    )
-    for layer, initializers in zip(made, own, strict=True):
-        vars(layer).update(initializers)
-    return model
+    def refuse(shape: Shape) -> CheckpointError:
+        return CheckpointError(f"a layer asks for weights of shape {shape}, the file is far too short for them")
+
+    with drawing(made, Blank(limit, refuse)):
+        return assemble(
+            facts["input_shape"],
+            made,
+            facts.get("reads"),
+            facts["name"],
+            outputs=facts.get("outputs", ()),
+            seed=facts["seed"],
+            exact_convolution=facts.get("exact_convolution", False),
+        )
 
 
 def own_of(facts: Mapping[str, Any]) -> str:
@@ -308,7 +279,7 @@ def own_of(facts: Mapping[str, Any]) -> str:
     return " and ".join(f"{role} {given.get('type')!r}" for role, given in compiled.items() if "own" in given)
 
 
-def _expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None:
+def expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None:
     """Errors: CheckpointError unless each layer reads layers before it, and all that do not answer are read."""
     read = {number for inputs in reads for number in inputs}
     in_order = all(inputs and max(inputs) < number for number, inputs in enumerate(reads))
@@ -323,7 +294,7 @@ def _restore(facts: Mapping[str, Any], custom_layers: Mapping[str, type[Layer]] 
         raise CheckpointError(f"it has {len(facts['layers'])} layers, at most {MAX_LAYERS} are read")
     if "reads" in facts:
         count = len(facts["layers"])
-        _expect_graph(facts["reads"], facts.get("outputs") or [count - 1], count)
+        expect_graph(facts["reads"], facts.get("outputs") or [count - 1], count)
     made = []
     for config in facts["layers"]:
         if config.get("own") and config.get("type") not in (custom_layers or {}):

@@ -1,0 +1,21 @@
+"""What the page's editor asks: the network as it can be edited, and what an edited one would be."""
+
+from __future__ import annotations
+
+from pellucid.lab.catalogue import catalogue
+from pellucid.lab.editing import MAX_LAYERS, architecture, drafted
+from pellucid.lab.looking import Look, Seen, view
+from pellucid.lab.protocol import Request
+
+
+@view(once=True, owner=True)
+def network_layers(look: Look, request: Request) -> Seen:
+    """The layers' arguments, which reads which, and the layers that there are."""
+    choices = catalogue(look.model.input_shape)
+    return Seen({**architecture(look.model), "catalogue": choices, "most": MAX_LAYERS})
+
+
+@view(once=True, owner=True)
+def draft(look: Look, request: Request) -> Seen:
+    """Shapes, sizes and costs of the network that was given, layer by layer, up to the one that does not fit."""
+    return Seen(drafted(look.model, request.details, batch_size=look.session.settings.batch_size).to_json())
