@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from commands import Command
+from lab_browser import CHROMIUM, Pages
 from picture_files import write_pets
 from PIL import Image
 from screen import Screen
@@ -74,3 +77,24 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     for name, value in (("TERM", "xterm"), ("COLUMNS", "80")):
         monkeypatch.setenv(name, value)
     return file
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium, for the tests of one file: its loop must not run beside those of others."""
+    from playwright import sync_api as api
+
+    with api.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def pages(browser: Any) -> Iterator[Pages]:
+    """Opens pages of the lab, which must not complain of anything."""
+    made = Pages(browser)
+    yield made
+    for context in browser.contexts:
+        context.close()
+    assert not made.complaints

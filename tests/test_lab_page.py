@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
-pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright import sync_api as api
+from lab_browser import WAIT_MS, Pages, in_browser, number_in, numbers_in, until
 
 import pellucid
 from pellucid.lab.app import page_files
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WAIT_MS = 30_000
 MINUS = "\N{MINUS SIGN}"
-
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,48 +28,6 @@ def lab() -> Iterator[Lab]:
     made.start()
     yield made
     made.close()
-
-
-class Pages:
-    """Opens pages; whatever the console of one complains of fails the test in the end."""
-
-    def __init__(self, browser: Any) -> None:
-        self._browser, self.complaints = browser, list[str]()
-
-    def open(self, address: str, width: int = 1280, height: int = 800, **more: Any) -> Any:
-        page = self._browser.new_page(viewport={"width": width, "height": height}, **more)
-        page.set_default_timeout(WAIT_MS)
-        page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("#predictions-body .answer")
-        return page
-
-
-@pytest.fixture
-def pages(browser: Any) -> Iterator[Pages]:
-    made = Pages(browser)
-    yield made
-    for context in browser.contexts:
-        context.close()
-    assert not made.complaints
-
-
-def number_in(page: Any, selector: str) -> float:
-    return float(page.get_attribute(selector, "data-value"))
-
-
-def until(page: Any, condition: str) -> None:
-    """Wait for it; Playwright's own way would evaluate it within the page, which the page's policy forbids."""
-    end = time.monotonic() + WAIT_MS / 1000
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(40)
-
-
-def numbers_in(page: Any, selector: str) -> list[float]:
-    found = page.eval_on_selector_all(selector, "all => all.map(each => each.dataset.value)")
-    return [float(value) for value in found if value]
 
 
 @in_browser
@@ -214,7 +157,7 @@ def test_by_keyboard_alone(pages: Pages, lab: Lab) -> None:
     page.keyboard.press("ArrowRight")
     until(page, "location.hash.includes('show=map_gradients')")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_selector("canvas.maps")
+    until(page, "document.querySelector('canvas.maps').getAttribute('aria-label').startsWith('Maps,')")
     page.focus("canvas.maps")
     for key in ("Enter", "ArrowDown", "PageDown"):
         page.keyboard.press(key)

@@ -36,13 +36,17 @@ Stroke = Sequence[int]
 
 @dataclass(frozen=True)
 class Board:
-    """What drawings of a data set are like. light: dark on light. length: of the longer side; thick: a line. Units:
-    pixels."""
+    """What drawings of a data set are like.
+
+    light: dark on light. fitted: brought to that length, since the pictures have a ground that drawings stand on.
+    Units: length, of the longer side, and thick, of a line, in pixels.
+    """
 
     shape: tuple[int, int, int]
     light: bool
     length: float
     thick: float
+    fitted: bool = True
 
     @classmethod
     def of(cls, pictures: NumberedPictures) -> Board:
@@ -51,7 +55,7 @@ class Board:
         background = pictures.background or 0.0
         side = min(height, width)
         if DARK <= background <= LIGHT:
-            return cls((height, width, channels), False, float(side), side / 12)
+            return cls((height, width, channels), False, float(side), side / 12, fitted=False)
         light = background > LIGHT
         grey = pictures.sample(256).mean(axis=-1) / 255
         ink = 1 - grey if light else grey
@@ -64,7 +68,7 @@ class Board:
         return cls((height, width, channels), light, length, float(np.clip(amount / (2 * length), 1, side / 6)))
 
     def picture(self, strokes: Sequence[Stroke]) -> Array:
-        """What was drawn: enlarged to `length`, its centre of mass in the middle as far as nothing is cut off.
+        """What was drawn: brought to `length`, its centre of mass in the middle as far as nothing is cut off.
 
         Shapes: (H,W,C) uint8.
         Errors: ConfigError for strokes without a point, or what are none.
@@ -76,7 +80,10 @@ class Board:
         low, high = every[:, :2].min(axis=0), every[:, :2].max(axis=0)
         height, width, channels = self.shape
         room = max(self.length - self.thick, 1.0)
-        scale = FINE * room / max(float((high - low).max()), SIDE / 20)  # a dot stays a dot
+        wanted = max(float((high - low).max()), SIDE / 20)  # a dot stays a dot
+        if not self.fitted:
+            low, high, wanted, room = np.zeros(2), np.full(2, SIDE), SIDE, float(min(height, width))
+        scale = FINE * room / wanted
         canvas = Image.new("L", (FINE * width, FINE * height))
         draw = ImageDraw.Draw(canvas)
         middle = np.array([FINE * width, FINE * height]) / 2
@@ -89,7 +96,7 @@ class Board:
                     ends = [tuple(places[i - 1]), (x, y)]
                     draw.line(ends, fill=255, width=max(1, round(float(radii[i - 1] + radii[i]))))
         dots = np.asarray(canvas).reshape(height, FINE, width, FINE).mean(axis=(1, 3))
-        drawn = _centred(dots)
+        drawn = _centred(dots) if self.fitted else dots
         levels = np.rint(255 - drawn if self.light else drawn).astype(np.uint8)
         return np.repeat(levels[..., None], channels, axis=2)
 

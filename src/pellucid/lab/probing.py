@@ -19,6 +19,7 @@ from pellucid.ops.geometry import whole
 from pellucid.visualise.architecture.data import blocks_of
 from pellucid.visualise.attribution.data import default_layer, input_gradient
 from pellucid.visualise.attribution.data import grad_cam as grad_cam_of
+from pellucid.visualise.attribution.data import saliency as saliency_of
 from pellucid.visualise.features.data import class_scores
 from pellucid.visualise.shifting import default_maps, relative_change
 
@@ -81,10 +82,11 @@ def grad_cam(look: Look, request: Request) -> Seen:
 
 @view(picture=True)
 def saliency(look: Look, request: Request) -> Seen:
-    """How the score of a class changes with each pixel: for each channel of the picture."""
+    """How the score of a class changes with each pixel; of colours, with that channel that it changes with most."""
     with look.model.turns.taken():
         slope = input_gradient(look.model, look.image(request)[None], _given(request).get("class"))[0]
-    levels, about = shade_maps(slope, slope.shape[2], LARGE_PIXELS)
+    shown = slope if slope.shape[2] == 1 else saliency_of(slope)[:, :, None]
+    levels, about = shade_maps(shown, 1, LARGE_PIXELS)
     return Seen({}, (Part(levels, about),))
 
 

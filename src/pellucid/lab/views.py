@@ -13,6 +13,7 @@ import numpy as np
 from pellucid._language import LANGUAGES
 from pellucid.lab.change import grid_of
 from pellucid.lab.looking import VIEWS, Look, Seen, view
+from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.protocol import Part, Request
 from pellucid.layers import Layer
 from pellucid.model.tracing import Trace
@@ -50,10 +51,18 @@ def describe(look: Look) -> dict[str, Any]:
         "blocks": [_block(block) for block in blocks_of(model)],
         "layers": [_layer(layer, shape) for layer, shape in layers.values()],
         "pictures": len(look.test),
-        "board": None if look.board is None else {"light": look.board.light, "cells": grid_of(model.input_shape)},
+        "board": _board(look),
         "labels": None if look.judged is None else look.test.labels[:1000].tolist(),
         "views": [name for name, kind in VIEWS.items() if look.judged is not None or not kind.classifies],
     }
+
+
+def _board(look: Look) -> dict[str, Any] | None:
+    """How pictures of one's own are made: None where there can be none."""
+    if look.board is None:
+        return None
+    cells = grid_of(look.model.input_shape)
+    return {"light": look.board.light, "fitted": look.board.fitted, "cells": cells, "bytes": MAX_FILE}
 
 
 def _block(block: Block) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 import { gradientParts, weightUpdate } from "./backward.js";
 import { fill, find, make, setText } from "./dom.js";
 import { inkOn, shade, soon } from "./draw.js";
+import { lookedAt } from "./looked.js";
 import { either, number, percent, whole, word } from "./words.js";
 
 export const area = "train";
@@ -26,14 +27,14 @@ export function mount({ store, connection }) {
   let askedMs = -EVERY_MS;
   let timer = 0;
 
-  const request = ({ layer, picture, position, show }) => ({ view: ASKED[show] ?? "arithmetic", layer, ...(picture ? { picture } : {}), ...(position.length ? { position } : {}) });
+  const request = ({ layer, position, show, ...state }) => ({ view: ASKED[show] ?? "arithmetic", layer, ...lookedAt(state), ...(position.length ? { position } : {}) });
 
-  store.on(["area", "layer", "picture", "position", "show", "training", "hello"], (state, changed) => {
+  store.on(["area", "layer", "picture", "change", "cover", "position", "show", "training", "hello"], (state, changed) => {
     const { training, status } = state;
     const what = JSON.stringify([request(store.state), training?.generation, training?.step]);
     if (what === asked || !training || status !== "connected" || state.area !== area) return;
     clearTimeout(timer);
-    const moved = changed.has("layer") || changed.has("picture") || changed.has("position") || changed.has("show");
+    const moved = ["layer", "picture", "change", "cover", "position", "show"].some((name) => changed.has(name));
     if (moved && !busy) ask();
     else timer = setTimeout(ask, Math.max(0, EVERY_MS - (performance.now() - askedMs)));
   });

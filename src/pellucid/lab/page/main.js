@@ -7,20 +7,24 @@
 
 import * as areas from "./areas.js";
 import * as arithmetic from "./arithmetic.js";
+import * as board from "./board.js";
 import * as confusion from "./confusion.js";
 import { connect } from "./connection.js";
 import * as controls from "./controls.js";
 import * as curves from "./curves.js";
 import { find, setText } from "./dom.js";
+import { AS_IT_IS, isOwn } from "./looked.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
 import * as predictions from "./predictions.js";
 import * as preferences from "./preferences.js";
+import * as probe from "./probe.js";
+import * as stability from "./stability.js";
 import { createStore } from "./store.js";
 import { speak, whole, word } from "./words.js";
 
 const AREAS = ["train", "draw", "network", "filters", "lessons"];
-const FEATURES = [preferences, areas, controls, curves, network, maps, arithmetic, predictions, confusion];
+const FEATURES = [preferences, areas, controls, curves, network, maps, arithmetic, predictions, confusion, board, probe, stability];
 
 const store = createStore({
   area: AREAS[0],
@@ -29,6 +33,10 @@ const store = createStore({
   layer: "",
   show: "maps",
   picture: 0,
+  ...AS_IT_IS,
+  overlay: "none",
+  target: "",
+  steps: 0,
   channel: 0,
   position: [],
   status: "connecting",
@@ -56,15 +64,20 @@ function begin(hello) {
   const names = hello.network.layers.map(({ name }) => name);
   const changes = { hello, lang: state.lang || hello.lang };
   if (!names.includes(state.layer)) changes.layer = names[0];
-  changes.picture = Math.min(state.picture, Math.max(hello.network.pictures - 1, 0));
+  if (isOwn({ ...state, hello })) keepIfKnown(state.picture);
   speak(changes.lang);
   store.set(changes);
   if (!mounted.length) {
     mounted = FEATURES.map((feature) => ({ area: feature.area, ...feature.mount(lab) }));
     store.on(["lang", "hello"], subject);
-    store.on(["area", "layer", "show", "picture", "channel", "hello"], watch);
+    store.on(["area", "layer", "show", "picture", "change", "cover", "overlay", "target", "channel", "hello"], watch);
     document.addEventListener("visibilitychange", watch);
   }
+}
+
+/** A picture of one's own is looked at as long as the server keeps it. */
+async function keepIfKnown(picture) {
+  await connection.ask({ view: "looked", picture }).catch(() => store.set({ picture: 0, ...AS_IT_IS }));
 }
 
 /** What the features that are shown want to see; nothing while nobody looks. */

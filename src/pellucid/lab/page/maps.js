@@ -2,6 +2,7 @@
 
 import { fill, find, make, setText } from "./dom.js";
 import { colour, drawMaps, prepared, shade, soon } from "./draw.js";
+import { lookedAt } from "./looked.js";
 import { either, number, whole, word } from "./words.js";
 
 export const area = "train";
@@ -175,10 +176,10 @@ export function mount({ store }) {
   }
 
   return {
-    views({ layer, show, picture, channel }) {
+    views(state) {
+      const { layer, show, channel } = state;
       if (!layer || !TABS.includes(show)) return [];
-      const request = { view: show, layer };
-      if (OF_PICTURE.has(show) && picture) request.picture = picture;
+      const request = { view: show, layer, ...(OF_PICTURE.has(show) ? lookedAt(state) : {}) };
       if (show.startsWith("weight") && channel) request.channel = channel;
       return [request];
     },

@@ -2,6 +2,8 @@
 
 import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
 import { colour, drawMaps, prepared, soon } from "./draw.js";
+import { lookedAt } from "./looked.js";
+import { mountPicture } from "./picture.js";
 import { either, percent, whole, word } from "./words.js";
 
 export const area = "train";
@@ -23,7 +25,7 @@ export function mount({ store }) {
   let scores = null;
   let drawn = [];
 
-  mountPicture(store);
+  mountPicture(store, find("picture-tools"), "picture-number");
   store.on(["hello"], build);
   store.on(["layer", "lang", "hello"], label);
   store.on(["dressed"], () => soon(paint));
@@ -92,14 +94,14 @@ export function mount({ store }) {
     const top = Math.max(...scores.scores);
     fill(last.list, shown.length, makeGuess).forEach((row, i) => {
       const { share, index } = shown[i];
-      const kind = share !== top ? "" : scores.label === null ? "top" : index === scores.label ? "right" : "wrong";
+      const kind = share !== top ? "" : scores.label === null ? "best" : index === scores.label ? "right" : "wrong";
       const text = share >= 0 && share <= 1 ? percent(share, 0) : share.toFixed(1);
       showGuess(row, classes[index] ?? String(index), share, kind, text);
     });
   }
 
   return {
-    views: ({ picture }) => [picture ? { view: "network", picture } : { view: "network" }],
+    views: (state) => [{ view: "network", ...lookedAt(state) }],
     frame(head) {
       if (head.view !== "network") return;
       for (const part of head.parts) parts.set(part.block, part);
@@ -144,31 +146,4 @@ function paintBlock({ block, canvas, edge: share }, part, grown) {
   }
   context.clearRect(0, 5 * behind, inner, outer);
   drawMaps(context, part, count, (i) => [(i % across) * (width + GAP), 5 * behind + Math.floor(i / across) * (height + GAP), width, height]);
-}
-
-/** Which test picture goes through the network. */
-function mountPicture(store) {
-  const step = (by) => {
-    const count = store.state.hello.network.pictures;
-    store.set({ picture: (store.state.picture + by + count) % count });
-  };
-  const label = make("label", { for: "picture-number" });
-  const number = make("input", { type: "number", id: "picture-number", min: 0, step: 1 });
-  const back = make("button", { type: "button", className: "button small", textContent: "‹", onclick: () => step(-1) });
-  const on = make("button", { type: "button", className: "button small", textContent: "›", onclick: () => step(1) });
-  const truth = make("span");
-  number.addEventListener("change", () => {
-    const count = store.state.hello.network.pictures;
-    if (Number.isInteger(number.valueAsNumber)) store.set({ picture: Math.min(Math.max(number.valueAsNumber, 0), count - 1) });
-  });
-  find("picture-tools").append(label, back, number, on, truth);
-  store.on(["picture", "hello", "lang"], ({ picture, hello }) => {
-    setText(label, word("test.picture"));
-    back.setAttribute("aria-label", word("previous"));
-    on.setAttribute("aria-label", word("next"));
-    number.max = hello.network.pictures - 1;
-    if (document.activeElement !== number || number.valueAsNumber !== picture) number.value = picture;
-    const name = hello.network.classes[hello.network.labels?.[picture]];
-    setText(truth, name === undefined ? "" : word("is", { label: name }));
-  });
 }

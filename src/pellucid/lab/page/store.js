@@ -6,6 +6,10 @@ const IN_ADDRESS = {
   layer: String,
   show: String,
   picture: Number,
+  change: (text) => text.split(",").map(Number),
+  cover: String,
+  overlay: String,
+  target: String,
   channel: Number,
   position: (text) => text.split(",").map(Number),
   theme: String,
@@ -59,10 +63,10 @@ export function createStore(initial) {
 function fromAddress() {
   const found = {};
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-    if (!(name in IN_ADDRESS) || value.length > 200) continue;
+    if (!(name in IN_ADDRESS) || value.length > 300) continue;
     const read = IN_ADDRESS[name](value);
     const numbers = Array.isArray(read) ? read : typeof read === "number" ? [read] : [];
-    if (numbers.every((number) => Number.isInteger(number) && number >= 0)) found[name] = read;
+    if (numbers.every((number) => Number.isInteger(number) && (number >= 0 || name === "change"))) found[name] = read;
   }
   return found;
 }

@@ -1,0 +1,156 @@
+"""The lab's drawing board in a real browser: what is drawn is read, moved, covered, and changed step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the extra lab is not installed")
+
+from lab_browser import Pages, in_browser, until
+from PIL import Image
+
+from pellucid.lab.launch import Lab, make_lab
+from pellucid.lab.prepare import prepare
+
+DRAW = "#area=draw"
+ANSWER = "#probe-answer .guess"
+SEVEN = ((0.2, 0.15), (0.5, 0.14), (0.8, 0.15), (0.64, 0.45), (0.45, 0.9))
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
+    train = made.session.dataset.train
+    made.session.model.fit(train.images, train.labels, epochs=4, verbose=0)
+    made.start()
+    yield made
+    made.close()
+
+
+def draw(page: Any, places: tuple[tuple[float, float], ...]) -> None:
+    box = page.locator(".board").bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+def share_of(page: Any, label: str) -> float:
+    """How probable the page says that a class is, among the three that it shows; else 0."""
+    shares: dict[str, str] = dict(
+        page.eval_on_selector_all(ANSWER, "all => all.map(e => [e.dataset.class, e.lastChild.textContent])")
+    )
+    return float(shares.get(label, "0").split()[0].rstrip("%"))
+
+
+def changes(page: Any) -> list[float]:
+    found: list[str] = page.eval_on_selector_all(".changes li", "all => all.map(e => e.dataset.changed)")
+    return [float(each) for each in found]
+
+
+@in_browser
+def test_a_drawn_seven_is_read_moved_and_looked_into(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url + DRAW, shows=ANSWER)
+    draw(page, SEVEN)
+    until(page, "document.querySelector('#probe-answer .guess').dataset.class === '7'")
+    until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
+    until(page, "[...document.querySelectorAll('.changes li')].every(e => Number(e.dataset.changed) === 0)")
+    page.focus("canvas.probe")
+    page.keyboard.press("ArrowRight")
+    until(page, "location.hash.includes('change=0%2C0%2C1')")
+    until(page, "Number(document.querySelector('.changes li').dataset.changed) > 0.1")
+    assert min(changes(page)) > 0
+    page.click("[data-key=ArrowLeft]")
+    until(page, "!location.hash.includes('change=')")
+    page.click("#area-tab-train")  # the whole page looks at this picture
+    until(page, "!document.querySelector('#blocks canvas').hidden")
+    assert page.inner_text("label[for=picture-number]") == "Picture of your own"
+    page.click("#area-tab-draw")
+    page.click("#board-clear")
+
+
+@in_browser
+def test_steps_make_a_class_more_probable_and_lead_back(pages: Pages, lab: Lab) -> None:
+    test = lab.session.dataset.test
+    number = int(np.flatnonzero(test.labels == 3)[0])
+    page = pages.open(f"{lab.url}{DRAW}&picture={number}&overlay=saliency", shows=ANSWER)
+    until(page, "document.querySelector('#probe-answer .guess').dataset.class === '3'")
+    sure = share_of(page, "3")
+    page.select_option("#probe-class", "8")
+    for taken in range(1, 6):
+        page.click("#step-towards")
+        until(page, f"document.querySelector('#probe-body').innerText.includes('{taken} steps so far')")
+    until(page, "[...document.querySelectorAll('#probe-answer .guess')].some(e => e.dataset.class === '8')")
+    page.wait_for_timeout(200)
+    assert share_of(page, "8") > 5 and share_of(page, "3") < sure
+    page.select_option("#probe-overlay", "difference")
+    for _ in range(5):
+        page.click("text=Step back")
+    until(page, f"new URLSearchParams(location.hash.slice(1)).get('picture') === '{number}'")
+
+
+@in_browser
+def test_a_dropped_picture_is_looked_at_and_swapped(pages: Pages, lab: Lab, tmp_path: Path) -> None:
+    paper = np.full((60, 40), 250, np.uint8)
+    paper[8:52, 17:23] = 10  # a one, black on white
+    Image.fromarray(paper).save(tmp_path / "one.png")
+    page = pages.open(lab.url + DRAW, shows=ANSWER)
+    page.set_input_files("#board-file", tmp_path / "one.png")
+    page.click("#board button:has-text('Swap black and white')")
+    until(page, "location.hash.includes('change=1')")
+    until(page, "document.querySelector('#probe-answer .guess').dataset.class === '1'")
+    content = (tmp_path / "one.png").read_bytes()
+    before = page.evaluate("location.hash")
+    page.evaluate(
+        "bytes => { const given = new DataTransfer(); given.items.add(new File([new Uint8Array(bytes)], 'one.png')); "
+        "document.querySelector('#area-draw').dispatchEvent(new DragEvent('drop', {dataTransfer: given})) }",
+        list(content),
+    )
+    until(page, f"location.hash !== {before!r} && !location.hash.includes('change')")
+    page.set_input_files("#board-file", {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
+    until(page, "document.querySelector('#board-body').innerText.includes('no picture of a known type')")
+    pages.complaints.clear()  # the browser's own of the answer 400
+
+
+@in_browser
+def test_a_covered_picture_by_brush_and_by_keys(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}{DRAW}&picture=3&overlay=grad_cam", shows=ANSWER)
+    page.select_option("#probe-tool", "brush")
+    box = page.locator("canvas.probe").bounding_box()
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('cover') === 'c08'")  # three cells at the corner
+    until(page, "Number(document.querySelector('.changes li').dataset.changed) > 0")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('cover') !== 'c08'")
+    page.click("#probe-tools button:has-text('As it was')")
+    until(page, "!location.hash.includes('cover')")
+
+
+@in_browser
+def test_drawn_by_keys_alone_and_by_a_viewer(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.viewer_url}{DRAW}&lang=ko", width=360, shows=ANSWER)
+    page.focus("canvas.board")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    texts = page.locator("#area-draw h2, #area-draw h3, #area-draw label span, #area-draw button").all_inner_texts()
+    assert not [text for text in texts if len(text) > 3 and not any("가" <= letter <= "힣" for letter in text)]
+
+
+@in_browser
+def test_without_a_camera_the_page_says_so(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url + DRAW, shows=ANSWER)
+    page.click("#board button:has-text('Camera')")
+    until(page, "document.querySelector('#board-body').innerText.includes('no camera')")
