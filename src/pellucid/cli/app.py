@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from pellucid._text import say
-from pellucid.cli import bench, data, importing, judge, lab, report, run_program, show, summary, train, weights
+from pellucid.cli import (
+    bench,
+    data,
+    exercises,
+    importing,
+    judge,
+    lab,
+    report,
+    run_program,
+    show,
+    summary,
+    train,
+    weights,
+)
 from pellucid.cli.console import lasting_output
 from pellucid.cli.flags import in_flags
 from pellucid.cli.output import note, plain_warnings
@@ -38,6 +51,11 @@ app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("lab", epilog=lab.EXAMPLES)(lab.lab)
+app.command(
+    "exercises",
+    epilog=exercises.EXAMPLES,
+    context_settings={"ignore_unknown_options": True},  # numbers below 0
+)(exercises.exercises)
 app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command(
     "run",
