@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 ALLOWED_UNDEFINED = re.compile(
-    r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|pellucid::(parallel_for|arena_reserve)\(.*)$"
+    r"^(memcpy|memset|memmove|sqrtf?|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|"
+    r"pellucid::(parallel_for|arena_reserve|set_aside)\(.*)$"
 )
 KERNEL = re.compile(r"^pellucid::(\w+)::kernels::\w+$")
 TILED = ("conv/conv2d.cpp.o", "winograd/winograd.cpp.o", "winograd/backward_kernel.cpp.o")

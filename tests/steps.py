@@ -216,6 +216,22 @@ CONVOLUTIONS: Variants = {
         {"x": (9, 21, 23, 48), "kernel": (1, 1, 48, 80), "mean": (80,), "variance": (80,),
          **dict.fromkeys(STATISTICS[2:], (48,)), **NORMED, **VALID},
     ),
+    "conv2d_norm_pictures": (
+        "conv2d_norm",
+        {"x": (9, 13, 17, 16), "kernel": (3, 3, 16, 32), "mean": (32,), "variance": (32,),
+         **dict.fromkeys(STATISTICS[2:], (16,)), **NORMED, **SAME3},
+    ),
+    "conv2d_norm_backward_pictures": (
+        "conv2d_norm_backward",
+        {"x": (9, 13, 17, 16), "kernel": (3, 3, 16, 32), "dkernel": (3, 3, 16, 32), "dx": (9, 13, 17, 16),
+         "addend": (9, 13, 17, 16), **dict.fromkeys((*STATISTICS[2:], *GRADIENTS[3:]), (16,)),
+         **dict.fromkeys((*STATISTICS[:2], *GRADIENTS[:3]), (32,)), "y": (9, 13, 17, 32), "epsilon": 1e-3, **NORMED,
+         **SAME3},
+    ),
+    "batch_norm_inference_addend": (
+        "batch_norm_inference",
+        {"x": (9, 13, 17, 45), "addend": (9, 13, 17, 45), "activation": "relu", "epsilon": 1e-3},
+    ),
     "conv2d_norm_backward_depthwise": (
         "conv2d_norm_backward",
         {"x": (9, 21, 23, 48), "kernel": (5, 5, 1, 48), "dkernel": (5, 5, 1, 48), "dx": (9, 21, 23, 48), "groups": 48,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ WINDOWS: dict[str, tuple[Shape, Shape, dict[str, Any]]] = {
     "3x3, cut off": ((2, 8, 10, 32), (3, 3, 1, 32), {"strides": (2, 2), "padding": NO_PADS, "groups": 32}),
     "5x5": ((2, 17, 8, 48), (5, 5, 1, 48), {"strides": (1, 1), "padding": ((2, 2), (2, 2)), "groups": 48}),
     "5x5, halved": ((40, 9, 11, 32), (5, 5, 1, 32), {"strides": (2, 2), "padding": ((1, 2), (2, 1)), "groups": 32}),
+    "all to all": ((37, 6, 7, 16), (3, 3, 16, 32), {"strides": (1, 1), "padding": ((1, 1), (1, 1))}),
+    "all, halved": ((9, 7, 6, 32), (3, 3, 32, 16), {"strides": (2, 2), "padding": ((0, 1), (1, 1))}),
+    "in groups": ((20, 5, 4, 32), (2, 3, 8, 48), {"strides": (1, 1), "padding": NO_PADS, "groups": 4}),
+    "1x1, halved": ((35, 9, 8, 16), (1, 1, 16, 32), {"strides": (2, 2), "padding": NO_PADS}),
     "5x5, far": ((1, 12, 9, 16), (5, 5, 1, 16), {"strides": (1, 1), "padding": ((4, 4), (4, 3)), "groups": 16}),
 }
 ACTIVATIONS: dict[str, dict[str, Any]] = {
@@ -45,6 +50,7 @@ def step_arguments(name: str) -> tuple[dict[str, Array], dict[str, Any]]:
     rng = np.random.default_rng(3)
     y = conv2d_shape(x, kernel, **window)
     a = {"x": normal(rng, x, 2.0) + 1, "kernel": normal(rng, kernel), "y": normal(rng, y, 3.0), "dy": normal(rng, y)}
+    a["addend"] = normal(rng, x)
     for prefix, channels in (("", kernel[-1]), ("x_", x[-1])):
         for part in ("gamma", "beta", "mean", "dgamma", "dbeta"):
             a[prefix + part] = normal(rng, (channels,))
@@ -66,7 +72,7 @@ def forward(a: dict[str, Array], options: dict[str, Any], norms: bool, run: Any)
 def backward(a: dict[str, Array], options: dict[str, Any], norms: bool, run: Any) -> list[Array]:
     dkernel, dx = np.full_like(a["kernel"], np.nan), np.full_like(a["x"], np.nan)
     results = [dkernel, dx]
-    given = {}
+    given = {"addend": a["addend"]}
     if norms:
         results += [np.full_like(a["x_mean"], np.nan), np.full_like(a["x_mean"], np.nan)]
         given = {name: a[name] for name in (*FRONT, *BEHIND)} | {"x_dgamma": results[2], "x_dbeta": results[3]}
@@ -101,7 +107,8 @@ def test_a_step_gives_what_its_parts_do(name: str, kind: str, norms: bool, way: 
     a, window = step_arguments(name)
     options = {**window, **(ACTIVATIONS[kind] if norms else {})}
     op = "conv2d_norm" if way is forward else "conv2d_norm_backward"
-    found = way(a, options, norms, lambda *args, **more: native.run(getattr(native, op)(*args, **more)))
+    step = partial(getattr(native, op), algorithm="direct")
+    found = way(a, options, norms, lambda *args, **more: native.run(step(*args, **more)))
     exact = {key: array.astype(np.float64) for key, array in a.items()}
     wanted = way(exact, options, norms, getattr(reference.conv_norm, op))
     largest, plain = magnitudes(a, norms)
@@ -114,6 +121,24 @@ def test_a_step_gives_what_its_parts_do(name: str, kind: str, norms: bool, way: 
     for one, truth, most in zip(found, wanted, scale, strict=False):
         bound = (length + 16) * EPS * np.abs(most).max(axis=tuple(range(most.ndim - 1)))
         assert np.all(np.abs(one - truth) <= bound)
+
+
+def test_by_winograds_algorithm_it_gives_what_the_convolutions_do() -> None:
+    a, window = step_arguments("all to all")
+    assert native.conv2d_choice(a["x"], a["kernel"], **window).startswith("winograd")
+    step = native.conv2d_norm(a["x"], a["kernel"], a["y"], **window)
+    assert native.conv2d_algorithm(step).startswith("winograd")
+    y, _, _ = forward(a, window, False, lambda *args, **more: native.run(native.conv2d_norm(*args, **more)))
+    native.run(native.conv2d(a["x"], a["kernel"], None, a["y"], **window))
+    np.testing.assert_array_equal(y, a["y"])
+    dkernel, dx = backward(
+        a, window, False, lambda *args, **more: native.run(native.conv2d_norm_backward(*args, **more))
+    )
+    wanted, passed = np.empty_like(dkernel), np.empty_like(dx)
+    native.run(native.conv2d_backward_kernel(a["x"], a["dy"], wanted, **window))
+    native.run(native.conv2d_backward_input(a["dy"], a["kernel"], passed, addend=a["addend"], **window))
+    np.testing.assert_array_equal(dx, passed)
+    np.testing.assert_allclose(dkernel, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0, -3e4])
@@ -131,8 +156,6 @@ def test_what_it_cannot_do_is_refused() -> None:
         native.conv2d_norm(a["x"], a["kernel"], y, mean=a["mean"], **window)
     with pytest.raises(BackendError, match="needs its input"):
         native.conv2d_norm(a["x"], a["kernel"], y, activation="silu", **window)
-    with pytest.raises(BackendError, match="must be 1x1, or depthwise"):
-        native.conv2d_norm(a["x"], np.ones((3, 3, 16, 96), np.float32), y, strides=(1, 1), padding=((1, 1), (1, 1)))
     with pytest.raises(BackendError, match="a multiple of 16"):
         odd = np.ones((1, 1, 16, 9), np.float32)
         statistics = {"mean": np.empty(9, np.float32), "variance": np.empty(9, np.float32)}
@@ -140,7 +163,7 @@ def test_what_it_cannot_do_is_refused() -> None:
 
 
 def network(frozen: Sequence[str] = ()) -> pellucid.Model:
-    """A stem, a block that begins with its depthwise convolution, and an inverted residual."""
+    """A stem, a block that begins with its depthwise convolution, an inverted residual, two residual blocks."""
 
     def normed(layer: Layer, x: Any, act: bool = True) -> Any:
         y = BatchNorm(name=f"{layer.name}_norm")(layer(x))
@@ -154,6 +177,13 @@ def network(frozen: Sequence[str] = ()) -> pellucid.Model:
     y = normed(Conv2D(48, 1, **same, name="wide"), x)
     y = normed(DepthwiseConv2D(5, **same, name="inside"), y)
     y = Add()([normed(Conv2D(12, 1, **same, name="back"), y, act=False), x])
+    x = normed(Conv2D(16, 3, strides=2, **same, name="halved"), y)
+    y = normed(Conv2D(16, 3, **same, name="first"), x)
+    x = ReLU()(Add()([normed(Conv2D(16, 3, **same, name="second"), y, act=False), x]))
+    y = normed(Conv2D(32, 3, strides=2, **same, name="third"), x)
+    y = normed(Conv2D(32, 3, **same, name="fourth"), y, act=False)
+    y = ReLU()(Add()([y, normed(Conv2D(32, 1, strides=2, **same, name="beside"), x, act=False)]))
+    y = Add()([normed(Conv2D(32, 3, **same, name="last"), y, act=False), y])
     model = pellucid.Model(inputs, layers.Dense(4, activation="softmax")(GlobalAvgPool2D()(y)))
     for name in frozen:
         model.get_layer(name).trainable = False
@@ -173,7 +203,11 @@ def trained(model: pellucid.Model, n: int) -> tuple[Array, Array, list[str]]:
     return model.parameters.gradients.copy(), np.concatenate(state), [step.kernel for step in plan.steps]
 
 
-FROZEN = [(), ("stem", "alone"), ("wide", "inside"), ("stem", "stem_norm"), ("inside_norm",)]
+BELOW = ("stem", "stem_norm", "alone", "alone_norm", "narrow", "narrow_norm", "wide", "wide_norm", "inside")
+FROZEN = [
+    (), ("stem", "alone"), ("wide", "inside"), ("stem", "stem_norm"), ("inside_norm",), ("first", "third_norm"),
+    (*BELOW, "inside_norm", "back", "back_norm", "halved", "halved_norm"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("n", [8, 3])
@@ -189,5 +223,5 @@ def test_a_plan_gives_the_gradients_of_steps_one_by_one(
     np.testing.assert_allclose(running, wanted, rtol=1e-5, atol=1e-6)
     assert "conv2d_norm" not in one_by_one
     if not frozen:
-        assert kernels.count("conv2d_norm") == kernels.count("conv2d_norm_backward") == 5
-        assert kernels.count("batch_norm") == 3  # one of them only for mean and variance
+        assert kernels.count("conv2d_norm") == kernels.count("conv2d_norm_backward") == 13
+        assert kernels.count("batch_norm") == 2  # behind the convolutions to 12 channels

@@ -187,6 +187,7 @@ namespace kernels {  // those that a choice names, and nobody else
 extern const Kernel few_filters_conv2d, few_filters_conv2d_backward_kernel, scatter_conv2d_backward_input;
 extern const Kernel depthwise_conv2d, depthwise_conv2d_backward_input, depthwise_conv2d_backward_kernel;
 extern const Kernel depthwise_conv2d_norm, depthwise_conv2d_norm_backward;
+extern const Kernel pictures_conv2d_norm, pictures_conv2d_norm_backward;
 extern const Kernel winograd_conv2d, winograd_conv2d_backward_input, winograd_conv2d_backward_kernel;
 extern const Kernel winograd_conv2d_pool, winograd_conv2d_pool_backward_input, winograd_conv2d_pool_backward_kernel;
 extern const Kernel winograd_rows_conv2d_pool;

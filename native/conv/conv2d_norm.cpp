@@ -1,5 +1,5 @@
 // Convolutions 1x1 between batch norms (conv/conv2d_norm.hpp); those of each channel by itself:
-// conv/depthwise_norm.cpp.
+// conv/depthwise_norm.cpp; all others: conv/conv2d_norm_pictures.cpp.
 //
 // Blocks of pixels go through all that is done with them while they lie in L2. Forward: normalised, multiplied, summed
 // up. Back: the gradient of the result is made, multiplied by the weights, taken through the activation in front and
@@ -9,6 +9,7 @@
 
 #include "common/shards.hpp"
 #include "conv/choice.hpp"
+#include "runtime/by_rows.hpp"
 
 namespace pellucid::PELLUCID_ISA_NAMESPACE {
 namespace {
@@ -229,9 +230,10 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
         }
         if (!a.dx) continue;
         float* const dx = a.dx + first * a.C;
+        if (a.addend) memcpy(dx, a.addend + first * a.C, size_t(rows * a.C) * sizeof(float));
         lay_rows(dy, a.O, rows, pixels);
         lay_rows(dx, a.C, rows, dx_rows);
-        multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, false, ahead);
+        multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, a.addend != nullptr, ahead);
         if (p.sums.shards) take_through(p.front, x, dx, a.C, 0, a.C, rows, p.sums.of(shard), a.C);
     }
 }
@@ -250,18 +252,34 @@ void backward(const Conv2dNormBackward& a, const BackwardPlan& p) {
 
 constexpr Kernel pointwise = kernel<forward_plan, forward>();
 constexpr Kernel pointwise_backward = kernel<backward_plan, backward>();
-const Kernel& choose(const Conv2dNorm& a) { return is_depthwise(a) ? kernels::depthwise_conv2d_norm : pointwise; }
-const Kernel& choose(const Conv2dNormBackward& a) {
-    return is_depthwise(a) ? kernels::depthwise_conv2d_norm_backward : pointwise_backward;
+// Whether the kernels above do it, or those for each channel by itself.
+template <typename Arguments>
+bool is_pointwise(const Arguments& a) {
+    return a.KH * a.KW * a.SH * a.SW * a.GROUPS == 1 && a.OH == a.H && a.OW == a.W && a.TOP == 0 && a.LEFT == 0;
 }
 template <typename Arguments>
-int64_t direct(const Arguments&) {
-    return kDirect;
+bool is_alone(const Arguments& a) {
+    return is_depthwise(a) && a.O == a.C && goes_by_rows(a);
+}
+const Kernel& choose(const Conv2dNorm& a) {
+    return is_pointwise(a)   ? pointwise
+           : is_alone(a)     ? kernels::depthwise_conv2d_norm
+                             : kernels::pictures_conv2d_norm;
+}
+const Kernel& choose(const Conv2dNormBackward& a) {
+    return is_pointwise(a)   ? pointwise_backward
+           : is_alone(a)     ? kernels::depthwise_conv2d_norm_backward
+                             : kernels::pictures_conv2d_norm_backward;
+}
+template <typename Arguments>
+int64_t number(const Arguments& a) {
+    const Conv2d conv = convolution_of<Conv2d>(a, a.N);
+    return is_pointwise(a) || is_alone(a) ? int64_t(kDirect) : algorithm_of(conv);
 }
 
 }  // namespace
 
-const Kernel kernels::conv2d_norm = chosen<Conv2dNorm, choose, direct>();
-const Kernel kernels::conv2d_norm_backward = chosen<Conv2dNormBackward, choose, direct>();
+const Kernel kernels::conv2d_norm = chosen<Conv2dNorm, choose, number>();
+const Kernel kernels::conv2d_norm_backward = chosen<Conv2dNormBackward, choose, number>();
 
 }  // namespace pellucid::PELLUCID_ISA_NAMESPACE

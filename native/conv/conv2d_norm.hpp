@@ -16,6 +16,18 @@ namespace {
 constexpr int64_t kNormShards = 64;
 constexpr int64_t kRowsTogether = 4;  // for which a vector of the tables is loaded once; more are too many streams of memory
 
+// The same convolution of a few pictures, as the kernel that does it alone takes it.
+#define PELLUCID_SAME(name) to.name = from.name;
+template <typename To, typename From>
+To convolution_of(const From& from, int64_t pictures) {
+    To to{};
+    PELLUCID_CONV_SIZES(PELLUCID_SAME)
+    to.ALGORITHM = from.ALGORITHM;
+    to.N = pictures;
+    return to;
+}
+#undef PELLUCID_SAME
+
 // The batch norm in front of x, and the activation. No mean: there is none.
 struct Front {
     const float *mean, *shift;

@@ -206,7 +206,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
                 if (behind && (row + 1) % a.SH == 0) sweep.ahead[sweep.streams++] = {a.y + below, a.C, columns};
                 if (a.dkernel) sweep.ahead[sweep.streams++] = {a.x + top + (x.ready + row) * a.W * a.C, a.C, 1};
                 sweep.ahead[sweep.streams++] = {a.dx + at + a.W * a.C, a.C, 1};
-                sweep_row(sweep, t, a.dx + at, nullptr);
+                sweep_row(sweep, t, a.dx + at, a.addend ? a.addend + at : nullptr);
                 if (sums) take_through(p.front, a.x + at, a.dx + at, a.C, c0, channels, a.W, sums, a.C);
             }
         }

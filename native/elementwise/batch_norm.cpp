@@ -152,7 +152,7 @@ void run_batch_norm(const BatchNorm& a, const ChannelTables& t) {
 
 void run_batch_norm_inference(const BatchNormInference& a, const ChannelTables& t) {
     take_forward(a, t, a.mean, a.variance, a.beta);
-    transform(a.x, nullptr, a.y, t, a.N * a.INNER, a.C, kLinear, {});
+    transform(a.x, a.addend, a.y, t, a.N * a.INNER, a.C, a.ACTIVATION, numbers_of(a));
 }
 
 // dx = gamma * inv * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * inv, dy as it comes through the

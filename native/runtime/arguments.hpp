@@ -141,8 +141,9 @@
     REAL(epsilon)
 #define PELLUCID_BATCH_NORM_INFERENCE(ARRAY, SIZE, REAL)                                                              \
     ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C) ARRAY(const float, beta, C)                     \
-    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, y, N * INNER * C) SIZE(N) SIZE(INNER)    \
-    SIZE(C) REAL(epsilon)
+    ARRAY(const float, mean, C) ARRAY(const float, variance, C) ARRAY(float, y, N * INNER * C)                        \
+    ARRAY(const float, addend, maybe(N * INNER * C)) SIZE(N) SIZE(INNER) SIZE(C) PELLUCID_NONLINEAR(SIZE, REAL)       \
+    REAL(epsilon)
 // beta: where there is an activation and no y to know it by; daddend: the gradient of what was added.
 #define PELLUCID_BATCH_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                               \
     ARRAY(const float, dy, N * INNER * C) ARRAY(const float, x, N * INNER * C) ARRAY(const float, gamma, C)           \

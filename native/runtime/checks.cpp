@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/by_rows.hpp"
 #include "runtime/program.hpp"
 
 namespace pellucid {
@@ -11,7 +12,6 @@ constexpr int64_t kSide = int64_t(1) << 20;      // window, stride, dilation, pa
 constexpr int64_t kNumbers = int64_t(1) << 30;   // of one example, a kernel, or a copy of them: offsets are int32
 constexpr int64_t kEntries = int64_t(1) << 46;   // of any array
 constexpr int64_t kWork = int64_t(1) << 62;      // products of entries and taps are counted in int64
-constexpr int64_t kNormChannels = 16;            // whole vectors of every instruction set
 
 struct Limit {
     const char* name;
@@ -53,6 +53,12 @@ public:
     int64_t operator[](const char* name) const {
         const uint64_t* const word = find(name);
         return word ? int64_t(*word) : 0;
+    }
+    template <typename Arguments>
+    Arguments as() const {
+        Arguments a;
+        std::memcpy(&a, step_.arguments.data(), sizeof a);
+        return a;
     }
     bool is(const char* kernel) const { return std::strcmp(step_.signature->name, kernel) == 0; }
     bool begins(const char* text) const { return std::strncmp(step_.signature->name, text, std::strlen(text)) == 0; }
@@ -141,27 +147,11 @@ std::string algorithm_objection(const Sizes& s) {
     return fits && square && (in_tiles || !pooled) ? "" : "the algorithm asked for cannot do this";
 }
 
-// Of channels by themselves: what the tiles of conv/depthwise_rows.hpp do.
-bool goes_by_rows(const Sizes& s) {
-    const int64_t taps = s["KH"], stride = s["SH"];
-    return taps == s["KW"] && (taps == 3 || taps == 5) && stride == s["SW"] && stride <= 2 &&
-           s["DH"] * s["DW"] == 1 && s["TOP"] < taps && s["LEFT"] < taps && s["C"] % kNormChannels == 0;
-}
-
 std::string block_objection(const Sizes& s) {
-    if (!goes_by_rows(s))
+    if (!goes_by_rows(s.as<InvertedResidual>()))
         return "an inverted residual block must be 3x3 or 5x5 with stride 1 or 2 on a multiple of 16 channels";
     const Count picture = Count(s["H"]) * s["W"] * s["I"], weights = Count(s["I"]) * s["C"];
     return picture.value < kNumbers && weights.value < kNumbers ? "" : "a picture or its weights are too large";
-}
-
-// Between batch norms: 1x1, or each channel by itself.
-std::string norm_objection(const Sizes& s) {
-    const bool pointwise = s["KH"] * s["KW"] * s["SH"] * s["SW"] * s["GROUPS"] == 1 && s["TOP"] == 0 &&
-                           s["LEFT"] == 0 && s["OH"] == s["H"] && s["OW"] == s["W"];
-    const bool depthwise = s["GROUPS"] > 1 && s["GROUPS"] == s["C"] && s["O"] == s["C"] && goes_by_rows(s);
-    return pointwise || depthwise ? "" : "a convolution between batch norms must be 1x1, or depthwise 3x3 or 5x5 with "
-                                         "stride 1 or 2 on a multiple of 16 channels";
 }
 
 // Upsampling and borders: what each axis of the larger picture must be.
@@ -183,7 +173,6 @@ std::string size_objection(const Sizes& s) {
     std::string wrong = border_objection(s);
     bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
-    if (wrong.empty() && s.begins("conv2d_norm")) wrong = norm_objection(s);
     if (wrong.empty() && s.is("inverted_residual")) wrong = block_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if !defined(_WIN32)
@@ -53,7 +54,11 @@ void pause_cpu() {
 
 struct OwnedArena : Arena {
     OwnedArena() : Arena{nullptr, 0} {}
-    ~OwnedArena() { std::free(data); }
+    ~OwnedArena() {
+        std::free(data);
+        std::free(aside.data);
+    }
+    Arena aside{nullptr, 0};  // whoever is left by longjmp may leave the two exchanged
     double work = 0;     // of the calls of parallel_for on this thread, see WorkCount
     bool small = false, alone = false, rapid = false;  // see WorkCount
     std::jmp_buf* escape = nullptr;  // where this thread goes on when there is no memory
@@ -300,6 +305,12 @@ void* arena_reserve(Arena& arena, size_t bytes) {
         arena.bytes = rounded;
     }
     return arena.data;
+}
+
+void set_aside(Arena& arena) {
+    Arena& aside = static_cast<OwnedArena&>(arena).aside;
+    std::swap(arena.data, aside.data);
+    std::swap(arena.bytes, aside.bytes);
 }
 
 void parallel_for(int64_t tasks, double work, Task run, void* context) {

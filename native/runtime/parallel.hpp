@@ -18,6 +18,9 @@ struct Arena {
 // it writes, and nothing in a kernel may want a destructor.
 void* arena_reserve(Arena& arena, size_t bytes);
 
+// What is reserved from now on lies elsewhere, until this is called again: a task that calls kernels keeps what it has.
+void set_aside(Arena& arena);
+
 // Memory for many numbers, aligned to 64 bytes; much of it, where the system has them, in large pages: 36 points of a
 // transform lie on as many small ones. Null where there is none; std::free gives it back.
 void* allocate(size_t bytes);

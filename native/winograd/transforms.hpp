@@ -17,6 +17,7 @@ constexpr float kA2 = kA * kA, kB2 = kB * kB, kA3 = kA * kA2, kB3 = kB * kB2;
 constexpr float kN0 = 1 / (kA2 * kB2), kNA = 1 / (2 * kA2 * (kA2 - kB2)), kNB = 1 / (2 * kB2 * (kB2 - kA2));
 struct Input4 {  // B^T
     static constexpr int from = 6, to = 6, step = 4;
+    static constexpr int pairs[3][2] = {{1, 2}, {3, 4}, {0, 5}};  // of results that share sums
     static constexpr bool watched(int i) { return i == 0 || i == 5; }  // see winograd/range.hpp
     PELLUCID_INLINE static void apply(const vf* d, vf* r) {
         const vf a = d[4] - kB2 * d[2], b = kA * (d[3] - kB2 * d[1]);

@@ -59,17 +59,36 @@ PELLUCID_INLINE void transform_columns(const float* from, int64_t row, int64_t p
 
 // Both axes, to points that lie `point` apart; `each(i, j, v)` sees them.
 template <typename T, typename At, typename Each>
-PELLUCID_INLINE void transform_to(At at, float* to, int64_t point, Each each) {
-    vf half[T::to][T::from];
-    transform_columns<T>(half, at);
-#pragma GCC unroll 8
-    for (int i = 0; i < T::to; ++i) {
+PELLUCID_INLINE void transform_to(At at, float* to, int64_t point, Each&& each) {
+    const auto finish = [=](int i, const vf* half) {
         vf out[T::to];
-        T::apply(half[i], out);
+        T::apply(half, out);
 #pragma GCC unroll 8
         for (int j = 0; j < T::to; ++j) {
             store(to + (i * T::to + j) * point, out[j]);
             each(i, j, out[j]);
+        }
+    };
+    if constexpr (T::to * T::from <= 32) {
+        vf half[T::to][T::from];
+        transform_columns<T>(half, at);
+#pragma GCC unroll 8
+        for (int i = 0; i < T::to; ++i) finish(i, half[i]);
+    } else {  // more than there are registers: two rows at a time, which share sums
+#pragma GCC unroll 4
+        for (const auto& pair : T::pairs) {
+            vf half[2][T::from];
+#pragma GCC unroll 8
+            for (int j = 0; j < T::from; ++j) {
+                vf in[T::from], out[T::to];
+#pragma GCC unroll 8
+                for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
+                T::apply(in, out);
+                half[0][j] = out[pair[0]];
+                half[1][j] = out[pair[1]];
+            }
+            finish(pair[0], half[0]);
+            finish(pair[1], half[1]);
         }
     }
 }

@@ -35,7 +35,8 @@ class Lowered:
     """One lowered pattern.
 
     needs_output: somebody else reads y, backward or another layer, so nobody may overwrite it. in_place: backward turns
-    dy into the last dx where it lies. adds: backward takes `addend`, another gradient that is added to its one dx.
+    dy into the last dx where it lies. adds: backward takes `addend`, another gradient that is added to its first
+    dx; what is read first and once more is asked for once, with the sum of both gradients.
     reads: the numbers of the graph's nodes that it is made from. inner: numbers of the largest gradient between its own
     layers that backward takes an area for.
     """

@@ -89,14 +89,15 @@ def backward_work(context: Context, graph: Graph, lowered: dict[int, Lowered], d
         dy = gradients.pop(number)
         context.waiting = list(gradients.values())
         passed: list[Array | None] = [None] * len(value.reads)
-        asked = [k for k, i in enumerate(value.reads) if wanted[i]]
+        twice = value.adds and value.reads[0] in value.reads[1:]
+        asked = [k for k, i in enumerate(value.reads) if wanted[i] and not (twice and k and i == value.reads[0])]
         for k in asked:
-            if value.in_place and k == asked[-1]:
+            if value.in_place and k == asked[-1] and not twice:
                 passed[k] = dy.reshape(shapes[value.reads[k]])
             else:
                 context.waiting.append(context.gradient_area(shapes[value.reads[k]], dy))
                 passed[k] = context.waiting[-1]
-        adds = value.adds and passed[0] is not None and value.reads[0] in gradients
+        adds = value.adds and not twice and passed[0] is not None and value.reads[0] in gradients
         other = {"addend": gradients.pop(value.reads[0])} if adds else {}
         with native.direct_convolution(context.exact):
             work.extend(value.backward(dy, *passed, **other))

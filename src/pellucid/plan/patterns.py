@@ -57,13 +57,14 @@ from pellucid.layers.depthwise import POINTWISE
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Shape
 from pellucid.plan.activation import lower_activation, lower_prelu, lower_softmax
+from pellucid.plan.batch_norm import lower_batch_norm
 from pellucid.plan.border import lower_cropping2d, lower_padding2d, lower_upsampling2d
 from pellucid.plan.convolution import back_through, lower_conv2d, lower_separable_conv2d
-from pellucid.plan.folding import fold, folds, gamma_beta
+from pellucid.plan.folding import fold, folds
 from pellucid.plan.group_norm import lower_group_norm, lower_layer_norm
 from pellucid.plan.inverted_residual import lower_inverted_residual
 from pellucid.plan.lenet import lower_scaled_tanh, lower_subsampling2d, lower_table_conv2d
-from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind, activation_of
+from pellucid.plan.lowered import Context, Lower, Lowered, activation_behind
 from pellucid.plan.merge import lower_add, lower_concatenate, lower_multiply
 from pellucid.plan.normed_convolution import lower_normed_convolutions
 from pellucid.plan.pooled_convolution import lower_conv2d_pool
@@ -254,54 +255,15 @@ def lower_local_response_norm(context: Context, layers: tuple[Layer, ...], befor
     )
 
 
-def lower_batch_norm(context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered) -> Lowered | None:
-    """Batch normalisation: by the running statistics in use; in training over the batch, + what is added + activation.
-
-    Without an addend backward computes the result again from x, so y may be overwritten.
-    """
-    norm, x = cast(BatchNorm, layers[0]), before.y
-    if context.training and not norm.trainable:
-        return None
-    channels = x.shape[-1]
-    gamma, beta = gamma_beta(context, norm, channels)
-    running_mean, running_variance = norm.state["mean"], norm.state["variance"]
-    if not context.training:
-        if len(layers) > 1:
-            return None
-        y = context.output(x.shape[1:])
-        step = native.batch_norm_inference(x, gamma, beta, running_mean, running_variance, y, epsilon=norm.epsilon)
-        return Lowered(layers, y, (step,))
-    activation = activation_of(layers[-1]) if type(layers[-1]) in ACTIVATIONS else ("linear", {})
-    if activation is None or activation[0] in ops.READ_INPUT or len(added) != (Add in map(type, layers)):
-        return None
-    kind, numbers = activation
-    y, addend = context.output(x.shape[1:]), added[0].y if added else None
-    mean, variance = context.constant(channels, 0), context.constant(channels, 0)
-    settings: dict[str, Any] = {"epsilon": norm.epsilon, "activation": kind, **numbers}
-    forward = (native.batch_norm(x, gamma, beta, y, mean, variance, addend=addend, **settings),)
-    # after the loss, which ends a step that is no number: the running statistics then stay what they were
-    context.finish += (
-        native.update_running(mean, running_mean, momentum=norm.momentum),
-        native.update_running(variance, running_variance, momentum=norm.momentum),
-    )
-
-    def backward(dy: Array, dx: Array | None, daddend: Array | None = None) -> Sequence[Work]:
-        dgamma, dbeta = context.gradient(norm, "gamma"), context.gradient(norm, "beta")
-        dgamma = context.constant(channels, 0) if dgamma is None else dgamma
-        dbeta = context.constant(channels, 0) if dbeta is None else dbeta
-        known: dict[str, Array | None] = {"y": y, "daddend": daddend} if added else {"beta": beta}
-        return (native.batch_norm_backward(dy, x, gamma, mean, variance, dx, dgamma, dbeta, **known, **settings),)
-
-    return Lowered(layers, y, forward, backward, needs_output=bool(added) and kind != "linear", in_place=True)
-
-
 _BETWEEN = tuple((BatchNorm, ReLU, conv) for conv in (Conv2D, DepthwiseConv2D))
 _NORMED = tuple(
-    (*lead, *chain)
-    for chain in (*((*one, *other) for one in _BETWEEN for other in _BETWEEN), *_BETWEEN)
+    (*lead, *chain, *tail)
+    for chain in (*((*one, *other) for one in _BETWEEN for other in _BETWEEN), *_BETWEEN, ())
     for lead in ((Conv2D,), (DepthwiseConv2D,), ())
+    for tail in ((BatchNorm, Add, ReLU), (BatchNorm, Add), (BatchNorm, ReLU), (BatchNorm,), ())
+    if (lead or chain) and (chain or tail)
 )
-"""Convolutions with batch norm and ReLU between them, the longer rows first."""
+"""Convolutions with batch norm and ReLU between them, and perhaps another batch norm behind, the longer rows first."""
 
 _BLOCKS = tuple(
     (*lead, DepthwiseConv2D, activation, Conv2D, *added)

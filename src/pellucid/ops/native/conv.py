@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +23,20 @@ NORM_CHANNELS = 16
 """Channels that a convolution between batch norms normalises are a multiple of this."""
 
 
+NORM_PICTURE_BYTES = 128 << 10
+"""Of a picture's larger map, at most, for a convolution between batch norms that takes whole pictures."""
+
+
 def conv2d_norm_runs(x: Shape, kernel: Shape, window: Convolution, *, in_front: bool, behind: bool) -> bool:
-    """Whether conv2d_norm and its gradient can do this, with a batch norm in front of the convolution and behind it."""
+    """Whether conv2d_norm and its gradient can do this, with a batch norm in front of the convolution and behind it.
+
+    And whether they gain by it: a convolution that is neither 1x1 nor depthwise where a few pictures lie in L2.
+    """
     if (in_front and x[-1] % NORM_CHANNELS) or (behind and kernel[-1] % NORM_CHANNELS):
         return False
-    return _takes("conv2d_norm", {"x": x, "kernel": kernel}, window)
+    by_blocks = kernel[:2] == window["strides"] == (1, 1) or window.get("groups", 1) == x[-1]
+    y = geometry.conv2d_shape(x, kernel, **window)
+    return by_blocks or 4 * max(math.prod(x[1:]), math.prod(y[1:])) <= NORM_PICTURE_BYTES
 
 
 def inverted_residual_runs(x: Shape, kernel: Shape, project: Shape, window: Convolution) -> bool:

@@ -44,6 +44,8 @@ _NARROW = {"x": WIDE_MAP, "kernel": (1, 1, 144, 24), **_FRONT_SHAPES, **_NORMED,
 _WIDE = {"x": (*WIDE_MAP[:-1], 24), "kernel": (1, 1, 24, 144), **VALID}
 _ALONE = {"x": WIDE_MAP, "kernel": (3, 3, 1, 144), "groups": 144, **_FRONT_SHAPES, **_NORMED, **SAME3}
 _MEASURED = {"mean": (144,), "variance": (144,)}
+_SQUARE: dict[str, Any] = {"x": (128, 16, 16, 32), "kernel": (3, 3, 32, 32), **dict.fromkeys(_FRONT, (32,)), **SAME3}
+_SQUARE |= {"mean": (32,), "variance": (32,), "activation": "relu", "x_epsilon": 1e-3}
 _BACK: dict[str, Any] = {
     "y": WIDE_MAP, "gamma": (144,), "dgamma": (144,), "dbeta": (144,), **_MEASURED, "epsilon": 1e-3,
 }  # fmt: skip
@@ -57,6 +59,7 @@ _TAKEN = {"x_dgamma": (144,), "x_dbeta": (144,)}
         call("16 x 56x56x144, 1x1, 24", **_NARROW),
         call("16 x 56x56x144, depthwise 3x3", **_ALONE, **_MEASURED),
         call("16 x 56x56x24, 1x1, 144", **_WIDE, **_MEASURED),
+        call("128 x 16x16x32, 3x3, 32", **_SQUARE),
     ],
 )
 def conv2d_norm(
@@ -81,7 +84,7 @@ def conv2d_norm(
     """y = convolution of f(x_gamma * (x - x_mean) / sqrt(x_variance + x_epsilon) + x_beta), or of x itself.
 
     mean, variance: of y over all axes but the last (biased), for the batch norm behind it; both or neither.
-    A convolution is 1x1, or depthwise (3x3 or 5x5, strides 1 or 2); channels that are normalised a multiple of 16.
+    Channels that are normalised are a multiple of 16.
     """
     read = _read(x, (x_gamma, x_beta, x_mean, x_variance), x_epsilon, activation, numbers)
     conv2d(read, kernel, None, y, strides=strides, padding=padding, dilation=dilation, groups=groups)
@@ -97,6 +100,15 @@ def conv2d_norm(
         call("16 x 56x56x144, 1x1, 24", dkernel=(1, 1, 144, 24), dx=WIDE_MAP, **_NARROW, **_TAKEN),
         call("16 x 56x56x144, depthwise 3x3", dkernel=(3, 3, 1, 144), dx=WIDE_MAP, **_ALONE, **_BACK, **_TAKEN),
         call("16 x 56x56x24, 1x1, 144", dkernel=(1, 1, 24, 144), dx=(*WIDE_MAP[:-1], 24), **_WIDE, **_BACK),
+        call(
+            "128 x 16x16x32, 3x3, 32",
+            dkernel=(3, 3, 32, 32),
+            dx=(128, 16, 16, 32),
+            y=(128, 16, 16, 32),
+            epsilon=1e-3,
+            **dict.fromkeys(("gamma", "dgamma", "dbeta", "x_dgamma", "x_dbeta"), (32,)),
+            **_SQUARE,
+        ),
     ],
 )
 def conv2d_norm_backward(
@@ -110,6 +122,7 @@ def conv2d_norm_backward(
     padding: Pads,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    addend: Array | None = None,
     y: Array | None = None,
     gamma: Array | None = None,
     mean: Array | None = None,
@@ -131,7 +144,7 @@ def conv2d_norm_backward(
 
     dy: of the convolution's result; with y, gamma ... dbeta, of the result of the batch norm behind it, whose own
     gradients are dgamma and dbeta. dx: of the result of the batch norm in front (dx of its input follows from x_dgamma
-    and x_dbeta in the same manner), or without one of x.
+    and x_dbeta in the same manner), or without one of x. addend: another gradient of what the convolution reads.
     """
     window: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     dz = dy
@@ -145,7 +158,7 @@ def conv2d_norm_backward(
         conv2d_backward_kernel(read, dz, dkernel, **window)
     if dx is None:
         return
-    conv2d_backward_input(dz, kernel, dx, **window)
+    conv2d_backward_input(dz, kernel, dx, addend=addend, **window)
     if x_mean is None:
         return
     if activation != "linear":

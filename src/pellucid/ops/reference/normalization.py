@@ -74,19 +74,31 @@ def batch_norm(
     variance[...] = x.var(axis=_all_but_last(x), dtype=np.float64)
     if y is None:
         return
-    batch_norm_inference(x, gamma, beta, mean, variance, y, epsilon=epsilon)
-    if addend is not None:
-        y += addend
-    if activation != "linear":
-        activate(y, y, activation, **numbers)
+    batch_norm_inference(
+        x, gamma, beta, mean, variance, y, epsilon=epsilon, activation=activation, addend=addend, **numbers
+    )
 
 
 @op(typical=[call("64 x 56x56x64", x=LONG, epsilon=1e-3)])
 def batch_norm_inference(
-    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, y: Array, *, epsilon: float
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    mean: Array,
+    variance: Array,
+    y: Array,
+    *,
+    epsilon: float,
+    activation: str = "linear",
+    addend: Array | None = None,
+    **numbers: Unpack[Numbers],
 ) -> None:
-    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a given mean and variance."""
+    """y = f(gamma * (x - mean) / sqrt(variance + epsilon) + beta + addend), with a given mean and variance."""
     y[...] = (x - mean) * (gamma / np.sqrt(variance + epsilon)) + beta
+    if addend is not None:
+        y += addend
+    if activation != "linear":
+        activate(y, y, activation, **numbers)
 
 
 def _lacks_its_result(values: Mapping[str, Any]) -> str | None:
