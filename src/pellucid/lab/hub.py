@@ -19,6 +19,7 @@ from pellucid.errors import ConfigError, PellucidError
 from pellucid.lab import dissections as dissections  # its views enter the table, and those of the next
 from pellucid.lab import editor as editor
 from pellucid.lab import probing as probing
+from pellucid.lab import sliding as sliding
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
 from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text

@@ -19,6 +19,8 @@ from pellucid.lab.change import Change
 from pellucid.lab.judging import Judged
 from pellucid.lab.pictures import NumberedPictures
 from pellucid.lab.protocol import Part, Request
+from pellucid.lab.rounds import Rounds
+from pellucid.lab.scatter import Features
 from pellucid.lab.session import Session
 from pellucid.model.tracing import LayerTrace, Trace, trace
 from pellucid.ops import Array
@@ -46,6 +48,7 @@ class Look:
         self.session, self.model, self.test = session, session.model, session.dataset.test
         self.pictures = NumberedPictures(self.model, session.dataset)
         self.judged = None if per_pixel(self.model) else Judged(self.model, self.test)
+        self.features = Features(self.model, self.test)
         self.moment = session.moment
         self._version = self.model.version
         self._traces: dict[tuple[int, Change], Trace] = {}
@@ -61,8 +64,13 @@ class Look:
                 self._trace(looked, gradients=looked in gradients)
             if any(kind.batch for kind, _ in kinds):
                 self._trace_batch()
-            if self.judged is not None and any(kind.classifies for kind, _ in kinds):
-                self.judged.turn(self.moment)
+            for rounds in dict.fromkeys(each for kind, _ in kinds for each in self.rounds_of(kind)):
+                rounds.turn(self.moment)
+
+    def rounds_of(self, kind: Kind) -> list[Rounds]:
+        """What a view needs of many pictures, gone through a few at a time."""
+        judged = [self.judged] if self.judged is not None and kind.classifies else []
+        return [*judged, *([self.features] if kind.features else [])]
 
     @cached_property
     def board(self) -> Board | None:
@@ -93,8 +101,10 @@ class Look:
         """Forget what was computed with other weights; answers too, where training has begun anew."""
         if moment == self.moment and self._version == self.model.version:
             return
-        if moment[0] != self.moment[0] and self.judged is not None:
-            self.judged.clear()
+        if moment[0] != self.moment[0]:
+            for rounds in (self.judged, self.features):
+                if rounds is not None:
+                    rounds.clear()
         self.moment, self._version, self._traces, self._batch = moment, self.model.version, {}, None
 
     def _trace(self, looked: tuple[int, Change], *, gradients: bool) -> Trace:
@@ -140,8 +150,8 @@ class Kind:
     """A view, what it needs, and when it may be had.
 
     layer: it is of a layer, which the request names. picture: it reads the trace of one picture, gradients: with
-    gradients. batch: that of some pictures. classifies: a class for each picture. slow: it is made a few times a
-    second at most. once: it is asked for, not watched. owner: by whoever steers alone.
+    gradients. batch: that of some pictures. classifies: a class for each picture. features: those of many pictures.
+    slow: it is made a few times a second at most. once: it is asked for, not watched. owner: by whoever steers alone.
     """
 
     make: View
@@ -150,6 +160,7 @@ class Kind:
     gradients: bool = False
     batch: bool = False
     classifies: bool = False
+    features: bool = False
     slow: bool = False
     once: bool = False
     owner: bool = False

@@ -114,15 +114,14 @@ class Painter:
             return True
         if VIEWS[request.view].slow and not slow_due:
             return False
-        moment, judged = self._look.session.moment, self._look.judged
-        if VIEWS[request.view].classifies and judged is not None and not judged.is_done(moment):
+        moment = self._look.session.moment
+        if not all(rounds.is_done(moment) for rounds in self._look.rounds_of(VIEWS[request.view])):
             return True
         return self._painted_of[request] != self._of(request, moment)
 
     def _of(self, request: Request, moment: tuple[int, int]) -> object:
         """What a frame shows, by which an old one is known."""
-        judged = self._look.judged
-        return moment, judged.turns if VIEWS[request.view].classifies and judged is not None else 0
+        return moment, tuple(rounds.turns for rounds in self._look.rounds_of(VIEWS[request.view]))
 
     def _unfinished(self) -> bool:
         """Whether something watched is behind what there is to see."""

@@ -6,11 +6,10 @@ All of it is what `visualise` says of the same: `shift`, `grad_cam`, `input_grad
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError, expect_known, shown
+from pellucid.errors import ConfigError
 from pellucid.lab.change import NONE
 from pellucid.lab.looking import Look, Seen, view
 from pellucid.lab.protocol import Part, Request
@@ -73,7 +72,7 @@ def stability(look: Look, request: Request) -> Seen:
 @view(picture=True)
 def grad_cam(look: Look, request: Request) -> Seen:
     """Where the last maps speak for a class; without one, for the most probable. Shapes: as the picture."""
-    classes = _given(request).get("class")
+    classes = request.options("class").get("class")
     with look.model.turns.taken():
         found = grad_cam_of(look.model, look.image(request), classes=classes)[0]
     levels, about = shade_maps(found[:, :, None], 1, LARGE_PIXELS)
@@ -84,7 +83,7 @@ def grad_cam(look: Look, request: Request) -> Seen:
 def saliency(look: Look, request: Request) -> Seen:
     """How the score of a class changes with each pixel; of colours, with that channel that it changes with most."""
     with look.model.turns.taken():
-        slope = input_gradient(look.model, look.image(request)[None], _given(request).get("class"))[0]
+        slope = input_gradient(look.model, look.image(request)[None], request.options("class").get("class"))[0]
     shown = slope if slope.shape[2] == 1 else saliency_of(slope)[:, :, None]
     levels, about = shade_maps(shown, 1, LARGE_PIXELS)
     return Seen({}, (Part(levels, about),))
@@ -97,7 +96,7 @@ def stepped(look: Look, request: Request) -> Seen:
     The pixel with the largest slope changes by `step` percent of the range of pixels, the others in proportion.
     Errors: ConfigError where no pixel makes any difference.
     """
-    given, image = _given(request), look.image(request)
+    given, image = request.options("class", "step"), look.image(request)
     share = whole(given.get("step", 5), "step", MAX_STEP, least=-MAX_STEP) / 100
     with look.model.turns.taken():
         slope = input_gradient(look.model, image[None], given.get("class"))[0]
@@ -109,13 +108,3 @@ def stepped(look: Look, request: Request) -> Seen:
     made = np.clip(image + share * (high - low) / most * slope, low, high)
     made = np.rint(made).astype(np.uint8) if image.dtype == np.uint8 else np.asarray(made, np.float32)
     return Seen({"picture": look.pictures.add(made, look.pictures.get(request.picture).label)})
-
-
-def _given(request: Request) -> dict[str, Any]:
-    """{"class": N, "step": N}, both or none of them. Errors: ConfigError for anything else."""
-    given = request.details or {}
-    if not isinstance(given, dict):
-        raise ConfigError(f"{request.view}: given must be an object, got {shown(given)}")
-    for name in given:
-        expect_known(f"part of {request.view}", name, ("class", "step"))
-    return given

@@ -62,6 +62,15 @@ class Request:
         """What was given beside the names and numbers; None for nothing."""
         return json.loads(self.given) if self.given else None
 
+    def options(self, *names: str) -> dict[str, Any]:
+        """What was given, under some of these names. Errors: ConfigError for anything else."""
+        given = self.details or {}
+        if not isinstance(given, dict):
+            raise ConfigError(f"{self.view}: given must be an object, got {shown(given)}")
+        for name in given:
+            expect_known(f"part of {self.view}", name, names)
+        return given
+
     def to_json(self) -> dict[str, Any]:
         """As it was asked for, without what was not said."""
         said = {"layer": self.layer, "picture": self.picture, "channel": self.channel, "position": list(self.position)}

@@ -6,6 +6,8 @@ here but which of them, and how coarse.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from pellucid.model.tracing import Trace
 from pellucid.ops import Array
 from pellucid.visualise.answers import class_names
 from pellucid.visualise.architecture.data import Block, blocks_of, note_words, times
+from pellucid.visualise.architecture.skips import levels_of, skips_of
 from pellucid.visualise.drawing.labels import Labels
 from pellucid.visualise.drawing.panels import as_shown
 from pellucid.visualise.features.data import class_scores, feature_grid, signed
@@ -49,6 +52,7 @@ def describe(look: Look) -> dict[str, Any]:
         "classes": list(class_names(model, max(model.output_shape[-1], 2))),
         "parameters": model.count_params(),
         "blocks": [_block(block) for block in blocks_of(model)],
+        "skips": _skips(blocks_of(model)),
         "layers": [_layer(layer, shape) for layer, shape in layers.values()],
         "pictures": len(look.test),
         "board": _board(look),
@@ -83,6 +87,12 @@ def _block(block: Block) -> dict[str, Any]:
         "merges": block.merges,
         "apart": block.apart,
     }
+
+
+def _skips(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """The values that go past blocks, and how high their lines are drawn above these, from 0."""
+    levels = levels_of(skips_of(blocks), 0, len(blocks) - 1)
+    return [{**asdict(skip), "level": level} for skip, level in levels.items()]
 
 
 def _layer(layer: Layer, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -231,6 +241,22 @@ def predictions(look: Look, request: Request) -> Seen:
 def confusion(look: Look, request: Request) -> Seen:
     """What the test pictures judged so far were taken for."""
     return Seen({} if look.judged is None else look.judged.confusion())
+
+
+@view(classifies=True, features=True, slow=True)
+def scatter(look: Look, request: Request) -> Seen:
+    """Test pictures on a plane by what the last layer with weights reads, what they are, and what they are taken for.
+
+    taken: -1 where that is not known yet. The part: places (N,2), in the order of `pictures`.
+    """
+    if look.judged is None:
+        return Seen({})
+    rows, places, shares = look.features.plane()
+    taken = np.where(look.judged.done[rows], look.judged.answers[rows].argmax(axis=1), -1)
+    return Seen(
+        {"pictures": rows, "labels": look.test.labels[rows], "taken": taken, "shares": shares},
+        (Part(places.astype(np.float32)),),
+    )
 
 
 @view(once=True)

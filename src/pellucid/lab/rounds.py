@@ -1,0 +1,54 @@
+"""Going through test pictures a few at a time while a network trains, so that training hardly waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from pellucid.ops import Array
+
+TURN_S = 0.02
+"""Seconds that one turn should take."""
+
+LEAST, MOST = 4, 512
+"""Pictures of one turn."""
+
+Moment = tuple[int, int]
+
+
+class Rounds:
+    """Whose turn it is of so many pictures, round after round: what a round leaves is of steps close to each other.
+
+    turns: how many were taken, another number after each change. done: which pictures had one since the last `clear`.
+    """
+
+    def __init__(self, count: int, work: Callable[[Array], object]) -> None:
+        """work: called with the numbers of the next pictures, which follow each other."""
+        self.turns, self.done = 0, np.zeros(count, bool)
+        self._work, self._next, self._size = work, 0, LEAST
+        self._moments: Array = np.full((count, 2), -1)
+
+    def clear(self) -> None:
+        """All pictures wait for their turn: other weights altogether."""
+        self.done[:] = False
+        self.turns += 1
+
+    def is_done(self, moment: Moment) -> bool:
+        """Whether all pictures had their turn at this moment."""
+        return not len(self.done) or bool((self._moments == moment).all())
+
+    def turn(self, moment: Moment) -> bool:
+        """The next pictures, with the weights of now; False where all had their turn at this moment."""
+        if self.is_done(moment):
+            return False
+        rows = np.arange(self._next, min(self._next + self._size, len(self.done)))
+        start = time.perf_counter()
+        self._work(rows)
+        took_s = time.perf_counter() - start
+        self._size = int(np.clip(len(rows) * TURN_S / max(took_s, 1e-4), LEAST, MOST))
+        self.done[rows], self._moments[rows] = True, moment
+        self._next = (self._next + len(rows)) % len(self.done)
+        self.turns += 1
+        return True
