@@ -1,4 +1,4 @@
-"""The lab's drawing board in a real browser: what is drawn is read, moved, covered, and changed step by step."""
+"""The lab in a real browser: pictures drawn, moved, covered and changed step by step; windows on their way; a plane."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 
-from lab_browser import Pages, in_browser, until
+from lab_browser import Pages, in_browser, number_in, numbers_in, until
 from PIL import Image
 
+import pellucid
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
 
@@ -154,3 +155,90 @@ def test_without_a_camera_the_page_says_so(pages: Pages, lab: Lab) -> None:
     page = pages.open(lab.url + DRAW, shows=ANSWER)
     page.click("#board button:has-text('Camera')")
     until(page, "document.querySelector('#board-body').innerText.includes('no camera')")
+
+
+def place_of(page: Any) -> str | None:
+    found: str | None = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('position')")
+    return found
+
+
+@in_browser
+def test_a_window_goes_forward_by_itself_and_by_steps(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#picture=3", shows="#slide-forward")
+    page.click("#slide-forward")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('0,0,')")
+    page.select_option("#slide-speed", "20")
+    page.click("#slide-play")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('1,')")
+    page.click("#slide-play")
+    page.focus("#slide-place")
+    page.keyboard.press("Home")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('0,0,')")
+    page.click("#slide-on")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('0,1,')")
+    at = tuple(map(int, (place_of(page) or "").split(",")))
+    seen = pellucid.trace(lab.session.model, lab.session.dataset.test.images[3:4])
+    number = float(seen["conv1"].output[0][at])
+    until(page, f"Math.abs(document.querySelector('[data-of=result] dd').dataset.value - {number}) < 1e-5")
+
+
+@in_browser
+def test_a_window_goes_back_to_each_number_that_it_read(pages: Pages, lab: Lab) -> None:
+    test = lab.session.dataset.test
+    seen = pellucid.trace(lab.session.model, test.images[3:4], test.labels[3:4])
+    page = pages.open(f"{lab.url}#picture=3&slide=backward", shows="#slide-on", reduced_motion="reduce")
+    assert page.is_disabled("#slide-play")
+    for layer in ("conv1", "pool1"):
+        page.select_option("#layer-name", layer)
+        until(page, f"document.querySelector('[data-of=output] figcaption').textContent.includes('{layer}')")
+        for _ in range(3):
+            page.click("#slide-on")
+        until(page, "document.querySelector('#slide-place').value === '3'")
+        caption = page.inner_text("[data-of=input] figcaption")
+        channel = int(caption.rpartition(" ")[2])
+        wanted = float(seen[layer].d_input[0, 0, 3, channel])
+        shown = "document.querySelector('#sliding-body [data-of=gradient-sum] dd').dataset.value"
+        until(page, f"Math.abs({shown} - {wanted}) < 1e-6 + 1e-3 * {abs(wanted)}")
+        assert sum(numbers_in(page, "#sliding-body [data-terms] li")) == pytest.approx(
+            number_in(page, "#sliding-body [data-of=gradient-sum] dd"), abs=1e-9
+        )
+
+
+@in_browser
+def test_points_of_the_plane_name_pictures(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url, shows="canvas.scatter")
+    page.focus("canvas.scatter")
+    until(page, "document.querySelector('#scatter-body .note').textContent.startsWith('Test picture ')")
+    first = page.inner_text("#scatter-body .note")
+    page.keyboard.press("ArrowRight")
+    until(page, f"document.querySelector('#scatter-body .note').textContent !== {first!r}")
+    number, label = page.evaluate("document.querySelector('#scatter-body .note').textContent.match(/\\d+/g)")[:2]
+    assert int(label) == lab.session.dataset.test.labels[int(number)]
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('#picture-number').value === '{number}'")
+    assert page.locator("#scatter-body .key-name").count() == 10
+
+
+@in_browser
+def test_lines_go_past_blocks(pages: Pages) -> None:
+    inputs = pellucid.Input((8, 8, 1))
+    x = pellucid.layers.Conv2D(4, 3, padding="same", name="first")(inputs)
+    y = pellucid.layers.Conv2D(4, 3, padding="same", name="second")(x)
+    out = pellucid.layers.Dense(10, activation="softmax")(pellucid.layers.Flatten()(x + y))
+    made = make_lab(
+        lambda: prepare(pellucid.Model(inputs, out), "digits"), port=0, host="127.0.0.1", lang="en",
+        folder=lambda _: None,
+    )  # fmt: skip
+    made.start()
+    try:
+        page = pages.open(made.url)
+        until(page, "document.querySelectorAll('.skips g.on').length === 1")
+        source, target = (
+            page.locator(f".block:has(.name:text-is('{name}'))").bounding_box() for name in ("first", "second")
+        )
+        line = page.locator(".skips g path").bounding_box()
+        assert source["x"] < line["x"] < source["x"] + source["width"]
+        assert target["x"] < line["x"] + line["width"] < target["x"] + target["width"]
+        assert line["y"] + line["height"] <= source["y"] + 4
+    finally:
+        made.close()

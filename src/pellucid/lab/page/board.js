@@ -59,6 +59,7 @@ function mountBoard(store, connection, tell) {
   const again = make("button", { type: "button", className: "button small", id: "board-clear", onclick: () => change(clear) });
   const strokes = [];
   let pen = null;
+  let drawn = null;
   let cursor = [SIDE / 2, SIDE / 2];
   let busy = false;
   let sentMs = 0;
@@ -124,7 +125,9 @@ function mountBoard(store, connection, tell) {
     const before = JSON.stringify(given);
     try {
       const { picture } = await connection.ask({ view: "drawn", given });
-      if (strokes.length) store.set({ picture, ...AS_IT_IS });
+      const same = store.state.picture === drawn; // a drawing that grows stays moved as it is
+      if (strokes.length) store.set({ picture, ...(same ? {} : AS_IT_IS) });
+      drawn = picture;
       tell("");
     } catch (error) {
       tell(error.message);

@@ -101,6 +101,18 @@ export function drawMaps(context, part, count, place) {
   for (let i = 0; i < count; i += 1) context.drawImage(scratch, 0, i * h, w, h, ...place(i));
 }
 
+/** One map (1, H, W) of what is nowhere below 0 as a veil: thin where there is little, in the colour of large numbers. */
+export function drawVeil(context, { shape: [, h, w], values }, x, y, width, height) {
+  const image = new ImageData(w, h);
+  const pixels = new Uint32Array(image.data.buffer);
+  const colours = table(true);
+  for (let i = 0; i < pixels.length; i += 1) pixels[i] = ((38 + 0.6 * values[i]) << 24) | (colours[128 + (values[i] >> 1)] & 0xffffff);
+  if (scratch.width < w) scratch.width = w;
+  if (scratch.height < h) scratch.height = h;
+  sheet.putImageData(image, 0, 0);
+  context.drawImage(scratch, 0, 0, w, h, x, y, width, height);
+}
+
 /** The colour of a number from -1 to 1, or from 0 to 1, as in the maps. */
 export function shade(value, signed) {
   const index = Math.round(255 * Math.min(Math.max(signed ? (value + 1) / 2 : value, 0), 1));

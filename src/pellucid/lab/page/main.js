@@ -19,12 +19,14 @@ import * as network from "./network.js";
 import * as predictions from "./predictions.js";
 import * as preferences from "./preferences.js";
 import * as probe from "./probe.js";
+import * as scatter from "./scatter.js";
+import * as sliding from "./sliding.js";
 import * as stability from "./stability.js";
 import { createStore } from "./store.js";
 import { speak, whole, word } from "./words.js";
 
 const AREAS = ["train", "draw", "network", "filters", "lessons"];
-const FEATURES = [preferences, areas, controls, curves, network, maps, arithmetic, predictions, confusion, board, probe, stability];
+const FEATURES = [preferences, areas, controls, curves, network, maps, sliding, arithmetic, predictions, scatter, confusion, board, probe, stability];
 
 const store = createStore({
   area: AREAS[0],
@@ -35,6 +37,8 @@ const store = createStore({
   picture: 0,
   ...AS_IT_IS,
   overlay: "none",
+  slide: "",
+  filter: "",
   target: "",
   steps: 0,
   channel: 0,
@@ -70,7 +74,7 @@ function begin(hello) {
   if (!mounted.length) {
     mounted = FEATURES.map((feature) => ({ area: feature.area, ...feature.mount(lab) }));
     store.on(["lang", "hello"], subject);
-    store.on(["area", "layer", "show", "picture", "change", "cover", "overlay", "target", "channel", "hello"], watch);
+    store.on(["area", "layer", "show", "picture", "change", "cover", "overlay", "target", "slide", "filter", "channel", "hello"], watch);
     document.addEventListener("visibilitychange", watch);
   }
 }

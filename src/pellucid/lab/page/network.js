@@ -18,17 +18,19 @@ const GAP = 4;
 const UNIT = 6;
 const UNITS_DOWN = 18;
 const SCORES = 10;
+const [ABOVE, LIFT] = [10, 18];
 
 export function mount({ store }) {
   const place = find("blocks");
   const parts = new Map();
   let scores = null;
   let drawn = [];
+  const lines = svg("svg", { class: "skips", "aria-hidden": "true" });
 
   mountPicture(store, find("picture-tools"), "picture-number");
   store.on(["hello"], build);
   store.on(["layer", "lang", "hello"], label);
-  store.on(["dressed"], () => soon(paint));
+  store.on(["dressed", "layer"], () => soon(paint));
   new ResizeObserver(() => soon(paint)).observe(place);
 
   function build({ hello }) {
@@ -42,7 +44,9 @@ export function mount({ store }) {
       const edge = Math.sqrt(Math.max(block.size[0], block.size[1]) / tallest);
       return { block, button, canvas, list, text, edge };
     });
-    place.replaceChildren(...drawn.flatMap(({ block, button }, i) => (i ? [between(block), button] : [button])));
+    place.replaceChildren(...drawn.flatMap(({ block, button }, i) => (i ? [between(block), button] : [button])), lines);
+    const skips = hello.network.skips;
+    place.style.paddingTop = skips.length ? `${ABOVE + LIFT * (1 + Math.max(...skips.map(({ level }) => level)))}px` : "";
   }
 
   function choose(block) {
@@ -70,6 +74,25 @@ export function mount({ store }) {
     for (const entry of drawn) {
       const part = parts.get(entry.block.name);
       if (part && !entry.list) paintBlock(entry, part, scale);
+    }
+    paintSkips();
+  }
+
+  /** Values that go past blocks, as arcs above these: from where they branch off to where they are read or merged. */
+  function paintSkips() {
+    const { skips } = store.state.hello.network;
+    lines.replaceChildren();
+    if (!skips.length) return;
+    const last = drawn[drawn.length - 1].button;
+    lines.setAttribute("width", last.offsetLeft + last.offsetWidth);
+    lines.setAttribute("height", last.offsetTop);
+    const middle = ({ button }) => button.offsetLeft + button.offsetWidth / 2;
+    for (const { source, target, merged, level } of skips) {
+      const [from, to, floor] = [middle(drawn[source]) + 5, middle(drawn[target]) - 5, last.offsetTop - 2];
+      const high = floor - (LIFT * (1 + level)) / 0.75; // a curve reaches three quarters of the way to its handles
+      const on = [source, target].some((i) => drawn[i].block.layers.includes(store.state.layer));
+      const end = merged ? svg("circle", { cx: to, cy: floor - 3, r: 3.5 }) : svg("path", { d: `M${to - 4} ${floor - 6}h8l-4 7z` });
+      lines.append(svg("g", { class: on ? "on" : "" }, svg("path", { d: `M${from} ${floor}C${from} ${high} ${to} ${high} ${to} ${floor - 6}`, fill: "none" }), end));
     }
   }
 
@@ -146,4 +169,11 @@ function paintBlock({ block, canvas, edge: share }, part, grown) {
   }
   context.clearRect(0, 5 * behind, inner, outer);
   drawMaps(context, part, count, (i) => [(i % across) * (width + GAP), 5 * behind + Math.floor(i / across) * (height + GAP), width, height]);
+}
+
+function svg(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
 }

@@ -1,7 +1,7 @@
 // The picture that is looked at: moved, turned, covered by a brush, with what the network looks at drawn over it.
 
 import { fill, find, make, makeGuess, setText, showGuess } from "./dom.js";
-import { colour, drawMaps, prepared, shade, soon } from "./draw.js";
+import { colour, drawMaps, drawVeil, prepared, soon } from "./draw.js";
 import { cellsOf, changeOf, coverOf, lookedAt, withChange } from "./looked.js";
 import { mountPicture } from "./picture.js";
 import { mountSteps } from "./steps.js";
@@ -192,20 +192,10 @@ function options(select, entries, value) {
   select.value = value;
 }
 
-/** What speaks for a class as a veil that is thin where nothing does; slopes and differences as maps of their own. */
+/** What speaks for a class as a veil; slopes and differences as maps of their own. */
 function paintOver(context, part, kind, width, height) {
-  if (kind !== "grad_cam") {
-    context.globalAlpha = 0.88;
-    drawMaps(context, part, 1, () => [0, 0, width, height]);
-    context.globalAlpha = 1;
-    return;
-  }
-  const [, h, w] = part.shape;
-  for (let i = 0; i < h * w; i += 1) {
-    const share = part.values[i] / 255;
-    context.globalAlpha = 0.15 + 0.6 * share;
-    context.fillStyle = shade(share, true);
-    context.fillRect(((i % w) * width) / w, (Math.floor(i / w) * height) / h, width / w + 0.5, height / h + 0.5);
-  }
+  if (kind === "grad_cam") return drawVeil(context, part, 0, 0, width, height);
+  context.globalAlpha = 0.88;
+  drawMaps(context, part, 1, () => [0, 0, width, height]);
   context.globalAlpha = 1;
 }

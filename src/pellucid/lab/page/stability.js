@@ -12,7 +12,7 @@ const GAP = 6;
 
 export function mount({ store }) {
   const note = make("p", { className: "note" });
-  const list = make("ol", { className: "changes" });
+  const list = make("ol", { className: "changes", tabIndex: 0 });
   const caption = make("p", { className: "note" });
   const canvas = make("canvas", { role: "img" });
   find("stability-body").replaceChildren(note, list, caption, make("div", { className: "scroll" }, canvas));
@@ -21,8 +21,10 @@ export function mount({ store }) {
   new ResizeObserver(() => soon(paint)).observe(find("stability-body"));
 
   function paint() {
+    list.setAttribute("aria-label", word("stability"));
     setText(note, word(isChanged(store.state) ? "forgives.how" : "forgives.hint"));
     canvas.hidden = caption.hidden = !head?.parts.length;
+    if (head?.problem) setText(note, head.problem);
     if (!head?.layers) return;
     const most = Math.max(1, ...head.layers.map(({ changed }) => changed));
     fill(list, head.layers.length, () => make("li", {}, make("span"), make("span", { className: "meter" }, make("span")), make("span"))).forEach((row, i) => {

@@ -9,6 +9,8 @@ const IN_ADDRESS = {
   change: (text) => text.split(",").map(Number),
   cover: String,
   overlay: String,
+  slide: String,
+  filter: String,
   target: String,
   channel: Number,
   position: (text) => text.split(",").map(Number),
