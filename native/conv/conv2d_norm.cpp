@@ -18,6 +18,7 @@ constexpr int64_t kFar = 4 << 20;  // floats of a map that lies in no cache
 constexpr int64_t kBlockBytes = 384 << 10, kFarBytes = 96 << 10;  // of a block's pixels on the wider side
 constexpr int64_t kLeastPixels = 48, kGoodPixels = 96, kMostPixels = 512;
 constexpr int64_t kFewBytes = 2 << 20;  // of shards of a kernel's gradient: more cost more than they share out better
+constexpr int64_t kEven = 8;            // blocks and shards are a multiple of it where there are many
 
 struct Blocks {
     int64_t pixels, size, count, shards;  // of all pictures; of a block
@@ -30,8 +31,10 @@ Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
     const bool far = pixels * channels > kFar;
     const int64_t bytes = far ? kFarBytes : kBlockBytes;
     const int64_t shared = at_least(ceil_div(pixels, kTasks / 2), kLeastPixels);  // several blocks even of few pixels
-    const int64_t size = at_most(at_least(bytes / (4 * channels), kGoodPixels), at_most(shared, kMostPixels));
-    const int64_t count = ceil_div(pixels, size);
+    const int64_t wanted = at_most(at_least(bytes / (4 * channels), kGoodPixels), at_most(shared, kMostPixels));
+    // as many blocks as can be shared out evenly
+    const int64_t about = (ceil_div(pixels, wanted) + kEven / 2) / kEven * kEven;
+    const int64_t size = about > 0 ? ceil_div(pixels, about) : wanted, count = ceil_div(pixels, size);
     return {pixels, size, count, at_most(shards, count), far};
 }
 
@@ -179,7 +182,7 @@ struct BackwardPlan {
 
 BackwardPlan backward_plan(const Conv2dNormBackward& a, Memory& memory) {
     const int64_t size = a.C * a.O, shards = at_most(at_least(kFewBytes / (4 * size), kTasks / 2), kTasks);
-    const int64_t most = at_most(at_least(kShardBytes / (4 * size), 1), shards);
+    const int64_t most = at_most(at_least(kShardBytes / (4 * size), 1), shards / kEven * kEven);
     BackwardPlan p;
     p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), most);
     p.front = front_of(a, memory);

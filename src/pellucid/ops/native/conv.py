@@ -23,20 +23,22 @@ NORM_CHANNELS = 16
 """Channels that a convolution between batch norms normalises are a multiple of this."""
 
 
-NORM_PICTURE_BYTES = 128 << 10
-"""Of a picture's larger map, at most, for a convolution between batch norms that takes whole pictures."""
+NORM_PICTURE_BYTES, NORM_KERNEL_BYTES = 2 << 20, 256 << 10
+"""Of the larger map and of the kernel, at most, where a convolution between batch norms takes whole pictures."""
 
 
 def conv2d_norm_runs(x: Shape, kernel: Shape, window: Convolution, *, in_front: bool, behind: bool) -> bool:
     """Whether conv2d_norm and its gradient can do this, with a batch norm in front of the convolution and behind it.
 
-    And whether they gain by it: a convolution that is neither 1x1 nor depthwise where a few pictures lie in L2.
+    And whether they gain by it: a convolution that is neither 1x1 nor depthwise where maps are not much larger than L2,
+    nor is the kernel, whose gradient is added up a few pictures at a time.
     """
     if (in_front and x[-1] % NORM_CHANNELS) or (behind and kernel[-1] % NORM_CHANNELS):
         return False
     by_blocks = kernel[:2] == window["strides"] == (1, 1) or window.get("groups", 1) == x[-1]
     y = geometry.conv2d_shape(x, kernel, **window)
-    return by_blocks or 4 * max(math.prod(x[1:]), math.prod(y[1:])) <= NORM_PICTURE_BYTES
+    small = 4 * max(math.prod(x[1:]), math.prod(y[1:])) <= NORM_PICTURE_BYTES
+    return by_blocks or (small and 4 * math.prod(kernel) <= NORM_KERNEL_BYTES)
 
 
 def inverted_residual_runs(x: Shape, kernel: Shape, project: Shape, window: Convolution) -> bool:
