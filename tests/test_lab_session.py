@@ -11,7 +11,7 @@ from lab_sessions import WAIT_S, Watched
 from small_model import pictures, small
 
 import pellucid
-from pellucid.errors import ConfigError
+from pellucid.errors import CheckpointError, ConfigError
 from pellucid.lab.curve import MAX_POINTS, Curve
 from pellucid.lab.prepare import Start, prepare
 from pellucid.lab.session import Command
@@ -26,6 +26,14 @@ def session() -> Iterator[Watched]:
     made.begin()
     yield made
     made.close()
+
+
+EDITED = {
+    "layers": [
+        {"type": "Conv2D", "filters": 6, "kernel_size": 3, "activation": "relu"}, {"type": "Flatten"},
+        {"type": "Dropout", "rate": 0.2}, {"type": "Dense", "units": 10, "activation": "softmax"},
+    ]
+}  # fmt: skip
 
 
 def small_start(dropout: float | None = None) -> Start:
@@ -152,6 +160,52 @@ def test_what_was_learned_is_kept(tmp_path: Path) -> None:
     idle = Watched(small_start(), tmp_path / "idle")
     idle.begin()
     assert idle.close() is None and not (tmp_path / "idle").exists()
+
+
+def steps_to(session: Watched, last: int) -> None:
+    while session.moment[1] < last:
+        step = session.moment[1] + 1
+        session.do("step", lambda step=step: session.snapshot["step"] == step and not session._single)  # type: ignore[misc]
+
+
+def test_a_training_of_the_lab_goes_on_exactly(tmp_path: Path) -> None:
+    """Stopped amid an epoch and opened again: weights, moments, place and curve are those of one that never stopped."""
+    settings = {"learning_rate": 0.003, "batch_size": 100, "augment": True, "seed": 2}
+    whole, first = Watched(prepare()), Watched(prepare(), tmp_path / "kept")
+    for session in (whole, first):
+        session.begin()
+        for name, value in settings.items():
+            session.do("set", lambda s=session, n=name, v=value: s.snapshot["settings"][n] == v, name, value)  # type: ignore[misc]
+        session.do("edit", lambda s=session: s.snapshot["layout"] == 1, value=EDITED)  # type: ignore[misc]
+        steps_to(session, 20)
+    steps_to(whole, 31)
+    first.close()
+    start = prepare(tmp_path / "kept")
+    assert (start.batch_size, start.augmented, start.folder) == (100, True, tmp_path / "kept")
+    second = Watched(start, start.folder)
+    assert second.settings.learning_rate == 0.003
+    second.begin()
+    second.wait(lambda: second.snapshot["step"] == 20)
+    assert second.curve.whole()["points"] == first.curve.whole()["points"] != []
+    steps_to(second, 31)
+    assert second.snapshot["pictures"] == whole.snapshot["pictures"] and second.snapshot["epoch"] == 2
+    for now, then in zip(second.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(now, then)
+    for name, slot in whole.model.optimizer_state.slots.items():
+        np.testing.assert_array_equal(second.model.optimizer_state.slots[name], slot)
+    with pytest.raises(CheckpointError, match="is training here"):
+        other = Watched(prepare(tmp_path / "kept"), tmp_path / "kept")
+        second._keep(second._folder)
+        other._state, other._examples = second._state, second._examples
+        other.model.optimizer_state.step = 1
+        other._keep(other._folder)
+    second.close()
+    whole.close()
+
+
+def test_a_folder_with_another_run_is_not_written_into(run_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="holds a run already"):
+        Watched(small_start(), run_folder)
 
 
 def test_a_run_goes_on_with_its_data(run_folder: Path) -> None:

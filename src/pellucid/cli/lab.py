@@ -33,7 +33,8 @@ def lab(
     ),
     lang: Lang = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the network is kept. Default: a new folder in runs/.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where it is kept. Default: the lab's folder that goes on, or a new one."),
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
@@ -46,7 +47,11 @@ def lab(
     from pellucid.lab.prepare import prepare
 
     running = make_lab(
-        lambda: prepare(model, data), port=port, host=host, lang=lang, folder=lambda start: out or _folder(start)
+        lambda: prepare(model, data),
+        port=port,
+        host=host,
+        lang=lang,
+        folder=lambda start: out or start.folder or _folder(start),
     )
     say(running.url)
     note(f"to look only: {running.viewer_url}")

@@ -1,4 +1,5 @@
-"""The server: the page's files, one WebSocket, and a place to which picture files are sent; all behind tokens.
+"""The server: the page's files, one WebSocket, what can be downloaded (`exports`), and a place to which picture files
+are sent; all behind tokens.
 
 A picture file is the body of a POST to "picture". The answer is JSON: {"picture": its number, "swapped": whether black
 and white seem to be swapped}, or with a status from 400 on {"problem": a sentence}.
@@ -19,9 +20,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from pellucid.errors import PellucidError
+from pellucid.lab.exports import EXPORTS, Export
 from pellucid.lab.hub import Hub
 from pellucid.lab.pictures import MAX_FILE
-from pellucid.lab.security import Access
+from pellucid.lab.security import Access, Role
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 INDEX, PICTURE = "index.html", "picture"
@@ -45,7 +47,10 @@ def make_app(hub: Hub, access: Access) -> ASGIApp:
     files = page_files()
 
     async def file(request: Request) -> Response:
-        found = files.get(request.path_params.get("name", INDEX))
+        name = request.path_params.get("name", INDEX)
+        if name in EXPORTS:
+            return await _export(hub, EXPORTS[name], access.role_of(request.path_params["token"]))
+        found = files.get(name)
         if found is None:
             return PlainTextResponse("there is no such page", 404)
         return Response(found[0], media_type=found[1])
@@ -84,6 +89,18 @@ def make_app(hub: Hub, access: Access) -> ASGIApp:
         Route("/{token}/{name}", file, methods=["GET"]),
     ]
     return Guard(Starlette(routes=routes, lifespan=lifespan), access)
+
+
+async def _export(hub: Hub, export: Export, role: Role | None) -> Response:
+    """A file to download, made now."""
+    if export.owner and role is not Role.OWNER:
+        return PlainTextResponse("forbidden: this address is for looking", 403)
+    try:
+        content = await asyncio.to_thread(export.make, hub.session)
+    except PellucidError as error:
+        return PlainTextResponse(str(error), 409)
+    headers = {"Content-Disposition": f'attachment; filename="{export.name(hub.session)}"'}
+    return Response(content, media_type=export.kind, headers=headers)
 
 
 def _problem(status: int, text: str) -> Response:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from pellucid.lab.catalogue import catalogue
-from pellucid.lab.editing import MAX_LAYERS, architecture, drafted
+from pellucid.lab.editing import architecture, drafted
 from pellucid.lab.looking import Look, Seen, view
 from pellucid.lab.protocol import Request
 
 
-@view(once=True, owner=True)
+@view(once=True)
 def network_layers(look: Look, request: Request) -> Seen:
-    """The layers' arguments, which reads which, and the layers that there are."""
+    """The layers' arguments, which reads which, what the summary says of them, and the layers that there are."""
     choices = catalogue(look.model.input_shape)
-    return Seen({**architecture(look.model), "catalogue": choices, "most": MAX_LAYERS})
+    rows = [asdict(row) for row in look.model.outline().rows]
+    return Seen({**architecture(look.model), "rows": rows, "catalogue": choices})
 
 
 @view(once=True, owner=True)

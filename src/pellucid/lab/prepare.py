@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from pellucid._progress import WorkBar
 from pellucid.datasets import Dataset
 from pellucid.datasets.dataset import Split
 from pellucid.errors import ConfigError, shown
+from pellucid.files.inside import Inside
 from pellucid.model import Model
-from pellucid.runs.folder import find_folder, find_model, read_record
-from pellucid.runs.setup import DATA, RESIZE, build, load_data, naming, settle, standardized
+from pellucid.runs.folder import CHECKPOINTS, MODEL_FILE, find_folder, find_model, read_record
+from pellucid.runs.setup import DATA, RESIZE, absolute, build, load_data, naming, settle, standardized
+from pellucid.train import Checkpoints, Saved
+from pellucid.train.resume import training_facts
 
 HELD_OUT = 0.2
 """The share of a pair (images, labels) that is held out to judge by."""
@@ -26,13 +30,20 @@ BATCH_SIZE, AUGMENT = 32, "standard"
 
 @dataclass(frozen=True)
 class Start:
-    """A compiled network, its data, the pictures of a step, and what augmentation is when it is switched on."""
+    """A compiled network, its data, the pictures of a step, and what augmentation is when it is switched on.
+
+    loading: how the data were loaded, see `load_data`; None where they came as arrays. resume: the checkpoint that the
+    training goes on from, and `folder`, where it lies.
+    """
 
     model: Model
     dataset: Dataset
     batch_size: int = BATCH_SIZE
     augment: str = AUGMENT
     augmented: bool = False
+    loading: Mapping[str, Any] | None = None
+    resume: Saved | None = None
+    folder: Path | None = None
 
 
 def prepare(model: Any = None, data: Any = None, *, seed: int = 0) -> Start:
@@ -45,7 +56,7 @@ def prepare(model: Any = None, data: Any = None, *, seed: int = 0) -> Start:
     if model is None or (isinstance(model, str) and not named):
         return _by_recipe(model, data or DATA, seed)
     if named:
-        return _with_data(*_opened(Path(model), data))
+        return _opened(Path(model), data)
     if not isinstance(model, Model):
         raise ConfigError(f"lab: a model is a Model, a network's name, a run or a file, got {shown(model)}")
     return _with_data(model, data or model.trained_on.get("data") or DATA)
@@ -86,32 +97,49 @@ def _by_recipe(model: str | None, data: str | Dataset, seed: int) -> Start:
     builder, network = naming(model, data, None)
     recipe = zoo.recipe(network, name)
     settings, optimizer, loss, _ = settle(builder, None, None, None, {}, recipe)
-    dataset = _load(data, None)
+    dataset, loading = _load(data, None)
     made = build(builder, dataset, RESIZE, seed, settings, None)
     if recipe.standardize:
         with WorkBar() as bar:
             made.preprocessing = standardized(made.preprocessing, dataset.train.images, bar)
     made.compile(optimizer, loss)
     none = recipe.augment == "none"
-    return Start(made, dataset, recipe.batch_size, AUGMENT if none else recipe.augment, not none)
+    augment = AUGMENT if none else recipe.augment
+    return Start(made, dataset, recipe.batch_size, augment, not none, loading)
 
 
-def _opened(path: Path, data: str | Dataset | None) -> tuple[Model, str | Dataset]:
-    """A model from a run or a file, and the data that its run was given."""
-    from pellucid.model.file import load
+def _opened(path: Path, data: str | Dataset | None) -> Start:
+    """A model from a run or a file, on the data that its run was given; a training of the lab's, as far as it is."""
+    from pellucid.model.file import load, model_of
 
-    model, folder = load(find_model(path)), find_folder(path)
-    if data is not None:
-        return model, data
-    if folder is not None:
-        loading = read_record(folder)["data"]["loading"]
-        size = loading["size"]
-        with WorkBar() as bar:
-            return model, load_data(**{**loading, "size": tuple(size) if isinstance(size, list) else size}, bar=bar)
+    saved, folder = _checkpoint(path), find_folder(path)
+    model = load(find_model(path)) if saved is None else model_of(saved.path, saved.tensors, saved.facts)
     known = model.trained_on.get("data")
-    if not isinstance(known, str) or known == dataset_name(None):
+    if data is None and folder is not None:
+        start = _with_data(model, None, read_record(folder)["data"]["loading"])
+    elif data is not None or (isinstance(known, str) and known != dataset_name(None)):
+        start = _with_data(model, known if data is None else data)
+    else:
         raise ConfigError(f"{path}: nothing says which data belong to it; name them with --data")
-    return model, known
+    if saved is None:
+        return start
+    fixed = training_facts(saved)["settings"]
+    augmented = fixed["augment"] != "none"
+    return replace(
+        start,
+        batch_size=fixed["batch_size"],
+        augment=fixed["augment"] if augmented else start.augment,
+        augmented=augmented,
+        resume=saved,
+        folder=path,
+    )
+
+
+def _checkpoint(path: Path) -> Saved | None:
+    """The newest whole checkpoint of a run without a model of its best epoch, as the lab leaves one; else None."""
+    if not path.is_dir() or (path / MODEL_FILE).exists() or not (path / CHECKPOINTS).is_dir():
+        return None
+    return Checkpoints(Inside(path) / CHECKPOINTS).newest(lambda line: warnings.warn(line, stacklevel=4))
 
 
 def dataset_name(dataset: Dataset | None) -> str:
@@ -119,8 +147,9 @@ def dataset_name(dataset: Dataset | None) -> str:
     return "own data" if dataset is None else dataset.name
 
 
-def _with_data(model: Model, data: str | Dataset) -> Start:
-    dataset = _load(data, model)
+def _with_data(model: Model, data: str | Dataset | None, loading: Mapping[str, Any] | None = None) -> Start:
+    """A model on these data, or on those that were loaded so."""
+    dataset, loading = _load(data, model) if data is not None else _load_again(loading or {})
     model.build(None if model.built else dataset.image_shape)
     if tuple(dataset.image_shape) != tuple(model.input_shape):
         raise ConfigError(
@@ -130,16 +159,31 @@ def _with_data(model: Model, data: str | Dataset) -> Start:
         model.class_names = tuple(dataset.class_names)
     if model.compiled_config() is None:
         model.compile("adam", "categorical_crossentropy")
-    return Start(model, dataset)
+    return Start(model, dataset, loading=loading)
 
 
-def _load(data: str | Dataset, like: Model | None) -> Dataset:
+def _load(data: str | Dataset, like: Model | None) -> tuple[Dataset, Mapping[str, Any] | None]:
+    """The data set, and how it was loaded, where that can be said."""
     fit = None if like is None else like.preprocessing
     built = like is not None and like.built
     size = (like.input_shape[0], like.input_shape[1]) if built and like is not None else None
     channels = like.input_shape[-1] if built and like is not None else None
+    if not isinstance(data, str):
+        return data, None
+    loading = {
+        "data": absolute(data),
+        "size": size,
+        "channels": channels,
+        "resize": fit.resize if fit else RESIZE,
+        "validation": None,
+        "seed": 0,
+        "limit": None,
+        "test_limit": None,
+    }
+    return _load_again(loading)
+
+
+def _load_again(loading: Mapping[str, Any]) -> tuple[Dataset, Mapping[str, Any]]:
+    size = loading["size"]
     with WorkBar() as bar:
-        return load_data(
-            data, size=size, channels=channels, resize=fit.resize if fit else RESIZE, validation=None, seed=0,
-            limit=None, test_limit=None, bar=bar,
-        )  # fmt: skip
+        return load_data(**{**loading, "size": tuple(size) if isinstance(size, list) else size}, bar=bar), loading

@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ import numpy as np
 
 from pellucid import transfer
 from pellucid.errors import ConfigError, PellucidError, expect_known
-from pellucid.lab.curve import Curve
+from pellucid.lab.curve import Curve, Pace
 from pellucid.lab.editing import exchange
+from pellucid.lab.keeping import Folder, Hearer
 from pellucid.lab.prepare import Start
+from pellucid.lab.program import program
 from pellucid.lab.settings import Settings, put_into
 from pellucid.ops import Array
 from pellucid.plan import COUNT
-from pellucid.runs.folder import LAST_FILE
 from pellucid.runs.setup import augment_for, prepare
 from pellucid.train import (
     BatchEnded,
@@ -39,18 +39,14 @@ from pellucid.train import (
     TrainingEnded,
     TrainingState,
 )
+from pellucid.train.checkpoints import Saved
 from pellucid.train.config import MAX_EPOCHS
 from pellucid.train.doctor import Doctor, in_language
 from pellucid.train.history import means
+from pellucid.train.resume import settings_of
 from pellucid.train.trainer import Trainer
 
 COMMANDS = ("start", "pause", "step", "picture", "restart", "set", "edit")
-KEEP_EVERY_S = 30.0
-"""Seconds of training between two times that the network is kept."""
-
-SPEED_S = 2.0
-"""Seconds over which images a second are counted."""
-
 MAX_COMMANDS = 256
 """That may wait to be obeyed."""
 
@@ -81,7 +77,7 @@ class Session:
     def __init__(
         self, start: Start, *, folder: Path | None = None, changed: Callable[[], object] = lambda: None
     ) -> None:
-        self.model, self.dataset = start.model, start.dataset
+        self.start, self.model, self.dataset = start, start.model, start.dataset
         self.settings = Settings.of(self.model, batch_size=start.batch_size, augment=start.augmented)
         self.changed = changed
         self.curve = Curve()
@@ -93,7 +89,7 @@ class Session:
         self._edit: Any = None
         self._begin: list[Array] | None = self.model.get_weights()
         self._begin_seed = self.settings.seed
-        self._augment, self._folder = start.augment, folder
+        self._folder = None if folder is None else Folder(folder, start)
         self._commands: queue.Queue[Command | None] = queue.Queue(MAX_COMMANDS)
         self._running = self._closing = self._renew = False
         self._single = 0
@@ -108,12 +104,11 @@ class Session:
         self._examples: tuple[str, tuple[Examples, Examples | None]] | None = None
         self._doctor: Doctor | None = None
         self._before = np.zeros(0)
-        self._pace: deque[tuple[float, int]] = deque()
+        self._pace = Pace()
         self._own: dict[str, float] = {}
         """Loss and accuracy of the last steps; `_held` of the held-out pictures after the last epoch."""
         self._held: dict[str, float] = {}
         self._said = ""
-        self._kept_s = time.monotonic()
         self._tell()
         self._thread = threading.Thread(target=self._work, name="pellucid lab: training", daemon=True)
 
@@ -139,11 +134,16 @@ class Session:
             with contextlib.suppress(queue.Full):  # then it is awake
                 self._commands.put_nowait(None)
             self._thread.join(timeout_s)
-        return self._keep()
+        if self._folder is None:
+            return None
+        self._keep(self._folder)
+        return self._folder.close()
 
     # In the training thread
 
     def _work(self) -> None:
+        if self.start.resume is not None:
+            self._resume(self.start.resume)
         while True:
             self._may_go_on()
             if self._closing:
@@ -160,6 +160,21 @@ class Session:
             finally:
                 self._trainer = None
                 self._tell()
+
+    def _resume(self, saved: Saved) -> None:
+        """Be where a checkpoint was written."""
+        try:
+            self._make_trainer().resume(saved)
+        except PellucidError as error:
+            self._state = None
+            self._say(str(error))
+        else:
+            step, points = self.model.optimizer_state.step, self.curve.tail()["points"]
+            self._first_step = points[-1]["step"] - step if points else 0
+            self.moment, self._begin = (0, self._first_step + step), None
+        finally:
+            self._trainer = None
+            self._tell()
 
     def _may_go_on(self) -> Stop | None:
         """Obey what was asked, and wait while there is nothing to do. A Stop where this trainer can do no more."""
@@ -261,23 +276,31 @@ class Session:
 
     def _make_trainer(self) -> Trainer:
         self._trainer_mode = each, size = self._mode
-        model, settings = self.model, self.settings
-        augment = self._augment if settings.augment else "none"
-        config = TrainConfig(MAX_EPOCHS, size, seed=settings.seed, augment=augment)
+        model, settings, config = self.model, self.settings, self._config(size)
         if self._examples is None or self._examples[0] != settings.loss:
             self._examples = settings.loss, prepare(model, self.dataset, replace(config, augment="none"))
         learn, held = self._examples[1]
         if self._doctor is None:
             self._doctor = Doctor(model, learn, held, tell=(self._hear_doctor,))
-        hear = _Hearer(self._hear, every_batch=each)
+        hear = Hearer(self._hear, self.curve, every_batch=each)
         change = augment_for(self.dataset, config)
         trainer = Trainer(model, learn, config, validation=held, augment=change, listeners=[hear])
         if self._state is not None:
-            done = self._state.batch * self._batch_size
-            trainer.state = replace(self._state, batch=done // size)
+            trainer.state = self._placed(size)
         self._trainer, self._state, self._batch_size = trainer, trainer.state, size
         self._before = np.array(trainer.state.totals)
         return trainer
+
+    def _config(self, size: int) -> TrainConfig:
+        augment = self.start.augment if self.settings.augment else "none"
+        return TrainConfig(MAX_EPOCHS, size, seed=self.settings.seed, augment=augment)
+
+    def program(self) -> str:
+        """The program that makes this network and trains it with the settings of now, for as many epochs as so far."""
+        change = augment_for(self.dataset, self._config(self.settings.batch_size))
+        epochs = self.snapshot["epoch"] + (self.snapshot["pictures"] > 0)
+        with self.looking:
+            return program(self.model, self.dataset, self.start.loading, self.settings, change, max(epochs, 1))
 
     def _hear(self, event: Event) -> Stop | None:
         if self._doctor is not None and not isinstance(event, TrainingEnded):  # it goes on with the next trainer
@@ -305,26 +328,29 @@ class Session:
         self._own = means(totals - before, "accuracy" if "accuracy" in event.logs else None)
         self._before = totals
         self.moment = (self.moment[0], self._first_step + event.step + 1)
-        self.curve.add({"step": self.moment[1], "rate": self._state.learning_rate, **self._own})
-        now = time.monotonic()
-        self._pace.append((now, event.num_samples))
-        while now - self._pace[0][0] > SPEED_S and len(self._pace) > 2:
-            self._pace.popleft()
+        self._pace.add(event.num_samples)
+        speed = {"images_per_s": round(self._pace.per_s(), 1)} if self._running and self._pace.per_s() else {}
+        self.curve.add({"step": self.moment[1], "rate": self._state.learning_rate, **self._own, **speed})
         if self._single:
             self._single -= 1
-        if now - self._kept_s > KEEP_EVERY_S:
-            self._keep()
+        if self._folder is not None and self._folder.due():
+            self._keep(self._folder)
         self._tell()
 
-    def _keep(self) -> Path | None:
-        """Write the network into its folder, where there is one and it has learned something."""
-        self._kept_s = time.monotonic()
-        if self._folder is None or self.moment == (0, 0) or self.model.optimizer_state.step == 0:
-            return None
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = self._folder / LAST_FILE
-        self.model.save(file)
-        return file
+    def _keep(self, folder: Folder) -> None:
+        """Write a checkpoint, from which this training goes on exactly, where it has learned something."""
+        if self._state is None or self._examples is None or self.model.optimizer_state.step == 0:
+            return
+        learn, held = self._examples[1]
+        config = self._config(self.settings.batch_size)
+        settings = partial(settings_of, self.model, learn, held, config)
+        hear, steps = Hearer(self._hear, self.curve), -(-len(learn) // config.batch_size)
+        folder.keep(self._placed(config.batch_size), config, settings, (hear,), steps)
+
+    def _placed(self, size: int) -> TrainingState:
+        """How far the training is, in steps of so many pictures."""
+        assert self._state is not None
+        return replace(self._state, batch=self._state.batch * self._batch_size // size)
 
     def _say(self, text: str) -> None:
         """A sentence about what went wrong; training waits then."""
@@ -341,7 +367,7 @@ class Session:
             "pictures": int(state.batch * self._batch_size) if state is not None else 0,
             "num_pictures": len(self.dataset.train),
             "logs": {**self._own, **self._held},
-            "images_per_s": self._images_per_s() if self._running else 0.0,
+            "images_per_s": self._pace.per_s() if self._running else 0.0,
             "settings": self.settings.to_json(),
             "findings": [
                 {"rule": said.rule, "en": in_language(said, "en"), "ko": in_language(said, "ko")} for said in found
@@ -351,21 +377,5 @@ class Session:
         }
         self.changed()
 
-    def _images_per_s(self) -> float:
-        if len(self._pace) < 2 or self._pace[-1][0] == self._pace[0][0]:
-            return 0.0
-        return sum(count for _, count in list(self._pace)[1:]) / (self._pace[-1][0] - self._pace[0][0])
-
     _batch_size = 1
     _trainer_mode = (True, 1)
-
-
-@dataclass
-class _Hearer:
-    """A listener that hears of each step only where it has to."""
-
-    hear: Callable[[Event], Stop | None]
-    every_batch: bool
-
-    def __call__(self, event: Event) -> Stop | None:
-        return self.hear(event)

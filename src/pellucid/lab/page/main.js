@@ -13,6 +13,8 @@ import { connect } from "./connection.js";
 import * as controls from "./controls.js";
 import * as curves from "./curves.js";
 import { find, setText } from "./dom.js";
+import * as editor from "./editor.js";
+import * as exports from "./exports.js";
 import { AS_IT_IS, isOwn } from "./looked.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
@@ -26,7 +28,24 @@ import { createStore } from "./store.js";
 import { speak, whole, word } from "./words.js";
 
 const AREAS = ["train", "draw", "network", "filters", "lessons"];
-const FEATURES = [preferences, areas, controls, curves, network, maps, sliding, arithmetic, predictions, scatter, confusion, board, probe, stability];
+const FEATURES = [
+  preferences,
+  areas,
+  controls,
+  curves,
+  network,
+  maps,
+  sliding,
+  arithmetic,
+  predictions,
+  scatter,
+  confusion,
+  board,
+  probe,
+  stability,
+  editor,
+  exports,
+];
 
 const store = createStore({
   area: AREAS[0],
