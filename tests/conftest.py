@@ -85,7 +85,9 @@ def browser() -> Iterator[Any]:
     from playwright import sync_api as api
 
     with api.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        launched = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--use-fake-device-for-media-stream"]
+        )
         yield launched
         launched.close()
 

@@ -145,9 +145,29 @@ def test_drawn_by_keys_alone_and_by_a_viewer(pages: Pages, lab: Lab) -> None:
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.select_option("#theme", "projector")
+    for width in (360, 900, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(
+            "[...document.querySelectorAll('#area-draw .card')].every(card => [...card.querySelectorAll('*')].every("
+            "e => !e.getClientRects().length || e.classList.contains('unseen') || e.closest('.scroll') || "
+            "e.getBoundingClientRect().right <= card.getBoundingClientRect().right))"
+        ), width
     texts = page.locator("#area-draw h2, #area-draw h3, #area-draw label span, #area-draw button").all_inner_texts()
     assert not [text for text in texts if len(text) > 3 and not any("가" <= letter <= "힣" for letter in text)]
+
+
+@in_browser
+def test_a_picture_of_ones_own_outlives_the_page_but_not_the_server(pages: Pages, lab: Lab) -> None:
+    known = lab._hub._look.pictures.add(lab.session.dataset.test.images[5])
+    page = pages.open(f"{lab.url}{DRAW}&picture={known}", shows=ANSWER)
+    page.reload()
+    page.wait_for_selector(ANSWER)
+    assert page.inner_text("label[for=probe-number]") == "Picture of your own"
+    page = pages.open(f"{lab.url}{DRAW}&picture=5000", shows=ANSWER)
+    until(page, "document.querySelector('#probe-number').value === '0'")
 
 
 @in_browser
@@ -155,6 +175,17 @@ def test_without_a_camera_the_page_says_so(pages: Pages, lab: Lab) -> None:
     page = pages.open(lab.url + DRAW, shows=ANSWER)
     page.click("#board button:has-text('Camera')")
     until(page, "document.querySelector('#board-body').innerText.includes('no camera')")
+
+
+@in_browser
+def test_the_camera_takes_a_picture_and_is_switched_off(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url + DRAW, shows=ANSWER, permissions=["camera"])
+    page.click("#board button:has-text('Camera')")
+    until(page, "document.querySelector('video').videoWidth > 0")
+    page.click("#board button:has-text('Take the picture')")
+    until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
+    assert page.evaluate("document.querySelector('video').srcObject === null")
+    assert not page.is_visible("video")
 
 
 def place_of(page: Any) -> str | None:

@@ -16,6 +16,7 @@ from lab_client import HOST, OWN, Page, Served, serving
 from PIL import Image
 
 import pellucid
+from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.pictures import read_picture
 from pellucid.errors import ConfigError
 from pellucid.lab.board import Board
@@ -261,3 +262,18 @@ def test_pictures_of_floats_keep_the_range_of_the_data() -> None:
         assert pictures.get(number).image.max() == pytest.approx(1, abs=0.01)
         with served.socket() as page:
             assert "problem" not in page.frame(view="looked", picture=drawn(page, SEVEN), change={"noise": 20})[0]
+
+
+def test_a_network_of_pixels_looks_at_ones_own_too() -> None:
+    rng = np.random.default_rng(1)
+    split = Split(rng.integers(0, 255, (8, 16, 16, 3), np.uint8), rng.integers(0, 2, (8, 16, 16)).astype(np.uint8))
+    data = Dataset("masks", split, split, ("sky", "ground"), "made")
+    with serving(prepare("unet", data)) as served, served.socket() as page:
+        number = drawn(page, SEVEN)
+        layer = page.hello["network"]["layers"][0]["name"]
+        for view in ("looked", "stability", "network"):
+            assert "problem" not in page.frame(view=view, picture=number, change={"right": 2})[0]
+        assert "problem" not in page.frame(view="map_gradients", layer=layer, picture=number)[0]
+        assert "no row of scores" in page.frame(view="grad_cam", picture=number)[0]["problem"]
+        page.say(type="watch", views=[{"view": "scatter"}])
+        assert "each pixel" in page.until("error")["text"]

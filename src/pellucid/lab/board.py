@@ -24,8 +24,8 @@ SIDE = 1000
 MAX_NUMBERS = 9000
 """Of all strokes together, three a point: what fits into a message."""
 
-FINE = 8
-"""Dots of the drawing for each pixel, along rows and columns."""
+FINE, MOST_DOTS = 8, 512
+"""Dots of the drawing for each pixel, along rows and columns; fewer where a side would have more than so many."""
 
 INK = 1 / 8
 """Of the range of pixels: what is brighter is drawn on."""
@@ -83,19 +83,20 @@ class Board:
         wanted = max(float((high - low).max()), SIDE / 20)  # a dot stays a dot
         if not self.fitted:
             low, high, wanted, room = np.zeros(2), np.full(2, SIDE), SIDE, float(min(height, width))
-        scale = FINE * room / wanted
-        canvas = Image.new("L", (FINE * width, FINE * height))
+        fine = max(2, min(FINE, MOST_DOTS // max(height, width)))
+        scale = fine * room / wanted
+        canvas = Image.new("L", (fine * width, fine * height))
         draw = ImageDraw.Draw(canvas)
-        middle = np.array([FINE * width, FINE * height]) / 2
+        middle = np.array([fine * width, fine * height]) / 2
         for line in lines:
             places = (line[:, :2] - (low + high) / 2) * scale + middle
-            radii = FINE * self.thick / 2 * (0.5 + line[:, 2] / SIDE)
+            radii = fine * self.thick / 2 * (0.5 + line[:, 2] / SIDE)
             for i, (x, y) in enumerate(places):
                 draw.ellipse((x - radii[i], y - radii[i], x + radii[i], y + radii[i]), fill=255)
                 if i:
                     ends = [tuple(places[i - 1]), (x, y)]
                     draw.line(ends, fill=255, width=max(1, round(float(radii[i - 1] + radii[i]))))
-        dots = np.asarray(canvas).reshape(height, FINE, width, FINE).mean(axis=(1, 3))
+        dots = np.asarray(canvas).reshape(height, fine, width, fine).mean(axis=(1, 3))
         drawn = _centred(dots) if self.fitted else dots
         levels = np.rint(255 - drawn if self.light else drawn).astype(np.uint8)
         return np.repeat(levels[..., None], channels, axis=2)

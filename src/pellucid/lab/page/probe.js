@@ -9,7 +9,7 @@ import { number, percent, word } from "./words.js";
 
 export const area = "draw";
 
-const EDGE = 300;
+const [SMALLEST, LARGEST] = [300, 520];
 const TOP = 3;
 const OVERLAYS = ["none", "grad_cam", "saliency", "difference"];
 const TOOLS = ["move", "brush", "erase"];
@@ -63,6 +63,8 @@ export function mount(lab) {
     make("div", { className: "probing" }, make("div", {}, canvas, note, make("div", { className: "changing" }, make("span", { className: "pad", role: "group", "data-word-label": "move" }, ...pad), labelled("tool", tools), brushField)), make("div", { className: "column" }, answers, labelled("overlay", overlay), labelled("for.class", target), ...steps.elements)),
     make("div", { className: "sliders" }, ...sliders.map(({ field }) => field), make("label", { className: "field inline", for: invert.id }, invert, make("span", { "data-word": "invert" }))),
   );
+
+  new ResizeObserver(() => soon(paint)).observe(find("probe-body"));
 
   function move(down, right) {
     store.set(withChange(store.state, { down: changeOf(store.state, "down") + down, right: changeOf(store.state, "right") + right }));
@@ -140,7 +142,8 @@ export function mount(lab) {
     if (looked.problem) return setText(note, looked.problem);
     const [part] = looked.parts;
     const [h, w] = part.shape;
-    const scale = EDGE / Math.max(h, w);
+    const edge = Math.min(Math.max(find("probe-body").clientWidth / 2, SMALLEST), LARGEST);
+    const scale = edge / Math.max(h, w);
     const [width, height] = [w * scale, h * scale];
     const context = prepared(canvas, width, height);
     drawMaps(context, part, 1, () => [0, 0, width, height]);
