@@ -155,7 +155,7 @@ def test_by_keyboard_alone(pages: Pages, lab: Lab) -> None:
     until(page, "Number(document.querySelector('[data-of=\"count.step\"] dd').textContent) >= 1")
     page.focus("#tab-maps")
     page.keyboard.press("ArrowRight")
-    until(page, "location.hash.includes('show=map_gradients')")
+    until(page, "document.querySelector('canvas.maps').getAttribute('aria-label').startsWith('Gradients')")
     page.keyboard.press("ArrowLeft")
     until(page, "document.querySelector('canvas.maps').getAttribute('aria-label').startsWith('Maps,')")
     page.focus("canvas.maps")

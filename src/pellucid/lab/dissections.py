@@ -35,7 +35,7 @@ def arithmetic(look: Look, request: Request) -> Seen:
     """How one number of a layer comes about. Without a position, the largest number."""
     names = tuple(look.model.class_names or ()) if request.layer == look.model.layers[-1].name else ()
     with look.model.turns.taken():  # the weights that are multiplied are those that the trace was made with
-        return Seen(_number(dissect_step(look.step(request), request.position or None, names)))
+        return Seen(number_data(dissect_step(look.step(request), request.position or None, names)))
 
 
 @view(layer=True, picture=True, gradients=True, once=True)
@@ -84,7 +84,7 @@ def _in_languages(found: Dissection | GradientDissection) -> dict[str, Any]:
     return {**as_data(found), "equation": {lang: found.in_words(Labels(lang)) for lang in LANGUAGES}}
 
 
-def _number(found: Dissection) -> dict[str, Any]:
+def number_data(found: Dissection) -> dict[str, Any]:
     """All of it but the layer's whole input and output. patch, kernel, products: in the order of `patch_shape`, of more
     than MAX_TERMS the largest, whose places are in `chosen`."""
     arrays = {"patch": found.patch, "kernel": found.kernel, "products": found.products}

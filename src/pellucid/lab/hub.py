@@ -18,8 +18,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.lab import dissections as dissections  # its views enter the table, and those of the next
 from pellucid.lab import editor as editor
+from pellucid.lab import filters as filters
 from pellucid.lab import probing as probing
 from pellucid.lab import sliding as sliding
+from pellucid.lab import tasks as tasks
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
 from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text

@@ -151,7 +151,8 @@ class Kind:
 
     layer: it is of a layer, which the request names. picture: it reads the trace of one picture, gradients: with
     gradients. batch: that of some pictures. classifies: a class for each picture. features: those of many pictures.
-    slow: it is made a few times a second at most. once: it is asked for, not watched. owner: by whoever steers alone.
+    slow: it is made a few times a second at most. still: training does not change it. once: it is asked for, not
+    watched. owner: by whoever steers alone.
     """
 
     make: View
@@ -162,6 +163,7 @@ class Kind:
     classifies: bool = False
     features: bool = False
     slow: bool = False
+    still: bool = False
     once: bool = False
     owner: bool = False
 

@@ -121,6 +121,8 @@ class Painter:
 
     def _of(self, request: Request, moment: tuple[int, int]) -> object:
         """What a frame shows, by which an old one is known."""
+        if VIEWS[request.view].still:
+            return None
         return moment, tuple(rounds.turns for rounds in self._look.rounds_of(VIEWS[request.view]))
 
     def _unfinished(self) -> bool:

@@ -75,16 +75,18 @@ export function mount({ store, connection }) {
     const places = { layer: found.layer, row: at[0], column: at.length === 3 ? at[1] : 0, channel: at[at.length - 1] };
     setText(place, word(at.length === 1 ? "place.unit" : "place", places));
     seen = Math.min(seen, Math.max(depthOf(found) - 1, 0));
-    body.replaceChildren(
-      make("p", { className: "equation", id: "equation", textContent: either(found.equation) }),
-      ...terms(found, seen, (channel) => {
-        seen = channel;
-        paint();
-      }),
-      chain(found),
-      ...rivals(found, store.state.hello.network.classes),
-    );
+    const choose = (channel) => {
+      seen = channel;
+      paint();
+    };
+    body.replaceChildren(...numberParts(found, seen, choose, store.state.hello.network.classes));
   }
+}
+
+/** How a number comes about: the equation, its terms (of the input channel `seen`), the way from their sum to the result. */
+export function numberParts(found, seen, choose, classes) {
+  const equation = make("p", { className: "equation", textContent: either(found.equation) });
+  return [equation, ...terms(found, seen, choose), chain(found), ...rivals(found, classes)];
 }
 
 const depthOf = ({ patch_shape: shape }) => (shape.length === 3 ? shape[2] : 1);

@@ -7,6 +7,7 @@
 
 import * as areas from "./areas.js";
 import * as arithmetic from "./arithmetic.js";
+import { BEGINNING } from "./benched.js";
 import * as board from "./board.js";
 import * as confusion from "./confusion.js";
 import { connect } from "./connection.js";
@@ -15,6 +16,7 @@ import * as curves from "./curves.js";
 import { find, setText } from "./dom.js";
 import * as editor from "./editor.js";
 import * as exports from "./exports.js";
+import * as filters from "./filters.js";
 import { AS_IT_IS, isOwn } from "./looked.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
@@ -45,6 +47,7 @@ const FEATURES = [
   stability,
   editor,
   exports,
+  filters,
 ];
 
 const store = createStore({
@@ -62,6 +65,8 @@ const store = createStore({
   steps: 0,
   channel: 0,
   position: [],
+  bench: BEGINNING,
+  spot: "",
   status: "connecting",
   hello: null,
   training: null,
@@ -93,7 +98,7 @@ function begin(hello) {
   if (!mounted.length) {
     mounted = FEATURES.map((feature) => ({ area: feature.area, ...feature.mount(lab) }));
     store.on(["lang", "hello"], subject);
-    store.on(["area", "layer", "show", "picture", "change", "cover", "overlay", "target", "slide", "filter", "channel", "hello"], watch);
+    store.on(["area", "bench", "layer", "show", "picture", "change", "cover", "overlay", "target", "slide", "filter", "channel", "hello"], watch);
     document.addEventListener("visibilitychange", watch);
   }
 }

@@ -3,6 +3,8 @@
 /** What the address keeps, and how each reads back: a teacher sends the link, the class sees the same. */
 const IN_ADDRESS = {
   area: String,
+  bench: String,
+  spot: String,
   layer: String,
   show: String,
   picture: Number,
@@ -65,7 +67,7 @@ export function createStore(initial) {
 function fromAddress() {
   const found = {};
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-    if (!(name in IN_ADDRESS) || value.length > 300) continue;
+    if (!(name in IN_ADDRESS) || value.length > 2000) continue;
     const read = IN_ADDRESS[name](value);
     const numbers = Array.isArray(read) ? read : typeof read === "number" ? [read] : [];
     if (numbers.every((number) => Number.isInteger(number) && (number >= 0 || name === "change"))) found[name] = read;
