@@ -135,6 +135,19 @@ def test_the_owner_steers_and_viewers_look(served: Served) -> None:
     assert owner.hello["role"] == "owner" and viewer.hello["role"] == "viewer"
 
 
+def test_viewers_hear_what_the_owner_shows_and_so_does_who_comes_late(served: Served) -> None:
+    with served.socket() as owner, served.socket(Role.VIEWER) as viewer:
+        owner.say(type="present", state="area=network&layer=conv1")
+        assert viewer.until("present")["state"] == "area=network&layer=conv1"
+        with served.socket(Role.VIEWER) as late:
+            assert late.until("present")["state"] == "area=network&layer=conv1"
+            assert owner.until("state", viewers=3)
+        viewer.say(type="present", state="layer=pool1")
+        assert "looking" in viewer.until("error")["text"]
+        owner.say(type="present", state="x" * (protocol.MAX_STATE + 1))
+        assert "state" in owner.until("error")["text"]
+
+
 def test_two_who_ask_the_same_get_the_same_bytes(served: Served) -> None:
     with served.socket() as one, served.socket(Role.VIEWER) as other:
         mine, (a,) = one.frame(view="weights", layer="conv1")
@@ -177,6 +190,7 @@ def test_messages_are_read() -> None:
         '{"type":"ask","id":1,"view":"maps","picture":1e999}',
         '{"type":"ask","id":1,"view":"maps","position":[1,2,3,4,5]}',
         '{"type":"ask","id":1,"view":"maps","given":1e999}',
+        '{"type":"present"}', '{"type":"present","state":3}', '{"type":"present","state":"","more":1}',
         '{"type":"ask","id":NaN,"view":"maps"}', "[" * 9000, f'{{"type":"watch","views":[{",".join(["{}"] * 99)}]}}',
         "x" * (protocol.MAX_MESSAGE + 1),
     ],

@@ -24,7 +24,7 @@ from pellucid.lab import sliding as sliding
 from pellucid.lab import tasks as tasks
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
-from pellucid.lab.protocol import Ask, Request, Watch, parse, to_text
+from pellucid.lab.protocol import Ask, Message, Present, Request, Watch, parse, to_text
 from pellucid.lab.security import Rate, Role
 from pellucid.lab.session import Command, Session
 from pellucid.lab.settings import choices
@@ -86,6 +86,7 @@ class Hub:
         self._layout = 0
         """Of the network that viewers know."""
         self._greeting: asyncio.Task[None] | None = None
+        self._presented: Present | None = None
 
     def begin(self) -> None:
         """Start to paint, for the event loop that runs."""
@@ -113,6 +114,8 @@ class Hub:
         try:
             await viewer.send(await self._in_turn(self._hello, role))
             viewer.put("state", self._state(self.session.snapshot))
+            self._present_to(viewer)
+            self._count()
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(viewer.serve())
                 await self._listen(socket, viewer)
@@ -124,6 +127,7 @@ class Hub:
         finally:
             self.viewers.discard(viewer)
             self._want()
+            self._count()
 
     async def _listen(self, socket: WebSocket, viewer: Viewer) -> None:
         """Do what comes, one message after the other, until it leaves or sends too much."""
@@ -143,12 +147,16 @@ class Hub:
             except PellucidError as error:
                 await viewer.send(to_text({"type": "error", "text": str(error)}))
 
-    async def _do(self, message: Command | Watch | Ask, viewer: Viewer) -> None:
+    async def _do(self, message: Message, viewer: Viewer) -> None:
+        if isinstance(message, Command | Present) and viewer.role is not Role.OWNER:
+            raise ConfigError("this address is for looking; the other one steers")
         match message:
             case Command():
-                if viewer.role is not Role.OWNER:
-                    raise ConfigError("this address is for looking; the other one steers")
                 self.session.obey(message)
+            case Present():
+                self._presented = message
+                for other in self.viewers:
+                    self._present_to(other)
             case Watch():
                 for request in message.requests:
                     check(self._look, request)
@@ -168,6 +176,16 @@ class Hub:
         Errors: as `NumberedPictures.add_file`.
         """
         return await asyncio.to_thread(self._look.pictures.add_file, content)
+
+    def _count(self) -> None:
+        """Tell whoever steers how many look on."""
+        for viewer in self.viewers:
+            if viewer.role is Role.OWNER:
+                viewer.put("state", self._state(self.session.snapshot))
+
+    def _present_to(self, viewer: Viewer) -> None:
+        if self._presented is not None and viewer.role is Role.VIEWER:
+            viewer.put("present", to_text({"type": "present", "state": self._presented.state}))
 
     def _want(self) -> None:
         wanted = dict.fromkeys(request for viewer in self.viewers for request in viewer.requests)

@@ -4,14 +4,16 @@ From the page, JSON texts of at most MAX_MESSAGE bytes:
 
     {"type": "command", "do": "start" | "pause" | "step" | "picture" | "restart"}      the owner alone
     {"type": "command", "do": "set", "name": NAME, "value": VALUE}                     the owner alone
+    {"type": "present", "state": TEXT}                         the owner alone: what viewers who follow are to see
     {"type": "watch", "views": [{"view": NAME, ...}, ...]}     from now on these, at most MAX_VIEWS, and no others
     {"type": "ask", "id": N, "view": NAME, ...}                once
 
 A view is named with what it is of: "layer", "picture", "change" (of the picture, see `change`), "channel", "position",
 and "given", JSON that some views take. A picture file is no message: it is the body of a POST to "picture", see `app`.
 
-From the server, JSON texts: "hello" once (the network, choices, words), "state" whenever that has changed, "answer" to
-an ask with its id, "error" with a sentence. What is watched comes as binary messages:
+From the server, JSON texts: "hello" at first and when the network was edited (the network, choices, words), "state"
+whenever that has changed, "present" with what the owner's page shows, "answer" to an ask with its id, "error" with a
+sentence. What is watched comes as binary messages:
 
     4 bytes: length of the head, little-endian | head, JSON, padded with spaces to a multiple of 4 | numbers
 
@@ -37,6 +39,7 @@ from pellucid.ops import Array
 MAX_MESSAGE = 64 * 1024
 MAX_VIEWS = 16
 MAX_NAME = 200
+MAX_STATE = 8000
 MAX_INDEX = 10**9
 DTYPES = ("uint8", "float32")
 
@@ -84,6 +87,13 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Present:
+    """What the owner's page shows, as its address has it."""
+
+    state: str
+
+
+@dataclass(frozen=True)
 class Watch:
     """A viewer wants to see these from now on, and nothing else."""
 
@@ -106,7 +116,10 @@ class Part:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse(text: str) -> Command | Watch | Ask:
+Message = Command | Present | Watch | Ask
+
+
+def parse(text: str) -> Message:
     """A message from the page. Errors: ConfigError, a sentence for whoever wrote the page, for anything else."""
     if len(text) > MAX_MESSAGE:
         raise ConfigError(f"a message may have {MAX_MESSAGE:,} characters, got {len(text):,}")
@@ -126,6 +139,12 @@ def _command(fields: dict[str, Any]) -> Command:
     return made
 
 
+def _present(fields: dict[str, Any]) -> Present:
+    made = Present(_text(fields.pop("state", None), "state", MAX_STATE))
+    _nothing_left(fields, "present")
+    return made
+
+
 def _watch(fields: dict[str, Any]) -> Watch:
     views = fields.pop("views", None)
     _nothing_left(fields, "watch")
@@ -138,8 +157,9 @@ def _ask(fields: dict[str, Any]) -> Ask:
     return Ask(_index(fields.pop("id", None), "id"), _request(fields))
 
 
-_PARSERS: dict[str, Callable[[dict[str, Any]], Command | Watch | Ask]] = {
+_PARSERS: dict[str, Callable[[dict[str, Any]], Message]] = {
     "command": _command,
+    "present": _present,
     "watch": _watch,
     "ask": _ask,
 }
@@ -173,9 +193,9 @@ def _nothing_left(fields: Mapping[str, Any], what: str) -> None:
         raise ConfigError(f"{what} has no {shown(next(iter(fields)))}")
 
 
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or len(value) > MAX_NAME:
-        raise ConfigError(f"{name} must be a text of at most {MAX_NAME} characters, got {shown(value)}")
+def _text(value: Any, name: str, most: int = MAX_NAME) -> str:
+    if not isinstance(value, str) or len(value) > most:
+        raise ConfigError(f"{name} must be a text of at most {most} characters, got {shown(value)}")
     return value
 
 

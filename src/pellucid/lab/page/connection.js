@@ -68,6 +68,10 @@ export function connect({ hear, frame, status }) {
         say({ type: "ask", id: number, ...view });
       });
     },
+    /** What this page shows, for those who follow. */
+    present(state) {
+      say({ type: "present", state });
+    },
     command(what, name, value) {
       say(name === undefined ? { type: "command", do: what } : { type: "command", do: what, name, value });
     },

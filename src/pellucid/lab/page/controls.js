@@ -74,12 +74,16 @@ function mountButtons({ store, connection, owner }) {
       button.setAttribute("aria-label", word(says));
       button.title = word(says);
       button.disabled = state.status !== "connected" || !owner();
+      button.hidden = !owner();
     }
     made.start.querySelector("path").setAttribute("d", ICONS[running ? "pause" : "start"]);
-    const link = state.status === "connected" ? (owner() ? "" : word("looking")) : word(state.status);
+    const link = state.status === "connected" ? (owner() ? watching(state.training) : word("looking")) : word(state.status);
     setText(find("link"), link);
   });
 }
+
+/** How many others look on. */
+const watching = (training) => (training?.viewers > 1 ? word("watchers", { count: whole(training.viewers - 1) }) : "");
 
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

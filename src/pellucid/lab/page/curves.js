@@ -10,6 +10,7 @@ const PLOTS = [
   { name: "loss", keys: ["loss", "val_loss"], height: 118, format: (value) => number(value, 3), log: true },
   { name: "accuracy", keys: ["accuracy", "val_accuracy"], height: 118, format: (value) => percent(value), low: 0, high: 1 },
   { name: "learning_rate", keys: ["rate"], height: 52, format: (value) => number(value, 3), low: 0 },
+  { name: "count.speed", keys: ["images_per_s"], height: 52, format: (value) => whole(Math.round(value)), low: 0 },
 ];
 
 const SMOOTHING = 0.6;

@@ -1,7 +1,7 @@
 // The page begins here: the store, the connection, and the features, each in a module of its own.
 //
-// A feature is a module with `mount(lab)`. It may give `views(state)`, the views that it wants to be watched now, and
-// `frame(head)`, which hears each frame of these. `area` says in which of AREAS it lives: what it wants is watched only
+// A feature is a module with `mount(lab)`. It may give `views(state)`, the views that it wants to be watched now,
+// `frame(head)`, which hears each frame of these, and `hear(message)`, which hears what else the server says. `area` says in which of AREAS it lives: what it wants is watched only
 // while that is shown; one without an area is there always. Another one is a module, a line in FEATURES, a section in
 // its area in index.html, and its words. An area that no feature lives in is not shown.
 
@@ -17,6 +17,7 @@ import { find, setText } from "./dom.js";
 import * as editor from "./editor.js";
 import * as exports from "./exports.js";
 import * as filters from "./filters.js";
+import * as follow from "./follow.js";
 import { AS_IT_IS, isOwn } from "./looked.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
@@ -48,6 +49,7 @@ const FEATURES = [
   editor,
   exports,
   filters,
+  follow,
 ];
 
 const store = createStore({
@@ -85,6 +87,7 @@ function hear(message) {
   if (message.type === "hello") begin(message);
   else if (message.type === "state") store.set({ training: message });
   else if (message.type === "error") setText(find("said"), message.text);
+  for (const feature of mounted) feature.hear?.(message);
 }
 
 function begin(hello) {

@@ -20,8 +20,12 @@ const IN_ADDRESS = {
   lang: String,
 };
 
+/** What everybody has for himself, also where a class follows. */
+const PERSONAL = ["theme", "lang"];
+const SHARED = Object.keys(IN_ADDRESS).filter((name) => !PERSONAL.includes(name));
+
 export function createStore(initial) {
-  const state = { ...initial, ...fromAddress() };
+  const state = { ...initial, ...read(location.hash) };
   const listeners = new Set();
   let changed = new Set();
 
@@ -52,25 +56,37 @@ export function createStore(initial) {
   }
 
   function toAddress() {
+    history.replaceState(null, "", `#${written(Object.keys(IN_ADDRESS))}`);
+  }
+
+  function written(names) {
     const words = new URLSearchParams();
-    for (const name of Object.keys(IN_ADDRESS)) {
+    for (const name of names) {
       const value = state[name];
       if (value !== undefined && value !== null && value !== "" && !same(value, initial[name])) words.set(name, String(value));
     }
-    history.replaceState(null, "", `#${words}`);
+    return String(words);
   }
 
-  window.addEventListener("hashchange", () => set({ ...pick(initial, Object.keys(IN_ADDRESS)), ...fromAddress() }));
-  return { state, set, on };
+  window.addEventListener("hashchange", () => set({ ...pick(initial, Object.keys(IN_ADDRESS)), ...read(location.hash) }));
+  return {
+    state,
+    set,
+    on,
+    /** What a class can share, as a text; and to be as such a text says. */
+    shared: () => written(SHARED),
+    share: (text) => set({ ...pick(initial, SHARED), ...pick(read(text), SHARED.filter((name) => name in read(text))) }),
+    SHARED,
+  };
 }
 
-function fromAddress() {
+function read(text) {
   const found = {};
-  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  for (const [name, value] of new URLSearchParams(text.replace(/^#/, ""))) {
     if (!(name in IN_ADDRESS) || value.length > 2000) continue;
-    const read = IN_ADDRESS[name](value);
-    const numbers = Array.isArray(read) ? read : typeof read === "number" ? [read] : [];
-    if (numbers.every((number) => Number.isInteger(number) && (number >= 0 || name === "change"))) found[name] = read;
+    const meant = IN_ADDRESS[name](value);
+    const numbers = Array.isArray(meant) ? meant : typeof meant === "number" ? [meant] : [];
+    if (numbers.every((number) => Number.isInteger(number) && (number >= 0 || name === "change"))) found[name] = meant;
   }
   return found;
 }

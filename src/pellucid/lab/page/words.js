@@ -18,6 +18,8 @@ const WORDS = {
   training: ["Training", "학습"],
   connecting: ["connecting …", "연결하는 중 …"],
   lost: ["connection lost; trying again …", "연결이 끊겼습니다. 다시 연결하는 중 …"],
+  watchers: ["{count} looking on", "{count}명이 함께 보는 중"],
+  follow: ["Follow the teacher", "선생님 화면 따라가기"],
   looking: ["looking only", "보기 전용"],
   start: ["Start", "시작"],
   pause: ["Pause", "일시 정지"],
