@@ -114,6 +114,7 @@ def test_a_loss_that_is_no_number_is_said_and_waits() -> None:
     session.do("set", lambda: session.snapshot["settings"]["learning_rate"] == 900, "learning_rate", 900)
     session.do("start", lambda: bool(session.snapshot["said"]))
     assert "learning rate" in session.snapshot["said"] and not session.snapshot["running"]
+    assert "학습률" in session.snapshot["said_ko"]
     session.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.files.schema import OBJECT, Maybe, Misfit, check, whole
+from pellucid.lab.wording import told
 from pellucid.layers import Input, Layer, from_config
 from pellucid.layers.graph import INPUT, Graph, Node
 from pellucid.layers.parameters import FlatParameters
@@ -56,7 +57,7 @@ class Draft:
             "parameters": sum(row.parameters for row in self.rows),
             "macs": sum(row.macs for row in self.rows),
             "memory": self.memory_bytes,
-            "problem": None if self.problem is None else {"layer": self.problem[0], "text": self.problem[1]},
+            "problem": None if self.problem is None else {"layer": self.problem[0], **told("text", self.problem[1])},
         }
 
 

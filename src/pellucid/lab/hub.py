@@ -29,6 +29,7 @@ from pellucid.lab.security import Rate, Role
 from pellucid.lab.session import Command, Session
 from pellucid.lab.settings import choices
 from pellucid.lab.views import describe
+from pellucid.lab.wording import told
 
 STALLED_S = 10.0
 MAX_VIEWERS = 250
@@ -145,7 +146,7 @@ class Hub:
                     raise ConfigError("a message must be text")
                 await self._do(parse(text), viewer)
             except PellucidError as error:
-                await viewer.send(to_text({"type": "error", "text": str(error)}))
+                await viewer.send(to_text({"type": "error", **told("text", str(error))}))
 
     async def _do(self, message: Message, viewer: Viewer) -> None:
         if isinstance(message, Command | Present) and viewer.role is not Role.OWNER:

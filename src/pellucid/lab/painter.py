@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.errors import PellucidError
 from pellucid.lab.looking import VIEWS, Look
 from pellucid.lab.protocol import Request, to_frame
+from pellucid.lab.wording import told
 
 FRAMES_PER_S, SLOW_PER_S = 20.0, 4.0
 """At most; the second of views that are slow to make or to read."""
@@ -107,7 +108,7 @@ class Painter:
                 return to_frame({**head, **seen.data}, seen.parts)
             except PellucidError as error:
                 problem = str(error)
-        return to_frame({**head, "problem": problem})
+        return to_frame({**head, **told("problem", problem)})
 
     def _is_due(self, request: Request, slow_due: bool) -> bool:
         if request not in self._painted_of:

@@ -13,7 +13,7 @@ and "given", JSON that some views take. A picture file is no message: it is the 
 
 From the server, JSON texts: "hello" at first and when the network was edited (the network, choices, words), "state"
 whenever that has changed, "present" with what the owner's page shows, "answer" to an ask with its id, "error" with a
-sentence. What is watched comes as binary messages:
+sentence ("text", and "text_ko" where it is known in Korean). What is watched comes as binary messages:
 
     4 bytes: length of the head, little-endian | head, JSON, padded with spaces to a multiple of 4 | numbers
 

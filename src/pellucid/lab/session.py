@@ -25,6 +25,7 @@ from pellucid.lab.keeping import Folder, Hearer
 from pellucid.lab.prepare import Start
 from pellucid.lab.program import program
 from pellucid.lab.settings import Settings, put_into
+from pellucid.lab.wording import told
 from pellucid.ops import Array
 from pellucid.plan import COUNT
 from pellucid.runs.setup import augment_for, prepare
@@ -372,7 +373,7 @@ class Session:
             "findings": [
                 {"rule": said.rule, "en": in_language(said, "en"), "ko": in_language(said, "ko")} for said in found
             ],
-            "said": self._said,
+            **told("said", self._said),
             "curve": self.curve.tail(),
         }
         self.changed()

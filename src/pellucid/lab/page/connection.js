@@ -1,5 +1,7 @@
 // The WebSocket: what is watched, asked and commanded. See protocol.py for the messages.
 
+import { told } from "./words.js";
+
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 
@@ -40,7 +42,7 @@ export function connect({ hear, frame, status }) {
       // errors come in the order of what was sent, and an ask is answered before the next message is read
       const [id, { fail }] = waiting.entries().next().value;
       waiting.delete(id);
-      fail(new Error(message.text));
+      fail(new Error(told(message, "text")));
     } else {
       hear(message);
     }
@@ -82,6 +84,7 @@ export function connect({ hear, frame, status }) {
 export function readFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  if (head.problem) head.problem = told(head, "problem");
   for (const part of head.parts) {
     const count = part.shape.reduce((product, size) => product * size, 1);
     const kind = part.dtype === "float32" ? Float32Array : Uint8Array;

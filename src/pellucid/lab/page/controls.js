@@ -1,7 +1,7 @@
 // Starting, pausing, stepping; the settings; what the training says of itself.
 
 import { fill, find, make, setText } from "./dom.js";
-import { either, number, percent, whole, word } from "./words.js";
+import { either, number, percent, told, whole, word } from "./words.js";
 
 const ICONS = {
   start: "M3 1.5v11l9-5.5z",
@@ -105,7 +105,7 @@ function mountReadouts({ store }) {
       setText(value, read(training));
       entries[i].dataset.of = name;
     });
-    setText(find("said"), training.said);
+    setText(find("said"), told(training, "said"));
   });
 }
 

@@ -3,7 +3,7 @@
 
 import { fill, find, make, setText } from "./dom.js";
 import { fieldFor } from "./editor-form.js";
-import { number, whole, word } from "./words.js";
+import { number, told, whole, word } from "./words.js";
 
 export const area = "network";
 
@@ -160,14 +160,13 @@ export function mount({ store, connection, owner }) {
     const head = make("button", { type: "button", className: "layer-head" }, make("b"), make("span", { className: "what" }));
     const facts = make("dl", { className: "facts" }, ...["shape", "parameters.short", "macs.short", "sees", "weights.kept"].map((name) => make("div", { "data-of": name }, make("dt"), make("dd"))));
     const buttons = make("div", { className: "buttons" }, ...["up", "down", "remove"].map((name) => make("button", { type: "button", className: `button small ${name}`, textContent: { up: "↑", down: "↓", remove: "×" }[name] })));
-    return make("li", { className: "layer-row" }, make("div", { className: "layer-line" }, head, facts, buttons), make("p", { className: "problem", role: "alert", lang: "en" }), make("div", { className: "layer-form" }));
+    return make("li", { className: "layer-row" }, make("div", { className: "layer-line" }, head, facts, buttons), make("p", { className: "problem", role: "alert" }), make("div", { className: "layer-form" }));
   }
 
   function paintRow(row, i, may, graph) {
     const [line, bad, form] = row.children;
     const [head, facts, buttons] = line.children;
     const [layer, weighed] = [layers[i], rows[i]];
-    const at = (found) => problem?.layer === i && found;
     setText(head.firstChild, nameOf(layer));
     setText(head.lastChild, [layer.type, weighed?.kernel].filter(Boolean).join(" "));
     head.setAttribute("aria-expanded", String(open === i));
@@ -185,9 +184,10 @@ export function mount({ store, connection, owner }) {
       entry.hidden = k === 4 && !values[k];
     });
     row.classList.toggle("new", Boolean(edited && weighed?.parameters && !weighed.kept));
-    row.classList.toggle("bad", at(true) === true);
-    setText(bad, at(problem?.text) || "");
-    bad.hidden = problem?.layer !== i;
+    const wrong = problem?.layer === i;
+    row.classList.toggle("bad", wrong);
+    setText(bad, wrong ? told(problem, "text") : "");
+    bad.hidden = !wrong;
     const [up, down, gone] = buttons.children;
     buttons.hidden = !may;
     up.hidden = down.hidden = graph;

@@ -28,7 +28,7 @@ import * as scatter from "./scatter.js";
 import * as sliding from "./sliding.js";
 import * as stability from "./stability.js";
 import { createStore } from "./store.js";
-import { speak, whole, word } from "./words.js";
+import { speak, told, whole, word } from "./words.js";
 
 const AREAS = ["train", "draw", "network", "filters", "lessons"];
 const FEATURES = [
@@ -86,7 +86,7 @@ let mounted = [];
 function hear(message) {
   if (message.type === "hello") begin(message);
   else if (message.type === "state") store.set({ training: message });
-  else if (message.type === "error") setText(find("said"), message.text);
+  else if (message.type === "error") setText(find("said"), told(message, "text"));
   for (const feature of mounted) feature.hear?.(message);
 }
 

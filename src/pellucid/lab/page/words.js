@@ -291,6 +291,9 @@ export function word(name, places = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, key) => (key in places ? String(places[key]) : whole));
 }
 
+/** A sentence of the server's, which has Korean beside it where that is known. */
+export const told = (message, name) => (index === 1 && message[`${name}_ko`]) || message[name];
+
 /** What the server says in both languages. */
 export function either(texts) {
   return texts?.[LANGUAGES[index]] ?? "";
