@@ -236,6 +236,48 @@ def test_a_window_goes_back_to_each_number_that_it_read(pages: Pages, lab: Lab) 
 
 
 @in_browser
+def test_strides_dilation_and_padding_are_gone_back_through(pages: Pages) -> None:
+    """The outputs that the page finds for a number are those whose terms its gradient is the sum of."""
+    conv = pellucid.layers.Conv2D
+    layers = [
+        conv(3, (3, 2), strides=(2, 1), padding="same", name="strided", input_shape=(9, 8, 2)),
+        conv(4, 3, dilation_rate=2, padding="same", name="dilated"),
+        pellucid.layers.AvgPool2D((2, 3), strides=2, padding="same", name="pool"),
+        pellucid.layers.Flatten(),
+        pellucid.layers.Dense(2, activation="softmax"),
+    ]
+    model = pellucid.Sequential(layers)
+    images = np.random.default_rng(0).integers(0, 255, (20, 9, 8, 2), np.uint8)
+    made = make_lab(
+        lambda: prepare(model, (images, np.arange(20) % 2)), port=0, host="127.0.0.1", lang="en",
+        folder=lambda _: None,
+    )  # fmt: skip
+    made.start()
+    test = made.session.dataset.test
+    seen = pellucid.trace(model, test.images[:1], test.labels[:1])
+    page = pages.open(f"{made.url}#slide=backward")
+    for layer, filters, places in (("strided", 3, (0, 13, 71)), ("dilated", 4, (0, 19, 39)), ("pool", 1, (0, 18, 39))):
+        page.select_option("#layer-name", layer)
+        until(page, f"document.querySelector('[data-of=output] figcaption').textContent.includes('{layer}')")
+        for place in places:
+            page.evaluate(
+                "at => { const e = document.querySelector('#slide-place'); e.value = at; "
+                "e.dispatchEvent(new Event('input')) }",
+                place,
+            )
+            at = divmod(place, seen[layer].input.shape[2])
+            until(page, f"document.querySelector('#sliding-body').textContent.includes('number [{at[0]}, {at[1]}]: ')")
+            channel = int(page.inner_text("[data-of=input] figcaption").rpartition(" ")[2])
+            found = pellucid.visualise.dissect_gradient(
+                model, test.images[0], int(test.labels[0]), layer, (*at, channel)
+            )
+            said = page.inner_text("#sliding-body > .note")
+            assert int(said.split("]: ")[1].split(".")[0]) * filters == found.count, (layer, place)
+    page.close()
+    made.close()
+
+
+@in_browser
 def test_points_of_the_plane_name_pictures(pages: Pages, lab: Lab) -> None:
     page = pages.open(lab.url, shows="canvas.scatter")
     page.focus("canvas.scatter")

@@ -121,3 +121,19 @@ def test_lines_past_blocks_are_those_of_the_drawn_network() -> None:
         assert skip["merged"] and skip["level"] == 0
         for layer in ("first", "second"):
             assert "problem" not in page.frame(view="window_gradients", layer=layer)[0]
+
+
+def test_features_follow_a_network_that_was_edited() -> None:
+    test = pellucid.datasets.load("digits").test
+    model = pellucid.Sequential([Flatten(input_shape=(8, 8, 1)), Dense(6, activation="relu"), Dense(10)])
+    features = Features(model, test)
+    assert features.turn((0, 0)) and features.values.shape[1] == 6
+    graph = features._graph
+    assert features.turn((0, 0)) and features._graph is graph  # nothing is made anew
+    model.pop()
+    for units in (7, 10):
+        model.add(Dense(units))
+    while features.turn((1, 0)):
+        pass
+    np.testing.assert_allclose(features.values, pellucid.trace(model, test.images[:POINTS])[-1].input, atol=1e-5)
+    assert features.plane()[1].shape == (POINTS, 2)

@@ -88,7 +88,7 @@ def test_what_is_no_picture_gets_a_sentence(served: Served, content: bytes) -> N
     assert "picture" in problem and "pellucid-" not in problem and "Traceback" not in problem
 
 
-@pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (100_000, 700), (9_000, 9_000)])
+@pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (100_000, 700), (5_700, 5_700)])
 def test_picture_bombs_are_refused_by_their_header(served: Served, width: int, height: int) -> None:
     bomb = png(width, height, zlib.compress(bytes(10**6)))
     start = time.process_time()

@@ -42,7 +42,7 @@ def grey_of(image: Image.Image) -> tuple[Image.Image, str | None]:
             values = values.view(np.int8)
         elif image.mode == "I" and not _is_signed(image):
             values = values.view(np.uint32)
-        values = values.astype(np.int64)
+        values = values.astype(np.int64 if image.mode == "I" else np.int32)
         lowest = min(int(values.min()), 0)  # signed numbers begin at their smallest
         pixels, numbers = _of_bits(values - lowest, _own_bits(image, int(values.max()) - lowest))
     tags = getattr(image, "tag_v2", {})
@@ -81,7 +81,9 @@ def colour_of(high: Image.Image, low: NDArray[np.uint8]) -> tuple[Image.Image, s
     """A picture of two bytes a number by the bits that it uses; its alpha has these too, or 16."""
     from PIL import Image
 
-    both = np.asarray(high).astype(np.int64) << 8 | low
+    both = np.asarray(high).astype(np.uint16)
+    both <<= 8
+    both |= low
     colours = 4 if high.mode == "CMYK" else 3
     values, alpha = both[..., :colours], both[..., colours:]
     bits = _bits(int(values.max()))
@@ -152,9 +154,10 @@ def _bits(most: int) -> int:
     return next((bits for bits in WIDTHS if most < 1 << bits), 33)
 
 
-def _of_bits(values: NDArray[np.int64], bits: int) -> tuple[NDArray[np.uint8], str | None]:
+def _of_bits(values: NDArray[Any], bits: int) -> tuple[NDArray[np.uint8], str | None]:
     numbers = None if bits in (16, 8) and not (bits == 8 and values.any()) else f"numbers of {bits} bits"
-    return np.clip(values >> (bits - 8), 0, 255).astype(np.uint8), numbers
+    shifted = values >> (bits - 8)
+    return np.clip(shifted, 0, 255, out=shifted).astype(np.uint8), numbers
 
 
 def _of_floats(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:

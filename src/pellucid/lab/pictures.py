@@ -24,8 +24,11 @@ from pellucid.runs.setup import RESIZE
 MAX_OWN, MAX_BYTES = 512, 64 * 2**20
 """That are kept, those that are looked at longest."""
 
-MAX_FILE, MAX_PIXELS = 16 * 2**20, 64 * 10**6
-"""Of a file that is sent: bytes, and pixels, which its header says before any are decoded."""
+MAX_FILE, MAX_PIXELS, MAX_PHOTOGRAPH = 16 * 2**20, 32 * 10**6, 64 * 10**6
+"""Of a file that is sent: bytes, and pixels, which its header says before any are decoded; the last of a JPEG, which is
+decoded at a part of its size."""
+
+JPEG = b"\xff\xd8"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class NumberedPictures:
         self.background = border_mean(self.sample(64)) if self.rule is not None else None
         self._own: OrderedDict[int, Known] = OrderedDict()
         self._next, self._lock = len(self.test), threading.Lock()
+        self._decoding = threading.Lock()
+        """Held while a file is decoded: one at a time, since each may take much memory for a moment."""
 
     def sample(self, count: int) -> Array:
         """The first test pictures in levels. Shapes: (n,H,W,C) float32 from 0 to 255."""
@@ -98,14 +103,15 @@ class NumberedPictures:
         rule = self.rule
         if rule is None:
             raise self.no_own()
-        with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+        with self._decoding, tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
             path = Path(folder, "picture")
             path.write_bytes(content)
             with _without(folder):
                 height, width = probe(path).size
-                if height * width > MAX_PIXELS:
+                most = MAX_PHOTOGRAPH if content.startswith(JPEG) else MAX_PIXELS
+                if height * width > most:
                     raise DataError(
-                        f"this picture's {width:,} x {height:,} pixels are more than the {MAX_PIXELS // 10**6} million "
+                        f"this picture's {width:,} x {height:,} pixels are more than the {most // 10**6} million "
                         "that can be sent; make it smaller"
                     )
                 levels = decode(path, rule)
