@@ -17,6 +17,7 @@ from PIL import Image
 import pellucid
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
+from pellucid.layers import AvgPool2D, Conv2D, Dense, Flatten
 
 DRAW = "#area=draw"
 ANSWER = "#probe-answer .guess"
@@ -160,40 +161,6 @@ def test_drawn_by_keys_alone_and_by_a_viewer(pages: Pages, lab: Lab) -> None:
 
 
 @in_browser
-def test_a_picture_of_ones_own_outlives_the_page_but_not_the_server(pages: Pages, lab: Lab) -> None:
-    known = lab._hub._look.pictures.add(lab.session.dataset.test.images[5])
-    page = pages.open(f"{lab.url}{DRAW}&picture={known}", shows=ANSWER)
-    page.reload()
-    page.wait_for_selector(ANSWER)
-    assert page.inner_text("label[for=probe-number]") == "Picture of your own"
-    page = pages.open(f"{lab.url}{DRAW}&picture=5000", shows=ANSWER)
-    until(page, "document.querySelector('#probe-number').value === '0'")
-
-
-@in_browser
-def test_without_a_camera_the_page_says_so(pages: Pages, lab: Lab) -> None:
-    page = pages.open(lab.url + DRAW, shows=ANSWER)
-    page.click("#board button:has-text('Camera')")
-    until(page, "document.querySelector('#board-body').innerText.includes('no camera')")
-
-
-@in_browser
-def test_the_camera_takes_a_picture_and_is_switched_off(pages: Pages, lab: Lab) -> None:
-    page = pages.open(lab.url + DRAW, shows=ANSWER, permissions=["camera"])
-    page.click("#board button:has-text('Camera')")
-    until(page, "document.querySelector('video').videoWidth > 0")
-    page.click("#board button:has-text('Take the picture')")
-    until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
-    assert page.evaluate("document.querySelector('video').srcObject === null")
-    assert not page.is_visible("video")
-
-
-def place_of(page: Any) -> str | None:
-    found: str | None = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('position')")
-    return found
-
-
-@in_browser
 def test_a_window_goes_forward_by_itself_and_by_steps(pages: Pages, lab: Lab) -> None:
     page = pages.open(f"{lab.url}#picture=3", shows="#slide-forward")
     page.click("#slide-forward")
@@ -207,7 +174,8 @@ def test_a_window_goes_forward_by_itself_and_by_steps(pages: Pages, lab: Lab) ->
     until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('0,0,')")
     page.click("#slide-on")
     until(page, "new URLSearchParams(location.hash.slice(1)).get('position')?.startsWith('0,1,')")
-    at = tuple(map(int, (place_of(page) or "").split(",")))
+    place = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('position')")
+    at = tuple(map(int, place.split(",")))
     seen = pellucid.trace(lab.session.model, lab.session.dataset.test.images[3:4])
     number = float(seen["conv1"].output[0][at])
     until(page, f"Math.abs(document.querySelector('[data-of=result] dd').dataset.value - {number}) < 1e-5")
@@ -236,17 +204,53 @@ def test_a_window_goes_back_to_each_number_that_it_read(pages: Pages, lab: Lab) 
 
 
 @in_browser
-def test_strides_dilation_and_padding_are_gone_back_through(pages: Pages) -> None:
+def test_points_of_the_plane_name_pictures(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url, shows="canvas.scatter")
+    page.focus("canvas.scatter")
+    until(page, "document.querySelector('#scatter-body .note').textContent.startsWith('Test picture ')")
+    first = page.inner_text("#scatter-body .note")
+    page.keyboard.press("ArrowRight")
+    until(page, f"document.querySelector('#scatter-body .note').textContent !== {first!r}")
+    number, label = page.evaluate("document.querySelector('#scatter-body .note').textContent.match(/\\d+/g)")[:2]
+    assert int(label) == lab.session.dataset.test.labels[int(number)]
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('#picture-number').value === '{number}'")
+    assert page.locator("#scatter-body .key-name").count() == 10
+
+
+@in_browser
+def test_the_camera_is_asked_takes_a_picture_and_is_switched_off(pages: Pages, lab: Lab) -> None:
+    page = pages.open(lab.url + DRAW, shows=ANSWER)
+    page.click("#board button:has-text('Camera')")
+    until(page, "document.querySelector('#board-body').innerText.includes('no camera')")
+    page.context.grant_permissions(["camera"])
+    page.click("#board button:has-text('Camera')")
+    until(page, "document.querySelector('video').videoWidth > 0")
+    page.click("#board button:has-text('Take the picture')")
+    until(page, "Number(new URLSearchParams(location.hash.slice(1)).get('picture')) >= 360")
+    assert page.evaluate("document.querySelector('video').srcObject === null")
+    assert not page.is_visible("video")
+
+
+@in_browser
+def test_a_picture_of_ones_own_outlives_the_page_but_not_the_server(pages: Pages, lab: Lab) -> None:
+    known = lab._hub._look.pictures.add(lab.session.dataset.test.images[5])
+    page = pages.open(f"{lab.url}{DRAW}&picture={known}", shows=ANSWER)
+    assert page.inner_text("label[for=probe-number]") == "Picture of your own"
+    page.evaluate("location.hash = '#area=draw&picture=5000'")
+    page.reload()
+    page.wait_for_selector(ANSWER)
+    until(page, "document.querySelector('#probe-number').value === '0'")
+
+
+@in_browser
+def test_strides_dilation_and_padding_are_gone_back_through_and_skips_are_arcs(pages: Pages) -> None:
     """The outputs that the page finds for a number are those whose terms its gradient is the sum of."""
-    conv = pellucid.layers.Conv2D
-    layers = [
-        conv(3, (3, 2), strides=(2, 1), padding="same", name="strided", input_shape=(9, 8, 2)),
-        conv(4, 3, dilation_rate=2, padding="same", name="dilated"),
-        pellucid.layers.AvgPool2D((2, 3), strides=2, padding="same", name="pool"),
-        pellucid.layers.Flatten(),
-        pellucid.layers.Dense(2, activation="softmax"),
-    ]
-    model = pellucid.Sequential(layers)
+    inputs = pellucid.Input((9, 8, 2))
+    x = Conv2D(4, (3, 2), strides=(2, 1), padding="same", name="strided")(inputs)
+    y = Conv2D(4, 3, dilation_rate=2, padding="same", name="dilated")(x)
+    y = AvgPool2D((2, 3), strides=2, padding="same", name="pool")(x + y)
+    model = pellucid.Model(inputs, Dense(2, activation="softmax")(Flatten()(y)))
     images = np.random.default_rng(0).integers(0, 255, (20, 9, 8, 2), np.uint8)
     made = make_lab(
         lambda: prepare(model, (images, np.arange(20) % 2)), port=0, host="127.0.0.1", lang="en",
@@ -256,7 +260,15 @@ def test_strides_dilation_and_padding_are_gone_back_through(pages: Pages) -> Non
     test = made.session.dataset.test
     seen = pellucid.trace(model, test.images[:1], test.labels[:1])
     page = pages.open(f"{made.url}#slide=backward")
-    for layer, filters, places in (("strided", 3, (0, 13, 71)), ("dilated", 4, (0, 19, 39)), ("pool", 1, (0, 18, 39))):
+    until(page, "document.querySelectorAll('.skips g.on').length === 1")
+    source, target = (
+        page.locator(f".block:has(.name:text-is('{name}'))").bounding_box() for name in ("strided", "dilated")
+    )
+    line = page.locator(".skips g path").bounding_box()
+    assert source["x"] < line["x"] < source["x"] + source["width"]
+    assert target["x"] < line["x"] + line["width"] < target["x"] + target["width"]
+    assert line["y"] + line["height"] <= source["y"] + 4
+    for layer, filters, places in (("strided", 4, (0, 13, 71)), ("dilated", 4, (0, 19, 39)), ("pool", 1, (0, 18, 39))):
         page.select_option("#layer-name", layer)
         until(page, f"document.querySelector('[data-of=output] figcaption').textContent.includes('{layer}')")
         for place in places:
@@ -275,43 +287,3 @@ def test_strides_dilation_and_padding_are_gone_back_through(pages: Pages) -> Non
             assert int(said.split("]: ")[1].split(".")[0]) * filters == found.count, (layer, place)
     page.close()
     made.close()
-
-
-@in_browser
-def test_points_of_the_plane_name_pictures(pages: Pages, lab: Lab) -> None:
-    page = pages.open(lab.url, shows="canvas.scatter")
-    page.focus("canvas.scatter")
-    until(page, "document.querySelector('#scatter-body .note').textContent.startsWith('Test picture ')")
-    first = page.inner_text("#scatter-body .note")
-    page.keyboard.press("ArrowRight")
-    until(page, f"document.querySelector('#scatter-body .note').textContent !== {first!r}")
-    number, label = page.evaluate("document.querySelector('#scatter-body .note').textContent.match(/\\d+/g)")[:2]
-    assert int(label) == lab.session.dataset.test.labels[int(number)]
-    page.keyboard.press("Enter")
-    until(page, f"document.querySelector('#picture-number').value === '{number}'")
-    assert page.locator("#scatter-body .key-name").count() == 10
-
-
-@in_browser
-def test_lines_go_past_blocks(pages: Pages) -> None:
-    inputs = pellucid.Input((8, 8, 1))
-    x = pellucid.layers.Conv2D(4, 3, padding="same", name="first")(inputs)
-    y = pellucid.layers.Conv2D(4, 3, padding="same", name="second")(x)
-    out = pellucid.layers.Dense(10, activation="softmax")(pellucid.layers.Flatten()(x + y))
-    made = make_lab(
-        lambda: prepare(pellucid.Model(inputs, out), "digits"), port=0, host="127.0.0.1", lang="en",
-        folder=lambda _: None,
-    )  # fmt: skip
-    made.start()
-    try:
-        page = pages.open(made.url)
-        until(page, "document.querySelectorAll('.skips g.on').length === 1")
-        source, target = (
-            page.locator(f".block:has(.name:text-is('{name}'))").bounding_box() for name in ("first", "second")
-        )
-        line = page.locator(".skips g path").bounding_box()
-        assert source["x"] < line["x"] < source["x"] + source["width"]
-        assert target["x"] < line["x"] + line["width"] < target["x"] + target["width"]
-        assert line["y"] + line["height"] <= source["y"] + 4
-    finally:
-        made.close()
