@@ -18,6 +18,7 @@ from pellucid.visualise.drawing.labels import KOREAN, LAYER_WORDS
 ROOT = Path(__file__).parent.parent
 GLOSSARY = ROOT / "docs" / "glossary.ko.md"
 LAB_WORDS = ROOT / "src" / "pellucid" / "lab" / "page" / "words.js"
+LESSONS = LAB_WORDS.with_name("lessons.json")
 LAB = re.compile(r'\["([^"\n]*)", "([^"\n]*)"\]')
 DOCUMENTS = [ROOT / "README.ko.md", *sorted((ROOT / "docs").glob("*.ko.md"))]
 POLITE = re.compile(r"(니다|십시오|시오|니까)$")
@@ -67,6 +68,7 @@ def programs() -> Iterator[tuple[str, str]]:
     yield from ((f"doctor {key}", both[1] + ".") for key, both in SENTENCES.items())
     yield from ((f"exercise {key}", korean) for key, korean in MESSAGES["ko"].items())
     yield from ((f"lab {english}", korean) for english, korean in LAB.findall(LAB_WORDS.read_text("utf-8")))
+    yield from (("lesson", text) for text in re.findall(r'"ko": "([^"]*)"', LESSONS.read_text("utf-8")))
     for path in sorted((ROOT / "examples").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("[가-힣]", node.value):
@@ -96,7 +98,9 @@ def test_a_photograph_is_one_in_english_too(path: Path) -> None:
 
 
 def test_programs_keep_to_the_glossary() -> None:
-    assert len(LAB.findall(LAB_WORDS.read_text("utf-8"))) > 60
+    assert (
+        len(LAB.findall(LAB_WORDS.read_text("utf-8"))) > 60 and sum(place == "lesson" for place, _ in programs()) > 90
+    )
     for place, text in programs():
         assert forbidden(text) == [], place
         assert impolite(text) == [], place

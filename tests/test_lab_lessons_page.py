@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,9 +14,13 @@ pytest.importorskip("starlette", reason="the extra lab is not installed")
 from lab_browser import Pages, in_browser, until
 
 from pellucid import ops
-from pellucid.exercises import two_halves
+from pellucid.exercises import EXERCISES, two_halves
+from pellucid.lab.app import page_files
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
+
+LESSONS = json.loads(page_files()["lessons.json"][0])
+AREAS = ("train", "draw", "network", "filters", "lessons")
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +66,73 @@ def test_a_filter_is_edited_and_an_exercise_failed_and_solved(pages: Pages, lab:
     page.select_option("#lang", "ko")
     page.click("#bench-task-body button[type=submit]")
     until(page, "document.querySelector('#bench-task .verdict').textContent.startsWith('맞습니다')")
+
+
+@in_browser
+def test_every_step_of_every_lesson_shows_what_it_speaks_of(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#area=lessons&lang=ko", shows=".lesson-entry")
+    for lesson in LESSONS:
+        page.click(f"[data-lesson={lesson['name']}]")
+        for number, step in enumerate(lesson["steps"], 1):
+            until(page, f"location.hash.includes('lesson={lesson['name']}.{number}')")
+            assert page.inner_text("#lesson-title") == step["title"]["ko"]
+            assert page.inner_text("#lesson-count") == f"{number} / {len(lesson['steps'])}"
+            assert page.locator(f"#{step['look']}.pointed").is_visible()
+            assert page.locator("#lesson .lesson-task").is_visible() == ("exercise" in step)
+            page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.querySelector('#said').textContent") == ""
+        page.click("#lesson-end")
+
+
+@in_browser
+def test_a_link_opens_a_lesson_at_its_step_and_what_else_it_says_goes_first(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#lesson=closely.6", width=360, height=740, shows="#lesson:not([hidden])")
+    page.wait_for_selector("#bench canvas[data-low]")
+    until(page, "document.querySelectorAll('#bench .cell')[2].value === '1'")
+    assert page.is_checked("#filter1-relu")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.click("#lesson summary")
+    page.wait_for_selector("#lesson [data-field=kernel] input")
+    page.click("#lesson-back")
+    until(page, "document.querySelectorAll('#bench .cell')[2].value === '-1'")
+    page.evaluate("location.hash = '#lesson=backward.3&layer=pool1'")
+    until(page, "document.querySelector('#layer-name').value === 'pool1'")
+    assert page.get_attribute("#tab-map_gradients", "aria-selected") == "true"
+
+
+@in_browser
+def test_an_exercise_is_chosen_from_the_list_and_kept_in_the_address(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#area=lessons", shows=".exercise-entry")
+    page.click("[data-exercise=pooling]")
+    page.wait_for_selector("#exercise-body [data-field=average] input")
+    page.click("#exercise-body .buttons button:nth-of-type(2)")
+    until(page, "location.hash.includes('exercise=pooling.1')")
+    page.click("#exercise-body .buttons button:nth-of-type(3)")
+    until(page, "document.querySelector('#exercise-body [data-field=max] input').value !== ''")
+    solution = EXERCISES["pooling"].task(1).solution["max"]
+    shown = page.eval_on_selector_all("#exercise-body [data-field=max] input", "all => all.map(e => Number(e.value))")
+    np.testing.assert_array_equal(shown, np.ravel(solution))
+    page.locator("#exercise-body [data-field=max] input").first.fill("")
+    page.click("#exercise-body button[type=submit]")
+    page.wait_for_selector("#exercise-body .verdict.wrong")
+    page.locator("#exercise-body [data-field=max] input").first.fill(str(shown[0]))
+    page.click("#exercise-body button[type=submit]")
+    page.wait_for_selector("#exercise-body .verdict.right")
+
+
+def test_lessons_speak_of_what_there_is() -> None:
+    page = {name: content.decode() for name, (content, _) in page_files().items()}
+    keys = set(re.findall(r"^  (\w+): ", page["store.js"].split("IN_ADDRESS = {")[1].split("};")[0], re.MULTILINE))
+    ids = set(re.findall(r'id="([\w-]+)"', page["index.html"]))
+    layers = {type(layer).__name__ for layer in prepare().model.layers}
+    assert len(LESSONS) == 7 and len({lesson["name"] for lesson in LESSONS}) == 7
+    for lesson in LESSONS:
+        assert 5 <= len(lesson["steps"]) <= 8
+        for step in lesson["steps"]:
+            assert set(step["state"]) <= keys and step["look"] in ids and step["state"]["area"] in AREAS
+            assert step.get("exercise", "softmax") in EXERCISES
+            assert step["state"].get("layer", "first Conv2D").split()[1] in layers
+            for text in (step["title"], step["text"], step["try"], lesson["title"], lesson["about"]):
+                assert re.search("[가-힣]", text["ko"]) and not re.search("[가-힣]", text["en"])
+    used = {step["exercise"] for lesson in LESSONS for step in lesson["steps"] if "exercise" in step}
+    assert used | {"edge-kernel"} == set(EXERCISES), "every exercise stands in a lesson, the edge beside the bench"

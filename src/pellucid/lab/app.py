@@ -25,7 +25,13 @@ from pellucid.lab.hub import Hub
 from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.security import Access, Role
 
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 INDEX, PICTURE = "index.html", "picture"
 
 MAX_SENDING, SENDING_S = 4, 30.0

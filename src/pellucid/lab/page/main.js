@@ -19,6 +19,7 @@ import * as exports from "./exports.js";
 import * as filters from "./filters.js";
 import * as follow from "./follow.js";
 import { AS_IT_IS, isOwn } from "./looked.js";
+import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
 import * as predictions from "./predictions.js";
@@ -50,6 +51,7 @@ const FEATURES = [
   exports,
   filters,
   follow,
+  lessons,
 ];
 
 const store = createStore({
@@ -69,6 +71,8 @@ const store = createStore({
   position: [],
   bench: BEGINNING,
   spot: "",
+  lesson: "",
+  exercise: "",
   status: "connecting",
   hello: null,
   training: null,

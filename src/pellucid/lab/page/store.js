@@ -5,6 +5,8 @@ const IN_ADDRESS = {
   area: String,
   bench: String,
   spot: String,
+  lesson: String,
+  exercise: String,
   layer: String,
   show: String,
   picture: Number,
