@@ -120,10 +120,10 @@ export function shade(value, signed) {
   return `rgb(${packed & 255} ${(packed >> 8) & 255} ${(packed >> 16) & 255})`;
 }
 
-/** Black or white, whichever is read better on that shade. */
+/** Black or white, whichever has more contrast with that shade: where the luminance of WCAG 2.2 is above 0.179, black. */
 export function inkOn(value, signed) {
   const index = Math.round(255 * Math.min(Math.max(signed ? (value + 1) / 2 : value, 0), 1));
   const packed = table(signed)[index];
-  const light = 0.299 * (packed & 255) + 0.587 * ((packed >> 8) & 255) + 0.114 * ((packed >> 16) & 255);
-  return light > 140 ? "#000" : "#fff";
+  const [r, g, b] = [packed & 255, (packed >> 8) & 255, (packed >> 16) & 255].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
