@@ -230,6 +230,7 @@ def test_words_can_be_read_in_every_theme(theme: str, least: float) -> None:
         block = re.search(rf"^:root{re.escape(name)} \{{(.*?)^\}}", style, re.MULTILINE | re.DOTALL)
         colours |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block[1])) if block else {}
     pairs = [(ink, on) for ink in ("ink", "soft", "right", "wrong") for on in ("card", "ground")]
+    pairs += [(f"class-{i}", on) for i in range(8) for on in ("card", "sunk")]
     for ink, on in [*pairs, ("ink", "sunk"), ("soft", "sunk"), ("accent", "card"), ("on-accent", "accent")]:
         light, dark = sorted((luminance(colours[ink]), luminance(colours[on])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= least, f"{ink} on {on}"

@@ -71,14 +71,18 @@ class Features(Rounds):
 def principal_plane(values: Array) -> tuple[Array, Array]:
     """Rows on the two directions of largest variance, and its shares. Shapes: (n,d) -> (n,2), (2,).
 
-    Source: Pearson 1901; by the singular value decomposition of the centred rows.
+    Source: Pearson 1901; by the eigenvectors of the smaller one of the rows' and the columns' products.
     """
     places, shares = np.zeros((len(values), 2)), np.zeros(2)
-    if len(values) > 1 and values.shape[1]:
-        u, sizes, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
-        count = min(2, len(sizes))
-        places[:, :count] = u[:, :count] * sizes[:count]
-        shares[:count] = sizes[:count] ** 2 / max(float((sizes**2).sum()), 1e-30)
+    if len(values) < 2 or not values.shape[1]:
+        return places, shares
+    centred = values - values.mean(axis=0)
+    wide = centred.shape[1] > len(centred)
+    sizes, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    count = min(2, len(sizes))
+    largest, first = np.maximum(sizes[::-1][:count], 0), vectors[:, ::-1][:, :count]
+    places[:, :count] = first * np.sqrt(largest) if wide else centred @ first
+    shares[:count] = largest / max(float(np.square(centred).sum()), 1e-30)
     return places, shares
 
 
