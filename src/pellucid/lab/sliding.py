@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.errors import ConfigError
 from pellucid.lab.looking import Look, Seen, view
 from pellucid.lab.protocol import Part, Request
 from pellucid.lab.views import MAP_PIXELS, shade_maps
@@ -22,7 +21,8 @@ def window(look: Look, request: Request) -> Seen:
     """What a layer's window slides over, its kernel, and its map.
 
     The request's channel is that of the input, counted among those that the output sees; given {"filter": N} the
-    output's, without it the one with the largest number. Parts: input, kernel (none of a pooling), output.
+    output's, without it the one with the largest number. Parts: input, kernel (none of a pooling), output; none at all
+    of a layer without a window that slides over pictures.
     """
     step = look.step(request)
     return _windows(look, request, step, step.input[0], step.output[0])
@@ -33,14 +33,14 @@ def window_gradients(look: Look, request: Request) -> Seen:
     """The same of the gradients: of what the layer reads, and of what it gives."""
     step = look.step(request, gradients=True)
     if step.d_input is None or step.d_output is None:
-        raise ConfigError(f"no gradient reaches {step.layer.place()}")
+        return Seen({})
     return _windows(look, request, step, step.d_input[0], step.d_output[0])
 
 
 def _windows(look: Look, request: Request, step: LayerTrace, read: Array, given: Array) -> Seen:
     sizes = step.layer.window()
     if sizes is None or step.layer.merges or step.output.ndim != 4:
-        raise ConfigError(f"{step.layer.place()} has no window that slides over a picture; choose another layer")
+        return Seen({})
     count = step.output.shape[3]
     largest = int(np.unravel_index(int(np.nan_to_num(step.output[0]).argmax()), step.output.shape[1:])[2])
     number = whole(request.options("filter").get("filter", largest), "filter", count - 1, least=0)

@@ -30,7 +30,7 @@ export function mount({ store }) {
   mountPicture(store, find("picture-tools"), "picture-number");
   store.on(["hello"], build);
   store.on(["layer", "lang", "hello"], label);
-  store.on(["dressed", "layer"], () => soon(paint));
+  store.on(["dressed", "layer", "lang"], () => soon(paint));
   new ResizeObserver(() => soon(paint)).observe(place);
 
   function build({ hello }) {

@@ -36,7 +36,14 @@ export function mount({ store }) {
     reach = reach && farthest < reach && farthest > 0.6 * reach ? reach : 1.1 * farthest; // the axes stay while all fits
     head.places = new Map(head.pictures.map((picture, i) => [picture, [values[2 * i], values[2 * i + 1]]]));
     if (!head.places.has(spot)) spot = null;
+    begin();
     soon(paint);
+  }
+
+  /** By keyboard one begins at the picture that is looked at. */
+  function begin() {
+    if (spot !== null || document.activeElement !== canvas || !head?.pictures.length) return;
+    choose(head.places.has(store.state.picture) ? store.state.picture : head.pictures[0]);
   }
 
   function paint() {
@@ -114,7 +121,7 @@ export function mount({ store }) {
   });
   canvas.addEventListener("pointerleave", () => choose(null));
   canvas.addEventListener("click", () => spot !== null && store.set({ picture: spot }));
-  canvas.addEventListener("focus", () => spot === null && head?.pictures.length && choose(head.places.has(store.state.picture) ? store.state.picture : head.pictures[0]));
+  canvas.addEventListener("focus", begin);
   canvas.addEventListener("blur", () => choose(null));
   canvas.addEventListener("keydown", (event) => {
     const to = ARROWS[event.key];

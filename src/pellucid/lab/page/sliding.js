@@ -129,7 +129,7 @@ export function mount({ store, connection }) {
     stage.hidden = !slide || !ready();
     numbers.hidden = slide !== "backward" || !ready();
     if (!slide) return setText(note, word("slide.hint"));
-    if (!ready()) return setText(note, found?.problem ?? "");
+    if (!ready()) return setText(note, found ? (found.problem ?? word("no.window")) : "");
     const [rows, columns] = extent();
     place = Math.min(place, rows * columns - 1);
     slider.max = rows * columns - 1;

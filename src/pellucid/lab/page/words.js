@@ -129,6 +129,7 @@ const WORDS = {
   "slide.still": ["Your system asks for no motion: step by the arrows beside.", "시스템에서 움직임을 줄이도록 설정했습니다. 옆의 화살표로 한 자리씩 옮기십시오."],
   "slide.hint": ["Forward: the layer's kernel goes over what the layer reads. Backward: which outputs the gradient of a number comes from.", "순방향: 계층의 커널이 입력 위를 지나갑니다. 역방향: 숫자 하나의 기울기가 어느 출력에서 오는지 봅니다."],
   window: ["window", "창"],
+  "no.window": ["No window slides over a picture in this layer; choose another one.", "이 계층에는 이미지 위를 지나가는 창이 없습니다. 다른 계층을 고르십시오."],
   "slide.reads": ["{reads}, channel {channel}", "{reads}, 채널 {channel}"],
   "slide.gives": ["{layer}, channel {filter}", "{layer}, 채널 {filter}"],
   "slide.d_reads": ["gradient of {reads}, channel {channel}", "{reads}의 기울기, 채널 {channel}"],
