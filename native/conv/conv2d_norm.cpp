@@ -1,5 +1,5 @@
-// Convolutions 1x1 between batch norms (conv/conv2d_norm.hpp); those of each channel by itself:
-// conv/depthwise_norm.cpp; all others: conv/conv2d_norm_pictures.cpp.
+// Convolutions 1x1, with strides where nothing is normalised in front, between batch norms (conv/conv2d_norm.hpp); those
+// of each channel by itself: conv/depthwise_norm.cpp; all others: conv/conv2d_norm_pictures.cpp.
 //
 // Blocks of pixels go through all that is done with them while they lie in L2. Forward: normalised, multiplied, summed
 // up. Back: the gradient of the result is made, multiplied by the weights, taken through the activation in front and
@@ -38,6 +38,19 @@ Blocks blocks_of(int64_t pixels, int64_t channels, int64_t shards) {
     return {pixels, size, count, at_most(shards, count), far};
 }
 
+// Where the pixel lies in x that result i of all is made of; strides only without a batch norm in front.
+template <typename Arguments>
+PELLUCID_INLINE int64_t pixel_of(const Arguments& a, int64_t i) {
+    if (a.SH * a.SW == 1) return i;
+    const int64_t row = i / a.OW, n = row / a.OH;
+    return (n * a.H + row % a.OH * a.SH) * a.W + i % a.OW * a.SW;
+}
+// The first of the pixels in x that belong to result i, if to any: the one behind all those before.
+template <typename Arguments>
+int64_t begin_of(const Arguments& a, int64_t i) {
+    return i < a.N * a.OH * a.OW ? pixel_of(a, i) : a.N * a.H * a.W;
+}
+
 // What the next block reads and writes, fetched into L2 while this one is multiplied, some of it with each tile.
 struct Ahead {
     struct Range {
@@ -61,6 +74,11 @@ struct Ahead {
 template <typename T>
 void lay_rows(T* first, int64_t columns, int64_t count, T** rows) {
     for (int64_t i = 0; i < count; ++i) rows[i] = first + i * columns;
+}
+// The same of x, or of its gradient.
+template <typename T, typename Arguments>
+void lay_pixels(T* x, const Arguments& a, int64_t first, int64_t count, T** rows) {
+    for (int64_t i = 0; i < count; ++i) rows[i] = x + pixel_of(a, first + i) * a.C;
 }
 // out (m, columns) (+)= rows . packed.
 void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset, const float* packed,
@@ -120,7 +138,7 @@ struct ForwardPlan {
 
 ForwardPlan forward_plan(const Conv2dNorm& a, Memory& memory) {
     ForwardPlan p;
-    p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), kNormShards);
+    p.blocks = blocks_of(a.N * a.OH * a.OW, at_least(a.C, a.O), kNormShards);
     p.front = front_of(a, memory);
     p.kernel = packed_of(a.C, a.O, memory);
     p.sums = shard_sums(a.mean && a.variance ? p.blocks.shards : 0, p.blocks.shards, a.O, true, memory);
@@ -131,23 +149,26 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Are
     float* copy;
     const float** from;
     float** to;
-    take(arena, piece(copy, p.front.mean ? p.blocks.size * a.C : 0), piece(from, p.blocks.size),
+    take(arena, piece(copy, p.front.mean && !a.x_y ? p.blocks.size * a.C : 0), piece(from, p.blocks.size),
          piece(to, p.blocks.size));
     for (int64_t block = p.blocks.first(shard); block < p.blocks.first(shard + 1); ++block) {
         const int64_t rows = p.blocks.rows(block), first = block * p.blocks.size;
-        const float* x = a.x + first * a.C;
         float* const y = a.y + first * a.O;
         if (p.front.mean) {
-            read_normed(p.front, x, a.C, 0, a.C, rows, copy);
-            x = copy;
+            float* const read = a.x_y ? a.x_y + first * a.C : copy;
+            read_normed(p.front, a.x + first * a.C, a.C, 0, a.C, rows, read,
+                        a.x_addend ? a.x_addend + first * a.C : nullptr);
+            lay_rows(static_cast<const float*>(read), a.C, rows, from);
+        } else {
+            lay_pixels(a.x, a, first, rows, from);
         }
-        lay_rows(x, a.C, rows, from);
         lay_rows(y, a.O, rows, to);
         Ahead ahead;
         if (block + 1 < p.blocks.count) {
             const int64_t next = first + p.blocks.size, count = p.blocks.rows(block + 1);
             ahead.add(a.y + next * a.O, count * a.O);
-            ahead.add(a.x + next * a.C, count * a.C);
+            ahead.add(a.x + begin_of(a, next) * a.C, (begin_of(a, next + count) - begin_of(a, next)) * a.C);
+            if (a.x_addend) ahead.add(a.x_addend + next * a.C, count * a.C);
         }
         multiply(rows, from, to, a.C, p.kernel.offset, p.kernel.panels, a.O, false, ahead);
         if (p.sums.shards == 0) continue;
@@ -184,7 +205,7 @@ BackwardPlan backward_plan(const Conv2dNormBackward& a, Memory& memory) {
     const int64_t size = a.C * a.O, shards = at_most(at_least(kFewBytes / (4 * size), kTasks / 2), kTasks);
     const int64_t most = at_most(at_least(kShardBytes / (4 * size), 1), shards / kEven * kEven);
     BackwardPlan p;
-    p.blocks = blocks_of(a.N * a.H * a.W, at_least(a.C, a.O), most);
+    p.blocks = blocks_of(a.N * a.OH * a.OW, at_least(a.C, a.O), most);
     p.front = front_of(a, memory);
     p.behind = behind_of(a, memory);
     p.kernel = packed_of(a.O, a.C, memory);
@@ -199,15 +220,15 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
     const float **pixels, **entries;
     float **dx_rows, **dkernel_rows;
     int32_t* offset;  // of each pixel in what was read
-    take(arena, piece(dz, p.behind.mean ? most * a.O : 0), piece(copy, p.front.mean && a.dkernel ? most * a.C : 0),
+    take(arena, piece(dz, p.behind.mean ? most * a.O : 0), piece(copy, p.front.mean && a.dkernel && !a.x_y ? most * a.C : 0),
          piece(packed, a.dkernel ? packed_floats(most, a.O) : 0), piece(pixels, most), piece(entries, a.C),
          piece(dx_rows, most), piece(dkernel_rows, a.C), piece(offset, most));
-    for (int64_t i = 0; i < most; ++i) offset[i] = int32_t(i * a.C);
     if (a.dkernel) lay_rows(p.dkernels + shard * a.C * a.O, a.O, a.C, dkernel_rows);
     if (p.sums.shards) memset(p.sums.of(shard), 0, size_t(2 * a.C) * sizeof(double));
     for (int64_t block = p.blocks.first(shard); block < p.blocks.first(shard + 1); ++block) {
         const int64_t rows = p.blocks.rows(block), first = block * most;
-        const float *dy = a.dy + first * a.O, *const x = a.x + first * a.C;
+        const int64_t begin = begin_of(a, first) * a.C, end = begin_of(a, first + rows) * a.C;  // what belongs to them of x
+        const float *dy = a.dy + first * a.O, *const x = a.x + begin;
         if (p.behind.mean) {
             read_gradient(p.behind, dy, a.y + first * a.O, a.O, 0, a.O, rows, dz);
             dy = dz;
@@ -215,29 +236,33 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
         Ahead ahead;
         if (block + 1 < p.blocks.count) {
             const int64_t next = first + most, count = p.blocks.rows(block + 1);
-            if (a.dx) ahead.add(a.dx + next * a.C, count * a.C);
+            const int64_t more = begin_of(a, next + count) * a.C - end;
+            if (a.dx) ahead.add(a.dx + end, more);
             ahead.add(a.dy + next * a.O, count * a.O);
             if (p.behind.mean) ahead.add(a.y + next * a.O, count * a.O);
-            if (a.dkernel || p.sums.shards) ahead.add(a.x + next * a.C, count * a.C);
+            if (a.dkernel || p.sums.shards) ahead.add(a.x + end, more);
         }
         if (a.dkernel) {
-            const float* read = x;
-            if (p.front.mean) {
+            const float* read = a.x_y ? a.x_y + begin : x;
+            if (p.front.mean && !a.x_y) {
                 read_normed(p.front, x, a.C, 0, a.C, rows, copy);
                 read = copy;
             }
             pack_panels(dy, a.O, 1, rows, a.O, packed);
             for (int64_t c = 0; c < a.C; ++c) entries[c] = read + c;
+            for (int64_t i = 0; i < rows; ++i) offset[i] = int32_t(pixel_of(a, first + i) * a.C - begin);
             multiply(a.C, entries, dkernel_rows, rows, offset, packed, a.O, block > p.blocks.first(shard),
                      ahead);
         }
         if (!a.dx) continue;
-        float* const dx = a.dx + first * a.C;
-        if (a.addend) memcpy(dx, a.addend + first * a.C, size_t(rows * a.C) * sizeof(float));
+        float* const dx = a.dx + begin;
+        if (a.addend) memcpy(dx, a.addend + begin, size_t(end - begin) * sizeof(float));
+        else if (end - begin > rows * a.C) memset(dx, 0, size_t(end - begin) * sizeof(float));
         lay_rows(dy, a.O, rows, pixels);
-        lay_rows(dx, a.C, rows, dx_rows);
+        lay_pixels(a.dx, a, first, rows, dx_rows);
         multiply(rows, pixels, dx_rows, a.O, p.kernel.offset, p.kernel.panels, a.C, a.addend != nullptr, ahead);
-        if (p.sums.shards) take_through(p.front, x, dx, a.C, 0, a.C, rows, p.sums.of(shard), a.C);
+        if (p.sums.shards)
+            take_through(p.front, x, dx, a.C, 0, a.C, rows, p.sums.of(shard), a.C, a.x_y ? a.x_y + begin : nullptr);
     }
 }
 
@@ -255,14 +280,16 @@ void backward(const Conv2dNormBackward& a, const BackwardPlan& p) {
 
 constexpr Kernel pointwise = kernel<forward_plan, forward>();
 constexpr Kernel pointwise_backward = kernel<backward_plan, backward>();
-// Whether the kernels above do it, or those for each channel by itself.
+// Whether the kernels above do it, which find normalised pixels side by side, or those for each channel by itself.
 template <typename Arguments>
 bool is_pointwise(const Arguments& a) {
-    return a.KH * a.KW * a.SH * a.SW * a.GROUPS == 1 && a.OH == a.H && a.OW == a.W && a.TOP == 0 && a.LEFT == 0;
+    const bool everywhere = a.SH * a.SW == 1 && a.OH == a.H && a.OW == a.W;
+    return a.KH * a.KW * a.GROUPS == 1 && a.TOP == 0 && a.LEFT == 0 &&
+           (everywhere || (!a.x_mean && (a.OH - 1) * a.SH < a.H && (a.OW - 1) * a.SW < a.W));
 }
 template <typename Arguments>
 bool is_alone(const Arguments& a) {
-    return is_depthwise(a) && a.O == a.C && goes_by_rows(a);
+    return is_depthwise(a) && a.O == a.C && !a.x_y && goes_by_rows(a);
 }
 const Kernel& choose(const Conv2dNorm& a) {
     return is_pointwise(a)   ? pointwise

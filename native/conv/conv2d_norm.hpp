@@ -67,21 +67,24 @@ inline void fill(const Behind& behind, const Conv2dNormBackward& a) {
     }
 }
 
-// The activation in front, and a gradient taken through it where it was given v.
+// The activation in front, and a gradient taken through it where it was given v, or where it gave y.
 struct Rectifier {
     PELLUCID_INLINE vf operator()(vf v) const { return rectified(v); }
     PELLUCID_INLINE vf back(vf d, vf v) const { return select(v > 0.0f, d, vf{}); }
+    PELLUCID_INLINE vf back_by(vf d, vf y) const { return back(d, y); }
 };
 struct Clip {
     float ceiling;
     PELLUCID_INLINE vf operator()(vf v) const { return clipped(v, ceiling); }
     PELLUCID_INLINE vf back(vf d, vf v) const { return select((v > 0.0f) & (v < ceiling), d, vf{}); }
+    PELLUCID_INLINE vf back_by(vf d, vf y) const { return back(d, y); }
 };
 struct Any {
     int64_t kind;
     Numbers numbers;
     PELLUCID_INLINE vf operator()(vf v) const { return activated(v, kind, numbers); }
-    PELLUCID_INLINE vf back(vf d, vf v) const { return derived(d, (*this)(v), kind, numbers); }
+    PELLUCID_INLINE vf back(vf d, vf v) const { return back_by(d, (*this)(v)); }
+    PELLUCID_INLINE vf back_by(vf d, vf y) const { return derived(d, y, kind, numbers); }
 };
 template <typename With>
 PELLUCID_INLINE void with_front(const Front& front, const With& with) {
@@ -103,14 +106,17 @@ PELLUCID_INLINE void each_vector(int64_t rows, int64_t channels, const Each& eac
     }
 }
 
-// out (rows, channels) = x as the convolution reads it.
+// out (rows, channels) = x as the convolution reads it; addend: like x, or null.
 inline __attribute__((noinline)) void read_normed(const Front& front, const float* x, int64_t stride, int64_t c0,
-                                                  int64_t channels, int64_t rows, float* out) {
+                                                  int64_t channels, int64_t rows, float* out,
+                                                  const float* addend = nullptr) {
     with_front(front, [=](auto f) {
         each_vector(rows, channels, [=](int64_t c) {
             const vf mean = load(front.mean + c0 + c), slope = load(front.slope + c0 + c), shift = load(front.shift + c0 + c);
             return [=](int64_t row) {
-                store(out + row * channels + c, f((load(x + row * stride + c) - mean) * slope + shift));
+                vf v = (load(x + row * stride + c) - mean) * slope + shift;
+                if (addend) v += load(addend + row * stride + c);
+                store(out + row * channels + c, f(v));
             };
         });
     });
@@ -173,10 +179,11 @@ inline __attribute__((noinline)) void add_deviations(const float* y, int64_t str
     });
 }
 
-// dx, which is taken through the activation in front, and sums of it and of it * (x - mean).
+// dx, which is taken through the activation in front, and sums of it and of it * (x - mean). y: what the activation gave
+// (like x), or null.
 inline __attribute__((noinline)) void take_through(const Front& front, const float* x, float* dx, int64_t stride,
                                                    int64_t c0, int64_t channels, int64_t rows, double* sums,
-                                                   int64_t width) {
+                                                   int64_t width, const float* y = nullptr) {
     with_front(front, [=](auto f) {
         add_sums(rows, channels, sums, width, [=](int64_t c, int64_t first, int64_t end, vf* sum) {
             const vf mean = load(front.mean + c0 + c), slope = load(front.slope + c0 + c);
@@ -184,7 +191,7 @@ inline __attribute__((noinline)) void take_through(const Front& front, const flo
             for (int64_t row = first; row < end; ++row) {
                 const vf away = load(x + row * stride + c) - mean;
                 float* const to = dx + row * stride + c;
-                const vf d = f.back(load(to), away * slope + shift);
+                const vf d = y ? f.back_by(load(to), load(y + row * stride + c)) : f.back(load(to), away * slope + shift);
                 store(to, d);
                 sum[0] += d;
                 sum[1] += d * away;

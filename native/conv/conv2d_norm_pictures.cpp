@@ -69,7 +69,7 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Are
     const int64_t read = a.H * a.W * a.C, pixels = a.OH * a.OW;
     float* copy;
     char* workspace;
-    take(arena, piece(copy, p.front.mean ? p.parts.pictures * read : 0), piece(workspace, p.workspace));
+    take(arena, piece(copy, p.front.mean && !a.x_y ? p.parts.pictures * read : 0), piece(workspace, p.workspace));
     set_aside(arena);
     for (int64_t part = p.parts.first(shard); part < p.parts.first(shard + 1); ++part) {
         const int64_t first = part * p.parts.pictures, size = p.parts.size(part), rows = size * pixels;
@@ -78,8 +78,10 @@ void forward_shard(const Conv2dNorm& a, const ForwardPlan& p, int64_t shard, Are
         conv.kernel = a.kernel;
         conv.y = a.y + first * pixels * a.O;
         if (p.front.mean) {
-            read_normed(p.front, conv.x, a.C, 0, a.C, size * a.H * a.W, copy);
-            conv.x = copy;
+            float* const normed = a.x_y ? a.x_y + first * read : copy;
+            read_normed(p.front, conv.x, a.C, 0, a.C, size * a.H * a.W, normed,
+                        a.x_addend ? a.x_addend + first * read : nullptr);
+            conv.x = normed;
         }
         run_inside(kernels::conv2d, conv, workspace, context.prepared, context);
         if (p.sums.shards == 0) continue;
@@ -141,7 +143,7 @@ BackwardPlan backward_plan(const Conv2dNormBackward& a, Memory& memory) {
 
 void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t shard, Arena& arena, Context& context) {
     const int64_t read = a.H * a.W * a.C, result = a.OH * a.OW * a.O, weights = a.KH * a.KW * (a.C / a.GROUPS) * a.O;
-    const bool normed = p.front.mean && a.dkernel;
+    const bool normed = p.front.mean && a.dkernel && !a.x_y;
     float *dz, *copy, *more;
     char* workspace;
     take(arena, piece(dz, p.behind.mean ? p.parts.pictures * result : 0),
@@ -160,7 +162,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
             const bool begins = part == p.parts.first(shard);
             float* const sum = p.dkernels + shard * weights;
             auto conv = convolution_of<Conv2dBackwardKernel>(a, size);
-            conv.x = x;
+            conv.x = a.x_y ? a.x_y + first * read : x;
             conv.dy = dy;
             conv.dkernel = begins ? sum : more;
             if (normed) {
@@ -181,7 +183,8 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
         conv.addend = a.addend ? a.addend + first * read : nullptr;
         run_inside(kernels::conv2d_backward_input, conv, workspace, context.prepared, context);
         if (p.sums.shards)
-            take_through(p.front, x, conv.dx, a.C, 0, a.C, size * a.H * a.W, p.sums.of(shard), a.C);
+            take_through(p.front, x, conv.dx, a.C, 0, a.C, size * a.H * a.W, p.sums.of(shard), a.C,
+                         a.x_y ? a.x_y + first * read : nullptr);
     }
     set_aside(arena);
 }

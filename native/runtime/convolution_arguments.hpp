@@ -45,13 +45,14 @@
     ARRAY(const float, map, N * O * OH * OW) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)                        \
     ARRAY(float, dbias, maybe(O)) PELLUCID_CONV_SIZES(SIZE) PELLUCID_WINDOW_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)
 // Between two batch norms: x_gamma .. x_variance and the activation belong to the one in front of it, which is applied
-// as x is read; y is what the one behind it reads.
+// as x is read, with what is added to it; the result is kept where x_y is there. y is what the one behind it reads.
 #define PELLUCID_CONV2D_NORM(ARRAY, SIZE, REAL)                                                                       \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
     ARRAY(float, y, N * OH * OW * O) ARRAY(float, mean, maybe(O)) ARRAY(float, variance, maybe(O))                    \
     ARRAY(const float, x_gamma, maybe(C)) ARRAY(const float, x_beta, maybe(C)) ARRAY(const float, x_mean, maybe(C))   \
-    ARRAY(const float, x_variance, maybe(C)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                                \
-    PELLUCID_NONLINEAR(SIZE, REAL) REAL(x_epsilon)
+    ARRAY(const float, x_variance, maybe(C)) ARRAY(const float, x_addend, maybe(N * H * W * C))                       \
+    ARRAY(float, x_y, maybe(N * H * W * C)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL)  \
+    REAL(x_epsilon)
 // dy: of the result of the batch norm behind, whose own gradients are dgamma and dbeta; without y, of the convolution's.
 #define PELLUCID_CONV2D_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                              \
     ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, x, N * H * W * C)                                      \
@@ -61,8 +62,8 @@
     ARRAY(const float, gamma, maybe(O)) ARRAY(const float, mean, maybe(O)) ARRAY(const float, variance, maybe(O))     \
     ARRAY(const float, dgamma, maybe(O)) ARRAY(const float, dbeta, maybe(O)) ARRAY(const float, x_gamma, maybe(C))    \
     ARRAY(const float, x_beta, maybe(C)) ARRAY(const float, x_mean, maybe(C)) ARRAY(const float, x_variance, maybe(C)) \
-    ARRAY(float, x_dgamma, maybe(C)) ARRAY(float, x_dbeta, maybe(C)) PELLUCID_CONV_SIZES(SIZE)                        \
-    SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
+    ARRAY(const float, x_y, maybe(N * H * W * C)) ARRAY(float, x_dgamma, maybe(C)) ARRAY(float, x_dbeta, maybe(C))    \
+    PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
 // A block in use (Sandler et al. 2018): 1x1 from I to C channels, where `expand` is there, each of them by itself, the
 // activation behind both, and 1x1 to O.
 #define PELLUCID_INVERTED_RESIDUAL(ARRAY, SIZE, REAL)                                                                 \

@@ -45,6 +45,27 @@ class Norm:
         return native.batch_norm_backward(dy, x, *norm, dx, *gradients, daddend=daddend, **known, **self.settings)
 
 
+@dataclass
+class Ending:
+    """A batch norm of x whose result y is written by a step of its own, the last of `forward`, or by its first reader.
+
+    readers: of y. passed_back: the first reader's backward takes its gradient through activation and batch norm.
+    """
+
+    norm: Norm
+    x: Array
+    addend: Array | None
+    y: Array
+    forward: list[Work]
+    readers: int = 1
+    passed_back: bool = False
+
+    def take(self) -> Norm:
+        """The batch norm, for the first reader to apply."""
+        self.forward.pop()
+        return self.norm
+
+
 def normalise(context: Context, layer: BatchNorm, channels: int, kind: str, numbers: Numbers) -> Norm:
     """A layer of a training plan, whose running statistics follow the batch's."""
     mean, variance = context.constant(channels, 0), context.constant(channels, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.memory import aligned_empty, expect_memory
 from pellucid.ops.table import Numbers
 from pellucid.plan.work import Work
+
+if TYPE_CHECKING:
+    from pellucid.plan.batch_norm import Ending
 
 Backward = Callable[..., Sequence[Work]]
 """(dy, dx, ...) -> work that fills the parameter gradients, and each dx that is not None, one for each value read.
@@ -38,7 +42,7 @@ class Lowered:
     dy into the last dx where it lies. adds: backward takes `addend`, another gradient that is added to its first
     dx; what is read first and once more is asked for once, with the sum of both gradients.
     reads: the numbers of the graph's nodes that it is made from. inner: numbers of the largest gradient between its own
-    layers that backward takes an area for.
+    layers that backward takes an area for. ending: what of it the first that reads y may do.
     """
 
     layers: tuple[Layer, ...]
@@ -50,6 +54,7 @@ class Lowered:
     adds: bool = False
     reads: tuple[int, ...] = ()
     inner: int = 0
+    ending: Ending | None = None
 
 
 class Area:

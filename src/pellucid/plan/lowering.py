@@ -47,6 +47,9 @@ def lower(
             last = row[-1][0]
             several = len(readers[last]) > 1 or (last in graph.outputs and bool(readers[last]))
             read = tuple(i for _, reads in row for i in reads)
+            if lowered.ending is not None:
+                lowered.ending.readers = len(readers[last])
+            values |= {i: replace(values[i], ending=None) for i in read}  # only the first that reads it may end it
             values[last] = replace(lowered, reads=read, needs_output=lowered.needs_output or several)
             done.update(i for i, _ in row)
     return values

@@ -1,50 +1,52 @@
 """Training: convolutions with batch norm behind them, whose maps are written once, and read once each time.
 
 Each convolution sums up mean and variance of what it writes. Where another one follows, the result of the batch norm
-between them is never written: that convolution normalises what it reads. Back, each makes the gradient of its result
-from that of the batch norm behind it.
+between them is never written: that convolution normalises what it reads. Where others read it too, the first that does
+writes it. Back, each makes the gradient of its result from that of the batch norm behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from pellucid import ops
-from pellucid.layers import BatchNorm, Layer
+from pellucid.layers import BatchNorm, DepthwiseConv2D, Layer
 from pellucid.layers.conv import BaseConv2D
 from pellucid.ops import native
 from pellucid.ops.geometry import Array, Convolution, conv2d_shape
 from pellucid.ops.table import Numbers
-from pellucid.plan.batch_norm import Norm, activation_after, normalise
+from pellucid.plan.batch_norm import Ending, Norm, activation_after, normalise
 from pellucid.plan.lowered import Context, Lowered, activation_of
 from pellucid.plan.work import Work
 
 
-def _in_front(norm: Norm) -> dict[str, Any]:
-    """A batch norm as the convolution takes it that reads its result."""
+def _in_front(stage: _Stage) -> dict[str, Any]:
+    """The batch norm in front of a convolution, as that takes it."""
+    norm = cast(Norm, stage.front)
     of_x = {"x_gamma": norm.gamma, "x_beta": norm.beta, "x_mean": norm.mean, "x_variance": norm.variance}
-    return {**of_x, "x_epsilon": norm.layer.epsilon, "activation": norm.kind, **norm.numbers}
+    return {**of_x, "x_y": stage.y, "x_epsilon": norm.layer.epsilon, "activation": norm.kind, **norm.numbers}
 
 
 def _behind(norm: Norm, y: Array) -> dict[str, Any]:
-    """The same for the gradient of the convolution that gave y."""
+    """A batch norm behind the convolution that gave y, as the gradient of that takes it."""
     of_y = {"gamma": norm.gamma, "mean": norm.mean, "variance": norm.variance, "epsilon": norm.layer.epsilon}
     return {**of_y, "y": y, "dgamma": norm.dgamma, "dbeta": norm.dbeta}
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """A convolution of x, perhaps normalised, to z."""
+    """A convolution of x, perhaps normalised, to z; y: the normalised x, where others read it too."""
 
     conv: BaseConv2D
     kernel: Array
     settings: Convolution
     front: Norm | None
     x: Array
+    y: Array | None
     z: Array
 
 
@@ -62,14 +64,17 @@ def lower_normed_convolutions(
         return None
     if any(each is None or each[0] in ops.READ_INPUT for each in after):
         return None
-    leads = layers[0] is norms[0]
     kernels = [_filters(context, conv) for conv in convs]
     if any(kernel is None or conv.nonlinearity is not None for conv, kernel in zip(convs, kernels, strict=True)):
         return None
+    leads, twice = layers[0] is norms[0], bool(added) and added[0] is before
+    begun = None if leads or isinstance(convs[0], DepthwiseConv2D) else before.ending
+    if begun is not None and twice and begun.readers > 2:  # more gradients come together than are added here
+        begun = None
     shape, windows = before.y.shape, list[tuple[Convolution, ops.Shape]]()
     for k, (conv, kernel) in enumerate(zip(convs, kernels, strict=True)):
         settings = conv.options(shape[1:])
-        in_front, behind = leads or k > 0, bool(tail) or k < len(convs) - 1
+        in_front, behind = leads or begun is not None or k > 0, bool(tail) or k < len(convs) - 1
         if not native.conv2d_norm_runs(shape, cast(Array, kernel).shape, settings, in_front=in_front, behind=behind):
             return None
         shape = conv2d_shape(shape, cast(Array, kernel).shape, **settings)
@@ -82,34 +87,38 @@ def lower_normed_convolutions(
         for norm, size, each in zip(norms, channels, after, strict=False)
     ]
     front: Norm | None = None
+    addend = y = None
     if leads:
         front = pending.pop(0)
         forward.append(
             native.batch_norm(x, front.gamma, front.beta, None, front.mean, front.variance, epsilon=front.layer.epsilon)
         )
+    elif begun is not None:
+        front, x, y, addend = begun.take(), begun.x, begun.y, begun.addend
     for conv, kernel, (settings, shape) in zip(convs, kernels, windows, strict=True):
         z = context.output(shape[1:])
-        stages.append(_Stage(conv, cast(Array, kernel), settings, front, x, z))
-        given = {} if front is None else _in_front(front)
-        front = pending.pop(0) if pending else None
+        stages.append(_Stage(conv, cast(Array, kernel), settings, front, x, y, z))
+        given = {} if front is None else {**_in_front(stages[-1]), "x_addend": addend}
+        front, x, addend, y = pending.pop(0) if pending else None, z, None, None
         measured = {} if front is None else {"mean": front.mean, "variance": front.variance}
-        forward.append(native.conv2d_norm(x, stages[-1].kernel, z, **settings, **given, **measured))
-        x = z
+        forward.append(native.conv2d_norm(stages[-1].x, stages[-1].kernel, z, **settings, **given, **measured))
     inner = max(stage.x.size for stage in stages)
     if front is None:
-        return Lowered(layers, x, forward, _Backward(context, stages), adds=not leads, inner=inner)
+        return Lowered(layers, x, forward, _Backward(context, stages, begun), adds=not leads, inner=inner)
     y, addend = context.output(x.shape[1:]), added[0].y if added else None
     known = (front.gamma, front.beta, front.mean, front.variance)
     forward.append(native.batch_norm_inference(x, *known, y, addend=addend, **front.settings))
+    ending = Ending(front, x, addend, y, forward)
     return Lowered(
         layers,
         y,
         forward,
-        _Backward(context, stages, front, y if added else None, added_input=bool(added) and added[0] is before),
-        needs_output=bool(added) and front.kind != "linear",
+        _Backward(context, stages, begun, ending, twice=twice),
+        needs_output=True,
         in_place=bool(added),
         adds=not leads,
         inner=inner,
+        ending=ending,
     )
 
 
@@ -122,62 +131,60 @@ def _filters(context: Context, conv: BaseConv2D) -> Array | None:
 class _Backward:
     """From the last convolution to the first; gradients between them lie in areas of the plan.
 
-    last: the batch norm behind them all; y: its result, where something was added. added_input: that was what the first
-    convolution reads.
+    begun: the batch norm in front of them all that the pattern before ends in, which this one has applied. ending: the
+    one behind them all. twice: what is added there is what the first convolution reads.
     """
 
     context: Context
     stages: Sequence[_Stage]
-    last: Norm | None = None
-    y: Array | None = None
-    added_input: bool = False
+    begun: Ending | None = None
+    ending: Ending | None = None
+    twice: bool = False
 
     def __call__(
         self, dy: Array, dx: Array | None, daddend: Array | None = None, *, addend: Array | None = None
     ) -> Sequence[Work]:
         context, work = self.context, list[Work]()
         behind: dict[str, Any] = {}
-        if self.last is not None:
-            z, through = self.stages[-1].z, self._through(dy, dx, daddend)
-            work.append(self.last.backward(dy, z, None, self.y, through))
-            behind = _behind(self.last, z)
-            dy = dy if through is None else through
-            addend = dy if self.added_input else addend
-        held = [array for array in (dx, addend) if array is not None]
+        if self.ending is not None:
+            dy = self._back_to(self.ending, dy, dx, daddend, work)
+            behind = _behind(self.ending.norm, self.ending.x)
+            addend = dy if self.twice else addend
+        held = [array for array in (dx, daddend, addend) if array is not None]
         for stage in reversed(self.stages):
             front, first = stage.front, stage is self.stages[0]
             kernel = context.gradient(stage.conv, "kernel")
             dkernel = None if kernel is None else stage.conv.as_filters(kernel)
-            target = dx if first else None
-            taken: dict[str, Any] = {}
+            target, taken = (dx, {"addend": addend}) if first else (None, {})
             if front is not None:
-                target = context.gradient_area(stage.x.shape, dy, *held) if target is None else target
-                taken = {**_in_front(front), "x_dgamma": front.dgamma, "x_dbeta": front.dbeta}
-            elif target is not None:
-                taken = {"addend": addend}
+                if target is None and not (first and self.begun):
+                    target = context.gradient_area(stage.x.shape, dy, *held)
+                taken |= {**_in_front(stage), "x_dgamma": front.dgamma, "x_dbeta": front.dbeta}
             if dkernel is not None or target is not None:
-                work.append(
-                    native.conv2d_norm_backward(
-                        dy, stage.x, stage.kernel, dkernel, target, **stage.settings, **behind, **taken
-                    )
-                )
+                given: dict[str, Any] = {**stage.settings, **behind, **taken}
+                work.append(native.conv2d_norm_backward(dy, stage.x, stage.kernel, dkernel, target, **given))
             if front is None or target is None:
-                break
+                return work
             behind = _behind(front, stage.x)
             dy = target
-        if front is not None and dx is not None:
-            work.append(
-                native.batch_norm_backward(
-                    dx, stage.x, front.gamma, front.mean, front.variance, dx, front.dgamma, front.dbeta,
-                    epsilon=front.layer.epsilon,
-                )
-            )  # fmt: skip
+        if self.begun is not None:
+            self.begun.passed_back = True
+        elif dx is not None:
+            linear = replace(cast(Norm, self.stages[0].front), kind="linear", numbers=Numbers())
+            work.append(linear.backward(dx, self.stages[0].x, dx, None, None))
         return work
 
-    def _through(self, dy: Array, dx: Array | None, daddend: Array | None) -> Array | None:
-        """Where dy goes when it is taken through the last activation; None: it stays as it is."""
+    def _back_to(self, ending: Ending, dy: Array, dx: Array | None, daddend: Array | None, work: list[Work]) -> Array:
+        """The gradient of the last batch norm's result before the sum and the activation: the addend's too."""
+        place = dy
         if dx is not None and np.may_share_memory(dx, dy):
-            return self.context.gradient_area(dy.shape, dy)
-        if daddend is not None and not np.may_share_memory(daddend, dy):
-            return daddend
-        return None if cast(Norm, self.last).kind == "linear" else dy
+            place = self.context.gradient_area(dy.shape, dy)
+        elif daddend is not None and not np.may_share_memory(daddend, dy):
+            place = daddend
+        if not ending.passed_back:
+            stays = place is dy and ending.norm.kind == "linear"
+            y = None if ending.addend is None else ending.y
+            work.append(ending.norm.backward(dy, ending.x, None, y, None if stays else place))
+        elif place is not dy:
+            work.append(native.activation(dy, place, "linear"))
+        return place

@@ -9,7 +9,6 @@ import numpy as np
 
 from pellucid.ops.geometry import Array, Pads, Pair
 from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel
-from pellucid.ops.reference.nonlinear import activation as activate
 from pellucid.ops.reference.nonlinear import activation_backward, formula
 from pellucid.ops.reference.normalization import batch_norm_inference
 from pellucid.ops.table import CONVOLUTION_FLOPS, SAME3, VALID, WIDE_MAP, Numbers, call, op
@@ -24,17 +23,19 @@ def _in_part(values: Mapping[str, Any]) -> str | None:
     for names in (_FRONT, _BEHIND if "dy" in values else ("mean", "variance")):
         if len({values[name] is None for name in names}) > 1:
             return f"{', '.join(names)} are given together, or none of them"
+    if values["x_mean"] is None and not (values["x_y"] is None is values.get("x_addend")):
+        return "x_y and x_addend are of a batch norm in front, and x_mean is not given"
     return None
 
 
-def _read(x: Array, norm: tuple[Array | None, ...], x_epsilon: float, activation: str, numbers: Numbers) -> Array:
+def _read(
+    x: Array, norm: tuple[Array | None, ...], x_epsilon: float, activation: str, numbers: Numbers, addend: Array | None
+) -> Array:
     """x as the convolution reads it."""
     if norm[0] is None:
         return x
-    read = np.empty_like(x)
-    batch_norm_inference(x, *cast("tuple[Array, Array, Array, Array]", norm), read, epsilon=x_epsilon)
-    if activation != "linear":
-        activate(read, read, activation, **numbers)
+    read, known = np.empty_like(x), cast("tuple[Array, Array, Array, Array]", norm)
+    batch_norm_inference(x, *known, read, epsilon=x_epsilon, activation=activation, addend=addend, **numbers)
     return read
 
 
@@ -77,16 +78,20 @@ def conv2d_norm(
     x_beta: Array | None = None,
     x_mean: Array | None = None,
     x_variance: Array | None = None,
+    x_addend: Array | None = None,
+    x_y: Array | None = None,
     x_epsilon: float = 0.0,
     activation: str = "linear",
     **numbers: Unpack[Numbers],
 ) -> None:
-    """y = convolution of f(x_gamma * (x - x_mean) / sqrt(x_variance + x_epsilon) + x_beta), or of x itself.
+    """y = convolution of f(x_gamma * (x - x_mean) / sqrt(x_variance + x_epsilon) + x_beta + x_addend), or of x itself.
 
-    mean, variance: of y over all axes but the last (biased), for the batch norm behind it; both or neither.
-    Channels that are normalised are a multiple of 16.
+    x_y: where what is convolved is kept. mean, variance: of y over all axes but the last (biased), for the batch norm
+    behind it; both or neither. Channels that are normalised are a multiple of 16.
     """
-    read = _read(x, (x_gamma, x_beta, x_mean, x_variance), x_epsilon, activation, numbers)
+    read = _read(x, (x_gamma, x_beta, x_mean, x_variance), x_epsilon, activation, numbers, x_addend)
+    if x_y is not None:
+        x_y[...] = read
     conv2d(read, kernel, None, y, strides=strides, padding=padding, dilation=dilation, groups=groups)
     if mean is not None and variance is not None:
         mean[...] = y.mean(axis=(0, 1, 2), dtype=np.float64)
@@ -134,6 +139,7 @@ def conv2d_norm_backward(
     x_beta: Array | None = None,
     x_mean: Array | None = None,
     x_variance: Array | None = None,
+    x_y: Array | None = None,
     x_dgamma: Array | None = None,
     x_dbeta: Array | None = None,
     x_epsilon: float = 0.0,
@@ -144,7 +150,8 @@ def conv2d_norm_backward(
 
     dy: of the convolution's result; with y, gamma ... dbeta, of the result of the batch norm behind it, whose own
     gradients are dgamma and dbeta. dx: of the result of the batch norm in front (dx of its input follows from x_dgamma
-    and x_dbeta in the same manner), or without one of x. addend: another gradient of what the convolution reads.
+    and x_dbeta in the same manner), or without one of x. addend: another gradient of what the convolution reads. x_y:
+    what the convolution read, without which it is computed again, and must be where something was added to it.
     """
     window: dict[str, Any] = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
     dz = dy
@@ -153,7 +160,8 @@ def conv2d_norm_backward(
         rows, xhat = y.size // y.shape[-1], (y - mean) * inverse
         dz = cast(Array, gamma) * inverse * (dy - cast(Array, dbeta) / rows - xhat * (cast(Array, dgamma) / rows))
         dz = dz.astype(dy.dtype)
-    read = _read(x, (x_gamma, x_beta, x_mean, x_variance), x_epsilon, activation, numbers)
+    norm = (x_gamma, x_beta, x_mean, x_variance)
+    read = _read(x, norm, x_epsilon, activation, numbers, None) if x_y is None else x_y
     if dkernel is not None:
         conv2d_backward_kernel(read, dz, dkernel, **window)
     if dx is None:
