@@ -29,7 +29,7 @@ BESIDE = 6
 """Maps that are shown before and after a change."""
 
 MAX_STEP = 50
-"""Percent of the range of pixels, that the pixel with the largest slope changes by."""
+"""Percent of the range of pixels, that the pixel with the largest gradient changes by."""
 
 
 @view(once=True)
@@ -83,28 +83,28 @@ def grad_cam(look: Look, request: Request) -> Seen:
 def saliency(look: Look, request: Request) -> Seen:
     """How the score of a class changes with each pixel; of colours, with that channel that it changes with most."""
     with look.model.turns.taken():
-        slope = input_gradient(look.model, look.image(request)[None], request.options("class").get("class"))[0]
-    shown = slope if slope.shape[2] == 1 else saliency_of(slope)[:, :, None]
+        gradient = input_gradient(look.model, look.image(request)[None], request.options("class").get("class"))[0]
+    shown = gradient if gradient.shape[2] == 1 else saliency_of(gradient)[:, :, None]
     levels, about = shade_maps(shown, 1, LARGE_PIXELS)
     return Seen({}, (Part(levels, about),))
 
 
 @view(picture=True, once=True)
 def stepped(look: Look, request: Request) -> Seen:
-    """The picture a step along the slope of a class's score, which makes that class more probable: its number.
+    """The picture a step along the gradient of a class's score, which makes that class more probable: its number.
 
-    The pixel with the largest slope changes by `step` percent of the range of pixels, the others in proportion.
+    The pixel with the largest gradient changes by `step` percent of the range of pixels, the others in proportion.
     Errors: ConfigError where no pixel makes any difference.
     """
     given, image = request.options("class", "step"), look.image(request)
     share = whole(given.get("step", 5), "step", MAX_STEP, least=-MAX_STEP) / 100
     with look.model.turns.taken():
-        slope = input_gradient(look.model, image[None], given.get("class"))[0]
+        gradient = input_gradient(look.model, image[None], given.get("class"))[0]
     if image.dtype == np.uint8:
-        slope = slope * look.model.preprocessing.scale_offset(image.shape[-1])[0]
-    most, (low, high) = float(np.abs(slope).max()), look.pictures.ends
+        gradient = gradient * look.model.preprocessing.scale_offset(image.shape[-1])[0]
+    most, (low, high) = float(np.abs(gradient).max()), look.pictures.ends
     if not 0 < most < np.inf:
         raise ConfigError("the score of this class does not change with any pixel, so there is no step to take")
-    made = np.clip(image + share * (high - low) / most * slope, low, high)
+    made = np.clip(image + share * (high - low) / most * gradient, low, high)
     made = np.rint(made).astype(np.uint8) if image.dtype == np.uint8 else np.asarray(made, np.float32)
     return Seen({"picture": look.pictures.add(made, look.pictures.get(request.picture).label)})

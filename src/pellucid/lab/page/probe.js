@@ -195,7 +195,7 @@ function options(select, entries, value) {
   select.value = value;
 }
 
-/** What speaks for a class as a veil; slopes and differences as maps of their own. */
+/** What speaks for a class as a veil; gradients and differences as maps of their own. */
 function paintOver(context, part, kind, width, height) {
   if (kind === "grad_cam") return drawVeil(context, part, 0, 0, width, height);
   context.globalAlpha = 0.88;

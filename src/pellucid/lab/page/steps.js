@@ -1,4 +1,4 @@
-// What would have to change: steps of the picture along the slope of a class's score, and the way back.
+// What would have to change: steps of the picture along the gradient of a class's score, and the way back.
 
 import { make, setText } from "./dom.js";
 import { AS_IT_IS, lookedAt } from "./looked.js";
