@@ -112,7 +112,7 @@ const WORDS = {
   right: ["right", "정답"],
   wrong: ["wrong", "오답"],
   "rows.are": ["rows: what it is; columns: what it was taken for", "행: 실제 클래스, 열: 네트워크의 답"],
-  scatter: ["Features in two dimensions (PCA)", "특징의 2차원 배치 (PCA)"],
+  scatter: ["Features in two dimensions (PCA)", "특징의 2차원 배치 (주성분 분석)"],
   "scatter.note": ["Test pictures by what the last layer with weights reads; the two directions hold {share} of the variance. Rings: taken for another class.", "가중치가 있는 마지막 계층이 읽는 값으로 놓은 테스트 이미지입니다. 두 방향이 분산의 {share}를 담습니다. 고리는 다른 클래스로 본 이미지입니다."],
   "scatter.right": ["Test picture {number} is {label}.", "테스트 이미지 {number}: 정답 {label}."],
   "scatter.wrong": ["Test picture {number} is {label}, taken for {taken}.", "테스트 이미지 {number}: 정답 {label}, 네트워크의 답 {taken}."],
