@@ -38,9 +38,13 @@ from pellucid.exercises.comparing import judge
 from pellucid.exercises.curves import SETTINGS, trained_curves
 
 NAMES = list(EXERCISES)
+DEEP: list[Any] = []
+for _ in range(900):
+    DEEP = [DEEP]
 ODD: list[Any] = [
     None, "", "seven", [], [[]], {}, True, math.nan, math.inf, 10**400, 1e308, -1, object(), [[1], [1, 2]],
-    [None] * 3, ["1"] * 4, np.ones((2, 2)), [[math.nan] * 3] * 3, list(range(1000)), {"a": [1]}, b"\xff", 1j,
+    [None] * 3, [[None, 1], [2, 3]], DEEP, ["1"] * 4, np.ones((2, 2)), [[math.nan] * 3] * 3,
+    list(range(1000)), {"a": [1]}, b"\xff", 1j,
 ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ enter({
     "row of numbers": ("{count} numbers", "수 {count}개"),
     "table of numbers": ("{size} numbers", "{size}개의 수"),
     "empty": (
-        "Not yet. There is a number missing, or something that is no finite number.",
+        "Not yet. Something is missing, or is no finite number.",
         "아직 아닙니다. 빈칸이 있거나 유한한 수가 아닌 값이 있습니다.",
     ),
     "slip": ("Not yet. {why}", "아직 아닙니다. {why}"),

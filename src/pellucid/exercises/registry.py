@@ -15,7 +15,7 @@ import numpy as np
 from pellucid._language import language
 from pellucid.errors import expect_known
 from pellucid.exercises.verdict import Verdict
-from pellucid.exercises.words import both, enter
+from pellucid.exercises.words import MESSAGES, both, enter
 from pellucid.ops.geometry import whole
 
 MAX_SEED = 2**32 - 1
@@ -100,9 +100,12 @@ class Exercise:
 
         Errors: ConfigError for a language or a seed; an answer of any kind gets a verdict.
         """
-        task = self.task(seed)
+        task, say = self.task(seed), MESSAGES[language(lang)]
         given = answer if isinstance(answer, Mapping) else {}
-        return task.check({each.name: given.get(each.name) for each in task.fields}, language(lang))
+        parts = {each.name: given.get(each.name) for each in task.fields}
+        if any(map(_lacks, parts.values())):
+            return Verdict(False, say["empty"])
+        return task.check(parts, language(lang))
 
     def describe(self, seed: int = 0) -> dict[str, Any]:
         """The task as plain data in all languages: title, question, what is given, fields."""
@@ -161,6 +164,12 @@ def exercise(name: str, *, part: str, title: tuple[str, str], ask: tuple[str, st
 def find(name: object) -> Exercise:
     """An exercise by name. Errors: ConfigError for one that there is not, with the nearest that there is."""
     return EXERCISES[expect_known("exercise", name, EXERCISES)]  # type: ignore[index]
+
+
+def _lacks(value: Any) -> bool:
+    """Whether there is nothing, or a table with an empty cell."""
+    rows = value if isinstance(value, list) else [value]
+    return any(cell is None for row in rows for cell in (row if isinstance(row, list) else [row]))
 
 
 def _option(option: str) -> Text:

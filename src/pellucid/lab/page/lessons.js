@@ -11,6 +11,8 @@ export const area = "lessons";
 /** What each step begins with, unless it says otherwise. */
 const BEFORE = { show: "maps", position: [], channel: 0, slide: "", overlay: "none", spot: "", ...AS_IT_IS };
 
+const SETTLING_MS = 1500;
+
 const keysOf = () => new Set(new URLSearchParams(location.hash.slice(1)).keys());
 const atFirst = keysOf();
 
@@ -67,8 +69,18 @@ export function mount(lab) {
     for (const pointed of document.querySelectorAll(".pointed")) pointed.classList.remove("pointed");
     if (!now) return;
     find(now.step.look).classList.add("pointed");
-    requestAnimationFrame(() => find(now.step.look).scrollIntoView({ block: "start" }));
+    bringIntoView(now.step.look);
   }
+}
+
+/** Scroll to it, and again while what stands above it is still being painted, unless somebody scrolls. */
+function bringIntoView(id) {
+  const scroll = () => find(id).scrollIntoView({ block: "start" });
+  const watch = new ResizeObserver(scroll);
+  const stop = () => watch.disconnect();
+  watch.observe(find("main"));
+  setTimeout(stop, SETTLING_MS);
+  for (const event of ["wheel", "touchmove", "pointerdown", "keydown"]) document.addEventListener(event, stop, { once: true, passive: true });
 }
 
 /** What a step sets; layers are named by their kind, and a place only where this network has it. */

@@ -40,8 +40,9 @@ export function makeTable(hear = () => {}) {
     cells.forEach((row, i) =>
       row.forEach((cell, j) => {
         const value = now[i][j];
-        cell.style.backgroundColor = value === null ? "" : shade(value / most, true);
-        cell.style.color = value === null ? "" : inkOn(value / most, true);
+        const plain = value === null || now.flat().length === 1;
+        cell.style.backgroundColor = plain ? "" : shade(value / most, true);
+        cell.style.color = plain ? "" : inkOn(value / most, true);
       }),
     );
   }
