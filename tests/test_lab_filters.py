@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,3 +134,20 @@ def test_exercises_are_those_of_the_package(page: Page) -> None:
     assert right["passed"] and right["message"]["ko"].startswith("맞습니다")
     page.say(type="ask", id=9, view="exercise", given={"name": "softmaks"})
     assert "did you mean 'softmax'" in page.until("error")["text"]
+
+
+def test_messages_of_strangers_change_nothing(page: Page) -> None:
+    deep: object = 1
+    for _ in range(400):
+        deep = [deep]
+    hostile: list[Any] = [None, [], deep, "x" * 9000, {"name": deep}, {"name": "softmax", "seed": 10**30}, {"name": []}]
+    hostile += [{"name": "convolution", "answer": {"map": each}} for each in (deep, "9" * 5000, [[1e308] * 9] * 900)]
+    hostile += [{"filters": [{"kernel": each}]} for each in (deep, [[]], [[1e308]], [["1"]], [[True]], "k")]
+    for view in ("exercise", "verdict", "solution", "filter_kernel", "filter_number"):
+        for given in hostile:
+            page.say(type="ask", id=11, view=view, given=given)
+            message = json.loads(page.socket.receive()["text"])
+            while message["type"] == "state":
+                message = json.loads(page.socket.receive()["text"])
+            assert message["type"] in ("answer", "error"), message
+    assert page.ask(view="filter_kernel", given={"name": "identity"})["kernel"][1][1] == 1

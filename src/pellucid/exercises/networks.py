@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -99,8 +100,9 @@ def check_network(answer: Any, *, lang: str | None = None) -> Verdict:
         if not isinstance(given, str) or given not in offered:
             words = {"name": say[LABELS[name]], "offered": ", ".join(offered), "given": shown(given)}
             return Verdict(False, say["not offered"].format(**words))
+    choice = tuple(chosen[name] for name in CHOICES)
     try:
-        model = _network(chosen)
+        model = _network(*choice)
     except PellucidError as error:
         return Verdict(False, say["not built"].format(error=error))
     units, last = model.output_shape[-1], chosen["activation"]
@@ -109,30 +111,30 @@ def check_network(answer: Any, *, lang: str | None = None) -> Verdict:
     if last in ("relu", "sigmoid"):
         return Verdict(False, say[f"last {last}"])
     shapes = ["x".join(map(str, INPUT)), *("x".join(map(str, visit.output_shape)) for visit in model.graph.walk())]
-    said = {"shapes": ", ".join(dict.fromkeys(shapes)), "epochs": EPOCHS, "accuracy": percent(_accuracy(model))}
+    said = {"shapes": ", ".join(dict.fromkeys(shapes)), "epochs": EPOCHS, "accuracy": percent(_accuracy(*choice))}
     return Verdict(True, say["repaired"].format(**said) + (say["as logits"] if last == "linear" else ""))
 
 
-def _network(chosen: Mapping[str, str]) -> Sequential:
+def _network(kernel: str, padding: str, units: str, activation: str) -> Sequential:
     """Errors: ShapeError where its layers do not fit together."""
-    padding = chosen["padding"]
     return Sequential(
         [
-            Conv2D(8, int(chosen["kernel"]), padding=padding, activation="relu", name="conv1", input_shape=INPUT),
+            Conv2D(8, int(kernel), padding=padding, activation="relu", name="conv1", input_shape=INPUT),
             MaxPool2D(2, name="pool1"),
             Conv2D(16, 3, padding=padding, activation="relu", name="conv2"),
             Flatten(),
-            Dense(int(chosen["units"]), name="dense1"),
-            Activation(chosen["activation"]),
+            Dense(int(units), name="dense1"),
+            Activation(activation),
         ]
     )
 
 
-def _accuracy(model: Sequential) -> float:
-    """On the digits' test pictures, after a short training."""
+@lru_cache(64)
+def _accuracy(*choice: str) -> float:
+    """On the digits' test pictures, after a short training of the network that was chosen."""
     from pellucid import datasets
 
-    digits = datasets.load("digits")
+    model, digits = _network(*choice), datasets.load("digits")
     model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     model.fit(digits.train.images, digits.train.labels, epochs=EPOCHS, verbose=0, doctor=False)
     return float(model.evaluate(digits.test.images, digits.test.labels, verbose=0)["accuracy"])
