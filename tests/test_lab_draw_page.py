@@ -118,6 +118,9 @@ def test_a_dropped_picture_is_looked_at_and_swapped(pages: Pages, lab: Lab, tmp_
     until(page, f"location.hash !== {before!r} && !location.hash.includes('change')")
     page.set_input_files("#board-file", {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
     until(page, "document.querySelector('#board-body').innerText.includes('no picture of a known type')")
+    page.select_option("#lang", "ko")
+    page.set_input_files("#board-file", {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
+    until(page, "document.querySelector('#board-body').innerText.includes('읽을 수 없습니다')")
     pages.complaints.clear()  # the browser's own of the answer 400
 
 

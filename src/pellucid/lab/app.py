@@ -2,7 +2,7 @@
 are sent; all behind tokens.
 
 A picture file is the body of a POST to "picture". The answer is JSON: {"picture": its number, "swapped": whether black
-and white seem to be swapped}, or with a status from 400 on {"problem": a sentence}.
+and white seem to be swapped}, or with a status from 400 on {"problem": a sentence}, in Korean as `wording.told` has it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pellucid.lab.exports import EXPORTS, Export
 from pellucid.lab.hub import Hub
 from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.security import Access, Role
+from pellucid.lab.wording import told
 
 TYPES = {
     ".html": "text/html",
@@ -110,7 +111,7 @@ async def _export(hub: Hub, export: Export, role: Role | None) -> Response:
 
 
 def _problem(status: int, text: str) -> Response:
-    return JSONResponse({"problem": text}, status, headers={"Connection": "close"})
+    return JSONResponse(told("problem", text), status, headers={"Connection": "close"})
 
 
 class Guard:

@@ -75,6 +75,34 @@ KOREAN = {
         "{what}: 메모리가 {size} 필요합니다. 여기서는 {most}까지 쓰니 필터나 유닛을 줄이거나, 스트라이드를 "
         "늘리거나, 풀링을 쓰거나, 배치를 줄이십시오"
     ),
+    "picture {number} is not kept any more; draw or choose it again": (
+        "이미지 {number}은(는) 더 이상 남아 있지 않습니다. 다시 그리거나 고르십시오"
+    ),
+    "pictures of one's own have 1 or 3 channels, this network takes {shape}": (
+        "직접 만든 이미지는 채널이 1개나 3개인데, 이 네트워크의 입력은 {shape}입니다"
+    ),
+    "this picture's {width} x {height} pixels are more than the {most} million that can be sent; make it smaller": (
+        "이 이미지는 {width} x {height}픽셀입니다. {most}백만 픽셀까지 보낼 수 있으니 줄이십시오"
+    ),
+    "{picture}: cannot be decoded ({reason})": "이미지를 읽을 수 없습니다({reason})",
+    "a picture file may have {most} MB; make it smaller": "이미지 파일은 {most} MB까지 보낼 수 있습니다. 줄이십시오",
+    "too many pictures are sent at once; try again": ("이미지를 한꺼번에 너무 많이 보내고 있습니다. 다시 시도하십시오"),
+    "the picture did not arrive within {seconds} seconds": "{seconds}초 안에 이미지가 도착하지 않았습니다",
+    "the score of this class does not change with any pixel, so there is no step to take": (
+        "어떤 픽셀을 바꾸어도 이 클래스의 점수가 변하지 않아 나아갈 단계가 없습니다"
+    ),
+    "the features are not finite, so they have no place; the training diverged": (
+        "특징이 유한한 수가 아니어서 놓을 자리가 없습니다. 학습이 발산했습니다"
+    ),
+    "{model} has no convolution with maps to draw; use the gradient or occlusion": (
+        "이 네트워크에는 맵을 그릴 합성곱이 없습니다. 점수의 기울기를 보거나 일부를 가려 보십시오"
+    ),
+    "{view}: {model} gives a class for each pixel, so none for a picture": (
+        "이 네트워크는 픽셀마다 클래스를 답하므로 이미지 하나의 클래스는 없습니다"
+    ),
+    "{model} gives {shape} a picture, no row of scores, so no classes": (
+        "이 네트워크는 이미지마다 점수 한 줄을 답하지 않으므로 클래스가 없습니다"
+    ),
 }
 """Korean by the English sentence, with the same places in both; not all places need to be said."""
 

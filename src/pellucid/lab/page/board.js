@@ -3,7 +3,7 @@
 import { find, make, setText } from "./dom.js";
 import { prepared, soon } from "./draw.js";
 import { AS_IT_IS, withChange } from "./looked.js";
-import { whole, word } from "./words.js";
+import { told, whole, word } from "./words.js";
 
 export const area = "draw";
 
@@ -36,7 +36,7 @@ export function mount({ store, connection }) {
     try {
       const answer = await fetch("picture", { method: "POST", body: file });
       const found = await answer.json();
-      if (!answer.ok) return tell(found.problem);
+      if (!answer.ok) return tell(told(found, "problem"));
       board.clear();
       store.set({ picture: found.picture, ...AS_IT_IS });
       tell(found.swapped ? word("looks.swapped") : "");
