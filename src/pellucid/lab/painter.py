@@ -12,7 +12,7 @@ from pellucid.lab.looking import VIEWS, Look
 from pellucid.lab.protocol import Request, to_frame
 from pellucid.lab.wording import told
 
-FRAMES_PER_S, SLOW_PER_S = 20.0, 4.0
+FRAMES_PER_S, SLOW_PER_S = 20.0, 2.0
 """At most; the second of views that are slow to make or to read."""
 
 MESSAGES_PER_S = 500.0

@@ -11,7 +11,11 @@ const EDGE = 44;
 export function mount({ store }) {
   const list = find("predictions-body");
   let head = null;
-  store.on(["lang", "dressed", "hello"], () => soon(paint));
+  let drawn = [];
+  store.on(["lang", "dressed", "hello"], () => {
+    drawn = [];
+    soon(paint);
+  });
 
   function paint() {
     const tools = find("predictions-tools");
@@ -27,7 +31,8 @@ export function mount({ store }) {
       const [canvas, text] = button.children;
       const [h, w] = head.parts[0].shape.slice(1);
       const size = [(EDGE * w) / Math.max(h, w), (EDGE * h) / Math.max(h, w)];
-      drawMaps(prepared(canvas, ...size), pictureOf(head.parts[0], i), 1, () => [0, 0, ...size]);
+      if (drawn[i] !== picture) drawMaps(prepared(canvas, ...size), pictureOf(head.parts[0], i), 1, () => [0, 0, ...size]);
+      drawn[i] = picture;
       const [truth, ...guesses] = text.children;
       setText(truth.children[0], word("is", { label: classes[label] ?? label }));
       setText(truth.children[1], right ? "✓" : "✗");
@@ -38,7 +43,7 @@ export function mount({ store }) {
         const [index, share] = top[j];
         const kind = index === label ? "right" : j === 0 ? "wrong" : "";
         showGuess(guess, classes[index] ?? String(index), share, kind, j ? "" : percent(share, 0));
-        guess.title = percent(share);
+        if (guess.title !== percent(share)) guess.title = percent(share);
       });
     });
   }

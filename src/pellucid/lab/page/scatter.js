@@ -11,7 +11,9 @@ const EDGE = 16;
 const COLOURS = 8;
 const NEAR = 14;
 const NAMED = 24;
-const TOWARDS = 0.25;
+const TOWARDS = 0.5;
+/** Between two places of a point on its way: each frame of the screen would cost the training more than it shows. */
+const MOVE_MS = 120;
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 export function mount({ store }) {
@@ -74,7 +76,7 @@ export function mount({ store }) {
       circle(context, ...at(shown.get(picture)), 10, colour(ring), 2.5);
     }
     say();
-    if (moving) soon(paint);
+    if (moving) setTimeout(() => soon(paint), MOVE_MS);
   }
 
   /** The class's own sign in its colour; with a ring where the network takes it for another. */
