@@ -16,6 +16,7 @@ import pellucid
 from pellucid.errors import ConfigError, PellucidError
 from pellucid.lab.catalogue import catalogue
 from pellucid.lab.editing import MAX_LAYERS, architecture, drafted, exchange
+from pellucid.lab.looking import VIEWS
 from pellucid.lab.prepare import prepare
 from pellucid.lab.security import Role
 from pellucid.layers import LAYERS, Layer, from_config
@@ -215,6 +216,23 @@ def test_all_pages_hear_of_another_network(served: Served) -> None:
         assert "looking" in viewer.until("error")["text"]
         viewer.say(type="command", do="edit", value=given)
         assert "looking" in viewer.until("error")["text"]
+
+
+def test_every_view_shows_the_edited_network() -> None:
+    with serving() as made, made.socket() as owner:
+        for name, kind in VIEWS.items():  # what they keep of the old one must not stay
+            if not kind.once:
+                owner.say(type="watch", views=[{"view": name, **({"layer": "conv1"} if kind.layer else {})}])
+        given = edited(made.session.model, lambda layers: layers[0].update(filters=7, kernel_size=3, padding="same"))
+        given["layers"].insert(1, {"type": "BatchNorm"})
+        owner.say(type="command", do="edit", value=given)
+        layers = owner.until("hello")["network"]["layers"]
+        for name, kind in VIEWS.items():
+            if kind.once:
+                continue
+            for layer in [each["name"] for each in layers] if kind.layer else [None]:
+                head, _ = owner.frame(view=name, **({} if layer is None else {"layer": layer}))
+                assert "problem" not in head or "no window" in head["problem"], head
 
 
 def test_it_can_be_looked_at_all_the_while() -> None:

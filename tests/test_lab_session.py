@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,8 @@ def test_a_training_of_the_lab_goes_on_exactly(tmp_path: Path) -> None:
     second.wait(lambda: second.snapshot["step"] == 20)
     assert second.curve.whole()["points"] == first.curve.whole()["points"] != []
     steps_to(second, 31)
+    second._keep(second._folder)
+    assert len(list((tmp_path / "kept" / "checkpoints").glob("*.safetensors"))) == 2
     assert second.snapshot["pictures"] == whole.snapshot["pictures"] and second.snapshot["epoch"] == 2
     for now, then in zip(second.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(now, then)
@@ -205,8 +208,9 @@ def test_a_training_of_the_lab_goes_on_exactly(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_another_run_is_not_written_into(run_folder: Path) -> None:
-    with pytest.raises(ConfigError, match="holds a run already"):
-        Watched(small_start(), run_folder)
+    for start in (small_start(), replace(small_start(), folder=run_folder / "other")):
+        with pytest.raises(ConfigError, match="holds a run already"):
+            Watched(start, run_folder)
 
 
 def test_a_run_goes_on_with_its_data(run_folder: Path) -> None:

@@ -20,6 +20,7 @@ from lab_client import HOST, OWN, PORT, Served, serving
 from starlette.websockets import WebSocketDisconnect
 
 from pellucid.lab.app import page_files
+from pellucid.lab.exports import EXPORTS
 from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
 from pellucid.lab.protocol import MAX_MESSAGE
@@ -41,7 +42,7 @@ def lab() -> Iterator[Lab]:
     made.close()
 
 
-NAMES = ["", "index.html", "socket", "nothing.js", "style.css"]
+NAMES = ["", "index.html", "socket", "nothing.js", "style.css", *EXPORTS]
 FOREIGN = [
     {"host": "evil.example"}, {"host": f"evil.example:{PORT}"}, {"host": "127.0.0.1:80"}, {"host": "127.0.0.1"},
     {"host": f"127.0.0.1.evil.example:{PORT}"}, {"host": ""}, {"host": f"evil@127.0.0.1:{PORT}"},

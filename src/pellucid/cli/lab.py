@@ -59,7 +59,7 @@ def lab(
         open_browser(running.url)
     kept = running.run()
     if kept is not None:
-        note(f"kept in {kept}")
+        note(f"kept in {kept}; it goes on by: pellucid lab {kept.parent}")
 
 
 def _folder(start: Start) -> Path:

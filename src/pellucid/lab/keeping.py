@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside
 from pellucid.lab.curve import Curve
 from pellucid.lab.prepare import Start
 from pellucid.ops import Array
-from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, check_unused, write_record
+from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, RUN_FILE, check_unused, write_record
 from pellucid.runs.report import record
 from pellucid.train import Checkpoints, Event, Listener, Stop, TrainConfig, TrainingState
 from pellucid.train.keeping import Keeper
@@ -46,7 +47,12 @@ class Folder:
     """
 
     def __init__(self, path: Path, start: Start) -> None:
-        if start.resume is None:
+        self._goes_on = start.folder is not None and path.resolve() == start.folder.resolve()
+        if not self._goes_on:
+            if (path / RUN_FILE).is_file():
+                raise ConfigError(
+                    f'out="{path}": holds a run already; choose another name, or go on: pellucid lab {path}'
+                )
             check_unused(path)
         self._path, self._start = Inside(path), start
         self._checkpoints = Checkpoints(self._path / CHECKPOINTS, every_s=KEEP_EVERY_S)
@@ -72,6 +78,8 @@ class Folder:
         if self._written is None:
             self._path.path.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(self._checkpoints.locked())
+            if self._goes_on:
+                self._checkpoints.newest(lambda line: None)  # which then stays beside the next one
         self._describe(config, state.epoch)
         Keeper(self._start.model, self._checkpoints, settings, listeners, num_steps).keep(state)
 
