@@ -13,7 +13,7 @@ from small_model import pictures, small
 
 import pellucid
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.lab.curve import MAX_POINTS, Curve
+from pellucid.lab.curve import MAX_POINTS, Curve, Pace
 from pellucid.lab.prepare import Start, prepare
 from pellucid.lab.session import Command
 from pellucid.lab.settings import Settings, choices, put_into
@@ -219,6 +219,17 @@ def test_a_run_goes_on_with_its_data(run_folder: Path) -> None:
     assert prepare(run_folder / "model.safetensors").dataset.name == "digits"
     with pytest.raises(ConfigError, match="takes pictures"):
         prepare(small(), start.dataset)
+
+
+def test_images_a_second_are_counted_over_a_while() -> None:
+    now = 0.0
+    pace = Pace(lambda: now)
+    for step in range(40):
+        now = 0.1 * step
+        pace.add(10)
+        assert pace.per_s() == (0 if step < 2 else pytest.approx(100))
+    pace.clear()
+    assert pace.per_s() == 0
 
 
 def test_a_long_curve_becomes_coarser() -> None:

@@ -40,7 +40,7 @@ def test_a_sentence_is_found_with_what_is_put_into_it() -> None:
         "a smaller kernel, or a larger picture"
     )
     korean = in_korean(said)
-    assert korean is not None and korean.startswith("layer 3 'conv2' (Conv2D 5x5, valid): ")
+    assert korean is not None and korean.startswith("계층 3 'conv2' (Conv2D 5x5, valid): ")
     assert "5x5 이상" in korean and "4x4입니다" in korean and "pool1" not in korean
     assert told("text", said) == {"text": said, "text_ko": korean}
     assert told("text", "something else") == {"text": "something else"}

@@ -31,8 +31,8 @@ COLUMNS = {
 
 COUNTS = ("step", "epoch")
 
-SPEED_S = 2.0
-"""Seconds over which images a second are counted."""
+SPEED_S, LEAST_S = 2.0, 0.2
+"""Seconds over which images a second are counted: at most, and at least."""
 
 
 class Curve:
@@ -108,7 +108,6 @@ class Pace:
         self._seen.clear()
 
     def per_s(self) -> float:
-        """Units: images a second; 0 where too few were seen."""
-        if len(self._seen) < 2 or self._seen[-1][0] == self._seen[0][0]:
-            return 0.0
-        return sum(count for _, count in list(self._seen)[1:]) / (self._seen[-1][0] - self._seen[0][0])
+        """Units: images a second; 0 as long as too little was seen."""
+        took_s = self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
+        return sum(count for _, count in list(self._seen)[1:]) / took_s if took_s >= LEAST_S else 0.0

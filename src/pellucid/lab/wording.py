@@ -118,7 +118,7 @@ def in_korean(text: str) -> str | None:
     for pattern, korean in _patterns():
         found = pattern.fullmatch(text)
         if found is not None:
-            return korean.format(**found.groupdict())
+            return re.sub(r"\blayer (\d+) '", r"계층 \1 '", korean.format(**found.groupdict()))
     return None
 
 
