@@ -209,11 +209,12 @@ class Hub:
 
     async def _greet(self) -> None:
         """Tell all viewers what the network is made of now."""
-        for role in {viewer.role for viewer in self.viewers}:
-            hello = await self._in_turn(self._hello, role)
-            for viewer in self.viewers:
-                if viewer.role is role:
-                    viewer.put("hello", hello)
+        with contextlib.suppress(RuntimeError):  # the server ends
+            for role in {viewer.role for viewer in self.viewers}:
+                hello = await self._in_turn(self._hello, role)
+                for viewer in self.viewers:
+                    if viewer.role is role:
+                        viewer.put("hello", hello)
 
     async def _in_turn(self, make: Any, *given: Any) -> Any:
         """Made in a thread of its own, one at a time."""
