@@ -39,15 +39,21 @@ void with_tiles(const Arguments& a, const With& with) {
     else with(F4{});
 }
 
-// half[i][j] = T applied to the columns of a window, one vector of channels; pixel (i, j) of it is at(i, j).
+// T applied to column j of a window, one vector of channels; pixel (i, j) of it is at(i, j).
+template <typename T, typename At>
+PELLUCID_INLINE void transform_column(int j, At at, vf (&out)[T::to]) {
+    vf in[T::from];
+#pragma GCC unroll 8
+    for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
+    T::apply(in, out);
+}
+// half[i][j]: of all columns.
 template <typename T, typename At>
 PELLUCID_INLINE void transform_columns(vf (&half)[T::to][T::from], At at) {
 #pragma GCC unroll 8
     for (int j = 0; j < T::from; ++j) {
-        vf in[T::from], out[T::to];
-#pragma GCC unroll 8
-        for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
-        T::apply(in, out);
+        vf out[T::to];
+        transform_column<T>(j, at, out);
 #pragma GCC unroll 8
         for (int i = 0; i < T::to; ++i) half[i][j] = out[i];
     }
@@ -80,10 +86,8 @@ PELLUCID_INLINE void transform_to(At at, float* to, int64_t point, Each&& each) 
             vf half[2][T::from];
 #pragma GCC unroll 8
             for (int j = 0; j < T::from; ++j) {
-                vf in[T::from], out[T::to];
-#pragma GCC unroll 8
-                for (int i = 0; i < T::from; ++i) in[i] = load(at(i, j));
-                T::apply(in, out);
+                vf out[T::to];
+                transform_column<T>(j, at, out);
                 half[0][j] = out[pair[0]];
                 half[1][j] = out[pair[1]];
             }
