@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,6 +19,11 @@ from screen import Screen
 from pellucid import _progress as progress
 from pellucid import datasets
 from pellucid.cli import main
+
+if TYPE_CHECKING:
+    from lab_client import Served
+
+    from pellucid.lab.launch import Lab
 
 os.environ["LC_ALL"] = "C.UTF-8"  # figures and reports speak the locale's language
 
@@ -90,6 +95,27 @@ def browser() -> Iterator[Any]:
         )
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab on the digits in the package, at a port of its own."""
+    from pellucid.lab.launch import make_lab
+    from pellucid.lab.prepare import prepare
+
+    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """The same behind a test client, without a port."""
+    from lab_client import serving
+
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture

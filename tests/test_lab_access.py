@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,12 @@ pytest.importorskip("starlette", reason="the extra lab is not installed")
 from lab_browser import Pages, in_browser, until
 from lab_firefox import FIREFOX, WAIT_S, firefox
 
-from pellucid.lab.launch import Lab, make_lab
-from pellucid.lab.prepare import prepare
+from pellucid.lab.launch import Lab
 
 AXE = importlib.util.find_spec("axe_playwright_python")
 """axe-core comes with this package, which is among the extra test."""
 
 in_firefox = pytest.mark.skipif(FIREFOX is None, reason="there is no Firefox on this machine")
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
-    made.start()
-    yield made
-    made.close()
 
 
 def areas(page: Any) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from lab_browser import Pages, in_browser, until
 from pellucid import ops
 from pellucid.exercises import EXERCISES, two_halves
 from pellucid.lab.app import page_files
-from pellucid.lab.launch import Lab, make_lab
+from pellucid.lab.launch import Lab
 from pellucid.lab.prepare import prepare
 
 LESSONS = json.loads(page_files()["lessons.json"][0])
@@ -29,14 +28,6 @@ SHOWN = """look => [
 ].join('|')"""
 """Lesson and step in the address, title, count, whether there is an exercise, whether the card is shown."""
 AREAS = ("train", "draw", "network", "filters", "lessons")
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
-    made.start()
-    yield made
-    made.close()
 
 
 @in_browser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,14 +19,6 @@ from pellucid.lab.launch import Lab, make_lab
 from pellucid.lab.prepare import prepare
 
 MINUS = "\N{MINUS SIGN}"
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
-    made.start()
-    yield made
-    made.close()
 
 
 @in_browser

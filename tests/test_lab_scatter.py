@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,6 @@ from pellucid.lab.prepare import prepare
 from pellucid.lab.protocol import read_frame
 from pellucid.lab.scatter import POINTS, Features, aligned, principal_plane
 from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ReLU
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serving() as made:
-        yield made
 
 
 @pytest.mark.parametrize("shape", [(50, 7), (20, 90)])

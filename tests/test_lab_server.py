@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +28,6 @@ from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read
 from pellucid.lab.security import Role
 from pellucid.lab.session import Command
 from pellucid.visualise.features.data import feature_grid
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serving() as made:
-        yield made
 
 
 def test_hello_describes_the_network(served: Served) -> None:

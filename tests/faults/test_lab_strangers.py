@@ -9,38 +9,20 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Iterator
 
 import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 pytest.importorskip("uvicorn", reason="the extra lab is not installed")
 
-from lab_client import HOST, OWN, PORT, Served, serving
+from lab_client import HOST, OWN, PORT, Served
 from starlette.websockets import WebSocketDisconnect
 
 from pellucid.lab.app import page_files
 from pellucid.lab.exports import EXPORTS
-from pellucid.lab.launch import Lab, make_lab
-from pellucid.lab.prepare import prepare
+from pellucid.lab.launch import Lab
 from pellucid.lab.protocol import MAX_MESSAGE
 from pellucid.lab.security import BURST, Access, Rate, Role
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serving() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A real server on a real port."""
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
-    made.start()
-    yield made
-    made.close()
-
 
 NAMES = ["", "index.html", "socket", "nothing.js", "style.css", *EXPORTS]
 FOREIGN = [

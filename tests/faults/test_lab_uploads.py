@@ -8,36 +8,19 @@ import socket
 import struct
 import time
 import zlib
-from collections.abc import Iterator
 
 import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 pytest.importorskip("uvicorn", reason="the extra lab is not installed")
 
-from lab_client import HOST, OWN, PORT, Served, serving
+from lab_client import HOST, OWN, PORT, Served
 from PIL import Image
 
 from pellucid.lab import app
-from pellucid.lab.launch import Lab, make_lab
+from pellucid.lab.launch import Lab
 from pellucid.lab.pictures import MAX_FILE
-from pellucid.lab.prepare import prepare
 from pellucid.lab.security import Role
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serving() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A real server on a real port."""
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
-    made.start()
-    yield made
-    made.close()
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
