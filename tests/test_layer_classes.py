@@ -17,7 +17,11 @@ PLACES = {
     "lab/settings.py": (1, "the one kind of layer whose rate is set while it trains"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),
-    "plan/normed_convolution.py": (1, "likewise: which of those that its pattern has matched are norms"),
+    "plan/batch_norm.py": (1, "likewise: which of those that its pattern has matched is the sum"),
+    "plan/normed_convolution.py": (
+        2,
+        "likewise: which are norms, and whether the first convolves each channel by itself",
+    ),
     "plan/pooled_convolution.py": (1, "likewise, of two kinds that its pattern has matched"),
 }
 """Where a layer's class is looked at, how often, and why. Layers themselves and the table of patterns are left out."""

@@ -243,11 +243,11 @@ def _parameter_count(rng: np.random.Generator) -> Task:
     shape: Shape
     if rng.random() < 0.7:
         layer, shape = Conv2D(filters, kernel), (int(rng.integers(8, 17)),) * 2 + (channels,)
+        text = f"Conv2D({filters}, {kernel})"
     else:
-        layer, shape = Dense(filters), (int(rng.integers(5, 40)),)
+        layer, shape, text = Dense(filters), (int(rng.integers(5, 40)),), f"Dense({filters})"
     twin = from_config(layer.config(), {type(layer).__name__: type(layer)})
     twin.ensure_built(shape, rng)
-    text = f"Conv2D({filters}, {kernel})" if isinstance(layer, Conv2D) else f"Dense({filters})"
     return Task(
         lambda answer, lang: check_parameter_count(whole_number(answer["count"]), layer, shape, lang=lang),
         {"count": twin.count_params()},
