@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 
-from httpx import Response
+from httpx2 import Response
 from lab_client import HOST, OWN, Page, Served, serving
 from PIL import Image
 
