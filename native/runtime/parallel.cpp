@@ -307,11 +307,7 @@ void* arena_reserve(Arena& arena, size_t bytes) {
     return arena.data;
 }
 
-void set_aside(Arena& arena) {
-    Arena& aside = static_cast<OwnedArena&>(arena).aside;
-    std::swap(arena.data, aside.data);
-    std::swap(arena.bytes, aside.bytes);
-}
+void set_aside(Arena& arena) { std::swap(arena, static_cast<OwnedArena&>(arena).aside); }
 
 void parallel_for(int64_t tasks, double work, Task run, void* context) {
     OwnedArena& arena = thread_arena;
