@@ -168,6 +168,15 @@ def test_the_address_holds_the_state(pages: Pages, lab: Lab) -> None:
 
 
 @in_browser
+def test_an_address_followed_on_an_open_page_leaves_its_language_and_theme(pages: Pages, lab: Lab) -> None:
+    page = pages.open(f"{lab.url}#lang=ko&theme=dark")
+    page.goto(f"{lab.url}#layer=pool1")
+    until(page, "document.querySelector('#layer-name').value === 'pool1'")
+    assert page.input_value("#lang") == "ko" and page.input_value("#theme") == "dark"
+    assert page.get_attribute("html", "lang") == "ko"
+
+
+@in_browser
 def test_a_viewer_sees_and_does_not_steer(pages: Pages, lab: Lab) -> None:
     page = pages.open(lab.viewer_url)
     assert page.locator("#buttons button:enabled, #settings-body :enabled").count() == 0

@@ -70,7 +70,7 @@ export function createStore(initial) {
     return String(words);
   }
 
-  window.addEventListener("hashchange", () => set({ ...pick(initial, Object.keys(IN_ADDRESS)), ...read(location.hash) }));
+  window.addEventListener("hashchange", () => set({ ...pick(initial, SHARED), ...read(location.hash) }));
   return {
     state,
     set,
