@@ -45,6 +45,8 @@ def versions(python: str, packages: tuple[str, ...] = PACKAGES) -> dict[str, str
 
 MEASURED = ("../src", "../native", "*.py")
 """What a measurement depends on, seen from this folder."""
+RUN = ("commit", "state", "date", "command")
+"""What a row keeps of the run that measured it."""
 
 
 def _git(*words: str) -> str:
@@ -125,21 +127,27 @@ def _told(arguments: list[str]) -> list[str]:
 
 
 class Stored:
-    """Rows in a JSON file, written as soon as they are known; those of other sources count as absent."""
+    """Rows in a JSON file, each with the run that measured it, written as soon as they are known.
+
+    Those of another processor are dropped. Those of other sources stay in the file, but count as absent.
+    """
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self.path, self.about = path, about
         kept = json.loads(path.read_text()) if path.exists() else {}
-        same = kept.get("about", {}).get("state") == about["state"]
-        self.rows: dict[str, Any] = kept.get("rows", {}) if same else {}
+        before = kept.get("about", {})
+        same = before.get("processor") == about["processor"]
+        rows: dict[str, Any] = kept.get("rows", {}) if same else {}
+        self.rows = {key: {"measured": {name: before.get(name) for name in RUN}, **row} for key, row in rows.items()}
 
     def get(self, key: str) -> Any:
-        """The row, or None."""
-        return self.rows.get(key)
+        """The row, or None where these sources have not been measured."""
+        row = self.rows.get(key)
+        return row if row is not None and row["measured"]["state"] == self.about["state"] else None
 
     def put(self, key: str, row: Any) -> None:
         """Keep a row."""
-        self.rows[key] = row
+        self.rows[key] = {"measured": {name: self.about[name] for name in RUN}, **row}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
         beside.write_text(json.dumps({"about": self.about, "rows": self.rows}, indent=1) + "\n")

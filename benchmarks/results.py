@@ -109,10 +109,11 @@ def about(files: Sequence[dict[str, Any]]) -> str:
         + ", ".join(cpu["instruction_sets"]),
         f"- Memory {first['memory_gb']:.0f} GB; {first['system']}; Python {first['python']}",
         f"- {versions}",
-        *[
-            f"- `{each['about']['command']}` on {each['about']['date']}, commit {each['about']['commit']}"
+        *dict.fromkeys(
+            f"- `{run['command']}` on {run['date']}, commit {run['commit']}"
             for each in files
-        ],
+            for run in (row.get("measured", each["about"]) for row in each.get("rows", {"": each}).values())
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -124,12 +124,20 @@ def test_quartiles_are_those_of_numpy() -> None:
     np.testing.assert_allclose(workers.quartiles(values), np.quantile(values, [0.25, 0.5, 0.75]))
 
 
-def test_rows_stay_for_the_same_state_of_the_files_only(tmp_path: Path) -> None:
+def test_rows_of_other_sources_stay_but_are_measured_again_and_those_of_other_machines_go(tmp_path: Path) -> None:
+    def about(state: str, processor: str = "one") -> dict[str, str]:
+        return {"state": state, "commit": f"of {state}", "date": "today", "command": "run", "processor": processor}
+
     path = tmp_path / "results" / "peers.json"
-    machine.Stored(path, {"state": "a"}).put("row", {"probe_best": 3.0})
-    again = machine.Stored(path, {"state": "a"})
-    assert again.get("row") == {"probe_best": 3.0} and again.largest("probe_best") == 3.0
-    assert machine.Stored(path, {"state": "b"}).get("row") is None
+    machine.Stored(path, about("a")).put("row", {"probe_best": 3.0})
+    again = machine.Stored(path, about("a"))
+    assert again.get("row")["probe_best"] == 3.0 and again.largest("probe_best") == 3.0
+    changed = machine.Stored(path, about("b"))
+    assert changed.get("row") is None
+    changed.put("other", {})
+    rows = json.loads(path.read_text())["rows"]
+    assert {key: row["measured"]["commit"] for key, row in rows.items()} == {"row": "of a", "other": "of b"}
+    assert machine.Stored(path, about("a", "two")).rows == {}
     assert [file.name for file in path.parent.iterdir()] == ["peers.json"]
 
 
