@@ -5,6 +5,7 @@ from pellucid import datasets as datasets
 from pellucid import errors as errors
 from pellucid import exercises as exercises
 from pellucid import initializers as initializers
+from pellucid import keras as keras
 from pellucid import lab as lab
 from pellucid import layers as layers
 from pellucid import losses as losses

@@ -1,0 +1,50 @@
+"""Keras 3's module layout over Pellucid's objects, so that the import line is all that changes in a program:
+
+    from pellucid import keras
+    from pellucid.keras import layers
+
+Modules here are lists of names: what they name is computed by `pellucid.layers`, `pellucid.losses` and so on, but for
+what Keras means otherwise than Pellucid (pictures are never divided by 255, the last pictures are held out, ...), which
+`models.py` adapts. What Keras has and Pellucid has not may be imported, and says what to write instead where it is
+used: see `refused.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from pellucid.keras import (
+    activations,
+    applications,
+    backend,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    preprocessing,
+    regularizers,
+    saving,
+    utils,
+)
+from pellucid.keras.layers import Input, Layer
+from pellucid.keras.models import Model, Sequential
+from pellucid.keras.refused import REFUSED, stand_in
+
+__all__ = [
+    "Input", "Layer", "Model", "Sequential", "activations", "applications", "backend", "callbacks", "datasets",
+    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing", "regularizers",
+    "saving", "utils",
+]  # fmt: skip
+
+__version__ = "3.15.0"
+"""The version of Keras whose names these are."""
+
+for _name in REFUSED:
+    _module = sys.modules[f"{__name__}.{_name}"]
+    vars(_module)["__getattr__"] = functools.partial(stand_in, _module)

@@ -1,0 +1,7 @@
+"""Keras's data sets: ours, each with Keras's load_data()."""
+
+from __future__ import annotations
+
+from pellucid.datasets import cifar10, fashion_mnist, mnist
+
+__all__ = ["cifar10", "fashion_mnist", "mnist"]

@@ -1,0 +1,57 @@
+"""What Keras has and Pellucid has not, with what to write instead: importing such a name is no error, using it is one.
+
+Programs import much that they never use, so a name in this table gives a class that cannot be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar, NoReturn
+
+from pellucid._modules import missing
+from pellucid.errors import ConfigError
+
+_SERIES = "Pellucid trains convolutional networks; for a series Conv1D, MaxPool1D and GlobalAvgPool1D are there"
+_WORDS = "Pellucid reads pictures and series of numbers, not text; turn words into numbers before fit"
+_VOLUMES = "pictures have two axes here; give slices to the 2-D layer, or the third axis as channels"
+_ATTENTION = "Pellucid trains convolutional networks; SqueezeExcite weighs channels by what the picture shows"
+
+
+def _each(names: str, remedy: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), remedy)
+
+
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "layers": {
+        **_each("Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN SimpleRNN", _SERIES),
+        **_each("SimpleRNNCell StackedRNNCells TimeDistributed Masking", _SERIES),
+        **_each("CategoryEncoding Discretization Embedding HashedCrossing Hashing IntegerLookup StringLookup", _WORDS),
+        **_each("TextVectorization", _WORDS),
+        **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
+        **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
+        **_each("AdditiveAttention Attention GroupQueryAttention MultiHeadAttention", _ATTENTION),
+    },
+}
+"""For each module, by the name in it."""
+
+
+class Refused:
+    """What stands for such a name. Errors: ConfigError where it is made, or called."""
+
+    message: ClassVar[str]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ConfigError(cls.message)
+
+
+def stand_in(module: ModuleType, name: str) -> type[Refused]:
+    """What a module gives for a name that it has not.
+
+    Errors: AttributeError for one that Keras has not either, or of which nothing is known.
+    """
+    place = module.__name__.removeprefix("pellucid.")
+    remedy = REFUSED.get(place.removeprefix("keras."), {}).get(name)
+    if remedy is None:
+        raise missing(f"module {module.__name__!r}", name, module)
+    return type(name, (Refused,), {"message": f"{place}.{name} is not here: {remedy}", "__module__": module.__name__})
