@@ -1,0 +1,210 @@
+"""Keras's layers and ours: one row a layer, read in both directions, by the readers and by the writer.
+
+Ours have Keras's names for arguments and the order of its weights, so that a row says which of them both have. What
+Keras has besides must be at the value in NEUTRAL, or changes training alone (TRAINING_ONLY).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid import layers
+from pellucid.convert.keras_values import LEAVE, converter
+from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.layers import Layer
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer under both names.
+
+    keras: its class in Keras 3; classes: what older versions call that. arguments: those that both have, under one
+    name. fixed: Keras's arguments that this class of ours stands for. older: arguments' names in older versions ->
+    today's.
+    """
+
+    keras: str
+    ours: type[Layer]
+    arguments: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    older: Mapping[str, str] = field(default_factory=dict)
+
+
+_KERNEL = ("activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer")
+_DEPTHWISE = ("activation", "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer")
+_POINTWISE = ("pointwise_initializer", "pointwise_regularizer")
+_WINDOW = ("kernel_size", "strides", "padding", "dilation_rate")
+_POOL = ("pool_size", "strides", "padding")
+_NORM = ("epsilon", "center", "scale")
+
+# names of Keras 1
+_KERNEL_1 = {"init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer"}
+_KERNEL_1 |= {"W_constraint": "kernel_constraint", "b_constraint": "bias_constraint", "bias": "use_bias"}
+_WINDOW_1 = {"border_mode": "padding", "subsample": "strides", "atrous_rate": "dilation_rate"}
+_CONV_1 = {**_KERNEL_1, **_WINDOW_1, "nb_filter": "filters", "dim_ordering": "data_format"}
+_CONV1D_1 = {**_CONV_1, "filter_length": "kernel_size", "subsample_length": "strides"}
+_POOL_1 = {"border_mode": "padding", "dim_ordering": "data_format"}
+_POOL1D_1 = {"border_mode": "padding", "pool_length": "pool_size", "stride": "strides"}
+_ORDER_1 = {"dim_ordering": "data_format"}
+
+ROWS = (
+    Row("Conv2D", layers.Conv2D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution2D",), _CONV_1),
+    Row("Conv1D", layers.Conv1D, ("filters", *_WINDOW, "groups", *_KERNEL), {}, ("Convolution1D",), _CONV1D_1),
+    Row("DepthwiseConv2D", layers.DepthwiseConv2D, (*_WINDOW, "depth_multiplier", *_DEPTHWISE)),
+    Row(
+        "SeparableConv2D",
+        layers.SeparableConv2D,
+        ("filters", *_WINDOW, "depth_multiplier", *_DEPTHWISE, *_POINTWISE),
+        {},
+        ("SeparableConvolution2D",),
+        _CONV_1,
+    ),
+    Row(
+        "Conv2DTranspose",
+        layers.Conv2DTranspose,
+        ("filters", *_WINDOW, "output_padding", *_KERNEL),
+        {},
+        ("Convolution2DTranspose", "Deconvolution2D"),
+        _CONV_1,
+    ),
+    Row("Dense", layers.Dense, ("units", *_KERNEL), {}, (), {**_KERNEL_1, "output_dim": "units"}),
+    Row("MaxPooling2D", layers.MaxPool2D, _POOL, {}, ("MaxPool2D",), _POOL_1),
+    Row("AveragePooling2D", layers.AvgPool2D, _POOL, {}, ("AvgPool2D",), _POOL_1),
+    Row("MaxPooling1D", layers.MaxPool1D, _POOL, {}, ("MaxPool1D",), _POOL1D_1),
+    Row("AveragePooling1D", layers.AvgPool1D, _POOL, {}, ("AvgPool1D",), _POOL1D_1),
+    Row("GlobalMaxPooling2D", layers.GlobalMaxPool2D, (), {}, ("GlobalMaxPool2D",), _ORDER_1),
+    Row("GlobalAveragePooling2D", layers.GlobalAvgPool2D, (), {}, ("GlobalAvgPool2D",), _ORDER_1),
+    Row("GlobalMaxPooling1D", layers.GlobalMaxPool1D, (), {}, ("GlobalMaxPool1D",)),
+    Row("GlobalAveragePooling1D", layers.GlobalAvgPool1D, (), {}, ("GlobalAvgPool1D",)),
+    Row("BatchNormalization", layers.BatchNorm, ("momentum", *_NORM), {}, ("SyncBatchNormalization",)),
+    Row("LayerNormalization", layers.LayerNorm, ("axis", *_NORM)),
+    Row("GroupNormalization", layers.GroupNorm, ("groups", *_NORM)),
+    Row("Activation", layers.Activation, ("activation",)),
+    Row("Activation", layers.Sigmoid, (), {"activation": "sigmoid"}),
+    Row("Activation", layers.Tanh, (), {"activation": "tanh"}),
+    Row("ReLU", layers.ReLU, ("max_value", "negative_slope", "threshold")),
+    Row("LeakyReLU", layers.LeakyReLU, ("negative_slope",), {}, (), {"alpha": "negative_slope"}),
+    Row("ELU", layers.ELU, ("alpha",)),
+    Row("PReLU", layers.PReLU, ("alpha_initializer", "shared_axes"), {}, (), {"init": "alpha_initializer"}),
+    Row("Softmax", layers.Softmax, ("axis",)),
+    Row("Dropout", layers.Dropout, ("rate",), {}, (), {"p": "rate"}),
+    Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
+    Row("GaussianNoise", layers.GaussianNoise, ("stddev",), {}, (), {"sigma": "stddev"}),
+    Row("Add", layers.Add),
+    Row("Multiply", layers.Multiply),
+    Row("Concatenate", layers.Concatenate, ("axis",)),
+    Row("Flatten", layers.Flatten),
+    Row("Reshape", layers.Reshape, ("target_shape",)),
+    Row("Permute", layers.Permute, ("dims",)),
+    Row("ZeroPadding2D", layers.ZeroPadding2D, ("padding",), {}, (), _ORDER_1),
+    Row("Cropping2D", layers.Cropping2D, ("cropping",), {}, (), _ORDER_1),
+    Row("UpSampling2D", layers.UpSampling2D, ("size", "interpolation"), {}, (), _ORDER_1),
+)
+
+BY_KERAS: dict[str, Row] = {name: row for row in reversed(ROWS) for name in (row.keras, *row.classes)}
+BY_OURS: dict[type[Layer], Row] = {row.ours: row for row in ROWS}
+
+NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "data_format": ("channels_last", None),
+    "axis": (-1,),
+    "groups": (1,),
+    "dilation_rate": (1, [1], [1, 1]),
+    "keepdims": (False, None),
+    "noise_shape": (None,),
+    "activity_regularizer": (None,),
+    "renorm": (False, None),
+    "mode": (0,),
+    "virtual_batch_size": (None,),
+    "adjustment": (None,),
+    "mask": (None,),
+    "rms_scaling": (False,),
+}
+"""Keras's arguments that ours have not, and the values at which these change nothing."""
+
+TRAINING_ONLY = frozenset(
+    {
+        *("bias_regularizer", "beta_regularizer", "gamma_regularizer", "alpha_regularizer", "activity_regularizer"),
+        *("kernel_constraint", "bias_constraint", "beta_constraint", "gamma_constraint", "alpha_constraint"),
+        *("depthwise_constraint", "pointwise_constraint"),
+    }
+)
+"""Those that act in training alone: what they were is said, and answers are the same without."""
+
+UNREAD = frozenset(
+    {
+        *("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "seed"),
+        *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
+        *("renorm_clipping", "renorm_momentum", "synchronized", "fused", "implementation", "sparse", "ragged"),
+        *("input_dim", "input_length", "build_config", "quantization_config", "lora_rank", "lora_alpha", "autocast"),
+    }
+)
+"""What a config says besides: read elsewhere, or of no consequence for a network whose weights are there."""
+
+CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TFSMLayer")
+"""Layers that hold a program, or stand for one."""
+
+
+def row_of(name: str) -> Row:
+    """The row of Keras's class of this name. Errors: ConfigError where there is none, Lambda among them."""
+    if name in CODE:
+        raise ConfigError(f"{name} holds a program, which is not run; write it as layers in Keras, and save again")
+    if name not in BY_KERAS:
+        raise unknown_name("layer of Keras", name, list(BY_KERAS))
+    return BY_KERAS[name]
+
+
+def arguments_of(row: Row, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Our constructor's arguments of a Keras layer's config, under today's names, and what is left out, in words.
+
+    Errors: ConfigError for what would change answers and has no counterpart.
+    """
+    arguments: dict[str, Any] = {}
+    left = []
+    for name, value in config.items():
+        if name in row.arguments:
+            arguments[name] = converter(name).read(value)
+            if arguments[name] is LEAVE:
+                del arguments[name]
+        elif name in UNREAD or any(_same(value, neutral) for neutral in NEUTRAL.get(name, ())):
+            continue
+        elif name in TRAINING_ONLY:
+            left += [] if value is None else [f"{name}={shown(value)}"]
+        elif name not in row.fixed:
+            raise ConfigError(f"{name}={shown(value)} has no counterpart here")
+    return arguments, left
+
+
+def modern(row: Row, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with today's names for the arguments that older versions of Keras call otherwise."""
+    found = {row.older.get(name, name): value for name, value in config.items()}
+    for window, sides in (("kernel_size", ("nb_row", "nb_col")), ("pool_size", ())):
+        if sides and all(side in found for side in sides):
+            found[window] = [found.pop(side) for side in sides]
+    order = {"th": "channels_first", "tf": "channels_last", "default": None}
+    if isinstance(found.get("data_format"), str):
+        found["data_format"] = order.get(found["data_format"], found["data_format"])
+    return found
+
+
+def config_of(layer: Layer) -> tuple[Row, dict[str, Any]]:
+    """The row of a layer of ours, and its config in Keras 3.
+
+    Errors: ConfigError for a layer without a row, and an argument that Keras has not.
+    """
+    row = BY_OURS.get(type(layer))
+    if row is None:
+        raise ConfigError(f"{layer.place()} has no counterpart in Keras")
+    ours = layer.config()
+    config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "dtype": "float32", **row.fixed}
+    config |= {name: converter(name).write(ours[name]) for name in row.arguments}
+    for name in set(ours) - {*row.arguments, "type", "name", "trainable", "input_shape"}:
+        if ours[name] not in (False, None, *NEUTRAL.get(name, ())):
+            raise ConfigError(f"{layer.place()}: {name}={shown(ours[name])} has no counterpart in Keras")
+    return row, config
+
+
+def _same(value: Any, neutral: Any) -> bool:
+    return type(value) is type(neutral) and bool(value == neutral)

@@ -1,0 +1,103 @@
+"""Values of arguments in Keras's configs and in ours: initializers, penalties, activations; others are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid import initializers
+from pellucid.errors import ConfigError, PellucidError, shown
+
+LEAVE = object()
+"""What a converter gives for a value that ours cannot say, and that matters to nothing but a fresh start."""
+
+
+@dataclass(frozen=True)
+class Converter:
+    """How an argument's value is read from Keras's JSON, and written."""
+
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Any]
+
+
+def converter(argument: str) -> Converter:
+    """How this argument's values are read and written."""
+    return _CONVERTERS.get(argument.rpartition("_")[2], _PLAIN)
+
+
+def _read_initializer(spec: Any) -> Any:
+    """What `initializers.get` takes; LEAVE for a rule that ours have not: the weights are in the file."""
+    name, arguments = named(spec)
+    arguments = {key: value for key, value in arguments.items() if value is not None}
+    arguments = {key: value for key, value in arguments.items() if key not in ("seed", "dtype")}
+    if "distribution" in arguments:
+        arguments["distribution"] = str(arguments["distribution"]).removeprefix("truncated_")
+    try:
+        given = {"type": name, **arguments}
+        return initializers.get(given if arguments else name)
+    except PellucidError:
+        return LEAVE
+
+
+def _write_initializer(config: Any) -> Any:
+    if isinstance(config, str):
+        return "glorot_uniform" if config in ("fan_in_uniform", "random_signs") else config
+    config = dict(config)
+    name = config.pop("type")
+    if config.get("distribution") == "normal":
+        config["distribution"] = "truncated_normal"
+    known = ("Constant", "RandomNormal", "RandomUniform", "VarianceScaling")
+    return keras_object("keras.initializers", name, config) if name in known else "glorot_uniform"
+
+
+def _read_regularizer(spec: Any) -> Any:
+    if spec is None:
+        return None
+    name, strengths = named(spec)
+    if name.lower().replace("_", "") not in ("l1", "l2", "l1l2", "weightregularizer"):
+        raise ConfigError(f"the penalty {shown(spec)} is not known here; L1, L2 and L1L2 are")
+    return {key: float(value) for key, value in strengths.items() if key in ("l1", "l2") and value is not None}
+
+
+def _write_regularizer(penalty: Any) -> Any:
+    return None if penalty is None else keras_object("keras.regularizers", "L1L2", penalty)
+
+
+def _read_activation(spec: Any) -> Any:
+    if isinstance(spec, dict) and isinstance(spec.get("config"), str):  # a function, as Keras 3.0 wrote them
+        spec = spec["config"]
+    return {"softmax_v2": "softmax"}.get(spec, spec) if isinstance(spec, str) else spec
+
+
+def named(spec: Any) -> tuple[str, dict[str, Any]]:
+    """The name and arguments of an object in a config: {"class_name": ..., "config": {...}}, Keras 1's, or a name.
+
+    Errors: ConfigError for anything else.
+    """
+    if isinstance(spec, str):
+        return spec, {}
+    if isinstance(spec, dict):
+        inner = spec.get("config")
+        name = spec.get("class_name", spec.get("name"))
+        if isinstance(name, str) and (inner is None or isinstance(inner, dict)):
+            return name, dict(spec if inner is None else inner)
+    raise ConfigError(f"expected a name, or a class_name with its config, got {shown(spec)}")
+
+
+def keras_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as Keras 3 writes it."""
+    return {"module": module, "class_name": name, "config": dict(config), "registered_name": None}
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+_PLAIN = Converter(_unchanged, _unchanged)
+_CONVERTERS: Mapping[str, Converter] = {
+    "initializer": Converter(_read_initializer, _write_initializer),
+    "regularizer": Converter(_read_regularizer, _write_regularizer),
+    "activation": Converter(_read_activation, lambda name: "linear" if name is None else name),
+}
+"""By the last word of an argument's name."""

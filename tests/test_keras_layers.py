@@ -1,0 +1,69 @@
+"""The table of Keras's layers and ours: each row there and back, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from pellucid import ConfigError, layers
+from pellucid.convert.keras_layers import BY_KERAS, BY_OURS, ROWS, Row, arguments_of, config_of, modern, row_of
+from pellucid.layers import Layer
+
+NEEDED = {
+    "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
+    "target_shape": (2, -1),
+}  # fmt: skip
+WITHOUT = {"Input", "LocalResponseNorm", "Padding2D", "RBF", "ScaledTanh", "Subsampling2D", "TableConv2D"}
+"""Layers of ours that Keras has under no name."""
+
+
+def example(cls: type[Layer]) -> Layer:
+    """A layer of this class with the arguments that it must have."""
+    row = BY_OURS[cls]
+    return cls(**{name: value for name, value in NEEDED.items() if name in row.arguments})
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.ours.__name__)
+def test_a_config_for_keras_is_read_as_the_same_layer(row: Row) -> None:
+    layer = example(row.ours)
+    found, config = config_of(layer)
+    arguments, left = arguments_of(row, modern(row, config))
+    assert found is row
+    assert not left
+    assert row.ours(**arguments, name=layer.name).config() == layer.config()
+
+
+def test_every_layer_of_ours_has_a_row_or_none_on_purpose() -> None:
+    assert {cls.__name__ for cls in BY_OURS} | WITHOUT == set(layers.LAYERS)
+
+
+def test_names_of_keras_1_are_read() -> None:
+    row = row_of("Convolution2D")
+    config = {"nb_filter": 4, "nb_row": 3, "nb_col": 5, "border_mode": "same", "subsample": [2, 1], "bias": False}
+    arguments, _ = arguments_of(row, modern(row, config))
+    layer = layers.Conv2D(**arguments)
+    assert (layer.filters, layer.kernel_size, layer.padding, layer.strides) == (4, (3, 5), "same", (2, 1))
+    assert not layer.use_bias
+
+
+def test_what_acts_in_training_alone_is_left_out_and_said() -> None:
+    _, left = arguments_of(BY_KERAS["Dense"], {"units": 2, "kernel_constraint": {"class_name": "MaxNorm"}})
+    assert left == ["kernel_constraint={'class_name': 'MaxNorm'}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "words"),
+    [
+        ("Dropout", {"rate": 0.5, "noise_shape": [None, 1]}, "noise_shape"),
+        ("GroupNormalization", {"axis": 1}, "axis=1 has no counterpart"),
+        ("Dense", {"units": 2, "kernel_regularizer": {"class_name": "OrthogonalRegularizer", "config": {}}}, "penalty"),
+    ],
+)
+def test_what_would_change_answers_is_refused(name: str, config: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        arguments_of(row_of(name), config)
+
+
+@pytest.mark.parametrize(("name", "words"), [("Lambda", "program"), ("LSTM", "unknown layer of Keras")])
+def test_layers_that_are_not_read(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        row_of(name)
