@@ -4,6 +4,7 @@ from pellucid import convert as convert
 from pellucid import datasets as datasets
 from pellucid import errors as errors
 from pellucid import exercises as exercises
+from pellucid import export as export
 from pellucid import initializers as initializers
 from pellucid import keras as keras
 from pellucid import lab as lab

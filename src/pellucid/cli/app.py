@@ -16,6 +16,7 @@ from pellucid.cli import (
     bench,
     data,
     exercises,
+    exporting,
     importing,
     judge,
     lab,
@@ -49,6 +50,7 @@ app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
 app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
 app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
+app.command("export", epilog=exporting.EXAMPLES)(exporting.export_model)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("lab", epilog=lab.EXAMPLES)(lab.lab)
 app.command(

@@ -1,0 +1,67 @@
+"""The formats a model leaves in, a row each, and how their files are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid._arguments import path_of
+from pellucid.errors import ConfigError, expect_known
+from pellucid.files.atomic import replacing
+from pellucid.files.inside import Place, inside
+
+if TYPE_CHECKING:
+    from pellucid.model import Model
+
+
+@dataclass(frozen=True)
+class Format:
+    """What it is in a few words, how its file's name ends, and what makes it.
+
+    files: of a model and the file's name without its ending, the contents of all files by their names, the named one
+    first. It raises ConfigError for what the format cannot say, with the layer's name and what to do.
+    """
+
+    title: str
+    ending: str
+    files: Callable[[Model, str], dict[str, bytes]]
+
+
+FORMATS: dict[str, Format] = {}
+"""By what `pellucid export --to` calls them."""
+
+
+def format_of(path: Place, to: str | None = None) -> str:
+    """The name in FORMATS: `to`, or the one whose ending the path has.
+
+    Errors: ConfigError for a name or an ending of none, or a path that ends as another format's.
+    """
+    by_ending = {row.ending: name for name, row in FORMATS.items()}
+    found, known = by_ending.get(path.suffix.lower()), ", ".join(FORMATS)
+    if to is None:
+        if found is None:
+            raise ConfigError(f"{path}: its ending is of none of {', '.join(by_ending)}; say which format: {known}")
+        return found
+    name = expect_known("format", to, FORMATS)
+    if path.suffix.lower() != FORMATS[name].ending:
+        raise ConfigError(f"{path}: a file of the format {name} ends in {FORMATS[name].ending}; name it so")
+    return name
+
+
+def write(model: Model, path: str | Path | Place, to: str | None = None) -> list[Place]:
+    """Write the model's files in a format, by default the one that the path's ending names; their places, named first.
+
+    Errors: ConfigError as `format_of`, and for a model that the format cannot hold; CheckpointError for what cannot be
+    written.
+    """
+    place = path if not isinstance(path, str | Path) else path_of(path, "write: path")
+    row = FORMATS[format_of(place, to)]
+    contents = row.files(model, place.name.removesuffix(place.suffix))
+    folder = inside(place).parent
+    places: list[Place] = [place, *(folder / name for name in list(contents)[1:])]
+    for target, data in zip(places, contents.values(), strict=True):
+        with replacing(target) as file:
+            file.write(data)
+    return places
