@@ -73,6 +73,22 @@ def adopt(package: ModuleType) -> None:
             _finish(module)
 
 
+def optional(name: str, extra: str, wanted_by: str) -> Any:
+    """A module of a package that not everybody has. Errors: ConfigError, saying how it is installed."""
+    import importlib
+
+    from pellucid.errors import ConfigError
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if error.name is None or name.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise ConfigError(
+            f"{wanted_by} needs {name}, which is not installed; pip install 'pellucid[{extra}]'"
+        ) from None
+
+
 def _finish(module: ModuleType) -> None:
     if not str(getattr(module, "__file__", "")).endswith(".py"):
         return  # compiled

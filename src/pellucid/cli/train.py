@@ -45,6 +45,7 @@ EXAMPLES = (
     "   pellucid train --resume runs/first --epochs 30"
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
+RECORDS = "Records besides the run folder"
 """The panels of `--help`."""
 
 
@@ -99,10 +100,17 @@ OPTIONS = {
     "threads": Option(int, "N", "Default: every core this process may use.", ""),
     "resume": Option(Path, "RUN", "Go on with a stopped run up to --epochs.", START),
     "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),
+    "csv": Option(Path, "FILE", "A table of the epochs there too.", RECORDS),
+    "tensorboard": Option(Path, "DIR", "For TensorBoard: DIR/RUN.", RECORDS),
+    "mlflow": Option(str, "URI", "To MLflow: http://HOST:PORT, sqlite:///FILE.", RECORDS),
     "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
     "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
 }
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
+
+
+WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow")
+"""What can be given beside --resume."""
 
 
 class Command(typer.core.TyperCommand):
@@ -227,9 +235,9 @@ def train(context: typer.Context, **given: Any) -> None:
         console = CommandConsole(quiet, facts)
         run = train_run(**{**given, "settings": parse(given["settings"] or [])}, console=console)
     else:
-        _refuse_others(_given(context, "resume", "epochs", "threads", "quiet"))
+        _refuse_others(_given(context, "resume", *WITH_RESUME))
         console = CommandConsole(quiet, facts)
-        run = resume_run(resume, given["epochs"], console=console)
+        run = resume_run(resume, console=console, **{name: given[name] for name in WITH_RESUME if name in given})
     if console.stopped:
         done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
         note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
@@ -282,7 +290,7 @@ def _refuse_others(given: Sequence[str]) -> None:
     if given:
         raise ConfigError(
             f"--resume: the run's own settings are used; leave {', '.join(given)} out "
-            "(--epochs, --threads and --quiet can be given with it)"
+            f"({', '.join(f'--{name}' for name in WITH_RESUME[:-1])} and --{WITH_RESUME[-1]} can be given with it)"
         )
 
 

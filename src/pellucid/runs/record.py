@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -116,6 +117,21 @@ def read_record(folder: Path | Inside, besides: Any = None) -> dict[str, Any]:
     except Misfit as error:
         raise CheckpointError(f"{path}: {error}; it was changed or damaged") from error
     return record
+
+
+def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen for a run, by the names that `train_run` gives them, from its record; what was left out is not.
+
+    >>> settings_of({"model": {"name": "lenet5"}, "data": {"name": "mnist"}, "training": {"seed": 0, "patience": None}})
+    {'model': 'lenet5', 'data': 'mnist', 'seed': 0}
+    """
+    model, data, training = record["model"], record["data"], dict(record.get("training", {}))
+    optimizer, loading = dict(training.pop("optimizer", {})), data.get("loading", {})
+    found = {"model": model["name"], "data": data["name"], **training, **model.get("settings", {})}
+    found |= {key: loading.get(key) for key in ("size", "resize", "channels", "validation", "limit", "test_limit")}
+    found |= {"weights": record.get("start", {}).get("weights"), "optimizer": optimizer.pop("type", None)}
+    optimizer.pop("learning_rate", None)  # which a schedule may have taken the place of
+    return {key: value for key, value in {**found, **optimizer}.items() if value not in (None, [], "none")}
 
 
 def installed_version() -> str:

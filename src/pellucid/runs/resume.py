@@ -19,6 +19,7 @@ from pellucid.runs.folder import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, ch
 from pellucid.runs.record import RESUMABLE, read_record
 from pellucid.runs.run import Run, go
 from pellucid.runs.setup import fit_schedule, load_data, prepare
+from pellucid.runs.tracking import Tracking
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -33,19 +34,23 @@ def resume_run(
     epochs: int | None = None,
     *,
     data: Dataset | None = None,
+    csv: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    mlflow: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
     console: Console | None = None,
 ) -> Run:
     """Go on with a run, to `epochs` epochs in all where that is given: to the same bits as if it had never stopped.
 
-    data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. verbose, callbacks,
-    console: as in `train_run`.
+    data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. csv, tensorboard,
+    mlflow, verbose, callbacks, console: as in `train_run`.
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
     from pellucid.train import Checkpoints
 
+    tracking = Tracking(csv, tensorboard, mlflow)
     console, run = console or Console(verbose, callbacks), path_of(folder, "resume_run: folder")
     place = _run_folder(run)
     checkpoints = Checkpoints(place / CHECKPOINTS)
@@ -56,7 +61,7 @@ def resume_run(
             raise CheckpointError(
                 f'{checkpoints.folder}: holds no whole checkpoint; weights="{run}" starts a new run from its best epoch'
             )
-        return _go_on(place, checkpoints, saved, record, epochs, data, console)
+        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking)
 
 
 def _go_on(
@@ -67,6 +72,7 @@ def _go_on(
     epochs: int | None,
     data: Dataset | None,
     console: Console,
+    tracking: Tracking,
 ) -> Run:
     from pellucid.model.file import model_of
     from pellucid.train import other_backend
@@ -106,7 +112,7 @@ def _go_on(
         "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
         "resumed": [*record.get("resumed", []), resumed],
     }
-    return go(folder, checkpoints, network, dataset, examples, config, renewed, console, resume=saved)
+    return go(folder, checkpoints, network, dataset, examples, config, renewed, console, tracking, resume=saved)
 
 
 def _run_folder(run: Path) -> Inside:

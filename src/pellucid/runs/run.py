@@ -28,6 +28,7 @@ from pellucid.runs.setup import (
     settle,
     standardized,
 )
+from pellucid.runs.tracking import Tracking
 from pellucid.runs.weights import begin_from, load_weights
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def train_run(
     limit: int | None = None,
     test_limit: int | None = None,
     out: str | Path | None = None,
+    csv: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    mlflow: str | None = None,
     doctor: bool = True,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
@@ -104,7 +108,9 @@ def train_run(
     what these give for the pictures, `epochs` epochs, and then all layers on augmented pictures, `fine_tune` epochs
     more, with a thirtieth of the rate and batch norm as it is; where nothing is said, both go by the number of
     pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
-    runs/MODEL-DATA-NNN. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`.
+    runs/MODEL-DATA-NNN. csv: a file for a table of the epochs. tensorboard: a folder, in which one of the run's name is
+    written for TensorBoard. mlflow: the address of a server of MLflow, or where it keeps files. verbose, callbacks,
+    doctor: as in `fit`. console: what speaks instead of `verbose`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
@@ -114,6 +120,7 @@ def train_run(
     from pellucid.zoo.recipes import PRETRAINED
 
     console = console or Console(verbose, callbacks)
+    tracking = Tracking(csv, tensorboard, mlflow)
     start_of = published_start(pretrained, model, weights, freeze, fine_tune, console)
     given = dict(settings or {})
     if start_of is not None:
@@ -200,7 +207,8 @@ def train_run(
             console.say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
         if weights is None and network.preprocessing.mean is not None:
             console.say(f"pictures {network.preprocessing.in_words()}")
-        return go(folder, checkpoints, network, dataset, examples, config, {**console.facts, **written}, console)
+        written = {**console.facts, **written}
+        return go(folder, checkpoints, network, dataset, examples, config, written, console, tracking)
 
 
 def go(
@@ -212,12 +220,13 @@ def go(
     config: TrainConfig,
     record: Mapping[str, Any],
     console: Console,
+    tracking: Tracking,
     *,
     resume: Saved | None = None,
 ) -> Run:
     """Train, and unless somebody stopped it draw and judge.
 
-    folder: locked by whoever calls. resume: as in `run_training`.
+    folder: locked by whoever calls. tracking: where the numbers go besides. resume: as in `run_training`.
     """
     from pellucid.runs.training import On, run_training
     from pellucid.train import TrainingStarted
@@ -229,7 +238,7 @@ def go(
             config,
             folder,
             augment=augment_for(dataset, config),
-            listeners=listeners,
+            listeners=[*tracking.listeners(folder, record), *listeners],
             about={"data": dataset.name},
             doctor=record["training"]["doctor"],
             test=None if dataset.held_out is dataset.test else dataset.test.images,

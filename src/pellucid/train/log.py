@@ -1,7 +1,9 @@
-"""A run's log: a line of JSON for its start, each epoch, what the doctor says, and its end."""
+"""A run's log: a line of JSON for its start, each epoch, what the doctor says, and its end; a table of epochs."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
@@ -10,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid._text import json_line
+from pellucid._text import csv_text, json_line
 from pellucid.errors import CheckpointError
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place, inside, read_bytes
@@ -30,6 +32,66 @@ def read_events(log: Place) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(entry, dict):
             yield entry
+
+
+def epoch_row(event: EpochEnded) -> dict[str, float]:
+    """An epoch's numbers by name, counted from 1."""
+    return {
+        "epoch": event.epoch + 1,
+        **event.logs,
+        "learning_rate": event.learning_rate,
+        "elapsed_s": round(event.elapsed_s, 4),
+        "images_per_s": round(event.images_per_s, 1),
+    }
+
+
+class CsvLog:
+    """Keeps a table of the epochs in a file, CSV, written anew and whole after each.
+
+    append: keep the rows that the file has already, of a training before. A resumed run's table is that of one which
+    never stopped.
+    Errors: CheckpointError if it cannot be written, or read where rows are to be kept.
+    """
+
+    every_batch = False
+
+    def __init__(self, path: Place, *, append: bool = False) -> None:
+        self._path, self._append = path, append
+        self._rows: list[dict[str, Any]] = []
+        self._resumed = False
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case TrainingStarted():
+                if not self._resumed:
+                    self._rows = self._kept() if self._append else []
+                self._resumed = False
+                self._save()  # what cannot be written is said before training
+            case EpochEnded():
+                self._rows.append(self.row(event))
+                self._save()
+
+    def row(self, event: EpochEnded) -> dict[str, Any]:
+        """An epoch's cells under their heads."""
+        return dict(epoch_row(event))
+
+    def state(self) -> Mapping[str, Array]:
+        """The rows so far."""
+        return {"rows": np.frombuffer(json.dumps(self._rows).encode(), np.uint8)}
+
+    def resume(self, state: Mapping[str, Array]) -> None:
+        """Have these rows before what comes."""
+        self._rows, self._resumed = json.loads(bytes(state["rows"])), True
+
+    def _kept(self) -> list[dict[str, Any]]:
+        if not inside(self._path).is_file():
+            return []
+        return list(csv.DictReader(io.StringIO(read_bytes(self._path).decode("utf-8-sig"))))
+
+    def _save(self) -> None:
+        heads = list(dict.fromkeys(name for row in self._rows for name in row))
+        with replacing(self._path) as file:
+            file.write(csv_text(heads, [[row.get(head) for head in heads] for row in self._rows]).encode())
 
 
 class JsonLog:
@@ -52,15 +114,7 @@ class JsonLog:
             case TrainingStarted():
                 self._start(event)
             case EpochEnded():
-                self._write(
-                    "epoch",
-                    epoch=event.epoch + 1,
-                    **event.logs,
-                    learning_rate=event.learning_rate,
-                    elapsed_s=round(event.elapsed_s, 4),
-                    images_per_s=round(event.images_per_s, 1),
-                    improved=event.improved,
-                )
+                self._write("epoch", **epoch_row(event), improved=event.improved)
             case FineTuningStarted():
                 self._write(
                     "fine-tuning",
