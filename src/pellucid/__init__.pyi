@@ -21,6 +21,7 @@ from pellucid import train as train
 from pellucid import transfer as transfer
 from pellucid import visualise as visualise
 from pellucid import zoo as zoo
+from pellucid.convert.files import load as load
 from pellucid.errors import BackendError as BackendError
 from pellucid.errors import CheckpointError as CheckpointError
 from pellucid.errors import ConfigError as ConfigError
@@ -34,7 +35,6 @@ from pellucid.layers.names import *  # noqa: F403 (each layer is named once, the
 from pellucid.model import Model as Model
 from pellucid.model import Sequential as Sequential
 from pellucid.model import set_exact_convolution as set_exact_convolution
-from pellucid.model.file import load as load
 from pellucid.model.tracing import trace as trace
 from pellucid.ops import num_threads as num_threads
 from pellucid.ops import set_num_threads as set_num_threads

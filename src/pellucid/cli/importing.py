@@ -33,10 +33,11 @@ def import_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5, the book's .pkl.")
     ],
-    name: Annotated[
-        str, typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, vgg16_bn, alexnet-owt, ...")
-    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="MODEL", help="Whose weights, of a file without a network: vgg16, vgg16_bn, ..."),
+    ] = None,
     classes: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew.")
     ] = None,
@@ -59,7 +60,8 @@ def import_file(
     seed: Annotated[int, typer.Option(metavar="N", help="For layers that start anew.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Turn weights from PyTorch or Keras into a model file. Nothing that the file says is run."""
+    """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
+    from pellucid.convert import import_network
     from pellucid.zoo import import_model
 
     names = None if classes_file is None else read_classes(classes_file)
@@ -67,18 +69,23 @@ def import_file(
         raise ConfigError(f"--out {out}: the folder {out.parent} is not there; make it first")
     if out.exists() and file.exists() and out.samefile(file):
         raise ConfigError(f"--out {out}: is the file to be imported; choose another name")
+    if name is None and (classes or size or no_top or settings):
+        raise ConfigError("--classes, --size, --no-top and --set change a network that --as MODEL names; name it")
     with WorkBar(quiet=as_json) as bar:
-        model, report = import_model(
-            file,
-            name,
-            classes=classes,
-            size=size,
-            options=parse(settings or []),
-            seed=seed,
-            no_top=no_top,
-            scaling=scaling,
-            progress=bar,
-        )
+        if name is None:
+            model, report = import_network(file, scaling=scaling, progress=bar)
+        else:
+            model, report = import_model(
+                file,
+                name,
+                classes=classes,
+                size=size,
+                options=parse(settings or []),
+                seed=seed,
+                no_top=no_top,
+                scaling=scaling,
+                progress=bar,
+            )
     if names is not None:
         if len(names) != model.output_shape[-1]:
             raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
@@ -108,7 +115,7 @@ def facts(model: Model) -> dict[str, Any]:
 
 def report_rows(report: Imported, model: Model, out: Path) -> list[list[str]]:
     """The report in lines."""
-    (height, width, channels), fit = model.input_shape, model.preprocessing
+    shape, fit = " x ".join(map(str, model.input_shape)), model.preprocessing
     rows = [
         ["from", f"{report.file}: {report.form}, {report.arrays} arrays, {report.numbers:,} numbers"],
         ["SHA-256", report.sha256],
@@ -118,7 +125,7 @@ def report_rows(report: Imported, model: Model, out: Path) -> list[list[str]]:
     rows += [["", text] for text in report.notes]
     rows += [
         ["network", f"{model.name}, {model.count_params():,} parameters, {model.output_shape[-1]} classes"],
-        ["pictures", f"{height} x {width} x {channels}, {fit.resize}, {fit.in_words()} ({report.scaling})"],
+        ["pictures", f"{shape}, {fit.resize}, {fit.in_words()} ({report.scaling})"],
         ["starts anew", ", ".join(report.fresh) or "nothing"],
         ["written", str(out)],
     ]

@@ -1,5 +1,6 @@
 """Weights from elsewhere: PyTorch's, Keras's and the book's files become weights of our layers.
 
+Files that hold a whole network are rows of files.py, which reads them. Of files that hold weights alone,
 import_weights fills a model, `zoo.import_model` builds one and fills it; a file is told by its content (weights.py).
 torch_file.py, torch.py, keras.py and book.py read, and run nothing that a file says; the last three know names and
 layouts, torch_names.py those of published networks with branches; match.py compares them with the model. published.py
@@ -9,11 +10,12 @@ lists published files, and how pictures were prepared for them; fetching.py find
 from __future__ import annotations
 
 from pellucid.convert.fetching import bring, locate
+from pellucid.convert.files import Kind, import_network, load
 from pellucid.convert.published import PUBLISHED, SCALINGS, Published, imagenet_names, published
 from pellucid.convert.source import Source
 from pellucid.convert.weights import Imported, fill_from, import_weights, open_weights
 
 __all__ = [
-    "PUBLISHED", "SCALINGS", "Imported", "Published", "Source", "bring", "fill_from", "imagenet_names",
-    "import_weights", "locate", "open_weights", "published",
+    "PUBLISHED", "SCALINGS", "Imported", "Kind", "Published", "Source", "bring", "fill_from", "imagenet_names",
+    "import_network", "import_weights", "load", "locate", "open_weights", "published",
 ]  # fmt: skip

@@ -1,0 +1,112 @@
+"""Files that hold a whole network of another program's: a row each, and `load`, which reads ours and theirs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pellucid._arguments import path_of
+from pellucid._progress import work_bar
+from pellucid.convert.published import choose
+from pellucid.convert.source import digests
+from pellucid.convert.weights import KNOWN, Imported
+from pellucid.datasets.download import Progress
+from pellucid.errors import CheckpointError
+from pellucid.files.inside import Inside, reading
+from pellucid.layers import Layer
+from pellucid.model import Model
+from pellucid.model import file as model_file
+
+START_BYTES = 256
+
+
+@dataclass(frozen=True)
+class Read:
+    """A network with its weights; what its file is, in words; how pictures are scaled for it, and what was done."""
+
+    model: Model
+    form: str
+    scaling: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What files of one kind are; whether a file is one, by its path and its first START_BYTES bytes; and its reader.
+
+    read: raises CheckpointError for a file that is damaged or cannot be expressed, and runs nothing that it says.
+    """
+
+    title: str
+    fits: Callable[[Path, bytes], bool]
+    read: Callable[[Path], Read]
+
+
+KINDS: tuple[Kind, ...] = ()
+"""Asked in this order."""
+
+
+def kind_of(path: Path) -> Kind | None:
+    """The kind of network that a file holds; None for a file of ours, of weights alone, or of nothing known here.
+
+    Errors: CheckpointError for what cannot be read.
+    """
+    with reading(path) as file:
+        start = file.read(START_BYTES)
+    return next((kind for kind in KINDS if kind.fits(path, start)), None)
+
+
+def import_network(
+    path: str | Path, *, scaling: str | None = None, progress: Progress | None = None
+) -> tuple[Model, Imported]:
+    """The network in another program's file, and what was read.
+
+    scaling: a name of `SCALINGS`; None: as the file says.
+    Errors: ConfigError for an unknown scaling; CheckpointError for a file without a network, and as the kind's
+    reader.
+    """
+    file = path_of(path, "import: path")
+    kind = kind_of(file)
+    if kind is None:
+        titles = ", ".join(kind.title for kind in KINDS)
+        raise CheckpointError(
+            f"{file}: holds no network that is known here ({titles}); where it holds weights alone ({KNOWN}), say "
+            "whose: pellucid import FILE --as MODEL"
+        )
+    read = kind.read(file)
+    weights = read.model.weights
+    if scaling is not None:
+        scaling, recipe = choose(scaling, "", read.model.name)
+        read.model.preprocessing = recipe.fitted(read.model)
+    return read.model, Imported(
+        file=str(file),
+        form=read.form,
+        sha256=digests(file, ("sha256",), progress)["sha256"],
+        checked=None,
+        arrays=len(weights),
+        numbers=sum(array.size for array in weights),
+        fresh=(),
+        scaling=scaling or read.scaling,
+        notes=read.notes,
+    )
+
+
+def load(
+    path: str | Path | Inside, custom_layers: Mapping[str, type[Layer]] | None = None, *, strict: bool = False
+) -> Model:
+    """The model in a file of ours, in a checkpoint or in a run's folder; or the network in another program's file.
+
+    custom_layers: layers of your own, by the names of their classes. strict: NaN or infinite weights are refused;
+    otherwise a warning names their layers.
+    Errors: CheckpointError for a file that holds no whole model; the message names what is wrong with it.
+    """
+    file = path if isinstance(path, Inside) else path_of(path, "load: path")
+    if not isinstance(file, Inside) and os.path.isfile(file):
+        kind = kind_of(file)
+        if kind is not None:
+            with work_bar("auto") as bar:
+                bar.busy(f"reading {file}")
+                return kind.read(file).model
+    return model_file.load(path, custom_layers, strict=strict)
