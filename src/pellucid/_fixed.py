@@ -12,6 +12,10 @@ from pellucid._arguments import plain
 from pellucid._modules import leave_out, refused
 from pellucid.errors import ConfigError, shown
 
+Taken = Callable[[Any], bool | str | Mapping[str, Any]]
+"""What becomes of an argument of Keras's: True where its value changes nothing, arguments of ours that say the same;
+False or a remedy where it is refused."""
+
 
 class _Maker(type):
     _signature: inspect.Signature
@@ -33,15 +37,19 @@ class _Maker(type):
         return made
 
     def _without_defaults(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """What was given, less Keras's arguments that are not known here, at values that change nothing."""
-        taken: Mapping[str, Callable[[Any], bool]] = getattr(cls, "taken", {})
+        """What was given, with what Keras's arguments that are not known here say in ours, see `Fixed.taken`."""
+        taken: Mapping[str, Taken] = getattr(cls, "taken", {})
         if taken.keys().isdisjoint(given):
             return given
-        spare = taken.keys() - inspect.signature(cls).parameters.keys()
-        for name in spare & given.keys():
-            if not taken[name](given[name]):
-                raise ConfigError(f"{cls.__name__}: {name}={shown(given[name])} is not known here; leave {name} out")
-        return {name: value for name, value in given.items() if name not in spare}
+        known = inspect.signature(cls).parameters.keys()
+        own = {name: value for name, value in given.items() if name in known or name not in taken}
+        for name in given.keys() - own.keys():
+            said = taken[name](given[name])
+            if said is False or isinstance(said, str):
+                remedy = said or f"leave {name} out"
+                raise ConfigError(f"{cls.__name__}: {name}={shown(given[name])} is not known here; {remedy}")
+            own.update({} if said is True else said)
+        return own
 
     @property
     def __signature__(cls) -> inspect.Signature:  # or `help` would show the one above
@@ -101,8 +109,8 @@ class Fixed(metaclass=_Maker):
     assignable: ClassVar[frozenset[str]] = frozenset()
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {}
     """For attributes whose values are checked whenever they are set: of the object and the value, what is kept."""
-    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
-    """Keras's arguments that are taken where they change nothing: whether a value is such a one."""
+    taken: ClassVar[Mapping[str, Taken]] = {}
+    """Keras's arguments that constructors do not name, and what becomes of them."""
     instead: ClassVar[dict[str, str]] = {}
     """What to do instead of setting an attribute, for those that people try."""
     last_change: ClassVar[object] = object()

@@ -19,6 +19,7 @@ from pellucid.keras import (
     applications,
     backend,
     callbacks,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -37,9 +38,9 @@ from pellucid.keras.models import Model, Sequential
 from pellucid.keras.refused import REFUSED, stand_in
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "activations", "applications", "backend", "callbacks", "datasets",
-    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing", "regularizers",
-    "saving", "utils",
+    "Input", "Layer", "Model", "Sequential", "activations", "applications", "backend", "callbacks", "constraints",
+    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "regularizers", "saving", "utils",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

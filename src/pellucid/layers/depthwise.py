@@ -11,6 +11,7 @@ from pellucid import initializers, ops
 from pellucid._arguments import within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import activate, activate_backward
+from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.conv import BaseConv2D, SpreadNamed
 from pellucid.layers.layer import Cache, Key
 from pellucid.layers.penalty import Penalty, standardize_penalty
@@ -33,6 +34,7 @@ class SeparableNamed(DepthwiseNamed, total=False):
     depth_multiplier: int
     depthwise_initializer: InitializerLike
     depthwise_regularizer: Any
+    depthwise_constraint: Any
 
 
 class DepthwiseConv2D(BaseConv2D):
@@ -59,9 +61,14 @@ class DepthwiseConv2D(BaseConv2D):
         *,
         depthwise_initializer: InitializerLike = "glorot_uniform",
         depthwise_regularizer: Any = None,
+        depthwise_constraint: Any = None,
         **named: Unpack[DepthwiseNamed],
     ) -> None:
-        kernel = {"kernel_initializer": depthwise_initializer, "kernel_regularizer": depthwise_regularizer}
+        kernel = {
+            "kernel_initializer": depthwise_initializer,
+            "kernel_regularizer": depthwise_regularizer,
+            "kernel_constraint": depthwise_constraint,
+        }
         super().__init__(kernel_size, strides, padding, **kernel, **named)
         self.depth_multiplier = whole(depth_multiplier, f"{type(self).__name__}: depth_multiplier")
 
@@ -72,6 +79,10 @@ class DepthwiseConv2D(BaseConv2D):
     @property
     def depthwise_regularizer(self) -> Penalty | None:
         return self.kernel_regularizer
+
+    @property
+    def depthwise_constraint(self) -> Constraint | None:
+        return self.kernel_constraint
 
     def filters_of(self, channels: int) -> int:
         return channels * self.depth_multiplier
@@ -119,6 +130,7 @@ class SeparableConv2D(DepthwiseConv2D):
         *,
         pointwise_initializer: InitializerLike = "glorot_uniform",
         pointwise_regularizer: Any = None,
+        pointwise_constraint: Any = None,
         **named: Unpack[SeparableNamed],
     ) -> None:
         super().__init__(kernel_size, strides, padding, **named)
@@ -127,6 +139,9 @@ class SeparableConv2D(DepthwiseConv2D):
         self.pointwise_initializer = within(f"{where}: pointwise_initializer", initializers.get, pointwise_initializer)
         self.pointwise_regularizer = within(
             f"{where}: pointwise_regularizer", standardize_penalty, pointwise_regularizer
+        )
+        self.pointwise_constraint = within(
+            f"{where}: pointwise_constraint", standardize_constraint, pointwise_constraint
         )
 
     def _draw_kernels(self, channels: int, rng: np.random.Generator) -> dict[str, Array]:
@@ -168,8 +183,12 @@ class SeparableConv2D(DepthwiseConv2D):
         return conv2d_macs((rows, columns, kernel[-1]), kernel) + conv2d_macs((rows, columns, self.filters), pointwise)
 
     def penalties(self) -> dict[str, Penalty]:
-        both = {"depthwise_kernel": self.depthwise_regularizer, "pointwise_kernel": self.pointwise_regularizer}
-        return {name: penalty for name, penalty in both.items() if penalty is not None}
+        kernels = {"depthwise_kernel": self.depthwise_regularizer, "pointwise_kernel": self.pointwise_regularizer}
+        return self._given({**kernels, "bias": self.bias_regularizer})
+
+    def constraints(self) -> dict[str, Constraint]:
+        kernels = {"depthwise_kernel": self.depthwise_constraint, "pointwise_kernel": self.pointwise_constraint}
+        return self._given({**kernels, "bias": self.bias_constraint})
 
     def filters_of(self, channels: int) -> int:
         return self.filters

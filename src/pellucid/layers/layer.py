@@ -16,8 +16,10 @@ from pellucid._display import Shown
 from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic
+from pellucid.layers.taken import TAKEN
 from pellucid.layers.traits import Traits
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape, float32_array, real_array
@@ -55,6 +57,7 @@ class Layer(Traits, Fixed, Shown):
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
         "trainable": lambda layer, value: flag(value, f"{layer.name}: trainable")
     }
+    taken = TAKEN
     instead: ClassVar[dict[str, str]] = {
         "weights": "is read; write with set_weights([...])",
         "kernel": 'is params["kernel"]',
@@ -174,6 +177,10 @@ class Layer(Traits, Fixed, Shown):
 
     def penalties(self) -> dict[str, Penalty]:
         """The weight penalty of each parameter that has one."""
+        return {}
+
+    def constraints(self) -> dict[str, Constraint]:
+        """What each parameter that is bounded is brought back to after a step."""
         return {}
 
     def macs(self, input_shape: Shape) -> int:
@@ -378,7 +385,7 @@ def _plain(value: Any) -> Any:
     """A constructor's argument as JSON has it."""
     if isinstance(value, initializers.Initializer):
         return initializers.config(value)
-    if isinstance(value, Penalty):
+    if isinstance(value, Penalty | Constraint):
         return value.config()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]

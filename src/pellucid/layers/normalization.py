@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
-from pellucid._arguments import flag
+from pellucid._arguments import flag, within
+from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.initializers import InitializerLike
 from pellucid.layers.layer import Cache, Key, Layer, Named
+from pellucid.layers.taken import only_none
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import MAX_AXES, MAX_SIDE, number, whole
+
+KEPT_DOWN = ("regularizer", "constraint")
+"""What Keras takes for weights beside their initializers."""
+
+
+class NormNamed(Named, total=False):
+    """What their constructors take by name, see `Normalization`."""
+
+    beta_initializer: InitializerLike
+    gamma_initializer: InitializerLike
 
 
 class Normalization(Layer):
     """What layers share that bring numbers to mean 0 and variance 1 and then give them a scale and a shift."""
 
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Layer.taken,
+        **{f"{name}_{kind}": only_none("leave it out") for name in ("beta", "gamma") for kind in KEPT_DOWN},
+    }
+
     def __init__(
-        self, *, epsilon: float = 1e-3, center: bool = True, scale: bool = True, **named: Unpack[Named]
+        self,
+        *,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
         where = type(self).__name__
         self.epsilon = number(epsilon, f"{where}: epsilon", 0.0)
         self.center = flag(center, f"{where}: center")
         self.scale = flag(scale, f"{where}: scale")
-        # Keras's names; no arguments yet, but whoever fills a model from a file finds them as in every other layer
-        self.gamma_initializer = initializers.get("ones")
-        self.beta_initializer = initializers.get("zeros")
+        self.gamma_initializer = within(f"{where}: gamma_initializer", initializers.get, gamma_initializer)
+        self.beta_initializer = within(f"{where}: beta_initializer", initializers.get, beta_initializer)
+
+    def expect_last(self, axis: int, input_shape: Shape) -> None:
+        """Errors: ShapeError unless `axis`, counted with the batch, is the channels' of such an input."""
+        if axis not in (-1, len(input_shape)):
+            raise ShapeError(
+                f"{self.place()} normalises channels, the last axis, got axis={axis} for "
+                f"(N, {', '.join(map(str, input_shape))}){self.source()}; leave axis out"
+            )
 
     def weights_shape(self, input_shape: Shape) -> Shape:
         """That of gamma and beta. Errors: ConfigError or ShapeError where such an input cannot be normalised."""
@@ -71,19 +103,32 @@ class BatchNorm(Normalization):
     def steady(self) -> bool:
         return super().steady and not self.trainable
 
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Normalization.taken,
+        "fused": lambda value: True,
+        "renorm": lambda value: not value,
+        "synchronized": lambda value: not value,
+        "virtual_batch_size": only_none("give fit smaller batches"),
+    }
+
     def __init__(
         self,
-        *,
+        axis: int = -1,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        **named: Unpack[Named],
+        *,
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        **named: Unpack[NormNamed],
     ) -> None:
         super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
+        self.axis = _one_axis(axis, "BatchNorm: axis")
         self.momentum = number(momentum, "BatchNorm: momentum", 0.0, 1.0)
-        self.moving_mean_initializer = initializers.get("zeros")
-        self.moving_variance_initializer = initializers.get("ones")
+        mean, variance = moving_mean_initializer, moving_variance_initializer
+        self.moving_mean_initializer = within("BatchNorm: moving_mean_initializer", initializers.get, mean)
+        self.moving_variance_initializer = within("BatchNorm: moving_variance_initializer", initializers.get, variance)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
@@ -92,6 +137,7 @@ class BatchNorm(Normalization):
         super().build(input_shape, rng)
 
     def output_shape(self, input_shape: Shape) -> Shape:
+        self.expect_last(self.axis, input_shape)
         if self.state and input_shape[-1] != self.state["mean"].size:
             raise ShapeError(
                 f"{self.place()} was built for {self.state['mean'].size} channels, got {input_shape[-1]}{self.source()}"
@@ -162,7 +208,7 @@ class LayerNorm(Normalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        **named: Unpack[Named],
+        **named: Unpack[NormNamed],
     ) -> None:
         super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
         several = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else (axis,)
@@ -220,13 +266,14 @@ class GroupNorm(Normalization):
     def __init__(
         self,
         groups: int = 32,
-        *,
+        axis: int = -1,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        **named: Unpack[Named],
+        **named: Unpack[NormNamed],
     ) -> None:
         super().__init__(epsilon=epsilon, center=center, scale=scale, **named)
+        self.axis = _one_axis(axis, "GroupNorm: axis")
         self.groups = -1 if isinstance(groups, int) and groups == -1 else whole(groups, "GroupNorm: groups")
 
     def groups_of(self, channels: int) -> int:
@@ -234,6 +281,7 @@ class GroupNorm(Normalization):
         return channels if self.groups == -1 else self.groups
 
     def output_shape(self, input_shape: Shape) -> Shape:
+        self.expect_last(self.axis, input_shape)
         channels, built = input_shape[-1], next(iter(self.params.values()), None)
         if built is not None and built.size != channels:
             raise ShapeError(f"{self.place()} was built for {built.size} channels, got {channels}{self.source()}")
@@ -307,3 +355,9 @@ class LocalResponseNorm(Layer):
 
     def detail(self) -> str:
         return f"size {self.size}"
+
+
+def _one_axis(axis: Any, what: str) -> int:
+    """Errors: ConfigError for what is no whole number; a list of one is taken, as Keras does."""
+    bare = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+    return whole(bare, what, MAX_AXES, least=-MAX_AXES)

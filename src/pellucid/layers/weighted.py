@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar, Unpack
 
 import numpy as np
 
@@ -10,9 +11,12 @@ from pellucid import initializers
 from pellucid._arguments import flag, within
 from pellucid.initializers import InitializerLike
 from pellucid.layers.activation import standardize_activation
+from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.layer import Layer, Named
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.ops import Array, Shape
+
+Given = TypeVar("Given")
 
 
 class BiasedNamed(Named, total=False):
@@ -21,6 +25,8 @@ class BiasedNamed(Named, total=False):
     activation: str | None
     use_bias: bool
     bias_initializer: InitializerLike
+    bias_regularizer: Any
+    bias_constraint: Any
 
 
 class WeightedNamed(BiasedNamed, total=False):
@@ -28,6 +34,7 @@ class WeightedNamed(BiasedNamed, total=False):
 
     kernel_initializer: InitializerLike
     kernel_regularizer: Any
+    kernel_constraint: Any
 
 
 class Weighted(Layer):
@@ -45,6 +52,10 @@ class Weighted(Layer):
         kernel_initializer: InitializerLike = "glorot_uniform",
         bias_initializer: InitializerLike = "zeros",
         kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        *,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
@@ -55,6 +66,9 @@ class Weighted(Layer):
         self.kernel_initializer = within(f"{word}_initializer", initializers.get, kernel_initializer)
         self.bias_initializer = within(f"{where}: bias_initializer", initializers.get, bias_initializer)
         self.kernel_regularizer = within(f"{word}_regularizer", standardize_penalty, kernel_regularizer)
+        self.bias_regularizer = within(f"{where}: bias_regularizer", standardize_penalty, bias_regularizer)
+        self.kernel_constraint = within(f"{word}_constraint", standardize_constraint, kernel_constraint)
+        self.bias_constraint = within(f"{where}: bias_constraint", standardize_constraint, bias_constraint)
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)
@@ -80,4 +94,11 @@ class Weighted(Layer):
         raise NotImplementedError
 
     def penalties(self) -> dict[str, Penalty]:
-        return {} if self.kernel_regularizer is None else {"kernel": self.kernel_regularizer}
+        return self._given({"kernel": self.kernel_regularizer, "bias": self.bias_regularizer})
+
+    def constraints(self) -> dict[str, Constraint]:
+        return self._given({"kernel": self.kernel_constraint, "bias": self.bias_constraint})
+
+    def _given(self, each: Mapping[str, Given | None]) -> dict[str, Given]:
+        """Of what is said of its parameters what is not None; there may be no bias."""
+        return {name: said for name, said in each.items() if said is not None and (name != "bias" or self.use_bias)}

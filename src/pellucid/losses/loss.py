@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid._fixed import Fixed, config_of
+from pellucid._fixed import Fixed, Taken, config_of
 from pellucid.errors import DataError, ShapeError
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape, float32_array
@@ -20,7 +20,7 @@ class Loss(Fixed):
     Errors: ConfigError for arguments that there are not.
     """
 
-    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+    taken: ClassVar[Mapping[str, Taken]] = {
         "name": lambda value: value is None or isinstance(value, str),
         "reduction": lambda value: isinstance(value, str) and value in ("sum_over_batch_size", "auto"),
         "axis": lambda value: type(value) is int and value == -1,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pellucid._fixed import is_own
 from pellucid.layers import Layer
+from pellucid.layers.constraint import Constraint
 from pellucid.layers.parameters import FlatParameters, Span
 from pellucid.layers.penalty import Penalty
 from pellucid.ops import native
@@ -25,11 +26,23 @@ def update_work(
     *,
     capacity: int,
 ) -> list[Work]:
-    """Penalties into gradients and loss, clipping, then each span of parameters through the optimizer."""
+    """Penalties into gradients and loss, clipping, each span of parameters through the optimizer, then constraints."""
     work = _penalties(layers, parameters, totals, capacity)
     work.extend(_clipping(parameters, optimizer))
     for span in parameters.spans(optimizer.no_decay):
         work.append(_update(parameters, optimizer, slots, control, span))
+    for layer in layers:
+        segments = parameters.of(layer)
+        for name, constraint in layer.constraints().items():
+            if segments[name].trainable:
+                work.append(_constrain(constraint, parameters.view(segments[name])))
+    return work
+
+
+def _constrain(constraint: Constraint, param: Array) -> Work:
+    def work(n: int) -> None:
+        param[...] = constraint(param)
+
     return work
 
 

@@ -1,0 +1,14 @@
+"""Keras's constraints: ours, by Keras's names."""
+
+from __future__ import annotations
+
+from pellucid.layers.constraint import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from pellucid.layers.constraint import standardize_constraint as get
+
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+maxnorm = MaxNorm
+
+__all__ = [
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get", "max_norm", "maxnorm", "min_max_norm",
+    "non_neg", "unit_norm",
+]  # fmt: skip
