@@ -52,20 +52,16 @@ def test_a_planted_call_never_runs(legacy: bool, where: str, tmp_path: Path) -> 
     assert not canary.exists()
 
 
-def test_whole_modules_scripts_and_other_archives_say_what_to_do(tmp_path: Path) -> None:
+def test_whole_modules_and_other_archives_say_what_to_do(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 3), tmp_path / "module.pth")
     with pytest.raises(CheckpointError, match=r"refused: the name torch\.nn\.modules.*torch\.save\(model\.state_dict"):
         open_weights(tmp_path / "module.pth")
-    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
-        archive.writestr("script/data.pkl", b"\x80\x02}.")
-        archive.writestr("script/constants.pkl", b"\x80\x02).")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
         archive.writestr("model.weights.h5", "")
     for file, text in (
-        ("script.pt", "TorchScript"),
         ("other.zip", "without a PyTorch state dict"),
         ("model.keras", "unzip it, and give the model.weights.h5"),
     ):
@@ -185,6 +181,61 @@ def test_zeros_packed_tight_are_refused_before_a_model_is_made_for_them(tmp_path
     path = zip_with(tmp_path / "w.pth", described((70_000, 1), (1, 1), count=70_000), {"0": bytes(280_000)})
     with pytest.raises(CheckpointError, match="tells 70000 classes apart, at most 65536"):
         import_model(path, "vgg16")
+
+
+OBJECT = b"c__torch__\nNet\n)\x81"
+
+
+def inside(name: bytes, value: bytes) -> bytes:
+    """An object of a TorchScript program with one attribute."""
+    return OBJECT + b"}X" + struct.pack("<I", len(name)) + name + value + b"sb"
+
+
+def shared(depth: int) -> bytes:
+    """An object with the one below it under two names, and so on: 2^depth paths lead to the last."""
+    made = OBJECT + b"q\x00"
+    for _ in range(depth):
+        made += b"0" + OBJECT + b"}(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00ubq\x00"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (inside(b"a", b"cos\nsystem\nX\x04\x00\x00\x00exit\x85R"), r"the name os\.system"),
+        (inside(b"a", b"ctorch.nn\nLinear\n)\x81"), r"the name torch\.nn\.Linear"),
+        (inside(b"a", b"c__torch__x\nNet\n)\x81"), r"the name __torch__x\.Net"),
+        (b"c__torch__\nNet\nK\x01\x85\x81", "an object of a class that is not known"),
+        (b"c__torch__\nNet\n)R", "a call of class"),
+        (b"ccollections\nOrderedDict\n)\x81", "an object of a class that is not known"),
+        (OBJECT + b"K\x01b", "whose state is no dict"),
+        (OBJECT + b"}K\x01K\x02sb", "whose state is no dict of attributes"),
+        (OBJECT + b"q\x00}X\x01\x00\x00\x00ah\x00sb", "in another without end"),
+        (shared(60), "more than 20000 modules"),
+        (inside(b"a" * 2000, OBJECT), "in another without end"),
+        (OBJECT, "holds no state dict"),
+    ],
+)
+def test_programs_of_torchscript_that_mean_harm(program: bytes, message: str, tmp_path: Path) -> None:
+    path = zip_with(tmp_path / "w.pt", b"\x80\x02" + program + b".", {})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/constants.pkl", b"\x80\x02).")
+        archive.writestr("a/code/__torch__.py", "raise SystemExit")
+    with pytest.raises(CheckpointError, match=rf"w\.pt: .*{message}"):
+        open_weights(path)
+    if b"__torch__\nNet" in program:  # objects are read of programs alone
+        with pytest.raises(CheckpointError, match=r"w\.pth: refused: the name __torch__\.Net"):
+            open_weights(zip_with(tmp_path / "w.pth", b"\x80\x02" + program + b".", {}))
+
+
+@pytest.mark.parametrize(("shape", "message"), [((10**18,), "a tensor's shape"), ((7,), "beyond its storage")])
+def test_tensors_of_torchscript_are_checked_like_all_others(shape: Any, message: str, tmp_path: Path) -> None:
+    state = described(shape, (1,) * len(shape))
+    path = zip_with(tmp_path / "w.pt", b"\x80\x02" + OBJECT + state[2:-1] + b"b.", {"0": bytes(24)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/constants.pkl", b"\x80\x02).")
+    with pytest.raises(CheckpointError, match=rf"w\.pt: .*{message}"):
+        open_weights(path)
 
 
 def test_members_are_never_written_anywhere(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NoReturn, Self
@@ -59,6 +59,7 @@ class Source(abc.ABC):
 
     framework: whose names and layouts the arrays have, "torch", "keras" or "book". form: what the file is, in words.
     units_axis: where a dense layer's weights have its units. notes: what was done to find the arrays, in words.
+    by_order: the file's modules that were found by shapes and order, and our layer that each is.
     """
 
     framework: ClassVar[str]
@@ -69,6 +70,7 @@ class Source(abc.ABC):
         self.path = path
         self.tensors: dict[str, Stored] = {}
         self.notes: list[str] = []
+        self.by_order: Mapping[str, str] = {}
 
     def wanted(self, model: Model, *, blue_first: bool) -> list[Wanted]:
         """For every weight of a model, the array of the file it comes from, whether the file has it or not.
@@ -117,6 +119,11 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         """Whether an array may be left over: it is no weight, or of a head that was not asked for."""
+
+    def take_by_order(self, model: Model, wanted: Sequence[Wanted], *, no_top: bool) -> str:
+        """Where names do not fit, find what is wanted by shapes and order, if these are clear: `tensors` has the right
+        names then. Returns why they are not; "" too for files where nothing is found so."""
+        return ""
 
     def num_classes(self) -> int | None:
         """How many classes the last dense layer tells apart; None where there is no dense layer."""

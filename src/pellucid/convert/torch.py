@@ -17,11 +17,12 @@ NAME.pointwise; PReLU has a slope for each channel, or one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pellucid.convert.source import Arrange, Source, Stored, as_float32, of_kernel, without_prefix
+from pellucid.convert.order import Unclear, pair
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, of_kernel, without_prefix
 from pellucid.convert.torch_names import family, module_path
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
@@ -47,22 +48,50 @@ class TorchSource(Source):
 
     framework = "torch"
     units_axis = 0
+    ordered: ClassVar[bool] = True
+    """Whether the arrays stand in the order in which the network's modules were defined."""
 
-    def _index(self, stored: Mapping[str, Stored]) -> dict[str, str]:
-        """Fill `tensors`, without the prefix that wrappers put before every name: new name -> name in the file."""
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._in_file: dict[str, str] = {}
+        self._spare: set[str] = set()
+
+    def _index(self, stored: Mapping[str, Stored]) -> None:
+        """Fill `tensors`, without the prefix that wrappers put before every name."""
         names, prefix = without_prefix(stored, PREFIXES)
         names = {_OLD_DENSE.sub(r"\1\2", name): old for name, old in names.items()}
         if prefix:
             self.notes.append(f"the prefix {prefix!r} was taken off every name")
         self.tensors = {name: stored[old] for name, old in names.items()}
-        return names
+        self._in_file = names
+
+    def take_by_order(self, model: Model, wanted: Sequence[Wanted], *, no_top: bool) -> str:
+        own = {name: stored.shape for name, stored in self.tensors.items() if not self.is_spare(name, no_top=False)}
+        try:
+            paths = pair(model.graph, wanted, own, ordered=self.ordered, no_top=no_top)
+        except Unclear as reason:
+            return str(reason)
+
+        def moved(name: str) -> str:
+            path, dot, part = name.rpartition(".")
+            return f"{paths.get(path, path)}{dot}{part}"
+
+        layers = {item.tensor.rpartition(".")[0]: item.layer.name for item in wanted}
+        self.by_order = {theirs: layers[ours] for theirs, ours in paths.items()}
+        self._spare = {name for name in own if name.rpartition(".")[0] not in paths} if no_top else set()
+        self.tensors = {moved(name): stored for name, stored in self.tensors.items()}
+        self._in_file = {moved(name): old for name, old in self._in_file.items()}
+        return ""
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         # batch normalisation counts its batches; GoogLeNet's classifiers at half depth only helped its training
         spare = name.endswith("num_batches_tracked") or name.startswith(("aux1.", "aux2."))
-        return spare or (no_top and name.startswith("classifier."))
+        return spare or (no_top and (name.startswith("classifier.") or name in self._spare))
 
     def num_classes(self) -> int | None:
+        dense = [stored.shape for stored in self.tensors.values() if len(stored.shape) == 2]
+        if self.ordered and dense:
+            return dense[-1][0]
         averaged = self.tensors.get("classifier.1.weight")  # SqueezeNet's, a map for each class
         return super().num_classes() or (None if averaged is None else averaged.shape[0])
 
@@ -80,13 +109,13 @@ class TorchSource(Source):
 
     def _paths(self, model: Model) -> Iterator[tuple[str, str]]:
         """The path of the module that each layer is; of the two that a SeparableConv2D is, both."""
-        rules = family(model.name)
-        if rules or not model.graph.is_chain:
-            here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
-            for layer in model.layers:
-                parts = [f"{layer.name}_{part}" for part in ("depthwise", "pointwise")] if _is_pair(layer) else []
-                found = [module_path(name, rules) or here.get(name, name) for name in parts or [layer.name]]
-                yield found[0], found[1] if parts else ""
+        rules, called = family(model.name), {layer: _own_names(layer) for layer in model.layers}
+        here = {path.replace(".", "_"): path for path in (name.rpartition(".")[0] for name in self.tensors)}
+        as_ours = all(name in here for layer, names in called.items() if layer.weights for name in names)
+        if as_ours or rules or not model.graph.is_chain:
+            for names in called.values():
+                found = [(None if as_ours else module_path(name, rules)) or here.get(name, name) for name in names]
+                yield found[0], found[-1] if len(found) > 1 else ""
             return
         single = all(re.match(r"\d+\.", name) for name in self.tensors)  # one Sequential, not features and classifier
         part, number = "" if single else "features.", 0
@@ -123,6 +152,11 @@ class TorchSource(Source):
         return shape, lambda weight: arrange(weight).reshape(array.shape)
 
 
+def _own_names(layer: Layer) -> list[str]:
+    """What the modules that a layer is are called where they have its name."""
+    return [f"{layer.name}_{part}" for part in ("depthwise", "pointwise")] if _is_pair(layer) else [layer.name]
+
+
 def _is_pair(layer: Layer) -> bool:
     """Whether it is two modules of PyTorch's, a depthwise and a 1x1 convolution."""
     return "pointwise_kernel" in layer.params
@@ -138,6 +172,7 @@ class SafetensorsFile(TorchSource):
     """A state dict as .safetensors, as the safetensors library writes it; the library checks its header."""
 
     form = "state dict in safetensors"
+    ordered = False  # the library sorts what it writes
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -154,7 +189,7 @@ class SafetensorsFile(TorchSource):
             self.refuse(f"is no whole safetensors file ({error}); use another copy of the file", error)
         if "pellucid" in metadata:
             self.refuse("is a Pellucid model file already; use it as it is")
-        self._in_file = self._index(stored)
+        self._index(stored)
 
     def read(self, name: str) -> Array:
         if self.tensors[name].dtype == "bfloat16":

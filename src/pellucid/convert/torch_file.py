@@ -1,9 +1,10 @@
-"""PyTorch's own files: .pth or .pt in the zip form and in the one before it.
+"""PyTorch's own files: .pth or .pt in the zip form, TorchScript's too, and in the form before it.
 
 A .pth is a pickle that names storages, and the storages' bytes. The pickle is read by `safe_pickle`, which calls
 nothing: the few names a state dict needs (`torch._utils._rebuild_tensor_v2`, the storages' types, `OrderedDict`) stand
-for themselves. Where each tensor lies is checked against its storage, and its storage against the file, before memory
-is taken; then only what a tensor covers is read.
+for themselves. A TorchScript archive holds a program as well, which is not read: its objects stand in the same kind of
+pickle, and their attributes that are tensors have the names of a state dict. Where each tensor lies is checked against
+its storage, and its storage against the file, before memory is taken; then only what a tensor covers is read.
 
 Source: the layouts that torch.save writes, pytorch/torch/serialization.py.
 """
@@ -16,7 +17,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -161,6 +162,10 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "torch Size": tuple,
     "collections OrderedDict": _ordered,
 }
+_SCRIPT_CALLS = {f"torch.jit._pickle build_{kind}list": list for kind in ("int", "double", "bool", "tensor")}
+_SCRIPT_CLASSES = "__torch__"
+MAX_MODULES, MAX_PATH = 20_000, 1_000
+"""Of a TorchScript program: its modules, and the letters of one's path."""
 _VALUES = {f"torch {name}": kind for name, kind in _TYPES.items()}
 
 
@@ -173,16 +178,22 @@ class _TorchFile(TorchSource):
 
     def _take(self, content: Any) -> None:
         """Find the state dict in what the pickle holds, and index it."""
-        found, where = _find_state_dict(content)
+        try:
+            script = isinstance(content, safe_pickle.Attributes)
+            found, where = (_attributes(content), "") if script else _find_state_dict(content)
+        except ValueError as error:
+            self.refuse(f"{error}; {_RESAVE}", error)
         if not found:
             self.refuse(f"holds no state dict; {_RESAVE}")
         if where:
             self.notes.append(f"the state dict was found under {where!r}")
-        named = {name: Stored(tensor.shape, tensor.storage.kind.dtype) for name, tensor in found.items()}
-        self._views = {name: found[old] for name, old in self._index(named).items()}
+        self._views = found
+        self._index({name: Stored(tensor.shape, tensor.storage.kind.dtype) for name, tensor in found.items()})
 
-    def _parse(self, data: bytes | io.BytesIO) -> Any:
+    def _parse(self, data: bytes | io.BytesIO, *, script: bool = False) -> Any:
         words = safe_pickle.Vocabulary(_CALLS, _VALUES, self._storage)
+        if script:
+            words = replace(words, calls=_CALLS | _SCRIPT_CALLS, classes=_SCRIPT_CLASSES)
         try:
             return safe_pickle.loads(data, name=str(self.path), vocabulary=words)
         except DataError as error:
@@ -195,7 +206,7 @@ class _TorchFile(TorchSource):
         return found
 
     def read(self, name: str) -> Array:
-        tensor = self._views[name]
+        tensor = self._views[self._in_file[name]]
         kind = tensor.storage.kind
         raw = np.empty(tensor.extent * kind.size, np.uint8)
         try:
@@ -242,8 +253,9 @@ class ZipTorchFile(_TorchFile):
         if len(pickles) != 1:
             self.refuse("is a zip archive without a PyTorch state dict; " + _RESAVE)
         prefix = pickles[0].removesuffix("data.pkl")
-        if prefix + "constants.pkl" in members:
-            self.refuse("is a TorchScript program, not a state dict; " + _RESAVE)
+        script = prefix + "constants.pkl" in members
+        if script:
+            self.form = "weights of a TorchScript program"
         order = members.get(prefix + "byteorder")
         if order is not None and self._small(order, 16).strip() != b"little":
             self.refuse("was written on a big-endian machine; save it again on this one")
@@ -252,7 +264,7 @@ class ZipTorchFile(_TorchFile):
             for name, info in members.items()
             if name.startswith(prefix + "data/")
         }
-        self._take(self._parse(self._small(members[pickles[0]], MAX_PICKLE_BYTES)))
+        self._take(self._parse(self._small(members[pickles[0]], MAX_PICKLE_BYTES), script=script))
         for tensor in self._views.values():
             self._check_storage(tensor.storage)
         total = sum(storage.count * storage.kind.size for storage in self._storages.values())
@@ -333,6 +345,26 @@ class LegacyTorchFile(_TorchFile):
 
     def close(self) -> None:
         pass
+
+
+def _attributes(program: safe_pickle.Attributes) -> dict[str, _Tensor]:
+    """The tensors of a module and of those in it, by the names and in the order of its state dict.
+
+    Errors: ValueError for more modules than a network has: an object may hold another twice, that one a third twice.
+    """
+    found: dict[str, _Tensor] = {}
+    waiting, seen = [("", program)], 0
+    while waiting:
+        path, module = waiting.pop()
+        seen += 1
+        if seen > MAX_MODULES or len(path) > MAX_PATH:
+            raise ValueError(f"holds more than {MAX_MODULES} modules, or one in another without end")
+        found.update({f"{path}{name}": value for name, value in module.items() if isinstance(value, _Tensor)})
+        inner = [
+            (f"{path}{name}.", value) for name, value in module.items() if isinstance(value, safe_pickle.Attributes)
+        ]
+        waiting += reversed(inner)
+    return found
 
 
 def _find_state_dict(content: Any, depth: int = 2) -> tuple[dict[str, _Tensor], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from pellucid._arguments import plain
 from pellucid.convert.book import PICKLE_START, BookFile
 from pellucid.convert.keras import HDF5_START, KerasFile
-from pellucid.convert.match import match
+from pellucid.convert.match import SHOWN, match
 from pellucid.convert.published import PUBLISHED, choose, imagenet_names
 from pellucid.convert.source import Source, digests
 from pellucid.convert.torch import SafetensorsFile
@@ -35,7 +36,8 @@ class Imported:
     """What was taken from a file, and what was not.
 
     fresh: layers that keep the weights they had, because the file has none for them. checked: against which published
-    hash the file was compared, None where its name is no published one.
+    hash the file was compared, None where its name is no published one. by_order: modules of the file that were found
+    by their shapes and order, because it has other names, and our layer that each is.
     """
 
     file: str
@@ -47,6 +49,7 @@ class Imported:
     fresh: tuple[str, ...]
     scaling: str
     notes: tuple[str, ...]
+    by_order: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -141,6 +144,10 @@ def fill_from(
         model.class_names = imagenet_names()
     model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
     notes = list(source.notes)
+    if source.by_order:
+        pairs = [f"{theirs} is {ours}" for theirs, ours in source.by_order.items()]
+        shown = pairs if len(pairs) <= SHOWN else [*pairs[:SHOWN], "...", pairs[-1]]
+        notes.append(f"names differ, so layers were found by shapes and order: {', '.join(shown)}")
     if broken:
         notes.append(f"NaN or infinite numbers are in {', '.join(broken)}: the model's answers will be too")
     return Imported(
@@ -153,4 +160,5 @@ def fill_from(
         fresh=fresh,
         scaling=scaling,
         notes=tuple(notes),
+        by_order=source.by_order,
     )

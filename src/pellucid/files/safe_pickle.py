@@ -67,14 +67,20 @@ class Vocabulary:
     calls: what answers for a call of a name; ValueError and TypeError there mean a damaged file.
     values: what a name stands for by itself.
     persistent: what answers for a persistent id, such as a tensor's storage; None: there are none.
+    classes: the module whose classes' objects are read as their `Attributes`; "": there are none.
     """
 
     calls: Mapping[str, Callable[..., Any]]
     values: Mapping[str, Any]
     persistent: Callable[[Any], Any] | None = None
+    classes: str = ""
 
 
 NOTHING_MORE = Vocabulary({}, {})
+
+
+class Attributes(dict[str, Any]):
+    """What an object of a class holds, by name; the class is not looked up."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,11 @@ class _Machine:
         elif name == "REDUCE":
             callee, arguments = self._pop(2)
             stack.append(self._call(callee, arguments))
+        elif name == "NEWOBJ" and self.vocabulary.classes:
+            callee, arguments = self._pop(2)
+            if callee != _Name("class") or arguments != ():
+                raise _Refused("an object of a class that is not known")
+            stack.append(Attributes())
         elif name == "BUILD":
             pending, state = self._pop(2)
             self._build(pending, state)
@@ -256,6 +267,8 @@ class _Machine:
             return self.vocabulary.values[name]
         if name in self.vocabulary.calls:
             return _Name(name, self.vocabulary.calls[name])
+        if self.vocabulary.classes and re.match(rf"{self.vocabulary.classes}[. ]", name):
+            return _Name("class")
         if name not in _NAMES:
             raise _Refused(f"the name {name.replace(' ', '.')}")
         return _Name(_NAMES[name])
@@ -296,6 +309,12 @@ class _Machine:
         raise _Refused(f"a call of {callee.kind}")
 
     def _build(self, pending: Any, state: Any) -> None:
+        if isinstance(pending, Attributes):
+            if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+                raise _Refused("an object whose state is no dict of attributes")
+            pending.update(state)
+            self.stack.append(pending)
+            return
         if isinstance(pending, dict) and self.vocabulary.calls:  # attributes of an OrderedDict, which carry no data
             self.stack.append(pending)
             return
