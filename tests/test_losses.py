@@ -240,7 +240,8 @@ def test_called_by_hand_labels_come_first_and_predictions_are_probabilities() ->
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: SparseCategoricalCrossentropy(True, 1), ConfigError, "no ignore_class here, got 1"),
+        (lambda: SparseCategoricalCrossentropy(True, 1)([0], [[1.0, 2.0]]), ConfigError, "ignore_class=1 is of pixels"),
+        (lambda: SparseCategoricalCrossentropy(True, "1"), ConfigError, "ignore_class must be a class number"),
         (lambda: CategoricalCrossentropy()([[0.1, 0.9]], [1]), ConfigError, "at least 2 units"),
         (lambda: MeanSquaredError()([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), DataError, r"must have shape \(N, 3\)"),
         (lambda: MeanSquaredError()([1.0], ["a"]), DataError, "y_pred must be real numbers"),
@@ -267,7 +268,7 @@ NAMED_LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswit
 def test_kerass_arguments_are_taken_at_their_defaults_and_others_are_refused(cls: type[losses.Loss]) -> None:
     usual = cls(reduction="sum_over_batch_size", name="judge", axis=-1, dtype=None)
     assert usual.config() == cls().config()
-    for given in ({"reduction": "sum"}, {"reduction": None}, {"axis": 1}, {"name": 5}, {"delta": 1.0}, {"dtype": "f8"}):
+    for given in ({"reduction": "product"}, {"reduction": 1}, {"axis": 1}, {"name": 5}, {"width": 1.0}, {"dtype": "f8"}):
         with pytest.raises(ConfigError, match=f"{cls.__name__}.*{next(iter(given))}"):
             cls(**given)
     with pytest.raises(ConfigError, match=cls.__name__):

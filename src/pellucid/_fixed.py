@@ -17,7 +17,9 @@ Taken = Callable[[Any], bool | str | Mapping[str, Any]]
 False or a remedy where it is refused."""
 
 
-class _Maker(type):
+class Maker(type):
+    """Makes objects: takes Keras's arguments that change nothing, and says which arguments there are."""
+
     _signature: inspect.Signature
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -99,7 +101,7 @@ def _kept(value: Any) -> Any:
         return f"<{type(value).__name__}>"
 
 
-class Fixed(metaclass=_Maker):
+class Fixed(metaclass=Maker):
     """After construction only the attributes in `assignable`, and properties that can be set, take a new value.
 
     A class of one's own that derives from ours may set what it likes.

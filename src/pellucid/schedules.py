@@ -6,24 +6,35 @@ Nothing is counted inside, so a resumed run gets the same rates. An epoch is `st
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
-from pellucid._arguments import described, within
-from pellucid._fixed import config_of
+from pellucid._arguments import described, flag, several, within
+from pellucid._fixed import Maker, config_of
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.ops.geometry import number, whole
+from pellucid.ops.geometry import above_zero, number, whole
 
 MAX_STEPS = 2**53
 """Steps of a schedule: their number divides exactly."""
 
-__all__ = ["NAMES", "Constant", "Cosine", "Schedule", "Stages", "Step", "WarmUp", "get"]
+Steps = float
+"""A number of steps that need not be whole, such as epochs * pictures / batch_size."""
+
+__all__ = [
+    "NAMES", "Constant", "Cosine", "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay",
+    "PiecewiseConstantDecay", "PolynomialDecay", "Schedule", "Stages", "Step", "WarmUp", "get",
+]  # fmt: skip
 
 
-class Schedule:
-    """A learning rate for every step: `schedule(step)`."""
+class Schedule(metaclass=Maker):
+    """A learning rate for every step: `schedule(step)`. Keras's `name` is taken and changes nothing."""
+
+    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "name": lambda value: value is None or isinstance(value, str),
+    }
 
     def __call__(self, step: int) -> float:
         """The learning rate of this step, counted from 0."""
@@ -41,9 +52,13 @@ class _Formula(Schedule):
         for field in fields(self):  # type: ignore[arg-type]  # of a dataclass
             value, what = getattr(self, field.name), f"{type(self).__name__}: {field.name}"
             if field.type == "int":
-                whole(value, what, MAX_STEPS)
+                object.__setattr__(self, field.name, whole(value, what, MAX_STEPS))
             elif field.type == "float":
                 number(value, what, 0.0)
+            elif field.type == "Steps":
+                above_zero(value, what)
+            elif field.type == "bool":
+                object.__setattr__(self, field.name, flag(value, what))
 
     def config(self) -> dict[str, Any]:
         return config_of(self)
@@ -71,10 +86,7 @@ class Step(_Formula):
     factor: float = 0.1
 
     def __call__(self, step: int) -> float:
-        try:
-            return float(self.initial * float(self.factor) ** (step // self.every))
-        except OverflowError:  # of a factor above 1: a rate that no training outlives
-            return math.inf
+        return float(self.initial * _power(self.factor, step // self.every))
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,163 @@ class Stages(_Formula):
         return get(self.first)(step) if step < self.steps else get(self.after)(step - self.steps)
 
 
-_CLASSES: dict[str, type[Schedule]] = {cls.__name__: cls for cls in (Constant, Step, Cosine, WarmUp, Stages)}
+def _power(base: float, exponent: float) -> float:
+    """base ** exponent, infinite where that is beyond all numbers: of a rate that no training outlives."""
+    try:
+        return float(base) ** exponent
+    except OverflowError:
+        return math.inf
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(_Formula):
+    """rate(t) = initial_learning_rate * decay_rate ** (t / decay_steps); with staircase, of the whole part of t / s."""
+
+    initial_learning_rate: float
+    decay_steps: Steps
+    decay_rate: float
+    staircase: bool = False
+
+    def __call__(self, step: int) -> float:
+        done = step / self.decay_steps
+        return self.initial_learning_rate * _power(self.decay_rate, math.floor(done) if self.staircase else done)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay(_Formula):
+    """rate(t) = initial_learning_rate / (1 + decay_rate * t / decay_steps); with staircase, of the whole part of t / s.
+
+    Keras's old `SGD(decay=d)` is InverseTimeDecay(rate, 1, d).
+    """
+
+    initial_learning_rate: float
+    decay_steps: Steps
+    decay_rate: float
+    staircase: bool = False
+
+    def __call__(self, step: int) -> float:
+        done = step / self.decay_steps
+        return self.initial_learning_rate / (1.0 + self.decay_rate * (math.floor(done) if self.staircase else done))
+
+
+@dataclass(frozen=True)
+class PiecewiseConstantDecay(_Formula):
+    """rate(t) = values[i] for boundaries[i - 1] < t <= boundaries[i].
+
+    Errors: ConfigError unless the boundaries rise and there is one value more than boundaries.
+    """
+
+    boundaries: Sequence[int]
+    values: Sequence[float]
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        ends = [whole(one, f"{name}: boundaries", MAX_STEPS, least=0) for one in several(self.boundaries, "boundaries")]
+        rates = [number(one, f"{name}: values", 0.0) for one in several(self.values, "values")]
+        if len(rates) != len(ends) + 1 or ends != sorted(set(ends)):
+            raise ConfigError(
+                f"{name}: boundaries must rise, with one value more than boundaries, got {shown(ends)} and "
+                f"{shown(rates)}"
+            )
+        object.__setattr__(self, "boundaries", tuple(ends))
+        object.__setattr__(self, "values", tuple(rates))
+
+    def __call__(self, step: int) -> float:
+        return self.values[bisect_left(self.boundaries, step)]
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(_Formula):
+    """rate(t) = end + (initial_learning_rate - end) * (1 - t / decay_steps) ** power, then end; with cycle, decay_steps
+    are as many times as many as cover t.
+
+    Units: end is end_learning_rate.
+    """
+
+    initial_learning_rate: float
+    decay_steps: Steps
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+
+    def __call__(self, step: int) -> float:
+        length = self.decay_steps * (max(1, math.ceil(step / self.decay_steps)) if self.cycle else 1)
+        left = 1.0 - min(step / length, 1.0)
+        fall = self.initial_learning_rate - self.end_learning_rate
+        return self.end_learning_rate + fall * _power(left, self.power)
+
+
+@dataclass(frozen=True)
+class CosineDecay(_Formula):
+    """From initial_learning_rate to alpha times it along a cosine; with warmup_target, first a climb to that in
+    warmup_steps, from which the cosine then falls.
+
+    Source: Loshchilov & Hutter 2017 (SGDR), eq. 5, without restarts.
+    """
+
+    initial_learning_rate: float
+    decay_steps: Steps
+    alpha: float = 0.0
+    warmup_target: float | None = None
+    warmup_steps: int | None = 0
+
+    def __post_init__(self) -> None:
+        if self.warmup_target is not None:
+            number(self.warmup_target, "CosineDecay: warmup_target", 0.0)
+        object.__setattr__(
+            self, "warmup_steps", whole(self.warmup_steps or 0, "CosineDecay: warmup_steps", MAX_STEPS, least=0)
+        )
+        super().__post_init__()
+
+    def __call__(self, step: int) -> float:
+        climb = 0 if self.warmup_target is None or self.warmup_steps is None else self.warmup_steps
+        top = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        if step < climb:
+            return self.initial_learning_rate + (top - self.initial_learning_rate) * step / climb
+        done = min((step - climb) / self.decay_steps, 1.0)
+        return top * (self.alpha + (1.0 - self.alpha) * (1.0 + math.cos(math.pi * done)) / 2.0)
+
+
+@dataclass(frozen=True)
+class CosineDecayRestarts(_Formula):
+    """A cosine from initial_learning_rate to alpha times it, again and again: each time t_mul times as long, from a rate
+    m_mul times as high.
+
+    Errors: ConfigError for a t_mul below 1.
+    Source: Loshchilov & Hutter 2017 (SGDR), eq. 5.
+    """
+
+    initial_learning_rate: float
+    first_decay_steps: Steps
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.t_mul < 1:
+            raise ConfigError(f"CosineDecayRestarts: t_mul must be at least 1, got {shown(self.t_mul)}")
+
+    def __call__(self, step: int) -> float:
+        done = step / self.first_decay_steps
+        if self.t_mul == 1.0:
+            restarts = math.floor(done)
+            done -= restarts
+        else:
+            restarts = math.floor(math.log(1.0 - done * (1.0 - self.t_mul)) / math.log(self.t_mul))
+            before = (1.0 - self.t_mul**restarts) / (1.0 - self.t_mul)
+            done = (done - before) / self.t_mul**restarts
+        cosine = 0.5 * _power(self.m_mul, restarts) * (1.0 + math.cos(math.pi * done))
+        return self.initial_learning_rate * ((1.0 - self.alpha) * cosine + self.alpha)
+
+
+_CLASSES: dict[str, type[Schedule]] = {
+    cls.__name__: cls
+    for cls in (
+        Constant, Step, Cosine, WarmUp, Stages, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay,
+        PolynomialDecay, CosineDecay, CosineDecayRestarts,
+    )
+}  # fmt: skip
 NAMES = ("constant", "step", "cosine", "warm_up")
 """Every schedule `get` knows by name."""
 

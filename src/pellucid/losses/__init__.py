@@ -5,16 +5,18 @@ Labels come first and predictions second, as in Keras. Called by hand, a loss ta
 always sees scores: where a model ends in softmax or sigmoid, that last step is left out and done here together with
 the logarithm, which never overflows; `joint_activation` says which ending that is.
 
-loss.py: what every loss is; formulas.py: the losses; targets.py: labels as numbers.
+loss.py: what every loss is; formulas.py: those with kernels; rows.py: those without; functions.py: all as functions;
+own.py, differences.py: formulas of one's own; targets.py: labels as numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.losses import functions
 from pellucid.losses.formulas import (
     CROSS_ENTROPIES,
     BinaryCrossentropy,
@@ -24,37 +26,62 @@ from pellucid.losses.formulas import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
+from pellucid.losses.functions import FUNCTIONS, LossFunction
 from pellucid.losses.loss import Loss
+from pellucid.losses.own import OwnLoss
+from pellucid.losses.rows import (
+    ROW_LOSSES,
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+    Tversky,
+)
 from pellucid.losses.targets import class_numbers
 
 __all__ = [
-    "CROSS_ENTROPIES", "NAMES", "BinaryCrossentropy", "CategoricalCrossentropy", "Loss", "MAPCriterion",
-    "MeanAbsoluteError", "MeanSquaredError", "SparseCategoricalCrossentropy", "class_numbers", "get",
+    "CROSS_ENTROPIES", "FUNCTIONS", "NAMES", "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence",
+    "LogCosh", "Loss", "LossFunction", "MAPCriterion", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "OwnLoss", "Poisson", "SparseCategoricalCrossentropy",
+    "SquaredHinge", "Tversky", "class_numbers", "functions", "get",
 ]  # fmt: skip
 
 _CLASSES: dict[str, type[Loss]] = {
     cls.__name__: cls
-    for cls in (*CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError)
+    for cls in (*CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, *ROW_LOSSES)
 }
-NAMES: dict[str, type[Loss]] = {
-    "categorical_crossentropy": CategoricalCrossentropy,
+NAMES: dict[str, Callable[..., Loss]] = {
+    **{name: function.make for name, function in FUNCTIONS.items()},
     "sparse_categorical_crossentropy": CategoricalCrossentropy,
     "cross_entropy": CategoricalCrossentropy,
     "crossentropy": CategoricalCrossentropy,
     "map_criterion": MAPCriterion,
-    "binary_crossentropy": BinaryCrossentropy,
-    "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
     "l2": MeanSquaredError,
-    "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
     "l1": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError,
+    "kld": KLDivergence,
+    "kullback_leibler_divergence": KLDivergence,
+    "logcosh": LogCosh,
+    "huber_loss": Huber,
 }
 """Every loss by its names."""
 
 
-def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
-    """The loss that `spec` names: a name in any case, a Loss, or a stored config.
+def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
+    """The loss that `spec` names: a name in any case, a Loss, a function of (y_true, y_pred), or a stored config.
 
     Errors: ConfigError for an unknown name or anything else.
     """
@@ -62,13 +89,17 @@ def get(spec: str | Loss | Mapping[str, Any]) -> Loss:
         return spec
     if isinstance(spec, type) and issubclass(spec, Loss):
         return spec()
+    if isinstance(spec, LossFunction):
+        return spec.make()
     if isinstance(spec, str):
         name = spec.lower().replace("-", "_").replace("binary_cross_entropy", "binary_crossentropy")
         name = name.replace("categorical_cross_entropy", "categorical_crossentropy")
-        known = {**NAMES, **{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}}
+        known: dict[str, Callable[..., Loss]] = {**{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}, **NAMES}
         if name not in known:
             raise unknown_name("loss", spec, NAMES)
         return known[name]()
     if isinstance(spec, Mapping):
         return described("loss", spec, _CLASSES)
+    if callable(spec) and not isinstance(spec, type):
+        return OwnLoss(spec)
     raise ConfigError(f"a loss is a name or a Loss, got {shown(spec)}; known names: {', '.join(NAMES)}")

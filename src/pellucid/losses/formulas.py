@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid import ops
 from pellucid._arguments import flag
 from pellucid.errors import ConfigError, DataError, shown
-from pellucid.losses.loss import Loss
+from pellucid.losses.loss import Common, Loss
 from pellucid.losses.targets import class_numbers, mask_numbers, numbers, rows_of, values
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import above_zero
@@ -21,9 +21,12 @@ from pellucid.ops.geometry import above_zero
 class _Crossentropy(Loss):
     """What the cross-entropies are given."""
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, from_logits: bool = False, label_smoothing: float = 0.0, **named: Unpack[Common]
+    ) -> None:
+        super().__init__(**named)
         self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
-        self.label_smoothing = _smoothing(label_smoothing)
+        self.label_smoothing = smoothing(label_smoothing)
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -103,20 +106,40 @@ class CategoricalCrossentropy(_Crossentropy):
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     """The same loss under Keras's second name: integer and one-hot labels are both taken by both.
 
-    Shapes: logits (N,K) -> losses (N,).
-    Errors: ConfigError for an ignore_class other than 255, that of pixels; and as CategoricalCrossentropy.
+    ignore_class: the label of pixels that are not counted, besides 255.
+
+    Shapes: logits (N,K) or (N,H,W,K) -> losses (N,).
+    Errors: ConfigError for an ignore_class that is no whole number, or of a network that gives one answer a picture; and
+    as CategoricalCrossentropy.
     """
 
     def __init__(
-        self, from_logits: bool = False, ignore_class: int | None = None, *, label_smoothing: float = 0.0
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        **named: Unpack[Common],
     ) -> None:
-        if not (ignore_class is None or (isinstance(ignore_class, int) and ignore_class == ops.IGNORED)):
+        if not (ignore_class is None or (isinstance(ignore_class, int) and not isinstance(ignore_class, bool))):
             raise ConfigError(
-                f"SparseCategoricalCrossentropy: no ignore_class here, got {shown(ignore_class)}; give pictures of "
-                f"that class sample_weight=0, or leave them out; pixels with the label {ops.IGNORED} are not counted"
+                f"SparseCategoricalCrossentropy: ignore_class must be a class number or None, got {shown(ignore_class)}"
             )
-        super().__init__(from_logits, label_smoothing)
+        super().__init__(from_logits, label_smoothing, **named)
         self.ignore_class = ignore_class
+
+    def prepare_targets(self, labels: Any, units: int | Shape, *, examples: int | None = None) -> Array:
+        """As of CategoricalCrossentropy, `ignore_class` as 255."""
+        if self.ignore_class is None:
+            return super().prepare_targets(labels, units, examples=examples)
+        if isinstance(units, int) or len(units) < 2:
+            raise ConfigError(
+                f"SparseCategoricalCrossentropy: ignore_class={self.ignore_class} is of pixels, this network gives one "
+                "answer a picture; give pictures of that class sample_weight=0, or leave them out"
+            )
+        given = numbers(labels, examples)
+        counted = np.where(given == self.ignore_class, ops.IGNORED, given)
+        return super().prepare_targets(counted, units, examples=examples)
 
 
 CROSS_ENTROPIES = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
@@ -135,8 +158,8 @@ class MAPCriterion(CategoricalCrossentropy):
     Source: LeCun, Bottou, Bengio & Haffner 1998, equation 9.
     """
 
-    def __init__(self, rubbish_penalty: float = 5.0) -> None:
-        super().__init__()
+    def __init__(self, rubbish_penalty: float = 5.0, **named: Unpack[Common]) -> None:
+        super().__init__(**named)
         self.rubbish_penalty = above_zero(rubbish_penalty, "MAPCriterion: rubbish_penalty")
 
     def scores(self, predictions: Array) -> Array:
@@ -266,7 +289,8 @@ def _warn_unless_probabilities(predictions: Array, activation: str, high: float)
         )
 
 
-def _smoothing(value: float) -> float:
+def smoothing(value: float) -> float:
+    """A label_smoothing. Errors: ConfigError for anything but a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ConfigError(f"label_smoothing must be a number from 0 to 1, got {shown(value)}")
     return float(value)

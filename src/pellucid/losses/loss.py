@@ -3,55 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
 from pellucid._fixed import Fixed, Taken, config_of
-from pellucid.errors import DataError, ShapeError
+from pellucid.errors import ConfigError, DataError, ShapeError, shown
+from pellucid.losses.differences import Call, by_differences, given_to_call, labels_for_call
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape, float32_array
 
+MEAN = "sum_over_batch_size"
+REDUCTIONS = {MEAN: MEAN, "auto": MEAN, "mean": MEAN, "sum": "sum", "none": "none", None: "none"}
+"""Keras's words for what is made of the losses of a batch, and the one of each that is kept here."""
+
+
+class Common(TypedDict, total=False):
+    """What every constructor takes besides its own numbers."""
+
+    reduction: str | None
+    name: str | None
+
 
 class Loss(Fixed):
-    """A loss of your own needs `value_and_gradient` and `prepare_targets`, and no more.
+    """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)` alone,
+    whose gradient is then found by differences.
 
-    Keras's `name`, and its `reduction`, `axis` and `dtype` at their defaults, are taken and change nothing.
+    reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), "sum", or "none";
+    training takes the mean. Keras's `axis` and `dtype` are taken at their defaults and change nothing.
     Errors: ConfigError for arguments that there are not.
     """
 
     taken: ClassVar[Mapping[str, Taken]] = {
-        "name": lambda value: value is None or isinstance(value, str),
-        "reduction": lambda value: isinstance(value, str) and value in ("sum_over_batch_size", "auto"),
         "axis": lambda value: type(value) is int and value == -1,
         "dtype": lambda value: value is None or (isinstance(value, str) and value == "float32"),
     }
 
     joint_activation: str | None = None
     """The final activation that belongs to this loss: "softmax", "sigmoid", or None."""
+    of_batch = False
+    """Whether it is one number of a whole batch, and no mean over pictures."""
+    call: Call | None = None
+    """One's own formula, (y_true, y_pred) -> one number for each picture, where `value_and_gradient` is not written."""
 
-    def __init__(self) -> None:  # object's own takes whatever it is given
-        super().__init__()
+    def __init__(self, *, reduction: str | None = MEAN, name: str | None = None) -> None:
+        if not (reduction is None or isinstance(reduction, str)) or reduction not in REDUCTIONS:
+            raise ConfigError(
+                f'{type(self).__name__}: reduction must be "sum_over_batch_size", "sum" or "none", got '
+                f"{shown(reduction)}"
+            )
+        if not (name is None or isinstance(name, str)):
+            raise ConfigError(f"{type(self).__name__}: name must be a word, got {shown(name)}")
+        self.name, self.reduction = name, REDUCTIONS[reduction]
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """The mean of sample_weight * losses, of labels and of what a network answers for them, as in Keras.
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The mean of sample_weight * losses, of labels and of what a network answers for them, as in Keras; by
+        `reduction` their sum, or all of them.
 
-        Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight (N,) or (N, 1).
+        Shapes: y_true in any form that `fit` takes; y_pred (N, ...); sample_weight (N,) or (N, 1). The losses, or the
+        parts of their sum, are (N,), and (N, H, W) of pixels (N, H, W, K).
         Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
         """
         predictions = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
         if predictions.ndim == 1:
             predictions = predictions[:, None]
-        targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))
         if not len(predictions):
             raise DataError("no pictures to judge: y_true and y_pred are empty")
+        places = predictions.shape[:-1]
+        each_place = self.reduction != MEAN and predictions.ndim > 2 and not self.of_batch
+        if each_place:
+            y_true, predictions = _places(numbers(y_true, len(predictions)), predictions)
+        targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))
         losses, _ = self.value_and_gradient(targets, self.scores(predictions))
+        if self.of_batch:
+            losses = losses[:1]
+        if each_place:
+            losses = losses.reshape(places)
         if sample_weight is not None:
-            weights = numbers(sample_weight, len(predictions), "sample_weight").astype(np.float64)
-            if weights.size != len(losses):
-                raise ShapeError(f"sample_weight must be one number a picture, ({len(losses)},), got {weights.shape}")
-            losses = losses * weights.reshape(-1)
-        return float(np.mean(losses, dtype=np.float64))
+            losses = _weighted(losses, sample_weight)
+        if self.reduction == "none":
+            return np.asarray(losses, np.float32)
+        return float((np.sum if self.reduction == "sum" else np.mean)(losses, dtype=np.float64))
 
     def scores(self, predictions: Array) -> Array:
         """What the joint activation makes these predictions of; they themselves where there is none."""
@@ -62,7 +94,9 @@ class Loss(Fixed):
 
         Shapes: logits (N,...), weights (N,) -> losses (N,), dlogits as logits.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient(targets, logits, weights)")
+        if self.call is None:
+            raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient(targets, logits, weights)")
+        return by_differences(type(self).__name__, self.call, given_to_call(targets, logits), logits, weights)
 
     def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array] | None:
         """(given, wanted, counts), of which the gradient is made where it is (given - wanted) / counts; else None.
@@ -77,12 +111,30 @@ class Loss(Fixed):
         Shapes: units is the shape that comes out of the network, without the batch.
         Errors: DataError naming the first label at fault, or if there are not `examples` of them.
         """
-        raise NotImplementedError
+        if self.call is None:
+            raise NotImplementedError(f"{type(self).__name__} has no prepare_targets(labels, units)")
+        return labels_for_call(labels, units, examples)
 
     def config(self) -> dict[str, Any]:
         """What `get` turns back into this loss, ready for JSON."""
-        return config_of(self)
+        return {key: value for key, value in config_of(self).items() if key not in Common.__annotations__}
 
     def __repr__(self) -> str:
         arguments = (f"{name}={value!r}" for name, value in self.config().items() if name != "type")
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+
+def _places(labels: Array, predictions: Array) -> tuple[Array, Array]:
+    """Each pixel as a picture of its own. Shapes: (N, H, W, K) -> (N * H * W, 1, 1, K), labels with or without K."""
+    ones = (1,) * (predictions.ndim - 2)
+    last = labels.shape[-1:] if labels.ndim == predictions.ndim else ()
+    return labels.reshape(-1, *ones, *last), predictions.reshape(-1, *ones, predictions.shape[-1])
+
+
+def _weighted(losses: Array, sample_weight: Any) -> Array:
+    weights = numbers(sample_weight, len(losses), "sample_weight").astype(np.float64)
+    if weights.shape != losses.shape and weights.size not in (1, len(losses)):
+        raise ShapeError(f"sample_weight must be one number a picture, ({len(losses)},), got {weights.shape}")
+    if weights.shape != losses.shape:
+        weights = weights.reshape(-1, *(1,) * (losses.ndim - 1))
+    return losses * weights

@@ -109,7 +109,8 @@ def values(labels: Any, units: int | Shape, examples: int | None) -> Array:
     given = numbers(labels, examples)
     shape = (units,) if isinstance(units, int) else tuple(units)
     size = math.prod(shape)
-    if given.shape[1:] == shape or (size == 1 and given.size == len(given)):
+    same = given.shape[1:] in (shape, shape[:-1] if shape[-1] == 1 else shape)  # masks with or without their last axis
+    if same or (size == 1 and given.size == len(given)):
         return np.ascontiguousarray(float32_array(given, "labels").reshape(len(given), *shape))
     if len(shape) == 1 and given.dtype.kind in "iu" and given.size == len(given):
         one_hot = np.zeros((len(given), size), np.float32)

@@ -27,6 +27,7 @@ class Clipping(TypedDict, total=False):
     clipvalue: float | None
     global_clipnorm: float | None
     lr: float | None
+    decay: float
 
 
 class Common(Clipping, total=False):
@@ -35,8 +36,36 @@ class Common(Clipping, total=False):
     weight_decay: float | None
 
 
+class LearningRate(float):
+    """A learning rate as a number; as in Keras it can also be asked for by `numpy()`, and changed by `assign(value)`."""
+
+    _of: Optimizer
+
+    @classmethod
+    def of(cls, optimizer: Optimizer, value: float) -> LearningRate:
+        """The learning rate of this optimizer."""
+        rate = cls(value)
+        rate._of = optimizer
+        return rate
+
+    def numpy(self) -> np.float32:
+        """The number as NumPy has it."""
+        return np.float32(self)
+
+    def assign(self, value: Rate) -> None:
+        """Set the optimizer's learning rate."""
+        self._of.learning_rate = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return float, (float(self),)
+
+
 class Optimizer(Fixed):
     """What all have: a learning rate or a schedule of it, weight decay, and clipping.
+
+    lr: another name of learning_rate. decay: of older programs, rate(t) = learning_rate / (1 + decay * t), t in steps.
+    Keras's `name`, and its arguments for averaged weights, scaled losses, gathered gradients and amsgrad at their
+    defaults, are taken and change nothing.
 
     One of ours names its `rule`, an operation of `pellucid.ops`, with the moments and numbers that this takes; one of
     your own may override `update` instead, and then trains without a kernel.
@@ -46,6 +75,16 @@ class Optimizer(Fixed):
     Errors: ConfigError for arguments, at construction.
     """
 
+    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "name": lambda value: value is None or isinstance(value, str),
+        "use_ema": lambda value: value is False,
+        "ema_momentum": lambda value: isinstance(value, float),
+        "ema_overwrite_frequency": lambda value: value is None,
+        "loss_scale_factor": lambda value: value is None,
+        "gradient_accumulation_steps": lambda value: value is None,
+        "amsgrad": lambda value: value is False,
+        "jit_compile": lambda value: value is False or value is True,
+    }
     assignable = frozenset({"no_decay"})
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
         "no_decay": lambda made, names: tuple(
@@ -67,8 +106,13 @@ class Optimizer(Fixed):
         global_clipnorm: float | None = None,
         *,
         lr: float | None = None,
+        decay: float = 0.0,
     ) -> None:
         self.learning_rate = learning_rate if lr is None else lr
+        falls = self._number("decay", decay)
+        if falls:
+            start = self._number("learning_rate beside decay", self._learning_rate)
+            self.learning_rate = schedules.InverseTimeDecay(start, 1, falls)
         self.weight_decay = None if weight_decay is None else self._number("weight_decay", weight_decay)
         self.clipnorm = self._limit("clipnorm", clipnorm)
         self.clipvalue = self._limit("clipvalue", clipvalue)
@@ -81,7 +125,8 @@ class Optimizer(Fixed):
     @property
     def learning_rate(self) -> float | Schedule:
         """A number, or a schedule; may be set at any time."""
-        return self._learning_rate
+        rate = self._learning_rate
+        return rate if isinstance(rate, Schedule) else LearningRate.of(self, rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
@@ -94,7 +139,7 @@ class Optimizer(Fixed):
     @property
     def lr(self) -> float | Schedule:
         """The learning rate under its short name."""
-        return self._learning_rate
+        return self.learning_rate
 
     @lr.setter
     def lr(self, value: Rate) -> None:
