@@ -268,7 +268,14 @@ NAMED_LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswit
 def test_kerass_arguments_are_taken_at_their_defaults_and_others_are_refused(cls: type[losses.Loss]) -> None:
     usual = cls(reduction="sum_over_batch_size", name="judge", axis=-1, dtype=None)
     assert usual.config() == cls().config()
-    for given in ({"reduction": "product"}, {"reduction": 1}, {"axis": 1}, {"name": 5}, {"width": 1.0}, {"dtype": "f8"}):
+    for given in (
+        {"reduction": "product"},
+        {"reduction": 1},
+        {"axis": 1},
+        {"name": 5},
+        {"width": 1.0},
+        {"dtype": "f8"},
+    ):
         with pytest.raises(ConfigError, match=f"{cls.__name__}.*{next(iter(given))}"):
             cls(**given)
     with pytest.raises(ConfigError, match=cls.__name__):

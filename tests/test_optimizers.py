@@ -201,3 +201,15 @@ def test_clipping() -> None:
 def test_wrong_arguments(call, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()
+
+
+def test_kerass_arguments_are_taken() -> None:
+    old = SGD(lr=0.1, decay=0.5, momentum=0.9, nesterov=True, name="sgd", use_ema=False, ema_momentum=0.99)
+    assert [old.learning_rate_at(step) for step in (0, 2)] == pytest.approx([0.1, 0.05])
+    assert optimizers.get(old.config()).config() == old.config()
+    with pytest.raises(ConfigError, match="use_ema=True is not known here"):
+        Adam(use_ema=True)  # type: ignore[call-arg]
+    adam = Adam(0.25)
+    assert adam.learning_rate == 0.25 and adam.learning_rate.numpy() == np.float32(0.25)
+    adam.learning_rate.assign(0.5)
+    assert adam.lr == 0.5 and json.dumps(adam.config()["learning_rate"]) == "0.5"

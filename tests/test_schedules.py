@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -93,3 +94,42 @@ def test_names_are_fitted_to_the_run() -> None:
 def test_wrong_arguments(call, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()
+
+
+KERAS_SCHEDULES = [
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9}),
+    ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9, "staircase": True}),
+    ("InverseTimeDecay", {"initial_learning_rate": 0.1, "decay_steps": 2.5, "decay_rate": 0.5, "staircase": True}),
+    ("PiecewiseConstantDecay", {"boundaries": [5, 11], "values": [1.0, 0.5, 0.1]}),
+    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 9, "power": 0.5}),
+    ("PolynomialDecay", {"initial_learning_rate": 0.1, "decay_steps": 9, "end_learning_rate": 0.01, "cycle": True}),
+    ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 12, "alpha": 0.1}),
+    ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 12, "warmup_target": 0.2, "warmup_steps": 4}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "m_mul": 0.8, "alpha": 0.05}),
+    ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 4, "t_mul": 1.0}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), KERAS_SCHEDULES, ids=[f"{c[0]}-{i}" for i, c in enumerate(KERAS_SCHEDULES)]
+)
+def test_kerass_schedules_give_kerass_rates(name: str, arguments: dict) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    theirs = getattr(pytest.importorskip("keras").optimizers.schedules, name)(**arguments)
+    ours = getattr(schedules, name)(**arguments, name="rate")
+    np.testing.assert_allclose(
+        [ours(t) for t in range(26)], [float(theirs(t)) for t in range(26)], rtol=2e-6, atol=1e-9
+    )
+    again = schedules.get(json.loads(json.dumps(ours.config())))
+    assert [again(t) for t in range(26)] == [ours(t) for t in range(26)]
+
+
+def test_what_no_schedule_can_be_is_refused() -> None:
+    for make, message in (
+        (lambda: schedules.PiecewiseConstantDecay([3, 2], [1.0, 0.5, 0.1]), "boundaries must rise"),
+        (lambda: schedules.PiecewiseConstantDecay([3], [1.0]), "one value more"),
+        (lambda: schedules.ExponentialDecay(0.1, 0, 0.9), "decay_steps must be a number above 0"),
+        (lambda: schedules.CosineDecayRestarts(0.1, 5, t_mul=0.5), "t_mul must be at least 1"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            make()

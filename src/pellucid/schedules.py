@@ -151,7 +151,7 @@ class Stages(_Formula):
 def _power(base: float, exponent: float) -> float:
     """base ** exponent, infinite where that is beyond all numbers: of a rate that no training outlives."""
     try:
-        return float(base) ** exponent
+        return float(float(base) ** exponent)
     except OverflowError:
         return math.inf
 
@@ -267,8 +267,8 @@ class CosineDecay(_Formula):
 
 @dataclass(frozen=True)
 class CosineDecayRestarts(_Formula):
-    """A cosine from initial_learning_rate to alpha times it, again and again: each time t_mul times as long, from a rate
-    m_mul times as high.
+    """A cosine from initial_learning_rate to alpha times it, again and again: each time t_mul times as long, and from a
+    rate m_mul times as high.
 
     Errors: ConfigError for a t_mul below 1.
     Source: Loshchilov & Hutter 2017 (SGDR), eq. 5.

@@ -16,7 +16,6 @@ from typing import Any
 
 from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
-from pellucid.losses import functions
 from pellucid.losses.formulas import (
     CROSS_ENTROPIES,
     BinaryCrossentropy,
@@ -53,13 +52,13 @@ __all__ = [
     "CategoricalFocalCrossentropy", "CategoricalHinge", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence",
     "LogCosh", "Loss", "LossFunction", "MAPCriterion", "MeanAbsoluteError", "MeanAbsolutePercentageError",
     "MeanSquaredError", "MeanSquaredLogarithmicError", "OwnLoss", "Poisson", "SparseCategoricalCrossentropy",
-    "SquaredHinge", "Tversky", "class_numbers", "functions", "get",
+    "SquaredHinge", "Tversky", "class_numbers", "get",
 ]  # fmt: skip
 
-_CLASSES: dict[str, type[Loss]] = {
-    cls.__name__: cls
-    for cls in (*CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, *ROW_LOSSES)
-}
+_ALL: tuple[type[Loss], ...] = (
+    *CROSS_ENTROPIES, MAPCriterion, BinaryCrossentropy, MeanSquaredError, MeanAbsoluteError, *ROW_LOSSES,
+)  # fmt: skip
+_CLASSES: dict[str, type[Loss]] = {cls.__name__: cls for cls in _ALL}
 NAMES: dict[str, Callable[..., Loss]] = {
     **{name: function.make for name, function in FUNCTIONS.items()},
     "sparse_categorical_crossentropy": CategoricalCrossentropy,
@@ -94,7 +93,10 @@ def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
     if isinstance(spec, str):
         name = spec.lower().replace("-", "_").replace("binary_cross_entropy", "binary_crossentropy")
         name = name.replace("categorical_cross_entropy", "categorical_crossentropy")
-        known: dict[str, Callable[..., Loss]] = {**{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()}, **NAMES}
+        known: dict[str, Callable[..., Loss]] = {
+            **{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()},
+            **NAMES,
+        }
         if name not in known:
             raise unknown_name("loss", spec, NAMES)
         return known[name]()

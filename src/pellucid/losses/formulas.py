@@ -21,9 +21,7 @@ from pellucid.ops.geometry import above_zero
 class _Crossentropy(Loss):
     """What the cross-entropies are given."""
 
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, **named: Unpack[Common]
-    ) -> None:
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, **named: Unpack[Common]) -> None:
         super().__init__(**named)
         self.from_logits = flag(from_logits, f"{type(self).__name__}: from_logits")
         self.label_smoothing = smoothing(label_smoothing)
@@ -109,8 +107,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     ignore_class: the label of pixels that are not counted, besides 255.
 
     Shapes: logits (N,K) or (N,H,W,K) -> losses (N,).
-    Errors: ConfigError for an ignore_class that is no whole number, or of a network that gives one answer a picture; and
-    as CategoricalCrossentropy.
+    Errors: ConfigError for an ignore_class that is no whole number, or of a network that gives one answer a picture;
+    and as CategoricalCrossentropy.
     """
 
     def __init__(

@@ -26,11 +26,11 @@ class Common(TypedDict, total=False):
 
 
 class Loss(Fixed):
-    """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)` alone,
-    whose gradient is then found by differences.
+    """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)`
+    alone, whose gradient is then found by differences.
 
-    reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), "sum", or "none";
-    training takes the mean. Keras's `axis` and `dtype` are taken at their defaults and change nothing.
+    reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), "sum", or
+    "none"; training takes the mean. Keras's `axis` and `dtype` are taken at their defaults and change nothing.
     Errors: ConfigError for arguments that there are not.
     """
 

@@ -6,7 +6,7 @@ They see what the network answers, its final softmax or sigmoid included, and ha
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -234,7 +234,7 @@ class CategoricalFocalCrossentropy(RowLoss):
 class _Overlap(Loss):
     """1 - a share of overlap, over all entries of a batch together."""
 
-    of_batch: ClassVar[bool] = True
+    of_batch = True
 
     def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
         t, y = targets.astype(np.float64), logits.astype(np.float64)

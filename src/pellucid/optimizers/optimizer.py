@@ -37,7 +37,7 @@ class Common(Clipping, total=False):
 
 
 class LearningRate(float):
-    """A learning rate as a number; as in Keras it can also be asked for by `numpy()`, and changed by `assign(value)`."""
+    """A learning rate as a number that, as in Keras, also has `numpy()`, and `assign(value)`, which changes it."""
 
     _of: Optimizer
 

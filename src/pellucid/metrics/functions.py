@@ -1,4 +1,4 @@
-"""How well predictions fit labels. Labels come first, as in Keras and scikit-learn.
+"""How well predictions of all pictures fit their labels.
 
 Labels may be class numbers (N,), (N,1), or one-hot rows; predictions may be scores (N,K), one score (N,1) or (N,) that
 counts as class 1 above 0.5, or class numbers (N,) themselves (any integer dtype).
@@ -17,7 +17,7 @@ from pellucid.ops import IGNORED, Array, real_array
 from pellucid.ops.geometry import whole
 
 __all__ = [
-    "MAX_CLASSES", "THRESHOLD", "Calibration", "Mean", "accuracy", "calibration", "classes_of", "confident_mistakes",
+    "MAX_CLASSES", "THRESHOLD", "Calibration", "accuracy", "calibration", "classes_of", "confident_mistakes",
     "confusion_matrix", "iou", "iou_of", "mean_iou", "pixel_accuracy", "pixel_counts", "precision", "recall", "top_k",
 ]  # fmt: skip
 
@@ -192,33 +192,6 @@ def confident_mistakes(labels: Any, probabilities: Any, k: int = 24) -> Array:
     confidence, right = _confidences("confident_mistakes", labels, probabilities)
     wrong = np.flatnonzero(~right)
     return np.asarray(wrong[np.argsort(-confidence[wrong], kind="stable")][:k])
-
-
-class Mean:
-    """A running mean of numbers that come in batches, each number with the same weight.
-
-    >>> mean = Mean()
-    >>> mean.add(1.0, count=3); mean.add(5.0)
-    >>> mean.value
-    2.0
-    """
-
-    def __init__(self) -> None:
-        self.total = 0.0
-        self.count = 0
-
-    def add(self, mean: float, count: int = 1) -> None:
-        """Take in a batch of `count` numbers with this mean."""
-        self.total += float(mean) * count
-        self.count += count
-
-    def __repr__(self) -> str:
-        return f"<Mean {self.value:g} of {self.count:,}>"
-
-    @property
-    def value(self) -> float:
-        """The mean so far; NaN before the first number."""
-        return self.total / self.count if self.count else float("nan")
 
 
 def classes_of(values: Any) -> Array:
