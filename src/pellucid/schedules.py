@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar
 
 from pellucid._arguments import described, flag, several, within
-from pellucid._fixed import Maker, config_of
+from pellucid._fixed import Maker, Taken, config_of
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.ops.geometry import above_zero, number, whole
 
@@ -32,7 +32,7 @@ __all__ = [
 class Schedule(metaclass=Maker):
     """A learning rate for every step: `schedule(step)`. Keras's `name` is taken and changes nothing."""
 
-    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+    taken: ClassVar[Mapping[str, Taken]] = {
         "name": lambda value: value is None or isinstance(value, str),
     }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid._fixed import Fixed, config_of
+from pellucid._fixed import Fixed, Taken, config_of
 from pellucid.errors import ConfigError, DataError, shown
 from pellucid.ops import Array, real_array
 
@@ -37,7 +37,7 @@ class Metric(Fixed):
     name: under which it is recorded; by default its class's. Keras's `dtype` at its default changes nothing.
     """
 
-    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+    taken: ClassVar[Mapping[str, Taken]] = {
         "dtype": lambda value: value is None or (isinstance(value, str) and value == "float32"),
     }
     named: ClassVar[str] = ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid import ops, schedules
 from pellucid._arguments import several, word
-from pellucid._fixed import Fixed, config_of
+from pellucid._fixed import Fixed, Taken, config_of
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
@@ -75,7 +75,7 @@ class Optimizer(Fixed):
     Errors: ConfigError for arguments, at construction.
     """
 
-    taken: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+    taken: ClassVar[Mapping[str, Taken]] = {
         "name": lambda value: value is None or isinstance(value, str),
         "use_ema": lambda value: value is False,
         "ema_momentum": lambda value: isinstance(value, float),
