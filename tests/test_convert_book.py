@@ -13,7 +13,7 @@ import pytest
 from pellucid import datasets, scratch, zoo
 from pellucid.convert import import_weights
 from pellucid.errors import CheckpointError, ConfigError
-from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
+from pellucid.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, Input, MaxPool2D, Softmax
 from pellucid.model import Sequential
 from pellucid.zoo import import_model
 
@@ -80,6 +80,42 @@ def test_deeper_networks_count_their_layers_on(tmp_path: Path) -> None:
     for layer in chain:
         y = layer.forward(y)
     np.testing.assert_allclose(ours.predict(x.transpose(0, 2, 3, 1).astype(np.float32)), y, rtol=1e-4, atol=1e-5)
+
+
+def deep() -> list[Any]:
+    """The book's DeepConvNet for pictures of 1x8x8, with its dropout; the last is its own, behind the scores."""
+    convs = [Conv2D(2, 3, padding=1, activation="relu") for _ in range(2)]
+    return [Input((8, 8, 1)), *convs, MaxPool2D(2), Flatten(), Dense(6, activation="relu"), Dropout(0.5), Dense(4)]
+
+
+@pytest.mark.parametrize("end", [(Dropout(0.2),), (Dropout(0.2), Softmax()), ()])
+def test_dropout_of_the_books_answers_as_in_the_book(end: tuple[Any, ...], tmp_path: Path) -> None:
+    """It multiplies by 1 - ratio in a test; ours lets all pass, with that factor in the weights."""
+    rng = np.random.default_rng(0)
+    shapes = {"W1": (2, 1, 3, 3), "W2": (2, 2, 3, 3), "W3": (32, 6), "W4": (6, 4)}
+    params = {key: rng.normal(size=shape) for key, shape in shapes.items()}
+    params |= {f"b{n}": rng.normal(size=size) for n, size in enumerate((2, 2, 6, 4), start=1)}
+    chain = [
+        *(scratch.Convolution(params["W1"], params["b1"], 1, 1), scratch.Relu()),
+        *(scratch.Convolution(params["W2"], params["b2"], 1, 1), scratch.Relu(), scratch.Pooling(2, 2, 2)),
+        *(scratch.Affine(params["W3"], params["b3"]), scratch.Relu(), scratch.Dropout(0.5)),
+        *(scratch.Affine(params["W4"], params["b4"]), *([scratch.Dropout(0.2)] if end else [])),
+    ]
+    y = x = rng.random((3, 1, 8, 8))
+    for layer in chain:
+        y = layer.forward(y, train_flg=False) if isinstance(layer, scratch.Dropout) else layer.forward(y)
+    model = Sequential([*deep(), *end])
+    report = import_weights(model, saved(tmp_path, params))
+    wanted = scratch.softmax(y) if len(end) == 2 else y
+    np.testing.assert_allclose(model.predict(x.transpose(0, 2, 3, 1).astype(np.float32)), wanted, rtol=1e-4, atol=1e-5)
+    assert f"kernel of dense_1 by {0.4 if end else 0.5}" in report.notes[0]
+    assert ("bias of dense_1 by 0.8" in report.notes[0]) == bool(end)
+
+
+def test_dropout_whose_factor_nothing_can_take_is_refused(tmp_path: Path) -> None:
+    model = Sequential([Input((8, 8, 1)), Flatten(), Dense(4, activation="sigmoid"), Dropout(0.5)])
+    with pytest.raises(ConfigError, match=r"layer 2 'dropout' \(Dropout 0\.5\): the book scales here in use"):
+        import_weights(model, saved(tmp_path, {"W1": np.zeros((64, 4)), "b1": np.zeros(4)}))
 
 
 def test_another_number_of_classes_leaves_the_last_layer_fresh(tmp_path: Path) -> None:

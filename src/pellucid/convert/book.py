@@ -2,12 +2,15 @@
 
 W and b of the n-th layer that has weights, counted from 1. Layouts: convolution (FN, C, FH, FW) -> (KH, KW, C, O);
 Affine (inputs, units) as ours, but behind a Flatten the inputs are counted in order (C, H, W), and are put in ours,
-(H, W, C). The pickle is read by an interpreter that knows arrays and runs nothing.
+(H, W, C). The book's dropout multiplies by 1 - ratio in use, where ours divides by it in training: for every Dropout of
+the model that factor goes into the weights of the layer behind it, or, where a softmax or nothing is behind it, of the
+one before it. The pickle is read by an interpreter that knows arrays and runs nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +50,16 @@ class BookFile(Source):
         self._head: set[str] = set()
 
     def _wanted(self, model: Model) -> list[Wanted]:
-        found = super()._wanted(model)
+        wanted, factors = super()._wanted(model), _of_dropout(model)
+        scaled = [
+            f"{name} of {layer.name} by {number:.6g}"
+            for layer, own in factors.items()
+            for name, number in own.items()
+            if number != 1
+        ]
+        if scaled:
+            self.notes.append(f"the book's dropout multiplies in use too; here its weights are: {', '.join(scaled)}")
+        found = [_times(item, factors[item.layer][item.name]) for item in wanted]
         self._head = {item.tensor for item in found if item.in_head}
         return found
 
@@ -79,3 +91,43 @@ class BookFile(Source):
 
     def close(self) -> None:
         self._values = {}
+
+
+def _times(item: Wanted, factor: float) -> Wanted:
+    if factor == 1:
+        return item
+    arrange = item.arrange
+    return replace(item, arrange=lambda array: arrange(array) * np.float32(factor))
+
+
+def _of_dropout(model: Model) -> dict[Layer, dict[str, float]]:
+    """What kernel and bias of each layer are multiplied by.
+
+    Errors: ConfigError for dropout in a network with branches, or where no layer beside it could take its factor.
+    """
+    factors = {layer: dict.fromkeys(layer.params, 1.0) for layer in model.layers if layer.params}
+    if model.graph.is_chain:
+        before: Layer | None = None  # the last with weights, if what it gives is only scaled up to here
+        pending, dropout = 1.0, ""
+        for layer in [*model.layers, None]:
+            if layer is not None and layer.drop_rate:
+                pending, dropout = pending * (1 - layer.drop_rate), layer.place()
+            elif layer is not None and layer.params:
+                factors[layer]["kernel"] *= pending
+                before, pending = layer if _keeps_factors(layer) else None, 1.0
+            elif layer is None or not _keeps_factors(layer):
+                if pending != 1 and before is None:
+                    raise ConfigError(f"{dropout}: the book scales here in use, and no layer beside it can take that")
+                if before is not None:
+                    factors[before] = {name: number * pending for name, number in factors[before].items()}
+                before, pending = None, 1.0
+    elif any(layer.drop_rate for layer in model.layers):
+        raise ConfigError(f"{model.name}: has branches and dropout; the book's networks are layers in a row")
+    return factors
+
+
+def _keeps_factors(layer: Layer) -> bool:
+    """Whether f(c * x) = c * f(x) for c above 0, of what it does behind its weights."""
+    how = layer.nonlinearity
+    linear = layer.role in ("convolution", "dense", "pooling", "flatten", "rearrangement", "input")
+    return linear if how is None else how.kind in ("relu", "leaky_relu")
