@@ -16,6 +16,7 @@ from activation_bounds import backward_bound, forward_bound
 from agreement import call, changed
 from case import EPS, Case, Conv
 from cases import CASES
+from groups import grouped
 from numpy.lib.stride_tricks import sliding_window_view
 from sizes import ACTIVATIONS, SAME3
 
@@ -84,7 +85,7 @@ def largest_excess(got: Array, exact: Array, allowed: Array) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("case", tuple(families()), ids=str)
+@grouped("case", families(), by=lambda case: case.op)
 def test_sums_of_any_data(case: Case, kind: str) -> None:
     given = filled(case.arguments(), kind)
     wide = changed(given, lambda array: array.astype(np.float64))

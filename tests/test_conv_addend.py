@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from case import Conv, normal
+from case import Conv, normal, size_name
+from groups import grouped
 from sizes import CONVS, SAME3
 from test_winograd import SHAPES
 
@@ -33,7 +34,7 @@ def arguments(c: Conv) -> tuple[Array, Array, Array, Array]:
 
 
 @pytest.mark.skipif(not native.available, reason="the kernels are not built")
-@pytest.mark.parametrize("c", [*CONVS, *SHAPES], ids=lambda c: c.name)
+@grouped("c", [*CONVS, *SHAPES], by=lambda c: size_name(c.kernel))
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_step_gives_what_three_do(c: Conv, kind: str) -> None:
     x, kernel, bias, addend = arguments(c)
@@ -63,7 +64,7 @@ def test_a_picture_computed_again_is_added_to_once() -> None:
 
 
 @pytest.mark.skipif(not native.available, reason="the kernels are not built")
-@pytest.mark.parametrize("c", [*CONVS, *SHAPES], ids=lambda c: c.name)
+@grouped("c", [*CONVS, *SHAPES], by=lambda c: size_name(c.kernel))
 def test_a_gradient_is_added_as_by_a_step_of_its_own(c: Conv) -> None:
     _, kernel, _, dy = arguments(c)
     addend, twins = normal(np.random.default_rng(7), c.x), np.empty(c.x, np.float32)

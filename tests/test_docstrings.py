@@ -6,7 +6,7 @@ import doctest
 import importlib
 import pkgutil
 
-import pytest
+from groups import grouped
 
 import pellucid
 
@@ -17,7 +17,7 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("name", MODULES)
+@grouped("name", MODULES, by=lambda name: name.split(".")[1])
 def test_the_examples_of_a_module_are_true(name: str) -> None:
     failed, _ = doctest.testmod(importlib.import_module(name))
     assert failed == 0

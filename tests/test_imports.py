@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from types import ModuleType
 
 import numpy
 import pytest
+from groups import grouped
 
 import pellucid
 from pellucid import layers
@@ -62,8 +64,7 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every name of the package that a file imports, wherever in the file."""
+def imports_of(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "pellucid")
@@ -75,10 +76,16 @@ def imported(path: Path) -> Iterator[str]:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
+    """Every name of the package that a file imports, wherever in the file."""
+    return tuple(imports_of(path))
+
+
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+@grouped("path", FILES, by=lambda path: part_of(dotted(path)))
 def test_imports_point_one_way(path: Path) -> None:
     own = part_of(dotted(path))
     assert own in RANK or own in BESIDE, f"{own} has no place in the order"
@@ -94,7 +101,7 @@ def test_imports_point_one_way(path: Path) -> None:
             assert other in RANK and RANK[other] <= RANK[own], f"{own} may not import {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+@grouped("path", FILES, by=lambda path: part_of(dotted(path)))
 def test_only_ops_and_what_makes_programs_of_kernels_know_the_backends(path: Path) -> None:
     if part_of(dotted(path)) in ("ops", "plan", "bench") or dotted(path) == "pellucid.scratch.program":
         return
@@ -135,10 +142,9 @@ def test_nothing_but_numpy_is_loaded(statement: str, bare: set[str]) -> None:
     assert loaded_by(statement) - bare == {"pellucid"}
 
 
-@pytest.mark.parametrize("name", pellucid.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(pellucid, name) is not None
-    assert name in dir(pellucid)
+def test_every_public_name_is_there() -> None:
+    assert not [name for name in pellucid.__all__ if getattr(pellucid, name) is None]
+    assert set(pellucid.__all__) <= set(dir(pellucid))
 
 
 @pytest.mark.parametrize(("file", "owner"), [("__init__.pyi", pellucid), ("layers/__init__.py", layers)])

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 from agreement import IN_PLACE, NO_OUT, call, changed, check
 from case import Case, guarded
 from cases import CASES
+from groups import grouped
 
 from pellucid import ops
+from pellucid.ops import native
+
+OP = attrgetter("op")
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@grouped("case", CASES, by=OP)
 def test_float32_agrees_with_the_float64_truth(case: Case) -> None:
     args, options = case.arguments()
     check(case, call(case.op, args, options))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.skipif(not native.available, reason="the test above does this")
+@grouped("case", CASES, by=OP)
 def test_the_reference_itself_in_float32_keeps_the_bound(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    if ops.backend().name == "reference":
-        pytest.skip("the test above did this")
     monkeypatch.setattr("pellucid.ops.dispatch.native.available", False)
     monkeypatch.setattr("pellucid.ops.dispatch._announce_missing_native", lambda: None)
     args, options = case.arguments()
@@ -30,7 +35,7 @@ def test_the_reference_itself_in_float32_keeps_the_bound(case: Case, monkeypatch
     check(case, got)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.op not in NO_OUT], ids=str)
+@grouped("case", [case for case in CASES if case.op not in NO_OUT], by=OP)
 def test_out_is_filled_and_nothing_beside_it(case: Case) -> None:
     args, options = case.arguments()
     before = changed(args, np.copy)
@@ -46,7 +51,7 @@ def test_out_is_filled_and_nothing_beside_it(case: Case) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.op in IN_PLACE], ids=str)
+@grouped("case", [case for case in CASES if case.op in IN_PLACE], by=OP)
 def test_updates_change_their_vectors_and_nothing_beside_them(case: Case) -> None:
     args, options = case.arguments()
     fences = [guarded(array.shape, array.dtype) for array in args]
