@@ -165,8 +165,10 @@ def test_what_does_not_fit_is_refused_where_it_stands() -> None:
         Model(X, a)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="outputs must be one value or a list"):
         Model(inputs, X)
-    with pytest.raises(ConfigError, match="both must be values of a network"):
-        _ = a + 1
+    with pytest.raises(ConfigError, match="what a value is calculated with must be a number"):
+        _ = a + "1"
+    with pytest.raises(ConfigError, match="no layer divides values"):
+        _ = a / b
     assert Model([inputs], [layers.Flatten()(a)]).output_shape == (96,)
     shared = layers.Conv2D(4, 1, name="shared")
     with pytest.raises(ConfigError, match="'shared' belongs to"):
@@ -226,6 +228,10 @@ MERGES = {
         lambda *x: x[0] * x[1][:, None, None] * x[2],
     ),
     "Multiply": (lambda: layers.Multiply(), [(4, 3, 2)] * 3, lambda *x: x[0] * x[1] * x[2]),
+    "Subtract": (lambda: layers.Subtract(), [(4, 3, 2)] * 2, lambda a, b: a - b),
+    "Average": (lambda: layers.Average(), [(4, 3, 2)] * 3, lambda *x: sum(x) / 3),
+    "Maximum": (lambda: layers.Maximum(), [(4, 3, 2)] * 3, lambda *x: np.max(x, axis=0)),
+    "Minimum": (lambda: layers.Minimum(), [(4, 3, 2)] * 3, lambda *x: np.min(x, axis=0)),
     "Concatenate": (lambda: layers.Concatenate(), [(4, 3, 2), (4, 3, 5)], lambda *x: np.concatenate(x, 3)),
     "Concatenate-rows": (lambda: layers.Concatenate(1), [(4, 3), (2, 3)], lambda *x: np.concatenate(x, 1)),
 }

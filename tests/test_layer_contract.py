@@ -123,6 +123,13 @@ ROWS: dict[str, Row] = {
     "GroupNorm-each": Row(lambda: layers.GroupNorm(-1, center=False, scale=False), (5, 4, 3)),
     "GroupNorm-dense": Row(lambda: layers.GroupNorm(2), (8,)),
     "ZeroPadding2D": Row(lambda: layers.ZeroPadding2D(((0, 1), (2, 3))), (4, 3, 2)),
+    "Rescaling": Row(lambda: layers.Rescaling(0.5, (1, 2, 3)), (4, 3, 3)),
+    "Normalization": Row(lambda: layers.Normalization(mean=[1, 2], variance=[0.5, 4]), (4, 3, 2)),
+    "Normalization-inverted": Row(lambda: layers.Normalization(None, 2, 3, invert=True), (4, 3, 2)),
+    "Resizing": Row(lambda: layers.Resizing(7, 5), (4, 6, 2)),
+    "Resizing-cropped": Row(lambda: layers.Resizing(3, 5, "nearest", True), (7, 6, 2)),
+    "CenterCrop": Row(lambda: layers.CenterCrop(3, 2), (6, 5, 3)),
+    "CenterCrop-of-smaller": Row(lambda: layers.CenterCrop(7, 5), (4, 3, 2)),
     "Input": Row(lambda: layers.Input((4, 3, 2)), (4, 3, 2)),
 }
 

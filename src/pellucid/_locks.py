@@ -92,6 +92,11 @@ class Turns:
             self._trainer = before
 
     @property
+    def busy(self) -> bool:
+        """Whether any thread trains."""
+        return self._trainer is not None and self._trainer.is_alive()
+
+    @property
     def elsewhere(self) -> bool:
         """Whether another thread trains."""
         trainer = self._trainer

@@ -30,7 +30,6 @@ INSTEAD: Mapping[str, str] = {
     "RandomRotation": 'fit(..., augment="rotate=15") turns pictures, in degrees',
     "RandomTranslation": 'fit(..., augment="shift=0.1") moves pictures',
     "RandomZoom": 'fit(..., augment="zoom=0.2") enlarges and shrinks pictures',
-    "Rescaling": "fit, evaluate and predict divide uint8 pictures by 255",
     "applications": "networks are in pellucid.zoo; weights come in by `pellucid import`",
     "callbacks": "fit(..., callbacks=...) takes functions of an event; EarlyStopping is in pellucid.train",
     "fit_generator": "give fit arrays, or a folder to `pellucid train --data FOLDER`",

@@ -1,8 +1,45 @@
-"""Models with Keras's habits."""
+"""Keras's models, and how they are read."""
 
 from __future__ import annotations
 
-from pellucid.model import Model, Sequential
-from pellucid.model.file import load as load_model
+import json
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["Model", "Sequential", "load_model"]
+import pellucid.model.model as ours
+from pellucid.keras.model import Model, Sequential
+from pellucid.model.file import load
+
+__all__ = ["Model", "Sequential", "as_keras", "clone_model", "load_model", "model_from_json", "save_model"]
+
+
+def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None, **more: Any) -> Model:
+    """The model in a file of Pellucid's or Keras's; compile=False and safe_mode change nothing: no code is run.
+
+    Errors: as `pellucid.load`.
+    """
+    model: Model = as_keras(load(path, custom_objects))
+    return model
+
+
+def as_keras(model: ours.Model) -> Any:
+    """The same model with Keras's habits."""
+    model.__class__ = Sequential if isinstance(model, ours.Sequential) else Model
+    if isinstance(model, Sequential):
+        model._waiting = []
+    return model
+
+
+def save_model(model: ours.Model, path: Any, **more: Any) -> None:
+    """As `model.save(path)`."""
+    model.save(path)
+
+
+def clone_model(model: Model, input_tensors: Any = None, clone_function: Any = None) -> Model:
+    """The same network with weights of its own, drawn anew."""
+    return type(model).from_config(model.get_config())
+
+
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """The network that `model.to_json()` described."""
+    return Model.from_config(json.loads(text)["config"], custom_objects)

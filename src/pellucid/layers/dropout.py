@@ -54,6 +54,11 @@ class Dropout(Random):
         super().__init__(**named)
         self.rate = number(rate, f"{type(self).__name__}: rate", 0.0, 1.0)
 
+    def always(self, training: bool) -> None:
+        super().always(training)
+        if not training:
+            self.set_rate(0.0)
+
     def set_rate(self, rate: float) -> None:
         """Another rate from the next `fit` on; what trains already goes on with the one it began with.
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 
 from pellucid import initializers
-from pellucid._arguments import flag, plain, within, word
+from pellucid._arguments import flag, within, word
 from pellucid._display import Shown
 from pellucid._fixed import Fixed
 from pellucid._locks import building
+from pellucid._modules import missing
 from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.layers.config import config_of, snake_case
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic
@@ -168,6 +168,17 @@ class Layer(Traits, Fixed, Shown):
         if "backward" in cls.__dict__ and "backward_input" not in cls.__dict__:
             cls.backward_input = Layer.backward_input  # type: ignore[method-assign]
 
+    def always(self, training: bool) -> None:
+        """Work so for ever in a network, whether that learns or is used.
+
+        Errors: ConfigError for a layer that would have to draw in use.
+        """
+        if training and not self.steady:
+            raise ConfigError(
+                f"{self.place()} is called with training=True, so in use too; a network here draws while it learns "
+                "alone: leave training out"
+            )
+
     def apply_state(self, cache: Cache) -> None:
         """Take a training pass into `state`; called once a step by the trainer."""
 
@@ -189,8 +200,9 @@ class Layer(Traits, Fixed, Shown):
 
     # What all layers share
 
-    def __call__(self, x: Any, seed: int = 0) -> Any:
-        """Run a batch of any real numbers through, as in use (training=False); builds the layer first if need be.
+    def __call__(self, x: Any, seed: int = 0, training: Any = None) -> Any:
+        """Run a batch of any real numbers through, as in use unless training=True, when what a layer draws is drawn
+        from seed; builds the layer first if need be.
 
         On an `Input`, or on what a layer gave for one, it gives such a value again: so graphs are made, see
         `pellucid.Model`. A layer that merges is called on a list.
@@ -198,11 +210,14 @@ class Layer(Traits, Fixed, Shown):
         Errors: DataError for anything but real numbers; ShapeError where the batch does not fit.
         """
         if is_symbolic(x):
-            return call(self, x)
+            return call(self, x, training)
         batches = [self._batch(each) for each in (x if self.merges else [x])]
         shapes = [batch.shape[1:] for batch in batches]
         self.ensure_built(shapes if self.merges else shapes[0], np.random.default_rng(seed))
-        y, _ = self.forward(batches if self.merges else batches[0], training=False)  # type: ignore[arg-type]
+        given: Any = batches if self.merges else batches[0]
+        y, cache = self.forward(given, training=bool(training), key=(seed, 0, 0))
+        if training:
+            self.apply_state(cache)
         return np.asarray(y, np.float32)
 
     def _batch(self, x: Any) -> Array:
@@ -319,20 +334,7 @@ class Layer(Traits, Fixed, Shown):
         Reads, for each parameter of `__init__`, the attribute of that name.
         Errors: ConfigError for a layer of your own that keeps an argument under another name, or takes *args, **kwargs.
         """
-        arguments: dict[str, Any] = {"type": type(self).__name__}
-        for argument, parameter in inspect.signature(type(self)).parameters.items():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise ConfigError(
-                    f"{self.place()}: its __init__ takes {parameter}, of which a file cannot say what was given; "
-                    "write each argument out there, name=None among them, or write your own config()"
-                )
-            if not hasattr(self, argument):
-                raise ConfigError(
-                    f"{self.place()} does not keep its argument {argument!r}; "
-                    f"store it as self.{argument}, or write your own config()"
-                )
-            arguments[argument] = within(f"{self.place()}: {argument}", _plain, getattr(self, argument))
-        return arguments
+        return config_of(self)
 
     def place(self) -> str:
         """How errors call this layer: layer 3 'conv2' (Conv2D 5x5, valid); it is model.layers[3]."""
@@ -348,6 +350,22 @@ class Layer(Traits, Fixed, Shown):
         if len(input_shape) != axes.count(",") + 1:
             got = ", ".join(map(str, input_shape))
             raise ShapeError(f"{self.place()} needs input (N, {axes}), got (N, {got}){self.source()}; {fix}")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """An array under its own name, `layer.kernel`, or Keras's, `layer.moving_mean`; where it stands in a model
+            of Keras's, what it reads and gives there: `input`, `output`."""
+            owner = self.__dict__.get("owner")
+            value_of = getattr(None if owner is None else owner(), "value_of", None)
+            if name in ("input", "output") and value_of is not None:
+                value = value_of(self)
+                return value if name == "output" else value.inputs[0] if len(value.inputs) == 1 else list(value.inputs)
+            for arrays in (self.__dict__.get("_params", {}), self.__dict__.get("_state", {})):
+                for own in (name, name.removeprefix("moving_")):
+                    if own in arrays:
+                        return arrays[own]
+            raise missing(f"{type(self).__name__!r} object", name, self)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy, or a pickle, has of it: arrays of its own, whoever owns these, and no model."""
@@ -366,27 +384,7 @@ class Layer(Traits, Fixed, Shown):
         return f"<{type(self).__name__} {self.name!r} {self.detail()}".rstrip() + ">"
 
 
-def snake_case(name: str) -> str:
-    """A class's name as a layer's: Conv2D -> conv2d, MaxPool2D -> max_pool2d, ReLU -> relu.
-
-    >>> [snake_case(name) for name in ("Conv2D", "LeakyReLU", "Conv2DTranspose")]
-    ['conv2d', 'leaky_relu', 'conv2d_transpose']
-    """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\dD)(?=[A-Z])", "_", name.replace("ReLU", "Relu")).lower()
-
-
 def _read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _plain(value: Any) -> Any:
-    """A constructor's argument as JSON has it."""
-    if isinstance(value, initializers.Initializer):
-        return initializers.config(value)
-    if isinstance(value, Penalty | Constraint):
-        return value.config()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return plain(value)

@@ -58,6 +58,73 @@ class Add(Merge):
         return [dy] * cache if need_dx else None, {}
 
 
+class Subtract(Merge):
+    """The difference of two values of one shape. Shapes: [x1 (N, ...), x2 (N, ...)] -> (N, ...)."""
+
+    caption = ("-",)
+
+    def _several(self, shapes: Any) -> list[Shape]:
+        if len(shapes) != 2:
+            raise ShapeError(f"{self.place()} subtracts the second of two values from the first, got {len(shapes)}")
+        return super()._several(shapes)
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        return x[0] - x[1], None
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        return [dy, -dy] if need_dx else None, {}
+
+
+class Average(Merge):
+    """The mean of values of one shape. Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...)."""
+
+    caption = ("mean",)
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        return np.asarray(sum(x[1:], x[0]) / x[0].dtype.type(len(x))), len(x)
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        return [dy / dy.dtype.type(cache)] * cache if need_dx else None, {}
+
+
+class Extreme(Merge):
+    """At each place one of the values; the gradient goes to the first that it is."""
+
+    def pick(self, stacked: Array) -> Array:
+        """Which of the values it is, at each place. Shapes: (values, N, ...) -> (N, ...)."""
+        raise NotImplementedError
+
+    def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape([each.shape[1:] for each in x])
+        stacked = np.stack(x)
+        picked = self.pick(stacked)
+        return np.take_along_axis(stacked, picked[None], axis=0)[0], (picked, len(x))
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Any, dict[str, Array]]:
+        picked, count = cache
+        return [np.where(picked == i, dy, dy.dtype.type(0)) for i in range(count)] if need_dx else None, {}
+
+
+class Maximum(Extreme):
+    """The largest of values of one shape, place by place. Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...)."""
+
+    caption = ("max",)
+
+    def pick(self, stacked: Array) -> Array:
+        return np.asarray(stacked.argmax(axis=0))
+
+
+class Minimum(Extreme):
+    """The smallest of values of one shape, place by place. Shapes: [x1 (N, ...), x2 (N, ...), ...] -> (N, ...)."""
+
+    caption = ("min",)
+
+    def pick(self, stacked: Array) -> Array:
+        return np.asarray(stacked.argmin(axis=0))
+
+
 class Multiply(Merge):
     """The product of values of one shape, number by number; a row (N, C) multiplies each channel of maps by its number.
 

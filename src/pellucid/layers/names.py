@@ -22,8 +22,12 @@ from pellucid.layers.dropout import Dropout as Dropout
 from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from pellucid.layers.merge import Add as Add
+from pellucid.layers.merge import Average as Average
 from pellucid.layers.merge import Concatenate as Concatenate
+from pellucid.layers.merge import Maximum as Maximum
+from pellucid.layers.merge import Minimum as Minimum
 from pellucid.layers.merge import Multiply as Multiply
+from pellucid.layers.merge import Subtract as Subtract
 from pellucid.layers.normalization import BatchNorm as BatchNorm
 from pellucid.layers.normalization import GroupNorm as GroupNorm
 from pellucid.layers.normalization import LayerNorm as LayerNorm
@@ -37,6 +41,10 @@ from pellucid.layers.pool import GlobalMaxPool2D as GlobalMaxPool2D
 from pellucid.layers.pool import MaxPool1D as MaxPool1D
 from pellucid.layers.pool import MaxPool2D as MaxPool2D
 from pellucid.layers.radial import RBF as RBF
+from pellucid.layers.rescaling import CenterCrop as CenterCrop
+from pellucid.layers.rescaling import Normalization as Normalization
+from pellucid.layers.rescaling import Rescaling as Rescaling
+from pellucid.layers.rescaling import Resizing as Resizing
 from pellucid.layers.shape import Flatten as Flatten
 from pellucid.layers.shape import Input as Input
 from pellucid.layers.shape import Permute as Permute

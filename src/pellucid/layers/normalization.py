@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -103,6 +104,9 @@ class BatchNorm(Normalization):
     def steady(self) -> bool:
         return super().steady and not self.trainable
 
+    checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
+        "trainable": lambda layer, value: layer.thawed(flag(value, f"{layer.name}: trainable"))
+    }
     taken: ClassVar[Mapping[str, Taken]] = {
         **Normalization.taken,
         "fused": lambda value: True,
@@ -129,6 +133,21 @@ class BatchNorm(Normalization):
         mean, variance = moving_mean_initializer, moving_variance_initializer
         self.moving_mean_initializer = within("BatchNorm: moving_mean_initializer", initializers.get, mean)
         self.moving_variance_initializer = within("BatchNorm: moving_variance_initializer", initializers.get, variance)
+
+    def always(self, training: bool) -> None:
+        super().always(training)
+        if not training:
+            self.trainable, self._running_alone = False, True
+
+    def thawed(self, trained: bool) -> bool:
+        """What `trainable` becomes: a layer that takes its running numbers for ever stays frozen, and says so."""
+        if trained and self.__dict__.get("_running_alone"):
+            warnings.warn(
+                f"{self.place()} was called with training=False, so it stays frozen, its gamma and beta too",
+                stacklevel=4,
+            )
+            return False
+        return trained
 
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
         self.output_shape(input_shape)

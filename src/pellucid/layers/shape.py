@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Unpack
 
 import numpy as np
 
 from pellucid import ops
+from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.symbolic import Symbolic
@@ -26,16 +27,24 @@ class Input(Layer, Symbolic):
 
     role = "input"
 
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Layer.taken,
+        "batch_shape": lambda value: {"shape": tuple(value)[1:]},
+        "batch_input_shape": lambda value: {"shape": tuple(value)[1:]},
+        "input_shape": lambda value: {"shape": value},
+        **{name: lambda value: not value or "give arrays" for name in ("ragged", "sparse", "tensor")},
+    }
+
     def __init__(self, shape: Sequence[int], *, name: str | None = None, trainable: bool = True) -> None:
-        self.shape = standardize_shape(shape, "Input: shape")
-        super().__init__(name=name, input_shape=self.shape, trainable=trainable)
+        self.sizes = standardize_shape(shape, "Input: shape")
+        super().__init__(name=name, input_shape=self.sizes, trainable=trainable)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if tuple(input_shape) != self.shape:
+        if tuple(input_shape) != self.sizes:
             raise ShapeError(
                 f"{self.place()} expects (N, {self.detail()}), got (N, {', '.join(map(str, input_shape))})"
             )
-        return self.shape
+        return self.sizes
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
@@ -45,7 +54,7 @@ class Input(Layer, Symbolic):
         return dy if need_dx else None, {}
 
     def detail(self) -> str:
-        return ", ".join(map(str, self.shape))
+        return ", ".join(map(str, self.sizes))
 
 
 class Renamed(Layer):

@@ -50,6 +50,9 @@ class Stack(Fixed):
         "seed": lambda stack, value: whole(value, f"{type(stack).__name__}: seed", 2**32 - 1, least=0),
     }
 
+    shares: ClassVar[bool] = False
+    """Whether its layers may belong to another model, too; they do to the one that was trained or asked last."""
+
     def __init__(self, name: str, seed: int) -> None:
         self.name, self.seed = name, seed
         self._layers = Row()
@@ -58,6 +61,7 @@ class Stack(Fixed):
         """The numbers of the nodes that answer; without any the last."""
         self._input_shape: Shape | None = None
         self._graph: Graph | None = None
+        self._symbols: Any = None
         self._all_built = False
         self.turns = Turns()
         self._changes = 0
@@ -78,6 +82,14 @@ class Stack(Fixed):
         for layer in self._layers:
             layer.trainable = trained
 
+    @property
+    def waits_for_pictures(self) -> bool:
+        """Whether nothing but the shape of a picture is missing to build it."""
+        return bool(self._layers)
+
+    def take_shape_of(self, x: Any) -> None:
+        """Be of pictures as these from now on; only a model that was said to be of any size can."""
+
     def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
         """Put a layer at the end that reads these nodes' values, see `layers.graph`.
 
@@ -90,19 +102,28 @@ class Stack(Fixed):
                 raise ConfigError(
                     f"{self.name}: Input must come first, and once; it came after {len(self.layers)} layers"
                 )
-            self._input_shape = layer.shape
+            self._input_shape = layer.sizes
             return
         if not isinstance(layer, Layer):
             raise ConfigError(f"{self.name}: only layers can be added, got {shown(layer)}")
         owner = layer.owner() if layer.owner is not None else None
-        if owner is not None:
-            whose = "this model already" if owner is self else f"the model {owner.name!r}"
+        if owner is not None and owner is not self and not self.shares:
+            whose = f"the model {owner.name!r}"
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
+        if any(layer is other for other in self.layers):
+            if not self.shares or layer.params or layer.state:
+                raise ConfigError(f"layer {layer.name!r} belongs to this model already; make a new layer")
+            layer = copy.deepcopy(layer)  # one without weights is as good as another
+            layer.auto_named, owner = True, None
         first = not self.layers
         stated = layer.input_shape if first else None
         if stated is not None and self._input_shape not in (None, stated):
             raise ShapeError(f"{self.name} has input shape {self._input_shape}, its first layer says {stated}; say one")
-        layer.take_name({other.name for other in self.layers}, self.name)
+        names = {other.name for other in self.layers}
+        if owner is None:
+            layer.take_name(names, self.name)
+        elif layer.name in names:
+            layer.take_name(names | {other.name for other in owner.layers}, self.name)
         layer.position = len(self.layers)
         layer.fed_by = tuple(self.layers[i].name for i in inputs if i != INPUT)
         source = self._input_shape or stated if first else self._input_shape
@@ -115,7 +136,8 @@ class Stack(Fixed):
             layer.position, layer.fed_by = None, ()
             raise
         self._input_shape = source
-        layer.owner = weakref.ref(self)
+        if owner is None:
+            layer.owner = weakref.ref(self)
         self._layers, self._nodes = Row([*self._layers, layer]), (*self._nodes, Node(layer, inputs))
         self._changed()
 
@@ -125,9 +147,12 @@ class Stack(Fixed):
         if not self.layers:
             raise ConfigError(f"{self.name} has no layers to pop")
         layer, self._layers, self._nodes = self._layers[-1], Row(self._layers[:-1]), self._nodes[:-1]
-        if layer.params:
-            layer.bind({name: np.array(array) for name, array in layer.params.items()})
-        layer.owner, layer.position, layer.fed_by, self._outputs = None, None, (), ()
+        owner = layer.owner() if layer.owner is not None else None
+        if owner is None or owner is self:
+            if layer.params:
+                layer.bind({name: np.array(array) for name, array in layer.params.items()})
+            layer.owner, layer.position, layer.fed_by = None, None, ()
+        self._outputs = ()
         if not self.layers and layer.input_shape is not None:
             self._input_shape = None
         self._changes += layer.version  # which counts no longer: the sum must not fall
@@ -259,8 +284,8 @@ class Stack(Fixed):
         """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""
         self.turns.expect_own(self.name, "given to another network")
         given = list(x) if isinstance(x, list | tuple) else [x]
-        if len(given) != 1 or given[0].shape != self.graph.input_shape:
-            shapes = " and ".join(f"(N, {', '.join(map(str, value.shape))})" for value in given)
+        if len(given) != 1 or given[0].sizes != self.graph.input_shape:
+            shapes = " and ".join(f"(N, {', '.join(map(str, value.sizes))})" for value in given)
             raise ShapeError(f"{self.name} takes one value {('N', *self.graph.input_shape)}, got {shapes}")
         values, graph = {INPUT: given[0]}, self.graph
         while self._layers:

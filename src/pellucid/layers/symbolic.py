@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError, shown
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import LARGEST, Shape, number
 
 if TYPE_CHECKING:
     from pellucid.layers.layer import Layer
@@ -16,33 +16,65 @@ _ORDER = itertools.count()
 
 
 class Symbolic:
-    """What stands for a value: an `Input`, or what a layer gives that was called on one. x + y and x * y merge.
+    """What stands for a value: an `Input`, or what a layer gives that was called on one. x + y, x - y and x * y merge,
+    and so do a value and a number.
 
-    Shapes: shape without the batch axis.
+    Shapes: sizes without the batch axis.
     """
 
-    shape: Shape
+    sizes: Shape
+
+    @property
+    def shape(self) -> Shape:
+        """Without the batch axis."""
+        return self.sizes
+
+    def given_by(self, layer: Layer, inputs: tuple[Symbolic, ...]) -> Value:
+        """What a layer gives that reads it first."""
+        return Value(layer.output_of([value.sizes for value in inputs]), layer, inputs)
 
     def __add__(self, other: object) -> Value:
-        from pellucid.layers.merge import Add
+        return self._merged("Add", other) if isinstance(other, Symbolic) else self._scaled(1, other)
 
-        return call(Add(), _two(self, other, "+"))
+    def __sub__(self, other: object) -> Value:
+        return self._merged("Subtract", other) if isinstance(other, Symbolic) else self._scaled(1, other, -1)
 
     def __mul__(self, other: object) -> Value:
-        from pellucid.layers.merge import Multiply
+        return self._merged("Multiply", other) if isinstance(other, Symbolic) else self._scaled(other)
 
-        return call(Multiply(), _two(self, other, "*"))
+    def __truediv__(self, other: object) -> Value:
+        if isinstance(other, Symbolic):
+            raise ConfigError("a value / a value: no layer divides values; multiply by Activation(...) of one")
+        return self._scaled(1 / _number(other))
+
+    def __rsub__(self, other: object) -> Value:
+        return self._scaled(-1, other)
+
+    def __neg__(self) -> Value:
+        return self._scaled(-1)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def _merged(self, kind: str, other: Symbolic) -> Value:
+        from pellucid.layers import merge
+
+        return call(getattr(merge, kind)(), [self, other])
+
+    def _scaled(self, scale: object, offset: object = 0, sign: int = 1) -> Value:
+        from pellucid.layers.rescaling import Rescaling
+
+        return call(Rescaling(_number(scale), sign * _number(offset)), self)
 
 
 class Value(Symbolic):
     """What `layer` gives for the values it reads."""
 
-    def __init__(self, shape: Shape, layer: Layer, inputs: tuple[Symbolic, ...]) -> None:
-        self.shape, self.layer, self.inputs = shape, layer, inputs
+    def __init__(self, sizes: Shape, layer: Layer, inputs: tuple[Symbolic, ...]) -> None:
+        self.sizes, self.layer, self.inputs = sizes, layer, inputs
         self.order = next(_ORDER)  # of calls, in which each comes after what it reads
 
     def __repr__(self) -> str:
-        return f"<value (N, {', '.join(map(str, self.shape))}) of {self.layer.name!r}>"
+        return f"<value (N, {', '.join(map(str, self.sizes))}) of {self.layer.name!r}>"
 
 
 def is_symbolic(x: Any) -> bool:
@@ -50,17 +82,21 @@ def is_symbolic(x: Any) -> bool:
     return isinstance(x, Symbolic) or (isinstance(x, list | tuple) and any(isinstance(v, Symbolic) for v in x))
 
 
-def call(layer: Layer, x: Any) -> Value:
+def call(layer: Layer, x: Any, training: Any = None) -> Value:
     """What a layer gives for a value, or for a list of them where it merges.
 
-    Errors: ConfigError for another number of values; ShapeError where they do not fit.
+    training: True or False for a layer that is to work so for ever; else, as usual, it learns while the model does.
+    Errors: ConfigError for another number of values, and where it cannot work so; ShapeError where they do not fit.
     """
     given = list(x) if isinstance(x, list | tuple) else [x]
     if not all(isinstance(value, Symbolic) for value in given):
         raise ConfigError(f"{layer.place()} was called on values and arrays together; make both one or the other")
     if not layer.merges and len(given) != 1:
         raise ConfigError(f"{layer.place()} reads one value, got {len(given)}; merge them by Add or Concatenate first")
-    return Value(layer.output_of([value.shape for value in given]), layer, tuple(given))
+    if isinstance(training, bool):
+        layer.always(training)
+    first: Symbolic = given[0]
+    return first.given_by(layer, tuple(given))
 
 
 def calls_behind(outputs: Sequence[Any], source: Symbolic, model: str) -> list[Value]:
@@ -86,7 +122,6 @@ def calls_behind(outputs: Sequence[Any], source: Symbolic, model: str) -> list[V
     return [found[order] for order in sorted(found)]
 
 
-def _two(value: Symbolic, other: object, sign: str) -> list[Symbolic]:
-    if not isinstance(other, Symbolic):
-        raise ConfigError(f"value {sign} {shown(other)}: both must be values of a network; a number needs a layer")
-    return [value, other]
+def _number(given: object) -> float:
+    """Errors: ConfigError for what is neither a value of a network nor a number."""
+    return number(given, "what a value is calculated with", -LARGEST)

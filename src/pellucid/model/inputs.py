@@ -113,7 +113,9 @@ def build_for(model: Network, x: Any) -> Any:
 
     Shapes: (M, H, W) builds for (H, W, 1), unless the first layer takes two axes.
     """
-    if model.built or not model.layers:
+    if model.built:
+        model.take_shape_of(x)
+    if model.built or not model.waits_for_pictures:
         return standardize_images(x, model.input_shape, model.name)
     images = standardize_images(x, None, model.name)
     shape = tuple(images.shape[1:])

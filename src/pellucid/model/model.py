@@ -88,7 +88,7 @@ class Model(Network, Shown):
         numbers: dict[Symbolic, int] = {inputs: INPUT}
         for number, value in enumerate(calls_behind(answers, inputs, self.name)):
             reads = value.inputs
-            self.attach(value.layer, tuple(numbers[read] for read in reads), [read.shape for read in reads])
+            self.attach(value.layer, tuple(numbers[read] for read in reads), [read.sizes for read in reads])
             numbers[value] = number
         self._outputs = tuple(numbers[value] for value in answers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,13 +17,13 @@ from pellucid._progress import work_bar
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.layers import Layer
-from pellucid.layers.graph import Graph
+from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
 from pellucid.model.inputs import build_for, check_range, names_for, scaling_for, standardize_images
 from pellucid.model.summary import Summary, summarize
-from pellucid.ops.geometry import Array, whole
+from pellucid.ops.geometry import Array, Shape, whole
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Predictor
 from pellucid.train import ACCURACY_NAMES, OptimizerState
@@ -68,6 +69,8 @@ class Network(Stack):
     def parameters(self) -> FlatParameters:
         """All parameters in one vector; laid out anew after layers were added, removed, frozen or thawed."""
         self.build()
+        if self.shares:
+            self._claim()
         current = self._current()
         if current is not None:
             return current
@@ -85,10 +88,41 @@ class Network(Stack):
             self._predictor.forget()
             return new
 
+    def other_owners(self) -> list[Network]:
+        """The models that its layers belong to at the moment, besides itself."""
+        owners = [None if layer.owner is None else layer.owner() for layer in self.layers]
+        return [owner for owner in dict.fromkeys(owners) if owner is not None and owner is not self]
+
+    def _claim(self) -> None:
+        """Make the layers its own, with the values they have; a model that loses some lays out anew when asked.
+
+        Errors: ConfigError while such a model is being trained.
+        """
+        others = self.other_owners()
+        for other in others:
+            if other.turns.busy:
+                raise ConfigError(
+                    f"{self.name} shares layers with {other.name}, which is being trained; train one at a time"
+                )
+        if others or any(layer.owner is None for layer in self.layers):
+            for number, (layer, node) in enumerate(zip(self.layers, self._nodes, strict=True)):
+                layer.owner, layer.position = weakref.ref(self), number
+                layer.fed_by = tuple(self.layers[i].name for i in node.inputs if i != INPUT)
+            for network in (self, *others):
+                network._laid_out = False
+                network._predictor.forget()
+
     def _current(self) -> FlatParameters | None:
         """The parameters as they are laid out, unless that is to be done anew; never while another thread trains."""
         old = self._parameters
         return old if old is not None and self._laid_out and (old.is_current() or self.turns.elsewhere) else None
+
+    def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
+        """As `Stack.attach`; where pictures are scaled by a layer, they come to it as they are."""
+        scales = isinstance(layer, Layer) and layer.role == "rescaling" and not any(one.params for one in self.layers)
+        super().attach(layer, inputs, shapes)
+        if scales:
+            self.preprocessing = replace(self.preprocessing, scale=1.0)
 
     def detach(self) -> Layer:
         """Take the last layer off and return it, with its weights; the classes were those of the head that is gone."""

@@ -1,0 +1,324 @@
+"""Model and Sequential as Keras has them: pictures are never scaled, layers and models stand in several models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+import pellucid.model.model as ours
+from pellucid import layers
+from pellucid._arguments import several
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.keras.seeds import next_seed
+from pellucid.keras.tensor import KerasInput, tensor, traced
+from pellucid.layers import Layer
+from pellucid.layers.graph import INPUT
+from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind, is_symbolic
+from pellucid.model.network import Network
+from pellucid.ops import Array, Shape
+
+
+class Model(ours.Model):
+    """A network as Keras makes one: `Model(inputs, outputs)`, or a class of one's own whose `call(x)` calls layers.
+
+    Pictures come to the first layer as they are, bytes too. A layer, or a whole model, may stand in several models,
+    which have its weights in common; a layer with weights stands in each of them once.
+    Errors: ConfigError and ShapeError as of `pellucid.Model`.
+    """
+
+    shares = True
+    call: Any = None
+    """What a class of one's own writes: of symbolic values, what its layers give for them."""
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
+    ) -> None:
+        given = type(self).__name__.lower() if name is None else name
+        if outputs is None:
+            if inputs is not None or not callable(self.call):
+                raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
+            Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
+        else:
+            source = inputs[0] if isinstance(inputs, list | tuple) and len(inputs) == 1 else inputs
+            ours.Model.__init__(self, source, outputs, given, seed=next_seed())
+            self._symbols = source, calls_behind(_as_list(outputs), source, given)
+        self.preprocessing = Preprocessing(scale=1.0)
+        if not trainable:
+            self.trainable = False
+
+    # A network whose layers are known when its input's shape is
+
+    def _build(self, input_shape: Sequence[int | None] | None) -> None:
+        if not self.layers and input_shape is not None and callable(self.call):
+            given = list(input_shape)
+            source = KerasInput(given[1:] if given and given[0] is None else given)
+            outputs = traced(self.call, source)
+            self._stand(source, _as_list(outputs))
+        else:
+            super()._build(input_shape)
+
+    def _stand(self, source: KerasInput, answers: Sequence[Any]) -> None:
+        """Make the layers behind these answers this model's own."""
+        self.attach(source, ())
+        numbers: dict[Symbolic, int] = {source: INPUT}
+        values = calls_behind(answers, source, self.name)
+        for number, value in enumerate(values):
+            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
+            numbers[value] = number
+        self._outputs = tuple(numbers[value] for value in answers)
+        self._symbols = source, values
+        self._changed()
+
+    @property
+    def waits_for_pictures(self) -> bool:
+        return bool(self.layers) or callable(self.call)
+
+    def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
+        super().attach(layer, inputs, shapes)
+        if isinstance(layer, KerasInput):
+            self._free, self._symbols = layer.free, (layer, [])
+
+    def take_shape_of(self, x: Any) -> None:
+        free, now = self.__dict__.get("_free", ()), self._input_shape
+        if not any(free) or now is None:
+            return
+        shape = tuple(np.shape(x)[1:]) if isinstance(x, list) else tuple(x.shape[1:])
+        if len(now) != len(shape) or now == shape:
+            return
+        if all(a == b or either for a, b, either in zip(now, shape, free, strict=True)):
+            self._input_shape, self._graph = tuple(int(size) for size in shape), None
+            self._predictor.forget()
+            self.touch()
+
+    # Values of its own, for other models
+
+    def _own_values(self) -> tuple[Symbolic, list[Value]]:
+        """Its input and what each layer gives."""
+        kept: tuple[Symbolic, list[Value]] | None = self._symbols
+        if kept is not None and len(kept[1]) == len(self._nodes):
+            return kept
+        source = KerasInput(self.input_shape) if kept is None else kept[0]
+        values: list[Value] = []
+        for node in self._nodes:
+            values.append(call(node.layer, [source if i == INPUT else values[i] for i in node.inputs]))
+        self._symbols = source, values
+        return source, values
+
+    def value_of(self, layer: Layer) -> Value:
+        """What a layer gives in this model."""
+        self.build()
+        return self._own_values()[1][next(i for i, own in enumerate(self.layers) if own is layer)]
+
+    @property
+    def input(self) -> Any:
+        """What goes in, for another model that begins there."""
+        self.build()
+        return self._own_values()[0]
+
+    @property
+    def output(self) -> Any:
+        """What comes out, for another model that goes on from there; a list where there are several."""
+        return self.outputs if len(self.graph.outputs) > 1 else self.outputs[0]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What goes in, as a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What comes out, as a list."""
+        self.build()
+        return [self._own_values()[1][number] for number in self.graph.outputs]
+
+    def __call__(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+        """What comes out for an array, or for a value of another network, which gets these layers in it.
+
+        Shapes: arrays (N, H, W, C), of any real dtype.
+        """
+        if is_symbolic(x):
+            return self._within(x, training)
+        batch = np.asarray(x, np.float32)
+        if not self.built:
+            self.build(batch.shape[1:])
+        self.take_shape_of(batch)
+        if tuple(batch.shape[1:]) != tuple(self.input_shape):
+            raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
+        return self.graph.run(batch, lambda number, layer, read: tensor(layer(read, number, training=training)))
+
+    def _within(self, x: Any, training: Any) -> Any:
+        given = _as_list(x)
+        if not self.layers and callable(self.call):
+            return traced(self.call, x)
+        if not self.built:
+            self.build(given[0].sizes)
+        self.take_shape_of(np.empty((0, *given[0].sizes)))
+        values, graph = {INPUT: given[0]}, self.graph
+        if len(given) != 1 or tuple(given[0].sizes) != tuple(graph.input_shape):
+            got = " and ".join(str(each.shape) for each in given)
+            raise ShapeError(f"{self.name} takes one value (None, {str(graph.input_shape)[1:]}, got {got}")
+        for number, node in enumerate(graph.nodes):
+            values[number] = call(node.layer, [values[i] for i in node.inputs], training)
+        return graph.answers(values)
+
+    # Weights
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """Those that training changes, live and read-only."""
+        return [tensor(one) for layer in self.layers if layer.trainable for one in _arrays(layer.params.values())]
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The others: of frozen layers, and running means."""
+        frozen = (array for layer in self.layers if not layer.trainable for array in layer.params.values())
+        return [tensor(one) for one in _arrays([*frozen, *(a for each in self.layers for a in each.state.values())])]
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def variables(self) -> list[Any]:
+        """All weights."""
+        return [tensor(one) for one in self.weights]
+
+    # One step, and single batches
+
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One step on these pictures; the loss and the metrics before it."""
+        history = self.fit(
+            x, y, batch_size=len(x), verbose=0, shuffle=False, class_weight=class_weight, sample_weight=sample_weight,
+            doctor=False, cache_features=False,
+        )  # fmt: skip
+        found = {name: values[-1] for name, values in history.history.items() if name != "learning_rate"}
+        return _judged(found, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss and the metrics for these pictures."""
+        judged = self.evaluate(x, y, batch_size=len(x), verbose=0, sample_weight=sample_weight)
+        return _judged({name: judged[name] for name in judged.keys()}, return_dict)  # noqa: SIM118 (a sequence, too)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """What comes out for these pictures."""
+        return self.predict(x, batch_size=len(x), verbose=0)
+
+    # As text, and made again
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes the same network of, with other weights."""
+        facts = self.facts()
+        return {name: facts[name] for name in ("name", "input_shape", "layers", "reads", "outputs") if name in facts}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """The network that `get_config` described."""
+        made = [layers.from_config(dict(each), custom_objects) for each in config["layers"]]
+        reads = config.get("reads") or [[number - 1] for number in range(len(made))]
+        values: dict[int, Any] = {INPUT: KerasInput(config["input_shape"])}
+        for number, (layer, read) in enumerate(zip(made, reads, strict=True)):
+            values[number] = call(layer, [values[i] for i in read])
+        answers = [values[i] for i in config.get("outputs") or [len(made) - 1]]
+        model = object.__new__(cls)
+        Model.__init__(model, values[INPUT], answers, config["name"])
+        model.__dict__["_made"] = True
+        return model
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The network without its weights as text, for `models.model_from_json`."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
+
+    def summary(  # type: ignore[override]
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], object] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the table of layers; what else is given changes nothing."""
+        super().summary(*(() if print_fn is None else (print_fn,)))
+
+
+class Sequential(Model, ours.Sequential):
+    """Layers in a row, as Keras has it: models may stand among them."""
+
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        Network.__init__(
+            self, type(self).__name__.lower() if name is None else name, seed=next_seed(), exact_convolution=False
+        )
+        self.preprocessing = Preprocessing(scale=1.0)
+        self._waiting: list[Any] = []
+        for layer in () if layers is None else several(layers, f"{type(self).__name__}: layers"):
+            self.add(layer)
+        if not trainable:
+            self.trainable = False
+
+    @property
+    def waits_for_pictures(self) -> bool:
+        return bool(self.layers or self._waiting)
+
+    @property
+    def reads(self) -> Any:
+        """As of every model, where models in it are no rows of layers."""
+        return None if self.graph.is_chain else Model.reads.fget(self)  # type: ignore[attr-defined]
+
+    def add(self, layer: Any) -> None:
+        """Put a layer, or all layers of a model, at the end; at once where the input's shape is known."""
+        if isinstance(layer, Layer) and type(layer).__call__ is Layer.__call__ and not self._waiting:
+            self.attach(layer, (len(self.layers) - 1,))
+            return
+        if not isinstance(layer, Layer | ours.Model):
+            raise ConfigError(f"{self.name}: only layers and models can be added, got {shown(layer)}")
+        if self._input_shape is None and isinstance(layer, ours.Model) and layer._input_shape is not None:
+            self.attach(layer.input if isinstance(layer, Model) else KerasInput(layer.input_shape), ())
+        if self._input_shape is None and getattr(layer, "input_shape", None) is not None and not self._waiting:
+            self.attach(KerasInput(layer.input_shape), ())
+        if self._input_shape is None:
+            self._waiting.append(layer)
+        else:
+            self._inline(layer)
+
+    def _inline(self, layer: Any) -> None:
+        """Put at the end what a model, or a layer made of layers, gives for the value that stands there."""
+        shape = self.graph.output_shape if self.layers else self._input_shape
+        source = KerasInput(shape or ())
+        answer = layer(source)
+        numbers: dict[Symbolic, int] = {source: len(self.layers) - 1}
+        for value in [] if answer is source else calls_behind([answer], source, self.name):
+            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
+            numbers[value] = len(self.layers) - 1
+
+    def _build(self, input_shape: Sequence[int | None] | None) -> None:
+        if self._waiting and input_shape is not None:
+            given = list(input_shape)
+            self.attach(KerasInput(given[1:] if given and given[0] is None else given), ())
+            waiting, self._waiting = self._waiting, []
+            for layer in waiting:
+                self._inline(layer)
+        else:
+            ours.Sequential._build(self, input_shape)
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it."""
+        return self.detach()
+
+
+def _as_list(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _arrays(given: Any) -> list[Array]:
+    return [np.asarray(array) for array in given]
+
+
+def _judged(logs: Mapping[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return dict(logs)
+    return list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))
