@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 from pellucid.lab.app import make_app
 from pellucid.lab.hub import Hub
 from pellucid.lab.prepare import Start, prepare
-from pellucid.lab.protocol import read_frame
+from pellucid.lab.protocol import read_bundle
 from pellucid.lab.security import Access, Role
 from pellucid.lab.session import Session
 
@@ -46,28 +47,30 @@ class Page:
 
     def __init__(self, socket: WebSocketTestSession) -> None:
         self.socket = socket
+        self._heard = deque[tuple[dict[str, Any], list[np.ndarray]]]()
         self.hello = self.until("hello")
 
     def say(self, **message: Any) -> None:
         self.socket.send_text(json.dumps(message))
 
-    def until(self, kind: str, **having: Any) -> dict[str, Any]:
-        """The next text of this type in which these have these values."""
+    def hear(self) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
+        """Whatever comes, one after the other: a text, or the head of a frame and its numbers."""
         while True:
+            while self._heard:
+                yield self._heard.popleft()
             message = self.socket.receive()
-            found = json.loads(message["text"]) if message.get("text") else {}
-            if found.get("type") == kind and all(found.get(name) == value for name, value in having.items()):
-                return found
+            self._heard.extend(
+                [(json.loads(message["text"]), [])] if message.get("text") else read_bundle(message["bytes"])
+            )
+
+    def until(self, *kinds: str, **having: Any) -> dict[str, Any]:
+        """What comes next of one of these types in which these have these values."""
+        return next(found for found, _ in self.hear() if found.get("type") in kinds and having.items() <= found.items())
 
     def frame(self, **view: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Watch one view; its first frame."""
         self.say(type="watch", views=[view])
-        while True:
-            message = self.socket.receive()
-            if message.get("bytes"):
-                head, arrays = read_frame(message["bytes"])
-                if all(head.get(name) == value for name, value in view.items()):
-                    return head, arrays
+        return next((head, arrays) for head, arrays in self.hear() if view.items() <= head.items())
 
     def ask(self, **view: Any) -> dict[str, Any]:
         self.say(type="ask", id=7, **view)

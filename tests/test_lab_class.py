@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 
+from pellucid.lab.protocol import read_bundle
+
 VIEWERS, SECONDS = 100, 2.0
 MORE_MB = 24
 """What the server may grow by while they look: buffers of a hundred connections, and no queue."""
@@ -80,9 +82,8 @@ async def look_on(owner_url: str, viewer_url: str, process: int) -> dict[str, An
 
         async def listen() -> None:
             async for message in owner:
-                found = json.loads(message)
-                if found["type"] == "state":
-                    states.append(found)
+                heads = [head for head, _ in read_bundle(message)] if isinstance(message, bytes) else []
+                states.extend(head for head in heads if head.get("type") == "state")
 
         tasks = [asyncio.create_task(listen()), asyncio.create_task(viewer(0, reads=False))]
         tasks += [asyncio.create_task(viewer(number, reads=True)) for number in range(1, VIEWERS)]

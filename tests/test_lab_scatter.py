@@ -13,7 +13,6 @@ from lab_client import Page, Served, serving
 
 import pellucid
 from pellucid.lab.prepare import prepare
-from pellucid.lab.protocol import read_frame
 from pellucid.lab.scatter import POINTS, Features, aligned, principal_plane
 from pellucid.layers import BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D, MaxPool2D, ReLU
 
@@ -61,9 +60,7 @@ def whole_scatter(page: Page) -> tuple[dict[str, Any], list[np.ndarray]]:
     """The frame in which all pictures have a place and an answer."""
     head, parts = page.frame(view="scatter")
     while len(head["pictures"]) < POINTS or -1 in head["taken"]:
-        message = page.socket.receive()
-        if message.get("bytes"):
-            head, parts = read_frame(message["bytes"])
+        head, parts = next(heard for heard in page.hear() if heard[0].get("view") == "scatter")
     return head, parts
 
 

@@ -24,7 +24,7 @@ from pellucid.errors import ConfigError
 from pellucid.lab import protocol
 from pellucid.lab.looking import VIEWS
 from pellucid.lab.prepare import prepare
-from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read_frame, to_frame
+from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read_bundle, read_frame, to_bundle, to_frame
 from pellucid.lab.security import Role
 from pellucid.lab.session import Command
 from pellucid.visualise.features.data import feature_grid
@@ -155,6 +155,10 @@ def test_frames_read_back_as_they_were() -> None:
     assert head["x"] is None and head["parts"][0]["layer"] == "한" and head["parts"][1]["offset"] == 8
     np.testing.assert_array_equal(first, np.arange(7))
     np.testing.assert_array_equal(second, [[1.5, -2]])
+    assert [head.get("x", "none") for head, _ in read_bundle(to_bundle([to_frame({"x": 1}, parts), to_frame({})]))] == [
+        1,
+        "none",
+    ]
     with pytest.raises(ConfigError, match="dtype"):
         to_frame({}, [Part(np.zeros(2))])
     assert finite({"a": np.float32(2), "b": (np.inf, 1), "c": np.int64(3)}) == {"a": 2.0, "b": [None, 1], "c": 3}
@@ -227,8 +231,9 @@ def test_the_command_serves_and_keeps_what_was_learned(tmp_path: Path) -> None:
         address = process.stdout.readline().strip()
         origin, _, token = address.rstrip("/").rpartition("/")
         with connect(f"{origin.replace('http', 'ws')}/{token}/socket", origin=Origin(origin)) as page:
+            assert json.loads(page.recv())["type"] == "hello"
             page.send(json.dumps({"type": "command", "do": "step"}))
-            while json.loads(page.recv()).get("step") != 1:
+            while not any(head.get("step") == 1 for head, _ in read_bundle(page.recv())):
                 pass
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)

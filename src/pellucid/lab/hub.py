@@ -1,6 +1,7 @@
 """Who looks, and how what was painted gets there: never queued for a viewer who is slow.
 
-Each viewer has one place for each thing it watches: a newer frame takes the place of one that is not sent yet. So a
+Each viewer has one place for each thing it watches: a newer frame takes the place of one that is not sent yet. All that
+is there once it has read what came before goes in one message, the same bytes for all who get the same frames. So a
 slow viewer skips frames, one that does not read for STALLED_S is dropped, and neither training nor any other viewer
 waits for it.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +25,7 @@ from pellucid.lab import sliding as sliding
 from pellucid.lab import tasks as tasks
 from pellucid.lab.looking import Look, check
 from pellucid.lab.painter import Painter
-from pellucid.lab.protocol import Ask, Message, Present, Request, Watch, parse, to_text
+from pellucid.lab.protocol import Ask, Message, Present, Request, Watch, parse, to_bundle, to_frame, to_text
 from pellucid.lab.security import Rate, Role
 from pellucid.lab.session import Command, Session
 from pellucid.lab.settings import choices
@@ -38,17 +39,21 @@ FLOODED, TOO_MANY = 1008, 1013
 
 
 class Viewer:
-    """One open page. `put` leaves a message for it, in place of an older one about the same."""
+    """One open page. `put` leaves a frame for it, in place of an older one about the same; `wake` sends it all, as
+    soon as the viewer has read what came before. bundle: as `to_bundle`."""
 
-    def __init__(self, socket: WebSocket, role: Role) -> None:
+    def __init__(self, socket: WebSocket, role: Role, bundle: Callable[[tuple[bytes, ...]], bytes]) -> None:
         self.role, self.requests = role, tuple[Request, ...]()
-        self._socket, self._sending = socket, asyncio.Lock()
-        self._pending: dict[Hashable, str | bytes] = {}
+        self._socket, self._sending, self._bundle = socket, asyncio.Lock(), bundle
+        self._pending: dict[Hashable, bytes] = {}
         self._awake = asyncio.Event()
 
-    def put(self, about: Hashable, message: str | bytes) -> None:
-        """To be sent as soon as the viewer has read what came before."""
-        self._pending[about] = message
+    def put(self, about: Hashable, frame: bytes) -> None:
+        """To be sent when it wakes."""
+        self._pending[about] = frame
+
+    def wake(self) -> None:
+        """Send what was put."""
         self._awake.set()
 
     def forget(self, about: Hashable) -> None:
@@ -69,9 +74,9 @@ class Viewer:
         while True:
             await self._awake.wait()
             self._awake.clear()
-            while self._pending:
-                about = next(iter(self._pending))
-                await self.send(self._pending.pop(about))
+            if self._pending:
+                frames, self._pending = tuple(self._pending.values()), {}
+                await self.send(self._bundle(frames))
 
 
 class Hub:
@@ -85,17 +90,20 @@ class Hub:
         self._painter = Painter(self._look)
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="pellucid lab: answers")
         self._layout = 0
-        """Of the network that viewers know."""
+        """Of the network that viewers know; `_described` has it in words."""
+        self._described: tuple[int, dict[str, Any]] | None = None
         self._greeting: asyncio.Task[None] | None = None
+        self._bundles: dict[tuple[bytes, ...], bytes] = {}
+        """Of the frames that were made last."""
         self._presented: Present | None = None
 
     def begin(self) -> None:
         """Start to paint, for the event loop that runs."""
         loop = asyncio.get_running_loop()
 
-        def hand_over(painted: dict[Request, bytes], snapshot: dict[str, Any] | None) -> None:
+        def hand_over(*made: Any) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._deliver, painted, snapshot)
+                loop.call_soon_threadsafe(self._deliver, *made)
 
         self._painter.begin(hand_over)
 
@@ -110,12 +118,13 @@ class Hub:
         if len(self.viewers) >= MAX_VIEWERS:
             await socket.close(TOO_MANY)
             return
-        viewer = Viewer(socket, role)
+        viewer = Viewer(socket, role, self._bundle)
         self.viewers.add(viewer)
         try:
-            await viewer.send(await self._in_turn(self._hello, role))
+            await viewer.send(to_text(await self._in_turn(self._hello, role)))
             viewer.put("state", self._state(self.session.snapshot))
             self._present_to(viewer)
+            viewer.wake()
             self._count()
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(viewer.serve())
@@ -158,6 +167,7 @@ class Hub:
                 self._presented = message
                 for other in self.viewers:
                     self._present_to(other)
+                    other.wake()
             case Watch():
                 for request in message.requests:
                     check(self._look, request)
@@ -168,6 +178,7 @@ class Hub:
                 for request in message.requests:
                     if request in self._painter.latest:
                         viewer.put(request, self._painter.latest[request])
+                viewer.wake()
             case Ask():
                 await viewer.send(await self._in_turn(self._answer, message, viewer.role))
 
@@ -183,19 +194,31 @@ class Hub:
         for viewer in self.viewers:
             if viewer.role is Role.OWNER:
                 viewer.put("state", self._state(self.session.snapshot))
+                viewer.wake()
 
     def _present_to(self, viewer: Viewer) -> None:
         if self._presented is not None and viewer.role is Role.VIEWER:
-            viewer.put("present", to_text({"type": "present", "state": self._presented.state}))
+            viewer.put("present", to_frame({"type": "present", "state": self._presented.state}))
 
     def _want(self) -> None:
-        wanted = dict.fromkeys(request for viewer in self.viewers for request in viewer.requests)
-        self._painter.paint(tuple(wanted), len(self.viewers))
+        wanted: dict[Request, bool] = {}
+        for viewer in self.viewers:
+            for request in viewer.requests:
+                wanted[request] = wanted.get(request, False) or viewer.role is Role.OWNER
+        num_owners = sum(viewer.role is Role.OWNER for viewer in self.viewers)
+        self._painter.paint(wanted, num_owners, len(self.viewers) - num_owners)
 
-    def _state(self, snapshot: dict[str, Any]) -> str:
-        return to_text({"type": "state", **snapshot, "viewers": len(self.viewers)})
+    def _state(self, snapshot: dict[str, Any]) -> bytes:
+        return to_frame({"type": "state", **snapshot, "viewers": len(self.viewers)})
 
-    def _deliver(self, painted: dict[Request, bytes], snapshot: dict[str, Any] | None) -> None:
+    def _bundle(self, frames: tuple[bytes, ...]) -> bytes:
+        """One message of these frames, made once for all who get the same."""
+        if frames not in self._bundles:
+            self._bundles[frames] = to_bundle(frames)
+        return self._bundles[frames]
+
+    def _deliver(self, painted: dict[Request, bytes], snapshot: dict[str, Any] | None, shared_due: bool) -> None:
+        self._bundles = {}
         state = None if snapshot is None else self._state(snapshot)
         if snapshot is not None and snapshot["layout"] != self._layout:
             self._layout = snapshot["layout"]
@@ -206,15 +229,18 @@ class Hub:
             for request in viewer.requests:
                 if request in painted:
                     viewer.put(request, painted[request])
+            if shared_due or viewer.role is Role.OWNER:
+                viewer.wake()
 
     async def _greet(self) -> None:
         """Tell all viewers what the network is made of now."""
         with contextlib.suppress(RuntimeError):  # the server ends
             for role in {viewer.role for viewer in self.viewers}:
-                hello = await self._in_turn(self._hello, role)
+                hello = to_frame(await self._in_turn(self._hello, role))
                 for viewer in self.viewers:
                     if viewer.role is role:
                         viewer.put("hello", hello)
+                        viewer.wake()
 
     async def _in_turn(self, make: Any, *given: Any) -> Any:
         """Made in a thread of its own, one at a time."""
@@ -222,11 +248,12 @@ class Hub:
 
     # In that thread
 
-    def _hello(self, role: Role) -> str:
+    def _hello(self, role: Role) -> dict[str, Any]:
         with self.session.looking:
-            network = describe(self._look)
-        given = {"role": role.value, "lang": self.lang, "network": network, "choices": choices()}
-        return to_text({"type": "hello", **given, "settings": self.session.snapshot["settings"]})
+            if self._described is None or self._described[0] != self.session.layout:
+                self._described = self.session.layout, describe(self._look)
+        network = self._described[1]
+        return {"type": "hello", "role": role.value, "lang": self.lang, "network": network, "choices": choices()}
 
     def _answer(self, ask: Ask, role: Role) -> str:
         """Errors: as the view that is asked for."""

@@ -6,7 +6,9 @@ in `views`, those of one number in `dissections`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +29,7 @@ from pellucid.ops import Array
 from pellucid.visualise.answers import per_pixel
 
 HISTOGRAM_PICTURES, HISTOGRAM_MACS = 64, 2 * 10**9
-"""At most so many pictures, and of a large network no more than fit into so many multiply-accumulates, but two."""
+"""At most so many pictures, and of a large network no more than fit into so many multiply-accumulates, but one."""
 
 MAX_TRACES = 8
 """Of pictures that are kept for a moment."""
@@ -42,7 +44,10 @@ class Seen:
 
 
 class Look:
-    """A session and what was computed of it for one moment; used by one thread at a time."""
+    """A session and what was computed of it for one moment; used by one thread at a time.
+
+    held_s: for how long the last `gather` had the weights.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session, self.model, self.test = session, session.model, session.dataset.test
@@ -53,12 +58,13 @@ class Look:
         self._version = self.model.version
         self._traces: dict[tuple[int, Change], Trace] = {}
         self._batch: Trace | None = None
+        self.held_s = 0.0
 
     def gather(self, requests: Iterable[Request]) -> None:
         """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
         kinds = [(VIEWS[request.view], request) for request in requests]
         gradients = {request.looked for kind, request in kinds if kind.gradients}
-        with self.model.turns.taken():
+        with self.model.turns.taken(), self._held():
             self._enter(self.session.moment)
             for looked in {request.looked for kind, request in kinds if kind.picture}:
                 self._trace(looked, gradients=looked in gradients)
@@ -66,6 +72,14 @@ class Look:
                 self._trace_batch()
             for rounds in dict.fromkeys(each for kind, _ in kinds for each in self.rounds_of(kind)):
                 rounds.turn(self.moment)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.held_s = time.perf_counter() - start
 
     def rounds_of(self, kind: Kind) -> list[Rounds]:
         """What a view needs of many pictures, gone through a few at a time."""
@@ -126,7 +140,7 @@ class Look:
 
     def _trace_batch(self) -> Trace:
         fitting = HISTOGRAM_MACS // max(self.model.outline().macs, 1)
-        rows = slice(0, min(max(fitting, 2), HISTOGRAM_PICTURES))
+        rows = slice(0, min(max(fitting, 1), HISTOGRAM_PICTURES))
         with self.model.turns.taken():
             self._enter(self.session.moment)
             self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])

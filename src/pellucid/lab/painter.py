@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.errors import PellucidError
@@ -15,15 +16,17 @@ from pellucid.lab.wording import told
 FRAMES_PER_S, SLOW_PER_S = 20.0, 2.0
 """At most; the second of views that are slow to make or to read."""
 
-MESSAGES_PER_S = 500.0
-"""To all viewers together: where there are many, each gets fewer frames."""
+MESSAGES_PER_S = 150.0
+"""To all owners' pages, and to all viewers together, all frames of a page in one message: where there are many, each
+gets fewer."""
 
-REST = 3.0
-"""After painting for a while the painter rests so many times as long: training has the machine."""
+REST, WAITED_REST = 3.0, 19.0
+"""After painting for a while the painter rests so many times as long, and so many times as long as training waited for
+it: training has the machine. Only what somebody asks for anew comes sooner, after as long a rest as training waited."""
 
 IDLE_S = 0.5
 
-HandOver = Callable[[dict[Request, bytes], dict[str, Any] | None], object]
+HandOver = Callable[[dict[Request, bytes], dict[str, Any] | None, bool], object]
 
 
 class Painter:
@@ -32,29 +35,36 @@ class Painter:
     def __init__(self, look: Look) -> None:
         self.latest: dict[Request, bytes] = {}
         self._look = look
-        self._wanted: tuple[Request, ...] = ()
-        self._num_viewers = 0
-        self._closing, self._news = threading.Event(), threading.Event()
+        self._wanted: Mapping[Request, bool] = {}
+        self._every_s, self._shared_every_s = 1 / FRAMES_PER_S, 1 / FRAMES_PER_S
+        self._closing, self._news, self._asked = threading.Event(), threading.Event(), threading.Event()
         self._painted_of: dict[Request, object] = {}
-        self._slow_s = -1 / SLOW_PER_S
+        self._slow_s = self._shared_s = -math.inf
+        """When the slow views were due last, and those that viewers alone watch."""
         self._thread: threading.Thread | None = None
         look.session.changed = self._news.set
 
     def begin(self, hand_over: HandOver) -> None:
-        """Start the thread. hand_over: called in it with new frames, and with the session's snapshot if it is new."""
+        """Start the thread. hand_over: called in it with new frames, with the session's snapshot if it is new, and
+        whether viewers are to get theirs now; owners get them at once."""
         work = threading.Thread(target=self._work, args=(hand_over,), name="pellucid lab: painter", daemon=True)
         self._thread = work
         work.start()
 
-    def paint(self, wanted: tuple[Request, ...], num_viewers: int) -> None:
-        """From now on these."""
-        self._wanted, self._num_viewers = wanted, num_viewers
+    def paint(self, wanted: Mapping[Request, bool], num_owners: int, num_viewers: int) -> None:
+        """From now on these; each with whether an owner watches it."""
+        anew = not wanted.keys() <= self._wanted.keys()
+        self._wanted = wanted
+        self._every_s = max(1 / FRAMES_PER_S, num_owners / MESSAGES_PER_S)
+        self._shared_every_s = max(1 / FRAMES_PER_S, num_viewers / MESSAGES_PER_S)
         self._news.set()
+        if anew:
+            self._asked.set()
 
     def close(self) -> None:
         """End the thread."""
-        self._closing.set()
-        self._news.set()
+        for event in (self._closing, self._news, self._asked):
+            event.set()
         if self._thread is not None:
             self._thread.join(10)
 
@@ -63,27 +73,33 @@ class Painter:
         while not self._closing.is_set():
             self._news.wait(IDLE_S)
             self._news.clear()
+            self._asked.clear()
             start, snapshot = time.thread_time(), self._look.session.snapshot
-            painted = self._round(self._wanted, time.perf_counter())
-            if painted or snapshot is not handed:
-                hand_over(painted, None if snapshot is handed else snapshot)
+            now_s = time.perf_counter()
+            shared_due = now_s - self._shared_s >= self._shared_every_s
+            self._shared_s = now_s if shared_due else self._shared_s
+            painted = self._round(self._wanted, now_s, shared_due)
+            if painted or snapshot is not handed or shared_due:
+                hand_over(painted, None if snapshot is handed else snapshot, shared_due)
                 handed = snapshot
             took_s = time.thread_time() - start  # not what it waited for its turn at the weights
-            messages = self._num_viewers * (1 + len(painted))
-            self._closing.wait(max(1 / FRAMES_PER_S, messages / MESSAGES_PER_S, REST * took_s))
+            waited_s = self._look.held_s if painted and snapshot["running"] else 0.0
+            self._closing.wait(max(self._every_s, REST * took_s, waited_s))
+            self._asked.wait((WAITED_REST - 1) * waited_s)
             if self._unfinished():
                 self._news.set()
 
-    def _round(self, wanted: Sequence[Request], now_s: float) -> dict[Request, bytes]:
+    def _round(self, wanted: Mapping[Request, bool], now_s: float, shared_due: bool) -> dict[Request, bytes]:
         """New frames of what has changed and is due."""
-        for gone in self._painted_of.keys() - set(wanted):
+        for gone in self._painted_of.keys() - wanted.keys():
             self._painted_of.pop(gone)
             self.latest.pop(gone, None)
         slow_due = now_s - self._slow_s >= 1 / SLOW_PER_S
-        self._slow_s = now_s if slow_due else self._slow_s
         painted: dict[Request, bytes] = {}
         with self._look.session.looking:
-            due = [each for each in wanted if self._is_due(each, slow_due)]
+            due = [each for each, own in wanted.items() if self._is_due(each, slow_due, own or shared_due)]
+            if any(VIEWS[each.view].slow for each in due):
+                self._slow_s = now_s
             problem = self._gather(due)
             for request in due:
                 painted[request] = self.latest[request] = self._frame(request, problem)
@@ -110,10 +126,10 @@ class Painter:
                 problem = str(error)
         return to_frame({**head, **told("problem", problem)})
 
-    def _is_due(self, request: Request, slow_due: bool) -> bool:
+    def _is_due(self, request: Request, slow_due: bool, reader_due: bool) -> bool:
         if request not in self._painted_of:
             return True
-        if VIEWS[request.view].slow and not slow_due:
+        if not reader_due or (VIEWS[request.view].slow and not slow_due):
             return False
         moment = self._look.session.moment
         if not all(rounds.is_done(moment) for rounds in self._look.rounds_of(VIEWS[request.view])):
@@ -129,4 +145,4 @@ class Painter:
     def _unfinished(self) -> bool:
         """Whether something watched is behind what there is to see."""
         with self._look.session.looking:
-            return any(self._is_due(request, True) for request in self._wanted)
+            return any(self._is_due(request, True, True) for request in self._wanted)

@@ -11,13 +11,16 @@ From the page, JSON texts of at most MAX_MESSAGE bytes:
 A view is named with what it is of: "layer", "picture", "change" (of the picture, see `change`), "channel", "position",
 and "given", JSON that some views take. A picture file is no message: it is the body of a POST to "picture", see `app`.
 
-From the server, JSON texts: "hello" at first and when the network was edited (the network, choices, words), "state"
-whenever that has changed, "present" with what the owner's page shows, "answer" to an ask with its id, "error" with a
-sentence ("text", and "text_ko" where it is known in Korean). What is watched comes as binary messages:
+From the server, JSON texts: "hello" at first (the network, choices, words), "answer" to an ask with its id, "error"
+with a sentence ("text", and "text_ko" where it is known in Korean). Everything else comes as binary messages, each a
+bundle of frames, one after the other:
 
-    4 bytes: length of the head, little-endian | head, JSON, padded with spaces to a multiple of 4 | numbers
+    4 bytes: length of the frame, little-endian | frame, of a multiple of 4 bytes
+    a frame: 4 bytes: length of the head, little-endian | head, JSON, padded with spaces to a multiple of 4 | numbers
 
-The head names the view, the step, and the parts: each with shape, dtype ("uint8" or "float32") and offset in bytes.
+The head of a frame of what is watched names the view, the step, and the parts: each with shape, dtype ("uint8" or
+"float32") and offset in bytes. Other heads name their "type": "state" whenever that has changed, "present" with what
+the owner's page shows, "hello" again when the network was edited.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -234,7 +237,7 @@ def finite(value: Any) -> Any:
 
 
 def to_frame(head: Mapping[str, Any], parts: Sequence[Part] = ()) -> bytes:
-    """A binary message."""
+    """A frame of these numbers."""
     described, pieces, offset = [], [], 0
     for part in parts:
         values = np.ascontiguousarray(part.values)
@@ -248,8 +251,22 @@ def to_frame(head: Mapping[str, Any], parts: Sequence[Part] = ()) -> bytes:
     return b"".join([struct.pack("<I", len(text)), text, *pieces])
 
 
+def to_bundle(frames: Iterable[bytes]) -> bytes:
+    """Frames as one binary message."""
+    return b"".join(piece for frame in frames for piece in (struct.pack("<I", len(frame)), frame))
+
+
+def read_bundle(message: bytes) -> Iterator[tuple[dict[str, Any], list[Array]]]:
+    """Each frame of a binary message, as `read_frame`: what the page does, for tests and programs."""
+    place = 0
+    while place < len(message):
+        (length,) = struct.unpack_from("<I", message, place)
+        yield read_frame(message[place + 4 : place + 4 + length])
+        place += 4 + length
+
+
 def read_frame(frame: bytes) -> tuple[dict[str, Any], list[Array]]:
-    """The head of a binary message, and the numbers of its parts: what the page does, for tests and programs."""
+    """The head of a frame, and the numbers of its parts."""
     (length,) = struct.unpack_from("<I", frame)
     head = json.loads(frame[4 : 4 + length])
     arrays = []

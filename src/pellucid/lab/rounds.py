@@ -9,8 +9,11 @@ import numpy as np
 
 from pellucid.ops import Array
 
-LEAST, MOST = 4, 512
+LEAST, MOST = 1, 512
 """Pictures of one turn."""
+
+TURN_S = 0.01
+"""What a turn should take: training waits meanwhile."""
 
 Moment = tuple[int, int]
 
@@ -21,10 +24,9 @@ class Rounds:
     turns: how many were taken, another number after each change. done: which pictures had one since the last `clear`.
     """
 
-    def __init__(self, count: int, work: Callable[[Array], object], turn_s: float = 0.02) -> None:
-        """work: called with the numbers of the next pictures, which follow each other. turn_s: what it should take."""
+    def __init__(self, count: int, work: Callable[[Array], object]) -> None:
+        """work: called with the numbers of the next pictures, which follow each other."""
         self.turns, self.done = 0, np.zeros(count, bool)
-        self._turn_s = turn_s
         self._work, self._next, self._size = work, 0, LEAST
         self._moments: Array = np.full((count, 2), -1)
 
@@ -45,7 +47,7 @@ class Rounds:
         start = time.perf_counter()
         self._work(rows)
         took_s = time.perf_counter() - start
-        self._size = int(np.clip(len(rows) * self._turn_s / max(took_s, 1e-4), LEAST, MOST))
+        self._size = int(np.clip(len(rows) * TURN_S / max(took_s, 1e-4), LEAST, MOST))
         self.done[rows], self._moments[rows] = True, moment
         self._next = (self._next + len(rows)) % len(self.done)
         self.turns += 1

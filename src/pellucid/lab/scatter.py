@@ -12,8 +12,8 @@ from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.plan import Predictor
 
-POINTS, CAPACITY, TURN_S = 300, 16, 0.01
-"""Test pictures that are shown, how many go through the network together, and for how many seconds."""
+POINTS, CAPACITY = 300, 16
+"""Test pictures that are shown, and how many go through the network together."""
 
 
 class Features(Rounds):
@@ -23,7 +23,7 @@ class Features(Rounds):
     """
 
     def __init__(self, model: Model, test: Split) -> None:
-        super().__init__(min(len(test), POINTS), self._run, TURN_S)
+        super().__init__(min(len(test), POINTS), self._run)
         self.values = np.zeros((len(self.done), 0), np.float32)
         self._model, self._test = model, test
         self._predictor, self._of = Predictor(), model.graph

@@ -72,7 +72,8 @@ class Session:
 
     moment: (generation, step): another one whenever weights have changed. snapshot: what there is to tell, as plain
     data, replaced as a whole. changed: called after each change of it, from the training thread; to be quick.
-    looking: to be held by other threads while they look at the network's layers, which are changed by "edit".
+    looking: to be held by other threads while they look at the network's layers, which are changed by "edit"; layout
+    counts these changes.
     """
 
     def __init__(
@@ -85,9 +86,9 @@ class Session:
         self.moment = (0, self.model.optimizer_state.step)
         self.snapshot: dict[str, Any] = {}
         self.looking = threading.Lock()
-        self._layout = 0
-        """How often the network was edited; `_edit` is what it is to become."""
+        self.layout = 0
         self._edit: Any = None
+        """What the network is to become."""
         self._begin: list[Array] | None = self.model.get_weights()
         self._begin_seed = self.settings.seed
         self._folder = None if folder is None else Folder(folder, start)
@@ -256,10 +257,10 @@ class Session:
         try:
             with self.looking:
                 exchange(self.model, given, batch_size=self.settings.batch_size)
+                self.layout += 1
         except PellucidError as error:
             self._said = str(error)
         else:
-            self._layout += 1
             self._begin = self._doctor = None
             self._examples = None
             self.settings = self._works = replace(
@@ -363,7 +364,7 @@ class Session:
             "running": self._running,
             "generation": self.moment[0],
             "step": self.moment[1],
-            "layout": self._layout,
+            "layout": self.layout,
             "epoch": state.epoch if state is not None else 0,
             "pictures": int(state.batch * self._batch_size) if state is not None else 0,
             "num_pictures": len(self.dataset.train),

@@ -24,7 +24,10 @@ export function connect({ hear, frame, status }) {
       status("connected");
       say({ type: "watch", views: JSON.parse(watched) });
     };
-    socket.onmessage = ({ data }) => (typeof data === "string" ? text(JSON.parse(data)) : frame(readFrame(data)));
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") return text(JSON.parse(data));
+      for (const head of readBundle(data)) (head.view ? frame : hear)(head);
+    };
     socket.onclose = () => {
       status("lost");
       for (const { fail } of waiting.values()) fail(new Error("connection lost"));
@@ -80,15 +83,21 @@ export function connect({ hear, frame, status }) {
   };
 }
 
-/** The head of a binary message, each of its parts with the numbers it holds. */
-export function readFrame(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+/** The heads of a message's frames, each of their parts with the numbers it holds. */
+export function* readBundle(buffer) {
+  const lengths = new DataView(buffer);
+  for (let place = 0; place < buffer.byteLength; place += 4 + lengths.getUint32(place, true)) {
+    yield readFrame(buffer, place + 4, lengths.getUint32(place + 4, true));
+  }
+}
+
+function readFrame(buffer, place, length) {
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, place + 4, length)));
   if (head.problem) head.problem = told(head, "problem");
   for (const part of head.parts) {
     const count = part.shape.reduce((product, size) => product * size, 1);
     const kind = part.dtype === "float32" ? Float32Array : Uint8Array;
-    part.values = new kind(buffer, 4 + length + part.offset, count);
+    part.values = new kind(buffer, place + 4 + length + part.offset, count);
   }
   return head;
 }

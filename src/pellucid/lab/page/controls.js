@@ -138,10 +138,10 @@ function mountSettings({ store, connection, owner }) {
   });
 
   store.on(["training", "lang", "hello", "status"], ({ training, hello, status }) => {
-    const settings = training?.settings ?? hello.settings;
     for (const { setting, input, output, label, field } of fields) {
       setText(label, word(setting.label ?? setting.name));
-      const value = settings[setting.name];
+      if (!training) continue;
+      const value = training.settings[setting.name];
       field.hidden = value === null;
       input.disabled = !owner() || status !== "connected";
       if (field.hidden || performance.now() - (held.get(setting.name) ?? -HELD_MS) < HELD_MS) continue;
