@@ -206,7 +206,7 @@ def test_layouts_that_would_be_learned_wrong(tree, layout):
         ("train/{}.{}.png", "begin with 'cat', 'dog'"),
         ("images/{}_{}.png", "begin with 'cat', 'dog'"),
         ("{}{}.png", "begin with 'cat', 'dog'"),
-        ("images/{1}{0}.png", r"labels\.csv beside them is not read"),
+        ("images/{1}{0}.png", r"if labels\.csv beside them has their labels: --labels "),
     ],
 )
 def test_loose_pictures_name_what_may_be_their_classes(tree, names, hint):

@@ -9,6 +9,7 @@ import typer
 
 from pellucid._progress import WorkBar, working
 from pellucid._text import say
+from pellucid.cli.labels import Columns, LabelFiles, columns_of
 from pellucid.cli.output import JsonFlag, print_json, print_table
 from pellucid.runs.console import tell_warnings
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 LIST_EXAMPLES = "Example:\n   pellucid data list --json"
 INFO_EXAMPLES = (
     "A data set with a name, or a folder with one sub-folder a class:\n"
-    "   pellucid data info mnist\n   pellucid data info photos/"
+    "   pellucid data info mnist\n   pellucid data info photos/\n\n"
+    "A folder whose labels stand in a table:\n   pellucid data info photos/ --labels labels.csv"
 )
 FETCH_EXAMPLES = (
     "Before a lecture without a network:\n   pellucid data fetch mnist fashion-mnist cifar10\n\n"
@@ -81,6 +83,8 @@ def list_sets(as_json: JsonFlag = False) -> None:
 @app.command("info", epilog=INFO_EXAMPLES)
 def info(
     data: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A data set's name, or a folder of pictures.")],
+    labels: LabelFiles = None,
+    columns: Columns = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Describe a data set: pictures, classes and how many of each, source and licence."""
@@ -88,7 +92,7 @@ def info(
     from pellucid.datasets.labels import class_counts
 
     with working(f"reading {data}") as bar:
-        dataset = datasets.load(data, progress=bar)
+        dataset = datasets.load(data, labels=labels, columns=columns_of(columns), progress=bar)
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     if dataset.validation is None or dataset.validation is dataset.test:
         del parts["validation"]
@@ -118,8 +122,9 @@ def info(
     for line in dataset.facts[1:]:  # the first has what the table has
         say(line, prose=True)
     rows = [[name, *(f"{of[index]:,}" for of in counts.values())] for index, name in enumerate(dataset.class_names)]
-    rows.append(["all", *(f"{sum(of):,}" for of in counts.values())])
-    unit = " (pixels)" if dataset.train.labels.ndim > 1 else ""
+    if not dataset.train.several:  # pictures with two labels would count twice
+        rows.append(["all", *(f"{sum(of):,}" for of in counts.values())])
+    unit = " (pixels)" if dataset.train.per_pixel else ""
     print_table(["class", *(f"{part}{unit}" for part in counts)], rows, right=range(1, 1 + len(counts)))
     if dataset.skipped:
         print_table(["file left out", "reason"], [list(item) for item in dataset.skipped], whole=[0])

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid._progress import WorkBar, working
+from pellucid.cli import labels as labels_of
 from pellucid.cli import masks
+from pellucid.cli.labels import Columns, LabelFiles, columns_of
 from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, note, percent, print_json, print_table, write_table
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.inside import Inside, Place
@@ -39,6 +41,7 @@ CHUNK = 64
 """Pictures that are decoded before they are judged: few enough to hold at any size."""
 
 JUDGED = ("recall", "precision")
+HEADS = {"iou": "IoU", "f1": "F1"}
 
 Run = Annotated[
     Path,
@@ -66,33 +69,44 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME|FOLDER", help="Default: the pictures that the run held out from its own data."),
     ] = None,
+    labels: LabelFiles = None,
+    columns: Columns = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge a trained network: loss and accuracy, of masks the mean IoU, on pictures that it has not learned from."""
+    """Judge a trained network: loss and accuracy, of masks the mean IoU, on pictures that it has not learned from.
+
+    Where a picture may have several labels, accuracy is the share of labels that are right.
+    """
 
     model = trained(run, quiet=as_json)
     with working(f"reading {run}", quiet=as_json) as bar:
-        dataset = held_out_data(run, model, data, bar)
+        dataset = held_out_data(run, model, data, bar, labels=labels, columns=columns_of(columns))
     tell_left_out(dataset.skipped)
     guesses: list[Any] = []
-    pixels = masks.Counts(dataset.test.labels, model.output_shape[-1]) if dataset.test.labels.ndim > 1 else None
+    several = dataset.test.several
+    pixels = masks.Counts(dataset.test.labels, model.output_shape[-1]) if dataset.test.per_pixel else None
 
     def note_outputs(outputs: Any) -> None:
         if pixels is None:
-            guesses.append(guessed(model, outputs))
+            guesses.append(labels_of.given(model, outputs) if several else guessed(model, outputs))
         else:
             pixels.add(outputs)
 
     with WorkBar(quiet=as_json) as bar:
         result = model.evaluate(dataset.test.images, dataset.test.labels, verbose=0, progress=bar, outputs=note_outputs)
-    per_class = judged_classes(model, dataset, guesses) if pixels is None else pixels.of_classes(dataset.class_names)
+    if pixels is not None:
+        per_class = pixels.of_classes(dataset.class_names)
+    else:
+        per_class = labels_of.judged(dataset, guesses) if several else judged_classes(model, dataset, guesses)
     numbers = {name: result[name] for name in result.keys()}  # noqa: SIM118  # iterates over numbers, not names
     if as_json:
         print_json({"run": str(run), "data": dataset.name, "pictures": len(dataset.test), **numbers, **per_class})
         return
     rows = [["pictures", f"{len(dataset.test):,}"]]
     rows += [[NAMES.get(name, name), percent(x) if name in SHARES else f"{x:.4f}"] for name, x in numbers.items()]
-    if per_class:
+    if "exact_match" in per_class:
+        rows.append(["all labels right", percent(per_class["exact_match"])])
+    if "largest_class" in per_class:
         share = per_class["largest_class"]
         rows.append([f"always {share['class']!r}", percent(share["share"])])
     print_table([f"{run} on {dataset.name}", ""], rows, right=[1])
@@ -102,7 +116,7 @@ def evaluate(
             [name, f"{count:,}", *("-" if share is None else percent(share) for share in shares)]
             for name, count, *shares in (row.values() for row in per_class["classes"])
         ]
-        print_table(["IoU" if head == "iou" else head for head in heads], table, right=range(1, len(heads)), whole=[0])
+        print_table([HEADS.get(head, head) for head in heads], table, right=range(1, len(heads)), whole=[0])
 
 
 def guessed(model: Model, outputs: Any) -> Any:
@@ -130,14 +144,7 @@ def judged_classes(model: Model, dataset: Dataset, guesses: list[Any]) -> dict[s
     counts = np.bincount(labels, minlength=len(names))
     answers = np.concatenate(guesses)
     shares = {name: getattr(metrics, name)(labels, answers, len(names)) for name in JUDGED}
-    rows = [
-        {
-            "class": name,
-            "pictures": int(counts[row]),
-            **{what: None if np.isnan(of[row]) else round(float(of[row]), 6) for what, of in shares.items()},
-        }
-        for row, name in enumerate(names)
-    ]
+    rows = masks.rows_of_classes(names, "pictures", counts, shares)
     most = int(counts.argmax())
     return {"classes": rows, "largest_class": {"class": names[most], "share": float(counts[most] / counts.sum())}}
 
@@ -150,8 +157,11 @@ def answers_for(model: Model, pictures: Any) -> Any:
     return np.hstack([1 - outputs, outputs]) if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 
 
-def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkBar) -> Dataset:
-    """What a network is judged on: `data`, or else the test part of what its run was given.
+def held_out_data(
+    run: Path | Inside, model: Model, data: str | None, bar: WorkBar, *, labels: Any = None, columns: Any = None
+) -> Dataset:
+    """What a network is judged on: `data`, with labels from a table where one is given, or else the test part of what
+    its run was given.
 
     Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.
     """
@@ -164,6 +174,9 @@ def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkB
         size, channels = size or (model.input_shape[0], model.input_shape[1]), channels or model.input_shape[-1]
     shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
     folder = find_folder(run)
+    if labels:
+        shape |= {"labels": labels, "columns": columns}
+        data = data or str(Path(labels[0]).parent)
     if data is not None:
         if Path(data).is_dir():
             return datasets.load(data, class_names=model.class_names, whole=True, **shape)
@@ -178,6 +191,8 @@ def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkB
         return datasets.load(kept["held_out"], class_names=model.class_names, whole=True, **shape)
     if kept.get("folder"):
         held = {"test": kept["files"]["test"]}
+        loading = kept.get("loading", {})
+        shape |= {"labels": loading.get("labels"), "columns": loading.get("columns")}
         return datasets.load(kept["load"], class_names=model.class_names, files=held, **shape)
     return datasets.load(kept["load"], **shape)
 
@@ -185,7 +200,9 @@ def held_out_data(run: Path | Inside, model: Model, data: str | None, bar: WorkB
 def predict(
     run: Run,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
-    top: Annotated[int, typer.Option(metavar="K", min=1, help="The K most probable classes of each picture.")] = 1,
+    top: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="The K most probable classes of each picture. Default: 1.")
+    ] = None,
     invert: Annotated[bool, typer.Option("--invert", help="Swap black and white in every picture first.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a table instead of printing it: .csv or .json.")
@@ -195,7 +212,8 @@ def predict(
 ) -> None:
     """Say what is in pictures: the most probable class of each, and how probable it is.
 
-    Of a network that gives a class for each pixel: which share each has, and into masks/ a mask and an overlay.
+    Of a network that gives a class for each pixel: which share each has, and into masks/ a mask and an overlay. Of one
+    that learned pictures with several labels: all that are more probable than not.
     """
     answer(run, paths, top=top, invert=invert, out=out, csv=csv, as_json=as_json)
 
@@ -204,7 +222,7 @@ def answer(
     run: Path | Inside,
     paths: list[Path],
     *,
-    top: int = 1,
+    top: int | None = None,
     invert: bool = False,
     out: Place | None = None,
     csv: Path | None = None,
@@ -212,7 +230,7 @@ def answer(
 ) -> None:
     """What `predict` does; for a training that ends, into a place inside its run."""
     from pellucid.datasets import folder
-    from pellucid.visualise.answers import per_pixel
+    from pellucid.visualise.answers import per_pixel, several_labels
 
     for table, option in ((out, "--out"), (csv, "--csv")):
         if table is not None:
@@ -250,7 +268,7 @@ def answer(
             f"{inverted} of {len(answers)} pictures have the other background (light or dark) than those the network "
             f"learned from, so it will guess; {remedy}"
         )
-    tell = masks.deliver if of_pixels else deliver
+    tell = masks.deliver if of_pixels else labels_of.deliver if top is None and several_labels(model) else deliver
     if csv is not None and csv != out:
         tell(answers, csv, as_json)
     tell(answers, out, as_json)
@@ -272,19 +290,28 @@ def read_pictures(model: Model, files: list[Path]) -> tuple[list[Path], list[Any
     return read, pictures, reasons
 
 
-def judged(model: Model, files: list[Path], pictures: list[Any], top: int) -> list[dict[str, Any]]:
-    """For each file, its `top` most probable classes, the most probable first."""
+def judged(model: Model, files: list[Path], pictures: list[Any], top: int | None) -> list[dict[str, Any]]:
+    """For each file, its `top` most probable classes, the most probable first; None: one, or where it may have several
+    labels all above a half."""
     import numpy as np
+
+    from pellucid.metrics import THRESHOLD
+    from pellucid.visualise.answers import several_labels
 
     if not files:
         return []
     outputs = answers_for(model, np.stack(pictures))
     names = model.class_names or tuple(str(index) for index in range(outputs.shape[1]))
-    order = np.argsort(-outputs, axis=1, kind="stable")[:, :top]
+    order = np.argsort(-outputs, axis=1, kind="stable")
+    several = top is None and several_labels(model)
     return [
         {
             "picture": str(file),
-            "predictions": [{"class": names[k], "probability": round(float(row[k]), 6)} for k in ranked],
+            "predictions": [
+                {"class": names[k], "probability": round(float(row[k]), 6)}
+                for k in (ranked if several else ranked[: top or 1])
+                if not several or row[k] > THRESHOLD
+            ],
         }
         for file, row, ranked in zip(files, outputs, order, strict=True)
     ]

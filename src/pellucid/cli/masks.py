@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +45,23 @@ class Counts:
         shares = {"iou": metrics.iou_of(self.counts)}
         with np.errstate(invalid="ignore", divide="ignore"):
             shares |= {"recall": both / truth, "precision": both / said}
-        rows = [
-            {
-                "class": name,
-                "pixels": int(truth[row]),
-                **{what: None if np.isnan(of[row]) else round(float(of[row]), 6) for what, of in shares.items()},
-            }
-            for row, name in enumerate(names)
-        ]
+        rows = rows_of_classes(names, "pixels", truth, shares)
         most = int(truth.argmax())
         return {"classes": rows, "largest_class": {"class": names[most], "share": float(truth[most] / truth.sum())}}
+
+
+def rows_of_classes(
+    names: Sequence[str], unit: str, counts: Array, shares: Mapping[str, Array]
+) -> list[dict[str, Any]]:
+    """Of each class its count and its shares, None where there is nothing to take a share of."""
+    return [
+        {
+            "class": name,
+            unit: int(counts[row]),
+            **{what: None if np.isnan(of[row]) else round(float(of[row]), 6) for what, of in shares.items()},
+        }
+        for row, name in enumerate(names)
+    ]
 
 
 def folder_of(run: Path | Inside) -> Place:

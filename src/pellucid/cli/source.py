@@ -140,7 +140,7 @@ class RunSource(Source):
         if not len(dataset.test):
             raise DataError(f"{self.what}: its data hold no test picture; name one with --image")
         first: Any = dataset.test.images[:1]
-        if dataset.test.labels.ndim > 1:
+        if dataset.test.several or dataset.test.per_pixel:
             return first[0], self.say("test picture {index} of {data}", index=0, data=dataset.name)
         truth = class_label(self.model, int(dataset.test.labels[0]))
         words = "test picture {index} of {data}, {answer!r}"

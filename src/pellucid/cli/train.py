@@ -20,6 +20,7 @@ from pellucid._progress import WorkBar
 from pellucid._text import note, say
 from pellucid.cli.flags import in_flags
 from pellucid.cli.interrupt import Interrupt
+from pellucid.cli.labels import columns_of
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError
 from pellucid.runs.console import Console, tell_data
@@ -37,6 +38,9 @@ EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
     "A folder, a sub-folder a class (cats/, ...), from nothing or from ImageNet:\n"
     "   pellucid train --data photos/\n   pellucid train --data photos/ --pretrained\n\n"
+    "A folder whose labels stand in a table; the same, and labels corrected by hand:\n"
+    "   pellucid train --data photos/ --labels labels.csv\n"
+    "   pellucid train --data photos/ --labels labels.csv --labels corrected.csv\n\n"
     "Arguments of the optimizer, the network, a layer, and a schedule:\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
     "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
@@ -61,6 +65,8 @@ class Option(NamedTuple):
 
 OPTIONS = {
     "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
+    "labels": Option(list[Path], "FILE.csv", "The folder's labels: file, label, split. Again: corrects them."),
+    "columns": Option(str, "ROLE=NAME,...", "Its columns: file=id,label=breed,split=set."),
     "validation": Option(str, "FOLDER|X", "Judged on: a folder, or a share such as 0.1."),
     "epochs": Option(int, "N", "Passes over the pictures. Default: {epochs}*.", LEARNING),
     "batch_size": Option(int, "N", "Pictures in a step. Default: {batch_size}*.", LEARNING),
@@ -233,7 +239,8 @@ def train(context: typer.Context, **given: Any) -> None:
     if resume is None:
         facts["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
         console = CommandConsole(quiet, facts)
-        run = train_run(**{**given, "settings": parse(given["settings"] or [])}, console=console)
+        given |= {"settings": parse(given["settings"] or []), "columns": columns_of(given["columns"])}
+        run = train_run(**given, console=console)
     else:
         _refuse_others(_given(context, "resume", *WITH_RESUME))
         console = CommandConsole(quiet, facts)

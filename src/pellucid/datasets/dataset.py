@@ -29,10 +29,12 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """Pictures and their labels: images[i] shows class_names[labels[i]], or labels are masks, a class for each pixel.
+    """Pictures and their labels: images[i] shows class_names[labels[i]]; or a picture may have several labels, or one
+    for each pixel.
 
-    Shapes: images (N,H,W,C) uint8, an array or Pictures; labels (N,) int64, or masks (N,H,W) uint8 of class numbers,
-    255 for pixels that are not counted; files N relative names, or None.
+    Shapes: images (N,H,W,C) uint8, an array or Pictures; labels (N,) int64, or rows (N,classes) uint8, 1 for each label
+    that a picture has, or masks (N,H,W) uint8 of class numbers, 255 for pixels that are not counted; files N relative
+    names, or None.
     Errors: DataError if there are not as many labels, or files, as pictures.
     """
 
@@ -45,6 +47,16 @@ class Split:
         for what, count in counts.items():
             if count != len(self.images):
                 raise DataError(f"{len(self.images)} pictures but {count} {what}; give one to each picture")
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture may have several labels."""
+        return self.labels.ndim == 2
+
+    @property
+    def per_pixel(self) -> bool:
+        """Whether labels are masks."""
+        return self.labels.ndim == 3
 
     def __len__(self) -> int:
         return len(self.images)

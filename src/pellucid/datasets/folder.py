@@ -17,12 +17,13 @@ from pellucid.datasets.cache import Built, StoredPictures
 from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.download import Progress
 from pellucid.datasets.formats import known_types
-from pellucid.datasets.labels import matched_labels, stratified_split
+from pellucid.datasets.labels import class_counts, matched_labels, stratified_split
 from pellucid.datasets.listing import Entry, Listing, list_folder, list_pictures, missing
 from pellucid.datasets.masks import MULTIPLE, Masks, find_masks
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
 from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
+from pellucid.datasets.tables import Table, label_folder
 from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, expect_known
 from pellucid.files.reading import in_order
@@ -45,10 +46,11 @@ class Request:
     class_names: Sequence[str] | None = None
     files: Mapping[str, Sequence[str]] | None = None
     whole: bool = False
+    labels: Sequence[Table] = ()
 
 
 def load_folder(root: Path, request: Request, progress: Progress | None = None) -> Dataset:
-    """The pictures of a folder: of one sub-folder a class, or images/ with masks/.
+    """The pictures of a folder: of one sub-folder a class, with labels from tables, or images/ with masks/.
 
     Errors: DataError for a folder without classes, with one class, with a class or all of it empty, with a class that
     `class_names` has not, or without a file that `files` lists. A picture that cannot be decoded is skipped and listed.
@@ -59,12 +61,23 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, request.resize)
     other = Path(validation).expanduser() if isinstance(validation, str | os.PathLike) else None
     fraction = None if isinstance(validation, str | os.PathLike) else validation
-    masks = find_masks(root)
-    listing = list_folder(root) if masks is None else masks.listing
+    if other is not None and any(table.several for table in request.labels):
+        raise ConfigError(
+            f"validation={os.fspath(other)!r}: a folder has one class a picture, the table several; say in its column "
+            "'split' which pictures are for validation"
+        )
+    labelled = label_folder(root, request.labels) if request.labels else None
+    masks = find_masks(root) if labelled is None else None
+    listing = masks.listing if masks else labelled.listing if labelled else list_folder(root)
+    several = labelled is not None and labelled.several
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
     if masks is None:
-        names = tuple(map(normalised, class_names)) if class_names is not None else _class_names(listing, whole)
-        _check_known(root, entries, names, own=class_names is None)
+        own = labelled.names if labelled and not labelled.of_folders else None
+        names = tuple(map(normalised, class_names)) if class_names is not None else own or _class_names(listing, whole)
+        if len(names) < 2 and not whole:
+            raise DataError(f"{root}: only one class, {names[0]!r}; there is nothing to tell apart, add a second")
+        given = labelled.given(entries) if labelled else {entry.class_name for entry in entries}
+        _check_known(root, given, names, own=class_names is None)
     if not entries:
         raise DataError(f"{root}: no pictures; expected files of type {known_types()} {_wanted(masks)}")
     built = _built(root, entries, request, progress, multiple=1 if masks is None else MULTIPLE)
@@ -74,9 +87,11 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         raise DataError(
             f"{root}: none of the {len(entries)} pictures can be decoded; the first: {': '.join(skipped[0])}"
         )
-    said: list[str] = []
+    said: list[str] = labelled.facts if labelled else []
     labels: NDArray[Any]
-    if masks is None:
+    if labelled is not None and labelled.several:
+        labels = labelled.rows(kept, names)
+    elif masks is None:
         labels = _class_numbers(kept, names)
     else:
         labels, names, said = masks.read(kept, built.rule, class_names, progress)
@@ -106,6 +121,8 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     learned = splits.get("train", empty)
     counted, facts = everything.labels if whole else learned.labels, [*built.facts, *said]
     groups = everything.labels if masks is None else np.zeros(len(kept), np.int64)
+    if several:  # pictures are alike in their labels where they have all the same ones
+        groups = np.unique(groups, axis=0, return_inverse=True)[1]
     warned = copy_warnings([entry.name for entry in kept], groups, built.hashes, parts)
     if not whole and files is None:  # the folder's own parts
         judged = [part.labels for part in (held, test) if part is not None]
@@ -164,27 +181,23 @@ def _class_names(listing: Listing, whole: bool) -> tuple[str, ...]:
             f"{listing.root}: no classes; expected one sub-folder a class with pictures in it, "
             f"got {loose} loose files and no sub-folder"
         )
-    if len(names) == 1 and not whole:
-        raise DataError(f"{listing.root}: only one class, {names[0]!r}; there is nothing to tell apart, add a second")
     return tuple(names)
 
 
-def _check_known(root: Path, entries: list[Entry], names: tuple[str, ...], *, own: bool) -> None:
-    given = sorted({entry.class_name for entry in entries})
+def _check_known(root: Path, given: set[str], names: tuple[str, ...], *, own: bool) -> None:
+    known = "the training part has" if own else "the network knows"
     try:
-        matched_labels(
-            np.zeros(0, dtype=np.int64), given, names, known="the training part has" if own else "the network knows"
-        )
+        matched_labels(np.zeros(0, dtype=np.int64), sorted(given), names, known=known)
     except DataError as error:
         raise DataError(f"{root}: {error}") from None
 
 
 def _check_classes(root: Path, names: tuple[str, ...], labels: NDArray[np.int64]) -> None:
-    counts = np.bincount(labels, minlength=len(names))
+    counts = class_counts(labels, len(names))
     empty = [name for name, count in zip(names, counts, strict=True) if count == 0]
     if empty:
         raise DataError(
-            f"{root}: no pictures to learn from in {', '.join(map(repr, empty))}; add some, or remove the folder "
+            f"{root}: no pictures to learn from in {', '.join(map(repr, empty))}; add some, or leave the class out "
             f"(types that are read: {known_types()})"
         )
 

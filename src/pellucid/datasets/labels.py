@@ -18,12 +18,18 @@ def stratified_split(labels: NDArray[Any], fraction: float, seed: int) -> tuple[
 
     Every class with two pictures or more has at least one on either side (so a small set may hold out a few more than
     asked); a class with one keeps it. The same labels, fraction and seed give the same rows.
-    Masks (N,H,W) are all of one class.
+    A picture with several labels, (N,K) of 0 and 1, counts for the rarest of them. Masks (N,H,W) are all of one class.
     Errors: ConfigError unless 0 < fraction < 1; DataError if labels are not whole numbers, one to a picture.
     """
     if not 0.0 < fraction < 1.0:
         raise ConfigError(f"a held-out fraction lies between 0 and 1, got {fraction}; 0.2 holds out a fifth")
-    flat = class_labels(labels) if labels.ndim < 3 else np.zeros(len(labels), np.int64)
+    if labels.ndim == 3:
+        flat = np.zeros(len(labels), np.int64)
+    elif labels.ndim == 2 and labels.shape[1] > 1:  # argmin takes the first of equals, as argmax does
+        has = np.asarray(labels) > 0
+        flat = np.where(has, has.sum(axis=0), len(labels) + 1).argmin(axis=1).astype(np.int64)
+    else:
+        flat = class_labels(labels)
     classes, counts = np.unique(flat, return_counts=True)
     shares = counts * fraction
     held_counts = np.floor(shares).astype(np.int64)
@@ -68,8 +74,13 @@ def mask_counts(masks: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
 
 
 def class_counts(labels: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """How many pictures each class has; of masks, how many pixels. Shapes: labels (N,) or (N,H,W) -> (classes,)."""
-    if labels.ndim > 1:
+    """How many pictures each class has; of masks, how many pixels.
+
+    Shapes: labels (N,), rows (N,classes) of 0 and 1, or (N,H,W) -> (classes,).
+    """
+    if labels.ndim == 2:
+        return np.asarray(labels.sum(axis=0, dtype=np.int64))
+    if labels.ndim > 2:
         return mask_counts(labels)[:classes]
     counts: NDArray[np.int64] = np.bincount(labels, minlength=classes)
     return counts

@@ -270,7 +270,7 @@ def no_classes(folder: Folder, level: Folder, wanted: str = "CLASS/") -> DataErr
         begun = few([repr(start) for start in sorted(starts)], more=", ...")
         hint = f"; the file names begin with {begun}: if these are the classes, sort them by that"
     elif tables:
-        hint = f"; {tables[0]} beside them is not read"
+        hint = f"; if {tables[0]} beside them has their labels: --labels {level.path / tables[0]}"
     return DataError(
         f"{folder.path}: {len(pictures):,} loose pictures and no class's folder; put those of each class into a folder "
         f"of its own, {wanted}{hint}"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.download import Progress, alone, copy, data_folders, fetch, offline
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
+from pellucid.datasets.tables import read_table
 from pellucid.errors import ConfigError, DataError, unknown_name
 
 Size = int | tuple[int, int]
@@ -37,6 +39,8 @@ def load(
     class_names: Sequence[str] | None = None,
     files: Mapping[str, Sequence[str]] | None = None,
     whole: bool = False,
+    labels: Any = None,
+    columns: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class, or with
@@ -50,6 +54,10 @@ def load(
     out this fraction (0.2 where it is None) as both validation and test.
     class_names: label by these names, as a trained network has them. files: the lists a run stored (Dataset.files),
     instead of a new split of a folder. whole: a folder to judge on, every picture in `test`; a named set has its own.
+    labels: a table of a folder's labels, a CSV file or a DataFrame with a row a picture (file, label, split), or
+    several tables of which the others correct the first; several labels stand in one cell with | between them, or have
+    a column each of 0 and 1. columns: what its columns are called where that is not to be guessed, such as
+    {"file": "image_id", "label": "breed"}.
     progress: called as progress(done, total, what) while pictures are read or files come in; by default a bar shows
     that on a terminal, where it takes longer than a second.
     Errors: ConfigError for an unknown name or argument; DataError for data that is missing or cannot be used.
@@ -59,8 +67,12 @@ def load(
     with _telling(progress) as tell:
         name = canonical(data) if isinstance(data, str) else None
         if name is None:
-            request = folder.Request(size, resize, channels, validation, seed, class_names, files, whole)
-            return folder.load_folder(_as_folder(data), request, tell)
+            place, given = _as_folder(data), labels if isinstance(labels, list | tuple) else [labels]
+            tables = [read_table(one, columns) for one in given if one is not None]
+            request = folder.Request(size, resize, channels, validation, seed, class_names, files, whole, tables)
+            return folder.load_folder(place, request, tell)
+        if labels is not None:
+            raise ConfigError(f"labels are for folders of pictures; {name!r} has its own")
         if files is not None:
             raise ConfigError(f"files are for folders of pictures; {name!r} has its own split")
         dataset = load_named(name, progress=tell)

@@ -24,14 +24,15 @@ def class_line(names: Sequence[str], labels: NDArray[np.int64]) -> str:
     '10 classes: 0 (1), 1 (2), 2 (3), 3 (4), ..., 9 (10); smallest 0 (1), largest 9 (10)'
     """
     counts = class_counts(labels, len(names))
-    pixels, total = labels.ndim > 1, max(int(counts.sum()), 1)
+    pixels, total = labels.ndim > 2, max(int(counts.sum()), 1)
     said = [percent(int(count) / total) if pixels else f"{count:,}" for count in counts]
     named = [f"{name} ({how_many})" for name, how_many in zip(names, said, strict=True)]
     shown, ends = ", ".join(named), ""
     if len(named) > MOST_CLASSES_NAMED:
         shown = ", ".join([*named[: MOST_CLASSES_NAMED // 2], "...", named[-1]])
         ends = f"; smallest {named[int(counts.argmin())]}, largest {named[int(counts.argmax())]}"
-    return f"{len(names)} class{'es' if len(names) != 1 else ''}{' of pixels' if pixels else ''}: {shown}{ends}"
+    kind = " of pixels" if pixels else ", several a picture" if labels.ndim == 2 else ""
+    return f"{len(names)} class{'es' if len(names) != 1 else ''}{kind}: {shown}{ends}"
 
 
 def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArray[np.int64]) -> list[str]:
@@ -50,12 +51,12 @@ def class_warnings(names: Sequence[str], labels: NDArray[np.int64], held: NDArra
                 f"{len(group)} classes have almost the same name, {', '.join(map(repr, group))}: if they are one, put "
                 "their pictures into one folder"
             )
-    if labels.ndim > 1:
+    if labels.ndim > 2:
         absent = [name for name, own in zip(names, class_counts(labels, len(names)), strict=True) if not own]
         if absent:
             warnings.append(f"no pixel to learn from of {_few(absent)}: what they look like is never seen")
         return warnings
-    counts, judged = (np.bincount(rows, minlength=len(names)) for rows in (labels, held))
+    counts, judged = (class_counts(rows, len(names)) for rows in (labels, held))
     single = [name for name, own, seen in zip(names, counts, judged, strict=True) if own == 1 and seen == 0]
     unjudged = [name for name, own, seen in zip(names, counts, judged, strict=True) if own > 1 and seen == 0]
     if single:

@@ -169,7 +169,7 @@ def _load(data: str | Dataset, like: Model | None) -> tuple[Dataset, Mapping[str
     size = (like.input_shape[0], like.input_shape[1]) if built and like is not None else None
     channels = like.input_shape[-1] if built and like is not None else None
     if not isinstance(data, str):
-        return data, None
+        return _one_label(data), None
     loading = {
         "data": absolute(data),
         "size": size,
@@ -186,4 +186,14 @@ def _load(data: str | Dataset, like: Model | None) -> tuple[Dataset, Mapping[str
 def _load_again(loading: Mapping[str, Any]) -> tuple[Dataset, Mapping[str, Any]]:
     size = loading["size"]
     with WorkBar() as bar:
-        return load_data(**{**loading, "size": tuple(size) if isinstance(size, list) else size}, bar=bar), loading
+        dataset = load_data(**{**loading, "size": tuple(size) if isinstance(size, list) else size}, bar=bar)
+    return _one_label(dataset), loading
+
+
+def _one_label(dataset: Dataset) -> Dataset:
+    """Errors: ConfigError where pictures may have several labels: the page's views are of one class a picture."""
+    if dataset.train.several:
+        raise ConfigError(
+            f"{dataset.name} has several labels a picture, and the lab shows one; pellucid train, then pellucid report"
+        )
+    return dataset

@@ -139,6 +139,7 @@ def _data(loading: Mapping[str, Any] | None) -> list[str]:
     validation = loading["validation"]
     given = {**loading, "validation": validation if validation is None else fraction(validation) or validation}
     said = [f"{name}={_text(given[name])}" for name, usual in USUAL.items() if given[name] != usual]
+    said += [f"{name}={_text(given[name])}" for name in ("labels", "columns") if given.get(name)]
     taken = ["" if loading[name] is None else f".take({loading[name]})" for name in ("limit", "test_limit")]
     return [
         f"dataset = pellucid.datasets.load({', '.join([_text(loading['data']), *said])})",

@@ -18,7 +18,8 @@ from pellucid.ops.geometry import whole
 
 __all__ = [
     "MAX_CLASSES", "THRESHOLD", "Calibration", "accuracy", "calibration", "classes_of", "confident_mistakes",
-    "confusion_matrix", "iou", "iou_of", "mean_iou", "pixel_accuracy", "pixel_counts", "precision", "recall", "top_k",
+    "confusion_matrix", "exact_match", "f1_of", "iou", "iou_of", "label_counts", "mean_iou", "pixel_accuracy",
+    "pixel_counts", "precision", "recall", "top_k",
 ]  # fmt: skip
 
 MAX_CLASSES = 10_000
@@ -88,6 +89,35 @@ def recall(labels: Any, predictions: Any, classes: int | None = None) -> Array:
     """
     matrix = confusion_matrix(labels, predictions, classes)
     return _share(matrix.diagonal(), matrix.sum(axis=1))
+
+
+def label_counts(labels: Any, scores: Any) -> Array:
+    """For each label the pictures that have it and are given it, that have it, and that are given it: of a score above
+    a half.
+
+    Shapes: labels (N,K) of 0 and 1, scores (N,K) -> (3,K) int64.
+    Errors: DataError for other shapes, or no pictures.
+    """
+    truth, said = _label_rows(labels, scores)
+    return np.stack([(truth & said).sum(axis=0), truth.sum(axis=0), said.sum(axis=0)])
+
+
+def exact_match(labels: Any, scores: Any) -> float:
+    """The share of pictures that are given all their labels and no other.
+
+    Shapes, errors: as `label_counts`.
+    """
+    truth, said = _label_rows(labels, scores)
+    return float((truth == said).all(axis=1).mean())
+
+
+def f1_of(counts: Array) -> Array:
+    """2 * precision * recall / (precision + recall), of counts; NaN where there is nothing to find and nothing found.
+
+    Shapes: (3,K) as `label_counts` or `pixel_counts` -> (K,).
+    """
+    both, truth, said = counts
+    return _share(2 * both, truth + said)
 
 
 def pixel_counts(masks: Any, predictions: Any, classes: int | None = None) -> Array:
@@ -210,6 +240,13 @@ def classes_of(values: Any) -> Array:
     if flat.dtype.kind == "f" and not np.array_equal(flat, np.floor(flat)):
         return np.asarray(flat > THRESHOLD, np.int64)
     return np.asarray(flat, np.int64)
+
+
+def _label_rows(labels: Any, scores: Any) -> tuple[Array, Array]:
+    truth, table = real_array(labels, "labels"), real_array(scores, "scores")
+    if truth.ndim != 2 or truth.shape != table.shape or not len(truth):
+        raise DataError(f"labels and scores must be rows (N, labels) of one shape, got {truth.shape} and {table.shape}")
+    return truth > THRESHOLD, table > THRESHOLD
 
 
 def _pair(labels: Any, predictions: Any) -> tuple[Array, Array]:

@@ -29,6 +29,9 @@ MAX_LEVEL = 255
 
 FLOAT = np.dtype(np.float32)
 
+SEVERAL = "several_labels"
+"""In what a model was trained on: whether a picture could have several labels."""
+
 NUM_SAMPLED = 1000
 """Pictures looked at to learn the range of their values."""
 

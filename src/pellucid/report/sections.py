@@ -83,6 +83,10 @@ def make_report(run: Run, *, lang: str | None = None, progress: Progress | None 
         from pellucid.report.masks import PARTS as parts  # which imports this
 
         table = masks_of(run.model, images, progress=progress)
+    elif run.dataset.test.several:
+        from pellucid.report.labels import PARTS as parts
+
+        table = probabilities(run.model, images, progress=progress)
     else:
         table = probabilities(run.model, images, progress=progress)
     for number, part in enumerate(parts):
@@ -229,8 +233,8 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
     if run.dataset.held_out is run.dataset.test:
         last = run.log.series.get("val_accuracy", [float("nan")])[-1]
         page.paragraph(words.say("flattered", last=percent(last)))
-    first, *others = [picture for picture in PICTURES if picture.caption is not None]
-    _draw(page, words, run, table, first)
+    first, *others = judged_pictures()
+    draw(page, words, run, table, first)
     per_class = zip(
         names,
         np.bincount(labels, minlength=len(names)),
@@ -247,10 +251,15 @@ def _judgement(page: Page, words: Words, run: Run, table: Array) -> None:
     )
     page.paragraph(words.say("judged"))
     for picture in others:
-        _draw(page, words, run, table, picture)
+        draw(page, words, run, table, picture)
 
 
-def _draw(page: Page, words: Words, run: Run, table: Array, picture: Picture) -> None:
+def judged_pictures(*, several: bool = False) -> list[Picture]:
+    """The registered pictures of answers that a report has. several: those where a picture may have several labels."""
+    return [picture for picture in PICTURES if picture.caption is not None and (picture.several or not several)]
+
+
+def draw(page: Page, words: Words, run: Run, table: Array, picture: Picture) -> None:
     """A registered picture of the answers, with its caption."""
     shown = picture.make(Judged(run.model, run.dataset, table, lang=words.in_pictures))
     if shown.draw is not None:
@@ -282,7 +291,11 @@ def inside(page: Page, words: Words, run: Run, table: Array) -> None:
         page.figure(figure, words.say("filters", layer=name, before=before))
     labels = run.dataset.test.labels
     for number in range(min(FOLLOWED, len(labels))):
-        truth = "" if labels.ndim > 1 else f" ({run.dataset.class_names[int(labels[number])]})"
+        truth = (
+            ""
+            if run.dataset.test.several or run.dataset.test.per_pixel
+            else f" ({run.dataset.class_names[int(labels[number])]})"
+        )
         try:
             figure = features_figure(model, run.dataset.test.images[number : number + 1][0], lang=words.in_pictures)
         except PellucidError as error:  # a network whose maps cannot be drawn has a report all the same

@@ -17,6 +17,19 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "평균 IoU {iou}, 테스트 이미지 {count:,}장의 픽셀 중 {accuracy}를 맞혔습니다. "
         "{epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
     ),
+    "lead of labels": (
+        "All labels right of {exact} of {count:,} test pictures, {accuracy} of the labels; epochs of training: "
+        "{epochs}, in {time} ({machine}).",
+        "테스트 이미지 {count:,}장 중 {exact}에서 레이블을 모두 맞혔고, 레이블 하나하나는 {accuracy}를 맞혔습니다. "
+        "{epochs} 에포크를 {time} 동안 학습했습니다({machine}).",
+    ),
+    "f1": ("F1", "F1"),
+    "labels judged": (
+        "A label counts as given where it is more probable than not. Precision: of the pictures that are given it, "
+        "those that have it. Recall: of those that have it, those that are given it. F1 is their harmonic mean.",
+        "확률이 절반을 넘는 레이블을 붙인 것으로 셉니다. 정밀도는 그 레이블이 붙은 이미지 중 실제로 그런 것의 "
+        "비율이고, 재현율은 실제로 그런 이미지 중 그 레이블이 붙은 것의 비율입니다. F1은 둘의 조화 평균입니다.",
+    ),
     "threads": ("{threads} threads, {isa}", "스레드 {threads}개, {isa}"),
     "seconds": ("{seconds:.1f} s", "{seconds:.1f}초"),
     "minutes": ("{minutes} min {seconds:02} s", "{minutes}분 {seconds:02}초"),

@@ -68,6 +68,8 @@ RESUMABLE = {
             "seed": _SEED,
             "limit": Maybe(whole(1)),
             "test_limit": Maybe(whole(1)),
+            "labels?": [TEXT],
+            "columns?": OBJECT,
         }
     },
     "training": {
@@ -128,7 +130,9 @@ def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:
     model, data, training = record["model"], record["data"], dict(record.get("training", {}))
     optimizer, loading = dict(training.pop("optimizer", {})), data.get("loading", {})
     found = {"model": model["name"], "data": data["name"], **training, **model.get("settings", {})}
-    found |= {key: loading.get(key) for key in ("size", "resize", "channels", "validation", "limit", "test_limit")}
+    found |= {
+        key: loading.get(key) for key in ("size", "resize", "channels", "validation", "limit", "test_limit", "labels")
+    }
     found |= {"weights": record.get("start", {}).get("weights"), "optimizer": optimizer.pop("type", None)}
     optimizer.pop("learning_rate", None)  # which a schedule may have taken the place of
     return {key: value for key, value in {**found, **optimizer}.items() if value not in (None, [], "none")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,8 @@ def train_run(
     model: str | Model | None = None,
     data: str | Path | Dataset = DATA,
     *,
+    labels: Any = None,
+    columns: Mapping[str, Any] | None = None,
     validation: str | Path | float | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -98,7 +100,9 @@ def train_run(
 
     model: a network's name in `pellucid.zoo`, or a model, which keeps the optimizer and loss it was compiled with
     unless others are named; None: photo-net for a folder, unet for one with masks, else simple-convnet. data: a data
-    set's name, a folder with a sub-folder a class or with images/ and masks/, or a Dataset. validation: what is judged
+    set's name, a folder with a sub-folder a class or with images/ and masks/, or a Dataset. labels: a CSV file with the
+    folder's labels, or several of which the others correct the first; columns: what its columns are called, both as in
+    `datasets.load`; without data, the pictures lie beside the table. validation: what is judged
     after each epoch, a folder or a share such as 0.1; None: the test pictures. optimizer, loss: a name, or one of ours
     as an object. settings: arguments of network, optimizer or loss by their names, "schedule", and of layers:
     {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files. augment: as `fit`
@@ -116,10 +120,15 @@ def train_run(
     from pellucid import zoo
     from pellucid.datasets import Dataset
     from pellucid.datasets.augmentation import text_of
+    from pellucid.datasets.tables import read_table
     from pellucid.train import Checkpoints, TrainConfig
     from pellucid.zoo.recipes import PRETRAINED
 
     console = console or Console(verbose, callbacks)
+    tables = [path_of(one, "labels") for one in (labels if isinstance(labels, list | tuple) else [labels]) if one]
+    if tables and data == DATA:
+        data = tables[0].parent
+    several = data.train.several if isinstance(data, Dataset) else any(read_table(t, columns).several for t in tables)
     tracking = Tracking(csv, tensorboard, mlflow)
     start_of = published_start(pretrained, model, weights, freeze, fine_tune, console)
     given = dict(settings or {})
@@ -136,6 +145,7 @@ def train_run(
     builder, name = naming(model, data if isinstance(data, Dataset) else data_name, source)
     recipe = zoo.recipe(name, data_name) if name in zoo.NAMES else zoo.Recipe()
     recipe = recipe if start_of is None else PRETRAINED
+    recipe = replace(recipe, loss="binary_crossentropy") if several else recipe
     config = TrainConfig(
         epochs=recipe.epochs if epochs is None else epochs,
         batch_size=recipe.batch_size if batch_size is None else batch_size,
@@ -160,6 +170,8 @@ def train_run(
         "seed": seed,
         "limit": limit,
         "test_limit": test_limit,
+        "labels": [str(table.resolve()) for table in tables],
+        "columns": dict(columns or {}),
     }
     with console.bar() as bar:
         dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid._fixed import is_own
 from pellucid._progress import WorkBar
 from pellucid.errors import ConfigError, shown, unknown_name
+from pellucid.model.inputs import SEVERAL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ def naming(model: str | Model | None, data: str | Dataset, source: Model | None)
     if isinstance(data, str):
         masks, folder = has_masks(Path(data)), Path(data).is_dir()
     else:
-        masks, folder = data.train.labels.ndim > 1, False
+        masks, folder = data.train.per_pixel, False
     name = zoo.standard_name(model or (MASKS_MODEL if masks else FOLDER_MODEL if folder else MODEL))
     return name, name
 
@@ -167,6 +168,8 @@ def load_data(
     seed: int,
     limit: int | None,
     test_limit: int | None,
+    labels: Sequence[str] = (),
+    columns: Mapping[str, Any] | None = None,
     bar: WorkBar,
 ) -> Dataset:
     """The data set, cut to its limits before a validation share is taken from it."""
@@ -180,9 +183,11 @@ def load_data(
     else:
         held_folder = None if named else share if share is not None else validation
     if isinstance(data, str):
-        dataset = datasets.load(
-            data, size=size, channels=channels, resize=resize, validation=held_folder, seed=seed, progress=bar
-        )
+        asked: dict[str, Any] = {"size": size, "channels": channels, "resize": resize, "seed": seed}
+        asked |= {"labels": list(labels) or None, "columns": columns, "validation": held_folder}
+        dataset = datasets.load(data, **asked, progress=bar)
+    elif labels:
+        raise ConfigError("labels are for a folder; a Dataset has its own: datasets.load(FOLDER, labels=...) makes it")
     elif held_folder is None:
         dataset = data
     else:
@@ -235,7 +240,9 @@ def build(
     elif source is not None:
         network = transfer.like(source, input_shape=shape, classes=classes, seed=seed)
         network = change_layers(network, settings) if settings else network
-    pixels = dataset.train.labels.ndim > 1
+    if dataset.train.several:
+        network = with_sigmoid(network, own=network is model)
+    pixels = dataset.train.per_pixel
     if pixels != (len(network.output_shape) > 1):
         gives = "one answer a picture" if pixels else "a class for each pixel"
         holds = "masks, a class for each pixel" if pixels else "one class a picture"
@@ -249,9 +256,30 @@ def build(
     network.trained_on = {
         "data": dataset.name,
         "pictures": len(dataset.train),
+        **({SEVERAL: True} if dataset.train.several else {}),
         **facts_of_pictures(dataset.train.images),
     }
     return network
+
+
+def with_sigmoid(network: Model, *, own: bool) -> Model:
+    """The network with a sigmoid for each label in place of the softmax over all of them, as several may be right.
+
+    own: it is the user's, who is told to change it.
+    Errors: ConfigError for such a one that ends in a softmax.
+    """
+    from pellucid.zoo.changes import change_layers
+
+    last = network.graph.last
+    if last is None or last.nonlinearity is None or last.nonlinearity.kind != "softmax":
+        return network
+    if own:
+        raise ConfigError(
+            f"{network.name} ends in a softmax, which gives one label a picture, and these have several; end it in "
+            'activation="sigmoid"'
+        )
+    change = {"activation": "sigmoid"} if hasattr(last, "activation") else {"type": "Sigmoid"}
+    return change_layers(network, {f"{last.name}.{name}": value for name, value in change.items()})
 
 
 def standardized(scaling: Preprocessing, images: NDArray[np.uint8] | Pictures, bar: WorkBar) -> Preprocessing:

@@ -11,6 +11,7 @@ from pellucid._text import clip
 from pellucid.datasets.download import Progress
 from pellucid.errors import ConfigError
 from pellucid.model import Model
+from pellucid.model.inputs import SEVERAL
 from pellucid.ops import Array
 from pellucid.plan.lowering import strip_head
 from pellucid.visualise.drawing.labels import ENGLISH, Labels
@@ -46,7 +47,14 @@ def probabilities(model: Model, images: Any, *, progress: Progress | None = None
     if outputs.shape[1] == 1:
         second = ops.activation(outputs, "sigmoid") if bare else outputs
         return np.hstack([1 - second, second])
+    if bare and several_labels(model):
+        return ops.activation(outputs, "sigmoid")
     return np.asarray(ops.softmax(outputs)) if bare and len(outputs) else outputs
+
+
+def several_labels(model: Model) -> bool:
+    """Whether it learned pictures with several labels each, so that each of its probabilities stands alone."""
+    return bool(model.trained_on.get(SEVERAL))
 
 
 def class_names(model: Model, count: int) -> tuple[str, ...]:

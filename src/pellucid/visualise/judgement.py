@@ -10,6 +10,7 @@ import numpy as np
 from pellucid import metrics
 from pellucid._numbers import percent
 from pellucid._text import clip, text_columns
+from pellucid.datasets.tables import BETWEEN
 from pellucid.errors import DataError, ShapeError
 from pellucid.metrics import Calibration
 from pellucid.ops import Array
@@ -169,7 +170,8 @@ def mistakes_figure(
     """Pictures that were taken for the wrong class, each with "said 7 (99 %), is 1", in the order given.
 
     names: of the pictures, written over each.
-    Shapes: pictures (M,H,W,C), labels (M,), probabilities (M,K): of the mistakes alone, see metrics.confident_mistakes.
+    Shapes: pictures (M,H,W,C), labels (M,) or rows (M,K) of 0 and 1, probabilities (M,K): of the mistakes alone, see
+    metrics.confident_mistakes.
     Errors: DataError if there are no pictures, or not as many of each.
     """
     say, table, truth = Labels(lang), np.asarray(probabilities), np.asarray(labels)
@@ -188,9 +190,9 @@ def mistakes_figure(
     cells = figure.subplots(down, across, squeeze=False).ravel()
     heads = [""] * len(truth) if names is None else [f"{clip(name, CELL_COLUMNS)}\n" for name in names]
     for axes, picture, is_, row, head in zip(cells, pictures, truth, table, heads, strict=False):
-        said = int(row.argmax())
-        words = say("said {said} ({share})", said=clip(classes[said], SAID_LENGTH), share=percent(float(row[said]), 0))
-        truly = say("is {truth}", truth=clip(classes[is_], NAME_LENGTH))
+        right, said, share = _verdict(classes, is_, row)
+        words = say("said {said} ({share})", said=clip(said, SAID_LENGTH), share=percent(share, 0))
+        truly = say("is {truth}", truth=clip(right, NAME_LENGTH))
         separator = ", " if text_columns(words + truly) < CELL_COLUMNS - 1 else "\n"
         show_picture(axes, picture, f"{head}{words}{separator}{truly}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
@@ -328,7 +330,7 @@ def show_calibration(
     )
 
 
-@Picture("mistakes", MISTAKES_EXAMPLES, judges=True, tables=True)
+@Picture("mistakes", MISTAKES_EXAMPLES, judges=True, several=True, tables=True)
 def show_mistakes(
     seen: Judged,
     count: Annotated[int, Option("--count", "N", "At most so many.", 1, 120)] = 24,
@@ -336,14 +338,16 @@ def show_mistakes(
     """Draw the pictures that were most confidently taken for the wrong class, and name them.
 
     --csv and --json list all mistakes: by file, or in data sets with a name by the number of the test picture from 0.
+    Corrected by hand, in the column "is" (empty: leave the picture out), that table goes to pellucid train --labels.
     """
     test, say = seen.data.test, seen.say
-    listed = [_mistake(seen, int(row)) for row in metrics.confident_mistakes(test.labels, seen.answers, len(test))]
+    order = _mistaken(seen)
+    listed = [_mistake(seen, int(row)) for row in order]
     table = Table(("picture", "is", "said", "probability"), listed, "{count} mistakes: {file}")
     if not listed:
         nothing = "{run}: no mistake in {all:,} pictures of {data}, so there is nothing to draw"
         return Shown(table=table, notes=[say(nothing, run=seen.what, all=len(test), data=seen.data.name)])
-    picks = metrics.confident_mistakes(test.labels, seen.answers, count)
+    picks = order[:count]
     called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
     notes = []
     for name, (_, is_, said, share) in zip(called, listed, strict=False):
@@ -366,9 +370,31 @@ def show_mistakes(
     )
 
 
+def _mistaken(seen: Judged) -> Array:
+    """Which pictures were taken for the wrong class, or given a wrong label or one too few; the surest first."""
+    test, answers = seen.data.test, seen.answers
+    if not test.several:
+        return metrics.confident_mistakes(test.labels, answers, max(len(test), 1))
+    off = np.abs(answers - test.labels).max(axis=1, initial=0.0)
+    wrong = np.flatnonzero(((answers > metrics.THRESHOLD) != (test.labels > 0)).any(axis=1))
+    return np.asarray(wrong[np.argsort(-off[wrong], kind="stable")])
+
+
 def _mistake(seen: Judged, row: int) -> tuple[str, str, str, float]:
     """The picture, what it is, what it was taken for and how probably."""
-    test, answer = seen.data.test, seen.answers[row]
-    said = int(np.argmax(answer))
+    test = seen.data.test
     name = str(row) if test.files is None else test.files[row]
-    return name, seen.names[int(test.labels[row])], seen.names[said], round(float(answer[said]), 6)
+    is_, said, share = _verdict(seen.names, test.labels[row], seen.answers[row])
+    return name, is_, said, round(share, 6)
+
+
+def _verdict(names: Sequence[str], truth: Any, answer: Array) -> tuple[str, str, float]:
+    """What a picture is, what it was taken for, and how probably; of several labels, how sure the worst wrong one is.
+
+    Shapes: truth () or (classes,), answer (classes,).
+    """
+    if np.ndim(truth):
+        is_, said = (BETWEEN.join(np.asarray(names)[has]) for has in (truth > 0, answer > metrics.THRESHOLD))
+        return is_, said, float(np.maximum(np.abs(answer - truth), metrics.THRESHOLD).max())
+    taken = int(np.argmax(answer))
+    return names[int(truth)], names[taken], float(answer[taken])

@@ -41,14 +41,15 @@ class PrecisionRecall(Brief):
 def precision_recall(labels: Any, probabilities: Any) -> tuple[PrecisionRecall, ...]:
     """The curve of each class: average precision = sum over n of (recall[n] - recall[n - 1]) * precision[n].
 
-    Shapes: labels (N,), probabilities (N, classes).
+    Shapes: labels (N,), or rows (N, classes) of 0 and 1 where a picture may have several; probabilities (N, classes).
     Errors: ShapeError where there are not as many rows as labels.
     Source: Manning, Raghavan & Schuetze 2008, section 8.4.
     """
     truth, table = np.asarray(labels), np.asarray(probabilities)
-    if table.ndim != 2 or truth.shape != (len(table),):
+    if table.ndim != 2 or truth.shape not in ((len(table),), table.shape):
         raise ShapeError(f"labels (N,) and probabilities (N, classes) expected, got {truth.shape} and {table.shape}")
-    return tuple(_of_class(truth == index, table[:, index]) for index in range(table.shape[1]))
+    has = truth > 0 if truth.ndim == 2 else truth[:, None] == np.arange(table.shape[1])
+    return tuple(_of_class(has[:, index], table[:, index]) for index in range(table.shape[1]))
 
 
 def _of_class(is_it: Array, scores: Array) -> PrecisionRecall:
@@ -130,6 +131,7 @@ WORDS = {
     "precision-recall",
     EXAMPLES,
     judges=True,
+    several=True,
     tables=True,
     words=WORDS,
     caption=(

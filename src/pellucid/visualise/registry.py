@@ -19,7 +19,7 @@ from pellucid.errors import DataError
 from pellucid.files.inside import Inside, Place
 from pellucid.model import Model
 from pellucid.ops import Array
-from pellucid.visualise.answers import class_names, per_pixel, probabilities, trained_note
+from pellucid.visualise.answers import class_names, per_pixel, probabilities, several_labels, trained_note
 from pellucid.visualise.drawing.labels import KOREAN, Labels
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Judged:
 
     @property
     def labels(self) -> Array:
-        """The classes that the pictures show. Shapes: (N,)."""
+        """The classes that the pictures show. Shapes: (N,), or (N, classes) of 0 and 1 where one may show several."""
         return self.data.test.labels
 
     @property
@@ -213,15 +213,17 @@ class Picture:
     """A picture that can be asked for by name, over the function that makes it: see the module's first lines.
 
     make: `make(source, **options)`; its options are its parameters, each an Annotated with an Option, its help is its
-    docstring. judges: it takes Judged for a source, of the pictures that --data names. tables: whether it has --csv and
-    --json. moving: a GIF. one_answer: it is about one answer for a picture, as one that judges is anyway. caption: in
-    the report, in English and Korean; None for none there. words: Korean by English, of what is written in it.
+    docstring. judges: it takes Judged for a source, of the pictures that --data names; several: also where they
+    may have several labels each. tables: whether it has --csv and --json. moving: a GIF. one_answer: it is about one
+    answer for a picture, as one that judges is anyway. caption: in the report, in English and Korean; None for none
+    there. words: Korean by English, of what is written in it.
     """
 
     name: str
     examples: str
     takes: Argument = NETWORK
     judges: bool = False
+    several: bool = False
     tables: bool = False
     moving: bool = False
     one_answer: bool = False
@@ -238,6 +240,9 @@ class Picture:
         """What it shows of a source; a word where it means nothing for one that gives a class for each pixel."""
         if (self.judges or self.one_answer) and per_pixel(source.model):
             words = "{run}: gives a class for each pixel, so {picture} has nothing to show; see pellucid show masks"
+            return Shown(notes=[source.say(words, run=source.what, picture=self.name)])
+        if self.judges and not self.several and several_labels(source.model):
+            words = "{run}: gives several labels a picture, so {picture} has nothing to show; see pellucid evaluate"
             return Shown(notes=[source.say(words, run=source.what, picture=self.name)])
         return self.make(source.judged(options.pop("data", None)) if self.judges else source, **options)
 

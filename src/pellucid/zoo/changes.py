@@ -47,7 +47,9 @@ def change_layers(model: Model, changes: Mapping[str, Any]) -> Model:
 
 def _arguments(layer: Layer) -> dict[str, Any]:
     """The layer's config with its initializers themselves: of a function, a config has no more than the name."""
-    return layer.config() | {key: value for key, value in vars(layer).items() if isinstance(value, Initializer)}
+    taken = inspect.signature(type(layer)).parameters
+    given = {key: value for key, value in vars(layer).items() if isinstance(value, Initializer) and key in taken}
+    return layer.config() | given
 
 
 def _retyped(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:

@@ -31,6 +31,9 @@ KOREAN: dict[str, str] = {
     "from {name}": "{name}에서",
     "output {index}": "출력 {index}",
     "test picture {index} of {data}": "{data}의 테스트 이미지 {index}",
+    "{run}: gives several labels a picture, so {picture} has nothing to show; see pellucid evaluate": (
+        "{run}: 이미지마다 레이블을 여러 개 답하므로 {picture}에 보여 줄 것이 없습니다. pellucid evaluate를 쓰십시오"
+    ),
     "{run}: gives a class for each pixel, so {picture} has nothing to show; see pellucid show masks": (
         "{run}: 픽셀마다 클래스를 답하는 신경망이라 {picture} 그림은 뜻이 없습니다. pellucid show masks를 보세요"
     ),
