@@ -14,6 +14,7 @@ SOURCE = Path(pellucid.__file__).parent
 
 PLACES = {
     "convert/keras.py": (1, "a foreign format: which of our classes Keras has, and how it calls them"),
+    "export/onnx.py": (1, "a foreign format: which of our classes ONNX has a row for; others' may compute anything"),
     "lab/settings.py": (1, "the one kind of layer whose rate is set while it trains"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),
     "plan/folding.py": (3, "lowering matches exact types: who overrides a layer gets what he wrote"),

@@ -7,5 +7,6 @@ by the same rows.
 from __future__ import annotations
 
 from pellucid.export.formats import FORMATS, Format, format_of, write
+from pellucid.export.onnx import to_onnx
 
-__all__ = ["FORMATS", "Format", "format_of", "write"]
+__all__ = ["FORMATS", "Format", "format_of", "to_onnx", "write"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._arguments import path_of
 from pellucid.errors import ConfigError, expect_known
+from pellucid.export import onnx
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place, inside
 
@@ -29,7 +30,9 @@ class Format:
     files: Callable[[Model, str], dict[str, bytes]]
 
 
-FORMATS: dict[str, Format] = {}
+FORMATS: dict[str, Format] = {
+    "onnx": Format("ONNX, for ONNX Runtime and all that reads its files", ".onnx", onnx.files),
+}
 """By what `pellucid export --to` calls them."""
 
 

@@ -72,9 +72,8 @@ class TableConv2D(Conv2D):
         shapes = [(*self.kernel_size, len(seen), 1) for seen in self.table]
         return np.concatenate([self.draw("kernel_initializer", each, rng)[..., 0] for each in shapes], axis=-1)
 
-    def _kernel(self) -> Array:
-        """The kernel as (KH,KW,C,O), zero where there is no connection; a copy."""
-        kernel = self.params["kernel"]
+    def as_filters(self, kernel: Array) -> Array:
+        """(KH,KW,C,O), zero where there is no connection; a copy."""
         dense = np.zeros((*self.kernel_size, self._built_channels(), self.filters), kernel.dtype)
         dense[:, :, self.inputs, self.outputs] = kernel
         return dense
