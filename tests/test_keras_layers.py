@@ -7,10 +7,11 @@ import pytest
 from pellucid import ConfigError, layers
 from pellucid.convert.keras_layers import BY_KERAS, BY_OURS, ROWS, Row, arguments_of, config_of, modern, row_of
 from pellucid.layers import Layer
+from pellucid.layers.constraint import MaxNorm
 
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
-    "target_shape": (2, -1),
+    "target_shape": (2, -1), "height": 4, "width": 5,
 }  # fmt: skip
 WITHOUT = {"Input", "LocalResponseNorm", "Padding2D", "RBF", "ScaledTanh", "Subsampling2D", "TableConv2D"}
 """Layers of ours that Keras has under no name."""
@@ -18,8 +19,8 @@ WITHOUT = {"Input", "LocalResponseNorm", "Padding2D", "RBF", "ScaledTanh", "Subs
 
 def example(cls: type[Layer]) -> Layer:
     """A layer of this class with the arguments that it must have."""
-    row = BY_OURS[cls]
-    return cls(**{name: value for name, value in NEEDED.items() if name in row.arguments})
+    needed = {**NEEDED, "scale": 0.5} if cls is layers.Rescaling else NEEDED
+    return cls(**{name: value for name, value in needed.items() if name in BY_OURS[cls].arguments})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.ours.__name__)
@@ -46,15 +47,21 @@ def test_names_of_keras_1_are_read() -> None:
 
 
 def test_what_acts_in_training_alone_is_left_out_and_said() -> None:
-    _, left = arguments_of(BY_KERAS["Dense"], {"units": 2, "kernel_constraint": {"class_name": "MaxNorm"}})
-    assert left == ["kernel_constraint={'class_name': 'MaxNorm'}"]
+    _, left = arguments_of(BY_KERAS["PReLU"], {"alpha_constraint": {"class_name": "MaxNorm"}})
+    assert left == ["alpha_constraint={'class_name': 'MaxNorm'}"]
+
+
+def test_constraints_and_penalties_are_written_and_read() -> None:
+    layer = layers.Dense(2, kernel_constraint=MaxNorm(3, axis=0), bias_constraint="non_neg", bias_regularizer="l1")
+    row, config = config_of(layer)
+    assert layers.Dense(**arguments_of(row, config)[0]).config() == layer.config()
 
 
 @pytest.mark.parametrize(
     ("name", "config", "words"),
     [
         ("Dropout", {"rate": 0.5, "noise_shape": [None, 1]}, "noise_shape"),
-        ("GroupNormalization", {"axis": 1}, "axis=1 has no counterpart"),
+        ("SpatialDropout2D", {"rate": 0.5, "data_format": "channels_first"}, "data_format=.* has no counterpart"),
         ("Dense", {"units": 2, "kernel_regularizer": {"class_name": "OrthogonalRegularizer", "config": {}}}, "penalty"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from keras_layouts import KERNEL, small, write
 
-from pellucid.convert import import_weights, keras, open_weights
+from pellucid.convert import import_weights, keras_file, open_weights
 from pellucid.errors import CheckpointError
 from pellucid.zoo import import_model
 
@@ -91,8 +91,8 @@ def test_the_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A reader that hangs is ended; one that dies is noticed; nothing it says is trusted."""
     path = write(tmp_path / "w.h5")
     reader = tmp_path / "reader.py"
-    monkeypatch.setattr(keras, "_READER", reader)
-    monkeypatch.setattr(keras, "ANSWER_S", 1.0)
+    monkeypatch.setattr(keras_file, "_READER", reader)
+    monkeypatch.setattr(keras_file, "ANSWER_S", 1.0)
     for program, message in (
         ("import time; time.sleep(60)", "limits of memory and time"),
         ("raise SystemExit(3)", "limits of memory and time"),

@@ -3,8 +3,9 @@
 Files that hold a whole network are rows of files.py, which reads them. Of files that hold weights alone,
 import_weights fills a model, `zoo.import_model` builds one and fills it; a file is told by its content (weights.py).
 torch_file.py, torch.py, keras.py and book.py read, and run nothing that a file says; the last three know names and
-layouts, torch_names.py those of published networks with branches; match.py compares them with the model. published.py
-lists published files, and how pictures were prepared for them; fetching.py finds and downloads these files.
+layouts, keras_layers.py what Keras calls our layers, torch_names.py those of published networks with branches; match.py
+compares them with the model. published.py lists published files, and how pictures were prepared for them; fetching.py
+finds and downloads these files.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pellucid._arguments import path_of
 from pellucid._progress import work_bar
+from pellucid.convert import keras_model
+from pellucid.convert.network import Read
 from pellucid.convert.published import choose
 from pellucid.convert.source import digests
 from pellucid.convert.weights import KNOWN, Imported
@@ -23,16 +25,6 @@ START_BYTES = 256
 
 
 @dataclass(frozen=True)
-class Read:
-    """A network with its weights; what its file is, in words; how pictures are scaled for it, and what was done."""
-
-    model: Model
-    form: str
-    scaling: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Kind:
     """What files of one kind are; whether a file is one, by its path and its first START_BYTES bytes; and its reader.
 
@@ -44,7 +36,7 @@ class Kind:
     read: Callable[[Path], Read]
 
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (Kind("Keras's .keras and .h5", keras_model.fits, keras_model.read),)
 """Asked in this order."""
 
 

@@ -1,7 +1,8 @@
 """Reads one HDF5 file of Keras's for another process, which it serves over its standard input and output.
 
 Run as a program of its own, under limits of memory and time, because the HDF5 library is C and the file a stranger's.
-It first writes one line of JSON, the index: every layer with weights, and the shape of each weight. Then for each line
+It first writes one line of JSON, the index: every layer with weights, the shape of each weight, and the texts that tell
+of the model, where the file has them. Then for each line
 that it reads, the JSON name of a weight, it writes a line {"bytes": N} and N bytes of little-endian float32. Instead of
 either it may write {"error": "..."}.
 
@@ -23,6 +24,9 @@ CPU_SECONDS = 300
 MAX_NAMES = 10_000
 MAX_ARRAYS = 16
 MAX_DIMS = 8
+MAX_DEPTH = 16
+"""Models within models."""
+MAX_TEXT = 8 << 20
 MAX_CHUNK_BYTES = 256 << 20
 SLAB_BYTES = 16 << 20
 MAX_UNPACKED, SPARE_BYTES = 16, 1 << 20
@@ -113,45 +117,78 @@ def described(dataset: Any) -> dict[str, Any]:
 
 
 def index(file: Any) -> dict[str, Any]:
-    """Every layer that has weights, in the file's order."""
+    """Every layer that has weights, in the file's order, and what is said of the model: "model_config" and the like."""
+    told = {name: text(file, name) for name in ("model_config", "training_config", "keras_version", "backend")}
     if "layer_names" in file.attrs or "layer_names0" in file.attrs:
-        return {"style": "legacy", "layers": listed_layers(file)}
+        return {"style": "legacy", "layers": listed_layers(file), **told}
     if "model_weights" in file:
-        return {"style": "legacy", "layers": listed_layers(follow(file, "model_weights"))}
-    if "layers" in file:
-        return {"style": "keras3", "layers": numbered_layers(follow(file, "layers"))}
+        weights = follow(file, "model_weights")
+        told |= {name: told[name] or text(weights, name) for name in ("keras_version", "backend")}
+        return {"style": "legacy", "layers": listed_layers(weights), **told}
+    if container(file) is not None:
+        found: list[dict[str, Any]] = []
+        add_numbered(file, "", found, 0)
+        return {"style": "keras3", "layers": found, **told}
     raise Refused("holds no weights of a Keras model: it has neither layer_names, nor model_weights, nor layers")
 
 
+def text(group: Any, name: str) -> str | None:
+    """An attribute that is one text; None where there is none."""
+    import h5py
+
+    if name not in group.attrs:
+        return None
+    where = f"{group.name}, attribute {name!r}"
+    attribute = h5py.h5a.open(group.id, name.encode())
+    if attribute.shape != () or attribute.dtype.kind not in "SO" or attribute.dtype.itemsize > MAX_TEXT:
+        raise Refused(f"{where}: expected a text, got shape {attribute.shape} of {attribute.dtype}")
+    value = group.attrs[name]
+    found = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    if len(found) > MAX_TEXT:
+        raise Refused(f"{where}: has {len(found)} letters, at most {MAX_TEXT} are read")
+    return found
+
+
 def listed_layers(root: Any) -> list[dict[str, Any]]:
-    """The layout of .h5: an attribute names the layers, and one of each layer's names its weights."""
+    """The layout of .h5: an attribute names the layers, and one of each layer's names its weights.
+
+    What is listed for a model within the model is parted by the groups its weights lie in, GROUP/PARENT.
+    """
     found = []
     for layer in texts(root, "layer_names"):
         group = follow(root, layer)
-        names = texts(group, "weight_names")
-        if len(names) > MAX_ARRAYS:
-            raise Refused(f"{group.name}: has {len(names)} weights; is it a model inside the model?")
-        if names:
-            found.append({"name": layer, "arrays": [described(follow(group, name)) for name in names]})
+        parents: dict[str, list[str]] = {}
+        for name in texts(group, "weight_names"):
+            parents.setdefault(name.rpartition("/")[0], []).append(name)
+        for parent, names in parents.items():
+            if len(names) > MAX_ARRAYS:
+                raise Refused(f"{group.name}: has {len(names)} weights, at most {MAX_ARRAYS} are read")
+            arrays = [described(follow(group, name)) for name in names]
+            found.append({"name": layer if len(parents) == 1 else f"{layer}/{parent}", "arrays": arrays})
     return found
 
 
-def numbered_layers(root: Any) -> list[dict[str, Any]]:
-    """The layout of .weights.h5: a group for each layer, its weights numbered in `vars`."""
-    if len(root) > MAX_NAMES:
-        raise Refused(f"{root.name}: has {len(root)} layers, at most {MAX_NAMES} are read")
-    found = []
+def container(group: Any) -> str | None:
+    """What a model's group calls the one with its layers."""
+    return next((name for name in ("layers", "_layer_checkpoint_dependencies") if name in group), None)
+
+
+def add_numbered(model: Any, path: str, found: list[dict[str, Any]], depth: int) -> None:
+    """The layout of .weights.h5: a group for each layer, its weights numbered in `vars`; models within have layers."""
+    root = follow(model, container(model) or "layers")
+    if depth > MAX_DEPTH or len(root) + len(found) > MAX_NAMES:
+        raise Refused(f"{root.name}: has more than {MAX_NAMES} layers, or lies more than {MAX_DEPTH} deep")
     for layer in root:
         group = follow(root, layer)
-        if "vars" not in group:
-            continue
-        values = follow(group, "vars")
-        if len(values) > MAX_ARRAYS:
-            raise Refused(f"{values.name}: has {len(values)} weights, at most {MAX_ARRAYS} are read")
-        arrays = [described(follow(values, str(i))) for i in range(len(values))]
-        if arrays:
-            found.append({"name": layer, "arrays": arrays})
-    return found
+        if "vars" in group:
+            values = follow(group, "vars")
+            if len(values) > MAX_ARRAYS:
+                raise Refused(f"{values.name}: has {len(values)} weights, at most {MAX_ARRAYS} are read")
+            arrays = [described(follow(values, str(i))) for i in range(len(values))]
+            if arrays:
+                found.append({"name": f"{path}{layer}", "arrays": arrays})
+        if container(group) is not None:
+            add_numbered(group, f"{path}{layer}/layers/", found, depth + 1)
 
 
 def send(dataset: Any, out: BinaryIO) -> None:

@@ -6,7 +6,7 @@ Keras has besides must be at the value in NEUTRAL, or changes training alone (TR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,12 +33,15 @@ class Row:
     older: Mapping[str, str] = field(default_factory=dict)
 
 
-_KERNEL = ("activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer")
-_DEPTHWISE = ("activation", "use_bias", "depthwise_initializer", "bias_initializer", "depthwise_regularizer")
-_POINTWISE = ("pointwise_initializer", "pointwise_regularizer")
+_WEIGHT = ("initializer", "regularizer", "constraint")
+_BIASED = ("activation", "use_bias", *(f"bias_{what}" for what in _WEIGHT))
+_KERNEL = (*_BIASED, *(f"kernel_{what}" for what in _WEIGHT))
+_DEPTHWISE = (*_BIASED, *(f"depthwise_{what}" for what in _WEIGHT))
+_POINTWISE = tuple(f"pointwise_{what}" for what in _WEIGHT)
 _WINDOW = ("kernel_size", "strides", "padding", "dilation_rate")
 _POOL = ("pool_size", "strides", "padding")
-_NORM = ("epsilon", "center", "scale")
+_NORM = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
+_MOVING = ("moving_mean_initializer", "moving_variance_initializer")
 
 # names of Keras 1
 _KERNEL_1 = {"init": "kernel_initializer", "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer"}
@@ -79,8 +82,8 @@ ROWS = (
     Row("GlobalAveragePooling2D", layers.GlobalAvgPool2D, (), {}, ("GlobalAvgPool2D",), _ORDER_1),
     Row("GlobalMaxPooling1D", layers.GlobalMaxPool1D, (), {}, ("GlobalMaxPool1D",)),
     Row("GlobalAveragePooling1D", layers.GlobalAvgPool1D, (), {}, ("GlobalAvgPool1D",)),
-    Row("BatchNormalization", layers.BatchNorm, ("momentum", *_NORM), {}, ("SyncBatchNormalization",)),
-    Row("LayerNormalization", layers.LayerNorm, ("axis", *_NORM)),
+    Row("BatchNormalization", layers.BatchNorm, ("momentum", *_NORM, *_MOVING), {}, ("SyncBatchNormalization",)),
+    Row("LayerNormalization", layers.LayerNorm, _NORM),
     Row("GroupNormalization", layers.GroupNorm, ("groups", *_NORM)),
     Row("Activation", layers.Activation, ("activation",)),
     Row("Activation", layers.Sigmoid, (), {"activation": "sigmoid"}),
@@ -94,8 +97,16 @@ ROWS = (
     Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
     Row("GaussianNoise", layers.GaussianNoise, ("stddev",), {}, (), {"sigma": "stddev"}),
     Row("Add", layers.Add),
+    Row("Subtract", layers.Subtract),
+    Row("Average", layers.Average),
+    Row("Maximum", layers.Maximum),
+    Row("Minimum", layers.Minimum),
     Row("Multiply", layers.Multiply),
     Row("Concatenate", layers.Concatenate, ("axis",)),
+    Row("Rescaling", layers.Rescaling, ("scale", "offset")),
+    Row("Normalization", layers.Normalization, ("axis", "mean", "variance", "invert")),
+    Row("Resizing", layers.Resizing, ("height", "width", "interpolation", "crop_to_aspect_ratio")),
+    Row("CenterCrop", layers.CenterCrop, ("height", "width")),
     Row("Flatten", layers.Flatten),
     Row("Reshape", layers.Reshape, ("target_shape",)),
     Row("Permute", layers.Permute, ("dims",)),
@@ -115,20 +126,23 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "keepdims": (False, None),
     "noise_shape": (None,),
     "activity_regularizer": (None,),
+    "kernel_regularizer": (None,),
+    "kernel_constraint": (None,),
     "renorm": (False, None),
     "mode": (0,),
     "virtual_batch_size": (None,),
     "adjustment": (None,),
     "mask": (None,),
     "rms_scaling": (False,),
+    "antialias": (False,),
+    "pad_to_aspect_ratio": (False,),
 }
 """Keras's arguments that ours have not, and the values at which these change nothing."""
 
 TRAINING_ONLY = frozenset(
     {
-        *("bias_regularizer", "beta_regularizer", "gamma_regularizer", "alpha_regularizer", "activity_regularizer"),
-        *("kernel_constraint", "bias_constraint", "beta_constraint", "gamma_constraint", "alpha_constraint"),
-        *("depthwise_constraint", "pointwise_constraint"),
+        *("beta_regularizer", "gamma_regularizer", "alpha_regularizer", "activity_regularizer"),
+        *("beta_constraint", "gamma_constraint", "alpha_constraint"),
     }
 )
 """Those that act in training alone: what they were is said, and answers are the same without."""
@@ -136,15 +150,53 @@ TRAINING_ONLY = frozenset(
 UNREAD = frozenset(
     {
         *("name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "seed"),
-        *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
+        *(
+            "kernel_initializer",
+            "beta_initializer",
+            "gamma_initializer",
+            "moving_mean_initializer",
+            "moving_variance_initializer",
+        ),
         *("renorm_clipping", "renorm_momentum", "synchronized", "fused", "implementation", "sparse", "ragged"),
         *("input_dim", "input_length", "build_config", "quantization_config", "lora_rank", "lora_alpha", "autocast"),
+        *("fill_mode", "fill_value"),
     }
 )
 """What a config says besides: read elsewhere, or of no consequence for a network whose weights are there."""
 
 CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "TFSMLayer")
 """Layers that hold a program, or stand for one."""
+
+
+IDENTITY = (
+    *("ActivityRegularization", "AlphaDropout", "GaussianDropout"),
+    *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomHeight", "RandomRotation", "RandomTranslation"),
+    *("RandomWidth", "RandomZoom"),
+)
+"""Layers that act in training alone: a network in use is the same without them."""
+
+
+def _nonlinearity(name: str) -> Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]:
+    def layer(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        own = {"gelu": "gelu_tanh" if config.get("approximate", True) else "gelu"}.get(name, name)
+        if config.get("axis", -1) != -1:
+            raise ConfigError(f"axis={shown(config['axis'])} has no counterpart here")
+        return "Activation", {"activation": own}
+
+    return layer
+
+
+OPERATIONS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]] = {
+    "ops.add": lambda config: ("Add", {}),
+    "ops.addv2": lambda config: ("Add", {}),
+    "ops.multiply": lambda config: ("Multiply", {}),
+    **{
+        f"ops.{name.replace('_', '')}": _nonlinearity(name)
+        for name in ("relu", "relu6", "sigmoid", "tanh", "silu", "hard_silu", "softplus", "softsign", "gelu", "softmax")
+    },
+    "ops.leakyrelu": lambda config: ("LeakyReLU", {"negative_slope": config.get("negative_slope", 0.2)}),
+}
+"""Operations in a functional model, x + y and the like: the layer of Keras's that does the same, and its config."""
 
 
 def row_of(name: str) -> Row:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pellucid import initializers
 from pellucid.errors import ConfigError, PellucidError, shown
+from pellucid.layers.constraint import NAMES as CONSTRAINTS
 
 LEAVE = object()
 """What a converter gives for a value that ours cannot say, and that matters to nothing but a fresh start."""
@@ -64,6 +66,28 @@ def _write_regularizer(penalty: Any) -> Any:
     return None if penalty is None else keras_object("keras.regularizers", "L1L2", penalty)
 
 
+def _read_constraint(spec: Any) -> Any:
+    if spec is None:
+        return None
+    name, numbers = named(spec)
+    known = {make.__name__.lower(): make for make in CONSTRAINTS.values()}
+    if name.lower().replace("_", "") not in known:
+        raise ConfigError(f"the constraint {shown(spec)} is not known here; {', '.join(CONSTRAINTS)} are")
+    return known[name.lower().replace("_", "")](**numbers)
+
+
+def _write_constraint(config: Any) -> Any:
+    if config is None:
+        return None
+    bounds = {"min_value": config.get("least", 0.0), "max_value": config.get("most", 1.0)}
+    if config.get("positive"):
+        if len(config) > 1:
+            raise ConfigError("a constraint both positive and bounded has no counterpart in Keras")
+        return keras_object("keras.constraints", "NonNeg", {})
+    rest = {"rate": config.get("rate", 1.0), "axis": config.get("axis", 0)}
+    return keras_object("keras.constraints", "MinMaxNorm", {**bounds, **rest})
+
+
 def _read_activation(spec: Any) -> Any:
     if isinstance(spec, dict) and isinstance(spec.get("config"), str):  # a function, as Keras 3.0 wrote them
         spec = spec["config"]
@@ -85,6 +109,16 @@ def named(spec: Any) -> tuple[str, dict[str, Any]]:
     raise ConfigError(f"expected a name, or a class_name with its config, got {shown(spec)}")
 
 
+def class_path(name: str) -> str:
+    """What .weights.h5 calls a layer of this class: Keras's spelling with underscores.
+
+    >>> class_path("Conv2DTranspose"), class_path("PReLU"), class_path("BatchNormalization")
+    ('conv2d_transpose', 'p_re_lu', 'batch_normalization')
+    """
+    parted = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
+
+
 def keras_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """An object as Keras 3 writes it."""
     return {"module": module, "class_name": name, "config": dict(config), "registered_name": None}
@@ -98,6 +132,7 @@ _PLAIN = Converter(_unchanged, _unchanged)
 _CONVERTERS: Mapping[str, Converter] = {
     "initializer": Converter(_read_initializer, _write_initializer),
     "regularizer": Converter(_read_regularizer, _write_regularizer),
+    "constraint": Converter(_read_constraint, _write_constraint),
     "activation": Converter(_read_activation, lambda name: "linear" if name is None else name),
 }
 """By the last word of an argument's name."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid._arguments import plain
 from pellucid.convert.book import PICKLE_START, BookFile
-from pellucid.convert.keras import HDF5_START, KerasFile
+from pellucid.convert.keras_file import ZIP_START, opened
 from pellucid.convert.match import SHOWN, match
 from pellucid.convert.published import PUBLISHED, choose, imagenet_names
 from pellucid.convert.source import Source, digests
@@ -22,7 +22,7 @@ from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Model
 from pellucid.ops.geometry import Array
 
-KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5 and .weights.h5 (Keras), .pkl (Deep Learning from Scratch)"
+KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5, .weights.h5 and .keras (Keras), .pkl (Deep Learning from Scratch)"
 
 _NO_WEIGHTS = (
     (b"<", "is a web page, not a file of weights; the download went wrong"),
@@ -65,13 +65,14 @@ def open_weights(path: str | Path) -> Source:
     try:
         if not file.is_file():
             raise CheckpointError(f"{file}: " + ("is no file" if file.exists() else "no such file of weights"))
-        with open(file, "rb") as opened:
-            start = opened.read(32)
+        with open(file, "rb") as content:
+            start = content.read(32)
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read: {error.strerror or error}") from error
-    if start.startswith(HDF5_START):
-        return KerasFile(file)
-    if start.startswith(b"PK\x03\x04"):
+    keras = opened(file, start)
+    if keras is not None:
+        return keras
+    if start.startswith(ZIP_START):
         return ZipTorchFile(file)
     if start.startswith(LEGACY_START):
         return LegacyTorchFile(file)

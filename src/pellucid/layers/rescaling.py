@@ -95,7 +95,12 @@ class Normalization(Affine):
         numbers = np.concatenate([np.asarray(real_array(each, f"{self.place()}: data")) for each in batches])
         axes = tuple(range(numbers.ndim)) if self.axis is None else tuple(range(numbers.ndim - 1))
         mean, variance = (found(axis=axes, dtype=np.float64) for found in (numbers.mean, numbers.var))
-        vars(self).update(mean=_numbers(mean.tolist(), "mean"), variance=_numbers(variance.tolist(), "variance"))
+        self.take(mean, variance)
+
+    def take(self, mean: Any, variance: Any) -> None:
+        """Normalise by these from now on. Errors: ConfigError for anything but numbers."""
+        given = {"mean": mean, "variance": variance}
+        vars(self).update({name: _numbers(value, f"Normalization: {name}") for name, value in given.items()})
         Fixed.last_change = object()
 
     def scale_offset(self) -> tuple[Array, Array]:

@@ -1,0 +1,187 @@
+"""A whole model of Keras's: the architecture in its config, the weights beside it, and what it was compiled with."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid import losses, optimizers
+from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, turned_round
+from pellucid.convert.keras_file import HDF5_START, is_archive
+from pellucid.convert.keras_graph import ConfigReader, Place
+from pellucid.convert.keras_values import named
+from pellucid.convert.network import Held, Read
+from pellucid.convert.source import Arrange
+from pellucid.convert.weights import open_weights
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import CheckpointError, PellucidError
+from pellucid.layers import Normalization
+from pellucid.model import Model
+from pellucid.model.blank import FAULTS
+from pellucid.ops.geometry import Shape
+
+_CONVOLUTIONS = ("Conv1D", "Convolution1D", "Conv2D", "Convolution2D")
+_TRANSPOSED = ("Conv2DTranspose", "Convolution2DTranspose", "Deconvolution2D")
+_DEPTHWISE = ("DepthwiseConv2D", "SeparableConv2D", "SeparableConvolution2D")
+
+
+def fits(path: Path, start: bytes) -> bool:
+    """Whether it is a file of Keras's, by its first bytes."""
+    return start.startswith(HDF5_START) or is_archive(path, start)
+
+
+def read(path: Path) -> Read:
+    """The model in a .keras or .h5. Errors: as `model_of`, and as the file's class."""
+    with open_weights(path) as source:
+        assert isinstance(source, KerasWeights)
+        model, notes = model_of(source)
+        return Read(model, source.form.replace("weights", "model", 1), "raw", tuple(notes))
+
+
+def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
+    """The model in an open file, and what was left out or turned, in words.
+
+    Whole numbers are given to it as they are, as Keras gives them: no file says what was done to
+    pictures before.
+    Errors: CheckpointError for a file of weights alone, and for what has no counterpart here.
+    """
+    if source.config is None:
+        source.refuse(
+            "holds weights alone, and no network; say whose they are, pellucid import FILE --as MODEL, or "
+            "pellucid.convert.import_weights(model, FILE)"
+        )
+    config = _json(source, source.config)
+    reader = ConfigReader(source.path, config, source.version)
+    seen: set[tuple[str, ...]] = set()
+    for place in reader.places:
+        held = _held(source, place)
+        if held and place.names in seen:
+            source.refuse(
+                f"{place.names[-1]!r} is called twice with the same weights; a layer stands at one place here"
+            )
+        seen.add(place.names)
+        if isinstance(place.layer, Normalization):  # which Keras counts among the weights
+            if held:
+                place.layer.take(*(each.read() for each in held))
+        elif held:
+            reader.draft.arrays[place.layer] = held
+    model = reader.draft.network(reader.name)
+    model.preprocessing = Preprocessing(scale=1.0)
+    notes = [*source.notes, *reader.notes]
+    training = config.get("compile_config") if source.training is None else _json(source, source.training)
+    if training:
+        notes += _compile(model, training)
+    broken = reader.draft.broken()
+    if broken:
+        notes.append(f"NaN or infinite numbers are in {', '.join(broken[:8])}: the model's answers will be too")
+    return model, notes
+
+
+def _json(source: KerasWeights, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{source.path}: its config is no JSON that can be followed ({error!s:.100})") from error
+
+
+# Weights
+
+
+def _held(source: KerasWeights, place: Place) -> list[Held]:
+    """The arrays of one layer, in the file's order, which is ours."""
+    found = []
+    names = _arrays(source, place)
+    for number, name in enumerate(names[:2] if isinstance(place.layer, Normalization) else names):  # without its count
+        stored = source.tensors[name]
+        if not stored.is_float:
+            source.refuse(f"{name}: holds {stored.dtype}, expected floats; save the model with float32 weights")
+        shape, arrange = _arranged(source, place, stored.shape) if number == 0 else (stored.shape, np.asarray)
+        found.append(Held(name, shape, lambda name=name, arrange=arrange: arrange(source.read(name))))  # type: ignore[misc]
+    return found
+
+
+def _arrays(source: KerasWeights, place: Place) -> tuple[str, ...]:
+    if source.style == "keras3":
+        return source.layers.get(place.path, ())
+    if len(place.names) == 1 and place.names[0] in source.layers:
+        return source.layers[place.names[0]]
+    inside = [key for key in source.layers if key.startswith(f"{place.names[0]}/") or source.one_group]
+    same = [key for key in inside if key.rpartition("/")[2] == place.names[-1]]
+    if len(same) > 1:
+        same = [key for key in same if key.endswith("/".join(place.names))] or same
+    if len(same) > 1:
+        source.refuse(f"{place.names[-1]!r} is the name of {len(same)} layers with weights; which is which is not said")
+    if not same and len(place.names) > 1:  # a model within that has one layer with weights
+        return source.layers.get(place.names[0], ())
+    return source.layers[same[0]] if same else ()
+
+
+def _arranged(source: KerasWeights, place: Place, shape: Shape) -> tuple[Shape, Arrange]:
+    """The shape of a layer's first array in our layout, and the way there.
+
+    Source: preprocess_weights_for_loading in Keras 2 (keras/engine/saving.py), for files of Keras 1 and of Theano.
+    """
+    transposed = place.keras in _TRANSPOSED
+    steps: list[Arrange] = []
+    if source.version == 1 and len(shape) == 4:
+        if place.keras in ("Conv1D", "Convolution1D"):
+            if shape[1] != 1:  # (O, C, K, 1)
+                shape = _step(steps, shape, (2, 3, 1, 0))
+            shape = (shape[0], *shape[2:])
+            steps.append(lambda kernel: kernel[:, 0])
+        elif transposed:
+            shape = _step(steps, shape, (2, 3, 0, 1) if place.first else (0, 1, 3, 2))
+        elif place.keras in _CONVOLUTIONS and place.first:
+            shape = _step(steps, shape, (2, 3, 1, 0))
+    if len(shape) > 2 and math.prod(shape[:-2]) > 1:
+        if source.backend == "theano" and place.keras in _DEPTHWISE:
+            source.refuse(f"{place.names[-1]!r}: {UNKNOWN_TURN}")
+        if source.backend == "theano" and (transposed or place.keras in _CONVOLUTIONS):
+            steps.append(turned_round)
+        elif source.backend is None and source.version == 1 and place.first:
+            source.refuse(
+                "its channels come first, and it does not say whether Theano trained it, whose kernels are turned by "
+                "180 degrees; load it in Keras 2 with the backend that trained it, and save it again"
+            )
+
+    def arrange(kernel: Any) -> Any:
+        for step in steps:
+            kernel = step(kernel)
+        return np.ascontiguousarray(kernel)
+
+    return shape, arrange
+
+
+def _step(steps: list[Arrange], shape: Shape, axes: tuple[int, ...]) -> Shape:
+    """The shape with its axes in another order, which becomes a step."""
+    steps.append(lambda kernel: kernel.transpose(axes))
+    return tuple(shape[axis] for axis in axes)
+
+
+# What it was compiled with
+
+
+def _compile(model: Model, training: Any) -> list[str]:
+    """Compile as Keras had; what there is not is said, and the model stays as it is."""
+    try:
+        name, given = named(training.get("optimizer_config") or training.get("optimizer"))
+        kind = type(optimizers.get(name.rpartition(">")[2]))
+        known = inspect.signature(kind).parameters
+        arguments = {key: value for key, value in given.items() if key in known and isinstance(value, int | float)}
+        if "learning_rate" in given and "learning_rate" not in arguments:
+            return ["its learning rate follows a schedule, which is not taken over; compile it before training"]
+        loss, options = named(training["loss"])
+        options = {key: value for key, value in options.items() if key == "from_logits" and value}
+        metrics = training.get("metrics")
+        names = [metric for metric in metrics if isinstance(metric, str)] if isinstance(metrics, list) else None
+        model.compile(kind(**arguments), losses.get({"type": loss, **options} if options else loss), names)
+        return []
+    except PellucidError as error:
+        return [f"it is not compiled as it was in Keras ({error!s:.200}); compile it before training"]
+    except FAULTS:
+        return ["what it was compiled with is not taken over; compile it before training"]

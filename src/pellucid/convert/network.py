@@ -1,0 +1,107 @@
+"""A network that a foreign file describes: its layers called on values, then the weights that the file has for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.errors import CheckpointError, PellucidError
+from pellucid.layers import Input, Layer
+from pellucid.layers.symbolic import Symbolic, calls_behind
+from pellucid.model import Model, Sequential
+from pellucid.model.blank import FAULTS, Blank, drawing
+from pellucid.ops.geometry import Array, Shape
+
+MAX_LAYERS = 1000
+"""As many as a model file of ours may have."""
+MAX_LISTED = 4
+
+
+@dataclass(frozen=True)
+class Read:
+    """A network with its weights; what its file is, in words; how pictures are scaled for it, and what was done."""
+
+    model: Model
+    form: str
+    scaling: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Held:
+    """An array of a file: its name there, its shape as our layer has it, and how it is read in our layout."""
+
+    name: str
+    shape: Shape
+    read: Callable[[], Array]
+
+
+@dataclass
+class Draft:
+    """Layers called on values, and the arrays that the file has for each, in the order of `[*params, *state]`."""
+
+    path: Path
+    inputs: Input
+    outputs: list[Symbolic]
+    arrays: dict[Layer, list[Held]] = field(default_factory=dict)
+    in_row: bool = False
+    """Whether it is to be a Sequential."""
+
+    def network(self, name: str) -> Model:
+        """The network with its weights.
+
+        Errors: CheckpointError where layers do not fit together, and for arrays that are missing, left over or of
+        another shape; memory is taken only for as many numbers as the file has.
+        """
+        numbers = sum(math.prod(held.shape) for arrays in self.arrays.values() for held in arrays)
+
+        def refuse(shape: Shape) -> CheckpointError:
+            return CheckpointError(f"a layer has weights of shape {shape}, the file has {numbers} numbers in all")
+
+        try:
+            made = [value.layer for value in calls_behind(self.outputs, self.inputs, name)]
+            with drawing(made, Blank(numbers + len(made), refuse)):
+                if self.in_row:
+                    model: Model = Sequential([self.inputs, *made], name)
+                else:
+                    model = Model(self.inputs, self.outputs, name)
+                model.build()
+        except FAULTS as error:
+            raise self.fault(str(error) or type(error).__name__) from error
+        self._fill(made)
+        return model
+
+    def _fill(self, made: Sequence[Layer]) -> None:
+        faults = []
+        for layer in made:
+            own = {**layer.params, **layer.state}
+            given = self.arrays.get(layer, [])
+            faults += [f"{layer.name}/{name} {own[name].shape} is missing" for name in list(own)[len(given) :]]
+            faults += [f"{held.name} is left over" for held in given[len(own) :]]
+            for (name, array), held in zip(own.items(), given, strict=False):
+                if array.shape != held.shape:
+                    faults.append(f"{held.name} has shape {held.shape}, {layer.name}/{name} is {array.shape}")
+        if faults:
+            more = f" and {len(faults) - MAX_LISTED} more" if len(faults) > MAX_LISTED else ""
+            raise self.fault(f"weights do not fit its layers: {'; '.join(faults[:MAX_LISTED])}{more}")
+        for layer in made:
+            if self.arrays.get(layer):
+                try:
+                    layer.set_weights([held.read() for held in self.arrays[layer]])
+                except PellucidError as error:
+                    raise self.fault(str(error)) from error
+            variance = layer.state.get("variance")
+            if variance is not None and (variance < 0).any():
+                raise self.fault(f"{layer.name}/variance holds negative numbers; it was changed")
+
+    def broken(self) -> list[str]:
+        """The layers whose weights hold NaN or infinity."""
+        return [layer.name for layer in self.arrays if not all(np.isfinite(array).all() for array in layer.weights)]
+
+    def fault(self, what: str) -> CheckpointError:
+        """The error for this file."""
+        return CheckpointError(f"{self.path}: {what:.2000}")
