@@ -86,7 +86,7 @@ def put_into(model: Model, before: Settings, now: Settings) -> Settings:
     loss = losses.get(now.loss) if now.loss != before.loss else model.loss
     state = model.optimizer_state
     slots, step = state.slots, state.step
-    model.compile(optimizer, loss, list(model.metric_names))
+    model.compile(optimizer, loss, list(model.metrics))
     if now.optimizer == before.optimizer:
         state.slots, state.step = slots, step
     if now.dropout is not None and now.dropout != before.dropout:

@@ -60,6 +60,11 @@ class Metric(Fixed):
         return made
 
     @property
+    def sums(self) -> Mapping[str, Variable]:
+        """The sums by name."""
+        return self._variables
+
+    @property
     def variables(self) -> list[Variable]:
         """The sums."""
         return list(self._variables.values())

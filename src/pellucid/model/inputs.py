@@ -156,22 +156,19 @@ def make_examples(
         _refuse_softmax_of_one(model)
         if len(images) == 0:
             raise DataError(f"{model.name} got no pictures; it needs at least one")
-        targets = _targets(model, images, y, named=training)
-        examples = Examples(images, targets, _sample_weights(sample_weight, len(images)))
+        targets = targets_for(model, images, y, named=training)
+        examples = Examples(images, targets, sample_weights(sample_weight, len(images)))
         held: Examples | None = None
         if validation_data is not None:
-            held = _validation(model, validation_data)
+            held = validation_of(model, validation_data)
         elif share > 0:
             examples, held = _split(examples, share, model.seed)
         if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
-            table, labels = _class_table(model, examples.targets, class_weight)
+            table, labels = class_table(model, examples.targets, class_weight)
             if labels.ndim > 1:
                 examples.class_weights = table
-            elif examples.weights is None:
-                examples.weights = np.ascontiguousarray(table[labels])
             else:
-                factors = table[labels] * examples.weights.astype(np.float64)
-                examples.weights = float32_array(factors, "sample_weight * class_weight")
+                examples.weights = weighted_by_class(table, labels, examples.weights)
         if examples.weights is not None and not examples.weights.any():
             raise DataError("every picture has weight 0, so none counts; give weights above 0 to those that should")
         return examples, held
@@ -192,14 +189,15 @@ def _refuse_softmax_of_one(model: Network) -> None:
             )
 
 
-def _validation(model: Network, given: tuple[Any, ...]) -> Examples:
+def validation_of(model: Network, given: tuple[Any, ...]) -> Examples:
+    """Held-out pictures, as `fit` takes them. Errors: ConfigError for another number of parts; DataError for none."""
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {shown(given)}")
     images = standardize_images(given[0], model.input_shape, f"{model.name}, validation_data")
     if len(images) == 0:
         raise DataError(f"{model.name} got no validation pictures; leave validation_data out to judge without")
-    targets = within("validation_data", lambda labels: _targets(model, images, labels), given[1])
-    weights = within("validation_data", lambda each: _sample_weights(each, len(images)), (*given, None)[2])
+    targets = within("validation_data", lambda labels: targets_for(model, images, labels), given[1])
+    weights = within("validation_data", lambda each: sample_weights(each, len(images)), (*given, None)[2])
     return Examples(images, targets, weights)
 
 
@@ -215,7 +213,10 @@ def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Ex
     return _select(examples, kept), _select(examples, held)
 
 
-def _targets(model: Network, images: Any, y: Any, *, named: bool = False) -> Array:
+def targets_for(model: Network, images: Any, y: Any, *, named: bool = False) -> Array:
+    """Labels in the form of the model's loss; see `make_examples`."""
+    if y is None:
+        raise DataError(f"{model.name} got pictures without labels; give them as y, or as (x, y) where x are batches")
     words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
     labels = y if words is None else _numbered(model, words, named=named)
     return np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
@@ -241,7 +242,8 @@ def _numbered(model: Network, words: Sequence[str], *, named: bool) -> Array:
     return np.array([numbers[word] for word in words], np.int64)
 
 
-def _sample_weights(given: Any, count: int) -> Array | None:
+def sample_weights(given: Any, count: int) -> Array | None:
+    """Weights of pictures as float32 (count,). Errors: DataError for anything else."""
     if given is None:
         return None
     weights = float32_array(given, "sample_weight")
@@ -255,7 +257,7 @@ def _sample_weights(given: Any, count: int) -> Array | None:
     return np.ascontiguousarray(weights)
 
 
-def _class_table(model: Network, targets: Array, class_weight: Mapping[int, float] | str) -> tuple[Array, Array]:
+def class_table(model: Network, targets: Array, class_weight: Mapping[int, float] | str) -> tuple[Array, Array]:
     """The weight of each class, and of which class each picture is, or each pixel.
 
     Shapes: (classes,) float32; (M,) or (M, H, W).
@@ -287,6 +289,13 @@ def _class_table(model: Network, targets: Array, class_weight: Mapping[int, floa
         weights = [number(class_weight.get(k, 1.0), f"class_weight of class {k}", 0.0) for k in range(classes)]
         table = np.array(weights, np.float32)
     return table, labels
+
+
+def weighted_by_class(table: Array, labels: Array, weights: Array | None) -> Array:
+    """The weight of each picture, times that of its class. Shapes: (classes,), (M,), (M,) -> (M,)."""
+    if weights is None:
+        return np.ascontiguousarray(table[labels])
+    return float32_array(table[labels] * weights.astype(np.float64), "sample_weight * class_weight")
 
 
 def _select(examples: Examples, rows: Array) -> Examples:

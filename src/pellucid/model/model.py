@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import copy
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pellucid._arguments import flag, path_of, several, verbosity
+from pellucid._arguments import flag, path_of, several
 from pellucid._display import Shown
 from pellucid._modules import missing
-from pellucid._progress import work_bar
 from pellucid._text import printable, say
-from pellucid.datasets.augmentation import Augmentation, text_of
 from pellucid.errors import ConfigError, shown
 from pellucid.files.inside import Inside
 from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import file as model_file
-from pellucid.model.background import facts_of_pictures
-from pellucid.model.inputs import check_range, make_examples
+from pellucid.model.fitting import Fitting
 from pellucid.model.network import Network
 from pellucid.model.summary import MemorySummary, memory_of
-from pellucid.ops import Array, choose_direct_convolution
+from pellucid.ops import choose_direct_convolution
 from pellucid.ops.geometry import whole
-from pellucid.train import (
-    Checkpoints,
-    Evaluation,
-    History,
-    Listener,
-    Progress,
-    TrainConfig,
-    Trainer,
-    evaluate,
-    fit_resumable,
-    named,
-    standardize_listeners,
-)
-from pellucid.train.doctor import Doctor
 
 
-class Model(Network, Shown):
+class Model(Fitting, Shown):
     """A network as a graph: layers called on an `Input`, and on what other layers gave.
 
         inputs = Input((32, 32, 3))
@@ -58,7 +40,9 @@ class Model(Network, Shown):
     fit together, at the layer that does not fit.
     """
 
-    assignable = frozenset({"name", "seed", "class_names", "preprocessing", "trained_on", "exact_convolution"})
+    assignable = frozenset(
+        {"name", "seed", "class_names", "preprocessing", "trained_on", "exact_convolution", "stop_training"}
+    )
     instead: ClassVar[dict[str, str]] = {
         "optimizer": "is chosen by compile(optimizer, loss)",
         "loss": "is chosen by compile(optimizer, loss)",
@@ -67,7 +51,6 @@ class Model(Network, Shown):
         "weights": "are read; write with set_weights([...])",
         "learning_rate": "is the optimizer's: model.optimizer.learning_rate",
         "lr": "is the optimizer's: model.optimizer.learning_rate",
-        "stop_training": "does nothing; a callback stops by returning pellucid.train.Stop(reason)",
     }
 
     def __init__(
@@ -96,125 +79,6 @@ class Model(Network, Shown):
     def reads(self) -> list[list[int]] | None:
         """Of each layer the numbers of those it reads, -1 for the pictures; None where each reads the one before."""
         return [list(node.inputs) for node in self.graph.nodes]
-
-    # Training
-
-    def fit(
-        self,
-        x: Any,
-        y: Any,
-        batch_size: int | None = 32,
-        epochs: int = 1,
-        verbose: int | str = "auto",
-        callbacks: Listener | Sequence[Listener] | None = None,
-        validation_split: float = 0.0,
-        validation_data: tuple[Any, ...] | None = None,
-        shuffle: bool = True,
-        class_weight: dict[int, float] | str | None = None,
-        sample_weight: Any = None,
-        cache_features: bool = True,
-        doctor: bool = True,
-        resume: str | Path | None = None,
-        augment: str | Mapping[str, Any] | Callable[..., Any] | None = None,
-    ) -> History:
-        """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
-
-        Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers or words, or (M, classes); sample_weight (M,).
-        verbose: 0 for silence, 1 or "auto" for a bar (plain lines where the output is no terminal), 2 for plain lines.
-        validation_split: a stratified, seeded part of the pictures (Keras takes the last ones), held out.
-        cache_features: where the first layers are frozen, compute their outputs once and not in every epoch: the same
-        numbers, in up to 1 GiB of memory and beyond that a file that goes with the end of `fit`.
-        doctor: say, in a line each with the remedy, what keeps a network from learning (see `train.doctor`); what was
-        said is in the history's `advice`. It changes no number.
-        resume: a folder for checkpoints. Where it holds one of this same training, training goes on from there, to the
-        same bits as if it had never stopped; so a program that was stopped is simply run again.
-        augment: changes the pictures anew in each epoch: "standard", "strong", kinds with their amounts such as
-        "flip,rotate=15" or {"flip": 0.5, "rotate": 15} (see `datasets.augmentation`), or a function of a batch's
-        pictures and a NumPy generator that gives as many pictures.
-        Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
-        number.
-        """
-        self._compiled()
-        listeners = standardize_listeners(callbacks)
-        verbose, watched = verbosity(verbose), flag(doctor, "doctor")
-        folder = None if resume is None else path_of(resume, "resume")
-        config = TrainConfig(
-            epochs,
-            32 if batch_size is None else batch_size,
-            shuffle=flag(shuffle, "shuffle"),
-            seed=self.seed,
-            augment=text_of(augment),
-            cache_features=flag(cache_features, "cache_features"),
-        )
-        own = augment is None or (callable(augment) and not isinstance(augment, type))
-        change = augment if own else Augmentation.of(augment)
-        examples, held = make_examples(
-            self, x, y, class_weight, sample_weight, validation_split=validation_split, validation_data=validation_data
-        )
-        for name, fact in facts_of_pictures(examples.images).items():
-            self.trained_on.setdefault(name, fact)
-        if verbose:
-            listeners.append(Progress(sys.stdout, bar=verbose != 2))
-        watching = Doctor(self, examples, held, shuffled=config.shuffle, tell=tuple(listeners)) if watched else None
-        try:
-            kept = None if folder is None else Checkpoints(folder)
-            trainer = Trainer(
-                self,
-                examples,
-                config,
-                validation=held,
-                augment=change,
-                listeners=[*([watching] if watching else []), *listeners],
-                checkpoints=kept,
-            )
-            history = trainer.run() if kept is None else fit_resumable(trainer, kept)
-            history.advice = [said.text for said in watching.findings] if watching else []
-            return history
-        finally:
-            for listener in listeners:
-                if isinstance(listener, Progress):
-                    listener.close()
-
-    def evaluate(
-        self,
-        x: Any,
-        y: Any,
-        batch_size: int | None = 32,
-        verbose: int | str = "auto",
-        sample_weight: Any = None,
-        *,
-        progress: Callable[[int, int, str], None] | None = None,
-        outputs: Callable[[Array], object] | None = None,
-    ) -> Evaluation:
-        """Mean loss and accuracy over pictures x with labels y.
-
-        verbose: 0 for silence, else the result is printed; while it takes longer than a second, "auto" has a bar on a
-        terminal, 1 plain lines elsewhere too. progress: called as progress(done, total, what), instead of that bar.
-        outputs: called with those of each batch, in order, before the activation that the loss applies itself (the
-        final softmax or sigmoid); the next batch overwrites them.
-        """
-        self._compiled()
-        count = 32 if batch_size is None else whole(batch_size, "evaluate: batch_size")
-        verbose = verbosity(verbose)
-        for what, given, of in (("progress", progress, "done, total, what"), ("outputs", outputs, "outputs")):
-            if given is not None and not callable(given):
-                raise ConfigError(f"evaluate: {what} must be a function ({of}), got {shown(given)}")
-        examples, _ = make_examples(self, x, y, None, sample_weight, training=False)
-        check_range(examples.images, self.trained_on, self.name)
-        total = len(examples)
-        with work_bar(0 if progress else verbose) as bar:
-            show = progress or bar
-
-            def tell(done: int, answers: Array) -> None:
-                if outputs is not None:
-                    outputs(answers)
-                show(done, total, "judging pictures")
-
-            logs = evaluate(self, examples, count, tell=tell)
-        result = Evaluation(named(logs, self.metric_names))
-        if verbose:
-            say(f"{len(examples):,} pictures: {result}")
-        return result
 
     # Looking and keeping
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from pellucid import losses, optimizers
-from pellucid._arguments import flag, record, several, verbosity
+from pellucid._arguments import flag, record, several, verbosity, within
 from pellucid._locks import building
 from pellucid._progress import work_bar
 from pellucid.datasets.transforms import Preprocessing
@@ -21,12 +21,15 @@ from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
 from pellucid.losses import Loss
+from pellucid.metrics import Metric
 from pellucid.model.inputs import build_for, check_range, names_for, scaling_for, standardize_images
+from pellucid.model.streams import answers_for, is_stream
 from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, Shape, whole
 from pellucid.optimizers import Optimizer
 from pellucid.plan import Predictor
 from pellucid.train import ACCURACY_NAMES, OptimizerState
+from pellucid.train.measuring import plain as plain_metric
 
 PREDICT_BYTES = 256 * 2**20
 """What predict may use for activations when it picks a batch size itself."""
@@ -41,12 +44,15 @@ class Network(Stack):
         "preprocessing": lambda model, value: scaling_for(model, value),
         "trained_on": lambda model, value: record(value, f"{model.name}: trained_on"),
         "exact_convolution": lambda model, value: flag(value, "exact_convolution"),
+        "stop_training": lambda model, value: flag(value, "stop_training"),
     }
     exact_convolution: bool
     """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
 
     Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
     """
+    stop_training: bool
+    """Set by a callback: training ends after the batch or epoch in hand, as if it had answered `Stop`."""
     optimizer_state: OptimizerState
     """What the optimizer has come to; `fit` goes on from there."""
 
@@ -59,7 +65,8 @@ class Network(Stack):
         self.optimizer_state = OptimizerState()
         self._optimizer: Optimizer | None = None
         self._loss: Loss | None = None
-        self._metric_names = ACCURACY_NAMES[:1]
+        self._metrics: tuple[str | Metric, ...] = ()
+        self.stop_training = False
         self._parameters: FlatParameters | None = None
         self._predictor = Predictor()
         self._laid_out = False
@@ -147,12 +154,17 @@ class Network(Stack):
         floats += offset
         return np.asarray(floats)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None
+    ) -> Any:
         """Outputs for every picture; while another thread trains, with the weights of that moment.
 
         Shapes: x (M, H, W, C) -> (M, classes); a list of such, in order, from a model with several outputs.
+        x may also be batches, as in `fit`, of which `steps` are taken; labels among them are left alone.
         verbose: 0 for silence; "auto" for a bar on a terminal where it takes longer than a second; 1 elsewhere too.
         """
+        if is_stream(x):
+            return answers_for(x, steps, lambda batch: self.predict(batch, batch_size, 0))
         verbose, images = verbosity(verbose), build_for(self, x)
         check_range(images, self.trained_on, self.name)
         count = len(images)
@@ -191,31 +203,51 @@ class Network(Stack):
         self,
         optimizer: str | Optimizer = "adam",
         loss: str | Loss | None = None,
-        metrics: str | Sequence[str] | None = None,
+        metrics: Any = None,
+        *,
+        loss_weights: None = None,
+        weighted_metrics: None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose optimizer and loss, by name or object.
 
-        metrics: under which of Keras's names the accuracy, which is measured anyway, is recorded: "accuracy", "acc",
-        "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy".
+        metrics: what is measured besides the loss, in this order, by name or object (see `pellucid.metrics`), or a
+        function of (y_true, y_pred). "accuracy" (or "acc") is the share of right answers, of the kind that targets and
+        loss have; it is measured where nothing is said, too, and costs nothing.
+        loss_weights and weighted_metrics must be None; Keras's run_eagerly, steps_per_execution, jit_compile and
+        auto_scale_loss change nothing.
         Errors: ConfigError for unknown names; what was chosen before then stays.
         """
+        for name, value in (("loss_weights", loss_weights), ("weighted_metrics", weighted_metrics)):
+            if value:
+                raise ConfigError(f"{self.name}: compile({name}=...) is not known here, got {shown(value)}")
         chosen = optimizers.get(optimizer), losses.get("categorical_crossentropy" if loss is None else loss)
-        names = [metrics] if isinstance(metrics, str) else several(() if metrics is None else metrics, "metrics")
-        for name in names:
-            if not isinstance(name, str) or name not in ACCURACY_NAMES:
-                raise ConfigError(
-                    f"metrics={shown(name)} is not measured in training, {', '.join(ACCURACY_NAMES)} are; "
-                    "use pellucid.metrics on predictions"
-                )
+        one = isinstance(metrics, str | Metric | Mapping) or callable(metrics)
+        asked = [metrics] if one else several(() if metrics is None else metrics, "metrics")
+        measured = tuple(within(f"{self.name}: metrics", plain_metric, metric) for metric in asked)
         self.turns.expect_own(self.name, "compiled")
         self._optimizer, self._loss = chosen
-        self._metric_names = tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
+        self._metrics = measured
         self.optimizer_state.restart()
 
     @property
+    def metrics(self) -> tuple[str | Metric, ...]:
+        """What `compile` was asked to measure."""
+        return self._metrics
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
-        """Under which names the accuracy is recorded."""
-        return self._metric_names
+        """Under which names that is recorded, after the loss; the accuracy where nothing was asked for."""
+        names = (metric if isinstance(metric, str) else metric.name for metric in self._metrics)
+        return tuple(dict.fromkeys(names)) or ACCURACY_NAMES[:1]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Of what `evaluate` gives: the loss, then those."""
+        return ["loss", *self.metric_names]
 
     @property
     def optimizer(self) -> Optimizer:
@@ -240,7 +272,8 @@ class Network(Stack):
             "optimizer": _marked(self._optimizer, self._optimizer.config(), optimizers.get),
             "loss": _marked(self._loss, self._loss.config(), losses.get),
         }
-        named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": list(self.metric_names)}
+        told = [metric if isinstance(metric, str) else metric.config() for metric in self._metrics]
+        named = {} if self.metric_names == ACCURACY_NAMES[:1] else {"metrics": told}
         return {**chosen, **named}
 
     def prepare_slots(self) -> None:

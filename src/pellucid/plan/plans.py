@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from pellucid import ops
 from pellucid.errors import ConfigError
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
@@ -85,7 +86,22 @@ class InferencePlan(_Worked):
         return self.outputs if n == self.capacity else [output[:n] for output in self.outputs]
 
 
-class EvaluationPlan:
+class _Judged:
+    """What ends in a loss: what the network answers for the pictures of the last run."""
+
+    _logits: Array
+    _joint: str | None
+
+    def answers(self, n: int) -> Array:
+        """As `predict` gives them: with the final softmax or sigmoid that the loss computes itself; a new array where
+        there is such a one."""
+        logits = self._logits[:n]
+        if self._joint is None:
+            return logits
+        return ops.softmax(logits) if self._joint == "softmax" else ops.activation(logits, self._joint)
+
+
+class EvaluationPlan(_Judged):
     """Loss and right answers over a feed, without gradients."""
 
     def __init__(
@@ -93,18 +109,19 @@ class EvaluationPlan:
     ) -> None:
         self.feed = feed
         body = strip_head(graph, loss.joint_activation)
+        self._joint = None if body is graph else loss.joint_activation
         used = lower_in_use(body, feed.inputs, partial(_context, graph, parameters, feed.capacity))
         self._context = used.context
-        self._outputs = used.values[body.output]
-        self.totals = new_totals(feed.targets, self._outputs.shape)
-        judge = loss_work(self._context, loss, self._outputs, feed, self.totals, accuracy=accuracy)
+        self._logits = used.values[body.output]
+        self.totals = new_totals(feed.targets, self._logits.shape)
+        judge = loss_work(self._context, loss, self._logits, feed, self.totals, accuracy=accuracy)
         self._work = WorkSequence([*feed.work(), *used.work, *judge], fixed_weights=True, prepare=self._context.prepare)
 
     def run(self, n: int) -> Array:
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation, until
         the next run."""
         self._work.run(n)
-        return self._outputs[:n]
+        return self._logits[:n]
 
     @property
     def workspace_bytes(self) -> int:
@@ -133,7 +150,7 @@ class FeaturePlan:
         return self.outputs[:n]
 
 
-class TrainingPlan(_Worked):
+class TrainingPlan(_Worked, _Judged):
     """One training step: gather, forward, loss, backward, optimizer; one native program if all layers have kernels.
 
     What nothing trained feeds (see `base`) runs as in use, in buffers of its own, and has no way back.
@@ -161,13 +178,14 @@ class TrainingPlan(_Worked):
         self._context = _context(graph, parameters, feed.capacity, 0, training=True)
         self._context.counter[0] = seed
         body = strip_head(graph, loss.joint_activation)
+        self._joint = None if body is graph else loss.joint_activation
         frozen = frozen_nodes(body)
         rest = [number for number in range(len(body.nodes)) if number not in frozen]
         self._frozen, self._version = [body.nodes[number].layer for number in frozen], -1
         self._base = _context(body, parameters, feed.capacity, area_bytes(body, [whole(body, feed.capacity)]))
         base = lower(self._base, body, {INPUT: feed.inputs}, frozen)
         lowered = lower(self._context, body, {number: value.y for number, value in base.items()}, rest)
-        logits = lowered[body.output].y
+        logits = self._logits = lowered[body.output].y
         self.totals = new_totals(feed.targets, logits.shape)
         gradient = self._context.buffer(logits.shape)
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from pellucid.files.atomic import make_folder, remove_leftovers
 from pellucid.files.inside import Inside
 from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, LOG_FILE, MODEL_FILE, SNAPSHOTS
+from pellucid.train.callbacks.early_stopping import EarlyStopping
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.doctor import Doctor
-from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
 from pellucid.train.history import History

@@ -5,9 +5,9 @@ How far it is, is a value (`state`). Beside the loop: batches come within reach 
 computed once (`features`). `keeping` says when a checkpoint is due, `checkpoints` keeps their folder, `resume` says
 what is in one."""
 
+from pellucid.train.callbacks import EarlyStopping
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
-from pellucid.train.early_stopping import EarlyStopping
 from pellucid.train.events import *  # noqa: F403 (its names are listed there)
 from pellucid.train.events import __all__ as _events
 from pellucid.train.examples import Examples

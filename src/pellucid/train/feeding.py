@@ -14,6 +14,7 @@ from pellucid.errors import ConfigError
 from pellucid.plan import Feed
 from pellucid.train.examples import Examples
 from pellucid.train.state import OptimizerState, TrainingState
+from pellucid.train.streaming import Stream, StreamFeeder
 from pellucid.train.trainable import Trainable
 
 
@@ -89,6 +90,11 @@ class Feeder:
             state.waited_s += time.perf_counter() - asked_s
             feed.stage(pictures, start)
             yield len(pictures)
+
+
+def feeder_of(examples: Examples, batch_size: int, **drawn: Any) -> Feeder | StreamFeeder:
+    """What feeds these. drawn: as of `Feeder`, of examples that are no stream."""
+    return StreamFeeder(examples) if isinstance(examples, Stream) else Feeder(examples, batch_size, **drawn)
 
 
 def check_augmentation(augmentation: Augmentation, model: Trainable, examples: Examples) -> int:

@@ -24,15 +24,24 @@ NAMES = {MEAN_IOU: "mean IoU"}
 
 
 def named(logs: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
-    """The same numbers with the accuracy under these names.
+    """The same numbers in the order of these names, after the loss; a name that is not among them is the accuracy's.
 
-    >>> named({"loss": 0.3, "val_accuracy": 0.9}, ["acc"])
-    {'loss': 0.3, 'val_acc': 0.9}
+    >>> named({"loss": 0.3, "val_loss": 0.4, "val_accuracy": 0.9}, ["acc"])
+    {'loss': 0.3, 'val_loss': 0.4, 'val_acc': 0.9}
+    >>> named({"loss": 0.3, "accuracy": 0.9, "auc": 0.8}, ["auc", "acc"])
+    {'loss': 0.3, 'auc': 0.8, 'acc': 0.9}
     """
     logged: dict[str, float] = {}
-    for key, value in logs.items():
-        start, found, _ = key.partition(ACCURACY_NAMES[0])
-        logged.update(dict.fromkeys((f"{start}{name}" for name in names) if found else (key,), value))
+    for start in ("", "val_"):
+        own = {key: value for key, value in logs.items() if key.startswith("val_") == bool(start)}
+        counted = own.pop(f"{start}{ACCURACY_NAMES[0]}", None)
+        if f"{start}loss" in own:
+            logged[f"{start}loss"] = own[f"{start}loss"]
+        for name in names:
+            value = own.get(f"{start}{name}", counted)
+            if value is not None:
+                logged[f"{start}{name}"] = value
+        logged |= own
     return logged
 
 

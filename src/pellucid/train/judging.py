@@ -10,8 +10,9 @@ from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
 from pellucid.train.examples import Examples
-from pellucid.train.feeding import Feeder
+from pellucid.train.feeding import feeder_of
 from pellucid.train.history import MEAN_IOU, means
+from pellucid.train.measuring import Measuring
 from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
 
@@ -24,40 +25,44 @@ def evaluate(
     accuracy: str | None = None,
     graph: Graph | None = None,
     tell: Callable[[int, Array], object] | None = None,
+    measuring: Measuring | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, over all examples; a classifier's accuracy, and of one of
     pixels the mean IoU.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
-    that batch's outputs, as `EvaluationPlan.run` gives them.
+    that batch's outputs, as `EvaluationPlan.run` gives them. measuring: of a training that is going on; None: anew.
     """
-    feeder = Feeder(examples, batch_size)
+    feeder = feeder_of(examples, batch_size)
     feed = feeder.make_feed(model)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
     plan = EvaluationPlan(
         model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
     )
     done = 0
+    measuring = measuring or Measuring(model, accuracy)
+    measuring.begin()
     for n in feeder.batches(feed):
         outputs = plan.run(n)
+        measuring.add(plan, n)
         done += n
         if tell is not None:
             tell(done, outputs)
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
-    return logs
+    return logs | measuring.results()
 
 
-def improves(state: TrainingState, logs: dict[str, float], *, held_out: bool) -> bool:
+def improves(state: TrainingState, logs: dict[str, float], *, held_out: bool, classes: bool) -> bool:
     """Whether an epoch is the best so far, which the state then knows: higher accuracy, among equals lower loss. For a
-    classifier of pixels, higher mean IoU.
+    classifier of pixels, higher mean IoU; without classes, lower loss.
 
     held_out: judged on held-out pictures.
     """
     prefix = "val_" if held_out else ""
     loss = logs[f"{prefix}loss"]
-    right = logs.get(f"{prefix}{MEAN_IOU}", logs.get(f"{prefix}accuracy", 0.0))
+    right = logs.get(f"{prefix}{MEAN_IOU}", logs.get(f"{prefix}accuracy", 0.0)) if classes else 0.0
     score = (right, -loss if np.isfinite(loss) else -np.inf)
     better = score > state.best
     state.best = max(score, state.best)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pellucid.errors import CheckpointError
 from pellucid.train.checkpoints import Checkpoints, Saved
-from pellucid.train.events import Listener
 from pellucid.train.resume import pack, unpack
 from pellucid.train.state import TrainingState
 from pellucid.train.trainable import Trainable
@@ -27,7 +26,7 @@ class Keeper:
     model: Trainable
     checkpoints: Checkpoints | None
     settings: Callable[[], dict[str, Any]]
-    listeners: tuple[Listener, ...]
+    listeners: Sequence[object]
     num_steps: int
     _kept: tuple[int, int] | None = None
 

@@ -22,7 +22,7 @@ from pellucid.layers.parameters import fill, tensors_of
 from pellucid.ops.geometry import Array, Shape
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import MAX_EPOCHS, TrainConfig
-from pellucid.train.events import Listener, Resumable
+from pellucid.train.events import Resumable
 from pellucid.train.examples import Examples, fingerprint
 from pellucid.train.history import History
 from pellucid.train.state import TrainingState
@@ -85,7 +85,7 @@ def pack(
     model: Trainable,
     settings: Mapping[str, Any],
     state: TrainingState,
-    listeners: Sequence[Listener],
+    listeners: Sequence[object],
     *,
     gradients: bool,
 ) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -124,7 +124,7 @@ def unpack(
     model: Trainable,
     settings: Mapping[str, Any],
     state: TrainingState,
-    listeners: Sequence[Listener],
+    listeners: Sequence[object],
 ) -> None:
     """Fill the model, the state of its training and the listeners from a checkpoint, with what `pack` was given.
 
@@ -151,7 +151,7 @@ def rescheduled(saved: Saved, learning_rate: Any) -> Saved:
 
 
 def _unpack(
-    saved: Saved, training: Mapping[str, Any], model: Trainable, state: TrainingState, listeners: Sequence[Listener]
+    saved: Saved, training: Mapping[str, Any], model: Trainable, state: TrainingState, listeners: Sequence[object]
 ) -> None:
     own = {name[len(TRAINING) :]: array for name, array in saved.tensors.items() if name.startswith(TRAINING)}
     weights = {name: array for name, array in saved.tensors.items() if not name.startswith(TRAINING)}

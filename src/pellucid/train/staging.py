@@ -13,7 +13,7 @@ from pellucid.train.config import TrainConfig
 from pellucid.train.events import Event, FeaturesNotKept
 from pellucid.train.examples import Examples
 from pellucid.train.features import Features, base_state, limits_of
-from pellucid.train.feeding import Feeder
+from pellucid.train.feeding import feeder_of
 from pellucid.train.trainable import Trainable
 
 KEPT_FROZEN = "batch norm"
@@ -141,4 +141,4 @@ class Staging:
     def _enter(self, stage: Stage) -> None:
         config = self.config
         drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": stage.augment}
-        self.now, self.feeder = stage, Feeder(stage.examples, config.batch_size, **drawn)
+        self.now, self.feeder = stage, feeder_of(stage.examples, config.batch_size, **drawn)

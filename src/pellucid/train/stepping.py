@@ -14,6 +14,7 @@ from pellucid.plan import LOSS, TrainingPlan
 from pellucid.train.events import STRETCH_S
 from pellucid.train.feeding import Feeder
 from pellucid.train.state import TrainingState
+from pellucid.train.streaming import StreamFeeder
 from pellucid.train.trainable import Trainable
 
 REMEDY = "Try a smaller learning rate, gradient clipping (clipnorm=1), or check that the pictures hold no NaN"
@@ -40,7 +41,9 @@ class Steps:
     learning_rate: float
 
 
-def one_by_one(model: Trainable, plan: TrainingPlan, feeder: Feeder, state: TrainingState) -> Iterator[Steps]:
+def one_by_one(
+    model: Trainable, plan: TrainingPlan, feeder: Feeder | StreamFeeder, state: TrainingState
+) -> Iterator[Steps]:
     """The steps that the epoch in hand still has. Errors: Diverged, with the parameters as before the step."""
     optimizer = state.optimizer
     for batch, n in enumerate(feeder.batches(plan.feed, state), state.batch):

@@ -12,6 +12,7 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
+from pellucid.metrics import Metric
 from pellucid.ops.geometry import Array, Shape
 from pellucid.optimizers import Optimizer
 from pellucid.train.state import OptimizerState
@@ -25,6 +26,7 @@ class Trainable(Protocol):
     preprocessing: Preprocessing
     turns: Turns
     exact_convolution: bool
+    stop_training: bool
 
     @property
     def graph(self) -> Graph: ...
@@ -38,6 +40,8 @@ class Trainable(Protocol):
     def optimizer(self) -> Optimizer: ...
     @property
     def optimizer_state(self) -> OptimizerState: ...
+    @property
+    def metrics(self) -> tuple[str | Metric, ...]: ...
     @property
     def metric_names(self) -> tuple[str, ...]: ...
     @property

@@ -30,9 +30,11 @@ from pellucid.train.events import (
     wants_every_batch,
 )
 from pellucid.train.examples import Examples
+from pellucid.train.feeding import Feeder
 from pellucid.train.history import History, means, named
 from pellucid.train.judging import evaluate, improves
 from pellucid.train.keeping import Keeper
+from pellucid.train.measuring import Measuring
 from pellucid.train.resume import settings_of
 from pellucid.train.staging import Staging
 from pellucid.train.state import TrainingState
@@ -58,18 +60,25 @@ class Trainer:
         listeners: Sequence[Listener] = (),
         folder: Path | None = None,
         checkpoints: Checkpoints | None = None,
+        first_epoch: int = 0,
+        validation_freq: int = 1,
     ) -> None:
         """folder: where a large file may lie while this runs; by default in the user's cache.
 
         checkpoints: where the training is kept, so that `resume` can go on with it; None: nowhere.
+        first_epoch: the number of the first, where others were trained before. validation_freq: after how many epochs
+        each it judges on held-out pictures.
         """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
         self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
+        self.state.epoch, self._validation_freq = first_epoch, validation_freq
         self._staging = Staging(model, examples, validation, config, augment, folder)
         self._num_steps = len(self._staging.feeder)
         settings = partial(settings_of, model, examples, validation, config)
-        self._keeper = Keeper(model, checkpoints, settings, self.listeners, self._num_steps)
+        self._measuring = Measuring(model, self._staging.accuracy)
+        kept = (*self.listeners, self._measuring) if self._measuring else self.listeners
+        self._keeper = Keeper(model, checkpoints, settings, kept, self._num_steps)
         self._stop: Stop | None = None
         self._start_s = 0.0
 
@@ -96,6 +105,7 @@ class Trainer:
 
     def _run(self) -> History:
         state, epochs = self.state, self.config.epochs
+        self.model.stop_training = False
         plan = self._staging.make_plan()
         self._keeper.keep(state)
         self._emit(self._started())
@@ -109,8 +119,11 @@ class Trainer:
                     self._insist(self._fine_tuning(plan))
                 plan.totals[:] = state.totals
                 state.totals = plan.totals
+                if not state.batch:
+                    self._measuring.begin()
                 self._start_s = time.perf_counter() - state.elapsed_s
                 for steps in self._steps(plan):
+                    self._measuring.add(plan, steps.n)
                     self._stepped(steps)
                 self._end_epoch()
         self._keeper.keep(state)
@@ -132,7 +145,8 @@ class Trainer:
     def _steps(self, plan: TrainingPlan) -> Iterator[Steps]:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""
         feeder = self._staging.feeder
-        if plan.runs_alone and feeder.in_memory and not any(map(wants_every_batch, self.listeners)):
+        each = self._measuring or any(map(wants_every_batch, self.listeners))
+        if plan.runs_alone and isinstance(feeder, Feeder) and feeder.in_memory and not each:
             return in_stretches(self.model, plan, feeder, self.state)
         return one_by_one(self.model, plan, feeder, self.state)
 
@@ -141,7 +155,7 @@ class Trainer:
         state = self.state
         state.batch, state.learning_rate = steps.batch, steps.learning_rate
         state.elapsed_s = time.perf_counter() - self._start_s
-        logs = means(state.totals, self._staging.accuracy)
+        logs = self._logs()
         event = BatchEnded(state.epoch, steps.batch - 1, state.optimizer.step - 1, steps.count * steps.n, logs)
         self._insist(event)
         self._start_s += self._keeper.keep_if_due(state, epoch_ended=False)  # which was no training
@@ -149,13 +163,15 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Judge the epoch whose steps are done, and tell."""
         state, model, held = self.state, self.model, self._staging.now.validation
+        judged = held if (state.epoch + 1) % self._validation_freq == 0 else None
         if not np.isfinite(model.parameters.vector).all():  # by the last step, whose loss was still a number
             what = f"the weights became NaN or infinite in epoch {state.epoch + 1}"
             raise Diverged(what, " (by an epsilon of 0, too)")
-        logs = means(state.totals, self._staging.accuracy)
-        if held:
-            logs.update({f"val_{name}": value for name, value in self._judge(held).items()})
-        improved = improves(state, logs, held_out=bool(held))
+        logs = self._logs()
+        if judged:
+            logs.update({f"val_{name}": value for name, value in self._judge(judged).items()})
+        classes = self._staging.accuracy is not None
+        improved = bool(judged or not held) and improves(state, logs, held_out=bool(judged), classes=classes)
         row = {**named(logs, model.metric_names), "learning_rate": state.learning_rate}
         state.history.append(state.epoch, row, improved=improved)
         speed = state.totals[COUNT] / state.elapsed_s if state.elapsed_s else 0.0
@@ -163,6 +179,10 @@ class Trainer:
         state.end_epoch()
         self._emit(event)
         self._keeper.keep_if_due(state, epoch_ended=True)
+
+    def _logs(self) -> dict[str, float]:
+        """What the epoch's steps have come to so far."""
+        return means(self.state.totals, self._staging.accuracy) | self._measuring.results()
 
     def _judge(self, held: Examples) -> dict[str, float]:
         """What the model makes of held-out pictures."""
@@ -174,6 +194,7 @@ class Trainer:
             self.config.batch_size,
             accuracy=stage.accuracy,
             graph=stage.now.graph,
+            measuring=self._measuring,
             tell=lambda done, outputs: self._insist(PicturesJudged(epoch, done, total)),
         )
 
@@ -193,3 +214,5 @@ class Trainer:
             answer = listener(event)
             if isinstance(answer, Stop):
                 self._stop = answer
+        if self.model.stop_training and self._stop is None:
+            self._stop = Stop("stop_training was set")
