@@ -125,7 +125,6 @@ REFUSED: dict[str, tuple[Callable[[Sequential], object], str]] = {
     "optimizer": (lambda m: setattr(m, "optimizer", "adam"), "chosen by compile"),
     "metrics": (lambda m: setattr(m, "metrics", ["acc"]), "chosen by compile"),
     "model rate": (lambda m: setattr(m, "learning_rate", 1), r"model\.optimizer\.learning_rate"),
-    "stop": (lambda m: setattr(m, "stop_training", True), r"train\.Stop"),
     "input shape": (lambda m: setattr(m, "input_shape", (8, 8, 1)), "'input_shape' is said when"),
     "method": (lambda m: setattr(m, "fit", None), "'fit' is said when"),
     "model typo": (lambda m: setattr(m, "class_name", ("a",)), "no attribute of it.*'class_names'"),
@@ -216,6 +215,7 @@ WRONG_VALUES: dict[str, tuple[object, ...]] = {
     "optimizer_state.num_epochs": (-1, 2**63, "x", None),
     "exact_convolution": (5, "yes", None),
     "trainable": (5, "yes", None),
+    "stop_training": (5, "yes", None),
 }
 
 
@@ -253,7 +253,7 @@ def test_arguments_that_there_are_not_are_refused_by_name(cls: Callable[..., obj
         (pellucid, "Functional", "pellucid.Model"),
         (pellucid, "load_model", "pellucid.load(path)"),
         (pellucid.layers, "RandomFlip", "augment"),
-        (pellucid.losses, "Huber", "mean_squared_error"),
+        (pellucid.train, "ModelCheckpoint", "pellucid.train.callbacks"),
         (pellucid.Sequential([pellucid.Dense(3)]), "save_weights", "save(path)"),
         (pellucid.Sequential([pellucid.Dense(3)]), "trainable_weights", "each layer"),
     ],

@@ -169,8 +169,9 @@ def test_early_stopping_waits_for_its_patience() -> None:
     assert feed(EarlyStopping("val_loss", 0.5, 2)) == 4
     with pytest.raises(ConfigError, match="monitor must be a name"):
         EarlyStopping(3)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="patience must be a whole number of at least 1"):
-        EarlyStopping(patience=0)
+    assert feed(EarlyStopping(patience=0)) == 3
+    with pytest.raises(ConfigError, match="patience must be a whole number of at least 0"):
+        EarlyStopping(patience=-1)
     with pytest.raises(ConfigError, match="did you mean 'val_loss'"):
         feed(EarlyStopping("val_los"))
 

@@ -31,6 +31,7 @@ class Model(ours.Model):
     """
 
     shares = True
+    holds_out_last = True
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
 
@@ -188,6 +189,12 @@ class Model(ours.Model):
 
     # One step, and single batches
 
+    def evaluate(self, *args: Any, return_dict: bool = False, **options: Any) -> Any:
+        """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing."""
+        judged = super().evaluate(*args, **options)
+        names = self.metrics_names if self.metrics else ["loss"]
+        return _judged({name: judged[name] for name in names if name in judged}, return_dict)
+
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -201,8 +208,7 @@ class Model(ours.Model):
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics for these pictures."""
-        judged = self.evaluate(x, y, batch_size=len(x), verbose=0, sample_weight=sample_weight)
-        return _judged({name: judged[name] for name in judged.keys()}, return_dict)  # noqa: SIM118 (a sequence, too)
+        return self.evaluate(x, y, batch_size=len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """What comes out for these pictures."""

@@ -156,6 +156,8 @@ NAMES: dict[str, type[Metric]] = {
     "log_cosh": LogCoshError,
 }
 """Every metric that is an object, by its names."""
+USUAL = ("accuracy", "auc", "f1_score", "mae", "mean_io_u", "mse", "precision", "recall")
+"""Those that an error names."""
 
 
 def get(spec: str | Metric | Callable[..., Any] | Mapping[str, Any]) -> Metric:
@@ -171,9 +173,11 @@ def get(spec: str | Metric | Callable[..., Any] | Mapping[str, Any]) -> Metric:
         known = {**{cls.__name__.lower(): cls for cls in OBJECTS}, **NAMES}
         cls = known.get(spec) or known.get(spec.lower())
         if cls is None:
-            raise unknown_name("metric", spec, NAMES)
+            raise unknown_name("metric", spec, USUAL)
         return cls(name=spec) if cls is not Mean else cls(spec)
     if isinstance(spec, Mapping):
+        if not any(cls.__name__ == spec.get("type") for cls in OBJECTS):
+            raise ConfigError(f"a stored metric says its type, such as AUC, got {shown(spec.get('type'))}")
         return described("metric", spec, {cls.__name__: cls for cls in OBJECTS})
     if callable(spec) and not isinstance(spec, type):
         return MeanMetricWrapper(spec)

@@ -162,7 +162,7 @@ def make_examples(
         if validation_data is not None:
             held = validation_of(model, validation_data)
         elif share > 0:
-            examples, held = _split(examples, share, model.seed)
+            examples, held = _split(examples, share, None if model.holds_out_last else model.seed)
         if class_weight is not None:  # for training alone: the held-out pictures are judged as they come
             table, labels = class_table(model, examples.targets, class_weight)
             if labels.ndim > 1:
@@ -201,8 +201,13 @@ def validation_of(model: Network, given: tuple[Any, ...]) -> Examples:
     return Examples(images, targets, weights)
 
 
-def _split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
+def _split(examples: Examples, fraction: float, seed: int | None) -> tuple[Examples, Examples]:
+    """A share of each class held out, or with seed None the last pictures."""
     targets = examples.targets
+    if seed is None:
+        rows = np.arange(len(targets))
+        kept, held = np.split(rows, [int(len(rows) * (1 - fraction))])
+        return _select(examples, kept), _select(examples, held)
     groups = targets if targets.dtype.kind == "i" else np.zeros(len(targets), np.int64)  # of masks, too
     kept, held = stratified_split(groups, fraction, seed)
     if not len(held):

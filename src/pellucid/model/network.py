@@ -51,6 +51,8 @@ class Network(Stack):
 
     Winograd's rounds up to 10 times as much and takes a third of the time (docs/accuracy.md). The file keeps it.
     """
+    holds_out_last: ClassVar[bool] = False
+    """Whether `validation_split` takes the last pictures, as Keras does, and not of each class its share."""
     stop_training: bool
     """Set by a callback: training ends after the batch or epoch in hand, as if it had answered `Stop`."""
     optimizer_state: OptimizerState
@@ -222,7 +224,7 @@ class Network(Stack):
         Errors: ConfigError for unknown names; what was chosen before then stays.
         """
         for name, value in (("loss_weights", loss_weights), ("weighted_metrics", weighted_metrics)):
-            if value:
+            if value is not None and not (isinstance(value, list | tuple | dict) and not value):
                 raise ConfigError(f"{self.name}: compile({name}=...) is not known here, got {shown(value)}")
         chosen = optimizers.get(optimizer), losses.get("categorical_crossentropy" if loss is None else loss)
         one = isinstance(metrics, str | Metric | Mapping) or callable(metrics)

@@ -102,3 +102,4 @@ class StreamFeeder:
                 self._weights[:n] = 1 if batch.weights is None else batch.weights
             feed.stage(batch.images, 0)
             yield n
+        next(batches, None)  # the epoch has ended, which it shall hear

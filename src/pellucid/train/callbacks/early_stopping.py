@@ -27,6 +27,8 @@ class EarlyStopping:
     """
 
     every_batch = False
+    warns = False
+    """Whether a monitor that is not measured is said in a warning, and changes nothing."""
 
     def __init__(
         self,
@@ -120,7 +122,13 @@ class EarlyStopping:
     def _improves(self, event: EpochEnded) -> bool:
         if self._watched is None:
             return event.improved
-        value = self._watched.value(event.logs, self._model)
+        if self.warns:
+            found = self._watched.value_or_warn(event.logs, self._model, "EarlyStopping")
+            if found is None:
+                return True
+            value = found
+        else:
+            value = self._watched.value(event.logs, self._model)
         better = self._watched.better(value, self._best)
         self._best = value if better else self._best
         return better
