@@ -89,8 +89,10 @@ def typical(op: Op, letters: dict[str, Shape]) -> Build:
         letters = {**letters, "OH": (height + sum(values["padding"][0]),), "OW": (width + sum(values["padding"][1]),)}
     elif op.name.startswith("conv2d_norm"):  # what it takes: 1x1, and whole vectors of channels
         letters = {**letters, "KH": (1,), "KW": (1,), "C": (16,), "(C / GROUPS)": (16,)}
-    elif op.name == "inverted_residual":  # whole vectors of channels, and a kernel of 3x3
-        letters = {**letters, "KH": (3,), "KW": (3,), "I": (8,), "C": (16,)}
+    elif "I" in signatures()[op.kernel].sizes:  # whole vectors of channels, each by itself, and a kernel of 3x3
+        letters = {**letters, "KH": (3,), "KW": (3,), "I": (8,), "C": (16,), "(C / GROUPS)": (1,)}
+        if "groups" in values:
+            letters, values = {**letters, "O": (16,), "OH": (height,), "OW": (width,)}, {**values, "groups": 16}
     fields = signatures()[op.kernel].arrays
     names = {name: op.fields.get(name, name) for name in op.arrays if values.get(name)}
     shapes = {

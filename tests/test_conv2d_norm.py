@@ -145,6 +145,53 @@ def test_by_winograds_algorithm_it_gives_what_the_convolutions_do() -> None:
     np.testing.assert_allclose(dkernel, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
+ALONE = [name for name, (x, _, window) in WINDOWS.items() if window.get("groups") == x[-1] and name != "5x5, far"]
+"""Depthwise convolutions whose rows go back together with the convolution 1x1 before them."""
+
+
+def expanded(
+    a: dict[str, Array], narrow: dict[str, Array], options: dict[str, Any], run: Any
+) -> tuple[Array, Array, Array, Array, Array]:
+    """dkernel, x_dgamma, x_dbeta, dexpand, dinput."""
+    results = [np.full_like(a["kernel"], np.nan), *(np.full_like(a["x_mean"], np.nan) for _ in range(2))]
+    more = [np.full_like(narrow[name], np.nan) for name in ("expand", "input")]
+    given = {name: a[name] for name in (*FRONT, *BEHIND)} | {"x_dgamma": results[1], "x_dbeta": results[2]}
+    each = (narrow["input"], narrow["expand"], *more)
+    epsilons = {"epsilon": 1e-3, "x_epsilon": 1e-3}
+    run(a["dy"], a["x"], a["kernel"], results[0], *each, addend=narrow["addend"], **given, **epsilons, **options)
+    return results[0], results[1], results[2], more[0], more[1]
+
+
+@pytest.mark.parametrize("channels", [8, 20])
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("kind", ACTIVATIONS)
+def test_back_through_an_expansion_is_what_both_convolutions_give(name: str, kind: str, channels: int) -> None:
+    a, window = step_arguments(name)
+    rng, (*places, wide) = np.random.default_rng(4), a["x"].shape
+    narrow = {"input": normal(rng, (*places, channels)) + 1, "expand": normal(rng, (channels, wide)) / 2}
+    narrow["addend"] = normal(rng, (*places, channels))
+    a["x"] = narrow["input"] @ narrow["expand"]
+    a["x_mean"], a["x_variance"] = a["x"].mean((0, 1, 2)), a["x"].var((0, 1, 2))
+    options = {**window, **ACTIVATIONS[kind]}
+    op = "expanded_conv2d_norm_backward"
+    found = expanded(a, narrow, options, lambda *args, **more: native.run(getattr(native, op)(*args, **more)))
+    exact, few = ({key: value.astype(np.float64) for key, value in each.items()} for each in (a, narrow))
+    wanted = expanded(exact, few, options, getattr(reference.conv_norm, op))
+    # a sum of magnitudes for each gradient, as `magnitudes` has them for one convolution
+    largest, plain = magnitudes(a, True)
+    dkernel, dx, dgamma, dbeta = backward(largest, {**window, **plain}, True, reference.conv_norm.conv2d_norm_backward)
+    pixels, inverse = dx.size // wide, 1 / np.sqrt(exact["x_variance"] + 1e-3)
+    away = np.abs(exact["x"]) + np.abs(exact["x_mean"])
+    dz = np.abs(exact["x_gamma"]) * inverse * (dx + dbeta / pixels + away * inverse * dgamma / pixels)
+    dinput = dz @ np.abs(few["expand"]).T + np.abs(few["addend"])
+    dexpand = np.abs(few["input"]).reshape(-1, channels).T @ dz.reshape(-1, wide)
+    scales = (dkernel, dgamma, dbeta, dexpand, dinput)
+    length = max(pixels, wide) + a["kernel"].size // wide + 2 * channels
+    for one, truth, most in zip(found, wanted, scales, strict=True):
+        bound = (length + 16) * EPS * np.abs(most).max(axis=tuple(range(most.ndim - 1)))
+        assert np.all(np.abs(one - truth) <= bound)
+
+
 @pytest.mark.parametrize("offset", [0.0, 100.0, -3e4])
 @pytest.mark.parametrize("name", ["1x1 to more", "3x3, many"])
 def test_variance_far_from_zero_keeps_its_digits(name: str, offset: float) -> None:
@@ -214,11 +261,13 @@ FROZEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("n", [8, 3])
+@pytest.mark.parametrize("n, merged", [(8, False), (3, False), (8, True), (3, True)])
 @pytest.mark.parametrize("frozen", FROZEN, ids=str)
 def test_a_plan_gives_the_gradients_of_steps_one_by_one(
-    frozen: tuple[str, ...], n: int, monkeypatch: pytest.MonkeyPatch
+    frozen: tuple[str, ...], n: int, merged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if merged:
+        monkeypatch.setattr(native.conv, "EXPANDED_NUMBERS", 0)
     together, running, kernels = trained(network(frozen), n)
     rows = tuple(row for row in patterns.PATTERNS if row[1] is not lower_normed_convolutions)
     monkeypatch.setattr(patterns, "PATTERNS", rows)
@@ -227,5 +276,7 @@ def test_a_plan_gives_the_gradients_of_steps_one_by_one(
     np.testing.assert_allclose(running, wanted, rtol=1e-5, atol=1e-6)
     assert "conv2d_norm" not in one_by_one
     if not frozen:
-        assert kernels.count("conv2d_norm") == kernels.count("conv2d_norm_backward") == 13
+        assert kernels.count("conv2d_norm") == 13
+        assert kernels.count("conv2d_norm_backward") == 13 - 2 * merged
+        assert kernels.count("expanded_conv2d_norm_backward") == merged
         assert kernels.count("batch_norm") == 2  # behind the convolutions to 12 channels

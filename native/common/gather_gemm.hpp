@@ -221,6 +221,17 @@ constexpr int64_t panel_width(int64_t columns) { return round_up(columns, V); }
 constexpr int64_t kTail = 3 * V;
 constexpr int64_t next_columns(int64_t left) { return left > kWide && left <= kTail ? left : at_most(left, kWide); }
 
+// Where column c of a packed matrix of `depth` rows lies, all of whose columns are whole vectors: of row k at
+// first + k * width.
+struct PackedColumn {
+    int64_t first, width;
+};
+constexpr PackedColumn packed_column(int64_t depth, int64_t columns, int64_t c) {
+    const int64_t last = columns % kWide == V && columns >= kTail ? columns - kTail : columns;
+    const int64_t start = c < last ? c / kWide * kWide : last;
+    return {start * depth + c - start, next_columns(columns - start)};
+}
+
 // Rows of `columns` floats, a whole number of vectors or not, as rows of NV whole vectors.
 template <int NV>
 void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel) {

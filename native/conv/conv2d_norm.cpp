@@ -8,6 +8,7 @@
 #include "conv/conv2d_norm.hpp"
 
 #include "common/shards.hpp"
+#include "conv/block_products.hpp"
 #include "conv/choice.hpp"
 #include "runtime/by_rows.hpp"
 
@@ -51,82 +52,11 @@ int64_t begin_of(const Arguments& a, int64_t i) {
     return i < a.N * a.OH * a.OW ? pixel_of(a, i) : a.N * a.H * a.W;
 }
 
-// What the next block reads and writes, fetched into L2 while this one is multiplied, some of it with each tile.
-struct Ahead {
-    struct Range {
-        const float *next, *end;
-    } ranges[4];
-    int64_t count = 0;
-
-    void add(const float* first, int64_t floats) { ranges[count++] = {first, first + floats}; }
-    // Where so many floats lie that are fetched next; null: nothing is.
-    PELLUCID_INLINE const float* next(int64_t floats) {
-        if (count == 0) return nullptr;
-        Range& range = ranges[count - 1];
-        const float* const from = range.next;
-        range.next += floats;
-        if (range.next >= range.end) --count;
-        return from;
-    }
-};
-
-// Rows of a product: `columns` numbers each, one after another.
-template <typename T>
-void lay_rows(T* first, int64_t columns, int64_t count, T** rows) {
-    for (int64_t i = 0; i < count; ++i) rows[i] = first + i * columns;
-}
-// The same of x, or of its gradient.
+// The pixels of x, or of its gradient, that results are made of, as rows of a product.
 template <typename T, typename Arguments>
 void lay_pixels(T* x, const Arguments& a, int64_t first, int64_t count, T** rows) {
     for (int64_t i = 0; i < count; ++i) rows[i] = x + pixel_of(a, first + i) * a.C;
 }
-// out (m, columns) (+)= rows . packed.
-void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset, const float* packed,
-              int64_t columns, bool accumulate, Ahead& ahead) {
-    const Epilogue none{nullptr, kLinear, {}};
-    for (int64_t k = 0; k < depth; k += kDepth) {
-        Tile t;
-        t.depth = at_most(depth - k, kDepth);
-        t.offset = offset + k;
-        t.first = k == 0 && !accumulate;
-        t.last = false;
-        t.epilogue = &none;
-        for (t.column = 0; t.column < columns; t.column += t.columns) {
-            t.columns = next_columns(columns - t.column);
-            t.panel = packed + t.column * depth + k * panel_width(t.columns);
-            multiply_panel(m, rows, out, t, [&](float* const* to, int64_t r) {
-                fetch_results(t, to, r);
-                t.ahead = panel_width(t.columns) == kWide ? ahead.next(t.depth * kWide) : nullptr;
-            });
-        }
-    }
-}
-void pack_panels(const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
-                 float* packed) {
-    for (int64_t c = 0, wide; c < columns; c += wide) {
-        wide = next_columns(columns - c);
-        pack_panel(matrix + c * column_stride, row_stride, column_stride, depth, wide, packed + c * depth);
-    }
-}
-
-// A matrix (depth, columns) as panels, and offsets 0, 1, 2 ...
-struct Packed {
-    float* panels;
-    int32_t* offset;
-};
-Packed packed_of(int64_t depth, int64_t columns, Memory& memory) {
-    return {memory.take<float>(packed_floats(depth, columns)), memory.take<int32_t>(depth)};
-}
-void pack(const Packed& p, const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth,
-          int64_t columns) {
-    for (int64_t k = 0; k < depth; ++k) p.offset[k] = int32_t(k);
-    const int64_t panels = at_least(ceil_div(columns, V) / 2, 1);
-    parallel_for(panels, double(depth * columns), [=](int64_t j) {
-        const int64_t c = j * kWide, wide = j + 1 < panels ? kWide : columns - c;
-        pack_panel(matrix + c * column_stride, row_stride, column_stride, depth, wide, p.panels + c * depth);
-    });
-}
-
 // ---------------------------------------------------------------------------------------------------------- forward
 
 struct ForwardPlan {
@@ -230,7 +160,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
         const int64_t begin = begin_of(a, first) * a.C, end = begin_of(a, first + rows) * a.C;  // what belongs to them of x
         const float *dy = a.dy + first * a.O, *const x = a.x + begin;
         if (p.behind.mean) {
-            read_gradient(p.behind, dy, a.y + first * a.O, a.O, 0, a.O, rows, dz);
+            read_gradient(p.behind, dy, a.y + first * a.O, a.O, 0, a.O, rows, dz, a.dkernel ? packed : nullptr);
             dy = dz;
         }
         Ahead ahead;
@@ -248,7 +178,7 @@ void backward_shard(const Conv2dNormBackward& a, const BackwardPlan& p, int64_t 
                 read_normed(p.front, x, a.C, 0, a.C, rows, copy);
                 read = copy;
             }
-            pack_panels(dy, a.O, 1, rows, a.O, packed);
+            if (!p.behind.mean) pack_panels(dy, a.O, 1, rows, a.O, packed);
             for (int64_t c = 0; c < a.C; ++c) entries[c] = read + c;
             for (int64_t i = 0; i < rows; ++i) offset[i] = int32_t(pixel_of(a, first + i) * a.C - begin);
             multiply(a.C, entries, dkernel_rows, rows, offset, packed, a.O, block > p.blocks.first(shard),

@@ -7,6 +7,7 @@
 // summed up. Sums are in double, over the rows of a shard; shards depend on shape alone and are added in order.
 #pragma once
 #include "common/activation.hpp"
+#include "common/gather_gemm.hpp"
 #include "conv/conv2d.hpp"
 #include "elementwise/normalization.hpp"
 
@@ -51,13 +52,15 @@ struct Behind {
     const float* mean;
     float *dmean, *slope, *pull;
 };
-inline Behind behind_of(const Conv2dNormBackward& a, Memory& memory) {
+template <typename Arguments>
+Behind behind_of(const Arguments& a, Memory& memory) {
     const bool there = a.y && a.gamma && a.mean && a.variance && a.dgamma && a.dbeta;
     const int64_t channels = there ? a.O : 0;
     return {there ? a.mean : nullptr, memory.take<float>(channels), memory.take<float>(channels),
             memory.take<float>(channels)};
 }
-inline void fill(const Behind& behind, const Conv2dNormBackward& a) {
+template <typename Arguments>
+void fill(const Behind& behind, const Arguments& a) {
     const double rows = double(a.N * a.OH * a.OW);
     for (int64_t c = 0; behind.mean && c < a.O; ++c) {
         const double inverse = inverse_deviation(a.variance[c], a.epsilon), slope = double(a.gamma[c]) * inverse;
@@ -122,16 +125,19 @@ inline __attribute__((noinline)) void read_normed(const Front& front, const floa
     });
 }
 
-// out (rows, channels) = the gradient of the convolution's result.
+// out (rows, channels) = the gradient of the convolution's result; packed: the same as panels, or null.
 inline __attribute__((noinline)) void read_gradient(const Behind& behind, const float* dy, const float* y,
                                                     int64_t stride, int64_t c0, int64_t channels, int64_t rows,
-                                                    float* out) {
+                                                    float* out, float* packed = nullptr) {
     each_vector(rows, channels, [=](int64_t c) {
         const vf mean = load(behind.mean + c0 + c), dmean = load(behind.dmean + c0 + c);
         const vf slope = load(behind.slope + c0 + c), pull = load(behind.pull + c0 + c);
+        const PackedColumn column = packed_column(rows, channels, c);
         return [=](int64_t row) {
             const int64_t at = row * stride + c;
-            store(out + row * channels + c, (load(dy + at) - dmean) * slope - (load(y + at) - mean) * pull);
+            const vf dz = (load(dy + at) - dmean) * slope - (load(y + at) - mean) * pull;
+            store(out + row * channels + c, dz);
+            if (packed) store(packed + column.first + row * column.width, dz);
         };
     });
 }
@@ -234,7 +240,8 @@ void finish_statistics(const ShardSums& s, const RowsOf& rows_of, float* mean, f
 }
 
 // The gradients of a batch of no pictures, whose kernel has `size` numbers; whether it is one.
-inline bool without_pictures(const Conv2dNormBackward& a, int64_t size) {
+template <typename Arguments>
+bool without_pictures(const Arguments& a, int64_t size) {
     if (a.N > 0) return false;
     if (a.dkernel) memset(a.dkernel, 0, size_t(size) * sizeof(float));
     if (a.x_dgamma) memset(a.x_dgamma, 0, size_t(a.C) * sizeof(float));
@@ -242,7 +249,8 @@ inline bool without_pictures(const Conv2dNormBackward& a, int64_t size) {
     return true;
 }
 
-inline void finish_gradients(const ShardSums& s, const Conv2dNormBackward& a) {
+template <typename Arguments>
+void finish_gradients(const ShardSums& s, const Arguments& a) {
     for (int64_t c = 0; c < s.channels; ++c) {
         double total = 0, product = 0;
         for (int64_t shard = 0; shard < s.shards; ++shard) {

@@ -243,6 +243,7 @@
     KERNEL(Conv2dPoolMapBackwardKernel, conv2d_pool_map_backward_kernel, PELLUCID_CONV2D_POOL_MAP_BACKWARD_KERNEL)    \
     KERNEL(Conv2dNorm, conv2d_norm, PELLUCID_CONV2D_NORM)                                                             \
     KERNEL(Conv2dNormBackward, conv2d_norm_backward, PELLUCID_CONV2D_NORM_BACKWARD)                                   \
+    KERNEL(ExpandedConv2dNormBackward, expanded_conv2d_norm_backward, PELLUCID_EXPANDED_CONV2D_NORM_BACKWARD)         \
     KERNEL(InvertedResidual, inverted_residual, PELLUCID_INVERTED_RESIDUAL)                                           \
     KERNEL(BiasBackward, bias_backward, PELLUCID_BIAS_BACKWARD)                                                       \
     KERNEL(Dense, dense, PELLUCID_DENSE)                                                                              \

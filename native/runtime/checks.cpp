@@ -148,7 +148,9 @@ std::string algorithm_objection(const Sizes& s) {
 }
 
 std::string block_objection(const Sizes& s) {
-    if (!goes_by_rows(s.as<InvertedResidual>()))
+    const bool trained = s.is("expanded_conv2d_norm_backward");
+    if (trained && (s["GROUPS"] != s["C"] || s["O"] != s["C"])) return "each channel must be convolved by itself";
+    if (!(trained ? goes_by_rows(s.as<ExpandedConv2dNormBackward>()) : goes_by_rows(s.as<InvertedResidual>())))
         return "an inverted residual block must be 3x3 or 5x5 with stride 1 or 2 on a multiple of 16 channels";
     const Count picture = Count(s["H"]) * s["W"] * s["I"], weights = Count(s["I"]) * s["C"];
     return picture.value < kNumbers && weights.value < kNumbers ? "" : "a picture or its weights are too large";
@@ -173,7 +175,7 @@ std::string size_objection(const Sizes& s) {
     std::string wrong = border_objection(s);
     bring_down_window(s);
     if (s.find("KH")) wrong = convolution_objection(s);
-    if (wrong.empty() && s.is("inverted_residual")) wrong = block_objection(s);
+    if (wrong.empty() && s.find("I")) wrong = block_objection(s);
     if (wrong.empty() && s.find("QH")) wrong = pooling_objection(s, kPooledMap, "O");
     if (wrong.empty() && s.find("PH") && !s.find("QH")) wrong = pooling_objection(s, kPooling, "C");
     if (wrong.empty()) wrong = algorithm_objection(s);

@@ -64,6 +64,17 @@
     ARRAY(const float, x_beta, maybe(C)) ARRAY(const float, x_mean, maybe(C)) ARRAY(const float, x_variance, maybe(C)) \
     ARRAY(const float, x_y, maybe(N * H * W * C)) ARRAY(float, x_dgamma, maybe(C)) ARRAY(float, x_dbeta, maybe(C))    \
     PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
+// The same of a depthwise convolution, and of the one 1x1 (expand) that made x of `input`.
+#define PELLUCID_EXPANDED_CONV2D_NORM_BACKWARD(ARRAY, SIZE, REAL)                                                     \
+    ARRAY(const float, dy, N * OH * OW * O) ARRAY(const float, x, N * H * W * C)                                      \
+    ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O) ARRAY(float, dkernel, KH * KW * (C / GROUPS) * O)          \
+    ARRAY(const float, input, N * H * W * I) ARRAY(const float, expand, I * C) ARRAY(float, dexpand, I * C)           \
+    ARRAY(float, dinput, N * H * W * I) ARRAY(const float, addend, maybe(N * H * W * I))                              \
+    ARRAY(const float, y, N * OH * OW * O) ARRAY(const float, gamma, O) ARRAY(const float, mean, O)                   \
+    ARRAY(const float, variance, O) ARRAY(const float, dgamma, O) ARRAY(const float, dbeta, O)                        \
+    ARRAY(const float, x_gamma, C) ARRAY(const float, x_beta, C) ARRAY(const float, x_mean, C)                        \
+    ARRAY(const float, x_variance, C) ARRAY(float, x_dgamma, C) ARRAY(float, x_dbeta, C) SIZE(I)                      \
+    PELLUCID_CONV_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
 // A block in use (Sandler et al. 2018): 1x1 from I to C channels, where `expand` is there, each of them by itself, the
 // activation behind both, and 1x1 to O.
 #define PELLUCID_INVERTED_RESIDUAL(ARRAY, SIZE, REAL)                                                                 \

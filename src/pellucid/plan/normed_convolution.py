@@ -151,10 +151,12 @@ class _Backward:
             behind = _behind(self.ending.norm, self.ending.x)
             addend = dy if self.twice else addend
         held = [array for array in (dx, daddend, addend) if array is not None]
-        for stage in reversed(self.stages):
-            front, first = stage.front, stage is self.stages[0]
-            kernel = context.gradient(stage.conv, "kernel")
-            dkernel = None if kernel is None else stage.conv.as_filters(kernel)
+        for k, stage in reversed(list(enumerate(self.stages))):
+            front, first = stage.front, k == 0
+            dkernel = self._dkernel(stage)
+            if k == 1 and dx is not None and behind and self._expands(self.stages[0], stage):
+                work.append(self._expanded(self.stages[0], stage, dy, dx, behind, addend))
+                return work
             target, taken = (dx, {"addend": addend}) if first else (None, {})
             if front is not None:
                 if target is None and not (first and self.begun):
@@ -173,6 +175,30 @@ class _Backward:
             linear = replace(cast(Norm, self.stages[0].front), kind="linear", numbers=Numbers())
             work.append(linear.backward(dx, self.stages[0].x, dx, None, None))
         return work
+
+    def _dkernel(self, stage: _Stage) -> Array | None:
+        kernel = self.context.gradient(stage.conv, "kernel")
+        return None if kernel is None else stage.conv.as_filters(kernel)
+
+    def _expands(self, expansion: _Stage, stage: _Stage) -> bool:
+        """Whether one step takes gradients through both, a depthwise convolution behind one 1x1 to more channels."""
+        shapes = (expansion.x.shape, expansion.kernel.shape, stage.kernel.shape)
+        trained = self._dkernel(expansion) is not None and self._dkernel(stage) is not None
+        written = stage.y is None and (expansion.front is None or expansion.y is not None)
+        return trained and written and native.expanded_conv2d_norm_runs(*shapes, stage.settings)
+
+    def _expanded(
+        self, expansion: _Stage, stage: _Stage, dy: Array, dx: Array, behind: dict[str, Any], addend: Array | None
+    ) -> Work:
+        front = cast(Norm, stage.front)
+        read = expansion.x if expansion.front is None else cast(Array, expansion.y)
+        dkernel, dexpand = cast(Array, self._dkernel(stage)), cast(Array, self._dkernel(expansion))
+        taken = {name: value for name, value in _in_front(stage).items() if name != "x_y"}
+        taken |= {"x_dgamma": front.dgamma, "x_dbeta": front.dbeta}
+        narrow = (read, expansion.kernel[0, 0], dexpand[0, 0], dx)
+        return native.expanded_conv2d_norm_backward(
+            dy, stage.x, stage.kernel, dkernel, *narrow, addend=addend, **stage.settings, **behind, **taken
+        )
 
     def _back_to(self, ending: Ending, dy: Array, dx: Array | None, daddend: Array | None, work: list[Work]) -> Array:
         """The gradient of the last batch norm's result before the sum and the activation: the addend's too."""

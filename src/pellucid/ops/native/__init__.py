@@ -20,6 +20,7 @@ from pellucid.ops.native.algorithm import direct_convolution as direct_convoluti
 from pellucid.ops.native.conv import conv2d_choice as conv2d_choice
 from pellucid.ops.native.conv import conv2d_norm_runs as conv2d_norm_runs
 from pellucid.ops.native.conv import conv2d_pool_map_pays as conv2d_pool_map_pays
+from pellucid.ops.native.conv import expanded_conv2d_norm_runs as expanded_conv2d_norm_runs
 from pellucid.ops.native.conv import inverted_residual_runs as inverted_residual_runs
 from pellucid.ops.native.cost import Cost as Cost
 from pellucid.ops.native.cost import cost as cost

@@ -41,6 +41,22 @@ def conv2d_norm_runs(x: Shape, kernel: Shape, window: Convolution, *, in_front: 
     return by_blocks or (small and 4 * math.prod(kernel) <= NORM_KERNEL_BYTES)
 
 
+EXPANDED_NUMBERS = 2 << 20
+"""Of the map between a convolution 1x1 and a depthwise one, at least, where its gradient is not written."""
+
+
+def expanded_conv2d_norm_runs(x: Shape, expand: Shape, kernel: Shape, window: Convolution) -> bool:
+    """Whether expanded_conv2d_norm_backward can do this, and gains by it: the wide map lies in no cache."""
+    wide = (*x[:-1], expand[-1])
+    alone = window.get("groups", 1) == wide[-1] == kernel[-1]
+    small = expand[:2] == (1, 1) and not wide[-1] % NORM_CHANNELS
+    if not (alone and small) or math.prod(wide) < EXPANDED_NUMBERS:
+        return False
+    y = geometry.conv2d_shape(wide, kernel, **window)
+    shapes = {"dy": y, "y": y, "x": wide, "kernel": kernel, "input": x, "expand": expand[2:]}
+    return _takes("expanded_conv2d_norm_backward", shapes, window)
+
+
 def inverted_residual_runs(x: Shape, kernel: Shape, project: Shape, window: Convolution) -> bool:
     """Whether inverted_residual can do this."""
     return _takes("inverted_residual", {"x": x, "kernel": kernel, "project": project}, window)

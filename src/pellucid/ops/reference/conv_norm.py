@@ -7,7 +7,7 @@ from typing import Any, Unpack, cast
 
 import numpy as np
 
-from pellucid.ops.geometry import Array, Pads, Pair
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair
 from pellucid.ops.reference.conv import conv2d, conv2d_backward_input, conv2d_backward_kernel
 from pellucid.ops.reference.nonlinear import activation_backward, formula
 from pellucid.ops.reference.normalization import batch_norm_inference
@@ -17,9 +17,16 @@ _FRONT = ("x_gamma", "x_beta", "x_mean", "x_variance")
 _BEHIND = ("y", "gamma", "mean", "variance", "dgamma", "dbeta")
 
 
-def _in_part(values: Mapping[str, Any]) -> str | None:
+def _reads_input(values: Mapping[str, Any]) -> str | None:
     if values["activation"] != "linear" and formula(values["activation"]).reads_input:
         return f"the gradient of {values['activation']!r} needs its input"
+    return None
+
+
+def _in_part(values: Mapping[str, Any]) -> str | None:
+    wrong = _reads_input(values)
+    if wrong is not None:
+        return wrong
     for names in (_FRONT, _BEHIND if "dy" in values else ("mean", "variance")):
         if len({values[name] is None for name in names}) > 1:
             return f"{', '.join(names)} are given together, or none of them"
@@ -175,3 +182,65 @@ def conv2d_norm_backward(
         xhat = (x - x_mean) / np.sqrt(cast(Array, x_variance) + x_epsilon)
         x_dgamma[...] = (dx * xhat).sum(axis=(0, 1, 2), dtype=np.float64)
         x_dbeta[...] = dx.sum(axis=(0, 1, 2), dtype=np.float64)
+
+
+_EXPAND = {"input": (16, 56, 56, 24), "expand": (24, 144), "dexpand": (24, 144), "dinput": (16, 56, 56, 24)}
+
+
+@op(
+    refuse=_reads_input,
+    flops={"kernel": "4 * N * OH * OW * C * KH * KW", "expand": "4 * N * H * W * I * C"},
+    typical=[
+        call("16 x 56x56x24, 1x1, 144, depthwise 3x3", dkernel=(3, 3, 1, 144), **_EXPAND, **_ALONE, **_BACK, **_TAKEN)
+    ],
+)
+def expanded_conv2d_norm_backward(
+    dy: Array,
+    x: Array,
+    kernel: Array,
+    dkernel: Array,
+    input: Array,
+    expand: Array,
+    dexpand: Array,
+    dinput: Array,
+    *,
+    strides: Pair,
+    padding: Pads,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    addend: Array | None = None,
+    y: Array,
+    gamma: Array,
+    mean: Array,
+    variance: Array,
+    dgamma: Array,
+    dbeta: Array,
+    epsilon: float = 0.0,
+    x_gamma: Array,
+    x_beta: Array,
+    x_mean: Array,
+    x_variance: Array,
+    x_dgamma: Array,
+    x_dbeta: Array,
+    x_epsilon: float = 0.0,
+    activation: str = "linear",
+    **numbers: Unpack[Numbers],
+) -> None:
+    """conv2d_norm_backward of a depthwise convolution, and then of the one 1x1, input . expand, that made its x.
+
+    x_mean and x_variance are those of input . expand. addend: another gradient of the input.
+    Shapes: input, dinput, addend (N, H, W, I), expand, dexpand (I, C), of x (N, H, W, C) and kernel (KH, KW, 1, C), 3x3
+    or 5x5 with strides of 1 or 2; C is a multiple of 16.
+    """
+    between = {"gamma": x_gamma, "mean": x_mean, "variance": x_variance, "dgamma": x_dgamma, "dbeta": x_dbeta}
+    behind = {"gamma": gamma, "mean": mean, "variance": variance, "dgamma": dgamma, "dbeta": dbeta}
+    of_x = {f"x_{name}": value for name, value in between.items()}
+    dx = np.empty_like(x)
+    conv2d_norm_backward(
+        dy, x, kernel, dkernel, dx, strides=strides, padding=padding, dilation=dilation, groups=groups, y=y,
+        epsilon=epsilon, x_beta=x_beta, x_epsilon=x_epsilon, activation=activation, **behind, **of_x, **numbers,
+    )  # fmt: skip
+    conv2d_norm_backward(
+        dx, input, expand[None, None], dexpand[None, None], dinput, strides=(1, 1), padding=NO_PADS, addend=addend,
+        y=x, epsilon=x_epsilon, **between,
+    )  # fmt: skip
