@@ -232,8 +232,14 @@ def expanded_conv2d_norm_backward(
     Shapes: input, dinput, addend (N, H, W, I), expand, dexpand (I, C), of x (N, H, W, C) and kernel (KH, KW, 1, C), 3x3
     or 5x5 with strides of 1 or 2; C is a multiple of 16.
     """
-    between = {"gamma": x_gamma, "mean": x_mean, "variance": x_variance, "dgamma": x_dgamma, "dbeta": x_dbeta}
-    behind = {"gamma": gamma, "mean": mean, "variance": variance, "dgamma": dgamma, "dbeta": dbeta}
+    between: dict[str, Any] = {
+        "gamma": x_gamma,
+        "mean": x_mean,
+        "variance": x_variance,
+        "dgamma": x_dgamma,
+        "dbeta": x_dbeta,
+    }
+    behind: dict[str, Any] = {"gamma": gamma, "mean": mean, "variance": variance, "dgamma": dgamma, "dbeta": dbeta}
     of_x = {f"x_{name}": value for name, value in between.items()}
     dx = np.empty_like(x)
     conv2d_norm_backward(
