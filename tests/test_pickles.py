@@ -186,7 +186,7 @@ def test_results_come_back_from_a_pickle(name: str) -> None:
     assert repr(copy.deepcopy(thing)) == repr(thing)
 
 
-ENDINGS = [".keras", ".h5", ".hdf5", ".H5", ".pt", ".pth", ".onnx", ".pkl", ".joblib", ".npz", ".bin", ".tflite", ".v2"]
+ENDINGS = [".h5", ".hdf5", ".H5", ".pt", ".pth", ".pkl", ".joblib", ".npz", ".bin", ".tflite", ".v2"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -204,8 +204,7 @@ def test_names_without_an_ending_are_taken(tmp_path: Path) -> None:
 
 
 FOREIGN = {
-    "m.keras": (b"PK\x03\x04" + b"0" * 60, "a zip archive, as Keras"),
-    "m.h5": (b"\x89HDF\r\n\x1a\n" + b"0" * 60, "an HDF5 file, as Keras writes"),
+    "m.pt": (b"PK\x03\x04" + b"0" * 60, "a zip archive, as Keras"),
     "m.pkl": (pickle.dumps([1, 2, 3]), "a pickle"),
     "m.npy": (b"\x93NUMPY" + b"0" * 60, "an array of NumPy"),
     "m.png": (b"\x89PNG\r\n\x1a\n" + b"0" * 60, "a picture"),

@@ -63,7 +63,7 @@ def test_whole_modules_and_other_archives_say_what_to_do(tmp_path: Path) -> None
         archive.writestr("model.weights.h5", "")
     for file, text in (
         ("other.zip", "without a PyTorch state dict"),
-        ("model.keras", "unzip it, and give the model.weights.h5"),
+        ("model.keras", "has no metadata.json; save it with model.save"),
     ):
         with pytest.raises(CheckpointError, match=text):
             open_weights(tmp_path / file)

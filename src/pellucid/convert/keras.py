@@ -33,7 +33,8 @@ class KerasWeights(Source):
 
     style: "legacy", by the names of layers, or "keras3", by their class and number. layers: the arrays of each layer
     with weights, in order. config, training: the texts (JSON) that describe the model and what it was compiled with,
-    where the file has them. version: of Keras, 1 to 3; backend: what computed, where that is said.
+    where the file has them. version: of Keras, 1 to 3; backend: what computed, where that is said. own: what a file of
+    Pellucid's says besides.
     """
 
     framework = "keras"
@@ -42,6 +43,7 @@ class KerasWeights(Source):
     training: str | None = None
     version = 1
     backend: str | None = None
+    own: Any = None
     one_group: ClassVar[bool] = False
     """Whether the names of layers stand alone, and those of models around them not in front."""
 

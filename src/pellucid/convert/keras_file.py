@@ -133,12 +133,14 @@ class KerasArchive(KerasFile):
         self._folder = tempfile.TemporaryDirectory(prefix="pellucid-")
         try:
             unpacked = Path(self._folder.name) / WEIGHTS
-            config, version = _unpacked(path, unpacked)
+            config, metadata = _unpacked(path, unpacked)
             super().__init__(path, unpacked)
         except BaseException:
             self._folder.cleanup()
             raise
-        self.config, self.version, self.form = config, version_of(version), "Keras weights (.keras)"
+        self.config, self.form = config, "Keras weights (.keras)"
+        self.version = version_of(str(metadata.get("keras_version")))
+        self.own = metadata.get("pellucid")
 
     def close(self) -> None:
         super().close()
@@ -161,8 +163,8 @@ def is_archive(path: Path, start: bytes) -> bool:
         return path.suffix.lower() == ".keras"
 
 
-def _unpacked(path: Path, target: Path) -> tuple[str, str]:
-    """The config and Keras's version; the weights are written to `target`."""
+def _unpacked(path: Path, target: Path) -> tuple[str, dict[str, Any]]:
+    """The config and the metadata; the weights are written to `target`."""
     try:
         with open_zip(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
@@ -180,9 +182,10 @@ def _unpacked(path: Path, target: Path) -> tuple[str, str]:
                     shutil.copyfileobj(source, file, PIECE)  # no more than the directory says
             except ZIP_ERRORS as error:
                 raise CheckpointError(f"{path}: {WEIGHTS} cannot be unpacked ({error!s:.200})") from error
-        version = json.loads(metadata).get("keras_version")
-        return config.decode("utf-8"), str(version)
+        return config.decode("utf-8"), dict(json.loads(metadata))
     except DataError as error:
         raise CheckpointError(str(error)) from error
-    except (ValueError, AttributeError, RecursionError) as error:
+    except CheckpointError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path}: {METADATA} is no JSON object of Keras's ({error!s:.100})") from error

@@ -76,6 +76,12 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
     training = config.get("compile_config") if source.training is None else _json(source, source.training)
     if training:
         notes += _compile(model, training)
+    names = source.own.get("class_names") if isinstance(source.own, dict) else None
+    if isinstance(names, list):
+        try:
+            model.class_names = names  # type: ignore[assignment]  # which is checked there
+        except PellucidError as error:
+            notes.append(f"its names of classes are not taken over: {error!s:.200}")
     broken = reader.draft.broken()
     if broken:
         notes.append(f"NaN or infinite numbers are in {', '.join(broken[:8])}: the model's answers will be too")

@@ -94,6 +94,12 @@ def _read_activation(spec: Any) -> Any:
     return {"softmax_v2": "softmax"}.get(spec, spec) if isinstance(spec, str) else spec
 
 
+def _write_activation(name: Any) -> Any:
+    if name == "gelu_tanh":
+        raise ConfigError('activation "gelu_tanh" has no name in Keras; use "gelu"')
+    return "linear" if name is None else name
+
+
 def named(spec: Any) -> tuple[str, dict[str, Any]]:
     """The name and arguments of an object in a config: {"class_name": ..., "config": {...}}, Keras 1's, or a name.
 
@@ -133,6 +139,6 @@ _CONVERTERS: Mapping[str, Converter] = {
     "initializer": Converter(_read_initializer, _write_initializer),
     "regularizer": Converter(_read_regularizer, _write_regularizer),
     "constraint": Converter(_read_constraint, _write_constraint),
-    "activation": Converter(_read_activation, lambda name: "linear" if name is None else name),
+    "activation": Converter(_read_activation, _write_activation),
 }
 """By the last word of an argument's name."""

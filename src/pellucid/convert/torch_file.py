@@ -248,8 +248,6 @@ class ZipTorchFile(_TorchFile):
     def _read_directory(self) -> None:
         members = {info.filename: info for info in self._archive.infolist()}
         pickles = [name for name in members if re.fullmatch(r"[^/]+/data\.pkl", name)]
-        if "config.json" in members and "model.weights.h5" in members:
-            self.refuse("is a .keras archive; unzip it, and give the model.weights.h5 that it holds")
         if len(pickles) != 1:
             self.refuse("is a zip archive without a PyTorch state dict; " + _RESAVE)
         prefix = pickles[0].removesuffix("data.pkl")

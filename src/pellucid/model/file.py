@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import reprlib
 import warnings
@@ -79,6 +80,9 @@ FOREIGN = {
 }
 """Endings by which other programs know their files."""
 
+WRITTEN = (".keras", ".onnx")
+"""Those of them that `pellucid.export` writes, by its own table."""
+
 _STARTS = (
     (b"\x89HDF", "an HDF5 file, as Keras writes"),
     (b"PK\x03\x04", "a zip archive, as Keras (.keras), PyTorch (.pt) and NumPy (.npz) write"),
@@ -95,15 +99,21 @@ _STARTS = (
 
 
 def save(model: Model, path: Place) -> None:
-    """Write layers, parameters, state, preprocessing, classes and what `compile` chose.
+    """Write layers, parameters, state, preprocessing, classes and what `compile` chose; or another program's file,
+    where the name ends in one of WRITTEN.
 
-    Errors: CheckpointError for a name that ends like another program's file, or in anything but .safetensors.
+    Errors: CheckpointError for a name that ends in anything else; as `pellucid.export.write`.
     """
     ending = path.suffix.lower()
+    if ending in WRITTEN:  # by name: the package stands above this one
+        importlib.import_module("pellucid.export").write(model, path)
+        return
     if ending not in ("", ".safetensors"):
         stem = path.name[: -len(ending)] if ending in FOREIGN else path.name
         what = f"{ending} is {FOREIGN[ending]}, which is not written here" if ending in FOREIGN else f"got {ending!r}"
-        raise CheckpointError(f"{path}: a model is written as a .safetensors file, {what}; say {stem}.safetensors")
+        raise CheckpointError(
+            f"{path}: a model is written as a .safetensors file, {what}; say {stem}.safetensors or {stem}.keras"
+        )
     model.build()
     with work_bar("auto") as bar, model.turns.taken():  # a training waits, and all weights are of one step
         bar.busy(f"writing {path}")

@@ -104,7 +104,8 @@ class Model(Fitting, Shown):
         print_fn(f"{printable(self.name)}\n{self.outline()}\n{self.memory(batch_size)}")
 
     def save(self, path: str | Path | Inside) -> None:
-        """Write the model file, NAME.safetensors; `pellucid.load` reads it back.
+        """Write the model file, NAME.safetensors; `pellucid.load` reads it back. NAME.keras and NAME.onnx are written
+        for Keras and ONNX, see `pellucid.export`.
 
         Errors: CheckpointError for a name that ends in anything else, and for what cannot be written.
         """

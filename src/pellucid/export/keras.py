@@ -1,0 +1,143 @@
+"""A .keras file for Keras 3: architecture, weights, and pictures' scaling as its first layer.
+
+Each layer is written by its row in `convert.keras_layers`; what Keras has not under one name stands as several of its
+layers (`keras_parts`). Keras is not needed to write it, h5py is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pellucid.convert.keras_layers import config_of
+from pellucid.convert.keras_values import class_path, keras_object
+from pellucid.errors import ConfigError
+from pellucid.export.keras_parts import INPUT_NAME, Part, parts_of
+
+if TYPE_CHECKING:
+    from pellucid.model import Model
+
+KERAS_VERSION = "3.0.0"
+"""Whose form it has."""
+_DATE = (2020, 1, 1, 0, 0, 0)
+"""Of every file in the archive: the same model gives the same bytes."""
+
+
+def files(model: Model, stem: str) -> dict[str, bytes]:
+    """See `formats.Format`. The network takes what `predict` takes: whole numbers from 0 to 255, which its first layer
+    scales; one that was trained on floats, or on no pictures, takes these as they are.
+
+    Errors: ConfigError for a layer that Keras cannot express, and where h5py is not installed.
+    """
+    if importlib.util.find_spec("h5py") is None:
+        raise ConfigError("Keras's files need h5py, which is not installed; pip install 'pellucid[h5]'")
+    model.build()
+    with model.turns.taken():
+        parts, ends = parts_of(model)
+        parts = _as_keras_orders(parts, ends)
+        in_row = model.reads is None and all(part.reads == (before,) for part, before in _neighbours(parts))
+        config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
+        weights = _weights(parts)
+    own = {"class_names": None if model.class_names is None else list(model.class_names)}
+    members = {
+        "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "date_saved": "", "pellucid": own}).encode(),
+        "config.json": json.dumps(config).encode(),
+        "model.weights.h5": weights,
+    }
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, data in members.items():
+            file.writestr(zipfile.ZipInfo(name, _DATE), data)
+    return {f"{stem}.keras": archive.getvalue()}
+
+
+def _neighbours(parts: Sequence[Part]) -> list[tuple[Part, str]]:
+    """Each with the name of the one before."""
+    return list(zip(parts, [INPUT_NAME, *(part.name for part in parts)], strict=False))
+
+
+def _as_keras_orders(parts: Sequence[Part], ends: Sequence[str]) -> list[Part]:
+    """The parts in the order in which Keras counts the layers of a network that it makes of a config, by which
+    .weights.h5 calls them: farthest from the answers first, then as a search from the answers meets them.
+
+    Source: map_graph and _build_map in keras/src/ops/function.py.
+    """
+    by_name = {part.name: part for part in parts}
+    depths: dict[str, int] = {}
+    for part in reversed(parts):
+        depth = depths.setdefault(part.name, 0)
+        for read in part.reads:
+            depths[read] = max(depths.get(read, 0), depth + 1)
+    met: dict[str, int] = {}
+    todo = list(reversed(ends))
+    while todo:
+        name = todo.pop()
+        if name in by_name and name not in met:
+            met[name] = len(met)
+            todo.extend(reversed(by_name[name].reads))
+    return sorted(parts, key=lambda part: (-depths[part.name], met[part.name]))
+
+
+def _record(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**keras_object("keras.layers", kind, config), "name": config["name"]}
+
+
+def _records(model: Model, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    shape = {"batch_shape": [None, *model.input_shape], "dtype": "float32", "name": INPUT_NAME}
+    made = []
+    for part in parts:
+        row, config = config_of(part.layer)
+        del config["trainable"]  # which not all layers without weights take
+        trainable = {"trainable": part.trainable} if part.arrays else {}
+        made.append(_record(row.keras, {**config, "name": part.name, **trainable}))
+    return [_record("InputLayer", shape), *made]
+
+
+def _sequential(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
+    config = {"name": model.name, "trainable": True, "layers": _records(model, parts)}
+    return keras_object("keras", "Sequential", config)
+
+
+def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dict[str, Any]:
+    shapes = {INPUT_NAME: model.input_shape, **{part.name: part.shape for part in parts}}
+
+    def tensor(name: str) -> dict[str, Any]:
+        given = {"shape": [None, *shapes[name]], "dtype": "float32", "keras_history": [name, 0, 0]}
+        return {"class_name": "__keras_tensor__", "config": given}
+
+    records = _records(model, parts)
+    records[0]["inbound_nodes"] = []
+    for record, part in zip(records[1:], parts, strict=True):
+        read = [tensor(name) for name in part.reads]
+        record["inbound_nodes"] = [{"args": [read] if part.layer.merges else read, "kwargs": {}}]
+    config = {
+        "name": model.name,
+        "trainable": True,
+        "layers": records,
+        "input_layers": [INPUT_NAME, 0, 0],
+        "output_layers": [ends[0], 0, 0] if len(ends) == 1 else [[name, 0, 0] for name in ends],
+    }
+    return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
+
+
+def _weights(parts: Sequence[Part]) -> bytes:
+    """What lies in model.weights.h5: a group for each layer, by its class and number."""
+    import h5py
+
+    content = io.BytesIO()
+    counts: Counter[str] = Counter()
+    with h5py.File(content, "w") as file:
+        file.create_group("vars")
+        for part in parts:
+            kind = class_path(config_of(part.layer)[0].keras)
+            name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+            group = file.create_group(f"layers/{name}/vars")
+            for number, array in enumerate(part.arrays):
+                group.create_dataset(str(number), data=array)
+    return content.getvalue()

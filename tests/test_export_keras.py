@@ -1,0 +1,139 @@
+"""Networks written as .keras files: Keras 3 loads them and answers alike, and so do ours that read them back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+pytest.importorskip("h5py", reason="h5py is not installed")
+
+import pellucid  # noqa: E402  # after the backend was chosen
+from pellucid import ConfigError, layers, zoo  # noqa: E402
+from pellucid.convert.keras_layers import BY_OURS  # noqa: E402
+from pellucid.datasets.transforms import Preprocessing  # noqa: E402
+from pellucid.export import write  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # PyTorch and NumPy 2
+
+RNG = np.random.default_rng(5)
+NEEDED = {
+    "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "gelu", "dims": (2, 1),
+    "target_shape": (2, -1), "height": 4, "width": 5, "groups": 2, "mean": 0.5, "variance": 2.0,
+}  # fmt: skip
+
+
+def filled(model: pellucid.Model) -> pellucid.Model:
+    """With weights that are neither zero nor one anywhere."""
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights([array + RNG.uniform(0.1, 0.4, array.shape) for array in layer.get_weights()])
+    return model
+
+
+def of_every_layer(*, series: bool) -> pellucid.Model:
+    """A network that answers with what every layer that has a row gives, of maps or of series."""
+    inputs = pellucid.Input((8, 4) if series else (7, 6, 4))
+    two = [layers.Activation("tanh")(inputs), layers.Activation("relu")(inputs)]
+    answers = []
+    for cls in BY_OURS:
+        if ("1D" in cls.__name__ or cls is layers.Permute) == series:
+            needed = {**NEEDED, "scale": 0.5} if cls is layers.Rescaling else NEEDED
+            layer = cls(**{name: value for name, value in needed.items() if name in BY_OURS[cls].arguments})
+            answers.append(layer(two if layer.merges else inputs))
+    return filled(pellucid.Model(inputs, answers))
+
+
+def agree(model: pellucid.Model, folder: Path, pictures: Any = None) -> Any:
+    """Keras's model of what is written, after its answers were compared, and those of ours that is read back."""
+    x = RNG.normal(size=(2, *model.input_shape)).astype(np.float32) if pictures is None else pictures
+    if pictures is None:
+        model.trained_on = {"range": [-2.0, 2.0]}
+    path = folder / "model.keras"
+    write(model, path)
+    theirs = keras.models.load_model(path)
+    expected = model.predict(x)
+    answers = theirs(x.astype(np.float32))
+    several = isinstance(expected, list)
+    answers = [each.detach().numpy() for each in (answers if several else [answers])]
+    again = pellucid.load(path).predict(x)
+    for found in (answers, again if several else [again]):
+        for ours, other in zip(expected if several else [expected], found, strict=True):
+            np.testing.assert_allclose(other, ours, rtol=1e-5, atol=1e-5)
+    return theirs
+
+
+@pytest.mark.parametrize("series", [False, True])
+def test_every_layer_with_a_row_answers_in_keras(series: bool, tmp_path: Path) -> None:
+    agree(of_every_layer(series=series), tmp_path)
+
+
+def padded() -> pellucid.Model:
+    """Padding that Keras has not, before convolutions and behind a ReLU before pooling."""
+    inputs = pellucid.Input((12, 11, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding=((0, 2), (1, 1)), activation="relu")(inputs)
+    x = layers.MaxPool2D(3, strides=2, padding=1)(layers.Dropout(0.2)(x))
+    y = layers.Conv2D(4, 3, padding=1, dilation_rate=1)(x)
+    y = layers.AvgPool2D(3, strides=1, padding=1, count_include_pad=True)(y)
+    y = layers.Add()([x, layers.Conv2D(4, 1)(y)])
+    x = layers.Conv2DTranspose(3, 3, strides=2, padding=1)(y)
+    return pellucid.Model(inputs, layers.Padding2D(1)(layers.Multiply()([x, layers.GlobalAvgPool2D()(x)])))
+
+
+def networks() -> dict[str, Callable[[], pellucid.Model]]:
+    return {
+        "padding": padded,
+        "lenet5-published": lambda: zoo.build("lenet5-published"),
+        "squeezenet1_1": lambda: zoo.build("squeezenet1_1", input_shape=(40, 40, 3)),
+        "photo-net": lambda: zoo.build("photo-net", input_shape=(16, 16, 3), classes=3),
+    }
+
+
+@pytest.mark.parametrize("name", networks())
+def test_networks_answer_in_keras_for_pixels(name: str, tmp_path: Path) -> None:
+    model = networks()[name]()
+    pictures = RNG.integers(0, 256, (2, *model.input_shape)).astype(np.uint8)
+    agree(model, tmp_path, pictures)
+
+
+def test_scaling_is_a_layer_and_names_of_classes_go_along(tmp_path: Path) -> None:
+    model = pellucid.Sequential([layers.Input((4, 4, 3)), layers.Flatten(), layers.Dense(2, name="head")], name="own")
+    model.preprocessing = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    model.class_names = ("cat", "dog")
+    model.save(tmp_path / "own.keras")
+    theirs = keras.models.load_model(tmp_path / "own.keras")
+    assert [type(layer).__name__ for layer in theirs.layers] == ["Rescaling", "Flatten", "Dense"]
+    assert theirs.name == "own"
+    again = pellucid.load(tmp_path / "own.keras")
+    assert again.class_names == ("cat", "dog")
+    pictures = RNG.integers(0, 256, (2, 4, 4, 3)).astype(np.uint8)
+    np.testing.assert_allclose(again.predict(pictures), model.predict(pictures), rtol=1e-5)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    model = pellucid.Sequential([layers.Input((4,)), layers.Dense(2)])
+    for name in ("a.keras", "b.keras"):
+        model.save(tmp_path / name)
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (lambda: layers.LocalResponseNorm(), "LocalResponseNorm size 5.* has no counterpart in Keras"),
+        (lambda: layers.Padding2D(1, "reflect"), "Padding2D .* has no counterpart in Keras"),
+        (lambda: layers.MaxPool2D(3, padding=1), "its padding, padding 1, has no counterpart in Keras"),
+        (lambda: layers.Activation("gelu_tanh"), "gelu_tanh"),
+    ],
+)
+def test_what_keras_has_not_is_named(layer: Callable[[], layers.Layer], words: str, tmp_path: Path) -> None:
+    model = pellucid.Sequential([layers.Input((8, 8, 3)), layer()])
+    with pytest.raises(ConfigError, match=words):
+        write(model, tmp_path / "m.keras")
+    assert not os.listdir(tmp_path)
