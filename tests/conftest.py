@@ -103,7 +103,7 @@ def lab() -> Iterator[Lab]:
     from pellucid.lab.launch import make_lab
     from pellucid.lab.prepare import prepare
 
-    made = make_lab(prepare, port=0, host="127.0.0.1", lang="en", folder=lambda _: None)
+    made = make_lab(prepare, port=0, host="127.0.0.1", lang=None, folder=lambda _: None)
     made.start()
     yield made
     made.close()

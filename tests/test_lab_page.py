@@ -92,7 +92,7 @@ def test_gradients_and_weights_are_taken_apart_too(pages: Pages, lab: Lab) -> No
 
 @in_browser
 def test_everything_is_said_in_korean(pages: Pages, lab: Lab) -> None:
-    page = pages.open(f"{lab.url}#lang=ko")
+    page = pages.open(lab.url, locale="ko-KR")
     assert page.evaluate("document.documentElement.lang") == "ko"
     assert page.inner_text("#do-start") == "시작"
     texts = page.locator("h2, label span, dt, .tab, button .text").all_inner_texts()

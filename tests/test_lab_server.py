@@ -61,6 +61,20 @@ def test_every_view_of_every_layer_can_be_watched(served: Served) -> None:
                 assert "problem" not in head
 
 
+def test_weight_decay_s_part_is_half_the_decay_times_the_squares() -> None:
+    with serving() as served, served.socket() as page:
+        page.say(type="command", do="set", name="weight_decay", value=0.1)
+        page.say(type="command", do="start")
+        page.say(type="watch", views=[{"view": "costs"}, {"view": "predictions"}])
+        assert next(head for head, _ in page.hear() if head.get("backward_ms"))["forward_ms"] > 0
+        page.say(type="command", do="pause")
+        step = page.until("state", running=False)["step"]
+        page.say(type="watch", views=[{"view": "costs"}])
+        head = next(head for head, _ in page.hear() if head.get("view") == "costs" and head["step"] == step)
+        squares = sum(float(np.square(values).sum()) for values in served.session.model.get_weights())
+    assert head["decay"] == pytest.approx(0.1 / 2 * squares, rel=1e-4)
+
+
 def test_answers_are_those_of_predict(served: Served) -> None:
     test = served.session.dataset.test
     answers = served.session.model.predict(test.images, verbose=0)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid._text import say
-from pellucid.cli.drawing import Lang
 from pellucid.cli.output import note
 
 if TYPE_CHECKING:
@@ -31,7 +30,9 @@ def lab(
     host: Annotated[str, typer.Option(metavar="H", help="The address to listen on. Others can come in there.")] = (
         "127.0.0.1"
     ),
-    lang: Lang = None,
+    lang: Annotated[
+        str | None, typer.Option("--lang", metavar="en|ko", help="Of the page. Default: the browser's.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where it is kept. Default: the lab's folder that goes on, or a new one."),

@@ -35,7 +35,8 @@ def show(
     model: a Model, the name of one in the zoo, a run or a model file; None for simple-convnet. It is trained in place.
     data: a Dataset, a pair (images, labels) of which a part is held out, a name or a folder; None for what the model
     was trained on, else the digits. folder: where the network is kept while it learns; None: nowhere. height: of the
-    page in a notebook, in pixels. port: 0 for a free one.
+    page in a notebook, in pixels. port: 0 for a free one. lang: of the page, "en" or "ko"; None for the
+    browser's.
     Errors: ConfigError where the extra `lab` is not installed; as `train_run` for model and data.
     """
     from pellucid.lab.launch import start

@@ -82,7 +82,8 @@ class Viewer:
 class Hub:
     """All viewers of a session. Everything but `close` runs in the event loop; dropped: viewers that did not read."""
 
-    def __init__(self, session: Session, lang: str) -> None:
+    def __init__(self, session: Session, lang: str | None) -> None:
+        """lang: the language of the page; None for the browser's."""
         self.session, self.lang = session, lang
         self.viewers: set[Viewer] = set()
         self.dropped = 0

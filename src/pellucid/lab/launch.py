@@ -41,7 +41,7 @@ class Lab:
     """A lab that runs. url: of who steers; viewer_url: of who looks. In a notebook it shows itself."""
 
     def __init__(
-        self, start: Start, listening: socket.socket, access: Access, host: str, lang: str, folder: Path | None
+        self, start: Start, listening: socket.socket, access: Access, host: str, lang: str | None, folder: Path | None
     ):
         self.session = Session(start, folder=folder)
         self.height = 760
@@ -128,7 +128,7 @@ def make_lab(
     begin: makes what it trains, once it is clear that it can be served. notebook: pages of a notebook may frame it.
     Errors: ConfigError where the extra is not installed, or the port is taken.
     """
-    said = language(lang)
+    said = None if lang is None else language(lang)
     check_installed()
     listening = _listen(host, port)
     try:
@@ -156,7 +156,7 @@ def open_browser(address: str) -> None:
         webbrowser.open(address)
 
 
-def _server(session: Session, access: Access, lang: str) -> tuple[uvicorn.Server, Hub]:
+def _server(session: Session, access: Access, lang: str | None) -> tuple[uvicorn.Server, Hub]:
     import uvicorn
 
     from pellucid.lab.app import make_app

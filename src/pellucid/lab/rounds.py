@@ -22,11 +22,13 @@ class Rounds:
     """Whose turn it is of so many pictures, round after round: what a round leaves is of steps close to each other.
 
     turns: how many were taken, another number after each change. done: which pictures had one since the last `clear`.
+    each_s: what a picture takes, of the last turns; None as long as nobody knows.
     """
 
     def __init__(self, count: int, work: Callable[[Array], object]) -> None:
         """work: called with the numbers of the next pictures, which follow each other."""
         self.turns, self.done = 0, np.zeros(count, bool)
+        self.each_s: float | None = None
         self._work, self._next, self._size = work, 0, LEAST
         self._moments: Array = np.full((count, 2), -1)
 
@@ -47,6 +49,8 @@ class Rounds:
         start = time.perf_counter()
         self._work(rows)
         took_s = time.perf_counter() - start
+        if self.turns > 1:  # at first the network is made ready
+            self.each_s = 0.8 * (self.each_s or took_s / len(rows)) + 0.2 * took_s / len(rows)
         self._size = int(np.clip(len(rows) * TURN_S / max(took_s, 1e-4), LEAST, MOST))
         self.done[rows], self._moments[rows] = True, moment
         self._next = (self._next + len(rows)) % len(self.done)

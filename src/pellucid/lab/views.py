@@ -18,8 +18,10 @@ from pellucid.lab.looking import VIEWS, Look, Seen, view
 from pellucid.lab.pictures import MAX_FILE
 from pellucid.lab.protocol import Part, Request
 from pellucid.layers import Layer
+from pellucid.model import Model
 from pellucid.model.tracing import Trace
 from pellucid.ops import Array
+from pellucid.plan import penalty_loss
 from pellucid.visualise.answers import class_names
 from pellucid.visualise.architecture.data import Block, blocks_of, note_words, times
 from pellucid.visualise.architecture.skips import levels_of, skips_of
@@ -256,6 +258,37 @@ def scatter(look: Look, request: Request) -> Seen:
     return Seen(
         {"pictures": rows, "labels": look.test.labels[rows], "taken": taken, "shares": shares},
         (Part(places.astype(np.float32)),),
+    )
+
+
+@view(slow=True)
+def costs(look: Look, request: Request) -> Seen:
+    """What weight decay and penalties add to what is minimised, and how long a picture takes, forward and back.
+
+    decay: weight_decay / 2 * sum w^2 of the weights that decay (AdamW shrinks them by itself, without a loss), and the
+    penalties, which the loss holds already. Units: forward_ms and backward_ms in milliseconds a picture: as the test
+    pictures go through while they are judged, and what is left of a training step. None where not known.
+    """
+    forward, pace = None if look.judged is None else look.judged.each_s, look.session.snapshot["images_per_s"]
+    backward = max(1 / pace - forward, 0.0) if forward is not None and pace else None
+    with look.model.turns.taken():
+        decay = decay_loss(look.model) + penalty_loss(look.model.layers)
+    return Seen(
+        {
+            "decay": decay,
+            "forward_ms": None if forward is None else 1000 * forward,
+            "backward_ms": None if backward is None else 1000 * backward,
+        }
+    )
+
+
+def decay_loss(model: Model) -> float:
+    """Half the weight decay times the sum of squares, of each parameter that is trained and decays."""
+    return sum(
+        model.optimizer.weight_decay_of(f"{layer.name}/{name}") / 2 * float(np.vdot(values, values))
+        for layer in model.layers
+        if layer.trainable
+        for name, values in layer.params.items()
     )
 
 

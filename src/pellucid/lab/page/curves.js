@@ -1,4 +1,4 @@
-// Loss, accuracy and learning rate over the steps.
+// Loss, accuracy and learning rate over the steps; what weight decay adds, and what a picture takes.
 
 import { find, make, setText } from "./dom.js";
 import { colour, prepared, soon } from "./draw.js";
@@ -12,6 +12,8 @@ const PLOTS = [
   { name: "learning_rate", keys: ["rate"], height: 52, format: (value) => number(value, 3), low: 0 },
   { name: "count.speed", keys: ["images_per_s"], height: 52, format: (value) => whole(Math.round(value)), low: 0 },
 ];
+
+const COSTS = ["decay", "forward_ms", "backward_ms"];
 
 const SMOOTHING = 0.6;
 
@@ -65,10 +67,31 @@ export function mount({ store, connection }) {
     soon(paint);
   });
 
+  let costs = {};
+  const entries = COSTS.map((name) => ({ name, term: make("dt"), value: make("dd") }));
+  find("costs").replaceChildren(...entries.map(({ name, term, value }) => make("div", { "data-of": name }, term, value)));
+  store.on(["lang", "training"], tellCosts);
+
+  function tellCosts() {
+    for (const { name, term, value } of entries) {
+      setText(term, word(`cost.${name}`));
+      setText(value, number(costs[name], 3));
+    }
+  }
+
   function paint() {
     const last = points.length ? points[points.length - 1].step : 1;
     for (const plot of plots) paintPlot(plot, points, Math.max(last, 1), pointer);
   }
+
+  return {
+    views: () => [{ view: "costs" }],
+    frame(head) {
+      if (head.view !== "costs" || head.problem) return;
+      costs = head;
+      tellCosts();
+    },
+  };
 }
 
 function paintPlot(plot, points, last, pointer) {

@@ -29,7 +29,7 @@ import * as scatter from "./scatter.js";
 import * as sliding from "./sliding.js";
 import * as stability from "./stability.js";
 import { createStore } from "./store.js";
-import { speak, told, whole, word } from "./words.js";
+import { preferred, speak, told, whole, word } from "./words.js";
 
 const AREAS = ["train", "draw", "network", "filters", "lessons"];
 const FEATURES = [
@@ -97,7 +97,7 @@ function hear(message) {
 function begin(hello) {
   const { state } = store;
   const names = hello.network.layers.map(({ name }) => name);
-  const changes = { hello, lang: state.lang || hello.lang };
+  const changes = { hello, lang: state.lang || hello.lang || preferred() };
   if (!names.includes(state.layer)) changes.layer = names[0];
   if (isOwn({ ...state, hello })) keepIfKnown(state.picture);
   speak(changes.lang);

@@ -29,6 +29,9 @@ const WORDS = {
   "count.step": ["step", "스텝"],
   "count.epoch": ["epoch", "에포크"],
   "count.speed": ["images/s", "장/초"],
+  "cost.decay": ["weight decay's part", "가중치 감쇠의 몫"],
+  "cost.forward_ms": ["forward, ms/image", "순전파, 밀리초/장"],
+  "cost.backward_ms": ["back and update, ms/image", "역전파와 갱신, 밀리초/장"],
   loss: ["loss", "손실"],
   accuracy: ["accuracy", "정확도"],
   "test.accuracy": ["test accuracy", "테스트 정확도"],
@@ -281,6 +284,9 @@ const LANGUAGES = ["en", "ko"];
 let index = 0;
 
 export const languages = { en: "English", ko: "한국어" };
+
+/** The first of the browser's languages that the page speaks. */
+export const preferred = () => navigator.languages.map((name) => name.split("-")[0]).find((name) => LANGUAGES.includes(name)) ?? LANGUAGES[0];
 
 /** Speak this language from now on. */
 export function speak(lang) {
