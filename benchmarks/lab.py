@@ -1,6 +1,6 @@
 """What being looked at costs a training in the lab: images a second alone, before one page and before a hundred.
 
-    python benchmarks/lab.py [--model convnetjs-cifar10 --data cifar10 --batch-size 64] [--seconds 4] [--rounds 5]
+    python benchmarks/lab.py [--model convnetjs-cifar10 --data cifar10 --batch-size 64] [--seconds 2] [--rounds 8]
 
 --data noise: pictures in the shape of CIFAR-10.
 The server is a process of its own. Alone, one page with all layers, and a hundred viewers take turns, so that a machine
@@ -141,7 +141,7 @@ class Pages:
     async def measure(self, looking: int, views: list[dict[str, Any]], seconds: float) -> Measured:
         """With so many looking on."""
         tasks = [asyncio.create_task(self.look(views)) for _ in range(looking)]
-        await asyncio.sleep(2)
+        await asyncio.sleep(1.5)
 
         def now() -> tuple[float, float, float, float, float, float]:
             own, clock = os.times(), asyncio.get_running_loop().time()
@@ -191,8 +191,8 @@ def main() -> None:
     parser.add_argument("--model", default="simple-convnet")
     parser.add_argument("--data", default="digits")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=8)
     given = parser.parse_args()
     server = Server(given.model, given.data, given.batch_size)
     try:

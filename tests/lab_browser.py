@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,9 +47,15 @@ def numbers_in(page: Any, selector: str) -> list[float]:
     return [float(value) for value in found if value]
 
 
-def until(page: Any, condition: str) -> None:
-    """Wait for it; Playwright's own way would evaluate it within the page, which the page's policy forbids."""
+def until(page: Any, condition: str | Callable[[], bool]) -> None:
+    """Wait for what the page says or a test sees. Playwright's own way would evaluate within the page, which the page's
+    policy forbids."""
     end = time.monotonic() + WAIT_MS / 1000
-    while not page.evaluate(condition):
+    while not (page.evaluate(condition) if isinstance(condition, str) else condition()):
         assert time.monotonic() < end, condition
-        page.wait_for_timeout(40)
+        page.wait_for_timeout(10)
+
+
+def drawn(page: Any) -> None:
+    """Wait until the page has drawn what was changed."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

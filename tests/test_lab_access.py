@@ -163,7 +163,7 @@ def test_firefox_trains_and_looks_into_a_layer(lab: Lab, tmp_path: Path) -> None
             end = time.monotonic() + WAIT_S
             while not page.evaluate(condition):
                 assert time.monotonic() < end, condition
-                time.sleep(0.05)
+                time.sleep(0.01)
 
         page.open(lab.url)
         wait("document.querySelector('#predictions-body .answer') !== null")

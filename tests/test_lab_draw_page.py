@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 
-from lab_browser import Pages, in_browser, number_in, numbers_in, until
+from lab_browser import Pages, drawn, in_browser, number_in, numbers_in, until
 from PIL import Image
 
 import pellucid
@@ -90,8 +90,7 @@ def test_steps_make_a_class_more_probable_and_lead_back(pages: Pages, lab: Lab) 
         page.click("#step-towards")
         until(page, f"document.querySelector('#probe-body').innerText.includes('{taken} steps so far')")
     until(page, "[...document.querySelectorAll('#probe-answer .guess')].some(e => e.dataset.class === '8')")
-    page.wait_for_timeout(200)
-    assert share_of(page, "8") > 5 and share_of(page, "3") < sure
+    until(page, lambda: share_of(page, "8") > 5 and share_of(page, "3") < sure)
     page.select_option("#probe-overlay", "difference")
     for _ in range(5):
         page.click("text=Step back")
@@ -152,7 +151,7 @@ def test_drawn_by_keys_alone_and_by_a_viewer(pages: Pages, lab: Lab) -> None:
     page.select_option("#theme", "projector")
     for width in (360, 900, 1280):
         page.set_viewport_size({"width": width, "height": 740})
-        page.wait_for_timeout(100)
+        drawn(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(
             "[...document.querySelectorAll('#area-draw .card')].every(card => [...card.querySelectorAll('*')].every("

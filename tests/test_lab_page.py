@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra lab is not installed")
 
-from lab_browser import WAIT_MS, Pages, in_browser, number_in, numbers_in, until
+from lab_browser import Pages, drawn, in_browser, number_in, numbers_in, until
 
 import pellucid
 from pellucid.lab.app import page_files
@@ -32,9 +31,7 @@ def test_learns_the_digits_while_the_learning_rate_is_changed(pages: Pages, lab:
     until(page, "parseFloat(document.querySelector('[data-of=\"test.accuracy\"] dd').textContent) >= 95")
     rate = pytest.approx(10**-2.8, rel=1e-2)
     until(page, "document.querySelector('label:has(#set-learning_rate) output').textContent === '0.00158'")
-    end = time.monotonic() + WAIT_MS / 1000
-    while lab.session.snapshot["settings"]["learning_rate"] != rate and time.monotonic() < end:
-        page.wait_for_timeout(40)
+    until(page, lambda: lab.session.snapshot["settings"]["learning_rate"] == rate)
     assert lab.session.model.optimizer.learning_rate == rate
     page.click("#do-start")
     until(page, "document.querySelector('#do-start .text').textContent === 'Start'")
@@ -109,7 +106,7 @@ def test_nothing_sticks_out_at_any_width(pages: Pages, lab: Lab) -> None:
         until(page, f"document.documentElement.dataset.theme === '{theme}'")
         for width in (360, 768, 3840):
             page.set_viewport_size({"width": width, "height": 740})
-            page.wait_for_timeout(100)
+            drawn(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, theme
             for name in ("start", "step", "picture", "restart"):
                 box = page.locator(f"#do-{name}").bounding_box()

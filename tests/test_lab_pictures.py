@@ -19,6 +19,7 @@ import pellucid
 from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.pictures import read_picture
 from pellucid.errors import ConfigError
+from pellucid.lab import probing
 from pellucid.lab.board import Board
 from pellucid.lab.change import NONE, Change, grid_of
 from pellucid.lab.pictures import MAX_OWN, NumberedPictures
@@ -240,6 +241,21 @@ def test_attention_is_that_of_visualise(served: Served) -> None:
         head, _ = page.frame(view="saliency", picture=4, given={"class": 2})
         slope = pellucid.visualise.input_gradient(model, image[None], 2)
         assert head["parts"][0]["limit"] == pytest.approx(float(np.abs(slope).max()), rel=1e-5)
+        head, _ = page.frame(view="occlusion", picture=4, given={"class": 2})
+        lost = pellucid.visualise.occlusion(model, image, 2, 1, classes=2)
+        assert head["parts"][0]["limit"] == pytest.approx(float(np.abs(lost).max()), rel=1e-4) and head["square"] == [
+            2,
+            2,
+        ]
+
+
+def test_a_network_that_is_too_large_is_not_covered_place_by_place(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "OCCLUSION_MACS", 1000)
+    with served.socket() as page:
+        head, _ = page.frame(view="occlusion", picture=5)
+        assert "use Grad-CAM" in head["problem"] and "Grad-CAM" in head["problem_ko"]
 
 
 def test_the_longest_unseen_pictures_are_forgotten(served: Served) -> None:

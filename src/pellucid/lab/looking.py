@@ -21,7 +21,7 @@ from pellucid.lab.change import Change
 from pellucid.lab.judging import Judged
 from pellucid.lab.pictures import NumberedPictures
 from pellucid.lab.protocol import Part, Request
-from pellucid.lab.rounds import Rounds
+from pellucid.lab.rounds import IDLE_TURN_S, TURN_S, Rounds
 from pellucid.lab.scatter import Features
 from pellucid.lab.session import Session
 from pellucid.model.tracing import LayerTrace, Trace, trace
@@ -46,7 +46,7 @@ class Seen:
 class Look:
     """A session and what was computed of it for one moment; used by one thread at a time.
 
-    held_s: for how long the last `gather` had the weights.
+    held_s: for how long training waited for this; whoever wants to know sets it to 0 before.
     """
 
     def __init__(self, session: Session) -> None:
@@ -64,26 +64,28 @@ class Look:
         """Compute what these need, all with the weights of one moment: training waits once, between two steps."""
         kinds = [(VIEWS[request.view], request) for request in requests]
         gradients = {request.looked for kind, request in kinds if kind.gradients}
-        with self.model.turns.taken(), self._held():
+        with self.alone():
             self._enter(self.session.moment)
             for looked in {request.looked for kind, request in kinds if kind.picture}:
                 self._trace(looked, gradients=looked in gradients)
             if any(kind.batch for kind, _ in kinds):
                 self._trace_batch()
             for rounds in dict.fromkeys(each for kind, _ in kinds for each in self.rounds_of(kind)):
-                rounds.turn(self.moment)
+                rounds.turn(self.moment, TURN_S if self.session.snapshot["running"] else IDLE_TURN_S)
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.held_s = time.perf_counter() - start
+    def alone(self) -> Iterator[None]:
+        """With weights that nobody changes: training waits meanwhile, which is counted."""
+        with self.model.turns.taken():
+            start, before = time.perf_counter(), self.held_s
+            try:
+                yield
+            finally:
+                self.held_s = before + time.perf_counter() - start
 
     def rounds_of(self, kind: Kind) -> list[Rounds]:
         """What a view needs of many pictures, gone through a few at a time."""
-        judged = [self.judged] if self.judged is not None and kind.classifies else []
+        judged = [self.judged] if self.judged is not None and (kind.classifies or kind.judging) else []
         return [*judged, *([self.features] if kind.features else [])]
 
     @cached_property
@@ -123,7 +125,7 @@ class Look:
 
     def _trace(self, looked: tuple[int, Change], *, gradients: bool) -> Trace:
         """Gradients are of the loss; of a picture whose class is not known, of that of the network's own answer."""
-        with self.model.turns.taken():  # all layers with the weights of the same step
+        with self.alone():  # all layers with the weights of the same step
             self._enter(self.session.moment)
             if len(self._traces) >= MAX_TRACES:
                 self._traces.clear()
@@ -141,7 +143,7 @@ class Look:
     def _trace_batch(self) -> Trace:
         fitting = HISTOGRAM_MACS // max(self.model.outline().macs, 1)
         rows = slice(0, min(max(fitting, 1), HISTOGRAM_PICTURES))
-        with self.model.turns.taken():
+        with self.alone():
             self._enter(self.session.moment)
             self._batch = trace(self.model, self.test.images[rows], self.test.labels[rows])
         return self._batch
@@ -164,7 +166,8 @@ class Kind:
     """A view, what it needs, and when it may be had.
 
     layer: it is of a layer, which the request names. picture: it reads the trace of one picture, gradients: with
-    gradients. batch: that of some pictures. classifies: a class for each picture. features: those of many pictures.
+    gradients. batch: that of some pictures. classifies: a class for each picture. judging: where test pictures are
+    judged, it changes meanwhile. features: those of many pictures.
     slow: it is made a few times a second at most. still: training does not change it. once: it is asked for, not
     watched. owner: by whoever steers alone.
     """
@@ -175,6 +178,7 @@ class Kind:
     gradients: bool = False
     batch: bool = False
     classifies: bool = False
+    judging: bool = False
     features: bool = False
     slow: bool = False
     still: bool = False

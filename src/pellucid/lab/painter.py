@@ -20,7 +20,7 @@ MESSAGES_PER_S = 150.0
 """To all owners' pages, and to all viewers together, all frames of a page in one message: where there are many, each
 gets fewer."""
 
-REST, WAITED_REST = 3.0, 19.0
+REST, WAITED_REST = 3.0, 39.0
 """After painting for a while the painter rests so many times as long, and so many times as long as training waited for
 it: training has the machine. Only what somebody asks for anew comes sooner, after as long a rest as training waited."""
 
@@ -78,6 +78,7 @@ class Painter:
             now_s = time.perf_counter()
             shared_due = now_s - self._shared_s >= self._shared_every_s
             self._shared_s = now_s if shared_due else self._shared_s
+            self._look.held_s = 0.0
             painted = self._round(self._wanted, now_s, shared_due)
             if painted or snapshot is not handed or shared_due:
                 hand_over(painted, None if snapshot is handed else snapshot, shared_due)

@@ -14,10 +14,12 @@ from pellucid.lab.change import NONE
 from pellucid.lab.looking import Look, Seen, view
 from pellucid.lab.protocol import Part, Request
 from pellucid.lab.views import MAP_PIXELS, label_of, shade_maps, shown_layer, small
+from pellucid.model.summary import short
 from pellucid.ops.geometry import whole
 from pellucid.visualise.architecture.data import blocks_of
 from pellucid.visualise.attribution.data import default_layer, input_gradient
 from pellucid.visualise.attribution.data import grad_cam as grad_cam_of
+from pellucid.visualise.attribution.data import occlusion as occlusion_of
 from pellucid.visualise.attribution.data import saliency as saliency_of
 from pellucid.visualise.features.data import class_scores
 from pellucid.visualise.shifting import default_maps, relative_change
@@ -27,6 +29,9 @@ LARGE_PIXELS = 256
 
 BESIDE = 6
 """Maps that are shown before and after a change."""
+
+SQUARES, OCCLUSION_MACS = 4, 2 * 10**10
+"""Squares to cover that lie beside each other along a side; multiply-accumulates that all of it may take."""
 
 MAX_STEP = 50
 """Percent of the range of pixels, that the pixel with the largest gradient changes by."""
@@ -53,7 +58,7 @@ def stability(look: Look, request: Request) -> Seen:
 
     The maps of the last layer that has any, behind the last pooling mostly: before, and behind them now.
     """
-    with look.model.turns.taken():  # both with the same weights
+    with look.alone():  # both with the same weights
         before, now = look.trace_of(replace(request, change=NONE)), look.trace_of(request)
     layers = [{"name": "input", "changed": relative_change(before.inputs, now.inputs)}]
     for block in blocks_of(look.model)[1:]:
@@ -73,7 +78,7 @@ def stability(look: Look, request: Request) -> Seen:
 def grad_cam(look: Look, request: Request) -> Seen:
     """Where the last maps speak for a class; without one, for the most probable. Shapes: as the picture."""
     classes = request.options("class").get("class")
-    with look.model.turns.taken():
+    with look.alone():
         found = grad_cam_of(look.model, look.image(request), classes=classes)[0]
     levels, about = shade_maps(found[:, :, None], 1, LARGE_PIXELS)
     return Seen({"layer": default_layer(look.model)}, (Part(levels, about),))
@@ -82,11 +87,34 @@ def grad_cam(look: Look, request: Request) -> Seen:
 @view(picture=True)
 def saliency(look: Look, request: Request) -> Seen:
     """How the score of a class changes with each pixel; of colours, with that channel that it changes with most."""
-    with look.model.turns.taken():
+    with look.alone():
         gradient = input_gradient(look.model, look.image(request)[None], request.options("class").get("class"))[0]
     shown = gradient if gradient.shape[2] == 1 else saliency_of(gradient)[:, :, None]
     levels, about = shade_maps(shown, 1, LARGE_PIXELS)
     return Seen({}, (Part(levels, about),))
+
+
+@view(picture=True, slow=True)
+def occlusion(look: Look, request: Request) -> Seen:
+    """How much less probable a class becomes when a square of the picture is covered, place after place.
+
+    The square is as long as a quarter of the picture, its stride a quarter of that, or of a large network the square
+    itself. Shapes: as the picture. Errors: ConfigError where one pass through the network takes too long for that.
+    """
+    classes, image = request.options("class").get("class"), look.image(request)
+    size = [max(1, side // SQUARES) for side in image.shape[:2]]
+    macs = look.model.outline().macs
+    strides = next((share for share in (4, 1) if (SQUARES * share) ** 2 * macs <= OCCLUSION_MACS), None)
+    if strides is None:
+        raise ConfigError(
+            f"{look.model.name} takes {short(macs)} multiply-accumulates for a picture, too many to cover it place by "
+            "place while it trains; use Grad-CAM"
+        )
+    stride = [max(1, side // strides) for side in size]
+    with look.alone():
+        found = occlusion_of(look.model, image, size, stride, classes=classes)[0]
+    levels, about = shade_maps(found[:, :, None], 1, LARGE_PIXELS)
+    return Seen({"square": size}, (Part(levels, about),))
 
 
 @view(picture=True, once=True)
@@ -98,7 +126,7 @@ def stepped(look: Look, request: Request) -> Seen:
     """
     given, image = request.options("class", "step"), look.image(request)
     share = whole(given.get("step", 5), "step", MAX_STEP, least=-MAX_STEP) / 100
-    with look.model.turns.taken():
+    with look.alone():
         gradient = input_gradient(look.model, image[None], given.get("class"))[0]
     if image.dtype == np.uint8:
         gradient = gradient * look.model.preprocessing.scale_offset(image.shape[-1])[0]

@@ -9,11 +9,11 @@ import numpy as np
 
 from pellucid.ops import Array
 
-LEAST, MOST = 1, 512
+LEAST, MOST = 1, 4096
 """Pictures of one turn."""
 
-TURN_S = 0.01
-"""What a turn should take: training waits meanwhile."""
+TURN_S, IDLE_TURN_S = 0.004, 0.1
+"""What a turn should take: training waits meanwhile; the second where nothing trains."""
 
 Moment = tuple[int, int]
 
@@ -29,7 +29,7 @@ class Rounds:
         """work: called with the numbers of the next pictures, which follow each other."""
         self.turns, self.done = 0, np.zeros(count, bool)
         self.each_s: float | None = None
-        self._work, self._next, self._size = work, 0, LEAST
+        self._work, self._next = work, 0
         self._moments: Array = np.full((count, 2), -1)
 
     def clear(self) -> None:
@@ -41,17 +41,18 @@ class Rounds:
         """Whether all pictures had their turn at this moment."""
         return not len(self.done) or bool((self._moments == moment).all())
 
-    def turn(self, moment: Moment) -> bool:
-        """The next pictures, with the weights of now; False where all had their turn at this moment."""
+    def turn(self, moment: Moment, turn_s: float = IDLE_TURN_S) -> bool:
+        """The next pictures, about as many as take so long, with the weights of now; False where all had their turn at
+        this moment."""
         if self.is_done(moment):
             return False
-        rows = np.arange(self._next, min(self._next + self._size, len(self.done)))
+        size = LEAST if self.each_s is None else int(np.clip(turn_s / max(self.each_s, 1e-7), LEAST, MOST))
+        rows = np.arange(self._next, min(self._next + size, len(self.done)))
         start = time.perf_counter()
         self._work(rows)
         took_s = time.perf_counter() - start
         if self.turns > 1:  # at first the network is made ready
-            self.each_s = 0.8 * (self.each_s or took_s / len(rows)) + 0.2 * took_s / len(rows)
-        self._size = int(np.clip(len(rows) * TURN_S / max(took_s, 1e-4), LEAST, MOST))
+            self.each_s = ((self.each_s or took_s / len(rows)) + took_s / len(rows)) / 2
         self.done[rows], self._moments[rows] = True, moment
         self._next = (self._next + len(rows)) % len(self.done)
         self.turns += 1

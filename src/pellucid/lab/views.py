@@ -261,7 +261,7 @@ def scatter(look: Look, request: Request) -> Seen:
     )
 
 
-@view(slow=True)
+@view(judging=True, slow=True)
 def costs(look: Look, request: Request) -> Seen:
     """What weight decay and penalties add to what is minimised, and how long a picture takes, forward and back.
 
@@ -271,7 +271,7 @@ def costs(look: Look, request: Request) -> Seen:
     """
     forward, pace = None if look.judged is None else look.judged.each_s, look.session.snapshot["images_per_s"]
     backward = max(1 / pace - forward, 0.0) if forward is not None and pace else None
-    with look.model.turns.taken():
+    with look.alone():
         decay = decay_loss(look.model) + penalty_loss(look.model.layers)
     return Seen(
         {

@@ -97,6 +97,11 @@ KOREAN = {
     "{model} has no convolution with maps to draw; use the gradient or occlusion": (
         "이 네트워크에는 맵을 그릴 합성곱이 없습니다. 점수의 기울기를 보거나 일부를 가려 보십시오"
     ),
+    "{model} takes {macs} multiply-accumulates for a picture, too many to cover it place by place while it trains; use "
+    "Grad-CAM": (
+        "이 네트워크는 이미지 한 장에 곱셈-누산 {macs}번이 들어, 학습하는 동안 자리마다 가려 볼 수 없습니다. "
+        "Grad-CAM을 쓰십시오"
+    ),
     "{view}: {model} gives a class for each pixel, so none for a picture": (
         "이 네트워크는 픽셀마다 클래스를 답하므로 이미지 하나의 클래스는 없습니다"
     ),

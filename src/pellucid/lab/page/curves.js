@@ -67,7 +67,7 @@ export function mount({ store, connection }) {
     soon(paint);
   });
 
-  let costs = {};
+  const costs = {};
   const entries = COSTS.map((name) => ({ name, term: make("dt"), value: make("dd") }));
   find("costs").replaceChildren(...entries.map(({ name, term, value }) => make("div", { "data-of": name }, term, value)));
   store.on(["lang", "training"], tellCosts);
@@ -88,7 +88,7 @@ export function mount({ store, connection }) {
     views: () => [{ view: "costs" }],
     frame(head) {
       if (head.view !== "costs" || head.problem) return;
-      costs = head;
+      for (const name of COSTS) costs[name] = head[name] ?? costs[name];
       tellCosts();
     },
   };

@@ -11,7 +11,8 @@ export const area = "draw";
 
 const [SMALLEST, LARGEST] = [300, 520];
 const TOP = 3;
-const OVERLAYS = ["none", "grad_cam", "saliency", "difference"];
+const OVERLAYS = ["none", "grad_cam", "saliency", "occlusion", "difference"];
+const WATCHED = OVERLAYS.slice(1, -1);
 const TOOLS = ["move", "brush", "erase"];
 const SLIDERS = [
   { name: "turn", least: -180, most: 180, unit: "°" },
@@ -149,7 +150,7 @@ export function mount(lab) {
     drawMaps(context, part, 1, () => [0, 0, width, height]);
     const shown = store.state.overlay === "difference" ? { parts: [steps.difference()].filter(Boolean) } : heads[store.state.overlay];
     const says = store.state.overlay === "none" ? `tool.${tool}.note` : `overlay.${store.state.overlay}.note`;
-    setText(note, shown?.problem ?? word(says, { layer: shown?.layer }));
+    setText(note, shown?.problem ?? word(says, { layer: shown?.layer, square: shown?.square?.join("×") }));
     if (shown?.parts?.length) paintOver(context, shown.parts[0], store.state.overlay, width, height);
     if (tool !== "move" && cursor && document.activeElement === canvas) {
       const [rows, columns] = cells();
@@ -177,7 +178,7 @@ export function mount(lab) {
     views(state) {
       const of = lookedAt(state);
       const given = state.target === "" ? {} : { given: { class: Number(state.target) } };
-      const over = ["grad_cam", "saliency"].includes(state.overlay) ? [{ view: state.overlay, ...of, ...given }] : [];
+      const over = WATCHED.includes(state.overlay) ? [{ view: state.overlay, ...of, ...given }] : [];
       return [{ view: "looked", ...of }, ...over];
     },
     frame(head) {
