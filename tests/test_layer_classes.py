@@ -14,6 +14,8 @@ SOURCE = Path(pellucid.__file__).parent
 
 PLACES = {
     "convert/keras.py": (1, "a foreign format: which of our classes Keras has, and how it calls them"),
+    "convert/onnx/file.py": (1, "a scaling that leads levels in is no layer but the model's preprocessing"),
+    "convert/onnx/reading.py": (3, "which layer takes a scale and a shift behind it into its own weights"),
     "export/onnx.py": (1, "a foreign format: which of our classes ONNX has a row for; others' may compute anything"),
     "lab/settings.py": (1, "the one kind of layer whose rate is set while it trains"),
     "model/model.py": (1, "what somebody gave as inputs must be an Input"),

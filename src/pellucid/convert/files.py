@@ -11,6 +11,7 @@ from pellucid._arguments import path_of
 from pellucid._progress import work_bar
 from pellucid.convert import keras_model
 from pellucid.convert.network import Read
+from pellucid.convert.onnx import file as onnx
 from pellucid.convert.published import choose
 from pellucid.convert.source import digests
 from pellucid.convert.weights import KNOWN, Imported
@@ -36,7 +37,10 @@ class Kind:
     read: Callable[[Path], Read]
 
 
-KINDS: tuple[Kind, ...] = (Kind("Keras's .keras and .h5", keras_model.fits, keras_model.read),)
+KINDS: tuple[Kind, ...] = (
+    Kind("Keras's .keras and .h5", keras_model.fits, keras_model.read),
+    Kind("an ONNX model", onnx.fits, onnx.read),
+)
 """Asked in this order."""
 
 

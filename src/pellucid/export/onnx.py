@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid._arguments import path_of
 from pellucid.convert.onnx.axes import channels_last
+from pellucid.convert.onnx.needed import needed
 from pellucid.convert.onnx.table import WRITERS
 from pellucid.convert.onnx.writing import OPSET, Value, Writer
 from pellucid.errors import ConfigError, expect_known
@@ -54,15 +55,6 @@ def to_bytes(model: Model, pictures: str | None = None) -> bytes:
 def files(model: Model, name: str) -> dict[str, bytes]:
     """See `formats.Format`."""
     return {f"{name}.onnx": to_bytes(model)}
-
-
-def needed() -> Any:
-    """The package onnx. Errors: ConfigError where it is not installed."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ConfigError("ONNX files need the package onnx: pip install 'pellucid[onnx]'") from error
-    return onnx
 
 
 def _kind(model: Model) -> str:

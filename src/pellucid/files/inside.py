@@ -204,7 +204,8 @@ def _open_named(path: Path) -> int:
 def read_bytes(place: Place, limit: int = MAX_TEXT_BYTES) -> bytes:
     """A file's bytes. Errors: CheckpointError if it cannot be read or takes more than `limit` bytes."""
     with reading(place) as file:
-        data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else b""
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, limit) + 1) if size <= limit else b""  # as much memory is taken at once
         size = max(os.fstat(file.fileno()).st_size, len(data))
     if size > limit:
         raise CheckpointError(f"{place}: takes {size} bytes, at most {limit} are read; it was changed or damaged")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from pellucid import layers as L
+from pellucid.convert.onnx.reading import BATCH, Held, Inexpressible, Node, Reader
 from pellucid.convert.onnx.writing import Value, Writer
 from pellucid.errors import ConfigError
+from pellucid.layers import Layer
 from pellucid.layers.graph import Visit
 from pellucid.layers.traits import Nonlinearity
+from pellucid.ops.geometry import LARGEST
 
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
@@ -56,13 +60,14 @@ def activated(writer: Writer, value: Value, how: Nonlinearity | None, axis: int 
 
 
 def _bounded(writer: Writer, name: str, slope: float, threshold: float, ceiling: float) -> str:
-    bounds = {"slope": slope, "threshold": threshold, "ceiling": ceiling}
-    held = {what: writer.array(number, what) for what, number in bounds.items() if math.isfinite(number)}
-    if slope == threshold == 0:
-        return writer.node("Clip", name, writer.array(0, "floor"), held["ceiling"])
-    top = writer.node("Min", name, held["ceiling"]) if "ceiling" in held else name
-    below = writer.node("Mul", writer.node("Sub", name, held["threshold"]), held["slope"])
-    return writer.node("Where", writer.node("Greater", name, held["threshold"]), top, below)
+    """min(x, ceiling) above the threshold, less slope * (threshold - x) below."""
+    top = writer.node("ThresholdedRelu", name, alpha=threshold) if threshold else name
+    bounds = [writer.array(0, "floor")] + ([writer.array(ceiling, "ceiling")] if math.isfinite(ceiling) else [])
+    top = writer.node("Clip", top, *bounds)
+    if not slope:
+        return top
+    below = writer.node("Relu", writer.node("Sub", writer.array(threshold, "threshold"), name))
+    return writer.node("Sub", top, writer.node("Mul", below, writer.array(slope, "slope")))
 
 
 def _silu(writer: Writer, name: str) -> str:
@@ -103,3 +108,110 @@ def write_prelu(writer: Writer, visit: Visit) -> Value:
     value = writer.settled(writer.reads(visit)[0])
     alpha = visit.layer.params["alpha"].transpose(np.argsort(value.axes))
     return replace(value, name=writer.node("PRelu", value.name, writer.array(alpha, "alpha")))
+
+
+# Reading
+
+OURS = {operator: kind for kind, (operator, _) in KINDS.items()} | {"Gelu": "gelu", "Swish": "silu", "Mish": "mish"}
+
+
+def read_activation(reader: Reader, node: Node) -> Held:
+    """One of KINDS; with other numbers than ours has, made of it by scaling before and behind."""
+    held, kind = node.held(), OURS[node.operator]
+    numbers = {**KINDS.get(kind, ("", {}))[1], **_defaults(node.operator), **node.attributes}
+    if kind in SLOPED:
+        made = {"elu": L.ELU, "leaky_relu": L.LeakyReLU}[kind]
+        return through(reader, held, lambda: made(float(numbers["alpha"])))
+    if kind == "hard_sigmoid" and not _near(numbers, KINDS[kind][1]):
+        held = reader.scaled(held, numbers["alpha"], numbers["beta"])
+        return through(reader, held, lambda: L.ReLU(1.0))
+    if kind == "selu" and not _near(numbers, KINDS[kind][1]):
+        held = through(reader, held, lambda: L.ELU(float(numbers["alpha"])))
+        return reader.scaled(held, numbers["gamma"], 0.0)
+    if kind == "silu" and numbers.get("alpha", 1.0) != 1:
+        gate = through(reader, reader.scaled(held, numbers["alpha"], 0.0), L.Sigmoid)
+        return Held(reader.layer(L.Multiply, held.value, gate.value), held.axes, held.rank, held.flat)
+    if numbers.get("approximate", "none") not in ("none", b"none"):
+        kind = "gelu_tanh"
+    return through(reader, held, lambda: L.Activation(kind))
+
+
+def _defaults(operator: str) -> dict[str, float]:
+    """Of attributes that a file leaves out, where they are not ours."""
+    return {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}}.get(operator, {})
+
+
+def _near(numbers: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    return all(math.isclose(float(numbers[name]), value, rel_tol=1e-6) for name, value in ours.items())
+
+
+def through(reader: Reader, held: Held, made: Callable[[], Layer]) -> Held:
+    """A layer that works on each number by itself."""
+    return replace(held, value=reader.layer(made, held.value))
+
+
+def read_clip(reader: Reader, node: Node) -> Held:
+    """min(max(x, low), high) by a ReLU of what is shifted."""
+    held = node.held()
+    low, high = (node.given(name, i) for i, name in enumerate(("min", "max"), 1))
+    low, high = (None if each is None else float(np.asarray(each).reshape(-1)[0]) for each in (low, high))
+    low = None if low is not None and low <= -LARGEST else low
+    high = None if high is not None and high >= LARGEST else high
+    if low is None and high is None:
+        return held
+    if low is None:  # -relu(high - x) + high
+        held = through(reader, reader.scaled(held, -1.0, high), L.ReLU)
+        return reader.scaled(held, -1.0, high)
+    if high is not None and high <= low:
+        return reader.scaled(held, 0.0, high)
+    held = reader.scaled(held, 1.0, -low) if low else held
+    held = through(reader, held, lambda: L.ReLU(None if high is None else high - low))
+    return reader.scaled(held, 1.0, low) if low else held
+
+
+def read_thresholded(reader: Reader, node: Node) -> Held:
+    return through(reader, node.held(), lambda: L.ReLU(threshold=float(node.attributes.get("alpha", 1.0))))
+
+
+def read_celu(reader: Reader, node: Node) -> Held:
+    """alpha * elu(x / alpha)."""
+    alpha = float(node.attributes.get("alpha", 1.0))
+    held = through(reader, reader.scaled(node.held(), 1 / alpha, 0.0), L.ELU)
+    return reader.scaled(held, alpha, 0.0)
+
+
+def read_softmax(reader: Reader, node: Node) -> Held:
+    """Before opset 13 over the axis and all behind it, and the axis is 1 where none is said."""
+    held, old = node.held(), node.opset < 13
+    kind = "softmax" if node.operator == "Softmax" else "log_softmax"
+    axis = held.axis(int(node.attributes.get("axis", 1 if old else -1)))
+    if old and any(size > 1 for size in held.sizes[axis:]):
+        if axis != 1:
+            raise Inexpressible("over several axes, but not all")
+        row = reader.reshaped(held, [BATCH, -1])
+        soft = replace(row, value=reader.layer(lambda: L.Activation(kind), row.value))
+        return reader.reshaped(soft, [BATCH, *held.sizes])
+    if axis not in held.axes:
+        return reader.scaled(held, 0.0, 1.0 if kind == "softmax" else 0.0)
+    place = held.axes.index(axis)
+    if kind == "softmax":
+        return through(reader, held, lambda: L.Softmax(place + 1))
+    axes = (*(each for each in held.axes if each != axis), axis)
+    if held.flat is None:
+        held = Held(reader.arranged(held, axes), axes, held.rank)
+    return through(reader, held, lambda: L.Activation(kind))
+
+
+def read_prelu(reader: Reader, node: Node) -> Held:
+    held, slope = reader.settled(node.held()), node.weights(1)
+    slope = slope.reshape((1,) * (held.rank - slope.ndim) + slope.shape)
+    if slope.shape[0] != 1:
+        raise Inexpressible("a slope for each picture of a batch")
+    shape = tuple(slope.shape[axis] for axis in held.axes)
+    shared = [place for place, size in enumerate(shape, 1) if size == 1] or None
+    alpha = (
+        slope[0].transpose([axis - 1 for axis in held.axes])
+        if len(held.axes) == held.rank - 1
+        else slope.reshape(shape)
+    )
+    return replace(held, value=reader.layer(lambda: L.PReLU(shared_axes=shared), held.value, alpha=alpha))

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from pellucid import layers as L
 from pellucid.convert.onnx.activation import activated
 from pellucid.convert.onnx.axes import channels_last, flattened
+from pellucid.convert.onnx.reading import Held, Inexpressible, Node, Reader
 from pellucid.convert.onnx.writing import Value, Writer
 from pellucid.layers.graph import Visit
+from pellucid.ops.geometry import Array
 
 
 def write_dense(writer: Writer, visit: Visit) -> Value:
@@ -41,3 +44,46 @@ def write_rbf(writer: Writer, visit: Visit) -> Value:
     )
     squares = writer.node("Gemm", writer.node("Mul", x, x), writer.array(np.ones_like(kernel), "ones"))
     return Value(writer.node("Sub", products, squares), visit.output_shape, (1,))
+
+
+def read_gemm(reader: Reader, node: Node) -> Held:
+    """alpha * x @ b + beta * c."""
+    held, weights = node.held(), node.weights(1)
+    attributes = node.attributes
+    if attributes.get("transA", 0):
+        raise Inexpressible("transA=1, which makes the batch an input of the units")
+    kernel = (weights.T if attributes.get("transB", 0) else weights) * np.float32(attributes.get("alpha", 1.0))
+    bias = node.constant(2)
+    if bias is None:
+        return multiplied(reader, held, kernel, None)
+    bias = np.asarray(bias, np.float32) * np.float32(attributes.get("beta", 1.0))
+    if bias.ndim == 2 and bias.shape[0] != 1:
+        raise Inexpressible("a bias for each picture of a batch")
+    return multiplied(reader, held, kernel, np.broadcast_to(bias.reshape(-1), kernel.shape[1:]))
+
+
+def read_matmul(reader: Reader, node: Node) -> Held:
+    left = isinstance(node.inputs[0], np.ndarray)
+    held, weights = node.held(int(left)), node.weights(int(not left))
+    if left and weights.ndim == 2:
+        return reader.mixed(held, held.axis(-2), weights.T)
+    if weights.ndim != 2:
+        raise Inexpressible(f"a matrix with {weights.ndim} axes")
+    return multiplied(reader, held, weights, None)
+
+
+def multiplied(reader: Reader, held: Held, kernel: Array, bias: Array | None) -> Held:
+    """A dense layer over the tensor's last axis; what was flattened in another order has its rows put in ours."""
+    units, last = kernel.shape[1], held.rank - 1
+    if held.flat is not None:
+        places = flattened(*held.flat)
+        if places is not None:
+            turned = np.empty_like(kernel)
+            turned[places] = kernel
+            kernel = turned
+        value, axes = held.value, held.axes
+    else:
+        axes = (*(axis for axis in held.axes if axis != last), last)
+        value = reader.arranged(held, axes)
+    arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+    return Held(reader.layer(lambda: L.Dense(units, use_bias=bias is not None), value, **arrays), axes, held.rank)

@@ -5,45 +5,76 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid import layers as L
-from pellucid.convert.onnx import activation, dense, merging, normalization, rearranging, windows
+from pellucid.convert.onnx import activation, dense, merging, normalization, rearranging, resizing, windows
+from pellucid.convert.onnx.reading import Read
 from pellucid.convert.onnx.writing import Write
 from pellucid.layers import Layer
 
 
 @dataclass(frozen=True)
 class Row:
-    """Layers of ours and what writes them."""
+    """Layers of ours and what writes them; the operators that say the same, and what reads those.
 
-    ours: tuple[type[Layer], ...]
-    write: Write
+    Either may be missing: ours that are written as several nodes, and operators that several layers make up for.
+    """
 
+    ours: tuple[type[Layer], ...] = ()
+    write: Write | None = None
+    operators: tuple[str, ...] = ()
+    read: Read | None = None
+
+
+_CONVOLUTIONS = (L.Conv2D, L.Conv1D, L.DepthwiseConv2D, L.TableConv2D)
+_POOLS = (L.MaxPool2D, L.MaxPool1D, L.AvgPool2D, L.AvgPool1D)
+_GLOBAL_POOLS = (L.GlobalAvgPool2D, L.GlobalAvgPool1D, L.GlobalMaxPool2D, L.GlobalMaxPool1D)
+_ACTIVATIONS = (L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Sigmoid, L.Tanh, L.ScaledTanh)
+_TRAINING_ALONE = (L.Input, L.Dropout, L.SpatialDropout2D, L.GaussianNoise)
 
 ROWS = (
-    Row((L.Conv2D, L.Conv1D, L.DepthwiseConv2D, L.TableConv2D), windows.write_conv),
+    Row(_CONVOLUTIONS, windows.write_conv, ("Conv",), windows.read_conv),
     Row((L.SeparableConv2D,), windows.write_separable),
-    Row((L.Conv2DTranspose,), windows.write_transposed),
-    Row((L.MaxPool2D, L.MaxPool1D, L.AvgPool2D, L.AvgPool1D), windows.write_pool),
+    Row((L.Conv2DTranspose,), windows.write_transposed, ("ConvTranspose",), windows.read_transposed),
+    Row(_POOLS, windows.write_pool, ("MaxPool", "AveragePool"), windows.read_pool),
     Row((L.Subsampling2D,), windows.write_subsampling),
-    Row((L.GlobalAvgPool2D, L.GlobalAvgPool1D, L.GlobalMaxPool2D, L.GlobalMaxPool1D), windows.write_global_pool),
-    Row((L.Dense,), dense.write_dense),
+    Row(
+        _GLOBAL_POOLS,
+        windows.write_global_pool,
+        ("GlobalMaxPool", "GlobalAveragePool"),
+        windows.read_global_pool,
+    ),
+    Row((), None, ("ReduceMean", "ReduceMax"), windows.read_reduced),
+    Row((L.Dense,), dense.write_dense, ("Gemm",), dense.read_gemm),
+    Row((), None, ("MatMul",), dense.read_matmul),
     Row((L.RBF,), dense.write_rbf),
-    Row((L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Sigmoid, L.Tanh, L.ScaledTanh), activation.write_activation),
-    Row((L.Softmax,), activation.write_softmax),
-    Row((L.PReLU,), activation.write_prelu),
-    Row((L.BatchNorm,), normalization.write_batch_norm),
-    Row((L.LayerNorm,), normalization.write_layer_norm),
-    Row((L.GroupNorm,), normalization.write_group_norm),
-    Row((L.LocalResponseNorm,), normalization.write_response_norm),
-    Row((L.Add,), merging.write_add),
-    Row((L.Multiply,), merging.write_multiply),
-    Row((L.Concatenate,), merging.write_concatenate),
-    Row((L.Flatten,), rearranging.write_flatten),
-    Row((L.Reshape,), rearranging.write_reshape),
-    Row((L.Permute,), rearranging.write_permute),
-    Row((L.ZeroPadding2D, L.Padding2D), rearranging.write_padding),
-    Row((L.Cropping2D,), rearranging.write_cropping),
-    Row((L.UpSampling2D,), rearranging.write_upsampling),
-    Row((L.Input, L.Dropout, L.SpatialDropout2D, L.GaussianNoise), rearranging.write_nothing),
+    Row(_ACTIVATIONS, activation.write_activation, tuple(activation.OURS), activation.read_activation),
+    Row((), None, ("Clip",), activation.read_clip),
+    Row((), None, ("ThresholdedRelu",), activation.read_thresholded),
+    Row((), None, ("Celu",), activation.read_celu),
+    Row((L.Softmax,), activation.write_softmax, ("Softmax", "LogSoftmax"), activation.read_softmax),
+    Row((L.PReLU,), activation.write_prelu, ("PRelu",), activation.read_prelu),
+    Row((L.BatchNorm,), normalization.write_batch_norm, ("BatchNormalization",), normalization.read_batch_norm),
+    Row((L.LayerNorm,), normalization.write_layer_norm, ("LayerNormalization",), normalization.read_layer_norm),
+    Row((L.GroupNorm,), normalization.write_group_norm, ("GroupNormalization",), normalization.read_group_norm),
+    Row((), None, ("InstanceNormalization",), normalization.read_instance_norm),
+    Row((L.LocalResponseNorm,), normalization.write_response_norm, ("LRN",), normalization.read_response_norm),
+    Row((L.Rescaling, L.Normalization), merging.write_affine),
+    Row((L.Add,), merging.write_add, ("Add", "Sub", "Sum", "Mean"), merging.read_sum),
+    Row((L.Multiply,), merging.write_multiply, ("Mul", "Div"), merging.read_product),
+    Row((L.Concatenate,), merging.write_concatenate, ("Concat",), merging.read_concatenate),
+    Row((L.Flatten,), rearranging.write_flatten, ("Flatten",), rearranging.read_flatten),
+    Row((L.Reshape,), rearranging.write_reshape, ("Reshape",), rearranging.read_reshape),
+    Row((L.Permute,), rearranging.write_permute, ("Transpose",), rearranging.read_transpose),
+    Row((), None, ("Squeeze",), rearranging.read_squeeze),
+    Row((), None, ("Unsqueeze",), rearranging.read_unsqueeze),
+    Row((L.ZeroPadding2D, L.Padding2D), rearranging.write_padding, ("Pad",), rearranging.read_pad),
+    Row((L.Cropping2D,), rearranging.write_cropping, ("Slice",), rearranging.read_slice),
+    Row((), None, ("Split",), rearranging.read_split),
+    Row((), None, ("Gather",), rearranging.read_gather),
+    Row((), None, ("DepthToSpace", "SpaceToDepth"), rearranging.read_depth_to_space),
+    Row((L.UpSampling2D,), rearranging.write_upsampling, ("Resize", "Upsample"), resizing.read_resize),
+    Row((L.Resizing, L.CenterCrop), rearranging.write_cut),
+    Row(_TRAINING_ALONE, rearranging.write_nothing, ("Identity", "Dropout", "Cast"), rearranging.read_nothing),
 )
 
-WRITERS: dict[type[Layer], Write] = {layer: row.write for row in ROWS for layer in row.ours}
+WRITERS: dict[type[Layer], Write] = {layer: row.write for row in ROWS if row.write for layer in row.ours}
+READERS: dict[str, Read] = {operator: row.read for row in ROWS if row.read for operator in row.operators}

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from pellucid import layers as L
 from pellucid.convert.onnx.activation import activated
+from pellucid.convert.onnx.reading import Held, Inexpressible, Node, Reader
 from pellucid.convert.onnx.writing import Value, Writer, vector
 from pellucid.layers.graph import Visit
-from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape, transposed_size
+from pellucid.ops.geometry import NO_PADS, Array, Pads, Pair, Shape, resolve_padding, transposed_size
 
 
 def oihw(kernel: Array, series: bool) -> Array:
@@ -135,3 +141,198 @@ def write_global_pool(writer: Writer, visit: Visit) -> Value:
     operator = "GlobalMaxPool" if visit.layer.reduction == "max" else "GlobalAveragePool"  # type: ignore[attr-defined]
     pooled = writer.node(operator, writer.first(visit).name)
     return Value(writer.node("Flatten", pooled), visit.output_shape, (1,))
+
+
+# Reading
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window as a node describes it, of pictures; a series is one row."""
+
+    series: bool
+    kernel: Pair
+    strides: Pair
+    dilation: Pair
+    padding: Pads
+
+    @classmethod
+    def of(cls, node: Node, size: Shape, kernel: Sequence[int]) -> Window:
+        """Shapes: size (H,W) or (W,); kernel likewise. Errors: Inexpressible for other numbers of axes."""
+        axes = len(size)
+        if axes not in (1, 2) or len(kernel) != axes:
+            raise Inexpressible(f"windows over {axes} axes; those over 1 and 2 have layers")
+
+        def both(name: str) -> Pair:
+            given = [int(number) for number in node.attributes.get(name, [1] * axes)]
+            return (1, given[0]) if axes == 1 else (given[0], given[1])
+
+        sizes = (1, int(kernel[0])) if axes == 1 else (int(kernel[0]), int(kernel[1]))
+        strides, dilation = both("strides"), both("dilations")
+        auto = node.attributes.get("auto_pad", "NOTSET")
+        if auto.startswith("SAME"):
+            picture = (1, size[0]) if axes == 1 else (size[0], size[1])
+            pads: Any = resolve_padding("same", picture, sizes, strides, dilation)
+            if auto == "SAME_LOWER":
+                pads = tuple((behind, before) for before, behind in pads)
+        else:
+            given = [int(number) for number in node.attributes.get("pads", [0] * 2 * axes)]
+            found = tuple(zip(given[:axes], given[axes:], strict=True))
+            pads = ((0, 0), *found) if axes == 1 else found
+        return cls(axes == 1, sizes, strides, dilation, pads)
+
+    def one(self, sizes: Pair) -> Any:
+        """Sizes as the layer's argument."""
+        return sizes[1] if self.series else sizes
+
+    @property
+    def pads(self) -> Any:
+        return self.padding[1] if self.series else self.padding
+
+
+def read_conv(reader: Reader, node: Node) -> Held:
+    held, weights = node.held(), node.weights(1)
+    bias = node.constant(2)
+    groups, filters, channels = int(node.attributes.get("group", 1)), weights.shape[0], weights.shape[1]
+    size = held.sizes[1:]
+    if held.axes == (1,) and math.prod(weights.shape[2:]) == 1 and groups == 1:  # a row as maps of one place
+        plain = not any(node.attributes.get("pads", [0]))
+        if plain:
+            return _row(reader, held, weights.reshape(filters, channels).T, bias)
+    x = reader.maps(held)
+    window = Window.of(node, tuple(size), weights.shape[2:])
+    kernel = weights.transpose(*range(2, weights.ndim), 1, 0)
+    arguments: dict[str, Any] = {
+        "kernel_size": window.one(window.kernel),
+        "strides": window.one(window.strides),
+        "padding": window.pads,
+        "dilation_rate": window.one(window.dilation),
+        "use_bias": bias is not None,
+    }
+    arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+    if groups == x.shape[-1] and channels == 1 and groups > 1 and not window.series:
+        arrays["kernel"] = kernel.reshape(*kernel.shape[:2], groups, -1)
+        return reader.of_maps(
+            reader.layer(lambda: L.DepthwiseConv2D(depth_multiplier=filters // groups, **arguments), x, **arrays)
+        )
+    kind = L.Conv1D if window.series else L.Conv2D
+    return reader.of_maps(reader.layer(lambda: kind(filters, groups=groups, **arguments), x, **arrays))
+
+
+def _row(reader: Reader, held: Held, kernel: Array, bias: Any) -> Held:
+    arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+    units = kernel.shape[1]
+    value = reader.layer(lambda: L.Dense(units, use_bias=bias is not None), held.value, **arrays)
+    return Held(value, held.axes, held.rank)
+
+
+def read_transposed(reader: Reader, node: Node) -> Held:
+    """Groups as one kernel with zeros between them; of a series as a picture of one row."""
+    held, weights, bias = node.held(), node.weights(1), node.constant(2)
+    groups, (inputs, each) = int(node.attributes.get("group", 1)), weights.shape[:2]
+    if groups > 1:
+        if inputs * each * groups * math.prod(weights.shape[2:]) > MAX_SPREAD:
+            raise Inexpressible(f"{groups} groups, which as one kernel would take too many numbers")
+        spread = np.zeros((inputs, each * groups, *weights.shape[2:]), np.float32)
+        for group in range(groups):
+            rows, columns = (slice(group * n // groups, (group + 1) * n // groups) for n in (inputs, each * groups))
+            spread[rows, columns] = weights[rows]
+        weights = spread
+    x, axes = reader.maps(held), held.rank - 2
+    window = Window.of(node, tuple(held.sizes[1:]), weights.shape[2:])
+    sizes = (1, *held.sizes[1:]) if window.series else tuple(held.sizes[1:])
+    given = [int(number) for number in node.attributes.get("output_padding", [0] * axes)]
+    more = (0, given[0]) if window.series else (given[0], given[1])
+    pads: Any = window.padding
+    wanted, auto = node.attributes.get("output_shape"), node.attributes.get("auto_pad", "NOTSET")
+    if wanted is not None or auto.startswith("SAME"):
+        out = [n * s for n, s in zip(sizes, window.strides, strict=True)] if wanted is None else [*wanted]
+        out = [1, out[-1]] if window.series else out
+        least = transposed_size(sizes, window.kernel, window.strides, NO_PADS, more, window.dilation)  # type: ignore[arg-type]
+        total = [a - int(b) for a, b in zip(least, out, strict=True)]
+        more = tuple(m + max(-t, 0) for m, t in zip(more, total, strict=True))  # type: ignore[assignment]
+        half = [(max(t, 0) // 2, max(t, 0) - max(t, 0) // 2) for t in total]
+        pads = tuple(each if auto == "SAME_UPPER" else each[::-1] for each in half)
+    kernel = weights[:, :, None] if window.series else weights
+    arrays = {"kernel": kernel.transpose(2, 3, 1, 0), **({} if bias is None else {"bias": bias})}
+    if window.series:
+        series = x
+        x = reader.layer(lambda: L.Reshape((1, *series.shape)), series)
+    y = reader.layer(
+        lambda: L.Conv2DTranspose(
+            kernel.shape[1],
+            window.kernel,
+            window.strides,
+            pads,
+            more,
+            dilation_rate=window.dilation,
+            use_bias=bias is not None,
+        ),
+        x,
+        **arrays,
+    )
+    if window.series:
+        row = y
+        y = reader.layer(lambda: L.Reshape(row.shape[1:]), row)
+    return reader.of_maps(y)
+
+
+MAX_SPREAD = 1 << 24
+"""Numbers of a kernel that holds zeros between groups."""
+
+
+def read_pool(reader: Reader, node: Node) -> Held:
+    held = node.held()
+    x = reader.maps(held)
+    window = Window.of(node, tuple(held.sizes[1:]), node.attributes["kernel_shape"])
+    if window.dilation != (1, 1):
+        raise Inexpressible("dilated pooling")
+    if node.outputs > 1:
+        raise Inexpressible("the places of the maxima as an output")
+    ceil = bool(node.attributes.get("ceil_mode", 0))
+    sizes = window.one(window.kernel), window.one(window.strides), window.pads
+    if node.operator == "MaxPool":
+        kind = L.MaxPool1D if window.series else L.MaxPool2D
+        return reader.of_maps(reader.layer(lambda: kind(*sizes, ceil_mode=ceil), x))
+    counted = bool(node.attributes.get("count_include_pad", 0))
+    mean = L.AvgPool1D if window.series else L.AvgPool2D
+    return reader.of_maps(reader.layer(lambda: mean(*sizes, ceil_mode=ceil, count_include_pad=counted), x))
+
+
+def read_global_pool(reader: Reader, node: Node) -> Held:
+    return reduced(reader, node.held(), list(range(2, node.held().rank)), True, node.operator == "GlobalMaxPool")
+
+
+def read_reduced(reader: Reader, node: Node) -> Held:
+    held = node.held()
+    axes = node.numbers("axes", 1)
+    if axes is None:
+        raise Inexpressible("over the batch")
+    keep = bool(node.attributes.get("keepdims", 1))
+    return reduced(reader, held, [held.axis(axis) for axis in axes], keep, node.operator == "ReduceMax")
+
+
+def reduced(reader: Reader, held: Held, axes: list[int], keep: bool, largest: bool) -> Held:
+    """The mean, or the largest, over axes of the tensor."""
+    held = reader.settled(held)
+    over = [axis for axis in held.axes if axis in axes]
+    left = tuple(axis for axis in held.axes if axis not in axes)
+    value = held.value
+    if over:
+        value = reader.arranged(held, (*over, *left))
+        shape = value.shape[len(over) :]
+        if len(left) != 1 or len(over) > 2:
+            joined = math.prod(value.shape[: len(over)]), math.prod(shape)
+            before = value
+            value = reader.layer(lambda: L.Reshape(joined), before)
+        kinds = (L.GlobalMaxPool1D, L.GlobalMaxPool2D) if largest else (L.GlobalAvgPool1D, L.GlobalAvgPool2D)
+        kind = kinds[len(value.shape) - 2]
+        pooled = reader.layer(kind, value)
+        value = pooled if len(left) == 1 else reader.layer(lambda: L.Reshape(shape or (1,)), pooled)
+    if keep:
+        return Held(value, left or (over[0],), held.rank)
+    gone = sorted(axes)
+    moved = tuple(axis - sum(each < axis for each in gone) for axis in left)
+    if not left:
+        return Held(value, (1,), 2)
+    return Held(value, moved, held.rank - len(gone))

@@ -1,0 +1,251 @@
+"""ONNX files come in as networks of our layers: what ONNX Runtime answers, `predict` answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_runtime as run
+import pytest
+from commands import Command
+from test_layer_contract import ROWS
+
+import pellucid
+from pellucid import layers
+from pellucid.datasets.transforms import Preprocessing
+from pellucid.errors import CheckpointError
+from pellucid.export.onnx import to_bytes
+from pellucid.model import Model, Sequential
+
+onnx = run.onnx
+helper = onnx.helper
+BOUND = 2e-6
+
+Made = Callable[["Graph"], str]
+
+
+class Graph:
+    """Nodes and arrays with random numbers, put together for one picture."""
+
+    def __init__(self, shape: tuple[int, ...], opset: int = 18) -> None:
+        self.shape, self.opset = shape, opset
+        self.nodes: list[Any] = []
+        self.arrays: dict[str, np.ndarray] = {}
+        self.rng = np.random.default_rng(5)
+
+    def __call__(self, operator: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+        """The name of what a node gives; arrays among the inputs become initializers."""
+        names = []
+        for each in inputs:
+            if not isinstance(each, str):
+                self.arrays[f"a{len(self.arrays)}"] = np.asarray(each)
+                each = f"a{len(self.arrays) - 1}"
+            names.append(each)
+        given = [f"v{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(operator, names, given, f"node{len(self.nodes)}", **attributes))
+        return given[0] if outputs == 1 else given
+
+    def random(self, *shape: int) -> np.ndarray:
+        return self.rng.normal(size=shape).astype(np.float32)
+
+    def bytes(self, output: str, *, kind: int = 1, notes: dict[str, str] | None = None) -> bytes:
+        info = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes,
+            "made",
+            [info("x", kind, ["N", *self.shape])],
+            [info(output, 1, None)],
+            [onnx.numpy_helper.from_array(array, name) for name, array in self.arrays.items()],
+        )
+        opset = [helper.make_opsetid("", self.opset)]
+        model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+        helper.set_model_props(model, notes or {})
+        return bytes(model.SerializeToString())
+
+
+def load(data: bytes, folder: Path) -> Model:
+    (folder / "m.onnx").write_bytes(data)
+    return pellucid.load(folder / "m.onnx")
+
+
+def as_ours(x: np.ndarray) -> np.ndarray:
+    """Channels last."""
+    return np.moveaxis(x, 1, -1) if x.ndim > 2 else x
+
+
+def rows() -> dict[str, tuple[tuple[int, ...], Made, int]]:
+    """The shape of a picture in the file, what is made of it, and the opset."""
+    i64 = np.int64
+
+    def scalar(value: float) -> np.ndarray:
+        return np.array(value, np.float32)
+
+    def row(*numbers: int) -> np.ndarray:
+        return np.array(numbers, i64)
+
+    def view(g: Graph) -> str:
+        """PyTorch's x.view(x.size(0), -1) before a linear layer."""
+        size = g("Unsqueeze", g("Gather", g("Shape", "x"), np.array(0, i64)), axes=[0])
+        return g("Gemm", g("Reshape", "x", g("Concat", size, row(-1), axis=0)), g.random(5, 40), transB=1)
+
+    def squeeze_excite(g: Graph) -> str:
+        pooled = g("GlobalAveragePool", "x")
+        gate = g("Relu", g("Conv", pooled, g.random(3, 4, 1, 1), g.random(3)))
+        gate = g("HardSigmoid", g("Conv", gate, g.random(4, 3, 1, 1)), alpha=0.2, beta=0.5)
+        return g("Mul", gate, "x")
+
+    def shuffled(g: Graph) -> str:
+        split = g("Reshape", "x", row(0, 2, 3, 4, 5))
+        return g("Reshape", g("Transpose", split, perm=[0, 2, 1, 3, 4]), row(0, 6, 4, 5))
+
+    def grouped(g: Graph) -> str:
+        normed = g(
+            "InstanceNormalization", g("Reshape", "x", row(0, 2, -1)), np.ones(2, np.float32), np.zeros(2, np.float32)
+        )
+        back = g("Reshape", normed, row(0, 6, 4, 5))
+        return g("Add", g("Mul", back, g.random(6, 1, 1)), g.random(6, 1, 1))
+
+    def gelu(g: Graph) -> str:
+        error = g("Erf", g("Div", "x", scalar(2**0.5)))
+        return g("Mul", g("Mul", "x", g("Add", error, scalar(1))), scalar(0.5))
+
+    def halves(g: Graph) -> str:
+        a, b = g("Split", "x", row(2, 4), outputs=2, axis=1)
+        return g("Concat", b, g("Tanh", a), axis=1)
+
+    def broadcast(g: Graph) -> str:
+        return g("Add", g("ReduceMean", "x", row(2, 3), keepdims=1), g("Conv", "x", g.random(4, 4, 1, 1)))
+
+    def tensorflow(g: Graph) -> str:
+        y = g(
+            "Conv", g("Transpose", "x", perm=[0, 3, 1, 2]), g.random(4, 3, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]
+        )
+        y = g("Transpose", y, perm=[0, 2, 3, 1])
+        return g("MatMul", g("Reshape", y, row(-1, 48)), g.random(48, 3))
+
+    def crooked(g: Graph) -> str:
+        y = g("Conv", "x", g.random(6, 1, 3, 2), group=4 if g.shape[0] == 4 else 6, pads=[1, 0, 2, 1], dilations=[2, 1])
+        return g("MaxPool", y, kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1], ceil_mode=1)
+
+    def upsampled(g: Graph) -> str:
+        y = g("Resize", "x", "", np.array([1, 1, 2, 3], np.float32), mode="linear")
+        corners = {"mode": "linear", "coordinate_transformation_mode": "align_corners", "axes": [2, 3]}
+        return g("Resize", y, "", "", row(5, 7), **corners)
+
+    def series(g: Graph) -> str:
+        return g("AveragePool", g("Conv", "x", g.random(6, 2, 3), group=2), kernel_shape=[2])
+
+    def padded(g: Graph) -> str:
+        mirrored = g("Pad", "x", row(0, 0, 2, 1, 0, 0, 1, 3), mode="reflect")
+        return g("Pad", mirrored, row(0, 1, -1, 0, 0, 0, 0, 2), scalar(0.5))
+
+    return {
+        "flatten by shapes": ((4, 2, 5), view, 11),
+        "squeeze and excite": ((4, 3, 5), squeeze_excite, 18),
+        "channel shuffle": ((6, 4, 5), shuffled, 18),
+        "group norm of PyTorch": ((6, 4, 5), grouped, 18),
+        "gelu of PyTorch": ((4, 3, 5), gelu, 18),
+        "split and concat": ((6, 4, 5), halves, 18),
+        "a row added to maps": ((4, 3, 5), broadcast, 18),
+        "channels last of TensorFlow": ((7, 6, 3), tensorflow, 13),
+        "padding, dilation, groups, ceil": ((6, 8, 7), crooked, 18),
+        "resizing": ((3, 4, 5), upsampled, 18),
+        "clip of two signs": ((4, 3), lambda g: g("Clip", "x", scalar(-0.5), scalar(0.7)), 18),
+        "clip above": ((4, 3), lambda g: g("Clip", "x", "", scalar(0.7)), 18),
+        "attributes of opset 7": ((4, 3), lambda g: g("Clip", g("Unsqueeze", "x", axes=[3]), min=0.0, max=0.7), 7),
+        "softmax of opset 7": ((4, 3, 5), lambda g: g("Softmax", "x"), 7),
+        "constants of every kind": (
+            (4, 3, 5),
+            lambda g: g("Sub", scalar(1), g("Div", g("Mul", g("Add", "x", g.random(4, 3, 5)), g.random(5)), scalar(3))),
+            18,
+        ),
+        "a series": ((4, 9), series, 18),
+        "transposed in groups": (
+            (4, 3, 5),
+            lambda g: g("ConvTranspose", "x", g.random(4, 3, 3, 2), strides=[2, 1], pads=[1, 0, 0, 1], group=2),
+            18,
+        ),
+        "layer norm of channels": (
+            (4, 3, 5),
+            lambda g: g("LayerNormalization", g("Transpose", "x", perm=[0, 2, 3, 1]), g.random(4), g.random(4)),
+            18,
+        ),
+        "pads of every kind": (
+            (3, 4, 5),
+            padded,
+            18,
+        ),
+        "depth to space": ((8, 3, 2), lambda g: g("DepthToSpace", "x", blocksize=2, mode="CRD"), 18),
+        "a slice with a step": ((6, 4, 5), lambda g: g("Slice", "x", row(5, 1), row(0, 4), row(1, 2), row(-2, 1)), 18),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", rows())
+def test_a_graph_answers_as_in_onnx_runtime(name: str, tmp_path: Path) -> None:
+    shape, made, opset = rows()[name]
+    graph = Graph(shape, opset)
+    data = graph.bytes(made(graph))
+    x = np.random.default_rng(6).normal(size=(2, *shape)).astype(np.float32)
+    (expected,) = run.session(data).run(None, {"x": x})
+    model = load(data, tmp_path)
+    given = x if model.input_shape == shape else as_ours(x)
+    found = model.predict(given)
+    expected = expected if found.shape == expected.shape and given is x else as_ours(expected)
+    assert run.apart(found, expected.reshape(found.shape)) < BOUND
+
+
+def test_where_axes_are_only_named_anew_nothing_is_moved(tmp_path: Path) -> None:
+    graph = Graph((6, 8, 7))
+    y = graph("Relu", graph("Conv", "x", graph.random(4, 6, 3, 3)))
+    y = graph("Gemm", graph("Flatten", y), graph.random(4 * 6 * 5, 3))
+    model = load(graph.bytes(y), tmp_path)
+    assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "Activation", "Flatten", "Dense"]
+    assert isinstance(model, Sequential)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_each_layer_comes_back(row: Any, tmp_path: Path) -> None:
+    layer = row.make()
+    made = [layers.Input(row.input_shape), *([] if isinstance(layer, layers.Input) else [layer])]
+    model = Sequential([*made, layers.Activation("linear")])
+    run.scramble(model)
+    x = np.random.default_rng(1).normal(size=(3, *row.input_shape)).astype(np.float32)
+    back = load(to_bytes(model, "float32"), tmp_path)
+    assert run.apart(back.predict(x), model.predict(x)) < BOUND
+
+
+def test_scaling_and_classes_come_back(tmp_path: Path, command: Command) -> None:
+    model = Sequential([layers.Input((4, 5, 3)), layers.Flatten(), layers.Dense(2)])
+    model.preprocessing = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), size=(4, 5), resize="pad")
+    model.class_names = ("a", "b")
+    back = load(to_bytes(model), tmp_path)
+    assert (back.preprocessing, back.class_names) == (model.preprocessing, model.class_names)
+    pictures = np.random.default_rng(1).integers(0, 256, (3, 4, 5, 3), np.uint8)
+    assert run.apart(back.predict(pictures), model.predict(pictures)) < BOUND
+    out = tmp_path / "m.safetensors"
+    status, text, _ = command("import", tmp_path / "m.onnx", "--out", out, "--json")
+    assert status == 0 and json.loads(text)["scaling"] == "as in the file"
+    assert (pellucid.load(out).predict(pictures) == back.predict(pictures)).all()
+    graph = Graph((3, 4, 5))  # levels that nothing scales, and scaling that no metadata explain
+    data = graph.bytes(graph("Relu", graph("Cast", "x", to=1)), kind=2)
+    assert load(data, tmp_path).predict(pictures).max() == pictures.max()
+    graph = Graph((3, 4, 5))
+    y = graph("Sub", graph("Div", graph("Cast", "x", to=1), np.float32(51)), graph.random(3, 1, 1))
+    data = graph.bytes(graph("Conv", y, graph.random(2, 3, 2, 2)), kind=2)
+    found = load(data, tmp_path)
+    assert found.layers[0].role == "convolution"
+    (expected,) = run.session(data).run(None, {"x": pictures.transpose(0, 3, 1, 2)})
+    assert run.apart(found.predict(pictures), as_ours(expected)) < BOUND
+
+
+def test_what_cannot_be_expressed_is_named_with_how_often(tmp_path: Path) -> None:
+    graph = Graph((3, 4, 5))
+    y = graph("Sin", graph("Sin", "x"))
+    with pytest.raises(
+        CheckpointError, match=r"m\.onnx: cannot .* Sin \(2 times\): no layer .*TopK: no layer"
+    ) as caught:
+        load(graph.bytes(graph("TopK", y, np.array([2], np.int64), outputs=2)[0]), tmp_path)
+    assert "\n" not in str(caught.value)
