@@ -21,6 +21,7 @@ struct Output {
 // of the tile lies in the picture and all lanes are channels.
 struct Corner {
     float* to;
+    const float* addend;  // like `to`, or null
     uint8_t* argmax;
     int64_t row, pixel, rows, pixels, lanes;
     int64_t activation;
@@ -37,7 +38,8 @@ PELLUCID_INLINE void clear_roundings(vf* results, uint32_t zeros) {
 }
 enum { kNone, kRectify, kOther };
 
-template <typename F, int HOW, bool WHOLE>
+// SUM: with an addend.
+template <typename F, int HOW, bool WHOLE, bool SUM>
 __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bias, const Corner& c) {
     using T = typename F::Output;
     vf half[T::to][T::from];
@@ -51,10 +53,12 @@ __attribute__((noinline)) void write_vector(const float* m, int64_t point, vf bi
 #pragma GCC unroll 4
         for (int k = 0; k < T::to; ++k) {
             vf z = out[k] + bias;
+            const int64_t at = i * c.row + k * c.pixel;
+            if (!WHOLE && k >= c.pixels) break;
+            if (SUM) z += load_lanes(c.addend + at, WHOLE ? int64_t(V) : c.lanes);
             if (HOW == kRectify) z = rectified(z);
             if (HOW == kOther) activate_slowly(&z, c.activation, c.numbers);
-            if (WHOLE) store(c.to + i * c.row + k * c.pixel, z);
-            else if (k < c.pixels) store_lanes(c.to + i * c.row + k * c.pixel, z, c.lanes);
+            store_lanes(c.to + at, z, WHOLE ? int64_t(V) : c.lanes);
         }
     }
 }
@@ -96,24 +100,10 @@ __attribute__((noinline)) void write_pooled(const float* m, int64_t point, vf bi
 
 using Write = void (*)(const float*, int64_t, vf, const Corner&);
 template <typename F, int HOW>
-Write write_function(bool pooled, bool whole) {
+Write write_function(bool pooled, bool whole, bool sum) {
     if (pooled) return whole ? write_pooled<F, HOW, true> : write_pooled<F, HOW, false>;
-    return whole ? write_vector<F, HOW, true> : write_vector<F, HOW, false>;
-}
-
-// y = f(y + addend) over some channels of tiles just written, along the rows of pixels, while they lie in L2.
-template <typename F>
-void add_to_tiles(const Output& out, const Windows& s, int64_t first, int64_t count, int64_t channel, int64_t columns) {
-    for (int64_t t = first, tiles; t < first + count; t += tiles) {
-        const int64_t n = t / (s.down * s.across), within = t % (s.down * s.across);
-        const int64_t y = within / s.across * F::tile, x = within % s.across * F::tile;
-        tiles = at_most(s.across - within % s.across, first + count - t);
-        const int64_t rows = at_most(out.H - y, F::tile), pixels = at_most(out.W - x, tiles * F::tile);
-        for (int64_t i = 0; i < rows; ++i) {
-            const int64_t at = ((n * out.H + y + i) * out.W + x) * out.pixel + channel;
-            activate_rows(out.data + at, out.addend + at, pixels, columns, out.pixel, out.activation, out.numbers);
-        }
-    }
+    if (sum) return whole ? write_vector<F, HOW, true, true> : write_vector<F, HOW, false, true>;
+    return whole ? write_vector<F, HOW, true, false> : write_vector<F, HOW, false, false>;
 }
 
 // Panel j of O channels, tiles first .. first + count - 1, from the products m to the pictures.
@@ -122,15 +112,15 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
                  int64_t j, const float* m, int64_t point, const uint32_t* zeros) {
     Write write[2];
     for (int whole = 0; whole < 2; ++whole)
-        write[whole] = out.addend || out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole)
-                       : out.activation == kRelu ? write_function<F, kRectify>(out.pooled, whole)
-                                                 : write_function<F, kOther>(out.pooled, whole);
+        write[whole] = out.activation == kLinear ? write_function<F, kNone>(out.pooled, whole, out.addend)
+                       : out.activation == kRelu ? write_function<F, kRectify>(out.pooled, whole, out.addend)
+                                                 : write_function<F, kOther>(out.pooled, whole, out.addend);
     const int64_t shrink = out.pooled ? 2 : 1, size = F::tile / shrink, H = out.H / shrink, W = out.W / shrink;
     const int64_t columns = panel_columns(O, j), width = panel_width(columns);
     vf bias[2] = {};
     for (int64_t v = 0; biases && v * V < columns; ++v)
         bias[v] = load_lanes(biases + j * kWide + v * V, at_most(columns - v * V, V));
-    Corner c{nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.numbers, 0};
+    Corner c{nullptr, nullptr, nullptr, W * out.pixel, out.pixel, 0, 0, 0, out.activation, out.numbers, 0};
     TilePlace tile = place_of(s, first);
     for (int64_t t = first; t < first + count; ++t, next_tile(s, tile)) {
         const int64_t y = tile.i * size, x = tile.j * size;
@@ -138,17 +128,19 @@ void write_tiles(const Output& out, const Windows& s, int64_t first, int64_t cou
         c.rows = at_most(H - y, size);
         c.pixels = at_most(W - x, size);
         c.to = out.data + at;
+        c.addend = out.addend ? out.addend + at : nullptr;
         c.zeros = zeros[t - first];
         c.argmax = out.argmax ? out.argmax + at : nullptr;
         if (out.pooled) prefetch_pixels<F::tile / 2, F::tile / 2>(c.to + 2 * size * out.pixel, c.row, c.pixel);
         else prefetch_pixels<F::tile, F::tile>(c.to + 2 * size * out.pixel, c.row, c.pixel);
+        if (c.addend) prefetch_pixels<F::tile, F::tile>(c.addend + 2 * size * out.pixel, c.row, c.pixel);
         for (int64_t v = 0; v * V < width; ++v, m += V, c.to += V) {
             c.lanes = at_most(columns - v * V, V);
             write[c.rows == size && c.pixels == size && c.lanes == V](m, point, bias[v], c);
             if (c.argmax) c.argmax += V;
+            if (c.addend) c.addend += V;
         }
     }
-    if (out.addend) add_to_tiles<F>(out, s, first, count, j * kWide, columns);
 }
 
 }  // namespace
