@@ -17,9 +17,9 @@ from pellucid.ops.table import HALVED, SAME3, SAME5, TABLE, VALID, Call, Op, row
 
 BATCH = 9
 AWKWARD: dict[str, Shape] = {
-    "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (1001,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
+    "N": (BATCH,), "INNER": (21, 23), "C": (45,), "K": (131,), "COUNT": (50_001,), "INPUTS": (700,), "UNITS": (45,),
     "H": (21,), "W": (23,), "A": (30,), "B": (144,), "TASKS": (40,), "INDICES": (40,), "ROWS": (40,),
-    "OUTER": (5,), "GROUPS": (9,), "SHARED": (3,), "WIDTH": (131,),
+    "OUTER": (5,), "GROUPS": (9,), "SHARED": (2,), "WIDTH": (131,),
 }  # fmt: skip
 SMALL: dict[str, Shape] = {
     "N": (2,), "INNER": (4,), "C": (2,), "(C / GROUPS)": (2,), "K": (8,), "COUNT": (16,), "INPUTS": (8,), "UNITS": (3,),
@@ -38,10 +38,10 @@ class Arrays:
         self.rng = np.random.default_rng(3)
 
     def batch(self, *shape: int) -> Array:
-        return np.ascontiguousarray(self.rng.standard_normal((BATCH, *shape)).astype(np.float32)[: self.n])
+        return np.ascontiguousarray(self.rng.standard_normal((BATCH, *shape), np.float32)[: self.n])
 
     def fixed(self, *shape: int) -> Array:
-        return self.rng.standard_normal(shape).astype(np.float32)
+        return self.rng.standard_normal(shape, np.float32)
 
     def out(self, *shape: int) -> Array:
         return np.full((self.n, *shape), np.nan, np.float32)
