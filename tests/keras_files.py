@@ -17,6 +17,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 SIDE = (32, 64)
 CLASSES = 7
+UNITS = 64
 
 
 def main(folder: Path) -> None:
@@ -29,7 +30,12 @@ def main(folder: Path) -> None:
     images = rng.integers(0, 256, (2, *SIDE, 3)).astype(np.uint8)
     np.save(folder / "images.npy", images)
 
-    vgg = keras.applications.VGG16(weights=None, input_shape=(*SIDE, 3), classes=CLASSES)
+    body = keras.applications.VGG16(weights=None, input_shape=(*SIDE, 3), include_top=False)
+    top = keras.layers.Flatten(name="flatten")(body.output)
+    for name in ("fc1", "fc2"):  # Keras's own have 4096 units
+        top = keras.layers.Dense(UNITS, activation="relu", name=name)(top)
+    top = keras.layers.Dense(CLASSES, activation="softmax", name="predictions")(top)
+    vgg = keras.Model(body.input, top, name="vgg16")
     for layer in vgg.layers:
         if layer.weights:  # biases that are not zero, and answers that differ
             kernel, bias = layer.get_weights()
@@ -38,7 +44,6 @@ def main(folder: Path) -> None:
     np.save(folder / "vgg16.npy", vgg.predict(prepared, verbose=0))
     vgg.save_weights(folder / "vgg16.weights.h5")
     vgg.save(folder / "vgg16.h5")
-    body = keras.applications.VGG16(weights=None, input_shape=(*SIDE, 3), include_top=False)
     np.save(folder / "body.npy", body.get_layer("block5_conv3").get_weights()[0])
     body.save_weights(folder / "body.weights.h5")
     with h5py.File(folder / "vgg16_notop.h5", "w") as file:  # as the published files are: weights alone, by layer

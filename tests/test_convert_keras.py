@@ -43,7 +43,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def vgg16(**arguments: Any) -> Sequential:
-    return zoo.build("vgg16", **{"input_shape": (*SIDE, 3), "classes": 7, **arguments})
+    return zoo.build("vgg16", **{"input_shape": (*SIDE, 3), "classes": 7, "options": {"dense_units": 64}, **arguments})
 
 
 @pytest.mark.parametrize("file", ["vgg16.weights.h5", "vgg16.h5"])

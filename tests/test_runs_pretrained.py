@@ -18,6 +18,7 @@ import pellucid
 from pellucid import schedules, zoo
 from pellucid.errors import CheckpointError, ConfigError, DataError, PellucidError
 from pellucid.runs.pretrained import two_stages
+from pellucid.runs.run import Run
 from pellucid.train import (
     BatchEnded,
     EpochEnded,
@@ -33,6 +34,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 FILE = "mobilenet_v2-b0353104.pth"
 SMALL: dict[str, Any] = {"pretrained": "mobilenet-v2", "size": 32, "batch_size": 5, "verbose": 0, "doctor": False}
+STAGES: dict[str, Any] = {**SMALL, "epochs": 2, "fine_tune": 2}
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +44,35 @@ def published_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(path, branches.mobilenet_v2(branches.MOBILE, 1000))
 
 
+def stand(published_file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_data(published_file.parent.parent, cache, monkeypatch)
+    publish(published_file, monkeypatch)
+
+
 @pytest.fixture
 def stand_in(published_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only data on this machine."""
-    only_data(published_file.parent.parent, tmp_path / "cache", monkeypatch)
-    publish(published_file, monkeypatch)
+    stand(published_file, tmp_path / "cache", monkeypatch)
     return published_file
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten reds and ten blues, of odd sizes."""
+    folder = tmp_path_factory.mktemp("pictures") / "photos"
     for number in range(10):
-        write(tmp_path / "photos" / "red" / f"{number}.png", colour=(200, 10 * number, 30), size=(40, 33 + number))
-        write(tmp_path / "photos" / "blue" / f"{number}.png", colour=(30, 10 * number, 200), size=(35 + number, 40))
-    return tmp_path / "photos"
+        write(folder / "red" / f"{number}.png", colour=(200, 10 * number, 30), size=(40, 33 + number))
+        write(folder / "blue" / f"{number}.png", colour=(30, 10 * number, 200), size=(35 + number, 40))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(published_file: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Both stages, never stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        stand(published_file, folder / "cache", patch)
+        return pellucid.train_run(**STAGES, data=photos, out=folder / "run")
 
 
 def test_one_command_from_a_folder_to_a_judged_model(
@@ -111,16 +127,14 @@ def stop_at(kind: type[Event], **where: int) -> Callable[[Event], Stop | None]:
     ids=["features", "head", "head done", "fine-tuning begins", "fine-tuning", "an epoch of it done"],
 )
 def test_a_run_stopped_in_any_stage_ends_with_the_same_bits(
-    stand_in: Path, photos: Path, tmp_path: Path, stop: Callable[[Event], Stop | None]
+    whole: Run, stand_in: Path, photos: Path, tmp_path: Path, stop: Callable[[Event], Stop | None]
 ) -> None:
-    given = {**SMALL, "epochs": 2, "fine_tune": 2, "data": photos}
-    whole = pellucid.train_run(**given, out=tmp_path / "whole")
-    stopped = pellucid.train_run(**given, out=tmp_path / "stopped", callbacks=stop)
+    stopped = pellucid.train_run(**STAGES, data=photos, out=tmp_path / "stopped", callbacks=stop)
     assert len(stopped.history.epoch) < 4
     resumed = pellucid.resume_run(tmp_path / "stopped", verbose=0)
     assert resumed.history.history == whole.history.history
     for file in ("last.safetensors", "model.safetensors"):
-        one, other = (pellucid.load(tmp_path / name / file) for name in ("whole", "stopped"))
+        one, other = (pellucid.load(folder / file) for folder in (whole.folder, stopped.folder))
         assert all(np.array_equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
 
 
