@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pellucid._arguments import path_of
 from pellucid._progress import work_bar
-from pellucid.convert import keras_model
+from pellucid.convert import json_network, keras_model
 from pellucid.convert.network import Read
 from pellucid.convert.onnx import file as onnx
 from pellucid.convert.published import choose
@@ -40,6 +40,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("Keras's .keras and .h5", keras_model.fits, keras_model.read),
     Kind("an ONNX model", onnx.fits, onnx.read),
+    Kind("TensorFlow.js's model.json, ConvNetJS's .json", json_network.fits, json_network.read),
 )
 """Asked in this order."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pellucid.convert.keras_layers import BY_KERAS, OPERATIONS
 from pellucid.convert.keras_values import class_path
-from pellucid.convert.network import MAX_LAYERS
 from pellucid.errors import ConfigError, shown
+from pellucid.model.file import MAX_LAYERS
 
 MODELS = ("Sequential", "Functional", "Model")
 MAX_DEPTH = 16

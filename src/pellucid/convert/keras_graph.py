@@ -29,11 +29,12 @@ from pellucid.convert.keras_config import (
 )
 from pellucid.convert.keras_layers import BY_KERAS, CODE, IDENTITY, OPERATIONS, Row, arguments_of, modern, row_of
 from pellucid.convert.keras_values import named
-from pellucid.convert.network import MAX_LAYERS, Draft
+from pellucid.convert.network import Draft
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
 from pellucid.layers import Layer
 from pellucid.layers.symbolic import Symbolic
 from pellucid.model.blank import FAULTS
+from pellucid.model.file import MAX_LAYERS
 
 TO_FIRST, TO_LAST = (3, 1, 2), (2, 3, 1)
 """Dims of a Permute that brings the channels of maps to the front, and to the end."""

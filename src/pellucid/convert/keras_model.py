@@ -70,6 +70,10 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
                 place.layer.take(*(each.read() for each in held))
         elif held:
             reader.draft.arrays[place.layer] = held
+    taken = {name for place in reader.places for name in _arrays(source, place)}
+    spare = [name for name, stored in source.tensors.items() if name not in taken and stored.is_float]
+    if spare:
+        source.refuse(f"{len(spare)} arrays are of no layer in its architecture: {', '.join(spare[:4]):.300}")
     model = reader.draft.network(reader.name)
     model.preprocessing = Preprocessing(scale=1.0)
     notes = [*source.notes, *reader.notes]

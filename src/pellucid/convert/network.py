@@ -14,10 +14,9 @@ from pellucid.layers import Input, Layer
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import Model, Sequential
 from pellucid.model.blank import FAULTS, Blank, drawing
+from pellucid.model.file import MAX_GROWTH, SPARE_WEIGHTS
 from pellucid.ops.geometry import Array, Shape
 
-MAX_LAYERS = 1000
-"""As many as a model file of ours may have."""
 MAX_LISTED = 4
 
 
@@ -55,7 +54,7 @@ class Draft:
         """The network with its weights.
 
         Errors: CheckpointError where layers do not fit together, and for arrays that are missing, left over or of
-        another shape; memory is taken only for as many numbers as the file has.
+        another shape; memory is taken for little more numbers than the file has.
         """
         numbers = sum(math.prod(held.shape) for arrays in self.arrays.values() for held in arrays)
 
@@ -64,7 +63,7 @@ class Draft:
 
         try:
             made = [value.layer for value in calls_behind(self.outputs, self.inputs, name)]
-            with drawing(made, Blank(numbers + len(made), refuse)):
+            with drawing(made, Blank(MAX_GROWTH * numbers + SPARE_WEIGHTS, refuse)):  # what is missing is listed
                 if self.in_row:
                     model: Model = Sequential([self.inputs, *made], name)
                 else:
