@@ -209,7 +209,7 @@ FOREIGN = {
     "m.npy": (b"\x93NUMPY" + b"0" * 60, "an array of NumPy"),
     "m.png": (b"\x89PNG\r\n\x1a\n" + b"0" * 60, "a picture"),
     "m.html": (b"<!doctype html>" + b" " * 60, "a web page"),
-    "m.onnx": (b"\x08\x07\x12\x07pytorch" + b"0" * 60, "its name says ONNX"),
+    "m.tflite": (b"\x1c\x00\x00\x00TFL3" + b"0" * 60, "its name says TensorFlow's format"),
 }
 
 
