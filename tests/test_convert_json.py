@@ -135,7 +135,9 @@ def test_networks_of_convnetjs_are_read(tmp_path: Path) -> None:
     model, report = convert.import_network(tmp_path / "net.json")
     x = RNG.normal(size=(4, 5, 2)).astype(np.float32)
     np.testing.assert_allclose(model.predict(x[None])[0], forward(x, *arrays), rtol=1e-4, atol=1e-6)
-    assert report.notes == ("dropout5 multiplies by its probability, 0.25, in use, as ConvNetJS does",)
+    assert report.notes[0] == "dropout5 multiplies by its probability, 0.25, in use, as ConvNetJS does"
+    assert "--scaling plain" in report.notes[1]
+    assert (model.preprocessing.size, model.preprocessing.scale) == ((4, 5), 1.0)
 
 
 @pytest.mark.parametrize(

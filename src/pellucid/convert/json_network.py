@@ -8,9 +8,8 @@ from typing import Any
 
 from pellucid.convert import convnetjs
 from pellucid.convert.keras_model import model_of
-from pellucid.convert.network import Read
+from pellucid.convert.network import Read, take_pixels
 from pellucid.convert.tfjs import TfjsFile
-from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
 from pellucid.files.inside import inside, read_bytes
 
@@ -42,8 +41,7 @@ def read(path: Path) -> Read:
     if convnetjs.fits(content):
         draft, left = convnetjs.draft_of(path, content["layers"])
         model = draft.network("convnetjs")
-        model.preprocessing = Preprocessing(scale=1.0)
-        return Read(model, "ConvNetJS network (.json)", "raw", tuple(left))
+        return Read(model, "ConvNetJS network (.json)", "raw", (*left, *take_pixels(model)))
     if "class_name" in content and "config" in content:
         raise CheckpointError(f"{path}: describes a network of Keras's without weights; save it whole, as a .keras")
     raise CheckpointError(

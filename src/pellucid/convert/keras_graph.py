@@ -71,7 +71,7 @@ class Place:
 
 
 class ConfigReader:
-    """Goes through one config. version: Keras's, 1, 2 or 3. size: (H, W) where the file leaves it open.
+    """Goes through one config. version: Keras's, 1, 2 or 3.
 
     Errors: CheckpointError for what is no config, and for layers that have no counterpart, all of them by name.
     """
@@ -79,8 +79,8 @@ class ConfigReader:
     draft: Draft
     name: str
 
-    def __init__(self, path: Path, config: Any, version: int, size: tuple[int, int] | None = None) -> None:
-        self.path, self.version, self.size = path, version, size
+    def __init__(self, path: Path, config: Any, version: int) -> None:
+        self.path, self.version = path, version
         self.places: list[Place] = []
         self.notes: list[str] = []
         self._names: set[str] = set()
@@ -221,10 +221,8 @@ class ConfigReader:
             raise ConfigError("it does not say the shape of its input; call it on a batch in Keras, and save again")
         sizes, turned = shape[1:], self._turned and len(shape) == 4
         sizes = [*sizes[1:], sizes[0]] if turned else sizes
-        if None in sizes[:2] and len(sizes) == 3 and self.size is not None:
-            sizes = [*self.size, sizes[2]]
         if None in sizes:
-            raise ConfigError(f"it takes pictures of any size, {sizes}; say which: --size N, or size=(H, W)")
+            raise ConfigError(f"it takes pictures of any size, {sizes}; give its Input one in Keras, and save again")
         self._input = layers.Input(sizes)
         return Maps(self._input, turned)
 

@@ -15,10 +15,9 @@ from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, turned_round
 from pellucid.convert.keras_file import HDF5_START, is_archive
 from pellucid.convert.keras_graph import ConfigReader, Place
 from pellucid.convert.keras_values import named
-from pellucid.convert.network import Held, Read
+from pellucid.convert.network import Held, Read, take_pixels
 from pellucid.convert.source import Arrange
 from pellucid.convert.weights import open_weights
-from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, PellucidError
 from pellucid.layers import Normalization
 from pellucid.model import Model
@@ -75,8 +74,7 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
     if spare:
         source.refuse(f"{len(spare)} arrays are of no layer in its architecture: {', '.join(spare[:4]):.300}")
     model = reader.draft.network(reader.name)
-    model.preprocessing = Preprocessing(scale=1.0)
-    notes = [*source.notes, *reader.notes]
+    notes = [*source.notes, *reader.notes, *take_pixels(model)]
     training = config.get("compile_config") if source.training is None else _json(source, source.training)
     if training:
         notes += _compile(model, training)

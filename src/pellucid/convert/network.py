@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, PellucidError
 from pellucid.layers import Input, Layer
+from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import Model, Sequential
 from pellucid.model.blank import FAULTS, Blank, drawing
@@ -28,6 +30,22 @@ class Read:
     form: str
     scaling: str
     notes: tuple[str, ...] = ()
+
+
+def take_pixels(model: Model) -> list[str]:
+    """Give a model pixels as they are, stretched to its size, as Keras's own readers of pictures do; and what is to be
+    said of it: no such file tells what was done to pictures before, unless a layer does it."""
+    if len(model.input_shape) != 3:
+        model.preprocessing = Preprocessing(scale=1.0)
+        return []
+    height, width, channels = model.input_shape
+    known = channels if channels in (1, 3) else None
+    model.preprocessing = Preprocessing(scale=1.0, size=(height, width), resize="stretch", channels=known)
+    if any(node.layer.role == "rescaling" and INPUT in node.inputs for node in model.graph.nodes):
+        return []
+    return [
+        "pixels from 0 to 255 go in as they are; if it learned from others, import it with --scaling plain (by 255)"
+    ]
 
 
 @dataclass(frozen=True)
