@@ -68,6 +68,8 @@ def chunked(file: Any, name: str) -> None:
         ),
         (lambda file: file.attrs.__setitem__("layer_names", 5), "layer_names'?: expected a list of names"),
         (lambda file: file.attrs.__setitem__("layer_names", [b"../x"]), "is missing"),
+        (lambda file: file.attrs.__setitem__("model_config", 5), "model_config'?: expected a text"),
+        (lambda file: file.attrs.__setitem__("model_config", ["a", "b"]), "model_config'?: expected a text"),
         (lambda file: file["fc1"].attrs.__setitem__("weight_names", [b"a"] * 99), "/fc1: has 99 weights"),
         (lambda file: file.attrs.__delitem__("layer_names"), "holds no weights of a Keras model"),
     ],

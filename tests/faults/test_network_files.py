@@ -53,9 +53,22 @@ def nested(depth: int) -> Content:
     return model
 
 
+def doubled(depth: int) -> Content:
+    """A model in which one is called twice, in which one is called twice, and so on."""
+    model = functional(outputs=[["i", 0, 0]])
+    for number in range(depth):
+        name = f"m{number}"
+        model = {**model, "name": name, "inbound_nodes": [[["i", 0, 0]], [[name, 1, 0]]]}
+        model = functional(model, outputs=[[name, 2, 0]])
+    return model
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
+        (doubled(14), "called more than 2000 times"),
+        (functional(dense("a", [[["i", 0, 0]]] * 100_000)), "called more than 2000 times"),
+        (functional(dense("a", [[["i", 0, 0]] * 100_000])), "read more than 5000 values"),
         (None, "describes no model"),
         ([1, 2], "describes no model"),
         ({"class_name": "MyModel", "config": {}}, "a class of its author's own"),

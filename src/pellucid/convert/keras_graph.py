@@ -36,6 +36,8 @@ from pellucid.layers.symbolic import Symbolic
 from pellucid.model.blank import FAULTS
 from pellucid.model.file import MAX_LAYERS
 
+MAX_CALLS, MAX_READ = 2_000, 5_000
+"""Calls of layers in all, models within models too; values that the layers of one model read."""
 TO_FIRST, TO_LAST = (3, 1, 2), (2, 3, 1)
 """Dims of a Permute that brings the channels of maps to the front, and to the end."""
 
@@ -84,6 +86,7 @@ class ConfigReader:
         self.places: list[Place] = []
         self.notes: list[str] = []
         self._names: set[str] = set()
+        self._called = 0
         self._input: layers.Input | None = None
         try:
             self.model = model_of(config)
@@ -175,16 +178,21 @@ class ConfigReader:
             for number in range(len(calls[name_of(record)]))
         ]
 
+        references = [each for nodes in calls.values() for node in nodes for each in node[0]]
+        references += ends_of(config["output_layers"])
+        if len(waiting) > MAX_CALLS or len(references) > MAX_READ:
+            raise ConfigError(f"its layers are called more than {MAX_CALLS} times, or read more than {MAX_READ} values")
+        last: dict[str, int] = {}
+        for name, node, _ in references:
+            last[name] = max(last.get(name, 0), node)
+
         def read(reference: tuple[str, int, int]) -> Maps | None:
             name, node, tensor = reference
             count = max(len(calls[name]), 1)  # an input has none
-            last = [number for other, number, _ in references if other == name]
-            number = 0 if count == 1 else node - (max(last) - count + 1)  # nested models count from 1
+            number = 0 if count == 1 else node - (last[name] - count + 1)  # nested models count from 1
             found = answers.get((name, number))
             return None if found is None else found[tensor]
 
-        references = [each for nodes in calls.values() for node in nodes for each in node[0]]
-        references += ends_of(config["output_layers"])
         while waiting:
             left = []
             for record, path, number in waiting:
@@ -233,6 +241,9 @@ class ConfigReader:
     ) -> list[Maps]:
         """What a layer, or a model, gives."""
         name = name_of(record)
+        self._called += 1
+        if self._called > MAX_CALLS:
+            raise ConfigError(f"its layers are called more than {MAX_CALLS} times")
         if record["class_name"] == "InputLayer":
             return values
         if record["class_name"] in MODELS:
@@ -292,9 +303,10 @@ class ConfigReader:
         want = any(each.turned for each in values) and not literal
         want = want or (first and len(values[0].value.shape) == 3)
         values = [self._turned_to(each, turned=want) if len(each.value.shape) == 3 else each for each in values]
-        if kind in _BY_AXIS and config.get("axis") is not None:
+        axis = config.get("axis", -1)
+        if kind in _BY_AXIS and axis is not None:
             rank = len(values[0].value.shape) + 1
-            axes = config["axis"] if isinstance(config["axis"], list) else [config["axis"]]
+            axes = axis if isinstance(axis, list) else [axis]
             axes = [axis % rank for axis in axes]
             axes = [_LITERAL_AXES[axis] if values[0].turned else axis for axis in axes]
             axes = [-1 if axis == rank - 1 else axis for axis in axes]
