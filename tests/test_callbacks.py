@@ -219,11 +219,12 @@ def test_weights_of_batches_count() -> None:
 def test_batches_that_cannot_be_trained_on_are_refused() -> None:
     def grows() -> Iterator[Any]:
         yield X[:4], Y[:4]
+        yield X[:4], Y[:4]
         yield X, Y
 
     for given, options, error, message in (
         (endless(), {}, ConfigError, "steps_per_epoch=N"),
-        (grows(), {"steps_per_epoch": 2}, ConfigError, "batch of 40 pictures after a first one of 4"),
+        (grows(), {"steps_per_epoch": 3}, ConfigError, "batch of 40 pictures after others of 4"),
         (iter([(X, Y)]), {"steps_per_epoch": 2}, DataError, "ended after 1 of 2"),
         (iter([]), {"steps_per_epoch": 1}, DataError, "there are no batches"),
         (Numbered(X), {}, DataError, "without labels"),

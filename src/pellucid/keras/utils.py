@@ -2,4 +2,124 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import sys
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, DataError, shown
+from pellucid.keras.directory import image_dataset_from_directory
+from pellucid.keras.fetching import get_file
+from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
+from pellucid.keras.seeds import set_random_seed
+from pellucid.ops import Array, real_array
+
+__all__ = [
+    "Progbar", "PyDataset", "Sequence", "array_to_img", "get_file", "image_dataset_from_directory", "img_to_array",
+    "load_img", "normalize", "plot_model", "save_img", "set_random_seed", "to_categorical",
+]  # fmt: skip
+
+
+class PyDataset:
+    """Numbered batches of one's own: write `__len__` and `__getitem__(number)`, and `on_epoch_end` if you like.
+
+    workers, use_multiprocessing and max_queue_size change nothing.
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        raise NotImplementedError(f"{type(self).__name__} has no __len__()")
+
+    def __getitem__(self, index: int) -> Any:
+        """A batch (x, y) or (x, y, sample_weight)."""
+        raise NotImplementedError(f"{type(self).__name__} has no __getitem__(index)")
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of an epoch."""
+        return len(self)
+
+    def on_epoch_end(self) -> None:
+        """Called after each epoch."""
+
+    def __iter__(self) -> Any:
+        return (self[index] for index in range(len(self)))
+
+
+Sequence = PyDataset
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Array:
+    """Class numbers as one-hot rows. Shapes: (...) or (..., 1) -> (..., classes) float32.
+
+    Errors: DataError for numbers that are no class.
+    """
+    numbers = real_array(x, "to_categorical: x")
+    shape = numbers.shape[:-1] if numbers.ndim > 1 and numbers.shape[-1] == 1 else numbers.shape
+    flat = numbers.reshape(-1).astype(np.int64)
+    classes = int(flat.max(initial=-1)) + 1 if num_classes is None else int(num_classes)
+    if flat.size and (flat.min() < 0 or flat.max() >= classes):
+        raise DataError(f"to_categorical: numbers run from {flat.min()} to {flat.max()}, expected 0 to {classes - 1}")
+    rows = np.zeros((flat.size, classes), np.float32)
+    rows[np.arange(flat.size), flat] = 1
+    return rows.reshape(*shape, classes)
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
+    """Numbers divided by their length along an axis; 0 stays 0."""
+    array = np.atleast_1d(real_array(x, "normalize: x"))
+    length = np.atleast_1d(np.linalg.norm(array, order, axis))
+    length[length == 0] = 1
+    return np.asarray(array / np.expand_dims(length, axis))
+
+
+class Progbar:
+    """A line that says how far something is, written anew by `update(current, values)`."""
+
+    def __init__(
+        self, target: int | None, width: int = 20, verbose: int = 1, interval: float = 0.05,
+        stateful_metrics: Any = None, unit_name: str = "step",
+    ) -> None:  # fmt: skip
+        self.target, self._width, self._verbose = target, width, verbose
+        self._sums: dict[str, list[float]] = {}
+        self._seen = 0
+        self._last = set(stateful_metrics or ())
+
+    def update(self, current: int, values: Any = None, finalize: bool | None = None) -> None:
+        """So much is done; values: (name, value) pairs, of which means are shown."""
+        for name, value in values or ():
+            mean = self._sums.setdefault(name, [0.0, 0.0])
+            new = max(current - self._seen, 1)
+            if name in self._last:
+                mean[:] = float(value), 1.0
+            else:
+                mean[:] = mean[0] + float(value) * new, mean[1] + new
+        self._seen = current
+        if not self._verbose:
+            return
+        done = bool(finalize) or (self.target is not None and current >= self.target)
+        share = current / self.target if self.target else 0.0
+        bar = "=" * int(self._width * share)
+        shown_ = "".join(f" - {name}: {total / count:.4f}" for name, (total, count) in self._sums.items())
+        text = f"{current}/{self.target or '?'} [{bar:<{self._width}}]{shown_}"
+        sys.stdout.write(f"\r{text}{chr(10) if done else ''}")
+        sys.stdout.flush()
+
+    def add(self, n: int, values: Any = None) -> None:
+        """So much more is done."""
+        self.update(self._seen + n, values)
+
+
+def plot_model(model: Any, to_file: Any = "model.png", *_: Any, **__: Any) -> None:
+    """Draw a network's layers into a file; how Keras would draw them changes nothing.
+
+    Errors: ConfigError for a network that is not built.
+    """
+    from pellucid import visualise
+
+    if not model.built:
+        raise ConfigError(f"plot_model: {shown(model)} is not built; give its first layer an input_shape")
+    visualise.architecture_figure(model).savefig(to_file)

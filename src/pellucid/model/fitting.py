@@ -73,7 +73,7 @@ class Fitting(Network):
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
         Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers or words, or (M, classes); sample_weight (M,).
-        x may also be batches (x, y) or (x, y, sample_weight), none larger than the first: a generator, an object of
+        x may also be batches (x, y) or (x, y, sample_weight), none larger than the first two: a generator, an object of
         numbered batches, or anything that is gone through; validation_data likewise. Then batch_size, y, augment and
         resume have no meaning.
         steps_per_epoch, validation_steps: how many batches an epoch has, which a generator must be told.

@@ -7,6 +7,7 @@ epoch before stopped. Batches are (x, y) or (x, y, sample_weight), in any form t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -49,24 +50,15 @@ class Source:
     def __init__(self, given: Any, steps: int | None, what: str, seed: int | None = None) -> None:
         self._given, self._what, self._seed = given, what, seed
         self._numbered = hasattr(given, "__getitem__") and hasattr(given, "__len__")
-        self._endless = hasattr(given, "__next__")
+        self._endless = hasattr(given, "__next__") and not self._numbered
         self.steps = _length(given, what) if steps is None else whole(steps, f"{what}: steps")
-        self._ahead: Iterator[Any] | None = None
-        self.first = self._peek()
-
-    def _peek(self) -> Given:
-        """The first batch, which comes again in the first epoch."""
         batches = self._once(0)
-        first = next(batches, None)
-        if first is None:
-            raise DataError(f"{self._what}: there are no batches")
-
-        def again() -> Iterator[Any]:
-            yield first
-            yield from batches
-
-        self._ahead = again()
-        return _given(first, self._what)
+        known = list(islice(batches, 2))
+        if not known:
+            raise DataError(f"{what}: there are no batches")
+        self._ahead: Iterator[Any] | None = chain(known, batches)  # so that these come in the first epoch
+        self.known = [_given(batch, what) for batch in known]
+        """The first two batches, of which one may be the smaller last of all."""
 
     def _once(self, epoch: int) -> Iterator[Any]:
         """All batches, once."""
@@ -115,19 +107,20 @@ def stream_of(
             weights = weighted_by_class(table, labels, weights)
         return Batch(images, targets, weights)
 
-    first = prepared(source.first)
+    first = prepared(source.known[0])
     if isinstance(class_weight, str):
         raise ConfigError(f"{what}: class_weight={shown(class_weight)} needs all labels; give {{class number: weight}}")
     if class_weight is not None:
         table, labels = class_table(model, first.targets, class_weight)
         if labels.ndim > 1:
             raise ConfigError(f"{what}: class_weight of pixels needs all pictures as arrays; give sample_weight")
-        first = prepared(source.first)
+        first = prepared(source.known[0])
 
     def batches(epoch: int) -> Iterator[Batch]:
         return map(prepared, source.epoch(epoch))
 
-    return Stream(first.images, first.targets, first.weights, batches=batches, steps=source.steps)
+    capacity = max(len(batch.x) for batch in source.known)
+    return Stream(*first, batches=batches, steps=source.steps, capacity=capacity)
 
 
 def answers_for(given: Any, steps: int | None, answer: Callable[[Any], Any]) -> Any:

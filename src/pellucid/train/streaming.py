@@ -29,15 +29,16 @@ class Batch(NamedTuple):
 class Stream(Examples):
     """Batches that come one after another; images, targets and weights are those of the first.
 
-    batches: gives those of an epoch, by its number. steps: how many an epoch has.
+    batches: gives those of an epoch, by its number. steps: how many an epoch has. capacity: pictures of the largest.
     """
 
     batches: Callable[[int], Iterator[Batch]] = field(kw_only=True)
     steps: int = field(kw_only=True)
+    capacity: int = field(kw_only=True)
 
     def __len__(self) -> int:
-        """Pictures of an epoch, where all batches are as large as the first."""
-        return self.steps * len(self.targets)
+        """Pictures of an epoch, where all batches are as large as the largest."""
+        return self.steps * self.capacity
 
 
 class StreamFeeder:
@@ -46,16 +47,16 @@ class StreamFeeder:
     in_memory = False
 
     def __init__(self, stream: Stream) -> None:
-        self._stream, self.count, self.batch_size = stream, len(stream), len(stream.targets)
-        self._targets = np.zeros_like(stream.targets)
-        self._weights = None if stream.weights is None else np.ones_like(stream.weights)
+        self._stream, self.count, self.batch_size = stream, len(stream), stream.capacity
+        self._targets = np.zeros((stream.capacity, *stream.targets.shape[1:]), stream.targets.dtype)
+        self._weights = None if stream.weights is None else np.ones(stream.capacity, np.float32)
 
     def __len__(self) -> int:
         """Steps of an epoch."""
         return self._stream.steps
 
     def make_feed(self, model: Trainable) -> Feed:
-        """A feed for batches as large as the first; uint8 is scaled as the model's preprocessing says."""
+        """A feed for batches as large as the largest; uint8 is scaled as the model's preprocessing says."""
         images = self._stream.images
         channels, bytes_ = images.shape[-1], images.dtype == np.uint8
         ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
@@ -78,7 +79,7 @@ class StreamFeeder:
     def batches(self, feed: Feed, state: TrainingState | None = None) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
 
-        Errors: ConfigError for a batch that is larger than the first; DataError where there are no more.
+        Errors: ConfigError for a batch that is larger than the first two; DataError where there are no more.
         """
         state = state or TrainingState(OptimizerState())
         batches = self._stream.batches(state.optimizer.num_epochs)
@@ -94,8 +95,8 @@ class StreamFeeder:
             n = len(batch.images)
             if n > self.batch_size:
                 raise ConfigError(
-                    f"a batch of {n} pictures after a first one of {self.batch_size}: no batch may be larger than the "
-                    "first"
+                    f"a batch of {n} pictures after others of {self.batch_size}: no batch may be larger than the first "
+                    "two"
                 )
             self._targets[:n] = batch.targets
             if self._weights is not None:

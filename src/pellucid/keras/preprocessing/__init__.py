@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.keras.directory import image_dataset_from_directory
 from pellucid.keras.preprocessing import image
 
-__all__ = ["image"]
+__all__ = ["image", "image_dataset_from_directory"]

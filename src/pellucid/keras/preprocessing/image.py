@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from pellucid.keras.generator import DirectoryIterator, ImageDataGenerator, Iterator, NumpyArrayIterator
+from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
+
+__all__ = [
+    "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "array_to_img", "img_to_array",
+    "load_img", "save_img",
+]  # fmt: skip

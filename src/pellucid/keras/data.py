@@ -1,0 +1,262 @@
+"""A row of elements that a program maps, batches and shuffles, as `tf.data.Dataset` is; gone through anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import ConfigError, DataError, shown
+from pellucid.keras.tensor import tensor
+from pellucid.ops.geometry import whole
+
+__all__ = ["AUTOTUNE", "Dataset"]
+
+AUTOTUNE = -1
+"""Taken wherever a number of threads or of elements read ahead is asked for."""
+
+Elements = Callable[[], Iterator[Any]]
+
+
+class Dataset:
+    """Elements are arrays, or tuples and dictionaries of such; `fit` takes those that are batches.
+
+    elements: gives them, anew each time. count: how many; None where nobody knows.
+    Errors: DataError for arrays of different lengths; ConfigError for numbers below 1.
+    """
+
+    class_names: list[str]
+    """Of pictures in folders, see `utils.image_dataset_from_directory`; each step passes them on."""
+    file_paths: list[str]
+
+    def __init__(self, elements: Elements, count: int | None, of: Dataset | None = None) -> None:
+        self._elements, self._count = elements, count
+        self.__dict__.update({name: value for name, value in vars(of or self).items() if not name.startswith("_")})
+
+    # Made
+
+    @staticmethod
+    def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:
+        """One element for each row of an array, or of all arrays of a tuple or dictionary."""
+        arrays = _each(np.asarray, tensors)
+        counts = {len(array) for array in _leaves(arrays)}
+        if len(counts) != 1:
+            raise DataError(f"from_tensor_slices: arrays of one length are needed, got lengths {sorted(counts)}")
+        count = counts.pop()
+        return Dataset(lambda: (_row(arrays, i) for i in range(count)), count)
+
+    @staticmethod
+    def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
+        """One element."""
+        return Dataset(lambda: iter([_each(np.asarray, tensors)]), 1)
+
+    @staticmethod
+    def from_generator(generator: Callable[[], Iterable[Any]], *args: Any, **described: Any) -> Dataset:
+        """What a function's generator gives; how its elements are described changes nothing."""
+        return Dataset(lambda: iter(generator()), None)
+
+    @staticmethod
+    def range(*ends: int) -> Dataset:
+        """Whole numbers, as Python's range."""
+        numbers = range(*ends)
+        return Dataset(lambda: (np.int64(number) for number in numbers), len(numbers))
+
+    @staticmethod
+    def zip(*datasets: Any) -> Dataset:
+        """Tuples of the elements of several, as many as the shortest has."""
+        each = datasets[0] if len(datasets) == 1 else datasets
+        counts = [one._count for one in each if one._count is not None]
+        return Dataset(lambda: zip(*(one._elements() for one in each), strict=False), min(counts, default=None))
+
+    # Gone through
+
+    def __iter__(self) -> Iterator[Any]:
+        return (_each(tensor, element) for element in self._elements())
+
+    def __len__(self) -> int:
+        if self._count is None:
+            raise TypeError("nobody knows how many elements there are")
+        return self._count
+
+    def cardinality(self) -> Any:
+        """How many elements there are; -2 where nobody knows."""
+        return tensor(np.int64(-2 if self._count is None else self._count))
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """Elements as plain arrays."""
+        return (_each(np.asarray, element) for element in self._elements())
+
+    @property
+    def element_spec(self) -> Any:
+        """What an element is, by its first."""
+        return _each(lambda array: (np.shape(array), np.asarray(array).dtype), next(iter(self._elements())))
+
+    # Changed
+
+    def map(self, map_func: Callable[..., Any], *_: Any, **__: Any) -> Dataset:
+        """A function of each element; of a tuple, of its parts."""
+
+        def mapped(element: Any) -> Any:
+            made = _each(tensor, element)
+            return map_func(*made) if isinstance(made, tuple) else map_func(made)
+
+        return self._made(lambda: map(mapped, self._elements()), self._count)
+
+    def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
+        """The elements of which a function is true."""
+
+        def kept(element: Any) -> bool:
+            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
+
+        return self._made(lambda: filter(kept, self._elements()), None)
+
+    def batch(self, batch_size: int, drop_remainder: bool = False, *_: Any, **__: Any) -> Dataset:
+        """So many elements as one, with an axis before the others."""
+        size = whole(batch_size, "batch: batch_size")
+
+        def batches() -> Iterator[Any]:
+            elements = self._elements()
+            while part := list(islice(elements, size)):
+                if len(part) == size or not drop_remainder:
+                    yield _stacked(part)
+
+        count = self._count
+        return self._made(batches, count and (count // size if drop_remainder else -(-count // size)))
+
+    def unbatch(self, name: str | None = None) -> Dataset:
+        """Each row as an element of its own."""
+
+        def rows() -> Iterator[Any]:
+            for element in self._elements():
+                for i in range(len(next(_leaves(element)))):
+                    yield _row(element, i)
+
+        return self._made(rows, None)
+
+    def shuffle(
+        self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True, name: str | None = None
+    ) -> Dataset:
+        """Each element is drawn from the next `buffer_size`; in another order each time, unless told otherwise."""
+        size, times = whole(buffer_size, "shuffle: buffer_size"), [0]
+        start = int(np.random.randint(2**31)) if seed is None else seed  # as `utils.set_random_seed` set it
+
+        def shuffled() -> Iterator[Any]:
+            times[0] += bool(reshuffle_each_iteration)
+            rng = np.random.default_rng([start, times[0]])
+            elements = self._elements()
+            held = list(islice(elements, size))
+            for element in elements:
+                place = int(rng.integers(len(held)))
+                yield held[place]
+                held[place] = element
+            for place in rng.permutation(len(held)):
+                yield held[place]
+
+        return self._made(shuffled, self._count)
+
+    def cache(self, filename: str = "", name: str | None = None) -> Dataset:
+        """Elements are made once and kept in memory, from when all were gone through."""
+        kept: list[Any] = []
+        whole_ = [False]
+
+        def elements() -> Iterator[Any]:
+            if whole_[0]:
+                yield from kept
+                return
+            seen: list[Any] = []
+            for element in self._elements():
+                seen.append(element)
+                yield element
+            kept[:], whole_[0] = seen, True
+
+        return self._made(elements, self._count)
+
+    def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
+        """The same: what is read from files is read ahead already."""
+        return self
+
+    def with_options(self, options: Any, name: str | None = None) -> Dataset:
+        """The same: options are of TensorFlow's threads."""
+        return self
+
+    def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
+        """All elements so many times; without end for None or -1, then say steps_per_epoch."""
+        if count is None or count == -1:
+
+            def endless() -> Iterator[Any]:
+                while True:
+                    yield from self._elements()
+
+            return self._made(endless, None)
+        times = whole(count, "repeat: count")
+        return self._made(
+            lambda: chain.from_iterable(self._elements() for _ in range(times)), self._count and self._count * times
+        )
+
+    def take(self, count: int, name: str | None = None) -> Dataset:
+        """The first ones; all for -1."""
+        if count < 0:
+            return self
+        return self._made(
+            lambda: islice(self._elements(), count), count if self._count is None else min(count, self._count)
+        )
+
+    def skip(self, count: int, name: str | None = None) -> Dataset:
+        """All but the first ones."""
+        known = None if self._count is None else max(self._count - count, 0)
+        return self._made(lambda: islice(self._elements(), count, None), known)
+
+    def shard(self, num_shards: int, index: int, name: str | None = None) -> Dataset:
+        """Every num_shards-th element, from number `index` on."""
+        known = None if self._count is None else len(range(index, self._count, num_shards))
+        return self._made(lambda: islice(self._elements(), index, None, num_shards), known)
+
+    def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
+        """These elements, then those of another."""
+        known = None if self._count is None or dataset._count is None else self._count + dataset._count
+        return self._made(lambda: chain(self._elements(), dataset._elements()), known)
+
+    def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
+        """(number, element)."""
+        return self._made(lambda: iter(enumerate(self._elements(), start)), self._count)
+
+    def _made(self, elements: Elements, count: int | None) -> Dataset:
+        return Dataset(elements, count, self)
+
+    def __repr__(self) -> str:
+        return f"<Dataset of {'some' if self._count is None else f'{self._count:,}'} elements>"
+
+
+def _each(function: Callable[[Any], Any], element: Any) -> Any:
+    """The same tuple or dictionary of what the function makes of each array."""
+    if isinstance(element, tuple):
+        return tuple(_each(function, part) for part in element)
+    if isinstance(element, dict):
+        return {name: _each(function, part) for name, part in element.items()}
+    return function(element)
+
+
+def _row(element: Any, number: int) -> Any:
+    return _each(lambda array: array[number], element)
+
+
+def _leaves(element: Any) -> Iterator[Any]:
+    if isinstance(element, tuple | dict):
+        for part in element.values() if isinstance(element, dict) else element:
+            yield from _leaves(part)
+    else:
+        yield element
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(_stacked(part) for part in zip(*parts, strict=True))
+    if isinstance(first, dict):
+        return {name: _stacked([part[name] for part in parts]) for name in first}
+    shapes = {np.shape(part) for part in parts}
+    if len(shapes) > 1:
+        raise ConfigError(f"batch: elements of one shape are needed, got {shown(sorted(shapes))}; resize them before")
+    return np.stack(parts)
