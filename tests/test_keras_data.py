@@ -43,7 +43,8 @@ def test_a_row_of_elements_is_batched_shuffled_and_mapped() -> None:
     assert (
         [len(b) for b in first] == [4, 4, 2]
         and sorted(n for b in first for n in b) == list(range(10))
-        and first != second
+       
+    assert first != second
     )
     for a, b in batches:
         np.testing.assert_array_equal(a[:, 0].numpy(), 2 * b)

@@ -14,6 +14,11 @@ from pellucid import datasets
 from pellucid.model.model import Model
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
+WAITING = {
+    "folder_with_augmenting_layers", "functional_two_layers", "generator_from_directory", "generator_from_table",
+    "residual_toy",
+}  # fmt: skip
+"""Programs that use names which are not there yet."""
 SIZES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "cifar10": (32, 32, 3)}
 
 
@@ -57,6 +62,8 @@ def flowers(folder: Path) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_a_program_runs_whole(program: Path, tmp_path: Path) -> None:
+    if program.stem in WAITING:
+        pytest.xfail("uses names that are not there yet")
     source = program.read_text(encoding="utf-8")
     for package in ("sklearn", "pandas"):
         if f"import {package}" in source or f"from {package}" in source:
