@@ -40,12 +40,8 @@ def test_a_row_of_elements_is_batched_shuffled_and_mapped() -> None:
     assert len(pairs) == 10 and pairs.cardinality().numpy() == 10
     batches = pairs.map(lambda a, b: (a * 2, b)).shuffle(4, seed=1).batch(4)
     first, second = ([b.numpy().tolist() for _, b in batches] for _ in range(2))
-    assert (
-        [len(b) for b in first] == [4, 4, 2]
-        and sorted(n for b in first for n in b) == list(range(10))
-       
-    assert first != second
-    )
+    assert [len(b) for b in first] == [4, 4, 2] and first != second
+    assert sorted(n for b in first for n in b) == list(range(10))
     for a, b in batches:
         np.testing.assert_array_equal(a[:, 0].numpy(), 2 * b)
     kept = pairs.batch(3, drop_remainder=True).cache()
