@@ -142,9 +142,10 @@ class Pages:
         """With so many looking on."""
         tasks = [asyncio.create_task(self.look(views)) for _ in range(looking)]
         await asyncio.sleep(1.5)
+        loop = asyncio.get_running_loop()
 
         def now() -> tuple[float, float, float, float, float, float]:
-            own, clock = os.times(), asyncio.get_running_loop().time()
+            own, clock = os.times(), loop.time()
             return *self.done, clock, self.messages, own.user + own.system, self._server.serving_s()
 
         before = now()

@@ -2,17 +2,16 @@
 
 Run: python docs/make_lab_pictures.py [lab.png ...]
 
-Without names, all of them. docs/make_pictures.py makes those of the gallery with it, in few colours; --place does that
-for those of docs/lab.md.
+Without names, all of them: in docs/images, those of docs/lab.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -20,9 +19,11 @@ from PIL import Image
 import pellucid
 from pellucid.lab.session import Command
 
-IMAGES = Path(__file__).resolve().parent / "images"
 STEPS = 300
 """Of training, before anything is looked at."""
+
+COLOURS = 128
+"""Of a picture, which is kept with the program."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,6 @@ class Scene:
     act: Callable[[Any], object] = lambda page: None
 
 
-def _seven(page: Any) -> None:
-    """Draw a 7, and move it."""
-    box = page.locator("#board canvas").bounding_box()
-    places = [(0.25, 0.22), (0.72, 0.2), (0.45, 0.82)]
-    x, y = ([box["x"] + box["width"] * at[0] for at in places], [box["y"] + box["height"] * at[1] for at in places])
-    page.mouse.move(x[0], y[0])
-    page.mouse.down()
-    for right, down in zip(x[1:], y[1:], strict=True):
-        page.mouse.move(right, down, steps=12)
-    page.mouse.up()
-    page.wait_for_selector(".changes li")
-    page.focus("canvas.probe")
-    for _ in range(2):
-        page.keyboard.press("ArrowLeft")
-
-
 def _new_layer(page: Any) -> None:
     """A dropout layer behind the flattening, and a form that is open."""
     page.select_option("#add-kind", "Dropout")
@@ -61,15 +46,14 @@ def _new_layer(page: Any) -> None:
 
 
 SCENES = {
-    "lab.png": Scene("layer=conv1&position=3,4,2", "#arithmetic-body [data-terms=products] td", (1440, 1010)),
+    "lab.png": Scene("layer=conv1&position=3,4,2", "#arithmetic-body [data-terms=products] td", (1280, 900)),
     "lab-dark.png": Scene(
-        "lang=ko&theme=dark&layer=conv1&show=map_gradients&position=3,4,2",
-        "#arithmetic-body [data-terms=gradient] li",
-        (1440, 1010),
+        "lang=ko&theme=dark&layer=conv1&position=3,4,2",
+        "#arithmetic-body [data-terms=products] td",
+        (1280, 900),
         lambda page: page.locator("#arithmetic").scroll_into_view_if_needed(),
     ),
     "lab-network.png": Scene("area=network", ".layer-row .facts", (1280, 860), _new_layer),
-    "lab-draw.png": Scene("area=draw&overlay=grad_cam", "#probe-answer .guess", (1280, 760), _seven),
     "lab-filters.png": Scene(
         "area=filters&bench=halves/-1,1;-1,1:1:valid:1:linear/0.25,0.25;0.25,0.25:1:valid:1:linear/pool:2:2:valid",
         "#bench canvas[data-low]",
@@ -100,7 +84,9 @@ def make(names: list[str]) -> None:
             page.wait_for_selector(scene.shows)
             scene.act(page)
             page.wait_for_timeout(1500)  # until all frames of what was chosen last are there
-            page.screenshot(path=name)
+            with Image.open(io.BytesIO(page.screenshot())) as drawn:
+                few = drawn.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            few.save(name, optimize=True)
             page.close()
         browser.close()
     lab.close()
@@ -110,14 +96,7 @@ def main() -> None:
     """Make what is named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*SCENES, []], metavar="NAME", help=", ".join(SCENES))
-    parser.add_argument("--place", action="store_true", help="put them, in few colours, into docs/images")
-    given = parser.parse_args()
-    names = given.names or list(SCENES)
-    make(names)
-    for name in names if given.place else []:
-        with Image.open(name) as drawn:
-            few = drawn.convert("RGB").quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        few.save(IMAGES / name, optimize=True)
+    make(parser.parse_args().names or list(SCENES))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ DRAWN = ("scripts/make_masks_folder.py", "digits-on-clutter", "--train", "3000")
 """The script, and what it is given, that draws the pictures of runs/digits-on-clutter."""
 WIDTHS = {".png": 1300, ".jpg": 1000}
 """Of a picture in the gallery, in pixels at most; a PNG has few colours: the pictures are kept with the program."""
-QUALITY = 78
+QUALITY = 70
 """Of photographs and textures, which a PNG of few colours shows badly."""
 SHOWN = re.compile(r"^!\[[^\]]*\]\((?P<link>images/[^)]+)\)\n+```sh\n(?P<command>[^\n]+)\n```$", re.MULTILINE)
 
@@ -87,7 +87,10 @@ def make(picture: Picture) -> None:
     if target.suffix in WIDTHS:
         width = WIDTHS[target.suffix]
         with Image.open(picture.written) as drawn:
-            shown = drawn.convert("RGB")
+            few, shown = drawn.mode == "P", drawn.convert("RGB")
+        if few:  # as it is to be kept
+            shutil.copyfile(picture.written, target)
+            return
         if shown.width > width:
             height = round(shown.height * width / shown.width)
             shown = shown.resize((width, height), Image.Resampling.LANCZOS)

@@ -16,7 +16,7 @@ from pellucid.lab.wording import told
 FRAMES_PER_S, SLOW_PER_S = 20.0, 2.0
 """At most; the second of views that are slow to make or to read."""
 
-MESSAGES_PER_S = 150.0
+MESSAGES_PER_S = 100.0
 """To all owners' pages, and to all viewers together, all frames of a page in one message: where there are many, each
 gets fewer."""
 
@@ -39,8 +39,9 @@ class Painter:
         self._every_s, self._shared_every_s = 1 / FRAMES_PER_S, 1 / FRAMES_PER_S
         self._closing, self._news, self._asked = threading.Event(), threading.Event(), threading.Event()
         self._painted_of: dict[Request, object] = {}
-        self._slow_s = self._shared_s = -math.inf
-        """When the slow views were due last, and those that viewers alone watch."""
+        self._slow_s = self._shared_painted_s = self._shared_s = self._ended_s = -math.inf
+        """When the slow views were painted last, and those that viewers alone watch; when viewers were sent what there
+        was; when the last round ended."""
         self._thread: threading.Thread | None = None
         look.session.changed = self._news.set
 
@@ -63,8 +64,8 @@ class Painter:
 
     def close(self) -> None:
         """End the thread."""
-        for event in (self._closing, self._news, self._asked):
-            event.set()
+        self._closing.set()
+        self._news.set()
         if self._thread is not None:
             self._thread.join(10)
 
@@ -73,30 +74,35 @@ class Painter:
         while not self._closing.is_set():
             self._news.wait(IDLE_S)
             self._news.clear()
-            self._asked.clear()
             start, snapshot = time.thread_time(), self._look.session.snapshot
             now_s = time.perf_counter()
             shared_due = now_s - self._shared_s >= self._shared_every_s
             self._shared_s = now_s if shared_due else self._shared_s
-            self._look.held_s = 0.0
-            painted = self._round(self._wanted, now_s, shared_due)
+            painted = self._round(self._wanted, now_s) if self._may_paint(now_s, snapshot) else {}
             if painted or snapshot is not handed or shared_due:
                 hand_over(painted, None if snapshot is handed else snapshot, shared_due)
                 handed = snapshot
             took_s = time.thread_time() - start  # not what it waited for its turn at the weights
-            waited_s = self._look.held_s if painted and snapshot["running"] else 0.0
-            self._closing.wait(max(self._every_s, REST * took_s, waited_s))
-            self._asked.wait((WAITED_REST - 1) * waited_s)
+            self._closing.wait(max(self._every_s, REST * took_s))
             if self._unfinished():
                 self._news.set()
 
-    def _round(self, wanted: Mapping[Request, bool], now_s: float, shared_due: bool) -> dict[Request, bytes]:
+    def _may_paint(self, now_s: float, snapshot: dict[str, Any]) -> bool:
+        """Whether training has had its time since the last round, or nothing trains."""
+        rest = 1 if self._asked.is_set() else WAITED_REST
+        return not snapshot["running"] or now_s >= self._ended_s + rest * self._look.held_s
+
+    def _round(self, wanted: Mapping[Request, bool], now_s: float) -> dict[Request, bytes]:
         """New frames of what has changed and is due."""
         for gone in self._painted_of.keys() - wanted.keys():
             self._painted_of.pop(gone)
             self.latest.pop(gone, None)
         slow_due = now_s - self._slow_s >= 1 / SLOW_PER_S
+        shared_due = now_s - self._shared_painted_s >= self._shared_every_s
+        self._shared_painted_s = now_s if shared_due else self._shared_painted_s
         painted: dict[Request, bytes] = {}
+        self._asked.clear()
+        self._look.held_s = 0.0
         with self._look.session.looking:
             due = [each for each, own in wanted.items() if self._is_due(each, slow_due, own or shared_due)]
             if any(VIEWS[each.view].slow for each in due):
@@ -105,6 +111,7 @@ class Painter:
             for request in due:
                 painted[request] = self.latest[request] = self._frame(request, problem)
                 self._painted_of[request] = self._of(request, self._look.moment)
+        self._ended_s = time.perf_counter()
         return painted
 
     def _gather(self, due: Sequence[Request]) -> str:

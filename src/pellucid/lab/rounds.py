@@ -15,6 +15,9 @@ LEAST, MOST = 1, 4096
 TURN_S, IDLE_TURN_S = 0.004, 0.1
 """What a turn should take: training waits meanwhile; the second where nothing trains."""
 
+TIMED_PICTURES, TIMED_S = 32, 0.01
+"""A turn of as many pictures or as long says what a picture takes; in a smaller one the call itself counts too much."""
+
 Moment = tuple[int, int]
 
 
@@ -22,7 +25,7 @@ class Rounds:
     """Whose turn it is of so many pictures, round after round: what a round leaves is of steps close to each other.
 
     turns: how many were taken, another number after each change. done: which pictures had one since the last `clear`.
-    each_s: what a picture takes, of the last turns; None as long as nobody knows.
+    each_s: what a picture took in the last turn that says so; None as long as there was none.
     """
 
     def __init__(self, count: int, work: Callable[[Array], object]) -> None:
@@ -30,6 +33,7 @@ class Rounds:
         self.turns, self.done = 0, np.zeros(count, bool)
         self.each_s: float | None = None
         self._work, self._next = work, 0
+        self._last_each_s: float | None = None
         self._moments: Array = np.full((count, 2), -1)
 
     def clear(self) -> None:
@@ -46,13 +50,15 @@ class Rounds:
         this moment."""
         if self.is_done(moment):
             return False
-        size = LEAST if self.each_s is None else int(np.clip(turn_s / max(self.each_s, 1e-7), LEAST, MOST))
+        size = LEAST if self._last_each_s is None else int(np.clip(turn_s / self._last_each_s, LEAST, MOST))
         rows = np.arange(self._next, min(self._next + size, len(self.done)))
         start = time.perf_counter()
         self._work(rows)
         took_s = time.perf_counter() - start
         if self.turns > 1:  # at first the network is made ready
-            self.each_s = ((self.each_s or took_s / len(rows)) + took_s / len(rows)) / 2
+            self._last_each_s = max(took_s / len(rows), 1e-7)
+            if len(rows) >= TIMED_PICTURES or took_s >= TIMED_S:
+                self.each_s = self._last_each_s
         self.done[rows], self._moments[rows] = True, moment
         self._next = (self._next + len(rows)) % len(self.done)
         self.turns += 1
