@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,7 +16,7 @@ from PIL import Image
 
 from pellucid import BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, Sequential, zoo
 from pellucid._notebook import html
-from pellucid.train import Evaluation, History
+from pellucid.train import EpochEnded, Evaluation, History
 
 EVIL = "<b onclick='x'>&\"</td><script>"
 VOID = {"img", "br", "rect"}
@@ -212,3 +213,57 @@ def test_nothing_heavy_is_loaded() -> None:
 
 def test_a_large_network_stays_a_small_fragment() -> None:
     assert len(zoo.vgg11(dense_units=16)._repr_html_() or "") < 100_000
+
+
+class Shell:
+    """A notebook's, as far as it is asked for: what is displayed is kept."""
+
+    kernel = object()
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, str]] = []
+
+    def display(self, bundle: dict[str, str], *, raw: bool, display_id: bool = False) -> Shell:
+        self.shown.append(bundle)
+        return self
+
+    def update(self, bundle: dict[str, str], *, raw: bool) -> None:
+        self.shown.append(bundle)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Shell:
+    display = pytest.importorskip("IPython.display", reason="needs IPython")
+    made = Shell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: made)
+    monkeypatch.setattr(display, "display", made.display)
+    return made
+
+
+def fit(*, epochs: int, **more: object) -> History:
+    model = Sequential([Flatten(input_shape=(2, 2, 1)), Dense(3, activation="softmax")])
+    model.compile("sgd")
+    x = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 2, 2, 1)
+    return model.fit(x, np.array([0, 1, 2] * 2), epochs=epochs, validation_data=(x, np.array([0, 1, 2] * 2)), **more)
+
+
+def test_a_training_in_a_notebook_is_one_picture_that_changes(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(epochs=3)
+    assert capsys.readouterr().out == ""  # no bar besides
+    assert shell.shown[-1]["text/plain"].startswith("3 epochs in ")
+    page = Page(shell.shown[-1]["text/html"])
+    assert sum(tag == "svg" for tag, _ in page.tags) == 2  # loss and accuracy
+    fit(epochs=1, verbose=2)
+    assert "val loss" in capsys.readouterr().out
+
+
+def test_an_interrupt_in_a_notebook_keeps_the_model(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, EpochEnded) and event.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    history = fit(epochs=50, callbacks=interrupt)
+    assert len(history.epoch) == 2 and "interrupted: the model keeps" in shell.shown[-1]["text/plain"]
+    assert signal.getsignal(signal.SIGINT) is before

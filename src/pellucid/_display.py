@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -22,6 +23,17 @@ class Shown:
     def _repr_svg_(self) -> str | None:
         """An SVG document, or None."""
         return _drawn("svg", self)
+
+
+def in_notebook() -> bool:
+    """Whether what is displayed stands in the page of a notebook (Jupyter, Colab)."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def live_curve() -> Any:
+    """What watches a training in a notebook, see `pellucid._live`."""
+    return importlib.import_module("pellucid._live").LiveCurve()
 
 
 class Brief:

@@ -54,7 +54,7 @@ def _(shown: Model) -> str:
     if drawn is None:
         rows = [[layer.name, type(layer).__name__, layer.detail()] for layer in shown.layers]
         words = "not built: give the first layer input_shape=(H, W, C), or call build" if rows else "no layers yet"
-        return _titled(shown.name, words) + (_table(("layer", "type", "arguments"), rows) if rows else "")
+        return titled(shown.name, words) + (_table(("layer", "type", "arguments"), rows) if rows else "")
     responsive = drawn.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
     return f"<div>{responsive}</div>{html(shown.outline())}"
 
@@ -69,14 +69,14 @@ def _(shown: Summary) -> str:
     head = ("layer", "type", "output", "kernel", "parameters", "MACs", "sees")
     words = f"{shown.parameters:,} parameters, of which {shown.trainable_parameters:,} are trained; "
     words += f"MACs and {size(shown.activation_bytes)} of activations for one picture"
-    return _titled(shown.name, words) + _table(head, rows, right=(2, 4, 5, 6), total=True)
+    return titled(shown.name, words) + _table(head, rows, right=(2, 4, 5, 6), total=True)
 
 
 @html.register
 def _(shown: Layer) -> str:
     detail = f"{type(shown).__name__} {shown.detail()}".strip()
     if not shown.built:
-        return _titled(shown.name, f"{detail}; not built, so it has no weights yet")
+        return titled(shown.name, f"{detail}; not built, so it has no weights yet")
     frozen = "" if shown.trainable or not shown.params else "; frozen"
     rows = []
     for name, array in {**shown.params, **shown.state}.items():
@@ -84,14 +84,14 @@ def _(shown: Layer) -> str:
         rows.append([name, by(array.shape), f"{array.size:,}", *numbers])
     head = ("weights", "shape", "numbers", "least", "mean", "most")
     table = _table(head, rows, right=(1, 2, 3, 4, 5)) if rows else ""
-    return _titled(shown.name, detail + frozen) + table + _filters(shown)
+    return titled(shown.name, detail + frozen) + table + _filters(shown)
 
 
 @html.register
 def _(shown: History) -> str:
     epochs = len(shown.epoch)
     if not epochs:
-        return _titled("history", "no epoch yet")
+        return titled("history", "no epoch yet")
     names = list(shown.history)
     best = "" if shown.best_epoch is None else f", the best was {shown.best_epoch + 1}"
     chosen = [place for place in range(epochs) if _in_table(place, epochs, shown.epoch[place] == shown.best_epoch)]
@@ -102,9 +102,9 @@ def _(shown: History) -> str:
         rows.append([f"{shown.epoch[place] + 1}{mark}", *(f"{v[place]:.4g}" if place < len(v) else "" for v in values)])
     cut = "" if len(chosen) == epochs else f"; {len(chosen)} of them in the table"
     head = ("epoch", *(NAMES.get(name, name) for name in names))
-    charts = "".join(_chart(shown, name) for name in names if not name.startswith("val_") and name != "learning_rate")
+    charts = "".join(chart(shown, name) for name in names if not name.startswith("val_") and name != "learning_rate")
     right = tuple(range(len(head)))
-    return _titled("history", f"{epochs} epochs{best}{cut}") + f"<div>{charts}</div>" + _table(head, rows, right=right)
+    return titled("history", f"{epochs} epochs{best}{cut}") + f"<div>{charts}</div>" + _table(head, rows, right=right)
 
 
 @html.register
@@ -115,7 +115,8 @@ def _(shown: Evaluation) -> str:
 # Parts
 
 
-def _titled(name: str, words: str) -> str:
+def titled(name: str, words: str) -> str:
+    """A name, and what is said of it."""
     return f"<div><b>{markup(name)}</b>: {markup(words)}</div>"
 
 
@@ -157,7 +158,7 @@ def _filters(layer: Layer) -> str:
     return f'<div>{what}<br><img alt="{what}" src="data:image/png;base64,{data}"></div>'
 
 
-def _chart(history: History, name: str) -> str:
+def chart(history: History, name: str) -> str:
     """One curve and its validation's, as a small SVG with the ends of both axes said."""
     lines = {key: history.history[key] for key in (name, f"val_{name}") if key in history.history}
     values = [value for line in lines.values() for value in line if math.isfinite(value)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import flag, path_of, verbosity
+from pellucid._display import in_notebook, live_curve
 from pellucid._progress import work_bar
 from pellucid._text import say
 from pellucid.datasets.augmentation import Augmentation, text_of
@@ -124,7 +125,8 @@ class Fitting(Network):
         for name, fact in facts_of_pictures(examples.images).items():
             self.trained_on.setdefault(name, fact)
         if verbose:
-            listeners.append(Progress(sys.stdout, bar=verbose != 2))
+            live = verbose != 2 and in_notebook()
+            listeners.append(live_curve() if live else Progress(sys.stdout, bar=verbose != 2))
         watched = watched and not isinstance(examples, Stream) and not isinstance(held, Stream)
         watching = Doctor(self, examples, held, shuffled=config.shuffle, tell=tuple(listeners)) if watched else None
         try:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import verbosity
+from pellucid._display import in_notebook, live_curve
 from pellucid._progress import WorkBar, work_bar
 from pellucid._text import note, say
 
@@ -65,7 +66,8 @@ class Console:
         """Who listens while the block trains."""
         from pellucid.train import Progress
 
-        with Progress(sys.stdout, bar=self.verbose != 2) as progress:
+        live = self.verbose not in (0, 2) and in_notebook()
+        with live_curve() if live else Progress(sys.stdout, bar=self.verbose != 2) as progress:
             yield [*self._callbacks, *([progress] if self.verbose else [])]
 
 
