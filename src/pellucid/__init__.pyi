@@ -38,7 +38,9 @@ from pellucid.model import set_exact_convolution as set_exact_convolution
 from pellucid.model.tracing import trace as trace
 from pellucid.ops import num_threads as num_threads
 from pellucid.ops import set_num_threads as set_num_threads
+from pellucid.runs.learning_rates import find_learning_rate as find_learning_rate
 from pellucid.runs.resume import resume_run as resume_run
 from pellucid.runs.run import train_run as train_run
+from pellucid.runs.tuning import tune as tune
 
 __version__: str

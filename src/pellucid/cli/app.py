@@ -22,9 +22,11 @@ from pellucid.cli import (
     lab,
     report,
     run_program,
+    runs,
     show,
     summary,
     train,
+    tune,
     weights,
 )
 from pellucid.cli.console import lasting_output
@@ -48,6 +50,8 @@ app = typer.Typer(
 app.command("train", cls=train.Command, epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=judge.EVALUATE_EXAMPLES)(judge.evaluate)
 app.command("predict", epilog=judge.PREDICT_EXAMPLES)(judge.predict)
+app.command("runs", epilog=runs.EXAMPLES)(runs.runs)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune_command)
 app.command("summary", epilog=summary.EXAMPLES)(summary.summary)
 app.command("import", epilog=importing.EXAMPLES)(importing.import_file)
 app.command("export", epilog=exporting.EXAMPLES)(exporting.export_model)

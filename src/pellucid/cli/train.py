@@ -44,6 +44,8 @@ EXAMPLES = (
     "Arguments of the optimizer, the network, a layer, and a schedule:\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
     "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
+    "Which learning rate suits, drawn from a short training of rising rates that is not kept:\n"
+    "   pellucid train photo-net --data photos/ --find-lr\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n"
     "   pellucid train --resume runs/first --epochs 30"
@@ -110,6 +112,7 @@ OPTIONS = {
     "tensorboard": Option(Path, "DIR", "For TensorBoard: DIR/RUN.", RECORDS),
     "mlflow": Option(str, "URI", "To MLflow: http://HOST:PORT, sqlite:///FILE.", RECORDS),
     "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
+    "find_lr": Option(bool, None, "Try rising learning rates, propose one; keep nothing.", SWITCHES, ("--find-lr",)),
     "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
 }
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
@@ -229,27 +232,42 @@ def train(context: typer.Context, **given: Any) -> None:
     from pellucid import ops
     from pellucid.datasets.listing import missing
 
-    predict, threads, resume, quiet = (given.pop(name) for name in ("predict", "threads", "resume", "quiet"))
+    taken = ("predict", "threads", "resume", "find_lr", "quiet")
+    predict, threads, resume, find_lr, quiet = (given.pop(name) for name in taken)
     given["pretrained"] = given["pretrained"] if given["pretrained"] != "" else True
     if predict is not None and not predict.exists():
         raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
     facts: dict[str, Any] = {"command": list(context.obj)}
+    console = CommandConsole(quiet, facts)
     if resume is None:
-        facts["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
-        console = CommandConsole(quiet, facts)
         given |= {"settings": parse(given["settings"] or []), "columns": columns_of(given["columns"])}
+        if find_lr:
+            _find_learning_rate(given, console)
+            return
+        facts["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
         run = train_run(**given, console=console)
     else:
         _refuse_others(_given(context, "resume", *WITH_RESUME))
-        console = CommandConsole(quiet, facts)
         run = resume_run(resume, console=console, **{name: given[name] for name in WITH_RESUME if name in given})
     if console.stopped:
         done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
         note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
         raise typer.Exit(console.interrupt.status or 0)
     _answer(run)
+
+
+def _find_learning_rate(given: dict[str, Any], console: CommandConsole) -> None:
+    """Draw a range test, and say the rate that it proposes."""
+    from pellucid.cli.drawing import write
+    from pellucid.runs.learning_rates import find_learning_rate
+    from pellucid.visualise.learning_rates import learning_rates_figure
+
+    out = given.pop("out")
+    found = find_learning_rate(**given, console=console)
+    write(learning_rates_figure(found), out, Path("learning-rates.png"))
+    say(f"--lr {found.proposal:g}: a tenth of the rate at which the loss is lowest", prose=True)
 
 
 def _parameters() -> Iterator[inspect.Parameter]:

@@ -122,20 +122,19 @@ def read_record(folder: Path | Inside, besides: Any = None) -> dict[str, Any]:
 
 
 def settings_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What was chosen for a run, by the names that `train_run` gives them, from its record; what was left out is not.
+    """What was chosen for a run, by the names that `train_run` gives them, from its record; None where nothing was.
 
     >>> settings_of({"model": {"name": "lenet5"}, "data": {"name": "mnist"}, "training": {"seed": 0, "patience": None}})
-    {'model': 'lenet5', 'data': 'mnist', 'seed': 0}
+    {'model': 'lenet5', 'data': 'mnist', 'seed': 0, 'patience': None}
     """
     model, data, training = record["model"], record["data"], dict(record.get("training", {}))
     optimizer, loading = dict(training.pop("optimizer", {})), data.get("loading", {})
-    found = {"model": model["name"], "data": data["name"], **training, **model.get("settings", {})}
-    found |= {
-        key: loading.get(key) for key in ("size", "resize", "channels", "validation", "limit", "test_limit", "labels")
-    }
-    found |= {"weights": record.get("start", {}).get("weights"), "optimizer": optimizer.pop("type", None)}
+    loaded = {key: value for key, value in loading.items() if key not in ("data", "seed")}
+    own = {"optimizer": optimizer.pop("type")} if "type" in optimizer else {}
     optimizer.pop("learning_rate", None)  # which a schedule may have taken the place of
-    return {key: value for key, value in {**found, **optimizer}.items() if value not in (None, [], "none")}
+    start = {"weights": record["start"].get("weights")} if "start" in record else {}
+    named = {"model": model["name"], "data": data["name"], **own}
+    return {**named, **training, **optimizer, **model.get("settings", {}), **loaded, **start}
 
 
 def installed_version() -> str:

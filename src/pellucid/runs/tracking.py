@@ -41,7 +41,8 @@ class Tracking:
         """Who writes there, for the run of this folder and record."""
         from pellucid.train import CsvLog, TensorBoard
 
-        settings, name = settings_of(record), folder.path.resolve().name
+        settings = {name: value for name, value in settings_of(record).items() if value not in (None, [], {})}
+        name = folder.path.resolve().name
         found: list[Listener] = []
         if self.csv is not None:
             found.append(CsvLog(self.csv))

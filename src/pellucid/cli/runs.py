@@ -1,0 +1,88 @@
+"""`pellucid runs`: the runs in a folder as a table, with what differs between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pellucid._text import note
+from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, percent, print_json, print_table, write_table
+from pellucid.runs.comparing import Compared, differing, find_runs, ordered
+from pellucid.train.listeners import duration
+
+EXAMPLES = (
+    "Those in runs/, the best first:\n   pellucid runs\n\n"
+    "Others, by a setting, and as a table for a spreadsheet:\n"
+    "   pellucid runs experiments/ --sort learning_rate\n   pellucid runs --sort -time --csv runs.csv"
+)
+ENDED = "all epochs done"
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to look. Default: runs.")] = Path("runs"),
+    sort: Annotated[
+        str, typer.Option(metavar="NAME", help="best, time, epochs, run, or a setting; -NAME: the other way round.")
+    ] = "best",
+    csv: CsvFile = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List runs: what differs between them, how many of the held-out pictures the best epoch has right, how long.
+
+    Settings that are the same in all runs are left out; --json has them all.
+    """
+    if csv is not None:
+        check_table_name(csv, "--csv")
+    found, damaged = find_runs(folder)
+    for name, reason in damaged:
+        note(f"{name}: left out: {reason}")
+    chosen, different = ordered(found, sort), differing(found)
+    if csv is not None:
+        header = ["run", *different, "best", "epoch", "epochs", "seconds", "ended"]
+        rows = [
+            [str(run.folder), *(_plain(run, name) for name in different), *_measured(run), run.ended] for run in chosen
+        ]
+        write_table(csv, header, rows)
+        note(f"{len(chosen)} runs: {csv}")
+    if as_json:
+        print_json([_record(run) for run in chosen])
+    elif not found:
+        note(f"{folder}: holds no runs; `pellucid train` leaves them in runs/")
+    else:
+        rows = [
+            [
+                str(run.folder.relative_to(folder)) if run.folder != folder else str(folder),
+                *(str(_plain(run, name) or "-") if name in run.settings else "" for name in different),
+                "-" if run.best is None else percent(run.best),
+                f"{run.epoch or '-'}/{run.epochs}" if run.ended == ENDED else f"{run.epoch or '-'}/{run.epochs} *",
+                duration(run.time),
+            ]
+            for run in chosen
+        ]
+        heads = ["run", *different, "best", "epoch", "time"]
+        print_table(heads, rows, right=range(len(different) + 1, len(heads)), whole=range(len(heads)))
+        if any(run.ended != ENDED for run in chosen):
+            note("* not all epochs: it was stopped, or is being trained; pellucid train --resume RUN goes on with it")
+
+
+def _plain(run: Compared, name: str) -> Any:
+    """A setting in a cell."""
+    value = run.settings.get(name)
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return value if value is None or isinstance(value, int) else ", ".join(value) if _names(value) else str(value)
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _measured(run: Compared) -> list[Any]:
+    return [run.best, run.epoch, run.epochs, round(run.time, 3)]
+
+
+def _record(run: Compared) -> dict[str, Any]:
+    best, epoch, epochs, seconds = _measured(run)
+    measured = {"best": best, "epoch": epoch, "epochs": epochs, "seconds": seconds, "ended": run.ended}
+    return {"run": str(run.folder), **measured, "settings": run.settings}
