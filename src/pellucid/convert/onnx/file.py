@@ -327,7 +327,7 @@ class File:
             model.class_names = tuple(json.loads(notes["class_names"]))
 
 
-MAX_OPSET = 26
+MAX_OPSET = 28
 KNOWN = {*READERS, *FOLDED, "Constant", "Shape"}
 NO_LAYER = "no layer for it"
 
