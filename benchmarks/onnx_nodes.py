@@ -4,8 +4,8 @@
 
 Each test is one node with numbers for its inputs and outputs, from the package onnx. The node is read as a file would
 be: weights are its second and later inputs; of operators that join tensors all inputs are cut out of one; a tensor
-without a batch axis, or worked on along it, is one picture. All numbers are float32. The first output is compared, within
-1e-3 of it and 1e-6. Losses are compared with `pellucid.losses`, whose classes come last. --all names each test.
+without a batch axis, or worked on along it, is one picture. All numbers are float32. The first output is compared,
+within 1e-3 of it and 1e-6. Losses are compared with `pellucid.losses`, whose classes come last. --all names each test.
 """
 
 from __future__ import annotations

@@ -98,6 +98,7 @@ def test_names_stay_text_in_a_program() -> None:
 
 
 def test_files_are_downloaded() -> None:
+    pytest.importorskip("onnx", reason="the package onnx is not installed")
     with serving() as served, served.socket() as page:
         page.say(type="command", do="step")
         page.until("state", step=1)

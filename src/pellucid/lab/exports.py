@@ -1,4 +1,4 @@
-"""What can be taken along: the model file, the program that makes it, and the curves, each as a file to download."""
+"""What can be taken along: the model file, the same as ONNX, the program that makes it, the curves; each a download."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pellucid.export import onnx
 from pellucid.lab.curve import COLUMNS
 from pellucid.lab.session import Session
 from pellucid.model.file import to_bytes
@@ -32,6 +33,10 @@ def _model(session: Session) -> bytes:
     return to_bytes(session.model)
 
 
+def _onnx(session: Session) -> bytes:
+    return onnx.to_bytes(session.model)
+
+
 def _program(session: Session) -> bytes:
     return session.program().encode()
 
@@ -46,6 +51,7 @@ def _curves(session: Session) -> bytes:
 
 EXPORTS = {
     "model.safetensors": Export("safetensors", "application/octet-stream", _model, owner=True),
+    "network.onnx": Export("onnx", "application/octet-stream", _onnx, owner=True),
     "program.py": Export("py", "text/x-python", _program),
     "curves.csv": Export("csv", "text/csv", _curves),
 }

@@ -10,6 +10,7 @@ const FILES = [
   { name: "program.py", says: "take.program" },
   { name: "curves.csv", says: "take.curves" },
   { name: "model.safetensors", says: "take.model", steering: true },
+  { name: "network.onnx", says: "take.onnx", steering: true },
 ];
 
 export function mount({ store, owner }) {

@@ -230,6 +230,8 @@ const WORDS = {
   "take.model.note": ["Weights, layers, classes; pellucid.load opens it.", "가중치, 계층, 클래스가 들어 있습니다. pellucid.load로 엽니다."],
   "take.program": ["Python program", "파이썬 프로그램"],
   "take.program.note": ["Builds this network and trains it with these settings.", "이 네트워크를 만들어 지금 설정으로 학습합니다."],
+  "take.onnx": ["Network (ONNX)", "네트워크(ONNX)"],
+  "take.onnx.note": ["For ONNX Runtime and other programs, scaling and class names inside.", "스케일링과 클래스 이름을 담아 ONNX Runtime 같은 다른 프로그램에서 실행합니다."],
   "take.curves": ["Curves (CSV)", "학습 곡선(CSV)"],
   "take.curves.note": ["Loss, accuracy, learning rate and images a second over the steps.", "스텝별 손실, 정확도, 학습률, 초당 이미지 수입니다."],
   channels: ["{count} of {all} channels", "채널 {all}개 가운데 {count}개"],
