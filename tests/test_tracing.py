@@ -8,6 +8,7 @@ import pytest
 import pellucid
 from pellucid import Sequential, layers, visualise, zoo
 from pellucid.errors import ConfigError, DataError, ShapeError
+from pellucid.model import tracing
 from pellucid.model.tracing import Trace, trace
 
 
@@ -181,4 +182,5 @@ def test_wrong_questions_are_answered_plainly() -> None:
 
 
 def test_it_is_at_hand() -> None:
-    assert pellucid.trace is trace and isinstance(pellucid.trace(small_model(), pictures()), Trace)
+    at_hand = pellucid.trace  # whose arguments are checked, from its first use on
+    assert at_hand is tracing.trace and isinstance(at_hand(small_model(), pictures()), Trace)
