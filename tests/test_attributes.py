@@ -252,7 +252,6 @@ def test_arguments_that_there_are_not_are_refused_by_name(cls: Callable[..., obj
         (pellucid, "callbacks", "pellucid.train"),
         (pellucid, "Functional", "pellucid.Model"),
         (pellucid, "load_model", "pellucid.load(path)"),
-        (pellucid.layers, "RandomFlip", "augment"),
         (pellucid.train, "ModelCheckpoint", "pellucid.train.callbacks"),
         (pellucid.Sequential([pellucid.Dense(3)]), "save_weights", "save(path)"),
         (pellucid.Sequential([pellucid.Dense(3)]), "trainable_weights", "each layer"),

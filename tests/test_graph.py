@@ -225,6 +225,7 @@ MERGES = {
         lambda *x: x[0] * x[1][:, None, None] * x[2],
     ),
     "Multiply": (lambda: layers.Multiply(), [(4, 3, 2)] * 3, lambda *x: x[0] * x[1] * x[2]),
+    "Multiply-one-pixel": (lambda: layers.Multiply(), [(1, 1, 2), (4, 3, 2)], lambda a, b: a * b),
     "Subtract": (lambda: layers.Subtract(), [(4, 3, 2)] * 2, lambda a, b: a - b),
     "Average": (lambda: layers.Average(), [(4, 3, 2)] * 3, lambda *x: sum(x) / 3),
     "Maximum": (lambda: layers.Maximum(), [(4, 3, 2)] * 3, lambda *x: np.max(x, axis=0)),

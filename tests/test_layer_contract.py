@@ -123,6 +123,16 @@ ROWS: dict[str, Row] = {
     "GroupNorm-each": Row(lambda: layers.GroupNorm(-1, center=False, scale=False), (5, 4, 3)),
     "GroupNorm-dense": Row(lambda: layers.GroupNorm(2), (8,)),
     "ZeroPadding2D": Row(lambda: layers.ZeroPadding2D(((0, 1), (2, 3))), (4, 3, 2)),
+    "ZeroPadding1D": Row(lambda: layers.ZeroPadding1D((2, 1)), (5, 3)),
+    "Cropping1D": Row(lambda: layers.Cropping1D((2, 1)), (6, 3)),
+    "UpSampling1D": Row(lambda: layers.UpSampling1D(3), (5, 2)),
+    "SpatialDropout1D": Row(lambda: layers.SpatialDropout1D(0.4), (5, 8)),
+    "RandomRotation": Row(lambda: layers.RandomRotation(0.1), (6, 5, 2)),
+    "RandomZoom": Row(lambda: layers.RandomZoom((-0.3, 0.2), 0.4, "nearest"), (6, 5, 2)),
+    "RandomTranslation": Row(lambda: layers.RandomTranslation(0.2, 0.3, "constant"), (6, 5, 2)),
+    "RandomBrightness": Row(lambda: layers.RandomBrightness(0.2, (-9, 9)), (6, 5, 2)),
+    "RandomContrast": Row(lambda: layers.RandomContrast(0.5, (-9, 9)), (6, 5, 2)),
+    "RandomCrop": Row(lambda: layers.RandomCrop(4, 3), (6, 5, 2)),
     "Rescaling": Row(lambda: layers.Rescaling(0.5, (1, 2, 3)), (4, 3, 3)),
     "Normalization": Row(lambda: layers.Normalization(mean=[1, 2], variance=[0.5, 4]), (4, 3, 2)),
     "Normalization-inverted": Row(lambda: layers.Normalization(None, 2, 3, invert=True), (4, 3, 2)),
@@ -322,7 +332,7 @@ def test_a_frozen_layer_called_steady_gives_in_training_what_it_gives_in_use(row
     if layer.steady:
         assert same
     else:
-        assert layer.role in ("dropout", "noise") and not same
+        assert layer.role in ("dropout", "noise", "augmentation") and not same
 
 
 @every_row

@@ -11,19 +11,21 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from pellucid._arguments import described, word
+from pellucid._fixed import Maker, Taken
 from pellucid.errors import ConfigError, expect_known, shown, unknown_name
 from pellucid.ops import float32_array
 from pellucid.ops.geometry import LARGEST, Array, Shape, above_zero, number
 
 __all__ = [
-    "CUT_NORMAL_STDDEV", "NAMES", "Constant", "FanInUniform", "FromFunction", "Initializer", "InitializerLike", "Ones",
-    "RandomNormal", "RandomSigns", "RandomUniform", "VarianceScaling", "Zeros", "config", "fans", "get",
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform",
+    "CUT_NORMAL_STDDEV", "NAMES", "Constant", "FanInUniform", "FromFunction", "Identity", "Initializer",
+    "InitializerLike", "Ones", "Orthogonal", "RandomNormal", "RandomSigns", "RandomUniform", "TruncatedNormal",
+    "VarianceScaling", "Zeros", "config", "fans", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform",
+    "lecun_normal", "lecun_uniform",
 ]  # fmt: skip
 
 
@@ -33,11 +35,14 @@ CUT_NORMAL_STDDEV = 0.87962566103423978
 """Standard deviation of a standard normal cut at -2 and 2."""
 
 
-class Initializer:
+class Initializer(metaclass=Maker):
     """A rule that draws an array: `initializer(shape, rng)` gives float32 of that shape.
 
+    Keras's `seed` is taken and changes nothing: a layer's weights come from its model's seed and its place.
     Shapes: any; the scaled rules need at least one axis to count fans.
     """
+
+    taken: ClassVar[Mapping[str, Taken]] = {"seed": lambda value: not isinstance(value, str)}
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         """Draw an array of this shape."""
@@ -89,6 +94,59 @@ class RandomNormal(Initializer):
         z *= np.float32(self.stddev)  # in place: a dense kernel may have 400 MB
         z += np.float32(self.mean)
         return z
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Gaussian draws, mean + stddev * z, with those again for which z is beyond 2 either way."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self) -> None:
+        _keep_number(self, "mean")
+        _keep_number(self, "stddev", 0.0)
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return np.float32(self.mean) + np.float32(self.stddev) * _cut_normal(shape, rng)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Rows, or columns where these are fewer, at right angles to each other and `gain` long.
+
+    Shapes: (..., O), all axes but the last as one.
+    Errors: ConfigError for fewer than two axes.
+    Source: Saxe, McClelland & Ganguli 2014, section 3.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _keep_number(self, "gain")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        if len(shape) < 2:
+            raise ConfigError(f"orthogonal: needs two axes or more, got shape {tuple(shape)}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diag(r))
+        return np.asarray(self.gain * (q if rows >= columns else q.T).reshape(shape), np.float32)
+
+
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """`gain` on the diagonal, 0 elsewhere. Shapes: (inputs, units). Errors: ConfigError for other than two axes."""
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _keep_number(self, "gain")
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        if len(shape) != 2:
+            raise ConfigError(f"identity: needs two axes, got shape {tuple(shape)}")
+        return np.asarray(self.gain * np.eye(*shape), np.float32)
 
 
 @dataclass(frozen=True)
@@ -154,6 +212,8 @@ class VarianceScaling(Initializer):
     distribution: Literal["normal", "uniform"] = "normal"
 
     def __post_init__(self) -> None:
+        if str(self.distribution) == "truncated_normal":  # as Keras calls it
+            object.__setattr__(self, "distribution", "normal")
         above_zero(self.scale, "variance_scaling: scale")
         expect_known("variance_scaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
         expect_known("variance_scaling distribution", self.distribution, ("normal", "uniform"))
@@ -250,7 +310,7 @@ def _cut_normal(shape: Shape, rng: np.random.Generator) -> Array:
 def _scaled(name: str, scale: float, mode: Fan, doc: str) -> Callable[[], VarianceScaling]:
     """A published start under its name, which ends in the distribution."""
 
-    def start() -> VarianceScaling:
+    def start(seed: Any = None) -> VarianceScaling:
         return VarianceScaling(scale, mode, "uniform" if name.endswith("uniform") else "normal")
 
     start.__name__ = start.__qualname__ = name
@@ -274,6 +334,9 @@ _NAMED: dict[str, Initializer] = {
     "constant": Constant(),
     "random_normal": RandomNormal(),
     "random_uniform": RandomUniform(),
+    "truncated_normal": TruncatedNormal(),
+    "orthogonal": Orthogonal(),
+    "identity": Identity(),
     **{
         make.__name__: make()
         for make in (glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform)

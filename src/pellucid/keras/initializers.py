@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from pellucid.initializers import Constant, Initializer, Ones, RandomNormal, RandomUniform, VarianceScaling, Zeros, get
-from pellucid.initializers import glorot_normal as GlorotNormal
-from pellucid.initializers import glorot_uniform as GlorotUniform
-from pellucid.initializers import he_normal as HeNormal
-from pellucid.initializers import he_uniform as HeUniform
-from pellucid.initializers import lecun_normal as LecunNormal
-from pellucid.initializers import lecun_uniform as LecunUniform
+from pellucid.initializers import (
+    Constant,
+    Identity,
+    Initializer,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+    get,
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+)
+
+GlorotNormal, GlorotUniform = glorot_normal, glorot_uniform
+HeNormal, HeUniform = he_normal, he_uniform
+LecunNormal, LecunUniform = lecun_normal, lecun_uniform
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+constant, identity, ones, orthogonal, zeros = Constant, Identity, Ones, Orthogonal, Zeros
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
 
 __all__ = [
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Initializer", "LecunNormal", "LecunUniform",
-    "Ones", "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "get",
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer",
+    "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal",
+    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "constant", "get", "glorot_normal",
+    "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
+    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from pellucid.keras.composed import Lambda as Lambda
 from pellucid.keras.composed import Layer as Layer
 from pellucid.keras.tensor import KerasInput
@@ -10,4 +13,18 @@ from pellucid.layers.names import *  # noqa: F403 (each layer is named once, the
 
 Input = KerasInput  # type: ignore[misc]  # in place of ours
 
-__all__ = sorted([*NAMES, "Lambda", "Layer"])
+_MERGING = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+
+
+def _merged(kind: str) -> Callable[..., Any]:
+    def function(inputs: Any, **named: Any) -> Any:
+        return NAMES[kind](**named)(inputs)
+
+    function.__name__ = function.__qualname__ = kind.lower()
+    function.__doc__ = f"What a layer `{kind}` gives for a list of values."
+    return function
+
+
+add, average, concatenate, maximum, minimum, multiply, subtract = map(_merged, _MERGING)
+
+__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer"])

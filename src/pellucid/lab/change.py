@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pellucid import ops
-from pellucid.datasets.augmentation import Changes
 from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.ops import Array
+from pellucid.ops.changes import Changes
 from pellucid.ops.geometry import whole
 from pellucid.visualise.attribution.data import mean_colour
 

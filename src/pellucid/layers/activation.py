@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TypeVar, Unpack
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeVar, Unpack
 
 import numpy as np
 
 from pellucid import initializers, ops
 from pellucid._arguments import within
+from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown, unknown_name
 from pellucid.initializers import InitializerLike
 from pellucid.layers.layer import Cache, Key, Layer, Named
@@ -29,6 +30,8 @@ def standardize_activation(activation: object) -> str | None:
     """
     if activation is None:
         return None
+    if callable(activation) and getattr(activation, "__module__", "") == "pellucid.keras.activations":
+        activation = getattr(activation, "__name__", activation)  # a function by that name
     if not isinstance(activation, str):
         raise ConfigError(
             f"must be a name ({', '.join(ACTIVATIONS)}), got {shown(activation)}; "
@@ -147,6 +150,8 @@ class LeakyReLU(Elementwise):
     Errors: ConfigError for a negative slope.
     Source: Maas, Hannun & Ng 2013, section 2.
     """
+
+    taken: ClassVar[Mapping[str, Taken]] = {**Layer.taken, "alpha": lambda value: {"negative_slope": value}}
 
     def __init__(self, negative_slope: float = 0.3, **named: Unpack[Named]) -> None:
         super().__init__(**named)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Mapping
+from typing import ClassVar, Unpack
 
 from pellucid import ops
-from pellucid._fixed import Fixed
+from pellucid._fixed import Fixed, Taken
 from pellucid.errors import ConfigError
 from pellucid.layers.layer import Cache, Key, Layer, Named
+from pellucid.layers.taken import only_none
 from pellucid.ops import Array, Shape
 from pellucid.ops.geometry import number
 
@@ -45,6 +47,11 @@ class Dropout(Random):
     """
 
     role = "dropout"
+
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Layer.taken,
+        "noise_shape": only_none("SpatialDropout2D drops whole channels"),
+    }
 
     def __init__(
         self,
@@ -92,8 +99,10 @@ class SpatialDropout2D(Dropout):
     Source: Tompson, Goroshin, Jain, LeCun & Bregler 2015, section 3.2.
     """
 
+    axes: ClassVar[str] = "H, W, C"
+
     def output_shape(self, input_shape: Shape) -> Shape:
-        self.check_rank(input_shape, "H, W, C", "Dropout takes any shape")
+        self.check_rank(input_shape, self.axes, "Dropout takes any shape")
         return input_shape
 
     @property
@@ -102,6 +111,17 @@ class SpatialDropout2D(Dropout):
 
     def draw_from(self, x: Array, key: Key) -> Array:
         return ops.spatial_dropout(x, self.rate, key)
+
+
+class SpatialDropout1D(SpatialDropout2D):
+    """Dropout of whole channels of a series: in training each is 0 with probability `rate`, else x / (1 - rate).
+
+    Shapes: x (N,W,C), unchanged.
+    Errors: as Dropout; ShapeError for anything but series.
+    Source: Tompson, Goroshin, Jain, LeCun & Bregler 2015, section 3.2.
+    """
+
+    axes = "W, C"
 
 
 class GaussianNoise(Random):

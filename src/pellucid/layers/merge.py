@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -128,19 +129,20 @@ class Minimum(Extreme):
 class Multiply(Merge):
     """The product of values of one shape, number by number; a row (N, C) multiplies each channel of maps by its number.
 
-    Shapes: [x1 (N, ..., C), x2 (N, ..., C) or (N, C), ...] -> (N, ..., C).
+    Shapes: [x1 (N, ..., C), x2 (N, ..., C), (N, C) or (N, 1, 1, C), ...] -> (N, ..., C).
     """
 
     caption = ("*",)
 
     def output_shape(self, input_shape: Any) -> Shape:
         shapes = self._several(input_shape)
-        whole = max(shapes, key=len)
-        return whole if all(shape in (whole, whole[-1:]) for shape in shapes) else super().output_shape(shapes)
+        whole = max(shapes, key=lambda shape: (len(shape), math.prod(shape)))
+        row = (*(1 for _ in whole[:-1]), whole[-1])
+        return whole if all(shape in (whole, whole[-1:], row) for shape in shapes) else super().output_shape(shapes)
 
     def forward(self, x: Any, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape([each.shape[1:] for each in x])
-        order = self.order([each.ndim for each in x])
+        order = self.order([each.shape for each in x])
         products = [x[order[0]]]
         for i in order[1:]:
             products.append(ops.multiply(products[-1], x[i]))
@@ -157,9 +159,9 @@ class Multiply(Merge):
         return gradients, {}
 
     @staticmethod
-    def order(ranks: Sequence[int]) -> list[int]:
-        """In which order values of so many axes are multiplied: rows behind maps."""
-        return sorted(range(len(ranks)), key=lambda i: -ranks[i])
+    def order(shapes: Sequence[Shape]) -> list[int]:
+        """In which order values of these shapes are multiplied: rows behind maps."""
+        return sorted(range(len(shapes)), key=lambda i: (-len(shapes[i]), -math.prod(shapes[i])))
 
 
 class Concatenate(Merge):

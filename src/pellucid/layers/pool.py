@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid import ops
 from pellucid._arguments import flag
+from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.one_row import OneRow
@@ -167,6 +168,10 @@ class GlobalPool2D(Pool):
     """One number of each channel for the whole picture, or series."""
 
     axes: ClassVar[str] = "H, W, C"
+    taken: ClassVar[Mapping[str, Taken]] = {
+        **Layer.taken,
+        "keepdims": lambda value: not value or "put Reshape((1, 1, channels)) behind it",
+    }
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_rank(input_shape, self.axes, "add the missing axes; after Flatten there is nothing to pool")

@@ -71,6 +71,13 @@ class Renamed(Layer):
         return tuple(int(i) for i in np.unravel_index(number, input_shape))
 
 
+class Identity(Renamed):
+    """The value as it is. Shapes: any, unchanged."""
+
+    role = "rearrangement"
+    caption = ("identity",)
+
+
 class Flatten(Renamed):
     """Each picture as one row of numbers, in order of row, column, channel.
 

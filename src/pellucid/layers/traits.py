@@ -65,8 +65,8 @@ class Traits:
 
     role: ClassVar[str] = "other"
     """What it does, in a word: "convolution", "transposed convolution", "pooling", "dense", "distance", "activation",
-    "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "flatten", "rearrangement",
-    "padding", "cropping", "upsampling", "rescaling", "input", "merge", or "other"."""
+    "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "augmentation", "flatten",
+    "rearrangement", "padding", "cropping", "upsampling", "rescaling", "input", "merge", or "other"."""
 
     @property
     def nonlinearity(self) -> Nonlinearity | None:

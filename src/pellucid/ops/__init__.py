@@ -28,6 +28,7 @@ from pellucid.ops.api.conv_pool import conv2d_max_pool2d_backward_kernel as conv
 from pellucid.ops.api.data import BORDERS as BORDERS
 from pellucid.ops.api.data import DRAWN as DRAWN
 from pellucid.ops.api.data import augment as augment
+from pellucid.ops.api.data import augment_backward as augment_backward
 from pellucid.ops.api.data import concatenate as concatenate
 from pellucid.ops.api.data import gather as gather
 from pellucid.ops.api.data import multiply as multiply

@@ -89,14 +89,15 @@ def _exchanged(order: list[int], first: int, cut: int, start: int, end: int) -> 
 
 
 def product_shapes(x: Shape, factor: Shape, what: str) -> tuple[Shape, Shape]:
-    """How the kernel sees x and a factor: (N,OUTER,INNER,C) and (N,OUTER,C). The factor is as x, or a row (N,C).
+    """How the kernel sees x and a factor: (N,OUTER,INNER,C) and (N,OUTER,C). The factor is as x, or a row (N,C), which
+    may be written (N,1,1,C).
 
     Errors: ShapeError for another factor.
     """
     middle = math.prod(x[1:-1])
     if len(x) > 1 and factor == x:
         return (x[0], middle, 1, x[-1]), (x[0], middle, x[-1])
-    if len(x) > 1 and factor == (x[0], x[-1]):
+    if len(x) > 1 and factor in ((x[0], x[-1]), (x[0], *(1 for _ in x[1:-1]), x[-1])):
         return (x[0], 1, middle, x[-1]), (x[0], 1, x[-1])
     raise ShapeError(f"{what} needs a factor of the shape of x {x}, or one number for each channel, got {factor}")
 

@@ -32,7 +32,7 @@ def lower_add(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> 
 
 def lower_multiply(context: Context, layers: tuple[Layer, ...], *before: Lowered) -> Lowered:
     """The product of several values, one factor after another; training keeps the products between."""
-    order = Multiply.order([value.y.ndim for value in before])
+    order = Multiply.order([value.y.shape for value in before])
     x, *factors = (before[i].y for i in order)
     products, forward = [x], list[Work]()
     for factor in factors:

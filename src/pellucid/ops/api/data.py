@@ -13,6 +13,7 @@ from pellucid.ops.geometry import Array, Shape
 from pellucid.ops.rearranging import columns, product_shapes, swaps
 from pellucid.ops.reference.augment import BORDERS as BORDERS
 from pellucid.ops.reference.augment import DRAWN as DRAWN
+from pellucid.ops.reference.augment import moved_back
 
 
 def gather(source: Array, indices: Array, *, scale: Array, offset: Array, out: Array | None = None) -> Array:
@@ -52,6 +53,15 @@ def augment(
     out = result("augment", (len(picks), *source.shape[1:]), (draws, scale, offset), out)
     run("augment", np.ascontiguousarray(source), picks, draws, out, scale, offset, border=border)
     return out
+
+
+def augment_backward(dy: Array, draws: Array, *, border: str = "reflect") -> Array:
+    """dx of pictures that `augment` only moved, each as its row of draws says. Shapes: dy (N,H,W,C), draws (N,21)."""
+    dy = array("augment_backward", "dy", dy)
+    expect_axes("augment_backward", "dy", dy, "N, H, W, C")
+    expect_shape("augment_backward", "draws", draws, (len(dy), DRAWN), "a row for each picture")
+    expect_known("border", border, BORDERS)
+    return np.stack([moved_back(each, draw, border) for each, draw in zip(dy, draws, strict=True)])
 
 
 def _picks(op: str, source: Array, indices: Array, dtype: np.dtype[Any], **channels: Array) -> Array:

@@ -166,3 +166,19 @@ def _nearest(place: Array, count: int, border: str) -> tuple[Array, Array]:
         pixel = np.minimum(pixel % (2 * count), 2 * count - 1 - pixel % (2 * count))
     inside = (pixel >= 0) & (pixel < count) if border == "constant" else np.ones(pixel.shape, bool)
     return np.clip(pixel, 0, count - 1), inside
+
+
+def moved_back(dy: Array, draw: Array, border: str) -> Array:
+    """The gradient of a picture that was moved alone, as `draw` says, from that of the result. Shapes: (H,W,C)."""
+    height, width = dy.shape[:2]
+    i, j = np.arange(height)[:, None], np.arange(width)
+    a, b, c, d, e, f = draw[PLACE]
+    (x, across), (y, down) = (
+        _neighbours(place, size, border)
+        for place, size in ((a * j + (b * i + c), width), (d * j + (e * i + f), height))
+    )
+    dx = np.zeros_like(dy)
+    for k in (0, 1):
+        for m in (0, 1):
+            np.add.at(dx, (y[k], x[m]), (down[k] * across[m])[..., None].astype(dy.dtype) * dy)
+    return dx
