@@ -1,8 +1,12 @@
-"""How a program's imports find modules of ours: a finder for the names of a table, and for no others."""
+"""How a program's imports find modules of ours: a finder for the names of a table, and for no others.
+
+The table has the book's modules, `scratch/book.py`, and Keras's and TensorFlow's, which are those of `pellucid.keras`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +21,50 @@ Table = Mapping[str, Sequence[str]]
 """For each module's name, the modules of ours whose public names it has; "numpy as np" is one name, for a module or for
 what is in one ("collections:OrderedDict as OrderedDict")."""
 
+OLDER: Mapping[str, str] = {
+    **{
+        f"layers.{name}": "layers"
+        for name in (
+            "advanced_activations", "convolutional", "core", "experimental.preprocessing", "merge", "normalization",
+            "pooling",
+        )
+    },
+    "layers.experimental": "layers",
+    "utils.np_utils": "utils",
+    "utils.vis_utils": "utils",
+}  # fmt: skip
+"""Modules that Keras had before, and where their names are today."""
+
+INNER = ("applications.published", "composed", "model", "refused", "seeds", "tensor")
+"""Modules of `pellucid.keras` that are none of Keras's."""
+
+
+def table() -> dict[str, Sequence[str]]:
+    """Of the book, of Keras and of TensorFlow; nothing of ours is imported for it but the book's table."""
+    from pellucid.scratch.book import MODULES
+
+    folder = Path(__file__).parents[1] / "keras"
+    found: dict[str, Sequence[str]] = dict(MODULES)
+    for path in sorted(folder.rglob("*.py")):
+        *above, last = path.relative_to(folder).with_suffix("").parts
+        name = ".".join(above if last == "__init__" else [*above, last])
+        if name in INNER:
+            continue
+        ours = f"pellucid.keras.{name}".rstrip(".")
+        sources = (ours, *_BESIDE.get(name, ()))
+        if name.partition(".")[0] == "tensorflow":
+            found[name] = sources
+        else:
+            found.update({f"{keras}.{name}".rstrip("."): sources for keras in _KERAS})
+    found.update({f"{keras}.{old}": (f"pellucid.keras.{new}",) for keras in _KERAS for old, new in OLDER.items()})
+    return found
+
+
+_BESIDE: Mapping[str, Sequence[str]] = {
+    "": ("pellucid.keras:__version__ as __version__",),
+    "tensorflow": ("pellucid.keras.tensorflow:__version__ as __version__", "pellucid.keras as keras"),
+}
+_KERAS = ("keras", "tensorflow.keras", "tf_keras")
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -33,7 +81,7 @@ class ProgramModules(MetaPathFinder, Loader):
         number = re.fullmatch(r"(?:ch|chapter)[-_ ]*0*(\d+)", chapter.name, re.IGNORECASE)
         own = f"ch{int(number[1]):02}." if number else None
         plain |= {name.rpartition(".")[2]: name for name in table if own and name.startswith(own)}
-        self._chapter = chapter
+        self.chapter = chapter
         self._table = {**{name: table[full] for name, full in plain.items()}, **table}
         self._packages = {name.rpartition(".")[0] for name in table if "." in name}
         self.names = {*self._table, *self._packages}
@@ -42,7 +90,7 @@ class ProgramModules(MetaPathFinder, Loader):
         """The modules that came from here so far, by the names the program knows."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _installed, (self._chapter,)
+        return _installed, (self.chapter,)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -57,6 +105,18 @@ class ProgramModules(MetaPathFinder, Loader):
             return own
         return ModuleSpec(fullname, self, origin="pellucid", is_package=fullname in self._packages)
 
+    def ours(self, name: str) -> bool:
+        """Whether a module of this name comes from here, and not from beside the program."""
+        spec = self.find_spec(name)
+        return spec is not None and spec.loader is self
+
+    def module(self, name: str) -> ModuleType:
+        """What would be imported under this name; it stands nowhere."""
+        module = ModuleType(name)
+        self.exec_module(module)
+        self.made = [made for made in self.made if made != name]
+        return module
+
     def create_module(self, spec: ModuleSpec) -> None:
         return None
 
@@ -69,8 +129,24 @@ class ProgramModules(MetaPathFinder, Loader):
                 continue
             public = getattr(ours, "__all__", None) or [key for key in vars(ours) if not key.startswith("_")]
             vars(module).update((key, getattr(ours, key)) for key in public)
+        sources = [source for source in self._table.get(module.__name__, ()) if " as " not in source]
+        vars(module)["__getattr__"] = functools.partial(_asked, module.__name__, sources)
         if module.__name__ in self._table and module.__name__ not in self.made:
             self.made.append(module.__name__)
+
+
+def _asked(name: str, sources: Sequence[str], attribute: str) -> Any:
+    """A name that is not public in any of a module's sources, or that a source refuses where it is used.
+
+    Errors: AttributeError, saying what to write instead where that is known.
+    """
+    wrong = AttributeError(f"module {name!r} has no attribute {attribute!r}", name=attribute)
+    for source in () if attribute.startswith("__") else sources:
+        try:
+            return getattr(resolve_name(source), attribute)
+        except AttributeError as error:
+            wrong = error
+    raise wrong
 
 
 @contextlib.contextmanager
@@ -98,8 +174,6 @@ def in_children(finder: ProgramModules) -> Iterator[None]:
 
 def _installed(chapter: Path) -> ProgramModules:
     """Puts a finder first in this process."""
-    from pellucid.scratch.book import MODULES
-
-    finder = ProgramModules(MODULES, chapter)
+    finder = ProgramModules(table(), chapter)
     sys.meta_path.insert(0, finder)
     return finder

@@ -1,4 +1,4 @@
-"""`pellucid run`: a program of the book, or of a page, untouched, with modules of ours where it has none beside it."""
+"""`pellucid run`: a program of the book, of a page or for Keras, untouched, with modules of ours where it has none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import typer
 
 from pellucid.cli import program_pictures
 from pellucid.cli.output import note
-from pellucid.cli.program_modules import ProgramModules, in_children
+from pellucid.cli.program_modules import ProgramModules, in_children, table
+from pellucid.cli.program_names import missing_names
 from pellucid.errors import ConfigError
 
 EXAMPLES = (
@@ -31,13 +32,16 @@ def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM.py", help="The program.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS", help="For the program itself.")] = None,
 ) -> None:
-    """Run a program of the book Deep Learning from Scratch as it is.
+    """Run a program of the book Deep Learning from Scratch, or one for Keras, as it is.
 
-    Its modules common, dataset and ch* (such as ch07) come from Pellucid where
-    the program has none beside it; the last line says which. Without a display,
-    figures become PNG files beside the program.
+    The book's modules common, dataset and ch* (such as ch07), and keras and
+    tensorflow, come from Pellucid where the program has none beside it; the last
+    line says which. What Keras has and Pellucid has not is named before it runs.
+    Without a display, figures become PNG files beside the program.
     """
-    raise ProgramAsked(Program(program), [os.fspath(program), *(arguments or [])])
+    asked = Program(program)
+    asked.expect_names()
+    raise ProgramAsked(asked, [os.fspath(program), *(arguments or [])])
 
 
 class ProgramAsked(Exception):
@@ -82,10 +86,8 @@ class Program(SourceFileLoader):
 
     def run(self, argv: list[str]) -> int:
         """What `python PROGRAM.py` does, in this process, and a last line on standard error; its exit status."""
-        from pellucid.scratch.book import MODULES
-
         folder = Path(os.path.realpath(self.path)).parent
-        finder = ProgramModules(MODULES, folder)
+        finder = ProgramModules(table(), folder)
         spec = spec_from_loader("__main__", self)
         assert spec is not None
         main = module_from_spec(spec)
@@ -109,12 +111,35 @@ class Program(SourceFileLoader):
                 _tell(finder.made)
             return 0
 
+    def expect_names(self) -> None:
+        """Say what the program asks of Keras and TensorFlow that is not here, a line each, before it runs.
+
+        Errors: ConfigError where there is such a thing.
+        """
+        finder = ProgramModules(table(), Path(os.path.realpath(self.path)).parent)
+        with _found_beside(finder.chapter):
+            wrong = missing_names(Path(self.path).read_bytes(), finder)
+        for line, what in wrong:
+            note(f"{self.given}, line {line}: {what}")
+        if wrong:
+            raise ConfigError(f"{self.given} was not run: {len(wrong)} names that it uses are not here, see above")
+
     def _own(self, traceback: TracebackType | None) -> TracebackType | None:
         """A traceback from the program's first frame on."""
         first = traceback
         while first is not None and first.tb_frame.f_code is not self._code:
             first = first.tb_next
         return first or traceback
+
+
+@contextlib.contextmanager
+def _found_beside(folder: Path) -> Iterator[None]:
+    """Meanwhile modules are looked for beside the program first."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 @contextlib.contextmanager

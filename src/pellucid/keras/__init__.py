@@ -31,6 +31,7 @@ from pellucid.keras import (
     preprocessing,
     regularizers,
     saving,
+    tensorflow,
     utils,
 )
 from pellucid.keras.layers import Input, Layer
@@ -40,7 +41,7 @@ from pellucid.keras.refused import REFUSED, stand_in
 __all__ = [
     "Input", "Layer", "Model", "Sequential", "activations", "applications", "backend", "callbacks", "constraints",
     "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "regularizers", "saving", "utils",
+    "regularizers", "saving", "tensorflow", "utils",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

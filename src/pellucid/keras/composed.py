@@ -20,9 +20,6 @@ class Layer(ours.Layer):
     One with mathematics of its own needs a gradient, and so pellucid.layers.Layer with forward and backward.
     """
 
-    def __init__(self, **named: Unpack[Named]) -> None:
-        super().__init__(**named)
-
     def build(self, input_shape: Any = None, rng: Any = None) -> None:
         """For a `build` of one's own. Shapes: with the batch axis, which is None."""
         self.built = True

@@ -1,5 +1,37 @@
-"""The few of Keras's operations on arrays that programs call on what a network answers."""
+"""The few of Keras's operations that programs call on arrays and on a network's values."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from pellucid.keras.activations import gelu, leaky_relu, relu, selu, sigmoid, silu, softmax, softplus, tanh
+from pellucid.keras.tensorflow import (
+    cast,
+    convert_to_tensor,
+    expand_dims,
+    one_hot,
+    ones,
+    reshape,
+    shape,
+    squeeze,
+    stack,
+    transpose,
+    zeros,
+)
+from pellucid.keras.tensorflow import concat as concatenate
+from pellucid.keras.tensorflow import reduce_max as max
+from pellucid.keras.tensorflow import reduce_mean as mean
+from pellucid.keras.tensorflow import reduce_sum as sum
+from pellucid.keras.tensorflow.math import abs, add, argmax, exp, log, multiply, sqrt, square, subtract
+
+__all__ = [
+    "abs", "add", "argmax", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor", "exp", "expand_dims",
+    "gelu", "leaky_relu", "log", "max", "mean", "multiply", "one_hot", "ones", "relu", "reshape", "selu", "shape",
+    "sigmoid", "silu", "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "subtract", "sum", "tanh",
+    "transpose", "zeros",
+]  # fmt: skip
+
+
+def convert_to_numpy(x: object) -> object:
+    """As a plain array."""
+    import numpy as np
+
+    return np.asarray(x)

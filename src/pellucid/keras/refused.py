@@ -15,6 +15,10 @@ from pellucid.errors import ConfigError
 _SERIES = "Pellucid trains convolutional networks; for a series Conv1D, MaxPool1D and GlobalAvgPool1D are there"
 _WORDS = "Pellucid reads pictures and series of numbers, not text; turn words into numbers before fit"
 _VOLUMES = "pictures have two axes here; give slices to the 2-D layer, or the third axis as channels"
+_NETWORKS = "VGG16, VGG19, ResNet50, MobileNetV2 and DenseNet121 are; other networks are in pellucid.zoo"
+_OWN_STEP = "fit and train_on_batch take the steps; a loss of your own derives from pellucid.losses.Loss"
+_FILES = "model.save(path) and pellucid.load(path) keep models, fit(resume=FOLDER) checkpoints, pellucid export others"
+_MACHINES = "torchrun -m pellucid train ... trains on many machines, see docs/resume.md"
 _ATTENTION = "Pellucid trains convolutional networks; SqueezeExcite weighs channels by what the picture shows"
 
 
@@ -30,7 +34,29 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("TextVectorization", _WORDS),
         **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
         **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
+        **_each(
+            "DepthwiseConv1D SeparableConv1D Conv1DTranspose SeparableConvolution1D", "the 2-D layer takes (N,1,W,C)"
+        ),
         **_each("AdditiveAttention Attention GroupQueryAttention MultiHeadAttention", _ATTENTION),
+        **_each("AlphaDropout GaussianDropout", "Dropout and GaussianNoise are here"),
+        **_each("ActivityRegularization", "penalise the weights: kernel_regularizer"),
+        **_each("Dot EinsumDense", "Multiply and Dense are here"),
+    },
+    "applications": {
+        **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny DenseNet169 DenseNet201 InceptionV3", _NETWORKS),
+        **_each("EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5", _NETWORKS),
+        **_each(
+            "EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2S InceptionResNetV2 MobileNet", _NETWORKS
+        ),
+        **_each("MobileNet MobileNetV3Large MobileNetV3Small NASNetMobile ResNet101 ResNet152 Xception", _NETWORKS),
+        **_each("ResNet50V2 ResNet101V2 ResNet152V2 efficientnet inception_v3 mobilenet resnet_v2 xception", _NETWORKS),
+    },
+    "tensorflow": {
+        **_each("GradientTape Module Variable custom_gradient gradients", _OWN_STEP),
+        **_each("saved_model lite train", _FILES),
+        **_each("distribute tpu", _MACHINES),
+        **_each("compat Session placeholder layers estimator", "TensorFlow 1 is not here; keras.layers and fit are"),
+        **_each("summary", "keras.callbacks.TensorBoard writes it"),
     },
 }
 """For each module, by the name in it."""
@@ -50,7 +76,7 @@ def stand_in(module: ModuleType, name: str) -> type[Refused]:
 
     Errors: AttributeError for one that Keras has not either, or of which nothing is known.
     """
-    place = module.__name__.removeprefix("pellucid.")
+    place = module.__name__.removeprefix("pellucid.").replace("keras.tensorflow", "tensorflow")
     remedy = REFUSED.get(place.removeprefix("keras."), {}).get(name)
     if remedy is None:
         raise missing(f"module {module.__name__!r}", name, module)

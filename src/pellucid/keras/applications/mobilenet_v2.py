@@ -1,0 +1,7 @@
+"""Keras's module of this name, see `published.py`."""
+
+from __future__ import annotations
+
+from pellucid.keras.applications.published import MobileNetV2, decode_predictions, preprocess_input
+
+__all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]

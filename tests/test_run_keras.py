@@ -1,0 +1,75 @@
+"""Programs for Keras by `pellucid run`: their imports are ours, and what is not here is named before they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli.app import main
+from pellucid.cli.program_modules import ProgramModules, table
+from pellucid.cli.program_names import missing_names
+
+RUNS = """
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers, models
+from tensorflow.keras.layers import LSTM, Dense
+from keras.layers.core import Flatten
+import keras.backend as K
+import tensorflow.keras.applications.vgg16
+
+assert K.image_data_format() == "channels_last" and not tf.config.list_physical_devices("GPU")
+tf.random.set_seed(1)
+x, y = np.random.rand(20, 8, 8, 1).astype("float32"), np.arange(20) % 2
+model = tf.keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activation=tf.nn.relu), Flatten(), Dense(2)])
+model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+model.fit(x, y, epochs=1, verbose=0)
+chances = tf.nn.softmax(model(x)).numpy()
+print("classes", sorted(set(tf.argmax(chances, axis=1).numpy().tolist())) <= [0, 1], tf.__version__[0])
+"""
+REFUSED = """
+import tensorflow as tf
+from tensorflow.keras.layers import LSTM, Dense
+from tensorflow.keras.nothing import X
+model = tf.keras.Sequential([LSTM(3), Dense(2)])
+with tf.GradientTape() as tape:
+    tf.keras.layers.Conv9D(3)
+"""
+
+
+def test_a_program_runs_untouched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(RUNS)
+    assert main(["run", str(program)]) == 0
+    shown = capfd.readouterr()
+    assert shown.out.startswith("classes True 2") and "from Pellucid came tensorflow, tensorflow.keras" in shown.err
+
+
+def test_all_that_is_not_here_is_named_before_it_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"print('ran')\n{REFUSED}")
+    assert main(["run", str(program)]) == 1
+    shown = capfd.readouterr()
+    assert "ran" not in shown.out and "was not run: 4 names" in shown.err
+    assert [int(line.split(", line ")[1].split(":")[0]) for line in shown.err.splitlines()[:4]] == [5, 6, 7, 8]
+    assert "line 6: keras.layers.LSTM is not here: Pellucid trains convolutional networks" in shown.err
+
+
+def test_a_module_beside_the_program_wins(tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text("layers = None")
+    program = b"import keras\nkeras.layers.LSTM"
+    finder = ProgramModules(table(), tmp_path)
+    assert missing_names(program, finder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        assert missing_names(program, finder) == []
+
+
+def test_the_table_has_every_module_of_keras_that_is_here() -> None:
+    rows = table()
+    assert rows["keras.layers"] == rows["tensorflow.keras.layers"] == ("pellucid.keras.layers",)
+    assert rows["keras.layers.convolutional"] == ("pellucid.keras.layers",) and "tensorflow.nn" in rows
+    assert "keras.model" not in rows and "keras.tensor" not in rows
+    assert rows["keras"] == ("pellucid.keras", "pellucid.keras:__version__ as __version__")
