@@ -1,0 +1,26 @@
+"""docs/keras.md: its Python runs, and both languages show the same of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_runs_and_is_the_same_in_both_languages(capsys) -> None:  # type: ignore[no-untyped-def]
+    (block,) = blocks("keras.md")
+    assert blocks("keras.ko.md") == [block]
+    exec(compile(block, "keras.md", "exec"), {})
+    assert capsys.readouterr().out == "(None, 3)\n"
+
+
+def test_what_the_page_says_is_refused_is() -> None:
+    from pellucid.keras.refused import REFUSED
+
+    assert {"LSTM", "MultiHeadAttention", "TextVectorization", "Conv3D"} <= REFUSED["layers"].keys()
+    assert "GradientTape" in REFUSED["tensorflow"]
