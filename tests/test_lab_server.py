@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from pellucid.datasets.dataset import Dataset, Split
 from pellucid.errors import ConfigError
 from pellucid.lab import protocol
 from pellucid.lab.looking import VIEWS
+from pellucid.lab.painter import FRAMES_PER_S, MESSAGES_PER_S, WAITED_REST, Painter
 from pellucid.lab.prepare import prepare
 from pellucid.lab.protocol import Ask, Part, Request, Watch, finite, parse, read_bundle, read_frame, to_bundle, to_frame
 from pellucid.lab.security import Role
@@ -161,6 +164,18 @@ def test_two_who_ask_the_same_get_the_same_bytes(served: Served) -> None:
         theirs, (b,) = other.frame(view="weights", layer="conv1")
         assert mine == theirs
         np.testing.assert_array_equal(a, b)
+
+
+def test_training_has_its_time_and_what_is_asked_anew_comes_sooner() -> None:
+    look: Any = SimpleNamespace(session=SimpleNamespace(changed=None), held_s=2.0)
+    painter, running = Painter(look), {"running": True}
+    painter._ended_s = 100.0
+    rested = 100 + WAITED_REST * look.held_s
+    assert not painter._may_paint(rested - 1, running) and painter._may_paint(rested, running)
+    assert painter._may_paint(100.1, {"running": False})
+    painter.paint({Request("network"): True}, num_owners=1, num_viewers=100)
+    assert painter._may_paint(102.0, running) and not painter._may_paint(101.0, running)
+    assert (painter._every_s, painter._shared_every_s) == (1 / FRAMES_PER_S, 100 / MESSAGES_PER_S)
 
 
 def test_frames_read_back_as_they_were() -> None:
