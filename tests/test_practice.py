@@ -99,6 +99,8 @@ def test_a_range_test_finds_where_the_loss_falls(tmp_path: Path, monkeypatch: py
         assert learning_rates_figure(found, title="simple-convnet", lang=lang).axes
     with pytest.raises(ConfigError, match="leave epochs out"):
         pellucid.find_learning_rate(epochs=3)
+    with pytest.raises(ConfigError, match="did you mean 'batch_size'"):
+        pellucid.find_learning_rate(bach_size=3)
     with pytest.raises(ConfigError, match="falls at no rate"):
         pellucid.find_learning_rate(limit=64, verbose=0, steps=8, highest=1e-5)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pellucid._display import Brief
+from pellucid._modules import refused
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.ops.geometry import Array, number
 from pellucid.runs.console import Console
@@ -114,6 +115,9 @@ def find_learning_rate(
     them, model and data first of all.
     Errors: ConfigError for an argument that means nothing here, or where the loss never falls; as `train_run`.
     """
+    wrong = refused(train_run, "find_learning_rate", (), arguments)
+    if wrong is not None:
+        raise wrong
     given = [name for name in REFUSED if arguments.pop(name, None) is not None]
     if given:
         raise ConfigError(f"a range test has rates and epochs of its own; leave {', '.join(given)} out")

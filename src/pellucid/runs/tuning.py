@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pellucid._arguments import path_of
 from pellucid._display import Brief
-from pellucid._modules import optional
+from pellucid._modules import optional, refused
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.files.atomic import make_folder
 from pellucid.ops.geometry import whole
 from pellucid.runs.console import Console
 from pellucid.runs.run import train_run
+from pellucid.runs.setup import DATA
 
 if TYPE_CHECKING:
     from pellucid.train import Event, Listener, Stop
@@ -129,7 +130,7 @@ class _TrialConsole(Console):
 
 def tune(
     model: str | None = None,
-    data: str | Path = "digits",
+    data: str | Path = DATA,
     *,
     out: str | Path,
     trials: int = 20,
@@ -141,7 +142,7 @@ def tune(
     listeners: Sequence[Listener] = (),
     **arguments: Any,
 ) -> Tuned:
-    """Train `trials` runs of `epochs` epochs with settings from a space, and say which was best and what mattered.
+    """Train `trials` runs of `epochs` epochs each with settings from a space, and say which was best and what mattered.
 
     out: the folder of the search; one that holds a search goes on with it, up to `trials` in all. space: "LOW..HIGH",
     "A|B|C" or one value for any argument of `train_run` and any of its settings, in place of SPACE's; "" leaves one
@@ -151,6 +152,9 @@ def tune(
     Errors: ConfigError where Optuna is not installed, and for a space that cannot be read; as `train_run`.
     Source: Akiba et al. 2019; Bergstra et al. 2011 (the tree-structured Parzen estimator).
     """
+    wrong = refused(train_run, "tune", (), arguments)
+    if wrong is not None:
+        raise wrong
     optuna = optional("optuna", "tune", "tune")
     console, folder = console or Console(), path_of(out, "out")
     whole(trials, "trials")
