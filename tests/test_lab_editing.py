@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("starlette", reason="the extra lab is not installed")
+
 from lab_client import Served, serving
 from lab_sessions import Watched
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("starlette", reason="the extra lab is not installed")
+
 from lab_client import serving
 from lab_sessions import Watched
 from small_model import pictures

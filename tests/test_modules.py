@@ -19,6 +19,8 @@ from pellucid import Layer, schedules
 from pellucid._modules import INNER
 from pellucid.errors import ConfigError
 
+pytest.importorskip("starlette", reason="the extra lab is not installed")
+
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(pellucid.__path__, "pellucid.")
