@@ -31,7 +31,12 @@ MAX_CLASSES_BYTES = 8 << 20
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="PyTorch's .pth, .pt or .safetensors, Keras's .h5, the book's .pkl.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A network: Keras's .keras or .h5, .onnx, TensorFlow.js's or ConvNetJS's .json. "
+            "Weights: PyTorch's .pth, .pt or .safetensors, Keras's .h5, the book's .pkl.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
     name: Annotated[

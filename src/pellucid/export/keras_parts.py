@@ -61,6 +61,9 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         parts.append(Part(names[INPUT], first, (), (INPUT_NAME,), model.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
+        if layer.role == "augmentation":  # which changes pictures in training alone
+            names[visit.number] = names[visit.inputs[0]]
+            continue
         steps = _steps(layer, visit.input_shape, positive=all(number in positive for number in visit.inputs))
         own: list[str] = []
         shapes: list[Shape] = []
