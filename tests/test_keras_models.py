@@ -139,7 +139,7 @@ def test_pictures_of_any_size_where_no_layer_minds() -> None:
     inputs = keras.Input((None, None, 2))
     x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
-    assert model.input.shape == (None, None, None, 2)
+    assert model.input.shape == (None, None, None, 2) and x.shape == (None, None, None, 4)
     fitted(model, RNG.random((24, 6, 7, 2), np.float32))
     for size in ((5, 4), (9, 12)):
         x = RNG.random((3, *size, 2), np.float32)

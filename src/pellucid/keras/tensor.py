@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.errors import ConfigError
+from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
 from pellucid.layers.symbolic import Symbolic, Value, calls_behind
+from pellucid.ops import Shape
 
-FREE_SIDE = 224
-"""What stands for an axis whose size is not known while a network is put together."""
+FREE_SIDE, OTHER_SIDE = 224, 256
+"""What stands for an axis whose size is not known while a network is put together; what differs between the two
+depends on it."""
 
 
 class Tensor(np.ndarray[Any, np.dtype[Any]]):
@@ -32,9 +35,12 @@ def tensor(x: Any) -> Tensor:
 class KerasTensor(Value):
     """What a layer gives that was called on a `KerasInput`. Shapes: shape with the batch axis, which is None."""
 
+    other: Shape
+    """Its sizes where axes that are not known are OTHER_SIDE long."""
+
     @property
     def shape(self) -> Any:
-        return None, *self.sizes
+        return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
 
     @property
     def name(self) -> str:
@@ -64,8 +70,13 @@ class KerasInput(Input):
 
     @property
     def shape(self) -> Any:
-        sizes = (None if free else size for size, free in zip(self.sizes, self.free, strict=False))
-        return None, *(sizes if any(self.free) else self.sizes)
+        return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
+
+    @property
+    def other(self) -> Shape:
+        """Its sizes where axes that are not known are OTHER_SIDE long."""
+        sizes = (OTHER_SIDE if free else size for size, free in zip(self.sizes, self.free, strict=False))
+        return tuple(sizes) if any(self.free) else self.sizes
 
     def given_by(self, layer: Layer, inputs: tuple[Symbolic, ...]) -> Value:
         return keras_value(layer, inputs)
@@ -73,7 +84,13 @@ class KerasInput(Input):
 
 def keras_value(layer: Layer, inputs: tuple[Symbolic, ...]) -> KerasTensor:
     """What a layer gives for these."""
-    return KerasTensor(layer.output_of([value.sizes for value in inputs]), layer, inputs)
+    value = KerasTensor(layer.output_of([value.sizes for value in inputs]), layer, inputs)
+    others = [getattr(read, "other", read.sizes) for read in inputs]
+    value.other = value.sizes
+    if others != [read.sizes for read in inputs]:
+        with contextlib.suppress(ShapeError):  # a layer that takes one size alone
+            value.other = layer.output_of(others)
+    return value
 
 
 class Learning:

@@ -23,7 +23,7 @@ from pellucid.layers.taken import TAKEN
 from pellucid.layers.traits import Traits
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape, float32_array, real_array
-from pellucid.ops.geometry import expect_weights, standardize_shape
+from pellucid.ops.geometry import expect_weights, standardize_shape, whole
 
 Cache = Any
 """Whatever a layer's backward needs of its forward; nobody else looks inside."""
@@ -214,6 +214,7 @@ class Layer(Traits, Fixed, Shown):
         batches = [self._batch(each) for each in (x if self.merges else [x])]
         shapes = [batch.shape[1:] for batch in batches]
         self.ensure_built(shapes if self.merges else shapes[0], np.random.default_rng(seed))
+        seed = whole(seed, f"{self.place()}: seed", 2**32 - 1, least=0)
         given: Any = batches if self.merges else batches[0]
         y, cache = self.forward(given, training=bool(training), key=(seed, 0, 0))
         if training:

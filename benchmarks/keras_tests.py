@@ -1,0 +1,206 @@
+"""Keras's own tests of layers, run on pellucid.keras: how many are right, wrong, refused, or use what is not here.
+
+    pip download keras==3.15.1 --no-binary keras --no-deps && tar xzf keras-*.tar.gz && pip install absl-py
+    python benchmarks/keras_tests.py keras-3.15.1
+
+A test counts as wrong where one of its comparisons fails. `run_layer_test` makes the layer, calls it, and compares the
+shape of the output and the numbers of weights, as Keras's does; what that asks besides (masks, types) is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import unittest
+import warnings
+from collections import Counter
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from _pytest.outcomes import OutcomeException
+from absl.testing import parameterized
+
+from pellucid import keras
+from pellucid.errors import PellucidError
+from pellucid.keras.tensor import KerasTensor, Tensor, tensor
+
+FOLDERS = ("activations", "convolutional", "core", "merging", "normalization", "pooling", "regularization", "reshaping")
+
+
+class TestCase(parameterized.TestCase):  # type: ignore[misc]
+    """What Keras's tests ask of theirs."""
+
+    def assertRaisesRegex(self, expected: Any, regex: Any, *args: Any, **kwargs: Any) -> Any:
+        """That it is refused; our messages are others."""
+        return self.assertRaises((expected, PellucidError), *args, **kwargs)
+
+    def assertAllClose(self, x: Any, y: Any, atol: float = 1e-5, rtol: float = 1e-5, msg: Any = None) -> None:
+        np.testing.assert_allclose(np.asarray(x), np.asarray(y), atol=max(atol, 1e-5), rtol=max(rtol, 1e-5))
+
+    def run_layer_test(
+        self,
+        cls: Any,
+        init_kwargs: dict[str, Any],
+        input_shape: Any = None,
+        input_data: Any = None,
+        call_kwargs: Any = None,
+        expected_output_shape: Any = None,
+        expected_output: Any = None,
+        expected_num_trainable_weights: int | None = None,
+        expected_num_non_trainable_weights: int | None = None,
+        **more: Any,
+    ) -> None:
+        layer = cls(**init_kwargs)
+        if input_data is None:
+            shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+            drawn = [np.random.default_rng(0).random(shape, np.float32) for shape in shapes]
+            input_data = drawn if isinstance(input_shape, list) else drawn[0]
+        y = layer(input_data, **(call_kwargs or {}))
+        if expected_output_shape is not None:
+            self.assertEqual(tuple(y.shape), tuple(expected_output_shape))
+        if expected_output is not None:
+            self.assertAllClose(y, expected_output)
+        if expected_num_trainable_weights is not None:
+            self.assertEqual(len(layer.params), expected_num_trainable_weights)
+        if expected_num_non_trainable_weights is not None:
+            self.assertEqual(len(layer.state), expected_num_non_trainable_weights)
+
+
+class _Absent(ModuleType):
+    """A module, or what is in one, that is not here; tests are refused where they use it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__path__":
+            return []
+        if name.startswith("__"):
+            raise AttributeError(name)
+        ours = vars(self).get("_ours")
+        return _Absent(f"{self.__name__}.{name}") if ours is None else getattr(ours, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and callable(args[0]) and not kwargs:
+            return args[0]  # a decorator
+        if self.__name__.startswith(("conftest.", "keras.src.testing.")):
+            return self if "skip" in self.__name__ else False  # asked while a test is defined
+        raise AttributeError(f"{self.__name__} is not here")
+
+    def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
+        return (object,)
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Gives such modules to what imports anything else of Keras's own."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        known = fullname.partition(".")[0] in ("keras", "tensorflow", "grain", "conftest")
+        return ModuleSpec(fullname, self, is_package=True) if known else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Absent(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+def _stub(name: str, **names: Any) -> ModuleType:
+    module = _Absent(name)
+    vars(module).update(names)
+    sys.modules[name] = module
+    return module
+
+
+def _install() -> None:
+    """Modules under the names that the tests import."""
+    sys.meta_path.insert(0, _Finder())
+    config = _stub("keras.src.backend.config", image_data_format=lambda: "channels_last", floatx=lambda: "float32")
+    asked = {name: getattr(keras.backend, name) for name in keras.backend.__all__ if name != "backend"}
+    backend = _stub(
+        "keras.src.backend",
+        backend=lambda: "numpy",
+        config=config,
+        convert_to_numpy=np.asarray,
+        convert_to_tensor=tensor,
+        is_tensor=lambda x: isinstance(x, Tensor),
+        standardize_dtype=str,
+        Tensor=Tensor,
+        KerasTensor=KerasTensor,
+        SUPPORTS_SPARSE_TENSORS=False,
+        SUPPORTS_RAGGED_TENSORS=False,
+        **asked,
+    )
+    testing = _stub("keras.src.testing", TestCase=TestCase)
+    _stub("keras.src.testing.test_case", TestCase=TestCase)
+    names = {name: getattr(keras, name) for name in keras.__all__}
+    for name, value in list(names.items()):
+        if isinstance(value, ModuleType) and name != "backend":
+            names[name] = _stub(f"keras.src.{name}", _ours=value)
+    source = _stub("keras.src", **{**names, "backend": backend, "testing": testing})
+    _stub("keras", src=source, **names)
+
+
+def _tests(folder: Path) -> dict[str, unittest.TestSuite]:
+    """Those of each file that can be imported; of the others a test that says why."""
+    found: dict[str, unittest.TestSuite] = {}
+    for group in FOLDERS:
+        for path in sorted((folder / "keras" / "src" / "layers" / group).glob("*_test.py")):
+            spec = importlib.util.spec_from_file_location(f"keras_tests_{path.stem}", path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(module)
+            except (Exception, OutcomeException) as error:  # by whatever it asks of Keras while it is imported
+                print(f"{group}/{path.stem}: not imported: {error}")
+                continue
+            found[f"{group}/{path.stem}"] = unittest.defaultTestLoader.loadTestsFromModule(module)
+    return found
+
+
+def _each(suite: Any) -> list[unittest.TestCase]:
+    return [suite] if isinstance(suite, unittest.TestCase) else [test for part in suite for test in _each(part)]
+
+
+def _outcome(test: unittest.TestCase) -> tuple[str, str]:
+    method = getattr(test, test._testMethodName)
+    try:
+        test.setUp()
+        method()
+    except (unittest.SkipTest, OutcomeException):
+        return "skipped", ""
+    except PellucidError as error:
+        return "refused", str(error)
+    except (AttributeError, ImportError, NameError) as error:
+        return "missing", str(error)
+    except AssertionError as error:
+        return "wrong", " ".join(str(error).split())[:200]
+    except Exception as error:
+        return "failed", f"{type(error).__name__}: {error}"
+    return "right", ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("keras", type=Path, help="the unpacked source of Keras")
+    parser.add_argument("--verbose", action="store_true", help="a line for each test that is not right")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    _install()
+    total: Counter[str] = Counter()
+    for name, suite in _tests(given.keras).items():
+        counts: Counter[str] = Counter()
+        for test in _each(suite):
+            outcome, why = _outcome(test)
+            counts[outcome] += 1
+            if given.verbose and outcome not in ("right", "skipped"):
+                print(f"  {outcome}: {test.id().split('.', 1)[1]}: {why[:200]}")
+        total += counts
+        print(f"{name}: {', '.join(f'{count} {outcome}' for outcome, count in sorted(counts.items()))}")
+    print(f"all {sum(total.values())}: {', '.join(f'{count} {outcome}' for outcome, count in total.most_common())}")
+
+
+if __name__ == "__main__":
+    main()
