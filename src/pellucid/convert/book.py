@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, of_kernel
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
+from pellucid.convert.torch_layout import Layout, of_kernel
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files import safe_pickle
 from pellucid.layers import Layer
@@ -78,10 +79,13 @@ class BookFile(Source):
             )
 
     def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-        if name != "kernel":
+        if array.ndim == 4:
+            own = of_kernel(array, None)
+        elif array.ndim == 2 and picture is not None:
+            own = Layout(array.shape, (*picture, array.shape[1]), (2, 0, 1, 3), array.shape)
+        else:
             return super()._layout(layer, name, array, picture)
-        shape, arrange = of_kernel(array, picture)
-        return (shape, arrange) if array.ndim == 4 else (array.shape, lambda weight: arrange(weight.T))
+        return own.shape, own.read
 
     def is_spare(self, name: str, *, no_top: bool) -> bool:
         return no_top and name in self._head

@@ -38,6 +38,7 @@ class KerasWeights(Source):
     """
 
     framework = "keras"
+    channels_first = False
     style = "legacy"
     config: str | None = None
     training: str | None = None

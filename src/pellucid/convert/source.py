@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import hashlib
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from typing import ClassVar, NoReturn, Self
 
 import numpy as np
 
+from pellucid.convert.torch_layout import flattened
 from pellucid.datasets.download import Progress
-from pellucid.errors import CheckpointError
+from pellucid.errors import CheckpointError, ConfigError
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
@@ -58,12 +58,14 @@ class Source(abc.ABC):
     """An opened file. Its index is checked; its arrays are read one by one, by name, as float32.
 
     framework: whose names and layouts the arrays have, "torch", "keras" or "book". form: what the file is, in words.
-    units_axis: where a dense layer's weights have its units. notes: what was done to find the arrays, in words.
+    units_axis: where a dense layer's weights have its units. channels_first: maps are flattened channel by channel.
+    notes: what was done to find the arrays, in words.
     by_order: the file's modules that were found by shapes and order, and our layer that each is.
     """
 
     framework: ClassVar[str]
     units_axis: ClassVar[int] = 1
+    channels_first: ClassVar[bool] = True
     form: str
 
     def __init__(self, path: Path) -> None:
@@ -91,17 +93,17 @@ class Source(abc.ABC):
             if layer.weights:
                 self._expect_known(layer)
         found: list[Wanted] = []
-        depth, picture = model.graph.features_depth(), None
+        depth = model.graph.features_depth()
+        pictures, fixed = flattened(model.graph)
         for visit, names in zip(model.graph.walk(), self._names(model), strict=True):
             layer = visit.layer
             for name, array in (layer.params | layer.state).items():
-                shape, arrange = self._layout(layer, name, array, picture)
+                shape, arrange = self._layout(layer, name, array, pictures.get(visit.number))
+                if array.ndim > 1 and fixed and visit.number > fixed[0] and self.channels_first:
+                    kept = model.layers[fixed[0]].place()
+                    raise ConfigError(f"{kept}: what reads it does not tell whether the file counts its channels first")
                 in_head = depth is not None and visit.number >= depth
                 found.append(Wanted(layer, name, names[name], shape, arrange, in_head))
-            if visit.ends_maps:
-                picture = visit.input_shape if layer.role == "flatten" else None
-            elif layer.role == "dense":
-                picture = None
         return found
 
     @abc.abstractmethod
@@ -113,7 +115,7 @@ class Source(abc.ABC):
         """Errors: ConfigError for a layer whose weights such files have in no form known here."""
 
     def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-        """An array's shape in the file, and the way back. picture: what was flattened before a dense layer."""
+        """An array's shape in the file, and the way back. picture: what was flattened before it, see `flattened`."""
         return array.shape, np.asarray
 
     @abc.abstractmethod
@@ -162,29 +164,6 @@ def as_float32(values: Array) -> Array:
 def in_numbers(name: str) -> list[tuple[int, str]]:
     """A key that sorts classifier.10 behind classifier.9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def from_oihw(kernel: Array) -> Array:
-    """Filters (O, C, KH, KW) as kernels (KH, KW, C, O)."""
-    return kernel.transpose(2, 3, 1, 0)
-
-
-def of_kernel(kernel: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-    """The shape of a kernel where channels come first, (O, C, KH, KW) or (units, inputs), and the way back.
-
-    A picture (H, W, C) among the inputs was flattened channels first.
-    """
-    if kernel.ndim == 4:
-        return tuple(kernel.shape[axis] for axis in (3, 2, 0, 1)), from_oihw
-    if picture is None or len(picture) != 3:
-        return kernel.shape[::-1], np.transpose
-    height, width, channels = picture
-
-    def arrange(weight: Array) -> Array:
-        channels_last = from_oihw(weight.reshape(-1, channels, height, width))
-        return channels_last.reshape(math.prod(picture), -1)
-
-    return kernel.shape[::-1], arrange
 
 
 def without_prefix(tensors: Mapping[str, Stored], prefixes: tuple[str, ...]) -> tuple[dict[str, str], str]:

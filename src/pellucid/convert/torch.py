@@ -7,11 +7,8 @@ every name. A state dict of one single Sequential, whose names are numbers alone
 network with branches a layer is found by its name, in which _ stands for the dots of PyTorch's: layer1_0_conv1 is
 layer1.0.conv1.
 
-Layouts: convolution (O, C/G, KH, KW) -> (KH, KW, C/G, O), with as many groups as channels and O = C*M, for a
-DepthwiseConv2D, -> (KH, KW, C, M); transposed (C, O, KH, KW) -> (KH, KW, O, C); dense (units, inputs) -> (inputs,
-units), and behind a Flatten its inputs, which PyTorch counts in order (C, H, W), are put in our order (H, W, C). So are
-the weights of a LayerNorm over whole maps. A SeparableConv2D is two modules, behind one another or NAME.depthwise and
-NAME.pointwise; PReLU has a slope for each channel, or one.
+A SeparableConv2D is two modules, behind one another or NAME.depthwise and NAME.pointwise; PReLU has a slope for each
+channel, or one. How each array lies is said in torch_layout.py.
 """
 
 from __future__ import annotations
@@ -22,10 +19,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pellucid.convert.order import Unclear, pair
-from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, of_kernel, without_prefix
+from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, without_prefix
+from pellucid.convert.torch_layout import NAMES, layout
 from pellucid.convert.torch_names import family, module_path
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer
+from pellucid.layers import Layer, TableConv2D
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
@@ -34,13 +32,6 @@ PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
 
 _OLD_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")
 """torchvision's DenseNet before PyTorch 1.0, whose names its published files still have: norm.1 for norm1."""
-
-_NAMES = {
-    **{"kernel": "weight", "bias": "bias"},
-    **{"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"},
-    "alpha": "weight",
-}
-"""Ours and PyTorch's, of one layer's arrays."""
 
 
 class TorchSource(Source):
@@ -100,7 +91,7 @@ class TorchSource(Source):
 
     def _names(self, model: Model) -> Iterator[Mapping[str, str]]:
         for path, mixing in self._paths(model):
-            own = {ours: f"{path}.{theirs}" for ours, theirs in _NAMES.items()}
+            own = {ours: f"{path}.{theirs}" for ours, theirs in NAMES.items()}
             yield (
                 own
                 | ({"bias": f"{mixing}.bias"} if mixing else {})
@@ -132,24 +123,23 @@ class TorchSource(Source):
     def _expect_known(self, layer: Layer) -> None:
         roles = {
             4: ("convolution", "transposed convolution"),
-            2: ("dense",),
-            1: ("batch norm", "layer norm", "group norm"),
+            2: ("dense", "distance"),
+            1: ("batch norm", "layer norm", "group norm", "pooling"),
         }
         first = next(iter((layer.params | layer.state).values()))
-        known = layer.role in roles.get(first.ndim, ()) or layer.role == "layer norm" or _slopes_by_channel(layer)
+        known = (
+            layer.role in roles.get(first.ndim, ())
+            or layer.role == "layer norm"
+            or isinstance(layer, TableConv2D)
+            or _slopes_by_channel(layer)
+        )
         if not known:
             kind = type(layer).__name__
             raise ConfigError(f"{layer.place()}: weights of a {kind} cannot be read from PyTorch's files")
 
     def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:
-        if name == "alpha":
-            return (array.size,), lambda weight: weight.reshape(array.shape)
-        if layer.role == "layer norm" and array.ndim == 3:
-            return (array.shape[2], *array.shape[:2]), lambda weight: weight.transpose(1, 2, 0)
-        if not name.endswith("kernel"):
-            return super()._layout(layer, name, array, picture)
-        shape, arrange = of_kernel(array if name == "pointwise_kernel" else layer.as_filters(array), picture)
-        return shape, lambda weight: arrange(weight).reshape(array.shape)
+        own = layout(layer, name, array, picture)
+        return own.shape, own.read
 
 
 def _own_names(layer: Layer) -> list[str]:

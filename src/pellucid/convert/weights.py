@@ -76,10 +76,10 @@ def open_weights(path: str | Path) -> Source:
         return ZipTorchFile(file)
     if start.startswith(LEGACY_START):
         return LegacyTorchFile(file)
+    if start[8:9] == b"{":  # behind the header's length, which may begin like a pickle
+        return SafetensorsFile(file)
     if start.startswith(PICKLE_START):
         return BookFile(file)
-    if start[8:9] == b"{":
-        return SafetensorsFile(file)
     for beginning, what in _NO_WEIGHTS:
         if start.startswith(beginning):
             raise CheckpointError(f"{file}: {what}")

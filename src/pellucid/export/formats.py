@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid._arguments import path_of
 from pellucid.errors import ConfigError, expect_known
-from pellucid.export import keras, onnx
+from pellucid.export import keras, onnx, torch
 from pellucid.files.atomic import replacing
 from pellucid.files.inside import Place, inside
 
@@ -33,6 +33,7 @@ class Format:
 FORMATS: dict[str, Format] = {
     "keras": Format("Keras 3, architecture and weights", ".keras", keras.files),
     "onnx": Format("ONNX, for ONNX Runtime and all that reads its files", ".onnx", onnx.files),
+    "torch": Format("a PyTorch module in source, and its state dict", ".py", torch.files),
 }
 """By what `pellucid export --to` calls them."""
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import json
-import keyword
-import re
-from collections.abc import Callable, Iterable, Mapping
-from itertools import chain, count
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pellucid import losses, optimizers
-from pellucid._text import printable
+from pellucid._python import identifier, in_docstring, literal
 from pellucid.datasets import Dataset
 from pellucid.datasets.augmentation import Augmentation
 from pellucid.datasets.transforms import Preprocessing
@@ -48,7 +44,7 @@ def program(
     optimizer = written(model.optimizer, config, optimizers.get, "pellucid.optimizers.")
     loss = written(model.loss, model.loss.config(), losses.get, "pellucid.losses.")
     lines = [
-        f'"""{_plain(model.name)} on {_plain(dataset.name)}, as it was set in the lab of Pellucid."""',
+        f'"""{in_docstring(model.name)} on {in_docstring(dataset.name)}, as it was set in the lab of Pellucid."""',
         "",
         *_imports(model, arrays=loading is None),
         "",
@@ -58,9 +54,9 @@ def program(
         "",
         *_network(model),
         *_scaling(model.preprocessing),
-        f"model.class_names = {_text(model.class_names)}",
+        f"model.class_names = {literal(model.class_names)}",
         f"model.compile({optimizer}, {loss})",
-        *([f"model.optimizer.no_decay = {_text(spared)}"] if spared else []),
+        *([f"model.optimizer.no_decay = {literal(spared)}"] if spared else []),
         "",
         "model.fit(",
         "    train.images,",
@@ -68,7 +64,7 @@ def program(
         f"    batch_size={settings.batch_size},",
         "    epochs=EPOCHS,",
         "    validation_data=(held_out.images, held_out.labels),",
-        *([] if augment is None else [f"    augment={_text(str(augment))},"]),
+        *([] if augment is None else [f"    augment={literal(str(augment))},"]),
         ")",
         'model.save("model.safetensors")',
     ]
@@ -98,7 +94,7 @@ def written(thing: Any, config: Mapping[str, Any], make: Callable[[dict[str, Any
             if config_with({**said, name: simpler}) == whole:
                 value = simpler
         by_name = name not in required or parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
-        arguments.append(f"{name}={_text(value)}" if by_name else _text(value))
+        arguments.append(f"{name}={literal(value)}" if by_name else literal(value))
     return f"{prefix}{type(thing).__name__}({', '.join(arguments)})"
 
 
@@ -131,18 +127,18 @@ def _data(loading: Mapping[str, Any] | None) -> list[str]:
     if loading is None:
         return [
             "# The pictures came as arrays: this file holds them as",
-            f"# numpy.savez({_text(ARRAYS)}, images=..., labels=..., test_images=..., test_labels=...) writes them.",
-            f"with numpy.load({_text(ARRAYS)}) as file:",
+            f"# numpy.savez({literal(ARRAYS)}, images=..., labels=..., test_images=..., test_labels=...) writes them.",
+            f"with numpy.load({literal(ARRAYS)}) as file:",
             '    train = pellucid.datasets.Split(file["images"], file["labels"])',
             '    held_out = pellucid.datasets.Split(file["test_images"], file["test_labels"])',
         ]
     validation = loading["validation"]
     given = {**loading, "validation": validation if validation is None else fraction(validation) or validation}
-    said = [f"{name}={_text(given[name])}" for name, usual in USUAL.items() if given[name] != usual]
-    said += [f"{name}={_text(given[name])}" for name in ("labels", "columns") if given.get(name)]
+    said = [f"{name}={literal(given[name])}" for name, usual in USUAL.items() if given[name] != usual]
+    said += [f"{name}={literal(given[name])}" for name in ("labels", "columns") if given.get(name)]
     taken = ["" if loading[name] is None else f".take({loading[name]})" for name in ("limit", "test_limit")]
     return [
-        f"dataset = pellucid.datasets.load({', '.join([_text(loading['data']), *said])})",
+        f"dataset = pellucid.datasets.load({', '.join([literal(loading['data']), *said])})",
         f"train, held_out = dataset.train{taken[0]}, dataset.held_out{taken[1]}",
     ]
 
@@ -156,8 +152,8 @@ def _network(model: Model) -> list[str]:
             del config["name"]
         return written(layer, config, lambda given: from_config(given, custom))
 
-    more = f", {_text(model.name)}, seed={model.seed}" + (", exact_convolution=True" * model.exact_convolution)
-    shape = _text(list(model.input_shape))
+    more = f", {literal(model.name)}, seed={model.seed}" + (", exact_convolution=True" * model.exact_convolution)
+    shape = literal(list(model.input_shape))
     if model.reads is None:
         lines = [f"    Input({shape}),", *(f"    {made(layer)}," for layer in model.layers)]
         return ["layers = [", *lines, "]", f"model = Sequential(layers{more})"]
@@ -165,36 +161,12 @@ def _network(model: Model) -> list[str]:
     lines = [f"inputs = Input({shape})"]
     for number, node in enumerate(model.graph.nodes):
         read = ", ".join(values[i] for i in node.inputs)
-        values[number] = _variable(node.layer.name, values.values())
+        values[number] = identifier(node.layer.name, {*values.values(), *RESERVED})
         lines.append(f"{values[number]} = {made(node.layer)}({f'[{read}]' if node.layer.merges else read})")
     return [*lines, f"model = Model(inputs, {values[model.graph.output]}{more})"]
 
 
 def _scaling(scaling: Preprocessing) -> list[str]:
     usual, config = Preprocessing().to_config(), scaling.to_config()
-    given = ", ".join(f"{name}={_text(value)}" for name, value in config.items() if value != usual[name])
+    given = ", ".join(f"{name}={literal(value)}" for name, value in config.items() if value != usual[name])
     return [f"model.preprocessing = pellucid.datasets.transforms.Preprocessing({given})"] if given else []
-
-
-def _variable(name: str, taken: Iterable[str]) -> str:
-    """A layer's name as that of a variable, of which there is none yet."""
-    base = re.sub(r"\W", "_", name, flags=re.ASCII)
-    base = base if base.isidentifier() and not keyword.iskeyword(base) else f"layer_{base}"
-    used = {*taken, *RESERVED}
-    return next(each for each in chain([base], (f"{base}_{i}" for i in count(1))) if each not in used)
-
-
-def _text(value: Any) -> str:
-    """A value as it is written in a program; lists as tuples."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=not value.isprintable())
-    if isinstance(value, list | tuple):
-        return f"({', '.join(map(_text, value))}{',' * (len(value) == 1)})"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_text(key)}: {_text(each)}" for key, each in value.items()) + "}"
-    return repr(value)
-
-
-def _plain(name: str) -> str:
-    """A name in a docstring: nothing that could end it."""
-    return re.sub(r'[\\"\s]+', " ", printable(name))

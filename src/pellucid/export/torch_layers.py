@@ -1,0 +1,372 @@
+"""Our layers in PyTorch's words, a row each: the module that has the weights, and the expression that runs it.
+
+Maps lie channels first there, (N, C, H, W), series (N, C, W) and rows (N, C). How each array of weights lies is said in
+convert/torch_layout.py, which the reader of such files uses too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid import layers
+from pellucid._python import literal
+from pellucid.errors import ConfigError
+from pellucid.layers import Layer, Nonlinearity
+from pellucid.layers.graph import Visit
+from pellucid.ops.geometry import NO_PADS, Pads
+
+
+@dataclass(frozen=True)
+class Written:
+    """modules: the end of an attribute's name -> its constructor. steps: expressions one after the other, in which {x}
+    is the one before, first what the layer reads, {0}, {1} where it reads several, and {self} the attribute's name.
+    """
+
+    steps: tuple[str, ...] = ()
+    modules: dict[str, str] = field(default_factory=dict)
+
+
+SCALE = '''class Scale(nn.Module):
+    """y = weight * x + bias, a number of each a channel."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+'''
+DISTANCE = '''class Distance(nn.Module):
+    """y[k] = minus the squared distance of x to the point weight[k]."""
+
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(units, inputs))
+
+    def forward(self, x):
+        return -(x[:, None] - self.weight).square().sum(2)
+'''
+CLASSES = {"Scale": SCALE, "Distance": DISTANCE}
+"""Modules that torch.nn has not: their text, by name."""
+
+
+def text(layer: Layer, visit: Visit) -> Written:
+    """What stands for a layer in the module. Errors: ConfigError for a layer that has no row."""
+    row = next((ROWS[kind] for kind in type(layer).__mro__ if kind in ROWS), None)
+    if row is None or layer.custom:
+        raise ConfigError(f"{layer.place()}: cannot be written for PyTorch, which has nothing like it")
+    made = row(layer, visit)
+    return Written((*made.steps, *_nonlinear(layer, visit)), made.modules)
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """PyTorch's number of an axis of ours, both counted with the batch. rank: of the value, with the batch."""
+    axis %= rank
+    return 0 if axis == 0 else 1 if axis == rank - 1 else axis + 1
+
+
+def _call(name: str, *arguments: Any, **named: Any) -> str:
+    """A call with the arguments that are given; equal numbers of a pair once."""
+    given = [literal(_once(value)) for value in arguments]
+    return f"{name}({', '.join([*given, *(f'{key}={literal(_once(value))}' for key, value in named.items())])})"
+
+
+def _once(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 else value
+
+
+def _given(**named: tuple[Any, Any]) -> dict[str, Any]:
+    """Those of the arguments, each with its usual value, that are not as usual."""
+    return {name: value for name, (value, usual) in named.items() if _once(value) != usual}
+
+
+def _sides(pads: Pads, *, series: bool) -> tuple[int, ...]:
+    """Pads as F.pad takes them: the last axis first."""
+    (top, bottom), (left, right) = pads
+    return (left, right) if series else (left, right, top, bottom)
+
+
+def _padded(pads: Pads, *, series: bool, value: str = "") -> tuple[str, ...]:
+    return () if pads == NO_PADS else (f"F.pad({{x}}, {_sides(pads, series=series)}{value})",)
+
+
+def _even(pads: Pads) -> bool:
+    return all(before == after for before, after in pads)
+
+
+def _halves(pair: tuple[int, int], *, series: bool) -> Any:
+    """What a module for series takes of a pair: its second number."""
+    return pair[1] if series else pair
+
+
+def _module(made: str) -> Written:
+    return Written(("{self}({x})",), {"": made})
+
+
+def _convolution(layer: Any, visit: Visit) -> Written:
+    channels, series = visit.input_shape[-1], len(visit.input_shape) == 2
+    shape = (1, *visit.input_shape) if series else visit.input_shape
+    pads, outputs, groups = layer.pads(shape), layer.filters_of(channels), layer.groups_of(channels)
+    inside = (pads[0][0], pads[1][0]) if _even(pads) else (0, 0)
+    kind, deep = f"nn.Conv{1 if series else 2}d", "depthwise_kernel" in layer.params
+    options = _given(
+        stride=(_halves(layer.strides, series=series), 1),
+        padding=(_halves(inside, series=series), 0),
+        dilation=(_halves(layer.dilation_rate, series=series), 1),
+        groups=(channels if deep else groups, 1),
+        bias=(layer.use_bias and not deep, True),
+    )
+    size = _halves(layer.kernel_size, series=series)
+    made = _call(kind, channels, channels * layer.depth_multiplier if deep else outputs, size, **options)
+    before = () if _even(pads) else _padded(pads, series=series)
+    if not deep:
+        return Written((*before, "{self}({x})"), {"": made})
+    mixing = _call(kind, channels * layer.depth_multiplier, layer.filters, 1, **_given(bias=(layer.use_bias, True)))
+    modules = {"_depthwise": made, "_pointwise": mixing}
+    return Written((*before, "{self}_depthwise({x})", "{self}_pointwise({x})"), modules)
+
+
+def _transposed(layer: Any, visit: Visit) -> Written:
+    pads = layer.options(visit.input_shape)["padding"]
+    spans = [(size - 1) * spread + 1 for size, spread in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
+    whole = [(n - 1) * s + span for n, s, span in zip(visit.input_shape, layer.strides, spans, strict=False)]
+    starts = [before for before, _ in pads]
+    more = [
+        out + 2 * start - size for out, start, size in zip(visit.output_shape, starts, whole, strict=False)
+    ]  # with as much cut off behind as before
+    fits = all(0 <= each < max(step, 1) or each == 0 for each, step in zip(more, layer.strides, strict=True))
+    if not fits:
+        more = [max(out + start - size, 0) for out, start, size in zip(visit.output_shape, starts, whole, strict=False)]
+    options = _given(
+        stride=(layer.strides, 1),
+        padding=(tuple(starts) if fits else 0, 0),
+        output_padding=(tuple(more), 0),
+        bias=(layer.use_bias, True),
+        dilation=(layer.dilation_rate, 1),
+    )
+    made = _call("nn.ConvTranspose2d", visit.input_shape[-1], layer.filters, layer.kernel_size, **options)
+    ends = [f"{start}:{start + out}" for start, out in zip(starts, visit.output_shape, strict=False)]
+    cut = () if fits else (f"{{x}}[:, :, {', '.join(ends)}]",)
+    return Written(("{self}({x})", *cut), {"": made})
+
+
+def _dense(layer: Any, visit: Visit) -> Written:
+    made = _call("nn.Linear", visit.input_shape[-1], layer.units, **_given(bias=(layer.use_bias, True)))
+    return Written(_on_last("{self}({x})", visit), {"": made})
+
+
+def _on_last(step: str, visit: Visit) -> tuple[str, ...]:
+    """A step that reads the last axis, of a value whose last axis is the channels here."""
+    return (step,) if len(visit.input_shape) == 1 else ("{x}.movedim(1, -1)", step, "{x}.movedim(-1, 1)")
+
+
+def _pool(layer: Any, visit: Visit) -> Written:
+    series = len(visit.input_shape) == 2
+    shape = (1, *visit.input_shape) if series else visit.input_shape
+    pads, counted = layer.pads(shape), layer.counted(shape)
+    size, strides = (_once(_halves(each, series=series)) for each in (layer.pool_size, layer.strides))
+    rank = 1 if series else 2
+    usual = {} if strides == size else {"stride": strides}
+    inside = all(2 * max(side) <= window for side, window in zip(pads, layer.pool_size, strict=True)) and _even(pads)
+
+    def pool(kind: str, **named: Any) -> str:
+        more = "".join(f", {name}={literal(value)}" for name, value in {**usual, **named}.items())
+        return f"F.{kind}_pool{rank}d({{x}}, {literal(size)}{more})"
+
+    padding = {} if pads == NO_PADS else {"padding": _once(_halves((pads[0][0], pads[1][0]), series=series))}
+    if layer.reduction == "max":
+        infinite = ', value=float("-inf")'
+        steps = (pool("max", **padding),) if inside else (*_padded(pads, series=series, value=infinite), pool("max"))
+    elif inside and counted in (pads, NO_PADS):
+        own = {} if counted == pads else {"count_include_pad": False}
+        steps = (pool("avg", **padding, **own),)
+    else:  # the sums, by how many numbers count in each
+        ones = f"F.pad(torch.ones_like({{x}}), {_sides(counted, series=series)}, value=1.0)"
+        rest = tuple(tuple(a - b for a, b in zip(*sides, strict=True)) for sides in zip(pads, counted, strict=True))
+        ones = f"F.pad({ones}, {_sides(rest, series=series)})"  # type: ignore[arg-type]
+        whole = f"F.pad({{x}}, {_sides(pads, series=series)})"
+        steps = (f"{pool('avg').replace('{x}', whole)} / {pool('avg').replace('{x}', ones)}",)
+    if layer.reduction == "sum":
+        taps = layer.pool_size[0] * layer.pool_size[1]
+        return Written((*steps, f"{{self}}({taps} * {{x}})"), {"": f"Scale({visit.input_shape[-1]})"})
+    return Written(steps)
+
+
+def _global_pool(layer: Any, visit: Visit) -> Written:
+    axes = literal(_once(tuple(range(2, len(visit.input_shape) + 1))))
+    return Written((f"{{x}}.{'amax' if layer.reduction == 'max' else 'mean'}({axes})",))
+
+
+def _batch_norm(layer: Any, visit: Visit) -> Written:
+    kind = "nn.BatchNorm2d" if len(visit.input_shape) == 3 else "nn.BatchNorm1d"
+    options = _given(eps=(layer.epsilon, 1e-5), momentum=(round(1 - layer.momentum, 12), 0.1))
+    affine = _given(affine=(layer.scale or layer.center, True))
+    return _module(_call(kind, visit.input_shape[-1], **options, **affine))
+
+
+def _layer_norm(layer: Any, visit: Visit) -> Written:
+    shape = layer.weights_shape(visit.input_shape)
+    options = _given(eps=(layer.epsilon, 1e-5), elementwise_affine=(layer.scale or layer.center, True))
+    whole = len(shape) == 3
+    said = [literal((shape[2], *shape[:2]) if whole else shape), *(f"{k}={literal(v)}" for k, v in options.items())]
+    step = "{self}({x})"
+    return Written((step,) if whole else _on_last(step, visit), {"": f"nn.LayerNorm({', '.join(said)})"})
+
+
+def _group_norm(layer: Any, visit: Visit) -> Written:
+    channels = visit.input_shape[-1]
+    options = _given(eps=(layer.epsilon, 1e-5), affine=(layer.scale or layer.center, True))
+    return _module(_call("nn.GroupNorm", layer.groups_of(channels), channels, **options))
+
+
+def _prelu(layer: Any, visit: Visit) -> Written:
+    alpha = layer.params["alpha"]
+    if alpha.size not in (1, alpha.shape[-1]):
+        raise ConfigError(
+            f"{layer.place()}: PyTorch's PReLU has one slope, or one a channel; share the other axes: "
+            f"shared_axes={tuple(range(1, alpha.ndim))}"
+        )
+    return _module(_call("nn.PReLU", alpha.size))
+
+
+def _response_norm(layer: Any, visit: Visit) -> Written:
+    numbers = f"{layer.size}, alpha={layer.alpha * layer.size!r}, beta={layer.beta!r}, k={layer.k!r}"
+    return Written((f"F.local_response_norm({{x}}, {numbers})",))
+
+
+def _border(layer: Any, visit: Visit) -> Written:
+    mode = {"constant": "", "reflect": ', mode="reflect"', "edge": ', mode="replicate"'}[layer.mode]
+    return Written(_padded(layer.padding, series=False, value=mode))
+
+
+def _cropping(layer: Any, visit: Visit) -> Written:
+    ends = [f"{cut[0]}:{cut[0] + size}" for cut, size in zip(layer.cropping, visit.output_shape, strict=False)]
+    return Written((f"{{x}}[:, :, {', '.join(ends)}]",))
+
+
+def _upsampling(layer: Any, visit: Visit) -> Written:
+    size = literal(_once(tuple(map(float, layer.size))))
+    return Written((f'F.interpolate({{x}}, scale_factor={size}, mode="{layer.interpolation}")',))
+
+
+def _reordered(step: str, visit: Visit) -> Written:
+    """A step that counts the axes as we do."""
+    before = ("{x}.movedim(1, -1)",) if len(visit.input_shape) > 1 else ()
+    after = ("{x}.movedim(-1, 1)",) if len(visit.output_shape) > 1 else ()
+    return Written((*before, step, *after))
+
+
+def _several(layer: Any, visit: Visit) -> Written:
+    read = [f"{{{place}}}" for place in range(len(visit.inputs))]
+    if isinstance(layer, layers.Concatenate):
+        axis = axis_of(layer.axis, len(visit.output_shape) + 1)
+        return Written((f"torch.cat([{', '.join(read)}], {axis})",))
+    if isinstance(layer, layers.Add):
+        return Written((" + ".join(read),))
+    rank = len(visit.output_shape)
+    rows = [
+        f"{one}[{', '.join([':', ':', *['None'] * (rank - 1)])}]" if len(shape) < rank else one
+        for one, shape in zip(read, visit.input_shapes, strict=True)
+    ]
+    return Written((" * ".join(rows),))
+
+
+def flattening(visit: Visit, *, channels_last: bool) -> Written:
+    """Flatten, and whether its numbers keep our order, of which somebody else than a dense layer knows."""
+    kept = channels_last or len(visit.input_shape) == 2
+    return Written((*(["{x}.movedim(1, -1)"] if kept else []), "{x}.flatten(1)"))
+
+
+def _nothing(layer: Any, visit: Visit) -> Written:
+    return Written()
+
+
+_FUNCTIONS: dict[str, str] = {
+    "relu": "F.relu({x})",
+    "sigmoid": "torch.sigmoid({x})",
+    "tanh": "torch.tanh({x})",
+    "selu": "F.selu({x})",
+    "hard_sigmoid": "F.hardsigmoid({x})",
+    "softsign": "F.softsign({x})",
+    "softplus": "F.softplus({x})",
+    "silu": "F.silu({x})",
+    "hard_silu": "F.hardswish({x})",
+    "gelu": "F.gelu({x})",
+    "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
+    "leaky_relu": "F.leaky_relu({x}, {slope})",
+    "elu": "F.elu({x}, {slope})",
+}
+"""Of nonlinearities by their kinds; relu6, which has several numbers, and softmax are below."""
+
+
+def _nonlinear(layer: Layer, visit: Visit) -> tuple[str, ...]:
+    """What acts on a layer's result last."""
+    how = layer.nonlinearity
+    if how is None:
+        return ()
+    if how.kind == "softmax":
+        axis = layer.axis if isinstance(layer, layers.Softmax) else -1
+        return (f"F.softmax({{x}}, {axis_of(axis, len(visit.output_shape) + 1)})",)
+    step = _bounded(how) if how.kind == "relu6" else _FUNCTIONS[how.kind]
+    step = step.replace("{slope}", repr(how.numbers.get("slope")))
+    if how.steepness != 1:
+        step = step.replace("{x}", f"{how.steepness!r} * {{x}}")
+    return (step if how.amplitude == 1 else f"{how.amplitude!r} * {step}",)
+
+
+def _bounded(how: Nonlinearity) -> str:
+    slope, threshold, ceiling = (how.numbers[name] for name in ("slope", "threshold", "ceiling"))
+    if not slope and not threshold:
+        return f"{{x}}.clamp(0, {ceiling!r})"
+    most = "{x}" if ceiling == float("inf") else f"{{x}}.clamp(max={ceiling!r})"
+    return f"torch.where({{x}} > {threshold!r}, {most}, {slope!r} * ({{x}} - {threshold!r}))"
+
+
+Row = Callable[[Any, Visit], Written]
+
+ROWS: dict[type[Layer], Row] = {
+    layers.Conv2D: _convolution,
+    layers.DepthwiseConv2D: _convolution,
+    layers.Conv2DTranspose: _transposed,
+    layers.Dense: _dense,
+    layers.RBF: lambda layer, visit: _module(f"Distance({visit.input_shape[-1]}, {layer.units})"),
+    layers.MaxPool2D: _pool,
+    layers.AvgPool2D: _pool,
+    layers.Subsampling2D: _pool,
+    layers.GlobalAvgPool2D: _global_pool,
+    layers.GlobalMaxPool2D: _global_pool,
+    layers.BatchNorm: _batch_norm,
+    layers.LayerNorm: _layer_norm,
+    layers.GroupNorm: _group_norm,
+    layers.LocalResponseNorm: _response_norm,
+    layers.PReLU: _prelu,
+    layers.Activation: _nothing,
+    layers.ReLU: _nothing,
+    layers.LeakyReLU: _nothing,
+    layers.ELU: _nothing,
+    layers.Sigmoid: _nothing,
+    layers.Tanh: _nothing,
+    layers.ScaledTanh: _nothing,
+    layers.Softmax: _nothing,
+    layers.Input: _nothing,
+    layers.Dropout: lambda layer, visit: Written((f"F.dropout({{x}}, {layer.rate!r}, self.training)",)),
+    layers.SpatialDropout2D: lambda layer, visit: Written((f"F.dropout2d({{x}}, {layer.rate!r}, self.training)",)),
+    layers.GaussianNoise: lambda layer, visit: Written(
+        (f"{{x}} + self.training * {layer.stddev!r} * torch.randn_like({{x}})",)
+    ),
+    layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
+    layers.Reshape: lambda layer, visit: _reordered(
+        f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
+    ),
+    layers.Permute: lambda layer, visit: _reordered(f"{{x}}.permute(0, {', '.join(map(str, layer.dims))})", visit),
+    layers.Padding2D: _border,
+    layers.Cropping2D: _cropping,
+    layers.UpSampling2D: _upsampling,
+    layers.Add: _several,
+    layers.Multiply: _several,
+    layers.Concatenate: _several,
+}
+"""By class; a class that is not here has the row of the nearest it is made from."""
