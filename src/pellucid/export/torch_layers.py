@@ -264,8 +264,14 @@ def _several(layer: Any, visit: Visit) -> Written:
     if isinstance(layer, layers.Concatenate):
         axis = axis_of(layer.axis, len(visit.output_shape) + 1)
         return Written((f"torch.cat([{', '.join(read)}], {axis})",))
-    if isinstance(layer, layers.Add):
-        return Written((" + ".join(read),))
+    if isinstance(layer, layers.Maximum | layers.Minimum):
+        kind = "max" if isinstance(layer, layers.Maximum) else "min"
+        return Written((f"torch.stack([{', '.join(read)}]).a{kind}(0)",))
+    if isinstance(layer, layers.Average):
+        return Written((f"({' + '.join(read)}) / {len(read)}",))
+    sign = {layers.Add: " + ", layers.Subtract: " - "}.get(type(layer))
+    if sign is not None:
+        return Written((sign.join(read),))
     rank = len(visit.output_shape)
     rows = [
         f"{one}[{', '.join([':', ':', *['None'] * (rank - 1)])}]" if len(shape) < rank else one
@@ -282,6 +288,15 @@ def flattening(visit: Visit, *, channels_last: bool) -> Written:
 
 def _nothing(layer: Any, visit: Visit) -> Written:
     return Written()
+
+
+def _affine(layer: Any, visit: Visit) -> Written:
+    view = ", ".join(["-1", *["1"] * (len(visit.input_shape) - 1)])
+    scale, offset = (
+        repr(float(each.reshape(-1)[0])) if each.size == 1 else f"torch.tensor({literal(each.tolist())}).view({view})"
+        for each in layer.scale_offset()
+    )
+    return Written((f"{{x}} * {scale} + {offset}",))
 
 
 _FUNCTIONS: dict[str, str] = {
@@ -357,6 +372,7 @@ ROWS: dict[type[Layer], Row] = {
     layers.GaussianNoise: lambda layer, visit: Written(
         (f"{{x}} + self.training * {layer.stddev!r} * torch.randn_like({{x}})",)
     ),
+    layers.Rescaling: _affine,
     layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
     layers.Reshape: lambda layer, visit: _reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
@@ -366,6 +382,10 @@ ROWS: dict[type[Layer], Row] = {
     layers.Cropping2D: _cropping,
     layers.UpSampling2D: _upsampling,
     layers.Add: _several,
+    layers.Subtract: _several,
+    layers.Average: _several,
+    layers.Maximum: _several,
+    layers.Minimum: _several,
     layers.Multiply: _several,
     layers.Concatenate: _several,
 }
