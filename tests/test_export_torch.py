@@ -123,7 +123,13 @@ def test_the_command_writes_both_files_and_the_program_is_short(command: Command
     assert str(tmp_path / "net.py") in table and (tmp_path / "net.safetensors").is_file()
     text = (tmp_path / "net.py").read_text()
     assert "x = F.relu(self.conv2d(x))" in text and "class OddN(nn.Module):" in text and len(text.splitlines()) < 45
-    compile(text, "net.py", "exec")
+    again = tmp_path / "again.safetensors"
+    status, table, err = command(
+        "import", tmp_path / "net.safetensors", "--as", tmp_path / "m.safetensors", "--out", again
+    )
+    assert status == 0, err
+    for old, new in zip(model.get_weights(), pellucid.load(again).get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
 
 
 def test_what_pytorch_has_not_is_refused_by_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from pellucid._progress import WorkBar, working
 from pellucid.cli.output import JsonFlag, note, print_json, print_table
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
-from pellucid.runs.folder import place_to_write
+from pellucid.runs.folder import find_model, place_to_write
 
 if TYPE_CHECKING:
     from pellucid.convert import Imported
@@ -41,7 +42,7 @@ def import_file(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
     name: Annotated[
         str | None,
-        typer.Option("--as", metavar="MODEL", help="Whose weights, of a file without a network: vgg16, vgg16_bn, ..."),
+        typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, ..., or a run or model file of yours."),
     ] = None,
     classes: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew.")
@@ -66,7 +67,8 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
-    from pellucid.convert import import_network
+    from pellucid.convert import import_network, import_weights
+    from pellucid.model.file import load
     from pellucid.zoo import import_model
 
     names = None if classes_file is None else read_classes(classes_file)
@@ -79,6 +81,11 @@ def import_file(
     with WorkBar(quiet=as_json) as bar:
         if name is None:
             model, report = import_network(file, scaling=scaling, progress=bar)
+        elif os.path.lexists(name):
+            if classes or size or settings:
+                raise ConfigError(f"--classes, --size and --set do not change {name}, which is a model already")
+            model = load(find_model(Path(name)))
+            report = import_weights(model, file, no_top=no_top, scaling=scaling, progress=bar)
         else:
             model, report = import_model(
                 file,
