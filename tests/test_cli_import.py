@@ -45,7 +45,8 @@ def test_a_photograph_gets_the_answer_of_the_original_pipeline(
         pytest.skip("the photographs are not on this machine")
     (tmp_path / "names.txt").write_text("a\nb\nc\nd d\n\ne\n")
     out = tmp_path / "alexnet.safetensors"
-    status, _, err = command("import", weights, *SMALL, "--classes-file", tmp_path / "names.txt", "--out", out)
+    given = ("--classes-file", tmp_path / "names.txt", "--scaling", "torch")
+    status, _, err = command("import", weights, *SMALL, *given, "--out", out)
     assert status == 0 and err == ""
     image = Image.open(photo).convert("RGB")
     width, height = image.size

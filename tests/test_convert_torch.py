@@ -218,8 +218,8 @@ def test_classes_and_size_come_from_the_file_and_the_arguments(tmp_path: Path) -
     agree(model, module)
     images, labels = pictures(model, 2), [0, 1]
     assert model.evaluate(images, labels, verbose=0)["loss"] > 0, "it is compiled"
-    with pytest.raises(ConfigError, match="unknown scaling 'torch'; did you mean 'torchvision'"):
-        import_weights(model, tmp_path / "w.pth", scaling="torch")
+    with pytest.raises(ConfigError, match="unknown scaling 'torchvison'; did you mean 'torchvision'"):
+        import_weights(model, tmp_path / "w.pth", scaling="torchvison")
     with pytest.raises(ConfigError, match="unknown model"):
         import_model(tmp_path / "w.pth", "resnet51")
     with pytest.raises(ConfigError, match="option of alexnet-owt"):

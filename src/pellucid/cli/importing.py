@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid._progress import WorkBar, working
-from pellucid.cli.output import JsonFlag, note, print_json, print_table
+from pellucid.cli.output import JsonFlag, note, percent, print_json, print_table
 from pellucid.cli.settings import parse
 from pellucid.errors import ConfigError, DataError
 from pellucid.runs.folder import find_model, place_to_write
 
 if TYPE_CHECKING:
-    from pellucid.convert import Imported
+    from pellucid.convert import Imported, Tried
+    from pellucid.datasets.transforms import Preprocessing
     from pellucid.model import Model
 
 EXAMPLES = (
@@ -57,8 +59,16 @@ def import_file(
     scaling: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Of the pictures: torchvision, caffe or plain (by 255). Default: as published."
+            metavar="NAME", help="Of the pictures: raw, plain (by 255), torch, caffe, ... Default: as published."
         ),
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(metavar="N,N,N", help="A scaling of your own, of 0 to 1; of 0 to 255 with raw.")
+    ] = None,
+    std: Annotated[str | None, typer.Option(metavar="N,N,N", help="Its deviation, likewise.")] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Try the usual scalings on pictures in folders by class; take the best."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An argument of the network. Repeatable.")
@@ -67,7 +77,7 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
-    from pellucid.convert import import_network, import_weights
+    from pellucid.convert import SCALINGS, compare_scalings, import_network, import_weights
     from pellucid.model.file import load
     from pellucid.zoo import import_model
 
@@ -78,40 +88,83 @@ def import_file(
         raise ConfigError(f"--out {out}: is the file to be imported; choose another name")
     if name is None and (classes or size or no_top or settings):
         raise ConfigError("--classes, --size, --no-top and --set change a network that --as MODEL names; name it")
-    with WorkBar(quiet=as_json) as bar:
+    asked = own_scaling(scaling, mean, std)
+
+    def made(scaling: str | Preprocessing | None) -> tuple[Model, Imported]:
         if name is None:
-            model, report = import_network(file, scaling=scaling, progress=bar)
-        elif os.path.lexists(name):
+            return import_network(file, scaling=scaling, progress=bar)
+        if os.path.lexists(name):
             if classes or size or settings:
                 raise ConfigError(f"--classes, --size and --set do not change {name}, which is a model already")
             model = load(find_model(Path(name)))
-            report = import_weights(model, file, no_top=no_top, scaling=scaling, progress=bar)
-        else:
-            model, report = import_model(
-                file,
-                name,
-                classes=classes,
-                size=size,
-                options=parse(settings or []),
-                seed=seed,
-                no_top=no_top,
-                scaling=scaling,
-                progress=bar,
-            )
-    if names is not None:
-        if len(names) != model.output_shape[-1]:
-            raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
-        model.class_names = names
+            return model, import_weights(model, file, no_top=no_top, scaling=scaling, progress=bar)
+        return import_model(
+            file,
+            name,
+            classes=classes,
+            size=size,
+            options=parse(settings or []),
+            seed=seed,
+            no_top=no_top,
+            scaling=scaling,
+            progress=bar,
+        )
+
+    def named(model: Model) -> Model:
+        if names is not None:
+            if len(names) != model.output_shape[-1]:
+                raise ConfigError(f"{classes_file}: has {len(names)} names for {model.output_shape[-1]} classes")
+            model.class_names = names
+        return model
+
+    tried: list[Tried] = []
+    with WorkBar(quiet=as_json) as bar:
+        model, report = made(asked)
+        named(model)
+        if check is not None:
+            blue = report.scaling in SCALINGS and SCALINGS[report.scaling].blue_first
+            tried = compare_scalings(model, check, blue_first=blue, progress=bar)
+            if asked is None:
+                model, report = made(tried[0].scaling)
+                named(model)
     with working(f"writing {out}", quiet=as_json):
         model.save(place_to_write(out))
     if as_json:
-        print_json({**report.to_json(), **facts(model), "out": str(out)})
+        checked = {"check": [asdict(one) for one in tried]} if tried else {}
+        print_json({**report.to_json(), **facts(model), **checked, "out": str(out)})
         return
     print_table(["import", ""], report_rows(report, model, out))
+    if tried:
+        rows = [[one.scaling, percent(one.accuracy), percent(one.confidence)] for one in tried]
+        print_table([f"on {check}", "accuracy", "confidence"], rows, right=[1, 2])
+    if report.guessed:
+        note(
+            f"how pictures are scaled is a guess ({report.scaling}): --scaling, or --mean and --std, says it, and "
+            "--check FOLDER tries the usual ones"
+        )
     if report.fresh:
         note(f"{', '.join(report.fresh)}: not from the file; train before you trust an answer")
     elif model.class_names is None:
         note("the classes have numbers for names; --classes-file gives them names")
+
+
+def own_scaling(scaling: str | None, mean: str | None, std: str | None) -> str | Preprocessing | None:
+    """What was asked for: a name, numbers, or nothing. Errors: ConfigError for what are no such numbers."""
+    from pellucid.datasets.transforms import Preprocessing
+
+    if mean is None and std is None:
+        return scaling
+    if scaling not in (None, "plain", "raw"):
+        raise ConfigError(f"--scaling {scaling}: has its own mean and std; with --mean and --std say plain or raw")
+    numbers: dict[str, tuple[float, ...] | None] = {}
+    for option, given in (("mean", mean), ("std", std)):
+        try:
+            numbers[option] = None if given is None else tuple(float(one) for one in given.replace(",", " ").split())
+        except ValueError:
+            raise ConfigError(f"--{option} {given}: expected numbers, one or one a channel: 0.5,0.5,0.5") from None
+        if scaling != "raw" and max(numbers[option] or (0.0,)) > 1:
+            raise ConfigError(f"--{option} {given}: counts pixels from 0 to 255; say --scaling raw too")
+    return Preprocessing(1.0 if scaling == "raw" else 1 / 255, numbers["mean"], numbers["std"])
 
 
 def facts(model: Model) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pellucid.convert.published import choose
 from pellucid.convert.source import digests
 from pellucid.convert.weights import KNOWN, Imported
 from pellucid.datasets.download import Progress
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
 from pellucid.files.inside import Inside, reading
 from pellucid.layers import Layer
@@ -56,11 +57,11 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def import_network(
-    path: str | Path, *, scaling: str | None = None, progress: Progress | None = None
+    path: str | Path, *, scaling: str | Preprocessing | None = None, progress: Progress | None = None
 ) -> tuple[Model, Imported]:
     """The network in another program's file, and what was read.
 
-    scaling: a name of `SCALINGS`; None: as the file says.
+    scaling: a name of `SCALINGS`, or a Preprocessing; None: as the file says.
     Errors: ConfigError for an unknown scaling; CheckpointError for a file without a network, and as the kind's
     reader.
     """
@@ -75,8 +76,11 @@ def import_network(
     read = kind.read(file)
     weights = read.model.weights
     if scaling is not None:
-        scaling, recipe = choose(scaling, "", read.model.name)
-        read.model.preprocessing = recipe.fitted(read.model)
+        named, recipe = choose(scaling, "", read.model.name)
+        read.model.preprocessing = recipe.fitted(read.model, asked=True)
+        first = next((layer for layer in read.model.layers if layer.role == "convolution"), None)
+        if recipe.blue_first and first is not None and first.params["kernel"].shape[2] == 3:
+            first.write("kernel", first.params["kernel"][:, :, ::-1])
     return read.model, Imported(
         file=str(file),
         form=read.form,
@@ -85,7 +89,7 @@ def import_network(
         arrays=len(weights),
         numbers=sum(array.size for array in weights),
         fresh=(),
-        scaling=scaling or read.scaling,
+        scaling=read.scaling if scaling is None else named,
         notes=read.notes,
     )
 

@@ -153,10 +153,23 @@ class Scaling:
     preprocessing: Preprocessing
     blue_first: bool = False
 
-    def fitted(self, model: Model) -> Preprocessing:
-        """The recipe for a model's size of picture; mean and deviation only where it takes three channels."""
+    def fits(self, channels: int) -> bool:
+        """Whether it has one number for all channels, or one for each of so many."""
+        recipe = self.preprocessing
+        return all(numbers is None or len(numbers) in (1, channels) for numbers in (recipe.mean, recipe.std))
+
+    def fitted(self, model: Model, *, asked: bool = False) -> Preprocessing:
+        """The recipe for a model's size of picture; where nobody asked for it, mean and deviation only of colours.
+
+        Errors: ConfigError where it was asked for and does not fit.
+        """
         height, width, channels = model.input_shape
-        plain = self.preprocessing if channels == 3 else Preprocessing(resize=self.preprocessing.resize)
+        if asked and not self.fits(channels):
+            raise ConfigError(
+                f"{model.name} takes pictures of {channels} channels, the scaling has {self.preprocessing.in_words()}; "
+                "give mean and std one number, or one a channel"
+            )
+        plain = self.preprocessing if asked or channels == 3 else Preprocessing(resize=self.preprocessing.resize)
         return replace(plain, size=(height, width), channels=channels)
 
 
@@ -169,18 +182,26 @@ SCALINGS = {
     "inception": Scaling(Preprocessing(mean=(0.5,), std=(0.5,), resize="center")),
     "lite": Scaling(Preprocessing(scale=1.0, mean=(127.0,), std=(128.0,), resize="center")),
     "plain": Scaling(Preprocessing()),
+    "raw": Scaling(Preprocessing(scale=1.0)),
 }
+SCALINGS["torch"] = SCALINGS["torchvision"]  # what Keras calls it
 """torchvision: its presets' transforms (torchvision/transforms/_presets.py). caffe: what Keras's VGG was trained on
 (keras/src/applications/imagenet_utils.py, mode "caffe"). inception: torchvision's GoogLeNet (its transform_input).
 lite: EfficientNet-Lite (MEAN_RGB and STDDEV_RGB in tensorflow/tpu's efficientnet_lite_builder.py). plain: pixels
-divided by 255, as Pellucid's own networks."""
+divided by 255, as Pellucid's own networks. raw: pixels as they are."""
 
 
-def choose(name: str | None, framework: str, model_name: str) -> tuple[str, Scaling]:
-    """The recipe of this name; None: what the framework's published networks of this name were trained with.
+OWN = "own"
+"""What the scaling is called that somebody gave in numbers."""
+
+
+def choose(name: str | Preprocessing | None, framework: str, model_name: str) -> tuple[str, Scaling]:
+    """The recipe of this name, or in numbers; None: what the framework's published networks of this name have.
 
     Errors: ConfigError for an unknown name.
     """
+    if isinstance(name, Preprocessing):
+        return OWN, Scaling(name)
     if name is None:
         known = (one for one in PUBLISHED.values() if (one.framework, one.model) == (framework, model_name))
         name = next((one.scaling for one in known), "plain")

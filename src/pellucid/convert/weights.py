@@ -18,6 +18,7 @@ from pellucid.convert.source import Source, digests
 from pellucid.convert.torch import SafetensorsFile
 from pellucid.convert.torch_file import LEGACY_START, LegacyTorchFile, ZipTorchFile
 from pellucid.datasets.download import Progress
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.model import Model
 from pellucid.ops.geometry import Array
@@ -37,7 +38,8 @@ class Imported:
 
     fresh: layers that keep the weights they had, because the file has none for them. checked: against which published
     hash the file was compared, None where its name is no published one. by_order: modules of the file that were found
-    by their shapes and order, because it has other names, and our layer that each is.
+    by their shapes and order, because it has other names, and our layer that each is. guessed: nobody said how pictures
+    are scaled, nor did the file.
     """
 
     file: str
@@ -50,6 +52,7 @@ class Imported:
     scaling: str
     notes: tuple[str, ...]
     by_order: Mapping[str, str] = field(default_factory=dict)
+    guessed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -91,14 +94,15 @@ def import_weights(
     path: str | Path,
     *,
     no_top: bool = False,
-    scaling: str | None = None,
+    scaling: str | Preprocessing | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """Fill a model with the weights in a file of PyTorch's or Keras's, and give it their scaling of pictures.
 
     The kind of file is known by its content. no_top: leave the layers behind the flattening as they are; the last dense
     layer is left in any case where the file's was made for another number of classes, and all of them where the file
-    has none: `fresh` names them. scaling: a name of `SCALINGS`; None: as published for such a network.
+    has none: `fresh` names them. scaling: a name of `SCALINGS`, or a Preprocessing with mean and
+    deviation of your own; None: as published for such a network, which is a guess, and `guessed` says so.
     Errors: CheckpointError for a file that cannot be read, and one whose arrays do not fit;
     ConfigError where a library is missing. The model is changed only once everything was read.
     """
@@ -111,14 +115,15 @@ def fill_from(
     model: Model,
     *,
     no_top: bool = False,
-    scaling: str | None = None,
+    scaling: str | Preprocessing | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """`import_weights` from a file that is open."""
     model.build()
     if len(model.input_shape) != 3:
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
-    scaling, recipe = choose(scaling, source.framework, model.name)
+    named, recipe = choose(scaling, source.framework, model.name)
+    fit = recipe.fitted(model, asked=scaling is not None)
     known = PUBLISHED.get(source.path.name)
     hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
     if known is not None and not hashes[known.kind].startswith(known.digest):
@@ -140,7 +145,7 @@ def fill_from(
         names = [*layer.params, *layer.state]
         if names and (layer.name, names[0]) in arrays:
             layer.set_weights([arrays[layer.name, name] for name in names])
-    model.preprocessing = recipe.fitted(model)
+    model.preprocessing = fit
     if known is not None and not fresh and model.output_shape == (len(imagenet_names()),):
         model.class_names = imagenet_names()
     model.trained_on = {"weights": {"file": source.path.name, "sha256": hashes["sha256"], "form": source.form}}
@@ -159,7 +164,8 @@ def fill_from(
         arrays=len(arrays),
         numbers=sum(array.size for array in arrays.values()),
         fresh=fresh,
-        scaling=scaling,
+        scaling=named,
         notes=tuple(notes),
         by_order=source.by_order,
+        guessed=scaling is None and known is None and source.framework != "book",
     )

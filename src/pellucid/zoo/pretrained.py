@@ -12,6 +12,7 @@ from pellucid import zoo
 from pellucid._progress import work_bar
 from pellucid.convert import PUBLISHED, Imported, bring, fill_from, import_weights, locate, open_weights, published
 from pellucid.datasets.download import Progress
+from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
 from pellucid.model import Model
 
@@ -67,7 +68,7 @@ def import_model(
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
     no_top: bool = False,
-    scaling: str | None = None,
+    scaling: str | Preprocessing | None = None,
     progress: Progress | None = None,
 ) -> tuple[Model, Imported]:
     """The zoo's network of this name with the weights in a file; `import_weights` explains the rest.
