@@ -73,6 +73,10 @@ def test_the_command_asks_tries_and_warns(command: Command, weights: Path, photo
     status, out, _ = command(*given, "--check", photos, "--json")
     rows = json.loads(out)["check"]
     assert rows[0]["accuracy"] == 1 and json.loads(out)["scaling"] == rows[0]["scaling"]
+    other = Sequential([L.Input((8, 8, 3)), L.Flatten(), L.Dense(3, name="x"), L.Dense(2, name="y")])
+    other.save(tmp_path / "m.safetensors")
+    status, out, err = command(*given, "--json")
+    assert status == 1 and len(json.loads(out)["missing"]) == 4 and "does not fit" in err
     for wrong, message in (
         (("--mean", "a"), "expected numbers"),
         (("--mean", "123"), "say --scaling raw too"),

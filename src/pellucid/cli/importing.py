@@ -77,7 +77,7 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
-    from pellucid.convert import SCALINGS, compare_scalings, import_network, import_weights
+    from pellucid.convert import SCALINGS, DoesNotFit, compare_scalings, import_network, import_weights
     from pellucid.model.file import load
     from pellucid.zoo import import_model
 
@@ -119,7 +119,12 @@ def import_file(
 
     tried: list[Tried] = []
     with WorkBar(quiet=as_json) as bar:
-        model, report = made(asked)
+        try:
+            model, report = made(asked)
+        except DoesNotFit as error:
+            if as_json:
+                print_json({"error": str(error), **error.faults})
+            raise
         named(model)
         if check is not None:
             blue = report.scaling in SCALINGS and SCALINGS[report.scaling].blue_first

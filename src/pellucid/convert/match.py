@@ -40,8 +40,8 @@ def match(model: Model, source: Source, *, no_top: bool, blue_first: bool) -> tu
         unclear = source.take_by_order(model, wanted, no_top=no_top)
     head = [item for item in wanted if item.in_head]
     fresh: list[str] = []
-    features = all(item.tensor in source.tensors for item in wanted if not item.in_head)
-    if head and (no_top or (features and not any(item.tensor in source.tensors for item in head))):
+    features = [item.tensor in source.tensors for item in wanted if not item.in_head]
+    if head and (no_top or (features and all(features) and not any(item.tensor in source.tensors for item in head))):
         fresh = [item.layer.name for item in head]
     elif _other_classes(head, source):
         fresh = [head[-1].layer.name]
