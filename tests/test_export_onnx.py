@@ -31,8 +31,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "alexnet-owt": {"dense_units": 32},
     **{name: {"dense_units": 32, "conv*.filters": 16} for name in ("vgg11", "vgg13", "vgg16", "vgg19")},
     **{name: {"filters": 8} for name in ("resnet18", "resnet34", "resnet50")},
-    "resnet56": {"blocks": 4},
-    "densenet121": {"growth": 8},
+    "resnet20": {"blocks": 1},
+    "resnet56": {"blocks": 2},
+    "densenet121": {"growth": 8, "blocks": (2, 2, 2, 2)},
     "mobilenet-v2": {"width": 0.5},
 }
 """What makes networks smaller that would take a second; benchmarks/onnx_zoo.py has them whole."""
