@@ -113,7 +113,7 @@ def test_a_type_error_from_inside_stays_what_it_is_and_calls_stay_what_they_are(
         Own(nme="a")  # type: ignore[call-arg]
     for call in (pellucid.load, schedules.get, pellucid.visualise.features_figure):
         assert pickle.loads(pickle.dumps(call)) is call
-    assert str(inspect.signature(schedules.Cosine)) == "(initial: 'float', steps: 'int', final: 'float' = 0.0) -> None"
+    assert str(inspect.signature(schedules.Cosine)) == "(initial: 'float', steps: 'int', final: 'float' = 0.0)"
 
 
 def test_tracebacks_show_the_call_and_what_fails_and_no_wrapper_between() -> None:

@@ -213,3 +213,25 @@ def test_kerass_arguments_are_taken() -> None:
     assert adam.learning_rate == 0.25 and adam.learning_rate.numpy() == np.float32(0.25)
     adam.learning_rate.assign(0.5)
     assert adam.lr == 0.5 and json.dumps(adam.config()["learning_rate"]) == "0.5"
+
+
+def test_those_without_a_kernel_follow_kerass_formulas() -> None:
+    param, grads = problem()
+    p = {name: param.astype(np.float64) for name in ("adamax", "nadam", "lion")}
+    m = {name: np.zeros(param.size) for name in p}
+    u, v, product = np.zeros(param.size), np.zeros(param.size), 1.0
+    for t, g in enumerate(grads.astype(np.float64), 1):
+        m["adamax"] = 0.9 * m["adamax"] + 0.1 * g
+        u = np.maximum(0.999 * u, np.abs(g))
+        p["adamax"] -= 0.01 / (1 - 0.9**t) * m["adamax"] / (u + 1e-7)
+        now, after = (0.9 * (1 - 0.5 * 0.96**at) for at in (t, t + 1))
+        product *= now
+        m["nadam"], v = 0.9 * m["nadam"] + 0.1 * g, 0.999 * v + 0.001 * g**2
+        ahead = after * m["nadam"] / (1 - product * after) + (1 - now) * g / (1 - product)
+        p["nadam"] -= 0.01 * ahead / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+        p["lion"] -= 0.01 * np.sign(0.9 * m["lion"] + 0.1 * g)
+        m["lion"] = 0.99 * m["lion"] + 0.01 * g
+    for name, expected in p.items():
+        made = optimizers.get(name, learning_rate=0.01)
+        np.testing.assert_allclose(run(made), expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        assert optimizers.get(made.config()).config() == made.config()

@@ -74,7 +74,7 @@ def _parameters(classes: Sequence[type]) -> list[inspect.Parameter]:
         return own
     named = {one.name: one for one in own if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
     handed_on = [one for one in _parameters(classes[place + 1 :]) if one.name in names.__annotations__.keys() - named]
-    if own[-2].kind is not own[-2].VAR_POSITIONAL:
+    if len(own) < 2 or own[-2].kind is not own[-2].VAR_POSITIONAL:
         handed_on = [one.replace(kind=one.KEYWORD_ONLY) for one in handed_on]
     return [*named.values(), *handed_on]
 

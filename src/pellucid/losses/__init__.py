@@ -60,15 +60,22 @@ _ALL: tuple[type[Loss], ...] = (
 )  # fmt: skip
 _CLASSES: dict[str, type[Loss]] = {cls.__name__: cls for cls in _ALL}
 NAMES: dict[str, Callable[..., Loss]] = {
-    **{name: function.make for name, function in FUNCTIONS.items()},
+    "categorical_crossentropy": CategoricalCrossentropy,
     "sparse_categorical_crossentropy": CategoricalCrossentropy,
     "cross_entropy": CategoricalCrossentropy,
     "crossentropy": CategoricalCrossentropy,
     "map_criterion": MAPCriterion,
+    "binary_crossentropy": BinaryCrossentropy,
+    "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
     "l2": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
     "l1": MeanAbsoluteError,
+}
+"""Every loss with a kernel by its names; `get` knows the others, too."""
+_OTHERS: dict[str, Callable[..., Loss]] = {
+    **{name: function.make for name, function in FUNCTIONS.items()},
     "mape": MeanAbsolutePercentageError,
     "msle": MeanSquaredLogarithmicError,
     "kld": KLDivergence,
@@ -76,7 +83,6 @@ NAMES: dict[str, Callable[..., Loss]] = {
     "logcosh": LogCosh,
     "huber_loss": Huber,
 }
-"""Every loss by its names."""
 
 
 def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
@@ -95,6 +101,7 @@ def get(spec: str | Loss | Callable[..., Any] | Mapping[str, Any]) -> Loss:
         name = name.replace("categorical_cross_entropy", "categorical_crossentropy")
         known: dict[str, Callable[..., Loss]] = {
             **{cls_name.lower(): cls for cls_name, cls in _CLASSES.items()},
+            **_OTHERS,
             **NAMES,
         }
         if name not in known:

@@ -16,18 +16,20 @@ from pellucid._arguments import described
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSprop
 from pellucid.optimizers.optimizer import Optimizer, Rate
+from pellucid.optimizers.without_kernels import Adamax, Lion, Nadam
 
 __all__ = [
-    "NAMES", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop", "Rate",
-    "from_config", "get",
+    "NAMES", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Momentum", "Nadam", "Nesterov",
+    "Optimizer", "RMSprop", "Rate", "from_config", "get",
 ]  # fmt: skip
 
 _MAKERS: dict[str, Callable[..., Optimizer]] = {
     maker.__name__.lower(): maker for maker in (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adadelta, Adam, AdamW)
 }
-_CLASSES: dict[str, type[Optimizer]] = {maker.__name__: maker for maker in _MAKERS.values() if isinstance(maker, type)}
 NAMES = tuple(_MAKERS)
-"""Every optimizer `get` knows by name."""
+"""Those that have a kernel, by name; `get` knows the others, too."""
+_MAKERS |= {maker.__name__.lower(): maker for maker in (Adamax, Nadam, Lion)}
+_CLASSES: dict[str, type[Optimizer]] = {maker.__name__: maker for maker in _MAKERS.values() if isinstance(maker, type)}
 
 
 def get(spec: str | Optimizer | Mapping[str, Any], *, learning_rate: float | None = None) -> Optimizer:

@@ -98,7 +98,7 @@ def _update(
     grad = parameters.gradients[piece]
     moments = {name: vector[piece] for name, vector in slots.items()}
     decay = (optimizer.weight_decay or 0.0) if span.decay else 0.0
-    if native.available and not is_own(optimizer):  # one of a user's own may override anything
+    if native.available and optimizer.rule and not is_own(optimizer):  # one of a user's own may override anything
         vectors = [moments.get(name) for name in optimizer.moments]
         kernel = getattr(native, optimizer.rule)
         return kernel(param, grad, *vectors, control, weight_decay=decay, **optimizer.options())  # type: ignore[no-any-return]

@@ -14,7 +14,10 @@ from pellucid.errors import ConfigError, shown
 from pellucid.keras.optimizers import schedules
 from pellucid.optimizers import AdamW, Optimizer, get
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get", "schedules"]
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get",
+    "schedules",
+]  # fmt: skip
 
 
 def Adam(*args: Any, weight_decay: float | None = None, **named: Any) -> Optimizer:
@@ -42,3 +45,6 @@ SGD = _without_decay(optimizers.SGD)
 RMSprop = _without_decay(optimizers.RMSprop)
 Adagrad = _without_decay(optimizers.Adagrad)
 Adadelta = _without_decay(optimizers.Adadelta)
+Adamax = _without_decay(optimizers.Adamax)
+Nadam = _without_decay(optimizers.Nadam)
+Lion = _without_decay(optimizers.Lion)
