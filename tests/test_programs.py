@@ -74,3 +74,13 @@ def test_a_program_runs_whole(program: Path, tmp_path: Path) -> None:
     if "flowers" in source:
         flowers(tmp_path)
     exec(compile(source, str(program), "exec"), {"__name__": "__main__", "__file__": str(program)})
+
+
+def test_the_table_of_programs_is_as_they_are() -> None:
+    scripts = Path(__file__).parent.parent / "scripts"
+    made: dict[str, Any] = {"__name__": "table", "__file__": str(scripts / "make_programs_table.py")}
+    exec(compile((scripts / "make_programs_table.py").read_text(encoding="utf-8"), "table", "exec"), made)
+    for name in made["HEADS"]:
+        page = (scripts.parent / "docs" / name).read_text(encoding="utf-8")
+        assert page == made["page"](name), f"run scripts/make_programs_table.py: docs/{name} is of other programs"
+    assert len(PROGRAMS) >= 40

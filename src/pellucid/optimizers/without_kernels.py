@@ -11,7 +11,6 @@ from pellucid.ops import Array
 from pellucid.optimizers.algorithms import Adam
 from pellucid.optimizers.optimizer import Common, Rate
 
-
 CONVERGED = 1000
 """Steps after which Nadam's b1 is what it was given."""
 
