@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["backend", "clear_session", "epsilon", "floatx", "image_data_format"]
+from typing import Any
+
+__all__ = ["backend", "clear_session", "epsilon", "floatx", "get_value", "image_data_format", "set_value"]
 
 
 def backend() -> str:
@@ -27,3 +29,13 @@ def floatx() -> str:
 def image_data_format() -> str:
     """Where a picture's channels stand, "channels_last"."""
     return "channels_last"
+
+
+def get_value(x: Any) -> Any:
+    """A variable's value, such as that of `optimizer.learning_rate`."""
+    return x.numpy() if hasattr(x, "numpy") else x
+
+
+def set_value(x: Any, value: Any) -> None:
+    """Give a variable a value: `set_value(optimizer.learning_rate, 0.01)`."""
+    x.assign(value)

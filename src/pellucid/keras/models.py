@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pellucid.model.model as ours
+from pellucid.convert.files import load
 from pellucid.keras.model import Model, Sequential
-from pellucid.model.file import load
 
 __all__ = ["Model", "Sequential", "as_keras", "clone_model", "load_model", "model_from_json", "save_model"]
 
