@@ -95,6 +95,7 @@ ROWS = (
     Row("Softmax", layers.Softmax, ("axis",)),
     Row("Dropout", layers.Dropout, ("rate",), {}, (), {"p": "rate"}),
     Row("SpatialDropout2D", layers.SpatialDropout2D, ("rate",), {}, (), {"p": "rate", **_ORDER_1}),
+    Row("SpatialDropout1D", layers.SpatialDropout1D, ("rate",), {}, (), {"p": "rate"}),
     Row("GaussianNoise", layers.GaussianNoise, ("stddev",), {}, (), {"sigma": "stddev"}),
     Row("Add", layers.Add),
     Row("Subtract", layers.Subtract),
@@ -108,10 +109,14 @@ ROWS = (
     Row("Resizing", layers.Resizing, ("height", "width", "interpolation", "crop_to_aspect_ratio")),
     Row("CenterCrop", layers.CenterCrop, ("height", "width")),
     Row("Flatten", layers.Flatten),
+    Row("Identity", layers.Identity),
     Row("Reshape", layers.Reshape, ("target_shape",)),
     Row("Permute", layers.Permute, ("dims",)),
     Row("ZeroPadding2D", layers.ZeroPadding2D, ("padding",), {}, (), _ORDER_1),
     Row("Cropping2D", layers.Cropping2D, ("cropping",), {}, (), _ORDER_1),
+    Row("ZeroPadding1D", layers.ZeroPadding1D, ("padding",)),
+    Row("Cropping1D", layers.Cropping1D, ("cropping",)),
+    Row("UpSampling1D", layers.UpSampling1D, ("size",), {}, (), {"length": "size"}),
     Row("UpSampling2D", layers.UpSampling2D, ("size", "interpolation"), {}, (), _ORDER_1),
 )
 
