@@ -55,10 +55,9 @@ class Rounds:
         start = time.perf_counter()
         self._work(rows)
         took_s = time.perf_counter() - start
-        if self.turns > 1:  # at first the network is made ready
-            self._last_each_s = max(took_s / len(rows), 1e-7)
-            if len(rows) >= TIMED_PICTURES or took_s >= TIMED_S:
-                self.each_s = self._last_each_s
+        self._last_each_s = max(took_s / len(rows), 1e-7)
+        if self.turns > 1 and (len(rows) >= TIMED_PICTURES or took_s >= TIMED_S):  # at first the network is made ready
+            self.each_s = self._last_each_s
         self.done[rows], self._moments[rows] = True, moment
         self._next = (self._next + len(rows)) % len(self.done)
         self.turns += 1
