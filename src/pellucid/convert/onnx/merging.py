@@ -10,15 +10,20 @@ import numpy as np
 
 from pellucid import layers as L
 from pellucid.convert.onnx.reading import Held, Inexpressible, Node, Reader
-from pellucid.convert.onnx.writing import Value, Writer, vector
+from pellucid.convert.onnx.writing import Value, Write, Writer, vector
 from pellucid.layers import Layer
 from pellucid.layers.graph import Visit
 from pellucid.layers.symbolic import Symbolic
 
 
-def write_add(writer: Writer, visit: Visit) -> Value:
-    values = writer.alike(visit)
-    return replace(values[0], name=writer.node("Sum", *(value.name for value in values)))
+def merging(operator: str) -> Write:
+    """What writes a layer that ONNX has as one operator of all values."""
+
+    def write(writer: Writer, visit: Visit) -> Value:
+        values = writer.alike(visit)
+        return replace(values[0], name=writer.node(operator, *(value.name for value in values)))
+
+    return write
 
 
 def write_multiply(writer: Writer, visit: Visit) -> Value:
@@ -70,6 +75,13 @@ def read_sum(reader: Reader, node: Node) -> Held:
         return joined(reader, values, L.Add)
     whole = joined(reader, values, L.Add) if len(values) > 1 else values[0]
     return reader.scaled(whole, 1.0, offset)
+
+
+def read_extreme(reader: Reader, node: Node) -> Held:
+    """The largest, or the smallest, of values."""
+    values = [node.held(i) for i in range(len(node.inputs))]
+    kind = L.Maximum if node.operator == "Max" else L.Minimum
+    return joined(reader, values, kind) if len(values) > 1 else values[0]
 
 
 def read_product(reader: Reader, node: Node) -> Held:

@@ -67,6 +67,28 @@ def write_upsampling(writer: Writer, visit: Visit) -> Value:
     return writer.maps(writer.node("Resize", writer.first(visit).name, "", scales, **how), visit.output_shape)
 
 
+def write_series_padding(writer: Writer, visit: Visit) -> Value:
+    layer: Any = visit.layer
+    left, right = layer.padding
+    pads = writer.array([0, 0, left, 0, 0, right], "pads", np.int64)
+    return writer.maps(writer.node("Pad", writer.first(visit).name, pads), visit.output_shape)
+
+
+def write_series_cropping(writer: Writer, visit: Visit) -> Value:
+    layer: Any = visit.layer
+    left = layer.cropping[0]
+    ends = {"starts": [left], "ends": [left + visit.output_shape[0]], "axes": [2]}
+    held = [writer.array(numbers, name, np.int64) for name, numbers in ends.items()]
+    return writer.maps(writer.node("Slice", writer.first(visit).name, *held), visit.output_shape)
+
+
+def write_series_upsampling(writer: Writer, visit: Visit) -> Value:
+    layer: Any = visit.layer
+    scales = writer.array([1, 1, layer.size], "scales")
+    name = writer.node("Resize", writer.first(visit).name, "", scales, **RESIZE["nearest"])
+    return writer.maps(name, visit.output_shape)
+
+
 def write_cut(writer: Writer, visit: Visit) -> Value:
     """Rows and columns by a matrix each."""
     layer: Any = visit.layer

@@ -28,7 +28,8 @@ _CONVOLUTIONS = (L.Conv2D, L.Conv1D, L.DepthwiseConv2D, L.TableConv2D)
 _POOLS = (L.MaxPool2D, L.MaxPool1D, L.AvgPool2D, L.AvgPool1D)
 _GLOBAL_POOLS = (L.GlobalAvgPool2D, L.GlobalAvgPool1D, L.GlobalMaxPool2D, L.GlobalMaxPool1D)
 _ACTIVATIONS = (L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Sigmoid, L.Tanh, L.ScaledTanh)
-_TRAINING_ALONE = (L.Input, L.Dropout, L.SpatialDropout2D, L.GaussianNoise)
+_RANDOM = (L.RandomFlip, L.RandomRotation, L.RandomZoom, L.RandomTranslation, L.RandomBrightness, L.RandomContrast)
+_TRAINING_ALONE = (L.Input, L.Identity, L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.GaussianNoise, *_RANDOM)
 
 ROWS = (
     Row(_CONVOLUTIONS, windows.write_conv, ("Conv",), windows.read_conv),
@@ -58,7 +59,11 @@ ROWS = (
     Row((), None, ("InstanceNormalization",), normalization.read_instance_norm),
     Row((L.LocalResponseNorm,), normalization.write_response_norm, ("LRN",), normalization.read_response_norm),
     Row((L.Rescaling, L.Normalization), merging.write_affine),
-    Row((L.Add,), merging.write_add, ("Add", "Sub", "Sum", "Mean"), merging.read_sum),
+    Row((L.Add,), merging.merging("Sum"), ("Add", "Sum"), merging.read_sum),
+    Row((L.Subtract,), merging.merging("Sub"), ("Sub",), merging.read_sum),
+    Row((L.Average,), merging.merging("Mean"), ("Mean",), merging.read_sum),
+    Row((L.Maximum,), merging.merging("Max"), ("Max",), merging.read_extreme),
+    Row((L.Minimum,), merging.merging("Min"), ("Min",), merging.read_extreme),
     Row((L.Multiply,), merging.write_multiply, ("Mul", "Div"), merging.read_product),
     Row((L.Concatenate,), merging.write_concatenate, ("Concat",), merging.read_concatenate),
     Row((L.Flatten,), rearranging.write_flatten, ("Flatten",), rearranging.read_flatten),
@@ -72,7 +77,10 @@ ROWS = (
     Row((), None, ("Gather",), rearranging.read_gather),
     Row((), None, ("DepthToSpace", "SpaceToDepth"), rearranging.read_depth_to_space),
     Row((L.UpSampling2D,), rearranging.write_upsampling, ("Resize", "Upsample"), resizing.read_resize),
-    Row((L.Resizing, L.CenterCrop), rearranging.write_cut),
+    Row((L.ZeroPadding1D,), rearranging.write_series_padding),
+    Row((L.Cropping1D,), rearranging.write_series_cropping),
+    Row((L.UpSampling1D,), rearranging.write_series_upsampling),
+    Row((L.Resizing, L.CenterCrop, L.RandomCrop), rearranging.write_cut),
     Row(_TRAINING_ALONE, rearranging.write_nothing, ("Identity", "Dropout", "Cast"), rearranging.read_nothing),
 )
 
