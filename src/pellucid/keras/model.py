@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -10,9 +12,12 @@ import numpy as np
 
 import pellucid.model.model as ours
 from pellucid import layers
-from pellucid._arguments import several
+from pellucid._arguments import path_of, several
+from pellucid.convert import import_weights
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.export.keras import files as keras_files
+from pellucid.files.atomic import replacing
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import KerasInput, tensor, traced
 from pellucid.layers import Layer
@@ -186,6 +191,28 @@ class Model(ours.Model):
     def variables(self) -> list[Any]:
         """All weights."""
         return [tensor(one) for one in self.weights]
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5.
+
+        Errors: ConfigError for another name, and for layers that Keras has not.
+        """
+        path = path_of(filepath, "save_weights: filepath")
+        if not path.name.endswith(".weights.h5"):
+            raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
+        with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:
+            file.write(archive.read("model.weights.h5"))
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Read weights, of a file of Keras's, PyTorch's or Pellucid's, into these layers.
+
+        Errors: as `convert.import_weights`.
+        """
+        if not self.built:
+            self.build()
+        scaling = self.preprocessing
+        import_weights(self, path_of(filepath, "load_weights: filepath"), scaling="plain")
+        self.preprocessing = scaling  # which no file of weights says
 
     # One step, and single batches
 
