@@ -37,21 +37,15 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
     "A folder, a sub-folder a class (cats/, ...), from nothing or from ImageNet:\n"
-    "   pellucid train --data photos/\n   pellucid train --data photos/ --pretrained\n\n"
-    "A folder whose labels stand in a table; the same, and labels corrected by hand:\n"
-    "   pellucid train --data photos/ --labels labels.csv\n"
-    "   pellucid train --data photos/ --labels labels.csv --labels corrected.csv\n\n"
-    "Arguments of the optimizer, the network, a layer, and a schedule:\n"
-    "   pellucid train --optimizer sgd --set momentum=0.9 --set hidden_size=50\n"
-    "   pellucid train --set conv1.filters=16 --set schedule=cosine\n\n"
-    "Which learning rate suits, drawn from a short training of rising rates that is not kept:\n"
-    "   pellucid train photo-net --data photos/ --find-lr\n\n"
+    "   pellucid train --data photos/\n   pellucid train --data photos/ --pretrained\n"
+    "   pellucid train --data photos/ --labels labels.csv --find-lr\n\n"
+    "Arguments of the optimizer, and of a layer (schedule=cosine is one too):\n"
+    "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
     "   pellucid train --weights runs/first --freeze features --data photos/\n"
     "   pellucid train --resume runs/first --epochs 30"
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
-RECORDS = "Records besides the run folder"
 """The panels of `--help`."""
 
 
@@ -66,37 +60,35 @@ class Option(NamedTuple):
 
 
 OPTIONS = {
-    "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
-    "labels": Option(list[Path], "FILE.csv", "The folder's labels: file, label, split. Again: corrects them."),
-    "columns": Option(str, "ROLE=NAME,...", "Its columns: file=id,label=breed,split=set."),
+    "data": Option(str, "DATA", f"{DATA} (default), mnist, cifar10 ... or a folder."),
+    "labels": Option(list[Path], "FILE", "A .csv of their labels. Again: corrects them."),
+    "columns": Option(str, "ROLE=X", "Its columns: file=id,label=breed,split=set."),
     "validation": Option(str, "FOLDER|X", "Judged on: a folder, or a share such as 0.1."),
     "epochs": Option(int, "N", "Passes over the pictures. Default: {epochs}*.", LEARNING),
     "batch_size": Option(int, "N", "Pictures in a step. Default: {batch_size}*.", LEARNING),
     "optimizer": Option(str, "NAME", "{optimizers}. Default: {optimizer}*.", LEARNING),
     "learning_rate": Option(float, "X", "Learning rate. Default: the optimizer's*.", LEARNING, ("--lr",)),
-    "loss": Option(str, "NAME", "mse, mae ... Default: {loss}*.", LEARNING),
+    "loss": Option(str, "NAME", "Default: {loss}*.", LEARNING),
     "settings": Option(
         list[str],
         "KEY=X",
-        "An argument of network, optimizer or loss, or one of a layer: LAYER.KEY=X. Repeatable.",
+        "Of network, optimizer, loss; LAYER.KEY=X.",
         LEARNING,
         ("--set",),
     ),
     "size": Option(int, "N", "Their side. Default: as they are, 32 to 128."),
     "resize": Option(str, "RULE", f"crop, center, pad or stretch. Default: {RESIZE}."),
-    "augment": Option(str, "KINDS", "standard, strong, rotate=15,zoom ...: see show augment. Default: {augment}*."),
+    "augment": Option(str, "KINDS", "strong, rotate=15 ... Default: {augment}*."),
     "standardize": Option(
         bool,
         None,
-        "To mean 0, deviation 1. Default: no*.",
+        "Mean 0. Default: no*.",
         SWITCHES,
         ("--standardize/--no-standardize",),
     ),
     "class_weight": Option(str, "balanced", "Rare classes count as much as common ones.", LEARNING),
     "patience": Option(int, "N", "Stop after N epochs without a better one.", LEARNING),
-    "weights": Option(
-        Path, "FILE|RUN", "A trained network: a run, a model file, or with MODEL a file of PyTorch's or Keras's.", START
-    ),
+    "weights": Option(Path, "FILE|RUN", "A run, a model file, or of PyTorch or Keras.", START),
     "pretrained": Option(str, "[NETWORK]", f"From ImageNet. Default: {DEFAULT}.", START),
     "fine_tune": Option(int, "N", "Then epochs of all layers. Default: 1 to 5.", START),
     "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
@@ -108,11 +100,11 @@ OPTIONS = {
     "threads": Option(int, "N", "Default: every core this process may use.", ""),
     "resume": Option(Path, "RUN", "Go on with a stopped run up to --epochs.", START),
     "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),
-    "csv": Option(Path, "FILE", "A table of the epochs there too.", RECORDS),
-    "tensorboard": Option(Path, "DIR", "For TensorBoard: DIR/RUN.", RECORDS),
-    "mlflow": Option(str, "URI", "To MLflow: http://HOST:PORT, sqlite:///FILE.", RECORDS),
+    "csv": Option(Path, "FILE", "A table of the epochs there too.", ""),
+    "tensorboard": Option(Path, "DIR", "For TensorBoard: DIR/RUN.", ""),
+    "mlflow": Option(str, "URI", "To MLflow: http://HOST:PORT, sqlite:///FILE.", ""),
     "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
-    "find_lr": Option(bool, None, "Try rising learning rates, propose one; keep nothing.", SWITCHES, ("--find-lr",)),
+    "find_lr": Option(bool, None, "Propose --lr.", SWITCHES, ("--find-lr",)),
     "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
 }
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""

@@ -21,8 +21,8 @@ EXAMPLES = (
     "Twenty trials of ten epochs; the same again goes on with them, up to fifty:\n"
     "   pellucid tune --data photos/ --out tuned\n   pellucid tune --data photos/ --out tuned --trials 50\n\n"
     "Settings of the network too, from an end to the other or one of several; one that is fixed:\n"
-    "   pellucid tune --data photos/ --out tuned --space dropout=0.1..0.6 --space augment=standard\n"
-    '   pellucid tune lenet5 --data mnist --limit 6000 --out tuned --space "optimizer=adam|rmsprop"\n\n'
+    "   pellucid tune --data photos/ --space dropout=0.1..0.6 --space augment=none\n"
+    "   pellucid tune lenet5 --data mnist --space 'optimizer=adam|rmsprop'\n\n"
     "Where nothing is said: " + ", ".join(f"{name}={values}" for name, values in SPACE.items())
 )
 PICTURE = "tuning.png"
