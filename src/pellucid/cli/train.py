@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
-    "A folder, a sub-folder a class (cats/, ...), from nothing or from ImageNet:\n"
-    "   pellucid train --data photos/\n   pellucid train --data photos/ --pretrained\n"
+    "A folder, a sub-folder a class (cats/, ...) or a table of labels:\n"
+    "   pellucid train --data photos/ --pretrained\n"
     "   pellucid train --data photos/ --labels labels.csv --find-lr\n\n"
     "Arguments of the optimizer, and of a layer (schedule=cosine is one too):\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16\n\n"
