@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "Example:\n   pellucid train simple-convnet --data mnist --epochs 20 --batch-size 100\n\n"
     "A folder, a sub-folder a class (cats/, ...) or a table of labels:\n"
-    "   pellucid train --data photos/ --pretrained\n"
-    "   pellucid train --data photos/ --labels labels.csv --find-lr\n\n"
+    "   pellucid train --data photos/ --pretrained --labels photos/labels.csv\n\n"
     "Arguments of the optimizer, and of a layer (schedule=cosine is one too):\n"
     "   pellucid train --optimizer sgd --set momentum=0.9 --set conv1.filters=16\n\n"
     "A trained network's features for other classes; a run that was stopped:\n"
@@ -60,7 +59,7 @@ class Option(NamedTuple):
 
 
 OPTIONS = {
-    "data": Option(str, "DATA", f"{DATA} (default), mnist, cifar10 ... or a folder."),
+    "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
     "labels": Option(list[Path], "FILE", "A .csv of their labels. Again: corrects them."),
     "columns": Option(str, "ROLE=X", "Its columns: file=id,label=breed,split=set."),
     "validation": Option(str, "FOLDER|X", "Judged on: a folder, or a share such as 0.1."),
