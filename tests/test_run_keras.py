@@ -25,7 +25,8 @@ tf.random.set_seed(1)
 x, y = np.random.rand(20, 8, 8, 1).astype("float32"), np.arange(20) % 2
 model = tf.keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activation=tf.nn.relu), Flatten(), Dense(2)])
 model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-model.fit(x, y, epochs=1, verbose=0)
+pairs = tf.data.Dataset.from_tensor_slices((x, y)).map(lambda x, y: (tf.cast(x, tf.float32), y), tf.data.AUTOTUNE)
+model.fit(pairs.shuffle(20).batch(5).prefetch(tf.data.AUTOTUNE), epochs=1, verbose=0)
 chances = tf.nn.softmax(model(x)).numpy()
 print("classes", sorted(set(tf.argmax(chances, axis=1).numpy().tolist())) <= [0, 1], tf.__version__[0])
 """

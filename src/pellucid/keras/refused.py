@@ -58,6 +58,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("compat Session placeholder layers estimator", "TensorFlow 1 is not here; keras.layers and fit are"),
         **_each("summary", "keras.callbacks.TensorBoard writes it"),
     },
+    "tensorflow.data": _each("TFRecordDataset TextLineDataset", "image_dataset_from_directory reads pictures"),
 }
 """For each module, by the name in it."""
 

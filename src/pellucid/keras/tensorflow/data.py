@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["AUTOTUNE"]
+from types import SimpleNamespace
+from typing import Any
 
-AUTOTUNE = -1
+from pellucid.keras.data import AUTOTUNE, Dataset
+
+__all__ = ["AUTOTUNE", "Dataset", "Options", "experimental"]
+
+
+class Options(SimpleNamespace):
+    """Whatever is set on it changes nothing: options are of TensorFlow's threads."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            autotune=SimpleNamespace(), experimental_distribute=SimpleNamespace(), threading=SimpleNamespace()
+        )
+
+
+class experimental:
+    """What has moved here since."""
+
+    AUTOTUNE = AUTOTUNE
+
+    @staticmethod
+    def cardinality(dataset: Dataset) -> Any:
+        """How many elements there are; -2 where nobody knows."""
+        return dataset.cardinality()
