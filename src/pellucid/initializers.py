@@ -136,7 +136,11 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Identity(Initializer):
-    """`gain` on the diagonal, 0 elsewhere. Shapes: (inputs, units). Errors: ConfigError for other than two axes."""
+    """`gain` on the diagonal, 0 elsewhere; of a convolution's kernel in the middle, so that it passes on what it reads.
+
+    Shapes: (..., C, O).
+    Errors: ConfigError for fewer than two axes.
+    """
 
     gain: float = 1.0
 
@@ -144,9 +148,11 @@ class Identity(Initializer):
         _keep_number(self, "gain")
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
-        if len(shape) != 2:
-            raise ConfigError(f"identity: needs two axes, got shape {tuple(shape)}")
-        return np.asarray(self.gain * np.eye(*shape), np.float32)
+        if len(shape) < 2:
+            raise ConfigError(f"identity: needs two axes or more, got shape {tuple(shape)}")
+        kernel = np.zeros(shape, np.float32)
+        kernel[tuple(size // 2 for size in shape[:-2])] = self.gain * np.eye(*shape[-2:])
+        return kernel
 
 
 @dataclass(frozen=True)
