@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class SGD(Optimizer):
     """
 
     rule = "sgd"
-    moments = ("velocity",)
+    moments: ClassVar[tuple[str, ...]] = ("velocity",)
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Adagrad(Optimizer):
     """
 
     rule = "adagrad"
-    moments = ("square",)
+    moments: ClassVar[tuple[str, ...]] = ("square",)
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class RMSprop(Optimizer):
     """
 
     rule = "rmsprop"
-    moments = ("square", "velocity", "mean")
+    moments: ClassVar[tuple[str, ...]] = ("square", "velocity", "mean")
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Adadelta(Optimizer):
     """
 
     rule = "adadelta"
-    moments = ("square", "delta")
+    moments: ClassVar[tuple[str, ...]] = ("square", "delta")
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Adam(Optimizer):
     """
 
     rule = "adam"
-    moments = ("m", "v")
+    moments: ClassVar[tuple[str, ...]] = ("m", "v")
     decoupled = False
 
     def __init__(
