@@ -7,6 +7,7 @@ layers (`keras_parts`). Keras is not needed to write it, h5py is.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import io
 import json
 import zipfile
@@ -43,6 +44,7 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
         in_row = model.reads is None and all(part.reads == (before,) for part, before in _neighbours(parts))
         config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
         weights = _weights(parts)
+        config |= _training(model)
     own = {"class_names": None if model.class_names is None else list(model.class_names)}
     members = {
         "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "date_saved": "", "pellucid": own}).encode(),
@@ -123,6 +125,39 @@ def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dic
         "output_layers": [ends[0], 0, 0] if len(ends) == 1 else [[name, 0, 0] for name in ends],
     }
     return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
+
+
+_OPTIMIZERS = frozenset({"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Lion"})
+_NUMBERS = frozenset(
+    {
+        *("learning_rate", "momentum", "nesterov", "rho", "beta_1", "beta_2", "epsilon", "weight_decay"),
+        *("clipnorm", "clipvalue", "global_clipnorm"),
+    }
+)
+"""Arguments of optimizers that Keras has, too; its learning rate is then a number."""
+
+
+def _training(model: Model) -> dict[str, Any]:
+    """What it was compiled with, where Keras has all of it: then what is loaded can be judged and trained at once."""
+    compiled = model.compiled_config()
+    if compiled is None or "own" in {**compiled["optimizer"], **compiled["loss"]}:
+        return {}
+    optimizer, loss = ({**compiled[name]} for name in ("optimizer", "loss"))
+    kind, measure = optimizer.pop("type"), loss.pop("type")
+    last, joint = model.graph.last, model.loss.joint_activation
+    ended = last is not None and last.nonlinearity is not None and last.nonlinearity.kind == joint
+    if kind not in _OPTIMIZERS or not isinstance(optimizer["learning_rate"], float):
+        return {}
+    numbers = {name: value for name, value in optimizer.items() if name in _NUMBERS and value is not None}
+    defaults = {name: each.default for name, each in inspect.signature(type(model.loss)).parameters.items()}
+    options = {name: value for name, value in loss.items() if value != defaults.get(name)}
+    options |= {} if joint is None or ended else {"from_logits": True}
+    chosen = {
+        "optimizer": keras_object("keras.optimizers", kind, numbers),
+        "loss": keras_object("keras.losses", measure, options),
+        "metrics": [name for name in compiled.get("metrics", ["accuracy"]) if isinstance(name, str)],
+    }
+    return {"compile_config": chosen}
 
 
 def _weights(parts: Sequence[Part]) -> bytes:
