@@ -121,9 +121,9 @@ def test_scaling_is_a_layer_and_names_of_classes_go_along(tmp_path: Path) -> Non
 @pytest.mark.parametrize("optimizer", ["adam", pellucid.optimizers.SGD(0.1, momentum=0.9, nesterov=True)], ids=str)
 def test_what_it_was_compiled_with_goes_along(activation: str | None, optimizer: Any, tmp_path: Path) -> None:
     model = pellucid.Sequential([layers.Flatten(input_shape=(3, 3, 1)), layers.Dense(4, activation=activation)], seed=1)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     rng = np.random.default_rng(0)
-    x, y = rng.random((24, 3, 3, 1), dtype=np.float32), rng.integers(0, 4, 24)
+    x, y = rng.random((24, 3, 3, 1), dtype=np.float32), np.eye(4, dtype=np.float32)[rng.integers(0, 4, 24)]
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "net.keras")
     wanted = list(model.evaluate(x, y, verbose=0))

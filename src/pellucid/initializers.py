@@ -151,7 +151,7 @@ class Identity(Initializer):
         if len(shape) < 2:
             raise ConfigError(f"identity: needs two axes or more, got shape {tuple(shape)}")
         kernel = np.zeros(shape, np.float32)
-        kernel[tuple(size // 2 for size in shape[:-2])] = self.gain * np.eye(*shape[-2:])
+        kernel[tuple(size // 2 for size in shape[:-2])] = self.gain * np.eye(shape[-2], shape[-1])
         return kernel
 
 
