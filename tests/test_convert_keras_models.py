@@ -71,6 +71,7 @@ def in_row() -> Any:
             scaled(),
             KL.Rescaling(0.5, offset=-0.25),
             KL.RandomFlip(),
+            KL.RandomRotation(0.1, interpolation="nearest"),  # which ours has not
             KL.ZeroPadding2D(((1, 0), (2, 1))),
             KL.Conv2D(5, 3, strides=2, dilation_rate=1),
             KL.DepthwiseConv2D(3, padding="same", depth_multiplier=2),

@@ -26,6 +26,7 @@ RNG = np.random.default_rng(5)
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "gelu", "dims": (2, 1),
     "target_shape": (2, -1), "height": 4, "width": 5, "groups": 2, "mean": 0.5, "variance": 2.0,
+    "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def agree(model: pellucid.Model, folder: Path, pictures: Any = None) -> Any:
     write(model, path)
     theirs = keras.models.load_model(path)
     expected = model.predict(x)
-    answers = theirs(x.astype(np.float32))
+    answers = theirs(x.astype(np.float32), training=False)
     several = isinstance(expected, list)
     answers = [each.detach().numpy() for each in (answers if several else [answers])]
     again = pellucid.load(path).predict(x)

@@ -12,6 +12,7 @@ from pellucid.layers.constraint import MaxNorm
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "relu", "dims": (2, 1),
     "target_shape": (2, -1), "height": 4, "width": 5,
+    "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
 }  # fmt: skip
 WITHOUT = {
     *("Input", "LocalResponseNorm", "Padding2D", "RBF", "ScaledTanh", "Subsampling2D", "TableConv2D"),
@@ -36,8 +37,7 @@ def test_a_config_for_keras_is_read_as_the_same_layer(row: Row) -> None:
 
 
 def test_every_layer_of_ours_has_a_row_or_none_on_purpose() -> None:
-    augmentation = {name for name, cls in layers.LAYERS.items() if cls.role == "augmentation"}  # left out in files
-    assert set(layers.LAYERS) == {cls.__name__ for cls in BY_OURS} | WITHOUT | augmentation
+    assert set(layers.LAYERS) == {cls.__name__ for cls in BY_OURS} | WITHOUT
 
 
 def test_names_of_keras_1_are_read() -> None:

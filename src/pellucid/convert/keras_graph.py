@@ -249,13 +249,13 @@ class ConfigReader:
         if record["class_name"] in MODELS:
             return self._network(record, values, (*names, name), path, trainable=trainable)
         kind = kind_of(record)
-        if kind in IDENTITY:
-            self.notes.append(f"{kind} {name!r} acts in training alone, and is left out")
-            return values
         try:
             return [self._row(record, kind, values, (*names, name), path, trainable=trainable)]
         except PellucidError as error:
-            raise ConfigError(f"{kind} {name!r}: {error}") from error
+            if kind not in IDENTITY:
+                raise ConfigError(f"{kind} {name!r}: {error}") from error
+        self.notes.append(f"{kind} {name!r} acts in training alone, and is left out")
+        return values
 
     def _row(
         self,

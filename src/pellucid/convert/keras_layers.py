@@ -108,6 +108,13 @@ ROWS = (
     Row("Normalization", layers.Normalization, ("axis", "mean", "variance", "invert")),
     Row("Resizing", layers.Resizing, ("height", "width", "interpolation", "crop_to_aspect_ratio")),
     Row("CenterCrop", layers.CenterCrop, ("height", "width")),
+    Row("RandomFlip", layers.RandomFlip, ("mode",)),
+    Row("RandomRotation", layers.RandomRotation, ("factor", "fill_mode")),
+    Row("RandomZoom", layers.RandomZoom, ("height_factor", "width_factor", "fill_mode")),
+    Row("RandomTranslation", layers.RandomTranslation, ("height_factor", "width_factor", "fill_mode")),
+    Row("RandomBrightness", layers.RandomBrightness, ("factor", "value_range")),
+    Row("RandomContrast", layers.RandomContrast, ("factor", "value_range")),
+    Row("RandomCrop", layers.RandomCrop, ("height", "width")),
     Row("Flatten", layers.Flatten),
     Row("Identity", layers.Identity),
     Row("Reshape", layers.Reshape, ("target_shape",)),
@@ -141,6 +148,8 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "rms_scaling": (False,),
     "antialias": (False,),
     "pad_to_aspect_ratio": (False,),
+    "interpolation": ("bilinear",),
+    "bounding_box_format": (None,),
 }
 """Keras's arguments that ours have not, and the values at which these change nothing."""
 
@@ -178,7 +187,7 @@ IDENTITY = (
     *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomHeight", "RandomRotation", "RandomTranslation"),
     *("RandomWidth", "RandomZoom"),
 )
-"""Layers that act in training alone: a network in use is the same without them."""
+"""Layers that act in training alone; those without a row here, or with arguments that ours have not, are left out."""
 
 
 def _nonlinearity(name: str) -> Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]:

@@ -61,9 +61,6 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         parts.append(Part(names[INPUT], first, (), (INPUT_NAME,), model.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
-        if layer.role == "augmentation":  # which changes pictures in training alone
-            names[visit.number] = names[visit.inputs[0]]
-            continue
         steps = _steps(layer, visit.input_shape, positive=all(number in positive for number in visit.inputs))
         own: list[str] = []
         shapes: list[Shape] = []
@@ -207,5 +204,6 @@ _SEVERAL: Mapping[type[Layer], Callable[[Any], list[Step]]] = {
     layers.ScaledTanh: _scaled_tanh,
     layers.Subsampling2D: _subsampling,
     layers.RBF: _rbf,
+    layers.RandomCrop: lambda layer: [Step("", layers.CenterCrop(layer.height, layer.width))],
 }
-"""Layers of ours that Keras has not, as several that it has."""
+"""Layers of ours that Keras has not, as several that it has; its RandomCrop leaves pictures whole in use."""

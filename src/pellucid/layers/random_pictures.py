@@ -189,8 +189,16 @@ class Recoloured(RandomPictures):
     def __init__(self, factor: Range, value_range: Sequence[float] = (0, 255), **named: Unpack[Named]) -> None:
         super().__init__(**named)
         where = type(self).__name__
-        self.factor = _range(factor, f"{where}: factor")
+        self.factor = self.factor_of(factor, f"{where}: factor")
         self.value_range = _range(value_range, f"{where}: value_range")
+
+    def factor_of(self, given: Range, what: str) -> tuple[float, float]:
+        """The two numbers that `factor` stands for. Errors: ConfigError."""
+        return _range(given, what)
+
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest amount."""
+        return self.factor
 
     def recolour(self, x: Array, amount: Array) -> Array:
         """The numbers before they are kept within the range. Shapes: amount (n,1,1,1)."""
@@ -201,7 +209,7 @@ class Recoloured(RandomPictures):
         raise NotImplementedError
 
     def _amount(self, x: Array, key: Key) -> Array:
-        return _within(self.factor, self.uniform(len(x), key)[0]).astype(x.dtype).reshape(-1, 1, 1, 1)
+        return _within(self.ends(), self.uniform(len(x), key)[0]).astype(x.dtype).reshape(-1, 1, 1, 1)
 
     def draw_from(self, x: Array, key: Key) -> Array:
         return np.clip(self.recolour(x, self._amount(x, key)), *self.value_range).astype(x.dtype, copy=False)
@@ -220,7 +228,8 @@ class Recoloured(RandomPictures):
         return self.recolour_back(np.where(inside, dy, dy.dtype.type(0)), amount), {}
 
     def detail(self) -> str:
-        return f"{self.factor[0]:g} to {self.factor[1]:g}"
+        low, high = self.ends()
+        return f"{low:g} to {high:g}"
 
 
 class RandomBrightness(Recoloured):
@@ -239,11 +248,22 @@ class RandomBrightness(Recoloured):
 
 
 class RandomContrast(Recoloured):
-    """Each channel away from its mean, or towards it: y = mean + (1 + a) * (x - mean), a from `factor`.
+    """Each channel away from its mean, or towards it: y = mean + (1 + a) * (x - mean), -lower <= a <= upper.
 
+    factor: (lower, upper), neither below 0; a number stands for both, as Keras's page has it.
     Shapes: x (N,H,W,C), unchanged.
-    Errors: ConfigError for what is no range.
+    Errors: ConfigError for a number below 0.
     """
+
+    def factor_of(self, given: Range, what: str) -> tuple[float, float]:
+        pair = given if isinstance(given, list | tuple | np.ndarray) else (given, given)
+        if len(pair) != 2:
+            raise ConfigError(f"{what} must be a number, or (lower, upper), got {shown(given)}")
+        lower, upper = (number(each, what, 0.0) for each in pair)
+        return lower, upper
+
+    def ends(self) -> tuple[float, float]:
+        return -self.factor[0], self.factor[1]
 
     def recolour(self, x: Array, amount: Array) -> Array:
         mean = x.mean(axis=(1, 2), keepdims=True)
