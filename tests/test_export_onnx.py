@@ -37,7 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "densenet121": {"growth": 8, "blocks": (2, 2, 2, 2)},
     "mobilenet-v2": {"width": 0.5},
 }
-"""What makes networks smaller that would take a second; benchmarks/onnx_zoo.py has them whole."""
+"""What makes networks smaller that would take a second."""
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
