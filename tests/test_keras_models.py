@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from typing import Any
 
@@ -184,3 +185,11 @@ def test_names_that_are_not_here_are_refused_where_they_are_used() -> None:
         LSTM(32)
     with pytest.raises(AttributeError, match="Conv2E"):
         _ = layers.Conv2E
+
+
+def test_scores_without_from_logits_are_told() -> None:
+    for words, activation in (("no softmax", None), ("", "softmax")):
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation=activation)])
+        with pytest.warns(UserWarning, match=words) if words else contextlib.nullcontext():
+            model.compile(loss="sparse_categorical_crossentropy")
+        model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=activation is None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -214,7 +215,19 @@ class Model(ours.Model):
         import_weights(self, path_of(filepath, "load_weights: filepath"), scaling="plain")
         self.preprocessing = scaling  # which no file of weights says
 
-    # One step, and single batches
+    # Training and judging
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """See `Sequential.compile`. Warns where Keras would take scores for probabilities, as is not done here."""
+        super().compile(*args, **options)
+        last, wanted = (self.layers or [None])[-1], self.loss.joint_activation
+        scores = last is not None and last.role in ("dense", "convolution") and last.nonlinearity is None
+        if scores and wanted and not getattr(self.loss, "from_logits", True):
+            warnings.warn(
+                f"{self.name}: its last layer has no {wanted}, so its answers are read as scores; Keras would take "
+                f"them for probabilities. Say from_logits=True to the loss, or activation={wanted!r} to the layer",
+                stacklevel=2,
+            )
 
     def evaluate(self, *args: Any, return_dict: bool = False, **options: Any) -> Any:
         """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing."""
