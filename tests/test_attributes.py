@@ -216,6 +216,7 @@ WRONG_VALUES: dict[str, tuple[object, ...]] = {
     "exact_convolution": (5, "yes", None),
     "trainable": (5, "yes", None),
     "stop_training": (5, "yes", None),
+    "labels_in_rows": (5, "yes", None),
 }
 
 

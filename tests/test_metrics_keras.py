@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pellucid
 from pellucid import metrics
 
 
@@ -100,6 +101,23 @@ def test_weights_count_as_in_keras(keras: Any) -> None:
 def test_class_numbers_serve_metrics_of_rows_and_the_other_way() -> None:
     assert metrics.Precision()(NUMBERS, ROWS) == metrics.Precision()(ONE_HOT, ROWS)
     assert metrics.CategoricalAccuracy()(NUMBERS[:, None], ROWS) == metrics.CategoricalAccuracy()(ONE_HOT, ROWS)
+
+
+@pytest.mark.parametrize("labels", [ONE_HOT, NUMBERS])
+def test_a_function_of_ones_own_sees_labels_as_they_were_given(labels: Any) -> None:
+    seen = []
+
+    def own(y_true: Any, y_pred: Any) -> Any:
+        seen.append(np.shape(y_true))
+        return np.square(y_true - y_pred).mean(axis=-1)
+
+    model = pellucid.Sequential([pellucid.Dense(ROWS.shape[1], activation="softmax", input_shape=(2,))])
+    model.compile("sgd", "categorical_crossentropy", metrics=[own, metrics.Accuracy(), metrics.MeanIoU(ROWS.shape[1])])
+    x = np.random.default_rng(0).normal(size=(len(ROWS), 2)).astype(np.float32)
+    found = model.evaluate(x, labels, verbose=0)
+    answers, width = model.predict(x), np.size(labels[0])
+    assert seen[0] == (len(x), width)
+    assert found["own"] == pytest.approx(np.square(labels.reshape(-1, width) - answers).mean(), rel=1e-5)
 
 
 def test_one_of_ones_own_is_written_as_in_keras() -> None:

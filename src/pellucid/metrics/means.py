@@ -121,8 +121,7 @@ class Accuracy(_MeanOf):
     """The share of entries that are equal."""
 
     def values(self, y_true: Any, y_pred: Any) -> Array:
-        t, y = pair(self, y_true, y_pred)
-        return np.asarray(np.equal(t.reshape(y.shape), y))
+        return np.asarray(np.equal(*as_rows(self, y_true, y_pred)))
 
 
 class BinaryAccuracy(_MeanOf):

@@ -42,6 +42,8 @@ class Metric(Fixed):
     }
     named: ClassVar[str] = ""
     """The name by default, where it is not the class's."""
+    takes_rows: ClassVar[bool] = True
+    """Whether labels that `fit` was given as rows, one-hot, come as rows, or as the class numbers that losses keep."""
 
     def __init__(self, name: str | None = None) -> None:
         if not (name is None or (isinstance(name, str) and name)):

@@ -23,6 +23,8 @@ class IoU(Metric):
     Source: Jaccard 1901; Everingham et al. 2010, section 4.4 (PASCAL VOC's segmentation accuracy).
     """
 
+    takes_rows = False
+
     def __init__(
         self,
         num_classes: int,
@@ -114,6 +116,8 @@ class OneHotMeanIoU(MeanIoU):
 
 class BinaryIoU(IoU):
     """IoU of the classes 0 and 1, told apart at `threshold`."""
+
+    takes_rows = True
 
     def __init__(
         self, target_class_ids: Sequence[int] = (0, 1), threshold: float = THRESHOLD, name: str | None = None

@@ -224,7 +224,11 @@ def targets_for(model: Network, images: Any, y: Any, *, named: bool = False) -> 
         raise DataError(f"{model.name} got pictures without labels; give them as y, or as (x, y) where x are batches")
     words = words_of(y) if not isinstance(y, np.ndarray) or y.dtype.kind in "OUST" else None
     labels = y if words is None else _numbered(model, words, named=named)
-    return np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
+    targets = np.ascontiguousarray(model.loss.prepare_targets(labels, model.output_shape, examples=len(images)))
+    in_rows = words is None and np.shape(labels)[1:] == model.output_shape and model.output_shape[-1] > 1
+    if model.labels_in_rows != in_rows:
+        model.labels_in_rows = in_rows
+    return targets
 
 
 def _numbered(model: Network, words: Sequence[str], *, named: bool) -> Array:

@@ -41,7 +41,16 @@ class Model(Fitting, Shown):
     """
 
     assignable = frozenset(
-        {"name", "seed", "class_names", "preprocessing", "trained_on", "exact_convolution", "stop_training"}
+        {
+            "name",
+            "seed",
+            "class_names",
+            "preprocessing",
+            "trained_on",
+            "exact_convolution",
+            "stop_training",
+            "labels_in_rows",
+        }
     )
     instead: ClassVar[dict[str, str]] = {
         "optimizer": "is chosen by compile(optimizer, loss)",

@@ -45,6 +45,7 @@ class Network(Stack):
         "trained_on": lambda model, value: record(value, f"{model.name}: trained_on"),
         "exact_convolution": lambda model, value: flag(value, "exact_convolution"),
         "stop_training": lambda model, value: flag(value, "stop_training"),
+        "labels_in_rows": lambda model, value: flag(value, "labels_in_rows"),
     }
     exact_convolution: bool
     """Whether 3x3 and 5x5 convolutions are computed as the sums they are, never by Winograd's algorithm.
@@ -55,6 +56,8 @@ class Network(Stack):
     """Whether `validation_split` takes the last pictures, as Keras does, and not of each class its share."""
     stop_training: bool
     """Set by a callback: training ends after the batch or epoch in hand, as if it had answered `Stop`."""
+    labels_in_rows: bool
+    """Whether the labels given last are rows, one-hot or shares of classes; metrics of one's own see them so."""
     optimizer_state: OptimizerState
     """What the optimizer has come to; `fit` goes on from there."""
 
@@ -63,6 +66,7 @@ class Network(Stack):
         self.exact_convolution = exact_convolution
         self.preprocessing = Preprocessing()
         self.class_names: tuple[str, ...] | None = None
+        self.labels_in_rows = False
         self.trained_on: dict[str, Any] = {}
         self.optimizer_state = OptimizerState()
         self._optimizer: Optimizer | None = None

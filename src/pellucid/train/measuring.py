@@ -35,7 +35,7 @@ class Measuring:
 
     def __init__(self, model: Trainable, accuracy: str | None) -> None:
         found = (_apart(asked, model, accuracy) for asked in model.metrics)
-        self._metrics = tuple(metric for metric in found if metric is not None)
+        self._metrics, self._model = tuple(metric for metric in found if metric is not None), model
 
     def __bool__(self) -> bool:
         return bool(self._metrics)
@@ -49,8 +49,10 @@ class Measuring:
         """Take in the n pictures that the plan ran last."""
         if self._metrics:
             answers, targets = plan.answers(n), plan.feed.targets[:n]
+            numbered = targets.ndim < answers.ndim and self._model.labels_in_rows
+            rows = np.equal(targets[..., None], np.arange(answers.shape[-1])) if numbered else targets
             for metric in self._metrics:
-                metric.update_state(targets, answers)
+                metric.update_state(rows.astype(np.float32) if numbered and metric.takes_rows else targets, answers)
 
     def results(self) -> dict[str, float]:
         """Each metric's number by its name. Errors: ConfigError for one that gives several."""

@@ -27,6 +27,7 @@ class Trainable(Protocol):
     turns: Turns
     exact_convolution: bool
     stop_training: bool
+    labels_in_rows: bool
 
     @property
     def graph(self) -> Graph: ...
