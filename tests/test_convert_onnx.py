@@ -220,6 +220,15 @@ def test_each_layer_comes_back(row: Any, tmp_path: Path) -> None:
     assert run.apart(back.predict(x), model.predict(x)) < BOUND
 
 
+def test_what_came_in_is_judged_by_the_command(tmp_path: Path, command: Command) -> None:
+    model = Sequential([layers.Flatten(input_shape=(8, 8, 1)), layers.Dense(10, activation="softmax")])
+    model.build()
+    (tmp_path / "m.onnx").write_bytes(to_bytes(model))
+    assert command("import", tmp_path / "m.onnx", "--out", tmp_path / "m.safetensors")[0] == 0
+    status, text, err = command("evaluate", tmp_path / "m.safetensors", "--data", "digits", "--json")
+    assert status == 0 and 0 <= json.loads(text)["accuracy"] <= 1, err
+
+
 def test_scaling_and_classes_come_back(tmp_path: Path, command: Command) -> None:
     model = Sequential([layers.Input((4, 5, 3)), layers.Flatten(), layers.Dense(2)])
     model.preprocessing = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), size=(4, 5), resize="pad")
