@@ -40,10 +40,17 @@ def activations() -> Model:
     return Model(inputs, L.Concatenate()([kind(inputs) for kind in [*kinds, L.Softmax(axis=1)]]), "activations")
 
 
+SERIES = [L.SpatialDropout1D(0.2), L.ZeroPadding1D((0, 2)), L.UpSampling1D(3), L.Cropping1D((1, 4))]
 SMALL: dict[str, Any] = {
     "borders": [
         *(L.Input((9, 8, 2)), L.Padding2D((1, 2), "reflect"), L.Conv2D(3, (3, 2), 2, padding="same"), L.ELU(0.7)),
         *(L.UpSampling2D((2, 1), "bilinear"), L.Cropping2D(((1, 0), (0, 2))), L.UpSampling2D((1, 2))),
+        *(L.Resizing(12, 9, "nearest"), L.RandomCrop(8, 7), L.Identity(), L.CenterCrop(9, 6)),
+        *(
+            L.Resizing(5, 7, crop_to_aspect_ratio=True),
+            L.RandomFlip(),
+            L.Normalization(mean=[1, 2, 3], variance=[1, 2, 4]),
+        ),
     ],
     "pools": [
         *(L.Input((11, 10, 2)), L.MaxPool2D(3, 2, padding="same"), L.AvgPool2D(3, 1, padding=1), L.ReLU(6, 0.1, 0.2)),
@@ -72,7 +79,14 @@ SMALL: dict[str, Any] = {
         *(L.Flatten(), L.RBF(4)),
     ],
     "moved": [L.Input((3, 4, 2)), L.Permute((3, 1, 2)), L.Reshape((4, 6)), L.Conv1D(3, 2), L.MaxPool1D(2), L.Flatten()],
-    "series": [L.Input((12, 3)), L.Conv1D(4, 3, padding="same"), L.AvgPool1D(2), L.LeakyReLU(), L.GlobalAvgPool1D()],
+    "series": [
+        L.Input((12, 3)),
+        L.Conv1D(4, 3, padding="same"),
+        L.AvgPool1D(2),
+        L.LeakyReLU(),
+        *SERIES,
+        L.GlobalAvgPool1D(),
+    ],
     "row": [L.Input((6,)), L.Dense(5, use_bias=False), L.BatchNorm(), L.Tanh(), L.Dense(2, activation="softmax")],
 }
 GRAPHS = {"branched": branched, "activations": activations}

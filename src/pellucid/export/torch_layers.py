@@ -6,15 +6,18 @@ convert/torch_layout.py, which the reader of such files uses too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid import layers
 from pellucid._python import literal
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer, Nonlinearity
+from pellucid.export.torch_activations import axis_of, nonlinear
+from pellucid.layers import Layer
 from pellucid.layers.graph import Visit
+from pellucid.layers.random_pictures import RandomPictures
+from pellucid.layers.rescaling import Affine, Cut
 from pellucid.ops.geometry import NO_PADS, Pads
 
 
@@ -59,13 +62,7 @@ def text(layer: Layer, visit: Visit) -> Written:
     if row is None or layer.custom:
         raise ConfigError(f"{layer.place()}: cannot be written for PyTorch, which has nothing like it")
     made = row(layer, visit)
-    return Written((*made.steps, *_nonlinear(layer, visit)), made.modules)
-
-
-def axis_of(axis: int, rank: int) -> int:
-    """PyTorch's number of an axis of ours, both counted with the batch. rank: of the value, with the batch."""
-    axis %= rank
-    return 0 if axis == 0 else 1 if axis == rank - 1 else axis + 1
+    return Written((*made.steps, *nonlinear(layer, visit)), made.modules)
 
 
 def _call(name: str, *arguments: Any, **named: Any) -> str:
@@ -148,8 +145,7 @@ def _transposed(layer: Any, visit: Visit) -> Written:
         dilation=(layer.dilation_rate, 1),
     )
     made = _call("nn.ConvTranspose2d", visit.input_shape[-1], layer.filters, layer.kernel_size, **options)
-    ends = [f"{start}:{start + out}" for start, out in zip(starts, visit.output_shape, strict=False)]
-    cut = () if fits else (f"{{x}}[:, :, {', '.join(ends)}]",)
+    cut = () if fits else (_slices(starts, visit.output_shape),)
     return Written(("{self}({x})", *cut), {"": made})
 
 
@@ -243,8 +239,22 @@ def _border(layer: Any, visit: Visit) -> Written:
 
 
 def _cropping(layer: Any, visit: Visit) -> Written:
-    ends = [f"{cut[0]}:{cut[0] + size}" for cut, size in zip(layer.cropping, visit.output_shape, strict=False)]
-    return Written((f"{{x}}[:, :, {', '.join(ends)}]",))
+    return Written((_slices([before for before, _ in layer.cropping], visit.output_shape),))
+
+
+def _slices(starts: Sequence[int], sizes: Sequence[int]) -> str:
+    """So many places of each axis behind the channels."""
+    ends = [f"{start}:{start + size}" for start, size in zip(starts, sizes, strict=False)]
+    return f"{{x}}[:, :, {', '.join(ends)}]"
+
+
+def _cut(layer: Any, visit: Visit) -> Written:
+    whole, part, size = visit.input_shape[:2], layer.part(visit.input_shape), visit.output_shape[:2]
+    steps = [_slices([(n - taken) // 2 for n, taken in zip(whole, part, strict=True)], part)] if part != whole else []
+    if part != size:
+        mode = "nearest-exact" if layer.interpolation == "nearest" else layer.interpolation
+        steps.append(f'F.interpolate({{x}}, {literal(size)}, mode="{mode}")')
+    return Written(tuple(steps))
 
 
 def _upsampling(layer: Any, visit: Visit) -> Written:
@@ -299,47 +309,6 @@ def _affine(layer: Any, visit: Visit) -> Written:
     return Written((f"{{x}} * {scale} + {offset}",))
 
 
-_FUNCTIONS: dict[str, str] = {
-    "relu": "F.relu({x})",
-    "sigmoid": "torch.sigmoid({x})",
-    "tanh": "torch.tanh({x})",
-    "selu": "F.selu({x})",
-    "hard_sigmoid": "F.hardsigmoid({x})",
-    "softsign": "F.softsign({x})",
-    "softplus": "F.softplus({x})",
-    "silu": "F.silu({x})",
-    "hard_silu": "F.hardswish({x})",
-    "gelu": "F.gelu({x})",
-    "gelu_tanh": 'F.gelu({x}, approximate="tanh")',
-    "leaky_relu": "F.leaky_relu({x}, {slope})",
-    "elu": "F.elu({x}, {slope})",
-}
-"""Of nonlinearities by their kinds; relu6, which has several numbers, and softmax are below."""
-
-
-def _nonlinear(layer: Layer, visit: Visit) -> tuple[str, ...]:
-    """What acts on a layer's result last."""
-    how = layer.nonlinearity
-    if how is None:
-        return ()
-    if how.kind == "softmax":
-        axis = layer.axis if isinstance(layer, layers.Softmax) else -1
-        return (f"F.softmax({{x}}, {axis_of(axis, len(visit.output_shape) + 1)})",)
-    step = _bounded(how) if how.kind == "relu6" else _FUNCTIONS[how.kind]
-    step = step.replace("{slope}", repr(how.numbers.get("slope")))
-    if how.steepness != 1:
-        step = step.replace("{x}", f"{how.steepness!r} * {{x}}")
-    return (step if how.amplitude == 1 else f"{how.amplitude!r} * {step}",)
-
-
-def _bounded(how: Nonlinearity) -> str:
-    slope, threshold, ceiling = (how.numbers[name] for name in ("slope", "threshold", "ceiling"))
-    if not slope and not threshold:
-        return f"{{x}}.clamp(0, {ceiling!r})"
-    most = "{x}" if ceiling == float("inf") else f"{{x}}.clamp(max={ceiling!r})"
-    return f"torch.where({{x}} > {threshold!r}, {most}, {slope!r} * ({{x}} - {threshold!r}))"
-
-
 Row = Callable[[Any, Visit], Written]
 
 ROWS: dict[type[Layer], Row] = {
@@ -368,11 +337,16 @@ ROWS: dict[type[Layer], Row] = {
     layers.Softmax: _nothing,
     layers.Input: _nothing,
     layers.Dropout: lambda layer, visit: Written((f"F.dropout({{x}}, {layer.rate!r}, self.training)",)),
-    layers.SpatialDropout2D: lambda layer, visit: Written((f"F.dropout2d({{x}}, {layer.rate!r}, self.training)",)),
+    layers.SpatialDropout2D: lambda layer, visit: Written(
+        (f"F.dropout{len(visit.input_shape) - 1}d({{x}}, {layer.rate!r}, self.training)",)
+    ),
     layers.GaussianNoise: lambda layer, visit: Written(
         (f"{{x}} + self.training * {layer.stddev!r} * torch.randn_like({{x}})",)
     ),
-    layers.Rescaling: _affine,
+    Affine: _affine,
+    Cut: _cut,
+    RandomPictures: _nothing,
+    layers.Identity: _nothing,
     layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
     layers.Reshape: lambda layer, visit: _reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
@@ -381,6 +355,9 @@ ROWS: dict[type[Layer], Row] = {
     layers.Padding2D: _border,
     layers.Cropping2D: _cropping,
     layers.UpSampling2D: _upsampling,
+    layers.ZeroPadding1D: lambda layer, visit: Written((f"F.pad({{x}}, {layer.padding})",)),
+    layers.Cropping1D: lambda layer, visit: Written((_slices((layer.cropping[0],), visit.output_shape),)),
+    layers.UpSampling1D: lambda layer, visit: Written((f"{{x}}.repeat_interleave({layer.size}, 2)",)),
     layers.Add: _several,
     layers.Subtract: _several,
     layers.Average: _several,

@@ -16,7 +16,7 @@ from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.layers.dropout import Random
 from pellucid.layers.layer import Cache, Key, Layer, Named
-from pellucid.layers.rescaling import Cut
+from pellucid.layers.rescaling import CenterCrop
 from pellucid.ops import Array, Shape
 from pellucid.ops.changes import Changes
 from pellucid.ops.geometry import LARGEST, number
@@ -273,7 +273,7 @@ class RandomContrast(Recoloured):
         return np.asarray((1 + amount) * dy - amount * dy.mean(axis=(1, 2), keepdims=True))
 
 
-class RandomCrop(Cut, RandomPictures):
+class RandomCrop(CenterCrop, RandomPictures):
     """A part of each picture, anywhere while training, its middle in use; a smaller one is enlarged as `Resizing` does.
 
     Shapes: x (N,H,W,C) -> y (N,height,width,C).
@@ -285,7 +285,7 @@ class RandomCrop(Cut, RandomPictures):
     role = "augmentation"
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return Cut.output_shape(self, input_shape)
+        return CenterCrop.output_shape(self, input_shape)
 
     def _places(self, shape: Shape, key: Key) -> tuple[Array, Array]:
         """Above which row and left of which column each part begins."""
@@ -296,7 +296,7 @@ class RandomCrop(Cut, RandomPictures):
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
         if not training or x.shape[1] < self.height or x.shape[2] < self.width:
-            return Cut.forward(self, x)
+            return CenterCrop.forward(self, x)
         if key is None:
             raise ConfigError(f"{self.place()} needs key=(seed, step, layer index) in training, got None")
         parts = zip(x, *self._places(x.shape, key), strict=True)
@@ -304,17 +304,12 @@ class RandomCrop(Cut, RandomPictures):
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx or not isinstance(cache[0], tuple):
-            return Cut.backward(self, dy, cache, need_dx=need_dx)
+            return CenterCrop.backward(self, dy, cache, need_dx=need_dx)
         key, shape = cache
         dx = np.zeros(shape, dy.dtype)
         for each, part, i, j in zip(dx, dy, *self._places(shape, key), strict=True):
             each[i : i + self.height, j : j + self.width] = part
         return dx, {}
-
-    def rows_columns(self, input_shape: Shape) -> tuple[Array, Array]:
-        from pellucid.layers.rescaling import CenterCrop
-
-        return CenterCrop(self.height, self.width).rows_columns(input_shape)
 
 
 def _range(given: Any, what: str, least: float = -LARGEST) -> tuple[float, float]:

@@ -119,6 +119,7 @@ class Cut(Layer):
     """What changes the size of pictures to a given one. Errors: ConfigError for a size below 1."""
 
     role = "rearrangement"
+    interpolation = "bilinear"
 
     def __init__(self, height: int, width: int, **named: Unpack[Named]) -> None:
         super().__init__(**named)
@@ -132,9 +133,21 @@ class Cut(Layer):
         expect_numbers(shape, f"{self.place()}: its output")
         return shape
 
+    def part(self, input_shape: Shape) -> tuple[int, int]:
+        """How many rows and columns of a picture, around its middle, are brought to the size; here all that have its
+        shape."""
+        height, width = input_shape[0], input_shape[1]
+        rows, columns = int(width * self.height / self.width), int(height * self.width / self.height)
+        return min(height, rows) or 1, min(width, columns) or 1
+
     def rows_columns(self, input_shape: Shape) -> tuple[Array, Array]:
         """By what rows and columns of a picture become those of the result. Shapes: (height, H), (width, W)."""
-        raise NotImplementedError
+        (rows, columns), (height, width, *_) = self.part(input_shape), input_shape
+        exact = self.interpolation == "nearest"
+        return (
+            _between(self.height, rows, (height - rows) // 2, height, exact),
+            _between(self.width, columns, (width - columns) // 2, width, exact),
+        )
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self.output_shape(x.shape[1:])
@@ -178,16 +191,8 @@ class Resizing(Cut):
         self.interpolation = expect_known("interpolation", interpolation, ops.INTERPOLATIONS)
         self.crop_to_aspect_ratio = flag(crop_to_aspect_ratio, "Resizing: crop_to_aspect_ratio")
 
-    def rows_columns(self, input_shape: Shape) -> tuple[Array, Array]:
-        rows, columns = height, width = input_shape[0], input_shape[1]
-        if self.crop_to_aspect_ratio:
-            rows = min(height, int(width * self.height / self.width)) or 1
-            columns = min(width, int(height * self.width / self.height)) or 1
-        exact = self.interpolation == "nearest"
-        return (
-            _between(self.height, rows, (height - rows) // 2, height, exact),
-            _between(self.width, columns, (width - columns) // 2, width, exact),
-        )
+    def part(self, input_shape: Shape) -> tuple[int, int]:
+        return super().part(input_shape) if self.crop_to_aspect_ratio else (input_shape[0], input_shape[1])
 
 
 class CenterCrop(Cut):
@@ -199,13 +204,9 @@ class CenterCrop(Cut):
 
     caption = ("center crop",)
 
-    def rows_columns(self, input_shape: Shape) -> tuple[Array, Array]:
-        top, left = input_shape[0] - self.height, input_shape[1] - self.width
-        if top < 0 or left < 0:
-            return Resizing(self.height, self.width, crop_to_aspect_ratio=True).rows_columns(input_shape)
-        rows, columns = np.eye(input_shape[0]), np.eye(input_shape[1])
-        top, left = top // 2, left // 2
-        return rows[top : top + self.height], columns[left : left + self.width]
+    def part(self, input_shape: Shape) -> tuple[int, int]:
+        fits = self.height <= input_shape[0] and self.width <= input_shape[1]
+        return (self.height, self.width) if fits else super().part(input_shape)
 
 
 def _numbers(given: Any, what: str) -> float | tuple[float, ...]:
