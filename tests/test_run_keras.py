@@ -27,6 +27,12 @@ model = tf.keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activat
 model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
 pairs = tf.data.Dataset.from_tensor_slices((x, y)).map(lambda x, y: (tf.cast(x, tf.float32), y), tf.data.AUTOTUNE)
 model.fit(pairs.shuffle(20).batch(5).prefetch(tf.data.AUTOTUNE), epochs=1, verbose=0)
+model.fit_generator(iter(pairs.repeat().batch(5)), steps_per_epoch=7 / 5, epochs=1, verbose=0, workers=4)
+ahead = iter(pairs.batch(5))
+next(ahead)
+red = tf.image.adjust_hue(np.array([[[200, 10, 10]]], "uint8"), 1 / 3)
+assert red.numpy().tolist() == [[[10, 200, 10]]] and tf.image.central_crop(x, 0.5).shape == (20, 4, 4, 1)
+assert tf.image.convert_image_dtype(np.float32([0, 0.5, 1]), "uint8").numpy().tolist() == [0, 127, 255]
 chances = tf.nn.softmax(model(x)).numpy()
 print("classes", sorted(set(tf.argmax(chances, axis=1).numpy().tolist())) <= [0, 1], tf.__version__[0])
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import contextlib
 import os
 import sys
@@ -11,7 +12,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +27,8 @@ EXAMPLES = (
     "What follows the program's name is its own:\n\n   pellucid run program.py --epochs 3"
 )
 FIGURES = "pellucid.cli.program_figures"
+_POOLED: Any = getattr(concurrent.futures.thread, "_threads_queues", ())
+"""Threads of pools: one that nobody shut down waits for work until Python itself ends."""
 
 
 def run(
@@ -103,8 +106,8 @@ class Program(SourceFileLoader):
                 sys.excepthook(type(error), error, error.__traceback__)
                 return 130 if isinstance(error, KeyboardInterrupt) else 1
             finally:
-                for thread in threading.enumerate():  # which Python would wait for, too
-                    if thread is not threading.current_thread() and not thread.daemon:
+                for thread in threading.enumerate():  # which Python would wait for, too; it ends those of pools
+                    if thread is not threading.current_thread() and not thread.daemon and thread not in _POOLED:
                         thread.join()
                 with contextlib.suppress(Exception):  # its own standard output may be closed
                     sys.stdout.flush()

@@ -120,10 +120,11 @@ def fill_from(
 ) -> Imported:
     """`import_weights` from a file that is open."""
     model.build()
-    if len(model.input_shape) != 3:
+    pictures = len(model.input_shape) == 3
+    if not pictures and scaling != "plain":  # which changes no number
         raise ConfigError(f"{model.name} takes inputs {model.input_shape}; weights are imported for pictures (H, W, C)")
     named, recipe = choose(scaling, source.framework, model.name)
-    fit = recipe.fitted(model, asked=scaling is not None)
+    fit = recipe.fitted(model, asked=scaling is not None) if pictures else model.preprocessing
     known = PUBLISHED.get(source.path.name)
     hashes = digests(source.path, ("sha256",) if known is None else ("sha256", known.kind), progress)
     if known is not None and not hashes[known.kind].startswith(known.digest):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -33,7 +35,8 @@ class Dataset:
 
     def __init__(self, elements: Elements, count: int | None, of: Dataset | None = None) -> None:
         self._elements, self._count = elements, count
-        self.__dict__.update({name: value for name, value in vars(of or self).items() if not name.startswith("_")})
+        passed_on = {} if of is None else vars(of)
+        self.__dict__.update({name: value for name, value in passed_on.items() if not name.startswith("_")})
 
     # Made
 
@@ -58,6 +61,18 @@ class Dataset:
         return Dataset(lambda: iter(generator()), None)
 
     @staticmethod
+    def list_files(
+        file_pattern: Any, shuffle: bool = True, seed: int | None = None, name: str | None = None
+    ) -> Dataset:
+        """Names of files that a pattern describes. Errors: DataError where there are none."""
+        patterns = file_pattern if isinstance(file_pattern, list | tuple) else [file_pattern]
+        names = sorted(name for pattern in patterns for name in glob.glob(os.fspath(pattern)))
+        if not names:
+            raise DataError(f"list_files: no files {shown(file_pattern)}")
+        made = Dataset.from_tensor_slices(np.array(names))
+        return made.shuffle(len(names), seed) if shuffle else made
+
+    @staticmethod
     def range(*ends: int) -> Dataset:
         """Whole numbers, as Python's range."""
         numbers = range(*ends)
@@ -66,7 +81,8 @@ class Dataset:
     @staticmethod
     def zip(*datasets: Any) -> Dataset:
         """Tuples of the elements of several, as many as the shortest has."""
-        each = datasets[0] if len(datasets) == 1 else datasets
+        given = datasets[0] if len(datasets) == 1 else datasets
+        each = [one if isinstance(one, Dataset) else Dataset.zip(*one) for one in given]
         counts = [one._count for one in each if one._count is not None]
         return Dataset(lambda: zip(*(one._elements() for one in each), strict=False), min(counts, default=None))
 
@@ -84,9 +100,9 @@ class Dataset:
         """How many elements there are; -2 where nobody knows."""
         return tensor(np.int64(-2 if self._count is None else self._count))
 
-    def as_numpy_iterator(self) -> Iterator[Any]:
+    def as_numpy_iterator(self) -> Any:
         """Elements as plain arrays."""
-        return (_each(np.asarray, element) for element in self._elements())
+        return _Numbers(_each(lambda part: np.asarray(part)[()], element) for element in self._elements())
 
     @property
     def element_spec(self) -> Any:
@@ -227,6 +243,18 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"<Dataset of {'some' if self._count is None else f'{self._count:,}'} elements>"
+
+
+class _Numbers(Iterator[Any]):
+    """Elements one by one, also by `next()` as TensorFlow has it."""
+
+    def __init__(self, elements: Iterator[Any]) -> None:
+        self._elements = elements
+
+    def __next__(self) -> Any:
+        return next(self._elements)
+
+    next = __next__
 
 
 def _each(function: Callable[[Any], Any], element: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -235,6 +236,23 @@ class Model(ours.Model):
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)
 
+    def fit_generator(self, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, **options: Any) -> Any:
+        """`fit` by its name of before; what was said of threads and queues changes nothing."""
+        return self.fit(generator, steps_per_epoch=_steps(steps_per_epoch), epochs=epochs, **_asked(options))
+
+    def evaluate_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
+        """`evaluate` by its name of before."""
+        return self.evaluate(generator, steps=_steps(steps), **_asked(options))
+
+    def predict_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
+        """`predict` by its name of before."""
+        return self.predict(generator, steps=_steps(steps), **_asked(options))
+
+    def predict_classes(self, x: Any, batch_size: int | None = 32, verbose: int = 0) -> Array:
+        """The likeliest class of each; of one unit, whether it is above a half."""
+        answers = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return np.argmax(answers, -1) if answers.shape[-1] > 1 else np.asarray(answers > 0.5, np.int32)
+
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -354,6 +372,17 @@ class Sequential(Model, ours.Sequential):
     def pop(self) -> Layer:
         """Take the last layer off and return it."""
         return self.detach()
+
+
+def _steps(count: Any) -> int | None:
+    """As programs of before say it, `len(x) / 32`: so many begun ones."""
+    return None if count is None else math.ceil(count)
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    """Less what Keras of before said of threads."""
+    old = ("max_queue_size", "max_q_size", "workers", "nb_worker", "use_multiprocessing", "pickle_safe")
+    return {name: _steps(v) if name == "validation_steps" else v for name, v in options.items() if name not in old}
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -20,13 +20,26 @@ from pellucid.keras.tensorflow import concat as concatenate
 from pellucid.keras.tensorflow import reduce_max as max
 from pellucid.keras.tensorflow import reduce_mean as mean
 from pellucid.keras.tensorflow import reduce_sum as sum
-from pellucid.keras.tensorflow.math import abs, add, argmax, exp, log, multiply, sqrt, square, subtract
+from pellucid.keras.tensorflow.math import (
+    abs,
+    add,
+    argmax,
+    exp,
+    log,
+    matmul,
+    maximum,
+    minimum,
+    multiply,
+    sqrt,
+    square,
+    subtract,
+)
 
 __all__ = [
     "abs", "add", "argmax", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor", "exp", "expand_dims",
-    "gelu", "leaky_relu", "log", "max", "mean", "multiply", "one_hot", "ones", "relu", "reshape", "selu", "shape",
-    "sigmoid", "silu", "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "subtract", "sum", "tanh",
-    "transpose", "zeros",
+    "gelu", "leaky_relu", "log", "matmul", "max", "maximum", "mean", "minimum", "multiply", "one_hot", "ones",
+    "relu", "reshape", "selu", "shape", "sigmoid", "silu", "softmax", "softplus", "sqrt", "square", "squeeze",
+    "stack", "subtract", "sum", "tanh", "transpose", "zeros",
 ]  # fmt: skip
 
 

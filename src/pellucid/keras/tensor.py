@@ -23,8 +23,8 @@ class Tensor(np.ndarray[Any, np.dtype[Any]]):
     """An array that programs may call `numpy()` on."""
 
     def numpy(self) -> Any:
-        """The same numbers as a plain array."""
-        return self.view(np.ndarray)
+        """The same numbers as a plain array; one number as such."""
+        return self.view(np.ndarray)[()]
 
 
 def tensor(x: Any) -> Tensor:

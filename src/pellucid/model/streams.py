@@ -52,6 +52,7 @@ class Source:
         self._numbered = hasattr(given, "__getitem__") and hasattr(given, "__len__")
         self._endless = hasattr(given, "__next__") and not self._numbered
         self.steps = _length(given, what) if steps is None else whole(steps, f"{what}: steps")
+        self._whole = steps is None or (self._numbered and self.steps == len(given))
         batches = self._once(0)
         known = list(islice(batches, 2))
         if not known:
@@ -83,8 +84,8 @@ class Source:
             if batch is None:
                 return
             yield _given(batch, self._what)
-        if self._numbered and self._ahead is not None and self.steps == len(self._given):
-            next(self._ahead, None)  # its epoch has ended, which it shall hear
+        if self._whole and self._ahead is not None:
+            next(self._ahead, None)  # its epoch has ended, which it shall hear, and what reads ahead stops
             self._ahead = None
 
 

@@ -15,8 +15,8 @@ from pellucid.keras.optimizers import schedules
 from pellucid.optimizers import AdamW, Optimizer, get
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "get",
-    "schedules",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Nadam", "Optimizer", "RMSprop", "adadelta",
+    "adagrad", "adam", "adamax", "get", "nadam", "rmsprop", "schedules", "sgd",
 ]  # fmt: skip
 
 
@@ -48,3 +48,6 @@ Adadelta = _without_decay(optimizers.Adadelta)
 Adamax = _without_decay(optimizers.Adamax)
 Nadam = _without_decay(optimizers.Nadam)
 Lion = _without_decay(optimizers.Lion)
+
+adam, sgd, rmsprop, adagrad, adadelta, adamax, nadam = Adam, SGD, RMSprop, Adagrad, Adadelta, Adamax, Nadam
+"""As they were called before Keras 2.4."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from pellucid.keras.data import AUTOTUNE, Dataset
 
@@ -23,6 +26,11 @@ class experimental:
     """What has moved here since."""
 
     AUTOTUNE = AUTOTUNE
+
+    @staticmethod
+    def Counter(start: int = 0, step: int = 1) -> Dataset:
+        """Whole numbers without end."""
+        return Dataset(lambda: map(np.int64, count(start, step)), None)
 
     @staticmethod
     def cardinality(dataset: Dataset) -> Any:

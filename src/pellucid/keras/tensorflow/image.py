@@ -1,51 +1,190 @@
-"""Pictures changed before a network sees them, by TensorFlow's names."""
+"""Pictures changed before a network sees them, by TensorFlow's names.
+
+What is random draws from `tensorflow.random`, other numbers than TensorFlow's; `stateless_` from its seed alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.errors import ConfigError, ShapeError
+from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import tensor
+from pellucid.keras.tensorflow.colours import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_gamma,
+    adjust_hue,
+    adjust_saturation,
+    convert_image_dtype,
+    per_image_standardization,
+)
+from pellucid.keras.tensorflow.io import decode_image, decode_jpeg, decode_png
+from pellucid.keras.tensorflow.math import numbers
 from pellucid.layers import Resizing
 from pellucid.layers.symbolic import is_symbolic
 
-__all__ = ["convert_image_dtype", "flip_left_right", "flip_up_down", "grayscale_to_rgb", "resize", "rgb_to_grayscale"]
+__all__ = [
+    "ResizeMethod", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
+    "central_crop", "convert_image_dtype", "crop_to_bounding_box", "decode_image", "decode_jpeg", "decode_png",
+    "flip_left_right", "flip_up_down", "grayscale_to_rgb", "per_image_standardization", "random_brightness",
+    "random_contrast", "random_crop", "random_flip_left_right", "random_flip_up_down", "random_hue",
+    "random_saturation", "resize", "resize_with_crop_or_pad", "resize_with_pad", "rgb_to_grayscale", "rot90",
+    "stateless_random_brightness", "stateless_random_contrast", "stateless_random_crop",
+    "stateless_random_flip_left_right", "stateless_random_flip_up_down", "stateless_random_hue",
+    "stateless_random_saturation",
+]  # fmt: skip
 
 
-def resize(images: Any, size: Sequence[int], method: str = "bilinear", **more: Any) -> Any:
-    """Pictures brought to (height, width). Shapes: (H,W,C) or (N,H,W,C)."""
-    layer = Resizing(int(size[0]), int(size[1]), method)
+class ResizeMethod:
+    """Names of methods."""
+
+    BILINEAR, NEAREST_NEIGHBOR = "bilinear", "nearest"
+
+
+def resize(
+    images: Any, size: Any, method: str = "bilinear", preserve_aspect_ratio: bool = False, antialias: bool = False,
+    name: Any = None,
+) -> Any:  # fmt: skip
+    """Pictures brought to (height, width). Shapes: (H,W,C) or (N,H,W,C).
+
+    Errors: ConfigError for preserve_aspect_ratio.
+    """
+    if preserve_aspect_ratio:
+        raise ConfigError("resize: the sides' ratio is not kept here; use resize_with_pad, or leave it out")
+    height, width = int(size[0]), int(size[1])
+    layer = Resizing(height, width, method)
     if is_symbolic(images):
         return layer(images)
-    array = np.asarray(images, np.float32)
-    return tensor(layer(array) if array.ndim == 4 else layer(array[None])[0])
+    given = np.asarray(images)
+    array = given.astype(np.float32)
+    array = array if given.ndim == 4 else array[None]
+    made = _smoothed(array, height, width) if antialias and method == "bilinear" else np.asarray(layer(array))
+    made = made if given.ndim == 4 else made[0]
+    return tensor(made.astype(given.dtype) if method == "nearest" else made)
+
+
+def _smoothed(pictures: Any, height: int, width: int) -> Any:
+    from PIL import Image
+
+    bilinear = Image.Resampling.BILINEAR
+    planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3])
+    made = np.stack([np.asarray(Image.fromarray(plane).resize((width, height), bilinear)) for plane in planes])
+    return np.moveaxis(made.reshape(len(pictures), -1, height, width), 1, -1)
 
 
 def rgb_to_grayscale(images: Any, name: Any = None) -> Any:
     """The brightness of colours. Shapes: (..., 3) -> (..., 1)."""
-    array = np.asarray(images)
+    array = numbers(images, "rgb_to_grayscale")
     grey = array.astype(np.float32) @ np.array([[0.2989], [0.587], [0.114]], np.float32)
     return tensor(grey.astype(array.dtype))
 
 
 def grayscale_to_rgb(images: Any, name: Any = None) -> Any:
     """Grey as colours that are alike. Shapes: (..., 1) -> (..., 3)."""
-    return tensor(np.repeat(np.asarray(images), 3, axis=-1))
+    return tensor(np.repeat(numbers(images, "grayscale_to_rgb"), 3, axis=-1))
 
 
 def flip_left_right(image: Any) -> Any:
     """Mirrored."""
-    return tensor(np.asarray(image)[..., ::-1, :])
+    return tensor(numbers(image, "flip_left_right")[..., ::-1, :])
 
 
 def flip_up_down(image: Any) -> Any:
     """Upside down."""
-    return tensor(np.asarray(image)[..., ::-1, :, :])
+    return tensor(numbers(image, "flip_up_down")[..., ::-1, :, :])
 
 
-def convert_image_dtype(image: Any, dtype: Any, **more: Any) -> Any:
-    """Bytes as floats from 0 to 1; floats in another type."""
-    array = np.asarray(image)
-    return tensor(array.astype(dtype) / np.dtype(dtype).type(255) if array.dtype == np.uint8 else array.astype(dtype))
+def rot90(image: Any, k: int = 1, name: Any = None) -> Any:
+    """Turned to the left k times."""
+    return tensor(np.rot90(numbers(image, "rot90"), k, (-3, -2)))
+
+
+def crop_to_bounding_box(
+    image: Any, offset_height: int, offset_width: int, target_height: int, target_width: int
+) -> Any:
+    """The part of this size below and right of the offset. Errors: ShapeError where it does not fit."""
+    array = numbers(image, "crop_to_bounding_box")
+    made = array[..., offset_height : offset_height + target_height, offset_width : offset_width + target_width, :]
+    if made.shape[-3:-1] != (target_height, target_width) or min(offset_height, offset_width) < 0:
+        raise ShapeError(f"a part ({target_height}, {target_width}) does not fit into a picture {array.shape}")
+    return tensor(made)
+
+
+def central_crop(image: Any, central_fraction: float) -> Any:
+    """The middle, this share of each side."""
+    height, width = np.shape(image)[-3:-1]
+    top, left = (int((side - side * central_fraction) / 2) for side in (height, width))
+    return crop_to_bounding_box(image, top, left, height - 2 * top, width - 2 * left)
+
+
+def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Any:
+    """Cut off, or with a border of zeros, alike on both sides."""
+    array = numbers(image, "resize_with_crop_or_pad")
+    for axis, size in ((-3, target_height), (-2, target_width)):
+        lacks = size - array.shape[axis]
+        start = max(-lacks, 0) // 2
+        array = np.take(array, range(start, start + min(size, array.shape[axis])), axis)
+        border = [(0, 0)] * array.ndim
+        border[axis] = (max(lacks, 0) // 2, max(lacks, 0) - max(lacks, 0) // 2)
+        array = np.pad(array, border)
+    return tensor(array)
+
+
+def resize_with_pad(
+    image: Any, target_height: int, target_width: int, method: str = "bilinear", antialias: bool = False
+) -> Any:
+    """As large as fits with its sides' ratio, with a border of zeros."""
+    height, width = np.shape(image)[-3:-1]
+    ratio = max(height / target_height, width / target_width)
+    made = resize(image, (int(height / ratio), int(width / ratio)), method, antialias=antialias)
+    return resize_with_crop_or_pad(made, target_height, target_width)
+
+
+# Random
+
+
+def _crop(rng: Any, image: Any, size: Sequence[int]) -> Any:
+    array = numbers(image, "random_crop")
+    sizes = [int(one) for one in np.asarray(size)]
+    if len(sizes) != array.ndim or any(want > has for want, has in zip(sizes, array.shape, strict=True)):
+        raise ShapeError(f"random_crop: a part {tuple(sizes)} does not fit into {array.shape}")
+    starts = [int(rng.integers(has - want + 1)) for want, has in zip(sizes, array.shape, strict=True)]
+    return tensor(array[tuple(slice(start, start + want) for start, want in zip(starts, sizes, strict=True))])
+
+
+def _flip(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda rng, image: function(image) if rng.random() < 0.5 else tensor(image)
+
+
+def _around_zero(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda rng, image, max_delta: function(image, rng.uniform(-max_delta, max_delta))
+
+
+def _between(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda rng, image, lower, upper: function(image, rng.uniform(lower, upper))
+
+
+def _random(change: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """(drawn anew in each call, drawn from the seed that is given)."""
+
+    def anew(image: Any, *args: Any, seed: int | None = None, name: Any = None, **named: Any) -> Any:
+        return change(np.random.default_rng(next_seed()), image, *args, **named)
+
+    def stateless(image: Any, *args: Any, seed: Any, **named: Any) -> Any:
+        numbers_of = np.atleast_1d(np.asarray(seed)).astype(np.int64) % 2**32
+        return change(np.random.default_rng(numbers_of.tolist()), image, *args, **named)
+
+    return anew, stateless
+
+
+random_crop, stateless_random_crop = _random(lambda rng, value, size: _crop(rng, value, size))
+random_flip_left_right, stateless_random_flip_left_right = _random(_flip(flip_left_right))
+random_flip_up_down, stateless_random_flip_up_down = _random(_flip(flip_up_down))
+random_brightness, stateless_random_brightness = _random(_around_zero(adjust_brightness))
+random_hue, stateless_random_hue = _random(_around_zero(adjust_hue))
+random_contrast, stateless_random_contrast = _random(_between(adjust_contrast))
+random_saturation, stateless_random_saturation = _random(_between(adjust_saturation))

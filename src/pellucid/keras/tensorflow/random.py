@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.keras.seeds import next_seed, set_random_seed
 from pellucid.keras.tensor import tensor
 
-__all__ = ["normal", "set_seed", "shuffle", "uniform"]
+__all__ = ["normal", "set_seed", "shuffle", "split", "uniform"]
 
 
 def set_seed(seed: int) -> None:
@@ -39,3 +39,9 @@ def uniform(
 def shuffle(x: Any, seed: Any = None, **_: Any) -> Any:
     """The rows in another order."""
     return tensor(np.random.default_rng(next_seed() if seed is None else seed).permutation(np.asarray(x)))
+
+
+def split(seed: Any, num: int = 2) -> Any:
+    """Seeds made of one, for the `stateless_` functions. Shapes: (2,) -> (num, 2)."""
+    start = (np.asarray(seed).astype(np.int64) % 2**32).tolist()
+    return tensor(np.random.default_rng(start).integers(2**31, size=(num, 2)))
