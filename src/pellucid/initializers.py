@@ -97,15 +97,8 @@ class RandomNormal(Initializer):
 
 
 @dataclass(frozen=True)
-class TruncatedNormal(Initializer):
+class TruncatedNormal(RandomNormal):
     """Gaussian draws, mean + stddev * z, with those again for which z is beyond 2 either way."""
-
-    mean: float = 0.0
-    stddev: float = 0.05
-
-    def __post_init__(self) -> None:
-        _keep_number(self, "mean")
-        _keep_number(self, "stddev", 0.0)
 
     def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
         return np.float32(self.mean) + np.float32(self.stddev) * _cut_normal(shape, rng)

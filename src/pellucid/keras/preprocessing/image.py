@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.keras.generator import DirectoryIterator, ImageDataGenerator, Iterator, NumpyArrayIterator
+from pellucid.keras.generator import ImageDataGenerator
+from pellucid.keras.iterators import DirectoryIterator, Iterator, NumpyArrayIterator
 from pellucid.keras.pictures import array_to_img, img_to_array, load_img, save_img
 
 __all__ = [
