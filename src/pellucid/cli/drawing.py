@@ -73,7 +73,7 @@ def network(run: str | Path | Inside, weights: str | None = NO_WEIGHTS) -> Model
     are, and for weights of something else; as `zoo.pretrained.fill` for weights that cannot be had.
     """
     from pellucid import zoo
-    from pellucid.model.file import load
+    from pellucid.convert import load
     from pellucid.zoo.pretrained import IMAGENET, here
 
     path = Path(run) if isinstance(run, str) else run

@@ -77,8 +77,7 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
-    from pellucid.convert import SCALINGS, DoesNotFit, compare_scalings, import_network, import_weights
-    from pellucid.model.file import load
+    from pellucid.convert import SCALINGS, DoesNotFit, compare_scalings, import_network, import_weights, load
     from pellucid.zoo import import_model
 
     names = None if classes_file is None else read_classes(classes_file)

@@ -45,17 +45,20 @@ HEADS = {"iou": "IoU", "f1": "F1"}
 
 Run = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="A run folder, a model file, or a network that has published weights."),
+    typer.Argument(
+        metavar="RUN",
+        help="A run folder, a model file (.onnx and .keras too), or a network that has published weights.",
+    ),
 ]
 
 
 def trained(run: Path | Inside, *, quiet: bool = False) -> Model:
-    """The network that RUN names: of a run, of a model file, or of the zoo with its published weights.
+    """The network that RUN names: of a run, of a model file, ours or another program's, or of the zoo, as published.
 
     Errors: CheckpointError for a path that is neither; as `zoo.pretrained.fill` for weights that cannot be had.
     """
     from pellucid import zoo
-    from pellucid.model.file import load
+    from pellucid.convert import load
 
     if isinstance(run, Path) and not os.path.lexists(run) and zoo.find(str(run)):
         return zoo.build(str(run), weights="imagenet")

@@ -18,7 +18,7 @@ from pellucid.convert.weights import KNOWN, Imported
 from pellucid.datasets.download import Progress
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
-from pellucid.files.inside import Inside, reading
+from pellucid.files.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.model import Model
 from pellucid.model import file as model_file
@@ -54,6 +54,11 @@ def kind_of(path: Path) -> Kind | None:
     with reading(path) as file:
         start = file.read(START_BYTES)
     return next((kind for kind in KINDS if kind.fits(path, start)), None)
+
+
+def holds_network(file: Place) -> bool:
+    """Whether `load` reads a file as another program's whole network. Errors: CheckpointError as `kind_of`."""
+    return not isinstance(file, Inside) and os.path.isfile(file) and kind_of(file) is not None
 
 
 def import_network(

@@ -110,7 +110,8 @@ def _by_recipe(model: str | None, data: str | Dataset, seed: int) -> Start:
 
 def _opened(path: Path, data: str | Dataset | None) -> Start:
     """A model from a run or a file, on the data that its run was given; a training of the lab's, as far as it is."""
-    from pellucid.model.file import load, model_of
+    from pellucid.convert import load
+    from pellucid.model.file import model_of
 
     saved, folder = _checkpoint(path), find_folder(path)
     model = load(find_model(path)) if saved is None else model_of(saved.path, saved.tensors, saved.facts)

@@ -189,7 +189,7 @@ def _foreign(file: Place) -> CheckpointError | None:
     if what is None:
         return None
     return CheckpointError(
-        f"{file}: is {what}, no model of Pellucid; weights of Keras and PyTorch come in by pellucid import"
+        f"{file}: is {what}, no model of Pellucid; weights alone come in by pellucid import FILE --as MODEL"
     )
 
 

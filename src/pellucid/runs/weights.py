@@ -21,19 +21,20 @@ SHOWN = 6
 
 
 def load_weights(weights: Path, model: str | Model | None, settings: Mapping[str, Any], console: Console) -> Model:
-    """The trained network in a run folder, a Pellucid model file, or a file of PyTorch's or Keras's.
+    """The trained network in a run folder, a model file, ours or another program's, or a file of weights alone.
 
-    model: which network a file of another library is of. settings: those of the run.
+    model: which network a file of weights is of. settings: those of the run.
     Errors: CheckpointError if there is none, or if it is damaged; ConfigError if nobody says what the network is.
     """
-    from pellucid.model.file import load
+    from pellucid.convert import holds_network, load
     from pellucid.zoo.pretrained import nearly_imagenet
 
     if nearly_imagenet(weights):
         raise ConfigError(f'weights="{weights}": is no run or file; pretrained=True takes what is published')
     file = find_model(weights)
     with console.bar() as bar:
-        source = load(file) if _is_ours(file) else _foreign(file, model, settings, console, bar)
+        whole = _is_ours(file) or (not isinstance(model, str) and holds_network(file))
+        source = load(file) if whole else _foreign(file, model, settings, console, bar)
     if len(source.input_shape) != 3:
         raise CheckpointError(f'weights="{file}": its network takes {source.input_shape}, not pictures (H, W, C)')
     return source
