@@ -51,12 +51,12 @@ def of_every_layer(*, series: bool) -> pellucid.Model:
     return filled(pellucid.Model(inputs, answers))
 
 
-def agree(model: pellucid.Model, folder: Path, pictures: Any = None) -> Any:
+def agree(model: pellucid.Model, folder: Path, pictures: Any = None, ending: str = "keras") -> Any:
     """Keras's model of what is written, after its answers were compared, and those of ours that is read back."""
     x = RNG.normal(size=(2, *model.input_shape)).astype(np.float32) if pictures is None else pictures
     if pictures is None:
         model.trained_on = {"range": [-2.0, 2.0]}
-    path = folder / "model.keras"
+    path = folder / f"model.{ending}"
     write(model, path)
     theirs = keras.models.load_model(path)
     expected = model.predict(x)
@@ -101,6 +101,13 @@ def test_networks_answer_in_keras_for_pixels(name: str, tmp_path: Path) -> None:
     model = networks()[name]()
     pictures = RNG.integers(0, 256, (2, *model.input_shape)).astype(np.uint8)
     agree(model, tmp_path, pictures)
+
+
+def test_the_older_form_says_the_same(tmp_path: Path) -> None:
+    model = filled(padded())
+    model.compile("adam", "mse")
+    theirs = agree(model, tmp_path, ending="h5")
+    assert theirs.optimizer.name == "adam" and pellucid.load(tmp_path / "model.h5").compiled_config() is not None
 
 
 def test_scaling_is_a_layer_and_names_of_classes_go_along(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "keras": Format("Keras 3, architecture and weights", ".keras", keras.files),
+    "h5": Format("Keras's older form, for programs that know .h5 alone", ".h5", keras.older_files),
     "onnx": Format("ONNX, for ONNX Runtime and all that reads its files", ".onnx", onnx.files),
     "torch": Format("a PyTorch module in source, and its state dict", ".py", torch.files),
 }

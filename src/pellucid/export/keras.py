@@ -35,6 +35,47 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
 
     Errors: ConfigError for a layer that Keras cannot express, and where h5py is not installed.
     """
+    config, parts, own = _content(model)
+    members = {
+        "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "date_saved": "", "pellucid": own}).encode(),
+        "config.json": json.dumps(config).encode(),
+        "model.weights.h5": _weights(parts),
+    }
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, data in members.items():
+            file.writestr(zipfile.ZipInfo(name, _DATE), data)
+    return {f"{stem}.keras": archive.getvalue()}
+
+
+def older_files(model: Model, stem: str) -> dict[str, bytes]:
+    """The same as `files` in the form before .keras, HDF5 alone, which Keras 3 loads, too. Errors: as `files`."""
+    config, parts, _ = _content(model)
+    training = config.pop("compile_config", None)
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", model_config=json.dumps(config))
+        if training is not None:
+            optimizer = training.pop("optimizer")
+            older = {"optimizer_config": optimizer, "weighted_metrics": None, "loss_weights": None}
+            file.attrs["training_config"] = json.dumps({**training, **older})
+        root = file.create_group("model_weights")
+        names = [INPUT_NAME, *(part.name for part in parts)]
+        root.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", layer_names=[n.encode() for n in names])
+        root.create_group("top_level_model_weights").attrs["weight_names"] = []
+        for name, arrays in [(INPUT_NAME, ()), *((part.name, part.arrays) for part in parts)]:
+            group = root.create_group(name)
+            within = [f"{name}/{number}" for number in range(len(arrays))]
+            group.attrs["weight_names"] = [each.encode() for each in within]
+            for each, array in zip(within, arrays, strict=True):
+                group.create_dataset(each, data=array)
+    return {f"{stem}.h5": content.getvalue()}
+
+
+def _content(model: Model) -> tuple[dict[str, Any], list[Part], dict[str, Any]]:
+    """(architecture with what it was compiled with, its layers with their arrays, what Keras does not keep)."""
     if importlib.util.find_spec("h5py") is None:
         raise ConfigError("Keras's files need h5py, which is not installed; pip install 'pellucid[h5]'")
     model.build()
@@ -43,19 +84,8 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
         parts = _as_keras_orders(parts, ends)
         in_row = model.reads is None and all(part.reads == (before,) for part, before in _neighbours(parts))
         config = _sequential(model, parts) if in_row else _functional(model, parts, ends)
-        weights = _weights(parts)
         config |= _training(model)
-    own = {"class_names": None if model.class_names is None else list(model.class_names)}
-    members = {
-        "metadata.json": json.dumps({"keras_version": KERAS_VERSION, "date_saved": "", "pellucid": own}).encode(),
-        "config.json": json.dumps(config).encode(),
-        "model.weights.h5": weights,
-    }
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        for name, data in members.items():
-            file.writestr(zipfile.ZipInfo(name, _DATE), data)
-    return {f"{stem}.keras": archive.getvalue()}
+    return config, parts, {"class_names": None if model.class_names is None else list(model.class_names)}
 
 
 def _neighbours(parts: Sequence[Part]) -> list[tuple[Part, str]]:

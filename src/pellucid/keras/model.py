@@ -19,6 +19,7 @@ from pellucid.convert import import_weights
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.export.keras import files as keras_files
+from pellucid.export.keras import older_files
 from pellucid.files.atomic import replacing
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import KerasInput, tensor, traced
@@ -151,12 +152,20 @@ class Model(ours.Model):
         if is_symbolic(x):
             return self._within(x, training)
         batch = np.asarray(x, np.float32)
+        if batch.ndim == 3 and self._changes_pictures():
+            return self(batch[None], training)[0]
         if not self.built:
             self.build(batch.shape[1:])
         self.take_shape_of(batch)
         if tuple(batch.shape[1:]) != tuple(self.input_shape):
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
-        return self.graph.run(batch, lambda number, layer, read: tensor(layer(read, number, training=training)))
+        drawn = int(np.random.randint(2**31))  # as `utils.set_random_seed` set it, anew each time
+        return self.graph.run(batch, lambda number, layer, read: tensor(layer(read, drawn + number, training=training)))
+
+    def _changes_pictures(self) -> bool:
+        """Whether it only does what may be done to one picture as well."""
+        own = [*self.layers, *getattr(self, "_waiting", ())]
+        return bool(own) and all(getattr(layer, "takes_one", False) for layer in own)
 
     def _within(self, x: Any, training: Any) -> Any:
         given = _as_list(x)
@@ -172,6 +181,18 @@ class Model(ours.Model):
         for number, node in enumerate(graph.nodes):
             values[number] = call(node.layer, [values[i] for i in node.inputs], training)
         return graph.answers(values)
+
+    def save(
+        self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: str | None = None,
+        **more: Any,
+    ) -> None:  # fmt: skip
+        """As of `pellucid.Model`; .hdf5, and any name with save_format="h5", is written as .h5."""
+        path = path_of(filepath, "save: filepath")
+        if save_format == "h5" or path.suffix.lower() == ".hdf5":
+            with replacing(path) as file:
+                file.write(older_files(self, "model")["model.h5"])
+        else:
+            super().save(path)
 
     # Weights
 

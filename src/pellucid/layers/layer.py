@@ -211,6 +211,8 @@ class Layer(Traits, Fixed, Shown):
         """
         if is_symbolic(x):
             return call(self, x, training)
+        if self.takes_one and np.ndim(x) == 3:
+            return self(np.asarray(x)[None], seed, training)[0]
         batches = [self._batch(each) for each in (x if self.merges else [x])]
         shapes = [batch.shape[1:] for batch in batches]
         self.ensure_built(shapes if self.merges else shapes[0], np.random.default_rng(seed))
@@ -219,7 +221,8 @@ class Layer(Traits, Fixed, Shown):
         y, cache = self.forward(given, training=bool(training), key=(seed, 0, 0))
         if training:
             self.apply_state(cache)
-        return np.asarray(y, np.float32)
+        answer = np.asarray(y, np.float32)
+        return answer.view(type(x)) if isinstance(x, np.ndarray) and hasattr(x, "numpy") else answer
 
     def _batch(self, x: Any) -> Array:
         batch = float32_array(x, f"{self.place()}: its input")
@@ -359,6 +362,8 @@ class Layer(Traits, Fixed, Shown):
             of Keras's, what it reads and gives there: `input`, `output`."""
             owner = self.__dict__.get("owner")
             value_of = getattr(None if owner is None else owner(), "value_of", None)
+            if name == "variables":
+                return self.weights
             if name in ("input", "output") and value_of is not None:
                 value = value_of(self)
                 return value if name == "output" else value.inputs[0] if len(value.inputs) == 1 else list(value.inputs)

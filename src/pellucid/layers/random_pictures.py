@@ -17,6 +17,7 @@ from pellucid.errors import ConfigError, expect_known, shown
 from pellucid.layers.dropout import Random
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.rescaling import CenterCrop
+from pellucid.layers.symbolic import is_symbolic
 from pellucid.ops import Array, Shape
 from pellucid.ops.changes import Changes
 from pellucid.ops.geometry import LARGEST, number
@@ -32,8 +33,17 @@ class RandomPictures(Random):
     """What they have in common. Errors: ConfigError for a training pass without a key; ShapeError but for pictures."""
 
     role = "augmentation"
+    takes_one = True
     uniforms: ClassVar[int] = 1
     """Random numbers that each picture takes."""
+
+    def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
+        """As every layer; but on arrays it changes pictures unless training=False, and anew each time unless it is
+        given a seed, as Keras's does: so it stands in a data set's `map`."""
+        if is_symbolic(x):
+            return super().__call__(x, training=training)
+        drawn = int(np.random.randint(2**31)) if seed is None else seed  # by NumPy's generator, as Keras's seed sets it
+        return super().__call__(x, drawn, True if training is None else training)
 
     def uniform(self, count: int, key: Key) -> Array:
         """From 0 to 1, for so many pictures. Shapes: (uniforms, count)."""

@@ -20,6 +20,7 @@ class Affine(Layer):
     """y = x * scale + offset, in each channel; nothing of it is trained."""
 
     role = "rescaling"
+    takes_one = True
 
     def scale_offset(self) -> tuple[Array, Array]:
         """Both as float64, one number or one a channel."""
@@ -119,6 +120,7 @@ class Cut(Layer):
     """What changes the size of pictures to a given one. Errors: ConfigError for a size below 1."""
 
     role = "rearrangement"
+    takes_one = True
     interpolation = "bilinear"
 
     def __init__(self, height: int, width: int, **named: Unpack[Named]) -> None:

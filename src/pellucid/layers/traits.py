@@ -68,6 +68,9 @@ class Traits:
     "batch norm", "layer norm", "group norm", "response norm", "dropout", "noise", "augmentation", "flatten",
     "rearrangement", "padding", "cropping", "upsampling", "rescaling", "input", "merge", or "other"."""
 
+    takes_one: ClassVar[bool] = False
+    """Whether it may be called on one picture (H, W, C), too."""
+
     @property
     def nonlinearity(self) -> Nonlinearity | None:
         """What acts on its result last, or all that it is; None for nothing. By default what `activation` names."""

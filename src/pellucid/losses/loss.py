@@ -25,6 +25,14 @@ class Common(TypedDict, total=False):
     name: str | None
 
 
+class Number(float):
+    """A number that programs for Keras may call `numpy()` on."""
+
+    def numpy(self) -> np.float32:
+        """As NumPy has it."""
+        return np.float32(self)
+
+
 class Loss(Fixed):
     """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)`
     alone, whose gradient is then found by differences.
@@ -83,7 +91,7 @@ class Loss(Fixed):
             losses = _weighted(losses, sample_weight)
         if self.reduction == "none":
             return np.asarray(losses, np.float32)
-        return float((np.sum if self.reduction == "sum" else np.mean)(losses, dtype=np.float64))
+        return Number((np.sum if self.reduction == "sum" else np.mean)(losses, dtype=np.float64))
 
     def scores(self, predictions: Array) -> Array:
         """What the joint activation makes these predictions of; they themselves where there is none."""

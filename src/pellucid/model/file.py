@@ -80,7 +80,7 @@ FOREIGN = {
 }
 """Endings by which other programs know their files."""
 
-WRITTEN = (".keras", ".onnx")
+WRITTEN = (".keras", ".h5", ".onnx")
 """Those of them that `pellucid.export` writes, by its own table."""
 
 _STARTS = (

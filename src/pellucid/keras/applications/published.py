@@ -53,7 +53,9 @@ def _application(name: str, keras_name: str) -> Callable[..., Model]:
         if not include_top and pooling is not None:
             kinds = {"avg": GlobalAvgPool2D, "max": GlobalMaxPool2D}
             answer = kinds[expect_known("pooling", pooling, kinds)]()(answer)
-        return Model(source, answer, name=more.get("name") or keras_name.lower())
+        model = Model(source, answer, name=more.get("name") or keras_name.lower())
+        model.build()  # which makes these layers its own, and no longer the zoo's
+        return model
 
     build.__name__ = build.__qualname__ = keras_name
     build.__doc__ = f"""`pellucid.zoo`'s {name}: weights="imagenet" for those that were published, None for new ones.
