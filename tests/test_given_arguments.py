@@ -92,6 +92,7 @@ def calls(folder: Path) -> dict[str, tuple[Callable[[str, Any], Any], list[str]]
         **{"filters": 2, "kernel_size": 2, "units": 2, "rate": 0.5, "activation": "relu", "shape": (4, 4, 1)},
         **{"table": [[0]], "initial": 0.1, "every": 2, "steps": 3, "after": 0.1, "value": 0.1, "name": "f"},
         **{"stddev": 0.1, "dims": (2, 1), "target_shape": (4, 4)},
+        **{"height": 4, "width": 4, "factor": 0.1, "height_factor": 0.1, "width_factor": 0.1, "scale": 0.5},
     }
     made: list[Callable[..., Any]] = [
         *layers.LAYERS.values(),

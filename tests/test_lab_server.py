@@ -69,7 +69,7 @@ def test_weight_decay_s_part_is_half_the_decay_times_the_squares() -> None:
         page.say(type="command", do="set", name="weight_decay", value=0.1)
         page.say(type="command", do="start")
         page.say(type="watch", views=[{"view": "costs"}, {"view": "predictions"}])
-        assert next(head for head, _ in page.hear() if head.get("backward_ms"))["forward_ms"] > 0
+        assert next(head for head, _ in page.hear() if head.get("backward_ms") is not None)["forward_ms"] > 0
         page.say(type="command", do="pause")
         step = page.until("state", running=False)["step"]
         page.say(type="watch", views=[{"view": "costs"}])

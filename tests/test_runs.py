@@ -69,7 +69,7 @@ def test_a_run_is_that_of_the_command(command: Command, tmp_path: Path) -> None:
 
 def test_every_option_is_an_argument_or_the_commands_own() -> None:
     arguments = set(inspect.signature(train_run).parameters) - {"model", "verbose", "callbacks", "console"}
-    assert arguments == set(OPTIONS) - {"predict", "threads", "resume", "quiet"}
+    assert arguments == set(OPTIONS) - {"predict", "threads", "resume", "find_lr", "quiet"}
 
 
 def test_a_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pellucid._numbers import percent
 from pellucid._text import note, say
 from pellucid.cli.drawing import Lang, write
 from pellucid.cli.labels import Columns, LabelFiles, columns_of
@@ -79,7 +80,7 @@ def tune_command(
         )
         return
     write(tuning_figure(found, lang=lang), None, out / PICTURE)
-    say(f"best {100 * found.value:.2f} %; all of it, with more epochs:", prose=True)
+    say(f"best {percent(found.value)}; all of it, with more epochs:", prose=True)
     say(_command(model, data, arguments, found.best))
     note(f"the trials beside each other: pellucid runs {shlex.quote(str(out))}")
 

@@ -82,7 +82,7 @@ class Normalization(Affine):
         **named: Unpack[Named],
     ) -> None:
         super().__init__(**named)
-        if axis not in (-1, None) and not isinstance(axis, int):
+        if not (axis is None or type(axis) is int):
             raise ConfigError(f"Normalization: axis must be the channels', -1, or None, got {shown(axis)}")
         if (mean is None) != (variance is None):
             raise ConfigError("Normalization: give mean and variance, or neither and call adapt(pictures)")
@@ -213,8 +213,9 @@ class CenterCrop(Cut):
 
 def _numbers(given: Any, what: str) -> float | tuple[float, ...]:
     """One number, or several as a tuple. Errors: ConfigError."""
-    if isinstance(given, list | tuple | np.ndarray) and np.ndim(given):
-        return tuple(number(each, what, -LARGEST) for each in np.asarray(given).reshape(-1).tolist())
+    several = given.reshape(-1).tolist() if isinstance(given, np.ndarray) and given.ndim else given
+    if isinstance(several, list | tuple) and several:
+        return tuple(number(each, what, -LARGEST) for each in several)
     return number(given, what, -LARGEST)
 
 

@@ -32,7 +32,7 @@ class Given(NamedTuple):
 
 def is_stream(x: Any) -> bool:
     """Whether these are batches, and no arrays, pictures or names of files."""
-    if hasattr(x, "shape") or hasattr(x, "images") or isinstance(x, str | bytes | dict):
+    if hasattr(x, "shape") or hasattr(x, "images") or isinstance(x, str | bytes | dict | set | frozenset):
         return False
     if isinstance(x, list | tuple):
         return bool(x) and all(isinstance(one, tuple) and 2 <= len(one) <= 3 and np.ndim(one[0]) > 2 for one in x)

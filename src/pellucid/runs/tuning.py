@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pellucid._arguments import path_of
 from pellucid._display import Brief
 from pellucid._modules import optional, refused
+from pellucid._numbers import percent
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.files.atomic import make_folder
 from pellucid.ops.geometry import whole
@@ -200,7 +201,7 @@ def tune(
         return judging.best
 
     def say(study: Any, trial: Any) -> None:
-        found = f"{100 * trial.value:.2f} %" if trial.value is not None else "stopped early"
+        found = percent(trial.value) if trial.value is not None else "stopped early"
         words = ", ".join(f"{name}={_short(value)}" for name, value in trial.params.items())
         console.say(f"trial {trial.number + 1}/{max(trials, before)}: {found}  {words}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid._numbers import percent
 from pellucid._text import clip
 from pellucid.errors import DataError
 from pellucid.visualise.drawing.figure import BLUE, INK, PALE, VERMILION, new_figure, plain
@@ -53,7 +54,7 @@ def tuning_figure(found: Any, *, title: str = "", lang: str | None = None) -> Fi
         for axes, name in zip(parts[1].subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
             _results(axes, name, done)
     settings = ", ".join(f"{name} {_short(value)}" for name, value in found.best.items())
-    words = say("best {value}: {settings}", value=f"{100 * found.value:.2f} %", settings=clip(settings, 110))
+    words = say("best {value}: {settings}", value=percent(found.value), settings=clip(settings, 110))
     figure.suptitle(f"{title}\n{words}" if title else words, fontsize=10, color=INK)
     return figure
 
