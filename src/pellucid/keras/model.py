@@ -182,7 +182,7 @@ class Model(ours.Model):
             values[number] = call(node.layer, [values[i] for i in node.inputs], training)
         return graph.answers(values)
 
-    def save(
+    def save(  # type: ignore[override]  # Keras calls the path otherwise
         self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: str | None = None,
         **more: Any,
     ) -> None:  # fmt: skip

@@ -28,11 +28,11 @@ def numbers(x: Any, what: str) -> Any:
     return np.asarray(x)
 
 
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(function: Any) -> Callable[..., Any]:
     return lambda *arrays, name=None: tensor(function(*(numbers(each, function.__name__) for each in arrays)))
 
 
-def _reduced(function: Callable[..., Any], layer: Any = None) -> Callable[..., Any]:
+def _reduced(function: Any, layer: Any = None) -> Callable[..., Any]:
     def reduce(x: Any, axis: Any = None, keepdims: bool = False, name: Any = None) -> Any:
         axes = tuple(axis) if isinstance(axis, list) else axis
         if is_symbolic(x) and layer is not None and axes in ((1, 2), (-3, -2)) and len(x.shape) == 4:
