@@ -14,7 +14,7 @@ from pellucid import losses, optimizers
 from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, turned_round
 from pellucid.convert.keras_file import HDF5_START, is_archive
 from pellucid.convert.keras_graph import ConfigReader, Place
-from pellucid.convert.keras_values import named
+from pellucid.convert.keras_values import named, read_rate
 from pellucid.convert.network import Held, Read, take_pixels
 from pellucid.convert.source import Arrange
 from pellucid.convert.weights import open_weights
@@ -173,6 +173,9 @@ def _step(steps: list[Arrange], shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 # What it was compiled with
 
+_NAMES_OF_LOSSES = ("name", "reduction", "fn", "dtype")
+"""What a loss's config says besides its numbers."""
+
 
 def _compile(model: Model, training: Any) -> list[str]:
     """Compile as Keras had; what there is not is said, and the model stays as it is."""
@@ -180,11 +183,13 @@ def _compile(model: Model, training: Any) -> list[str]:
         name, given = named(training.get("optimizer_config") or training.get("optimizer"))
         kind = type(optimizers.get(name.rpartition(">")[2]))
         known = inspect.signature(kind).parameters
-        arguments = {key: value for key, value in given.items() if key in known and isinstance(value, int | float)}
-        if "learning_rate" in given and "learning_rate" not in arguments:
-            return ["its learning rate follows a schedule, which is not taken over; compile it before training"]
+        arguments: dict[str, Any] = {
+            key: value for key, value in given.items() if key in known and isinstance(value, int | float)
+        }
+        if "learning_rate" in given:
+            arguments["learning_rate"] = read_rate(given["learning_rate"])
         loss, options = named(training["loss"])
-        options = {key: value for key, value in options.items() if key == "from_logits" and value}
+        options = {key: value for key, value in options.items() if key not in _NAMES_OF_LOSSES and value is not None}
         metrics = training.get("metrics")
         names = [metric for metric in metrics if isinstance(metric, str)] if isinstance(metrics, list) else None
         model.compile(kind(**arguments), losses.get({"type": loss, **options} if options else loss), names)

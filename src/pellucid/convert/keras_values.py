@@ -7,9 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid import initializers
+from pellucid import initializers, schedules
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.layers.constraint import NAMES as CONSTRAINTS
+
+SCHEDULES = (
+    *("ExponentialDecay", "InverseTimeDecay", "PiecewiseConstantDecay", "PolynomialDecay"),
+    *("CosineDecay", "CosineDecayRestarts"),
+)
+"""Schedules that Keras has too, with the same arguments."""
 
 LEAVE = object()
 """What a converter gives for a value that ours cannot say, and that matters to nothing but a fresh start."""
@@ -132,6 +138,26 @@ def keras_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str,
 
 def _unchanged(value: Any) -> Any:
     return value
+
+
+def read_rate(spec: Any) -> Any:
+    """A learning rate: a number, or a schedule of ours. Errors: ConfigError for a schedule that ours have not."""
+    if not isinstance(spec, dict):
+        return spec
+    name, numbers = named(spec)
+    if name not in SCHEDULES:
+        raise ConfigError(f"its learning rate follows {shown(name)}, which is not known here")
+    return schedules.get({"type": name, **{key: value for key, value in numbers.items() if key != "name"}})
+
+
+def write_rate(config: Any) -> Any:
+    """A learning rate's config for Keras. Errors: ConfigError for a schedule that Keras has not."""
+    if not isinstance(config, dict):
+        return config
+    numbers = {key: value for key, value in config.items() if key != "type"}
+    if config["type"] not in SCHEDULES:
+        raise ConfigError(f"the schedule {config['type']} has no counterpart in Keras")
+    return keras_object("keras.optimizers.schedules", config["type"], numbers)
 
 
 _PLAIN = Converter(_unchanged, _unchanged)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.convert.keras_layers import config_of
-from pellucid.convert.keras_values import class_path, keras_object
+from pellucid.convert.keras_values import class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
 from pellucid.export.keras_parts import INPUT_NAME, Part, parts_of
 
@@ -164,7 +164,7 @@ _NUMBERS = frozenset(
         *("clipnorm", "clipvalue", "global_clipnorm"),
     }
 )
-"""Arguments of optimizers that Keras has, too; its learning rate is then a number."""
+"""Arguments of optimizers that Keras has, too."""
 
 
 def _training(model: Model) -> dict[str, Any]:
@@ -176,7 +176,11 @@ def _training(model: Model) -> dict[str, Any]:
     kind, measure = optimizer.pop("type"), loss.pop("type")
     last, joint = model.graph.last, model.loss.joint_activation
     ended = last is not None and last.nonlinearity is not None and last.nonlinearity.kind == joint
-    if kind not in _OPTIMIZERS or not isinstance(optimizer["learning_rate"], float):
+    if kind not in _OPTIMIZERS:
+        return {}
+    try:
+        optimizer["learning_rate"] = write_rate(optimizer["learning_rate"])
+    except ConfigError:
         return {}
     numbers = {name: value for name, value in optimizer.items() if name in _NUMBERS and value is not None}
     defaults = {name: each.default for name, each in inspect.signature(type(model.loss)).parameters.items()}

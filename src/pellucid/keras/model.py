@@ -231,6 +231,11 @@ class Model(ours.Model):
 
         Errors: as `convert.import_weights`.
         """
+        if skip_mismatch:
+            raise ConfigError(
+                "load_weights: skip_mismatch=True is not here; pellucid.convert.import_weights(model, FILE, "
+                'no_top=True, scaling="raw") leaves the last dense layers as they are'
+            )
         if not self.built:
             self.build()
         scaling = self.preprocessing
