@@ -30,8 +30,8 @@ void lay_rows(T* first, int64_t columns, int64_t count, T** rows) {
     for (int64_t i = 0; i < count; ++i) rows[i] = first + i * columns;
 }
 // out (m, columns) (+)= rows . packed.
-void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset, const float* packed,
-              int64_t columns, bool accumulate, Ahead& ahead) {
+inline void multiply(int64_t m, const float** rows, float** out, int64_t depth, const int32_t* offset,
+                     const float* packed, int64_t columns, bool accumulate, Ahead& ahead) {
     const Epilogue none{nullptr, kLinear, {}};
     for (int64_t k = 0; k < depth; k += kDepth) {
         Tile t;
@@ -50,8 +50,8 @@ void multiply(int64_t m, const float** rows, float** out, int64_t depth, const i
         }
     }
 }
-void pack_panels(const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
-                 float* packed) {
+inline void pack_panels(const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+                        float* packed) {
     for (int64_t c = 0, wide; c < columns; c += wide) {
         wide = next_columns(columns - c);
         pack_panel(matrix + c * column_stride, row_stride, column_stride, depth, wide, packed + c * depth);
@@ -63,11 +63,11 @@ struct Packed {
     float* panels;
     int32_t* offset;
 };
-Packed packed_of(int64_t depth, int64_t columns, Memory& memory) {
+inline Packed packed_of(int64_t depth, int64_t columns, Memory& memory) {
     return {memory.take<float>(packed_floats(depth, columns)), memory.take<int32_t>(depth)};
 }
-void pack(const Packed& p, const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth,
-          int64_t columns) {
+inline void pack(const Packed& p, const float* matrix, int64_t row_stride, int64_t column_stride, int64_t depth,
+                 int64_t columns) {
     for (int64_t k = 0; k < depth; ++k) p.offset[k] = int32_t(k);
     const int64_t panels = at_least(ceil_div(columns, V) / 2, 1);
     parallel_for(panels, double(depth * columns), [=](int64_t j) {

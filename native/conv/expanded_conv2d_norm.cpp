@@ -65,10 +65,10 @@ PELLUCID_INLINE void each_vector_of(int64_t pixels, int64_t I, const F& f) {
 struct Multiplied {
     const Arguments& a;
     const Plan& p;
-    float *g, *packed;
-    const float **pixels, **entries;
-    float **dinput, **dexpand;
-    int32_t* offset;  // of each pixel in what was read
+    float *g = nullptr, *packed = nullptr;
+    const float **pixels = nullptr, **entries = nullptr;
+    float **dinput = nullptr, **dexpand = nullptr;
+    int32_t* offset = nullptr;  // of each pixel in what was read
     double* totals = nullptr;
     bool fresh = true;
     const float* const addend = nullptr;
