@@ -17,7 +17,7 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.export.torch_layers import CLASSES, Written, flattening, text
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
-from pellucid.layers.normalization import Normalization
+from pellucid.layers.normalization import Norm
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
@@ -55,7 +55,7 @@ def _state(model: Model, names: dict[Layer, str]) -> Iterator[tuple[str, Array]]
     for visit in model.graph.walk():
         layer, path = visit.layer, names[visit.layer]
         own = {**layer.params, **layer.state}
-        if isinstance(layer, Normalization) and layer.params:  # PyTorch has both or none
+        if isinstance(layer, Norm) and layer.params:  # PyTorch has both or none
             gamma, beta = layer.gamma_beta(visit.input_shape)
             own = {"gamma": gamma, "beta": beta, **layer.state}
         deep = "depthwise_kernel" in own

@@ -23,13 +23,13 @@ KEPT_DOWN = ("regularizer", "constraint")
 
 
 class NormNamed(Named, total=False):
-    """What their constructors take by name, see `Normalization`."""
+    """What their constructors take by name, see `Norm`."""
 
     beta_initializer: InitializerLike
     gamma_initializer: InitializerLike
 
 
-class Normalization(Layer):
+class Norm(Layer):
     """What layers share that bring numbers to mean 0 and variance 1 and then give them a scale and a shift."""
 
     taken: ClassVar[Mapping[str, Taken]] = {
@@ -85,7 +85,7 @@ class Normalization(Layer):
         return {f"d{name}": d for name, d in (("gamma", dgamma), ("beta", dbeta)) if name in self.params}
 
 
-class BatchNorm(Normalization):
+class BatchNorm(Norm):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, for each channel.
 
     While training, mean and variance are the batch's (variance divides by the count, as in Keras), and after the step
@@ -108,7 +108,7 @@ class BatchNorm(Normalization):
         "trainable": lambda layer, value: layer.thawed(flag(value, f"{layer.name}: trainable"))
     }
     taken: ClassVar[Mapping[str, Taken]] = {
-        **Normalization.taken,
+        **Norm.taken,
         "fused": lambda value: True,
         "renorm": lambda value: not value,
         "synchronized": lambda value: not value,
@@ -205,7 +205,7 @@ class BatchNorm(Normalization):
         self.version += 1
 
 
-class LayerNorm(Normalization):
+class LayerNorm(Norm):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each place's own numbers.
 
     Nothing is taken from other examples, so it does in training what it does in use.
@@ -269,7 +269,7 @@ class LayerNorm(Normalization):
         return "" if self.axis == -1 else f"axis {self.axis}"
 
 
-class GroupNorm(Normalization):
+class GroupNorm(Norm):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance of each group of channels.
 
     They are taken over all places of one example and C / groups channels, and so do not depend on the batch.

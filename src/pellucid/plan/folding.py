@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from typing import cast
 
 from pellucid.layers import BatchNorm, Conv2D, Conv2DTranspose, Dense, DepthwiseConv2D, Layer, SeparableConv2D
-from pellucid.layers.normalization import Normalization
+from pellucid.layers.normalization import Norm
 from pellucid.layers.weighted import Weighted
 from pellucid.ops import native
 from pellucid.ops.geometry import Array
 from pellucid.plan.lowered import Context
 
 
-def gamma_beta(context: Context, norm: Normalization, size: int) -> tuple[Array, Array]:
+def gamma_beta(context: Context, norm: Norm, size: int) -> tuple[Array, Array]:
     """A normalisation's scale and shift, `size` numbers each; ones and zeros where it has none."""
     gamma, beta = context.parameter(norm, "gamma"), context.parameter(norm, "beta")
     return (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from pellucid.layers import GroupNorm, Layer, LayerNorm
-from pellucid.layers.normalization import Normalization
+from pellucid.layers.normalization import Norm
 from pellucid.ops import native
 from pellucid.ops.api.group_norm import Laid, by_groups, by_places
 from pellucid.ops.geometry import Array
@@ -28,7 +28,7 @@ def lower_group_norm(context: Context, layers: tuple[Layer, ...], before: Lowere
 
 
 def _lower(context: Context, layers: tuple[Layer, ...], before: Lowered, laid: Laid) -> Lowered:
-    norm = cast(Normalization, layers[0])
+    norm = cast(Norm, layers[0])
     gamma, beta = gamma_beta(context, norm, laid.x[-1])
     y = context.output(before.y.shape[1:])
     x, epsilon = before.y.reshape(laid.x), norm.epsilon
