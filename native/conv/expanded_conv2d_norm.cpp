@@ -36,7 +36,8 @@ struct Plan {
 Plan plan_of(const Arguments& a, Memory& memory) {
     const int64_t size = a.I * a.C, few = kPixelsTogether / (a.SH * a.SW);
     const DepthwisePlan deep = depthwise_plan(a, Chunks{1, a.C, 1}, few, at_least(size, a.KH * a.KW * a.C), memory);
-    Plan p{depthwise_backward(a, deep, true, memory)};
+    Plan p{};
+    p.back = depthwise_backward(a, deep, true, memory);
     p.scaled = memory.take<float>(size);
     p.forth = packed_of(a.C, a.I, memory);
     p.dexpands = memory.take<float>(p.back.most * size);
