@@ -35,7 +35,7 @@ OLDER: Mapping[str, str] = {
 }  # fmt: skip
 """Modules that Keras had before, and where their names are today."""
 
-INNER = ("applications.published", "composed", "model", "refused", "seeds", "tensor", "tensorflow.colours")
+INNER = ("applications.published", "composed", "model", "older", "refused", "seeds", "tensor", "tensorflow.colours")
 """Modules of `pellucid.keras` that are none of Keras's."""
 
 

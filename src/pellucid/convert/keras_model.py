@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import losses, optimizers
+from pellucid import losses, metrics, optimizers
 from pellucid.convert.keras import UNKNOWN_TURN, KerasWeights, turned_round
 from pellucid.convert.keras_file import HDF5_START, is_archive
 from pellucid.convert.keras_graph import ConfigReader, Place
@@ -190,11 +190,23 @@ def _compile(model: Model, training: Any) -> list[str]:
             arguments["learning_rate"] = read_rate(given["learning_rate"])
         loss, options = named(training["loss"])
         options = {key: value for key, value in options.items() if key not in _NAMES_OF_LOSSES and value is not None}
-        metrics = training.get("metrics")
-        names = [metric for metric in metrics if isinstance(metric, str)] if isinstance(metrics, list) else None
-        model.compile(kind(**arguments), losses.get({"type": loss, **options} if options else loss), names)
+        listed = training.get("metrics")
+        read = map(_metric, listed if isinstance(listed, list) else [])
+        measured = [each for each in read if each is not None]
+        model.compile(kind(**arguments), losses.get({"type": loss, **options} if options else loss), measured)
         return []
     except PellucidError as error:
         return [f"it is not compiled as it was in Keras ({error!s:.200}); compile it before training"]
     except FAULTS:
         return ["what it was compiled with is not taken over; compile it before training"]
+
+
+def _metric(given: Any) -> Any:
+    """A metric as `compile` takes it; None for one that there is not."""
+    if isinstance(given, str) or not isinstance(given, dict):
+        return given if isinstance(given, str) else None
+    name, options = named(given)
+    if name not in metrics.__all__:
+        return None
+    known = inspect.signature(getattr(metrics, name)).parameters
+    return {"type": name, **{key: value for key, value in options.items() if key in known and value is not None}}

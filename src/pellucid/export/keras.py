@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pellucid import metrics
 from pellucid.convert.keras_layers import config_of
 from pellucid.convert.keras_values import class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
@@ -189,9 +190,18 @@ def _training(model: Model) -> dict[str, Any]:
     chosen = {
         "optimizer": keras_object("keras.optimizers", kind, numbers),
         "loss": keras_object("keras.losses", measure, options),
-        "metrics": [name for name in compiled.get("metrics", ["accuracy"]) if isinstance(name, str)],
+        "metrics": [_metric(each) for each in compiled.get("metrics", ["accuracy"]) if _metric(each)],
     }
     return {"compile_config": chosen}
+
+
+def _metric(given: Any) -> Any:
+    """A metric as Keras writes it; None for one of somebody's own."""
+    if isinstance(given, str):
+        return given
+    options = {**given}
+    kind = options.pop("type")
+    return keras_object("keras.metrics", kind, options) if kind in metrics.__all__ else None
 
 
 def _weights(parts: Sequence[Part]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +18,8 @@ from pellucid.convert import import_weights
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.export.keras import files as keras_files
-from pellucid.export.keras import older_files
-from pellucid.files.atomic import replacing
+from pellucid.files.atomic import make_folder, replacing
+from pellucid.keras.older import Older
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.tensor import KerasInput, tensor, traced
 from pellucid.layers import Layer
@@ -30,7 +29,7 @@ from pellucid.model.network import Network
 from pellucid.ops import Array, Shape
 
 
-class Model(ours.Model):
+class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
     """A network as Keras makes one: `Model(inputs, outputs)`, or a class of one's own whose `call(x)` calls layers.
 
     Pictures come to the first layer as they are, bytes too. A layer, or a whole model, may stand in several models,
@@ -40,6 +39,7 @@ class Model(ours.Model):
 
     shares = True
     holds_out_last = True
+    _waiting: Sequence[Any] = ()
     call: Any = None
     """What a class of one's own writes: of symbolic values, what its layers give for them."""
 
@@ -152,19 +152,21 @@ class Model(ours.Model):
         if is_symbolic(x):
             return self._within(x, training)
         batch = np.asarray(x, np.float32)
-        if batch.ndim == 3 and self._changes_pictures():
-            return self(batch[None], training)[0]
+        drawn = int(np.random.randint(2**31))  # as `utils.set_random_seed` set it, anew each time
+        if self._changes_pictures():
+            for number, layer in enumerate([*self.layers, *self._waiting], drawn):
+                batch = layer(batch, number, training=training)
+            return tensor(batch)
         if not self.built:
             self.build(batch.shape[1:])
         self.take_shape_of(batch)
         if tuple(batch.shape[1:]) != tuple(self.input_shape):
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
-        drawn = int(np.random.randint(2**31))  # as `utils.set_random_seed` set it, anew each time
         return self.graph.run(batch, lambda number, layer, read: tensor(layer(read, drawn + number, training=training)))
 
     def _changes_pictures(self) -> bool:
-        """Whether it only does what may be done to one picture as well."""
-        own = [*self.layers, *getattr(self, "_waiting", ())]
+        """Whether it is a row of layers that take one picture or many, of any size."""
+        own = [*self.layers, *self._waiting] if isinstance(self, Sequential) else []
         return bool(own) and all(getattr(layer, "takes_one", False) for layer in own)
 
     def _within(self, x: Any, training: Any) -> Any:
@@ -181,18 +183,6 @@ class Model(ours.Model):
         for number, node in enumerate(graph.nodes):
             values[number] = call(node.layer, [values[i] for i in node.inputs], training)
         return graph.answers(values)
-
-    def save(  # type: ignore[override]  # Keras calls the path otherwise
-        self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: str | None = None,
-        **more: Any,
-    ) -> None:  # fmt: skip
-        """As of `pellucid.Model`; .hdf5, and any name with save_format="h5", is written as .h5."""
-        path = path_of(filepath, "save: filepath")
-        if save_format == "h5" or path.suffix.lower() == ".hdf5":
-            with replacing(path) as file:
-                file.write(older_files(self, "model")["model.h5"])
-        else:
-            super().save(path)
 
     # Weights
 
@@ -223,6 +213,7 @@ class Model(ours.Model):
         path = path_of(filepath, "save_weights: filepath")
         if not path.name.endswith(".weights.h5"):
             raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
+        make_folder(path.parent)
         with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:
             file.write(archive.read("model.weights.h5"))
 
@@ -256,28 +247,13 @@ class Model(ours.Model):
                 stacklevel=2,
             )
 
-    def evaluate(self, *args: Any, return_dict: bool = False, **options: Any) -> Any:
+    def evaluate(self, *args: Any, return_dict: bool = False, callbacks: Any = None, **options: Any) -> Any:
         """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing."""
+        if callbacks:
+            raise ConfigError("evaluate: callbacks are called by fit alone; leave them out")
         judged = super().evaluate(*args, **options)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)
-
-    def fit_generator(self, generator: Any, steps_per_epoch: Any = None, epochs: int = 1, **options: Any) -> Any:
-        """`fit` by its name of before; what was said of threads and queues changes nothing."""
-        return self.fit(generator, steps_per_epoch=_steps(steps_per_epoch), epochs=epochs, **_asked(options))
-
-    def evaluate_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
-        """`evaluate` by its name of before."""
-        return self.evaluate(generator, steps=_steps(steps), **_asked(options))
-
-    def predict_generator(self, generator: Any, steps: Any = None, **options: Any) -> Any:
-        """`predict` by its name of before."""
-        return self.predict(generator, steps=_steps(steps), **_asked(options))
-
-    def predict_classes(self, x: Any, batch_size: int | None = 32, verbose: int = 0) -> Array:
-        """The likeliest class of each; of one unit, whether it is above a half."""
-        answers = self.predict(x, batch_size=batch_size, verbose=verbose)
-        return np.argmax(answers, -1) if answers.shape[-1] > 1 else np.asarray(answers > 0.5, np.int32)
 
     def train_on_batch(
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -398,17 +374,6 @@ class Sequential(Model, ours.Sequential):
     def pop(self) -> Layer:
         """Take the last layer off and return it."""
         return self.detach()
-
-
-def _steps(count: Any) -> int | None:
-    """As programs of before say it, `len(x) / 32`: so many begun ones."""
-    return None if count is None else math.ceil(count)
-
-
-def _asked(options: dict[str, Any]) -> dict[str, Any]:
-    """Less what Keras of before said of threads."""
-    old = ("max_queue_size", "max_q_size", "workers", "nb_worker", "use_multiprocessing", "pickle_safe")
-    return {name: _steps(v) if name == "validation_steps" else v for name, v in options.items() if name not in old}
 
 
 def _as_list(given: Any) -> list[Any]:

@@ -73,6 +73,11 @@ class KerasInput(Input):
         return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
 
     @property
+    def dtype(self) -> str:
+        """Of all numbers."""
+        return "float32"
+
+    @property
     def other(self) -> Shape:
         """Its sizes where axes that are not known are OTHER_SIDE long."""
         sizes = (OTHER_SIDE if free else size for size, free in zip(self.sizes, self.free, strict=False))

@@ -117,7 +117,7 @@ class Network(Stack):
                 raise ConfigError(
                     f"{self.name} shares layers with {other.name}, which is being trained; train one at a time"
                 )
-        if others or any(layer.owner is None for layer in self.layers):
+        if others or any(layer.owner is None or layer.owner() is None for layer in self.layers):
             for number, (layer, node) in enumerate(zip(self.layers, self._nodes, strict=True)):
                 layer.owner, layer.position = weakref.ref(self), number
                 layer.fed_by = tuple(self.layers[i].name for i in node.inputs if i != INPUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ def _application(name: str, keras_name: str) -> Callable[..., Model]:
             kinds = {"avg": GlobalAvgPool2D, "max": GlobalMaxPool2D}
             answer = kinds[expect_known("pooling", pooling, kinds)]()(answer)
         model = Model(source, answer, name=more.get("name") or keras_name.lower())
-        model.build()  # which makes these layers its own, and no longer the zoo's
+        for layer in model.layers:
+            layer.owner = weakref.ref(model)  # and no longer the zoo's
         return model
 
     build.__name__ = build.__qualname__ = keras_name
