@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pellucid import keras
 from pellucid.cli.app import main
 from pellucid.cli.program_modules import ProgramModules, table
 from pellucid.cli.program_names import missing_names
@@ -62,6 +63,10 @@ def test_all_that_is_not_here_is_named_before_it_runs(tmp_path: Path, capfd: pyt
     assert "ran" not in shown.out and "was not run: 4 names" in shown.err
     assert [int(line.split(", line ")[1].split(":")[0]) for line in shown.err.splitlines()[:4]] == [5, 6, 7, 8]
     assert "line 6: keras.layers.LSTM is not here: Pellucid trains convolutional networks" in shown.err
+
+
+def test_keras_is_found_in_tensorflow() -> None:
+    assert keras.tensorflow.keras is keras
 
 
 def test_a_module_beside_the_program_wins(tmp_path: Path) -> None:

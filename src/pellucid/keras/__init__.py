@@ -47,6 +47,8 @@ __all__ = [
 __version__ = "3.15.0"
 """The version of Keras whose names these are."""
 
+vars(tensorflow)["keras"] = sys.modules[__name__]  # as programs find it there
+
 for _name in REFUSED:
     _module = sys.modules[f"{__name__}.{_name}"]
     vars(_module)["__getattr__"] = functools.partial(stand_in, _module)
