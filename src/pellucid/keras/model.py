@@ -312,7 +312,7 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         super().summary(*(() if print_fn is None else (print_fn,)))
 
 
-class Sequential(Model, ours.Sequential):
+class Sequential(Model, ours.Sequential):  # type: ignore[misc]  # Keras calls the path of `save` otherwise
     """Layers in a row, as Keras has it: models may stand among them."""
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
