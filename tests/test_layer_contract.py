@@ -285,7 +285,7 @@ def test_weights_round_trip(row: Row) -> None:
         assert not array.flags.writeable
     other.set_weights(layer.get_weights())
     x = batch(row)
-    np.testing.assert_array_equal(layer(x), other(x))
+    np.testing.assert_array_equal(layer(x, training=False), other(x, training=False))
     assert layer.count_params() == sum(array.size for array in given)
     with pytest.raises(ShapeError, match=f"'{layer.name}'"):
         layer.set_weights([*given, np.zeros(3)])
@@ -321,7 +321,7 @@ def test_in_use_nothing_is_random(row: Row) -> None:
     first, _ = layer.forward(x, training=False, key=(1, 1, 1))
     second, _ = layer.forward(x, training=False, key=None)
     np.testing.assert_array_equal(first, second)
-    np.testing.assert_array_equal(first, layer(x.astype(np.float64)))
+    np.testing.assert_array_equal(first, layer(x.astype(np.float64), training=False))
 
 
 @every_row
