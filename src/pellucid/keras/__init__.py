@@ -5,7 +5,7 @@
 
 Modules here are lists of names: what they name is computed by `pellucid.layers`, `pellucid.losses` and so on, but for
 what Keras means otherwise than Pellucid (pictures are never divided by 255, the last pictures are held out, ...), which
-`models.py` adapts. What Keras has and Pellucid has not may be imported, and says what to write instead where it is
+`model.py` adapts. What Keras has and Pellucid has not may be imported, and says what to write instead where it is
 used: see `refused.py`.
 """
 

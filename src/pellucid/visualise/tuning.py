@@ -51,8 +51,10 @@ def tuning_figure(found: Any, *, title: str = "", lang: str | None = None) -> Fi
     _course(left, found.trials, say)
     _shares(right, found.importance, say)
     if parts is not None:
-        for axes, name in zip(parts[1].subplots(1, len(chosen), squeeze=False)[0], chosen, strict=True):
+        below = parts[1].subplots(1, len(chosen), squeeze=False)[0]
+        for axes, name in zip(below, chosen, strict=True):
             _results(axes, name, done)
+        below[0].set_ylabel(say("held-out accuracy (%)"), fontsize=9)
     settings = ", ".join(f"{name} {_short(value)}" for name, value in found.best.items())
     words = say("best {value}: {settings}", value=percent(found.value), settings=clip(settings, 110))
     figure.suptitle(f"{title}\n{words}" if title else words, fontsize=10, color=INK)
@@ -81,16 +83,16 @@ def _shares(axes: Axes, importance: Any, say: Labels) -> None:
 
 
 def _results(axes: Axes, name: str, trials: Any) -> None:
-    """The results over one setting: numbers along an axis, words beside each other."""
+    """The results over one setting: rates along an axis; words and whole numbers beside each other."""
     given = [trial["settings"].get(name) for trial in trials]
     values = [100 * trial["value"] for trial in trials]
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
-    if numbers:
+    if all(isinstance(one, float) for one in given):
         axes.plot(given, values, "o", color=BLUE, markersize=4)
         if min(given) > 0 and max(given) / min(given) >= 20:
             axes.set_xscale("log")
     else:
-        words = list(dict.fromkeys(map(str, given)))
+        whole = all(isinstance(one, int) for one in given)
+        words = list(map(str, sorted(set(given)))) if whole else list(dict.fromkeys(map(str, given)))
         axes.plot([words.index(str(one)) for one in given], values, "o", color=BLUE, markersize=4)
         axes.set_xticks(range(len(words)), [clip(word, 10) for word in words], fontsize=8)
         axes.set_xlim(-0.5, len(words) - 0.5)
