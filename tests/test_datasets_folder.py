@@ -128,7 +128,7 @@ def test_validation_folder(tmp_path, pets):
     data = datasets.load(pets, size=8, validation=tmp_path / "more")
     assert len(data.train) == 30 and data.validation.labels.tolist() == [1]
     assert Path(data.validation.files[0]).is_absolute()
-    with pytest.raises(DataError, match="no such folder; validation is a fraction or a folder"):
+    with pytest.raises(DataError, match="no such folder; validation is a fraction, a table, or a folder"):
         datasets.load(pets, size=8, validation="absent/folder")
 
 

@@ -15,7 +15,9 @@ from pellucid import datasets, metrics, zoo
 from pellucid.cli.app import main
 from pellucid.datasets.tables import read_table
 from pellucid.errors import ConfigError, DataError
+from pellucid.runs.folder import read_record
 from pellucid.runs.setup import with_sigmoid
+from pellucid.visualise import held_name
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +227,28 @@ def test_a_run_of_several_labels_is_judged_label_by_label(run: Path, capsys: pyt
     assert found["classes"][0]["f1"] == 1
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["of these pictures", "beside the table"])
+def test_a_table_of_several_labels_is_judged_on(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], beside: bool
+) -> None:
+    """And again by evaluate, which finds it in the run, and when the run goes on."""
+    header, *lines = (run.parent / "labels.csv").read_text().splitlines()
+    header, lines = header.removesuffix(",split"), [line.rpartition(",")[0] for line in lines]
+    held = (tmp_path if beside else run.parent) / "held.csv"
+    held.write_text("\n".join([header, *lines[24:]]))
+    for line in lines[24:] if beside else ():
+        (tmp_path / line[:6]).write_bytes((run.parent / line[:6]).read_bytes())
+    (tmp_path / "learned.csv").write_text("\n".join([header, *lines[: 24 if beside else 36]]))
+    words = {"data": run.parent, "labels": tmp_path / "learned.csv", "validation": held, "out": tmp_path / "run"}
+    pellucid.train_run(pellucid.load(run), **words, epochs=0, verbose=0)  # type: ignore[arg-type]
+    for again in (["evaluate", str(tmp_path / "run"), "--json"], ["train", "--resume", str(tmp_path / "run"), "-q"]):
+        assert main(again) == 0
+        told = capsys.readouterr().out
+        assert not told.startswith("{") or json.loads(told)["exact_match"] == pytest.approx(10 / 12)
+    assert "91.67 % on 12" in told.replace(", loss", " on 12")
+    assert held_name(read_record(tmp_path / "run")) == "validation"
+
+
 def test_its_answers_are_labels(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "answers.csv"
     pictures = [str(run.parent / f"{number:02}.png") for number in (0, 1, 3)]
@@ -237,7 +261,8 @@ def test_its_answers_are_labels(run: Path, tmp_path: Path) -> None:
 def test_its_mistakes_come_back_corrected(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "wrong.csv"
     words = ["show", "mistakes", str(run), "--csv", str(out), "--out", str(tmp_path / "wrong.png")]
-    assert main(words) == 0
+    assert main([*words, "--lang", "ko"]) == 0
+    assert "24.png: 실제 red, 답 없음 (99.996 %)" in capsys.readouterr().err
     lines = out.read_text().splitlines()
     assert sorted(line.split(",")[0] for line in lines[1:]) == ["24.png", "28.png"]
     out.write_text(
@@ -254,9 +279,82 @@ def test_it_is_reported(run: Path, tmp_path: Path) -> None:
     log = run / "log.jsonl"  # as if it had been trained
     log.write_text(log.read_text() + '{"event": "epoch", "epoch": 1, "loss": 0.1, "accuracy": 0.9}\n')
     assert main(["report", str(run), "--lang", "ko", "--out", str(tmp_path / "report.html")]) == 0
-    assert "83.33 %에서 레이블을 모두" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "83.33 %에서 레이블을 모두" in page and "오답 가운데 가장 확신한 2개" in page
 
 
 def test_a_table_is_read_once_for_what_it_says(folder: Path, table: Any) -> None:
     found = read_table(table("file,label,said\np00,a,b\np01,b,a\n"))
     assert found.corrects and not found.several and found.names == ("a", "b")
+
+
+def parts_of(dataset: datasets.Dataset) -> tuple[set[str], set[str]]:
+    """The numbers of the pictures that are learned, and of those that are watched."""
+    parts = (dataset.train, dataset.held_out)
+    learned, watched = ({Path(name).stem for name in (part and part.files) or ()} for part in parts)
+    assert not learned & watched
+    return learned, watched
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_table_says_what_is_judged_on(folder: Path, table: Any, tmp_path: Path, several: bool) -> None:
+    """Of the same pictures: those are not learned, whatever the other table says; and of pictures beside it."""
+
+    def label(number: int) -> str:
+        return ["", "cat", "cat|dog"][number % 3] if several else halves(number)
+
+    held = tmp_path / "held.csv"
+    held.write_text("file,label\n" + "".join(f"p{n:02},{label(n)}\n" for n in (3, 4, 5, 11)))
+    dataset = datasets.load(folder, labels=table("file,label\n" + rows(label, 6)), validation=held)
+    assert parts_of(dataset) == ({"p00", "p01", "p02"}, {"p03", "p04", "p05", "p11"})
+    assert not any(name.endswith("p11.png") for name, _ in dataset.skipped)
+    assert dataset.held_out is not None and dataset.held_out.several == several
+    wanted = [[[0, 0], [1, 0], [1, 1]][n % 3] if several else n % 2 == 0 for n in (11, 3, 4, 5)]
+    np.testing.assert_array_equal(dataset.held_out.labels, wanted)
+
+    others = tmp_path / "others"
+    for number in range(3):
+        write(others / f"q{number}.png", size=(8, 8), colour=(5 * number, 9, 130))
+    (others / "own.csv").write_text("file,label\nq0,cat\nq1,dog\nq2,cat\n")  # no picture has several there
+    dataset = datasets.load(folder, labels=table("file,label\n" + rows(label, 6)), validation=others / "own.csv")
+    assert dataset.held_out is not None and len(dataset.train) == 6
+    assert dataset.held_out.files == [str(others / f"q{number}.png") for number in range(3)]
+    np.testing.assert_array_equal(dataset.held_out.labels, [[1, 0], [0, 1], [1, 0]] if several else [0, 1, 0])
+
+
+def test_a_sub_folder_of_labelled_pictures_is_judged_on(folder: Path, table: Any) -> None:
+    text = "file,labels\n" + rows(lambda n: ["", "cat", "cat|dog"][n % 3])
+    dataset = datasets.load(folder, labels=table(text), validation=folder / "more")
+    assert parts_of(dataset)[1] == {"p10", "p11"} and len(dataset.train) == 10
+
+
+def test_sub_folders_are_learned_and_a_table_judged_on(tmp_path: Path) -> None:
+    root = write_pets(tmp_path / "pets")
+    held = tmp_path / "held.csv"
+    held.write_text("file,label\ncat/00,cat\ncat/01,dog\n")
+    dataset = datasets.load(root, validation=held)
+    assert len(dataset.train) == 28 and dataset.held_out is not None
+    np.testing.assert_array_equal(dataset.held_out.labels, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "held", "message"),
+    [
+        ("file,label\np00,a\np01,b\n", "file,label\np02,a\np03,cow\n", "row 3: 'cow' is no class; known: a, b"),
+        ("file,label\np00,a\np01,b\n", "file,label\np02,a|b\n", "row 2: has several labels, and the others one"),
+        ("file,label\np00,a\np01,b\n", "file,label\np02,a\np02.png,b\n", "row 3: 'p02.png' has other labels in a row"),
+        ("file,label\np00,a\np01,b\n", "file,label\nzz,a\n", "row 2: no picture 'zz' in "),
+        ("file,label\np00,a\np01,b\n", "file,label\np00,a\np01,b\n", "are held out, so none are left to learn from"),
+        (
+            "file,label,split\np00,a,train\np01,b,train\np02,b,val\n",
+            "file,label\np03,a\n",
+            "has its own validation part",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_table_to_judge_on(
+    folder: Path, table: Any, tmp_path: Path, labels: str, held: str, message: str
+) -> None:
+    (tmp_path / "held.csv").write_text(held)
+    with pytest.raises((ConfigError, DataError), match=message):
+        datasets.load(folder, labels=table(labels), validation=tmp_path / "held.csv")

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
+from picture_files import write, write_pets
 
 import pellucid
 from pellucid.cli.app import main
 from pellucid.errors import ConfigError, DataError
 from pellucid.runs.comparing import differing, find_runs, ordered
-from pellucid.runs.tuning import Choice, Tuned
+from pellucid.runs.learning_rates import LearningRates
+from pellucid.runs.tuning import HELD_OUT, Choice, Tuned, _held_out
+from pellucid.train import Event, TrainingStarted
 from pellucid.visualise.learning_rates import learning_rates_figure
 from pellucid.visualise.tuning import tuning_figure
 
@@ -105,6 +109,26 @@ def test_a_range_test_finds_where_the_loss_falls(tmp_path: Path, monkeypatch: py
         pellucid.find_learning_rate(limit=64, verbose=0, steps=8, highest=1e-5)
 
 
+def test_what_a_training_draws_is_in_the_language_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: dict[str, set[str]] = {}
+
+    def keep(figure: Any, path: Any, *_: Any) -> None:
+        written[Path(str(path)).name] = {text.get_text() for text in figure.findobj(Text)}
+
+    monkeypatch.setattr("pellucid.visualise.write_figure", keep)
+    monkeypatch.setattr("pellucid.cli.drawing.write", lambda figure, out, usual: keep(figure, out or usual))
+    small, run = ["--limit", "64", "--test-limit", "8", "-q", "--lang"], str(tmp_path / "run")
+    assert main(["train", "--epochs", "1", *small, "ko", "--out", run]) == 0
+    assert "에포크" in written["curves.png"] and any("필터" in text for text in written["filters.png"])
+    assert main(["train", "--resume", run, "--epochs", "2", "-q", "--lang", "en"]) == 0
+    assert "epoch" in written["curves.png"]
+    found = LearningRates(*np.linspace(1, 0.1, 24).reshape(3, 8), proposal=0.01)
+    monkeypatch.setattr("pellucid.runs.learning_rates.find_learning_rate", lambda **_: found)
+    assert main(["train", "--find-lr", *small, "ko"]) == 0
+    assert "손실" in written["learning-rates.png"]
+    assert main(["train", *small, "kr", "--out", str(tmp_path / "other")]) == 1 and not (tmp_path / "other").exists()
+
+
 def test_the_losses_of_a_range_test_are_those_of_its_steps() -> None:
     """Two epochs of two batches, whose means over the epoch so far are given."""
     from pellucid.runs.learning_rates import _Watching
@@ -139,21 +163,42 @@ def test_a_space_that_cannot_be_read() -> None:
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    """Four trials of which the rate alone is searched, and two more."""
+    """Six trials of which the rate alone is searched: the third was interrupted, and the search has gone on."""
     pytest.importorskip("optuna", reason="needs optuna")
     out = tmp_path_factory.mktemp("tune") / "tuned"
     space = dict.fromkeys(("batch_size", "weight_decay", "augment"), "") | {"optimizer": "adam"}
     given = {"out": out, "epochs": 2, "limit": 160, "space": space | {"learning_rate": "1e-7|0.01"}}
-    pellucid.tune("simple-convnet", trials=4, **given)
+    begun = []
+
+    def interrupt(event: Event) -> None:
+        begun.extend([event] * isinstance(event, TrainingStarted))
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+
+    stopped = pellucid.tune("simple-convnet", trials=6, listeners=[interrupt], **given)
+    assert [trial["run"] for trial in stopped.trials] == ["trial-001", "trial-002"]
     return pellucid.tune("simple-convnet", trials=6, **given)
 
 
 def test_a_search_finds_what_is_better_and_goes_on(tuned: Tuned) -> None:
     assert len(tuned.trials) == 6 and tuned.best["learning_rate"] == 0.01
     runs = find_runs(tuned.folder)[0]
-    assert [run.folder.name for run in runs] == [trial["run"] for trial in tuned.trials]
+    assert [run.folder.name for run in runs if run.ended] == [trial["run"] for trial in tuned.trials]
+    assert [run.folder.name for run in runs if not run.ended] == ["trial-003"]
     assert max(run.best or 0 for run in runs) == tuned.value
     assert {run.settings["validation"] for run in runs} == {"0.2"}  # and never by the test pictures
+
+
+def test_what_a_search_judges_by(tmp_path: Path) -> None:
+    """Never by test pictures: where nobody says which pictures to judge by, a fifth is held out of the others."""
+    for part, held in (("train", HELD_OUT), ("test", HELD_OUT), ("val", None)):
+        write_pets(tmp_path / "pets" / part)
+        assert _held_out(tmp_path / "pets", {}) == held
+    assert _held_out("digits", {}) == HELD_OUT
+    write(tmp_path / "a.png")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label,split\na.png,x,val\n")
+    assert _held_out("digits", {"labels": [table]}) is None
 
 
 def test_a_search_is_drawn(tuned: Tuned) -> None:

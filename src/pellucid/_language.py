@@ -1,7 +1,7 @@
 """In which language a result is written where nobody says.
 
-The rule: what `show` and `report` draw, write and print of a result, and `exercises` asks and answers, is in the
-language of --lang, or of the locale.
+The rule: what `show` and `report` draw, write and print of a result, what `train` and `tune` draw, and what `exercises`
+asks and answers, is in the language of --lang, or of the locale.
 Help, progress, warnings, errors, what is left out, tables and JSON for programs, and all other commands are English.
 """
 

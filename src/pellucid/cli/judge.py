@@ -172,6 +172,7 @@ def held_out_data(
     Errors: ConfigError if the model file does not say what it was trained on; DataError as datasets.load.
     """
     from pellucid import datasets
+    from pellucid.visualise.answers import several_labels
 
     bar.busy("reading pictures")
     fit = model.preprocessing
@@ -181,7 +182,7 @@ def held_out_data(
     shape: dict[str, Any] = {"size": size, "resize": fit.resize, "channels": channels, "progress": bar}
     folder = find_folder(run)
     if labels:
-        shape |= {"labels": labels, "columns": columns}
+        shape |= {"labels": labels, "columns": columns, "several": several_labels(model)}
         data = data or str(Path(labels[0]).parent)
     if data is not None:
         if Path(data).is_dir():
@@ -193,12 +194,20 @@ def held_out_data(
             raise ConfigError(f"{run}: no run folder says which data belong to it; say what to judge it on with --data")
         return datasets.load(name, **shape)
     kept = read_record(folder)["data"]
+    loading = kept.get("loading", {})
+    tabled = {"columns": loading.get("columns"), "several": several_labels(model)}
     if kept.get("held_out"):
-        return datasets.load(kept["held_out"], class_names=model.class_names, whole=True, **shape)
+        place = Path(kept["held_out"])
+        if not place.is_file():
+            return datasets.load(place, class_names=model.class_names, whole=True, **shape)
+        names = [Path(file).relative_to(place.parent).as_posix() for file in kept["files"]["test"]]
+        shape |= {"labels": place, "files": {"test": names}, **tabled}
+        return datasets.load(place.parent, class_names=model.class_names, **shape)
     if kept.get("folder"):
         held = {"test": kept["files"]["test"]}
-        loading = kept.get("loading", {})
-        shape |= {"labels": loading.get("labels"), "columns": loading.get("columns")}
+        table = loading.get("validation")
+        table = table if table is not None and Path(table).is_file() else None
+        shape |= {"labels": loading.get("labels"), "validation": table, **tabled}
         return datasets.load(kept["load"], class_names=model.class_names, files=held, **shape)
     return datasets.load(kept["load"], **shape)
 

@@ -62,7 +62,7 @@ OPTIONS = {
     "data": Option(str, "DATA", f"{DATA} (default), mnist, fashion-mnist, cifar10, or a folder, a sub-folder a class."),
     "labels": Option(list[Path], "FILE", "A .csv of their labels. Again: corrects them."),
     "columns": Option(str, "ROLE=X", "Its columns: file=id,label=breed,split=set."),
-    "validation": Option(str, "FOLDER|X", "Judged on: a folder, or a share such as 0.1."),
+    "validation": Option(str, "PATH|X", "Judged on: a folder, a .csv, or a share: 0.1."),
     "epochs": Option(int, "N", "Passes over the pictures. Default: {epochs}*.", LEARNING),
     "batch_size": Option(int, "N", "Pictures in a step. Default: {batch_size}*.", LEARNING),
     "optimizer": Option(str, "NAME", "{optimizers}. Default: {optimizer}*.", LEARNING),
@@ -102,6 +102,7 @@ OPTIONS = {
     "csv": Option(Path, "FILE", "A table of the epochs there too.", ""),
     "tensorboard": Option(Path, "DIR", "For TensorBoard: DIR/RUN.", ""),
     "mlflow": Option(str, "URI", "To MLflow: http://HOST:PORT, sqlite:///FILE.", ""),
+    "lang": Option(str, "en|ko", "Of its pictures. Default: the locale's.", ""),
     "doctor": Option(bool, None, "Say what is wrong.", SWITCHES, ("--doctor/--no-doctor",)),
     "find_lr": Option(bool, None, "Propose --lr.", SWITCHES, ("--find-lr",)),
     "quiet": Option(bool, None, "No progress, only the result.", "", ("--quiet", "-q")),
@@ -109,7 +110,7 @@ OPTIONS = {
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
 
 
-WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow")
+WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow", "lang")
 """What can be given beside --resume."""
 
 
@@ -177,8 +178,8 @@ class Spoken:
 class CommandConsole(Console):
     """The command's: results on standard output, quiet or not, and a signal that ends the training after a step."""
 
-    def __init__(self, quiet: bool, facts: Mapping[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, quiet: bool, facts: Mapping[str, Any], lang: str | None) -> None:
+        super().__init__(lang=lang)
         self.quiet, self.facts = quiet, facts
         self.interrupt = Interrupt()
 
@@ -223,15 +224,15 @@ def train(context: typer.Context, **given: Any) -> None:
     from pellucid import ops
     from pellucid.datasets.listing import missing
 
-    taken = ("predict", "threads", "resume", "find_lr", "quiet")
-    predict, threads, resume, find_lr, quiet = (given.pop(name) for name in taken)
+    taken = ("predict", "threads", "resume", "find_lr", "quiet", "lang")
+    predict, threads, resume, find_lr, quiet, lang = (given.pop(name) for name in taken)
     given["pretrained"] = given["pretrained"] if given["pretrained"] != "" else True
     if predict is not None and not predict.exists():
         raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
     facts: dict[str, Any] = {"command": list(context.obj)}
-    console = CommandConsole(quiet, facts)
+    console = CommandConsole(quiet, facts, lang)
     if resume is None:
         given |= {"settings": parse(given["settings"] or []), "columns": columns_of(given["columns"])}
         if find_lr:
@@ -257,7 +258,7 @@ def _find_learning_rate(given: dict[str, Any], console: CommandConsole) -> None:
 
     out = given.pop("out")
     found = find_learning_rate(**given, console=console)
-    write(learning_rates_figure(found), out, Path("learning-rates.png"))
+    write(learning_rates_figure(found, lang=console.lang), out, Path("learning-rates.png"))
     say(f"--lr {found.proposal:g}: a tenth of the rate at which the loss is lowest", prose=True)
 
 

@@ -41,7 +41,7 @@ def tune_command(
         list[str] | None, typer.Option(metavar="KEY=VALUES", help="LOW..HIGH, A|B|C or one value; empty: not searched.")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(metavar="FOLDER|X", help="Judged on. Default: a fifth of the training pictures.")
+        str | None, typer.Option(metavar="PATH|X", help="Judged on. Default: a fifth of the training pictures.")
     ] = None,
     labels: LabelFiles = None,
     columns: Columns = None,
@@ -54,8 +54,8 @@ def tune_command(
     """Look for good settings: many short runs, each with what the ones before let hope for; those that go badly are
     stopped early.
 
-    Leaves each trial's run, and a picture of what mattered. Trials are judged by held-out pictures of the training
-    part: test pictures stay unseen.
+    Leaves each trial's run, and a picture of what mattered. Trials are judged by pictures held out of the training
+    part, and test pictures stay unseen; a folder without a part of its own for tests has none.
     """
     from pellucid.visualise.tuning import tuning_figure
 

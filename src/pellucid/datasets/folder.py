@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from pellucid.datasets.masks import MULTIPLE, Masks, find_masks
 from pellucid.datasets.pictures import Fitting, Probe, fitting, probe, read_picture
 from pellucid.datasets.remarks import class_line, class_warnings, copy_warnings
 from pellucid.datasets.sizes import DEFAULT_SIZE, fitting_of, size_line
-from pellucid.datasets.tables import Table, label_folder
+from pellucid.datasets.tables import Labelled, Table, label_folder
 from pellucid.datasets.tree import normalised
 from pellucid.errors import ConfigError, DataError, expect_known
 from pellucid.files.reading import in_order
@@ -41,7 +40,7 @@ class Request:
     size: int | tuple[int, int] | None = None
     resize: str = "crop"
     channels: int | None = None
-    validation: float | str | os.PathLike[str] | None = None
+    validation: float | Path | Table | None = None
     seed: int = 0
     class_names: Sequence[str] | None = None
     files: Mapping[str, Sequence[str]] | None = None
@@ -59,16 +58,9 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
     # Wrong arguments are found before any file is opened.
     size, channels = request.size, request.channels
     fitting(DEFAULT_SIZE if size is None else size, 3 if channels is None else channels, request.resize)
-    other = Path(validation).expanduser() if isinstance(validation, str | os.PathLike) else None
-    fraction = None if isinstance(validation, str | os.PathLike) else validation
-    if other is not None and any(table.several for table in request.labels):
-        raise ConfigError(
-            f"validation={os.fspath(other)!r}: a folder has one class a picture, the table several; say in its column "
-            "'split' which pictures are for validation"
-        )
-    labelled = label_folder(root, request.labels) if request.labels else None
-    masks = find_masks(root) if labelled is None else None
-    listing = masks.listing if masks else labelled.listing if labelled else list_folder(root)
+    other, fraction = (validation, None) if isinstance(validation, Path | Table) else (None, validation)
+    labelled, masks, listing = _listing(root, request.labels, other)
+    elsewhere = None if labelled and labelled.holds_out else other
     several = labelled is not None and labelled.several
     entries = _whole(listing) if whole else listing.entries if files is None else _listed(listing, files)
     if masks is None:
@@ -102,6 +94,8 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         parts = _stored_parts(kept, files)
     else:
         parts = _own_parts(listing, kept)
+        if "train" not in parts and labelled is not None and labelled.holds_out:
+            raise DataError(f"{root}: all pictures that have labels are held out, so none are left to learn from")
         if "train" not in parts:
             raise DataError(f"{root}: has {', '.join(parts)} but no train/ {_wanted(masks)}")
         if "validation" in parts and fraction is not None:
@@ -112,8 +106,8 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         _check_classes(root, names, everything.labels[parts["train"]])
     splits = {part: everything.select(rows) for part, rows in parts.items()}
     test, held = splits.get("test"), splits.get("validation")
-    if other is not None:
-        held = _foreign(other, built.rule, names, progress)
+    if elsewhere is not None:
+        held = _foreign(elsewhere, built.rule, names, several, progress)
     elif held is None and files is not None:
         held = test
     test = held if test is None else test
@@ -143,6 +137,22 @@ def load_folder(root: Path, request: Request, progress: Progress | None = None) 
         warnings=warned,
         unlabelled=[(str(path), count) for path, count in listing.unlabelled],
     )
+
+
+def _listing(
+    root: Path, tables: Sequence[Table], held: Table | Path | None
+) -> tuple[Labelled | None, Masks | None, Listing]:
+    """The folder's pictures: by tables of labels, or else its images/ and masks/, or else its sub-folders."""
+    if tables or isinstance(held, Table):
+        labelled = label_folder(root, tables, held)
+        return labelled, None, labelled.listing
+    masks = find_masks(root)
+    return None, masks, masks.listing if masks else list_folder(root)
+
+
+def has_validation(root: Path, tables: Sequence[Table] = ()) -> bool:
+    """Whether a folder, or its table of labels, says itself which pictures are for validation. Errors: DataError."""
+    return "validation" in _listing(root, tables, None)[2].classes
 
 
 def _wanted(masks: Masks | None) -> str:
@@ -301,10 +311,25 @@ def _held_out(
     return {"train": rows[train], "validation": rows[held]}
 
 
-def _foreign(root: Path, rule: Fitting, names: tuple[str, ...], progress: Progress | None) -> Split:
-    """Another folder's pictures as a validation part; its file names are absolute, to tell them from this folder's."""
+def _foreign(
+    given: Path | Table, rule: Fitting, names: tuple[str, ...], several: bool, progress: Progress | None
+) -> Split:
+    """Pictures from elsewhere as a validation part; their file names are absolute, to tell them from this folder's.
+
+    given: a folder, or a table beside whose file they lie.
+    """
+    table = given if isinstance(given, Table) else None
+    root = given if isinstance(given, Path) else given.folder or Path()
     if not root.is_dir():
-        raise missing(root, hint="validation is a fraction or a folder with one sub-folder a class")
-    request = Request(rule.size, rule.resize, rule.channels, class_names=names, whole=True)
+        raise missing(root, hint="validation is a fraction, a table, or a folder with one sub-folder a class")
+    if several and table is None:
+        raise ConfigError(
+            f"validation={str(root)!r}: sub-folders say one class a picture, and these pictures have several labels; "
+            "give a table of them, validation=TABLE.csv"
+        )
+    if table is not None and table.several and not several:
+        raise ConfigError(f"validation: {table.source} has several labels a picture, and the others have one")
+    tables = () if table is None else (replace(table, several=several),)
+    request = Request(rule.size, rule.resize, rule.channels, class_names=names, whole=True, labels=tables)
     other = load_folder(root, request, progress).test
     return replace(other, files=[(root.resolve() / name).as_posix() for name in other.files or []])

@@ -19,8 +19,8 @@ from pellucid.datasets.dataset import Dataset, Split
 from pellucid.datasets.download import Progress, alone, copy, data_folders, fetch, offline
 from pellucid.datasets.labels import matched_labels
 from pellucid.datasets.sources import IDX_FILES, KNOWN, Known, canonical, known
-from pellucid.datasets.tables import read_table
-from pellucid.errors import ConfigError, DataError, unknown_name
+from pellucid.datasets.tables import held_table, read_table
+from pellucid.errors import ConfigError, DataError, shown, unknown_name
 
 Size = int | tuple[int, int]
 
@@ -34,13 +34,14 @@ def load(
     size: Size | None = None,
     resize: str = "crop",
     channels: int | None = None,
-    validation: float | str | os.PathLike[str] | None = None,
+    validation: Any = None,
     seed: int = 0,
     class_names: Sequence[str] | None = None,
     files: Mapping[str, Sequence[str]] | None = None,
     whole: bool = False,
     labels: Any = None,
     columns: Mapping[str, Any] | None = None,
+    several: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """A data set: "digits", "mnist", "fashion-mnist", "cifar10", or a folder with one sub-folder a class, or with
@@ -50,14 +51,15 @@ def load(
     shorter side at least 32, or become square by the median of their shorter sides, 32 to 128.
     resize: "crop" (shorter side to size, centre kept), "center" (the middle seven eighths of that), "pad" or "stretch".
     channels: 1 or 3 to force grey or colour.
-    validation: a fraction of the training pictures, or a folder, to watch while training. A folder without splits holds
-    out this fraction (0.2 where it is None) as both validation and test.
+    validation: what to watch while training: a fraction of the training pictures, a folder, or a table as `labels` are,
+    of pictures in this folder or beside the table. A folder without splits holds out this fraction (0.2 where it is
+    None) as both validation and test.
     class_names: label by these names, as a trained network has them. files: the lists a run stored (Dataset.files),
     instead of a new split of a folder. whole: a folder to judge on, every picture in `test`; a named set has its own.
     labels: a table of a folder's labels, a CSV file or a DataFrame with a row a picture (file, label, split), or
     several tables of which the others correct the first; several labels stand in one cell with | between them, or have
     a column each of 0 and 1. columns: what its columns are called where that is not to be guessed, such as
-    {"file": "image_id", "label": "breed"}.
+    {"file": "image_id", "label": "breed"}. several: a picture may have several labels, also where none has.
     progress: called as progress(done, total, what) while pictures are read or files come in; by default a bar shows
     that on a terminal, where it takes longer than a second.
     Errors: ConfigError for an unknown name or argument; DataError for data that is missing or cannot be used.
@@ -69,7 +71,9 @@ def load(
         if name is None:
             place, given = _as_folder(data), labels if isinstance(labels, list | tuple) else [labels]
             tables = [read_table(one, columns) for one in given if one is not None]
-            request = folder.Request(size, resize, channels, validation, seed, class_names, files, whole, tables)
+            tables = [replace(table, several=table.several or several) for table in tables]
+            held = _held(validation, columns)
+            request = folder.Request(size, resize, channels, held, seed, class_names, files, whole, tables)
             return folder.load_folder(place, request, tell)
         if labels is not None:
             raise ConfigError(f"labels are for folders of pictures; {name!r} has its own")
@@ -83,7 +87,7 @@ def load(
         if isinstance(validation, (int, float)):
             return dataset.with_validation(float(validation), seed=seed)
         if validation is not None:
-            raise ConfigError(f"validation for {name!r} must be a fraction such as 0.1, got {os.fspath(validation)!r}")
+            raise ConfigError(f"validation for {name!r} must be a fraction such as 0.1, got {shown(validation)}")
         return dataset
 
 
@@ -143,6 +147,16 @@ def _files(place: Path, layout: Sequence[str]) -> list[Path]:
 def names() -> tuple[str, ...]:
     """The sets that have a name."""
     return tuple(KNOWN)
+
+
+def _held(validation: Any, columns: Mapping[str, Any] | None) -> Any:
+    """What a folder is to be judged by: a fraction, a folder, or a table that has been read."""
+    if hasattr(validation, "columns"):
+        return held_table(validation, columns)
+    if not isinstance(validation, str | os.PathLike):
+        return validation
+    path = Path(validation).expanduser()
+    return held_table(path, columns) if path.is_file() else path
 
 
 def _as_folder(data: str | os.PathLike[str]) -> Path:

@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ class Row:
 class Table:
     """A table, read. source: what errors call it. names: of the classes. several: whether a picture may have several.
 
-    corrects: its rows replace labels that are known without it. said: which columns were read, in a line.
+    corrects: its rows replace labels that are known without it. said: which columns were read, in a line. folder: where
+    it lies, None for a DataFrame.
     """
 
     source: str
@@ -63,19 +64,22 @@ class Table:
     several: bool
     corrects: bool
     said: str
+    folder: Path | None = None
 
 
 @dataclass
 class Labelled:
     """A folder's pictures with labels from tables. labels: of each picture, by its name from the root.
 
-    of_folders: the classes are the folder's sub-folders; tables only correct which picture is of which.
+    of_folders: the classes are the folder's sub-folders; tables only correct which picture is of which. holds_out: what
+    was given for validation lies in this folder, and is its part of that name.
     """
 
     listing: Listing
     names: tuple[str, ...]
     several: bool
     of_folders: bool
+    holds_out: bool = False
     facts: list[str] = field(default_factory=list)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -116,13 +120,21 @@ def read_table(given: Any, columns: Mapping[str, Any] | None = None) -> Table:
     named = ", ".join(repr(header[place]) for place in label[:3]) + (" ..." if len(label) > 3 else "")
     said = f"{source}: {len(rows):,} rows; file from {header[file]!r}, label from {named}"
     said += "" if split is None else f", part from {header[split]!r}"
-    return Table(source, rows, tuple(ordered), several, CORRECTED in header, said)
+    folder = Path(given).expanduser().resolve().parent if isinstance(given, str | Path) else None
+    return Table(source, rows, tuple(ordered), several, CORRECTED in header, said, folder)
 
 
-def label_folder(root: Path, tables: Sequence[Table]) -> Labelled:
+def held_table(given: Any, columns: Mapping[str, Any] | None = None) -> Table:
+    """A table all of whose pictures are for one thing, whatever part it says. Errors: as `read_table`."""
+    table = read_table(given, columns)
+    return replace(table, rows=[replace(row, split="") for row in table.rows if row.split != PARTS[3]])
+
+
+def label_folder(root: Path, tables: Sequence[Table], held: Table | Path | None = None) -> Labelled:
     """The pictures of a folder, labelled by a table, and corrected by those that correct.
 
     Without another table, those correct what the folder's sub-folders say; a row without a label takes its picture out.
+    held: what is for validation, a table or a sub-folder; where it is of other pictures, nothing is done.
     Errors: DataError for a picture that is not there, for one that has two labels, and for a label that is no class.
     """
     first = next((table for table in tables if not table.corrects), None)
@@ -138,8 +150,10 @@ def label_folder(root: Path, tables: Sequence[Table]) -> Labelled:
         _fill(made, first, files)
     for table in others:
         _correct(made, table, files)
+    if held is not None:
+        _hold_out(made, held, files)
     made.facts += [table.said for table in tables]
-    for part in {entry.split for entry in made.listing.entries} if first is not None else ():
+    for part in {entry.split for entry in made.listing.entries} - set(made.listing.classes):
         made.listing.classes[part] = list(made.names)
     made.listing.entries = [
         Entry(entry.split, "" if made.several else made.labels[entry.name][0], entry.name, entry.path)
@@ -178,12 +192,7 @@ def _correct(made: Labelled, table: Table, files: _Files) -> None:
         name = made.listing.name(files.find(table, row))
         if name not in made.labels:
             raise DataError(f"{table.source}: row {row.number}: {row.file!r} has no label yet that could be corrected")
-        wrong = next((label for label in row.labels if label not in made.names), None)
-        if wrong is not None or (len(row.labels) > 1 and not made.several):
-            what = f"{wrong!r} is no class" if wrong is not None else "has several labels, and the others one"
-            near = difflib.get_close_matches(wrong or "", made.names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {few(made.names, 10, ', ...')}"
-            raise DataError(f"{table.source}: row {row.number}: {what}; {hint}")
+        _check_labels(made, table, row)
         if not row.labels and not made.several:
             del made.labels[name]
             made.listing.skipped.append((name, f"has no label in {table.source}"))
@@ -192,6 +201,52 @@ def _correct(made: Labelled, table: Table, files: _Files) -> None:
             made.labels[name] = row.labels
             changed += 1
     made.facts.append(f"{table.source}: {changed:,} labels corrected, {gone:,} pictures taken out")
+
+
+def _check_labels(made: Labelled, table: Table, row: Row) -> None:
+    wrong = next((label for label in row.labels if label not in made.names), None)
+    if wrong is not None or (len(row.labels) > 1 and not made.several):
+        what = f"{wrong!r} is no class" if wrong is not None else "has several labels, and the others one"
+        near = difflib.get_close_matches(wrong or "", made.names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {few(made.names, 10, ', ...')}"
+        raise DataError(f"{table.source}: row {row.number}: {what}; {hint}")
+
+
+def _hold_out(made: Labelled, held: Table | Path, files: _Files) -> None:
+    """Let the pictures of a table, with the labels it gives them, or of a sub-folder be for validation."""
+    listing, source = made.listing, str(held) if isinstance(held, Path) else held.source
+    at = {entry.name: entry.path for entry in listing.entries if entry.name in made.labels}
+    if isinstance(held, Path):
+        if made.of_folders or not held.resolve().is_relative_to(listing.root.resolve()):
+            return
+        names = {name for name, path in at.items() if path.resolve().is_relative_to(held.resolve())}
+    else:
+        if held.folder is not None and not any(files.candidates(row.file) for row in held.rows[:1]):
+            return
+        names = set()
+        for row in held.rows:
+            path = files.find(held, row)
+            name = listing.name(path)
+            if name in names and made.labels[name] != row.labels:
+                raise DataError(f"{source}: row {row.number}: {row.file!r} has other labels in a row above")
+            _check_labels(made, held, row)
+            at[name], made.labels[name] = path, row.labels
+            names.add(name)
+        made.facts.append(held.said)
+    if "validation" in listing.classes or any(entry.split == "validation" for entry in listing.entries):
+        raise ConfigError(f"{listing.root} has its own validation part; leave validation={source} out")
+    if not names:
+        raise DataError(f"{source}: no picture in it has a label, so there is nothing to judge by")
+    splits = {entry.name: entry.split for entry in listing.entries}
+    empty = {name for name in names if not made.labels[name] and not made.several}
+    listing.entries = [
+        Entry("validation" if name in names else splits[name], "", name, path)
+        for name, path in at.items()
+        if name not in empty
+    ]
+    listing.skipped = [one for one in listing.skipped if one[0] not in names]
+    listing.skipped += [(name, f"has no label in {source}") for name in sorted(empty)]
+    made.holds_out = True
 
 
 class _Files:
@@ -206,27 +261,35 @@ class _Files:
             for name in {normalised(path.name), normalised(path.stem)}:
                 self._by.setdefault(name, []).append(path)
 
-    def find(self, table: Table, row: Row) -> Path:
-        """The picture of a row: by its path from the folder, else by its name, with or without the ending."""
-        given = normalised(row.file.replace("\\", "/"))
-        with_root = Path(given)
-        if with_root.is_absolute() and with_root.is_relative_to(self._root.resolve()):
-            given = with_root.relative_to(self._root.resolve()).as_posix()
+    def candidates(self, file: str) -> list[Path]:
+        """The pictures it may be: by its path from the folder, else by its name, with or without the ending."""
+        given = self._from_root(file)
         for name in (given, given.removeprefix("./"), given.removeprefix("'")):  # ': what our tables put before =
             if name in self.names:
-                return self.names[name]
+                return [self.names[name]]
         found = self._by.get(Path(given).name, [])
-        ending = [path for path in found if path.as_posix().endswith(f"/{given}")]
-        found = ending or found
+        whole = [path for path in found if path.as_posix().endswith((f"/{given}", f"/{given}{path.suffix}"))]
+        return whole or found
+
+    def find(self, table: Table, row: Row) -> Path:
+        """The picture of a row. Errors: DataError where it is none, or may be several."""
+        found = self.candidates(row.file)
         if len(found) == 1:
             return found[0]
         where = f"{table.source}: row {row.number}"
         if found:
             both = few([str(path.relative_to(self._root)) for path in found], 2)
             raise DataError(f"{where}: {row.file!r} may be {both}; give the path from {self._root}")
+        given = self._from_root(row.file)
         near = difflib.get_close_matches(given, list(self.names), n=1, cutoff=0.8) if len(self.names) < 10_000 else []
         hint = f"did you mean {near[0]!r}?" if near else "put it there, or take the row out"
         raise DataError(f"{where}: no picture {row.file!r} in {self._root}; {hint}")
+
+    def _from_root(self, file: str) -> str:
+        given = normalised(file.replace("\\", "/"))
+        root = self._root.resolve()
+        inside = Path(given).is_absolute() and Path(given).is_relative_to(root)
+        return Path(given).relative_to(root).as_posix() if inside else given
 
 
 # Reading

@@ -17,6 +17,7 @@ from pellucid.report.sections import (
     inside,
     judged_pictures,
     lead_line,
+    mistakes,
     network,
     training,
 )
@@ -54,4 +55,4 @@ def data(page: Page, words: Words, run: Run, answers: Array) -> None:
     data_line(page, words, run)
 
 
-PARTS = (lead, data, network, training, judgement, inside, again)
+PARTS = (lead, data, network, training, judgement, mistakes, inside, again)

@@ -16,7 +16,7 @@ from pellucid.datasets import Dataset
 from pellucid.datasets.download import Progress
 from pellucid.errors import PellucidError
 from pellucid.files.inside import Place, reading
-from pellucid.metrics import confident_mistakes, precision, recall
+from pellucid.metrics import precision, recall
 from pellucid.model import Model
 from pellucid.ops import Array
 from pellucid.report.page import Page
@@ -33,7 +33,7 @@ from pellucid.visualise.drawing.panels import show_picture
 from pellucid.visualise.features.figure import features_figure
 from pellucid.visualise.histograms.data import Snapshots
 from pellucid.visualise.histograms.figure import ridges_figure
-from pellucid.visualise.judgement import mistakes_figure
+from pellucid.visualise.judgement import mistaken, mistakes_figure
 from pellucid.visualise.masks import masks_of
 from pellucid.visualise.pictures import PICTURES
 from pellucid.visualise.registry import Judged, Picture
@@ -266,17 +266,16 @@ def draw(page: Page, words: Words, run: Run, table: Array, picture: Picture) -> 
         page.figure(shown.draw(), words.pick(picture.caption or ("", "")))
 
 
-def _mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
+def mistakes(page: Page, words: Words, run: Run, table: Array) -> None:
     labels = run.dataset.test.labels
-    wrong = int(np.count_nonzero(table.argmax(axis=1) != labels))
+    wrong = mistaken(labels, table)
     page.heading(words.say("mistakes"))
-    if not wrong:
+    if not len(wrong):
         page.paragraph(words.say("none wrong"))
         return
-    picks = confident_mistakes(labels, table, MISTAKES)
-    names = run.dataset.class_names
+    picks, names = wrong[:MISTAKES], run.dataset.class_names
     figure = mistakes_figure(run.dataset.test.images[picks], labels[picks], table[picks], names, lang=words.in_pictures)
-    page.figure(figure, words.say("surest mistakes", count=len(picks), all=wrong))
+    page.figure(figure, words.say("surest mistakes", count=len(picks), all=len(wrong)))
 
 
 def inside(page: Page, words: Words, run: Run, table: Array) -> None:
@@ -333,5 +332,5 @@ def _digest(file: Place) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]  # IO[bytes] is a BufferedReader
 
 
-CLASSES = (_lead, _data, network, training, _judgement, _mistakes, inside, again)
+CLASSES = (_lead, _data, network, training, _judgement, mistakes, inside, again)
 """The sections for a network that gives a class for each picture."""

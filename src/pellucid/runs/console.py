@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid._arguments import verbosity
 from pellucid._display import in_notebook, live_curve
+from pellucid._language import language
 from pellucid._progress import WorkBar, work_bar
 from pellucid._text import note, say
 
@@ -24,16 +25,22 @@ FEW = 3
 class Console:
     """What a run called from Python has to say, as `verbose` wants it: 0 nothing, 1 and "auto" a bar, 2 plain lines.
 
-    facts: what run.json holds besides. stopped: somebody asked to stop, so nothing is drawn or judged any more.
+    facts: what run.json holds besides. lang: of the pictures that are left. stopped: somebody asked to stop, so nothing
+    is drawn or judged any more.
     """
 
     facts: Mapping[str, Any] = {}
     stopped = False
 
-    def __init__(self, verbose: int | str = "auto", callbacks: Listener | Sequence[Listener] | None = None) -> None:
+    def __init__(
+        self,
+        verbose: int | str = "auto",
+        callbacks: Listener | Sequence[Listener] | None = None,
+        lang: str | None = None,
+    ) -> None:
         from pellucid.train import standardize_listeners
 
-        self.verbose = verbosity(verbose)
+        self.verbose, self.lang = verbosity(verbose), language(lang)
         self._callbacks = standardize_listeners(callbacks)
 
     def say(self, text: str) -> None:

@@ -39,7 +39,8 @@ def record(
 ) -> dict[str, Any]:
     """What made this run, as it goes into run.json. start: the weights it began with, and what was frozen.
 
-    `held_out` names the folder that --validation gave, where its pictures are the test part too.
+    `held_out` names the folder or table that --validation gave, where its pictures are the test part too and lie
+    elsewhere.
     """
     import platform
 
@@ -52,7 +53,8 @@ def record(
     if dataset.validation is not None and dataset.validation is not dataset.test:
         parts["validation"] = dataset.validation
     validation = loading["validation"]
-    elsewhere = validation is not None and Path(validation).is_dir() and dataset.validation is dataset.test
+    outside = any(Path(file).is_absolute() for file in dataset.test.files or [])
+    elsewhere = validation is not None and outside and dataset.validation is dataset.test
     return {
         "model": {"name": name, "settings": settings, "input_shape": list(network.input_shape)},
         "data": {
@@ -93,9 +95,10 @@ def draw(folder: Inside, console: Console) -> None:
         with console.bar() as bar:
             bar.busy("drawing curves and filters")
             held = held_name(read_record(folder))
-            curves = curves_figure(read_log(folder / LOG_FILE), title=title_of(folder), held=held)
+            title = title_of(folder, console.lang)
+            curves = curves_figure(read_log(folder / LOG_FILE), title=title, held=held, lang=console.lang)
             write_figure(curves, folder / PICTURES[0])
-            write_figure(show_filters.figure(Kept(str(folder))), folder / PICTURES[1])
+            write_figure(show_filters.figure(Kept(str(folder), console.lang)), folder / PICTURES[1])
     except PellucidError as error:  # a run that was stopped in its first epoch is still a run
         console.note(f"no picture drawn: {error}")
 

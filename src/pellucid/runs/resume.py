@@ -37,6 +37,7 @@ def resume_run(
     csv: str | Path | None = None,
     tensorboard: str | Path | None = None,
     mlflow: str | None = None,
+    lang: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
     console: Console | None = None,
@@ -44,14 +45,14 @@ def resume_run(
     """Go on with a run, to `epochs` epochs in all where that is given: to the same bits as if it had never stopped.
 
     data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. csv, tensorboard,
-    mlflow, verbose, callbacks, console: as in `train_run`.
+    mlflow, lang, verbose, callbacks, console: as in `train_run`.
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
     from pellucid.train import Checkpoints
 
     tracking = Tracking(csv, tensorboard, mlflow)
-    console, run = console or Console(verbose, callbacks), path_of(folder, "resume_run: folder")
+    console, run = console or Console(verbose, callbacks, lang), path_of(folder, "resume_run: folder")
     place = _run_folder(run)
     checkpoints = Checkpoints(place / CHECKPOINTS)
     with checkpoints.locked():

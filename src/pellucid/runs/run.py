@@ -90,6 +90,7 @@ def train_run(
     tensorboard: str | Path | None = None,
     mlflow: str | None = None,
     doctor: bool = True,
+    lang: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
     console: Console | None = None,
@@ -102,9 +103,9 @@ def train_run(
     unless others are named; None: photo-net for a folder, unet for one with masks, else simple-convnet. data: a data
     set's name, a folder with a sub-folder a class or with images/ and masks/, or a Dataset. labels: a CSV file with the
     folder's labels, or several of which the others correct the first; columns: what its columns are called, both as in
-    `datasets.load`; without data, the pictures lie beside the table. validation: what is judged
-    after each epoch, a folder or a share such as 0.1; None: the test pictures. optimizer, loss: a name, or one of ours
-    as an object. settings: arguments of network, optimizer or loss by their names, "schedule", and of layers:
+    `datasets.load`; without data, the pictures lie beside the table. validation: what is judged after each epoch, a
+    folder, a table, or a share such as 0.1; None: the test pictures. optimizer, loss: a name, or one of ours as an
+    object. settings: arguments of network, optimizer or loss by their names, "schedule", and of layers:
     {"hidden_size": 50, "conv1.filters": 16}. size, resize: of pictures that are read from files. augment: as `fit`
     takes it. standardize: bring each channel to mean 0 and deviation 1. class_weight: "balanced". patience: stop after
     so many epochs without a better one. weights: a run, or a file, whose weights it begins with. pretrained: a network
@@ -113,8 +114,8 @@ def train_run(
     more, with a thirtieth of the rate and batch norm as it is; where nothing is said, both go by the number of
     pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
     runs/MODEL-DATA-NNN. csv: a file for a table of the epochs. tensorboard: a folder, in which one of the run's name is
-    written for TensorBoard. mlflow: the address of a server of MLflow, or where it keeps files. verbose, callbacks,
-    doctor: as in `fit`. console: what speaks instead of `verbose`.
+    written for TensorBoard. mlflow: the address of a server of MLflow, or where it keeps files. lang: of the
+    pictures' words. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`, `lang`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
@@ -124,10 +125,8 @@ def train_run(
     from pellucid.train import Checkpoints, TrainConfig
     from pellucid.zoo.recipes import PRETRAINED
 
-    console = console or Console(verbose, callbacks)
-    tables = [path_of(one, "labels") for one in (labels if isinstance(labels, list | tuple) else [labels]) if one]
-    if tables and data == DATA:
-        data = tables[0].parent
+    console = console or Console(verbose, callbacks, lang)
+    tables, data = tables_of(labels, data)
     several = data.train.several if isinstance(data, Dataset) else any(read_table(t, columns).several for t in tables)
     tracking = Tracking(csv, tensorboard, mlflow)
     start_of = published_start(pretrained, model, weights, freeze, fine_tune, console)
@@ -166,7 +165,7 @@ def train_run(
         "size": (like.input_shape[0], like.input_shape[1]) if size is None and like else size,
         "channels": like.input_shape[-1] if like else None,
         "resize": rule,
-        "validation": None if validation is None else absolute(str(validation)),
+        "validation": None if validation is None else absolute(str(validation), table=True),
         "seed": seed,
         "limit": limit,
         "test_limit": test_limit,
@@ -221,6 +220,12 @@ def train_run(
             console.say(f"pictures {network.preprocessing.in_words()}")
         written = {**console.facts, **written}
         return go(folder, checkpoints, network, dataset, examples, config, written, console, tracking)
+
+
+def tables_of(labels: Any, data: Any) -> tuple[list[Path], Any]:
+    """The files of labels, and the data: beside the first of them where none are named."""
+    tables = [path_of(one, "labels") for one in (labels if isinstance(labels, list | tuple) else [labels]) if one]
+    return tables, tables[0].parent if tables and data == DATA else data
 
 
 def go(

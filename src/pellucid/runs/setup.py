@@ -153,9 +153,10 @@ def fit_schedule(optimizer: Optimizer, schedule: str | None, config: TrainConfig
     optimizer.learning_rate = rate
 
 
-def absolute(place: str | None) -> str | None:
-    """A folder by its whole path, so that it is found from anywhere; what is no folder stays as it is."""
-    return place if place is None or not Path(place).is_dir() else str(Path(place).resolve())
+def absolute(place: str | None, *, table: bool = False) -> str | None:
+    """A folder, or a table's file, by its whole path, so that it is found from anywhere; else what was given."""
+    there = place is not None and (Path(place).is_dir() or (table and Path(place).is_file()))
+    return str(Path(place).resolve()) if place is not None and there else place
 
 
 def load_data(

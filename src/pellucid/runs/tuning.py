@@ -13,6 +13,7 @@ from pellucid._arguments import path_of
 from pellucid._display import Brief
 from pellucid._modules import optional, refused
 from pellucid._numbers import percent
+from pellucid.datasets.download import alone
 from pellucid.errors import ConfigError, PellucidError, shown
 from pellucid.files.atomic import make_folder
 from pellucid.ops.geometry import whole
@@ -23,8 +24,8 @@ from pellucid.runs.setup import DATA
 if TYPE_CHECKING:
     from pellucid.train import Event, Listener, Stop
 
-STUDY_FILE, STUDY = "study.log", "pellucid"
-"""Optuna's journal in the folder of a search, which goes on with it."""
+STUDY_FILE, STUDY, LOCK_FILE = "study.log", "pellucid", ".lock"
+"""Optuna's journal in the folder of a search, which goes on with it; and what keeps other searches out."""
 
 SPACE = {
     "learning_rate": "1e-4..1e-1",
@@ -147,8 +148,8 @@ def tune(
 
     out: the folder of the search; one that holds a search goes on with it, up to `trials` in all. space: "LOW..HIGH",
     "A|B|C" or one value for any argument of `train_run` and any of its settings, in place of SPACE's; "" leaves one
-    out. validation: what trials are judged by; None: a fifth of the training pictures. arguments: the others of
-    `train_run`.
+    out. validation: what trials are judged by; None: the folder's own validation part, or else a fifth of the training
+    pictures. arguments: the others of `train_run`.
     Trials that go badly are stopped early (median pruning).
     Errors: ConfigError where Optuna is not installed, and for a space that cannot be read; as `train_run`.
     Source: Akiba et al. 2019; Bergstra et al. 2011 (the tree-structured Parzen estimator).
@@ -169,15 +170,9 @@ def tune(
         study_name=STUDY,
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, trials // 4)),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(epochs // 4, 1)),
     )
-    before = len(study.trials)
-    if before:
-        study.sampler = optuna.samplers.TPESampler(seed=seed + before, n_startup_trials=max(5, trials // 4))
-        console.say(f"{folder}: goes on after {before} trials")
-    if validation is None and not Path(data).is_dir():
-        validation = HELD_OUT
+    validation, of_trials = _held_out(data, arguments) if validation is None else validation, seed
 
     def objective(trial: Any) -> float:
         chosen = {name: choice.suggest(trial, name) for name, choice in choices.items()}
@@ -189,8 +184,8 @@ def tune(
                 **{**arguments, **as_arguments(chosen)},
                 validation=validation,
                 epochs=epochs,
-                seed=seed,
-                out=folder / f"trial-{trial.number + 1:03d}",
+                seed=of_trials,
+                out=folder / _name(trial),
                 doctor=False,
                 console=_TrialConsole([judging, *listeners]),
             )
@@ -203,11 +198,46 @@ def tune(
     def say(study: Any, trial: Any) -> None:
         found = percent(trial.value) if trial.value is not None else "stopped early"
         words = ", ".join(f"{name}={_short(value)}" for name, value in trial.params.items())
-        console.say(f"trial {trial.number + 1}/{max(trials, before)}: {found}  {words}")
+        console.say(f"{_name(trial)} ({len(_done(study))}/{trials}): {found}  {words}")
 
-    with contextlib.suppress(KeyboardInterrupt):
-        study.optimize(objective, n_trials=max(trials - before, 0), callbacks=[say])
+    with alone(folder / LOCK_FILE, lambda: console.note(f"{folder}: waiting for another search there")):
+        seed += len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(5, trials // 4))
+        for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):  # of a killed search
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            study.enqueue_trial(trial.params)
+        before = len(_done(study))
+        if before:
+            console.say(f"{folder}: goes on after {before} trials")
+        try:
+            study.optimize(objective, n_trials=max(trials - before, 0), callbacks=[say])
+        except KeyboardInterrupt:
+            if not _done(study):
+                raise
+            console.note(f"{folder}: interrupted after {len(_done(study))} of {trials} trials; the same again goes on")
     return _tuned(optuna, study, folder)
+
+
+def _done(study: Any) -> list[Any]:
+    """The trials that came to a result, or were stopped as they went badly; not those that were interrupted."""
+    return [trial for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+
+
+def _name(trial: Any) -> str:
+    return f"trial-{trial.number + 1:03d}"
+
+
+def _held_out(data: str | Path, arguments: Mapping[str, Any]) -> float | None:
+    """The share of training pictures that trials are judged by; None where the data have their own for that."""
+    from pellucid.datasets.folder import has_validation
+    from pellucid.datasets.tables import read_table
+    from pellucid.runs.run import tables_of
+
+    tables, place = tables_of(arguments.get("labels"), data)
+    root = Path(place)
+    if root.is_dir() and has_validation(root, [read_table(table, arguments.get("columns")) for table in tables]):
+        return None
+    return HELD_OUT
 
 
 def as_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,10 +260,7 @@ def _tuned(optuna: Any, study: Any, folder: Path) -> Tuned:
         with contextlib.suppress(RuntimeError, ValueError, PellucidError):  # all results alike
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
             importance = dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
-    trials = [
-        {"run": f"trial-{trial.number + 1:03d}", "value": trial.value, "settings": dict(trial.params)}
-        for trial in study.trials
-    ]
+    trials = [{"run": _name(trial), "value": trial.value, "settings": dict(trial.params)} for trial in _done(study)]
     return Tuned(folder, dict(study.best_trial.params), float(study.best_value), trials, importance)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ def read_log(path: Place) -> Log:
 def held_name(record: Mapping[str, Any]) -> str:
     """What the pictures were that a run judged each epoch on, by its run.json: "validation", or "test" without any."""
     data = record.get("data", {})
-    return "validation" if data.get("held_out") or "validation" in data.get("pictures", {}) else "test"
+    own = os.path.isabs(data.get("loading", {}).get("validation") or "")  # a folder or a table, and no share
+    return "validation" if own or data.get("held_out") or "validation" in data.get("pictures", {}) else "test"
 
 
 def _is_number(value: object) -> bool:

@@ -191,8 +191,8 @@ def mistakes_figure(
     heads = [""] * len(truth) if names is None else [f"{clip(name, CELL_COLUMNS)}\n" for name in names]
     for axes, picture, is_, row, head in zip(cells, pictures, truth, table, heads, strict=False):
         right, said, share = _verdict(classes, is_, row)
-        words = say("said {said} ({share})", said=clip(said, SAID_LENGTH), share=percent(share, 0))
-        truly = say("is {truth}", truth=clip(right, NAME_LENGTH))
+        words = say("said {said} ({share})", said=clip(said, SAID_LENGTH) or say("nothing"), share=percent(share, 0))
+        truly = say("is {truth}", truth=clip(right, NAME_LENGTH) or say("nothing"))
         separator = ", " if text_columns(words + truly) < CELL_COLUMNS - 1 else "\n"
         show_picture(axes, picture, f"{head}{words}{separator}{truly}", fontsize=FONT)
     for axes in cells[len(pictures) :]:
@@ -258,6 +258,7 @@ WORDS = {
     "{count:,} pictures, expected calibration error {error}": "이미지 {count:,}장, 기대 보정 오차 {error}",
     "said {said} ({share})": "답 {said} ({share})",
     "is {truth}": "실제 {truth}",
+    "nothing": "없음",
     ": the {shown} most confident of {count:,} mistakes in {all:,} pictures": (
         ": 이미지 {all:,}장의 오답 {count:,}개 중 가장 확신한 {shown}개"
     ),
@@ -341,7 +342,7 @@ def show_mistakes(
     Corrected by hand, in the column "is" (empty: leave the picture out), that table goes to pellucid train --labels.
     """
     test, say = seen.data.test, seen.say
-    order = _mistaken(seen)
+    order = mistaken(test.labels, seen.answers)
     listed = [_mistake(seen, int(row)) for row in order]
     table = Table(("picture", "is", "said", "probability"), listed, "{count} mistakes: {file}")
     if not listed:
@@ -351,8 +352,8 @@ def show_mistakes(
     called = [name if test.files is not None else f"#{name}" for name, *_ in listed[:count]]
     notes = []
     for name, (_, is_, said, share) in zip(called, listed, strict=False):
-        answer = say("said {said} ({share})", said=said, share=percent(share, 0))
-        notes.append(f"{name}: {say('is {truth}', truth=is_)}, {answer}")
+        answer = say("said {said} ({share})", said=said or say("nothing"), share=percent(share, 0))
+        notes.append(f"{name}: {say('is {truth}', truth=is_ or say('nothing'))}, {answer}")
     which = (
         ": the {shown} most confident of {count:,} mistakes in {all:,} pictures"
         if len(listed) > 1
@@ -370,13 +371,15 @@ def show_mistakes(
     )
 
 
-def _mistaken(seen: Judged) -> Array:
-    """Which pictures were taken for the wrong class, or given a wrong label or one too few; the surest first."""
-    test, answers = seen.data.test, seen.answers
-    if not test.several:
-        return metrics.confident_mistakes(test.labels, answers, max(len(test), 1))
-    off = np.abs(answers - test.labels).max(axis=1, initial=0.0)
-    wrong = np.flatnonzero(((answers > metrics.THRESHOLD) != (test.labels > 0)).any(axis=1))
+def mistaken(labels: Array, answers: Array) -> Array:
+    """Which pictures were taken for the wrong class, or given a wrong label or one too few; the surest first.
+
+    Shapes: labels (N,), or rows (N, classes) of 0 and 1 where a picture may have several; answers (N, classes).
+    """
+    if labels.ndim == 1:
+        return metrics.confident_mistakes(labels, answers, max(len(labels), 1))
+    off = np.abs(answers - labels).max(axis=1, initial=0.0)
+    wrong = np.flatnonzero(((answers > metrics.THRESHOLD) != (labels > 0)).any(axis=1))
     return np.asarray(wrong[np.argsort(-off[wrong], kind="stable")])
 
 

@@ -27,8 +27,9 @@ class PrecisionRecall(Brief):
     """One class told from all others: at thresholds[i] or above, precision[i] of the pictures are of it, and these are
     recall[i] of all that are.
 
-    average: the average precision, the mean of precision over recall; NaN for a class without pictures, whose curve is
-    empty. Shapes: (T,) each, T thresholds from the largest down.
+    pictures: of the class. average: the average precision, the mean of precision over recall; NaN for a class without
+    pictures, whose curve is empty. among: how many pictures of any class there were.
+    Shapes: (T,) each, T thresholds from the largest down.
     """
 
     pictures: int
@@ -36,6 +37,7 @@ class PrecisionRecall(Brief):
     precision: Array
     recall: Array
     average: float
+    among: int
 
 
 def precision_recall(labels: Any, probabilities: Any) -> tuple[PrecisionRecall, ...]:
@@ -56,14 +58,14 @@ def _of_class(is_it: Array, scores: Array) -> PrecisionRecall:
     total = int(np.count_nonzero(is_it))
     if not total:
         none = np.zeros(0)
-        return PrecisionRecall(0, none, none, none, float("nan"))
+        return PrecisionRecall(0, none, none, none, float("nan"), len(scores))
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.append(np.nonzero(np.diff(ranked))[0], len(ranked) - 1)  # equal scores pass a threshold together
     found = np.cumsum(is_it[order])[last]
     precision, recall = found / (last + 1), found / total
     average = float(np.sum(np.diff(recall, prepend=0.0) * precision))
-    return PrecisionRecall(total, ranked[last], precision, recall, average)
+    return PrecisionRecall(total, ranked[last], precision, recall, average, len(scores))
 
 
 # Drawing
@@ -107,8 +109,7 @@ def precision_recall_figure(
     legend.set_title(say("average precision"))
     legend.get_title().set_fontsize(9)
     mean = percent(float(np.mean([curves[place].average for place in there])), 1)
-    total = sum(curve.pictures for curve in curves)
-    said = say("{count:,} pictures, mean average precision {mean}", count=total, mean=mean)
+    said = say("{count:,} pictures, mean average precision {mean}", count=curves[0].among, mean=mean)
     axes.set_title(f"{title}\n{said}" if title else said, fontsize=11, color=INK, pad=10)
     return figure
 
