@@ -26,6 +26,7 @@ RNG = np.random.default_rng(5)
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "gelu", "dims": (2, 1),
     "target_shape": (2, -1), "height": 4, "width": 5, "groups": 2, "mean": 0.5, "variance": 2.0,
+    "axes": -1, "n": 3, "keepdims": True,
     "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
 }  # fmt: skip
 
@@ -47,7 +48,8 @@ def of_every_layer(*, series: bool) -> pellucid.Model:
         if ("1D" in cls.__name__ or cls is layers.Permute) == series:
             needed = {**NEEDED, "scale": 0.5} if cls is layers.Rescaling else NEEDED
             layer = cls(**{name: value for name, value in needed.items() if name in BY_OURS[cls].arguments})
-            answers.append(layer(two if layer.merges else inputs))
+            rows = layers.Flatten()(inputs) if cls is layers.RepeatVector else inputs
+            answers.append(layer(two if layer.merges else rows))
     return filled(pellucid.Model(inputs, answers))
 
 

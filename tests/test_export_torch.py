@@ -34,6 +34,15 @@ def branched() -> Model:
     return Model(inputs, [L.Dense(5, name="out")(L.Dropout(0.5)(flat)), L.ReLU()(flat)], "branched")
 
 
+def products() -> Model:
+    """Of rows and of maps, as they are and as cosines; a mean that keeps its axes."""
+    inputs = L.Input((4, 3, 2))
+    maps = L.UnitNormalization((1, 3))(L.Conv2D(5, 1)(inputs))
+    row = L.Flatten()(L.GlobalAvgPool2D(keepdims=True)(L.RMSNorm((1, 2, 3))(maps)))
+    cosine = L.Dot(1, normalize=True)([row, L.Dense(5)(row)])
+    return Model(inputs, [cosine, L.Dot((2, 1))([maps, L.Reshape((3, 4))(L.Dense(12)(row))])], "products")
+
+
 def activations() -> Model:
     inputs = L.Input((4, 3, 2))
     kinds = [L.Activation(kind) for kind in ACTIVATIONS if kind != "linear"]
@@ -87,9 +96,14 @@ SMALL: dict[str, Any] = {
         *SERIES,
         L.GlobalAvgPool1D(),
     ],
+    "more series": [
+        *(L.Input((6,)), L.RepeatVector(7), L.SeparableConv1D(4, 3, depth_multiplier=2), L.RMSNorm()),
+        *(L.Conv1DTranspose(3, 3, 2, "same"), L.Conv1DTranspose(4, 2, 3, (1, 2)), L.UnitNormalization()),
+        *(L.DepthwiseConv1D(3, 2, (1, 0), 2, dilation_rate=2), L.GlobalMaxPool1D(keepdims=True), L.Flatten()),
+    ],
     "row": [L.Input((6,)), L.Dense(5, use_bias=False), L.BatchNorm(), L.Tanh(), L.Dense(2, activation="softmax")],
 }
-GRAPHS = {"branched": branched, "activations": activations}
+GRAPHS = {"branched": branched, "activations": activations, "products": products}
 
 
 @pytest.mark.parametrize("name", [*SMALL, *GRAPHS])
@@ -104,7 +118,8 @@ def test_pytorch_answers_as_the_model(name: str, tmp_path: Path) -> None:
 
 
 def test_every_row_is_tried() -> None:
-    tried = [*branched().layers, *activations().layers, *(layer for layers in SMALL.values() for layer in layers)]
+    tried = [layer for make in GRAPHS.values() for layer in make().layers]
+    tried += [layer for layers in SMALL.values() for layer in layers]
     near = {kind for layer in tried for kind in type(layer).__mro__}
     assert ROWS.keys() <= near, sorted(kind.__name__ for kind in ROWS.keys() - near)
 

@@ -52,6 +52,12 @@ ROWS: dict[str, Row] = {
     ),
     "Conv1D": Row(lambda: layers.Conv1D(4, 3, 2, "same", activation="tanh"), (9, 3)),
     "Conv1D-padded": Row(lambda: layers.Conv1D(6, 3, padding=(2, 1), dilation_rate=2, groups=3), (8, 6)),
+    "Conv1DTranspose": Row(lambda: layers.Conv1DTranspose(4, 3, 2, "same", 1, activation="tanh"), (5, 3)),
+    "Conv1DTranspose-padded": Row(
+        lambda: layers.Conv1DTranspose(4, 2, 3, (1, 0), dilation_rate=2, use_bias=False), (4, 3)
+    ),
+    "DepthwiseConv1D": Row(lambda: layers.DepthwiseConv1D(3, 2, (1, 0), 2, activation="relu"), (8, 3)),
+    "SeparableConv1D": Row(lambda: layers.SeparableConv1D(4, 3, dilation_rate=2, depth_multiplier=2), (8, 3)),
     "DepthwiseConv2D": Row(lambda: layers.DepthwiseConv2D((3, 2)), (6, 5, 3)),
     "DepthwiseConv2D-same-strided-relu": Row(
         lambda: layers.DepthwiseConv2D((2, 3), 2, "same", 2, activation="relu", depthwise_regularizer="l2"), (7, 6, 3)
@@ -96,6 +102,9 @@ ROWS: dict[str, Row] = {
     "Dense-maps": Row(lambda: layers.Dense(4, "softmax"), (5, 3, 2)),
     "GlobalAvgPool1D": Row(layers.GlobalAvgPool1D, (8, 3)),
     "GlobalMaxPool1D": Row(layers.GlobalMaxPool1D, (8, 3)),
+    "GlobalAvgPool2D-keepdims": Row(lambda: layers.GlobalAvgPool2D(keepdims=True), (6, 5, 3)),
+    "GlobalMaxPool1D-keepdims": Row(lambda: layers.GlobalMaxPool1D(True), (8, 3)),
+    "RepeatVector": Row(lambda: layers.RepeatVector(4), (3,)),
     "Reshape": Row(lambda: layers.Reshape((-1, 5)), (6, 5, 3)),
     "Permute": Row(lambda: layers.Permute((3, 1, 2)), (6, 5, 3)),
     "Padding2D-reflect": Row(lambda: layers.Padding2D(((2, 1), (0, 3)), "reflect"), (4, 5, 3)),
@@ -119,6 +128,8 @@ ROWS: dict[str, Row] = {
     "BatchNorm-dense-bare": Row(lambda: layers.BatchNorm(center=False, scale=False, momentum=0.5), (6,)),
     "LayerNorm-rows": Row(lambda: layers.LayerNorm(center=False), (7,)),
     "LayerNorm-whole": Row(lambda: layers.LayerNorm((1, 2, 3), 1e-2, scale=False), (4, 3, 2)),
+    "RMSNorm-whole": Row(lambda: layers.RMSNorm((1, 2, 3), 1e-2), (4, 3, 2)),
+    "UnitNormalization-rows": Row(lambda: layers.UnitNormalization((1, 3)), (4, 3, 2)),
     "GroupNorm": Row(lambda: layers.GroupNorm(3), (5, 4, 6)),
     "GroupNorm-each": Row(lambda: layers.GroupNorm(-1, center=False, scale=False), (5, 4, 3)),
     "GroupNorm-dense": Row(lambda: layers.GroupNorm(2), (8,)),

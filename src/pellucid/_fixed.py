@@ -50,7 +50,9 @@ class Maker(type):
             if said is False or isinstance(said, str):
                 remedy = said or f"leave {name} out"
                 raise ConfigError(f"{cls.__name__}: {name}={shown(given[name])} is not known here; {remedy}")
-            own.update({} if said is True else said)
+            for key, value in ({} if said is True else said).items():
+                if own.setdefault(key, value) != value:
+                    raise ConfigError(f"{cls.__name__}: {name}={shown(given[name])} says another {key}; say one")
         return own
 
     @property

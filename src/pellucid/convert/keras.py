@@ -19,7 +19,7 @@ from pellucid.convert.keras_layers import BY_OURS
 from pellucid.convert.keras_values import class_path
 from pellucid.convert.source import Arrange, Source, Stored, in_numbers
 from pellucid.errors import ConfigError
-from pellucid.layers import Layer
+from pellucid.layers import DepthwiseConv2D, Layer
 from pellucid.model import Model
 from pellucid.ops.geometry import Array, Shape
 
@@ -93,7 +93,7 @@ class KerasWeights(Source):
     def _expect_known(self, layer: Layer) -> None:
         if type(layer) not in BY_OURS:
             raise ConfigError(f"{layer.place()}: weights of a {type(layer).__name__} cannot be read from Keras's files")
-        if self.backend == "theano" and BY_OURS[type(layer)].keras in ("DepthwiseConv2D", "SeparableConv2D"):
+        if self.backend == "theano" and isinstance(layer, DepthwiseConv2D):
             raise ConfigError(f"{layer.place()}: {UNKNOWN_TURN}")
 
     def _layout(self, layer: Layer, name: str, array: Array, picture: Shape | None) -> tuple[Shape, Arrange]:

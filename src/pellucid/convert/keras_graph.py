@@ -276,7 +276,6 @@ class ConfigReader:
         row = row_of(kind)
         config = modern(row, given)
         first = config.pop("data_format", None) == "channels_first"
-        keepdims = bool(config.pop("keepdims", False))
         values = self._ready(row, config, values, first=first)
         after = self._own_activation(config)
         arguments, left = arguments_of(row, config)
@@ -289,8 +288,6 @@ class ConfigReader:
         found = replace(values[0], value=layer([each.value for each in values]))
         if after is not None:
             found = replace(found, value=after(found.value))
-        if keepdims:
-            found = replace(found, value=layers.Reshape((1, 1, *found.value.shape))(found.value))
         return found if len(found.value.shape) == 3 else Maps(found.value)
 
     def _ready(self, row: Row, config: dict[str, Any], values: list[Maps], *, first: bool) -> list[Maps]:

@@ -19,14 +19,10 @@ from pellucid.convert.network import Held, Read, take_pixels
 from pellucid.convert.source import Arrange
 from pellucid.convert.weights import open_weights
 from pellucid.errors import CheckpointError, PellucidError
-from pellucid.layers import Normalization
+from pellucid.layers import Conv1D, DepthwiseConv2D, Normalization
 from pellucid.model import Model
 from pellucid.model.blank import FAULTS
 from pellucid.ops.geometry import Shape
-
-_CONVOLUTIONS = ("Conv1D", "Convolution1D", "Conv2D", "Convolution2D")
-_TRANSPOSED = ("Conv2DTranspose", "Convolution2DTranspose", "Deconvolution2D")
-_DEPTHWISE = ("DepthwiseConv2D", "SeparableConv2D", "SeparableConvolution2D")
 
 
 def fits(path: Path, start: bytes) -> bool:
@@ -134,22 +130,23 @@ def _arranged(source: KerasWeights, place: Place, shape: Shape) -> tuple[Shape, 
 
     Source: preprocess_weights_for_loading in Keras 2 (keras/engine/saving.py), for files of Keras 1 and of Theano.
     """
-    transposed = place.keras in _TRANSPOSED
+    transposed, convolves = (place.layer.role == role for role in ("transposed convolution", "convolution"))
+    depthwise = isinstance(place.layer, DepthwiseConv2D)
     steps: list[Arrange] = []
     if source.version == 1 and len(shape) == 4:
-        if place.keras in ("Conv1D", "Convolution1D"):
+        if isinstance(place.layer, Conv1D):
             if shape[1] != 1:  # (O, C, K, 1)
                 shape = _step(steps, shape, (2, 3, 1, 0))
             shape = (shape[0], *shape[2:])
             steps.append(lambda kernel: kernel[:, 0])
         elif transposed:
             shape = _step(steps, shape, (2, 3, 0, 1) if place.first else (0, 1, 3, 2))
-        elif place.keras in _CONVOLUTIONS and place.first:
+        elif convolves and not depthwise and place.first:
             shape = _step(steps, shape, (2, 3, 1, 0))
     if len(shape) > 2 and math.prod(shape[:-2]) > 1:
-        if source.backend == "theano" and place.keras in _DEPTHWISE:
+        if source.backend == "theano" and depthwise:
             source.refuse(f"{place.names[-1]!r}: {UNKNOWN_TURN}")
-        if source.backend == "theano" and (transposed or place.keras in _CONVOLUTIONS):
+        if source.backend == "theano" and (transposed or convolves):
             steps.append(turned_round)
         elif source.backend is None and source.version == 1 and place.first:
             source.refuse(

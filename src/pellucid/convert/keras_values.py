@@ -166,5 +166,6 @@ _CONVERTERS: Mapping[str, Converter] = {
     "regularizer": Converter(_read_regularizer, _write_regularizer),
     "constraint": Converter(_read_constraint, _write_constraint),
     "activation": Converter(_read_activation, _write_activation),
+    "keepdims": Converter(bool, _unchanged),
 }
 """By the last word of an argument's name."""

@@ -123,6 +123,7 @@ class TorchSource(Source):
     def _expect_known(self, layer: Layer) -> None:
         roles = {
             4: ("convolution", "transposed convolution"),
+            3: ("convolution", "transposed convolution"),
             2: ("dense", "distance"),
             1: ("batch norm", "layer norm", "group norm", "pooling"),
         }

@@ -1,7 +1,7 @@
 """How PyTorch keeps each array of a layer: one description, read both ways, by the reader of its files and the writer.
 
-Convolution (O, C/G, KH, KW) for (KH, KW, C/G, O), of series (O, C/G, K) for (K, C/G, O), with as many groups as
-channels and O = C*M for a DepthwiseConv2D's (KH, KW, C, M); transposed (C, O, KH, KW) for (KH, KW, O, C); dense (units,
+Convolution (O, C/G, KH, KW) for (KH, KW, C/G, O), of series without KH, with as many groups as channels and O = C*M
+for a DepthwiseConv2D's (KH, KW, C, M); transposed (C, O, KH, KW) for (KH, KW, O, C); dense (units,
 inputs) for (inputs, units), and behind a Flatten its inputs, which PyTorch counts in order (C, H, W), for our order (H,
 W, C). So are a LayerNorm's over whole maps, and all that a batch norm has for flattened numbers. A TableConv2D is a
 convolution with zeros between.
@@ -78,12 +78,13 @@ def of_kernel(kernel: Array, picture: Shape | None, filters: Shape | None = None
     """Of a kernel where channels come first: (O, C, KH, KW) for (KH, KW, C, O), (units, inputs) for (inputs, units).
 
     picture: (H, W, C), where that was flattened, channels first, before a dense layer. filters: the kernel's shape as a
-    convolution's, where it is kept as (KH, KW, C, M).
+    convolution's, where it is kept as (KH, KW, C, M). Of series without KH.
     """
-    if kernel.ndim == 4:
-        height, width, channels, outputs = filters or kernel.shape
-        axes = (3, 2, 0, 1) if filters in (None, kernel.shape) else (2, 3, 0, 1)
-        return Layout(kernel.shape, kernel.shape, axes, (outputs, channels, height, width))
+    if kernel.ndim > 2:
+        (*window, inner, outer), (channels, outputs) = kernel.shape, (filters or kernel.shape)[-2:]
+        last, before = kernel.ndim - 1, kernel.ndim - 2
+        ends = (last, before) if (inner, outer) == (channels, outputs) else (before, last)
+        return Layout(kernel.shape, kernel.shape, (*ends, *range(before)), (outputs, channels, *window))
     if picture is None:
         return Layout(kernel.shape, kernel.shape, (1, 0), kernel.shape[::-1])
     return Layout(kernel.shape, (*picture, kernel.shape[1]), (3, 2, 0, 1), kernel.shape[::-1])
@@ -102,8 +103,6 @@ def layout(layer: Layer, name: str, array: Array, picture: Shape | None) -> Layo
         return Layout(array.shape, picture, (2, 0, 1), array.shape)
     if array.ndim < 2:
         return unchanged(array)
-    if array.ndim == 3:  # of a series' convolution
-        return Layout(array.shape, array.shape, (2, 1, 0), array.shape[::-1])
     return of_kernel(array, picture, None if name == "pointwise_kernel" else layer.as_filters(array).shape)
 
 

@@ -132,8 +132,10 @@ def _steps(layer: Any, shape: Shape, *, positive: bool) -> list[Step]:
     if isinstance(layer, layers.Padding2D) and layer.mode == "constant":
         return [Step("", layers.ZeroPadding2D(layer.padding))]
     if isinstance(layer, layers.Conv2DTranspose) and not isinstance(layer.padding, str):
-        whole = _changed(layer, padding="valid", output_padding=layer.output_padding or (0, 0))
-        cut = [] if layer.padding == NO_PADS else [Step("cropping", layers.Cropping2D(layer.padding))]
+        more = layer.output_padding or (0, 0)
+        whole = _changed(layer, padding="valid", output_padding=more[1] if len(shape) == 2 else more)
+        crop = layers.Cropping1D(layer.padding[1]) if len(shape) == 2 else layers.Cropping2D(layer.padding)
+        cut = [] if layer.padding == NO_PADS else [Step("cropping", crop)]
         return [Step("whole" if cut else "", whole, arrays), *cut]
     if layer.window() is None:
         return [Step("", layer, arrays, (-1,) if layer.merges else None)]
@@ -151,12 +153,13 @@ def _windowed(layer: Any, shape: Shape, arrays: tuple[Array, ...], *, positive: 
         padding = "valid" if pads == NO_PADS else "same"
         return [Step("", _changed(layer, padding=padding, **options), arrays)]
     zeros = not pooling or (counted and not layer.ceil_mode) or (layer.reduction == "max" and positive)
-    if in_row or not zeros:
+    if not zeros:
         raise ConfigError(
             f"{layer.place()}: its padding, {describe_padding(layer.padding)}, has no counterpart in Keras, which "
             'would count zeros; use "same" or "valid", a ReLU before max pooling, or export it to ONNX'
         )
-    return [Step("padding", layers.ZeroPadding2D(pads)), Step("", _changed(layer, padding="valid", **options), arrays)]
+    border = layers.ZeroPadding1D(pads[1]) if in_row else layers.ZeroPadding2D(pads)
+    return [Step("padding", border), Step("", _changed(layer, padding="valid", **options), arrays)]
 
 
 def _changed(layer: Layer, **options: Any) -> Any:

@@ -16,6 +16,7 @@ from pellucid.errors import ConfigError
 from pellucid.export.torch_activations import axis_of, nonlinear
 from pellucid.layers import Layer
 from pellucid.layers.graph import Visit
+from pellucid.layers.length import LEAST
 from pellucid.layers.random_pictures import RandomPictures
 from pellucid.layers.rescaling import Affine, Cut
 from pellucid.ops.geometry import NO_PADS, Pads
@@ -127,25 +128,28 @@ def _convolution(layer: Any, visit: Visit) -> Written:
 
 
 def _transposed(layer: Any, visit: Visit) -> Written:
-    pads = layer.options(visit.input_shape)["padding"]
+    series = len(visit.input_shape) == 2
+    shape, outs = ((1, *each) if series else each for each in (visit.input_shape, visit.output_shape))
+    pads = layer.options(shape)["padding"]
     spans = [(size - 1) * spread + 1 for size, spread in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
-    whole = [(n - 1) * s + span for n, s, span in zip(visit.input_shape, layer.strides, spans, strict=False)]
+    whole = [(n - 1) * s + span for n, s, span in zip(shape, layer.strides, spans, strict=False)]
     starts = [before for before, _ in pads]
     more = [
-        out + 2 * start - size for out, start, size in zip(visit.output_shape, starts, whole, strict=False)
+        out + 2 * start - size for out, start, size in zip(outs, starts, whole, strict=False)
     ]  # with as much cut off behind as before
     fits = all(0 <= each < max(step, 1) or each == 0 for each, step in zip(more, layer.strides, strict=True))
     if not fits:
-        more = [max(out + start - size, 0) for out, start, size in zip(visit.output_shape, starts, whole, strict=False)]
+        more = [max(out + start - size, 0) for out, start, size in zip(outs, starts, whole, strict=False)]
     options = _given(
-        stride=(layer.strides, 1),
-        padding=(tuple(starts) if fits else 0, 0),
-        output_padding=(tuple(more), 0),
+        stride=(_halves(layer.strides, series=series), 1),
+        padding=(_halves((starts[0], starts[1]) if fits else (0, 0), series=series), 0),
+        output_padding=(_halves((more[0], more[1]), series=series), 0),
         bias=(layer.use_bias, True),
-        dilation=(layer.dilation_rate, 1),
+        dilation=(_halves(layer.dilation_rate, series=series), 1),
     )
-    made = _call("nn.ConvTranspose2d", visit.input_shape[-1], layer.filters, layer.kernel_size, **options)
-    cut = () if fits else (_slices(starts, visit.output_shape),)
+    kind, size = f"nn.ConvTranspose{1 if series else 2}d", _halves(layer.kernel_size, series=series)
+    made = _call(kind, visit.input_shape[-1], layer.filters, size, **options)
+    cut = () if fits else (_slices(starts[1:] if series else starts, visit.output_shape),)
     return Written(("{self}({x})", *cut), {"": made})
 
 
@@ -193,7 +197,8 @@ def _pool(layer: Any, visit: Visit) -> Written:
 
 def _global_pool(layer: Any, visit: Visit) -> Written:
     axes = literal(_once(tuple(range(2, len(visit.input_shape) + 1))))
-    return Written((f"{{x}}.{'amax' if layer.reduction == 'max' else 'mean'}({axes})",))
+    kept = ", keepdim=True" if layer.keepdims else ""
+    return Written((f"{{x}}.{'amax' if layer.reduction == 'max' else 'mean'}({axes}{kept})",))
 
 
 def _batch_norm(layer: Any, visit: Visit) -> Written:
@@ -210,6 +215,39 @@ def _layer_norm(layer: Any, visit: Visit) -> Written:
     said = [literal((shape[2], *shape[:2]) if whole else shape), *(f"{k}={literal(v)}" for k, v in options.items())]
     step = "{self}({x})"
     return Written((step,) if whole else _on_last(step, visit), {"": f"nn.LayerNorm({', '.join(said)})"})
+
+
+def _unit(layer: Any, visit: Visit) -> Written:
+    axes = tuple(
+        1 if axis == len(visit.input_shape) else axis + 1 for axis in layer.axes_of(len(visit.input_shape) + 1)
+    )
+    return Written((_by_length(axes),))
+
+
+def _by_length(axes: tuple[int, ...]) -> str:
+    """A value by its length along these axes of PyTorch's."""
+    return f"{{x}} * {{x}}.square().sum({axes}, keepdim=True).clamp(min={LEAST!r}).rsqrt()"
+
+
+def _rms_norm(layer: Any, visit: Visit) -> Written:
+    shape = layer.params["gamma"].shape
+    whole, step = len(shape) == 3, "{self}({x})"
+    made = f"nn.RMSNorm({literal((shape[2], *shape[:2]) if whole else shape)}, eps={layer.epsilon!r})"
+    return Written((step,) if whole else _on_last(step, visit), {"": made})
+
+
+def _dot(layer: Any, visit: Visit) -> Written:
+    """Both with the batch in front and their axes in our order, as one torch.einsum."""
+    letters, read = iter("abcdefghij"), []
+    spelled = [[next(letters) for _ in shape] for shape in visit.input_shapes]
+    for place, (axis, names) in enumerate(zip(layer.axes_of(visit.input_shapes), spelled, strict=True)):
+        names[axis - 1] = "k"
+        last = f"{{{place}}}" if len(names) < 2 else f"{{{place}}}.movedim(1, -1)"
+        read.append(_by_length((axis,)).replace("{x}", last) if layer.normalize else last)
+    left = "".join(name for names in spelled for name in names if name != "k")
+    equation = f"n{''.join(spelled[0])},n{''.join(spelled[1])}->n{left}"
+    step = f'torch.einsum("{equation}", {", ".join(read)})' + ("" if left else "[:, None]")
+    return Written((step, *(["{x}.movedim(-1, 1)"] if len(visit.output_shape) > 1 else [])))
 
 
 def _group_norm(layer: Any, visit: Visit) -> Written:
@@ -358,6 +396,10 @@ ROWS: dict[type[Layer], Row] = {
     layers.ZeroPadding1D: lambda layer, visit: Written((f"F.pad({{x}}, {layer.padding})",)),
     layers.Cropping1D: lambda layer, visit: Written((_slices((layer.cropping[0],), visit.output_shape),)),
     layers.UpSampling1D: lambda layer, visit: Written((f"{{x}}.repeat_interleave({layer.size}, 2)",)),
+    layers.RepeatVector: lambda layer, visit: Written((f"{{x}}[:, :, None].repeat(1, 1, {layer.n})",)),
+    layers.UnitNormalization: _unit,
+    layers.RMSNorm: _rms_norm,
+    layers.Dot: _dot,
     layers.Add: _several,
     layers.Subtract: _several,
     layers.Average: _several,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from pellucid.keras.activations import gelu, leaky_relu, relu, selu, sigmoid, silu, softmax, softplus, tanh
 from pellucid.keras.tensorflow import (
     cast,
@@ -10,7 +14,6 @@ from pellucid.keras.tensorflow import (
     one_hot,
     ones,
     reshape,
-    shape,
     squeeze,
     stack,
     transpose,
@@ -34,6 +37,7 @@ from pellucid.keras.tensorflow.math import (
     square,
     subtract,
 )
+from pellucid.layers.symbolic import is_symbolic
 
 __all__ = [
     "abs", "add", "argmax", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor", "exp", "expand_dims",
@@ -43,8 +47,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+def shape(x: Any) -> Any:
+    """The sizes of the axes, as a tuple."""
+    return x.shape if is_symbolic(x) else np.shape(x)
+
+
 def convert_to_numpy(x: object) -> object:
     """As a plain array."""
-    import numpy as np
-
     return np.asarray(x)

@@ -34,13 +34,10 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("TextVectorization", _WORDS),
         **_each("AveragePooling3D AvgPool3D Conv3D Conv3DTranspose Convolution3D Cropping3D MaxPool3D", _VOLUMES),
         **_each("MaxPooling3D GlobalAveragePooling3D GlobalMaxPooling3D UpSampling3D ZeroPadding3D", _VOLUMES),
-        **_each(
-            "DepthwiseConv1D SeparableConv1D Conv1DTranspose SeparableConvolution1D", "the 2-D layer takes (N,1,W,C)"
-        ),
         **_each("AdditiveAttention Attention GroupQueryAttention MultiHeadAttention", _ATTENTION),
         **_each("AlphaDropout GaussianDropout", "Dropout and GaussianNoise are here"),
         **_each("ActivityRegularization", "penalise the weights: kernel_regularizer"),
-        **_each("Dot EinsumDense", "Multiply and Dense are here"),
+        **_each("EinsumDense", "Dense works on the last axis of any value; Permute brings another one there"),
     },
     "applications": {
         **_each("ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny DenseNet169 DenseNet201 InceptionV3", _NETWORKS),

@@ -11,12 +11,9 @@ import numpy as np
 
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
+from pellucid.layers.batched import FREE_SIDE, OTHER_SIDE
 from pellucid.layers.symbolic import Symbolic, Value, calls_behind
 from pellucid.ops import Shape
-
-FREE_SIDE, OTHER_SIDE = 224, 256
-"""What stands for an axis whose size is not known while a network is put together; what differs between the two
-depends on it."""
 
 
 class Tensor(np.ndarray[Any, np.dtype[Any]]):
@@ -71,11 +68,6 @@ class KerasInput(Input):
     @property
     def shape(self) -> Any:
         return None, *(a if a == b else None for a, b in zip(self.sizes, self.other, strict=True))
-
-    @property
-    def dtype(self) -> str:
-        """Of all numbers."""
-        return "float32"
 
     @property
     def other(self) -> Shape:

@@ -227,6 +227,3 @@ class Conv1D(OneRow, Conv2D):
     Units: kernel_size, strides, padding, dilation_rate in samples; padding a word, a number, or (left, right).
     Errors: as Conv2D.
     """
-
-    def _kernel_shape(self, channels: int) -> Shape:
-        return super()._kernel_shape(channels)[1:]

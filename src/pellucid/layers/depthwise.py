@@ -14,6 +14,7 @@ from pellucid.layers.activation import activate, activate_backward
 from pellucid.layers.constraint import Constraint, standardize_constraint
 from pellucid.layers.conv import BaseConv2D, SpreadNamed
 from pellucid.layers.layer import Cache, Key
+from pellucid.layers.one_row import OneRow
 from pellucid.layers.penalty import Penalty, standardize_penalty
 from pellucid.layers.weighted import BiasedNamed
 from pellucid.ops import Array, Shape
@@ -154,17 +155,19 @@ class SeparableConv2D(DepthwiseConv2D):
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         self._map_shape(x.shape[1:])
         d = ops.conv2d(x, self._kernel(), **self.options(x.shape[1:]))
-        z = ops.conv2d(d, self.params["pointwise_kernel"], self.params.get("bias"), **POINTWISE)
+        z = ops.conv2d(d, self.pointwise_filters, self.params.get("bias"), **POINTWISE)
         y, kept = activate(z, self.nonlinearity, in_place=True)
         return y, (x, d, kept)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, d, kept = cache
         dz = activate_backward(dy, kept, self.nonlinearity)
-        pointwise, depthwise, options = self.params["pointwise_kernel"], self._kernel(), self.options(x.shape[1:])
+        pointwise, depthwise, options = self.pointwise_filters, self._kernel(), self.options(x.shape[1:])
         dd = ops.conv2d_backward_input(dz, pointwise, d.shape, **POINTWISE)
         grads = {
-            "dpointwise_kernel": ops.conv2d_backward_kernel(d, dz, pointwise.shape, **POINTWISE),
+            "dpointwise_kernel": ops.conv2d_backward_kernel(d, dz, pointwise.shape, **POINTWISE).reshape(
+                self.params["pointwise_kernel"].shape
+            ),
             "ddepthwise_kernel": self._as_stored(ops.conv2d_backward_kernel(x, dd, depthwise.shape, **options)),
         }
         if self.use_bias:
@@ -174,12 +177,12 @@ class SeparableConv2D(DepthwiseConv2D):
     def backward_input(self, dy: Array, cache: Cache) -> Array:
         x, d, kept = cache
         dz = activate_backward(dy, kept, self.nonlinearity)
-        dd = ops.conv2d_backward_input(dz, self.params["pointwise_kernel"], d.shape, **POINTWISE)
+        dd = ops.conv2d_backward_input(dz, self.pointwise_filters, d.shape, **POINTWISE)
         return ops.conv2d_backward_input(dd, self._kernel(), x.shape, **self.options(x.shape[1:]))
 
     def macs(self, input_shape: Shape) -> int:
         rows, columns, _ = self._map_shape(input_shape)
-        kernel, pointwise = self._kernel().shape, self.params["pointwise_kernel"].shape
+        kernel, pointwise = self._kernel().shape, self.pointwise_filters.shape
         return conv2d_macs((rows, columns, kernel[-1]), kernel) + conv2d_macs((rows, columns, self.filters), pointwise)
 
     def penalties(self) -> dict[str, Penalty]:
@@ -198,8 +201,8 @@ class SeparableConv2D(DepthwiseConv2D):
 
     def filter_kernel(self, channel: int) -> Array:
         """The weights of the one convolution that both together are."""
-        kernel = self.params["depthwise_kernel"]
-        pointwise = self.params["pointwise_kernel"][0, 0, :, channel].reshape(kernel.shape[2:])
+        kernel = self._kernel().reshape(*self.kernel_size, -1, self.depth_multiplier)
+        pointwise = self.pointwise_filters[0, 0, :, channel].reshape(kernel.shape[2:])
         return np.asarray((kernel * pointwise).sum(axis=-1))
 
     def _kernel(self) -> Array:
@@ -209,4 +212,29 @@ class SeparableConv2D(DepthwiseConv2D):
         return dkernel.reshape(self.params["depthwise_kernel"].shape)
 
     def _built_channels(self) -> int | None:
-        return self.params["depthwise_kernel"].shape[2] if self.params else None
+        return self.params["depthwise_kernel"].shape[-2] if self.params else None
+
+    @property
+    def pointwise_filters(self) -> Array:
+        """The kernel that mixes channels, as (1,1,C*M,O)."""
+        return self.params["pointwise_kernel"].reshape(1, 1, -1, self.filters)
+
+
+class DepthwiseConv1D(OneRow, DepthwiseConv2D):
+    """M filters a channel of a series, each of which sees that channel alone; a DepthwiseConv2D one pixel high.
+
+    y[n,j,c*M+m] = f(bias[c*M+m] + sum over b of x[n,j*S+b,c] * k[b,c,m]).
+
+    Shapes: x (N,W,C) -> y (N,OW,C*M); kernel (K,C,M), bias (C*M,); M: depth_multiplier.
+    Units: kernel_size, strides, padding, dilation_rate in samples; padding a word, a number, or (left, right).
+    Errors: as Conv2D.
+    """
+
+
+class SeparableConv1D(OneRow, SeparableConv2D):
+    """A DepthwiseConv1D, then a sum over channels at each place; a SeparableConv2D one pixel high.
+
+    Shapes: x (N,W,C) -> y (N,OW,O); depthwise_kernel (K,C,M), pointwise_kernel (1,C*M,O), bias (O,).
+    Units: kernel_size, strides, padding, dilation_rate in samples; padding a word, a number, or (left, right).
+    Errors: as Conv2D.
+    """

@@ -15,7 +15,8 @@ from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid._modules import missing
 from pellucid.errors import ConfigError, ShapeError, shown
-from pellucid.layers.config import config_of, snake_case
+from pellucid.layers.batched import Batched, either_way
+from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
 from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic
@@ -40,7 +41,7 @@ class Named(TypedDict, total=False):
     trainable: bool
 
 
-class Layer(Traits, Fixed, Shown):
+class Layer(Traits, Batched, Fixed, Shown):
     """One step of a network. A layer of your own needs `build`, `output_shape`, `forward`, `backward`, and no more;
     what it is for those who draw, judge or convert a network is in `Traits`.
 
@@ -135,8 +136,12 @@ class Layer(Traits, Fixed, Shown):
 
     # What a layer of one's own overrides
 
+    @either_way
     def build(self, input_shape: Shape, rng: np.random.Generator) -> None:
-        """Make `params` and `state` for this input. Shapes: without the batch axis."""
+        """Make `params` and `state` for this input. Shapes: without the batch axis.
+
+        build(input_shape) alone is Keras's: with the batch axis, which may be None.
+        """
         self.output_shape(input_shape)
         self.built = True
 
@@ -167,6 +172,8 @@ class Layer(Traits, Fixed, Shown):
         # a backward written anew is asked for both, or the gradient of x would still be the one of the class above
         if "backward" in cls.__dict__ and "backward_input" not in cls.__dict__:
             cls.backward_input = Layer.backward_input  # type: ignore[method-assign]
+        if "build" in cls.__dict__:
+            cls.build = either_way(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def always(self, training: bool) -> None:
         """Work so for ever in a network, whether that learns or is used.
@@ -331,14 +338,6 @@ class Layer(Traits, Fixed, Shown):
             self._name = name
         elif self.name in taken:
             raise ConfigError(f"{model} has a layer {self.name!r} already; give this one another name")
-
-    def config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON; `layers.from_config` makes the same layer again.
-
-        Reads, for each parameter of `__init__`, the attribute of that name.
-        Errors: ConfigError for a layer of your own that keeps an argument under another name, or takes *args, **kwargs.
-        """
-        return config_of(self)
 
     def place(self) -> str:
         """How errors call this layer: layer 3 'conv2' (Conv2D 5x5, valid); it is model.layers[3]."""

@@ -16,12 +16,17 @@ from pellucid.layers.border import ZeroPadding2D as ZeroPadding2D
 from pellucid.layers.conv import Conv1D as Conv1D
 from pellucid.layers.conv import Conv2D as Conv2D
 from pellucid.layers.dense import Dense as Dense
+from pellucid.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
 from pellucid.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
+from pellucid.layers.depthwise import SeparableConv1D as SeparableConv1D
 from pellucid.layers.depthwise import SeparableConv2D as SeparableConv2D
 from pellucid.layers.dropout import Dropout as Dropout
 from pellucid.layers.dropout import GaussianNoise as GaussianNoise
 from pellucid.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from pellucid.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from pellucid.layers.length import Dot as Dot
+from pellucid.layers.length import RMSNorm as RMSNorm
+from pellucid.layers.length import UnitNormalization as UnitNormalization
 from pellucid.layers.merge import Add as Add
 from pellucid.layers.merge import Average as Average
 from pellucid.layers.merge import Concatenate as Concatenate
@@ -60,15 +65,18 @@ from pellucid.layers.shape import Flatten as Flatten
 from pellucid.layers.shape import Identity as Identity
 from pellucid.layers.shape import Input as Input
 from pellucid.layers.shape import Permute as Permute
+from pellucid.layers.shape import RepeatVector as RepeatVector
 from pellucid.layers.shape import Reshape as Reshape
 from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
 from pellucid.layers.table_conv import TableConv2D as TableConv2D
+from pellucid.layers.transpose import Conv1DTranspose as Conv1DTranspose
 from pellucid.layers.transpose import Conv2DTranspose as Conv2DTranspose
 
 AveragePooling1D = AvgPool1D
 AveragePooling2D = AvgPool2D
 BatchNormalization = BatchNorm
 Convolution1D = Conv1D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2D = Conv2D
 Convolution2DTranspose = Conv2DTranspose
 GlobalAveragePooling1D = GlobalAvgPool1D
@@ -80,4 +88,6 @@ InputLayer = Input
 LayerNormalization = LayerNorm
 MaxPooling1D = MaxPool1D
 MaxPooling2D = MaxPool2D
+RMSNormalization = RMSNorm
+SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D

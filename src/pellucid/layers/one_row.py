@@ -20,14 +20,18 @@ class OneRow(Windowed):
     Inside, kernels, strides and pads stay pairs whose first half is 1 (or no padding).
     """
 
-    def _size_of(self, value: Any, argument: str) -> Pair:
-        return 1, width(value, f"{type(self).__name__}: {argument}")
+    def _size_of(self, value: Any, argument: str, least: int = 1) -> Pair:
+        return least, width(value, f"{type(self).__name__}: {argument}", least)
 
     def _padding_of(self, value: Any) -> Padding:
         return width_padding(value, f"{type(self).__name__}: padding")
 
     def _size_words(self, size: Pair) -> str:
         return str(size[1])
+
+    def draw(self, argument: str, shape: Shape, rng: np.random.Generator) -> Array:
+        """Kernels are kept without their one row, as Keras keeps them."""
+        return super().draw(argument, shape[1:] if len(shape) > 1 else shape, rng)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_series(input_shape)
@@ -51,18 +55,18 @@ class OneRow(Windowed):
 
     def config(self) -> dict[str, Any]:
         arguments = super().config()
-        for name in ("kernel_size", "pool_size", "strides", "dilation_rate"):
-            if name in arguments:
+        for name in ("kernel_size", "pool_size", "strides", "dilation_rate", "output_padding"):
+            if arguments.get(name) is not None:
                 arguments[name] = arguments[name][1]
         if not isinstance(arguments["padding"], str):
             arguments["padding"] = arguments["padding"][1]
         return arguments
 
 
-def width(value: int | Sequence[int], name: str) -> int:
-    """One number of at least 1, given bare or as a sequence of one, as Keras takes both. Errors: ConfigError."""
+def width(value: int | Sequence[int], name: str, least: int = 1) -> int:
+    """One number, given bare or as a sequence of one, as Keras takes both. Errors: ConfigError for one below least."""
     bare = value[0] if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1 else value
-    return whole(bare, name, MAX_SIDE)
+    return whole(bare, name, MAX_SIDE, least=least)
 
 
 def width_padding(padding: str | int | Sequence[int], name: str) -> Padding:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from pellucid import ops
 from pellucid._arguments import flag
-from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.one_row import OneRow
@@ -165,17 +164,24 @@ class AvgPool2D(Pool2D):
 
 
 class GlobalPool2D(Pool):
-    """One number of each channel for the whole picture, or series."""
+    """One number of each channel for the whole picture, or series; with keepdims=True as maps of one place."""
 
     axes: ClassVar[str] = "H, W, C"
-    taken: ClassVar[Mapping[str, Taken]] = {
-        **Layer.taken,
-        "keepdims": lambda value: not value or "put Reshape((1, 1, channels)) behind it",
-    }
+
+    def __init__(self, keepdims: bool = False, **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        self.keepdims = flag(keepdims, f"{type(self).__name__}: keepdims")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.check_rank(input_shape, self.axes, "add the missing axes; after Flatten there is nothing to pool")
-        return (input_shape[-1],)
+        return (*([1] * (len(input_shape) - 1) if self.keepdims else []), input_shape[-1])
+
+    def detail(self) -> str:
+        return "axes kept" if self.keepdims else ""
+
+    def _shaped(self, y: Array, x: Array) -> Array:
+        """Rows (N,C) as what it gives for x."""
+        return y.reshape(len(x), *self.output_shape(x.shape[1:]))
 
     def pictures(self, x: Array) -> Array:
         """The input, checked; a series as pictures one pixel high. Shapes: -> (N,H,W,C)."""
@@ -190,24 +196,25 @@ class GlobalPool2D(Pool):
 class GlobalAvgPool2D(GlobalPool2D):
     """Mean of each channel over the whole picture: y[n,c] = mean over (i,j) of x[n,i,j,c].
 
-    Shapes: x (N,H,W,C) -> y (N,C).
+    Shapes: x (N,H,W,C) -> y (N,C), (N,1,1,C) with keepdims=True.
     Source: Lin, Chen & Yan 2014 (Network in Network), section 3.2.
     """
 
     reduction = "mean"
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        return ops.global_avg_pool2d(self.pictures(x)), x.shape
+        return self._shaped(ops.global_avg_pool2d(self.pictures(x)), x), x.shape
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
-        dx = ops.global_avg_pool2d_backward(dy, _as_pictures(cache)) if need_dx else None
+        dx = ops.global_avg_pool2d_backward(_as_rows(dy), _as_pictures(cache)) if need_dx else None
         return None if dx is None else dx.reshape(cache), {}
 
 
 class GlobalMaxPool2D(GlobalPool2D):
     """Largest value of each channel in the whole picture: y[n,c] = max over (i,j) of x[n,i,j,c].
 
-    Shapes: x (N,H,W,C) -> y (N,C). The gradient goes to the first of several largest, in row order.
+    Shapes: x (N,H,W,C) -> y (N,C), (N,1,1,C) with keepdims=True. The gradient goes to the first of several largest, in
+        row order.
     Source: Oquab, Bottou, Laptev & Sivic 2015, section 3.
     """
 
@@ -215,19 +222,19 @@ class GlobalMaxPool2D(GlobalPool2D):
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
         y, argmax = ops.global_max_pool2d(self.pictures(x))
-        return y, (argmax, x.shape)
+        return self._shaped(y, x), (argmax, x.shape)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         if not need_dx:
             return None, {}
         argmax, x_shape = cache
-        return ops.global_max_pool2d_backward(dy, argmax, _as_pictures(x_shape)).reshape(x_shape), {}
+        return ops.global_max_pool2d_backward(_as_rows(dy), argmax, _as_pictures(x_shape)).reshape(x_shape), {}
 
 
 class GlobalAvgPool1D(GlobalAvgPool2D):
     """Mean of each channel over the whole series: y[n,c] = mean over j of x[n,j,c].
 
-    Shapes: x (N,W,C) -> y (N,C).
+    Shapes: x (N,W,C) -> y (N,C), (N,1,C) with keepdims=True.
     """
 
     axes = "W, C"
@@ -236,10 +243,14 @@ class GlobalAvgPool1D(GlobalAvgPool2D):
 class GlobalMaxPool1D(GlobalMaxPool2D):
     """Largest value of each channel in the whole series: y[n,c] = max over j of x[n,j,c].
 
-    Shapes: x (N,W,C) -> y (N,C). The gradient goes to the first of several largest.
+    Shapes: x (N,W,C) -> y (N,C), (N,1,C) with keepdims=True. The gradient goes to the first of several largest.
     """
 
     axes = "W, C"
+
+
+def _as_rows(dy: Array) -> Array:
+    return dy.reshape(len(dy), -1)
 
 
 def _as_pictures(x_shape: Shape) -> Shape:

@@ -13,8 +13,9 @@ from pellucid._fixed import Taken
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.layer import Cache, Key, Layer, Named
 from pellucid.layers.symbolic import Symbolic
+from pellucid.layers.taken import without_batch
 from pellucid.ops import Array, Shape
-from pellucid.ops.geometry import MAX_AXES, standardize_shape, whole
+from pellucid.ops.geometry import MAX_AXES, MAX_SIDE, expect_numbers, standardize_shape, whole
 from pellucid.ops.rearranging import reshaped
 
 
@@ -29,8 +30,8 @@ class Input(Layer, Symbolic):
 
     taken: ClassVar[Mapping[str, Taken]] = {
         **Layer.taken,
-        "batch_shape": lambda value: {"shape": tuple(value)[1:]},
-        "batch_input_shape": lambda value: {"shape": tuple(value)[1:]},
+        "batch_shape": without_batch("shape"),
+        "batch_input_shape": without_batch("shape"),
         "input_shape": lambda value: {"shape": value},
         **{name: lambda value: not value or "give arrays" for name in ("ragged", "sparse", "tensor")},
     }
@@ -119,6 +120,38 @@ class Reshape(Renamed):
 
     def detail(self) -> str:
         return "x".join("?" if size == -1 else str(size) for size in self.target_shape)
+
+
+class RepeatVector(Layer):
+    """A row n times: y[t,i] = x[i], a series whose samples are all alike.
+
+    Shapes: x (N,C) -> y (N,n,C).
+    Errors: ConfigError for n below 1; ShapeError for anything but rows.
+    """
+
+    role = "upsampling"
+
+    def __init__(self, n: int, **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        self.n = whole(n, "RepeatVector: n", MAX_SIDE)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "C", "put Flatten() before it")
+        expect_numbers((self.n, input_shape[0]), f"{self.place()}: its output")
+        return self.n, input_shape[0]
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        return np.repeat(x[:, np.newaxis], self.n, axis=1), None
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        return dy.sum(axis=1) if need_dx else None, {}
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape:
+        return place[1:]
+
+    def detail(self) -> str:
+        return str(self.n)
 
 
 class Permute(Layer):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import ConfigError, shown
-from pellucid.ops.geometry import LARGEST, Shape, number
+from pellucid.ops.geometry import LARGEST, Shape, number, whole
 
 if TYPE_CHECKING:
     from pellucid.layers.layer import Layer
@@ -17,7 +17,7 @@ _ORDER = itertools.count()
 
 class Symbolic:
     """What stands for a value: an `Input`, or what a layer gives that was called on one. x + y, x - y and x * y merge,
-    and so do a value and a number.
+    and so do a value and a number; x ** 2 is x * x.
 
     Shapes: sizes without the batch axis.
     """
@@ -47,6 +47,10 @@ class Symbolic:
             raise ConfigError("a value / a value: no layer divides values; multiply by Activation(...) of one")
         return self._scaled(1 / _number(other))
 
+    def __pow__(self, other: object) -> Value:
+        times = whole(other, "the power of a value", 16)
+        return self if times == 1 else self._merged("Multiply", *[self] * (times - 1))  # type: ignore[return-value]
+
     def __rsub__(self, other: object) -> Value:
         return self._scaled(-1, other)
 
@@ -55,10 +59,10 @@ class Symbolic:
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def _merged(self, kind: str, other: Symbolic) -> Value:
+    def _merged(self, kind: str, *others: Symbolic) -> Value:
         from pellucid.layers import merge
 
-        return call(getattr(merge, kind)(), [self, other])
+        return call(getattr(merge, kind)(), [self, *others])
 
     def _scaled(self, scale: object, offset: object = 0, sign: int = 1) -> Value:
         from pellucid.layers.rescaling import Rescaling

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pellucid._fixed import Taken
@@ -22,14 +22,15 @@ def _channels_last(value: Any) -> bool | str:
     return value in (None, "channels_last") or "pictures are (N, H, W, C); turn yours by x.transpose(0, 2, 3, 1)"
 
 
-def _without_batch(shape: Sequence[int | None]) -> Mapping[str, Any]:
-    return {"input_shape": tuple(shape)[1:]}
+def without_batch(argument: str) -> Taken:
+    """An argument that says what `argument` does, with the batch axis in front; None says nothing."""
+    return lambda shape: shape is None or {argument: tuple(shape)[1:]}
 
 
 TAKEN: Mapping[str, Taken] = {
     "activity_regularizer": only_none("penalise the weights: kernel_regularizer"),
     "autocast": lambda value: True,
-    "batch_input_shape": _without_batch,
+    "batch_input_shape": without_batch("input_shape"),
     "batch_size": lambda value: True,
     "data_format": _channels_last,
     "dtype": _float32,

@@ -10,11 +10,11 @@ from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.layers.activation import activate, activate_backward
 from pellucid.layers.conv import BaseConv2D, ConvNamed
 from pellucid.layers.layer import Cache, Key
+from pellucid.layers.one_row import OneRow
 from pellucid.ops import Array, Pair, Shape
 from pellucid.ops.geometry import (
     Convolution,
     expect_numbers,
-    pair,
     resolve_padding,
     transposed_size,
     whole,
@@ -54,7 +54,7 @@ class Conv2DTranspose(BaseConv2D):
         super().__init__(kernel_size, strides, padding, **named)
         self.filters = whole(filters, f"{type(self).__name__}: filters")
         where = f"{type(self).__name__}: output_padding"
-        self.output_padding = None if output_padding is None else pair(output_padding, where, least=0)
+        self.output_padding = None if output_padding is None else self._size_of(output_padding, "output_padding", 0)
         for stride, span, more in zip(self.strides, self._spans, self.output_padding or (), strict=False):
             if more >= stride:
                 raise ConfigError(f"{where} must be less than the strides {self.strides}, got {shown(output_padding)}")
@@ -73,7 +73,7 @@ class Conv2DTranspose(BaseConv2D):
     def groups_of(self, channels: int) -> int:
         return 1
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def _map_shape(self, input_shape: Shape) -> Shape:
         self._check_channels(input_shape)
         size = self._size(input_shape)
         if min(size) < 1:
@@ -98,27 +98,27 @@ class Conv2DTranspose(BaseConv2D):
         return {"strides": self.strides, "padding": pads, "dilation": self.dilation_rate}
 
     def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
-        shape = (len(x), *self.output_shape(x.shape[1:]))
+        shape = (len(x), *self._map_shape(x.shape[1:]))
         with ops.direct_convolution(self.exact_convolution):
             z = ops.conv2d_backward_input(
-                x, self.params["kernel"], shape, bias=self.params.get("bias"), **self.options(x.shape[1:])
+                x, self._kernel(), shape, bias=self.params.get("bias"), **self.options(x.shape[1:])
             )
         y, kept = activate(z, self.nonlinearity, in_place=True)
         return y, (x, kept)
 
     def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
         x, kept = cache
-        dz, kernel = activate_backward(dy, kept, self.nonlinearity), self.params["kernel"]
+        dz, kernel = activate_backward(dy, kept, self.nonlinearity), self._kernel()
         with ops.direct_convolution(self.exact_convolution):
             dkernel = ops.conv2d_backward_kernel(dz, x, kernel.shape, **self.options(x.shape[1:]))
-        grads = {"dkernel": dkernel}
+        grads = {"dkernel": self._as_stored(dkernel)}
         if self.use_bias:
             grads["dbias"] = ops.bias_backward(dz)
         return (self._input_gradient(dz, x.shape) if need_dx else None), grads
 
     def _input_gradient(self, dz: Array, x_shape: Shape) -> Array:
         with ops.direct_convolution(self.exact_convolution):
-            return ops.conv2d(dz, self.params["kernel"], **self.options(x_shape[1:]))
+            return ops.conv2d(dz, self._kernel(), **self.options(x_shape[1:]))
 
     @property
     def note(self) -> str:
@@ -126,7 +126,7 @@ class Conv2DTranspose(BaseConv2D):
         return "" if more is None else f"output padding {more[0]}" + ("" if more[0] == more[1] else f"x{more[1]}")
 
     def macs(self, input_shape: Shape) -> int:
-        return conv2d_macs(input_shape, self.params["kernel"].shape)
+        return conv2d_macs(input_shape, self._kernel().shape)
 
     def window(self) -> None:  # type: ignore[override]  # no window slides evenly over its input
         return None
@@ -136,10 +136,21 @@ class Conv2DTranspose(BaseConv2D):
         return self.strides, max(-(-span // stride) for span, stride in zip(self._spans, self.strides, strict=True))
 
     def filter_kernel(self, channel: int) -> Array:
-        return self.params["kernel"][:, :, channel]
+        return self._kernel()[:, :, channel]
 
     def _kernel_shape(self, channels: int) -> Shape:
         return (*self.kernel_size, self.filters, channels)
 
     def _built_channels(self) -> int | None:
         return self.params["kernel"].shape[-1] if self.params else None
+
+
+class Conv1DTranspose(OneRow, Conv2DTranspose):
+    """Each sample lays its filters' kernels down, stride samples apart: y[n,j*S+b*D-left,o] = f(bias[o] + sum over such
+    j, b and c of x[n,j,c] * k[b,o,c]). A Conv2DTranspose of pictures one pixel high.
+
+    Shapes: x (N,W,C) -> y (N,OW,O); kernel (K,O,C), bias (O,). OW as Conv2DTranspose's.
+    Units: kernel_size, strides, padding, output_padding, dilation_rate in samples; padding a word, a number, or
+        (left, right).
+    Errors: as Conv2DTranspose.
+    """

@@ -47,9 +47,9 @@ class Windowed(Layer):
 
     # How sizes are given and written: a series has one number where pictures have two
 
-    def _size_of(self, value: Any, argument: str) -> Pair:
+    def _size_of(self, value: Any, argument: str, least: int = 1) -> Pair:
         """An argument as a pair. Errors: ConfigError."""
-        return pair(value, f"{type(self).__name__}: {argument}")
+        return pair(value, f"{type(self).__name__}: {argument}", least=least)
 
     def _padding_of(self, value: Any) -> Padding:
         """The argument `padding` as pads or a word. Errors: ConfigError."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid import ops
 from pellucid.layers import AvgPool2D, Layer, MaxPool2D
-from pellucid.ops import native
+from pellucid.ops import Array, native
 from pellucid.plan.lowered import Context, Lowered
 
 
@@ -37,15 +37,20 @@ def lower_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowere
 def lower_global_avg_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered:
     """The mean of each map."""
     x = before.y
-    y = context.output((x.shape[-1],))
-    forward = (native.global_avg_pool2d(x, y),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.global_avg_pool2d_backward(dy, dx),))
+    y = context.output_of(layers[0])
+    forward = (native.global_avg_pool2d(x, _rows(y)),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.global_avg_pool2d_backward(_rows(dy), dx),))
 
 
 def lower_global_max_pool2d(context: Context, layers: tuple[Layer, ...], before: Lowered) -> Lowered:
     """The largest of each map; training keeps where it was."""
     x = before.y
-    y = context.output((x.shape[-1],))
-    argmax = context.record(y.shape, np.int32)
-    forward = (native.global_max_pool2d(x, y, argmax),)
-    return Lowered(layers, y, forward, lambda dy, dx: (native.global_max_pool2d_backward(dy, argmax, dx),))
+    y = context.output_of(layers[0])
+    argmax = context.record(_rows(y).shape, np.int32)
+    forward = (native.global_max_pool2d(x, _rows(y), argmax),)
+    return Lowered(layers, y, forward, lambda dy, dx: (native.global_max_pool2d_backward(_rows(dy), argmax, dx),))
+
+
+def _rows(y: Array) -> Array:
+    """Maps of one place as rows (N,C)."""
+    return y.reshape(len(y), -1)

@@ -82,6 +82,14 @@ def write_series_cropping(writer: Writer, visit: Visit) -> Value:
     return writer.maps(writer.node("Slice", writer.first(visit).name, *held), visit.output_shape)
 
 
+def write_repeated(writer: Writer, visit: Visit) -> Value:
+    """A row as a series of one sample, which is repeated."""
+    layer: Any = visit.layer
+    name = writer.shaped(writer.last(visit).name, [visit.input_shape[0], 1])
+    times = writer.array([1, 1, layer.n], "times", np.int64)
+    return writer.maps(writer.node("Tile", name, times), visit.output_shape)
+
+
 def write_series_upsampling(writer: Writer, visit: Visit) -> Value:
     layer: Any = visit.layer
     scales = writer.array([1, 1, layer.size], "scales")

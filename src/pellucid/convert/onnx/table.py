@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid import layers as L
-from pellucid.convert.onnx import activation, dense, merging, normalization, rearranging, resizing, windows
+from pellucid.convert.onnx import activation, dense, length, merging, normalization, rearranging, resizing, windows
 from pellucid.convert.onnx.reading import Read
 from pellucid.convert.onnx.writing import Write
 from pellucid.layers import Layer
@@ -24,7 +24,7 @@ class Row:
     read: Read | None = None
 
 
-_CONVOLUTIONS = (L.Conv2D, L.Conv1D, L.DepthwiseConv2D, L.TableConv2D)
+_CONVOLUTIONS = (L.Conv2D, L.Conv1D, L.DepthwiseConv2D, L.DepthwiseConv1D, L.TableConv2D)
 _POOLS = (L.MaxPool2D, L.MaxPool1D, L.AvgPool2D, L.AvgPool1D)
 _GLOBAL_POOLS = (L.GlobalAvgPool2D, L.GlobalAvgPool1D, L.GlobalMaxPool2D, L.GlobalMaxPool1D)
 _ACTIVATIONS = (L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Sigmoid, L.Tanh, L.ScaledTanh)
@@ -33,8 +33,8 @@ _TRAINING_ALONE = (L.Input, L.Identity, L.Dropout, L.SpatialDropout1D, L.Spatial
 
 ROWS = (
     Row(_CONVOLUTIONS, windows.write_conv, ("Conv",), windows.read_conv),
-    Row((L.SeparableConv2D,), windows.write_separable),
-    Row((L.Conv2DTranspose,), windows.write_transposed, ("ConvTranspose",), windows.read_transposed),
+    Row((L.SeparableConv2D, L.SeparableConv1D), windows.write_separable),
+    Row((L.Conv2DTranspose, L.Conv1DTranspose), windows.write_transposed, ("ConvTranspose",), windows.read_transposed),
     Row(_POOLS, windows.write_pool, ("MaxPool", "AveragePool"), windows.read_pool),
     Row((L.Subsampling2D,), windows.write_subsampling),
     Row(
@@ -57,6 +57,9 @@ ROWS = (
     Row((L.LayerNorm,), normalization.write_layer_norm, ("LayerNormalization",), normalization.read_layer_norm),
     Row((L.GroupNorm,), normalization.write_group_norm, ("GroupNormalization",), normalization.read_group_norm),
     Row((), None, ("InstanceNormalization",), normalization.read_instance_norm),
+    Row((L.UnitNormalization,), length.write_unit),
+    Row((L.RMSNorm,), length.write_rms_norm),
+    Row((L.Dot,), length.write_dot),
     Row((L.LocalResponseNorm,), normalization.write_response_norm, ("LRN",), normalization.read_response_norm),
     Row((L.Rescaling, L.Normalization), merging.write_affine),
     Row((L.Add,), merging.merging("Sum"), ("Add", "Sum"), merging.read_sum),
@@ -79,6 +82,7 @@ ROWS = (
     Row((L.UpSampling2D,), rearranging.write_upsampling, ("Resize", "Upsample"), resizing.read_resize),
     Row((L.ZeroPadding1D,), rearranging.write_series_padding),
     Row((L.Cropping1D,), rearranging.write_series_cropping),
+    Row((L.RepeatVector,), rearranging.write_repeated),
     Row((L.UpSampling1D,), rearranging.write_series_upsampling),
     Row((L.Resizing, L.CenterCrop, L.RandomCrop), rearranging.write_cut),
     Row(_TRAINING_ALONE, rearranging.write_nothing, ("Identity", "Dropout", "Cast"), rearranging.read_nothing),

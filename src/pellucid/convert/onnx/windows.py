@@ -46,9 +46,10 @@ def write_conv(writer: Writer, visit: Visit) -> Value:
 def write_separable(writer: Writer, visit: Visit) -> Value:
     layer: Any = visit.layer
     name = _convolved(writer, visit, "depthwise_kernel", bias=False)
-    pointwise = writer.array(oihw(layer.params["pointwise_kernel"], False), "pointwise_kernel")
+    series, _ = _of(visit)
+    pointwise = writer.array(oihw(layer.pointwise_filters, series), "pointwise_kernel")
     inputs = [name, pointwise, *_bias(writer, layer)]
-    return _finished(writer, visit, writer.node("Conv", *inputs, kernel_shape=[1, 1]))
+    return _finished(writer, visit, writer.node("Conv", *inputs, kernel_shape=_both(series, (1, 1))))
 
 
 def _bias(writer: Writer, layer: Any) -> list[str]:
@@ -80,21 +81,23 @@ def _finished(writer: Writer, visit: Visit, name: str) -> Value:
 
 def write_transposed(writer: Writer, visit: Visit) -> Value:
     layer: Any = visit.layer
-    options = layer.options(visit.input_shape)
-    (rows, columns, _), pads = visit.input_shape, options["padding"]
+    series, shape = _of(visit)
+    options = layer.options(shape)
+    (rows, columns, _), pads = shape, options["padding"]
     least = transposed_size((rows, columns), layer.kernel_size, options["strides"], pads, (0, 0), options["dilation"])
-    more = [out - base for out, base in zip(visit.output_shape[:2], least, strict=True)]
-    kernel = writer.array(oihw(layer.params["kernel"], False), "kernel")
+    ends = [1, visit.output_shape[0]] if series else visit.output_shape[:2]
+    more = [out - base for out, base in zip(ends, least, strict=True)]
+    kernel = writer.array(oihw(layer.as_filters(layer.params["kernel"]), series), "kernel")
     name = writer.node(
         "ConvTranspose",
         writer.first(visit).name,
         kernel,
         *_bias(writer, layer),
-        kernel_shape=list(layer.kernel_size),
-        strides=list(options["strides"]),
-        dilations=list(options["dilation"]),
-        pads=_pads(False, pads),
-        output_padding=more,
+        kernel_shape=_both(series, layer.kernel_size),
+        strides=_both(series, options["strides"]),
+        dilations=_both(series, options["dilation"]),
+        pads=_pads(series, pads),
+        output_padding=more[1:] if series else more,
     )
     return _finished(writer, visit, name)
 
@@ -138,8 +141,11 @@ def write_subsampling(writer: Writer, visit: Visit) -> Value:
 
 
 def write_global_pool(writer: Writer, visit: Visit) -> Value:
-    operator = "GlobalMaxPool" if visit.layer.reduction == "max" else "GlobalAveragePool"  # type: ignore[attr-defined]
+    layer: Any = visit.layer
+    operator = "GlobalMaxPool" if layer.reduction == "max" else "GlobalAveragePool"
     pooled = writer.node(operator, writer.first(visit).name)
+    if layer.keepdims:
+        return writer.maps(pooled, visit.output_shape)
     return Value(writer.node("Flatten", pooled), visit.output_shape, (1,))
 
 
@@ -210,11 +216,10 @@ def read_conv(reader: Reader, node: Node) -> Held:
         "use_bias": bias is not None,
     }
     arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
-    if groups == x.shape[-1] and channels == 1 and groups > 1 and not window.series:
-        arrays["kernel"] = kernel.reshape(*kernel.shape[:2], groups, -1)
-        return reader.of_maps(
-            reader.layer(lambda: L.DepthwiseConv2D(depth_multiplier=filters // groups, **arguments), x, **arrays)
-        )
+    if groups == x.shape[-1] and channels == 1 and groups > 1:
+        arrays["kernel"] = kernel.reshape(*kernel.shape[:-2], groups, -1)
+        each = L.DepthwiseConv1D if window.series else L.DepthwiseConv2D
+        return reader.of_maps(reader.layer(lambda: each(depth_multiplier=filters // groups, **arguments), x, **arrays))
     kind = L.Conv1D if window.series else L.Conv2D
     return reader.of_maps(reader.layer(lambda: kind(filters, groups=groups, **arguments), x, **arrays))
 
@@ -227,7 +232,7 @@ def _row(reader: Reader, held: Held, kernel: Array, bias: Any) -> Held:
 
 
 def read_transposed(reader: Reader, node: Node) -> Held:
-    """Groups as one kernel with zeros between them; of a series as a picture of one row."""
+    """Groups as one kernel with zeros between them."""
     held, weights, bias = node.held(), node.weights(1), node.constant(2)
     groups, (inputs, each) = int(node.attributes.get("group", 1)), weights.shape[:2]
     if groups > 1:
@@ -253,27 +258,14 @@ def read_transposed(reader: Reader, node: Node) -> Held:
         more = tuple(m + max(-t, 0) for m, t in zip(more, total, strict=True))  # type: ignore[assignment]
         half = [(max(t, 0) // 2, max(t, 0) - max(t, 0) // 2) for t in total]
         pads = tuple(each if auto == "SAME_UPPER" else each[::-1] for each in half)
-    kernel = weights[:, :, None] if window.series else weights
-    arrays = {"kernel": kernel.transpose(2, 3, 1, 0), **({} if bias is None else {"bias": bias})}
-    if window.series:
-        series = x
-        x = reader.layer(lambda: L.Reshape((1, *series.shape)), series)
+    kernel = weights.transpose(*range(2, weights.ndim), 1, 0)
+    arrays = {"kernel": kernel, **({} if bias is None else {"bias": bias})}
+    kind = L.Conv1DTranspose if window.series else L.Conv2DTranspose
+    sized = window.one(window.kernel), window.one(window.strides), pads[1] if window.series else pads, window.one(more)
+    spread = window.one(window.dilation)
     y = reader.layer(
-        lambda: L.Conv2DTranspose(
-            kernel.shape[1],
-            window.kernel,
-            window.strides,
-            pads,
-            more,
-            dilation_rate=window.dilation,
-            use_bias=bias is not None,
-        ),
-        x,
-        **arrays,
+        lambda: kind(weights.shape[1], *sized, dilation_rate=spread, use_bias=bias is not None), x, **arrays
     )
-    if window.series:
-        row = y
-        y = reader.layer(lambda: L.Reshape(row.shape[1:]), row)
     return reader.of_maps(y)
 
 
