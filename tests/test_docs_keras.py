@@ -23,4 +23,4 @@ def test_what_the_page_says_is_refused_is() -> None:
     from pellucid.keras.refused import REFUSED
 
     assert {"LSTM", "MultiHeadAttention", "TextVectorization", "Conv3D"} <= REFUSED["layers"].keys()
-    assert "GradientTape" in REFUSED["tensorflow"]
+    assert "custom_gradient" in REFUSED["tensorflow"]

@@ -35,7 +35,10 @@ OLDER: Mapping[str, str] = {
 }  # fmt: skip
 """Modules that Keras had before, and where their names are today."""
 
-INNER = ("applications.published", "composed", "model", "older", "refused", "seeds", "tensor", "tensorflow.colours")
+INNER = (
+    "applications.published", "composed", "model", "older", "functions", "operation", "refused", "seeds", "steps",
+    "tensor", "tensorflow.colours", "tensorflow.convolution", "tensorflow.module", "weights",
+)  # fmt: skip
 """Modules of `pellucid.keras` that are none of Keras's."""
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 
+from pellucid.autodiff import Variable
 from pellucid.keras import (
     activations,
     applications,
@@ -29,6 +30,7 @@ from pellucid.keras import (
     ops,
     optimizers,
     preprocessing,
+    random,
     regularizers,
     saving,
     tensorflow,
@@ -39,9 +41,9 @@ from pellucid.keras.models import Model, Sequential
 from pellucid.keras.refused import REFUSED, stand_in
 
 __all__ = [
-    "Input", "Layer", "Model", "Sequential", "activations", "applications", "backend", "callbacks", "constraints",
-    "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "regularizers", "saving", "tensorflow", "utils",
+    "Input", "Layer", "Model", "Sequential", "Variable", "activations", "applications", "backend", "callbacks",
+    "constraints", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers",
+    "preprocessing", "random", "regularizers", "saving", "tensorflow", "utils",
 ]  # fmt: skip
 
 __version__ = "3.15.0"

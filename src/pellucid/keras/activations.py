@@ -17,7 +17,8 @@ from pellucid.layers.symbolic import is_symbolic
 
 __all__ = [
     "applied", "deserialize", "elu", "gelu", "get", "hard_sigmoid", "hard_silu", "hard_swish", "leaky_relu", "linear",
-    "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
+    "log_softmax", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
+    "tanh",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -27,9 +28,8 @@ def applied(layer: Layer, x: Any) -> Any:
     """What a layer without weights gives for a value of a network, or for an array of any shape."""
     if is_symbolic(x):
         return layer(x)
-    array = np.asarray(x, np.float32)
-    rows = array.reshape(1, -1) if array.ndim < 2 else array
-    return tensor(layer.forward(np.ascontiguousarray(rows))[0].reshape(array.shape))
+    array = tensor(x)
+    return layer(array.reshape(1, -1) if array.ndim < 2 else array).reshape(array.shape)
 
 
 def _named(name: str, *, called: str | None = None) -> Function:
@@ -70,6 +70,13 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 def softmax(x: Any, axis: int = -1) -> Any:
     """As the layer `Softmax`."""
     return applied(Softmax(axis), x)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """The logarithm of softmax, which does not overflow."""
+    array = tensor(x)
+    off = array - np.max(array, axis=axis, keepdims=True)
+    return off - np.log(np.sum(np.exp(off), axis=axis, keepdims=True))
 
 
 def get(identifier: Any) -> Any:

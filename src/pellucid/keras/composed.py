@@ -1,52 +1,165 @@
-"""Layers of one's own as Keras's programs write them: a `call` that calls other layers."""
+"""Layers of one's own as Keras's programs write them: a `call`, of other layers, of arithmetic, of weights."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 import numpy as np
 
-import pellucid.layers.layer as ours
+from pellucid import initializers
+from pellucid._arguments import flag, several
+from pellucid._locks import building
 from pellucid.errors import ConfigError
-from pellucid.keras.tensor import KerasInput, tensor, traced
+from pellucid.keras.seeds import next_seed
+from pellucid.keras.tensor import tensor, traced
+from pellucid.layers import Layer as OurLayer
+from pellucid.layers.constraint import Constraint, standardize_constraint
+from pellucid.layers.eager import current, drawn_at_random, within_pass
 from pellucid.layers.layer import Named
-from pellucid.layers.symbolic import is_symbolic
+from pellucid.layers.penalty import Penalty, standardize_penalty
+from pellucid.layers.recorded import RecordedLayer, nested_layers
+from pellucid.layers.symbolic import call, is_symbolic
+from pellucid.layers.variable import LayerWeight
+from pellucid.ops import Shape
 
 
-class Layer(ours.Layer):
-    """A layer of one's own: `call(self, x)` gives what other layers give, which stand in the network in its place.
+def called(function: Callable[..., Any], x: Any, training: Any, *more: Any, **named: Any) -> Any:
+    """What a `call` of one's own gives, which is told whether it learns where it asks."""
+    try:
+        takes = "training" in inspect.signature(function).parameters
+    except ValueError:
+        takes = False
+    around = current()
+    learns = training if training is not None else around is not None and around.training
+    return function(x, *more, **named, **({"training": bool(learns)} if takes else {}))
 
-    One with mathematics of its own needs a gradient, and so pellucid.layers.Layer with forward and backward.
+
+_ARGUMENTS = (
+    "shape",
+    "initializer",
+    "dtype",
+    "trainable",
+    "autocast",
+    "regularizer",
+    "constraint",
+    "aggregation",
+    "name",
+)
+_BEFORE_3 = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+
+
+class Layer(RecordedLayer):
+    """A layer of one's own: `build(self, input_shape)` makes its weights, `call(self, x)` says what it gives.
+
+    Where `call` is other layers and arithmetic of a network's values, these stand in the network in its place; with
+    weights of its own, or anything else, it is a layer, whose backward is what a tape remembers of its `call`.
     """
 
-    def build(self, input_shape: Any = None, rng: Any = None) -> None:
+    def __init__(self, **named: Any) -> None:
+        dynamic = named.pop("dynamic", None)  # of Keras before 3, where it changes nothing here
+        super().__init__(**named, **({"dtype": None} if dynamic else {}))
+        self._penalties: dict[str, Penalty] = {}
+        self._constraints: dict[str, Constraint] = {}
+        self._begun = self._gathered = False
+        self.added_losses: list[Any] = []
+
+    def build(self, input_shape: Any = None) -> None:
         """For a `build` of one's own. Shapes: with the batch axis, which is None."""
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """What it gives, from other layers."""
+        """What it gives."""
         raise NotImplementedError(f"{type(self).__name__} has no call(self, inputs)")
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        kwargs.pop("training", None)
-        if is_symbolic(x):
-            if not self.built:
-                self.build((None, *(x[0] if isinstance(x, list | tuple) else x).sizes))
-                self.built = True
-            return traced(lambda *each, **more: self.call(*each, **more), x) if args else traced(self.call, x)
-        from pellucid.keras.model import Model
+    def compute(self, inputs: Any) -> Any:
+        self.added_losses = []
+        return called(self.call, inputs, None)
 
-        batch = np.asarray(x, np.float32)
-        inputs = KerasInput(batch.shape[1:])
-        return tensor(Model(inputs, self(inputs))(batch))
+    def add_weight(self, *args: Any, **named: Any) -> LayerWeight:
+        """A weight of its own, by shape, initializer, dtype, trainable, regularizer, constraint and name, as in Keras.
 
-    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        trainable=False for one that only `assign` changes. initializer: as of every layer, by default glorot_uniform.
+        Older programs give the name first, then shape, dtype, initializer.
+        Errors: ConfigError for an unknown initializer, and for a shape that is none.
+        """
+        order = _BEFORE_3 if args and isinstance(args[0], str) else _ARGUMENTS
+        given: dict[str, Any] = {**dict(zip(order, args, strict=False)), **named}
+        shape, trainable = given.get("shape", ()), flag(given.get("trainable", True), "add_weight: trainable")
+        shape = (shape,) if isinstance(shape, int | np.integer) else () if shape is None else shape
+        sizes = tuple(int(size) for size in several(shape, f"{type(self).__name__}: add_weight: shape"))
+        taken = {*self.params, *self.state}
+        word = str(given.get("name") or ("weight" if trainable else "state"))
+        key = next(each for each in (word, *(f"{word}_{i}" for i in range(1, len(taken) + 2))) if each not in taken)
+        around = current()
+        rng = np.random.default_rng(next_seed() if around is None else around.draw())
+        drawn = initializers.get(given.get("initializer") or "glorot_uniform")(sizes, rng)
+        arrays = self.params if trainable else self.state
+        arrays.add(key, np.ascontiguousarray(drawn, np.float32))
+        if (penalty := standardize_penalty(given.get("regularizer"))) is not None:
+            self._penalties[key] = penalty
+        if (bound := standardize_constraint(given.get("constraint"))) is not None:
+            self._constraints[key] = bound
+        return LayerWeight(self, key)
+
+    def add_loss(self, loss: Any) -> None:
+        """What its `call` adds to the loss of the batch; `fit` takes its steps by a tape then."""
+        self.added_losses.append(loss)
+
+    def add_metric(self, *_: Any, **__: Any) -> None:
         """Errors: ConfigError, always."""
         raise ConfigError(
-            f"{type(self).__name__}: weights of one's own need their gradient: derive from pellucid.layers.Layer, make "
-            "them in build(self, input_shape, rng) as self.params, and write forward and backward"
+            f"{type(self).__name__}: add_metric is not here; make a keras.metrics.Mean, and call its update_state"
         )
+
+    def penalties(self) -> dict[str, Penalty]:
+        return {**super().penalties(), **self._penalties}
+
+    def constraints(self) -> dict[str, Constraint]:
+        return {**super().constraints(), **self._constraints}
+
+    def begin(self, shape: Any) -> None:
+        """Let its `build` run, once. Shapes: without the batch axis; a list of such."""
+        if not self._begun:
+            self._begun = True
+            several = isinstance(shape, list)
+            self.build([(None, *each) for each in shape] if several else (None, *shape))
+
+    def ensure_built(self, input_shape: Any, rng: np.random.Generator) -> None:
+        if self._gathered:
+            return
+        with building, within_pass(False, lambda: int(rng.integers(2**31))):
+            self.begin(input_shape)
+            self.output_shape(input_shape)  # a pass, in which the layers within are built
+            self._gathered = True
+            self.gather()
+
+    def __call__(self, x: Any, *args: Any, training: Any = None, **kwargs: Any) -> Any:
+        each = list(x) if isinstance(x, list | tuple) else [x]
+        if is_symbolic(x):
+            self.merges = len(each) > 1  # type: ignore[misc]
+            sizes = [value.sizes for value in each]
+            self.begin(sizes if self.merges else sizes[0])
+            if not self.params and not self.state:
+                try:
+                    own: Any = self.call
+                    return traced(lambda one, **more: own(one, *args, **kwargs, **more), x, own)
+                except Exception:  # whatever it does with values that have no numbers yet, it does with arrays
+                    if args or kwargs:
+                        raise
+            self.ensure_built(sizes if self.merges else sizes[0], np.random.default_rng(next_seed()))
+            return call(self, x, training)
+        arrays = [tensor(one) for one in each]
+        arrays = [one if one.dtype.kind != "f" or one.dtype == np.float32 else one.astype(np.float32) for one in arrays]
+        given = arrays if isinstance(x, list | tuple) else arrays[0]
+        with within_pass(training, drawn_at_random):
+            self.begin([one.shape[1:] for one in arrays] if isinstance(given, list) else given.shape[1:])
+            self.added_losses = []
+            return called(self.call, given, training, *args, **kwargs)
+
+    def output_shape(self, input_shape: Any) -> Shape:
+        self.begin(list(input_shape) if self.merges else tuple(input_shape))
+        return super().output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """What a `get_config` of one's own adds to."""
@@ -59,10 +172,7 @@ class Layer(ours.Layer):
 
 
 class Lambda(Layer):
-    """What a function makes of a value by layers, or by adding and multiplying numbers; it is called once.
-
-    Errors: ConfigError for anything that NumPy or another library would have to compute.
-    """
+    """What a function makes of a value; it is called once where it does so by layers."""
 
     def __init__(self, function: Callable[..., Any], output_shape: Any = None, **named: Unpack[Named]) -> None:
         super().__init__(**named)
@@ -70,3 +180,22 @@ class Lambda(Layer):
 
     def call(self, inputs: Any) -> Any:
         return self.function(inputs)
+
+
+class CallOf(RecordedLayer):
+    """A model's own `call` that is no network of layers, as the one layer of its network."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self._model = model
+
+    def compute(self, inputs: Any) -> Any:
+        return called(self._model.call, inputs, None)
+
+    def inner(self) -> list[OurLayer]:
+        return [layer for layer in nested_layers(self._model) if layer is not self]
+
+    def ensure_built(self, input_shape: Any, rng: np.random.Generator) -> None:
+        with building, within_pass(False, lambda: int(rng.integers(2**31))):
+            self.output_shape(input_shape)
+            self.gather()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import json
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -13,23 +12,24 @@ import numpy as np
 
 import pellucid.model.model as ours
 from pellucid import layers
-from pellucid._arguments import path_of, several
-from pellucid.convert import import_weights
+from pellucid._arguments import several
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
-from pellucid.export.keras import files as keras_files
-from pellucid.files.atomic import make_folder, replacing
+from pellucid.keras.composed import CallOf, called
 from pellucid.keras.older import Older
 from pellucid.keras.seeds import next_seed
-from pellucid.keras.tensor import KerasInput, tensor, traced
+from pellucid.keras.steps import Steps
+from pellucid.keras.tensor import KerasInput, Sizes, Tensor, tensor, traced
+from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
+from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind, is_symbolic
 from pellucid.model.network import Network
 from pellucid.ops import Array, Shape
 
 
-class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
+class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of save otherwise
     """A network as Keras makes one: `Model(inputs, outputs)`, or a class of one's own whose `call(x)` calls layers.
 
     Pictures come to the first layer as they are, bytes too. A layer, or a whole model, may stand in several models,
@@ -46,9 +46,9 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True
     ) -> None:
-        given = type(self).__name__.lower() if name is None else name
+        given = name or type(self).__name__.lower()
         if outputs is None:
-            if inputs is not None or not callable(self.call):
+            if inputs is not None or type(self) is Model:
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
             Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
         else:
@@ -65,8 +65,11 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         if not self.layers and input_shape is not None and callable(self.call):
             given = list(input_shape)
             source = KerasInput(given[1:] if given and given[0] is None else given)
-            outputs = traced(self.call, source)
-            self._stand(source, _as_list(outputs))
+            try:
+                self._stand(source, _as_list(traced(self.call, source)))
+            except Exception:  # whatever it does with values that have no numbers yet, it is one layer of its own then
+                self._clear()
+                self._stand(source, [call(CallOf(self), source)])
         else:
             super()._build(input_shape)
 
@@ -81,6 +84,12 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         self._outputs = tuple(numbers[value] for value in answers)
         self._symbols = source, values
         self._changed()
+
+    def _clear(self) -> None:
+        """Let go of what was traced so far."""
+        while self._layers:
+            self.detach()
+        self._input_shape = None
 
     @property
     def waits_for_pictures(self) -> bool:
@@ -102,6 +111,11 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
             self._input_shape, self._graph = tuple(int(size) for size in shape), None
             self._predictor.forget()
             self.touch()
+
+    @property
+    def output_shape(self) -> Shape:
+        """As of `pellucid.Model`; equal to Keras's, with None in front, too."""
+        return Sizes(super().output_shape)
 
     # Values of its own, for other models
 
@@ -151,18 +165,28 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         """
         if is_symbolic(x):
             return self._within(x, training)
-        batch = np.asarray(x, np.float32)
-        drawn = int(np.random.randint(2**31))  # as `utils.set_random_seed` set it, anew each time
+        if callable(self.call) and (not self._traces(x) or isinstance(self.layers[0], CallOf)):
+            with within_pass(training, drawn_at_random):
+                return called(self.call, x, training)
+        batch = x if isinstance(x, Tensor) else tensor(np.asarray(x, np.float32))
         if self._changes_pictures():
-            for number, layer in enumerate([*self.layers, *self._waiting], drawn):
-                batch = layer(batch, number, training=training)
+            for layer in [*self.layers, *self._waiting]:
+                batch = layer(batch, drawn_at_random(), training=training)
             return tensor(batch)
         if not self.built:
             self.build(batch.shape[1:])
         self.take_shape_of(batch)
         if tuple(batch.shape[1:]) != tuple(self.input_shape):
             raise ShapeError(f"{self.name} takes (N, {', '.join(map(str, self.input_shape))}), got {batch.shape}")
-        return self.graph.run(batch, lambda number, layer, read: tensor(layer(read, drawn + number, training=training)))
+        with within_pass(training, drawn_at_random):
+            return self.graph.run(batch, lambda number, layer, read: tensor(layer(read)))
+
+    def _traces(self, x: Any) -> bool:
+        """Whether its `call` is a network of layers, built for these arrays; else it is called on each batch."""
+        if not self.layers and not isinstance(x, list | tuple | Mapping) and np.ndim(x) > 1:
+            with contextlib.suppress(Exception):  # whose reason the call itself will say
+                self.build(np.shape(x)[1:])
+        return bool(self.layers)
 
     def _changes_pictures(self) -> bool:
         """Whether it is a row of layers that take one picture or many, of any size."""
@@ -172,7 +196,10 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
     def _within(self, x: Any, training: Any) -> Any:
         given = _as_list(x)
         if not self.layers and callable(self.call):
-            return traced(self.call, x)
+            try:
+                return traced(self.call, x)
+            except Exception:  # as in `_build`
+                return call(CallOf(self), x)
         if not self.built:
             self.build(given[0].sizes)
         self.take_shape_of(np.empty((0, *given[0].sizes)))
@@ -183,55 +210,6 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         for number, node in enumerate(graph.nodes):
             values[number] = call(node.layer, [values[i] for i in node.inputs], training)
         return graph.answers(values)
-
-    # Weights
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """Those that training changes, live and read-only."""
-        return [tensor(one) for layer in self.layers if layer.trainable for one in _arrays(layer.params.values())]
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """The others: of frozen layers, and running means."""
-        frozen = (array for layer in self.layers if not layer.trainable for array in layer.params.values())
-        return [tensor(one) for one in _arrays([*frozen, *(a for each in self.layers for a in each.state.values())])]
-
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    @property
-    def variables(self) -> list[Any]:
-        """All weights."""
-        return [tensor(one) for one in self.weights]
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5.
-
-        Errors: ConfigError for another name, and for layers that Keras has not.
-        """
-        path = path_of(filepath, "save_weights: filepath")
-        if not path.name.endswith(".weights.h5"):
-            raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
-        make_folder(path.parent)
-        with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:
-            file.write(archive.read("model.weights.h5"))
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
-        """Read weights, of a file of Keras's, PyTorch's or Pellucid's, into these layers.
-
-        Errors: as `convert.import_weights`.
-        """
-        if skip_mismatch:
-            raise ConfigError(
-                "load_weights: skip_mismatch=True is not here; pellucid.convert.import_weights(model, FILE, "
-                'no_top=True, scaling="raw") leaves the last dense layers as they are'
-            )
-        if not self.built:
-            self.build()
-        scaling = self.preprocessing
-        import_weights(self, path_of(filepath, "load_weights: filepath"), scaling="plain")
-        self.preprocessing = scaling  # which no file of weights says
 
     # Training and judging
 
@@ -251,6 +229,11 @@ class Model(Older, ours.Model):  # type: ignore[misc]  # Keras calls the path of
         """The loss and what `compile` was asked to measure, as a list; the loss alone where that is nothing."""
         if callbacks:
             raise ConfigError("evaluate: callbacks are called by fit alone; leave them out")
+        if self.takes_own_steps:
+            order = ("x", "y", "batch_size", "verbose", "sample_weight", "steps")
+            given = {**dict(zip(order, args, strict=False)), **options}
+            picked = (given.get(name) for name in ("x", "y", "batch_size", "steps", "sample_weight"))
+            return _judged(self.judged_by_steps(*picked), return_dict)
         judged = super().evaluate(*args, **options)
         names = self.metrics_names if self.metrics else ["loss"]
         return _judged({name: judged[name] for name in names if name in judged}, return_dict)

@@ -16,7 +16,9 @@ _SERIES = "Pellucid trains convolutional networks; for a series Conv1D, MaxPool1
 _WORDS = "Pellucid reads pictures and series of numbers, not text; turn words into numbers before fit"
 _VOLUMES = "pictures have two axes here; give slices to the 2-D layer, or the third axis as channels"
 _NETWORKS = "VGG16, VGG19, ResNet50, MobileNetV2 and DenseNet121 are; other networks are in pellucid.zoo"
-_OWN_STEP = "fit and train_on_batch take the steps; a loss of your own derives from pellucid.losses.Loss"
+_OWN_RULE = (
+    "gradients are those of the functions in docs/keras.md; a layer with a backward of its own is pellucid.layers.Layer"
+)
 _FILES = "model.save(path) and pellucid.load(path) keep models, fit(resume=FOLDER) checkpoints, pellucid export others"
 _MACHINES = "torchrun -m pellucid train ... trains on many machines, see docs/resume.md"
 _ATTENTION = "Pellucid trains convolutional networks; SqueezeExcite weighs channels by what the picture shows"
@@ -49,8 +51,8 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         **_each("ResNet50V2 ResNet101V2 ResNet152V2 efficientnet inception_v3 mobilenet resnet_v2 xception", _NETWORKS),
     },
     "tensorflow": {
-        **_each("GradientTape Module Variable custom_gradient gradients", _OWN_STEP),
-        **_each("saved_model lite train", _FILES),
+        **_each("custom_gradient gradients hessians", _OWN_RULE),
+        **_each("saved_model lite", _FILES),
         **_each("distribute tpu", _MACHINES),
         **_each("compat Session placeholder layers estimator", "TensorFlow 1 is not here; keras.layers and fit are"),
         **_each("summary", "keras.callbacks.TensorBoard writes it"),

@@ -4,32 +4,90 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.autodiff import Tensor as Tensor
+from pellucid.autodiff import rules
+from pellucid.autodiff import tensor as as_tensor
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
 from pellucid.layers.batched import FREE_SIDE, OTHER_SIDE
-from pellucid.layers.symbolic import Symbolic, Value, calls_behind
+from pellucid.layers.symbolic import Symbolic, Value, calls_behind, is_symbolic
 from pellucid.ops import Shape
 
 
-class Tensor(np.ndarray[Any, np.dtype[Any]]):
-    """An array that programs may call `numpy()` on."""
-
-    def numpy(self) -> Any:
-        """The same numbers as a plain array; one number as such."""
-        return self.view(np.ndarray)[()]
+def tensor(x: Any) -> Any:
+    """The array, or number, as one with `numpy()`; nothing is copied, and a network's value is left alone."""
+    return x if is_symbolic(x) else as_tensor(x)
 
 
-def tensor(x: Any) -> Tensor:
-    """The array, or number, as one with `numpy()`; nothing is copied."""
-    return np.asarray(x).view(Tensor)
+class Calculated:
+    """A network's value that NumPy's functions, and Python's operators, give an `Operation` of."""
+
+    __array_ufunc__: Any
+    __array_function__: Any
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:  # type: ignore[no-redef]
+        ours = _BY_LAYERS.get(ufunc)
+        if ours is not None and not options and all(isinstance(each, Symbolic | int | float) for each in inputs):
+            return ours(*inputs)
+        return _operation(ufunc if method == "__call__" else getattr(ufunc, method), inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:  # type: ignore[no-redef]
+        return _operation(function, args, options)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _operation(rules.item, (self, key), {})
+
+    def __truediv__(self, other: Any) -> Any:
+        scaled: Any = self
+        return scaled * (1 / other) if isinstance(other, int | float) else _operation(np.divide, (self, other), {})
 
 
-class KerasTensor(Value):
+def _method(name: str, function: Any) -> Any:
+    """By a layer where one does it, of values and numbers; else as an operation."""
+    behind = name.startswith("__r")
+
+    def method(self: Any, other: Any) -> Any:
+        by_layer = vars(Symbolic).get(name)
+        if by_layer is not None and isinstance(other, Symbolic | int | float):
+            with contextlib.suppress(ShapeError):  # of sizes that are stretched to each other
+                return by_layer(self, other)
+        return _operation(function, (other, self) if behind else (self, other), {})
+
+    return method
+
+
+for _word, _function in (
+    ("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("pow", np.power), ("matmul", np.matmul),
+    ("rtruediv", np.divide), ("gt", np.greater), ("lt", np.less), ("ge", np.greater_equal), ("le", np.less_equal),
+):  # fmt: skip
+    for _name in (f"__{_word}__", *([f"__r{_word}__"] if _word in ("add", "sub", "mul", "pow", "matmul") else [])):
+        setattr(Calculated, _name, _method(_name, _function))
+_BY_LAYERS = {np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul}
+
+
+def _operation(function: Any, arguments: Any, options: Any) -> Any:
+    from pellucid.keras.operation import operation
+
+    return operation(function, arguments, options)
+
+
+class Sizes(tuple[int, ...]):
+    """Sizes without the batch axis; equal to the same with Keras's None in front, too."""
+
+    def __eq__(self, other: object) -> bool:
+        given = tuple(other) if isinstance(other, list | tuple) else None
+        return given is not None and tuple(self) == (given[1:] if given[:1] == (None,) else given)
+
+    __hash__ = tuple.__hash__
+
+
+class KerasTensor(Calculated, Value):
     """What a layer gives that was called on a `KerasInput`. Shapes: shape with the batch axis, which is None."""
 
     other: Shape
@@ -53,7 +111,7 @@ class KerasTensor(Value):
         return keras_value(layer, inputs)
 
 
-class KerasInput(Input):
+class KerasInput(Calculated, Input):
     """`pellucid.Input` as Keras has it; axes of which the size is None take any that fits the layers.
 
     Shapes: shape with the batch axis, which is None.
@@ -101,13 +159,14 @@ class Learning:
         return True
 
 
-def traced(function: Callable[..., Any], x: Any) -> Any:
+def traced(function: Callable[..., Any], x: Any, asked: Any = None) -> Any:
     """What a `call` gives for symbolic values: run once, so that its layers stand in the network as it called them.
 
+    asked: whose signature says whether it takes `training`, where that is another function's.
     Errors: ConfigError where it does in training what no layer undoes in use.
     """
     try:
-        takes = "training" in inspect.signature(function).parameters
+        takes = "training" in inspect.signature(asked or function).parameters
     except ValueError:
         takes = False
     if not takes:
@@ -115,10 +174,7 @@ def traced(function: Callable[..., Any], x: Any) -> Any:
     learning = Learning()
     y = function(x, training=learning)
     if learning.asked and _steady_layers(y) != _steady_layers(function(x, training=False)):
-        raise ConfigError(
-            f"{function.__qualname__}: `if training:` chooses other layers than in use; call the same ones and hand "
-            "training on to them: self.dropout(x, training=training)"
-        )
+        raise ConfigError("`if training:` chooses other layers than in use")
     return y
 
 

@@ -15,6 +15,7 @@ from pellucid._fixed import Fixed
 from pellucid._locks import building
 from pellucid._modules import missing
 from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.layers import eager
 from pellucid.layers.batched import Batched, either_way
 from pellucid.layers.config import snake_case
 from pellucid.layers.constraint import Constraint
@@ -22,6 +23,7 @@ from pellucid.layers.penalty import Penalty
 from pellucid.layers.symbolic import call, is_symbolic
 from pellucid.layers.taken import TAKEN
 from pellucid.layers.traits import Traits
+from pellucid.layers.variable import weight_called
 from pellucid.layers.weights import Weights
 from pellucid.ops import Array, Shape, float32_array, real_array
 from pellucid.ops.geometry import expect_weights, standardize_shape, whole
@@ -54,7 +56,9 @@ class Layer(Traits, Batched, Fixed, Shown):
     Errors: ConfigError for arguments, at construction; ShapeError for inputs that do not fit.
     """
 
-    assignable = frozenset({"trainable", "built", "version", "position", "fed_by", "owner", "auto_named"})
+    assignable = frozenset(
+        {"trainable", "built", "version", "times_written", "position", "fed_by", "owner", "auto_named"}
+    )
     checks: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {
         "trainable": lambda layer, value: flag(value, f"{layer.name}: trainable")
     }
@@ -82,7 +86,7 @@ class Layer(Traits, Batched, Fixed, Shown):
         self.owner = None
         self.params = {}
         self.state = {}
-        self.version = 0
+        self.version = self.times_written = 0
         self.position = None
         self.fed_by = ()
 
@@ -207,9 +211,9 @@ class Layer(Traits, Batched, Fixed, Shown):
 
     # What all layers share
 
-    def __call__(self, x: Any, seed: int = 0, training: Any = None) -> Any:
+    def __call__(self, x: Any, seed: int | None = None, training: Any = None) -> Any:
         """Run a batch of any real numbers through, as in use unless training=True, when what a layer draws is drawn
-        from seed; builds the layer first if need be.
+        from seed, by default 0; builds the layer first if need be. While a tape runs, what it does is recorded.
 
         On an `Input`, or on what a layer gave for one, it gives such a value again: so graphs are made, see
         `pellucid.Model`. A layer that merges is called on a list.
@@ -222,14 +226,10 @@ class Layer(Traits, Batched, Fixed, Shown):
             return self(np.asarray(x)[None], seed, training)[0]
         batches = [self._batch(each) for each in (x if self.merges else [x])]
         shapes = [batch.shape[1:] for batch in batches]
-        self.ensure_built(shapes if self.merges else shapes[0], np.random.default_rng(seed))
-        seed = whole(seed, f"{self.place()}: seed", 2**32 - 1, least=0)
-        given: Any = batches if self.merges else batches[0]
-        y, cache = self.forward(given, training=bool(training), key=(seed, 0, 0))
-        if training:
-            self.apply_state(cache)
-        answer = np.asarray(y, np.float32)
-        return answer.view(type(x)) if isinstance(x, np.ndarray) and hasattr(x, "numpy") else answer
+        if seed is not None:
+            seed = whole(seed, f"{self.place()}: seed", 2**32 - 1, least=0)
+        self.ensure_built(shapes if self.merges else shapes[0], eager.generator(self, seed))
+        return eager.run(self, x, batches if self.merges else batches[0], seed, training)
 
     def _batch(self, x: Any) -> Array:
         batch = float32_array(x, f"{self.place()}: its input")
@@ -285,9 +285,17 @@ class Layer(Traits, Batched, Fixed, Shown):
     def write(self, name: str, value: Any) -> None:
         """Write a new value into the array of this name. Errors: as `set_weights`."""
         with building:
-            target = self.state[name] if name in self.state else self._writable.get(name, self.params[name])
-            target[...] = self._converted(name, value)
-            self.version += 1
+            self.writable(name)[...] = self._converted(name, value)
+            self.changed(name)
+
+    def writable(self, name: str) -> Array:
+        """The array of this name itself; whoever writes into it calls `changed`."""
+        return self.state[name] if name in self.state else self._writable.get(name, self.params[name])
+
+    def changed(self, name: str) -> None:
+        """Say that the array of this name has changed."""
+        self.version += 1
+        self.times_written += name in self.params
 
     def check_weights(self, weights: Sequence[Any]) -> dict[str, Array]:
         """What `set_weights` would write, by name. Errors: as there."""
@@ -357,19 +365,15 @@ class Layer(Traits, Batched, Fixed, Shown):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """An array under its own name, `layer.kernel`, or Keras's, `layer.moving_mean`; where it stands in a model
+            """A weight under its own name, `layer.kernel`, or Keras's, `layer.moving_mean`; where it stands in a model
             of Keras's, what it reads and gives there: `input`, `output`."""
+            if (found := weight_called(self, name)) is not None:
+                return found
             owner = self.__dict__.get("owner")
             value_of = getattr(None if owner is None else owner(), "value_of", None)
-            if name == "variables":
-                return self.weights
             if name in ("input", "output") and value_of is not None:
                 value = value_of(self)
                 return value if name == "output" else value.inputs[0] if len(value.inputs) == 1 else list(value.inputs)
-            for arrays in (self.__dict__.get("_params", {}), self.__dict__.get("_state", {})):
-                for own in (name, name.removeprefix("moving_")):
-                    if own in arrays:
-                        return arrays[own]
             raise missing(f"{type(self).__name__!r} object", name, self)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class Weights(MutableMapping[str, Array]):
         else:
             raise self._other_names(layer, name)
 
+    def add(self, name: str, value: Array) -> None:
+        """One more, of a layer that makes its weights one by one."""
+        self._arrays[name] = value
+
     def __delitem__(self, name: str) -> None:
         layer = self._layer()
         if layer is not None and layer.built:

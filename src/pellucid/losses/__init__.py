@@ -6,7 +6,7 @@ always sees scores: where a model ends in softmax or sigmoid, that last step is 
 the logarithm, which never overflows; `joint_activation` says which ending that is.
 
 loss.py: what every loss is; formulas.py: those with kernels; rows.py: those without; functions.py: all as functions;
-own.py, differences.py: formulas of one's own; targets.py: labels as numbers.
+own.py: formulas of one's own; targets.py: labels as numbers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from pellucid.losses.formulas import (
     SparseCategoricalCrossentropy,
 )
 from pellucid.losses.functions import FUNCTIONS, LossFunction
-from pellucid.losses.loss import Loss
-from pellucid.losses.own import OwnLoss
+from pellucid.losses.loss import Loss, OwnLoss
 from pellucid.losses.rows import (
     ROW_LOSSES,
     BinaryFocalCrossentropy,

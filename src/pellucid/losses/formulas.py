@@ -49,7 +49,7 @@ class CategoricalCrossentropy(_Crossentropy):
         _warn_unless_probabilities(predictions, "softmax", math.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = predictions / predictions.sum(axis=-1, keepdims=True)
-        return np.asarray(np.log(_off_the_ends(shares).astype(np.float64)))
+        return np.log(_off_the_ends(shares).astype(np.float64))
 
     def ignored(self, logits: Array) -> int:
         """The label that is not counted."""
@@ -209,7 +209,7 @@ class BinaryCrossentropy(_Crossentropy):
             return predictions
         _warn_unless_probabilities(predictions, "sigmoid", 1.0)
         shares = _off_the_ends(predictions)
-        return np.asarray(np.log(shares.astype(np.float64)) - np.log((1 - shares).astype(np.float64)))
+        return np.log(shares.astype(np.float64)) - np.log((1 - shares).astype(np.float64))
 
     def value_and_gradient(self, targets: Array, logits: Array, weights: Array | None = None) -> tuple[Array, Array]:
         return ops.binary_cross_entropy(

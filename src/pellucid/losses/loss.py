@@ -8,14 +8,16 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from pellucid._fixed import Fixed, Taken, config_of
+from pellucid.autodiff import Variable, is_recording, node_of, recorded
 from pellucid.errors import ConfigError, DataError, ShapeError, shown
-from pellucid.losses.differences import Call, by_differences, given_to_call, labels_for_call
+from pellucid.losses.own import Call, by_tape, given_to_call, labels_for_call
 from pellucid.losses.targets import numbers
 from pellucid.ops import Array, Shape, float32_array
 
 MEAN = "sum_over_batch_size"
 REDUCTIONS = {MEAN: MEAN, "auto": MEAN, "mean": MEAN, "sum": "sum", "none": "none", None: "none"}
 """Keras's words for what is made of the losses of a batch, and the one of each that is kept here."""
+_WORDS = {MEAN: "mean", "sum": "sum"}
 
 
 class Common(TypedDict, total=False):
@@ -35,7 +37,7 @@ class Number(float):
 
 class Loss(Fixed):
     """A loss of your own needs `value_and_gradient` and `prepare_targets`; or, as in Keras, `call(y_true, y_pred)`
-    alone, whose gradient is then found by differences.
+    alone, whose gradient a tape takes.
 
     reduction: of the losses of a batch, when it is called by hand: their mean ("sum_over_batch_size"), "sum", or
     "none"; training takes the mean. Keras's `axis` and `dtype` are taken at their defaults and change nothing.
@@ -72,7 +74,10 @@ class Loss(Fixed):
         parts of their sum, are (N,), and (N, H, W) of pixels (N, H, W, K).
         Errors: DataError for labels, or anything but real numbers; ShapeError where sizes do not fit together.
         """
-        predictions = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
+        y_pred = y_pred.read() if isinstance(y_pred, Variable) else y_pred
+        predictions: Any = float32_array(numbers(y_pred, None, "y_pred"), "y_pred")
+        if is_recording() and node_of(y_pred) is not None:
+            predictions = recorded(predictions, [node_of(y_pred)], lambda d, needed: [d])
         if predictions.ndim == 1:
             predictions = predictions[:, None]
         if not len(predictions):
@@ -82,16 +87,31 @@ class Loss(Fixed):
         if each_place:
             y_true, predictions = _places(numbers(y_true, len(predictions)), predictions)
         targets = self.prepare_targets(y_true, predictions.shape[1:], examples=len(predictions))
-        losses, _ = self.value_and_gradient(targets, self.scores(predictions))
-        if self.of_batch:
-            losses = losses[:1]
+        losses = self._losses(targets, self.scores(predictions))
         if each_place:
             losses = losses.reshape(places)
         if sample_weight is not None:
             losses = _weighted(losses, sample_weight)
+        if node_of(losses) is not None:
+            kept = losses if self.reduction == "none" else getattr(losses, _WORDS[self.reduction])()
+            return kept.astype(np.float32)
         if self.reduction == "none":
             return np.asarray(losses, np.float32)
-        return Number((np.sum if self.reduction == "sum" else np.mean)(losses, dtype=np.float64))
+        return Number(getattr(np, _WORDS[self.reduction])(losses, dtype=np.float64))
+
+    def _losses(self, targets: Array, scores: Any) -> Any:
+        """That of each picture, or the one of the batch; recorded where the scores are."""
+        plain = np.asarray(scores)
+        losses, slopes = self.value_and_gradient(targets, plain)
+        if self.of_batch:
+            losses = losses[:1]
+        if node_of(scores) is None:
+            return losses
+
+        def pull(d: Array, needed: Any) -> list[Array]:  # slopes are of the mean
+            return [slopes * (d.reshape(-1, *(1,) * (plain.ndim - 1)) * (1 if self.of_batch else len(plain)))]
+
+        return recorded(losses, [node_of(scores)], pull)
 
     def scores(self, predictions: Array) -> Array:
         """What the joint activation makes these predictions of; they themselves where there is none."""
@@ -104,7 +124,7 @@ class Loss(Fixed):
         """
         if self.call is None:
             raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient(targets, logits, weights)")
-        return by_differences(type(self).__name__, self.call, given_to_call(targets, logits), logits, weights)
+        return by_tape(type(self).__name__, self.call, given_to_call(targets, logits), logits, weights)
 
     def compared(self, targets: Array, logits: Array) -> tuple[Array, Array, Array] | None:
         """(given, wanted, counts), of which the gradient is made where it is (given - wanted) / counts; else None.
@@ -146,3 +166,17 @@ def _weighted(losses: Array, sample_weight: Any) -> Array:
     if weights.shape != losses.shape:
         weights = weights.reshape(-1, *(1,) * (losses.ndim - 1))
     return losses * weights
+
+
+class OwnLoss(Loss):
+    """A function of (y_true, y_pred) that gives one number for each picture.
+
+    It takes arrays, and what it does with them is NumPy's or `keras.ops`; a file of the model keeps its name alone.
+    Errors: ConfigError for what is no function.
+    """
+
+    def __init__(self, function: Call) -> None:
+        if not callable(function):
+            raise ConfigError(f"OwnLoss: give a function of (y_true, y_pred), got {shown(function)}")
+        super().__init__(name=getattr(function, "__name__", None))
+        self.call = function

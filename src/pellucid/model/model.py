@@ -110,7 +110,8 @@ class Model(Fitting, Shown):
         """Print the table of layers: output shape, kernel, parameters, MACs, receptive field, memory."""
         if not callable(print_fn):
             raise ConfigError(f"summary: print_fn must be a function of a text, got {shown(print_fn)}")
-        print_fn(f"{printable(self.name)}\n{self.outline()}\n{self.memory(batch_size)}")
+        memory = "" if len(self.graph.outputs) > 1 else f"\n{self.memory(batch_size)}"  # which is of training, too
+        print_fn(f"{printable(self.name)}\n{self.outline()}{memory}")
 
     def save(self, path: str | Path | Inside) -> None:
         """Write the model file, NAME.safetensors; `pellucid.load` reads it back. NAME.keras and NAME.onnx are written

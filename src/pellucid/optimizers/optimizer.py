@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -14,6 +14,7 @@ from pellucid._fixed import Fixed, Taken, config_of
 from pellucid.errors import ConfigError, shown
 from pellucid.ops import Array
 from pellucid.ops.geometry import number
+from pellucid.optimizers.applying import Applied, apply_gradients
 from pellucid.schedules import Schedule
 
 Rate = float | Schedule | Mapping[str, Any]
@@ -121,6 +122,7 @@ class Optimizer(Fixed):
         if len(given) > 1:
             raise ConfigError(f"{type(self).__name__}: give at most one way of clipping, got {' and '.join(given)}")
         self.no_decay: tuple[str, ...] = ()
+        self._applied = Applied()
 
     @property
     def learning_rate(self) -> float | Schedule:
@@ -176,6 +178,25 @@ class Optimizer(Fixed):
         moments = {name: slots.get(name) for name in self.moments}
         rates: dict[str, Any] = {"lr": learning_rate, "step": step, "weight_decay": weight_decay}
         ops.optimizer_update(self.rule, param, grad, moments, **rates, **self.options())
+
+    def apply_gradients(self, grads_and_vars: Iterable[Any], *_: Any, **__: Any) -> None:
+        """One step by gradients that a tape gave: pairs (gradient, variable), as `zip(gradients, variables)`.
+
+        Errors: ConfigError where no variable has a gradient; ShapeError for one of another shape.
+        """
+        apply_gradients(self, self._applied, grads_and_vars)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any]) -> None:
+        """The same of two lists, as Keras 3 has it."""
+        self.apply_gradients(zip(grads, trainable_variables, strict=True))
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Nothing: moments are made in the first step."""
+
+    @property
+    def iterations(self) -> int:
+        """How many such steps it has taken; those of `fit` are the model's."""
+        return self._applied.step
 
     def exclude_from_weight_decay(self, names: Sequence[str]) -> None:
         """No decay from now on for parameters whose name, such as "conv1/bias", contains one of these words."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,17 +14,30 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.autodiff import GradientTape as GradientTape
+from pellucid.autodiff import Variable as Variable
+from pellucid.keras import initializers as initializers
+from pellucid.keras import losses as losses
+from pellucid.keras import metrics as metrics
+from pellucid.keras import optimizers as optimizers
+from pellucid.keras.initializers import Ones as ones_initializer
+from pellucid.keras.initializers import RandomNormal as random_normal_initializer
+from pellucid.keras.initializers import RandomUniform as random_uniform_initializer
+from pellucid.keras.initializers import Zeros as zeros_initializer
 from pellucid.keras.refused import stand_in
-from pellucid.keras.tensor import tensor
-from pellucid.keras.tensorflow import config, data, image, io, math, nn, random, strings, test
+from pellucid.keras.tensor import Tensor, tensor
+from pellucid.keras.tensorflow import config, data, image, io, linalg, math, nn, random, strings, test, train
 from pellucid.keras.tensorflow.math import (
     abs,
     add,
     add_n,
     argmax,
     argmin,
+    clip_by_norm,
     cos,
+    cumsum,
     divide,
+    einsum,
     equal,
     exp,
     floor,
@@ -37,25 +51,35 @@ from pellucid.keras.tensorflow.math import (
     matmul,
     maximum,
     minimum,
+    mod,
     multiply,
+    negative,
+    norm,
     not_equal,
     pow,
     reduce_all,
     reduce_any,
+    reduce_logsumexp,
     reduce_max,
     reduce_mean,
     reduce_min,
     reduce_prod,
     reduce_sum,
     round,
+    sigmoid,
     sign,
     sin,
     sqrt,
     square,
+    stop_gradient,
     subtract,
+    tan,
+    tanh,
+    tensordot,
 )
+from pellucid.keras.tensorflow.module import Module as Module
 from pellucid.layers import Concatenate, Flatten, Reshape
-from pellucid.layers.symbolic import is_symbolic
+from pellucid.layers.symbolic import Symbolic, is_symbolic
 
 float16, float32, float64 = np.float16, np.float32, np.float64
 int8, int16, int32, int64, uint8, uint16 = np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16
@@ -63,25 +87,36 @@ bool = np.bool_
 string = np.str_
 newaxis = None
 __all__ = [
+    "GradientTape",
+    "UnconnectedGradients",
+    "Variable",
     "abs",
     "add",
     "add_n",
     "argmax",
     "argmin",
+    "argsort",
     "bool",
+    "boolean_mask",
+    "broadcast_to",
     "cast",
+    "clip_by_norm",
     "clip_by_value",
     "concat",
     "config",
     "constant",
     "convert_to_tensor",
     "cos",
+    "cumsum",
     "data",
     "device",
     "divide",
+    "einsum",
     "equal",
+    "executing_eagerly",
     "exp",
     "expand_dims",
+    "eye",
     "fill",
     "float16",
     "float32",
@@ -93,38 +128,52 @@ __all__ = [
     "greater_equal",
     "identity",
     "image",
+    "initializers",
     "int8",
     "int16",
     "int32",
     "int64",
     "io",
+    "is_tensor",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "logical_and",
     "logical_not",
     "logical_or",
+    "losses",
     "math",
     "matmul",
     "maximum",
+    "meshgrid",
+    "metrics",
     "minimum",
+    "mod",
     "multiply",
+    "negative",
     "newaxis",
     "nn",
+    "norm",
     "not_equal",
     "numpy_function",
     "one_hot",
     "ones",
+    "ones_initializer",
     "ones_like",
+    "optimizers",
     "pad",
     "pow",
     "print",
     "py_function",
     "random",
+    "random_normal_initializer",
+    "random_uniform_initializer",
     "range",
     "rank",
     "reduce_all",
     "reduce_any",
+    "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",
@@ -133,26 +182,36 @@ __all__ = [
     "repeat",
     "reshape",
     "reverse",
+    "roll",
     "round",
     "shape",
+    "sigmoid",
     "sign",
     "sin",
     "size",
+    "sort",
+    "split",
     "sqrt",
     "square",
     "squeeze",
     "stack",
+    "stop_gradient",
     "string",
     "strings",
     "subtract",
+    "tan",
+    "tanh",
+    "tensordot",
     "test",
     "tile",
-    "transpose",
+    "train", "transpose",
     "uint8",
     "uint16",
     "unique",
+    "unstack",
     "where",
     "zeros",
+    "zeros_initializer",
     "zeros_like",
 ]  # fmt: skip
 
@@ -161,6 +220,8 @@ __version__ = "2.18.0"
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
     """The numbers as an array."""
+    if is_symbolic(value) or (isinstance(value, Tensor) and shape is None and dtype in (None, value.dtype)):
+        return value
     array = np.asarray(value, dtype)
     if dtype is None and array.dtype == np.float64:
         array = array.astype(np.float32)
@@ -174,17 +235,18 @@ convert_to_tensor = constant
 
 def cast(x: Any, dtype: Any, name: Any = None) -> Any:
     """The numbers in another type; a network's values are float32 and stay so."""
-    return x if is_symbolic(x) else tensor(np.asarray(x).astype(dtype))
+    return x if is_symbolic(x) else tensor(x).astype(dtype)
 
 
 def concat(values: Sequence[Any], axis: int, name: Any = None) -> Any:
     """Values behind one another."""
-    return Concatenate(axis)(list(values)) if is_symbolic(values) else tensor(np.concatenate(list(values), axis))
+    every = all(isinstance(each, Symbolic) for each in values)
+    return Concatenate(axis)(list(values)) if every else tensor(np.concatenate(list(map(tensor, values)), axis))
 
 
 def stack(values: Sequence[Any], axis: int = 0, name: Any = None) -> Any:
     """Arrays along a new axis."""
-    return tensor(np.stack(list(values), axis))
+    return tensor(np.stack(list(map(tensor, values)), axis))
 
 
 def reshape(x: Any, shape: Any, name: Any = None) -> Any:
@@ -192,22 +254,22 @@ def reshape(x: Any, shape: Any, name: Any = None) -> Any:
     sizes = [int(size) for size in np.atleast_1d(shape)] if not is_symbolic(x) else list(shape)[1:]
     if is_symbolic(x):
         return Flatten()(x) if sizes == [-1] else Reshape(tuple(sizes))(x)
-    return tensor(np.reshape(x, sizes))
+    return tensor(np.reshape(tensor(x), sizes))
 
 
 def expand_dims(x: Any, axis: int = -1, name: Any = None) -> Any:
     """The array with a new axis of one."""
-    return tensor(np.expand_dims(x, axis))
+    return tensor(np.expand_dims(tensor(x), axis))
 
 
 def squeeze(x: Any, axis: Any = None, name: Any = None) -> Any:
     """The array without axes of one."""
-    return tensor(np.squeeze(x, axis))
+    return tensor(np.squeeze(tensor(x), axis))
 
 
 def transpose(x: Any, perm: Any = None, name: Any = None) -> Any:
     """The array with its axes in another order."""
-    return tensor(np.transpose(x, perm))
+    return tensor(np.transpose(tensor(x), perm))
 
 
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None) -> Any:
@@ -217,27 +279,27 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any:
     """x where the condition is true, else y; without these, the places where it is."""
-    return tensor(np.argwhere(condition) if x is None else np.where(np.asarray(condition), x, y))
+    return tensor(np.argwhere(condition) if x is None else np.where(tensor(condition), tensor(x), tensor(y)))
 
 
 def identity(input: Any, name: Any = None) -> Any:
     """The same."""
-    return input if is_symbolic(input) else tensor(np.array(input))
+    return input if is_symbolic(input) else tensor(np.copy(tensor(input)))
 
 
 def zeros_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """An array of zeros of the same shape."""
-    return tensor(np.zeros_like(input, dtype))
+    return tensor(np.zeros_like(tensor(input), dtype))
 
 
 def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """An array of ones of the same shape."""
-    return tensor(np.ones_like(input, dtype))
+    return tensor(np.ones_like(tensor(input), dtype))
 
 
 def gather(params: Any, indices: Any, axis: int = 0, **more: Any) -> Any:
     """The rows of these numbers."""
-    return tensor(np.take(np.asarray(params), np.asarray(indices), axis))
+    return tensor(np.take(tensor(params), np.asarray(indices), axis))
 
 
 def unique(x: Any, **more: Any) -> Any:
@@ -250,20 +312,95 @@ def unique(x: Any, **more: Any) -> Any:
 
 def tile(input: Any, multiples: Any, name: Any = None) -> Any:
     """The array so many times along each axis."""
-    return tensor(np.tile(np.asarray(input), tuple(np.asarray(multiples))))
+    return tensor(np.tile(tensor(input), tuple(np.asarray(multiples).tolist())))
 
 
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: Any = None) -> Any:
     """Each row so many times."""
-    return tensor(np.repeat(np.asarray(input), repeats, axis))
+    return tensor(np.repeat(tensor(input), repeats, axis))
 
 
 def pad(tensor_: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None) -> Any:
     """The array with a border."""
-    array, widths = math.numbers(tensor_, "pad"), [tuple(pair) for pair in np.asarray(paddings)]
+    array, widths = math.numbers(tensor_, "pad"), [tuple(pair) for pair in np.asarray(paddings).tolist()]
     if mode.upper() != "CONSTANT":
         return tensor(np.pad(array, widths, mode.lower()))  # type: ignore[call-overload]
     return tensor(np.pad(array, widths, constant_values=constant_values))
+
+
+def split(value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: Any = None) -> Any:
+    """Parts along an axis: so many of one size, or of these sizes."""
+    array = tensor(value)
+    length = array.shape[axis]
+    if isinstance(num_or_size_splits, int | np.integer):
+        sizes = [length // int(num_or_size_splits)] * int(num_or_size_splits)
+    else:
+        sizes = [int(size) for size in num_or_size_splits]
+        sizes = [length - int(np.sum([size for size in sizes if size > 0])) if size < 0 else size for size in sizes]
+    ends = np.cumsum([0, *sizes]).tolist()
+    before = (slice(None),) * (axis % len(array.shape))
+    return [array[(*before, slice(start, end))] for start, end in itertools.pairwise(ends)]
+
+
+def unstack(value: Any, num: Any = None, axis: int = 0, name: Any = None) -> Any:
+    """Each part along an axis, without that axis."""
+    array = tensor(value)
+    before = (slice(None),) * (axis % len(array.shape))
+    return [array[(*before, i)] for i in np.arange(array.shape[axis]).tolist()]
+
+
+def boolean_mask(tensor_: Any, mask: Any, **more: Any) -> Any:
+    """The numbers where the mask is true, in a row."""
+    return tensor(tensor_)[np.asarray(mask, np.bool_)]
+
+
+def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
+    """The array stretched to a shape."""
+    return np.broadcast_to(tensor(input), tuple(np.asarray(shape).tolist()))
+
+
+def roll(input: Any, shift: Any, axis: Any, name: Any = None) -> Any:
+    """The array moved round along axes."""
+    return np.roll(tensor(input), shift, axis)
+
+
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: Any = None) -> Any:
+    """The numbers in order along an axis."""
+    found = np.sort(tensor(values), axis)
+    return np.flip(found, axis) if direction.upper() == "DESCENDING" else found
+
+
+def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: Any = True, name: Any = None) -> Any:
+    """Where the numbers in order stand along an axis."""
+    array = np.asarray(values)
+    return tensor(np.argsort(-array if direction.upper() == "DESCENDING" else array, axis, kind="stable"))
+
+
+def eye(num_rows: int, num_columns: Any = None, batch_shape: Any = None, dtype: Any = np.float32, **_: Any) -> Any:
+    """Ones on the diagonal."""
+    one = np.eye(num_rows, num_columns, dtype=dtype)
+    return tensor(one if batch_shape is None else np.broadcast_to(one, (*batch_shape, *one.shape)).copy())
+
+
+def meshgrid(*args: Any, indexing: Any = "xy", name: Any = None) -> Any:
+    """The places of a grid, an array for each axis."""
+    return [tensor(each) for each in np.meshgrid(*map(np.asarray, args), indexing=indexing)]
+
+
+def is_tensor(x: Any) -> Any:
+    """Whether it is a tensor or a variable."""
+    return isinstance(x, Tensor | Variable)
+
+
+def executing_eagerly() -> Any:
+    """True: everything is calculated where it is written."""
+    return True
+
+
+class UnconnectedGradients:
+    """What `tape.gradient` gives for what the target does not come from."""
+
+    NONE, ZERO = "none", "zero"
 
 
 def print(*inputs: Any, **more: Any) -> None:
@@ -303,7 +440,7 @@ def linspace(start: Any, stop: Any, num: int, name: Any = None, axis: int = 0) -
 
 def reverse(tensor_: Any, axis: Any, name: Any = None) -> Any:
     """The array with axes turned round."""
-    return tensor(np.flip(np.asarray(tensor_), tuple(np.atleast_1d(axis))))
+    return tensor(np.flip(tensor(tensor_), tuple(np.atleast_1d(axis).tolist())))
 
 
 def one_hot(indices: Any, depth: int, **more: Any) -> Any:

@@ -1,13 +1,17 @@
-"""Activations, by TensorFlow's names."""
+"""Activations, losses of scores, and what layers do to arrays, by TensorFlow's names."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from pellucid.keras import random
 from pellucid.keras.activations import (
     elu,
     gelu,
     leaky_relu,
+    log_softmax,
     relu,
     relu6,
     selu,
@@ -19,15 +23,57 @@ from pellucid.keras.activations import (
     swish,
     tanh,
 )
+from pellucid.keras.tensor import tensor
+from pellucid.keras.tensorflow.convolution import avg_pool2d, conv2d, depthwise_conv2d, max_pool2d
+from pellucid.keras.tensorflow.math import l2_normalize, numbers, reduce_logsumexp, top_k
+from pellucid.layers import Dropout
+from pellucid.layers.symbolic import is_symbolic
 
 __all__ = [
-    "dropout", "elu", "gelu", "leaky_relu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus",
-    "softsign", "swish", "tanh",
+    "avg_pool2d", "bias_add", "conv2d", "depthwise_conv2d", "dropout", "elu", "gelu", "l2_loss", "l2_normalize",
+    "leaky_relu", "log_softmax", "max_pool2d", "moments", "relu", "relu6", "selu", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softplus",
+    "softsign", "sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k",
 ]  # fmt: skip
 
 
-def dropout(x: Any, rate: float, **more: Any) -> Any:
-    """Dropout of a network's values while it is trained."""
-    from pellucid.layers import Dropout
+def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: Any = None) -> Any:
+    """log(1 + exp(x)) - x * t, number by number."""
+    x = numbers(logits, "sigmoid_cross_entropy_with_logits")
+    return np.logaddexp(0, x) - x * tensor(labels)
 
-    return Dropout(rate)(x)
+
+def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, name: Any = None) -> Any:
+    """-sum(t * log softmax(x)) along an axis."""
+    x = numbers(logits, "softmax_cross_entropy_with_logits")
+    return np.sum(tensor(labels) * (reduce_logsumexp(x, axis, keepdims=True) - x), axis=axis)
+
+
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: Any = None) -> Any:
+    """The same of class numbers."""
+    x = numbers(logits, "sparse_softmax_cross_entropy_with_logits")
+    own = np.take_along_axis(x, np.asarray(labels, np.int64)[..., None], -1)
+    return reduce_logsumexp(x, -1) - own[..., 0]
+
+
+def l2_loss(t: Any, name: Any = None) -> Any:
+    """Half the sum of squares."""
+    return np.sum(np.square(numbers(t, "l2_loss"))) / 2
+
+
+def moments(x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: Any = None) -> Any:
+    """(mean, variance) along axes."""
+    array, along = numbers(x, "moments"), tuple(axes)
+    return np.mean(array, axis=along, keepdims=keepdims), np.var(array, axis=along, keepdims=keepdims)
+
+
+def bias_add(value: Any, bias: Any, **more: Any) -> Any:
+    """A number added to each channel."""
+    return tensor(value) + tensor(bias)
+
+
+def dropout(x: Any, rate: float, **more: Any) -> Any:
+    """Dropout of a network's values while it is trained; of arrays each time."""
+    if is_symbolic(x):
+        return Dropout(rate)(x)
+    return random.dropout(x, rate, more.get("noise_shape"), more.get("seed"))

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.keras.seeds import next_seed, set_random_seed
+from pellucid.keras.random import categorical, normal, shuffle, truncated_normal, uniform
+from pellucid.keras.seeds import set_random_seed
 from pellucid.keras.tensor import tensor
 
-__all__ = ["normal", "set_seed", "shuffle", "split", "uniform"]
+__all__ = [
+    "categorical", "normal", "set_seed", "shuffle", "split", "stateless_normal", "stateless_uniform",
+    "truncated_normal", "uniform",
+]  # fmt: skip
 
 
 def set_seed(seed: int) -> None:
@@ -17,28 +21,14 @@ def set_seed(seed: int) -> None:
     set_random_seed(seed)
 
 
-def normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = np.float32, seed: Any = None, **_: Any
-) -> Any:
-    """Normal numbers."""
-    return tensor(
-        np.random.default_rng(next_seed() if seed is None else seed).normal(mean, stddev, shape).astype(dtype)
-    )
+def stateless_normal(shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, **more: Any) -> Any:
+    """Normal numbers, of this seed alone."""
+    return normal(shape, mean, stddev, seed=seed, **more)
 
 
-def uniform(
-    shape: Any, minval: float = 0, maxval: float | None = None, dtype: Any = np.float32, seed: Any = None, **_: Any
-) -> Any:
-    """Numbers from minval to below maxval, whole ones where the type is."""
-    rng, most = np.random.default_rng(next_seed() if seed is None else seed), 1.0 if maxval is None else maxval
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        return tensor(rng.integers(int(minval), int(most), shape, dtype))
-    return tensor(rng.uniform(minval, most, shape).astype(dtype))
-
-
-def shuffle(x: Any, seed: Any = None, **_: Any) -> Any:
-    """The rows in another order."""
-    return tensor(np.random.default_rng(next_seed() if seed is None else seed).permutation(np.asarray(x)))
+def stateless_uniform(shape: Any, seed: Any, minval: Any = 0.0, maxval: Any = None, **more: Any) -> Any:
+    """Numbers from minval to below maxval, of this seed alone."""
+    return uniform(shape, minval, maxval, seed=seed, **more)
 
 
 def split(seed: Any, num: int = 2) -> Any:

@@ -1,0 +1,251 @@
+"""An array that remembers what it is calculated from, as long as somebody records."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from pellucid.autodiff import rules
+from pellucid.errors import ConfigError
+from pellucid.ops.geometry import Array
+
+Pull = Callable[[Array, Sequence[bool]], Sequence[Array | None]]
+"""From the gradient of what a function gave, and which of its inputs want theirs, to the gradients of these."""
+
+_ORDER = itertools.count(1)
+
+
+class _Recording(threading.local):
+    """How many record in this thread."""
+
+    depth = 0
+
+
+_recording = _Recording()
+
+
+class Node:
+    """A value as the tape knows it: `pull` takes its gradient to the nodes it was calculated from.
+
+    order: of calculations, in which each comes after what it reads.
+    """
+
+    def __init__(self, inputs: Sequence[Any] = (), pull: Pull | None = None) -> None:
+        self.inputs, self.pull = tuple(inputs), pull
+        self.order = next(_ORDER)
+
+
+def is_recording() -> bool:
+    """Whether what is calculated now is remembered."""
+    return _recording.depth > 0
+
+
+@contextmanager
+def recording(on: bool = True) -> Iterator[None]:
+    """A block in which what is calculated is remembered; or, with False, is not."""
+    before = _recording.depth
+    _recording.depth = before + 1 if on else 0
+    try:
+        yield
+    finally:
+        _recording.depth = before
+
+
+def now() -> int:
+    """The place in the order of calculations at which the next one stands."""
+    return next(_ORDER)
+
+
+class Tensor(np.ndarray[Any, np.dtype[Any]]):
+    """An array that programs may call `numpy()` on, and that NumPy's functions take the gradient through, see `rules`.
+
+    Errors: ConfigError where it is written into while it is recorded, and for a function whose gradient nobody knows.
+    """
+
+    node: Any = None
+    """What a tape knows of it."""
+
+    def numpy(self) -> Any:
+        """The same numbers as a plain array; one number as such."""
+        return self.view(np.ndarray)[()]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        if not all(isinstance(each, np.ndarray) or not hasattr(each, "__array_ufunc__") for each in inputs):
+            return NotImplemented  # a variable reads itself, and a network's value has a layer
+        if method == "reduce" and ufunc in rules.REDUCTIONS and out is None:
+            return apply(rules.REDUCTIONS[ufunc], inputs, {"axis": 0, **options})
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if out is not None:
+            if is_recording() and any(node_of(each) is not None for each in (*inputs, *out)):
+                raise ConfigError("a recorded array is not written into: write x = x + y, not np.add(x, y, out=x)")
+            function(*map(bare, inputs), out=tuple(map(bare, out)), **options)
+            return out[0] if len(out) == 1 else out
+        return apply(function, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return apply(function, args, options) if all(issubclass(kind, np.ndarray) for kind in types) else NotImplemented
+
+    def __getitem__(self, key: Any) -> Any:
+        return apply(rules.item, (self, key), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.node is not None and is_recording():
+            raise ConfigError("a recorded array is not written into; make a new one of parts: np.where, concatenate")
+        super().__setitem__(key, value)
+
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self + other
+
+    def __isub__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self - other
+
+    def __imul__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self * other
+
+    def __itruediv__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self / other
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """As NumPy's."""
+        return apply(np.reshape, (self, shape[0] if len(shape) == 1 else shape), options)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As NumPy's."""
+        return apply(np.transpose, (self, axes[0] if len(axes) == 1 else axes or None), {})
+
+    @property
+    def T(self) -> Any:
+        """The axes the other way round."""
+        return self.transpose()
+
+    def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
+        """As NumPy's; a gradient goes through from one type of floats to another."""
+        return apply(rules.cast, (self, dtype), {})
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return tensor(np.array(self))
+
+
+def _method(function: Any) -> Any:
+    def method(self: Tensor, *args: Any, **options: Any) -> Any:
+        return apply(function, (self, *args), options)
+
+    method.__doc__ = "As NumPy's."
+    return method
+
+
+for _name in [
+    "sum",
+    "mean",
+    "max",
+    "min",
+    "prod",
+    "std",
+    "var",
+    "cumsum",
+    "clip",
+    "repeat",
+    "take",
+    "dot",
+    "squeeze",
+    "swapaxes",
+    "ravel",
+    "copy",
+    "diagonal",
+]:
+    setattr(Tensor, _name, _method(getattr(np, _name)))
+Tensor.flatten = _method(np.ravel)  # type: ignore[method-assign]
+
+
+def tensor(x: Any) -> Tensor:
+    """The array, or number, as one with `numpy()`; nothing is copied, and a recorded one stays so."""
+    if isinstance(x, Tensor):
+        return x
+    value = getattr(x, "value", None)
+    return value if isinstance(value, Tensor) else np.asarray(x).view(Tensor)
+
+
+def node_of(x: Any) -> Any:
+    """What a tape knows of a value; None of one that nobody watches."""
+    return x.node if isinstance(x, Tensor) else None
+
+
+def recorded(y: Any, inputs: Sequence[Any], pull: Pull) -> Tensor:
+    """An array as calculated from these nodes."""
+    made = np.asarray(y).view(Tensor)
+    made.node = Node(inputs, pull)
+    return made
+
+
+def bare(x: Any) -> Any:
+    """Without what is remembered, in lists, too."""
+    if isinstance(x, Tensor):
+        return x.view(np.ndarray)
+    if type(x) in (list, tuple):
+        return type(x)(map(bare, x))
+    return x
+
+
+def _wrapped(y: Any) -> Any:
+    if isinstance(y, np.ndarray | np.generic):
+        return np.asarray(y).view(Tensor)
+    return type(y)(map(_wrapped, y)) if type(y) in (list, tuple) else y
+
+
+def apply(function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
+    """What a function of arrays gives, recorded where something that it is given is watched.
+
+    Errors: ConfigError for a function whose gradient nobody knows.
+    """
+    plain = [bare(each) for each in args]
+    given = {name: bare(value) for name, value in options.items()}
+    y = function(*plain, **given)
+    if not is_recording() or not (_any_node(args) or _any_node(list(options.values()))) or rules.is_flat(function, y):
+        return _wrapped(y)
+    name = getattr(function, "__name__", str(function))
+    rule = rules.RULES.get(function)
+    if rule is None:
+        raise ConfigError(
+            f"{name}: its gradient is not known; calculate with the functions of docs/keras.md, or on x.numpy(), "
+            "through which no gradient goes"
+        )
+    arrays = rule.arrays(args)
+    nodes = [node_of(each) for each in arrays]
+    if _any_node(list(options.values())) or _count(args) != sum(node is not None for node in nodes):
+        raise ConfigError(f"{name}: give the arrays that a gradient goes through by position")
+    try:
+        pulls = rule.pulls(y, plain, given)
+    except TypeError as error:
+        raise ConfigError(f"{name}: its gradient is not known with these arguments: {error}") from None
+    kept = [(i, node, each.shape, each.dtype) for i, (node, each) in enumerate(zip(nodes, arrays, strict=True)) if node]
+
+    def pull(d: Array, needed: Sequence[bool]) -> list[Array | None]:
+        wanted = [i if need else None for (i, *_), need in zip(kept, needed, strict=True)]
+        found = pulls(d, [i for i in wanted if i is not None])
+        return [None if i is None else fitting(found[i], *kept[place][2:]) for place, i in enumerate(wanted)]
+
+    return recorded(y, [node for _, node, _, _ in kept], pull)
+
+
+def fitting(d: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """A gradient as that of an array of this shape, which may have been stretched to more."""
+    d = np.asarray(d)
+    if d.shape != shape:
+        ahead = d.ndim - len(shape)
+        axes = (*range(ahead), *(i + ahead for i, size in enumerate(shape) if size == 1 and d.shape[i + ahead] != 1))
+        d = np.broadcast_to(d, np.broadcast_shapes(d.shape, shape)) if ahead < 0 else d
+        d = d.sum(axis=axes).reshape(shape) if axes else np.broadcast_to(d, shape)
+    return np.asarray(d, dtype)
+
+
+def _any_node(given: Sequence[Any]) -> bool:
+    return _count(given) > 0
+
+
+def _count(given: Sequence[Any]) -> int:
+    return sum(node_of(each) is not None if not isinstance(each, list | tuple) else _count(each) for each in given)

@@ -1,0 +1,67 @@
+"""A function of NumPy's called on a network's values, as a layer: what Keras's programs calculate between layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.autodiff.tensor import apply
+from pellucid.errors import ConfigError
+from pellucid.layers.recorded import RecordedLayer
+from pellucid.layers.symbolic import Symbolic, Value, call
+
+
+class Operation(RecordedLayer):
+    """What a function gives; `arguments` with the values that it reads in their places. It is not written to files."""
+
+    def __init__(self, function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+        name = getattr(function, "__name__", "operation")
+        super().__init__()
+        self._name = name
+        self._function, self._options = function, dict(options)
+        values: list[Symbolic] = []
+        self._arguments = [_taken_out(each, values) for each in arguments]
+        self.merges = len(values) > 1  # type: ignore[misc]
+        self._values: Any = values
+
+    def compute(self, inputs: Any) -> Any:
+        each = inputs if self.merges else [inputs]
+        return apply(self._function, [_put_in(one, each) for one in self._arguments], self._options)
+
+    def call_on_values(self) -> Value:
+        """What it gives for the values that stood in the arguments."""
+        values, self._values = self._values, None
+        return call(self, values)
+
+    def config(self) -> dict[str, Any]:
+        raise ConfigError(
+            f"{self.place()} is a function and no layer, which a file does not keep; save_weights keeps the weights"
+        )
+
+
+class _Place(int):
+    """Where a value stands, by its number."""
+
+
+def _taken_out(given: Any, values: list[Symbolic]) -> Any:
+    if isinstance(given, Symbolic):
+        number = next((i for i, value in enumerate(values) if value is given), len(values))
+        if number == len(values):
+            values.append(given)
+        return _Place(number)
+    if type(given) in (list, tuple):
+        return type(given)(_taken_out(each, values) for each in given)
+    if getattr(given, "trainable", False):
+        raise ConfigError("a variable and a network's values: a layer of your own has weights, by add_weight")
+    return given
+
+
+def _put_in(given: Any, values: Sequence[Any]) -> Any:
+    if isinstance(given, _Place):
+        return values[given]
+    return type(given)(_put_in(each, values) for each in given) if type(given) in (list, tuple) else given
+
+
+def operation(function: Any, arguments: Sequence[Any], options: Mapping[str, Any] | None = None) -> Value:
+    """What a function gives for a network's values among its arguments. Errors: ConfigError for a variable there."""
+    return Operation(function, arguments, options or {}).call_on_values()

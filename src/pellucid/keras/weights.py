@@ -1,0 +1,123 @@
+"""A model's weights as Keras's programs see them: variables, of layers that stand in it or are attributes of it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid._arguments import flag, path_of, several
+from pellucid.convert import import_weights
+from pellucid.errors import ConfigError, ShapeError, shown
+from pellucid.export.keras import files as keras_files
+from pellucid.files.atomic import make_folder, replacing
+from pellucid.layers import Layer
+from pellucid.layers.recorded import nested_layers
+from pellucid.layers.variable import VIEWS, LayerWeight, weights_of
+from pellucid.ops import Array
+
+
+def _view(name: str) -> Any:
+    def weights(self: Any) -> list[LayerWeight]:
+        return [weight for layer in self.held_layers() for weight in weights_of(layer) if VIEWS[name](weight)]
+
+    return property(weights, doc="Live variables: `numpy()`, `assign`, and what a tape takes gradients for.")
+
+
+class Weighted:
+    """What `Model` has of them."""
+
+    if TYPE_CHECKING:
+        name: str
+        built: bool
+        preprocessing: Any
+        layers: Any
+        weights: Any
+
+        def build(self, input_shape: Any = None) -> None: ...
+
+    variables = _view("variables")
+    trainable_variables = trainable_weights = _view("trainable_variables")
+    non_trainable_variables = non_trainable_weights = _view("non_trainable_variables")
+
+    def held_layers(self) -> list[Layer]:
+        """The layers of its network; of a class of one's own that has none, those it has as attributes."""
+        return list(self.layers) or nested_layers(self)
+
+    @property
+    def trainable(self) -> bool:
+        """As of `pellucid.Model`, of layers as attributes, too."""
+        layers = self.held_layers()
+        return any(layer.trainable for layer in layers) or not layers
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        trained = flag(value, f"{self.name}: trainable")
+        for layer in self.held_layers():
+            layer.trainable = trained
+
+    @property
+    def losses(self) -> list[Any]:
+        """What the weights' penalties, and `add_loss` in a layer's call, add to the loss; recorded by a tape."""
+        layers = self.held_layers()
+        inner = [one for layer in layers for one in (layer, *nested_layers(layer))]
+        added = [loss for layer in (self, *dict.fromkeys(inner)) for loss in getattr(layer, "added_losses", ())]
+        return added + [
+            penalty.l1 * abs(weight).sum() + penalty.l2 * (weight * weight).sum()
+            for layer in layers
+            if layer.trainable
+            for name, penalty in layer.penalties().items()
+            for weight in weights_of(layer)
+            if (weight.key == (id(layer), name) or weight.key == _key(layer, name))
+        ]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights."""
+        return [weight.numpy() for weight in self.variables]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Write new values into all weights, in the order of `get_weights`. Errors: ShapeError where none fit."""
+        if self.layers:
+            super().set_weights(weights)  # type: ignore[misc]
+            return
+        own, given = self.variables, several(weights, f"{self.name}: weights")
+        if [np.shape(value) for value in given] != [weight.shape for weight in own]:
+            raise ShapeError(f"{self.name} has {len(own)} weight arrays of other shapes than the {len(given)} given")
+        for weight, value in zip(own, given, strict=True):
+            weight.assign(value)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights alone, as Keras 3 does, into a file whose name ends in .weights.h5.
+
+        Errors: ConfigError for another name, and for layers that Keras has not.
+        """
+        path = path_of(filepath, "save_weights: filepath")
+        if not path.name.endswith(".weights.h5"):
+            raise ConfigError(f"save_weights: a file of weights ends in .weights.h5, got {shown(path.name)}")
+        make_folder(path.parent)
+        with zipfile.ZipFile(io.BytesIO(keras_files(self, "model")["model.keras"])) as archive, replacing(path) as file:  # type: ignore[arg-type]
+            file.write(archive.read("model.weights.h5"))
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
+        """Read weights, of a file of Keras's, PyTorch's or Pellucid's, into these layers.
+
+        Errors: as `convert.import_weights`.
+        """
+        if skip_mismatch:
+            raise ConfigError(
+                "load_weights: skip_mismatch=True is not here; pellucid.convert.import_weights(model, FILE, "
+                'no_top=True, scaling="raw") leaves the last dense layers as they are'
+            )
+        if not self.built:
+            self.build()
+        scaling = self.preprocessing
+        import_weights(self, path_of(filepath, "load_weights: filepath"), scaling="plain")  # type: ignore[arg-type]
+        self.preprocessing = scaling  # which no file of weights says
+
+
+def _key(layer: Layer, name: str) -> Any:
+    inner, own = getattr(layer, "places", {}).get(name, (layer, name))
+    return id(inner), own

@@ -1,0 +1,121 @@
+"""Layers called on arrays, outside of a plan: how they are called, and what a tape remembers of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.autodiff import Tensor, is_recording, node_of, recorded
+from pellucid.errors import ConfigError
+from pellucid.layers.variable import weights_of
+from pellucid.ops import Array
+
+if TYPE_CHECKING:
+    from pellucid.layers.layer import Layer
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How the layers within a model, or within a layer of one's own, are called where their calls do not say it.
+
+    training: whether they learn. draw: gives seeds, one after another. pending: where what layers learned of the batch
+    waits; None: they take it in at once.
+    """
+
+    training: bool
+    draw: Callable[[], int]
+    pending: list[tuple[Layer, Any]] | None = None
+
+
+class _Passes(threading.local):
+    now: Pass | None = None
+
+
+_passes = _Passes()
+
+
+def current() -> Pass | None:
+    """The innermost."""
+    return _passes.now
+
+
+@contextmanager
+def within_pass(training: Any, draw: Callable[[], int], pending: Any = None) -> Iterator[Pass]:
+    """A block whose layers are called so; training=None: as around it."""
+    before = _passes.now
+    kept = before.pending if before is not None and pending is None else pending
+    learns = (before is not None and before.training) if training is None else bool(training)
+    _passes.now = Pass(learns, draw, kept)
+    try:
+        yield _passes.now
+    finally:
+        _passes.now = before
+
+
+def generator(layer: Layer, seed: int | None) -> np.random.Generator:
+    """What a layer's weights are drawn with that is called before it is built: from seed, else as the pass says."""
+    around = current()
+    return np.random.default_rng(
+        around.draw() if seed is None and around is not None and not layer.built else seed or 0
+    )
+
+
+def drawn_at_random() -> int:
+    """A seed as `keras.utils.set_random_seed` set it, anew each time."""
+    return int(np.random.randint(2**31))
+
+
+def run(layer: Layer, x: Any, given: Any, seed: int | None, training: Any) -> Any:
+    """What a built layer gives for arrays, float32; a Tensor where one came in, recorded while a tape runs.
+
+    x: the arrays as they came; given: as `forward` takes them.
+    """
+    around = current()
+    learns = bool(around is not None and around.training) if training is None else bool(training)
+    if seed is None:
+        seed = around.draw() if around is not None else drawn_at_random() if learns and is_recording() else 0
+    y, cache = layer.forward(given, training=learns, key=(seed, 0, 0))
+    if learns and around is not None and around.pending is not None:
+        around.pending.append((layer, cache))
+    elif learns:
+        layer.apply_state(cache)
+    answer = np.asarray(y, np.float32)
+    each = list(x) if layer.merges else [x]
+    if is_recording():
+        nodes = [node_of(one) for one in each]
+        weights = [weight for weight in weights_of(layer) if weight.trainable]
+        if weights or any(node is not None for node in nodes):
+            return _recorded(layer, answer, cache, each, nodes, weights)
+    return answer.view(Tensor) if any(isinstance(one, Tensor) for one in each) else answer
+
+
+def _recorded(
+    layer: Layer, answer: Array, cache: Any, each: Sequence[Any], nodes: Sequence[Any], weights: Sequence[Any]
+) -> Tensor:
+    places = [i for i, node in enumerate(nodes) if node is not None]
+    written = layer.times_written
+
+    def pull(d: Array, needed: Sequence[bool]) -> list[Array | None]:
+        if layer.times_written != written:
+            raise ConfigError(
+                f"{layer.place()}: its weights changed since the tape recorded them; take all gradients before "
+                "apply_gradients"
+            )
+        d = np.ascontiguousarray(d, np.float32)
+        grads: dict[str, Array] = {}
+        if any(needed[len(places) :]):
+            dx, grads = layer.backward(d, cache, need_dx=any(needed[: len(places)]))
+        else:
+            dx = layer.backward_input(d, cache)
+        parts: Any = dx if layer.merges and dx is not None else [dx]
+        back = [None if dx is None else np.asarray(parts[i]).astype(each[i].dtype, copy=False) for i in places]
+        return (
+            [*back, *(grads[f"d{weight.name}"] for weight in weights)] if grads else [*back, *(None for _ in weights)]
+        )
+
+    return recorded(answer, [*(nodes[i] for i in places), *(weight.node for weight in weights)], pull)

@@ -1,0 +1,75 @@
+"""A layer's weights as variables: live, with `assign`, and known to every tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pellucid.autodiff import Variable
+from pellucid.ops import Array
+
+if TYPE_CHECKING:
+    from pellucid.layers.layer import Layer
+
+
+class LayerWeight(Variable):
+    """One array of a layer, wherever that lies at the moment: a model moves it when it lays its own out."""
+
+    def __init__(self, layer: Layer, name: str) -> None:
+        self._layer, self.name = layer, name
+
+    @property
+    def key(self) -> Any:
+        return id(self._layer), self.name
+
+    @property
+    def owner(self) -> Any:
+        return self._layer
+
+    @property
+    def array(self) -> Array:
+        return self._layer.writable(self.name)
+
+    @property
+    def path(self) -> str:
+        return f"{self._layer.name}/{self.name}"
+
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether it is trained."""
+        return self._layer.trainable and self.name in self._layer.params
+
+    def changed(self) -> None:
+        self._layer.changed(self.name)
+
+    def bounded(self) -> None:
+        bound = self._layer.constraints().get(self.name)
+        if bound is not None:
+            self.array[...] = bound(self.array)
+
+
+def weights_of(layer: Layer) -> list[LayerWeight]:
+    """All, parameters first; those of layers within it are theirs."""
+    places: Mapping[str, Any] = getattr(layer, "places", {})
+    return [LayerWeight(*places.get(name, (layer, name))) for name in (*layer.params, *layer.state)]
+
+
+VIEWS: Mapping[str, Callable[[Any], bool]] = {
+    "variables": lambda weight: True,
+    "trainable_variables": lambda weight: weight.trainable,
+    "trainable_weights": lambda weight: weight.trainable,
+    "non_trainable_variables": lambda weight: not weight.trainable,
+    "non_trainable_weights": lambda weight: not weight.trainable,
+}
+"""What Keras calls lists of weights, and which are in them."""
+
+
+def weight_called(layer: Layer, name: str) -> Any:
+    """The weight of this name, or of Keras's for it, or the list of weights that Keras calls so; else None."""
+    if name in VIEWS:
+        return [weight for weight in weights_of(layer) if VIEWS[name](weight)]
+    for arrays in (layer.__dict__.get("_params", {}), layer.__dict__.get("_state", {})):
+        for own in (name, name.removeprefix("moving_")):
+            if own in arrays:
+                return LayerWeight(layer, own)
+    return None
