@@ -15,8 +15,8 @@ from pellucid import Model, zoo
 from pellucid import layers as L
 from pellucid.convert import import_weights
 from pellucid.datasets.transforms import Preprocessing
+from pellucid.engines.torch.table import ROWS
 from pellucid.errors import ConfigError
-from pellucid.export.torch_layers import ROWS
 from pellucid.layers.activation import ACTIVATIONS
 from pellucid.model import Sequential
 

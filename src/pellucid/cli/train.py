@@ -45,6 +45,7 @@ EXAMPLES = (
     "   pellucid train --resume runs/first --epochs 30"
 )
 PICTURES, LEARNING, START, SWITCHES = "Pictures", "Learning", "Where to begin", "Switches"
+COMPUTING = "What computes"
 """The panels of `--help`."""
 
 
@@ -92,6 +93,9 @@ OPTIONS = {
     "fine_tune": Option(int, "N", "Then epochs of all layers. Default: 1 to 5.", START),
     "freeze": Option(list[str], "NAME", "Do not train: features, a layer, or 'conv1*'.", START),
     "exact_convolution": Option(bool, None, "Never Winograd's: slower.", SWITCHES, ("--exact-convolution",)),
+    "engine": Option(str, "NAME", "torch: PyTorch computes.", COMPUTING),
+    "device": Option(str, "NAME", "For it: cpu (default), cuda or mps.", COMPUTING),
+    "precision": Option(str, "NAME", "float32 (default) or bfloat16.", COMPUTING),
     "seed": Option(int, "N", "Same seed, same bits. Default: 0.", LEARNING),
     "limit": Option(int, "N", "Train on the first N pictures only."),
     "test_limit": Option(int, "N", "Test on the first N pictures only."),
@@ -110,7 +114,7 @@ OPTIONS = {
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
 
 
-WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow", "lang")
+WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow", "lang", "engine", "device", "precision")
 """What can be given beside --resume."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32
-from pellucid.convert.torch_layout import Layout, of_kernel
+from pellucid.engines.torch.layout import Layout, of_kernel
 from pellucid.errors import CheckpointError, ConfigError, DataError
 from pellucid.files import safe_pickle
 from pellucid.layers import Layer

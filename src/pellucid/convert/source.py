@@ -13,8 +13,8 @@ from typing import ClassVar, NoReturn, Self
 
 import numpy as np
 
-from pellucid.convert.torch_layout import flattened
 from pellucid.datasets.download import Progress
+from pellucid.engines.torch.layout import flattened
 from pellucid.errors import CheckpointError, ConfigError
 from pellucid.layers import Layer
 from pellucid.model import Model

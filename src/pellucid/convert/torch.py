@@ -8,7 +8,7 @@ network with branches a layer is found by its name, in which _ stands for the do
 layer1.0.conv1.
 
 A SeparableConv2D is two modules, behind one another or NAME.depthwise and NAME.pointwise; PReLU has a slope for each
-channel, or one. How each array lies is said in torch_layout.py.
+channel, or one. How each array lies is said in engines/torch/layout.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 
 from pellucid.convert.order import Unclear, pair
 from pellucid.convert.source import Arrange, Source, Stored, Wanted, as_float32, without_prefix
-from pellucid.convert.torch_layout import NAMES, layout
 from pellucid.convert.torch_names import family, module_path
+from pellucid.engines.torch.layout import NAMES, layout
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer, TableConv2D
 from pellucid.model import Model

@@ -6,29 +6,22 @@ needed to write them.
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
+from importlib import resources
 
 import numpy as np
 
-from pellucid._python import identifier, in_docstring, literal
-from pellucid.convert.torch_layout import NAMES, flattened, layout
+from pellucid._python import in_docstring, literal
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.export.torch_layers import CLASSES, Written, flattening, text
+from pellucid.engines.torch.layout import flattened
+from pellucid.engines.torch.state import attributes, entries
+from pellucid.engines.torch.table import Written, flattening, text
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
-from pellucid.layers.normalization import Norm
 from pellucid.model import Model
-from pellucid.ops.geometry import Array, Shape
+from pellucid.ops.geometry import Shape
 
-RESERVED = frozenset(
-    (
-        *("F", "bfloat16", "buffers", "children", "compile", "cpu", "cuda", "double", "eval", "extra_repr", "float"),
-        *("apply", "forward", "half", "load", "modules", "nn", "parameters", "scaled", "self", "share_memory"),
-        *("state_dict", "to", "torch", "train", "training", "type", "x", "xpu", "zero_grad"),
-    )
-)
-"""Names that a module of PyTorch's, or the text of ours, has already."""
 WIDTH = 110
 
 
@@ -36,33 +29,15 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
     """STEM.py and STEM.safetensors. Errors: ConfigError for a layer that PyTorch has nothing like."""
     from safetensors.numpy import save
 
-    names = _names(model)
-    arrays = {name: np.ascontiguousarray(array) for name, array in _state(model, names)}
-    return {f"{stem}.py": _source(model, names).encode(), f"{stem}.safetensors": save(arrays)}
+    arrays = {entry.key: np.ascontiguousarray(entry.layout.write(entry.array)) for entry in entries(model.graph)}
+    return {f"{stem}.py": _source(model, attributes(model.layers)).encode(), f"{stem}.safetensors": save(arrays)}
 
 
-def _names(model: Model) -> dict[Layer, str]:
-    """What each layer is called in the program."""
-    found: dict[Layer, str] = {}
-    for layer in model.layers:
-        found[layer] = identifier(layer.name, {*found.values(), *RESERVED})
-    return found
-
-
-def _state(model: Model, names: dict[Layer, str]) -> Iterator[tuple[str, Array]]:
-    """The arrays of the state dict by name."""
-    pictures, _ = flattened(model.graph)
-    for visit in model.graph.walk():
-        layer, path = visit.layer, names[visit.layer]
-        own = {**layer.params, **layer.state}
-        if isinstance(layer, Norm) and layer.params:  # PyTorch has both or none
-            gamma, beta = layer.gamma_beta(visit.input_shape)
-            own = {"gamma": gamma, "beta": beta, **layer.state}
-        deep = "depthwise_kernel" in own
-        for name, array in own.items():
-            part = f"{path}_{'depthwise' if name == 'depthwise_kernel' else 'pointwise'}" if deep else path
-            there = layout(layer, name, array, pictures.get(visit.number)).write(array)
-            yield f"{part}.{NAMES['kernel' if name.endswith('kernel') else name]}", there
+def _classes() -> dict[str, str]:
+    """The modules that torch.nn has not: their text, by name."""
+    program = (resources.files("pellucid.engines.torch") / "modules.py").read_text(encoding="utf-8")
+    found = [node for node in ast.parse(program).body if isinstance(node, ast.ClassDef)]
+    return {node.name: ast.get_source_segment(program, node) or "" for node in found}
 
 
 def _source(model: Model, names: dict[Layer, str]) -> str:
@@ -71,7 +46,7 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
     made, run = _body(model, names)
     several = len(model.graph.outputs) > 1
     answers = "several outputs" if several else f"(N, {_sizes(_first(model.output_shape))})"
-    extra = [CLASSES[name] for name in CLASSES if any(f"= {name}(" in line for line in made)]
+    extra = [program for name, program in _classes().items() if any(f"= {name}(" in line for line in made)]
     classes = [f"CLASSES = {literal(model.class_names)}", ""] if model.class_names else []
     lines = [
         f'"""{in_docstring(model.name)}, written by Pellucid: network = load(); network(scaled(pictures))."""',
@@ -85,7 +60,7 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
         "",
         *classes,
         "",
-        *[line for each in extra for line in (*each.rstrip().splitlines(), "", "")],
+        *[line for each in extra for line in (*each.splitlines(), "", "")],
         f"class {title}(nn.Module):",
         f'    """(N, {_sizes(_first(model.input_shape))}) as `scaled` gives them -> {answers}."""',
         "",

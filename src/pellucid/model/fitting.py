@@ -12,6 +12,7 @@ from pellucid._display import in_notebook, live_curve
 from pellucid._progress import work_bar
 from pellucid._text import say
 from pellucid.datasets.augmentation import Augmentation, text_of
+from pellucid.engines import chosen
 from pellucid.errors import ConfigError, shown
 from pellucid.model.background import facts_of_pictures
 from pellucid.model.inputs import check_range, make_examples, validation_of
@@ -70,6 +71,9 @@ class Fitting(Network):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        engine: str | None = None,
+        device: str | None = None,
+        precision: str | None = None,
     ) -> History:
         """Train on pictures x with labels y; returns one number an epoch of everything measured, under Keras's names.
 
@@ -91,6 +95,8 @@ class Fitting(Network):
         augment: changes the pictures anew in each epoch: "standard", "strong", kinds with their amounts such as
         "flip,rotate=15" or {"flip": 0.5, "rotate": 15} (see `datasets.augmentation`), or a function of a batch's
         pictures and a NumPy generator that gives as many pictures.
+        engine: "torch" lets PyTorch compute the steps and judge, on device "cpu", "cuda" or "mps", in precision
+        "float32" or "bfloat16"; the model is the same as ever.
         Errors: DataError for labels that do not fit the pictures or the classes; DivergedError for a loss that is no
         number.
         """
@@ -110,6 +116,7 @@ class Fitting(Network):
             seed=self.seed,
             augment=text_of(augment),
             cache_features=flag(cache_features, "cache_features") and not any(map(is_stream, (x, validation_data))),
+            **chosen(engine, device, precision),
         )
         own = augment is None or (callable(augment) and not isinstance(augment, type))
         change = augment if own else Augmentation.of(augment)

@@ -30,11 +30,13 @@ class _Betas(Adam):
         learning_rate: float,
         step: int,
         weight_decay: float = 0.0,
+        xp: Any = np,
     ) -> None:
-        g = grad + param.dtype.type(weight_decay) * param if weight_decay else grad
-        param -= (learning_rate * self.change(g, slots, step)).astype(param.dtype)
+        """xp: the package whose arrays they are, NumPy or PyTorch."""
+        g = grad + float(weight_decay) * param if weight_decay else grad
+        param -= float(learning_rate) * self.change(g, slots, step, xp)
 
-    def change(self, g: Array, slots: Mapping[str, Array], step: int) -> Array:
+    def change(self, g: Array, slots: Mapping[str, Array], step: int, xp: Any) -> Array:
         """What a learning rate of 1 takes off the parameters; changes the moments."""
         raise NotImplementedError
 
@@ -47,11 +49,11 @@ class Adamax(_Betas):
 
     moments = ("m", "u")
 
-    def change(self, g: Array, slots: Mapping[str, Array], step: int) -> Array:
+    def change(self, g: Array, slots: Mapping[str, Array], step: int, xp: Any) -> Array:
         m, u = slots["m"], slots["u"]
         m += (1 - self.beta_1) * (g - m)
-        np.maximum(self.beta_2 * u, np.abs(g), out=u)
-        return np.asarray(m / ((u + self.epsilon) * (1 - self.beta_1**step)))
+        u[...] = xp.maximum(self.beta_2 * u, xp.abs(g))
+        return m / ((u + self.epsilon) * (1 - self.beta_1**step))
 
 
 class Nadam(_Betas):
@@ -62,7 +64,7 @@ class Nadam(_Betas):
 
     moments = ("m", "v")
 
-    def change(self, g: Array, slots: Mapping[str, Array], step: int) -> Array:
+    def change(self, g: Array, slots: Mapping[str, Array], step: int, xp: Any) -> Array:
         m, v = slots["m"], slots["v"]
         beta, beta_after = (self.beta_1 * (1 - 0.5 * 0.96**t) for t in (step, step + 1))
         falling = 1 - 0.5 * 0.96 ** np.arange(1, min(step, CONVERGED) + 1)
@@ -70,7 +72,8 @@ class Nadam(_Betas):
         m += (1 - self.beta_1) * (g - m)
         v += (1 - self.beta_2) * (g * g - v)
         ahead = beta_after * m / (1 - product * beta_after) + (1 - beta) * g / (1 - product)
-        return np.asarray(ahead / (np.sqrt(v / (1 - self.beta_2**step)) + self.epsilon))
+        change: Array = ahead / (xp.sqrt(v / (1 - self.beta_2**step)) + self.epsilon)
+        return change
 
 
 class Lion(_Betas):
@@ -86,11 +89,11 @@ class Lion(_Betas):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, **named)
 
-    def change(self, g: Array, slots: Mapping[str, Array], step: int) -> Array:
+    def change(self, g: Array, slots: Mapping[str, Array], step: int, xp: Any) -> Array:
         m = slots["m"]
-        signs = np.sign(self.beta_1 * m + (1 - self.beta_1) * g)
+        signs: Array = xp.sign(self.beta_1 * m + (1 - self.beta_1) * g)
         m += (1 - self.beta_2) * (g - m)
-        return np.asarray(signs)
+        return signs
 
     def options(self) -> dict[str, Any]:
         return {"beta1": self.beta_1, "beta2": self.beta_2}

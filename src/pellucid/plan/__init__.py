@@ -17,6 +17,7 @@ from pellucid.plan.control import counts_of as counts_of
 from pellucid.plan.control import new_totals as new_totals
 from pellucid.plan.feed import Feed as Feed
 from pellucid.plan.loss import accuracy_kind as accuracy_kind
+from pellucid.plan.lowering import strip_head as strip_head
 from pellucid.plan.memory import Memory as Memory
 from pellucid.plan.memory import inference_memory as inference_memory
 from pellucid.plan.memory import training_memory as training_memory
@@ -24,6 +25,8 @@ from pellucid.plan.plans import EvaluationPlan as EvaluationPlan
 from pellucid.plan.plans import FeaturePlan as FeaturePlan
 from pellucid.plan.plans import InferencePlan as InferencePlan
 from pellucid.plan.plans import TrainingPlan as TrainingPlan
+from pellucid.plan.plans import activated as activated
+from pellucid.plan.plans import expect_trainable as expect_trainable
 from pellucid.plan.predictor import Predictor as Predictor
 from pellucid.plan.update import penalty_loss as penalty_loss
 

@@ -95,10 +95,14 @@ class _Judged:
     def answers(self, n: int) -> Array:
         """As `predict` gives them: with the final softmax or sigmoid that the loss computes itself; a new array where
         there is such a one."""
-        logits = self._logits[:n]
-        if self._joint is None:
-            return logits
-        return ops.softmax(logits) if self._joint == "softmax" else ops.activation(logits, self._joint)
+        return activated(self._logits[:n], self._joint)
+
+
+def activated(logits: Array, joint: str | None) -> Array:
+    """With the final softmax or sigmoid of that name; the logits themselves for None."""
+    if joint is None:
+        return logits
+    return ops.softmax(logits) if joint == "softmax" else ops.activation(logits, joint)
 
 
 class EvaluationPlan(_Judged):
@@ -171,8 +175,7 @@ class TrainingPlan(_Worked, _Judged):
     ) -> None:
         """begun: the step at which the optimizer's moments were zeros."""
         self.begun = begun
-        if not parameters.gradients.size:
-            raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
+        expect_trainable(parameters)
         self.feed, self.parameters = feed, parameters
         self.control = np.zeros(3)
         self._context = _context(graph, parameters, feed.capacity, 0, training=True)
@@ -255,11 +258,20 @@ class TrainingPlan(_Worked, _Judged):
         before += [(self._context.counter, counters), (self.control, control)]
         return program.run_steps(n, count, before, [(self.totals, totals)]), totals
 
+    def settle(self) -> None:
+        """Nothing: the model's own vectors are what a step changes."""
+
     @property
     def memory_bytes(self) -> int:
         """Bytes of buffers and workspaces, parameters, gradients and moments not counted."""
         buffers = self.feed.num_bytes + self._base.num_bytes + self._context.num_bytes
         return buffers + self._work.workspace_bytes
+
+
+def expect_trainable(parameters: FlatParameters) -> None:
+    """Errors: ConfigError where no parameter is trained."""
+    if not parameters.gradients.size:
+        raise ConfigError("nothing to train: every layer is frozen or has no parameters; set trainable=True on one")
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

@@ -82,6 +82,7 @@ RESUMABLE = {
         "class_weight": Maybe(TEXT),
         "cache_features": FLAG,
         "fine_tune_from?": Maybe(whole(0, 10**6)),
+        **{f"{name}?": TEXT for name in ("engine", "device", "precision")},
         "schedule": Maybe(TEXT),
         "learning_rate": number(0),
         "doctor": FLAG,

@@ -43,6 +43,7 @@ def record(
     elsewhere.
     """
     import platform
+    from importlib.metadata import version
 
     import numpy as np
 
@@ -70,7 +71,8 @@ def record(
         },
         "start": start,
         "training": training,
-        "versions": {"pellucid": installed_version(), "python": platform.python_version(), "numpy": np.__version__},
+        "versions": {"pellucid": installed_version(), "python": platform.python_version(), "numpy": np.__version__}
+        | ({"torch": version("torch")} if training["engine"] == "torch" else {}),
         "backend": {"name": backend.name, "instruction_set": backend.instruction_set, "threads": backend.threads},
     }
 

@@ -38,17 +38,22 @@ def resume_run(
     tensorboard: str | Path | None = None,
     mlflow: str | None = None,
     lang: str | None = None,
+    engine: str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
     console: Console | None = None,
 ) -> Run:
     """Go on with a run, to `epochs` epochs in all where that is given: to the same bits as if it had never stopped.
 
+    engine, device, precision: what computes from here on, as in `fit`; None: what did before.
     data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. csv, tensorboard,
     mlflow, lang, verbose, callbacks, console: as in `train_run`.
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
+    from pellucid.engines import chosen
     from pellucid.train import Checkpoints
 
     tracking = Tracking(csv, tensorboard, mlflow)
@@ -62,7 +67,8 @@ def resume_run(
             raise CheckpointError(
                 f'{checkpoints.folder}: holds no whole checkpoint; weights="{run}" starts a new run from its best epoch'
             )
-        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking)
+        words = chosen(engine, device, precision, record["training"])
+        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, words)
 
 
 def _go_on(
@@ -74,18 +80,22 @@ def _go_on(
     data: Dataset | None,
     console: Console,
     tracking: Tracking,
+    engine: Mapping[str, str],
 ) -> Run:
+    from pellucid.engines import engine_of
     from pellucid.model.file import model_of
     from pellucid.train import other_backend
     from pellucid.train.resume import rescheduled, training_facts
 
     place = training_facts(saved)
     training = record["training"]
-    config = _config(training, epochs)
+    config = _config({**training, **engine}, epochs)
+    computing = engine_of(config.engine, config.device, config.precision)
     finished = max(place["epoch"], _logged_epochs(folder / LOG_FILE))
     if config.epochs < finished:
         raise ConfigError(f"epochs={epochs}: {folder} has finished {finished} already; give as many or more")
     network = model_of(saved.path, saved.tensors, saved.facts)
+    computing.check(network.graph)
     with console.bar() as bar:
         loading = _loading(record["data"]["loading"])
         dataset = load_data(**(loading if data is None else {**loading, "data": data}), bar=bar)
@@ -98,6 +108,8 @@ def _go_on(
         saved = rescheduled(saved, network.optimizer.config()["learning_rate"])
     examples = prepare(network, dataset, config)
     _check_best(folder / MODEL_FILE, place["best_epoch"], console)
+    if config.engine != training.get("engine", config.engine):
+        console.note(f"from here on engine {config.engine!r} computes: numbers will differ in their last bits")
     difference = other_backend(saved)
     if difference:
         console.note(difference)

@@ -82,6 +82,9 @@ def train_run(
     fine_tune: int | None = None,
     freeze: str | Sequence[str] | None = None,
     exact_convolution: bool = False,
+    engine: str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
     seed: int = 0,
     limit: int | None = None,
     test_limit: int | None = None,
@@ -115,13 +118,15 @@ def train_run(
     pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
     runs/MODEL-DATA-NNN. csv: a file for a table of the epochs. tensorboard: a folder, in which one of the run's name is
     written for TensorBoard. mlflow: the address of a server of MLflow, or where it keeps files. lang: of the
-    pictures' words. verbose, callbacks, doctor: as in `fit`. console: what speaks instead of `verbose`, `lang`.
+    pictures' words. engine, device, precision, verbose, callbacks, doctor: as in `fit`. console: what speaks instead of
+    `verbose`, `lang`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
     from pellucid.datasets import Dataset
     from pellucid.datasets.augmentation import text_of
     from pellucid.datasets.tables import read_table
+    from pellucid.engines import chosen, engine_of
     from pellucid.train import Checkpoints, TrainConfig
     from pellucid.zoo.recipes import PRETRAINED
 
@@ -152,7 +157,9 @@ def train_run(
         patience=patience,
         augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
+        **chosen(engine, device, precision),
     )
+    computing = engine_of(config.engine, config.device, config.precision)
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(
         builder, optimizer, learning_rate, loss, given, recipe
     )
@@ -183,6 +190,7 @@ def train_run(
     if standardize or (standardize is None and source is None and recipe.standardize):
         with console.bar() as bar:
             network.preprocessing = standardized(network.preprocessing, dataset.train.images, bar)
+    computing.check(network.graph)
     network.exact_convolution |= exact_convolution
     names = [freeze] if isinstance(freeze, str) else list(freeze or ())
     path = None if weights is None else path_of(weights, "weights")
@@ -216,6 +224,8 @@ def train_run(
         shown = {**model_settings, **({} if schedule is None else {"schedule": schedule})}
         if shown:
             console.say("settings " + ", ".join(f"{key}={value}" for key, value in shown.items()))
+        if computing.title:
+            console.say(computing.title)
         if weights is None and network.preprocessing.mean is not None:
             console.say(f"pictures {network.preprocessing.in_words()}")
         written = {**console.facts, **written}

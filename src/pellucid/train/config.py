@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pellucid.engines import check_engine
 from pellucid.ops.geometry import MAX_NUMBERS, whole
 
 MAX_EPOCHS = 10**6
@@ -21,6 +22,7 @@ class TrainConfig:
     cache_features: compute the outputs of frozen first layers once for all epochs, where that changes no number.
     fine_tune_from: epochs after which frozen layers are trained too; only from then on pictures are augmented. None:
     never, and they are augmented from the start.
+    engine: what computes the steps, "pellucid" or "torch", the latter on `device` and in `precision`, see `engines`.
     """
 
     epochs: int = 1
@@ -32,6 +34,9 @@ class TrainConfig:
     class_weight: dict[int, float] | str | None = None
     cache_features: bool = True
     fine_tune_from: int | None = None
+    engine: str = "pellucid"
+    device: str = "cpu"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name, least, most in (("epochs", 0, MAX_EPOCHS), ("batch_size", 1, MAX_NUMBERS), ("seed", 0, 2**32 - 1)):
@@ -40,6 +45,7 @@ class TrainConfig:
             object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
         if self.fine_tune_from is not None:
             whole(self.fine_tune_from, "fine_tune_from", MAX_EPOCHS, least=0)
+        check_engine(self.engine, self.device, self.precision)
 
     def fine_tunes(self, epoch: int) -> bool:
         """Whether frozen layers are trained too in this epoch, counted from 0."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pellucid.engines import Judging
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
@@ -26,18 +27,20 @@ def evaluate(
     graph: Graph | None = None,
     tell: Callable[[int, Array], object] | None = None,
     measuring: Measuring | None = None,
+    make: Callable[..., Judging] = EvaluationPlan,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, over all examples; a classifier's accuracy, and of one of
     pixels the mean IoU.
 
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
-    that batch's outputs, as `EvaluationPlan.run` gives them. measuring: of a training that is going on; None: anew.
+    that batch's outputs, as `EvaluationPlan.run` gives them. measuring: of a training that is going on; None:
+    anew. make: the class of the plan, of another engine.
     """
     feeder = feeder_of(examples, batch_size)
     feed = feeder.make_feed(model)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
-    plan = EvaluationPlan(
+    plan = make(
         model.graph if graph is None else graph, model.parameters, loss=model.loss, feed=feed, accuracy=accuracy
     )
     done = 0

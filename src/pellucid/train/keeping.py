@@ -20,7 +20,7 @@ class Keeper:
     """Writes the checkpoints of a training, and brings it back to one.
 
     checkpoints: None keeps nothing. settings: gives what must stay for a training that goes on (`settings_of`), as it
-    is before the first step. num_steps: of an epoch.
+    is before the first step. num_steps: of an epoch. settle: lets the model have what is to be kept.
     """
 
     model: Trainable
@@ -28,6 +28,7 @@ class Keeper:
     settings: Callable[[], dict[str, Any]]
     listeners: Sequence[object]
     num_steps: int
+    settle: Callable[[], object] = lambda: None
     _kept: tuple[int, int] | None = None
 
     def keep(self, state: TrainingState) -> float:
@@ -36,6 +37,7 @@ class Keeper:
         if self.checkpoints is None or self._kept == place:
             return 0.0
         start = time.perf_counter()
+        self.settle()
         whole = state.batch == self.num_steps  # a snapshot is still to show the last step's gradients
         tensors, facts = pack(self.model, self._fixed, state, self.listeners, gradients=whole)
         self.checkpoints.write(tensors, facts, epochs=state.epoch, steps=state.batch)

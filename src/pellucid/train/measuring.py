@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pellucid import metrics
+from pellucid.engines import Judging, Training
 from pellucid.errors import ConfigError
 from pellucid.metrics import Metric
 from pellucid.ops.geometry import Array
-from pellucid.plan import EvaluationPlan, TrainingPlan
 from pellucid.train.trainable import Trainable
 
 CATEGORICAL, BINARY = "categorical", "binary"
@@ -45,7 +45,7 @@ class Measuring:
         for metric in self._metrics:
             metric.reset_state()
 
-    def add(self, plan: TrainingPlan | EvaluationPlan, n: int) -> None:
+    def add(self, plan: Training | Judging, n: int) -> None:
         """Take in the n pictures that the plan ran last."""
         if self._metrics:
             answers, targets = plan.answers(n), plan.feed.targets[:n]

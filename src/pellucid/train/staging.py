@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pellucid.engines import Training, engine_of
 from pellucid.layers.graph import Graph
 from pellucid.plan import Feed, TrainingPlan, accuracy_kind, split_base
 from pellucid.train.config import TrainConfig
@@ -22,15 +23,22 @@ those of a million photographs, to which all other weights are fitted, would be 
 
 
 def training_plan(
-    model: Trainable, feed: Feed, *, seed: int, accuracy: str | None, graph: Graph | None = None, begun: int = 0
-) -> TrainingPlan:
+    model: Trainable,
+    feed: Feed,
+    *,
+    seed: int,
+    accuracy: str | None,
+    graph: Graph | None = None,
+    begun: int = 0,
+    make: Callable[..., Any] = TrainingPlan,
+) -> Any:
     """The step that a compiled model takes; makes the optimizer's slots where they are missing.
 
     graph: the last layers alone, where the feed holds what goes into them. Default: all. begun: the step at which the
-    moments were zeros.
+    moments were zeros. make: the class of the plan, of another engine.
     """
     model.prepare_slots()
-    return TrainingPlan(
+    return make(
         model.graph if graph is None else graph,
         model.parameters,
         loss=model.loss,
@@ -73,18 +81,25 @@ class Staging:
     def __post_init__(self) -> None:
         self.accuracy = accuracy_kind(self.model.loss.joint_activation, self.examples.targets)
         """What counts as right."""
+        self.engine = engine_of(self.config.engine, self.config.device, self.config.precision)
         self._base: object = None
         self._begun = 0
         self._enter(self._everything(self.augment))
 
-    def make_plan(self) -> TrainingPlan:
+    def make_plan(self) -> Training:
         """A plan for the steps as they are now."""
-        feed = self.feeder.make_feed(self.model)
-        return training_plan(
-            self.model, feed, seed=self.config.seed, accuracy=self.accuracy, graph=self.now.graph, begun=self._begun
+        plan: Training = training_plan(
+            self.model,
+            self.feeder.make_feed(self.model),
+            seed=self.config.seed,
+            accuracy=self.accuracy,
+            graph=self.now.graph,
+            begun=self._begun,
+            make=self.engine.training,
         )
+        return plan
 
-    def renewed(self, plan: TrainingPlan, epoch: int, tell: Callable[[Event], object]) -> TrainingPlan:
+    def renewed(self, plan: Training, epoch: int, tell: Callable[[Event], object]) -> Training:
         """The plan for an epoch: the one there is, as long as nobody froze, thawed or changed a layer.
 
         tell: hands an event to whoever listens.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pellucid.engines import Training
 from pellucid.ops.geometry import Array
-from pellucid.plan import LOSS, TrainingPlan
+from pellucid.plan import LOSS
 from pellucid.train.events import STRETCH_S
 from pellucid.train.feeding import Feeder
 from pellucid.train.state import TrainingState
@@ -42,7 +43,7 @@ class Steps:
 
 
 def one_by_one(
-    model: Trainable, plan: TrainingPlan, feeder: Feeder | StreamFeeder, state: TrainingState
+    model: Trainable, plan: Training, feeder: Feeder | StreamFeeder, state: TrainingState
 ) -> Iterator[Steps]:
     """The steps that the epoch in hand still has. Errors: Diverged, with the parameters as before the step."""
     optimizer = state.optimizer
@@ -56,7 +57,7 @@ def one_by_one(
         yield Steps(batch + 1, 1, n, rate)
 
 
-def in_stretches(model: Trainable, plan: TrainingPlan, feeder: Feeder, state: TrainingState) -> Iterator[Steps]:
+def in_stretches(model: Trainable, plan: Training, feeder: Feeder, state: TrainingState) -> Iterator[Steps]:
     """The same steps, with the same bits, as many in a call as take about STRETCH_S."""
     optimizer, samples, size = state.optimizer, feeder.count, feeder.batch_size
     feeder.reorder(plan.feed, optimizer.num_epochs)

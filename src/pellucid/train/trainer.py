@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.engines import Training
 from pellucid.errors import DivergedError
-from pellucid.plan import COUNT, TrainingPlan, new_totals
+from pellucid.plan import COUNT, new_totals
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.events import (
@@ -71,6 +72,7 @@ class Trainer:
         """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
+        self._watched = any(map(wants_every_batch, self.listeners))
         self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
         self.state.epoch, self._validation_freq = first_epoch, validation_freq
         self._staging = Staging(model, examples, validation, config, augment, folder)
@@ -78,7 +80,8 @@ class Trainer:
         settings = partial(settings_of, model, examples, validation, config)
         self._measuring = Measuring(model, self._staging.accuracy)
         kept = (*self.listeners, self._measuring) if self._measuring else self.listeners
-        self._keeper = Keeper(model, checkpoints, settings, kept, self._num_steps)
+        self._plan: Training | None = None
+        self._keeper = Keeper(model, checkpoints, settings, kept, self._num_steps, self._settle)
         self._stop: Stop | None = None
         self._start_s = 0.0
 
@@ -102,6 +105,9 @@ class Trainer:
             except Diverged as found:
                 self._end(found.what)
                 raise DivergedError(str(found)) from None
+            finally:
+                self._settle()
+                self._plan = None
 
     def _run(self) -> History:
         state, epochs = self.state, self.config.epochs
@@ -112,7 +118,7 @@ class Trainer:
         with contextlib.suppress(_Stopped):  # amid an epoch, which has not ended then
             while state.epoch < epochs and not self._stop:
                 self._insist(EpochStarted(state.epoch))
-                plan = self._staging.renewed(plan, state.epoch, self._insist)
+                plan = self._plan = self._staging.renewed(plan, state.epoch, self._insist)
                 if (state.epoch, state.batch) == (self.config.fine_tune_from, 0):
                     for moment in state.optimizer.slots.values():  # of the head, which has come to rest
                         moment[...] = 0
@@ -136,16 +142,16 @@ class Trainer:
         frozen = self.config.frozen_epochs
         return TrainingStarted(state.epoch, epochs, self._num_steps, count, held, size, model, state.batch, frozen)
 
-    def _fine_tuning(self, plan: TrainingPlan) -> FineTuningStarted:
+    def _fine_tuning(self, plan: Training) -> FineTuningStarted:
         numbers = sum(segment.length for segment in plan.parameters.segments if segment.trainable)
         state, config = self.state, self.config
         accuracy = state.best[0] if np.isfinite(state.best[0]) and self._staging.accuracy else None
         return FineTuningStarted(state.epoch, config.epochs, numbers, config.augment, accuracy)
 
-    def _steps(self, plan: TrainingPlan) -> Iterator[Steps]:
+    def _steps(self, plan: Training) -> Iterator[Steps]:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""
         feeder = self._staging.feeder
-        each = self._measuring or any(map(wants_every_batch, self.listeners))
+        each = self._measuring or self._watched
         if plan.runs_alone and isinstance(feeder, Feeder) and feeder.in_memory and not each:
             return in_stretches(self.model, plan, feeder, self.state)
         return one_by_one(self.model, plan, feeder, self.state)
@@ -195,6 +201,7 @@ class Trainer:
             accuracy=stage.accuracy,
             graph=stage.now.graph,
             measuring=self._measuring,
+            make=stage.engine.evaluation,
             tell=lambda done, outputs: self._insist(PicturesJudged(epoch, done, total)),
         )
 
@@ -209,7 +216,14 @@ class Trainer:
         if self._stop:
             raise _Stopped
 
+    def _settle(self) -> None:
+        """Let the model have what the plan has changed."""
+        if self._plan is not None:
+            self._plan.settle()
+
     def _emit(self, event: Event) -> None:
+        if self._watched or not isinstance(event, BatchEnded):  # at the end of a stretch nobody looks at the weights
+            self._settle()
         for listener in self.listeners:
             answer = listener(event)
             if isinstance(answer, Stop):

@@ -1,12 +1,14 @@
 """Optimizer updates in place on flat vectors, in Keras's formulas.
 
 `control` holds what changes from step to step, as float64: learning rate, step number (from 1), gradient scale.
+Rules are written with operators alone: the torch engine runs them on tensors, with numbers or tensors as control.
 Weight decay adds weight_decay * p to the gradient; AdamW ("decoupled") shrinks p by lr * weight_decay instead.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,8 +16,15 @@ from pellucid.ops.geometry import Array
 from pellucid.ops.table import PARAMETERS, call, op
 
 
+def _numbers(control: Array) -> Sequence[float]:
+    """Python's numbers, which change no array's dtype."""
+    numbers: Sequence[float] = control.tolist() if isinstance(control, np.ndarray) else control
+    return numbers
+
+
 def _gradient(param: Array, grad: Array, control: Array, weight_decay: float) -> Array:
-    scaled = grad * float(control[2])
+    scale = _numbers(control)[2]
+    scaled = grad if scale == 1 else grad * scale
     return scaled + weight_decay * param if weight_decay else scaled
 
 
@@ -31,7 +40,7 @@ def sgd(
     weight_decay: float = 0.0,
 ) -> None:
     """v = momentum * v - lr * g; p += v, or with Nesterov p += momentum * v - lr * g. Without velocity p -= lr * g."""
-    step = float(control[0]) * _gradient(param, grad, control, weight_decay)
+    step = _numbers(control)[0] * _gradient(param, grad, control, weight_decay)
     if velocity is None:
         param -= step
         return
@@ -58,14 +67,14 @@ def adam(
     decoupled: bool = False,
 ) -> None:
     """m += (1-b1)(g-m); v += (1-b2)(g^2-v); p -= lr * sqrt(1-b2^t)/(1-b1^t) * m / (sqrt(v) + epsilon)."""
-    lr, step = float(control[0]), float(control[1])
+    lr, step, _ = _numbers(control)
     g = _gradient(param, grad, control, 0.0 if decoupled else weight_decay)
     if decoupled and weight_decay:
         param *= 1 - lr * weight_decay
     m += (1 - beta1) * (g - m)
     v += (1 - beta2) * (g * g - v)
-    alpha = lr * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-    param -= alpha * m / (np.sqrt(v) + epsilon)
+    alpha = lr * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
+    param -= alpha * m / (v**0.5 + epsilon)
 
 
 @op(passes={"param": 2, "square": 2}, typical=[call("16,000,000", param=PARAMETERS, epsilon=1e-7)])
@@ -75,7 +84,7 @@ def adagrad(
     """s += g^2; p -= lr * g / sqrt(s + epsilon)."""
     g = _gradient(param, grad, control, weight_decay)
     square += g * g
-    param -= float(control[0]) * g / np.sqrt(square + epsilon)
+    param -= _numbers(control)[0] * g / (square + epsilon) ** 0.5
 
 
 @op(
@@ -105,7 +114,7 @@ def rmsprop(
     if mean is not None:
         mean += (1 - rho) * (g - mean)
         spread = square - mean * mean
-    step = float(control[0]) * g / np.sqrt(spread + epsilon)
+    step = _numbers(control)[0] * g / (spread + epsilon) ** 0.5
     if velocity is not None:
         velocity *= momentum
         velocity += step
@@ -131,9 +140,9 @@ def adadelta(
     """s = rho*s + (1-rho)*g^2; u = -sqrt(d + epsilon)/sqrt(s + epsilon) * g; d = rho*d + (1-rho)*u^2; p += lr * u."""
     g = _gradient(param, grad, control, weight_decay)
     square += (1 - rho) * (g * g - square)
-    step = -np.sqrt(delta + epsilon) / np.sqrt(square + epsilon) * g
+    step = -((delta + epsilon) ** 0.5) / (square + epsilon) ** 0.5 * g
     delta += (1 - rho) * (step * step - delta)
-    param += float(control[0]) * step
+    param += _numbers(control)[0] * step
 
 
 @op(

@@ -1,7 +1,8 @@
 """Our layers in PyTorch's words, a row each: the module that has the weights, and the expression that runs it.
 
 Maps lie channels first there, (N, C, H, W), series (N, C, W) and rows (N, C). How each array of weights lies is said in
-convert/torch_layout.py, which the reader of such files uses too.
+layout.py, which the reader of such files uses too. Of one row are the module that the engine runs (network.py) and the
+program that `pellucid export --to torch` writes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 
 from pellucid import layers
 from pellucid._python import literal
+from pellucid.engines.torch.activations import axis_of, nonlinear
 from pellucid.errors import ConfigError
-from pellucid.export.torch_activations import axis_of, nonlinear
 from pellucid.layers import Layer
-from pellucid.layers.graph import Visit
+from pellucid.layers.graph import Graph, Visit
 from pellucid.layers.length import LEAST
 from pellucid.layers.random_pictures import RandomPictures
 from pellucid.layers.rescaling import Affine, Cut
@@ -32,31 +33,6 @@ class Written:
     modules: dict[str, str] = field(default_factory=dict)
 
 
-SCALE = '''class Scale(nn.Module):
-    """y = weight * x + bias, a number of each a channel."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x):
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
-'''
-DISTANCE = '''class Distance(nn.Module):
-    """y[k] = minus the squared distance of x to the point weight[k]."""
-
-    def __init__(self, inputs, units):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(units, inputs))
-
-    def forward(self, x):
-        return -(x[:, None] - self.weight).square().sum(2)
-'''
-CLASSES = {"Scale": SCALE, "Distance": DISTANCE}
-"""Modules that torch.nn has not: their text, by name."""
-
-
 def text(layer: Layer, visit: Visit) -> Written:
     """What stands for a layer in the module. Errors: ConfigError for a layer that has no row."""
     row = next((ROWS[kind] for kind in type(layer).__mro__ if kind in ROWS), None)
@@ -64,6 +40,12 @@ def text(layer: Layer, visit: Visit) -> Written:
         raise ConfigError(f"{layer.place()}: cannot be written for PyTorch, which has nothing like it")
     made = row(layer, visit)
     return Written((*made.steps, *nonlinear(layer, visit)), made.modules)
+
+
+def check(graph: Graph) -> None:
+    """Errors: ConfigError for a layer that has no row."""
+    for visit in graph.walk():
+        text(visit.layer, visit)
 
 
 def _call(name: str, *arguments: Any, **named: Any) -> str:

@@ -1,0 +1,94 @@
+"""Who computes the steps of a training: our own plans, or PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from pellucid._modules import optional
+from pellucid.errors import ConfigError, expect_known
+from pellucid.layers.graph import Graph
+from pellucid.layers.parameters import FlatParameters
+from pellucid.ops.geometry import Array
+from pellucid.plan import EvaluationPlan, Feed, TrainingPlan
+
+__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "chosen", "engine_of"]
+
+ENGINES = ("pellucid", "torch")
+DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bfloat16")
+
+
+class Judging(Protocol):
+    """Runs the pictures of a feed through a network, with a loss. See `plan.EvaluationPlan`."""
+
+    feed: Feed
+    totals: Array
+
+    def run(self, n: int) -> Any: ...
+    def answers(self, n: int) -> Array: ...
+
+
+class Training(Protocol):
+    """Takes the steps of a training. See `plan.TrainingPlan`."""
+
+    feed: Feed
+    totals: Array
+    parameters: FlatParameters
+    begun: int
+
+    @property
+    def runs_alone(self) -> bool: ...
+    def run(self, n: int, *, step: int, learning_rate: float) -> bool: ...
+    def run_steps(self, n: int, *, position: int, step: int, learning_rates: Sequence[float]) -> tuple[int, Array]: ...
+    def answers(self, n: int) -> Array: ...
+    def settle(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What makes the plans of a training, with the arguments of `plan.TrainingPlan` and `plan.EvaluationPlan`."""
+
+    training: Callable[..., Training]
+    evaluation: Callable[..., Judging]
+    check: Callable[[Graph], None] = lambda graph: None
+    """Errors: ConfigError, naming it, for a layer that it cannot compute."""
+    title: str = ""
+    """What is said of it, in a few words; nothing of our own."""
+
+
+def engine_of(name: str = "pellucid", device: str = "cpu", precision: str = "float32") -> Engine:
+    """The engine of this name. Errors: ConfigError for an unknown one, and for what is not installed or not there."""
+    check_engine(name, device, precision)
+    if name == "pellucid":
+        return Engine(TrainingPlan, EvaluationPlan)
+    optional("torch", "torch", "engine torch")
+    from pellucid.engines.torch import plans
+    from pellucid.engines.torch.device import Device
+    from pellucid.engines.torch.table import check
+
+    there = Device(device, precision)
+    made = (partial(plan, device=there) for plan in (plans.TrainingPlan, plans.EvaluationPlan))
+    return Engine(*made, check, f"computed by {there}")
+
+
+def chosen(
+    engine: str | None, device: str | None, precision: str | None, before: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """The three words, where some were said. before: those of a training that goes on; another engine has its own."""
+    usual = {"engine": ENGINES[0], "device": DEVICES[0], "precision": PRECISIONS[0]}
+    if before is not None and engine in (None, before.get("engine", ENGINES[0])):
+        usual = {name: before.get(name, word) for name, word in usual.items()}
+    said = {"engine": engine, "device": device, "precision": precision}
+    return usual | {name: word for name, word in said.items() if word is not None}
+
+
+def check_engine(name: str, device: str, precision: str) -> None:
+    """Errors: ConfigError for words that there are not, or that do not go together."""
+    expect_known("engine", name, ENGINES)
+    expect_known("device", device, DEVICES)
+    expect_known("precision", precision, PRECISIONS)
+    if name == "pellucid" and (device, precision) != (DEVICES[0], PRECISIONS[0]):
+        raise ConfigError(f"device={device!r}, precision={precision!r}: our own engine has neither; add engine='torch'")

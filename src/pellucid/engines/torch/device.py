@@ -1,0 +1,46 @@
+"""Where PyTorch computes, and how precisely."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid import ops
+from pellucid.engines.torch.network import Network
+from pellucid.errors import ConfigError
+from pellucid.ops.geometry import Array
+
+
+class Device:
+    """A device by name, with a precision. Errors: ConfigError for one that this machine has not."""
+
+    def __init__(self, name: str, precision: str) -> None:
+        there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        if not there[name]:
+            others = ", ".join(other for other, found in there.items() if found)
+            raise ConfigError(f"device={name!r}: PyTorch {torch.__version__} finds none here; there is {others}")
+        self.torch, self._precision = torch.device(name), getattr(torch, precision)
+        if name == "cpu":
+            torch.set_num_threads(ops.num_threads())
+
+    def __str__(self) -> str:
+        name = torch.cuda.get_device_name() if self.torch.type == "cuda" else self.torch.type
+        return f"PyTorch {torch.__version__} on {name}, {str(self._precision).removeprefix('torch.')}"
+
+    def place(self, network: Network) -> Network:
+        """The module there, kernels with the channels last."""
+        network.to(self.torch)
+        return network
+
+    def send(self, array: Array) -> Tensor:
+        """An array there; on the CPU the array itself."""
+        return torch.from_numpy(array).to(self.torch, non_blocking=True)
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Within it layers compute so; weights stay float32."""
+        lower = self._precision != torch.float32
+        context: AbstractContextManager[Any] = torch.autocast(self.torch.type, self._precision, enabled=lower)
+        return context

@@ -1,0 +1,180 @@
+"""A network of ours as a module of PyTorch's: the rows of the table, run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pellucid.engines.torch import modules
+from pellucid.engines.torch.expression import Function, always, function_of
+from pellucid.engines.torch.layout import flattened
+from pellucid.engines.torch.state import Entry, attributes, entries
+from pellucid.engines.torch.table import flattening, text
+from pellucid.layers import Layer
+from pellucid.layers.graph import Graph, Visit
+from pellucid.layers.layer import Key
+from pellucid.ops.geometry import Array
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """As PyTorch's, with the running variance of the batch's own, which divides by the count, as in Keras.
+
+    Frozen, it takes the running numbers while training, too.
+    """
+
+    frozen = False
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        """Any number of axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        training = self.training and not self.frozen
+        if not training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        count = x.numel() // x.shape[1]
+        before = self.running_var * (1 - self.momentum)
+        y = torch.batch_norm(
+            x, self.weight, self.bias, self.running_mean, self.running_var, True, self.momentum, self.eps, True
+        )
+        with torch.no_grad():
+            if count == 1:  # which has no variance, and PyTorch divides by 0
+                self.running_var.copy_(before)
+            else:  # PyTorch divides by count - 1
+                self.running_var.copy_(before + (self.running_var - before) * ((count - 1) / count))
+        return y
+
+
+class _Drawn(torch.autograd.Function):
+    """A layer that changes pictures at random, by its own forward and backward on the host: the draws are the same."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: Layer, key: Key) -> Tensor:
+        pictures = np.ascontiguousarray(x.detach().movedim(1, -1).float().cpu().numpy())
+        y, ctx.cache = layer.forward(pictures, training=True, key=key)
+        ctx.layer = layer
+        return _first(torch.from_numpy(y)).to(x.device, x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
+        given = np.ascontiguousarray(dy.movedim(1, -1).float().cpu().numpy())
+        return _first(torch.from_numpy(ctx.layer.backward_input(given, ctx.cache))).to(dy.device, dy.dtype), None, None
+
+
+class _Modules:
+    """torch.nn with those of its modules that follow another rule while training."""
+
+    BatchNorm1d = BatchNorm2d = BatchNorm
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(nn, name)
+
+
+NAMES: Mapping[str, Any] = {
+    **{"torch": torch, "F": F, "nn": _Modules(), "float": float},
+    **{name: kind for name, kind in vars(modules).items() if getattr(kind, "__module__", "") == modules.__name__},
+}
+"""What the table's expressions call."""
+
+
+class Network(nn.Module):
+    """The layers of a graph as modules, under their names; weights are the layers', copied.
+
+    Shapes: (N, C, H, W) in any memory format, series (N, C, W), rows (N, C) -> what the graph answers, likewise; a list
+    of such for several outputs.
+    Errors: ConfigError, naming it, for a layer that PyTorch has nothing like.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self._graph = graph
+        self.draws: tuple[int, int] = (0, 0)
+        """(seed, step), by which layers that change pictures draw."""
+        self._names = attributes(graph.layers)
+        _, fixed = flattened(graph)
+        self._steps: dict[int, list[Function]] = {}
+        self._own: dict[int, dict[str, nn.Module]] = {}
+        for visit in graph.walk():
+            self._add(visit, kept_order=visit.number in fixed)
+        self._entries = tuple(entries(graph))
+        held = self.state_dict(keep_vars=True)
+        for entry in self._entries:
+            target = held[entry.key]
+            target.data.copy_(tensor_of(entry.layout.write(entry.array)))
+            if entry.name not in {**entry.layer.params, **entry.layer.state} or not entry.layer.trainable:
+                target.requires_grad_(False)
+        for visit in graph.walk():
+            for part in self._own[visit.number].values():
+                if isinstance(part, BatchNorm):
+                    part.frozen = not visit.layer.trainable
+
+    def _add(self, visit: Visit, *, kept_order: bool) -> None:
+        layer = visit.layer
+        written = text(layer, visit)
+        if kept_order:
+            written = flattening(visit, channels_last=True)
+        own: dict[str, nn.Module] = {}
+        for part, made in written.modules.items():
+            own[f"own{part}"] = module = function_of(made, NAMES)({})
+            self.add_module(f"{self._names[layer]}{part}", module)
+        steps = [] if layer.role in ("dropout", "noise") and layer.steady else written.steps
+        fixed = {**NAMES, **own}
+        self._own[visit.number] = own
+        self._steps[visit.number] = [function_of(_named(step, len(visit.inputs)), fixed, self._kept) for step in steps]
+
+    def _kept(self, value: Any) -> Function:
+        """A constant: a tensor goes where the module goes."""
+        if not isinstance(value, Tensor):
+            return always(value)
+        name = f"_constant{sum(1 for _ in self.buffers())}"
+        self.register_buffer(name, value, persistent=False)
+        return lambda values: getattr(self, name)
+
+    def forward(self, x: Tensor) -> Any:
+        return self._graph.run(x, self._run)
+
+    def _run(self, number: int, layer: Layer, read: Any) -> Any:
+        if layer.role == "augmentation" and self.training and not layer.steady:
+            place = number if layer.position is None else layer.position
+            return _Drawn.apply(read, layer, (*self.draws, place))
+        given = read if layer.merges else [read]
+        values = {"self": self, "x": given[0], **{f"x{place}": one for place, one in enumerate(given)}}
+        for step in self._steps[number]:
+            values["x"] = step(values)
+        return values["x"]
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The arrays of the layers, by their keys in the state dict."""
+        return self._entries
+
+    @property
+    def draws_at_random(self) -> bool:
+        """Whether a training pass depends on PyTorch's generator."""
+        return any(layer.role in ("dropout", "noise") and not layer.steady for layer in self._graph.layers)
+
+    @property
+    def stays_on_device(self) -> bool:
+        """Whether a training pass is the device's alone."""
+        return all(layer.role != "augmentation" or layer.steady for layer in self._graph.layers)
+
+
+def _named(step: str, count: int) -> str:
+    """A step with names for what stands in braces."""
+    for place in range(count):
+        step = step.replace(f"{{{place}}}", f"x{place}")
+    return step.replace("{x}", "x").replace("{self}", "own")
+
+
+def tensor_of(array: Array) -> Tensor:
+    """A tensor of these numbers, in the array's memory where that may be written."""
+    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
+
+
+def _first(pictures: Tensor) -> Tensor:
+    """Channels first, in the memory as they are: a view."""
+    return pictures.movedim(-1, 1) if pictures.ndim > 2 else pictures

@@ -1,0 +1,104 @@
+"""The weights of a module in one vector on its device, gradients and moments beside it; to and from the layers.
+
+The vectors have the trainable parameters of the module in the order of ours, each as the module has it, so that an
+optimizer's formula runs over all of them at once. Kernels of convolutions lie with the channels last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.engines.torch.network import Network, tensor_of
+from pellucid.engines.torch.state import Entry
+from pellucid.layers.parameters import ALIGNMENT, FlatParameters, Segment
+from pellucid.ops.geometry import Array
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trainable parameter lies: at `start` of the vectors. segment: where in ours."""
+
+    entry: Entry
+    segment: Segment
+    start: int
+
+    def view(self, vector: Tensor) -> Tensor:
+        """The part of a vector, in the module's shape."""
+        shape = self.entry.layout.shape
+        numbers = vector[self.start : self.start + int(np.prod(shape))]
+        if len(shape) != 4:
+            return numbers.view(shape)
+        outputs, inputs, height, width = shape
+        return numbers.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
+
+
+class Weights:
+    """The module's parameters as views of `vector`, and of `gradients`.
+
+    slots: the optimizer's moments of the model, which are copied, too.
+    """
+
+    def __init__(self, network: Network, parameters: FlatParameters, slots: Mapping[str, Array]) -> None:
+        self.parameters, self._slots, self._network = parameters, slots, network
+        held = network.state_dict(keep_vars=True)
+        device = next(iter(held.values())).device
+        found = {(entry.layer.name, entry.name): entry for entry in network.entries}
+        self.places: list[Place] = []
+        start = 0
+        for segment in parameters.segments:
+            if segment.trainable and (segment.layer, segment.name) in found:
+                place = Place(found[segment.layer, segment.name], segment, start)
+                self.places.append(place)
+                start += -(-int(np.prod(place.entry.layout.shape)) // ALIGNMENT) * ALIGNMENT
+        self.vector, self.gradients = torch.zeros(start, device=device), torch.zeros(start, device=device)
+        self.moments = {name: torch.zeros(start, device=device) for name in slots}
+        trained = set()
+        for place in self.places:
+            parameter = held[place.entry.key]
+            parameter.data, parameter.grad = place.view(self.vector), place.view(self.gradients)
+            trained.add(place.entry.key)
+            self._keep_zeros(place.entry, parameter)
+        self._others = [(entry, held[entry.key]) for entry in network.entries if entry.key not in trained]
+
+    def _keep_zeros(self, entry: Entry, parameter: nn.Parameter) -> None:
+        """No gradient where the module has numbers that the layer has not, between the kernels of a table."""
+        known = entry.layout.write(np.ones(entry.array.shape, np.float32))
+        if known.size > entry.array.size:
+            inside = tensor_of(known).to(parameter.device)
+            parameter.register_hook(lambda gradient: gradient * inside)
+
+    def take(self) -> None:
+        """Copy what the layers and the optimizer hold."""
+        with torch.no_grad():
+            for place in self.places:
+                self._write(place, self.vector, self.parameters.view(place.segment))
+                for name, vector in self.moments.items():
+                    self._write(place, vector, self.parameters.slot(self._slots[name], place.segment))
+            for entry, tensor in self._others:
+                tensor.copy_(tensor_of(entry.layout.write(entry.array)))
+
+    def give(self) -> None:
+        """Copy it back, with the last gradients."""
+        vector, gradients = self.vector.cpu(), self.gradients.cpu()
+        moments = {name: moment.cpu() for name, moment in self.moments.items()}
+        for place in self.places:
+            _read(place, vector, self.parameters.view(place.segment))
+            _read(place, gradients, self.parameters.gradient(place.segment))
+            for name, moment in moments.items():
+                _read(place, moment, self.parameters.slot(self._slots[name], place.segment))
+        for entry, tensor in self._others:
+            if entry.name in entry.layer.state:
+                entry.layer.state[entry.name][...] = entry.layout.read(tensor.cpu().numpy())
+                entry.layer.version += 1
+
+    def _write(self, place: Place, vector: Tensor, array: Array) -> None:
+        place.view(vector).copy_(tensor_of(place.entry.layout.write(array)))
+
+
+def _read(place: Place, vector: Tensor, target: Array) -> None:
+    target[...] = place.entry.layout.read(place.view(vector).contiguous().numpy())
