@@ -14,7 +14,7 @@ from pellucid.layers.parameters import FlatParameters
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, Feed, TrainingPlan
 
-__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "chosen", "engine_of"]
+__all__ = ["DEVICES", "ENGINES", "PRECISIONS", "Engine", "Judging", "Training", "engine_of", "words"]
 
 ENGINES = ("pellucid", "torch")
 DEVICES = ("cpu", "cuda", "mps")
@@ -70,14 +70,14 @@ def engine_of(name: str = "pellucid", device: str = "cpu", precision: str = "flo
     from pellucid.engines.torch.table import check
 
     there = Device(device, precision)
-    made = (partial(plan, device=there) for plan in (plans.TrainingPlan, plans.EvaluationPlan))
-    return Engine(*made, check, f"computed by {there}")
+    training, evaluation = (partial(plan, device=there) for plan in (plans.TrainingPlan, plans.EvaluationPlan))
+    return Engine(training, evaluation, check, f"computed by {there}")
 
 
-def chosen(
+def words(
     engine: str | None, device: str | None, precision: str | None, before: Mapping[str, Any] | None = None
-) -> dict[str, str]:
-    """The three words, where some were said. before: those of a training that goes on; another engine has its own."""
+) -> dict[str, Any]:
+    """Engine, device and precision, where some were said. before: those of a training that goes on; another engine has its own."""
     usual = {"engine": ENGINES[0], "device": DEVICES[0], "precision": PRECISIONS[0]}
     if before is not None and engine in (None, before.get("engine", ENGINES[0])):
         usual = {name: before.get(name, word) for name, word in usual.items()}

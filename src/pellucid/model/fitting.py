@@ -12,7 +12,7 @@ from pellucid._display import in_notebook, live_curve
 from pellucid._progress import work_bar
 from pellucid._text import say
 from pellucid.datasets.augmentation import Augmentation, text_of
-from pellucid.engines import chosen
+from pellucid.engines import words
 from pellucid.errors import ConfigError, shown
 from pellucid.model.background import facts_of_pictures
 from pellucid.model.inputs import check_range, make_examples, validation_of
@@ -116,7 +116,7 @@ class Fitting(Network):
             seed=self.seed,
             augment=text_of(augment),
             cache_features=flag(cache_features, "cache_features") and not any(map(is_stream, (x, validation_data))),
-            **chosen(engine, device, precision),
+            **words(engine, device, precision),
         )
         own = augment is None or (callable(augment) and not isinstance(augment, type))
         change = augment if own else Augmentation.of(augment)

@@ -53,7 +53,7 @@ def resume_run(
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
-    from pellucid.engines import chosen
+    from pellucid.engines import words
     from pellucid.train import Checkpoints
 
     tracking = Tracking(csv, tensorboard, mlflow)
@@ -67,8 +67,8 @@ def resume_run(
             raise CheckpointError(
                 f'{checkpoints.folder}: holds no whole checkpoint; weights="{run}" starts a new run from its best epoch'
             )
-        words = chosen(engine, device, precision, record["training"])
-        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, words)
+        given = words(engine, device, precision, record["training"])
+        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, given)
 
 
 def _go_on(

@@ -126,7 +126,7 @@ def train_run(
     from pellucid.datasets import Dataset
     from pellucid.datasets.augmentation import text_of
     from pellucid.datasets.tables import read_table
-    from pellucid.engines import chosen, engine_of
+    from pellucid.engines import engine_of, words
     from pellucid.train import Checkpoints, TrainConfig
     from pellucid.zoo.recipes import PRETRAINED
 
@@ -157,7 +157,7 @@ def train_run(
         patience=patience,
         augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
-        **chosen(engine, device, precision),
+        **words(engine, device, precision),
     )
     computing = engine_of(config.engine, config.device, config.precision)
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(

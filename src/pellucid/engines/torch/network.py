@@ -27,26 +27,34 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
     Frozen, it takes the running numbers while training, too.
     """
 
-    frozen = False
+    frozen = deferred = False
+    """deferred: the running numbers change when `apply_state` is called, and not with each pass."""
+    _passed: tuple[Tensor, Tensor] | None = None
 
     def _check_input_dim(self, x: Tensor) -> None:
         """Any number of axes."""
 
     def forward(self, x: Tensor) -> Tensor:
-        training = self.training and not self.frozen
-        if not training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
-        count = x.numel() // x.shape[1]
-        before = self.running_var * (1 - self.momentum)
-        y = torch.batch_norm(
-            x, self.weight, self.bias, self.running_mean, self.running_var, True, self.momentum, self.eps, True
-        )
+        mean, variance = self.running_mean, self.running_var
+        if self.frozen or not self.training:
+            return F.batch_norm(x, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+        mean, variance = mean.clone(), variance.clone()
+        y = torch.batch_norm(x, self.weight, self.bias, mean, variance, True, self.momentum, self.eps, True)
         with torch.no_grad():
-            if count == 1:  # which has no variance, and PyTorch divides by 0
-                self.running_var.copy_(before)
-            else:  # PyTorch divides by count - 1
-                self.running_var.copy_(before + (self.running_var - before) * ((count - 1) / count))
+            count, before = x.numel() // x.shape[1], self.running_var * (1 - self.momentum)
+            # PyTorch divides by count - 1; a single number has no variance
+            variance = before if count == 1 else before + (variance - before) * ((count - 1) / count)
+        self._passed = mean, variance
+        if not self.deferred:
+            self.apply_state()
         return y
+
+    def apply_state(self) -> None:
+        """Take the last pass into the running numbers."""
+        if self._passed is not None:
+            for running, now in zip((self.running_mean, self.running_var), self._passed, strict=True):
+                running.copy_(now)
+            self._passed = None
 
 
 class _Drawn(torch.autograd.Function):
@@ -107,10 +115,12 @@ class Network(nn.Module):
             target.data.copy_(tensor_of(entry.layout.write(entry.array)))
             if entry.name not in {**entry.layer.params, **entry.layer.state} or not entry.layer.trainable:
                 target.requires_grad_(False)
+        self._norms: list[BatchNorm] = []
         for visit in graph.walk():
             for part in self._own[visit.number].values():
                 if isinstance(part, BatchNorm):
                     part.frozen = not visit.layer.trainable
+                    self._norms.append(part)
 
     def _add(self, visit: Visit, *, kept_order: bool) -> None:
         layer = visit.layer
@@ -146,6 +156,16 @@ class Network(nn.Module):
         for step in self._steps[number]:
             values["x"] = step(values)
         return values["x"]
+
+    def defer_state(self) -> None:
+        """From now on running numbers change when `apply_state` is called."""
+        for norm in self._norms:
+            norm.deferred = True
+
+    def apply_state(self) -> None:
+        """Take the last pass into the running numbers of batch norms."""
+        for norm in self._norms:
+            norm.apply_state()
 
     @property
     def entries(self) -> Sequence[Entry]:

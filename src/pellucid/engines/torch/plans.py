@@ -125,6 +125,7 @@ class TrainingPlan(_Batches):
         self._update = Update(graph.layers, self._weights, optimizer)
         self._ahead = False
         self._network.train()
+        self._network.defer_state()
 
     def run(self, n: int, *, step: int, learning_rate: float) -> bool:
         """Train on the next n pictures of the feed; adds to `totals`. step counts from 0.
@@ -145,6 +146,7 @@ class TrainingPlan(_Batches):
         if not self._count(found.losses, weights, outputs.detach(), targets):
             return False
         found.begin()
+        self._network.apply_state()
         self.totals[LOSS] += n * float(self._update.penalise())
         self._update(learning_rate, step + 1 - self.begun)
         return True
