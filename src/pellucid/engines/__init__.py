@@ -70,14 +70,17 @@ def engine_of(name: str = "pellucid", device: str = "cpu", precision: str = "flo
     from pellucid.engines.torch.table import check
 
     there = Device(device, precision)
-    training, evaluation = (partial(plan, device=there) for plan in (plans.TrainingPlan, plans.EvaluationPlan))
+    training, evaluation = partial(plans.TrainingPlan, device=there), partial(plans.EvaluationPlan, device=there)
     return Engine(training, evaluation, check, f"computed by {there}")
 
 
 def words(
     engine: str | None, device: str | None, precision: str | None, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Engine, device and precision, where some were said. before: those of a training that goes on; another engine has its own."""
+    """Engine, device and precision, as they were said or else as usual.
+
+    before: those of a training that goes on, which stay where nothing is said; another engine has its own.
+    """
     usual = {"engine": ENGINES[0], "device": DEVICES[0], "precision": PRECISIONS[0]}
     if before is not None and engine in (None, before.get("engine", ENGINES[0])):
         usual = {name: before.get(name, word) for name, word in usual.items()}
