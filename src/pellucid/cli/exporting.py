@@ -9,7 +9,7 @@ import typer
 
 from pellucid._progress import working
 from pellucid.cli.judge import Run, trained
-from pellucid.cli.output import JsonFlag, print_json, print_table
+from pellucid.cli.output import JsonFlag, note, print_json, print_table
 from pellucid.runs.folder import place_to_write
 
 EXAMPLES = (
@@ -39,3 +39,6 @@ def export_model(
         return
     rows = [["network", f"{model.name}, {model.count_params():,} parameters"], ["format", FORMATS[to].title]]
     print_table(["export", ""], [*rows, *(["written", str(written)] for written in places)])
+    for written in places[1:]:
+        if written.suffix == ".py":
+            note(f"the other program lacks some of its layers: import {written.name[:-3]} there before it loads the file")

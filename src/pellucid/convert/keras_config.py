@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pellucid.convert.keras_layers import BY_KERAS, OPERATIONS
-from pellucid.convert.keras_values import class_path
+from pellucid.convert.keras_values import REGISTERED, class_path
 from pellucid.errors import ConfigError, shown
 from pellucid.model.file import MAX_LAYERS
 
@@ -77,6 +77,9 @@ def is_custom(record: Mapping[str, Any]) -> bool:
 def kind_of(record: Mapping[str, Any]) -> str:
     """Its class, or the operation it stands for. Errors: ConfigError for a class of an author's own."""
     kind, module = str(record["class_name"]), str(record.get("module"))
+    for name in (record.get("registered_name"), kind):  # .h5 files have but one name
+        if str(name).startswith(REGISTERED) and name in BY_KERAS:
+            return str(name)
     if is_custom(record):
         raise ConfigError(f"{kind} is a class of an author's own")
     if kind == "TFOpLambda":

@@ -1,7 +1,8 @@
 """Keras's layers and ours: one row a layer, read in both directions, by the readers and by the writer.
 
 Ours have Keras's names for arguments and the order of its weights, so that a row says which of them both have. What
-Keras has besides must be at the value in NEUTRAL, or changes training alone (TRAINING_ONLY).
+Keras has besides must be at the value in NEUTRAL, or changes training alone (TRAINING_ONLY). What Keras has not at all
+stands in it under a name registered for Pellucid, and is written in `export/keras_module.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid import layers
-from pellucid.convert.keras_values import LEAVE, converter
+from pellucid.convert.keras_values import LEAVE, REGISTERED, converter
 from pellucid.errors import ConfigError, shown, unknown_name
 from pellucid.layers import Layer
 
@@ -20,9 +21,9 @@ from pellucid.layers import Layer
 class Row:
     """A layer under both names.
 
-    keras: its class in Keras 3; classes: what older versions call that. arguments: those that both have, under one
-    name. fixed: Keras's arguments that this class of ours stands for. older: arguments' names in older versions ->
-    today's.
+    keras: its class in Keras 3, "Pellucid>" in front of one registered for us; classes: what older versions call that.
+    arguments: those that both have, under one name. fixed: Keras's arguments that this class of ours stands for. older:
+    arguments' names in older versions -> today's.
     """
 
     keras: str
@@ -31,6 +32,11 @@ class Row:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     older: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is no class of Keras's own, but one registered for Pellucid."""
+        return self.keras.startswith(REGISTERED)
 
 
 _WEIGHT = ("initializer", "regularizer", "constraint")
@@ -138,10 +144,17 @@ ROWS = (
     Row("Cropping1D", layers.Cropping1D, ("cropping",)),
     Row("UpSampling1D", layers.UpSampling1D, ("size",), {}, (), {"length": "size"}),
     Row("UpSampling2D", layers.UpSampling2D, ("size", "interpolation"), {}, (), _ORDER_1),
+    Row(f"{REGISTERED}LocalResponseNorm", layers.LocalResponseNorm, ("size", "alpha", "beta", "k")),
+    Row(f"{REGISTERED}Padding2D", layers.Padding2D, ("padding", "mode")),
+    Row(f"{REGISTERED}MaxPool2D", layers.MaxPool2D, _POOL),
+    Row(f"{REGISTERED}AvgPool2D", layers.AvgPool2D, _POOL),
+    Row(f"{REGISTERED}MaxPool1D", layers.MaxPool1D, _POOL),
+    Row(f"{REGISTERED}AvgPool1D", layers.AvgPool1D, _POOL),
 )
+"""Of several rows of a layer the first that can say it counts."""
 
 BY_KERAS: dict[str, Row] = {name: row for row in reversed(ROWS) for name in (row.keras, *row.classes)}
-BY_OURS: dict[type[Layer], Row] = {row.ours: row for row in ROWS}
+BY_OURS: dict[type[Layer], Row] = {row.ours: row for row in reversed(ROWS)}
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "data_format": ("channels_last", None),
@@ -272,16 +285,17 @@ def config_of(layer: Layer) -> tuple[Row, dict[str, Any]]:
 
     Errors: ConfigError for a layer without a row, and an argument that Keras has not.
     """
-    row = BY_OURS.get(type(layer))
-    if row is None:
-        raise ConfigError(f"{layer.place()} has no counterpart in Keras")
-    ours = layer.config()
-    config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "dtype": "float32", **row.fixed}
-    config |= {name: converter(name).write(ours[name]) for name in row.arguments}
-    for name in set(ours) - {*row.arguments, "type", "name", "trainable", "input_shape"}:
-        if ours[name] not in (False, None, *NEUTRAL.get(name, ())):
-            raise ConfigError(f"{layer.place()}: {name}={shown(ours[name])} has no counterpart in Keras")
-    return row, config
+    ours, beyond = layer.config(), ""
+    for row in (row for row in ROWS if row.ours is type(layer)):
+        names = [name for name in ours if name not in {*row.arguments, "type", "name", "trainable", "input_shape"}]
+        left = [name for name in names if ours[name] not in (False, None, *NEUTRAL.get(name, ()))]
+        if layer.window() is not None and not (row.registered or isinstance(ours.get("padding", ""), str)):
+            left.append("padding")  # Keras pads windows by "valid" and "same" alone
+        if not left:
+            config: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "dtype": "float32", **row.fixed}
+            return row, config | {name: converter(name).write(ours[name]) for name in row.arguments}
+        beyond = f": {left[0]}={shown(ours[left[0]])}"
+    raise ConfigError(f"{layer.place()}{beyond} has no counterpart in Keras")
 
 
 def _same(value: Any, neutral: Any) -> bool:

@@ -17,6 +17,11 @@ SCHEDULES = (
 )
 """Schedules that Keras has too, with the same arguments."""
 
+REGISTERED = "Pellucid>"
+"""What stands before the names that we register in Keras."""
+MODULE = "pellucid_layers"
+"""The module that registers them, which is written beside a file that has any."""
+
 LEAVE = object()
 """What a converter gives for a value that ours cannot say, and that matters to nothing but a fresh start."""
 
@@ -97,12 +102,13 @@ def _write_constraint(config: Any) -> Any:
 def _read_activation(spec: Any) -> Any:
     if isinstance(spec, dict) and isinstance(spec.get("config"), str):  # a function, as Keras 3.0 wrote them
         spec = spec["config"]
-    return {"softmax_v2": "softmax"}.get(spec, spec) if isinstance(spec, str) else spec
+    return {"softmax_v2": "softmax"}.get(spec, spec.removeprefix(REGISTERED)) if isinstance(spec, str) else spec
 
 
 def _write_activation(name: Any) -> Any:
     if name == "gelu_tanh":
-        raise ConfigError('activation "gelu_tanh" has no name in Keras; use "gelu"')
+        own = f"{REGISTERED}{name}"
+        return {"module": "builtins", "class_name": "function", "config": own, "registered_name": own}
     return "linear" if name is None else name
 
 
@@ -115,6 +121,8 @@ def named(spec: Any) -> tuple[str, dict[str, Any]]:
         return spec, {}
     if isinstance(spec, dict):
         inner = spec.get("config")
+        if isinstance(inner, str):  # a function
+            return inner, {}
         name = spec.get("class_name", spec.get("name"))
         if isinstance(name, str) and (inner is None or isinstance(inner, dict)):
             return name, dict(spec if inner is None else inner)
@@ -133,7 +141,10 @@ def class_path(name: str) -> str:
 
 def keras_object(module: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """An object as Keras 3 writes it."""
-    return {"module": module, "class_name": name, "config": dict(config), "registered_name": None}
+    registered = name if name.startswith(REGISTERED) else None
+    module = MODULE if registered else module
+    name = name.removeprefix(REGISTERED)
+    return {"module": module, "class_name": name, "config": dict(config), "registered_name": registered}
 
 
 def _unchanged(value: Any) -> Any:

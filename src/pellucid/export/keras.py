@@ -1,7 +1,8 @@
 """A .keras file for Keras 3: architecture, weights, and pictures' scaling as its first layer.
 
 Each layer is written by its row in `convert.keras_layers`; what Keras has not under one name stands as several of its
-layers (`keras_parts`). Keras is not needed to write it, h5py is.
+layers (`keras_parts`), and what they cannot say as a layer of ours, in a module beside the file (`keras_module`). Keras
+is not needed to write it, h5py is.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid import metrics
 from pellucid.convert.keras_layers import config_of
-from pellucid.convert.keras_values import class_path, keras_object, write_rate
+from pellucid.convert.keras_values import REGISTERED, class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
+from pellucid.export.keras_module import beside
 from pellucid.export.keras_parts import INPUT_NAME, Part, parts_of
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
     with zipfile.ZipFile(archive, "w") as file:
         for name, data in members.items():
             file.writestr(zipfile.ZipInfo(name, _DATE), data)
-    return {f"{stem}.keras": archive.getvalue()}
+    return {f"{stem}.keras": archive.getvalue(), **beside(config)}
 
 
 def older_files(model: Model, stem: str) -> dict[str, bytes]:
@@ -72,7 +74,7 @@ def older_files(model: Model, stem: str) -> dict[str, bytes]:
             group.attrs["weight_names"] = [each.encode() for each in within]
             for each, array in zip(within, arrays, strict=True):
                 group.create_dataset(each, data=array)
-    return {f"{stem}.h5": content.getvalue()}
+    return {f"{stem}.h5": content.getvalue(), **beside(config)}
 
 
 def _content(model: Model) -> tuple[dict[str, Any], list[Part], dict[str, Any]]:
@@ -213,7 +215,7 @@ def _weights(parts: Sequence[Part]) -> bytes:
     with h5py.File(content, "w") as file:
         file.create_group("vars")
         for part in parts:
-            kind = class_path(config_of(part.layer)[0].keras)
+            kind = class_path(config_of(part.layer)[0].keras.removeprefix(REGISTERED))
             name = f"{kind}_{counts[kind]}" if counts[kind] else kind
             counts[kind] += 1
             group = file.create_group(f"layers/{name}/vars")

@@ -13,7 +13,6 @@ from pellucid import layers
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
-from pellucid.layers.window import describe_padding
 from pellucid.ops.geometry import NO_PADS, Array, Shape, resolve_padding
 
 if TYPE_CHECKING:
@@ -143,23 +142,22 @@ def _steps(layer: Any, shape: Shape, *, positive: bool) -> list[Step]:
 
 
 def _windowed(layer: Any, shape: Shape, arrays: tuple[Array, ...], *, positive: bool) -> list[Step]:
-    """Convolution or pooling: Keras pads by "valid" and "same" alone; what is beside that is a layer before it."""
+    """Convolution or pooling: Keras pads by "valid" and "same" alone. Zeros beside that are a layer before it; what
+    counts as nothing, as around a maximum, stays its own padding."""
     pooling, in_row = layer.role == "pooling", len(shape) == 2
-    size = (1, shape[0]) if in_row else (shape[0], shape[1])
-    pads = layer.pads((1, *shape) if in_row else shape)
-    counted = getattr(layer, "count_include_pad", False) and pads != NO_PADS
+    maps = (1, *shape) if in_row else shape
+    pads = layer.pads(maps)
+    counted = layer.counted(maps) if pooling else NO_PADS
+    zeros = counted if pooling and not (layer.reduction == "max" and positive) else pads
     options = {name: False for name in ("ceil_mode", "count_include_pad") if hasattr(layer, name)}
-    if pads == NO_PADS or (pads == resolve_padding("same", size, *layer.window()) and not counted):
-        padding = "valid" if pads == NO_PADS else "same"
-        return [Step("", _changed(layer, padding=padding, **options), arrays)]
-    zeros = not pooling or (counted and not layer.ceil_mode) or (layer.reduction == "max" and positive)
-    if not zeros:
-        raise ConfigError(
-            f"{layer.place()}: its padding, {describe_padding(layer.padding)}, has no counterpart in Keras, which "
-            'would count zeros; use "same" or "valid", a ReLU before max pooling, or export it to ONNX'
-        )
-    border = layers.ZeroPadding1D(pads[1]) if in_row else layers.ZeroPadding2D(pads)
-    return [Step("padding", border), Step("", _changed(layer, padding="valid", **options), arrays)]
+    if pads == resolve_padding("same", (maps[0], maps[1]), *layer.window()) and counted == NO_PADS:
+        zeros, padding = NO_PADS, "valid" if pads == NO_PADS else "same"
+    else:
+        left = tuple((a - c, b - d) for (a, b), (c, d) in zip(pads, zeros, strict=True))
+        padding = "valid" if left == NO_PADS else left[1] if in_row else left
+    border = layers.ZeroPadding1D(zeros[1]) if in_row else layers.ZeroPadding2D(zeros)
+    before = [] if zeros == NO_PADS else [Step("padding", border)]
+    return [*before, Step("", _changed(layer, padding=padding, **options), arrays)]
 
 
 def _changed(layer: Layer, **options: Any) -> Any:
