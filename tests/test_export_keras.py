@@ -44,7 +44,11 @@ def filled(model: pellucid.Model) -> pellucid.Model:
 OF_OURS = {
     False: [
         *(layers.LocalResponseNorm(4, 0.2, 0.6, 1.5), layers.Activation("gelu_tanh"), layers.Padding2D((1, 2), "edge")),
-        *(layers.Padding2D(((2, 0), (1, 3)), "reflect"), layers.MaxPool2D(3, padding=1), layers.AvgPool2D(2, padding=1)),
+        *(
+            layers.Padding2D(((2, 0), (1, 3)), "reflect"),
+            layers.MaxPool2D(3, padding=1),
+            layers.AvgPool2D(2, padding=1),
+        ),
         layers.AvgPool2D((3, 2), ceil_mode=True, padding=((1, 0), (0, 1)), count_include_pad=True),
         *(layers.AvgPool2D(3, 2, ceil_mode=True), layers.MaxPool2D((2, 3), 2, "same", ceil_mode=True)),
     ],

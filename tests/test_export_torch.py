@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Command
-from exported_modules import GRAPHS, SMALL, answers, branched, exported, network, shaken
+from exported_modules import GRAPHS, SMALL, answers, branched, exported, network, shaken, torch
 
 import pellucid
 from pellucid import layers as L
@@ -50,11 +50,15 @@ def test_networks_of_the_zoo_go_there_and_back(name: str, tmp_path: Path) -> Non
     pictures = np.random.default_rng(1).integers(0, 256, (2, *model.input_shape)).astype(np.uint8)
     np.testing.assert_allclose(answers(program, pictures, scaled=True)[0], model.predict(pictures), atol=1e-5)
     assert model.class_names == program.CLASSES
-    again = zoo.build(name, input_shape=shape, seed=5)
-    report = import_weights(again, tmp_path / "net.safetensors")
-    assert not report.fresh and not report.by_order
-    for old, new in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(new, old)
+    model.save(tmp_path / "net.pth")
+    state = torch.load(tmp_path / "net.pth", weights_only=True)
+    program.load().load_state_dict(state)
+    for file in ("net.safetensors", "net.pth"):
+        again = zoo.build(name, input_shape=shape, seed=5)
+        report = import_weights(again, tmp_path / file)
+        assert not report.fresh and not report.by_order
+        for old, new in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old)
 
 
 def test_the_command_writes_both_files_and_the_program_is_short(command: Command, tmp_path: Path) -> None:

@@ -41,4 +41,6 @@ def export_model(
     print_table(["export", ""], [*rows, *(["written", str(written)] for written in places)])
     for written in places[1:]:
         if written.suffix == ".py":
-            note(f"the other program lacks some of its layers: import {written.name[:-3]} there before it loads the file")
+            note(
+                f"the other program lacks some of its layers: import {written.name[:-3]} there before it loads the file"
+            )

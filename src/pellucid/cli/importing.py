@@ -44,7 +44,11 @@ def import_file(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write, a .safetensors.")],
     name: Annotated[
         str | None,
-        typer.Option("--as", metavar="MODEL", help="Whose weights: vgg16, ..., or a run or model file of yours."),
+        typer.Option(
+            "--as",
+            metavar="MODEL",
+            help="Whose weights: vgg16, ..., a run or model file of yours, or a .json that describes a network.",
+        ),
     ] = None,
     classes: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="So many classes: the last layer starts anew.")
@@ -77,7 +81,7 @@ def import_file(
     as_json: JsonFlag = False,
 ) -> None:
     """Turn a network, or weights, of another program into a model file. Nothing that the file says is run."""
-    from pellucid.convert import SCALINGS, DoesNotFit, compare_scalings, import_network, import_weights, load
+    from pellucid.convert import SCALINGS, DoesNotFit, compare_scalings, empty, import_network, import_weights
     from pellucid.zoo import import_model
 
     names = None if classes_file is None else read_classes(classes_file)
@@ -95,7 +99,7 @@ def import_file(
         if os.path.lexists(name):
             if classes or size or settings:
                 raise ConfigError(f"--classes, --size and --set do not change {name}, which is a model already")
-            model = load(find_model(Path(name)))
+            model = empty(find_model(Path(name)), seed)
             return model, import_weights(model, file, no_top=no_top, scaling=scaling, progress=bar)
         return import_model(
             file,

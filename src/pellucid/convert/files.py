@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pellucid._arguments import path_of
 from pellucid._progress import work_bar
-from pellucid.convert import json_network, keras_model
+from pellucid.convert import architecture, json_network, keras_model
 from pellucid.convert.network import Read
 from pellucid.convert.onnx import file as onnx
 from pellucid.convert.published import choose
 from pellucid.convert.source import digests
-from pellucid.convert.weights import KNOWN, Imported
+from pellucid.convert.weights import KNOWN, WHOSE, Imported
 from pellucid.datasets.download import Progress
 from pellucid.datasets.transforms import Preprocessing
-from pellucid.errors import CheckpointError
+from pellucid.errors import CheckpointError, ConfigError
 from pellucid.files.inside import Inside, Place, reading
 from pellucid.layers import Layer
 from pellucid.model import Model
@@ -76,7 +76,7 @@ def import_network(
         titles = ", ".join(kind.title for kind in KINDS)
         raise CheckpointError(
             f"{file}: holds no network that is known here ({titles}); where it holds weights alone ({KNOWN}), say "
-            "whose: pellucid import FILE --as MODEL"
+            f"whose: {WHOSE}"
         )
     read = kind.read(file)
     weights = read.model.weights
@@ -97,6 +97,22 @@ def import_network(
         scaling=read.scaling if scaling is None else named,
         notes=read.notes,
     )
+
+
+def empty(path: str | Path | Inside, seed: int = 0) -> Model:
+    """The network that weights from elsewhere are to fill: what a JSON file describes, or what `load` reads.
+
+    Errors: ConfigError for a program, which is not run; CheckpointError as `architecture.described` and `load`.
+    """
+    file = path if isinstance(path, Inside) else path_of(path, "import: path")
+    if isinstance(file, Path) and file.suffix.lower() == ".py":
+        raise ConfigError(
+            f"{file}: is a program, which is not run; describe its network in JSON (docs/weights.md), or save it there "
+            "as a model file"
+        )
+    if isinstance(file, Path) and file.suffix.lower() == ".json" and architecture.fits(architecture.parsed(file)):
+        return architecture.described(file, seed)
+    return load(file)
 
 
 def load(

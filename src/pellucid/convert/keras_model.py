@@ -17,7 +17,7 @@ from pellucid.convert.keras_graph import ConfigReader, Place
 from pellucid.convert.keras_values import named, read_rate
 from pellucid.convert.network import Held, Read, take_pixels
 from pellucid.convert.source import Arrange
-from pellucid.convert.weights import open_weights
+from pellucid.convert.weights import WHOSE, open_weights
 from pellucid.errors import CheckpointError, PellucidError
 from pellucid.layers import Conv1D, DepthwiseConv2D, Normalization
 from pellucid.model import Model
@@ -47,7 +47,7 @@ def model_of(source: KerasWeights) -> tuple[Model, list[str]]:
     """
     if source.config is None:
         source.refuse(
-            "holds weights alone, and no network; say whose they are, pellucid import FILE --as MODEL, or "
+            f"holds weights alone, and no network; say whose they are, {WHOSE}, or "
             "pellucid.convert.import_weights(model, FILE)"
         )
     config = _json(source, source.config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,16 +81,22 @@ class Draft:
             return CheckpointError(f"a layer has weights of shape {shape}, the file has {numbers} numbers in all")
 
         try:
-            made = [value.layer for value in calls_behind(self.outputs, self.inputs, name)]
-            with drawing(made, Blank(MAX_GROWTH * numbers + SPARE_WEIGHTS, refuse)):  # what is missing is listed
-                if self.in_row:
-                    model: Model = Sequential([self.inputs, *made], name)
-                else:
-                    model = Model(self.inputs, self.outputs, name)
-                model.build()
+            blank = Blank(MAX_GROWTH * numbers + SPARE_WEIGHTS, refuse)  # what is missing is listed
+            model = self.made(name, blank)
         except FAULTS as error:
             raise self.fault(str(error) or type(error).__name__) from error
-        self._fill(made)
+        self._fill(model.layers)
+        return model
+
+    def made(self, name: str, blank: Blank | None, seed: int = 0) -> Model:
+        """The network with weights drawn anew, from `blank` where there is one. Errors: as its layers."""
+        layers = [value.layer for value in calls_behind(self.outputs, self.inputs, name)]
+        with nullcontext() if blank is None else drawing(layers, blank):
+            if self.in_row:
+                model: Model = Sequential([self.inputs, *layers], name, seed=seed)
+            else:
+                model = Model(self.inputs, self.outputs, name, seed=seed)
+            model.build()
         return model
 
     def _fill(self, made: Sequence[Layer]) -> None:

@@ -163,12 +163,16 @@ class Scaling:
 
         Errors: ConfigError where it was asked for and does not fit.
         """
-        height, width, channels = model.input_shape
+        *sizes, channels = model.input_shape
         if asked and not self.fits(channels):
             raise ConfigError(
                 f"{model.name} takes pictures of {channels} channels, the scaling has {self.preprocessing.in_words()}; "
                 "give mean and std one number, or one a channel"
             )
+        if len(sizes) != 2:  # rows and series, which nobody brings to size
+            numbers = self.preprocessing
+            return Preprocessing(scale=numbers.scale, mean=numbers.mean, std=numbers.std)
+        height, width = sizes
         plain = self.preprocessing if asked or channels == 3 else Preprocessing(resize=self.preprocessing.resize)
         return replace(plain, size=(height, width), channels=channels)
 

@@ -24,6 +24,8 @@ from pellucid.model import Model
 from pellucid.ops.geometry import Array
 
 KNOWN = ".pth and .pt (PyTorch), .safetensors, .h5, .weights.h5 and .keras (Keras), .pkl (Deep Learning from Scratch)"
+WHOSE = "pellucid import FILE --as NETWORK, a name of the zoo's, a run, a model file, or a .json that describes one"
+"""How weights alone are brought in."""
 
 _NO_WEIGHTS = (
     (b"<", "is a web page, not a file of weights; the download went wrong"),

@@ -35,6 +35,7 @@ FORMATS: dict[str, Format] = {
     "h5": Format("Keras's older form, for programs that know .h5 alone", ".h5", keras.older_files),
     "onnx": Format("ONNX, for ONNX Runtime and all that reads its files", ".onnx", onnx.files),
     "torch": Format("a PyTorch module in source, and its state dict", ".py", torch.files),
+    "pth": Format("PyTorch's state dict alone, as torch.save writes it", ".pth", torch.state_files),
 }
 """By what `pellucid export --to` calls them."""
 

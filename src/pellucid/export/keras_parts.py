@@ -149,12 +149,13 @@ def _windowed(layer: Any, shape: Shape, arrays: tuple[Array, ...], *, positive: 
     pads = layer.pads(maps)
     counted = layer.counted(maps) if pooling else NO_PADS
     zeros = counted if pooling and not (layer.reduction == "max" and positive) else pads
+    left: Any
     options = {name: False for name in ("ceil_mode", "count_include_pad") if hasattr(layer, name)}
     if pads == resolve_padding("same", (maps[0], maps[1]), *layer.window()) and counted == NO_PADS:
-        zeros, padding = NO_PADS, "valid" if pads == NO_PADS else "same"
+        zeros, left = NO_PADS, NO_PADS if pads == NO_PADS else "same"
     else:
         left = tuple((a - c, b - d) for (a, b), (c, d) in zip(pads, zeros, strict=True))
-        padding = "valid" if left == NO_PADS else left[1] if in_row else left
+    padding = "valid" if left == NO_PADS else left[1] if in_row and left != "same" else left
     border = layers.ZeroPadding1D(zeros[1]) if in_row else layers.ZeroPadding2D(zeros)
     before = [] if zeros == NO_PADS else [Step("padding", border)]
     return [*before, Step("", _changed(layer, padding=padding, **options), arrays)]

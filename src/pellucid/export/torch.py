@@ -17,10 +17,11 @@ from pellucid.datasets.transforms import Preprocessing
 from pellucid.engines.torch.layout import flattened
 from pellucid.engines.torch.state import attributes, entries
 from pellucid.engines.torch.table import Written, flattening, text
+from pellucid.export import torch_state
 from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT
 from pellucid.model import Model
-from pellucid.ops.geometry import Shape
+from pellucid.ops.geometry import Array, Shape
 
 WIDTH = 110
 
@@ -29,8 +30,18 @@ def files(model: Model, stem: str) -> dict[str, bytes]:
     """STEM.py and STEM.safetensors. Errors: ConfigError for a layer that PyTorch has nothing like."""
     from safetensors.numpy import save
 
-    arrays = {entry.key: np.ascontiguousarray(entry.layout.write(entry.array)) for entry in entries(model.graph)}
-    return {f"{stem}.py": _source(model, attributes(model.layers)).encode(), f"{stem}.safetensors": save(arrays)}
+    return {f"{stem}.py": _source(model, attributes(model.layers)).encode(), f"{stem}.safetensors": save(_state(model))}
+
+
+def state_files(model: Model, stem: str) -> dict[str, bytes]:
+    """STEM.pth, the same state dict alone, for a module of somebody's own. Errors: as `files`."""
+    _body(model, attributes(model.layers))  # which refuses what PyTorch has not
+    return {f"{stem}.pth": torch_state.to_bytes(_state(model), stem)}
+
+
+def _state(model: Model) -> dict[str, Array]:
+    """The arrays of the state dict by name."""
+    return {entry.key: np.ascontiguousarray(entry.layout.write(entry.array)) for entry in entries(model.graph)}
 
 
 def _classes() -> dict[str, str]:

@@ -80,9 +80,6 @@ FOREIGN = {
 }
 """Endings by which other programs know their files."""
 
-WRITTEN = (".keras", ".h5", ".onnx")
-"""Those of them that `pellucid.export` writes, by its own table."""
-
 _STARTS = (
     (b"\x89HDF", "an HDF5 file, as Keras writes"),
     (b"PK\x03\x04", "a zip archive, as Keras (.keras), PyTorch (.pt) and NumPy (.npz) write"),
@@ -100,15 +97,16 @@ _STARTS = (
 
 def save(model: Model, path: Place) -> None:
     """Write layers, parameters, state, preprocessing, classes and what `compile` chose; or another program's file,
-    where the name ends in one of WRITTEN.
+    where the name ends as one that `pellucid.export` writes.
 
     Errors: CheckpointError for a name that ends in anything else; as `pellucid.export.write`.
     """
     ending = path.suffix.lower()
-    if ending in WRITTEN:  # by name: the package stands above this one
-        importlib.import_module("pellucid.export").write(model, path)
-        return
     if ending not in ("", ".safetensors"):
+        export = importlib.import_module("pellucid.export")  # by name: the package stands above this one
+        if ending in {row.ending for row in export.FORMATS.values()}:
+            export.write(model, path)
+            return
         stem = path.name[: -len(ending)] if ending in FOREIGN else path.name
         what = f"{ending} is {FOREIGN[ending]}, which is not written here" if ending in FOREIGN else f"got {ending!r}"
         raise CheckpointError(

@@ -195,11 +195,21 @@ def read_softmax(reader: Reader, node: Node) -> Held:
         return reader.scaled(held, 0.0, 1.0 if kind == "softmax" else 0.0)
     place = held.axes.index(axis)
     if kind == "softmax":
-        return through(reader, held, lambda: L.Softmax(place + 1))
+        soft = through(reader, held, lambda: L.Softmax(place + 1))
+        reader.softmaxes[soft.value] = node
+        return soft
     axes = (*(each for each in held.axes if each != axis), axis)
     if held.flat is None:
         held = Held(reader.arranged(held, axes), axes, held.rank)
     return through(reader, held, lambda: L.Activation(kind))
+
+
+def read_log(reader: Reader, node: Node) -> Held:
+    """Of what a softmax gives."""
+    soft = reader.softmaxes.get(node.held().value)
+    if soft is None:
+        raise Inexpressible("of anything but a softmax")
+    return read_softmax(reader, replace(soft, operator="LogSoftmax"))
 
 
 def read_prelu(reader: Reader, node: Node) -> Held:

@@ -121,6 +121,8 @@ class Reader:
     """Of what was reshaped, what it was before."""
     undone: dict[Symbolic, Held] = field(default_factory=dict)
     """Of a value what stands for it where it gets the shape again that `origins` had."""
+    softmaxes: dict[Symbolic, Node] = field(default_factory=dict)
+    """Of what a softmax gives its node, for a logarithm behind it."""
 
     def layer(self, made: Callable[[], Layer], *values: Symbolic, **arrays: Array) -> Value:
         """What a layer gives for these values. arrays: its weights by name.

@@ -52,6 +52,7 @@ ROWS = (
     Row((), None, ("ThresholdedRelu",), activation.read_thresholded),
     Row((), None, ("Celu",), activation.read_celu),
     Row((L.Softmax,), activation.write_softmax, ("Softmax", "LogSoftmax"), activation.read_softmax),
+    Row((), None, ("Log",), activation.read_log),
     Row((L.PReLU,), activation.write_prelu, ("PRelu",), activation.read_prelu),
     Row((L.BatchNorm,), normalization.write_batch_norm, ("BatchNormalization",), normalization.read_batch_norm),
     Row((L.LayerNorm,), normalization.write_layer_norm, ("LayerNormalization",), normalization.read_layer_norm),
