@@ -7,13 +7,15 @@ from typing import Any
 
 from pellucid.keras.composed import Lambda as Lambda
 from pellucid.keras.composed import Layer as Layer
+from pellucid.keras.described import deserialize as deserialize
+from pellucid.keras.described import serialize as serialize
 from pellucid.keras.tensor import KerasInput
 from pellucid.layers import NAMES
 from pellucid.layers.names import *  # noqa: F403 (each layer is named once, there)
 
 Input = KerasInput  # type: ignore[misc]  # in place of ours
 
-_MERGING = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+_MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
 def _merged(kind: str) -> Callable[..., Any]:
@@ -25,6 +27,6 @@ def _merged(kind: str) -> Callable[..., Any]:
     return function
 
 
-add, average, concatenate, maximum, minimum, multiply, subtract = map(_merged, _MERGING)
+add, average, concatenate, dot, maximum, minimum, multiply, subtract = map(_merged, _MERGING)
 
-__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer"])
+__all__ = sorted([*NAMES, *map(str.lower, _MERGING), "Lambda", "Layer", "deserialize", "serialize"])

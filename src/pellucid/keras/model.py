@@ -16,6 +16,7 @@ from pellucid._arguments import several
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import ConfigError, ShapeError, shown
 from pellucid.keras.composed import CallOf, called
+from pellucid.keras.described import is_keras, network
 from pellucid.keras.older import Older
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
@@ -262,12 +263,28 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` makes the same network of, with other weights."""
         facts = self.facts()
-        return {name: facts[name] for name in ("name", "input_shape", "layers", "reads", "outputs") if name in facts}
+        kept: dict[str, Any] = {
+            name: facts[name] for name in ("name", "input_shape", "layers", "reads", "outputs") if name in facts
+        }
+        free = self.__dict__.get("_free", ())
+        if any(free):
+            kept["input_shape"] = [None if a else size for a, size in zip(free, kept["input_shape"], strict=True)]
+        return kept
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        """The network that `get_config` described."""
-        made = [layers.from_config(dict(each), custom_objects) for each in config["layers"]]
+        """The network that `get_config`, or that of Keras's own, described.
+
+        Errors: ConfigError, and CheckpointError for what Keras has and Pellucid has not.
+        """
+        if is_keras(config):
+            kind = "Sequential" if issubclass(cls, Sequential) else "Functional"
+            return cls.joined(*network({"class_name": kind, "config": config}))
+        return cls.joined([layers.from_config(dict(each), custom_objects) for each in config["layers"]], config)
+
+    @classmethod
+    def joined(cls, made: Sequence[Layer], config: Mapping[str, Any]) -> Self:
+        """The network of these layers, of which each reads what the config says."""
         reads = config.get("reads") or [[number - 1] for number in range(len(made))]
         values: dict[int, Any] = {INPUT: KerasInput(config["input_shape"])}
         for number, (layer, read) in enumerate(zip(made, reads, strict=True)):

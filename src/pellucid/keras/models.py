@@ -8,6 +8,7 @@ from typing import Any
 
 import pellucid.model.model as ours
 from pellucid.convert.files import load
+from pellucid.errors import ConfigError, shown
 from pellucid.keras.model import Model, Sequential
 
 __all__ = ["Model", "Sequential", "as_keras", "clone_model", "load_model", "model_from_json", "save_model"]
@@ -36,10 +37,27 @@ def save_model(model: ours.Model, path: Any, **more: Any) -> None:
 
 
 def clone_model(model: Model, input_tensors: Any = None, clone_function: Any = None) -> Model:
-    """The same network with weights of its own, drawn anew."""
-    return type(model).from_config(model.get_config())
+    """The same network with weights of its own, drawn anew.
+
+    clone_function: of a layer, what stands in its place; by default one with the same arguments.
+    """
+    if input_tensors is not None:
+        raise ConfigError("clone_model: call the clone on the values instead: clone_model(model)(input_tensors)")
+    if clone_function is None:
+        return type(model).from_config(model.get_config())
+    return type(model).joined([clone_function(layer) for layer in model.layers], model.get_config())
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
-    """The network that `model.to_json()` described."""
-    return Model.from_config(json.loads(text)["config"], custom_objects)
+    """The network that `model.to_json()` described, or that of Keras's own.
+
+    Errors: ConfigError for other text; CheckpointError for what Keras has and Pellucid has not.
+    """
+    try:
+        record: Any = json.loads(text)
+    except (ValueError, RecursionError, TypeError) as error:
+        raise ConfigError(f"model_from_json: expected what model.to_json() gives, got {shown(text)}") from error
+    if not isinstance(record, dict) or "config" not in record:
+        raise ConfigError(f"model_from_json: expected what model.to_json() gives, got {shown(text)}")
+    kind = Sequential if record.get("class_name") == "Sequential" else Model
+    return kind.from_config(record["config"], custom_objects)
