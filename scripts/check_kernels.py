@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ALLOWED_UNDEFINED = re.compile(
@@ -26,11 +27,20 @@ def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def symbol_faults(path: Path) -> list[str]:
-    """What is wrong with the symbols of one object: it exports kernels of its instruction set, and uses no other."""
+def _of_each(paths: Sequence[Path], *command: str) -> dict[Path, str]:
+    """What a program says of each of these files, asked once: it names each before what it says."""
+    said = re.split(r"^(?:File: )?(.+\.o):?\n", _output(*command, *map(str, paths)), flags=re.MULTILINE)
+    return dict(zip(map(Path, said[1::2]), (text.strip("\n") for text in said[2::2]), strict=True))
+
+
+def symbol_faults(path: Path, symbols: str, sections: str) -> list[str]:
+    """What is wrong with the symbols of one object: it exports kernels of its instruction set, and uses no other.
+
+    symbols, sections: what nm and readelf say of it.
+    """
     faults, kernels = [], 0
     instruction_set = re.search(r"kernels_(\w+)\.dir", str(path))[1]  # type: ignore[index]
-    for line in _output("nm", "-C", str(path)).splitlines():
+    for line in symbols.splitlines():
         kind, name = re.match(r"^[0-9a-f ]{16} (\w) (.*)$", line).groups()  # type: ignore[union-attr]
         kernel = KERNEL.match(name)
         own = kernel is not None and kernel[1] == instruction_set
@@ -44,7 +54,6 @@ def symbol_faults(path: Path) -> list[str]:
                 faults.append(f"{path}: exports {name}, which is no kernel")
     if not kernels:
         faults.append(f"{path}: exports no kernel")
-    sections = _output("readelf", "-SW", str(path))
     if ".init_array" in sections or ".ctors" in sections:
         faults.append(f"{path}: has a dynamic initialiser")
     return faults
@@ -81,8 +90,9 @@ def spill_faults(path: Path) -> list[str]:
 def main(folder: Path) -> int:
     objects = sorted(folder.glob("CMakeFiles/kernels_*.dir/native/*/*.o"))
     faults = [] if objects else [f"no kernel objects under {folder}"]
+    symbols, sections = (_of_each(objects, *command) for command in (("nm", "-C"), ("readelf", "-SW")))
     for path in objects:
-        faults += symbol_faults(path)
+        faults += symbol_faults(path, symbols[path], sections[path])
         if f"{path.parent.name}/{path.name}" in TILED:
             faults += spill_faults(path)
     print("\n".join(faults) or f"{len(objects)} objects: kernels alone exported, nothing weak, no spills")

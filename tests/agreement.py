@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from case import EPS, Arguments, Build, Case, normal
+from case import EPS, Arguments, Build, Case, changed, normal
 from sizes import OPTIMIZERS
 
 from pellucid import ops
@@ -23,15 +22,6 @@ NO_OUT = IN_PLACE | {
     "mean_squared_error",
     "mean_absolute_error",
 }
-
-
-def changed(values: Any, how: Callable[[Array], Array]) -> Any:
-    """Arguments with every float array replaced by how(array)."""
-    if isinstance(values, dict):
-        return {key: changed(value, how) for key, value in values.items()}
-    if isinstance(values, tuple):
-        return tuple(changed(value, how) for value in values)
-    return how(values) if isinstance(values, np.ndarray) and values.dtype.kind == "f" else values
 
 
 def call(op: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Array, ...]:
