@@ -71,6 +71,7 @@ def whole(published_file: Path, photos: Path, tmp_path_factory: pytest.TempPathF
     """Both stages, never stopped."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pellucid.runs.run.draw", lambda *_: None)
         stand(published_file, folder / "cache", patch)
         return pellucid.train_run(**STAGES, data=photos, out=folder / "run")
 
@@ -114,6 +115,7 @@ def stop_at(kind: type[Event], **where: int) -> Callable[[Event], Stop | None]:
     return listen
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "stop",
     [
@@ -138,6 +140,7 @@ def test_a_run_stopped_in_any_stage_ends_with_the_same_bits(
         assert all(np.array_equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_fine_tuning_begins_with_fresh_moments(stand_in: Path, photos: Path, tmp_path: Path) -> None:
     """So Adam moves no weight by more than the learning rate, a thirtieth of the head's, in its first step."""
     models: list[Any] = []
@@ -156,6 +159,7 @@ def test_fine_tuning_begins_with_fresh_moments(stand_in: Path, photos: Path, tmp
     np.testing.assert_allclose(moved, 1e-4, rtol=0.01)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_more_epochs_fine_tune_on(stand_in: Path, photos: Path, tmp_path: Path) -> None:
     pellucid.train_run(**SMALL, epochs=1, fine_tune=1, data=photos, out=tmp_path / "run")
     run = pellucid.resume_run(tmp_path / "run", epochs=3, verbose=0)
@@ -163,6 +167,7 @@ def test_more_epochs_fine_tune_on(stand_in: Path, photos: Path, tmp_path: Path) 
     assert run.model.get_layer("conv").trainable and not run.model.get_layer("conv_norm").trainable
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_head_alone(stand_in: Path, photos: Path, tmp_path: Path) -> None:
     run = pellucid.train_run(**SMALL, epochs=2, fine_tune=0, data=photos, out=tmp_path / "run")
     assert (run.config.epochs, run.config.fine_tune_from, run.config.augment) == (2, None, "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,18 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 
+import joblib
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 import pellucid
+from pellucid import datasets
+from pellucid.datasets.pictures import read_picture
 from pellucid.errors import ConfigError, DataError
 from pellucid.sklearn import ImageClassifier
 
@@ -70,6 +76,50 @@ def test_pictures_of_levels_are_scaled_as_the_network_scales_them() -> None:
     classifier = ImageClassifier("simple-convnet", settings={"pad": 2}, epochs=1).fit(data.images, data.labels)
     own = classifier.model_.predict(data.images, verbose=0)
     np.testing.assert_allclose(classifier.predict_proba(data.images), own, atol=1e-6)
+
+
+def test_files_are_read(pets: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    files = [str(path) for path in sorted(pets.rglob("*.png"))]
+    kinds = [Path(file).parent.name for file in files]
+    given = {"epochs": 2, "image_shape": (32, 40)}
+    classifier = ImageClassifier(**given).fit(files, kinds)
+    assert classifier.model_.input_shape == (32, 40, 3)
+    pictures = np.stack([read_picture(file, (32, 40), 3) for file in files])
+    answers = ImageClassifier(**given).fit(pictures, kinds).predict_proba(pictures)
+    for names in (files, np.array(files), [Path(file) for file in files], pandas.DataFrame({"file": files})):
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(classifier)).predict_proba(names), answers)
+    found = cross_val_predict(ImageClassifier(epochs=1), pandas.Series(files), kinds, cv=2)
+    assert found.shape == (len(files),) and set(found) <= {"cat", "dog"}
+    assert ImageClassifier(epochs=1).fit(files, kinds).model_.input_shape == datasets.load(pets).image_shape
+    (pets / "cat" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        classifier.predict([str(pets / "cat" / "broken.png")])
+
+
+@pytest.mark.parametrize(
+    ("made", "score"),
+    [
+        (lambda one: CalibratedClassifierCV(one, cv=2), 0.8),
+        (lambda one: VotingClassifier([("one", one), ("other", clone(one))], voting="soft"), 0.8),
+        (lambda one: GridSearchCV(one, {"batch_size": [16, 64]}, cv=2, n_jobs=2), 0.8),
+    ],
+    ids=["calibrated", "voting", "two threads"],
+)
+def test_it_stands_where_estimators_stand(digits: Any, made: Any, score: float) -> None:
+    x, y, x_test, y_test = digits
+    with joblib.parallel_config("threading"):  # processes take seconds to start; one that is kept is judged below
+        assert made(ImageClassifier(epochs=6)).fit(x, y).score(x_test, y_test) > score
+
+
+def test_one_that_is_kept_learns_on_to_the_same_bits(digits: Any, tmp_path: Path) -> None:
+    x, y, x_test, _ = digits
+    classifier = ImageClassifier().partial_fit(x[:64], y[:64], classes=np.unique(y))
+    joblib.dump(classifier, tmp_path / "kept")
+    again = joblib.load(tmp_path / "kept").partial_fit(x[64:128], y[64:128])
+    np.testing.assert_array_equal(
+        again.predict_proba(x_test), classifier.partial_fit(x[64:128], y[64:128]).predict_proba(x_test)
+    )
 
 
 def test_early_stopping_keeps_the_best(digits: Any) -> None:

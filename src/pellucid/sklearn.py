@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +34,9 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 
 __all__ = ["ImageClassifier", "dense_net"]
 
+RESIZE = "crop"
+"""How pictures of files are fitted, as those of a folder are."""
+
 PICTURES = "photo-net"
 """The network for pictures where none is named: it fits itself to their size."""
 
@@ -46,7 +51,7 @@ def dense_net(
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Trains a network on pictures or rows of numbers; passes scikit-learn's `check_estimator`.
+    """Trains a network on pictures, their files or rows of numbers; passes scikit-learn's `check_estimator`.
 
     network: a name in `pellucid.zoo`, or a function f(input_shape, classes, seed) that gives a Model; None: photo-net
     for pictures, `dense_net` for rows. settings: further arguments of it. image_shape: (H, W) or (H, W, C) of pictures
@@ -59,7 +64,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     Pictures of whole numbers (uint8) are divided by 255. Floats are brought to mean 0 and deviation 1, each feature of
     rows, each channel of pictures, by the numbers of the pictures that `fit`, or the first `partial_fit`, has seen.
-    Shapes: X (N, features), (N, H, W) or (N, H, W, C); y (N,) of numbers or words.
+    Files of pictures, given by their names, become as large as image_shape says, or as `datasets.load` makes those of a
+    folder. Weights of samples are not taken: scikit-learn wants a weight of 2 to be the same as the picture twice, and
+    mini-batches know no such thing. There are class_weight= and `model_.fit(sample_weight=...)`.
+    Shapes: X (N, features), (N, H, W), (N, H, W, C), or (N,) names of files; y (N,) of numbers or words.
     Errors: ValueError, as scikit-learn has it; ours are ValueErrors too.
     """
 
@@ -116,7 +124,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict_proba(self, X: Any) -> Array:
         """How probable each class is. Shapes: (N, classes) float64, rows of sum 1, in the order of `classes_`."""
         check_is_fitted(self, "model_")
-        images = self._scaled(validate_data(self, X, reset=False, allow_nd=True))
+        images = self._scaled(validate_data(self, self._read(X), reset=False, allow_nd=True))
         found = np.asarray(self.model_.predict(images, verbose=0), np.float64)
         if found.shape[1:] == (1,):
             found = np.hstack([1 - found, found])
@@ -129,7 +137,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _checked(self, X: Any, y: Any, classes: Any, *, first: bool) -> tuple[Array, Array]:
         """Pictures as the network takes them, and class numbers; in the first call, what is learned of their form."""
-        X, y = validate_data(self, X, y, reset=first, allow_nd=True)
+        X, y = validate_data(self, self._read(X, first=first), y, reset=first, allow_nd=True)
         check_classification_targets(y)
         if first:
             self.classes_ = np.unique(y if classes is None else classes)
@@ -147,6 +155,21 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             wrong = y[self.classes_[places] != y].tolist()[0]
             raise DataError(f"unknown class {wrong!r}; the first call named {shown(self.classes_.tolist())}")
         return images, places
+
+    def _read(self, X: Any, *, first: bool = False) -> Any:
+        """The pictures of files that are named, in the size of the first ones; all else as it is."""
+        files = _names_of_files(X)
+        if files is None:
+            return X
+        from pellucid.datasets.pictures import Fitting, decode, probe
+        from pellucid.datasets.sizes import fitting_of
+
+        paths = [Path(file) for file in files]
+        if first:
+            shape, probes = tuple(self.image_shape or ()), [probe(path) for path in paths]
+            channels = shape[2] if len(shape) > 2 else None
+            self._fitting: Fitting = fitting_of(probes, shape[:2] or None, RESIZE, channels)  # type: ignore[arg-type]
+        return np.stack([decode(path, self._fitting) for path in paths])
 
     def _made(self, shape: Shape) -> Model:
         """A new network for pictures or rows of this shape, compiled."""
@@ -222,3 +245,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 raise DataError(f"image_shape={tuple(self.image_shape)} has {np.prod(wanted)} numbers, X {X.shape[1]}")
             return X.reshape(len(X), *wanted)
         return X[..., None] if X.ndim == 3 else X
+
+
+def _names_of_files(X: Any) -> list[Any] | None:
+    """Names of files as they come, in a list, an array, a Series or the one column of a DataFrame; else None."""
+    listed = np.asarray(X, object) if isinstance(X, list | tuple) or hasattr(X, "to_numpy") else X
+    if not isinstance(listed, np.ndarray) or listed.dtype.kind not in "OU" or not listed.size:
+        return None
+    flat = listed.reshape(-1)
+    one_each = listed.ndim == 1 or listed.shape == (len(listed), 1)
+    return list(flat) if one_each and all(isinstance(name, str | os.PathLike) for name in flat) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
@@ -35,7 +36,10 @@ class PlainFigure(Figure):
         layout = self.get_layout_engine()
         if layout is not None and any(axes.child_axes for axes in self.axes):
             layout.execute(self)  # where margins and insets lie is known only after a first turn
-        super().draw(renderer)
+        if isinstance(layout, ConstrainedLayoutEngine) and self.canvas.is_saving():
+            layout.execute(self)  # before it is written, Matplotlib draws once for this alone, and nobody sees it
+        else:
+            super().draw(renderer)
 
 
 def make_plain(figure: Figure) -> None:
