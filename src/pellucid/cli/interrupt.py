@@ -27,9 +27,12 @@ class Interrupt:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __call__(self, event: Event) -> Stop | None:
-        """Answer every event with `Stop` once a signal came."""
-        from pellucid.train.events import Stop
+        """Answer every event with `Stop` once a signal came; one that came to another process counts in the end."""
+        from pellucid.train.events import Stop, TrainingEnded
+        from pellucid.train.trainer import ELSEWHERE
 
+        if isinstance(event, TrainingEnded) and event.reason == ELSEWHERE:
+            self.status = self.status or STATUS[signal.SIGTERM]
         return Stop("interrupted") if self.status is not None else None
 
     def __enter__(self) -> Interrupt:

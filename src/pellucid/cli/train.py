@@ -29,6 +29,8 @@ from pellucid.runs.pretrained import DEFAULT
 from pellucid.runs.resume import resume_run
 from pellucid.runs.run import Run, train_run
 from pellucid.runs.setup import DATA, FOLDER_MODEL, MODEL, RESIZE
+from pellucid.runs.together import begun_before
+from pellucid.train.gloo import join
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -101,6 +103,8 @@ OPTIONS = {
     "test_limit": Option(int, "N", "Test on the first N pictures only."),
     "predict": Option(Path, "FOLDER", "What these are, in the end: RUN/answers.csv."),
     "threads": Option(int, "N", "Default: every core this process may use.", ""),
+    "shards": Option(int, "N", "Parts of a batch, for torchrun. Default: 1 or 8.", LEARNING),
+    "mixed": Option(bool, None, "Unlike machines together.", SWITCHES, ("--mixed",)),
     "resume": Option(Path, "RUN", "Go on with a stopped run up to --epochs.", START),
     "out": Option(Path, "RUN", "Run folder. Default: runs/MODEL-DATA-NNN.", ""),
     "csv": Option(Path, "FILE", "A table of the epochs there too.", ""),
@@ -114,7 +118,10 @@ OPTIONS = {
 """What is an argument of `train_run`, under its name and with its default, and what is the command's own."""
 
 
-WITH_RESUME = ("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow", "lang", "engine", "device", "precision")
+WITH_RESUME = (
+    *("epochs", "threads", "quiet", "csv", "tensorboard", "mlflow", "lang", "engine", "device", "precision"),
+    "mixed",
+)
 """What can be given beside --resume."""
 
 
@@ -192,9 +199,15 @@ class CommandConsole(Console):
         """Whether a signal came."""
         return self.interrupt.status is not None
 
+    def hush(self) -> None:
+        """Quiet, and without results."""
+        super().hush()
+        self.quiet = True
+
     def note(self, text: str) -> None:
         """A remark, with arguments as flags."""
-        note(in_flags(text, ("train",)))
+        if self.verbose:
+            note(in_flags(text, ("train",)))
 
     def option(self, name: str) -> str:
         """As a flag."""
@@ -204,7 +217,7 @@ class CommandConsole(Console):
         """Its classes in any case."""
         if known:
             super().data(dataset, known=True)
-        else:
+        elif self.verbose:
             tell_data(dataset, quiet=self.quiet)
 
     def bar(self) -> WorkBar:
@@ -231,13 +244,15 @@ def train(context: typer.Context, **given: Any) -> None:
     taken = ("predict", "threads", "resume", "find_lr", "quiet", "lang")
     predict, threads, resume, find_lr, quiet, lang = (given.pop(name) for name in taken)
     given["pretrained"] = given["pretrained"] if given["pretrained"] != "" else True
+    processes = join()
     if predict is not None and not predict.exists():
         raise missing(predict, "file or folder")
     if threads is not None:
         ops.set_num_threads(threads)
     facts: dict[str, Any] = {"command": list(context.obj)}
     console = CommandConsole(quiet, facts, lang)
-    if resume is None:
+    begun = begun_before(processes, given["out"], facts) if resume is None else None
+    if resume is None and begun is None:
         given |= {"settings": parse(given["settings"] or []), "columns": columns_of(given["columns"])}
         if find_lr:
             _find_learning_rate(given, console)
@@ -245,13 +260,17 @@ def train(context: typer.Context, **given: Any) -> None:
         facts["predict"] = None if predict is None else str(predict.resolve() if predict.is_dir() else predict)
         run = train_run(**given, console=console)
     else:
-        _refuse_others(_given(context, "resume", *WITH_RESUME))
-        run = resume_run(resume, console=console, **{name: given[name] for name in WITH_RESUME if name in given})
+        if begun is None:
+            _refuse_others(_given(context, "resume", *WITH_RESUME))
+        run = resume_run(
+            begun or resume, console=console, **{name: given[name] for name in WITH_RESUME if name in given}
+        )
     if console.stopped:
         done = f"{len(run.history.epoch)} of {run.config.epochs} epochs"
-        note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
+        console.note(f"interrupted after {done}; go on with: pellucid train --resume {run.folder}")
         raise typer.Exit(console.interrupt.status or 0)
-    _answer(run)
+    if processes.rank == 0:
+        _answer(run)
 
 
 def _find_learning_rate(given: dict[str, Any], console: CommandConsole) -> None:

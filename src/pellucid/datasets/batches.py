@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,19 @@ from pellucid.datasets.dataset import Pictures
 from pellucid.errors import ConfigError, DataError
 from pellucid.files.reading import in_order
 
-__all__ = ["Batches", "epoch_order"]
+__all__ = ["Batches", "Piece", "epoch_order"]
 
 
 Change = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
 """A function that changes the pictures of a batch."""
+
+
+class Piece(NamedTuple):
+    """The pictures from `start` to `stop` of an epoch's order, together. key: what is drawn for them is drawn by it."""
+
+    start: int
+    stop: int
+    key: tuple[int, ...]
 
 
 def epoch_order(count: int, *, seed: int, epoch: int, shuffle: bool = True) -> NDArray[np.int64]:
@@ -66,19 +74,22 @@ class Batches:
         """The pictures in the order in which this epoch visits them."""
         return epoch_order(len(self.images), seed=self.seed, epoch=epoch, shuffle=self.shuffle)
 
-    def epoch(self, epoch: int, *, first: int = 0) -> Iterator[NDArray[Any]]:
+    def epoch(self, epoch: int, *, first: int = 0, pieces: Sequence[Piece] | None = None) -> Iterator[NDArray[Any]]:
         """The batches of one epoch; from batch number `first` on, to go on where a run stopped.
 
+        pieces: other parts of the epoch's order in place of its batches.
         Shapes: (n,H,W,C) each.
         """
-        order, numbers = self.order(epoch), range(first, len(self))
+        order, size, count = self.order(epoch), self.batch_size, len(self.images)
+        batches = [Piece(n * size, min((n + 1) * size, count), (n,)) for n in range(first, len(self))]
 
-        def batch(number: int) -> NDArray[Any]:
-            pixels: NDArray[Any] = self.images[order[number * self.batch_size : (number + 1) * self.batch_size]]
+        def pixels_of(piece: Piece) -> NDArray[Any]:
+            pixels: NDArray[Any] = self.images[order[piece.start : piece.stop]]
             if self.augment is None:
                 return pixels
-            return self.augment(pixels, np.random.default_rng([self.seed, epoch, number, 0xA06]))
+            return self.augment(pixels, np.random.default_rng([self.seed, epoch, *piece.key, 0xA06]))
 
+        wanted = batches if pieces is None else pieces
         if isinstance(self.images, np.ndarray):
-            return map(batch, numbers)
-        return in_order(batch, numbers, ahead=1, name="pellucid-read-ahead")
+            return map(pixels_of, wanted)
+        return in_order(pixels_of, wanted, ahead=1, name="pellucid-read-ahead")

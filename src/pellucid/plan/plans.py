@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid import ops
 from pellucid.errors import ConfigError
+from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
@@ -172,9 +173,14 @@ class TrainingPlan(_Worked, _Judged):
         seed: int,
         accuracy: str | None,
         begun: int = 0,
+        batch_size: int | None = None,
     ) -> None:
-        """begun: the step at which the optimizer's moments were zeros."""
-        self.begun = begun
+        """begun: the step at which the optimizer's moments were zeros.
+
+        batch_size: the feed holds a shard of a batch, which is as large as this: a step is `compute` for each shard,
+        and `update`. None: the whole batch, and a step is `run`.
+        """
+        self.begun, self._layers = begun, graph.layers
         expect_trainable(parameters)
         self.feed, self.parameters = feed, parameters
         self.control = np.zeros(3)
@@ -194,8 +200,15 @@ class TrainingPlan(_Worked, _Judged):
         judge = loss_work(self._context, loss, logits, feed, self.totals, gradient, accuracy=accuracy)
         back = backward_work(self._context, body, lowered, gradient)
         update = update_work(
-            graph.layers, parameters, optimizer, slots, self.control, self.totals[:3], capacity=feed.capacity
+            graph.layers,
+            parameters,
+            optimizer,
+            slots,
+            self.control,
+            self.totals[:3],
+            capacity=batch_size or feed.capacity,
         )
+        self._update = None if batch_size is None else WorkSequence(update)
         self._work = WorkSequence(
             [
                 *feed.work(),
@@ -206,7 +219,7 @@ class TrainingPlan(_Worked, _Judged):
                 *back,
                 *for_no_batch(self._context.rescale),
                 *self._context.finish,
-                *update,
+                *(update if batch_size is None else ()),
             ],
             prepare=self._base.prepare,
         )
@@ -216,12 +229,32 @@ class TrainingPlan(_Worked, _Judged):
 
         Returns False, with the parameters left as they were, when the loss is not a finite number.
         """
+        self._control(step, learning_rate)
+        return self.compute(n, key=step)
+
+    def compute(self, n: int, *, key: int) -> bool:
+        """As much of `run` as concerns one shard of a batch: its n pictures are added to `totals`, and there are its
+        gradients and its running statistics. key: what dropout draws by, in place of the step."""
         self._prepare()
-        self._context.counter[1] = step
+        self._context.counter[1] = key & 0xFFFFFFFF
+        return self._work.run(n)
+
+    def update(self, n: int, *, step: int, learning_rate: float) -> None:
+        """Change the parameters by the gradients there are, of a batch of n pictures."""
+        self._control(step, learning_rate)
+        if self._update is not None:
+            self._update.run(n)
+
+    @property
+    def statistics(self) -> list[tuple[Layer, str]]:
+        """The state of layers that a step changes, such as running means, each as `layer.state[name]`."""
+        changed = (layer for layer in self._layers if layer.trainable and layer not in self._frozen)
+        return [(layer, name) for layer in changed for name in layer.state]
+
+    def _control(self, step: int, learning_rate: float) -> None:
         self.control[RATE] = learning_rate
         self.control[STEP] = step + 1 - self.begun
         self.control[GRADIENT_SCALE] = 1
-        return self._work.run(n)
 
     def _prepare(self) -> None:
         """Make anew what was made of frozen weights, where somebody has written into these."""
@@ -234,7 +267,7 @@ class TrainingPlan(_Worked, _Judged):
     @property
     def runs_alone(self) -> bool:
         """Whether `run_steps` may be called: all of a step is one native program on pictures in memory."""
-        return self._work.program is not None and self.feed.in_memory
+        return self._work.program is not None and self.feed.in_memory and self._update is None
 
     def run_steps(self, n: int, *, position: int, step: int, learning_rates: Sequence[float]) -> tuple[int, Array]:
         """As many steps of n pictures each as there are learning rates, in one call without the interpreter.

@@ -43,6 +43,10 @@ class Console:
         self.verbose, self.lang = verbosity(verbose), language(lang)
         self._callbacks = standardize_listeners(callbacks)
 
+    def hush(self) -> None:
+        """Say nothing from here on: another process speaks for this one too."""
+        self.verbose = 0
+
     def say(self, text: str) -> None:
         """A result, or what is being done."""
         if self.verbose:

@@ -83,6 +83,7 @@ RESUMABLE = {
         "cache_features": FLAG,
         "fine_tune_from?": Maybe(whole(0, 10**6)),
         **{f"{name}?": TEXT for name in ("engine", "device", "precision")},
+        "shards?": whole(1),
         "schedule": Maybe(TEXT),
         "learning_rate": number(0),
         "doctor": FLAG,

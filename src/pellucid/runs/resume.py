@@ -19,7 +19,10 @@ from pellucid.runs.folder import CHECKPOINTS, LOG_FILE, MODEL_FILE, RUN_FILE, ch
 from pellucid.runs.record import RESUMABLE, read_record
 from pellucid.runs.run import Run, go
 from pellucid.runs.setup import fit_schedule, load_data, prepare
+from pellucid.runs.together import agree_on, first_on_each_machine, locked, share_saved
 from pellucid.runs.tracking import Tracking
+from pellucid.train.distributed import Processes
+from pellucid.train.gloo import join
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -43,37 +46,44 @@ def resume_run(
     precision: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
+    mixed: bool = False,
     console: Console | None = None,
 ) -> Run:
     """Go on with a run, to `epochs` epochs in all where that is given: to the same bits as if it had never stopped.
 
     engine, device, precision: what computes from here on, as in `fit`; None: what did before.
     data: the Dataset that the run was given as one; otherwise its pictures are loaded as they were. csv, tensorboard,
-    mlflow, lang, verbose, callbacks, console: as in `train_run`.
+    mlflow, lang, verbose, callbacks, mixed, console: as in `train_run`.
     Errors: CheckpointError if there is nothing to go on from; ConfigError if its pictures are not the same any more, or
     if it has more epochs already.
     """
     from pellucid.engines import words
-    from pellucid.train import Checkpoints
 
     tracking = Tracking(csv, tensorboard, mlflow)
     console, run = console or Console(verbose, callbacks, lang), path_of(folder, "resume_run: folder")
-    place = _run_folder(run)
-    checkpoints = Checkpoints(place / CHECKPOINTS)
-    with checkpoints.locked():
-        record = read_record(place, RESUMABLE)
-        saved = checkpoints.newest(console.note)
-        if saved is None:
-            raise CheckpointError(
-                f'{checkpoints.folder}: holds no whole checkpoint; weights="{run}" starts a new run from its best epoch'
-            )
+    processes = join()
+    if processes.rank:
+        console.hush()
+    place = Inside(run) if processes.rank else _run_folder(run)
+    with locked(place, processes) as checkpoints:
+        record: dict[str, Any] = {}
+        saved = None
+        if checkpoints is not None:
+            record = read_record(place, RESUMABLE)
+            saved = checkpoints.newest(console.note)
+            if saved is None:
+                raise CheckpointError(
+                    f"{checkpoints.folder}: holds no whole checkpoint; "
+                    f'weights="{run}" starts a new run from its best epoch'
+                )
+        saved, record = share_saved(processes, saved, record)
         given = words(engine, device, precision, record["training"])
-        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, given)
+        return _go_on(place, checkpoints, saved, record, epochs, data, console, tracking, given, processes, mixed=mixed)
 
 
 def _go_on(
     folder: Inside,
-    checkpoints: Checkpoints,
+    checkpoints: Checkpoints | None,
     saved: Saved,
     record: dict[str, Any],
     epochs: int | None,
@@ -81,6 +91,9 @@ def _go_on(
     console: Console,
     tracking: Tracking,
     engine: Mapping[str, str],
+    processes: Processes,
+    *,
+    mixed: bool,
 ) -> Run:
     from pellucid.engines import engine_of
     from pellucid.model.file import model_of
@@ -91,12 +104,12 @@ def _go_on(
     training = record["training"]
     config = _config({**training, **engine}, epochs)
     computing = engine_of(config.engine, config.device, config.precision)
-    finished = max(place["epoch"], _logged_epochs(folder / LOG_FILE))
+    finished = max(place["epoch"], _logged_epochs(folder / LOG_FILE) if checkpoints is not None else 0)
     if config.epochs < finished:
         raise ConfigError(f"epochs={epochs}: {folder} has finished {finished} already; give as many or more")
     network = model_of(saved.path, saved.tensors, saved.facts)
     computing.check(network.graph)
-    with console.bar() as bar:
+    with console.bar() as bar, first_on_each_machine(processes):
         loading = _loading(record["data"]["loading"])
         dataset = load_data(**(loading if data is None else {**loading, "data": data}), bar=bar)
     console.data(dataset, known=True)
@@ -107,7 +120,9 @@ def _go_on(
         fit_schedule(network.optimizer, training["schedule"], config, len(dataset.train))
         saved = rescheduled(saved, network.optimizer.config()["learning_rate"])
     examples = prepare(network, dataset, config)
-    _check_best(folder / MODEL_FILE, place["best_epoch"], console)
+    agree_on(processes, network, examples, config, mixed=mixed)
+    if checkpoints is not None:
+        _check_best(folder / MODEL_FILE, place["best_epoch"], console)
     if config.engine != training.get("engine", config.engine):
         console.note(f"from here on engine {config.engine!r} computes: numbers will differ in their last bits")
     difference = other_backend(saved)
@@ -125,7 +140,9 @@ def _go_on(
         "training": {**training, **config.to_json(), "optimizer": network.optimizer.config()},
         "resumed": [*record.get("resumed", []), resumed],
     }
-    return go(folder, checkpoints, network, dataset, examples, config, renewed, console, tracking, resume=saved)
+    return go(
+        folder, checkpoints, network, dataset, examples, config, renewed, console, tracking, processes, resume=saved
+    )
 
 
 def _run_folder(run: Path) -> Inside:

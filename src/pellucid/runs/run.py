@@ -12,7 +12,7 @@ from pellucid._display import Shown
 from pellucid.errors import ConfigError
 from pellucid.files.inside import Inside
 from pellucid.runs.console import Console
-from pellucid.runs.folder import CHECKPOINTS, check_unused, make_run_folder, write_record
+from pellucid.runs.folder import check_unused, make_run_folder, write_record
 from pellucid.runs.pretrained import published_start, two_stages
 from pellucid.runs.report import draw, record, report
 from pellucid.runs.setup import (
@@ -28,8 +28,11 @@ from pellucid.runs.setup import (
     settle,
     standardized,
 )
+from pellucid.runs.together import SHARDS, agree_on, first_on_each_machine, locked
 from pellucid.runs.tracking import Tracking
 from pellucid.runs.weights import begin_from, load_weights
+from pellucid.train.distributed import Processes
+from pellucid.train.gloo import join, started_together
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -96,6 +99,8 @@ def train_run(
     lang: str | None = None,
     verbose: int | str = "auto",
     callbacks: Listener | Sequence[Listener] | None = None,
+    shards: int | None = None,
+    mixed: bool = False,
     console: Console | None = None,
 ) -> Run:
     """Train a network on a data set and leave a run folder, as `pellucid train` does; `resume_run` goes on with it.
@@ -118,8 +123,9 @@ def train_run(
     pictures. freeze: layers that are not trained. limit, test_limit: of pictures. out: the folder; None: the first free
     runs/MODEL-DATA-NNN. csv: a file for a table of the epochs. tensorboard: a folder, in which one of the run's name is
     written for TensorBoard. mlflow: the address of a server of MLflow, or where it keeps files. lang: of the
-    pictures' words. engine, device, precision, verbose, callbacks, doctor: as in `fit`. console: what speaks instead of
-    `verbose`, `lang`.
+    pictures' words. engine, device, precision, verbose, callbacks, doctor: as in `fit`. shards: logical parts of each
+    batch, a power of two, which the processes that torchrun starts share; the same bits for any number of these. None:
+    8 under torchrun, else 1. mixed: they may have other kernels. console: what speaks instead of `verbose`, `lang`.
     Errors: ConfigError for an argument, or a folder that is in use; DataError, DivergedError and ShapeError as `fit`.
     """
     from pellucid import zoo
@@ -127,10 +133,12 @@ def train_run(
     from pellucid.datasets.augmentation import text_of
     from pellucid.datasets.tables import read_table
     from pellucid.engines import engine_of, words
-    from pellucid.train import Checkpoints, TrainConfig
+    from pellucid.train import TrainConfig
     from pellucid.zoo.recipes import PRETRAINED
 
-    console = console or Console(verbose, callbacks, lang)
+    console, processes = console or Console(verbose, callbacks, lang), join()
+    if processes.rank:
+        console.hush()
     tables, data = tables_of(labels, data)
     several = data.train.several if isinstance(data, Dataset) else any(read_table(t, columns).several for t in tables)
     tracking = Tracking(csv, tensorboard, mlflow)
@@ -158,6 +166,7 @@ def train_run(
         augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
         **words(engine, device, precision),
+        shards=(SHARDS if started_together() else 1) if shards is None else shards,
     )
     computing = engine_of(config.engine, config.device, config.precision)
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(
@@ -179,7 +188,7 @@ def train_run(
         "labels": [str(table.resolve()) for table in tables],
         "columns": dict(columns or {}),
     }
-    with console.bar() as bar:
+    with console.bar() as bar, first_on_each_machine(processes):
         dataset = load_data(**{**loading, "data": data} if isinstance(data, Dataset) else loading, bar=bar)
     console.data(dataset)
     if start_of is not None:
@@ -204,9 +213,12 @@ def train_run(
     fit_schedule(chosen_optimizer, schedule, config, len(dataset.train))
     network.compile(chosen_optimizer, chosen_loss)
     examples = prepare(network, dataset, config)
+    agree_on(processes, network, examples, config, mixed=mixed)
 
     # The folder, only now: whatever is wrong with the arguments has been said.
-    folder = make_run_folder(None if out is None else path_of(out, "out"), name, data_name)
+    place = None if out is None else path_of(out, "out")
+    made = "" if processes.rank else str(make_run_folder(place, name, data_name))
+    folder = Inside(Path(processes.share(made.encode()).decode()))
     training = {
         **config.to_json(),
         "optimizer": network.optimizer.config(),
@@ -215,9 +227,9 @@ def train_run(
         "learning_rate": rate,
         "doctor": doctor,
     }
-    checkpoints = Checkpoints(folder / CHECKPOINTS)
-    with checkpoints.locked():
-        check_unused(folder)  # somebody else may have been quicker
+    with locked(folder, processes) as checkpoints:
+        if checkpoints is not None:
+            check_unused(folder)  # somebody else may have been quicker
         written = record(name, model_settings, network, dataset, loading, start, training)
         parameters = f"{network.count_params():,} parameters"
         console.say(f"{name} ({parameters}) on {dataset.name}: {len(dataset.train):,} pictures")
@@ -229,7 +241,7 @@ def train_run(
         if weights is None and network.preprocessing.mean is not None:
             console.say(f"pictures {network.preprocessing.in_words()}")
         written = {**console.facts, **written}
-        return go(folder, checkpoints, network, dataset, examples, config, written, console, tracking)
+        return go(folder, checkpoints, network, dataset, examples, config, written, console, tracking, processes)
 
 
 def tables_of(labels: Any, data: Any) -> tuple[list[Path], Any]:
@@ -240,7 +252,7 @@ def tables_of(labels: Any, data: Any) -> tuple[list[Path], Any]:
 
 def go(
     folder: Inside,
-    checkpoints: Checkpoints,
+    checkpoints: Checkpoints | None,
     network: Model,
     dataset: Dataset,
     examples: tuple[Examples, Examples | None],
@@ -248,12 +260,14 @@ def go(
     record: Mapping[str, Any],
     console: Console,
     tracking: Tracking,
+    processes: Processes,
     *,
     resume: Saved | None = None,
 ) -> Run:
     """Train, and unless somebody stopped it draw and judge.
 
-    folder: locked by whoever calls. tracking: where the numbers go besides. resume: as in `run_training`.
+    folder: locked by whoever calls. checkpoints: None in a process that leaves folder, drawing and judging to rank 0.
+    tracking: where the numbers go besides. resume: as in `run_training`.
     """
     from pellucid.runs.training import On, run_training
     from pellucid.train import TrainingStarted
@@ -263,18 +277,19 @@ def go(
             network,
             *examples,
             config,
-            folder,
+            folder if checkpoints is not None else None,
             augment=augment_for(dataset, config),
-            listeners=[*tracking.listeners(folder, record), *listeners],
+            listeners=[*(tracking.listeners(folder, record) if checkpoints is not None else ()), *listeners],
             about={"data": dataset.name},
             doctor=record["training"]["doctor"],
             test=None if dataset.held_out is dataset.test else dataset.test.images,
             checkpoints=checkpoints,
             resume=resume,
+            processes=processes,
             # the first checkpoint stands by then, so a run that has this file can go on
             first=[On(TrainingStarted, lambda _: write_record(folder, dict(record)))],
         )
-    if not console.stopped:
+    if checkpoints is not None and not console.stopped:
         try:
             draw(folder, console)
             report(folder, dataset, history, config, console)

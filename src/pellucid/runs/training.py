@@ -13,6 +13,7 @@ from pellucid.runs.folder import CHECKPOINTS, LAST_FILE, LOG_FILE, MODEL_FILE, S
 from pellucid.train.callbacks.early_stopping import EarlyStopping
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
+from pellucid.train.distributed import Processes
 from pellucid.train.doctor import Doctor
 from pellucid.train.events import EpochEnded, Event, Listener, TrainingStarted
 from pellucid.train.examples import Examples
@@ -42,7 +43,7 @@ def run_training(
     examples: Examples,
     validation: Examples | None,
     config: TrainConfig,
-    out: Path | Inside,
+    out: Path | Inside | None,
     *,
     augment: Any = None,
     listeners: Sequence[Listener] = (),
@@ -52,8 +53,9 @@ def run_training(
     checkpoints: Checkpoints | None = None,
     resume: Saved | None = None,
     first: Sequence[Listener] = (),
+    processes: Processes | None = None,
 ) -> History:
-    """Train, and keep everything in the folder `out`, which must exist.
+    """Train, and keep everything in the folder `out`, which must exist; None: another of the processes does.
 
     doctor: say in the log, and to the listeners, what goes wrong. test: other pictures that it will be judged on, which
     should not be among those to learn from.
@@ -61,8 +63,16 @@ def run_training(
     However training ends once it has begun, `last.safetensors` holds the newest parameters, `model.safetensors` those
     of the best epoch; only SystemExit leaves at once. checkpoints: by default those in out/checkpoints, which whoever
     calls has locked. resume: go on from there. first: hear that training starts before anything
-    but the first checkpoint is written.
+    but the first checkpoint is written. processes: which train the model together.
     """
+    if out is None:
+        listeners = [*_stopping(config), *listeners]
+        trainer = Trainer(
+            model, examples, config, validation=validation, augment=augment, listeners=listeners, processes=processes
+        )
+        if resume is not None:
+            trainer.resume(resume)
+        return trainer.run()
     run = out if isinstance(out, Inside) else Inside(out)
 
     def save_if_best(end: EpochEnded) -> None:
@@ -78,8 +88,7 @@ def run_training(
         keepers.insert(
             0, Doctor(model, examples, validation, test=test, shuffled=config.shuffle, tell=[keepers[0], *listeners])
         )
-    if config.patience is not None:
-        keepers.append(EarlyStopping(patience=config.patience))
+    keepers += _stopping(config)
     kept = checkpoints or Checkpoints(run / CHECKPOINTS)
     make_folder(kept.folder)
     begun: list[Event] = []
@@ -92,6 +101,7 @@ def run_training(
         listeners=[*first, On(TrainingStarted, begun.append), *keepers, *listeners],
         folder=run.path,
         checkpoints=kept,
+        processes=processes,
     )
     for folder in (run, run / SNAPSHOTS):
         if folder.is_dir():
@@ -109,3 +119,7 @@ def run_training(
             model.save(run / LAST_FILE)
             if not (run / MODEL_FILE).is_file():
                 model.save(run / MODEL_FILE)
+
+
+def _stopping(config: TrainConfig) -> list[Listener]:
+    return [] if config.patience is None else [EarlyStopping(patience=config.patience)]

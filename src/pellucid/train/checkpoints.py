@@ -60,10 +60,10 @@ class Checkpoints:
         self._spent_s = self._cost_s = 0.0
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, wait_s: float = 0.0) -> Iterator[None]:
         """While the block runs no other process can train here; the system lets go of a killed one's lock.
 
-        What a killed one has left half-written is removed.
+        What a killed one has left half-written is removed. wait_s: how long one that is there may take to end.
 
         Errors: CheckpointError, naming the process, if another one holds it.
         """
@@ -74,7 +74,7 @@ class Checkpoints:
         except OSError as error:
             raise CheckpointError(f"{path}: cannot be written: {error.strerror}; is the folder read-only?") from error
         try:
-            _lock(handle, self.folder)
+            _lock(handle, self.folder, time.perf_counter() + wait_s)
             remove_leftovers(self.folder)
             yield
         finally:
@@ -125,12 +125,16 @@ class Checkpoints:
         return sorted(places, key=places.__getitem__)
 
 
-def _lock(handle: int, folder: Inside) -> None:
+def _lock(handle: int, folder: Inside, until_s: float) -> None:
     if fcntl is None:
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        if time.perf_counter() < until_s:
+            time.sleep(0.1)
+            _lock(handle, folder, until_s)
+            return
         owner = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
         raise CheckpointError(
             f"{folder}: process {owner} is training here; wait until it ends, stop it, or train in another folder"

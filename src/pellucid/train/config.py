@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pellucid.engines import check_engine
+from pellucid.engines import ENGINES, check_engine
+from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import MAX_NUMBERS, whole
 
 MAX_EPOCHS = 10**6
 """More than anyone waits for."""
+MAX_SHARDS = 1024
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TrainConfig:
     fine_tune_from: epochs after which frozen layers are trained too; only from then on pictures are augmented. None:
     never, and they are augmented from the start.
     engine: what computes the steps, "pellucid" or "torch", the latter on `device` and in `precision`, see `engines`.
+    shards: logical parts of each batch, which processes share (see `distributed`): a power of two.
     """
 
     epochs: int = 1
@@ -37,10 +40,18 @@ class TrainConfig:
     engine: str = "pellucid"
     device: str = "cpu"
     precision: str = "float32"
+    shards: int = 1
 
     def __post_init__(self) -> None:
         for name, least, most in (("epochs", 0, MAX_EPOCHS), ("batch_size", 1, MAX_NUMBERS), ("seed", 0, 2**32 - 1)):
             object.__setattr__(self, name, whole(getattr(self, name), name, most, least=least))
+        if self.shards not in (powers := [1 << i for i in range(MAX_SHARDS.bit_length())]):
+            raise ConfigError(f"shards: must be a power of two up to {powers[-1]}, got {shown(self.shards)}")
+        if self.shards > 1 and self.engine != ENGINES[0]:
+            raise ConfigError(
+                f"shards={self.shards}: engine {self.engine!r} trains in one process, without shards; start one, with "
+                "shards=1, or leave the engine out"
+            )
         if self.patience is not None:
             object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
         if self.fine_tune_from is not None:

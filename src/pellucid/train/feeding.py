@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.datasets.augmentation import Augmentation
-from pellucid.datasets.batches import Batches
+from pellucid.datasets.batches import Batches, Piece
 from pellucid.errors import ConfigError
 from pellucid.plan import Feed
+from pellucid.train.distributed import Parts, Shards
 from pellucid.train.examples import Examples
 from pellucid.train.state import OptimizerState, TrainingState
 from pellucid.train.streaming import Stream, StreamFeeder
@@ -22,10 +23,18 @@ class Feeder:
     """Feeds examples in their own order, or shuffled by the epochs the model has seen: a second `fit` repeats none."""
 
     def __init__(
-        self, examples: Examples, batch_size: int, *, seed: int = 0, shuffle: bool = False, augment: Any = None
+        self,
+        examples: Examples,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = False,
+        augment: Any = None,
+        parts: Parts | None = None,
     ) -> None:
-        """augment: an Augmentation, or a function of a batch's pictures and a generator."""
+        """augment: an Augmentation, or a function of a batch's pictures and a generator. parts: what of each batch."""
         self._examples, self.count, self.batch_size = examples, len(examples), batch_size
+        self._parts: Parts = parts or Shards()
         self._augmentation = augment if isinstance(augment, Augmentation) else None
         function = None if self._augmentation else augment
         self._batches = Batches(examples.images, batch_size, seed=seed, shuffle=shuffle, augment=function)
@@ -53,7 +62,7 @@ class Feeder:
             images if self.in_memory else None,
             examples.targets,
             examples.weights,
-            capacity=min(self.batch_size, max(self.count, 1)),
+            capacity=self._parts.capacity(min(self.batch_size, max(self.count, 1))),
             picture=tuple(images.shape[1:]),
             scale=scale,
             offset=offset,
@@ -68,6 +77,15 @@ class Feeder:
         """Put the feed into the order of this epoch."""
         feed.reorder(self._batches.order(epoch), epoch)
 
+    def size(self, batch: int) -> int:
+        """Pictures of one batch, whoever takes them."""
+        return min(self.batch_size, self.count - batch * self.batch_size)
+
+    def pieces(self, batch: int) -> Sequence[Piece]:
+        """What of one batch is brought into reach, perhaps in several."""
+        start = batch * self.batch_size
+        return self._parts.pieces(batch, start, start + self.size(batch))
+
     def batches(self, feed: Feed, state: TrainingState | None = None) -> Iterator[int]:
         """Bring each batch that the epoch in hand still has to come into reach; yields its number of pictures.
 
@@ -75,25 +93,30 @@ class Feeder:
         all batches, of no training.
         """
         state = state or TrainingState(OptimizerState())
-        count, size, epoch = self.count, self.batch_size, state.optimizer.num_epochs
+        epoch, numbers = state.optimizer.num_epochs, range(state.batch, len(self))
         self.reorder(feed, epoch)
-        starts = range(state.batch * size, count, size)
+        pieces = [piece for number in numbers for piece in self.pieces(number) if piece.stop > piece.start]
         if self.in_memory:
-            for start in starts:
-                feed.seek(start)
-                yield min(size, count - start)
+            for piece in pieces:
+                feed.seek(piece.start)
+                yield piece.stop - piece.start
             return
-        batches = self._batches.epoch(epoch, first=state.batch)
-        for start in starts:
+        batches = self._batches.epoch(epoch, pieces=pieces)
+        for piece in pieces:
             asked_s = time.perf_counter()
             pictures = next(batches)
             state.waited_s += time.perf_counter() - asked_s
-            feed.stage(pictures, start)
+            feed.stage(pictures, piece.start)
             yield len(pictures)
 
 
 def feeder_of(examples: Examples, batch_size: int, **drawn: Any) -> Feeder | StreamFeeder:
-    """What feeds these. drawn: as of `Feeder`, of examples that are no stream."""
+    """What feeds these. drawn: as of `Feeder`, of examples that are no stream.
+
+    Errors: ConfigError for a stream of which only parts are wanted: all of it would have to be read.
+    """
+    if isinstance(examples, Stream) and drawn.get("parts", Shards()) != Shards():
+        raise ConfigError("batches that come one after the other cannot be shared out among processes; give arrays")
     return StreamFeeder(examples) if isinstance(examples, Stream) else Feeder(examples, batch_size, **drawn)
 
 

@@ -10,6 +10,7 @@ from pellucid.engines import Judging
 from pellucid.layers.graph import Graph
 from pellucid.ops.geometry import Array
 from pellucid.plan import EvaluationPlan, accuracy_kind, penalty_loss
+from pellucid.train.distributed import Parts, Processes, Shards, Turns
 from pellucid.train.examples import Examples
 from pellucid.train.feeding import feeder_of
 from pellucid.train.history import MEAN_IOU, means
@@ -28,6 +29,7 @@ def evaluate(
     tell: Callable[[int, Array], object] | None = None,
     measuring: Measuring | None = None,
     make: Callable[..., Judging] = EvaluationPlan,
+    processes: Processes | None = None,
 ) -> dict[str, float]:
     """Mean loss with the weight penalties, as in training, over all examples; a classifier's accuracy, and of one of
     pixels the mean IoU.
@@ -35,9 +37,11 @@ def evaluate(
     accuracy: what counts as right, see `accuracy_kind`; None: what the targets look like. graph: the last layers
     alone, where the examples hold what goes into them; None: all. tell: hears after each batch how many are done, and
     that batch's outputs, as `EvaluationPlan.run` gives them. measuring: of a training that is going on; None:
-    anew. make: the class of the plan, of another engine.
+    anew. make: the class of the plan, of another engine. processes: each judges some of the batches, which `tell` hears
+    of as if all were as far.
     """
-    feeder = feeder_of(examples, batch_size)
+    turns: Parts = Turns(processes.rank, processes.world) if processes is not None else Shards()
+    feeder = feeder_of(examples, batch_size, parts=turns)
     feed = feeder.make_feed(model)
     accuracy = accuracy or accuracy_kind(model.loss.joint_activation, examples.targets)
     plan = make(
@@ -46,12 +50,19 @@ def evaluate(
     done = 0
     measuring = measuring or Measuring(model, accuracy)
     measuring.begin()
-    for n in feeder.batches(feed):
+    sums = np.zeros((len(feeder) if processes else 0, len(plan.totals)))
+    for turn, n in enumerate(feeder.batches(feed)):
         outputs = plan.run(n)
         measuring.add(plan, n)
-        done += n
+        if processes is not None:
+            sums[turn * processes.world + processes.rank] = plan.totals
+            plan.totals[...] = 0
+        done += n * (1 if processes is None else processes.world)
         if tell is not None:
-            tell(done, outputs)
+            tell(min(done, len(examples)), outputs)
+    if processes is not None:
+        processes.reduce(sums)
+        plan.totals[...] = sums.sum(axis=0)  # batch by batch, whoever judged which
     logs = means(plan.totals, accuracy)
     logs["loss"] += penalty_loss(model.layers)
     return logs | measuring.results()

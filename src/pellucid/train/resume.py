@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TRAINING = "training:"
 """How the names of tensors begin that belong to the training and not to the model."""
 
-FIXED = ("batch_size", "shuffle", "seed", "augment", "fine_tune_from")
+FIXED = ("batch_size", "shuffle", "seed", "augment", "fine_tune_from", "shards")
 """What of the configuration decides the numbers and so must stay."""
 
 RATE = "learning_rate"
@@ -60,7 +60,7 @@ FACTS = {
 COUNTED = ("epoch", "batch", RATE, "elapsed_s", "waited_s")
 """What of a training's state is a number."""
 
-ADDED = {"exact_convolution": False, "fine_tune_from": None}
+ADDED = {"exact_convolution": False, "fine_tune_from": None, "shards": 1}
 """Settings that older checkpoints do not name, as they were then."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pellucid.engines import Training, engine_of
 from pellucid.layers.graph import Graph
 from pellucid.plan import Feed, TrainingPlan, accuracy_kind, split_base
 from pellucid.train.config import TrainConfig
+from pellucid.train.distributed import Alone, Processes, Shards
 from pellucid.train.events import Event, FeaturesNotKept
 from pellucid.train.examples import Examples
 from pellucid.train.features import Features, base_state, limits_of
@@ -30,12 +31,14 @@ def training_plan(
     accuracy: str | None,
     graph: Graph | None = None,
     begun: int = 0,
+    batch_size: int | None = None,
     make: Callable[..., Any] = TrainingPlan,
 ) -> Any:
     """The step that a compiled model takes; makes the optimizer's slots where they are missing.
 
     graph: the last layers alone, where the feed holds what goes into them. Default: all. begun: the step at which the
-    moments were zeros. make: the class of the plan, of another engine.
+    moments were zeros. batch_size: of the batches of which the feed holds shards. make: the class of the plan, of
+    another engine.
     """
     model.prepare_slots()
     return make(
@@ -48,6 +51,7 @@ def training_plan(
         seed=seed,
         accuracy=accuracy,
         begun=begun,
+        **({} if batch_size is None else {"batch_size": batch_size}),
     )
 
 
@@ -68,7 +72,7 @@ class Stage:
 class Staging:
     """The layers that train, on pictures or on what the frozen ones before them give; their feeder and their plan.
 
-    folder: where a file for those outputs may be made; None: in the user's cache.
+    folder: where a file for those outputs may be made; None: in the user's cache. processes: which train together.
     """
 
     model: Trainable
@@ -77,6 +81,7 @@ class Staging:
     config: TrainConfig
     augment: Any
     folder: Path | None
+    processes: Processes = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         self.accuracy = accuracy_kind(self.model.loss.joint_activation, self.examples.targets)
@@ -84,6 +89,7 @@ class Staging:
         self.engine = engine_of(self.config.engine, self.config.device, self.config.precision)
         self._base: object = None
         self._begun = 0
+        self.shards = Shards.of(self.config.shards, self.processes)
         self._enter(self._everything(self.augment))
 
     def make_plan(self) -> Training:
@@ -95,6 +101,7 @@ class Staging:
             accuracy=self.accuracy,
             graph=self.now.graph,
             begun=self._begun,
+            batch_size=self.feeder.batch_size if self.shards.count > 1 else None,
             make=self.engine.training,
         )
         return plan
@@ -155,5 +162,5 @@ class Staging:
 
     def _enter(self, stage: Stage) -> None:
         config = self.config
-        drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": stage.augment}
+        drawn = {"seed": config.seed, "shuffle": config.shuffle, "augment": stage.augment, "parts": self.shards}
         self.now, self.feeder = stage, feeder_of(stage.examples, config.batch_size, **drawn)

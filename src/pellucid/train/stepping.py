@@ -34,12 +34,16 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Steps:
-    """So many steps of n pictures each were done, `batch` in the epoch by now, the last at this learning rate."""
+    """So many steps of n pictures each were done, `batch` in the epoch by now, the last at this learning rate.
+
+    stop: one of several processes wants to stop, which all know after the same step.
+    """
 
     batch: int
     count: int
     n: int
     learning_rate: float
+    stop: bool = False
 
 
 def one_by_one(
@@ -49,11 +53,11 @@ def one_by_one(
     optimizer = state.optimizer
     for batch, n in enumerate(feeder.batches(plan.feed, state), state.batch):
         rate = model.optimizer.learning_rate_at(optimizer.step)
-        with _stepping(model):
+        with stepping(model):
             whole = plan.run(n, step=optimizer.step, learning_rate=rate)
             optimizer.step += whole
         if not whole:
-            raise _diverged(state, plan.totals, batch, rate)
+            raise diverged(state, plan.totals, batch, rate)
         yield Steps(batch + 1, 1, n, rate)
 
 
@@ -67,19 +71,19 @@ def in_stretches(model: Trainable, plan: Training, feeder: Feeder, state: Traini
         steps = max(1, min(steps, (samples - batch * size) // size))
         rates = [model.optimizer.learning_rate_at(optimizer.step + i) for i in range(steps)]
         start = time.perf_counter()
-        with _stepping(model):
+        with stepping(model):
             done, totals = plan.run_steps(n, position=batch * size, step=optimizer.step, learning_rates=rates)
             optimizer.step += done
         each_s = (time.perf_counter() - start) / max(done, 1)
         if done < steps and not np.isfinite(totals[done]).all():
-            raise _diverged(state, totals[done], batch + done, rates[done])
+            raise diverged(state, totals[done], batch + done, rates[done])
         batch += done  # fewer where memory ran out amid them, which the next stretch then says
         yield Steps(batch, done, n, rates[done - 1])
         steps = max(1, int(STRETCH_S / max(each_s, 1e-6)))
 
 
 @contextmanager
-def _stepping(model: Trainable) -> Iterator[None]:
+def stepping(model: Trainable) -> Iterator[None]:
     """The weights are this thread's, and have changed however this ends: an interrupt comes right after a step."""
     with model.turns.taken():
         try:
@@ -88,7 +92,8 @@ def _stepping(model: Trainable) -> Iterator[None]:
             model.touch()
 
 
-def _diverged(state: TrainingState, totals: Array, batch: int, rate: float) -> Diverged:
+def diverged(state: TrainingState, totals: Array, batch: int, rate: float) -> Diverged:
+    """What is raised when the loss of a step is no number. totals: with that loss in it; batch: counts from 0."""
     where = f" (epoch {state.epoch + 1}, batch {batch + 1}), learning rate {rate:g}"
     kept = f"{where}; the parameters before that step are kept"
     return Diverged(f"the loss became {totals[LOSS]} at step {state.optimizer.step + 1}", kept)

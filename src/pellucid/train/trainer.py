@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from pellucid.engines import Training
-from pellucid.errors import DivergedError
-from pellucid.plan import COUNT, new_totals
+from pellucid.errors import ConfigError, DivergedError
+from pellucid.plan import COUNT, TrainingPlan, new_totals
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
+from pellucid.train.distributed import Alone, Processes
 from pellucid.train.events import (
     BatchEnded,
     EpochEnded,
@@ -37,10 +38,14 @@ from pellucid.train.judging import evaluate, improves
 from pellucid.train.keeping import Keeper
 from pellucid.train.measuring import Measuring
 from pellucid.train.resume import settings_of
+from pellucid.train.sharding import in_shards
 from pellucid.train.staging import Staging
 from pellucid.train.state import TrainingState
 from pellucid.train.stepping import Diverged, Steps, in_stretches, one_by_one
 from pellucid.train.trainable import Trainable
+
+ELSEWHERE = "another process was asked to stop"
+"""Why a process stops that was not asked itself."""
 
 
 class _Stopped(Exception):
@@ -63,22 +68,27 @@ class Trainer:
         checkpoints: Checkpoints | None = None,
         first_epoch: int = 0,
         validation_freq: int = 1,
+        processes: Processes | None = None,
     ) -> None:
         """folder: where a large file may lie while this runs; by default in the user's cache.
 
         checkpoints: where the training is kept, so that `resume` can go on with it; None: nowhere.
         first_epoch: the number of the first, where others were trained before. validation_freq: after how many epochs
-        each it judges on held-out pictures.
+        each it judges on held-out pictures. processes: which train this model together; None: this one alone.
         """
         self.model, self.examples, self.validation, self.config = model, examples, validation, config
         self.listeners = tuple(listeners)
         self._watched = any(map(wants_every_batch, self.listeners))
         self.state = TrainingState(model.optimizer_state, totals=new_totals(examples.targets, model.output_shape))
         self.state.epoch, self._validation_freq = first_epoch, validation_freq
-        self._staging = Staging(model, examples, validation, config, augment, folder)
+        self._processes: Processes = processes or Alone()
+        self._staging = Staging(model, examples, validation, config, augment, folder, self._processes)
         self._num_steps = len(self._staging.feeder)
         settings = partial(settings_of, model, examples, validation, config)
         self._measuring = Measuring(model, self._staging.accuracy)
+        if self._measuring and config.shards > 1:
+            names = ", ".join(self._measuring.results())
+            raise ConfigError(f"{names}: is measured on whole batches, which shards={config.shards} cuts; leave it out")
         kept = (*self.listeners, self._measuring) if self._measuring else self.listeners
         self._plan: Training | None = None
         self._keeper = Keeper(model, checkpoints, settings, kept, self._num_steps, self._settle)
@@ -116,7 +126,7 @@ class Trainer:
         self._keeper.keep(state)
         self._emit(self._started())
         with contextlib.suppress(_Stopped):  # amid an epoch, which has not ended then
-            while state.epoch < epochs and not self._stop:
+            while state.epoch < epochs and not self._stops():
                 self._insist(EpochStarted(state.epoch))
                 plan = self._plan = self._staging.renewed(plan, state.epoch, self._insist)
                 if (state.epoch, state.batch) == (self.config.fine_tune_from, 0):
@@ -150,7 +160,11 @@ class Trainer:
 
     def _steps(self, plan: Training) -> Iterator[Steps]:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""
-        feeder = self._staging.feeder
+        feeder, shards = self._staging.feeder, self._staging.shards
+        if isinstance(plan, TrainingPlan) and isinstance(feeder, Feeder) and shards.count > 1:
+            return in_shards(
+                self.model, plan, feeder, self.state, shards, self._processes, lambda: self._stop is not None
+            )
         each = self._measuring or self._watched
         if plan.runs_alone and isinstance(feeder, Feeder) and feeder.in_memory and not each:
             return in_stretches(self.model, plan, feeder, self.state)
@@ -162,8 +176,10 @@ class Trainer:
         state.batch, state.learning_rate = steps.batch, steps.learning_rate
         state.elapsed_s = time.perf_counter() - self._start_s
         logs = self._logs()
-        event = BatchEnded(state.epoch, steps.batch - 1, state.optimizer.step - 1, steps.count * steps.n, logs)
-        self._insist(event)
+        self._tell(BatchEnded(state.epoch, steps.batch - 1, state.optimizer.step - 1, steps.count * steps.n, logs))
+        if steps.stop:
+            self._stop = self._stop or Stop(ELSEWHERE)
+            raise _Stopped
         self._start_s += self._keeper.keep_if_due(state, epoch_ended=False)  # which was no training
 
     def _end_epoch(self) -> None:
@@ -194,7 +210,7 @@ class Trainer:
         """What the model makes of held-out pictures."""
         epoch, total, stage = self.state.epoch, len(held), self._staging
         self._insist(EvaluationStarted(epoch, total))
-        return evaluate(
+        logs = evaluate(
             self.model,
             held,
             self.config.batch_size,
@@ -202,8 +218,12 @@ class Trainer:
             graph=stage.now.graph,
             measuring=self._measuring,
             make=stage.engine.evaluation,
-            tell=lambda done, outputs: self._insist(PicturesJudged(epoch, done, total)),
+            tell=lambda done, outputs: self._tell(PicturesJudged(epoch, done, total)),
+            processes=self._processes if self.config.shards > 1 else None,
         )
+        if self._stops():
+            raise _Stopped
+        return logs
 
     def _end(self, reason: str) -> None:
         history = self.state.history
@@ -211,10 +231,24 @@ class Trainer:
         self._emit(TrainingEnded(reason, len(history.epoch), best))
 
     def _insist(self, event: Event) -> None:
-        """Emit an event amid an epoch. Errors: _Stopped once somebody wants to stop."""
+        """Emit an event to which all processes come. Errors: _Stopped once somebody wants to stop."""
         self._emit(event)
-        if self._stop:
+        if self._stops():
             raise _Stopped
+
+    def _tell(self, event: Event) -> None:
+        """Emit an event to which each process comes by itself. Errors: _Stopped where this is the only one."""
+        self._emit(event)
+        if self._stop and self._processes.world == 1:
+            raise _Stopped
+
+    def _stops(self) -> bool:
+        """Whether a process wants to stop; all are asked, and get the same answer."""
+        wishes = np.array([float(self._stop is not None)])
+        self._processes.reduce(wishes)
+        if wishes[0] and self._stop is None:
+            self._stop = Stop(ELSEWHERE)
+        return bool(wishes[0])
 
     def _settle(self) -> None:
         """Let the model have what the plan has changed."""

@@ -1,0 +1,169 @@
+"""The processes that torchrun starts, joined by `torch.distributed` with gloo: PyTorch is imported here alone."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from pellucid import ops
+from pellucid._modules import optional
+from pellucid.errors import BackendError
+from pellucid.ops.geometry import Array
+from pellucid.train.distributed import Alone, Processes, add_up
+
+STARTED_BY = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets in the environment of a process."""
+
+PATIENCE = timedelta(days=1)
+"""How long others are waited for where one of them reads all pictures. One that ends is noticed at once."""
+
+GRACE_S = 10.0
+"""How long after SIGTERM a process waits for another one."""
+
+POLL_S = 0.02
+
+
+def started_together() -> bool:
+    """Whether torchrun has started this process, perhaps as the only one."""
+    return all(name in os.environ for name in STARTED_BY)
+
+
+@functools.cache
+def join() -> Processes:
+    """This process among those that torchrun started; alone where it has not.
+
+    The processes of a machine share its cores, unless PELLUCID_NUM_THREADS says how many each has.
+    Errors: ConfigError where PyTorch is missing; BackendError where the others are not found.
+    """
+    if not started_together():
+        return Alone()
+    distributed = optional("torch.distributed", "torch", "training under torchrun")
+    if "PELLUCID_NUM_THREADS" not in os.environ:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        ops.set_num_threads(max(1, ops.backend().threads // local))
+    return Gloo(distributed)
+
+
+class Gloo:
+    """Joined by gloo, over TCP."""
+
+    def __init__(self, distributed: Any) -> None:
+        self._distributed = distributed
+        self._launcher = os.getppid()
+        self.rank, self.world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        self._num_begun = self._num_ended = 0
+        if threading.current_thread() is threading.main_thread():
+            self._heed_signals()
+        self._exchange(self._join)
+
+    def _join(self) -> None:
+        place = {"rank": self.rank, "world_size": self.world, "timeout": PATIENCE}
+        store = next(
+            optional("torch.distributed.rendezvous", "torch", "torchrun").rendezvous("env://", timeout=PATIENCE)
+        )[0]
+        own = self._distributed.PrefixStore(meet(store, self.rank, self.world), store)
+        self._distributed.init_process_group("gloo", store=own, **place)
+
+    def _heed_signals(self) -> None:
+        """End this process where SIGTERM came and GRACE_S later it still waits for another, perhaps out of reach.
+
+        A thread does it: the handler runs in the main one, and only when that has stopped waiting.
+        """
+        hears, tells = socket.socketpair()
+        tells.setblocking(False)
+        signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+
+        def watch() -> None:
+            while number := hears.recv(1):
+                begun = self._num_begun
+                time.sleep(GRACE_S)
+                if begun == self._num_begun > self._num_ended and signal.SIGTERM in number:
+                    os._exit(128 + signal.SIGTERM)
+
+        threading.Thread(target=watch, name="pellucid-signals", daemon=True).start()
+        self._tells = tells
+
+    def reduce(self, array: Array) -> None:
+        """Add up the arrays of all processes, in a binary tree over the ranks; each then holds the sum."""
+        add_up(array.reshape(-1), self.rank, self.world, self._swap)
+
+    def gather(self, text: str) -> list[str]:
+        """Every process's text, by rank."""
+        texts: list[Any] = [None] * self.world
+        self._exchange(lambda: self._distributed.all_gather_object(texts, text))
+        return texts
+
+    def share(self, data: bytes) -> bytes:
+        """What rank 0 gave."""
+        box = [data]
+        self._exchange(lambda: self._distributed.broadcast_object_list(box, src=0))
+        return box[0]
+
+    def _swap(self, own: Array | None, other: Array | None, rank: int) -> None:
+        """Send one array and receive another, both in the memory where they lie."""
+        from torch import from_numpy
+
+        def swap() -> None:
+            work = [] if own is None else [self._distributed.isend(from_numpy(own), rank)]
+            work += [] if other is None else [self._distributed.irecv(from_numpy(other), rank)]
+            for item in work:
+                item.wait()
+
+        self._exchange(swap)
+
+    def _exchange(self, work: Callable[[], object]) -> None:
+        """Errors: BackendError where another process has ended, or torchrun, which nobody would then notice."""
+        if os.getppid() != self._launcher:
+            raise BackendError(f"{self._name}: torchrun has ended; start it again, and training goes on where it was")
+        self._num_begun += 1
+        try:
+            work()
+        except RuntimeError as error:
+            why = re.sub(r"\[[^]]*/[^]]*] ", "", str(error)).partition(". ")[0].strip()[:200]
+            raise BackendError(
+                f"{self._name}: another process has ended or cannot be reached ({why}); what it said says why, and "
+                "torchrun --max-restarts N starts all again"
+            ) from error
+        finally:
+            self._num_ended += 1
+
+    @property
+    def _name(self) -> str:
+        return f"process {self.rank} of {self.world}, on {socket.gethostname()}"
+
+
+def meet(store: Any, rank: int, world: int) -> str:
+    """A word that only the processes of this start know, by the store that they share.
+
+    torchrun's store outlives its processes and still holds what those before have written there: whoever reads their
+    addresses waits for the dead. So each asks with a word of its own, and takes no answer but one to that word.
+    """
+    own = secrets.token_hex(8)
+    if rank:
+        store.set(f"asks/{rank}", own)
+        asked, _, word = _read(store, f"told/{rank}").partition(" ")
+        while asked != own:
+            time.sleep(POLL_S)
+            asked, _, word = _read(store, f"told/{rank}").partition(" ")
+        store.set(f"knows/{rank}", word)
+        return word
+    unknowing = set(range(1, world))
+    while unknowing:
+        for other in unknowing:
+            store.set(f"told/{other}", f"{_read(store, f'asks/{other}')} {own}")
+        time.sleep(POLL_S)
+        unknowing = {other for other in unknowing if _read(store, f"knows/{other}") != own}
+    return own
+
+
+def _read(store: Any, key: str) -> str:
+    return str(store.get(key).decode()) if store.check([key]) else ""

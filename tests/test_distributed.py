@@ -1,0 +1,289 @@
+"""Training by several processes: shards, sums in a binary tree, what is compared, and a killed worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import Command
+
+from pellucid import Sequential
+from pellucid import layers as L
+from pellucid.datasets.augmentation import Augmentation
+from pellucid.errors import ConfigError
+from pellucid.model.inputs import make_examples
+from pellucid.ops import Array
+from pellucid.optimizers import SGD, Adam
+from pellucid.train import Stop, TrainConfig, Trainer
+from pellucid.train.distributed import Alone, Shards, Tree, Turns, add_up, agree
+
+Mail = dict[tuple[int, int], "queue.Queue[Any]"]
+
+
+@dataclass
+class Thread:
+    """One of several processes that are threads of this one."""
+
+    rank: int
+    world: int
+    mail: Mail = field(repr=False)
+
+    def swap(self, own: Array | None, other: Array | None, rank: int) -> None:
+        if own is not None:
+            self.mail[self.rank, rank].put(own.copy())
+        if other is not None:
+            other[...] = self.mail[rank, self.rank].get(timeout=60)
+
+    def reduce(self, array: Array) -> None:
+        add_up(array.reshape(-1), self.rank, self.world, self.swap)
+
+    def gather(self, text: str) -> list[str]:
+        for rank in range(self.world):
+            self.mail[self.rank, rank].put(text)
+        return [self.mail[rank, self.rank].get(timeout=60) for rank in range(self.world)]
+
+    def share(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+
+def together(world: int, work: Any) -> list[Any]:
+    """work(processes) in so many threads; what each gave."""
+    mail: Mail = defaultdict(queue.Queue)
+    for pair in np.ndindex(world, world):
+        mail[pair] = queue.Queue()
+    answers: list[Any] = [None] * world
+
+    def one(rank: int) -> None:
+        try:
+            answers[rank] = work(Thread(rank, world, mail))
+        except Exception as error:
+            answers[rank] = error
+
+    threads = [threading.Thread(target=one, args=(rank,)) for rank in range(world)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return answers
+
+
+def sum_of_halves(terms: Array) -> Array:
+    """The binary tree, as it is defined."""
+    if len(terms) == 1:
+        return terms[0]
+    return sum_of_halves(terms[: len(terms) // 2]) + sum_of_halves(terms[len(terms) // 2 :])
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 4, 5, 8])
+def test_any_number_of_processes_sums_the_same_tree(world: int) -> None:
+    terms = (np.random.default_rng(0).standard_normal((8, 37)) * 10.0 ** np.arange(8)[:, None]).astype(np.float32)
+
+    def work(processes: Thread) -> Array:
+        shards, tree = Shards.of(8, processes), Tree(37, np.float32)
+        for number in range(shards.first, shards.last):
+            tree.add(terms[number])
+        total = tree.take()
+        processes.reduce(total)
+        return total
+
+    for total in together(world, work):
+        np.testing.assert_array_equal(total, sum_of_halves(terms))
+    assert (terms.sum(axis=0) != sum_of_halves(terms)).any()  # the order tells
+
+
+@pytest.mark.parametrize(("size", "count"), [(30, 8), (3, 8), (8, 8), (1, 1), (10, 4)])
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+def test_shards_are_all_pictures_once_in_order_and_by_size_alone(size: int, count: int, world: int) -> None:
+    worlds = min(world, count)
+    parts = [Shards.of(count, Thread(rank, worlds, {})) for rank in range(worlds)]
+    pieces = [piece for part in parts for piece in part.pieces(2, 100, 100 + size)]
+    assert [piece.stop - piece.start for piece in pieces] == np.diff(np.arange(count + 1) * size // count).tolist()
+    assert [row for piece in pieces for row in range(piece.start, piece.stop)] == list(range(100, 100 + size))
+    assert len({piece.key for piece in pieces}) == len(pieces)
+    assert max(piece.stop - piece.start for piece in pieces) <= parts[0].capacity(size)
+    turns = [Turns(rank, world).pieces(n, 4 * n, 4 * n + 4) for rank in range(world) for n in range(5)]
+    assert sorted(row for turn in turns for piece in turn for row in range(piece.start, piece.stop)) == list(range(20))
+
+
+def normed() -> Sequential:
+    """Batch norm, dropout, a penalty, clipping: whatever is done once a batch, or once a shard."""
+    return Sequential(
+        [
+            L.Conv2D(4, 3, padding="same", use_bias=False, kernel_regularizer=L.L2(1e-3), input_shape=(6, 5, 2)),
+            L.BatchNorm(),
+            L.ReLU(),
+            L.Dropout(0.2),
+            L.Flatten(),
+            L.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def examples(model: Sequential, count: int = 35) -> Any:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 256, (count, 6, 5, 2), np.uint8), rng.integers(0, 3, count)
+    return make_examples(model, x, y, {0: 1.0, 1: 2.0, 2: 0.5}, None, validation_data=(x[:13], y[:13]))
+
+
+def trained(processes: Any, *, shards: int = 8, function: bool = False, **options: Any) -> dict[str, Array]:
+    """Every number that a training leaves."""
+    model = normed()
+    model.compile(Adam(clipnorm=0.5), "categorical_crossentropy")
+    pictures, held = examples(model)
+    augment: Any = Augmentation.of("standard")
+    if function:
+        augment = lambda batch, rng: (batch + rng.integers(0, 9, batch.shape)).astype(np.uint8)  # noqa: E731
+    config = TrainConfig(epochs=2, batch_size=10, seed=3, shards=shards)
+    history = Trainer(model, pictures, config, validation=held, augment=augment, processes=processes, **options).run()
+    left = dict(enumerate(model.get_weights()))
+    return {**left, **model.optimizer_state.slots, **{name: np.array(v) for name, v in history.history.items()}}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("function", [False, True], ids=["kinds", "function"])
+def test_bits_are_the_same_for_any_number_of_processes(function: bool) -> None:
+    alone = trained(Alone(), function=function)
+    for world in (2, 3, 8):
+        for rank, left in enumerate(together(world, lambda processes: trained(processes, function=function))):
+            assert isinstance(left, dict), left
+            assert left.keys() == alone.keys()
+            for name, array in alone.items():
+                np.testing.assert_array_equal(left[name], array, err_msg=f"{name} in {rank} of {world}")
+
+
+def test_a_step_in_shards_is_that_of_pytorch() -> None:
+    """The mean of all pictures' gradients, each shard normalised by its own statistics; running means averaged."""
+    import torch
+    from torch.nn import functional as F
+
+    model = Sequential([L.Conv2D(4, 3, use_bias=False, input_shape=(6, 5, 2)), L.BatchNorm(), L.Flatten(), L.Dense(3)])
+    model.compile(SGD(0.5), "categorical_crossentropy")
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((7, 6, 5, 2)).astype(np.float32), rng.integers(0, 3, 7)
+    kernel, gamma, beta, mean, variance, dense, bias = (
+        torch.tensor(array, requires_grad=True) for array in model.get_weights()
+    )
+    norm = model.layers[1]
+    means, loss = [], torch.zeros(())
+    for start, stop in ((0, 3), (3, 7)):
+        own_mean, own_variance = mean.detach().clone(), variance.detach().clone()
+        z = F.conv2d(torch.tensor(x[start:stop]).permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1))
+        z = F.batch_norm(z, own_mean, own_variance, gamma, beta, True, 1 - norm.momentum, norm.epsilon)
+        logits = z.permute(0, 2, 3, 1).flatten(1) @ dense + bias
+        loss = loss + F.cross_entropy(logits, torch.tensor(y[start:stop]), reduction="sum") / 7
+        means.append(own_mean * (stop - start) / 7)
+    loss.backward()
+    pictures, _ = make_examples(model, x, y, None, None)
+    config = TrainConfig(epochs=1, batch_size=7, shuffle=False, shards=2)
+    history = Trainer(model, pictures, config).run()
+    assert history["loss"][0] == pytest.approx(loss.item(), rel=1e-5)
+    after = model.get_weights()
+    for array, before in zip(after, (kernel, gamma, beta, None, None, dense, bias), strict=True):
+        if before is not None and before.grad is not None:
+            np.testing.assert_allclose(array, (before - 0.5 * before.grad).detach(), atol=2e-6)
+    np.testing.assert_allclose(after[3], sum(means).numpy(), atol=1e-6)  # type: ignore[attr-defined]
+
+
+def test_without_batch_norm_shards_change_no_more_than_rounding() -> None:
+    left = []
+    for shards in (1, 4):
+        convolution = L.Conv2D(3, 3, activation="relu", input_shape=(6, 5, 2))
+        model = Sequential([convolution, L.Flatten(), L.Dense(3, activation="softmax")])
+        model.compile(SGD(0.1), "categorical_crossentropy")
+        pictures, held = examples(model)
+        history = Trainer(model, pictures, TrainConfig(epochs=2, batch_size=10, shards=shards), validation=held).run()
+        left.append([*model.get_weights(), np.array(history["loss"]), np.array(history["val_loss"])])
+    for one, other in zip(*left, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_all_stop_after_the_same_step_whoever_was_asked() -> None:
+    def work(processes: Thread) -> tuple[int, int, str]:
+        told: list[Any] = []
+
+        def asked(event: Any) -> Stop | None:
+            told.append(event)
+            steps = sum(type(one).__name__ == "BatchEnded" for one in told)
+            return Stop("enough") if processes.rank == 1 and steps >= 2 else None
+
+        model = normed()
+        model.compile("adam", "categorical_crossentropy")
+        pictures, held = examples(model)
+        config = TrainConfig(epochs=3, batch_size=10, shards=2)
+        trainer = Trainer(model, pictures, config, validation=held, listeners=[asked], processes=processes)
+        trainer.run()
+        return trainer.state.epoch, trainer.state.batch, told[-1].reason
+
+    assert together(2, work) == [(0, 3, "another process was asked to stop"), (0, 3, "enough")]
+
+
+def test_what_differs_is_named() -> None:
+    for error in together(3, lambda processes: agree(processes, {"epochs": 5, "seed": processes.rank // 2})):
+        assert isinstance(error, ConfigError)
+        assert re.match(r"process 2 of 3, on \S+, has seed 1, process 0, on \S+, 0; start all alike", str(error))
+    assert together(2, lambda processes: agree(processes, {"seed": 1})) == [None, None]
+
+
+def test_bad_shards_are_refused(command: Command, tmp_path: Path) -> None:
+    for given in (3, 0, 4096):
+        status, _, err = command("train", "--shards", given, "--out", tmp_path / "run")
+        assert status == 1 and "shards: must be a power of two up to 1024" in err
+    with pytest.raises(ConfigError, match=r"shards=2: 3 processes train together.*give shards=4"):
+        Shards.of(2, Thread(0, 3, {}))
+
+
+PICTURES = ("--limit", "400", "--test-limit", "50", "--batch-size", "25")
+SMALL = (*PICTURES, "--epochs", "6", "--seed", "2", "--quiet", "--shards", "2")
+
+
+def start(*options: str | Path, out: Path) -> subprocess.Popen[str]:
+    """Two processes that train on the digits, and are started again when one ends."""
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "3"]
+    return subprocess.Popen(
+        [sys.executable, *words, "-m", "pellucid", "train", *SMALL, *map(str, options), "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def workers(launcher: int) -> list[int]:
+    found = Path(f"/proc/{launcher}/task/{launcher}/children").read_text()
+    return [int(word) for word in found.split()]
+
+
+def losses(run: Path) -> list[tuple[float, float]]:
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [(event["loss"], event["val_loss"]) for event in log if event["event"] == "epoch"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers by Linux's /proc")
+def test_a_killed_worker_is_started_again_to_the_bits_of_one_process(command: Command, tmp_path: Path) -> None:
+    assert command("train", *SMALL, "--out", tmp_path / "alone")[0] == 0
+    run = tmp_path / "many"
+    launched = start(out=run)
+    try:
+        deadline = time.monotonic() + 240
+        while not list(run.glob("checkpoints/epoch-*.safetensors")) or not (run / "run.json").exists():
+            assert time.monotonic() < deadline and launched.poll() is None
+            time.sleep(0.02)
+        os.kill(workers(launched.pid)[-1], signal.SIGKILL)
+        _, err = launched.communicate(timeout=300)
+    finally:
+        launched.kill()
+    assert launched.returncode == 0, err
+    record = json.loads((run / "run.json").read_text())
+    assert len(record["resumed"]) == 1, err
+    for name in ("last.safetensors", "model.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    assert len(losses(run)) == 6 and losses(run) == losses(tmp_path / "alone")
