@@ -129,7 +129,14 @@ SMALL: dict[str, Any] = {
         *(L.Conv1DTranspose(3, 3, 2, "same"), L.Conv1DTranspose(4, 2, 3, (1, 2)), L.UnitNormalization()),
         *(L.DepthwiseConv1D(3, 2, (1, 0), 2, dilation_rate=2), L.GlobalMaxPool1D(keepdims=True), L.Flatten()),
     ],
-    "row": [L.Input((6,)), L.Dense(5, use_bias=False), L.BatchNorm(), L.Tanh(), L.Dense(2, activation="softmax")],
+    "row": [
+        L.Input((6,)),
+        L.Slice(1, (5,)),
+        L.Dense(5, use_bias=False),
+        L.BatchNorm(),
+        L.Tanh(),
+        L.Dense(2, activation="softmax"),
+    ],
 }
 GRAPHS = {"branched": branched, "activations": activations, "products": products}
 

@@ -106,6 +106,7 @@ ROWS: dict[str, Row] = {
     "GlobalMaxPool1D-keepdims": Row(lambda: layers.GlobalMaxPool1D(True), (8, 3)),
     "RepeatVector": Row(lambda: layers.RepeatVector(4), (3,)),
     "Reshape": Row(lambda: layers.Reshape((-1, 5)), (6, 5, 3)),
+    "Slice": Row(lambda: layers.Slice(3, (2, 4)), (12,)),
     "Permute": Row(lambda: layers.Permute((3, 1, 2)), (6, 5, 3)),
     "Padding2D-reflect": Row(lambda: layers.Padding2D(((2, 1), (0, 3)), "reflect"), (4, 5, 3)),
     "Padding2D-edge": Row(lambda: layers.Padding2D(((2, 1), (0, 6)), mode="edge"), (4, 5, 3)),

@@ -32,6 +32,7 @@ from pellucid.convert.keras_values import named
 from pellucid.convert.network import Draft
 from pellucid.errors import CheckpointError, ConfigError, PellucidError, shown
 from pellucid.layers import Layer
+from pellucid.layers.shape import side_by_side
 from pellucid.layers.symbolic import Symbolic
 from pellucid.model.blank import FAULTS
 from pellucid.model.file import MAX_LAYERS
@@ -161,8 +162,8 @@ class ConfigReader:
         trainable: bool,
     ) -> list[Maps]:
         sources = [name for name, _, _ in ends_of(config["input_layers"])]
-        if given is None and len(sources) != 1:
-            raise ConfigError(f"it has {len(sources)} inputs ({', '.join(sources):.100}); networks here have one")
+        if given is None and len(sources) > 1:
+            given = self._several(sources, {name_of(record): record for record in records})
         if given is not None and len(given) != len(sources):
             raise ConfigError(f"the model {names[-1]!r} takes {len(sources)} values, it is given {len(given)}")
         calls = {name_of(record): calls_of(record) for record in records}
@@ -213,6 +214,16 @@ class ConfigReader:
             waiting = left
         found = [read(reference) for reference in ends_of(config["output_layers"])]
         return [value for value in found if value is not None]
+
+    def _several(self, sources: Sequence[str], records: Mapping[str, Mapping[str, Any]]) -> list[Maps]:
+        """Several inputs, which lie behind one another in one row."""
+        inputs, turned = [], []
+        for name in sources:
+            turned.append(self._given(records[name], {}).turned)
+            assert self._input is not None
+            inputs.append(layers.Input(self._input.sizes, name=self._free((name,))))
+        self._input, parts = side_by_side(inputs, "the model")
+        return [Maps(part(self._input), first) for part, first in zip(parts, turned, strict=True)]
 
     def _given(self, record: Mapping[str, Any], outer: Mapping[str, Any]) -> Maps:
         """The pictures that go in, whose shape stands in the first layer or in the model."""

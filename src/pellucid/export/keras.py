@@ -21,7 +21,7 @@ from pellucid.convert.keras_layers import config_of
 from pellucid.convert.keras_values import REGISTERED, class_path, keras_object, write_rate
 from pellucid.errors import ConfigError
 from pellucid.export.keras_module import beside
-from pellucid.export.keras_parts import INPUT_NAME, Part, parts_of
+from pellucid.export.keras_parts import INPUT_NAME, Part, inputs_of, parts_of
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -65,10 +65,10 @@ def older_files(model: Model, stem: str) -> dict[str, bytes]:
             older = {"optimizer_config": optimizer, "weighted_metrics": None, "loss_weights": None}
             file.attrs["training_config"] = json.dumps({**training, **older})
         root = file.create_group("model_weights")
-        names = [INPUT_NAME, *(part.name for part in parts)]
+        names = [*inputs_of(model), *(part.name for part in parts)]
         root.attrs.update(keras_version=KERAS_VERSION, backend="tensorflow", layer_names=[n.encode() for n in names])
         root.create_group("top_level_model_weights").attrs["weight_names"] = []
-        for name, arrays in [(INPUT_NAME, ()), *((part.name, part.arrays) for part in parts)]:
+        for name, arrays in [*((name, ()) for name in inputs_of(model)), *((part.name, part.arrays) for part in parts)]:
             group = root.create_group(name)
             within = [f"{name}/{number}" for number in range(len(arrays))]
             group.attrs["weight_names"] = [each.encode() for each in within]
@@ -123,14 +123,16 @@ def _record(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _records(model: Model, parts: Sequence[Part]) -> list[dict[str, Any]]:
-    shape = {"batch_shape": [None, *model.input_shape], "dtype": "float32", "name": INPUT_NAME}
+    inputs = [
+        {"batch_shape": [None, *shape], "dtype": "float32", "name": name} for name, shape in inputs_of(model).items()
+    ]
     made = []
     for part in parts:
         row, config = config_of(part.layer)
         del config["trainable"]  # which not all layers without weights take
         trainable = {"trainable": part.trainable} if part.arrays else {}
         made.append(_record(row.keras, {**config, "name": part.name, **trainable}))
-    return [_record("InputLayer", shape), *made]
+    return [*(_record("InputLayer", each) for each in inputs), *made]
 
 
 def _sequential(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
@@ -138,24 +140,31 @@ def _sequential(model: Model, parts: Sequence[Part]) -> dict[str, Any]:
     return keras_object("keras", "Sequential", config)
 
 
+def _ends(names: Sequence[str]) -> list[Any]:
+    """Inputs or outputs of a functional model: one, or a list of them."""
+    return [names[0], 0, 0] if len(names) == 1 else [[name, 0, 0] for name in names]
+
+
 def _functional(model: Model, parts: Sequence[Part], ends: Sequence[str]) -> dict[str, Any]:
-    shapes = {INPUT_NAME: model.input_shape, **{part.name: part.shape for part in parts}}
+    inputs = inputs_of(model)
+    shapes = {**inputs, **{part.name: part.shape for part in parts}}
 
     def tensor(name: str) -> dict[str, Any]:
         given = {"shape": [None, *shapes[name]], "dtype": "float32", "keras_history": [name, 0, 0]}
         return {"class_name": "__keras_tensor__", "config": given}
 
     records = _records(model, parts)
-    records[0]["inbound_nodes"] = []
-    for record, part in zip(records[1:], parts, strict=True):
+    for record in records[: len(inputs)]:
+        record["inbound_nodes"] = []
+    for record, part in zip(records[len(inputs) :], parts, strict=True):
         read = [tensor(name) for name in part.reads]
         record["inbound_nodes"] = [{"args": [read] if part.layer.merges else read, "kwargs": {}}]
     config = {
         "name": model.name,
         "trainable": True,
         "layers": records,
-        "input_layers": [INPUT_NAME, 0, 0],
-        "output_layers": [ends[0], 0, 0] if len(ends) == 1 else [[name, 0, 0] for name in ends],
+        "input_layers": _ends(list(inputs)),
+        "output_layers": _ends(ends),
     }
     return keras_object("keras.src.models.functional", "Functional", config)  # as Keras itself calls it
 

@@ -53,6 +53,7 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
     """
     parts: list[Part] = []
     names: dict[int, str] = {INPUT: INPUT_NAME}
+    inputs = model.graph.parts
     positive: set[int] = set()
     first = scaling_of(model)
     if first is not None:
@@ -60,6 +61,9 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         parts.append(Part(names[INPUT], first, (), (INPUT_NAME,), model.input_shape))
     for visit in model.graph.walk():
         layer = visit.layer
+        if visit.number in inputs:
+            names[visit.number] = layer.name
+            continue
         steps = _steps(layer, visit.input_shape, positive=all(number in positive for number in visit.inputs))
         own: list[str] = []
         shapes: list[Shape] = []
@@ -80,6 +84,11 @@ def parts_of(model: Model) -> tuple[list[Part], list[str]]:
         if _not_negative(layer) or (layer.role in _KEEP_SIGN and positive.issuperset(visit.inputs)):
             positive.add(visit.number)
     return parts, [names[number] for number in model.graph.outputs]
+
+
+def inputs_of(model: Model) -> dict[str, Shape]:
+    """What goes in, by name, and its shape."""
+    return {part.name: part.target_shape for part in model.graph.parts.values()} or {INPUT_NAME: model.input_shape}
 
 
 def _not_negative(layer: Layer) -> bool:
@@ -123,6 +132,8 @@ def _steps(layer: Any, shape: Shape, *, positive: bool) -> list[Step]:
         raise ConfigError(
             f"{layer.place()} is a layer of your own, which Keras has not; leave it out, or write it there"
         )
+    if isinstance(layer, layers.Slice):
+        return _slice(layer, shape)
     if type(layer) in _SEVERAL:
         return _SEVERAL[type(layer)](layer)
     arrays = tuple(np.array(array) for array in layer.weights)
@@ -181,6 +192,12 @@ def _all_connected(layer: Any) -> tuple[layers.Conv2D, tuple[Array, ...]]:
 def _scaled_tanh(layer: Any) -> list[Step]:
     behind = Step("", layers.Rescaling(layer.amplitude))
     return [Step("slope", layers.Rescaling(layer.slope)), Step("tanh", layers.Tanh()), behind]
+
+
+def _slice(layer: Any, shape: Shape) -> list[Step]:
+    ends = layer.start, shape[0] - layer.stop
+    column, cut = Step("column", layers.Reshape((-1, 1))), Step("cut", layers.Cropping1D(ends))
+    return [column, *([cut] if any(ends) else []), Step("", layers.Reshape(layer.target_shape))]
 
 
 def _subsampling(layer: Any) -> list[Step]:

@@ -31,9 +31,9 @@ KINDS = ("uint8", "float32")
 def to_onnx(model: Model, path: str | Path, *, pictures: str | None = None) -> None:
     """Write the model as an .onnx file.
 
-    The graph takes what `predict` takes: `pictures` (N,H,W,C), and gives `answers`, or an output by the name of each
-    layer that answers. pictures: "uint8", scaled inside as the model's preprocessing says, or "float32", taken as they
-    are; None: what it was trained on, uint8 where nothing is said.
+    The graph takes what `predict` takes: `pictures` (N,H,W,C), or each of several inputs under its name, and gives
+    `answers`, or an output by the name of each layer that answers. pictures: "uint8", scaled inside as the model's
+    preprocessing says, or "float32", taken as they are; None: what it was trained on, uint8 where nothing is said.
     metadata_props: class_names (a JSON list), preprocessing (JSON: scale, mean, std, size, resize rule).
     Errors: ConfigError for a layer that ONNX cannot say, a model of more than 2 GB, and where the package onnx is
     missing; CheckpointError for what cannot be written.
@@ -64,11 +64,16 @@ def _kind(model: Model) -> str:
 
 def _proto(onnx: Any, model: Model, kind: str) -> Any:
     helper, types = onnx.helper, onnx.TensorProto
-    shape = model.input_shape
-    writer = Writer({INPUT: Value(PICTURES, shape, channels_last(len(shape)))})
+    parts = model.graph.parts
+    given = {number: (part.name, part.target_shape) for number, part in parts.items()}
+    given = given or {INPUT: (PICTURES, model.input_shape)}
+    values = {number: Value(name, shape, channels_last(len(shape))) for number, (name, shape) in given.items()}
+    writer = Writer(values)
     if kind == "uint8":
         _scale(writer, model, types.FLOAT)
     for visit in model.graph.walk():
+        if visit.number in parts:
+            continue
         writer.prefix = visit.layer.name
         write = WRITERS.get(type(visit.layer))
         if write is None:
@@ -81,7 +86,10 @@ def _proto(onnx: Any, model: Model, kind: str) -> Any:
     graph = helper.make_graph(
         writer.nodes,
         model.name,
-        [tensor(PICTURES, types.UINT8 if kind == "uint8" else types.FLOAT, ["N", *shape])],
+        [
+            tensor(name, types.UINT8 if kind == "uint8" else types.FLOAT, ["N", *shape])
+            for name, shape in given.values()
+        ],
         [tensor(name, types.FLOAT, ["N", *each]) for name, each in outputs.items()],
         [onnx.numpy_helper.from_array(array, name) for name, array in writer.arrays.items()],
     )

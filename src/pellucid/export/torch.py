@@ -56,6 +56,9 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
     title = title if title.isidentifier() else f"Network{title}"
     made, run = _body(model, names)
     several = len(model.graph.outputs) > 1
+    parts = model.graph.parts.values()
+    given = ", ".join(names[part] for part in parts) or "x"
+    shapes = " and ".join(f"(N, {_sizes(_first(part.target_shape))})" for part in parts)
     answers = "several outputs" if several else f"(N, {_sizes(_first(model.output_shape))})"
     extra = [program for name, program in _classes().items() if any(f"= {name}(" in line for line in made)]
     classes = [f"CLASSES = {literal(model.class_names)}", ""] if model.class_names else []
@@ -73,13 +76,13 @@ def _source(model: Model, names: dict[Layer, str]) -> str:
         "",
         *[line for each in extra for line in (*each.splitlines(), "", "")],
         f"class {title}(nn.Module):",
-        f'    """(N, {_sizes(_first(model.input_shape))}) as `scaled` gives them -> {answers}."""',
+        f'    """{shapes or f"(N, {_sizes(_first(model.input_shape))})"} as `scaled` gives them -> {answers}."""',
         "",
         "    def __init__(self):",
         "        super().__init__()",
         *(f"        {line}" for line in made),
         "",
-        "    def forward(self, x):",
+        f"    def forward(self, {given}):",
         *(f"        {line}" for line in run),
         "",
         "",
@@ -132,13 +135,15 @@ def _body(model: Model, names: dict[Layer, str]) -> tuple[list[str], list[str]]:
     _, fixed = flattened(graph)
     made: list[str] = []
     run: list[str] = []
-    values = {INPUT: "x"}
+    values = {INPUT: "x", **{number: names[part] for number, part in graph.parts.items()}}
 
     def alive(name: str) -> bool:
         """Whether a value of this name is read behind the layer."""
         return any(one == name and readers[i][-1:] > [visit.number] for i, one in values.items())
 
     for visit in graph.walk():
+        if visit.number in graph.parts:
+            continue
         layer, own = visit.layer, f"self.{names[visit.layer]}"
         plain = text(layer, visit)
         written = flattening(visit, channels_last=True) if visit.number in fixed else plain

@@ -20,12 +20,13 @@ from pellucid.keras.described import is_keras, network
 from pellucid.keras.older import Older
 from pellucid.keras.seeds import next_seed
 from pellucid.keras.steps import Steps
-from pellucid.keras.tensor import KerasInput, Sizes, Tensor, tensor, traced
+from pellucid.keras.tensor import KerasInput, Sizes, batch_of, tensor, traced
 from pellucid.keras.weights import Weighted
 from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
-from pellucid.layers.symbolic import Symbolic, Value, call, calls_behind, is_symbolic
+from pellucid.layers.symbolic import Symbolic, call, calls_behind, is_symbolic
+from pellucid.model.inputs import as_rows, in_order
 from pellucid.model.network import Network
 from pellucid.ops import Array, Shape
 
@@ -53,9 +54,10 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
             Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
         else:
-            source = inputs[0] if isinstance(inputs, list | tuple) and len(inputs) == 1 else inputs
-            ours.Model.__init__(self, source, outputs, given, seed=next_seed())
-            self._symbols = source, calls_behind(_as_list(outputs), source, given)
+            sources = list(inputs.values()) if isinstance(inputs, Mapping) else _as_list(inputs)
+            ours.Model.__init__(self, sources, outputs, given, seed=next_seed())
+            calls = calls_behind(_as_list(outputs), sources, given)
+            self._symbols = sources, [*(sources if len(sources) > 1 else ()), *calls]
         self.preprocessing = Preprocessing(scale=1.0)
         if not trainable:
             self.trainable = False
@@ -83,7 +85,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
             self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
             numbers[value] = number
         self._outputs = tuple(numbers[value] for value in answers)
-        self._symbols = source, values
+        self._symbols = [source], list(values)
         self._changed()
 
     def _clear(self) -> None:
@@ -99,7 +101,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     def attach(self, layer: Layer, inputs: tuple[int, ...], shapes: Sequence[Shape] = ()) -> None:
         super().attach(layer, inputs, shapes)
         if isinstance(layer, KerasInput):
-            self._free, self._symbols = layer.free, (layer, [])
+            self._free, self._symbols = layer.free, ([layer], [])
 
     def take_shape_of(self, x: Any) -> None:
         free, now = self.__dict__.get("_free", ()), self._input_shape
@@ -120,28 +122,30 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     # Values of its own, for other models
 
-    def _own_values(self) -> tuple[Symbolic, list[Value]]:
-        """Its input and what each layer gives."""
-        kept: tuple[Symbolic, list[Value]] | None = self._symbols
-        if kept is not None and len(kept[1]) == len(self._nodes):
+    def _own_values(self) -> tuple[list[Any], list[Any]]:
+        """Its inputs, and what each layer gives: one that gives an input that input itself."""
+        kept: tuple[list[Any], list[Any]] | None = self._symbols
+        parts = self.graph.parts
+        if kept is not None and len(kept[1]) == len(self._nodes) and len(kept[0]) == (len(parts) or 1):
             return kept
-        source = KerasInput(self.input_shape) if kept is None else kept[0]
-        values: list[Value] = []
-        for node in self._nodes:
-            values.append(call(node.layer, [source if i == INPUT else values[i] for i in node.inputs]))
-        self._symbols = source, values
-        return source, values
+        made = {number: KerasInput(part.target_shape, name=part.name) for number, part in parts.items()}
+        sources = list(made.values()) or ([KerasInput(self.input_shape)] if kept is None else kept[0])
+        values: list[Any] = []
+        for number, node in enumerate(self._nodes):
+            read = [sources[0] if i == INPUT else values[i] for i in node.inputs]
+            values.append(made[number] if number in made else call(node.layer, read))
+        self._symbols = sources, values
+        return sources, values
 
-    def value_of(self, layer: Layer) -> Value:
+    def value_of(self, layer: Layer) -> Any:
         """What a layer gives in this model."""
         self.build()
         return self._own_values()[1][next(i for i, own in enumerate(self.layers) if own is layer)]
 
     @property
     def input(self) -> Any:
-        """What goes in, for another model that begins there."""
-        self.build()
-        return self._own_values()[0]
+        """What goes in, for another model that begins there; a list where there are several."""
+        return self.inputs if len(self.inputs) > 1 else self.inputs[0]
 
     @property
     def output(self) -> Any:
@@ -151,7 +155,8 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
     @property
     def inputs(self) -> list[Any]:
         """What goes in, as a list."""
-        return [self.input]
+        self.build()
+        return list(self._own_values()[0])
 
     @property
     def outputs(self) -> list[Any]:
@@ -169,7 +174,12 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if callable(self.call) and (not self._traces(x) or isinstance(self.layers[0], CallOf)):
             with within_pass(training, drawn_at_random):
                 return called(self.call, x, training)
-        batch = x if isinstance(x, Tensor) else tensor(np.asarray(x, np.float32))
+        several = in_order(self, x) if self.built else None
+        if several is not None:
+            given = [batch_of(one) for one in several]
+            with within_pass(training, drawn_at_random):
+                return self.graph.run(self._begun(given), lambda number, layer, read: tensor(layer(read)))
+        batch = batch_of(x)
         if self._changes_pictures():
             for layer in [*self.layers, *self._waiting]:
                 batch = layer(batch, drawn_at_random(), training=training)
@@ -204,13 +214,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         if not self.built:
             self.build(given[0].sizes)
         self.take_shape_of(np.empty((0, *given[0].sizes)))
-        values, graph = {INPUT: given[0]}, self.graph
-        if len(given) != 1 or tuple(given[0].sizes) != tuple(graph.input_shape):
-            got = " and ".join(str(each.shape) for each in given)
-            raise ShapeError(f"{self.name} takes one value (None, {str(graph.input_shape)[1:]}, got {got}")
-        for number, node in enumerate(graph.nodes):
-            values[number] = call(node.layer, [values[i] for i in node.inputs], training)
-        return graph.answers(values)
+        return self._called(self.graph, self._begun(given), training)
 
     # Training and judging
 
@@ -243,6 +247,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One step on these pictures; the loss and the metrics before it."""
+        x = as_rows(self, x)
         history = self.fit(
             x, y, batch_size=len(x), verbose=0, shuffle=False, class_weight=class_weight, sample_weight=sample_weight,
             doctor=False, cache_features=False,
@@ -252,10 +257,12 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics for these pictures."""
+        x = as_rows(self, x)
         return self.evaluate(x, y, batch_size=len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """What comes out for these pictures."""
+        x = as_rows(self, x)
         return self.predict(x, batch_size=len(x), verbose=0)
 
     # As text, and made again

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.autodiff import Tensor as Tensor
-from pellucid.autodiff import rules
+from pellucid.autodiff import Variable, rules
 from pellucid.autodiff import tensor as as_tensor
 from pellucid.errors import ConfigError, ShapeError
 from pellucid.layers import Input, Layer
@@ -85,6 +85,12 @@ class Sizes(tuple[int, ...]):
         return given is not None and tuple(self) == (given[1:] if given[:1] == (None,) else given)
 
     __hash__ = tuple.__hash__
+
+
+def batch_of(x: Any) -> Any:
+    """An array that a tape may follow."""
+    given = x.read() if isinstance(x, Variable) else x
+    return given if isinstance(given, Tensor) else tensor(np.asarray(given, np.float32))
 
 
 class KerasTensor(Calculated, Value):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pellucid.errors import ConfigError
 from pellucid.layers.layer import Layer
+from pellucid.layers.shape import Slice
 from pellucid.ops.geometry import Array, Shape
 
 T = TypeVar("T")
@@ -93,6 +94,13 @@ class Graph:
         """The layer that answers; None in a graph without layers."""
         return self.nodes[self.output].layer if self.nodes else None
 
+    @property
+    def parts(self) -> dict[int, Slice]:
+        """Its inputs where there are several: slices of the row in which they lie behind one another, by number."""
+        readers = {number: node.layer for number, node in enumerate(self.nodes) if INPUT in node.inputs}
+        found = {number: layer for number, layer in readers.items() if type(layer) is Slice}
+        return found if 1 < len(found) == len(readers) and INPUT not in self.outputs else {}
+
     def walk(self) -> Iterator[Visit]:
         """Every layer with its shapes. Errors: ShapeError at a layer that does not fit."""
         shapes: dict[int, Shape] = {INPUT: self.input_shape}
@@ -114,14 +122,17 @@ class Graph:
         classes = last < end.number and end.layer.role == "pooling" and self.nodes[last].layer.role == "convolution"
         return last if classes else end.number + 1
 
-    def run(self, x: Array, each: Callable[[int, Layer, Any], Array | None]) -> Any:
+    def run(self, x: Array | Mapping[int, Array], each: Callable[[int, Layer, Any], Array | None]) -> Any:
         """What comes out for a batch, where each(number, layer, read) gives what a layer does; None ends it there.
 
+        x: of several inputs one each, by the numbers of `parts`.
         Shapes: x (N, *input_shape); read (N, ...), for a layer that merges a list of such; what comes out (N, ...), a
         list of such for several outputs.
         """
-        values, readers = {INPUT: x}, self.readers()
+        values, readers = dict(x) if isinstance(x, Mapping) else {INPUT: x}, self.readers()
         for number, node in enumerate(self.nodes):
+            if number in values:
+                continue
             read = [values[i] for i in node.inputs]
             y = each(number, node.layer, read if node.layer.merges else read[0])
             if y is None:

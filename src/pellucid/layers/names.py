@@ -67,6 +67,7 @@ from pellucid.layers.shape import Input as Input
 from pellucid.layers.shape import Permute as Permute
 from pellucid.layers.shape import RepeatVector as RepeatVector
 from pellucid.layers.shape import Reshape as Reshape
+from pellucid.layers.shape import Slice as Slice
 from pellucid.layers.subsampling import Subsampling2D as Subsampling2D
 from pellucid.layers.table_conv import TableConv2D as TableConv2D
 from pellucid.layers.transpose import Conv1DTranspose as Conv1DTranspose

@@ -154,6 +154,69 @@ class RepeatVector(Layer):
         return str(self.n)
 
 
+class Slice(Layer):
+    """Numbers of a row from `start` on, under a shape of their own: of a network with several inputs, which lie behind
+    one another in its row, one of them.
+
+    Shapes: x (N,C) -> y (N, *target_shape).
+    Errors: ConfigError for sizes below 1; ShapeError where the row ends before.
+    """
+
+    role = "rearrangement"
+    caption = ("slice",)
+
+    def __init__(self, start: int, target_shape: Sequence[int], **named: Unpack[Named]) -> None:
+        super().__init__(**named)
+        self.start = whole(start, "Slice: start", least=0)
+        self.target_shape = standardize_shape(target_shape, "Slice: target_shape")
+
+    @property
+    def stop(self) -> int:
+        """Behind its last number."""
+        return self.start + math.prod(self.target_shape)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        self.check_rank(input_shape, "C", "put Flatten() before it")
+        if self.stop > input_shape[0]:
+            raise ShapeError(f"{self.place()} reads up to number {self.stop} of {input_shape[0]}{self.source()}")
+        return self.target_shape
+
+    def forward(self, x: Array, *, training: bool = False, key: Key | None = None) -> tuple[Array, Cache]:
+        self.output_shape(x.shape[1:])
+        return np.ascontiguousarray(x[:, self.start : self.stop]).reshape(len(x), *self.target_shape), x.shape
+
+    def backward(self, dy: Array, cache: Cache, *, need_dx: bool = True) -> tuple[Array | None, dict[str, Array]]:
+        if not need_dx:
+            return None, {}
+        dx = np.zeros(cache, dy.dtype)
+        dx[:, self.start : self.stop] = dy.reshape(len(dy), -1)
+        return dx, {}
+
+    def origin(self, place: Shape, input_shape: Shape) -> Shape:
+        return (self.start + int(np.ravel_multi_index(place, self.target_shape)),)
+
+    def detail(self) -> str:
+        return f"from {self.start}, {'x'.join(map(str, self.target_shape))}"
+
+
+def side_by_side(sources: Sequence[Input], model: str) -> tuple[Input, list[Slice]]:
+    """One row in which several inputs lie behind one another, and what gives each of them.
+
+    Errors: ConfigError for an axis whose size is not known, and for an input given twice.
+    """
+    parts: list[Slice] = []
+    for source in sources:
+        if any(getattr(source, "free", ())):
+            raise ConfigError(
+                f"{model}: {source.name!r} has an axis of any size; of several inputs each needs its sizes"
+            )
+        if sum(source is other for other in sources) > 1:
+            raise ConfigError(f"{model}: the input {source.name!r} is given twice")
+        name = None if source.auto_named else source.name
+        parts.append(Slice(parts[-1].stop if parts else 0, source.sizes, name=name))
+    return type(sources[0])((parts[-1].stop,)), parts
+
+
 class Permute(Layer):
     """The axes in another order: y's axis i is x's axis dims[i], counted from 1, without the batch.
 

@@ -283,15 +283,29 @@ class Stack(Fixed):
     def _handed_over(self, x: Any) -> Any:
         """What its layers give for a value: they stand in that value's network from now on, and no longer in this."""
         self.turns.expect_own(self.name, "given to another network")
-        given = list(x) if isinstance(x, list | tuple) else [x]
-        if len(given) != 1 or given[0].sizes != self.graph.input_shape:
-            shapes = " and ".join(f"(N, {', '.join(map(str, value.sizes))})" for value in given)
-            raise ShapeError(f"{self.name} takes one value {('N', *self.graph.input_shape)}, got {shapes}")
-        values, graph = {INPUT: given[0]}, self.graph
+        graph, values = self.graph, self._begun(list(x) if isinstance(x, list | tuple) else [x])
         while self._layers:
             self.detach()
+        return self._called(graph, values)
+
+    def _begun(self, given: Sequence[Any]) -> dict[int, Any]:
+        """Values, or batches, as this network's inputs, by the numbers under which its layers read them."""
+        parts = self.graph.parts
+        shapes = [part.target_shape for part in parts.values()] or [self.graph.input_shape]
+        found = [tuple(value.sizes if is_symbolic(value) else value.shape[1:]) for value in given]
+        if found != [tuple(shape) for shape in shapes]:
+            wanted, got = (
+                " and ".join(f"(N, {', '.join(map(str, shape))})" for shape in each) for each in (shapes, found)
+            )
+            raise ShapeError(f"{self.name} takes {wanted}, got {got}")
+        return dict(zip(parts or (INPUT,), given, strict=True))
+
+    @staticmethod
+    def _called(graph: Graph, values: dict[int, Any], training: Any = None) -> Any:
+        """What its layers give for these values, called anew."""
         for number, node in enumerate(graph.nodes):
-            values[number] = call(node.layer, [values[i] for i in node.inputs])
+            if number not in values:
+                values[number] = call(node.layer, [values[i] for i in node.inputs], training)
         return graph.answers(values)
 
     def _build_nodes(self, nodes: Sequence[Node], input_shape: Shape, first: int = 0) -> None:

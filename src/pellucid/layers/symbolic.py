@@ -103,11 +103,12 @@ def call(layer: Layer, x: Any, training: Any = None) -> Value:
     return first.given_by(layer, tuple(given))
 
 
-def calls_behind(outputs: Sequence[Any], source: Symbolic, model: str) -> list[Value]:
+def calls_behind(outputs: Sequence[Any], source: Symbolic | Sequence[Symbolic], model: str) -> list[Value]:
     """All that the outputs are computed from, in the order of the calls.
 
     Errors: ConfigError for what is no such value, and for values of another input.
     """
+    sources = {id(one) for one in (source if isinstance(source, list | tuple) else [source])}
     for output in outputs:
         if not isinstance(output, Value):
             raise ConfigError(
@@ -121,7 +122,7 @@ def calls_behind(outputs: Sequence[Any], source: Symbolic, model: str) -> list[V
         if isinstance(value, Value) and value.order not in found:
             found[value.order] = value
             todo.extend(value.inputs)
-        elif not isinstance(value, Value) and value is not source:
+        elif not isinstance(value, Value) and id(value) not in sources:
             raise ConfigError(f"{model}: its outputs read another Input than the one it is given as inputs")
     return [found[order] for order in sorted(found)]
 

@@ -288,8 +288,11 @@ def own_of(facts: Mapping[str, Any]) -> str:
 
 
 def expect_graph(reads: list[list[int]], outputs: list[int], count: int) -> None:
-    """Errors: CheckpointError unless each layer reads layers before it, and all that do not answer are read."""
-    read = {number for inputs in reads for number in inputs}
+    """Errors: CheckpointError unless each layer reads layers before it, and all that do not answer are read, but for
+    one of several inputs."""
+    read = {number for inputs in reads for number in inputs} | {
+        i for i, inputs in enumerate(reads) if inputs == [INPUT]
+    }
     in_order = all(inputs and max(inputs) < number for number, inputs in enumerate(reads))
     in_order = in_order and all(number < count for number in outputs)
     if len(reads) != count or not in_order or not set(range(count)) <= read.union(outputs):

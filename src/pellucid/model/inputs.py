@@ -111,11 +111,53 @@ def _hint(given: Shape, expected: Shape) -> str:
     return "resize them, or build the model for this input_shape"
 
 
+def in_order(model: Network, x: Any) -> list[Any] | None:
+    """What a network with several inputs is given for each: a list, or a dictionary by their names; None where it is
+    neither, or the network has one input.
+
+    Errors: DataError for arrays that are missing, or too many.
+    """
+    names = [part.name for part in model.graph.parts.values()] if isinstance(x, list | tuple | Mapping) else []
+    if not names:
+        return None
+    if len(x) != len(names) or (isinstance(x, Mapping) and set(x) != set(names)):
+        got = f"those of {', '.join(map(str, x))}" if isinstance(x, Mapping) else f"{len(x)}"
+        raise DataError(f"{model.name} takes an array for each of {', '.join(names)}, got {got}")
+    return [x[name] for name in names] if isinstance(x, Mapping) else list(x)
+
+
+def as_rows(model: Network, x: Any) -> Any:
+    """The arrays of a network's several inputs behind one another, a row each; anything else as it is.
+
+    Whole numbers are scaled as pictures are.
+    Shapes: each (M, *its shape) -> (M, numbers) float32.
+    Errors: DataError for arrays of other lengths; else as `in_order`, and of pictures.
+    """
+    arrays = in_order(model, x) if model.built else None
+    if arrays is None:
+        return next(iter(x.values())) if isinstance(x, Mapping) and len(x) == 1 else x
+    parts = model.graph.parts.values()
+    scale, offset = model.preprocessing.scale_offset(1)
+    raw = scale == 1 and offset == 0
+    rows: Array | None = None
+    for part, given in zip(parts, arrays, strict=True):
+        what = f"{model.name}: {part.name!r}"
+        array = np.asarray(standardize_images(float32_array(given, what) if raw else given, part.target_shape, what))
+        if rows is None:
+            rows = np.empty((len(array), model.input_shape[0]), np.float32)
+        if len(array) != len(rows):
+            raise DataError(f"{what} has {len(array)} examples, the array before it {len(rows)}")
+        flat = array.reshape(len(array), -1)
+        rows[:, part.start : part.stop] = flat * scale + offset if flat.dtype == np.uint8 else flat
+    return rows
+
+
 def build_for(model: Network, x: Any) -> Any:
     """Pictures in the model's form; builds the model for them where nobody has said the shape of its input.
 
     Shapes: (M, H, W) builds for (H, W, 1), unless the first layer takes two axes.
     """
+    x = as_rows(model, x)
     if model.built:
         model.take_shape_of(x)
     if model.built or not model.waits_for_pictures:
@@ -193,7 +235,8 @@ def validation_of(model: Network, given: tuple[Any, ...]) -> Examples:
     """Held-out pictures, as `fit` takes them. Errors: ConfigError for another number of parts; DataError for none."""
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ConfigError(f"validation_data must be (x, y) or (x, y, sample_weight), got {shown(given)}")
-    images = standardize_images(given[0], model.input_shape, f"{model.name}, validation_data")
+    pictures = as_rows(model, given[0])
+    images = standardize_images(pictures, model.input_shape, f"{model.name}, validation_data")
     if len(images) == 0:
         raise DataError(f"{model.name} got no validation pictures; leave validation_data out to judge without")
     targets = within("validation_data", lambda labels: targets_for(model, images, labels), given[1])

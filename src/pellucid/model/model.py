@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ from pellucid.errors import ConfigError, shown
 from pellucid.files.inside import Inside
 from pellucid.layers import Input, Layer
 from pellucid.layers.graph import INPUT
+from pellucid.layers.shape import side_by_side
 from pellucid.layers.symbolic import Symbolic, calls_behind
 from pellucid.model import file as model_file
 from pellucid.model.fitting import Fitting
@@ -32,7 +33,8 @@ class Model(Fitting, Shown):
         x = ReLU()(x + Conv2D(16, 3, padding="same")(x))
         model = Model(inputs, Dense(10, activation="softmax")(GlobalAvgPool2D()(x)))
 
-    Layers stand in the order in which they were called. Of several outputs, Model(inputs, [a, b]), `predict` gives a
+    Layers stand in the order in which they were called. With several inputs, Model([a, b], y), pictures are a list of
+    arrays, or a dictionary by the inputs' names. Of several outputs, Model(inputs, [a, b]), `predict` gives a
     list; training, judging and explaining take one.
     Shapes: pictures (N, H, W, C); whole numbers, which must be 0 to 255, are divided by 255 by fit, evaluate and
     predict, floats are left alone.
@@ -72,16 +74,23 @@ class Model(Fitting, Shown):
         exact_convolution: bool = False,
     ) -> None:
         super().__init__("model" if name is None else name, seed=seed, exact_convolution=exact_convolution)
-        inputs = inputs[0] if isinstance(inputs, list | tuple) and len(inputs) == 1 else inputs
+        given = inputs.values() if isinstance(inputs, Mapping) else inputs
+        sources = list(given) if isinstance(given, Iterable) else [given]
         answers = list(outputs) if isinstance(outputs, list | tuple) and outputs else [outputs]
-        if not isinstance(inputs, Input):
-            raise ConfigError(f"{self.name}: inputs must be one pellucid.Input((H, W, C)), got {shown(inputs)}")
-        self.attach(inputs, ())
-        numbers: dict[Symbolic, int] = {inputs: INPUT}
-        for number, value in enumerate(calls_behind(answers, inputs, self.name)):
+        if not sources or not all(isinstance(source, Input) for source in sources):
+            raise ConfigError(
+                f"{self.name}: inputs must be a pellucid.Input((H, W, C)), or a list of such, got {shown(inputs)}"
+            )
+        row, parts = (sources[0], []) if len(sources) == 1 else side_by_side(sources, self.name)
+        self.attach(row, ())
+        numbers: dict[Symbolic, int] = {row: INPUT}
+        for number, part in enumerate(parts):
+            self.attach(part, (INPUT,), [row.sizes])
+            numbers[sources[number]] = number
+        for value in calls_behind(answers, sources, self.name):
             reads = value.inputs
             self.attach(value.layer, tuple(numbers[read] for read in reads), [read.sizes for read in reads])
-            numbers[value] = number
+            numbers[value] = len(self.layers) - 1
         self._outputs = tuple(numbers[value] for value in answers)
 
     @property

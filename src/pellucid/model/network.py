@@ -20,9 +20,10 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import INPUT, Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.layers.stack import Stack
+from pellucid.layers.symbolic import is_symbolic
 from pellucid.losses import Loss
 from pellucid.metrics import Metric
-from pellucid.model.inputs import build_for, check_range, names_for, scaling_for, standardize_images
+from pellucid.model.inputs import as_rows, build_for, check_range, names_for, scaling_for, standardize_images
 from pellucid.model.streams import answers_for, is_stream
 from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, Shape, whole
@@ -148,7 +149,10 @@ class Network(Stack):
 
     def scaled(self, images: Any) -> Array:
         """Pictures as the first layer gets them: uint8 scaled by `preprocessing`, floats as they are."""
-        return self._as_floats(standardize_images(images, self._input_shape, self.name))
+        return self._as_floats(standardize_images(as_rows(self, images), self._input_shape, self.name))
+
+    def __call__(self, x: Any) -> Any:
+        return super().__call__(x if is_symbolic(x) else as_rows(self, x))
 
     def _as_floats(self, pictures: Any) -> Array:
         if pictures.dtype == np.float32:

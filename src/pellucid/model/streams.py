@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, shown
-from pellucid.model.inputs import build_for, class_table, sample_weights, targets_for, weighted_by_class
+from pellucid.model.inputs import as_rows, build_for, class_table, sample_weights, targets_for, weighted_by_class
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.train.streaming import Batch, Stream
@@ -120,7 +120,7 @@ def stream_of(
     def batches(epoch: int) -> Iterator[Batch]:
         return map(prepared, source.epoch(epoch))
 
-    capacity = max(len(batch.x) for batch in source.known)
+    capacity = max(len(as_rows(model, batch.x)) for batch in source.known)
     return Stream(*first, batches=batches, steps=source.steps, capacity=capacity)
 
 

@@ -37,6 +37,15 @@ def write_reshape(writer: Writer, visit: Visit) -> Value:
     return Value(writer.shaped(writer.last(visit).name, list(shape)), shape, channels_last(len(shape)))
 
 
+def write_slice(writer: Writer, visit: Visit) -> Value:
+    layer: Any = visit.layer
+    ends = {"starts": [layer.start], "ends": [layer.stop], "axes": [1]}
+    held = [writer.array(numbers, name, np.int64) for name, numbers in ends.items()]
+    shape = visit.output_shape
+    name = writer.node("Slice", writer.last(visit).name, *held)
+    return Value(writer.shaped(name, list(shape)), shape, channels_last(len(shape)))
+
+
 def write_permute(writer: Writer, visit: Visit) -> Value:
     """Moves nothing: where our axes lie is known."""
     layer: Any = visit.layer

@@ -72,6 +72,7 @@ ROWS = (
     Row((L.Concatenate,), merging.write_concatenate, ("Concat",), merging.read_concatenate),
     Row((L.Flatten,), rearranging.write_flatten, ("Flatten",), rearranging.read_flatten),
     Row((L.Reshape,), rearranging.write_reshape, ("Reshape",), rearranging.read_reshape),
+    Row((L.Slice,), rearranging.write_slice),
     Row((L.Permute,), rearranging.write_permute, ("Transpose",), rearranging.read_transpose),
     Row((), None, ("Squeeze",), rearranging.read_squeeze),
     Row((), None, ("Unsqueeze",), rearranging.read_unsqueeze),

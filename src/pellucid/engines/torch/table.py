@@ -371,6 +371,9 @@ ROWS: dict[type[Layer], Row] = {
     layers.Reshape: lambda layer, visit: _reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
     ),
+    layers.Slice: lambda layer, visit: _reordered(
+        f"{{x}}[:, {layer.start}:{layer.stop}].reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
+    ),
     layers.Permute: lambda layer, visit: _reordered(f"{{x}}.permute(0, {', '.join(map(str, layer.dims))})", visit),
     layers.Padding2D: _border,
     layers.Cropping2D: _cropping,
