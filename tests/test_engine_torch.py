@@ -15,7 +15,8 @@ import pellucid
 from pellucid import Model, Sequential, losses, optimizers, zoo
 from pellucid import layers as L
 from pellucid.convert import import_weights
-from pellucid.engines.torch import module
+from pellucid.engines.torch import module, plans
+from pellucid.engines.torch.device import Device
 from pellucid.errors import ConfigError, DivergedError
 from pellucid.layers.dropout import Random
 from pellucid.losses.rows import ROW_LOSSES
@@ -234,6 +235,41 @@ def test_a_stopped_run_goes_on_with_either_engine(then: str, tmp_path: Path) -> 
     assert run.config.engine == then
     for one, other in zip(run.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=0 if then == "torch" else 1e-5)
+
+
+class Rehearsed:
+    """What a function is that a device records: it runs a few times before, and that is undone."""
+
+    def __init__(self, function: Any, restore: Any) -> None:
+        self.function, self.restore, self.recorded = function, restore, False
+
+    def __call__(self, *given: Any) -> Any:
+        if not self.recorded:
+            for _ in range(3):
+                self.function(*given)
+            self.restore()
+            self.recorded = True
+        return self.function(*given)
+
+
+def test_steps_that_are_recorded_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def learned(engine: str | None) -> Learned:
+        layers = [L.Input((6, 6, 2)), L.Conv2D(3, 3, use_bias=False), L.BatchNorm(), L.ReLU(), L.Flatten(), L.Dense(4)]
+        labels, optimizer = np.arange(20) % 4, optimizers.Adam(pellucid.schedules.CosineDecay(0.01, 12), clipnorm=0.1)
+        options: dict[str, Any] = {"loss": "categorical_crossentropy", "optimizer": optimizer, "batch_size": 6}
+        return trained(Sequential(layers), engine=engine, targets=labels, count=20, epochs=2, **options)
+
+    init = Device.__init__
+
+    def recording(self: Device, *arguments: Any) -> None:
+        init(self, *arguments)
+        self.copies = self.records = True
+
+    ours = learned(None)
+    monkeypatch.setattr(plans, "Replayed", Rehearsed)
+    monkeypatch.setattr(Device, "__init__", recording)
+    monkeypatch.setattr(Device, "send", lambda self, array: torch.from_numpy(array.copy()))
+    expect_close(ours, learned("torch"))
 
 
 def test_dropout_draws_again_what_it_drew(tmp_path: Path) -> None:

@@ -23,8 +23,16 @@ class Device:
             others = ", ".join(other for other, found in there.items() if found)
             raise ConfigError(f"device={name!r}: PyTorch {torch.__version__} finds none here; there is {others}")
         self.torch, self._precision = torch.device(name), getattr(torch, precision)
+        self.records = name == "cuda"
+        """Whether steps may be recorded, see `replay`."""
+        self.copies = name != "cpu"
+        """Whether what is sent is a copy, and the array free again."""
+        self.control = torch.float32 if name == "mps" else torch.float64
+        """Of learning rate and step as tensors."""
         if name == "cpu":
             torch.set_num_threads(ops.num_threads())
+        elif name == "cuda":
+            torch.backends.cudnn.benchmark = True
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name() if self.torch.type == "cuda" else self.torch.type
@@ -37,7 +45,8 @@ class Device:
 
     def send(self, array: Array) -> Tensor:
         """An array there; on the CPU the array itself."""
-        return torch.from_numpy(array).to(self.torch, non_blocking=True)
+        tensor = torch.from_numpy(array)
+        return (tensor.pin_memory() if self.records else tensor).to(self.torch, non_blocking=True)
 
     def precision(self) -> AbstractContextManager[Any]:
         """Within it layers compute so; weights stay float32."""

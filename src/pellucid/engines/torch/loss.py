@@ -78,23 +78,23 @@ FORMULAS: Mapping[type[Loss], Callable[..., Tensor]] = {
 """By exact type, as where kernels are chosen: a loss made of one of them may compute something else."""
 
 
-def judge(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, class_weights: Array | None) -> Judged:
-    """The losses of a batch. Shapes: outputs (N, ..., K) as ours, with the channels last; targets as of a feed."""
+def judge(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, classes: Tensor | None) -> Judged:
+    """The losses of a batch. classes: what pixels of each count.
+
+    Shapes: outputs (N, ..., K) as ours, with the channels last; targets and weights as of a feed.
+    """
     count = len(outputs)
     formula = FORMULAS.get(type(loss))
     if formula is None or (formula is not cross_entropy and targets.shape != outputs.shape):
-        return _on_host(loss, outputs, targets, weights, class_weights)
-    classes = None if class_weights is None else torch.as_tensor(class_weights, device=outputs.device)
+        return _on_host(loss, outputs, targets, weights, classes)
     losses = formula(loss, outputs, targets, classes)
     mean = (losses if weights is None else losses * weights).sum() / count
     return Judged(losses.detach(), mean.backward)
 
 
-def _on_host(
-    loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, class_weights: Array | None
-) -> Judged:
+def _on_host(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor | None, classes: Tensor | None) -> Judged:
     given = [np.ascontiguousarray(tensor.detach().cpu().numpy()) for tensor in (targets, outputs)]
-    further: dict[str, Any] = {} if class_weights is None else {"class_weights": class_weights}
+    further: dict[str, Any] = {} if classes is None else {"class_weights": classes.cpu().numpy()}
     compute: Callable[..., tuple[Array, Array]] = loss.value_and_gradient
     losses, gradient = compute(*given, None if weights is None else weights.cpu().numpy(), **further)
     device = outputs.device
@@ -107,10 +107,10 @@ def stays_on_device(loss: Loss) -> bool:
     return type(loss) in FORMULAS
 
 
-def hits_of(accuracy: str | None, outputs: Tensor, targets: Tensor) -> Tensor | float:
+def hits_of(accuracy: str | None, outputs: Tensor, targets: Tensor) -> Tensor | None:
     """Right answers in a batch, as `plan.loss` counts them."""
     if accuracy is None:
-        return 0.0
+        return None
     if accuracy == "categorical":
         labels = targets.argmax(-1) if targets.is_floating_point() else targets
         return _mean((outputs.argmax(-1) == labels).float()).sum()

@@ -54,7 +54,6 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         if self._passed is not None:
             for running, now in zip((self.running_mean, self.running_var), self._passed, strict=True):
                 running.copy_(now)
-            self._passed = None
 
 
 class _Drawn(torch.autograd.Function):
@@ -178,9 +177,9 @@ class Network(nn.Module):
         return any(layer.role in ("dropout", "noise") and not layer.steady for layer in self._graph.layers)
 
     @property
-    def stays_on_device(self) -> bool:
-        """Whether a training pass is the device's alone."""
-        return all(layer.role != "augmentation" or layer.steady for layer in self._graph.layers)
+    def draws_on_host(self) -> bool:
+        """Whether a layer changes pictures by draws of ours."""
+        return any(layer.role == "augmentation" and not layer.steady for layer in self._graph.layers)
 
 
 def _named(step: str, count: int) -> str:

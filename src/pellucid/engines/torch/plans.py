@@ -5,7 +5,8 @@ Pictures are gathered, augmented and scaled by our own native steps, on the host
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from pellucid import ops
 from pellucid.engines.torch.device import Device
-from pellucid.engines.torch.loss import hits_of, judge
+from pellucid.engines.torch.loss import hits_of, judge, stays_on_device
 from pellucid.engines.torch.network import Network
+from pellucid.engines.torch.replay import Replayed
 from pellucid.engines.torch.update import Update
 from pellucid.engines.torch.weights import Weights
 from pellucid.layers.graph import Graph
@@ -37,11 +39,12 @@ class _Batches:
         self._network = device.place(Network(body))
         self._gather = WorkSequence(feed.work())
         self.totals = new_totals(feed.targets, body.output_shape if body.nodes else graph.input_shape)
-        self._logits: Array = np.empty(0, np.float32)
+        self._classes = None if feed.class_weights is None else device.send(feed.class_weights)
+        self._outputs: Tensor = torch.empty(0)
 
     def answers(self, n: int) -> Array:
         """As `predict` gives them: with the final softmax or sigmoid that the loss computes itself."""
-        return activated(self._logits[:n], self._joint)
+        return activated(self._outputs[:n].cpu().numpy(), self._joint)
 
     def _inputs(self, n: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """The next n pictures with their targets and weights."""
@@ -57,18 +60,25 @@ class _Batches:
             outputs = self._network(pictures)
         return (outputs.movedim(1, -1) if outputs.ndim > 2 else outputs).float()
 
-    def _count(self, losses: Tensor, weights: Tensor | None, outputs: Tensor, targets: Tensor) -> bool:
-        """Add a batch to `totals`; whether its loss is a number."""
-        n, counts = len(losses), counts_of(self.totals)
-        hits = 0.0 if counts.size else hits_of(self._accuracy, outputs, targets)
-        total = float((losses if weights is None else losses * weights).sum())
-        self.totals[LOSS] += total
-        self.totals[HITS] += float(hits)
-        self.totals[COUNT] += n
-        if counts.size:
-            said = outputs.argmax(-1).int()
-            count_classes(targets.cpu().numpy(), said.cpu().numpy(), counts, ignored=ops.IGNORED)
-        return bool(np.isfinite(total))
+    def _sums(self, losses: Tensor, weights: Tensor | None, outputs: Tensor, targets: Tensor) -> list[Tensor]:
+        """Sums of losses and of right answers."""
+        total = (losses if weights is None else losses * weights).sum()
+        hits = total.new_zeros(()) if self._masks else hits_of(self._accuracy, outputs, targets)
+        return [total, total.new_zeros(()) if hits is None else hits]
+
+    @property
+    def _masks(self) -> bool:
+        """Whether the targets are classes of pixels, of which each is counted."""
+        return counts_of(self.totals).size > 0
+
+    def _count(self, loss: float, hits: float, targets: Tensor) -> None:
+        """Add a batch to `totals`."""
+        self.totals[LOSS] += loss
+        self.totals[HITS] += hits
+        self.totals[COUNT] += len(targets)
+        if self._masks:
+            said = self._outputs[: len(targets)].argmax(-1).int().cpu().numpy()
+            count_classes(targets.cpu().numpy(), said, counts_of(self.totals), ignored=ops.IGNORED)
 
 
 class EvaluationPlan(_Batches):
@@ -92,10 +102,11 @@ class EvaluationPlan(_Batches):
         """Add the next n pictures of the feed to `totals`; their outputs, without the loss's joint activation."""
         pictures, targets, weights = self._inputs(n)
         outputs = self._run(pictures)
-        found = judge(self._loss, outputs, targets, weights, self.feed.class_weights)
-        self._count(found.losses, weights, outputs, targets)
-        self._logits = outputs.cpu().numpy()
-        return self._logits
+        found = judge(self._loss, outputs, targets, weights, self._classes)
+        self._outputs = outputs
+        loss, hits = torch.stack(self._sums(found.losses, weights, outputs, targets)).tolist()
+        self._count(loss, hits, targets)
+        return outputs.cpu().numpy()
 
 
 class TrainingPlan(_Batches):
@@ -126,6 +137,17 @@ class TrainingPlan(_Batches):
         self._ahead = False
         self._network.train()
         self._network.defer_state()
+        self._control = torch.zeros(2, dtype=device.control, device=device.torch)
+        self._replayed: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        self._upcoming: int | None = None
+        """Where in the feed's order the step after this begins, whose pictures are brought while the device works."""
+        self._next: tuple[Tensor, Tensor, Tensor | None] | None = None
+        self._recordable = (
+            device.records
+            and not self._network.draws_on_host
+            and stays_on_device(loss)
+            and self._update.stays_on_device
+        )
 
     def run(self, n: int, *, step: int, learning_rate: float) -> bool:
         """Train on the next n pictures of the feed; adds to `totals`. step counts from 0.
@@ -138,18 +160,48 @@ class TrainingPlan(_Batches):
         self._network.draws = self._seed, step
         if self._network.draws_at_random:
             torch.manual_seed((self._seed << 32) + step)
-        pictures, targets, weights = self._inputs(n)
+        replayed = self._recordable and n == self.feed.capacity
+        there_and_back, change = self._recorded() if replayed else (self._there_and_back, self._change)
+        (pictures, targets, weights), self._next = self._next or self._inputs(n), None
+        self._outputs, sums = there_and_back(pictures, targets, weights)
+        if self._upcoming is not None:
+            self.feed.seek(self._upcoming)
+            self._next = self._inputs(n)
+        loss, hits, penalty = sums.tolist()
+        self._count(loss, hits, targets)
+        if not np.isfinite(loss):
+            return False
+        self.totals[LOSS] += n * penalty
+        rate, number = learning_rate, step + 1 - self.begun
+        if replayed:
+            self._control.copy_(torch.tensor([rate, number], dtype=self._control.dtype))
+            change(*self._control.unbind())
+        else:
+            change(rate, number)
+        return True
+
+    def _there_and_back(self, pictures: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Gradients, with those of the penalties; (outputs, sums of losses and right answers, and the penalty)."""
         self._weights.gradients.zero_()
         outputs = self._run(pictures)
-        found = judge(self._loss, outputs, targets, weights, self.feed.class_weights)
-        self._logits = outputs.detach().cpu().numpy()
-        if not self._count(found.losses, weights, outputs.detach(), targets):
-            return False
+        found = judge(self._loss, outputs, targets, weights, self._classes)
         found.begin()
+        seen = outputs.detach()
+        penalty = self._update.penalise(seen.new_zeros(()))
+        return seen, torch.stack([*self._sums(found.losses, weights, seen, targets), penalty])
+
+    def _change(self, learning_rate: Any, step: Any) -> None:
+        """Running numbers, weights and moments."""
         self._network.apply_state()
-        self.totals[LOSS] += n * float(self._update.penalise())
-        self._update(learning_rate, step + 1 - self.begun)
-        return True
+        self._update(learning_rate, step)
+
+    def _recorded(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """The same two, each as one launch."""
+        if self._replayed is None:
+            self._weights.give()
+            restore = self._weights.take
+            self._replayed = Replayed(self._there_and_back, restore), Replayed(self._change, restore)
+        return self._replayed
 
     def run_steps(self, n: int, *, position: int, step: int, learning_rates: Sequence[float]) -> tuple[int, Array]:
         """As many steps of n pictures each as there are learning rates. position: of the first, in the feed's order.
@@ -157,13 +209,18 @@ class TrainingPlan(_Batches):
         Returns the steps that ended well and `totals` after each (one more row where a loss was not a finite number).
         """
         totals = np.zeros((len(learning_rates), len(self.totals)))
+        self._next, count = None, len(learning_rates)
+        self.feed.seek(position)
         for number, rate in enumerate(learning_rates):
-            self.feed.seek(position + number * n)
+            follows = position + (number + 1) * n
+            self._upcoming = follows if self._device.copies and number + 1 < count else None
             whole = self.run(n, step=step + number, learning_rate=rate)
             totals[number] = self.totals
             if not whole:
+                self._next = self._upcoming = None
                 return number, totals
-        return len(learning_rates), totals
+            self.feed.seek(follows)
+        return count, totals
 
     def settle(self) -> None:
         """Bring weights, statistics, gradients and moments back to the model."""

@@ -45,9 +45,8 @@ class Update:
         """Whether a step is the device's alone, with learning rate and step as tensors."""
 
     @torch.no_grad()
-    def penalise(self) -> Tensor | float:
-        """Add the gradients of the penalties; what they add to the loss."""
-        total: Tensor | float = 0.0
+    def penalise(self, total: Tensor) -> Tensor:
+        """Add the gradients of the penalties; `total` with what they add to the loss."""
         for place, penalty in self._penalties:
             parameter, gradient = place.view(self._weights.vector), place.view(self._weights.gradients)
             gradient.add_(penalty.l1 * parameter.sign() + (2 * penalty.l2) * parameter)
