@@ -106,7 +106,8 @@ class EvaluationPlan(_Batches):
         self._outputs = outputs
         loss, hits = torch.stack(self._sums(found.losses, weights, outputs, targets)).tolist()
         self._count(loss, hits, targets)
-        return outputs.cpu().numpy()
+        answers: Array = outputs.cpu().numpy()
+        return answers
 
 
 class TrainingPlan(_Batches):
