@@ -134,11 +134,15 @@ CONVOLUTIONS: Variants = {
          "activation": "tanh"},
     ),
     "conv2d_addend": ("conv2d", {"x": (9, 13, 17, 6), "kernel": (3, 3, 6, 30), "addend": (9, 13, 17, 30), **SAME3}),
-    "conv2d_few_filters": ("conv2d", {"x": (9, 21, 30, 1), "kernel": (5, 5, 1, 6), "activation": "sigmoid", **SAME5}),
+    "conv2d_scale": ("conv2d", {"x": (9, 13, 17, 16), "kernel": (3, 3, 16, 45), "scale": (45,), **SAME3}),
+    "conv2d_few_filters": (
+        "conv2d",
+        {"x": (9, 21, 30, 1), "kernel": (5, 5, 1, 6), "scale": (6,), "activation": "sigmoid", **SAME5},
+    ),
     "conv2d_depthwise": (
         "conv2d",
-        {"x": (9, 13, 17, 36), "kernel": (3, 3, 1, 36), "addend": (9, 13, 17, 36), "activation": "tanh", "groups": 36,
-         **SAME3},
+        {"x": (9, 13, 17, 36), "kernel": (3, 3, 1, 36), "addend": (9, 13, 17, 36), "scale": (36,), "activation": "tanh",
+         "groups": 36, **SAME3},
     ),
     "conv2d_depthwise_each": (
         "conv2d", {"x": (9, 13, 17, 18), "kernel": (2, 4, 1, 36), "dilation": (2, 1), "groups": 18, **SAME3},
@@ -208,7 +212,8 @@ CONVOLUTIONS: Variants = {
     "inverted_residual": (
         "inverted_residual",
         {"x": (9, 21, 23, 24), "expand": (24, 48), "expand_bias": (48,), "kernel": (3, 3, 48), "bias": (48,),
-         "project": (48, 46), "project_bias": (46,), "addend": (9, 21, 23, 46), "activation": "silu", **SAME3},
+         "project": (48, 46), "project_bias": (46,), "addend": (9, 21, 23, 46), "expand_scale": (48,),
+         "project_scale": (46,), "activation": "silu", **SAME3},
     ),
     "inverted_residual_without_expansion": (
         "inverted_residual",

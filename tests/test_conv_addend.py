@@ -1,6 +1,7 @@
 """Convolution + addend + activation as one step: what three give, by every algorithm, and what the twin does.
 
-The gradient of the input likewise, + the gradient by another way.
+With a scale of its filters as with filters that were scaled before. The gradient of the input + the gradient by another
+way likewise.
 """
 
 from __future__ import annotations
@@ -50,6 +51,22 @@ def test_one_step_gives_what_three_do(c: Conv, kind: str) -> None:
 
 
 @pytest.mark.skipif(not native.available, reason="the kernels are not built")
+@grouped("c", [*CONVS, *SHAPES], by=lambda c: size_name(c.kernel))
+@pytest.mark.parametrize("fixed_weights", [False, True])
+def test_filters_are_scaled_as_they_are_read(c: Conv, fixed_weights: bool) -> None:
+    x, kernel, bias, _ = arguments(c)
+    scale = np.random.default_rng(8).uniform(-2, 2, c.filters).astype(np.float32)
+    for algorithm in (*algorithms(c), "auto"):
+        inside, before = (np.full(c.y, np.nan, np.float32) for _ in range(2))
+        options: dict[str, Any] = {**c.options, "algorithm": algorithm}
+        native.run(native.conv2d(x, kernel * scale, bias, before, **options))
+        native.Program(
+            [native.conv2d(x, kernel, bias, inside, **options, scale=scale)], fixed_weights=fixed_weights
+        ).run()
+        np.testing.assert_array_equal(inside, before)
+
+
+@pytest.mark.skipif(not native.available, reason="the kernels are not built")
 def test_a_picture_computed_again_is_added_to_once() -> None:
     """One out of Winograd's range runs twice, and the second time directly."""
     c = Conv("range", (3, 9, 8, 16), (3, 3), 24, padding=SAME3)
@@ -61,6 +78,11 @@ def test_a_picture_computed_again_is_added_to_once() -> None:
     twin(x, kernel, bias, wanted, **c.options, activation="relu", addend=addend)
     np.testing.assert_allclose(y[1], wanted[1], rtol=1e-4, atol=2)
     np.testing.assert_allclose(y[[0, 2]], wanted[[0, 2]], rtol=1e-4, atol=1e-3)
+    scale = np.random.default_rng(8).uniform(-2, 2, c.filters).astype(np.float32)
+    native.run(native.conv2d(x, kernel, bias, y, **c.options, algorithm="winograd", scale=scale))
+    twin(x, kernel, bias, wanted, **c.options, scale=scale)
+    np.testing.assert_allclose(y[1], wanted[1], rtol=1e-4, atol=4)
+    np.testing.assert_allclose(y[[0, 2]], wanted[[0, 2]], rtol=1e-4, atol=2e-3)
 
 
 @pytest.mark.skipif(not native.available, reason="the kernels are not built")

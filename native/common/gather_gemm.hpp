@@ -234,30 +234,37 @@ constexpr PackedColumn packed_column(int64_t depth, int64_t columns, int64_t c) 
 
 // Rows of `columns` floats, a whole number of vectors or not, as rows of NV whole vectors.
 template <int NV>
-void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel) {
+void pack_rows(const float* source, int64_t stride, int64_t depth, int64_t columns, float* panel, const float* scales,
+               int64_t ahead) {
     vi mask;  // what follows the columns is cut off
     for (int64_t lane = 0; lane < V; ++lane) mask[lane] = (NV - 1) * V + lane < columns ? -1 : 0;
+    vf scale[NV];
+    for (int v = 0; v < NV; ++v)
+        scale[v] = scales ? load_lanes(scales + v * V, at_most(columns - v * V, V)) : broadcast(1.0f);
     // Where whole vectors would reach beyond a row, every row but the last is followed by another one.
     const int64_t whole = columns == NV * V ? depth : depth - 1;
     for (int64_t k = 0; k < whole; ++k, source += stride, panel += NV * V) {
+        for (int64_t c = 0; c < NV * V; c += kLine) __builtin_prefetch(source + ahead + c, 0, 2);
 #pragma GCC unroll 3
-        for (int v = 0; v < NV - 1; ++v) store(panel + v * V, load(source + v * V));
-        store(panel + (NV - 1) * V, floats(bits(load(source + (NV - 1) * V)) & mask));
+        for (int v = 0; v < NV - 1; ++v) store(panel + v * V, load(source + v * V) * scale[v]);
+        store(panel + (NV - 1) * V, floats(bits(load(source + (NV - 1) * V) * scale[NV - 1]) & mask));
     }
     if (whole == depth) return;
-    for (int64_t j = 0; j < NV * V; ++j) panel[j] = j < columns ? source[j] : 0.0f;
+    for (int64_t j = 0; j < NV * V; ++j) panel[j] = j < columns ? source[j] * (scales ? scales[j] : 1.0f) : 0.0f;
 }
 
-// panel[k][j] = source[k * row_stride + j * column_stride] for j < columns, 0 up to the width.
+// panel[k][j] = source[k * row_stride + j * column_stride] * scales[j] for j < columns, 0 up to the width. scales: of the
+// columns, or null. ahead: how far away lies what is packed next, which is fetched meanwhile: pieces of rows are too short
+// for the processor to see where they lead.
 inline void pack_panel(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
-                       float* panel) {
+                       float* panel, const float* scales = nullptr, int64_t ahead = 0) {
     const int64_t width = panel_width(columns);
     if (depth > 0 && column_stride == 1 && width - columns <= row_stride) {
         const auto pack = width == V ? pack_rows<1> : width == kWide ? pack_rows<2> : pack_rows<3>;
-        return pack(source, row_stride, depth, columns, panel);
+        return pack(source, row_stride, depth, columns, panel, scales, ahead);
     }
     for (int64_t k = 0; k < depth; ++k, source += row_stride, panel += width) {
-        for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride];
+        for (int64_t j = 0; j < columns; ++j) panel[j] = source[j * column_stride] * (scales ? scales[j] : 1.0f);
         for (int64_t j = columns; j < width; ++j) panel[j] = 0.0f;
     }
 }
@@ -291,7 +298,12 @@ inline void multiply(const Product& p, int64_t first_panel, int64_t last_panel) 
             t.last = block == blocks - 1;
             t.epilogue = &p.epilogue;
             t.around = p.around;
-            multiply_panel(p.m, p.rows, p.out, t, [&](float* const* out, int64_t r) { fetch_results(t, out, r); });
+            // What the next panel reads is fetched beside the first tile.
+            if (j + 1 < last_panel) t.ahead = t.panel + kWide * p.depth;
+            multiply_panel(p.m, p.rows, p.out, t, [&](float* const* out, int64_t r) {
+                if (out != p.out) t.ahead = nullptr;
+                fetch_results(t, out, r);
+            });
         }
     }
 }

@@ -89,10 +89,36 @@ void forward(const Conv2d& a, ForwardPlan p, Context& context) {
 
 constexpr Kernel direct_forward = prepared<lay_weights<Conv2d>>(kernel<forward_plan, forward>());
 constexpr Kernel winograd_forward = guarded<Conv2d, kernels::winograd_conv2d, kernels::conv2d>();
+
+// Kernels that read the weights as they lie are given a scaled copy.
+void lay_scaled(const Conv2d& a, Memory& memory, bool fill) {
+    const int64_t rows = a.KH * a.KW * (a.C / a.GROUPS);
+    float* to = memory.take<float>(a.scale ? rows * a.O : 0);
+    if (!fill || !a.scale) return;
+    for (int64_t row = 0; row < rows; ++row)
+        for (int64_t o = 0; o < a.O; ++o) to[row * a.O + o] = a.kernel[row * a.O + o] * a.scale[o];
+}
+template <const Kernel& INNER>
+void run_scaled(const Conv2d& a, Context& context) {
+    Conv2d scaled = a;
+    if (a.scale) scaled.kernel = static_cast<const float*>(context.prepared);
+    INNER.run(&scaled, context);
+}
+template <const Kernel& INNER>
+int64_t workspace_of(const void* a) {
+    return INNER.workspace_bytes ? INNER.workspace_bytes(a) : 0;
+}
+template <const Kernel& INNER>
+constexpr Kernel scaled() {
+    return prepared<lay_scaled>(Kernel{kernel<run_scaled<INNER>>().run, workspace_of<INNER>});
+}
+constexpr Kernel depthwise_forward = scaled<kernels::depthwise_conv2d>();
+constexpr Kernel few_filters_forward = scaled<kernels::few_filters_conv2d>();
+
 const Kernel& choose(const Conv2d& a) {
     if (algorithm_of(a) != kDirect) return winograd_forward;
-    if (is_depthwise(a)) return kernels::depthwise_conv2d;
-    return few_filters_pay(a) ? kernels::few_filters_conv2d : direct_forward;
+    if (is_depthwise(a)) return depthwise_forward;
+    return few_filters_pay(a) ? few_filters_forward : direct_forward;
 }
 
 // ------------------------------------------------------------------------------------------ gradient of the kernel

@@ -102,13 +102,21 @@ inline void pad_bias(const float* bias, int64_t groups, int64_t columns, float* 
 }
 
 template <typename Arguments>
+const float* scale_of(const Arguments&) {
+    return nullptr;
+}
+inline const float* scale_of(const Conv2d& a) { return a.scale; }
+
+template <typename Arguments>
 void pack_weights(const Arguments& a, const View& v, const Weights& w) {
     entry_offsets(a, v, w.offset);
     if (a.bias) pad_bias(a.bias, a.GROUPS, w.columns, w.bias);
     parallel_for(a.GROUPS * w.panels, double(w.depth * a.O), [&](int64_t task) {
         const int64_t g = task / w.panels, j = task % w.panels;
-        pack_panel(a.kernel + g * w.columns + j * kWide, a.O, 1, w.depth, panel_columns(w.columns, j),
-                   w.packed + g * packed_floats(w.depth, w.columns) + j * kWide * w.depth);
+        const int64_t column = g * w.columns + j * kWide;
+        pack_panel(a.kernel + column, a.O, 1, w.depth, panel_columns(w.columns, j),
+                   w.packed + g * packed_floats(w.depth, w.columns) + j * kWide * w.depth,
+                   scale_of(a) ? scale_of(a) + column : nullptr);
     });
 }
 

@@ -14,9 +14,11 @@ constexpr int64_t kPixels = 64;  // results that go together through the last pr
 constexpr int64_t kBandRows = 14;
 
 // Both 1x1 convolutions, as those that lay out weights take them.
-Conv2d pointwise(const InvertedResidual& a, const float* kernel, const float* bias, int64_t from, int64_t to) {
+Conv2d pointwise(const InvertedResidual& a, const float* kernel, const float* scale, const float* bias, int64_t from,
+                 int64_t to) {
     Conv2d conv{};
     conv.kernel = kernel;
+    conv.scale = scale;
     conv.bias = bias;
     conv.N = a.N;
     conv.C = from;
@@ -26,9 +28,11 @@ Conv2d pointwise(const InvertedResidual& a, const float* kernel, const float* bi
     return conv;
 }
 Conv2d expansion(const InvertedResidual& a) {
-    return pointwise(a, a.expand, a.expand_bias, a.expand ? a.I : 0, a.expand ? a.C : 0);
+    return pointwise(a, a.expand, a.expand_scale, a.expand_bias, a.expand ? a.I : 0, a.expand ? a.C : 0);
 }
-Conv2d projection(const InvertedResidual& a) { return pointwise(a, a.project, a.project_bias, a.C, a.O); }
+Conv2d projection(const InvertedResidual& a) {
+    return pointwise(a, a.project, a.project_scale, a.project_bias, a.C, a.O);
+}
 
 void lay_block(const InvertedResidual& a, Memory& memory, bool fill) {
     const Conv2d both[] = {expansion(a), projection(a)};

@@ -4,10 +4,12 @@
 #define PELLUCID_CONV_SIZES(SIZE)                                                                                     \
     SIZE(N) SIZE(H) SIZE(W) SIZE(C) SIZE(OH) SIZE(OW) SIZE(O) SIZE(KH) SIZE(KW) SIZE(SH) SIZE(SW) SIZE(DH) SIZE(DW)   \
     SIZE(TOP) SIZE(LEFT) SIZE(GROUPS)
+// scale: of each filter, in use that of the batch norm behind it.
 #define PELLUCID_CONV2D(ARRAY, SIZE, REAL)                                                                            \
     ARRAY(const float, x, N * H * W * C) ARRAY(const float, kernel, KH * KW * (C / GROUPS) * O)                       \
     ARRAY(const float, bias, maybe(O)) ARRAY(float, y, N * OH * OW * O)                                               \
-    ARRAY(const float, addend, maybe(N * OH * OW * O)) PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                      \
+    ARRAY(const float, addend, maybe(N * OH * OW * O)) ARRAY(const float, scale, maybe(O))                            \
+    PELLUCID_CONV_SIZES(SIZE) SIZE(ALGORITHM)                                                                         \
     PELLUCID_NONLINEAR(SIZE, REAL)
 // bias, activation: of a transposed convolution, whose result dx is.
 #define PELLUCID_CONV2D_BACKWARD_INPUT(ARRAY, SIZE, REAL)                                                             \
@@ -76,10 +78,11 @@
     ARRAY(const float, x_variance, C) ARRAY(float, x_dgamma, C) ARRAY(float, x_dbeta, C) SIZE(I)                      \
     PELLUCID_CONV_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL) REAL(epsilon) REAL(x_epsilon)
 // A block in use (Sandler et al. 2018): 1x1 from I to C channels, where `expand` is there, each of them by itself, the
-// activation behind both, and 1x1 to O.
+// activation behind both, and 1x1 to O. Scales: of the filters 1x1.
 #define PELLUCID_INVERTED_RESIDUAL(ARRAY, SIZE, REAL)                                                                 \
     ARRAY(const float, x, N * H * W * I) ARRAY(const float, expand, maybe(I * C))                                     \
     ARRAY(const float, expand_bias, maybe(C)) ARRAY(const float, kernel, KH * KW * C)                                 \
     ARRAY(const float, bias, maybe(C)) ARRAY(const float, project, C * O) ARRAY(const float, project_bias, maybe(O))  \
-    ARRAY(float, y, N * OH * OW * O) ARRAY(const float, addend, maybe(N * OH * OW * O)) SIZE(I)                       \
+    ARRAY(float, y, N * OH * OW * O) ARRAY(const float, addend, maybe(N * OH * OW * O))                               \
+    ARRAY(const float, expand_scale, maybe(C)) ARRAY(const float, project_scale, maybe(O)) SIZE(I)                    \
     PELLUCID_CONV_SIZES(SIZE) PELLUCID_NONLINEAR(SIZE, REAL)

@@ -32,6 +32,7 @@ struct Work {
     int64_t tap, row, column;
     bool turned;           // by 180 degrees
     int64_t O;             // output channels
+    const float* scale;    // of each, or null
     const float* bias;
     Output out;
 };
@@ -73,6 +74,7 @@ Work input_work(const Arguments& a, const Windows& windows, int64_t g) {
 Work work_of(const Conv2d& a, int64_t g) {
     Work w = forward_work(a, g);
     w.out.addend = a.addend ? a.addend + g * (a.O / a.GROUPS) : nullptr;
+    w.scale = a.scale ? a.scale + g * (a.O / a.GROUPS) : nullptr;
     return w;
 }
 Work work_of(const Conv2dPool& a, int64_t g) {
@@ -150,9 +152,13 @@ void transform_kernel(const Work& w, const Transformed& p, int64_t j, int64_t ch
     const int64_t C = w.windows.C, first = chunk * p.depth, depth = at_most(C - first, p.depth);
     const int64_t columns = panel_columns(w.O, j), width = panel_width(columns), size = depth * width;
     constexpr int K = F::kernel, last = K * K - 1;
-    for (int tap = 0; tap <= last; ++tap)
-        pack_panel(w.kernel + (w.turned ? last - tap : tap) * w.tap + first * w.row + j * kWide * w.column, w.row,
-                   w.column, depth, columns, taps + tap * size);
+    const float* const from = w.kernel + first * w.row + j * kWide * w.column;
+    const auto tap_at = [&](int tap) { return (w.turned ? last - tap : tap) * w.tap; };
+    for (int tap = 0; tap <= last; ++tap) {
+        const int64_t next = tap < last ? tap_at(tap + 1) : tap_at(0) + p.depth * w.row;
+        pack_panel(from + tap_at(tap), w.row, w.column, depth, columns, taps + tap * size,
+                   w.scale ? w.scale + j * kWide : nullptr, next - tap_at(tap));
+    }
     for (int64_t i = 0; i < size; i += V)
         transform_to<typename F::Kernel>([=](int y, int x) { return taps + (y * K + x) * size + i; }, u + i, p.point,
                                          [](int, int, vf) {});

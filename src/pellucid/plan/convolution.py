@@ -19,10 +19,10 @@ from pellucid.plan.work import Work
 def lower_conv2d(context: Context, layers: tuple[Layer, ...], before: Lowered, *added: Lowered) -> Lowered | None:
     """convolution + bias + what is added + activation: y = f(x * kernel + b + addend)."""
     conv = cast(BaseConv2D, layers[0])
-    kernel, dkernel = _filters(context, conv, "kernel")
+    kernel, scale, dkernel = _filters(context, conv, "kernel")
     if kernel is None or not _may_add(context, conv, added):
         return None
-    return convolve(context, layers, before.y, kernel, dkernel, conv.options(before.y.shape[1:]), *added)
+    return convolve(context, layers, before.y, kernel, dkernel, conv.options(before.y.shape[1:]), *added, scale=scale)
 
 
 def lower_separable_conv2d(
@@ -30,13 +30,14 @@ def lower_separable_conv2d(
 ) -> Lowered | None:
     """depthwise convolution, then as `lower_conv2d` with the pointwise kernel: y = f((x * kernel) * pointwise + b)."""
     conv, x = cast(SeparableConv2D, layers[0]), before.y
-    kernel, dkernel = _filters(context, conv, "depthwise_kernel")
-    pointwise = context.parameter(conv, "pointwise_kernel")
+    kernel, _, dkernel = _filters(context, conv, "depthwise_kernel")
+    pointwise, scale = context.scaled(conv, "pointwise_kernel")
     if kernel is None or pointwise is None or not _may_add(context, conv, added):
         return None
     settings = conv.options(x.shape[1:])
     d = context.output(conv2d_shape(x.shape, kernel.shape, **settings)[1:])
-    node = convolve(context, layers, d, pointwise, context.gradient(conv, "pointwise_kernel"), POINTWISE, *added)
+    dpointwise = context.gradient(conv, "pointwise_kernel")
+    node = convolve(context, layers, d, pointwise, dpointwise, POINTWISE, *added, scale=scale)
     if node is None:
         return None
 
@@ -50,10 +51,11 @@ def lower_separable_conv2d(
     return replace(node, forward=(step, *node.forward), backward=backward)
 
 
-def _filters(context: Context, conv: BaseConv2D, name: str) -> tuple[Array | None, Array | None]:
-    """A parameter that slides, and where its gradient goes, as operations take kernels."""
-    kernel, dkernel = context.parameter(conv, name), context.gradient(conv, name)
-    return None if kernel is None else conv.as_filters(kernel), None if dkernel is None else conv.as_filters(dkernel)
+def _filters(context: Context, conv: BaseConv2D, name: str) -> tuple[Array | None, Array | None, Array | None]:
+    """A parameter that slides, its filters' scale, and where its gradient goes, as operations take kernels."""
+    (kernel, scale), dkernel = context.scaled(conv, name), context.gradient(conv, name)
+    slide, dslide = (None if array is None else conv.as_filters(array) for array in (kernel, dkernel))
+    return slide, scale, dslide
 
 
 def _may_add(context: Context, conv: BaseConv2D, added: Sequence[Lowered]) -> bool:
@@ -69,8 +71,10 @@ def convolve(
     dkernel: Array | None,
     settings: Convolution,
     added: Lowered | None = None,
+    *,
+    scale: Array | None = None,
 ) -> Lowered | None:
-    """The same with a kernel from anywhere, and its gradient to anywhere."""
+    """The same with a kernel from anywhere, and its gradient to anywhere. scale: of its filters, in use."""
     conv = layers[0]
     activation = activation_behind(conv, layers[1 if added is None else 2 :])
     if activation is None or activation[0] == "softmax":
@@ -91,7 +95,8 @@ def convolve(
         return [*work, *back_through(x, kernel, dy, dkernel, dx, settings, addend)]
 
     inside = "linear" if apart else kind
-    forward = [native.conv2d(x, kernel, bias, z, activation=inside, **numbers, addend=addend, **settings)]
+    sums = {"addend": addend, "scale": scale, "activation": inside, **numbers, **settings}
+    forward = [native.conv2d(x, kernel, bias, z, **sums)]
     if apart:  # the gradient reads the sums
         y = context.output(z.shape[1:])
         forward.append(native.activation(z, y, kind, **numbers))

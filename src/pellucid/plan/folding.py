@@ -43,25 +43,32 @@ def folds(context: Context, first: Layer, norm: Layer, rank: int) -> bool:
 def fold(context: Context, first: Layer, norm: BatchNorm) -> None:
     """Where `folds` says so: from here on the layer's folded weights stand for its own."""
     name = cast(Weighted, first).last_kernel
-    if (first.name, name) in context.folded:
+    if (first.name, "bias") in context.folded:
         return
     kernel, bias = cast(Array, context.parameter(first, name)), context.parameter(first, "bias")
     channels = norm.state["mean"].size
     gamma, beta = gamma_beta(context, norm, channels)
     mean, variance, zeros = norm.state["mean"], norm.state["variance"], context.constant(channels, 0)
-    folded = {name: context.buffer(kernel.shape), "bias": context.buffer((channels,))}
-    one = (zeros if bias is None else bias)[None]
+    vector, folded_bias = context.buffer((channels,)), context.buffer((channels,))
+    ones, shift = context.constant(channels, 1)[None], (zeros if bias is None else bias)[None]
     scale, last = (gamma, zeros, zeros, variance), first.role != "transposed convolution"
     context.prepare += (
-        *_scaled(context, kernel, folded[name], scale, norm.epsilon, last=last),
-        native.batch_norm_inference(one, gamma, beta, mean, variance, folded["bias"][None], epsilon=norm.epsilon),
+        native.batch_norm_inference(ones, *scale, vector[None], epsilon=norm.epsilon),
+        native.batch_norm_inference(shift, gamma, beta, mean, variance, folded_bias[None], epsilon=norm.epsilon),
     )
     context.statistics += (mean, variance)
     for each in (name, "bias"):
         gradient = context.gradient(first, each) if context.training else None
         if gradient is not None:
             context.rescale += _scaled(context, gradient, gradient, scale, norm.epsilon, last=last or each == "bias")
-    context.folded |= {(first.name, name): array for name, array in folded.items()}
+
+    def scaled_kernel() -> Array:
+        folded = context.buffer(kernel.shape)
+        context.prepare += _scaled(context, kernel, folded, scale, norm.epsilon, last=last)
+        return folded
+
+    context.folded[first.name, "bias"] = folded_bias
+    context.scales[first.name, name] = vector, scaled_kernel
 
 
 def _scaled(

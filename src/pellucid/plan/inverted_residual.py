@@ -21,7 +21,8 @@ def lower_inverted_residual(
     convs = [layer for layer in layers if isinstance(layer, BaseConv2D)]
     deep = convs[-2]
     activations = [activation_of(layers[layers.index(conv) + 1]) for conv in convs[:-1]]
-    kernels = [context.parameter(conv, "kernel") for conv in convs]
+    scaled = [context.scaled(conv, "kernel") for conv in convs]
+    kernels, scales = ([pair[i] for pair in scaled] for i in (0, 1))
     shape, around = before.y.shape[1:-1], [conv for conv in convs if conv is not deep]
     if any(conv.nonlinearity is not None for conv in convs) or any(kernel is None for kernel in kernels):
         return None
@@ -40,6 +41,7 @@ def lower_inverted_residual(
         return None
     y = context.output((*conv2d_shape(wide, deep.as_filters(kernel).shape, **settings)[1:-1], project.shape[-1]))
     biases = [context.parameter(conv, "bias") for conv in convs]
+    kernel = cast(Array, context.parameter(deep, "kernel"))
     step = native.inverted_residual(
         x,
         expand,
@@ -50,6 +52,8 @@ def lower_inverted_residual(
         biases[-1],
         y,
         addend=added[0].y if added else None,
+        expand_scale=None if expand is None else scales[0],
+        project_scale=scales[-1],
         activation=kind,
         **numbers,
         **window,

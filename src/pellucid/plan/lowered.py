@@ -89,8 +89,9 @@ class Context:
     wrote. reading: the arrays that the pattern being lowered reads, kept: those that later ones read, so its outputs go
     elsewhere. finish: work for after the backward pass (running statistics). exact: convolutions are computed directly.
     prepare: steps that make `folded` weights, which stand for a layer's own, of parameters and of running `statistics`;
-    they run once for each state of these, so before every step of a training. rescale: steps that make gradients of
-    folded weights those of the layer's own. shapes: what each layer gives for one picture, by its name.
+    they run once for each state of these, so before every step of a training. scales: of kernels, what their filters
+    are multiplied with, and what folds it into a copy. rescale: steps that make gradients of folded weights those of
+    the layer's own. shapes: what each layer gives for one picture, by its name.
     """
 
     capacity: int
@@ -111,6 +112,7 @@ class Context:
     prepare: list[native.Step] = field(default_factory=list)
     rescale: list[native.Step] = field(default_factory=list)
     folded: dict[tuple[str, str], Array] = field(default_factory=dict)
+    scales: dict[tuple[str, str], tuple[Array, Callable[[], Array]]] = field(default_factory=dict)
     statistics: list[Array] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
 
@@ -163,10 +165,20 @@ class Context:
 
     def parameter(self, layer: Layer, name: str) -> Array | None:
         """The live parameter of a layer, or what it was folded into; None where the layer has none of that name."""
-        if (layer.name, name) in self.folded:
-            return self.folded[layer.name, name]
+        key = layer.name, name
+        if key in self.scales and key not in self.folded:
+            self.folded[key] = self.scales[key][1]()
+        if key in self.folded:
+            return self.folded[key]
         segment = self.parameters.of(layer).get(name)
         return None if segment is None else self.parameters.view(segment)
+
+    def scaled(self, layer: Layer, name: str) -> tuple[Array | None, Array | None]:
+        """The same for who takes a kernel and the factors of its filters one by one, and needs no copy of it."""
+        key = layer.name, name
+        if self.training or key not in self.scales or key in self.folded:
+            return self.parameter(layer, name), None
+        return self.parameters.view(self.parameters.of(layer)[name]), self.scales[key][0]
 
     def gradient(self, layer: Layer, name: str) -> Array | None:
         """Where a parameter's gradient goes, or None where it is frozen or absent."""

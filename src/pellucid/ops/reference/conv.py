@@ -71,12 +71,14 @@ def conv2d(
     groups: int = 1,
     activation: str = "linear",
     addend: Array | None = None,
+    scale: Array | None = None,
     **numbers: Unpack[Numbers],
 ) -> None:
     """y[n,i,j,o] = bias[o] + sum over (a,b,c) of x[n, i*SH + a*DH - top, j*SW + b*DW - left, c] * kernel[a,b,c,o].
 
-    addend: added to that, like y, before the activation.
+    addend: added to that, like y, before the activation. scale: (O,), a factor of each filter.
     """
+    kernel = kernel if scale is None else kernel * scale
     kh, kw, cg, o = kernel.shape
     _, oh, ow, _ = y.shape
     og = o // groups

@@ -48,6 +48,8 @@ def inverted_residual(
     strides: Pair,
     padding: Pads,
     addend: Array | None = None,
+    expand_scale: Array | None = None,
+    project_scale: Array | None = None,
     activation: str = "linear",
     **numbers: Unpack[Numbers],
 ) -> None:
@@ -55,14 +57,15 @@ def inverted_residual(
 
     Shapes: x (N, H, W, I), expand (I, C), kernel (KH, KW, C), project (C, O), y and addend (N, OH, OW, O). Without
     `expand` the kernel slides over x itself. A kernel is 3x3 or 5x5, strides are 1 or 2, and C is a multiple of 16.
+    expand_scale (C,), project_scale (O,): a factor of each filter.
     """
     how: dict[str, Any] = {"activation": activation, **numbers}
     channels = kernel.shape[-1]
     wide = x
     if expand is not None:
         wide = np.empty((*x.shape[:3], channels), x.dtype)
-        conv2d(x, expand[None, None], expand_bias, wide, **_POINTWISE, **how)
+        conv2d(x, expand[None, None], expand_bias, wide, scale=expand_scale, **_POINTWISE, **how)
     window: Any = {"strides": strides, "padding": padding, "groups": channels}
     deep = np.empty(conv2d_shape(wide.shape, (*kernel.shape[:2], 1, channels), **window), x.dtype)
     conv2d(wide, kernel[:, :, None], bias, deep, **window, **how)
-    conv2d(deep, project[None, None], project_bias, y, addend=addend, **_POINTWISE)
+    conv2d(deep, project[None, None], project_bias, y, addend=addend, scale=project_scale, **_POINTWISE)
