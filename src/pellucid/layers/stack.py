@@ -112,7 +112,10 @@ class Stack(Fixed):
             raise ConfigError(f"layer {layer.name!r} belongs to {whose}; make a new layer, or pop() it there first")
         if any(layer is other for other in self.layers):
             if not self.shares or layer.params or layer.state:
-                raise ConfigError(f"layer {layer.name!r} belongs to this model already; make a new layer")
+                raise ConfigError(
+                    f"layer {layer.name!r} belongs to this model already: a layer with weights stands at one place, "
+                    "and shares them with no other of the same network; make a new layer"
+                )
             layer = copy.deepcopy(layer)  # one without weights is as good as another
             layer.auto_named, owner = True, None
         first = not self.layers
