@@ -287,3 +287,31 @@ def test_a_killed_worker_is_started_again_to_the_bits_of_one_process(command: Co
     for name in ("last.safetensors", "model.safetensors"):
         assert (run / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
     assert len(losses(run)) == 6 and losses(run) == losses(tmp_path / "alone")
+
+
+def blocks(name: str, kind: str) -> list[str]:
+    """The fenced blocks of one kind of a page, in order."""
+    text = (Path(__file__).parent.parent / "docs" / name).read_text("utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_s_commands_are_those_that_torchrun_and_train_take() -> None:
+    """Parsed by both programs; docs/many.md and docs/many.ko.md show the same ones."""
+    from torch.distributed.run import get_args_parser
+
+    from pellucid.cli.train import OPTIONS
+
+    for kind in ("sh", "yaml"):
+        assert blocks("many.md", kind) == blocks("many.ko.md", kind)
+    lines = [line for block in blocks("many.md", "sh") for line in block.splitlines() if "pellucid train" in line]
+    parts = re.findall(r"(?:command|args): \[(.*)\]", blocks("many.md", "yaml")[0])
+    lines.append(" ".join(parts).replace('"', "").replace(", ", " "))
+    assert len(lines) == 6
+    flags = {name for option, row in OPTIONS.items() for name in row.names or (f"--{option.replace('_', '-')}",)}
+    for line in lines:
+        words = line.removeprefix("srun ").replace("$SLURM_NNODES", "4").split()
+        if words[0] == "torchrun":
+            given = get_args_parser().parse_args(words[1:])
+            assert (given.module, given.training_script, given.training_script_args[0]) == (True, "pellucid", "train")
+            words = given.training_script_args
+        assert {word for word in words if word.startswith("--")} <= flags, line

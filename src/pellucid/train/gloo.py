@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 import os
 import re
 import secrets
@@ -58,11 +60,9 @@ class Gloo:
 
     def __init__(self, distributed: Any) -> None:
         self._distributed = distributed
-        self._launcher = os.getppid()
         self.rank, self.world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         self._num_begun = self._num_ended = 0
-        if threading.current_thread() is threading.main_thread():
-            self._heed_signals()
+        self._watch()
         self._exchange(self._join)
 
     def _join(self) -> None:
@@ -73,23 +73,31 @@ class Gloo:
         own = self._distributed.PrefixStore(meet(store, self.rank, self.world), store)
         self._distributed.init_process_group("gloo", store=own, **place)
 
-    def _heed_signals(self) -> None:
-        """End this process where SIGTERM came and GRACE_S later it still waits for another, perhaps out of reach.
+    def _watch(self) -> None:
+        """End this process when torchrun has gone, which may have been killed, and when it may wait in vain.
 
-        A thread does it: the handler runs in the main one, and only when that has stopped waiting.
+        That is: SIGTERM came, and GRACE_S later it still waits for another process, perhaps one out of reach. A thread
+        looks: signal handlers run in the main one, and only when that has stopped waiting.
         """
         hears, tells = socket.socketpair()
         tells.setblocking(False)
-        signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+        hears.settimeout(1.0)
+        launcher = os.getppid()
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
 
         def watch() -> None:
-            while number := hears.recv(1):
-                begun = self._num_begun
-                time.sleep(GRACE_S)
-                if begun == self._num_begun > self._num_ended and signal.SIGTERM in number:
+            came_s, begun = math.inf, 0
+            while os.getppid() == launcher:
+                with contextlib.suppress(TimeoutError):
+                    if signal.SIGTERM in hears.recv(16):
+                        came_s, begun = time.monotonic(), self._num_begun
+                if time.monotonic() - came_s > GRACE_S and begun == self._num_begun > self._num_ended:
                     os._exit(128 + signal.SIGTERM)
+            os.write(2, f"pellucid: {self._name}: torchrun has ended, so this process does\n".encode())
+            os._exit(1)
 
-        threading.Thread(target=watch, name="pellucid-signals", daemon=True).start()
+        threading.Thread(target=watch, name="pellucid-launcher", daemon=True).start()
         self._tells = tells
 
     def reduce(self, array: Array) -> None:
@@ -121,9 +129,7 @@ class Gloo:
         self._exchange(swap)
 
     def _exchange(self, work: Callable[[], object]) -> None:
-        """Errors: BackendError where another process has ended, or torchrun, which nobody would then notice."""
-        if os.getppid() != self._launcher:
-            raise BackendError(f"{self._name}: torchrun has ended; start it again, and training goes on where it was")
+        """Errors: BackendError where another process has ended."""
         self._num_begun += 1
         try:
             work()
