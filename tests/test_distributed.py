@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from commands import Command
 
-from pellucid import Sequential
+from pellucid import Sequential, ops
 from pellucid import layers as L
 from pellucid.datasets.augmentation import Augmentation
 from pellucid.errors import ConfigError
@@ -118,14 +118,14 @@ def test_shards_are_all_pictures_once_in_order_and_by_size_alone(size: int, coun
     assert sorted(row for turn in turns for piece in turn for row in range(piece.start, piece.stop)) == list(range(20))
 
 
-def normed() -> Sequential:
+def normed(rate: float = 0.2) -> Sequential:
     """Batch norm, dropout, a penalty, clipping: whatever is done once a batch, or once a shard."""
     return Sequential(
         [
             L.Conv2D(4, 3, padding="same", use_bias=False, kernel_regularizer=L.L2(1e-3), input_shape=(6, 5, 2)),
             L.BatchNorm(),
             L.ReLU(),
-            L.Dropout(0.2),
+            L.Dropout(rate),
             L.Flatten(),
             L.Dense(3, activation="softmax"),
         ]
@@ -138,16 +138,18 @@ def examples(model: Sequential, count: int = 35) -> Any:
     return make_examples(model, x, y, {0: 1.0, 1: 2.0, 2: 0.5}, None, validation_data=(x[:13], y[:13]))
 
 
-def trained(processes: Any, *, shards: int = 8, function: bool = False, **options: Any) -> dict[str, Array]:
+def trained(
+    processes: Any, *, shards: int = 8, function: bool = False, rate: float = 0.2, engine: str = "pellucid"
+) -> dict[str, Array]:
     """Every number that a training leaves."""
-    model = normed()
+    model = normed(rate)
     model.compile(Adam(clipnorm=0.5), "categorical_crossentropy")
     pictures, held = examples(model)
     augment: Any = Augmentation.of("standard")
     if function:
         augment = lambda batch, rng: (batch + rng.integers(0, 9, batch.shape)).astype(np.uint8)  # noqa: E731
-    config = TrainConfig(epochs=2, batch_size=10, seed=3, shards=shards)
-    history = Trainer(model, pictures, config, validation=held, augment=augment, processes=processes, **options).run()
+    config = TrainConfig(epochs=2, batch_size=10, seed=3, shards=shards, engine=engine)
+    history = Trainer(model, pictures, config, validation=held, augment=augment, processes=processes).run()
     left = dict(enumerate(model.get_weights()))
     return {**left, **model.optimizer_state.slots, **{name: np.array(v) for name, v in history.history.items()}}  # type: ignore[dict-item]
 
@@ -161,6 +163,18 @@ def test_bits_are_the_same_for_any_number_of_processes(function: bool) -> None:
             assert left.keys() == alone.keys()
             for name, array in alone.items():
                 np.testing.assert_array_equal(left[name], array, err_msg=f"{name} in {rank} of {world}")
+
+
+def test_engine_torch_takes_shards_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(ops, "num_threads", lambda: 1)
+    ours, alone = (trained(Alone(), shards=4, rate=0.0, engine=engine) for engine in ("pellucid", "torch"))
+    for name, array in ours.items():
+        np.testing.assert_allclose(alone[name], array, rtol=1e-3, atol=1e-5, err_msg=str(name))
+    for left in together(2, lambda processes: trained(processes, shards=4, rate=0.0, engine="torch")):
+        assert isinstance(left, dict), left
+        for name, array in alone.items():
+            np.testing.assert_array_equal(left[name], array, err_msg=str(name))
 
 
 def test_a_step_in_shards_is_that_of_pytorch() -> None:

@@ -28,11 +28,11 @@ from pellucid.runs.setup import (
     settle,
     standardized,
 )
-from pellucid.runs.together import SHARDS, agree_on, first_on_each_machine, locked
+from pellucid.runs.together import agree_on, first_on_each_machine, locked, usual_shards
 from pellucid.runs.tracking import Tracking
 from pellucid.runs.weights import begin_from, load_weights
 from pellucid.train.distributed import Processes
-from pellucid.train.gloo import join, started_together
+from pellucid.train.gloo import join
 
 if TYPE_CHECKING:
     from pellucid.datasets import Dataset
@@ -166,7 +166,7 @@ def train_run(
         augment=recipe.augment if augment is None else text_of(augment),
         class_weight=class_weight,
         **words(engine, device, precision),
-        shards=(SHARDS if started_together() else 1) if shards is None else shards,
+        shards=usual_shards(engine or "") if shards is None else shards,
     )
     computing = engine_of(config.engine, config.device, config.precision)
     model_settings, chosen_optimizer, chosen_loss, schedule = settle(

@@ -16,7 +16,7 @@ from pellucid.files.inside import Inside
 from pellucid.runs.folder import CHECKPOINTS, RUN_FILE, read_record
 from pellucid.runs.record import installed_version
 from pellucid.train.distributed import Processes, agree
-from pellucid.train.gloo import started_together
+from pellucid.train.gloo import join, started_together
 
 if TYPE_CHECKING:
     from pellucid.model import Model
@@ -30,6 +30,14 @@ OFTEN_S = 60.0
 
 WAIT_S = 30.0
 """How long a folder may still be taken by a process whose torchrun was killed, until it has noticed."""
+
+
+def usual_shards(engine: str) -> int:
+    """How many a batch has where nothing is said: 1 in a single process; with engine torch one a process, for GPUs want
+    large ones."""
+    if not started_together():
+        return 1
+    return SHARDS if engine != "torch" else 1 << (join().world - 1).bit_length()
 
 
 def begun_before(processes: Processes, out: Path | None, facts: dict[str, Any]) -> Path | None:

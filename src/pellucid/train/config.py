@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pellucid.engines import ENGINES, check_engine
+from pellucid.engines import check_engine
 from pellucid.errors import ConfigError, shown
 from pellucid.ops.geometry import MAX_NUMBERS, whole
 
@@ -47,11 +47,6 @@ class TrainConfig:
             object.__setattr__(self, name, whole(getattr(self, name), name, most, least=least))
         if self.shards not in (powers := [1 << i for i in range(MAX_SHARDS.bit_length())]):
             raise ConfigError(f"shards: must be a power of two up to {powers[-1]}, got {shown(self.shards)}")
-        if self.shards > 1 and self.engine != ENGINES[0]:
-            raise ConfigError(
-                f"shards={self.shards}: engine {self.engine!r} trains in one process, without shards; start one, with "
-                "shards=1, or leave the engine out"
-            )
         if self.patience is not None:
             object.__setattr__(self, "patience", whole(self.patience, "patience", MAX_EPOCHS))
         if self.fine_tune_from is not None:

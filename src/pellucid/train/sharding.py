@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from pellucid.engines import Training
 from pellucid.ops.geometry import Array
-from pellucid.plan import LOSS, TrainingPlan
+from pellucid.plan import LOSS
 from pellucid.train.distributed import Processes, Shards, Tree
 from pellucid.train.feeding import Feeder
 from pellucid.train.state import TrainingState
@@ -20,7 +21,7 @@ STOP = 1
 
 def in_shards(
     model: Trainable,
-    plan: TrainingPlan,
+    plan: Training,
     feeder: Feeder,
     state: TrainingState,
     shards: Shards,
@@ -51,7 +52,7 @@ def in_shards(
 class Summing:
     """Sums over the shards of a batch: of gradients in float32, of totals and running statistics in float64."""
 
-    def __init__(self, plan: TrainingPlan, shards: Shards, processes: Processes) -> None:
+    def __init__(self, plan: Training, shards: Shards, processes: Processes) -> None:
         self._plan, self._shards, self._processes = plan, shards, processes
         self._gradients = Tree(plan.parameters.gradients.size, np.float32)
         statistics = sum(layer.state[name].size for layer, name in plan.statistics)

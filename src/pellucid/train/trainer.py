@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.engines import Training
 from pellucid.errors import ConfigError, DivergedError
-from pellucid.plan import COUNT, TrainingPlan, new_totals
+from pellucid.plan import COUNT, new_totals
 from pellucid.train.checkpoints import Checkpoints, Saved
 from pellucid.train.config import TrainConfig
 from pellucid.train.distributed import Alone, Processes
@@ -161,7 +161,7 @@ class Trainer:
     def _steps(self, plan: Training) -> Iterator[Steps]:
         """The steps of the epoch that are still to do, as fast as the listeners allow."""
         feeder, shards = self._staging.feeder, self._staging.shards
-        if isinstance(plan, TrainingPlan) and isinstance(feeder, Feeder) and shards.count > 1:
+        if isinstance(feeder, Feeder) and shards.count > 1:
             return in_shards(
                 self.model, plan, feeder, self.state, shards, self._processes, lambda: self._stop is not None
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,7 +23,9 @@ class Device:
         if not there[name]:
             others = ", ".join(other for other, found in there.items() if found)
             raise ConfigError(f"device={name!r}: PyTorch {torch.__version__} finds none here; there is {others}")
-        self.torch, self._precision = torch.device(name), getattr(torch, precision)
+        # of several processes on one machine each has a GPU, as torchrun numbers them
+        number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count() if name == "cuda" else None
+        self.torch, self._precision = torch.device(name, number), getattr(torch, precision)
         self.records = name == "cuda"
         """Whether steps may be recorded, see `replay`."""
         self.copies = name != "cpu"
@@ -33,9 +36,10 @@ class Device:
             torch.set_num_threads(ops.num_threads())
         elif name == "cuda":
             torch.backends.cudnn.benchmark = True
+            torch.cuda.set_device(self.torch)
 
     def __str__(self) -> str:
-        name = torch.cuda.get_device_name() if self.torch.type == "cuda" else self.torch.type
+        name = torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else self.torch.type
         return f"PyTorch {torch.__version__} on {name}, {str(self._precision).removeprefix('torch.')}"
 
     def place(self, network: Network) -> Network:

@@ -19,6 +19,7 @@ from pellucid.engines.torch.network import Network
 from pellucid.engines.torch.replay import Replayed
 from pellucid.engines.torch.update import Update
 from pellucid.engines.torch.weights import Weights
+from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.parameters import FlatParameters
 from pellucid.losses import Loss
@@ -128,6 +129,7 @@ class TrainingPlan(_Batches):
         seed: int,
         accuracy: str | None,
         begun: int = 0,
+        batch_size: int | None = None,
         device: Device,
     ) -> None:
         expect_trainable(parameters)
@@ -135,7 +137,7 @@ class TrainingPlan(_Batches):
         self.parameters, self.begun, self._seed = parameters, begun, seed
         self._weights = Weights(self._network, parameters, slots)
         self._update = Update(graph.layers, self._weights, optimizer)
-        self._ahead = False
+        self._ahead, self._sharded = False, batch_size is not None
         self._network.train()
         self._network.defer_state()
         self._control = torch.zeros(2, dtype=device.control, device=device.torch)
@@ -155,12 +157,7 @@ class TrainingPlan(_Batches):
 
         Returns False, with the parameters left as they were, when the loss is not a finite number.
         """
-        if not self._ahead:
-            self._weights.take()
-            self._ahead = True
-        self._network.draws = self._seed, step
-        if self._network.draws_at_random:
-            torch.manual_seed((self._seed << 32) + step)
+        self._begin(step)
         replayed = self._recordable and n == self.feed.capacity
         there_and_back, change = self._recorded() if replayed else (self._there_and_back, self._change)
         (pictures, targets, weights), self._next = self._next or self._inputs(n), None
@@ -181,6 +178,40 @@ class TrainingPlan(_Batches):
             change(rate, number)
         return True
 
+    def compute(self, n: int, *, key: int) -> bool:
+        """As `plan.TrainingPlan`: a shard's gradients and statistics, from the layers' to the layers'."""
+        self._begin(key)
+        self._weights.take_state()
+        (pictures, targets, weights) = self._inputs(n)
+        self._outputs, sums = self._there_and_back(pictures, targets, weights)
+        loss, hits, _ = sums.tolist()
+        self._count(loss, hits, targets)
+        self._network.apply_state()
+        self._weights.give_gradients()
+        self._weights.give_state()
+        return bool(np.isfinite(loss))
+
+    def update(self, n: int, *, step: int, learning_rate: float) -> None:
+        """As `plan.TrainingPlan`: by the gradients that the model's vector has."""
+        self._weights.take_gradients()
+        self._weights.take_state()
+        self.totals[LOSS] += n * float(self._update.penalise(self._control.new_zeros(())))
+        self._update(learning_rate, step + 1 - self.begun)
+
+    @property
+    def statistics(self) -> list[tuple[Layer, str]]:
+        """As `plan.TrainingPlan`."""
+        return self._weights.statistics
+
+    def _begin(self, key: int) -> None:
+        """Take what the layers have, unless the device is ahead of them; draw by this number."""
+        if not self._ahead:
+            self._weights.take()
+            self._ahead = True
+        self._network.draws = self._seed, key & 0xFFFFFFFF
+        if self._network.draws_at_random:
+            torch.manual_seed((self._seed << 32) + key)
+
     def _there_and_back(self, pictures: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradients, with those of the penalties; (outputs, sums of losses and right answers, and the penalty)."""
         self._weights.gradients.zero_()
@@ -188,7 +219,8 @@ class TrainingPlan(_Batches):
         found = judge(self._loss, outputs, targets, weights, self._classes)
         found.begin()
         seen = outputs.detach()
-        penalty = self._update.penalise(seen.new_zeros(()))
+        none = seen.new_zeros(())
+        penalty = none if self._sharded else self._update.penalise(none)
         return seen, torch.stack([*self._sums(found.losses, weights, seen, targets), penalty])
 
     def _change(self, learning_rate: Any, step: Any) -> None:
