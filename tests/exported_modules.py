@@ -124,6 +124,10 @@ SMALL: dict[str, Any] = {
         *SERIES,
         L.GlobalAvgPool1D(),
     ],
+    "adaptive": [
+        *(L.Input((9, 7, 2)), L.AdaptiveMaxPool2D((5, 6)), L.AdaptiveAvgPool2D((3, 4)), L.Reshape((12, 2))),
+        *(L.AdaptiveAvgPool1D(7), L.AdaptiveMaxPool1D(3), L.Flatten()),
+    ],
     "more series": [
         *(L.Input((6,)), L.RepeatVector(7), L.SeparableConv1D(4, 3, depth_multiplier=2), L.RMSNorm()),
         *(L.Conv1DTranspose(3, 3, 2, "same"), L.Conv1DTranspose(4, 2, 3, (1, 2)), L.UnitNormalization()),

@@ -28,7 +28,7 @@ RNG = np.random.default_rng(5)
 NEEDED = {
     "filters": 4, "kernel_size": 3, "units": 5, "rate": 0.25, "stddev": 0.5, "activation": "gelu", "dims": (2, 1),
     "target_shape": (2, -1), "height": 4, "width": 5, "groups": 2, "mean": 0.5, "variance": 2.0,
-    "axes": -1, "n": 3, "keepdims": True,
+    "axes": -1, "n": 3, "keepdims": True, "output_size": 3,
     "factor": 0.2, "height_factor": (-0.1, 0.3), "width_factor": 0.1,
 }  # fmt: skip
 

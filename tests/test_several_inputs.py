@@ -160,3 +160,40 @@ def test_bytes_are_scaled_as_pictures_are() -> None:
 def test_what_does_not_fit_is_said(model: Any, do: Any, error: type[PellucidError], what: str) -> None:
     with pytest.raises(error, match=what):
         do(model)
+
+
+class Joined(ours.Model):
+    """Its inputs come as a list, or as a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = ours.layers.Dense(3, activation="tanh"), ours.layers.Dense(3, activation="tanh")
+        self.last = ours.layers.Dense(2, activation="softmax")
+
+    def call(self, inputs: Any) -> Any:
+        a, b = (inputs["a"], inputs["b"]) if isinstance(inputs, dict) else inputs
+        return self.last(ours.layers.concatenate([self.left(a), self.right(b)]))
+
+
+@pytest.mark.parametrize("x", [[FACTS, FACTS[:, :3]], {"b": FACTS[:, :3], "a": FACTS}], ids=["list", "dictionary"])
+def test_a_class_of_ones_own_takes_them(x: Any) -> None:
+    model = Joined()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    history = model.fit(x, LABELS, epochs=2, verbose=0)
+    assert history.history["loss"][1] < history.history["loss"][0]
+    assert model.left.kernel.shape == (4, 3) and model.right.kernel.shape == (3, 3)
+    np.testing.assert_allclose(model(x), model.predict(x, verbose=0), atol=1e-6)
+
+
+def test_inputs_of_two_models_are_those_of_a_third() -> None:
+    row = ours.Sequential([ours.layers.Dense(3, input_dim=4, activation="relu")])
+    entry = ours.Input((8, 6, 3))
+    maps = ours.Model(entry, ours.layers.GlobalAveragePooling2D()(ours.layers.Conv2D(4, 3)(entry)))
+    joined = ours.layers.concatenate([row.output, maps.output])
+    model = ours.Model([row.input, maps.input], ours.layers.Dense(1)(joined))
+    model.compile("adam", "mse")
+    model.fit([FACTS, PICTURES], LABELS.astype(np.float32), epochs=1, verbose=0)
+    expected = np.concatenate([row.predict(FACTS, verbose=0), maps.predict(PICTURES, verbose=0)], 1)
+    found = model.predict([FACTS, PICTURES], verbose=0)
+    kernel, bias = (np.asarray(array) for array in model.layers[-1].get_weights())
+    np.testing.assert_allclose(found, expected @ kernel + bias, atol=1e-5)

@@ -26,8 +26,8 @@ from pellucid.layers import Layer
 from pellucid.layers.eager import drawn_at_random, within_pass
 from pellucid.layers.graph import INPUT
 from pellucid.layers.symbolic import Symbolic, call, calls_behind, is_symbolic
-from pellucid.model.inputs import as_rows, in_order
 from pellucid.model.network import Network
+from pellucid.model.pictures import as_rows, in_order
 from pellucid.ops import Array, Shape
 
 
@@ -54,10 +54,7 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
                 raise ConfigError(f"{given}: give inputs and outputs, or write call(self, inputs) from layers")
             Network.__init__(self, given, seed=next_seed(), exact_convolution=False)
         else:
-            sources = list(inputs.values()) if isinstance(inputs, Mapping) else _as_list(inputs)
-            ours.Model.__init__(self, sources, outputs, given, seed=next_seed())
-            calls = calls_behind(_as_list(outputs), sources, given)
-            self._symbols = sources, [*(sources if len(sources) > 1 else ()), *calls]
+            ours.Model.__init__(self, inputs, outputs, given, seed=next_seed())
         self.preprocessing = Preprocessing(scale=1.0)
         if not trainable:
             self.trainable = False
@@ -66,26 +63,34 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
 
     def _build(self, input_shape: Sequence[int | None] | None) -> None:
         if not self.layers and input_shape is not None and callable(self.call):
+            if isinstance(input_shape, Mapping) or isinstance(input_shape[0], list | tuple):
+                self._build_for_several(input_shape)
+                return
             given = list(input_shape)
             source = KerasInput(given[1:] if given and given[0] is None else given)
             try:
-                self._stand(source, _as_list(traced(self.call, source)))
+                self._stand([source], _as_list(traced(self.call, source)))
             except Exception:  # whatever it does with values that have no numbers yet, it is one layer of its own then
                 self._clear()
-                self._stand(source, [call(CallOf(self), source)])
+                self._stand([source], [call(CallOf(self), source)])
         else:
             super()._build(input_shape)
 
-    def _stand(self, source: KerasInput, answers: Sequence[Any]) -> None:
-        """Make the layers behind these answers this model's own."""
-        self.attach(source, ())
-        numbers: dict[Symbolic, int] = {source: INPUT}
-        values = calls_behind(answers, source, self.name)
-        for number, value in enumerate(values):
-            self.attach(value.layer, tuple(numbers[read] for read in value.inputs))
-            numbers[value] = number
-        self._outputs = tuple(numbers[value] for value in answers)
-        self._symbols = [source], list(values)
+    def _build_for_several(self, shapes: Any) -> None:
+        """For several inputs: a list of their shapes, with the batch axis, or a dictionary by their names."""
+        if isinstance(shapes, Mapping):
+            named = {name: KerasInput(shape[1:], name=name) for name, shape in shapes.items()}
+            self._stand(list(named.values()), _as_list(traced(self.call, named)))
+        else:
+            sources = [KerasInput(shape[1:]) for shape in shapes]
+            self._stand(sources, _as_list(traced(self.call, sources)))
+
+    def _stand(self, sources: Sequence[Any], answers: Sequence[Any]) -> None:
+        super()._stand(sources, answers)
+        self._symbols = (
+            list(sources),
+            [*(sources if len(sources) > 1 else ()), *calls_behind(answers, sources, self.name)],
+        )
         self._changed()
 
     def _clear(self) -> None:
@@ -247,23 +252,21 @@ class Model(Weighted, Steps, Older, ours.Model):  # type: ignore[misc]  # Keras 
         self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One step on these pictures; the loss and the metrics before it."""
-        x = as_rows(self, x)
         history = self.fit(
-            x, y, batch_size=len(x), verbose=0, shuffle=False, class_weight=class_weight, sample_weight=sample_weight,
-            doctor=False, cache_features=False,
+            rows := as_rows(self, x), y, batch_size=len(rows), verbose=0, shuffle=False, class_weight=class_weight,
+            sample_weight=sample_weight, doctor=False, cache_features=False,
         )  # fmt: skip
         found = {name: values[-1] for name, values in history.history.items() if name != "learning_rate"}
         return _judged(found, return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and the metrics for these pictures."""
-        x = as_rows(self, x)
-        return self.evaluate(x, y, batch_size=len(x), verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+        options = {"verbose": 0, "sample_weight": sample_weight, "return_dict": return_dict}
+        return self.evaluate(rows := as_rows(self, x), y, batch_size=len(rows), **options)
 
     def predict_on_batch(self, x: Any) -> Any:
         """What comes out for these pictures."""
-        x = as_rows(self, x)
-        return self.predict(x, batch_size=len(x), verbose=0)
+        return self.predict(rows := as_rows(self, x), batch_size=len(rows), verbose=0)
 
     # As text, and made again
 

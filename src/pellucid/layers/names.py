@@ -9,6 +9,10 @@ from pellucid.layers.activation import ScaledTanh as ScaledTanh
 from pellucid.layers.activation import Sigmoid as Sigmoid
 from pellucid.layers.activation import Softmax as Softmax
 from pellucid.layers.activation import Tanh as Tanh
+from pellucid.layers.adaptive import AdaptiveAvgPool1D as AdaptiveAvgPool1D
+from pellucid.layers.adaptive import AdaptiveAvgPool2D as AdaptiveAvgPool2D
+from pellucid.layers.adaptive import AdaptiveMaxPool1D as AdaptiveMaxPool1D
+from pellucid.layers.adaptive import AdaptiveMaxPool2D as AdaptiveMaxPool2D
 from pellucid.layers.border import Cropping2D as Cropping2D
 from pellucid.layers.border import Padding2D as Padding2D
 from pellucid.layers.border import UpSampling2D as UpSampling2D
@@ -73,6 +77,10 @@ from pellucid.layers.table_conv import TableConv2D as TableConv2D
 from pellucid.layers.transpose import Conv1DTranspose as Conv1DTranspose
 from pellucid.layers.transpose import Conv2DTranspose as Conv2DTranspose
 
+AdaptiveAveragePooling1D = AdaptiveAvgPool1D
+AdaptiveAveragePooling2D = AdaptiveAvgPool2D
+AdaptiveMaxPooling1D = AdaptiveMaxPool1D
+AdaptiveMaxPooling2D = AdaptiveMaxPool2D
 AveragePooling1D = AvgPool1D
 AveragePooling2D = AvgPool2D
 BatchNormalization = BatchNorm

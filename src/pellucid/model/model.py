@@ -81,6 +81,10 @@ class Model(Fitting, Shown):
             raise ConfigError(
                 f"{self.name}: inputs must be a pellucid.Input((H, W, C)), or a list of such, got {shown(inputs)}"
             )
+        self._stand(sources, answers)
+
+    def _stand(self, sources: Sequence[Any], answers: Sequence[Any]) -> None:
+        """Make the layers behind these answers this model's own."""
         row, parts = (sources[0], []) if len(sources) == 1 else side_by_side(sources, self.name)
         self.attach(row, ())
         numbers: dict[Symbolic, int] = {row: INPUT}

@@ -23,7 +23,8 @@ from pellucid.layers.stack import Stack
 from pellucid.layers.symbolic import is_symbolic
 from pellucid.losses import Loss
 from pellucid.metrics import Metric
-from pellucid.model.inputs import as_rows, build_for, check_range, names_for, scaling_for, standardize_images
+from pellucid.model.inputs import check_range, names_for, scaling_for
+from pellucid.model.pictures import as_rows, build_for, standardize_images
 from pellucid.model.streams import answers_for, is_stream
 from pellucid.model.summary import Summary, summarize
 from pellucid.ops.geometry import Array, Shape, whole

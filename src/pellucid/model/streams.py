@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pellucid.errors import ConfigError, DataError, shown
-from pellucid.model.inputs import as_rows, build_for, class_table, sample_weights, targets_for, weighted_by_class
+from pellucid.model.inputs import class_table, sample_weights, targets_for, weighted_by_class
+from pellucid.model.pictures import as_rows, build_for
 from pellucid.ops import Array
 from pellucid.ops.geometry import whole
 from pellucid.train.streaming import Batch, Stream

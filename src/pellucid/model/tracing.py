@@ -21,7 +21,7 @@ from pellucid.layers import Layer
 from pellucid.layers.graph import Graph
 from pellucid.layers.layer import Cache
 from pellucid.model import Model
-from pellucid.model.inputs import build_for
+from pellucid.model.pictures import build_for
 from pellucid.ops.geometry import Array, whole
 from pellucid.plan.lowering import strip_head
 

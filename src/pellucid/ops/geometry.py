@@ -262,6 +262,15 @@ def least_input(kernel: Pair, pads: Pads = NO_PADS, dilation: Pair = (1, 1)) -> 
     return max(1, spans[0] - sum(pads[0])), max(1, spans[1] - sum(pads[1]))
 
 
+def adaptive_windows(size: int, count: int) -> list[slice]:
+    """So many windows along so many pixels, from floor(i * size / count) up to ceil((i + 1) * size / count).
+
+    >>> [(each.start, each.stop) for each in adaptive_windows(7, 3)]
+    [(0, 3), (2, 5), (4, 7)]
+    """
+    return [slice(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
 def output_size(size: Pair, kernel: Pair, strides: Pair, pads: Pads = NO_PADS, dilation: Pair = (1, 1)) -> Pair:
     """OH = (H + top + bottom - span) // SH + 1 with span = (KH - 1) * DH + 1; OW likewise.
 

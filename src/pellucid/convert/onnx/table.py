@@ -86,7 +86,7 @@ ROWS = (
     Row((L.Cropping1D,), rearranging.write_series_cropping),
     Row((L.RepeatVector,), rearranging.write_repeated),
     Row((L.UpSampling1D,), rearranging.write_series_upsampling),
-    Row((L.Resizing, L.CenterCrop, L.RandomCrop), rearranging.write_cut),
+    Row((L.Resizing, L.CenterCrop, L.RandomCrop, L.AdaptiveAvgPool2D), rearranging.write_cut),
     Row(_TRAINING_ALONE, rearranging.write_nothing, ("Identity", "Dropout", "Cast"), rearranging.read_nothing),
 )
 

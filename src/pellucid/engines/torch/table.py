@@ -16,6 +16,7 @@ from pellucid._python import literal
 from pellucid.engines.torch.activations import axis_of, nonlinear
 from pellucid.errors import ConfigError
 from pellucid.layers import Layer
+from pellucid.layers.adaptive import AdaptivePool2D
 from pellucid.layers.graph import Graph, Visit
 from pellucid.layers.length import LEAST
 from pellucid.layers.random_pictures import RandomPictures
@@ -183,6 +184,12 @@ def _global_pool(layer: Any, visit: Visit) -> Written:
     return Written((f"{{x}}.{'amax' if layer.reduction == 'max' else 'mean'}({axes}{kept})",))
 
 
+def _adaptive(layer: Any, visit: Visit) -> Written:
+    kind = "max" if layer.reduction == "max" else "avg"
+    size = layer.output_size if len(visit.input_shape) == 3 else layer.output_size[1]
+    return Written((f"F.adaptive_{kind}_pool{len(visit.input_shape) - 1}d({{x}}, {literal(size)})",))
+
+
 def _batch_norm(layer: Any, visit: Visit) -> Written:
     kind = "nn.BatchNorm2d" if len(visit.input_shape) == 3 else "nn.BatchNorm1d"
     options = _given(eps=(layer.epsilon, 1e-5), momentum=(round(1 - layer.momentum, 12), 0.1))
@@ -342,20 +349,12 @@ ROWS: dict[type[Layer], Row] = {
     layers.Subsampling2D: _pool,
     layers.GlobalAvgPool2D: _global_pool,
     layers.GlobalMaxPool2D: _global_pool,
+    AdaptivePool2D: _adaptive,
     layers.BatchNorm: _batch_norm,
     layers.LayerNorm: _layer_norm,
     layers.GroupNorm: _group_norm,
     layers.LocalResponseNorm: _response_norm,
     layers.PReLU: _prelu,
-    layers.Activation: _nothing,
-    layers.ReLU: _nothing,
-    layers.LeakyReLU: _nothing,
-    layers.ELU: _nothing,
-    layers.Sigmoid: _nothing,
-    layers.Tanh: _nothing,
-    layers.ScaledTanh: _nothing,
-    layers.Softmax: _nothing,
-    layers.Input: _nothing,
     layers.Dropout: lambda layer, visit: Written((f"F.dropout({{x}}, {layer.rate!r}, self.training)",)),
     layers.SpatialDropout2D: lambda layer, visit: Written(
         (f"F.dropout{len(visit.input_shape) - 1}d({{x}}, {layer.rate!r}, self.training)",)
@@ -365,8 +364,20 @@ ROWS: dict[type[Layer], Row] = {
     ),
     Affine: _affine,
     Cut: _cut,
-    RandomPictures: _nothing,
-    layers.Identity: _nothing,
+    **dict.fromkeys(
+        (
+            *(layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Sigmoid, layers.Tanh),
+            *(layers.ScaledTanh, layers.Softmax, layers.Input, layers.Identity, RandomPictures),
+        ),
+        _nothing,
+    ),
+    **dict.fromkeys(
+        (
+            *(layers.Add, layers.Subtract, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply),
+            layers.Concatenate,
+        ),
+        _several,
+    ),
     layers.Flatten: lambda layer, visit: flattening(visit, channels_last=False),
     layers.Reshape: lambda layer, visit: _reordered(
         f"{{x}}.reshape(-1, {', '.join(map(str, visit.output_shape))})", visit
@@ -385,12 +396,5 @@ ROWS: dict[type[Layer], Row] = {
     layers.UnitNormalization: _unit,
     layers.RMSNorm: _rms_norm,
     layers.Dot: _dot,
-    layers.Add: _several,
-    layers.Subtract: _several,
-    layers.Average: _several,
-    layers.Maximum: _several,
-    layers.Minimum: _several,
-    layers.Multiply: _several,
-    layers.Concatenate: _several,
 }
 """By class; a class that is not here has the row of the nearest it is made from."""
