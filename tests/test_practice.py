@@ -92,6 +92,18 @@ def test_the_command_prints_a_table_and_json(folder: Path, tmp_path: Path, capsy
     assert first["best"] == 0.95 and first["settings"]["momentum"] == 0.9
 
 
+def test_a_narrow_terminal_shows_the_settings_it_has_room_for(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.cli.runs.columns_there", lambda: 60)
+    for sort, there, left in (("best", "optimizer", "patience, seed"), ("seed", "seed", "epochs, patience")):
+        assert main(["runs", str(folder), "--sort", sort]) == 0
+        out, err = capsys.readouterr()
+        head, *rows = (line for line in out.splitlines() if line.strip(" ─"))
+        assert there in head.split() and max(map(len, rows)) <= 60 and f"without room here: {left}; --sort" in err
+    assert [row.split()[2] for row in rows] == ["0", "0", "1"]  # a seed of 0 is one
+
+
 def test_a_range_test_finds_where_the_loss_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = pellucid.find_learning_rate(model="simple-convnet", limit=320, verbose=0, steps=100)

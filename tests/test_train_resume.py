@@ -285,3 +285,49 @@ def test_a_run_folder_is_that_of_a_run_that_never_stopped(tmp_path: Path, stop: 
     saved = Checkpoints(tmp_path / "parts" / "checkpoints").newest(pytest.fail)
     (tmp_path / "parts" / "snapshots" / ".pellucid-0123.tmp").write_text("left by a killed process")
     assert list(finished(tmp_path / "parts", saved)) == expected
+
+
+class Numbered:
+    """Batches by their number."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self._batches = [(x[at : at + BATCH], y[at : at + BATCH]) for at in range(0, len(x), BATCH)]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Any:
+        return self._batches[number]
+
+
+class GoneThrough:
+    """The same, one after another."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self._batches = Numbered(x, y)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._batches[number] for number in range(len(self._batches)))
+
+
+@pytest.mark.parametrize("kind", [Numbered, GoneThrough])
+@pytest.mark.parametrize("stop", [(BatchEnded, 8), (EpochEnded, 2)], ids=["within an epoch", "behind it"])
+def test_batches_that_come_one_by_one_go_on(kind: type, stop: tuple[type, int], tmp_path: Path) -> None:
+    def train(*listeners: Any, resume: Path | None = None) -> tuple[Any, Any]:
+        model = lively()
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        batches, held = kind(*pictures(45)), kind(*pictures(20))
+        history = model.fit(
+            batches, epochs=EPOCHS, validation_data=held, callbacks=list(listeners), resume=resume, verbose=0
+        )
+        return history.history, model.parameters.vector.copy()
+
+    whole, weights = train()
+    train(StopAt(*stop), resume=tmp_path)
+    history, resumed = train(resume=tmp_path)
+    assert history == whole
+    np.testing.assert_array_equal(resumed, weights)
+    model = lively()
+    model.compile("adam", "categorical_crossentropy")
+    with pytest.raises(ConfigError, match=r"5 batches of 10 x \(6, 5, 2\)"):
+        model.fit(kind(*pictures(30)), epochs=EPOCHS, resume=tmp_path, verbose=0)

@@ -51,11 +51,19 @@ def test_histograms_count_every_value_of_the_right_array() -> None:
         for name, one in found.items():
             values = arrays[name].ravel()
             assert one.total == values.size and (one.low, one.high) == (values.min(), values.max())
-            counts, edges = np.histogram(values, 64, (one.low, one.high))
+            counts, edges = np.histogram(values.astype(np.float64), 64, (one.low, one.high))
             if one.low < one.high:
                 np.testing.assert_array_equal(one.counts, counts)
                 np.testing.assert_allclose(one.edges, edges)
     assert list(layer_histograms(seen, "weights", ["gate"])) == ["gate/kernel", "gate/bias"]
+
+
+@pytest.mark.parametrize("low", [0.0, 1.0, -3e38])
+def test_neighbours_among_the_numbers_are_counted(low: float) -> None:
+    """As the weights of a batch norm are after a first small step."""
+    values = np.array([low, np.nextafter(np.float32(low), np.float32(np.inf))] * 3, np.float32)
+    counts = histogram("x", values)["x"]
+    assert counts[0] == counts[-1] == 3 and counts.sum() == 6
 
 
 def test_wrong_questions_are_answered_plainly() -> None:

@@ -62,13 +62,18 @@ def print_table(
         table.add_column(Text(printable(title)), justify=justify, overflow="fold", no_wrap=index in whole)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: brackets in a file's name are no markup
-    # A pipe or a file has no width of its own: there, lines are as long as they need to be.
-    room = Console(file=sys.stdout).width if is_terminal(sys.stdout) else 10_000
-    drawn = io.StringIO()
+    room, drawn = columns_there(), io.StringIO()
     Console(file=drawn, highlight=False, width=max(room, _least_width(table, whole))).print(table)
     lines = [line.rstrip() for line in drawn.getvalue().splitlines()]  # what fills a line up would wrap
     text = "\n".join(line if line.strip(" ─") else line[:room] for line in lines)
     say(text if says("─") else text.replace("─", "-"))
+
+
+def columns_there() -> int:
+    """How long lines on standard output may be: a pipe or a file has no width of its own."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout).width if is_terminal(sys.stdout) else 10_000
 
 
 def write_to_output(data: bytes) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import operator
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pellucid._text import note
-from pellucid.cli.output import CsvFile, JsonFlag, check_table_name, percent, print_json, print_table, write_table
+from pellucid._text import note, text_columns
+from pellucid.cli.output import (
+    GAP,
+    CsvFile,
+    JsonFlag,
+    check_table_name,
+    columns_there,
+    percent,
+    print_json,
+    print_table,
+    write_table,
+)
 from pellucid.runs.comparing import Compared, differing, find_runs, ordered
 from pellucid.train.listeners import duration
 
@@ -30,7 +43,8 @@ def runs(
 ) -> None:
     """List runs: what differs between them, how many of the held-out pictures the best epoch has right, how long.
 
-    Settings that are the same in all runs are left out; --json has them all.
+    Settings that are the same in all runs are left out; --json has them all. A terminal shows as many of the others as
+    it has room for, the one by which it is sorted first.
     """
     if csv is not None:
         check_table_name(csv, "--csv")
@@ -50,20 +64,40 @@ def runs(
     elif not found:
         note(f"{folder}: holds no runs; `pellucid train` leaves them in runs/")
     else:
-        rows = [
-            [
-                str(run.folder.relative_to(folder)) if run.folder != folder else str(folder),
-                *(str(_plain(run, name) or "-") if name in run.settings else "" for name in different),
-                "-" if run.best is None else percent(run.best),
-                f"{run.epoch or '-'}/{run.epochs}" if run.ended == ENDED else f"{run.epoch or '-'}/{run.epochs} *",
-                duration(run.time),
-            ]
-            for run in chosen
-        ]
-        heads = ["run", *different, "best", "epoch", "time"]
-        print_table(heads, rows, right=range(len(different) + 1, len(heads)), whole=range(len(heads)))
+        names = [str(run.folder.relative_to(folder)) if run.folder != folder else str(folder) for run in chosen]
+        columns = {"run": names} | {name: [_cell(run, name) for run in chosen] for name in different}
+        columns["best"] = ["-" if run.best is None else percent(run.best) for run in chosen]
+        columns["epoch"] = [f"{run.epoch or '-'}/{run.epochs}{' *' * (run.ended != ENDED)}" for run in chosen]
+        columns["time"] = [duration(run.time) for run in chosen]
+        left = _too_many(columns, different, sort.removeprefix("-"))
+        heads = [name for name in columns if name not in left]
+        rows = list(zip(*(columns[name] for name in heads), strict=True))
+        print_table(heads, rows, right=range(len(heads) - 3, len(heads)), whole=range(len(heads)))
+        if left:
+            note(f"without room here: {', '.join(left)}; --sort NAME shows one, --csv FILE and --json have all")
         if any(run.ended != ENDED for run in chosen):
             note("* not all epochs: it was stopped, or is being trained; pellucid train --resume RUN goes on with it")
+
+
+def _too_many(columns: Mapping[str, Sequence[str]], settings: Sequence[str], by: str) -> list[str]:
+    """The settings that a terminal has no room for: the last ones, before them what the runs' names say already."""
+    widths = {name: GAP + max(map(text_columns, (name, *cells))) for name, cells in columns.items()}
+    said = [n for n in settings if all(map(operator.contains, columns["run"], columns[n]))]
+    room = columns_there() - sum(width for name, width in widths.items() if name not in settings)
+    left = []
+    for name in sorted(settings, key=lambda name: (name != by, name in said)):
+        room -= widths[name]
+        if room < 0:
+            left.append(name)
+            room += widths[name]
+    return left
+
+
+def _cell(run: Compared, name: str) -> str:
+    """A setting in the table: of a path, its last name."""
+    value = _plain(run, name)
+    text = "-" if value in (None, "") else str(value)
+    return "" if name not in run.settings else Path(text).name if os.path.isabs(text) else text
 
 
 def _plain(run: Compared, name: str) -> Any:

@@ -79,8 +79,9 @@ class Fitting(Network):
 
         Shapes: x (M, H, W, C); y (M,) or (M, 1) class numbers or words, or (M, classes); sample_weight (M,).
         x may also be batches (x, y) or (x, y, sample_weight), none larger than the first two: a generator, an object of
-        numbered batches, or anything that is gone through; validation_data likewise. Then batch_size, y, augment and
-        resume have no meaning.
+        numbered batches, or anything that is gone through; validation_data likewise. Then batch_size and y have no
+        meaning, augment is refused, and the doctor, who reads all pictures first, is silent. With resume, numbered
+        batches go on where they were; what is gone through begins its epoch anew, and a generator goes on as it stands.
         steps_per_epoch, validation_steps: how many batches an epoch has, which a generator must be told.
         initial_epoch: the number of the first epoch, epochs that of the one after the last. validation_freq: after how
         many epochs each held-out pictures are judged.
@@ -124,11 +125,11 @@ class Fitting(Network):
             x, y, sample_weight, validation_data, steps_per_epoch, validation_steps, class_weight,
             validation_split=validation_split, shuffle=config.shuffle,
         )  # fmt: skip
-        if isinstance(examples, Stream):
-            given = {"augment": augment, "resume": folder}
-            refused = [name for name, value in given.items() if value is not None]
-            if refused:
-                raise ConfigError(f"fit: {refused[0]} needs pictures as arrays, x are batches that come one by one")
+        if isinstance(examples, Stream) and augment is not None:
+            raise ConfigError(
+                "fit: augment needs pictures as arrays, x are batches that come one by one; change them where they are "
+                "made, or put layers such as RandomFlip into the model"
+            )
         for name, fact in facts_of_pictures(examples.images).items():
             self.trained_on.setdefault(name, fact)
         if verbose:

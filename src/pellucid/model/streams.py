@@ -77,6 +77,8 @@ class Source:
 
     def epoch(self, number: int) -> Iterator[Given]:
         """The batches of an epoch, fewer where there are no more."""
+        if self._numbered and number:  # in the order of that epoch, and not the first one's
+            self._ahead = None
         for _ in range(self.steps):
             batch = None if self._ahead is None else next(self._ahead, None)
             if batch is None and not self._endless:

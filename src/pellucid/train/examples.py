@@ -12,6 +12,9 @@ from pellucid._display import Brief
 from pellucid.errors import DataError
 from pellucid.ops.geometry import Array
 
+NUM_FINGERPRINTED = 16
+"""Pictures that are looked at, spread over all, to know a data set again."""
+
 Pictures = Any
 """An array (M, H, W, C), or an object with shape, dtype, len() and indexing that reads pictures from files."""
 
@@ -39,19 +42,17 @@ class Examples(Brief):
     def __len__(self) -> int:
         return len(self.targets)
 
-
-NUM_FINGERPRINTED = 16
-"""Pictures that are looked at, spread over all, to know a data set again."""
+    def fingerprint(self) -> str:
+        """A short text by which these are known again, from some of the pictures and all else."""
+        images, count = self.images, len(self)
+        rows = np.unique(np.linspace(0, count - 1, NUM_FINGERPRINTED).astype(np.int64))
+        digest = hashlib.sha256(repr((tuple(images.shape), np.dtype(images.dtype).str)).encode())
+        for array in (images[rows], self.targets, self.weights, self.class_weights):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+        return f"{count} pictures {digest.hexdigest()[:16]}"
 
 
 def fingerprint(examples: Examples | None) -> str:
-    """A short text by which pictures, targets and weights are known again, from some of the pictures and all others."""
-    if examples is None:
-        return "none"
-    images, count = examples.images, len(examples)
-    rows = np.unique(np.linspace(0, count - 1, NUM_FINGERPRINTED).astype(np.int64))
-    digest = hashlib.sha256(repr((tuple(images.shape), np.dtype(images.dtype).str)).encode())
-    for array in (images[rows], examples.targets, examples.weights, examples.class_weights):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).data)
-    return f"{count} pictures {digest.hexdigest()[:16]}"
+    """A short text by which pictures, targets and weights are known again."""
+    return "none" if examples is None else examples.fingerprint()

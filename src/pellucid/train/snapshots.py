@@ -133,7 +133,7 @@ def num_probes(model: Trainable, shape: Shape) -> int:
 
 def histogram(name: str, values: Array) -> Mapping[str, Array]:
     """Counts over NUM_BINS equal bins between the least and the largest finite value."""
-    finite = values[np.isfinite(values)]
+    finite = values[np.isfinite(values)].astype(np.float64)  # in float32, neighbours have no bins between them
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     counts, _ = np.histogram(finite, NUM_BINS, (low, high))
     return {name: counts.astype(np.int64), f"{name}/range": np.array([low, high])}

@@ -40,6 +40,10 @@ class Stream(Examples):
         """Pictures of an epoch, where all batches are as large as the largest."""
         return self.steps * self.capacity
 
+    def fingerprint(self) -> str:
+        """Their form alone: what comes later nobody knows, and what comes first may be another picture each time."""
+        return f"{self.steps} batches of {self.capacity} x {self.images.shape[1:]} {self.images.dtype}"
+
 
 class StreamFeeder:
     """Hands the batches of a stream to a plan, one by one."""
@@ -83,6 +87,8 @@ class StreamFeeder:
         """
         state = state or TrainingState(OptimizerState())
         batches = self._stream.batches(state.optimizer.num_epochs)
+        for _ in range(state.batch):  # that a training which goes on has seen
+            next(batches, None)
         for number in range(state.batch, len(self)):
             asked_s = time.perf_counter()
             batch = next(batches, None)
