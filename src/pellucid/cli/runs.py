@@ -71,7 +71,7 @@ def runs(
         columns["time"] = [duration(run.time) for run in chosen]
         left = _too_many(columns, different, sort.removeprefix("-"))
         heads = [name for name in columns if name not in left]
-        rows = list(zip(*(columns[name] for name in heads), strict=True))
+        rows = [list(row) for row in zip(*(columns[name] for name in heads), strict=True)]
         print_table(heads, rows, right=range(len(heads) - 3, len(heads)), whole=range(len(heads)))
         if left:
             note(f"without room here: {', '.join(left)}; --sort NAME shows one, --csv FILE and --json have all")
