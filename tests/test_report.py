@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Command
+from english_words import english
 from matplotlib.text import Text
 from PIL import Image
 
@@ -58,15 +60,29 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
+WRITTEN: dict[str, list[str]] = {}
+"""What is written in the figures of `pages`, by language."""
+
+
+def texts_of(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+
+
 @pytest.fixture(scope="module")
 def pages(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     from pellucid.cli import main
 
-    folder, texts = tmp_path_factory.mktemp("pages"), {}
+    folder, texts, drawn = tmp_path_factory.mktemp("pages"), {}, Page.figure
+
+    def heard(self: Page, figure: Any, caption: str, **dpi: int) -> None:
+        WRITTEN.setdefault(self.lang, []).extend(texts_of(figure))
+        drawn(self, figure, caption, **dpi)
+
     for lang in LANGUAGES:
         out = folder / f"{lang}.html"
         told: set[str] = set()
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Page, "figure", heard)
             patch.setattr(WorkBar, "__call__", lambda self, done, total, what: told.add(what))  # noqa: B023
             assert main(["report", str(run_folder), "--lang", lang, "--out", str(out)]) == 0
         assert {"judging pictures", "writing the page"} <= told, "a page takes a while, and shows that it does"
@@ -89,6 +105,26 @@ def test_both_languages_show_the_same(pages: dict[str, str]) -> None:
     assert '<html lang="en">' in pages["en"] and '<html lang="ko">' in pages["ko"]
     hangul = re.compile("[가-힣]")
     assert hangul.search(" ".join(korean.words)) and not hangul.search(" ".join(english.words))
+
+
+def test_a_korean_page_holds_no_english(pages: dict[str, str], run_folder: Path) -> None:
+    text = re.sub(r"<style>.*?</style>|<pre>.*?</pre>", "", pages["ko"], flags=re.DOTALL)
+    text = re.sub(r"<title>.*?</title>|alt=\"[^\"]*\"", "", text, flags=re.DOTALL)
+    told = [html.unescape(part) for part in re.findall(r">([^<>]+)<", text)]
+    again = next(place for place, part in enumerate(told) if part.startswith("같은 버전"))
+    own = [
+        "simple-convnet-digits",
+        "digits",
+        "simple-convnet",
+        run_folder.name,
+        "simple_convnet",
+        "Adam",
+        "avx2",
+        "avx512",
+    ]
+    layers = [layer.name for layer in pellucid.load(run_folder / "model.safetensors").layers]
+    kinds = ["categorical_crossentropy", "none", "cross-entropy"]
+    assert [(part, found) for part in told[:again] if (found := english(part, *own, *layers, *kinds))] == []
 
 
 def test_its_numbers_are_those_of_evaluate(pages: dict[str, str], run_folder: Path) -> None:
@@ -152,20 +188,19 @@ def test_what_cannot_be_reported_on_is_said(command: Command, run_folder: Path, 
 LATIN = re.compile(r"[A-Za-z]{3,}")
 
 
-def test_korean_pictures_have_korean_labels(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: dict[str, list[str]] = {}
+def test_korean_pictures_have_korean_labels(
+    pages: dict[str, str], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"en": WRITTEN["en"], "ko": list[str]()}
 
     def keep(self: Page, figure: Any, caption: str, dpi: int = 0) -> None:
-        texts = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
-        told[self.lang] = told.get(self.lang, []) + texts
+        told["ko"] += texts_of(figure)
 
     monkeypatch.setattr(Page, "figure", keep)
     monkeypatch.setattr(fonts, "korean_font", lambda: "NanumGothic")
-    svgs = []
-    for lang in LANGUAGES:
-        with WorkBar() as bar:
-            page = make_report(read_run(run_folder, bar), lang=lang)
-        svgs.append(" ".join(Reader(page[page.index("<svg") : page.index("</svg>") + 6]).words))
+    with WorkBar() as bar:
+        korean = make_report(read_run(run_folder, bar), lang="ko")
+    svgs = [" ".join(Reader(p[p.index("<svg") : p.index("</svg>") + 6]).words) for p in (pages["en"], korean)]
     assert len(told["en"]) == len(told["ko"])
     names = {layer.name for layer in pellucid.load(run_folder).layers} | {
         "kernel",
