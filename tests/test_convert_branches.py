@@ -131,3 +131,49 @@ def test_a_network_of_ones_own_is_read_by_the_names_of_its_layers(tmp_path: Path
     with torch.no_grad():
         wanted = module(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
     np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+class SmallBlock(torch.nn.Module):
+    """Of a residual network for small pictures. projected: its shortcut has weights, where shapes differ."""
+
+    def __init__(self, inputs: int, channels: int, *, projected: bool) -> None:
+        super().__init__()
+        self.strides, self.more = (1, 0) if inputs == channels else (2, channels - inputs)
+        self.conv1 = torch.nn.Conv2d(inputs, channels, 3, self.strides, 1, bias=False)
+        self.bn1, self.bn2 = torch.nn.BatchNorm2d(channels), torch.nn.BatchNorm2d(channels)
+        self.conv2 = torch.nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        if projected and self.more:
+            projection = torch.nn.Conv2d(inputs, channels, 1, self.strides, bias=False)
+            self.downsample = torch.nn.Sequential(projection, torch.nn.BatchNorm2d(channels))
+
+    def forward(self, x: Any) -> Any:
+        y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        if hasattr(self, "downsample"):
+            x = self.downsample(x)
+        elif self.more:
+            x = torch.nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more // 2, self.more // 2))
+        return torch.relu(y + x)
+
+
+@pytest.mark.parametrize("projected", [True, False])
+def test_small_residual_networks_answer_as_in_pytorch(projected: bool, tmp_path: Path) -> None:
+    """Padded on every side where a map is halved; shortcuts are of zeros where the file has no weights for them."""
+    torch.manual_seed(0)
+    blocks = [SmallBlock(*sizes, projected=projected) for sizes in ((4, 4), (4, 8), (8, 16))]
+    first = {"conv1": torch.nn.Conv2d(3, 4, 3, 1, 1, bias=False), "bn1": torch.nn.BatchNorm2d(4)}
+    stages = {f"layer{i}": torch.nn.Sequential(block) for i, block in enumerate(blocks, 1)}
+    module = torch.nn.ModuleDict({**first, **stages, "fc": torch.nn.Linear(16, 5)})
+    for name, array in module.state_dict().items():
+        if name.endswith(("running_mean", "running_var")):
+            array.copy_(torch.rand(array.shape) + 0.5)
+    module.eval()
+    torch.save({"state_dict": module.state_dict()}, tmp_path / "small.th")
+    options = {"blocks": 1, "filters": 4}
+    model, report = zoo.import_model(tmp_path / "small.th", "resnet20", size=12, options=options, scaling="raw")
+    assert any("padded as PyTorch" in note for note in report.notes) and not report.fresh
+    pictures = np.random.default_rng(1).normal(size=(3, 12, 12, 3)).astype(np.float32)
+    with torch.no_grad():
+        x = torch.relu(module["bn1"](module["conv1"](torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()))))
+        x = module["layer3"](module["layer2"](module["layer1"](x)))
+        expected = torch.softmax(module["fc"](x.mean((2, 3))), 1).numpy()
+    np.testing.assert_allclose(model.predict(pictures), expected, rtol=1e-5, atol=1e-6)

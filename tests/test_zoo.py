@@ -293,7 +293,14 @@ OTHER_VALUES = {
     },
     "cifar-net": {"n_filter": 4, "dropout": 0.1, "dense_dropout": 0.1},
     "photo-net": {"filters": (4, 5), "dropout": 0.1, "momentum": 0.5},
-    **{name: {"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5} for name in zoo.NAMES if "resnet" in name},
+    **{
+        name: {
+            **{"blocks": 1, "filters": 4, "decay": 0.01, "momentum": 0.5},
+            **{"shortcuts": "padding", "padding": "pytorch"},
+        }
+        for name in zoo.NAMES
+        if "resnet" in name
+    },
     **{name: {"dropout": 0.1, "decay": 0.01} for name in ("squeezenet1_0", "squeezenet1_1")},
     "googlenet": {"dropout": 0.1, "momentum": 0.5},
     "mobilenet-v2": {"width": 0.5, "dropout": 0.1, "decay": 0.01, "momentum": 0.5},

@@ -10,7 +10,17 @@ from typing import Any
 
 from pellucid import zoo
 from pellucid._progress import work_bar
-from pellucid.convert import PUBLISHED, Imported, bring, fill_from, import_weights, locate, open_weights, published
+from pellucid.convert import (
+    PUBLISHED,
+    Imported,
+    Source,
+    bring,
+    fill_from,
+    import_weights,
+    locate,
+    open_weights,
+    published,
+)
 from pellucid.datasets.download import Progress
 from pellucid.datasets.transforms import Preprocessing
 from pellucid.errors import CheckpointError
@@ -81,6 +91,7 @@ def import_model(
     with open_weights(path) as source:
         if "batch_norm" in zoo.options_of(plain) and source.has_batch_norm():
             chosen.setdefault("batch_norm", True)
+        chosen = {**_of_small_residual(plain, source), **chosen}
         if classes is None and not no_top:
             classes = source.num_classes()
             if classes is not None and classes > MAX_CLASSES:
@@ -90,6 +101,18 @@ def import_model(
         report = fill_from(source, model, no_top=no_top, scaling=scaling, progress=progress)
     model.compile("adam", "categorical_crossentropy")
     return model, report
+
+
+def _of_small_residual(name: str, source: Source) -> dict[str, Any]:
+    """What a file of PyTorch's says of a residual network for small pictures: its paddings are PyTorch's, and how many
+    convolutions there are tells whether shortcuts have weights. None of a file that was written here."""
+    written_here = any(module.startswith("block1_1_") for module in source.tensors)
+    if source.framework != "torch" or written_here or not {"padding", "shortcuts"} <= zoo.options_of(name).keys():
+        return {}
+    convolutions = sum(len(stored.shape) == 4 for stored in source.tensors.values())
+    shortcuts = {"shortcuts": "padding"} if convolutions % 6 == 1 else {}
+    source.notes.append(f"its convolutions are padded as PyTorch pads them{', shortcuts with zeros' * bool(shortcuts)}")
+    return {"padding": "pytorch", **shortcuts}
 
 
 def _standard(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
