@@ -82,7 +82,7 @@ def decided(model: pellucid.Model, pictures: np.ndarray) -> np.ndarray:
     for _ in range(80):
         given = model.predict(pictures, verbose=0)
         with np.errstate(divide="ignore"):
-            apart = float(np.log(given.max() / given.min()))
+            apart = float(np.log(given.max()) - np.log(given.min()))
         if 3 <= apart <= 12:
             break
         last.set_weights([weight * (1.5 if apart < 3 else 0.6) for weight in last.get_weights()])

@@ -51,7 +51,8 @@ def _padded(x: Symbolic, channels: int, strides: int, name: str) -> Symbolic:
     more = channels - x.shape[-1]
     x = MaxPool2D(1, strides, name=f"{name}_part")(x)
     x = ZeroPadding2D(((0, 0), (more // 2, more - more // 2)), name=f"{name}_zeros")(Permute((1, 3, 2))(x))
-    return Permute((1, 3, 2), name=name)(x)
+    found: Symbolic = Permute((1, 3, 2), name=name)(x)
+    return found
 
 
 def _block(
